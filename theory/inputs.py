@@ -1,0 +1,415 @@
+"""What callers hand in, checked once and turned into float64 arrays without losing a bit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory.errors import InputError
+
+Array = NDArray[np.float64]
+
+# Integers up to this size are float64 numbers; beyond it only the exact route sees them as given.
+_EXACT_INTEGER = 2**53
+
+
+@dataclass(frozen=True)
+class Features:
+    """Feature matrix Φ ∈ R^{N×n}, Φ_ij = φ_j(x_i), as checked input.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (N, n)
+        Φ, equal to what was given unless `rounded`.
+    dtype : str
+        Type of the numbers as given: ``"float64"``, ``"float32"``, ``"bfloat16"``, ``"int64"`` …
+    integers : ndarray of an integer dtype, shape (N, n), or None
+        The numbers as given where float64 cannot hold them (integers beyond 2⁵³).
+    """
+
+    values: Array
+    dtype: str
+    integers: NDArray[Any] | None = None
+
+    @property
+    def rounded(self) -> bool:
+        """Whether `values` differ from the numbers given (by at most one half ulp each)."""
+        return self.integers is not None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples N."""
+        return int(self.values.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of neurons n."""
+        return int(self.values.shape[1])
+
+
+def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
+    """Return an array-like as a NumPy array together with the name of its own dtype.
+
+    Torch tensors on any device and bfloat16 arrays are accepted without importing their packages.
+
+    Parameters
+    ----------
+    array : array_like or tensor
+        Real numbers.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    tuple of (ndarray, str)
+        The numbers and the dtype as given.
+
+    Raises
+    ------
+    InputError
+        If the object is masked, sparse, ragged, complex or not numeric.
+    """
+    if hasattr(array, "detach") and hasattr(array, "cpu"):
+        tensor = array.detach().cpu()
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        if "complex" in dtype or "q" in dtype:
+            raise InputError(name, f"has dtype {dtype}", "pass real numbers")
+        if dtype == "bfloat16" or dtype.startswith("float8"):
+            tensor = tensor.float()  # exact: float32 holds every bfloat16
+        return np.asarray(tensor.resolve_neg().numpy()), dtype
+    if hasattr(array, "toarray") and hasattr(array, "nnz"):
+        raise InputError(name, "is a sparse matrix", "pass features.toarray()")
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(name, "is a masked array", "drop or fill the masked entries first")
+    try:
+        values = np.asarray(array)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            name, f"is not an array of numbers ({error})", "pass rows of equal length"
+        ) from None
+    dtype = values.dtype.name
+    if values.dtype.kind == "V" and dtype in {"bfloat16", "float8_e4m3fn", "float8_e5m2"}:
+        return values.astype(np.float32), dtype
+    if values.dtype.kind not in "fiub":
+        raise InputError(name, f"has dtype {dtype}", "pass real numbers (float or integer)")
+    return values, dtype
+
+
+def _refuse_non_finite(values: Array, name: str) -> None:
+    """Raise an error that counts and locates NaN and infinite entries.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Numbers to look at.
+    name : str
+        Argument name for the error message.
+
+    Raises
+    ------
+    InputError
+        If any entry is NaN or infinite.
+    """
+    # The sum is finite for almost every sane array and costs one pass without a temporary.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(float(np.sum(values))):
+            return
+    bad = ~np.isfinite(values)
+    count = int(bad.sum())
+    if count == 0:
+        return
+    where = tuple(int(index) for index in np.argwhere(bad)[0])
+    what = "NaN" if math.isnan(values[where]) else str(values[where])
+    raise InputError(
+        name,
+        f"has {count} non-finite {'entry' if count == 1 else 'entries'}, the first {what} at "
+        f"index {where}",
+        "drop those samples or mend the layer that made them",
+    )
+
+
+def _to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
+    """Return the numbers as float64 and whether that was exact.
+
+    Parameters
+    ----------
+    values : ndarray of a real dtype
+        Numbers as given.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, bool)
+        The converted numbers, and True where none was rounded.
+
+    Raises
+    ------
+    InputError
+        If a float wider than float64 would be rounded.
+    """
+    with np.errstate(over="ignore"):
+        converted = values.astype(np.float64, copy=False)
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
+        low, high = int(values.min()), int(values.max())
+        return converted, max(high, -low) <= _EXACT_INTEGER
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        same = (converted == values) | np.isnan(values)
+        if not bool(same.all()):
+            raise InputError(
+                name, f"has {values.dtype.name} entries that float64 cannot hold", "round them"
+            )
+    return converted, True
+
+
+def as_features(features: Any, *, name: str = "features") -> Features:
+    """Check a feature matrix Φ ∈ R^{N×n} and keep its numbers exactly.
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        One row per sample, one column per neuron. Floats of any width, integers (taken exactly)
+        and booleans.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    Features
+        The checked matrix.
+
+    Raises
+    ------
+    InputError
+        If the array is not two-dimensional, is empty, not real, or not finite.
+    """
+    if isinstance(features, Features):
+        return features
+    given, dtype = to_numpy(features, name)
+    if given.ndim != 2:
+        remedy = (
+            "for one neuron pass features.reshape(-1, 1)"
+            if given.ndim == 1
+            else "flatten it to samples × neurons (channels are neurons, positions are samples)"
+        )
+        raise InputError(name, f"has {given.ndim} dimensions, shape {given.shape}", remedy)
+    if given.size == 0:
+        raise InputError(
+            name, f"is empty, shape {given.shape}", "pass at least one sample and one neuron"
+        )
+    values, exact = _to_float64(given, name)
+    _refuse_non_finite(values, name)
+    return Features(values, dtype, None if exact else given)
+
+
+def as_target(target: Any, n_samples: int, *, name: str = "target") -> Array:
+    """Check target values u* at the samples.
+
+    Parameters
+    ----------
+    target : array_like or tensor, shape (N,) or (N, k)
+        One row per sample.
+    n_samples : int
+        Number of samples N of the features.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, k)
+        The target, with k = 1 for a vector.
+
+    Raises
+    ------
+    InputError
+        If the length is not N, or the numbers are not real and finite.
+    """
+    given, _ = to_numpy(target, name)
+    if given.ndim not in (1, 2) or given.size == 0:
+        raise InputError(name, f"has shape {given.shape}", f"pass ({n_samples},) or ({n_samples}, k)")
+    if given.shape[0] != n_samples:
+        raise InputError(
+            name,
+            f"has {given.shape[0]} rows, but the features have {n_samples} samples",
+            "pass one target row per sample",
+        )
+    values, exact = _to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the target")
+    _refuse_non_finite(values, name)
+    return values.reshape(n_samples, -1)
+
+
+def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coefficients") -> Array:
+    """Check output coefficients β ∈ R^n or W ∈ R^{n×k}.
+
+    Parameters
+    ----------
+    coefficients : array_like or tensor, shape (n,) or (n, k)
+        Output layer, one row per neuron (the transpose of a torch ``Linear.weight``).
+    n_features : int
+        Number of neurons n.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
+        The coefficients, with k = 1 for a vector.
+
+    Raises
+    ------
+    InputError
+        If the shape does not fit or the numbers are not real and finite.
+    """
+    given, _ = to_numpy(coefficients, name)
+    if given.ndim not in (1, 2) or given.size == 0 or given.shape[0] != n_features:
+        raise InputError(
+            name,
+            f"has shape {given.shape}, but there are {n_features} neurons",
+            f"pass ({n_features},) or ({n_features}, k): one row per neuron",
+        )
+    values, _ = _to_float64(given, name)
+    _refuse_non_finite(values, name)
+    return values.reshape(n_features, -1)
+
+
+def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Array:
+    """Check sample weights w_i ≥ 0 of a data measure Σ w_i δ_{x_i}.
+
+    Parameters
+    ----------
+    weights : array_like or tensor, shape (N,)
+        Quadrature or sample weights.
+    n_samples : int
+        Number of samples N of the features.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        The weights.
+
+    Raises
+    ------
+    InputError
+        If the length is not N, a weight is negative or not finite, or all are zero.
+    """
+    given, _ = to_numpy(weights, name)
+    if given.shape not in {(n_samples,), (n_samples, 1)}:
+        raise InputError(
+            name,
+            f"has shape {given.shape}, but the features have {n_samples} samples",
+            f"pass ({n_samples},): one weight per sample",
+        )
+    values, exact = _to_float64(given.reshape(n_samples), name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the weights")
+    _refuse_non_finite(values, name)
+    if float(values.min()) < 0:
+        index = int(values.argmin())
+        raise InputError(
+            name, f"has a negative entry, {values[index]:g} at index {index}", "pass w ≥ 0"
+        )
+    if float(values.max()) == 0:
+        raise InputError(name, "are all zero", "give at least one sample a positive weight")
+    return values
+
+
+def as_eps(eps: Any, *, name: str = "eps") -> float:
+    """Check a threshold ε > 0.
+
+    Parameters
+    ----------
+    eps : float
+        Threshold; the float64 number given is the threshold, to its last bit.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    float
+        ε.
+
+    Raises
+    ------
+    InputError
+        If ε is not a real number, is NaN or infinite, or is not positive.
+    """
+    if isinstance(eps, (bool, np.bool_)) or not isinstance(eps, (int, float, np.number, Fraction)):
+        raise InputError(name, f"is {eps!r}", "pass one positive number such as 1e-6")
+    try:
+        value = float(eps)
+    except (TypeError, OverflowError):
+        raise InputError(name, f"is {eps!r}", "pass one positive number such as 1e-6") from None
+    if not math.isfinite(value) or value <= 0:
+        remedy = "pass a positive number such as 1e-6"
+        if value == 0:
+            remedy += ", or ask theory.algebraic_rank for the rank itself (ε = 0)"
+        raise InputError(name, f"is {value:g}", remedy)
+    return value
+
+
+def as_norm(norm: Any, *, name: str = "norm") -> float:
+    """Check a bound B ≥ 0 on the coefficient norm (+∞ means no bound).
+
+    Parameters
+    ----------
+    norm : float
+        Bound on ‖β‖₂ or ‖W‖_F.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    float
+        B.
+
+    Raises
+    ------
+    InputError
+        If B is negative, NaN or not a number.
+    """
+    try:
+        value = float(norm)
+    except (TypeError, ValueError):
+        raise InputError(name, f"is {norm!r}", "pass one number ≥ 0") from None
+    if math.isnan(value) or value < 0:
+        raise InputError(name, f"is {value:g}", "pass a number ≥ 0 (inf for no bound)")
+    return value
+
+
+def as_matrix_argument(array: ArrayLike, name: str) -> Array:
+    """Check a square real matrix such as a Gram matrix.
+
+    Parameters
+    ----------
+    array : array_like or tensor, shape (n, n)
+        Real numbers that float64 holds exactly.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n)
+        The matrix.
+
+    Raises
+    ------
+    InputError
+        If the matrix is not square, is empty, not real, or not finite.
+    """
+    given, _ = to_numpy(array, name)
+    if given.ndim != 2 or given.shape[0] != given.shape[1] or given.size == 0:
+        raise InputError(name, f"has shape {given.shape}", "pass a square matrix n × n")
+    values, exact = _to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the matrix")
+    _refuse_non_finite(values, name)
+    return values

@@ -1,0 +1,100 @@
+"""The ε-rank as a result: an interval with its reasons, one number only when both ends agree."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+from theory.inputs import Array
+
+
+@dataclass(frozen=True, eq=False)
+class RankInterval:
+    """Certified enclosure  lower ≤ r_ε(G) ≤ upper  of r_ε(G) = #{k : λ_k(G) > ε}  (D1).
+
+    Attributes
+    ----------
+    eps : float
+        Threshold as given; relative to λ_1 when `relative`.
+    lower, upper : int
+        The ε-rank of the numbers given lies between them, ends included.
+    route : str
+        What decided: ``"gram"``, ``"svd"``, ``"exact"``, ``"ball"``, ``"spectrum"``; joined by
+        ``+`` where several routes contributed.
+    reason : str
+        One sentence: why the ends agree, or why they do not.
+    spectrum : ndarray of float64, shape (n,)
+        λ_1 ≥ … ≥ λ_n in the measure, as computed; `spectrum_error` bounds each entry's error.
+    spectrum_error : float
+        |computed λ_k − λ_k| ≤ spectrum_error for every k, rounding included.
+    noise_floor : float
+        Rounding bound of the float64 Gram route, in the units of λ: below it that route alone
+        resolves no ε (C2).
+    measure : str
+        ``"mean"``, ``"raw"`` or ``"volume"``.
+    dtype : str
+        Type of the features as given.
+    n_samples, n_features : int
+        N and n (N is 0 where only a Gram matrix or a spectrum was given).
+    relative : bool
+        Whether the threshold is ε·λ_1.
+    """
+
+    eps: float
+    lower: int
+    upper: int
+    route: str
+    reason: str
+    spectrum: Array = field(repr=False)
+    spectrum_error: float
+    noise_floor: float
+    measure: str
+    dtype: str
+    n_samples: int
+    n_features: int
+    relative: bool = False
+
+    @property
+    def resolved(self) -> bool:
+        """Whether both ends agree, so that the ε-rank is one number."""
+        return self.lower == self.upper
+
+    def __int__(self) -> int:
+        if not self.resolved:
+            raise ValueError(
+                f"the {self.eps:g}-rank is only known to lie in [{self.lower}, {self.upper}]: "
+                f"{self.reason}; use .lower and .upper, or ask with exact=True"
+            )
+        return self.lower
+
+    def __contains__(self, rank: object) -> bool:
+        return isinstance(rank, int) and self.lower <= rank <= self.upper
+
+    def __str__(self) -> str:
+        rank = f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
+        eps = f"{self.eps:g}·λ₁" if self.relative else f"{self.eps:g}"
+        return (
+            f"ε-rank {rank} of {self.n_features} at ε = {eps} ({self.measure} measure, "
+            f"{self.dtype}, route {self.route}, float64 Gram noise floor {self.noise_floor:.1e})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of ``"ranks"`` in the contract of ``epsrank rank --json``.
+
+        Returns
+        -------
+        dict
+            Keys ``eps``, ``lower``, ``upper``, ``route``, ``reason``, ``relative``.
+        """
+        return {
+            "eps": self.eps,
+            "lower": self.lower,
+            "upper": self.upper,
+            "route": self.route,
+            "reason": self.reason,
+            "relative": self.relative,
+        }
