@@ -1,0 +1,228 @@
+"""An independent exact count of eigenvalues: rational elimination and Sylvester's law of inertia.
+
+It shares nothing with the routes of `theory`: Python fractions, no characteristic polynomial, no
+ball arithmetic. Slow and plain, for n up to about 8; its purpose is to disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = list[list[Fraction]]
+
+
+def rational(array: NDArray[Any]) -> Matrix:
+    """Return a float or integer matrix as fractions, without rounding.
+
+    Parameters
+    ----------
+    array : ndarray, shape (m, n)
+        Finite numbers.
+
+    Returns
+    -------
+    list of list of Fraction
+        The same numbers.
+    """
+    wide = array.astype(np.float64) if array.dtype.kind == "f" else array
+    return [[Fraction(value) for value in row] for row in wide.tolist()]
+
+
+def product(left: Matrix, right: Matrix) -> Matrix:
+    """Return the product of two rational matrices.
+
+    Parameters
+    ----------
+    left, right : list of list of Fraction
+        Matrices of fitting shapes.
+
+    Returns
+    -------
+    list of list of Fraction
+        left · right.
+    """
+    columns = list(zip(*right, strict=True))
+    return [
+        [sum(map(Fraction.__mul__, row, column), Fraction(0)) for column in columns] for row in left
+    ]
+
+
+def transpose(matrix: Matrix) -> Matrix:
+    """Return the transpose.
+
+    Parameters
+    ----------
+    matrix : list of list of Fraction
+        Any shape.
+
+    Returns
+    -------
+    list of list of Fraction
+        Its transpose.
+    """
+    return [list(column) for column in zip(*matrix, strict=True)]
+
+
+def exact_gram(
+    features: NDArray[Any], weights: NDArray[Any] | None = None, measure: str = "raw"
+) -> Matrix:
+    """Return G = Φᵀ diag(w) Φ / c exactly (c = Σw for the measure ``mean``, else 1).
+
+    Parameters
+    ----------
+    features : ndarray, shape (N, n)
+        Φ.
+    weights : ndarray of shape (N,) or None
+        w; None means 1 each.
+    measure : {"mean", "raw", "volume"}
+        Normalisation.
+
+    Returns
+    -------
+    list of list of Fraction
+        G ∈ Q^{n×n}.
+    """
+    rows = rational(features)
+    w = [Fraction(1)] * len(rows) if weights is None else [Fraction(float(x)) for x in weights]
+    scale = sum(w, Fraction(0)) if measure == "mean" else Fraction(1)
+    weighted = [[a * x / scale for a in row] for row, x in zip(rows, w, strict=True)]
+    return product(transpose(rows), weighted)
+
+
+def shifted(matrix: Matrix, shift: Fraction) -> Matrix:
+    """Return G − t·I.
+
+    Parameters
+    ----------
+    matrix : list of list of Fraction
+        A square matrix G.
+    shift : Fraction
+        t.
+
+    Returns
+    -------
+    list of list of Fraction
+        The shifted matrix.
+    """
+    return [
+        [value - shift if i == j else value for j, value in enumerate(row)]
+        for i, row in enumerate(matrix)
+    ]
+
+
+def _pair_with_zero_diagonal(a: Matrix, active: Sequence[int]) -> tuple[int, int] | None:
+    for position, i in enumerate(active):
+        for j in active[position + 1 :]:
+            if a[i][j] != 0:
+                return i, j
+    return None
+
+
+def inertia(matrix: Matrix) -> tuple[int, int, int]:
+    """Return how many eigenvalues of a symmetric rational matrix are positive, negative and zero.
+
+    Congruence by symmetric elimination keeps the signs (Sylvester). Where every remaining diagonal
+    entry is zero, a block [[0, b], [b, 0]] is eliminated: one eigenvalue of each sign.
+
+    Parameters
+    ----------
+    matrix : list of list of Fraction
+        A symmetric matrix.
+
+    Returns
+    -------
+    tuple of (int, int, int)
+        The numbers of positive, negative and zero eigenvalues.
+    """
+    a = [row[:] for row in matrix]
+    active = list(range(len(a)))
+    positive = negative = 0
+    while active:
+        pivot = next((i for i in active if a[i][i] != 0), None)
+        if pivot is not None:
+            positive, negative = (
+                (positive + 1, negative) if a[pivot][pivot] > 0 else (positive, negative + 1)
+            )
+            active.remove(pivot)
+            for i in active:
+                factor = a[i][pivot] / a[pivot][pivot]
+                if factor:
+                    for j in active:
+                        a[i][j] -= factor * a[pivot][j]
+            continue
+        pair = _pair_with_zero_diagonal(a, active)
+        if pair is None:
+            break
+        p, q = pair
+        positive, negative = positive + 1, negative + 1
+        active = [i for i in active if i not in pair]
+        b = a[p][q]
+        for i in active:
+            for j in active:
+                # Schur complement of [[0, b], [b, 0]].
+                a[i][j] -= (a[i][p] * a[q][j] + a[i][q] * a[p][j]) / b
+    return positive, negative, len(a) - positive - negative
+
+
+def exact_rank(
+    features: NDArray[Any],
+    eps: float | Fraction,
+    weights: NDArray[Any] | None = None,
+    measure: str = "raw",
+) -> int:
+    """Count #{k : λ_k > ε} exactly (D1).
+
+    Parameters
+    ----------
+    features : ndarray, shape (N, n)
+        Φ.
+    eps : float or Fraction
+        Threshold, to its last bit; 0 gives the rank.
+    weights : ndarray of shape (N,) or None
+        w; None means 1 each.
+    measure : {"mean", "raw", "volume"}
+        Normalisation.
+
+    Returns
+    -------
+    int
+        r_ε.
+    """
+    return inertia(shifted(exact_gram(features, weights, measure), Fraction(eps)))[0]
+
+
+def is_positive_definite(matrix: Matrix) -> bool:
+    """Decide exactly whether a symmetric rational matrix is positive definite.
+
+    Parameters
+    ----------
+    matrix : list of list of Fraction
+        A symmetric matrix.
+
+    Returns
+    -------
+    bool
+        Whether all eigenvalues are positive.
+    """
+    return inertia(matrix)[0] == len(matrix)
+
+
+def is_positive_semidefinite(matrix: Matrix) -> bool:
+    """Decide exactly whether a symmetric rational matrix is positive semidefinite.
+
+    Parameters
+    ----------
+    matrix : list of list of Fraction
+        A symmetric matrix.
+
+    Returns
+    -------
+    bool
+        Whether no eigenvalue is negative.
+    """
+    return inertia(matrix)[1] == 0

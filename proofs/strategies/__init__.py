@@ -1,0 +1,71 @@
+"""Hypothesis strategies for everything a theorem of ε-rank quantifies over.
+
+They are public: ``from proofs.strategies import feature_matrices, rank_cases`` in any test. All
+arrays drawn are finite floats, small enough for exact arithmetic, and chosen to be awkward:
+clustered, tiny, repeated and exactly representable eigenvalues, rank deficiency, columns 10⁻³⁰
+apart, scales from 10⁻¹⁵⁰ to 10¹⁵⁰, duplicated and zero neurons, entries rounded to narrow floats.
+Shrinking leads to small integers.
+"""
+
+from proofs.strategies.entries import (
+    coefficients,
+    exponents,
+    full_mantissas,
+    norms,
+    sample_weights,
+    small_integers,
+    targets,
+    thresholds,
+)
+from proofs.strategies.features import (
+    FLAVOURS,
+    feature_matrices,
+    feature_pairs,
+    integer_features,
+    narrow_features,
+)
+from proofs.strategies.mixings import (
+    dyadic_orthogonal,
+    exact_mixings,
+    integer_invertible,
+    permutations,
+    signed_permutations,
+)
+from proofs.strategies.problems import FloorCase, RankCase, floor_cases, rank_cases
+from proofs.strategies.spectra import (
+    KnownSpectrum,
+    gram_matrices,
+    hadamard,
+    known_spectra,
+    spectra,
+)
+
+__all__ = [
+    "FLAVOURS",
+    "FloorCase",
+    "KnownSpectrum",
+    "RankCase",
+    "coefficients",
+    "dyadic_orthogonal",
+    "exact_mixings",
+    "exponents",
+    "feature_matrices",
+    "feature_pairs",
+    "floor_cases",
+    "full_mantissas",
+    "gram_matrices",
+    "hadamard",
+    "integer_features",
+    "integer_invertible",
+    "known_spectra",
+    "narrow_features",
+    "norms",
+    "permutations",
+    "rank_cases",
+    "sample_weights",
+    "signed_permutations",
+    "small_integers",
+    "spectra",
+    "targets",
+    "thresholds",
+]

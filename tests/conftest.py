@@ -1,0 +1,36 @@
+"""Hypothesis profiles and one thread per test process.
+
+``HYPOTHESIS_PROFILE`` chooses: ``dev`` (default), ``ci`` (derandomised, so that a red run is a red
+change) or ``thorough`` (long). The profile also sets how many cases each property searches.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+# Before NumPy is imported: one thread each, so that parallel test processes do not fight for cores.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile(
+    "ci",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=_SLOW,
+)
+settings.register_profile(
+    "thorough",
+    max_examples=500,
+    deadline=None,
+    phases=tuple(Phase),
+    suppress_health_check=_SLOW,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
