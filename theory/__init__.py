@@ -1,1 +1,23 @@
-"""."""
+"""Mathematics of the ε-rank: definitions, floors, kernels, certificates of numbers. No torch here."""
+
+from theory.errors import InputError
+from theory.measure import Measure
+from theory.rank import (
+    algebraic_rank,
+    epsilon_rank,
+    epsilon_rank_from_gram,
+    epsilon_rank_from_spectrum,
+    epsilon_ranks,
+)
+from theory.rank_interval import RankInterval
+
+__all__ = [
+    "InputError",
+    "Measure",
+    "RankInterval",
+    "algebraic_rank",
+    "epsilon_rank",
+    "epsilon_rank_from_gram",
+    "epsilon_rank_from_spectrum",
+    "epsilon_ranks",
+]

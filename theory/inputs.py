@@ -231,7 +231,9 @@ def as_target(target: Any, n_samples: int, *, name: str = "target") -> Array:
     """
     given, _ = to_numpy(target, name)
     if given.ndim not in (1, 2) or given.size == 0:
-        raise InputError(name, f"has shape {given.shape}", f"pass ({n_samples},) or ({n_samples}, k)")
+        raise InputError(
+            name, f"has shape {given.shape}", f"pass ({n_samples},) or ({n_samples}, k)"
+        )
     if given.shape[0] != n_samples:
         raise InputError(
             name,

@@ -39,6 +39,11 @@ class RankInterval:
         N and n (N is 0 where only a Gram matrix or a spectrum was given).
     relative : bool
         Whether the threshold is ε·λ_1.
+    storage : tuple of (int, int)
+        Interval of the ε-rank over *every* real matrix that rounds to the features given, each entry
+        by half an ulp of their dtype. `lower` and `upper` speak of the stored numbers; where the
+        storage interval is wider, a float32 (or bfloat16) copy of the features cannot say what the
+        network's features before rounding had.
     """
 
     eps: float
@@ -54,6 +59,7 @@ class RankInterval:
     n_samples: int
     n_features: int
     relative: bool = False
+    storage: tuple[int, int] = (0, 0)
 
     @property
     def resolved(self) -> bool:
@@ -80,7 +86,9 @@ class RankInterval:
         )
 
     def _repr_html_(self) -> str:
-        return f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
+        return (
+            f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of ``"ranks"`` in the contract of ``epsrank rank --json``.
@@ -88,7 +96,7 @@ class RankInterval:
         Returns
         -------
         dict
-            Keys ``eps``, ``lower``, ``upper``, ``route``, ``reason``, ``relative``.
+            Keys ``eps``, ``lower``, ``upper``, ``route``, ``reason``, ``relative``, ``storage``.
         """
         return {
             "eps": self.eps,
@@ -97,4 +105,5 @@ class RankInterval:
             "route": self.route,
             "reason": self.reason,
             "relative": self.relative,
+            "storage": list(self.storage),
         }

@@ -1,0 +1,137 @@
+"""Floating-point numbers as what they are: integers times a power of two."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpz_mat
+from numpy.typing import NDArray
+
+# Integers up to this many bits are shifted in int64; wider ones become Python integers.
+_WORD = 62
+
+
+def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Return integers M and an exponent e with array = M·2^e, exactly and with e as large as it goes.
+
+    Parameters
+    ----------
+    array : ndarray of a float or integer dtype
+        Finite numbers.
+
+    Returns
+    -------
+    tuple of (ndarray of int64 or object, int)
+        M, in the shape of the array (Python integers where 62 bits do not suffice), and e.
+    """
+    if array.dtype.kind in "iub":
+        return array.astype(object), 0
+    mantissa, exponent = np.frexp(array.astype(np.float64, copy=False))
+    digits = np.ldexp(mantissa, 53).astype(np.int64)
+    nonzero = digits != 0
+    if not nonzero.any():
+        return digits, 0
+    # Strip trailing zero bits, so that float32 features have 24-bit integers and integers stay small.
+    lowest = np.where(nonzero, digits & -digits, 1)
+    zeros = np.frexp(lowest.astype(np.float64))[1] - 1
+    digits >>= zeros
+    shift = exponent.astype(np.int64) - 53 + zeros
+    base = int(shift[nonzero].min())
+    shift = np.where(nonzero, shift - base, 0)
+    bits = np.frexp(np.abs(digits).astype(np.float64))[1] + shift
+    if int(bits.max()) <= _WORD:
+        return digits << shift, base
+    wide = [d << s for d, s in zip(digits.ravel().tolist(), shift.ravel().tolist(), strict=True)]
+    return np.array(wide, dtype=object).reshape(array.shape), base
+
+
+def dyadic_matrix(array: NDArray[Any]) -> tuple[fmpz_mat, int]:
+    """Return an integer matrix M and an exponent e with array = M·2^e, exactly.
+
+    Parameters
+    ----------
+    array : ndarray of a float or integer dtype, shape (m, n)
+        Finite numbers.
+
+    Returns
+    -------
+    tuple of (fmpz_mat, int)
+        M and e.
+    """
+    integers, exponent = dyadic_integers(array)
+    rows, columns = integers.shape
+    return fmpz_mat(rows, columns, integers.ravel().tolist()), exponent
+
+
+def power_of_two(exponent: int) -> Fraction:
+    """Return 2^e exactly.
+
+    Parameters
+    ----------
+    exponent : int
+        e, of either sign.
+
+    Returns
+    -------
+    Fraction
+        The power.
+    """
+    return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
+
+
+def to_fmpq(value: Fraction) -> fmpq:
+    """Return a fraction in the form that FLINT computes with.
+
+    Parameters
+    ----------
+    value : Fraction
+        A rational number.
+
+    Returns
+    -------
+    fmpq
+        The same number.
+    """
+    return fmpq(value.numerator, value.denominator)
+
+
+def float_below(value: Fraction) -> float:
+    """Return the largest float64 that is at most a non-negative rational number.
+
+    Parameters
+    ----------
+    value : Fraction
+        A number ≥ 0.
+
+    Returns
+    -------
+    float
+        The number rounded down.
+    """
+    try:
+        near = float(value)
+    except OverflowError:
+        return float(np.finfo(np.float64).max)
+    return near if Fraction(near) <= value else float(np.nextafter(near, -np.inf))
+
+
+def float_above(value: Fraction) -> float:
+    """Return the smallest float64 (or ∞) that is at least a non-negative rational number.
+
+    Parameters
+    ----------
+    value : Fraction
+        A number ≥ 0.
+
+    Returns
+    -------
+    float
+        The number rounded up.
+    """
+    try:
+        near = float(value)
+    except OverflowError:
+        return float("inf")
+    return near if Fraction(near) >= value else float(np.nextafter(near, np.inf))

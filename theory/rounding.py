@@ -1,0 +1,218 @@
+"""Bounds on floating-point error, evaluated so that they are never too small.
+
+The model is the standard one: fl(a ∘ b) = (a ∘ b)(1 + δ), |δ| ≤ u. An inner product of length k has
+error at most γ_k Σ|a_i||b_i| with γ_k = ku/(1 − ku), in *every* order of summation and with or
+without fused multiply-add [Higham, Accuracy and Stability of Numerical Algorithms, §3.1], so the
+bounds hold for every conventional BLAS (not for Strassen-like products, which none of NumPy's
+builds use). Gradual underflow adds at most 2^-1074 per operation.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.linalg import blas
+
+from theory.errors import InputError
+from theory.inputs import Array
+
+#: Unit roundoff u (half the distance from 1 to the next number) of the dtypes that features have.
+UNIT_ROUNDOFF: dict[str, float] = {
+    "float64": 2.0**-53,
+    "float32": 2.0**-24,
+    "float16": 2.0**-11,
+    "bfloat16": 2.0**-8,
+}
+
+# Scalar bounds are evaluated in float64 with far fewer than 2^20 operations on non-negative
+# numbers, so a relative slack of 2^-30 makes each of them an upper bound.
+_SLACK = 1.0 + 2.0**-30
+
+# Covers gradual underflow in every product below: fewer than 2^60 operations of 2^-1074 each.
+UNDERFLOW = 2.0**-1000
+
+# Rows per partial Gram matrix: long enough for full speed, short enough for a small γ.
+_BLOCK = 1024
+
+
+def upward(value: float) -> float:
+    """Return a number that is at least the exact value of a short non-negative expression.
+
+    Parameters
+    ----------
+    value : float
+        The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
+
+    Returns
+    -------
+    float
+        An upper bound.
+    """
+    return value * _SLACK
+
+
+def downward(value: float) -> float:
+    """Return a number that is at most the exact value of a short non-negative expression.
+
+    Parameters
+    ----------
+    value : float
+        The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
+
+    Returns
+    -------
+    float
+        A lower bound.
+    """
+    return value / _SLACK
+
+
+def unit_roundoff(dtype: str) -> float:
+    """Return u of a floating dtype, and 0 for integers and booleans, which carry no rounding.
+
+    Parameters
+    ----------
+    dtype : str
+        Name such as ``"float32"`` or ``"bfloat16"``.
+
+    Returns
+    -------
+    float
+        The unit roundoff.
+
+    Raises
+    ------
+    InputError
+        If the dtype is not known.
+    """
+    if dtype in UNIT_ROUNDOFF:
+        return UNIT_ROUNDOFF[dtype]
+    if dtype.startswith(("int", "uint", "bool")):
+        return 0.0
+    if dtype.startswith("float") and not dtype.startswith("float8"):
+        return UNIT_ROUNDOFF["float64"]  # wider floats that float64 held exactly
+    if dtype.startswith("float8"):
+        return 2.0**-4 if "e4m3" in dtype else 2.0**-3
+    raise InputError("dtype", f"is {dtype!r}", f"choose one of {', '.join(UNIT_ROUNDOFF)}")
+
+
+def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
+    """Return an upper bound of γ_k = ku/(1 − ku), and ∞ once ku ≥ 1.
+
+    Parameters
+    ----------
+    k : int
+        Number of rounded operations on the longest path.
+    u : float
+        Unit roundoff.
+
+    Returns
+    -------
+    float
+        γ_k, rounded upward.
+    """
+    product = k * u
+    return math.inf if product >= 1 else upward(product / (1 - product))
+
+
+def gram_error_bound(trace: float, n_samples: int, dtype: str = "float64") -> float:
+    """Bound ‖G̃ − G‖₂ for a Gram matrix accumulated over N samples in one dtype (C2).
+
+    ‖fl(AᵀA) − AᵀA‖₂ ≤ γ_N ‖|A|ᵀ|A|‖₂ ≤ γ_N tr G, for any order of summation. With tr G̃ in the
+    place of tr G the factor is γ_N/(1 − γ_N).
+
+    Parameters
+    ----------
+    trace : float
+        tr G̃ of the computed matrix, ≥ 0.
+    n_samples : int
+        Length N of each inner product.
+    dtype : str
+        Type in which products were formed and summed.
+
+    Returns
+    -------
+    float
+        The bound, ∞ where N is so large that the dtype resolves nothing.
+    """
+    factor = gamma(n_samples + 2, unit_roundoff(dtype))
+    if factor >= 1:
+        return math.inf
+    return upward(factor / (1 - factor) * trace + UNDERFLOW)
+
+
+def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array, float]:
+    """Return H̃ ≈ AᵀA and g with |H̃ − AᵀA|_ij ≤ g ‖a_i‖‖a_j‖ for the columns a_i of A.
+
+    A = diag(f) M, where f are rounded square roots: four roundings in each f_i are covered by g, which
+    bounds the distance to the Gram matrix of the exact diag(√w) M. Blocks of rows are formed by
+    symmetric rank-k updates and then added, so g grows with the block and the number of blocks
+    instead of with N.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (N, n)
+        M.
+    row_factors : ndarray of float64, shape (N,), optional
+        f, in place of 1.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (n, n); float)
+        The symmetric product and g.
+    """
+    n_samples, n_features = matrix.shape
+    upper = np.zeros((n_features, n_features), order="F")
+    for start in range(0, n_samples, _BLOCK):
+        block = matrix[start : start + _BLOCK]
+        if row_factors is not None:
+            block = block * row_factors[start : start + _BLOCK, None]
+        upper += blas.dsyrk(1.0, np.ascontiguousarray(block).T)
+    upper += np.triu(upper, 1).T
+    additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
+    # √w (1 rounding), its division by a rounded √c (3) and the product with φ (1), on both sides: 10.
+    return upper, gamma(additions + (10 if row_factors is not None else 0))
+
+
+def chunked_product(left: Array, right: Array, chunk: int = 256) -> tuple[Array, float]:
+    """Return P̃ ≈ LR and g with |P̃ − LR| ≤ g |L||R| entrywise.
+
+    The inner dimension is cut into chunks whose products are added, for a smaller g.
+
+    Parameters
+    ----------
+    left : ndarray of float64, shape (m, k)
+        L.
+    right : ndarray of float64, shape (k, n)
+        R.
+    chunk : int
+        Length of each partial inner product.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (m, n); float)
+        The product and g.
+    """
+    inner = left.shape[1]
+    total = left[:, :chunk] @ right[:chunk]
+    for start in range(chunk, inner, chunk):
+        total += left[:, start : start + chunk] @ right[start : start + chunk]
+    return total, gamma(min(chunk, inner) + -(-inner // chunk))
+
+
+def frobenius(matrix: Array) -> float:
+    """Return an upper bound of ‖M‖_F.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64
+        M, any shape, with entries far from overflow.
+
+    Returns
+    -------
+    float
+        The bound.
+    """
+    flat = np.ravel(matrix, order="K")
+    return upward(math.sqrt(float(np.dot(flat, flat)) * (1 + 2 * gamma(flat.size))) + UNDERFLOW)

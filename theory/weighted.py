@@ -1,0 +1,113 @@
+"""The weighted feature matrix A = diag(√w) Φ, scaled so that nothing over- or underflows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from theory.dyadic import power_of_two
+from theory.inputs import Array, Features
+from theory.measure import Measure
+from theory.rounding import UNIT_ROUNDOFF, UNDERFLOW, frobenius, upward
+
+# Squares of numbers in this range, summed over any number of samples, stay in float64's range.
+_SAFE = 400
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedFeatures:
+    """A = diag(√w) Φ up to powers of two, with what it takes to come back.
+
+    The Gram matrix in the measure is  G = scale · H  with H = AᵀA for the exact A; the float64
+    arrays here give A to within `entry_error` per entry beside the roundings of √w.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (N, n)
+        Φ · 2^s.
+    roots : ndarray of float64, shape (N,), or None
+        √(w · 4^t), rounded; None for unit weights.
+    scale : Fraction
+        4^{-s-t} / c, exactly.
+    entry_error : float
+        Relative error of each entry of `matrix`: 0 unless integers beyond 2⁵³ were rounded.
+    features : Features
+        What was given.
+    measure : Measure
+        The measure of G.
+    """
+
+    matrix: Array
+    roots: Array | None
+    scale: Fraction
+    entry_error: float
+    features: Features
+    measure: Measure
+
+    def weighted(self) -> Array:
+        """Return diag(roots) · matrix, each entry rounded at most twice.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, n)
+            A.
+        """
+        return self.matrix if self.roots is None else self.matrix * self.roots[:, None]
+
+    @property
+    def frobenius(self) -> float:
+        """Upper bound of ‖A‖_F."""
+        return upward(frobenius(self.weighted()) * (1 + 4 * UNIT_ROUNDOFF["float64"]) + UNDERFLOW)
+
+
+def _shift(largest: float) -> int:
+    """Return s such that largest · 2^s is near 1, or 0 where no scaling is needed.
+
+    Parameters
+    ----------
+    largest : float
+        Largest modulus.
+
+    Returns
+    -------
+    int
+        The power.
+    """
+    exponent = math.frexp(largest)[1]
+    return 0 if largest == 0 or abs(exponent) <= _SAFE else -exponent
+
+
+def weighted_features(features: Features, measure: Measure) -> WeightedFeatures:
+    """Scale features and weights by powers of two into the safe range of float64.
+
+    Parameters
+    ----------
+    features : Features
+        Φ.
+    measure : Measure
+        Weights and normalisation.
+
+    Returns
+    -------
+    WeightedFeatures
+        A and the scale of its Gram matrix.
+    """
+    matrix = features.values
+    shift = _shift(max(float(matrix.max()), -float(matrix.min())))
+    if shift:
+        matrix = np.ldexp(matrix, shift)
+    roots, weight_shift = None, 0
+    if measure.weights is not None:
+        weight_shift = _shift(float(measure.weights.max())) // 2
+        roots = np.sqrt(np.ldexp(measure.weights, 2 * weight_shift))
+    return WeightedFeatures(
+        matrix=matrix,
+        roots=roots,
+        scale=power_of_two(-2 * (shift + weight_shift)) / measure.normaliser,
+        entry_error=UNIT_ROUNDOFF["float64"] if features.rounded else 0.0,
+        features=features,
+        measure=measure,
+    )
