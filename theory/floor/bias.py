@@ -1,0 +1,89 @@
+"""A bias in the output layer: the constant feature 1, or a part of the target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from theory.errors import InputError
+from theory.inputs import Array, Features, as_coefficients
+
+BiasName = Literal["feature", "fixed"]
+
+
+def with_bias(
+    features: Features,
+    target: Array,
+    coefficients: Array | None,
+    bias: BiasName | None,
+    bias_value: Any,
+) -> tuple[Features, Array, Array | None]:
+    """Rewrite φ·W + b ≈ u* without a bias.
+
+    ``"feature"``: (φ, 1)·(W; b) ≈ u*, so the constant takes part in the ε-rank and b in the norm.
+    ``"fixed"``: φ·W ≈ u* − b, so neither does.
+
+    Parameters
+    ----------
+    features : Features, shape (N, n)
+        Φ.
+    target : ndarray of float64, shape (N, k)
+        u*.
+    coefficients : ndarray of float64, shape (n, k), or None
+        W.
+    bias : {None, "feature", "fixed"}
+        What the bias is taken for.
+    bias_value : array_like, shape () or (k,), or None
+        b.
+
+    Returns
+    -------
+    tuple of (Features, ndarray, ndarray or None)
+        Features, target and coefficients of the problem without bias.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or `bias_value` is missing, superfluous or of the wrong length.
+    """
+    if bias not in (None, "feature", "fixed"):
+        raise InputError("bias", f"is {bias!r}", "choose None, 'feature' or 'fixed'")
+    if bias is None:
+        if bias_value is not None:
+            raise InputError(
+                "bias_value", "is given without bias", "pass bias='feature' or bias='fixed' as well"
+            )
+        return features, target, coefficients
+    value = None if bias_value is None else _as_bias(bias_value, target.shape[1])
+    if bias == "fixed":
+        if value is None:
+            raise InputError("bias_value", "is missing", "pass the bias that is held fixed")
+        return features, target - value, coefficients
+    widened = _with_constant(features)
+    if coefficients is None:
+        if value is not None:
+            raise InputError(
+                "bias_value", "is given with a norm", "leave it out: the norm includes the bias"
+            )
+        return widened, target, None
+    if value is None:
+        raise InputError("bias_value", "is missing", "pass the bias that belongs to coefficients")
+    return widened, target, np.vstack([coefficients, value[None, :]])
+
+
+def _as_bias(bias_value: Any, n_outputs: int) -> Array:
+    """Return b as an array of shape (k,)."""
+    if np.ndim(bias_value) == 0 and n_outputs == 1:
+        bias_value = [bias_value]
+    return as_coefficients(bias_value, n_outputs, name="bias_value").reshape(-1)
+
+
+def _with_constant(features: Features) -> Features:
+    """Append the feature 1."""
+    ones = np.ones((features.n_samples, 1))
+    integers = features.integers
+    if integers is not None:
+        integers = np.hstack([integers, ones.astype(integers.dtype)])
+    return replace(features, values=np.hstack([features.values, ones]), integers=integers)

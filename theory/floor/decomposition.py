@@ -1,0 +1,329 @@
+"""The singular value decomposition behind F1–F6, computed once and used for every ε and norm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+
+from theory.errors import InputError
+from theory.floor.tolerance import DataError, ErrorModel
+from theory.floor.weighting import WeightedProblem, frobenius, times_power_of_two
+from theory.inputs import Array
+from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, chunked_product, gamma, upward
+
+_U = UNIT_ROUNDOFF["float64"]
+
+# Relative error of each entry of A and y (see weighted_problem), with one rounding to spare.
+_ENTRY_ERROR = 6 * _U
+
+
+@dataclass(frozen=True, eq=False)
+class FloorData:
+    """A = U Σ Qᵀ and c = Uᵀy: everything that F1–F6 need of features and target.
+
+    All arrays are in scaled units: A·2^(−feature_exponent), y·2^(−target_exponent). Directions
+    with σ_k at or below the measured backward error count as σ_k = 0: then ψ_k = 0 adds nothing to
+    Ψ_p, and their part of y belongs to `outside`.
+
+    Attributes
+    ----------
+    sigma : ndarray of float64, shape (r,)
+        σ_1 ≥ … ≥ σ_r > 0, scaled.
+    components : ndarray of float64, shape (r, k)
+        c = Uᵀy, scaled: row k is ⟨ψ_k, u*⟩/σ_k.
+    outside : float
+        dist(u*, Ψ_n), scaled; computed as a norm, not by subtraction.
+    right : ndarray of float64, shape (n, r)
+        q_1 … q_r as columns.
+    target_norm : float
+        ‖u*‖, scaled.
+    computed_sigma : ndarray of float64, shape (n,)
+        All singular values as computed, scaled, before truncation; 0 beyond min(N, n).
+    feature_exponent, target_exponent : int
+        The powers of two.
+    error : ErrorModel
+        Derived bound on norms, scaled: its argument is a scaled coefficient norm.
+    measure, dtype, route : str
+        Where the numbers come from; route is ``"svd"`` or ``"moments"``.
+    n_samples : int
+        N (0 where only moments were given and N was not).
+    """
+
+    sigma: Array = field(repr=False)
+    components: Array = field(repr=False)
+    outside: float
+    right: Array = field(repr=False)
+    target_norm: float
+    computed_sigma: Array = field(repr=False)
+    feature_exponent: int
+    target_exponent: int
+    error: ErrorModel
+    measure: str
+    dtype: str
+    route: str
+    n_samples: int
+
+    @property
+    def n_features(self) -> int:
+        """Number of neurons n."""
+        return int(self.right.shape[0])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs k."""
+        return int(self.components.shape[1])
+
+    @property
+    def numerical_rank(self) -> int:
+        """Number r of directions above the measured backward error."""
+        return int(self.sigma.size)
+
+    @cached_property
+    def amplitudes(self) -> Array:
+        """a_k = ‖c_k‖, shape (r,), scaled: the outputs enter F1–F6 only through these."""
+        return np.array([frobenius(row) for row in self.components])
+
+    @cached_property
+    def scaled_distances(self) -> Array:
+        """d_p for p = 0…n, shape (n + 1,), scaled."""
+        # A running hypot from the far end never squares a small tail away.
+        tail = np.hypot.accumulate(np.concatenate(([self.outside], self.amplitudes[::-1])))[::-1]
+        return np.concatenate((tail, np.full(self.n_features - self.numerical_rank, self.outside)))
+
+    @cached_property
+    def next_sigma(self) -> Array:
+        """σ_{p+1} for p = 0…n, shape (n + 1,), scaled, with σ_{n+1} := 0."""
+        return np.concatenate((self.sigma, np.zeros(self.n_features + 1 - self.numerical_rank)))
+
+    @property
+    def distances(self) -> Array:
+        """d_p = dist(u*, Ψ_p) for p = 0…n, shape (n + 1,)."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.ldexp(self.scaled_distances, self.target_exponent)
+
+    @property
+    def singular_values(self) -> Array:
+        """σ_1 ≥ … ≥ σ_n of A as computed, shape (n,)."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.ldexp(self.computed_sigma, self.feature_exponent)
+
+    @property
+    def spectrum(self) -> Array:
+        """λ_k = σ_k² as computed, shape (n,)."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.ldexp(self.computed_sigma**2, 2 * self.feature_exponent)
+
+    def scaled_norm(self, norm: float) -> float:
+        """Return B in the units of the scaled coefficients; finite where B is.
+
+        Parameters
+        ----------
+        norm : float
+            B ≥ 0, possibly infinite.
+
+        Returns
+        -------
+        float
+            B · 2^(feature_exponent − target_exponent).
+        """
+        if np.isinf(norm):
+            return norm
+        scaled = times_power_of_two(norm, self.feature_exponent - self.target_exponent)
+        # Beyond float64, every coefficient that matters fits in the ball.
+        return min(scaled, float(np.finfo(np.float64).max))
+
+    def unscaled(self, value: float) -> float:
+        """Return a scaled norm of functions in the units of the caller.
+
+        Parameters
+        ----------
+        value : float
+            A distance or error, scaled.
+
+        Returns
+        -------
+        float
+            value · 2^target_exponent.
+        """
+        return times_power_of_two(value, self.target_exponent)
+
+    @property
+    def evaluation_tolerance(self) -> float:
+        """Rounding bound between norms of one decomposition, whose features are taken as exact."""
+        return self.unscaled(self.error.at(0.0))
+
+    def tolerance(self, norm: float) -> float:
+        """Return the derived rounding bound on norms (√loss, d_p, floors) at ‖β‖ ≤ B.
+
+        Parameters
+        ----------
+        norm : float
+            B ≥ 0, possibly infinite.
+
+        Returns
+        -------
+        float
+            The bound, in the units of √loss.
+        """
+        bound = self.error.at(self.scaled_norm(norm))
+        # No distance exceeds ‖y‖, and for full rank no distance moves by more than the range turns.
+        turn = self.error.range_angle if np.isinf(norm) else 1.0
+        cap = upward(self.error.at(0.0) + turn * self.target_norm)
+        return self.unscaled(min(bound, cap))
+
+
+def decompose(problem: WeightedProblem) -> FloorData:
+    """Decompose A = U Σ Qᵀ, c = Uᵀy, with a measured bound on all rounding.
+
+    Parameters
+    ----------
+    problem : WeightedProblem
+        A and y, scaled.
+
+    Returns
+    -------
+    FloorData
+        The decomposition; all-zero features give numerical rank 0.
+
+    Raises
+    ------
+    InputError
+        If no LAPACK driver computes the decomposition.
+    """
+    matrix, target = problem.matrix, problem.target
+    left, sigma, right = singular_value_decomposition(matrix)
+    backward, noise, defect = _backward_error(matrix, left, sigma, right)
+    kept = sigma > noise
+    dropped = float(np.max(sigma[~kept], initial=0.0))
+    left, right, kept_sigma = left[:, kept], right[:, kept], sigma[kept]
+    components, g = chunked_product(np.ascontiguousarray(left.T), target)
+    # One step of refinement: what the first pass left in the range is moved into c.
+    residual = target - left @ components
+    correction, _ = chunked_product(np.ascontiguousarray(left.T), residual)
+    components = components + correction
+    residual = target - left @ components
+    size, target_norm = frobenius(matrix), frobenius(target)
+    root = float(np.sqrt(kept_sigma.size))
+    component_error = 2 * g * root + 2 * defect + 2 * _U
+    outside_error = defect + component_error + gamma(kept_sigma.size + 1) * (1 + 2 * root)
+    evaluation = gamma(matrix.shape[1] + target.size + 8)
+    n_features = matrix.shape[1]
+    error = DataError(
+        # The last term covers products φ·W formed from the data, and the norm of W itself.
+        features=upward(
+            backward
+            + dropped
+            + _ENTRY_ERROR * size
+            + gamma(n_features * (target.shape[1] + 1) + 2) * size
+            + UNDERFLOW
+        ),
+        target=upward(
+            (component_error + outside_error + evaluation + _ENTRY_ERROR) * target_norm + UNDERFLOW
+        ),
+        smallest=float(kept_sigma[-1]) if kept_sigma.size == min(matrix.shape) else 0.0,
+    )
+    computed = np.zeros(n_features)
+    computed[: sigma.size] = sigma
+    return FloorData(
+        sigma=kept_sigma,
+        components=components,
+        outside=frobenius(residual),
+        right=right,
+        target_norm=target_norm,
+        computed_sigma=computed,
+        feature_exponent=problem.feature_exponent,
+        target_exponent=problem.target_exponent,
+        error=error,
+        measure=problem.measure.name,
+        dtype=problem.dtype,
+        route="svd",
+        n_samples=matrix.shape[0],
+    )
+
+
+def singular_value_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
+    """Return U (N×q), σ (q), Q (n×q) of A = U diag(σ) Qᵀ with q = min(N, n).
+
+    The first driver that converges is used. Tall matrices are first reduced to the triangle of a
+    QR factorisation.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (N, n)
+        A.
+
+    Returns
+    -------
+    tuple of (ndarray, ndarray, ndarray)
+        The factors, σ descending.
+
+    Raises
+    ------
+    InputError
+        If neither gesdd nor gesvd converges, for A and for Aᵀ.
+    """
+    if matrix.shape[0] < matrix.shape[1]:
+        right, sigma, left = singular_value_decomposition(np.ascontiguousarray(matrix.T))
+        return left, sigma, right
+    reduced, orthogonal = matrix, None
+    if matrix.shape[0] > matrix.shape[1]:
+        orthogonal, reduced = scipy.linalg.qr(matrix, mode="economic", check_finite=False)
+    for transposed in (False, True):
+        for driver in ("gesdd", "gesvd"):
+            try:
+                left, sigma, right = scipy.linalg.svd(
+                    reduced.T if transposed else reduced,
+                    full_matrices=False,
+                    check_finite=False,
+                    lapack_driver=driver,
+                )
+            except np.linalg.LinAlgError:
+                continue
+            if not (np.isfinite(sigma).all() and np.isfinite(left).all()):
+                continue
+            if transposed:
+                left, right = right.T, left.T
+            if orthogonal is not None:
+                left = orthogonal @ left
+            return left, sigma, np.ascontiguousarray(right.T)
+    raise InputError(
+        "features",
+        f"of shape {matrix.shape} have an SVD that neither gesdd nor gesvd could compute",
+        "pass moments (theory.floor.moments) or another LAPACK build",
+    )
+
+
+def _backward_error(
+    matrix: Array, left: Array, sigma: Array, right: Array
+) -> tuple[float, float, float]:
+    """Return (bound on ‖A − Â‖₂, measured noise level of σ, orthogonality defect of U).
+
+    With Ũ, Ṽ the polar factors of the computed U, Q and δ_U, δ_Q their defects ‖UᵀU − I‖:
+    ‖A − Ũ Σ Ṽᵀ‖ ≤ ‖A − U Σ Qᵀ‖ + σ_1 (δ_U + δ_Q + δ_U δ_Q). Nothing is assumed of LAPACK.
+    """
+    defect_left, measured_left = _orthogonality_defect(left)
+    defect_right, measured_right = _orthogonality_defect(right)
+    scaled = left * sigma
+    measured = frobenius(matrix - scaled @ right.T)
+    size = frobenius(scaled)
+    product_error = gamma(sigma.size + 2) * (size * frobenius(right) + frobenius(matrix))
+    largest = float(np.max(sigma, initial=0.0))
+    bound = upward(
+        measured
+        + product_error
+        + largest * (defect_left + defect_right + defect_left * defect_right)
+    )
+    # What rounding actually left behind; a σ below it may be an exact zero.
+    noise = 2 * measured + largest * (measured_left + measured_right)
+    return bound, noise, defect_left
+
+
+def _orthogonality_defect(factor: Array) -> tuple[float, float]:
+    """Return a bound on ‖FᵀF − I‖₂, and the same without the rounding of the measurement."""
+    product, g = chunked_product(np.ascontiguousarray(factor.T), factor)
+    product[np.diag_indices_from(product)] -= 1.0
+    measured = frobenius(product)
+    return upward(measured * (1 + 2 * _U) + (g + 2 * _U) * frobenius(factor) ** 2), measured

@@ -1,0 +1,181 @@
+"""The public function: what loss fixed features allow, and whether a plateau is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from theory.errors import InputError
+from theory.floor.bias import BiasName, with_bias
+from theory.floor.bounds import envelope, epsilon_floor, floors
+from theory.floor.budget import rank_budget
+from theory.floor.decomposition import FloorData, decompose
+from theory.floor.reachable import reachable_loss
+from theory.floor.reading import read_plateau
+from theory.floor.result import LossFloor
+from theory.floor.weighting import frobenius, residual_norm, weighted_problem
+from theory.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
+from theory.measure import as_measure
+from theory.rank import epsilon_rank
+from theory.rank_interval import RankInterval
+
+
+def loss_floor(
+    features: Any,
+    target: Any,
+    *,
+    eps: float,
+    norm: float | None = None,
+    coefficients: Any = None,
+    weights: Any = None,
+    measure: Any = "mean",
+    bias: BiasName | None = None,
+    bias_value: Any = None,
+    losses: Iterable[float] | None = None,
+    exact: bool = False,
+) -> LossFloor:
+    """Return loss ≥ V(‖β‖) ≥ envelope² ≥ floor² for fixed features (F1–F6).
+
+    With d_p = dist(u*, Ψ_p) and V(B) = min_{‖W‖_F ≤ B} ‖φ·W − u*‖²,
+
+        ‖φ·W − u*‖² ≥ V(‖W‖_F) ≥ max_p (d_p − √λ_{p+1} ‖W‖_F)_+² ≥ (d_{r_ε} − √ε ‖W‖_F)_+².
+
+    All losses are squared norms in the measure (for ``mean`` and one output: mean squared errors).
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        Φ, outputs of the last hidden layer at the samples.
+    target : array_like or tensor, shape (N,) or (N, k)
+        u*.
+    eps : float
+        ε > 0, in the measure.
+    norm : float, optional
+        B ≥ 0 (``inf`` for no bound). Exactly one of `norm` and `coefficients` is needed.
+    coefficients : array_like or tensor, shape (n,) or (n, k), optional
+        β or W; gives the loss and the norm.
+    weights : array_like, shape (N,), optional
+        Sample weights w_i ≥ 0.
+    measure : {"mean", "raw", "volume"}
+        Normalisation of the weights.
+    bias : {None, "feature", "fixed"}
+        An output bias: the constant 1 joins the features and `bias_value` the coefficients (so that
+        the norm includes it), or the floor is taken for u* − bias_value.
+    bias_value : array_like, shape () or (k,), optional
+        The bias of the output layer.
+    losses : iterable of float, optional
+        Losses δ² whose rank budget is wanted (F5); by default ‖u*‖²·10^(−1…−8).
+    exact : bool
+        Whether the ε-rank must be decided in exact arithmetic.
+
+    Returns
+    -------
+    LossFloor
+        The chain, its rounding bound, the rank budget and the reading of F6.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used, or not exactly one of `norm` and `coefficients` is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.linspace(-1, 1, 200)
+    >>> features = np.tanh(np.outer(x, np.arange(1, 6)))
+    >>> result = loss_floor(features, np.sin(3 * x), eps=1e-6, norm=2.0)
+    >>> result.floor <= result.envelope <= result.reachable
+    True
+    """
+    if (norm is None) == (coefficients is None):
+        given = "neither" if norm is None else "both"
+        raise InputError(
+            "norm", f"and coefficients: {given} of them given", "pass exactly one of the two"
+        )
+    threshold = as_eps(eps)
+    checked = as_features(features)
+    goal = as_target(target, checked.n_samples)
+    law = as_measure(measure, weights, checked.n_samples)
+    matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
+    if matrix is not None and matrix.shape[1] != goal.shape[1]:
+        raise InputError(
+            "coefficients",
+            f"have {matrix.shape[1]} outputs, but the target has {goal.shape[1]}",
+            "pass one column per output",
+        )
+    checked, goal, matrix = with_bias(checked, goal, matrix, bias, bias_value)
+    problem = weighted_problem(checked, goal, law)
+    rank = epsilon_rank(checked, threshold, weights=law.weights, measure=law.name, exact=exact)
+    size = as_norm(norm) if matrix is None else frobenius(matrix)
+    return floor_of(
+        decompose(problem),
+        eps=threshold,
+        norm=size,
+        rank=rank,
+        loss_norm=None if matrix is None else residual_norm(problem, matrix),
+        losses=losses,
+        bias=bias,
+    )
+
+
+def floor_of(
+    data: FloorData,
+    *,
+    eps: float,
+    norm: float,
+    rank: RankInterval,
+    loss_norm: float | None = None,
+    losses: Iterable[float] | None = None,
+    bias: str | None = None,
+) -> LossFloor:
+    """Assemble F1–F6 from a decomposition; cheap, so one decomposition serves many ε and norms.
+
+    Parameters
+    ----------
+    data : FloorData
+        From `decompose` or `decompose_moments`.
+    eps : float
+        ε > 0.
+    norm : float
+        B ≥ 0, possibly infinite.
+    rank : RankInterval
+        An enclosure of the ε-rank of the same features, such as `epsilon_rank` returns.
+    loss_norm : float, optional
+        √loss of coefficients of that norm.
+    losses : iterable of float, optional
+        Losses of the rank budget.
+    bias : str, optional
+        How a bias entered, for the record.
+
+    Returns
+    -------
+    LossFloor
+        The result.
+    """
+    reachable = reachable_loss(data, norm)
+    tolerance = data.tolerance(norm) + reachable.gap
+    return LossFloor(
+        eps=eps,
+        rank=rank,
+        coefficient_norm=norm,
+        loss_norm=loss_norm,
+        reachable_norm=reachable.norm,
+        unbounded_norm=data.unscaled(data.outside),
+        envelope_norm=envelope(data, norm),
+        floor_norm=epsilon_floor(data, rank.upper, eps, norm),
+        multiplier=reachable.multiplier,
+        distances=data.distances,
+        floor_norms=floors(data, norm),
+        spectrum=data.spectrum,
+        rank_budget=rank_budget(data, norm, eps, losses),
+        verdict=read_plateau(loss_norm, reachable.norm, tolerance),
+        tolerance=tolerance,
+        evaluation_tolerance=data.evaluation_tolerance + reachable.gap,
+        bias=bias,
+        measure=data.measure,
+        dtype=data.dtype,
+        route=data.route,
+        n_samples=data.n_samples,
+        n_features=data.n_features,
+        n_outputs=data.n_outputs,
+    )

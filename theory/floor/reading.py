@@ -1,0 +1,94 @@
+"""F6: whether a plateau is the features' or the optimiser's, read off loss / V(‖β‖)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+ReadingName = Literal["feature-limited", "optimiser-limited", "between", "undetermined"]
+
+#: loss/V at most this: any output layer of this norm removes at most 1 − 1/1.25 = 20 % of the loss.
+FEATURE_LIMITED = 1.25
+#: loss/V at least this: an output layer of this norm removes at least 1 − 1/2 = 50 % of the loss.
+OPTIMISER_LIMITED = 2.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What loss/V(‖β‖) says about a plateau, with the range that rounding leaves to the ratio.
+
+    Attributes
+    ----------
+    name : {"feature-limited", "optimiser-limited", "between", "undetermined"}
+        The reading; ``"undetermined"`` where no loss is given, or rounding straddles a threshold.
+    ratio : float or None
+        loss/V as computed; ∞ for V = 0 < loss, None without a loss or for 0/0.
+    lower, upper : float or None
+        Enclosure of the ratio.
+    reason : str
+        One sentence.
+    """
+
+    name: ReadingName
+    ratio: float | None
+    lower: float | None
+    upper: float | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: float) -> Reading:
+    """Read a plateau: loss/V ≤ 1.25 feature-limited, ≥ 2 optimiser-limited, else between (F6).
+
+    Parameters
+    ----------
+    loss_norm : float or None
+        √loss; None where only a norm was given.
+    reachable_norm : float
+        √V(‖β‖).
+    tolerance : float
+        Rounding bound on both norms.
+
+    Returns
+    -------
+    Reading
+        The reading and its reason; a verdict needs the whole enclosure of the ratio to agree.
+    """
+    if loss_norm is None:
+        return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")
+    lower = _ratio(max(0.0, loss_norm - tolerance), reachable_norm + tolerance)
+    upper = _ratio(loss_norm + tolerance, max(0.0, reachable_norm - tolerance))
+    ratio = None if loss_norm == reachable_norm == 0 else _ratio(loss_norm, reachable_norm)
+    if upper <= FEATURE_LIMITED:
+        reason = (
+            f"loss/V = {ratio:.4g} ≤ {FEATURE_LIMITED:g}, so no output layer of this norm removes "
+            "more than a fifth of the loss: more ε-rank or a larger norm is needed"
+        )
+        return Reading("feature-limited", ratio, lower, upper, reason)
+    if lower >= OPTIMISER_LIMITED:
+        reason = (
+            f"loss/V = {ratio:.4g} ≥ {OPTIMISER_LIMITED:g}: with these features an output layer of "
+            "this norm removes at least half of the loss"
+        )
+        return Reading("optimiser-limited", ratio, lower, upper, reason)
+    if lower > FEATURE_LIMITED and upper < OPTIMISER_LIMITED:
+        reason = f"loss/V = {ratio:.4g} lies between {FEATURE_LIMITED:g} and {OPTIMISER_LIMITED:g}"
+        return Reading("between", ratio, lower, upper, reason)
+    if loss_norm <= tolerance:
+        reason = f"the loss is below its rounding bound {tolerance:.1e} on the norm"
+    else:
+        reason = (
+            f"rounding leaves loss/V anywhere in [{lower:.4g}, {upper:.4g}], across a threshold"
+        )
+    return Reading("undetermined", ratio, lower, upper, reason)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """Return (numerator/denominator)², ∞ where the denominator is 0 or the square overflows."""
+    if denominator == 0:
+        return math.inf
+    quotient = numerator / denominator
+    return quotient * quotient

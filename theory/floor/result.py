@@ -1,0 +1,200 @@
+"""The floor of a loss as a result: loss ≥ V(‖β‖) ≥ envelope² ≥ floor², and its reading."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from theory.floor.budget import RankBudget
+from theory.floor.reading import Reading, ReadingName
+from theory.inputs import Array
+from theory.rank_interval import RankInterval
+
+
+@dataclass(frozen=True, eq=False)
+class LossFloor:
+    """The chain  floor² ≤ envelope² ≤ V(B) ≤ loss  of F2 and F3 for fixed features.
+
+    `loss`, `reachable`, `envelope`, `floor` and `floors` are squared norms in the measure; the
+    fields ending in ``_norm`` are their roots, on which `tolerance` is a derived rounding bound.
+
+    Attributes
+    ----------
+    eps : float
+        ε.
+    rank : RankInterval
+        The ε-rank of the features.
+    coefficient_norm : float
+        B = ‖W‖_F (the bias included where it is a feature), or the norm asked about; may be ∞.
+    loss_norm : float or None
+        √loss = ‖φ·W − u*‖; None where only a norm was given.
+    reachable_norm : float
+        √V(B): the least possible ‖φ·W − u*‖ with ‖W‖_F ≤ B (F3).
+    unbounded_norm : float
+        √V(∞) = d_n: the distance of u* from the span of the features.
+    envelope_norm : float
+        max_p (d_p − √λ_{p+1} B)_+ (F2).
+    floor_norm : float
+        (d_p − √ε B)_+ at p = rank.upper (F2).
+    multiplier : float
+        μ of the secular equation; 0 where a larger norm would not help.
+    distances : ndarray of float64, shape (n + 1,)
+        d_p = dist(u*, Ψ_p), p = 0…n.
+    floor_norms : ndarray of float64, shape (n + 1,)
+        (d_p − √λ_{p+1} B)_+, p = 0…n.
+    spectrum : ndarray of float64, shape (n,)
+        λ_1 ≥ … ≥ λ_n as computed from singular values of A.
+    rank_budget : tuple of RankBudget
+        Least ε-rank per loss (F5).
+    verdict : Reading
+        The reading of the plateau with its reason (F6).
+    tolerance : float
+        Rounding bound on every inequality of the chain between norms: F·B + T.
+    evaluation_tolerance : float
+        The smaller bound T between numbers of one decomposition (envelope, V(B), V(∞)).
+    bias : {None, "feature", "fixed"}
+        How an output bias entered.
+    measure, dtype, route : str
+        Measure of all norms, dtype of the features as given, ``"svd"`` or ``"moments"``.
+    n_samples, n_features, n_outputs : int
+        N, n (with the constant feature, if any) and k.
+    """
+
+    eps: float
+    rank: RankInterval
+    coefficient_norm: float
+    loss_norm: float | None
+    reachable_norm: float
+    unbounded_norm: float
+    envelope_norm: float
+    floor_norm: float
+    multiplier: float
+    distances: Array = field(repr=False)
+    floor_norms: Array = field(repr=False)
+    spectrum: Array = field(repr=False)
+    rank_budget: tuple[RankBudget, ...]
+    verdict: Reading
+    tolerance: float
+    evaluation_tolerance: float
+    bias: str | None
+    measure: str
+    dtype: str
+    route: str
+    n_samples: int
+    n_features: int
+    n_outputs: int
+
+    @property
+    def loss(self) -> float | None:
+        """‖φ·W − u*‖², None where only a norm was given."""
+        return None if self.loss_norm is None else self.loss_norm * self.loss_norm
+
+    @property
+    def reachable(self) -> float:
+        """V(B)."""
+        return self.reachable_norm * self.reachable_norm
+
+    @property
+    def reachable_unbounded(self) -> float:
+        """V(∞) = d_n²."""
+        return self.unbounded_norm * self.unbounded_norm
+
+    @property
+    def envelope(self) -> float:
+        """max_p floor_p²."""
+        return self.envelope_norm * self.envelope_norm
+
+    @property
+    def floor(self) -> float:
+        """(d_p − √ε B)_+² at p = rank.upper."""
+        return self.floor_norm * self.floor_norm
+
+    @property
+    def floors(self) -> Array:
+        """floor_p² for p = 0…n, shape (n + 1,)."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.square(self.floor_norms)
+
+    @property
+    def reading(self) -> ReadingName:
+        """'feature-limited', 'optimiser-limited', 'between' or 'undetermined'."""
+        return self.verdict.name
+
+    @property
+    def ratio(self) -> float | None:
+        """loss/V(B), None without a loss."""
+        return self.verdict.ratio
+
+    def __str__(self) -> str:
+        loss = "" if self.loss is None else f"loss {self.loss:.6g} ≥ "
+        return (
+            f"{loss}V(B) {self.reachable:.6g} ≥ envelope {self.envelope:.6g} "
+            f"≥ floor {self.floor:.6g} at B = {self.coefficient_norm:.4g}, ε = {self.eps:g}, "
+            f"ε-rank {_rank_text(self.rank)} of {self.n_features} ({self.measure} measure, {self.dtype}); "
+            f"{self.verdict}"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("loss", "not given" if self.loss is None else f"{self.loss:.6g}"),
+            (f"reachable V({self.coefficient_norm:.4g})", f"{self.reachable:.6g}"),
+            ("reachable V(∞)", f"{self.reachable_unbounded:.6g}"),
+            ("envelope max_p", f"{self.envelope:.6g}"),
+            (f"floor at ε = {self.eps:g}", f"{self.floor:.6g}"),
+            ("ε-rank", f"{_rank_text(self.rank)} of {self.n_features}"),
+            ("reading", str(self.verdict)),
+            ("rounding bound on norms", f"{self.tolerance:.1e}"),
+        ]
+        body = "".join(
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
+            for name, text in rows
+        )
+        caption = f"squared norms, {self.measure} measure, {self.dtype}, {self.route}"
+        return f"<table><caption>{html.escape(caption)}</caption>{body}</table>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``epsrank floor --json`` prints; null stands for ∞.
+
+        Returns
+        -------
+        dict
+            Keys ``measure``, ``eps``, ``rank``, ``coefficient_norm``, ``loss``, ``reachable``,
+            ``envelope``, ``floor``, ``rank_budget``, ``reading``, and ``reason``, ``tolerance``,
+            ``reachable_unbounded``, ``bias``, ``dtype``, ``route``, ``n_samples``, ``n_features``,
+            ``n_outputs``.
+        """
+        return {
+            "measure": self.measure,
+            "eps": self.eps,
+            "rank": {"lower": self.rank.lower, "upper": self.rank.upper},
+            "coefficient_norm": _finite(self.coefficient_norm),
+            "loss": None if self.loss is None else _finite(self.loss),
+            "reachable": _finite(self.reachable),
+            "envelope": _finite(self.envelope),
+            "floor": _finite(self.floor),
+            "rank_budget": [entry.to_json() for entry in self.rank_budget],
+            "reading": self.reading,
+            "reason": self.verdict.reason,
+            "tolerance": _finite(self.tolerance),
+            "reachable_unbounded": _finite(self.reachable_unbounded),
+            "bias": self.bias,
+            "dtype": self.dtype,
+            "route": self.route,
+            "n_samples": self.n_samples,
+            "n_features": self.n_features,
+            "n_outputs": self.n_outputs,
+        }
+
+
+def _finite(value: float) -> float | None:
+    """Return the number, None in place of ∞ and NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _rank_text(rank: RankInterval) -> str:
+    """Return one number where both ends agree, else the interval."""
+    return f"{rank.lower}" if rank.resolved else f"[{rank.lower}, {rank.upper}]"
