@@ -1,0 +1,187 @@
+"""Every link of floor ≤ envelope ≤ V(B) ≤ loss, evaluated and decided at one precision (F2, F3)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx
+
+from theory.dyadic import to_fmpq
+from theory.floor.ball_distance import Distances, distances
+from theory.floor.ball_reachable import ReachableEnclosure, reachable
+from theory.floor.ball_spectrum import BallSpectrum
+from theory.floor.exact_data import ExactData
+from theory.floor.interval import Interval, from_ball, hull, maximum, nearest
+from theory.floor.verdict import Verdict, at_most
+
+
+def decide_chain(
+    data: ExactData,
+    spectrum: BallSpectrum,
+    eps: float,
+    loss: Fraction,
+    budget: Fraction,
+    tolerance: Fraction,
+) -> dict[str, Any]:
+    """Evaluate every link of the chain at one precision.
+
+    Parameters
+    ----------
+    data : ExactData
+        The exact least-squares data.
+    spectrum : BallSpectrum
+        Verified eigen-structure.
+    eps : float
+        ε.
+    loss, budget : Fraction
+        The exact loss and B².
+    tolerance : Fraction
+        Relative overlap allowed.
+
+    Returns
+    -------
+    dict
+        Attributes of the certificate that depend on the precision.
+    """
+    found: Distances = distances(data, spectrum)
+    zero = Interval(Fraction(0), Fraction(0))
+    tails = [*spectrum.eigenvalues, zero]
+    floors = [
+        floor_squared(d, tail, budget, spectrum.precision)
+        for d, tail in zip(found.squared, tails, strict=True)
+    ]
+    envelope = maximum(floors)
+    lower, upper = rank_interval(data, spectrum, Fraction(eps))
+    threshold = Interval(Fraction(eps), Fraction(eps))
+    floor = hull(
+        [
+            floor_squared(found.squared[r], threshold, budget, spectrum.precision)
+            for r in range(lower, upper + 1)
+        ]
+    )
+    value: ReachableEnclosure = reachable(data, spectrum, found.squared[-1], budget)
+    scale = tolerance * (data.target_norm_squared or loss or Fraction(1))
+    exact_loss = Interval(loss, loss)
+    verdicts = (
+        at_most("floor² ≤ envelope²", floor, envelope, scale),
+        at_most("envelope² ≤ V(B)", envelope, value.value, scale),
+        at_most("V(B) ≤ loss", value.value, exact_loss, scale),
+        at_most("floor² ≤ loss", floor, exact_loss, scale),
+    )
+    return {
+        "spectrum": tuple(spectrum.eigenvalues),
+        "distances_squared": tuple(found.squared),
+        "separated": tuple(found.separated),
+        "floors": tuple(floors),
+        "envelope": envelope,
+        "envelope_at": max(range(len(floors)), key=lambda p: (floors[p].lower, -p)),
+        "floor": floor,
+        "reachable": value.value,
+        "multiplier": value.multiplier,
+        "rank_lower": lower,
+        "rank_upper": upper,
+        "verdicts": verdicts,
+        "precision": spectrum.precision,
+        "reason": _unresolved(verdicts, found, lower, upper, spectrum),
+    }
+
+
+def floor_squared(
+    distance_squared: Interval, tail: Interval, budget: Fraction, precision: int
+) -> Interval:
+    """Enclose (d − √t·B)₊² (F2).
+
+    Parameters
+    ----------
+    distance_squared : Interval
+        d².
+    tail : Interval
+        t, an eigenvalue λ_{p+1} or ε.
+    budget : Fraction
+        B².
+    precision : int
+        Bits for the square roots.
+
+    Returns
+    -------
+    Interval
+        The squared floor.
+    """
+    with ctx.workprec(precision + 96):
+        ends = []
+        # Increasing in d², decreasing in t: each end comes from one corner.
+        for d, t in (
+            (distance_squared.lower, tail.upper),
+            (distance_squared.upper, tail.lower),
+        ):
+            if d <= t * budget:
+                ends.append(Interval(Fraction(0), Fraction(0)))
+                continue
+            if t * budget == 0:
+                ends.append(Interval(d, d))
+                continue
+            root = (arb(to_fmpq(d)).sqrt() - arb(to_fmpq(t * budget)).sqrt()).nonnegative_part()
+            ends.append(from_ball(root * root, non_negative=True))
+    return Interval(ends[0].lower, ends[1].upper)
+
+
+def rank_interval(data: ExactData, spectrum: BallSpectrum, eps: Fraction) -> tuple[int, int]:
+    """Return bounds of r_ε from the enclosures, with exact equality λ = ε recognised.
+
+    Parameters
+    ----------
+    data : ExactData
+        The exact Gram matrix.
+    spectrum : BallSpectrum
+        Verified eigen-structure.
+    eps : Fraction
+        ε.
+
+    Returns
+    -------
+    tuple of (int, int)
+        Bounds, ends included.
+    """
+    lower = sum(interval.lower > eps for interval in spectrum.eigenvalues)
+    upper = sum(interval.upper > eps for interval in spectrum.eigenvalues)
+    if lower < upper and data.nullity_at(eps) == upper - lower:
+        # As many eigenvalues equal ε as enclosures contain it: D1 is strict, so none counts.
+        upper = lower
+    return lower, upper
+
+
+def _unresolved(
+    verdicts: tuple[Verdict, ...],
+    found: Distances,
+    lower: int,
+    upper: int,
+    spectrum: BallSpectrum,
+) -> str:
+    """Say what the precision did not decide.
+
+    Parameters
+    ----------
+    verdicts : tuple of Verdict
+        The decisions.
+    found : Distances
+        Enclosures of d_p.
+    lower, upper : int
+        Bounds of r_ε.
+    spectrum : BallSpectrum
+        Verified eigen-structure.
+
+    Returns
+    -------
+    str
+        One sentence; empty if everything was decided.
+    """
+    at = f"at {spectrum.precision} bits"
+    for verdict in verdicts:
+        if verdict.state == "unresolved":
+            return f"{verdict.claim} overlaps by {nearest(verdict.slack):.1e} {at}"
+    if lower < upper:
+        return f"ε lies inside {upper - lower} eigenvalue enclosures {at}"
+    if not found.resolved:
+        return f"an eigenvalue of the exact rank {spectrum.rank} is not separated from 0 {at}"
+    return ""
