@@ -1,0 +1,16 @@
+"""The command line, one file per command; the heavy rooms are imported when a command runs."""
+
+from epsrank.cli.floor import floor
+from epsrank.cli.front import Front
+from epsrank.cli.rank import rank
+
+main = Front(
+    name="epsrank",
+    help=(
+        "The ε-rank of neural-network features: count it without rounding errors, bound the loss "
+        "by it, watch it during training, and check the theorems about it."
+    ),
+    commands=[rank, floor],
+)
+
+__all__ = ["main"]

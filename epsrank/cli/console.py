@@ -1,0 +1,148 @@
+"""What commands print: JSON, tables and notices, each to its own stream."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document to stdout, without NaN or Infinity (they become null).
+
+    Parameters
+    ----------
+    value : object
+        Nested dicts, lists, strings and numbers, NumPy scalars included.
+    """
+    click.echo(json.dumps(finite(value), allow_nan=False))
+
+
+def finite(value: Any) -> Any:
+    """Return a JSON value with plain Python numbers, and None for every non-finite one.
+
+    Parameters
+    ----------
+    value : object
+        Nested dicts, sequences, strings and numbers.
+
+    Returns
+    -------
+    object
+        The same with numbers that JSON can hold.
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def notice(text: str) -> None:
+    """Print a remark to stderr, where it does not disturb a pipe.
+
+    Parameters
+    ----------
+    text : str
+        The remark.
+    """
+    click.echo(f"epsrank: {text}", err=True)
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", note: str = ""
+) -> None:
+    """Print a table: drawn on a terminal, aligned plain text in a pipe.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headings.
+    rows : sequence of sequences of str
+        Cells, as long as `columns`.
+    title, note : str
+        Lines above and below.
+    """
+    if sys.stdout.isatty():
+        _print_drawn(columns, rows, title, note)
+        return
+    if title:
+        click.echo(title)
+    widths = [
+        max(len(row[index]) for row in [columns, *rows]) if index < len(columns) - 1 else 0
+        for index in range(len(columns))
+    ]
+    for row in [columns, *rows]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+    if note:
+        click.echo(note)
+
+
+def _print_drawn(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, note: str
+) -> None:
+    """Print a table with rich.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headings.
+    rows : sequence of sequences of str
+        Cells.
+    title, note : str
+        Lines above and below.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(*columns, header_style="bold")  # headings are ours: no markup in them
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if title:
+        console.print(Text(title))
+    console.print(table)
+    if note:
+        console.print(Text(note))
+
+
+def number(value: float | None) -> str:
+    """Format a figure for a table cell.
+
+    Parameters
+    ----------
+    value : float or None
+        The figure.
+
+    Returns
+    -------
+    str
+        Four significant digits, or a dash.
+    """
+    return "–" if value is None else f"{value:.4g}"
+
+
+def interval(lower: int, upper: int) -> str:
+    """Format a rank: one number where the ends agree.
+
+    Parameters
+    ----------
+    lower, upper : int
+        Ends of the interval.
+
+    Returns
+    -------
+    str
+        ``"29"`` or ``"[29, 34]"``.
+    """
+    return f"{lower}" if lower == upper else f"[{lower}, {upper}]"

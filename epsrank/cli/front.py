@@ -1,0 +1,305 @@
+"""The command group: one line on stderr and a telling exit code for all that goes wrong."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import click
+
+BAD_USE = 2
+INTERRUPTED = 130
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with one line that says what was kept and how to go on.
+
+    Parameters
+    ----------
+    message : str
+        What was kept and how to resume.
+    """
+
+
+class Front(click.Group):
+    """The group ``epsrank``: subcommands in a fixed order, errors in one line.
+
+    Exit codes: 0 as asked, 1 a regression (``verify``), 2 bad use or input, 130 interrupted.
+
+    Parameters
+    ----------
+    commands : sequence of click.Command
+        Subcommands in the order of the help page.
+    **settings
+        Passed on to :class:`click.Group`.
+    """
+
+    def __init__(self, *, commands: Sequence[click.Command], **settings: Any) -> None:
+        settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(
+            commands={command.name or "": command for command in commands},
+            invoke_without_command=True,
+            callback=self._without_command,
+            params=[click.Option(["--version"], is_flag=True, help="Print the version and exit.")],
+            **settings,
+        )
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands in the order given.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Not used.
+
+        Returns
+        -------
+        list of str
+            Their names.
+        """
+        return list(self.commands)
+
+    def _without_command(self, version: bool) -> None:
+        """Answer ``epsrank --version``, and refuse a bare ``epsrank``.
+
+        Parameters
+        ----------
+        version : bool
+            Whether ``--version`` was given.
+
+        Raises
+        ------
+        UsageError
+            If neither a command nor ``--version`` was given.
+        """
+        context = click.get_current_context()
+        if version:
+            from epsrank import __version__
+
+            click.echo(f"epsrank {__version__}")
+            context.exit(0)
+        if context.invoked_subcommand is None:
+            names = ", ".join(self.commands)
+            raise click.UsageError(f"no command given; choose one of {names}, or ask for --help")
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line and exit with its code.
+
+        Parameters
+        ----------
+        args : sequence of str, optional
+            Arguments; ``sys.argv[1:]`` by default.
+        prog_name : str, optional
+            Name in the help pages; always ``epsrank``.
+        complete_var : str, optional
+            Environment variable of shell completion.
+        standalone_mode : bool
+            False hands exceptions and the return value to the caller instead.
+        **extra
+            Passed on to :meth:`click.Group.main`.
+
+        Returns
+        -------
+        object
+            The value of the command, where `standalone_mode` is False.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(
+                stream, io.TextIOWrapper
+            ):  # an ASCII terminal must not end in a traceback
+                stream.reconfigure(errors="replace")
+        run: Callable[..., Any] = super().main
+        if not standalone_mode:
+            return run(args, "epsrank", complete_var, standalone_mode=False, **extra)
+        try:
+            code = run(args, "epsrank", complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except Exception as error:
+            _leave(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave(error: Exception) -> NoReturn:
+    """Print one line for an expected kind of failure and exit; a programming error goes on up.
+
+    Parameters
+    ----------
+    error : Exception
+        What ended the command.
+
+    Raises
+    ------
+    Exception
+        `error` itself, where it is none of the expected kinds.
+    """
+    if isinstance(error, BrokenPipeError):
+        _silence_stdout()
+        sys.exit(1)
+    if isinstance(error, Interrupted):
+        _say(str(error))
+        sys.exit(INTERRUPTED)
+    if isinstance(error, click.Abort):
+        _say("interrupted; nothing was written")
+        sys.exit(INTERRUPTED)
+    text = _describe(error)
+    if text is None:
+        raise error
+    _say(f"error: {text}")
+    sys.exit(BAD_USE)
+
+
+def _describe(error: Exception) -> str | None:
+    """Return one line for an expected kind of failure, None for a programming error.
+
+    Parameters
+    ----------
+    error : Exception
+        What ended the command.
+
+    Returns
+    -------
+    str or None
+        The line.
+    """
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    from theory.errors import InputError  # only now: it is not needed to say `--help`
+
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        return f"{error.filename}: {reason}" if error.filename is not None else reason
+    if isinstance(error, MemoryError):
+        return (
+            f"out of memory ({error}); use fewer samples or features"
+            if str(error)
+            else ("out of memory; use fewer samples or features")
+        )
+    return None
+
+
+def _say(text: str) -> None:
+    """Write one line to stderr.
+
+    Parameters
+    ----------
+    text : str
+        The message; line breaks in it become spaces.
+    """
+    click.echo("epsrank: " + " ".join(text.split()), err=True)
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not fail aloud."""
+    import os
+
+    with open(os.devnull, "w") as nothing:
+        try:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        except (OSError, ValueError):  # not a real file: nothing to silence
+            return
+
+
+class Command(click.Command):
+    """A command whose list options take several values at once: ``--eps 1e-6 1e-8``.
+
+    Parameters
+    ----------
+    lists : mapping of str to callable, optional
+        Option name, and the test that a following word belongs to its list.
+    **settings
+        Passed on to :class:`click.Command`; its help page is the docstring up to the section
+        on parameters, which describes the Python function.
+    """
+
+    def __init__(
+        self, *, lists: Mapping[str, Callable[[str], bool]] | None = None, **settings: Any
+    ) -> None:
+        self.lists = lists or {}
+        page = inspect.cleandoc(settings.get("help") or "")
+        settings["help"] = page.split("\nParameters\n---")[0].rstrip()
+        super().__init__(**settings)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each of its values, then parse as usual.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Context of the command.
+        args : list of str
+            Words of the command line.
+
+        Returns
+        -------
+        list of str
+            Words that are left over.
+        """
+        return super().parse_args(ctx, list(_spread(args, self.lists)))
+
+
+def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iterable[str]:
+    """Yield the words with ``--eps a b`` written as ``--eps a --eps b``.
+
+    Parameters
+    ----------
+    args : list of str
+        Words of the command line.
+    lists : mapping of str to callable
+        Option name, and the test that a following word belongs to its list.
+
+    Yields
+    ------
+    str
+        The words.
+    """
+    words = iter(args)
+    current: str | None = None
+    for word in words:
+        if word == "--":
+            yield word
+            yield from words
+            return
+        if word in lists:
+            current = word
+            yield word
+            yield from (value for value in [next(words, None)] if value is not None)
+        elif word.startswith("-"):
+            current = word.split("=", 1)[0] if word.split("=", 1)[0] in lists else None
+            yield word
+        elif current is not None and lists[current](word):
+            yield from (current, word)
+        else:
+            current = None
+            yield word
+
+
+def is_number(word: str) -> bool:
+    """Tell whether a word of the command line is a number.
+
+    Parameters
+    ----------
+    word : str
+        The word.
+
+    Returns
+    -------
+    bool
+        True for ``1e-6``; False for a file name.
+    """
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

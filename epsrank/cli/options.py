@@ -1,0 +1,156 @@
+"""Options that several commands share, and the input behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from theory.inputs import Array, Features
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_EPS = 1e-6
+
+
+def measure_options(command: F) -> F:
+    """Add ``--weights``, ``--measure``, ``--key`` and ``--json``.
+
+    Parameters
+    ----------
+    command : callable
+        Callback of a command.
+
+    Returns
+    -------
+    callable
+        The same callback.
+    """
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else."),
+        click.option(
+            "--key", metavar="NAME", help="Array of a .npz, .safetensors or .parquet FILE."
+        ),
+        click.option(
+            "--measure",
+            type=click.Choice(["mean", "raw", "volume"]),
+            default="mean",
+            show_default=True,
+            help="Normalisation of the weights: mass 1, as given, or a quadrature rule.",
+        ),
+        click.option("--weights", metavar="F", help="File with one weight w ≥ 0 per sample."),
+    ):
+        command = option(command)
+    return command
+
+
+def read_features(path: str, key: str | None) -> Features:
+    """Return the features in a file, checked; errors name the file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    key : str or None
+        Which array of the file.
+
+    Returns
+    -------
+    Features
+        Φ, shape (N, n).
+    """
+    from epsrank.cli.console import notice
+    from epsrank.loading import load_array
+    from theory.inputs import as_features
+
+    return as_features(load_array(path, key=key, notice=notice), name=path)
+
+
+def read_weights(path: str | None, n_samples: int) -> Array | None:
+    """Return the weights in a file, checked; errors name the file.
+
+    Parameters
+    ----------
+    path : str or None
+        The file; None for no weights.
+    n_samples : int
+        Number of samples N.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,), or None
+        The weights.
+    """
+    if path is None:
+        return None
+    from theory.inputs import as_weights
+
+    return as_weights(read_array(path, "--weights"), n_samples, name=f"--weights {path}")
+
+
+def read_target(path: str, n_samples: int) -> Array:
+    """Return the target values in a file, checked; errors name the file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    n_samples : int
+        Number of samples N.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, k)
+        The target.
+    """
+    from theory.inputs import as_target
+
+    return as_target(read_array(path, "--target"), n_samples, name=f"--target {path}")
+
+
+def read_coefficients(path: str | None, n_features: int) -> Array | None:
+    """Return the output coefficients in a file, checked; errors name the file.
+
+    Parameters
+    ----------
+    path : str or None
+        The file; None for no coefficients.
+    n_features : int
+        Number of neurons n.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k), or None
+        The coefficients.
+    """
+    if path is None:
+        return None
+    from theory.inputs import as_coefficients
+
+    return as_coefficients(
+        read_array(path, "--coefficients"), n_features, name=f"--coefficients {path}"
+    )
+
+
+def read_array(path: str, name: str) -> Any:
+    """Load a side file, of which .npz and .safetensors must hold one array only.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    name : str
+        The option that names it.
+
+    Returns
+    -------
+    array
+        Its content.
+    """
+    from epsrank.cli.console import notice
+    from epsrank.loading import load_array
+
+    file, _, key = path.partition("::")
+    return load_array(file, key=key or None, name=name, notice=notice)

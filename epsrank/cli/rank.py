@@ -1,0 +1,140 @@
+"""``epsrank rank``: the ε-rank of features in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from epsrank.cli.console import interval, print_json, print_table
+from epsrank.cli.front import Command, is_number
+from epsrank.cli.options import DEFAULT_EPS, measure_options, read_features, read_weights
+
+if TYPE_CHECKING:
+    from theory.rank_interval import RankInterval
+
+
+@click.command(cls=Command, lists={"--eps": is_number})
+@click.argument("file")
+@click.option(
+    "--eps",
+    type=float,
+    multiple=True,
+    metavar="E …",
+    help=f"Thresholds ε > 0, one or several.  [default: {DEFAULT_EPS:g}]",
+)
+@click.option("--relative", is_flag=True, help="Count λ_k > ε·λ_1 instead of λ_k > ε.")
+@click.option("--exact", is_flag=True, help="Decide by exact integer arithmetic.")
+@measure_options
+def rank(
+    file: str,
+    eps: tuple[float, ...],
+    relative: bool,
+    exact: bool,
+    weights: str | None,
+    measure: str,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Count the eigenvalues of the Gram matrix of FILE above ε.
+
+    FILE holds features, one row per sample and one column per neuron, as .npy, .npz, .csv,
+    .safetensors or .parquet. The rank is an interval: its ends agree where the arithmetic
+    resolves ε, and where they do not the reason is said.
+
+    Parameters
+    ----------
+    file : str
+        Features.
+    eps : tuple of float
+        Thresholds.
+    relative, exact : bool
+        Relative thresholds; exact arithmetic.
+    weights : str or None
+        File of weights.
+    measure : str
+        Name of the measure.
+    key : str or None
+        Array of the file.
+    as_json : bool
+        Print JSON.
+    """
+    from theory.inputs import as_eps
+    from theory.rank import epsilon_ranks
+
+    thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
+    features = read_features(file, key)
+    ranks = epsilon_ranks(
+        features,
+        thresholds,
+        weights=read_weights(weights, features.n_samples),
+        measure=measure,
+        exact=exact,
+        relative=relative,
+    )
+    if as_json:
+        print_json(rank_document(ranks))
+    else:
+        _print_ranks(file, ranks)
+
+
+def rank_document(ranks: list[RankInterval]) -> dict[str, Any]:
+    """Return the JSON document of ``epsrank rank --json``.
+
+    Parameters
+    ----------
+    ranks : list of RankInterval
+        Ranks of the same features at one or more thresholds.
+
+    Returns
+    -------
+    dict
+        Keys ``n_samples``, ``n_features``, ``measure``, ``dtype``, ``noise_floor``, ``spectrum``
+        and ``ranks``.
+    """
+    first = ranks[0]
+    return {
+        "n_samples": first.n_samples,
+        "n_features": first.n_features,
+        "measure": first.measure,
+        "dtype": first.dtype,
+        "noise_floor": first.noise_floor,
+        "spectrum": first.spectrum,
+        "ranks": [entry.to_json() for entry in ranks],
+    }
+
+
+def _print_ranks(file: str, ranks: list[RankInterval]) -> None:
+    """Print ranks for people.
+
+    Parameters
+    ----------
+    file : str
+        Where the features came from.
+    ranks : list of RankInterval
+        Their ranks.
+    """
+    first = ranks[0]
+    mark = "·λ₁" if first.relative else ""
+    print_table(
+        ["ε", "ε-rank", "lower", "upper", "route", "why"],
+        [
+            [
+                f"{entry.eps:g}{mark}",
+                interval(entry.lower, entry.upper),
+                str(entry.lower),
+                str(entry.upper),
+                entry.route,
+                entry.reason,
+            ]
+            for entry in ranks
+        ],
+        title=(
+            f"{file}: {first.n_samples} samples × {first.n_features} features, {first.dtype}, "
+            f"{first.measure} measure"
+        ),
+        note=(
+            f"λ_1 = {first.spectrum[0]:.6g}, λ_{first.n_features} = {first.spectrum[-1]:.3g}; "
+            f"float64 noise floor {first.noise_floor:.2g}"
+        ),
+    )

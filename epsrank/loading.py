@@ -1,0 +1,282 @@
+"""Arrays from files: .npy, .npz, .safetensors, .csv and .parquet, never by unpickling."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theory.errors import InputError
+
+Notice = Callable[[str], None]
+
+SUFFIXES = (".npy", ".npz", ".csv", ".safetensors", ".parquet")
+
+
+def load_array(
+    path: str | Path, *, key: str | None = None, name: str = "", notice: Notice | None = None
+) -> Any:
+    """Return the array in a file, its numbers and dtype as stored.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .npy, .npz, .csv, .safetensors or .parquet file.
+    key : str, optional
+        Which array of a .npz or .safetensors file, or which column of a .parquet file; needed
+        where there are several arrays.
+    name : str
+        Prefix of error messages, such as ``"--weights"``.
+    notice : callable, optional
+        Receives a sentence about what had to be guessed (a header line in a .csv).
+
+    Returns
+    -------
+    ndarray or torch.Tensor
+        The array; a tensor only for number types that NumPy lacks (bfloat16, float8).
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no regular file, has another suffix, is damaged, empty or
+        pickled, or does not say which of its arrays is meant.
+    """
+    file = Path(path)
+    label = f"{name} {file}".strip()
+    _refuse_unreadable(file, label)
+    suffix = file.suffix.lower()
+    if key is not None and suffix in {".npy", ".csv"}:
+        raise InputError("--key", f"was given, but {file} holds one array", "leave --key out")
+    try:
+        if suffix == ".npy":
+            return _load_npy(file, label)
+        if suffix == ".npz":
+            return _load_npz(file, label, key)
+        if suffix == ".safetensors":
+            return _load_safetensors(file, label, key)
+        from epsrank.tables import load_csv, load_parquet
+
+        if suffix == ".csv":
+            return load_csv(file, label, notice)
+        return load_parquet(file, label, key)
+    except PermissionError:
+        raise InputError(label, "cannot be read", "give yourself permission to read it") from None
+    except MemoryError:
+        raise InputError(
+            label, "does not fit into memory, or its header is damaged", "store fewer samples"
+        ) from None
+
+
+def _refuse_unreadable(file: Path, label: str) -> None:
+    """Raise an error unless the path is a regular file with a known suffix.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    label : str
+        Its name in error messages.
+
+    Raises
+    ------
+    InputError
+        If it is missing, a directory, empty, or of an unknown kind.
+    """
+    try:
+        if not file.exists():
+            raise InputError(label, "does not exist", "check the path")
+        if file.is_dir():
+            raise InputError(label, "is a directory", "pass one file of features")
+        if not file.is_file():
+            raise InputError(label, "is not a regular file", "save the array to a file first")
+        size = file.stat().st_size
+    except OSError as error:  # a path through a file, a name that is too long, …
+        raise InputError(label, f"cannot be opened ({error.strerror})", "check the path") from None
+    if file.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            label,
+            f"has the suffix {file.suffix or '(none)'!r}",
+            f"save it as one of {', '.join(SUFFIXES)}",
+        )
+    if size == 0:
+        raise InputError(label, "is an empty file", "write it again")
+
+
+def _load_npy(file: Path, label: str) -> Any:
+    """Read a .npy file.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    label : str
+        Its name in error messages.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    InputError
+        If the content is something else, pickled or cut short.
+    """
+    with file.open("rb") as stream:
+        if stream.read(6) != b"\x93NUMPY":
+            raise InputError(
+                label,
+                "is not a .npy file (it may be a pickle, which is never loaded)",
+                "write it with numpy.save",
+            )
+        stream.seek(0)
+        return _read_npy(stream, label)
+
+
+def _read_npy(stream: Any, label: str) -> Any:
+    """Read one array in the .npy format from an open stream.
+
+    Parameters
+    ----------
+    stream : file object
+        Positioned at the magic number.
+    label : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    InputError
+        If the array is one of objects, or is damaged.
+    """
+    try:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, OverflowError) as error:
+        if "allow_pickle" in str(error):
+            raise InputError(
+                label,
+                "holds pickled Python objects, which are never loaded",
+                "save it as an array of numbers: numpy.save(file, array.astype(float))",
+            ) from None
+        raise InputError(label, f"is damaged or cut short ({error})", "write it again") from None
+
+
+def _load_npz(file: Path, label: str, key: str | None) -> Any:
+    """Read one array of a .npz archive.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    label : str
+        Its name in error messages.
+    key : str or None
+        Name of the array.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    InputError
+        If the archive is damaged, or the array is not in it.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {
+                entry.removesuffix(".npy"): entry
+                for entry in archive.namelist()
+                if entry.endswith(".npy")
+            }
+            chosen = choose(members, key, label)
+            with archive.open(members[chosen]) as stream:
+                return _read_npy(stream, f"{label}[{chosen}]")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise InputError(
+            label, f"is not a whole .npz archive ({error})", "write it again with numpy.savez"
+        ) from None
+
+
+def _load_safetensors(file: Path, label: str, key: str | None) -> Any:
+    """Read one tensor of a .safetensors file.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    label : str
+        Its name in error messages.
+    key : str or None
+        Name of the tensor.
+
+    Returns
+    -------
+    ndarray or torch.Tensor
+        The tensor, through torch only where NumPy lacks its number type.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or the tensor is not in it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as tensors:
+            chosen = choose(tensors.keys(), key, label)
+            stored = tensors.get_slice(chosen).get_dtype()
+            if stored != "BF16" and not stored.startswith("F8"):
+                return tensors.get_tensor(chosen)
+        with safe_open(file, framework="pt") as tensors:
+            return tensors.get_tensor(chosen)
+    except InputError:
+        raise
+    except (SafetensorError, TypeError, ValueError) as error:
+        raise InputError(
+            label, f"is not a readable .safetensors file ({error})", "write it again"
+        ) from None
+
+
+def choose(names: Iterable[str], key: str | None, label: str) -> str:
+    """Return the name of the array that is meant.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names in the file.
+    key : str or None
+        The one asked for; None where there is only one.
+    label : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Raises
+    ------
+    InputError
+        If there is none, several without a choice, or not the one asked for.
+    """
+    known = sorted(names)
+    if not known:
+        raise InputError(label, "holds no array", "write it again with the features in it")
+    listing = ", ".join(known[:20]) + (f", … ({len(known)} in all)" if len(known) > 20 else "")
+    if key is None and len(known) == 1:
+        return known[0]
+    if key is None:
+        raise InputError(label, f"holds {len(known)} arrays: {listing}", "choose one with --key")
+    if key not in known:
+        raise InputError("--key", f"{key!r} is not in {label}", f"choose one of {listing}")
+    return key

@@ -1,0 +1,340 @@
+"""Feature matrices from tables: .csv with or without a header line, and .parquet."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epsrank.loading import Notice, choose
+from theory.errors import InputError
+
+_INTEGER = re.compile(r"[+-]?\d+")
+_EXACT_INTEGER = 2**53
+
+
+def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[Any]:
+    """Read a table of numbers separated by commas, semicolons, tabs or blanks.
+
+    The first line is a header when none of its cells is a number. A first line 0, 1, 2, … could
+    be either (pandas writes such headers) and is refused rather than guessed.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    label : str
+        Its name in error messages.
+    notice : callable, optional
+        Receives a sentence when a header line is set aside.
+
+    Returns
+    -------
+    ndarray of float64 or int64, shape (rows, columns)
+        The numbers; int64 only where float64 could not hold the integers.
+
+    Raises
+    ------
+    InputError
+        If the text is not such a table.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(label, "is not a text file", "write it as UTF-8 text") from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        raise InputError(label, "holds no numbers", "write it again")
+    delimiter = _delimiter(lines[0])
+    if _is_header(_cells(lines[0], delimiter), len(lines), label):
+        if notice is not None:
+            notice(f"{file}: took the first line as a header")
+        del lines[0]
+    if not lines:
+        raise InputError(label, "holds a header and no numbers", "write it again")
+    try:
+        values = np.loadtxt(
+            lines, delimiter=delimiter, dtype=np.float64, ndmin=2, quotechar='"', comments=None
+        )
+    except ValueError as error:
+        raise InputError(
+            label, f"is not a table of numbers ({error})", "keep numbers only, one row per sample"
+        ) from None
+    return _exact_integers(values, lines, delimiter, label)
+
+
+def _delimiter(line: str) -> str | None:
+    """Return the character that separates cells, None for blanks.
+
+    Parameters
+    ----------
+    line : str
+        First line of the table.
+
+    Returns
+    -------
+    str or None
+        The delimiter.
+    """
+    return next((mark for mark in (";", ",", "\t") if mark in line), None)
+
+
+def _cells(line: str, delimiter: str | None) -> list[str]:
+    """Split a line into cells.
+
+    Parameters
+    ----------
+    line : str
+        One line.
+    delimiter : str or None
+        What separates cells; None for blanks.
+
+    Returns
+    -------
+    list of str
+        The cells without quotes and blanks.
+    """
+    if delimiter is None:
+        return [cell.strip('"') for cell in line.split()]
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+
+
+def _is_header(cells: list[str], n_lines: int, label: str) -> bool:
+    """Tell a header from a row of numbers.
+
+    Parameters
+    ----------
+    cells : list of str
+        First line.
+    n_lines : int
+        Number of lines.
+    label : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    bool
+        True for a header.
+
+    Raises
+    ------
+    InputError
+        If the line could be either.
+    """
+    numbers = [_is_number(cell) for cell in cells]
+    if cells[0] == "" and len(cells) > 1:
+        raise InputError(
+            label,
+            "has a first column without a name (an index, as pandas writes it)",
+            "write it with index=False",
+        )
+    if not any(numbers):
+        return True
+    if not all(numbers):
+        cell = cells[numbers.index(False)]
+        raise InputError(
+            label,
+            f"has {cell!r} among the numbers of its first line",
+            "keep numbers only below at most one line of names",
+        )
+    counting = [str(index) for index in range(len(cells))]
+    if len(cells) > 1 and n_lines > 1 and cells == counting:
+        raise InputError(
+            label,
+            f"begins with the line 0, 1, …, {len(cells) - 1}: a header or a sample",
+            "delete the line, or write the sample as 0.0, 1.0, …",
+        )
+    return False
+
+
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell is a number, NaN and infinities included.
+
+    Parameters
+    ----------
+    cell : str
+        Text of the cell.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _exact_integers(
+    values: NDArray[np.float64], lines: list[str], delimiter: str | None, label: str
+) -> NDArray[Any]:
+    """Return the numbers as int64 where float64 rounded integers beyond 2⁵³.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        The numbers as read.
+    lines : list of str
+        Where they came from.
+    delimiter : str or None
+        What separates cells.
+    label : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    ndarray of float64 or int64
+        The numbers, no integer rounded.
+
+    Raises
+    ------
+    InputError
+        If integers would be rounded either way.
+    """
+    large = np.flatnonzero((np.abs(values) >= _EXACT_INTEGER).any(axis=1))
+    rounded = any(
+        _INTEGER.fullmatch(cell) and int(cell) != int(float(cell))
+        for row in large
+        for cell in _cells(lines[row], delimiter)
+    )
+    if not rounded:
+        return values
+    try:
+        return np.loadtxt(
+            lines, delimiter=delimiter, dtype=np.int64, ndmin=2, quotechar='"', comments=None
+        )
+    except ValueError:
+        raise InputError(
+            label,
+            "mixes integers beyond 2^53 with other numbers, or exceeds 64 bits",
+            "rescale it, or write integers below 2^63 only",
+        ) from None
+
+
+def load_parquet(file: Path, label: str, key: str | None = None) -> NDArray[Any]:
+    """Read numeric columns, or one column of equally long lists, as a matrix.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    label : str
+        Its name in error messages.
+    key : str, optional
+        One column; all of them by default.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns)
+        The numbers, in the smallest dtype that holds every column exactly.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, a column is not numeric, has missing entries, or is an index.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(file)
+        if key is not None:
+            choose(schema.names, key, label)
+        table = pq.ParquetFile(file).read(columns=None if key is None else [key])
+    except (pa.ArrowException, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(
+            label, f"is not a whole .parquet file ({first})", "write it again"
+        ) from None
+    index = [name for name in table.column_names if name.startswith("__index_level_")]
+    if index:
+        raise InputError(label, f"holds the index column {index[0]}", "write it with index=False")
+    if table.num_columns == 0 or table.num_rows == 0:
+        raise InputError(label, "holds no numbers", "write it again")
+    columns = [
+        _column(table.column(position), name, label)
+        for position, name in enumerate(table.column_names)
+    ]
+    return _join(columns, label)
+
+
+def _column(column: Any, name: str, label: str) -> NDArray[Any]:
+    """Return one column as a matrix of one column, or of as many as its lists are long.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+        The column.
+    name : str
+        Its name.
+    label : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    ndarray, shape (rows, width)
+        The numbers.
+
+    Raises
+    ------
+    InputError
+        If it is not numeric, has missing entries, or lists of different length.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, rows, missing = column.type, len(column), column.null_count
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+        if len(lengths) > 1 and not missing:
+            raise InputError(
+                label, f"has lists of different length in column {name!r}", "make them equally long"
+            )
+        column = pc.list_flatten(column)
+        kind, missing = column.type, missing + column.null_count
+    if missing:
+        raise InputError(
+            label, f"has {missing} missing entries in column {name!r}", "drop or fill those rows"
+        )
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        raise InputError(
+            label, f"has a column {name!r} of type {kind}", "keep numeric columns only"
+        )
+    return np.asarray(column.to_numpy()).reshape(rows, -1)
+
+
+def _join(columns: list[NDArray[Any]], label: str) -> NDArray[Any]:
+    """Put columns side by side without rounding any.
+
+    Parameters
+    ----------
+    columns : list of ndarray
+        Matrices with the same number of rows.
+    label : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    ndarray
+        The matrix.
+
+    Raises
+    ------
+    InputError
+        If no common number type holds all of them.
+    """
+    joined: NDArray[Any] = np.concatenate(columns, axis=1)
+    if joined.dtype.kind != "f":
+        return joined
+    for column in columns:
+        if column.dtype.kind in "iu" and int(np.abs(column.astype(object)).max()) > _EXACT_INTEGER:
+            raise InputError(
+                label, "mixes integers beyond 2^53 with other numbers", "rescale those columns"
+            )
+    return joined
