@@ -1,0 +1,71 @@
+"""Figures to files: whole or not at all, and the same bytes every time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import matplotlib as mpl
+
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FigureFormat = Literal["svg", "png", "pdf"]
+
+# No dates and no version: the same figure is the same file.
+_METADATA: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": "epsrank"},
+    "png": {"Software": "epsrank"},
+    "pdf": {"CreationDate": None, "Producer": "epsrank", "Creator": "epsrank"},
+}
+
+
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
+    """Write a figure as .svg, .png or .pdf, atomically and reproducibly.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    path : str or Path
+        Where; its suffix names the format. Missing folders are made.
+    dpi : int
+        Dots per inch of a .png.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        If the suffix is none of the three, or the folder cannot be written.
+    """
+    file = Path(path)
+    kind = file.suffix.lower().lstrip(".")
+    if kind not in get_args(FigureFormat):
+        raise InputError("path", f"is {file}", "end it in .svg, .png or .pdf")
+    # A fresh name beside the target: a reader never sees half a figure, nor do two writers meet.
+    draft = file.with_name(f".{file.stem}-{secrets.token_hex(4)}.{kind}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with mpl.rc_context({"svg.hashsalt": "epsrank", "svg.fonttype": "path"}):
+            figure.savefig(draft, format=kind, dpi=dpi, metadata=_METADATA[kind])
+        os.replace(draft, file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise InputError(
+            str(file), f"cannot be written ({error.strerror})", "choose another folder with --out"
+        ) from None
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+    return file

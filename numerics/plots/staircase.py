@@ -1,0 +1,183 @@
+"""The staircase: loss and floors above, ε-rank of every hidden layer below, one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from numerics.plots.style import (
+    INK,
+    Look,
+    dress,
+    integer_axis,
+    legend_below,
+    log_axis,
+    look,
+    mark_every,
+    new_figure,
+    positive,
+    power,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
+
+_LOSS = Look(INK, "-", "")
+
+
+def staircase(
+    steps: ArrayLike,
+    loss: ArrayLike,
+    ranks: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    eps: float,
+    measure: str = "mean",
+    bounds: Mapping[str, ArrayLike] | None = None,
+    loss_label: str = "loss",
+    title: str = "",
+    time_scale: str = "linear",
+) -> Figure:
+    """Draw  loss ≥ V(‖β‖) ≥ envelope ≥ floor  (F3) over the ε-rank r_ε (D1) of each hidden layer.
+
+    Parameters
+    ----------
+    steps : array_like, shape (T,)
+        Training steps.
+    loss : array_like, shape (T,)
+        Loss at those steps.
+    ranks : mapping of str to (array_like, array_like), each of shape (T,)
+        For every layer the lower and upper end of its rank; drawn as a band where they differ.
+    eps : float
+        Threshold ε.
+    measure : str
+        Measure of the ranks and floors.
+    bounds : mapping of str to array_like of shape (T,), optional
+        Lower bounds of the loss by name, such as V, envelope and floor; NaN or 0 leaves a gap.
+    loss_label : str
+        Name of the loss, with its units.
+    title : str
+        A line above.
+    time_scale : {"linear", "log"}
+        Scale of the time axis; ``"log"`` leaves out step 0.
+
+    Returns
+    -------
+    Figure
+        Two panels.
+    """
+    figure = new_figure(7.2, 6.0)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.25, 1.0])
+    time = np.asarray(steps, dtype=np.float64)
+    _draw_losses(above, time, np.asarray(loss, dtype=np.float64), loss_label, bounds or {})
+    for index, (name, (lower, upper)) in enumerate(ranks.items()):
+        _draw_rank(below, time, np.asarray(lower), np.asarray(upper), name, look(index))
+    dress(above, x="", y=f"loss and its lower bounds\n({measure} measure)", title=title)
+    dress(below, x="training step", y=f"ε-rank at ε = {power(eps)}\n({measure} measure)")
+    integer_axis(below, "y")
+    if time_scale == "log":
+        below.set_xscale("log")
+    else:
+        below.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
+    above.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.1,
+        fontsize=8.5,
+        frameon=False,
+        ncols=4,
+        handlelength=3.0,
+        columnspacing=1.2,
+    )
+    legend_below(figure, below)
+    return figure
+
+
+def _draw_losses(
+    axes: Axes,
+    time: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    label: str,
+    bounds: Mapping[str, ArrayLike],
+) -> None:
+    """Draw the loss and its lower bounds on a logarithmic axis.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    time, loss : ndarray, shape (T,)
+        Steps and losses.
+    label : str
+        Name of the loss.
+    bounds : mapping of str to array_like
+        Lower bounds by name.
+    """
+    axes.plot(time, positive(loss), color=_LOSS.colour, linewidth=1.6, label=label)
+    drawn = [loss]
+    for index, (name, values) in enumerate(bounds.items()):
+        series = np.asarray(values, dtype=np.float64)
+        drawn.append(series)
+        style = look(index)
+        axes.plot(
+            time,
+            positive(series),
+            color=style.colour,
+            linestyle=look(index + 1).dashes,
+            linewidth=1.3,
+            label=name,
+        )
+    log_axis(axes, "y", np.concatenate(drawn))
+
+
+def _draw_rank(
+    axes: Axes,
+    time: NDArray[np.float64],
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+    name: str,
+    style: Look,
+) -> None:
+    """Draw one layer's rank as steps, with a band where it is not resolved.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    time : ndarray, shape (T,)
+        Steps.
+    lower, upper : ndarray, shape (T,)
+        Ends of the rank interval.
+    name : str
+        Name of the layer.
+    style : Look
+        Its look.
+    """
+    # Both ends as steps: one line where they agree, the edges of a band where they do not.
+    for end, label in ((lower, name), (upper, None)):
+        axes.plot(
+            time,
+            end,
+            color=style.colour,
+            linestyle=style.dashes,
+            drawstyle="steps-post",
+            linewidth=1.4,
+            marker=style.marker if label else "",
+            markersize=4,
+            markevery=mark_every(time.size),
+            label=label,
+        )
+    if bool((lower != upper).any()):
+        axes.fill_between(
+            time,
+            lower,
+            upper,
+            step="post",
+            color=style.colour,
+            alpha=0.25,
+            linewidth=0,
+            label=f"{name}: not resolved",
+        )

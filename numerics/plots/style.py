@@ -1,0 +1,200 @@
+"""One look for all figures: legible in greyscale, headless, without pyplot's global state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+INK = "#222222"
+FAINT = "#8c8c8c"
+
+# Okabe and Ito's colours, ordered so that neighbours differ in lightness as well as in hue.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#7b3f77", "#e69f00", "#56b4e9", "#222222")
+DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+class Look(NamedTuple):
+    """Colour, dash pattern and marker of one series: any two of the three tell series apart."""
+
+    colour: str
+    dashes: Any
+    marker: str
+
+
+def look(index: int) -> Look:
+    """Return the look of the `index`-th series.
+
+    Parameters
+    ----------
+    index : int
+        Position of the series in its figure.
+
+    Returns
+    -------
+    Look
+        Colour, dash pattern and marker.
+    """
+    return Look(
+        COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)], MARKERS[index % len(MARKERS)]
+    )
+
+
+def new_figure(width: float = 7.0, height: float = 4.4) -> Figure:
+    """Return an empty figure that arranges its own axes.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in inches.
+
+    Returns
+    -------
+    Figure
+        A figure that belongs to no global state and no window.
+    """
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def dress(axes: Axes, *, x: str, y: str, title: str = "") -> None:
+    """Label axes and give them a quiet grid.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes.
+    x, y : str
+        Axis labels, with measure and units.
+    title : str
+        A line above.
+    """
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if title:
+        axes.set_title(title, fontsize=10, loc="left")
+    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def log_axis(axes: Axes, which: str, values: NDArray[np.float64]) -> None:
+    """Make an axis logarithmic with a few labelled decades, whatever its range.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes.
+    which : {"x", "y"}
+        The axis.
+    values : ndarray
+        What is drawn along it; only positive finite entries count.
+    """
+    drawn = values[np.isfinite(values) & (values > 0)]
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    setter = axes.set_xscale if which == "x" else axes.set_yscale
+    setter("log")
+    if drawn.size == 0:
+        return
+    decades = float(np.log10(drawn.max() / drawn.min()))
+    if decades < 1.0:  # perhaps no power of ten lies inside: round numbers, written out
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def integer_axis(axes: Axes, which: str) -> None:
+    """Label an axis at whole numbers only.
+
+    Parameters
+    ----------
+    axes : Axes
+        The axes.
+    which : {"x", "y"}
+        The axis.
+    """
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=2, steps=[1, 2, 5, 10]))
+
+
+def power(value: float) -> str:
+    """Write a threshold briefly: 1e-6, not 1e-06.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        Its text.
+    """
+    digits, mark, exponent = f"{value:g}".partition("e")
+    return f"{digits}e{int(exponent)}" if mark else digits
+
+
+def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values with NaN in place of what a logarithmic axis cannot show.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Numbers.
+
+    Returns
+    -------
+    ndarray of float64
+        The positive finite ones; NaN elsewhere.
+    """
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def mark_every(count: int, marks: int = 8) -> tuple[int, int]:
+    """Return which points of a dense line get a marker.
+
+    Parameters
+    ----------
+    count : int
+        Number of points.
+    marks : int
+        Number of markers wanted.
+
+    Returns
+    -------
+    tuple of (int, int)
+        First marked point, and the step, as matplotlib's ``markevery``.
+    """
+    return (0, max(1, count // marks))
+
+
+def legend_below(figure: Figure, axes: Axes, *, columns: int = 4) -> None:
+    """Put the legend of some axes under the figure, where it covers no data.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    axes : Axes
+        The axes whose labelled artists it lists.
+    columns : int
+        Entries per row.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=min(columns, len(handles)),
+            frameon=False,
+            fontsize=8.5,
+            handlelength=3.2,
+        )
