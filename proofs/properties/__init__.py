@@ -1,0 +1,33 @@
+"""Each M and F statement as a property, searched by pytest and by ``epsrank verify`` alike."""
+
+from proofs.properties import (
+    duplicates,
+    rank_mixing,
+    rank_order,
+    rank_perturbation,
+    routes,
+)
+from proofs.properties.search import (
+    REGISTRY,
+    Counterexample,
+    Outcome,
+    Property,
+    Tally,
+    search,
+    states,
+)
+
+#: All properties by name.
+PROPERTIES: dict[str, Property] = REGISTRY
+
+_MODULES = (duplicates, rank_mixing, rank_order, rank_perturbation, routes)
+
+__all__ = [
+    "PROPERTIES",
+    "Counterexample",
+    "Outcome",
+    "Property",
+    "Tally",
+    "search",
+    "states",
+]

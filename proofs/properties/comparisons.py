@@ -1,0 +1,136 @@
+"""Comparing enclosed numbers: an inequality is violated only where the enclosures prove it."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import assume
+
+from proofs.properties.search import Counterexample, Tally
+from theory.rank import epsilon_rank
+from theory.rank_interval import RankInterval
+
+
+def rank(features: Any, eps: float, exact: bool = True, **measure: Any) -> RankInterval:
+    """Return r_ε, exactly by default.
+
+    Parameters
+    ----------
+    features : ndarray, shape (N, n)
+        Φ.
+    eps : float
+        ε > 0.
+    exact : bool
+        Whether to count in integer arithmetic.
+    **measure
+        ``weights`` and ``measure``.
+
+    Returns
+    -------
+    RankInterval
+        The interval.
+    """
+    return epsilon_rank(features, eps, exact=exact, **measure)
+
+
+def at_most(tally: Tally, left: RankInterval, right: RankInterval, what: str) -> None:
+    """Check left ≤ right between two enclosed ranks.
+
+    Parameters
+    ----------
+    tally : Tally
+        Where the comparison is counted.
+    left, right : RankInterval
+        The ranks.
+    what : str
+        The inequality in words.
+
+    Raises
+    ------
+    Counterexample
+        If the intervals prove left > right.
+    """
+    if left.lower > right.upper:
+        raise Counterexample(f"{what}: {_show(left)} > {_show(right)}")
+    tally.count(left.upper <= right.lower)
+
+
+def same(tally: Tally, left: RankInterval, right: RankInterval, what: str) -> None:
+    """Check left = right between two enclosed ranks.
+
+    Parameters
+    ----------
+    tally : Tally
+        Where the comparison is counted.
+    left, right : RankInterval
+        The ranks.
+    what : str
+        The equation in words.
+
+    Raises
+    ------
+    Counterexample
+        If the intervals are disjoint.
+    """
+    if left.lower > right.upper or right.lower > left.upper:
+        raise Counterexample(f"{what}: {_show(left)} against {_show(right)}")
+    tally.count(left.resolved and right.resolved)
+
+
+def contains(tally: Tally, interval: RankInterval, truth: int, what: str) -> None:
+    """Check that an interval contains the true count.
+
+    Parameters
+    ----------
+    tally : Tally
+        Where the comparison is counted (as decided where the interval is one number).
+    interval : RankInterval
+        What a route says.
+    truth : int
+        The exact count.
+    what : str
+        Which route.
+
+    Raises
+    ------
+    Counterexample
+        If the count lies outside.
+    """
+    if truth not in interval:
+        raise Counterexample(f"{what} says {_show(interval)}, the exact count is {truth}")
+    tally.count(interval.resolved)
+
+
+def _show(interval: RankInterval) -> str:
+    ends = f"{interval.lower}" if interval.resolved else f"[{interval.lower}, {interval.upper}]"
+    return f"{ends} (ε = {interval.eps!r}, route {interval.route})"
+
+
+def threshold(value: Fraction, *, above: bool) -> float:
+    """Return a usable float64 threshold next to a rational one, on the side that is safe.
+
+    Parameters
+    ----------
+    value : Fraction
+        A threshold.
+    above : bool
+        Round up rather than down.
+
+    Returns
+    -------
+    float
+        A positive, finite threshold; the case is rejected where there is none.
+    """
+    assume(value > 0)
+    try:
+        near = float(value)
+    except OverflowError:
+        near = float("inf")
+    assume(1e-300 < near < 1e300)
+    if above and Fraction(near) < value:
+        near = math.nextafter(near, math.inf)
+    if not above and Fraction(near) > value:
+        near = math.nextafter(near, 0.0)
+    return near

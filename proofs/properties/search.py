@@ -1,0 +1,252 @@
+"""Properties as data, and the search for a counterexample: the same for pytest and verify."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.internal import constants_ast
+from hypothesis.internal.conjecture import providers
+from hypothesis.strategies import SearchStrategy
+
+
+class Counterexample(AssertionError):
+    """The property is false on this case; the message says by how much."""
+
+
+def refute(message: str) -> NoReturn:
+    """Report that the property is false on the case at hand.
+
+    Parameters
+    ----------
+    message : str
+        What was violated, with the numbers.
+
+    Raises
+    ------
+    Counterexample
+        Always.
+    """
+    raise Counterexample(message)
+
+
+@dataclass
+class Tally:
+    """How many cases ran, and how many comparisons in them the arithmetic decided.
+
+    Attributes
+    ----------
+    examples : int
+        Cases that ran to the end.
+    decided, undecided : int
+        Comparisons whose truth the intervals settled, and those they left open.
+    """
+
+    examples: int = 0
+    decided: int = 0
+    undecided: int = 0
+
+    def count(self, decided: bool) -> None:
+        """Count one comparison.
+
+        Parameters
+        ----------
+        decided : bool
+            Whether it was settled.
+        """
+        if decided:
+            self.decided += 1
+        else:
+            self.undecided += 1
+
+
+Check = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Property:
+    """A statement "for all …" with the strategies that draw its cases.
+
+    Attributes
+    ----------
+    name : str
+        Unique name.
+    claims : tuple of str
+        Claims it is evidence for.
+    statement : str
+        What is checked, in one sentence.
+    check : callable
+        ``check(tally, **case)``; raises `Counterexample`.
+    strategies : mapping of str to SearchStrategy
+        How each argument is drawn.
+    pinned : tuple of mapping
+        Cases that are always tried first.
+    share : float
+        Part of the number of examples that this property gets (slow ones get less).
+    refutable : bool
+        Whether the statement is known to be false, so that a counterexample is expected.
+    """
+
+    name: str
+    claims: tuple[str, ...]
+    statement: str
+    check: Check
+    strategies: Mapping[str, SearchStrategy[Any]]
+    pinned: tuple[Mapping[str, Any], ...] = ()
+    share: float = 1.0
+    refutable: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search found.
+
+    Attributes
+    ----------
+    tally : Tally
+        Counts of cases and comparisons.
+    counterexample : str or None
+        What was violated.
+    case : mapping or None
+        The shrunk case.
+    """
+
+    tally: Tally
+    counterexample: str | None = None
+    case: Mapping[str, Any] | None = None
+
+
+REGISTRY: dict[str, Property] = {}
+
+
+def states(
+    *claims: str,
+    pinned: Sequence[Mapping[str, Any]] = (),
+    share: float = 1.0,
+    refutable: bool = False,
+    **strategies: SearchStrategy[Any],
+) -> Callable[[Check], Check]:
+    """Register a function as the check of the property that its docstring states.
+
+    Parameters
+    ----------
+    *claims : str
+        Claims it is evidence for.
+    pinned : sequence of mapping
+        Cases always tried.
+    share : float
+        Part of the number of examples.
+    refutable : bool
+        Whether a counterexample is expected.
+    **strategies : SearchStrategy
+        How each argument is drawn.
+
+    Returns
+    -------
+    callable
+        The decorator; the function stays as it is.
+
+    Raises
+    ------
+    ValueError
+        If two properties have the same name.
+    """
+
+    def register(check: Check) -> Check:
+        name = check.__name__.replace("_", "-")
+        if name in REGISTRY:
+            raise ValueError(f"two properties are called {name}")
+        statement = (check.__doc__ or name).strip().splitlines()[0].rstrip(".")
+        REGISTRY[name] = Property(
+            name, claims, statement, check, strategies, tuple(pinned), share, refutable
+        )
+        return check
+
+    return register
+
+
+@contextlib.contextmanager
+def _own_constants_only() -> Iterator[None]:
+    """Keep numbers found in loaded source files out of the draws, for the time of a search.
+
+    Hypothesis mixes in constants of whatever local modules happen to be imported. Which those are
+    differs between a worker process and its parent, and so would the cases of one seed.
+    """
+    original = getattr(providers, "_get_local_constants", None)
+    cache = getattr(providers, "CONSTANTS_CACHE", None)
+    if original is None or cache is None:  # other versions of Hypothesis have no such pool
+        yield
+        return
+    empty = constants_ast.Constants()
+    providers._get_local_constants = lambda: empty
+    cache.cache.clear()
+    try:
+        yield
+    finally:
+        providers._get_local_constants = original
+        cache.cache.clear()
+
+
+def search(prop: Property, *, max_examples: int | None = None, seed: int | None = None) -> Outcome:
+    """Search for a counterexample.
+
+    Parameters
+    ----------
+    prop : Property
+        The property.
+    max_examples : int, optional
+        How many cases to draw, before `share`; the Hypothesis profile in force decides when None.
+    seed : int, optional
+        Seed of the draws; the profile decides when None.
+
+    Returns
+    -------
+    Outcome
+        Counts, and the shrunk counterexample where there is one.
+    """
+    tally = Tally()
+    last: dict[str, Any] = {}
+
+    def body(**case: Any) -> None:
+        try:
+            prop.check(tally, **case)
+        except Counterexample as violation:
+            # The last failing call that Hypothesis makes is the shrunk one.
+            last.update(case=case, violation=str(violation))
+            raise
+        tally.examples += 1
+
+    test = hypothesis.given(**prop.strategies)(body)
+    for case in prop.pinned:
+        test = hypothesis.example(**case)(test)
+    with _own_constants_only():
+        try:
+            _configured(test, prop, max_examples, seed)()
+        except Counterexample:
+            return Outcome(tally, last["violation"], last["case"])
+    return Outcome(tally)
+
+
+def _configured(
+    test: Callable[..., None], prop: Property, max_examples: int | None, seed: int | None
+) -> Callable[..., None]:
+    profile = settings()
+    cases = profile.max_examples if max_examples is None else max_examples
+    seeded: dict[str, Any] = {} if seed is None else {"database": None, "derandomize": False}
+    own = settings(
+        profile,
+        max_examples=max(1, round(cases * prop.share)),
+        report_multiple_bugs=False,
+        deadline=None,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+        # No explain phase: it runs the case many times to decorate a message that is not shown.
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
+        **seeded,
+    )
+    configured = own(test)
+    return configured if seed is None else hypothesis.seed(seed)(configured)
