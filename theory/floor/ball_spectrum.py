@@ -21,9 +21,10 @@ from typing import Any
 from flint import arb, arb_mat, ctx
 
 from theory.dyadic import power_of_two, to_fmpq
+from theory.errors import InputError
 from theory.floor.exact_data import ExactData
 from theory.floor.interval import Interval, from_ball
-from theory.floor.refined_basis import NoConvergence, refined_basis
+from theory.floor.refined_basis import RefinedBasis, refined_basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +53,8 @@ class BallSpectrum:
         A power of two times the square of a rational, see above.
     precision : int
         Bits that the balls carry.
-    rounds : int
-        Rounds of refinement that the basis took.
+    trouble : str
+        Empty, or why the basis is worse than asked for.
     """
 
     diagonal: list[Any]
@@ -65,7 +66,7 @@ class BallSpectrum:
     rank: int
     unit: Fraction
     precision: int
-    rounds: int
+    trouble: str
 
     @property
     def size(self) -> int:
@@ -98,22 +99,20 @@ def ball_spectrum(data: ExactData, precision: int) -> BallSpectrum:
     BallSpectrum
         The verified eigen-structure.
 
-    Raises
-    ------
-    NoConvergence
-        If no usable basis was found at this precision.
     """
     unit = _unit(data)
     with ctx.workprec(precision + 96):
         gram = arb_mat(data.gram_integers) * _ball(data.gram_unit / unit)
         if data.rank == 0:
-            basis, rounds = _identity(data.n_features), 0
+            refined = RefinedBasis(_identity(data.n_features), 0)
         else:
-            basis, rounds = refined_basis(gram, precision + 16)
-    return verified_spectrum(data, basis, precision, rounds)
+            refined = refined_basis(gram, precision + 16)
+    return verified_spectrum(data, refined.vectors, precision, refined.trouble)
 
 
-def verified_spectrum(data: ExactData, basis: Any, precision: int, rounds: int = 0) -> BallSpectrum:
+def verified_spectrum(
+    data: ExactData, basis: Any, precision: int, trouble: str = ""
+) -> BallSpectrum:
     """Enclose eigenvalues and moments of G from an untrusted basis.
 
     Parameters
@@ -124,8 +123,8 @@ def verified_spectrum(data: ExactData, basis: Any, precision: int, rounds: int =
         V, nearly orthogonal; columns by descending Rayleigh quotient make the intervals narrow.
     precision : int
         Bits that the balls carry.
-    rounds : int
-        Rounds of refinement, for the record.
+    trouble : str
+        What the refinement had to say, for the record.
 
     Returns
     -------
@@ -134,7 +133,7 @@ def verified_spectrum(data: ExactData, basis: Any, precision: int, rounds: int =
 
     Raises
     ------
-    NoConvergence
+    InputError
         If V is not invertible and nearly orthogonal.
     """
     unit = _unit(data)
@@ -142,7 +141,11 @@ def verified_spectrum(data: ExactData, basis: Any, precision: int, rounds: int =
     with ctx.workprec(precision + 96):
         defect = _frobenius((basis.transpose() * basis - _identity(size)).entries())
         if not defect < arb("0.01"):
-            raise NoConvergence("the basis is not orthonormal to 1/100, so it verifies nothing")
+            raise InputError(
+                "basis",
+                "is not orthonormal to 1/100",
+                "orthonormalise it first",
+            )
         widen = arb(0, defect.upper())
         orthogonal = arb_mat([[x + widen for x in row] for row in basis.tolist()])
         gram = arb_mat(data.gram_integers) * _ball(data.gram_unit / unit)
@@ -167,7 +170,7 @@ def verified_spectrum(data: ExactData, basis: Any, precision: int, rounds: int =
             rank=data.rank,
             unit=unit,
             precision=precision,
-            rounds=rounds,
+            trouble=trouble,
         )
 
 

@@ -11,7 +11,6 @@ from theory.floor.ball_spectrum import ball_spectrum
 from theory.floor.decide_chain import decide_chain
 from theory.floor.exact_data import exact_data, norm_squared
 from theory.floor.interval import Interval, json_float, nearest
-from theory.floor.refined_basis import NoConvergence
 from theory.floor.verdict import Verdict
 from theory.inputs import as_coefficients, as_eps, as_features, as_target
 from theory.measure import as_measure
@@ -202,7 +201,7 @@ def certify_chain(
     Raises
     ------
     InputError
-        If the input does not fit together, or no basis converged at any precision.
+        If the input does not fit together.
     """
     checked = as_features(features)
     goal = as_target(target, checked.n_samples)
@@ -221,24 +220,15 @@ def certify_chain(
     checked_measure = as_measure(measure, weights, checked.n_samples)
     data = exact_data(checked, goal, checked_measure)
     loss, budget = data.loss(beta), norm_squared(beta)
-    best: dict[str, Any] | None = None
-    reason = ""
-    bits = precision
-    while bits <= max_precision:
-        try:
-            spectrum = ball_spectrum(data, bits)
-        except NoConvergence as error:
-            reason = str(error)
-        else:
-            best = decide_chain(data, spectrum, threshold, loss, budget, tolerance)
-            reason = best["reason"]
-            if not reason:
-                break
-        bits *= 2
-    if best is None:
-        raise InputError("features", f"resist certification: {reason}", "raise max_precision")
+    while True:
+        found = decide_chain(
+            data, ball_spectrum(data, precision), threshold, loss, budget, tolerance
+        )
+        if not found["reason"] or 2 * precision > max_precision:
+            break
+        precision *= 2
     return ChainCertificate(
-        **{**best, "reason": reason},
+        **found,
         loss=loss,
         norm_squared=budget,
         target_norm_squared=data.target_norm_squared,

@@ -177,6 +177,8 @@ def _unresolved(
         One sentence; empty if everything was decided.
     """
     at = f"at {spectrum.precision} bits"
+    if spectrum.trouble:
+        at += f" ({spectrum.trouble})"
     for verdict in verdicts:
         if verdict.state == "unresolved":
             return f"{verdict.claim} overlaps by {nearest(verdict.slack):.1e} {at}"

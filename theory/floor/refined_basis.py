@@ -13,6 +13,7 @@ use whatever converges. Float64 eigenvectors are improved by two moves, repeated
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,30 @@ _MAX_ROUNDS = 60
 _GUARD_BITS = 48
 
 
-class NoConvergence(ArithmeticError):
-    """The refinement stalled at this precision; its text says where."""
+class _Stalled(ArithmeticError):
+    """One step of the refinement failed; the last good basis is handed out instead."""
 
 
-def refined_basis(gram: Any, bits: int) -> tuple[Any, int]:
+@dataclass(frozen=True, eq=False)
+class RefinedBasis:
+    """V with VᵀV ≈ I and VᵀGV as nearly diagonal as it became.
+
+    Attributes
+    ----------
+    vectors : arb_mat, shape (n, n)
+        V as points (radius 0), columns by descending Rayleigh quotient.
+    rounds : int
+        Rounds of refinement.
+    trouble : str
+        Empty, or why the accuracy asked for was not reached. The basis is still orthonormal.
+    """
+
+    vectors: Any
+    rounds: int
+    trouble: str = ""
+
+
+def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> RefinedBasis:
     """Return V with VᵀV ≈ I and VᵀGV ≈ diag, both to about 2^-bits relative to ‖G‖.
 
     Parameters
@@ -38,31 +58,36 @@ def refined_basis(gram: Any, bits: int) -> tuple[Any, int]:
         Symmetric matrix with midpoints of order 1 (largest entry between 1/2 and 2).
     bits : int
         Accuracy wanted.
+    max_rounds : int
+        Rounds after which to stop.
 
     Returns
     -------
-    tuple of (arb_mat, int)
-        V as points (radius 0), columns by descending Rayleigh quotient, and the rounds it took.
-
-    Raises
-    ------
-    NoConvergence
-        If the couplings stop shrinking above the accuracy wanted.
+    RefinedBasis
+        The basis; `trouble` says so if the couplings stopped shrinking above the accuracy wanted.
     """
     size = gram.nrows()
+    basis, rounds, coupling = _identity(size), 0, 0
     with ctx.workprec(bits + _GUARD_BITS + 2 * size.bit_length()):
         gram = gram.mid()
-        basis = _orthonormalised(_from_array(_eigenvectors(_to_array(gram))), bits)
-        for round_number in range(_MAX_ROUNDS):
-            projected = (basis.transpose() * gram * basis).mid()
-            coupling = _off_diagonal_exponent(projected)
-            if coupling < -bits:
-                return _sorted_by(projected, basis), round_number
-            basis = (basis * _orthonormalised(_rotation(projected, bits), bits)).mid()
-            basis = _orthonormalised(basis, bits)
-    raise NoConvergence(
-        f"couplings stalled at 2^{coupling} of ‖G‖ after {_MAX_ROUNDS} rounds with {bits} bits"
-    )
+        try:
+            basis = _orthonormalised(_from_array(_eigenvectors(_to_array(gram))), bits)
+            while True:
+                projected = (basis.transpose() * gram * basis).mid()
+                coupling = _off_diagonal_exponent(projected)
+                if coupling < -bits or rounds == max_rounds:
+                    break
+                # One round squares the couplings at best; orthogonality beyond is wasted.
+                turned = (basis * _rotation(projected, bits)).mid()
+                basis = _orthonormalised(turned, min(bits, max(64, -3 * coupling)))
+                rounds += 1
+            basis = _sorted_by(projected, _orthonormalised(basis, bits))
+        except _Stalled as error:
+            return RefinedBasis(basis, rounds, str(error))
+    trouble = ""
+    if coupling >= -bits:
+        trouble = f"couplings stalled at 2^{coupling} of ‖G‖ after {rounds} rounds with {bits} bits"
+    return RefinedBasis(basis, rounds, trouble)
 
 
 def _rotation(projected: Any, bits: int) -> Any:
@@ -152,13 +177,13 @@ def _eigenvectors(matrix: Array) -> Array:
 
     Raises
     ------
-    NoConvergence
+    _Stalled
         If LAPACK gives up.
     """
     try:
         return np.asarray(np.linalg.eigh((matrix + matrix.T) / 2)[1][:, ::-1])
     except np.linalg.LinAlgError as error:
-        raise NoConvergence(f"the float64 eigen-solver failed ({error})") from None
+        raise _Stalled(f"the float64 eigen-solver failed ({error})") from None
 
 
 def _orthonormalised(basis: Any, bits: int) -> Any:
@@ -178,7 +203,7 @@ def _orthonormalised(basis: Any, bits: int) -> Any:
 
     Raises
     ------
-    NoConvergence
+    _Stalled
         If the matrix is too far from orthogonal.
     """
     identity = _identity(basis.nrows())
@@ -193,7 +218,7 @@ def _orthonormalised(basis: Any, bits: int) -> Any:
         basis = (basis - basis * defect * arb("0.5")).mid()
         if 2 * size + basis.nrows().bit_length() < -bits - 8:
             return basis
-    raise NoConvergence("the basis could not be made orthonormal")
+    raise _Stalled("the basis could not be made orthonormal")
 
 
 def _components(size: int, edges: list[tuple[int, int]]) -> list[list[int]]:
