@@ -13,6 +13,7 @@ from theory.floor.decomposition import FloorData, decompose
 from theory.floor.reachable import reachable_loss
 from theory.floor.reading import read_plateau
 from theory.floor.result import LossFloor
+from theory.floor.spectral_rank import rank_of
 from theory.floor.weighting import frobenius, residual_norm, weighted_problem
 from theory.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
 from theory.measure import as_measure
@@ -123,7 +124,7 @@ def floor_of(
     *,
     eps: float,
     norm: float,
-    rank: RankInterval,
+    rank: RankInterval | None = None,
     loss_norm: float | None = None,
     losses: Iterable[float] | None = None,
     bias: str | None = None,
@@ -138,8 +139,9 @@ def floor_of(
         ε > 0.
     norm : float
         B ≥ 0, possibly infinite.
-    rank : RankInterval
-        An enclosure of the ε-rank of the same features, such as `epsilon_rank` returns.
+    rank : RankInterval, optional
+        An enclosure of the ε-rank of the same features, such as `epsilon_rank` returns; by default
+        it is read off the decomposition (`rank_of`), at no further cost.
     loss_norm : float, optional
         √loss of coefficients of that norm.
     losses : iterable of float, optional
@@ -152,6 +154,7 @@ def floor_of(
     LossFloor
         The result.
     """
+    rank = rank_of(data, eps) if rank is None else rank
     reachable = reachable_loss(data, norm)
     tolerance = data.tolerance(norm) + reachable.gap
     return LossFloor(

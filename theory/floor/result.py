@@ -134,7 +134,8 @@ class LossFloor:
         return (
             f"{loss}V(B) {self.reachable:.6g} ≥ envelope {self.envelope:.6g} "
             f"≥ floor {self.floor:.6g} at B = {self.coefficient_norm:.4g}, ε = {self.eps:g}, "
-            f"ε-rank {_rank_text(self.rank)} of {self.n_features} ({self.measure} measure, {self.dtype}); "
+            f"ε-rank {_rank_text(self.rank)} of {self.n_features} "
+            f"({self.measure} measure, {self.dtype}); "
             f"{self.verdict}"
         )
 

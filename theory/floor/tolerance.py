@@ -18,7 +18,10 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from theory.rounding import upward
+import numpy as np
+
+from theory.inputs import Array
+from theory.rounding import downward, upward
 
 
 class ErrorModel(Protocol):
@@ -34,6 +37,9 @@ class ErrorModel(Protocol):
     @property
     def range_angle(self) -> float:
         """Bound on ‖P_range(A) − P_range(Â)‖₂, at most 1."""
+
+    def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
+        """Return lower and upper bounds of λ_k = σ_k(A)², given σ̂_k."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,23 @@ class DataError:
         if self.features < self.smallest:
             return min(1.0, upward(self.features / self.smallest))
         return 1.0
+
+    def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
+        """Return (σ̂_k − F)_+² and (σ̂_k + F)².
+
+        Parameters
+        ----------
+        sigma : ndarray of float64
+            σ̂_k ≥ 0.
+
+        Returns
+        -------
+        tuple of (ndarray, ndarray)
+            The bounds.
+        """
+        low = np.maximum(downward(1.0) * sigma - self.features, 0.0)
+        high = upward(1.0) * (sigma + self.features)
+        return low * low * downward(1.0), high * high * upward(1.0)
 
 
 @dataclass(frozen=True)
@@ -128,3 +151,20 @@ class MomentError:
     def range_angle(self) -> float:
         """The trivial bound 1: moments do not resolve the range."""
         return 1.0
+
+    def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
+        """Return (σ̂_k² − E_G)_+ and σ̂_k² + E_G.
+
+        Parameters
+        ----------
+        sigma : ndarray of float64
+            σ̂_k = √λ̂_k ≥ 0.
+
+        Returns
+        -------
+        tuple of (ndarray, ndarray)
+            The bounds.
+        """
+        square = sigma * sigma
+        low = np.maximum(square * downward(1.0) - self.gram, 0.0)
+        return low * downward(1.0), (square + self.gram) * upward(1.0)

@@ -1,0 +1,39 @@
+"""The loss of given coefficients in the coordinates of a decomposition, without the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from theory.floor.decomposition import FloorData
+from theory.floor.weighting import frobenius, times_power_of_two
+from theory.inputs import as_coefficients
+
+
+def spectral_loss_norm(data: FloorData, coefficients: Any) -> float:
+    """Return √(Σ_k ‖c_k − σ_k q_kᵀW‖² + d_n²) = ‖φ·W − u*‖, to within ``data.tolerance(‖W‖_F)``.
+
+    Parameters
+    ----------
+    data : FloorData
+        Decomposition of features and target.
+    coefficients : array_like, shape (n,) or (n, k)
+        β or W.
+
+    Returns
+    -------
+    float
+        √loss.
+    """
+    weights = as_coefficients(coefficients, data.n_features)
+    shift = int(np.frexp(float(np.max(np.abs(weights), initial=0.0)))[1])
+    product = data.sigma[:, None] * (data.right.T @ np.ldexp(weights, -shift))
+    product_exponent = data.feature_exponent + shift
+    exponent = max(product_exponent, data.target_exponent)
+    with np.errstate(under="ignore"):
+        residual = np.ldexp(product, product_exponent - exponent) - np.ldexp(
+            data.components, data.target_exponent - exponent
+        )
+        outside = times_power_of_two(data.outside, data.target_exponent - exponent)
+    return times_power_of_two(frobenius(np.append(residual, outside)), exponent)
