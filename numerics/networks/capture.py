@@ -1,0 +1,76 @@
+"""Features of every hidden layer over a data set, in batches and without a graph."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from numerics.networks.base import FeatureNetwork, as_size, samples_by_neurons
+from theory.errors import InputError
+from theory.inputs import Array
+
+
+def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Tensor]:
+    """Return Φ_k ∈ R^{N×n} of every hidden layer k, Φ_ij = φ_j(x_i).
+
+    No graph is built and nothing is kept on the model; the mode of the model (training or
+    evaluation) is as before afterwards.
+
+    Parameters
+    ----------
+    model : FeatureNetwork
+        The network.
+    x : Tensor, shape (N, …)
+        Inputs, on the device of the model.
+    batch_size : int
+        Inputs per forward pass. The features can differ in the last bit between batch sizes.
+
+    Returns
+    -------
+    list of Tensor
+        One matrix per hidden layer, in the model's dtype: (N, n) for dense layers, (N·P, C) for
+        convolutions (channels are neurons, the P positions of an image are samples).
+
+    Raises
+    ------
+    InputError
+        If there are no inputs.
+    """
+    as_size(batch_size, "batch_size")
+    if x.shape[0] == 0:
+        raise InputError("x", f"is empty, shape {tuple(x.shape)}", "pass at least one sample")
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            batches = [
+                [samples_by_neurons(output) for output in model.hidden(part)]
+                for part in torch.split(x, batch_size)
+            ]
+    finally:
+        model.train(was_training)
+    return [torch.cat(parts) for parts in zip(*batches, strict=True)]
+
+
+def layer_weights(weights: Array | None, n_samples: int, n_rows: int) -> Array | None:
+    """Spread sample weights w_i evenly over the positions of a convolutional layer.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (N,), or None
+        Sample weights; None means 1 each.
+    n_samples : int
+        Number of samples N.
+    n_rows : int
+        Rows N·P of the layer's feature matrix.
+
+    Returns
+    -------
+    ndarray of float64, shape (N·P,), or None
+        w_i / P for each position of sample i; None where all are equal under the mean measure.
+    """
+    if weights is None or n_rows == n_samples:
+        return weights
+    positions = n_rows // n_samples
+    spread: Array = weights.repeat(positions) / positions
+    return spread

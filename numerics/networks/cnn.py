@@ -1,0 +1,108 @@
+"""A small convolutional network for images."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from numerics.networks.activations import activation_function
+from numerics.networks.base import FeatureNetwork, as_size
+from theory.errors import InputError
+
+Pooling = Literal["average", "flatten"]
+
+
+class SmallCNN(FeatureNetwork):
+    """Convolutions y_k = σ(W_k ∗ y_{k−1} + b_k) of stride 2, pooled into one dense hidden layer.
+
+    Channels are neurons and positions are samples: the Gram matrix of a convolutional layer is the
+    average over images and positions, C×C whatever the image size.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (C, H, W) of one image.
+    width : int
+        Channels of every convolution and neurons of the dense hidden layer.
+    depth : int
+        Number L ≥ 2 of hidden layers: L − 1 convolutions and the dense one.
+    n_outputs : int
+        Number k of outputs.
+    activation : str
+        Name of σ.
+    pooling : {"average", "flatten"}
+        What stands between the last convolution and the dense hidden layer: the mean over all
+        positions, or all positions side by side.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        width: int,
+        depth: int,
+        n_outputs: int = 1,
+        activation: str = "tanh",
+        pooling: Pooling = "average",
+    ) -> None:
+        super().__init__(width, n_outputs)
+        if len(image_shape) != 3:
+            raise InputError("image_shape", f"is {image_shape!r}", "pass (channels, height, width)")
+        channels, height, breadth = (as_size(int(size), "image_shape") for size in image_shape)
+        if pooling not in ("average", "flatten"):
+            raise InputError("pooling", f"is {pooling!r}", "choose 'average' or 'flatten'")
+        self.image_shape = (channels, height, breadth)
+        self.pooling = pooling
+        self._sigma = activation_function(activation)
+        self.convolutions = nn.ModuleList()
+        for _ in range(as_size(depth, "depth", least=2) - 1):
+            self.convolutions.append(nn.Conv2d(channels, width, 3, stride=2, padding=1))
+            channels, height, breadth = width, (height + 1) // 2, (breadth + 1) // 2
+        self.dense = nn.Linear(width * (height * breadth if pooling == "flatten" else 1), width)
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Return the outputs of every convolution and of the dense hidden layer.
+
+        Parameters
+        ----------
+        x : Tensor, shape (N, C, H, W) or (N, C·H·W)
+            Images, as such or as rows.
+
+        Returns
+        -------
+        list of Tensor
+            Shapes (N, n, H_k, W_k) for convolutions, (N, n) for the dense layer.
+
+        Raises
+        ------
+        InputError
+            If the images do not have the declared shape.
+        """
+        if tuple(x.shape[1:]) not in {self.image_shape, (self.image_shape_size,)}:
+            raise InputError(
+                "x",
+                f"has shape {tuple(x.shape)}, but the images are {self.image_shape}",
+                "pass (N, C, H, W) or the same numbers as (N, C·H·W)",
+            )
+        y = x.reshape(x.shape[0], *self.image_shape)
+        outputs: list[Tensor] = []
+        for convolution in self.convolutions:
+            y = self._sigma(convolution(y))
+            outputs.append(y)
+        pooled = y.mean(dim=(2, 3)) if self.pooling == "average" else torch.flatten(y, 1)
+        outputs.append(self._sigma(self.dense(pooled)))
+        return outputs
+
+    @property
+    def image_shape_size(self) -> int:
+        """Number C·H·W of inputs per image."""
+        channels, height, breadth = self.image_shape
+        return channels * height * breadth
+
+    @property
+    def first_layer(self) -> nn.Conv2d:
+        """The first convolution."""
+        layer = self.convolutions[0]
+        assert isinstance(layer, nn.Conv2d)
+        return layer

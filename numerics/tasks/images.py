@@ -1,0 +1,169 @@
+"""Handwritten digits: scikit-learn's, and MNIST from a file or from OpenML."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zipfile
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.errors import InputError
+
+_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_REMEDY = "pass an .npz with uint8 arrays x_train, y_train, x_test, y_test"
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Grey images with labels 0…9, as integers.
+
+    Attributes
+    ----------
+    x_train, x_test : ndarray of an integer or float type, shape (N, H, W)
+        Grey values from 0 to `white`.
+    y_train, y_test : ndarray of int64, shape (N,)
+        Labels.
+    white : float
+        Largest grey value.
+    source : str
+        Where they come from.
+    """
+
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_test: NDArray[Any]
+    y_test: NDArray[Any]
+    white: float
+    source: str
+
+
+def digits(seed: int) -> LabelledImages:
+    """Return scikit-learn's 1797 images of 8×8 pixels, a fifth of them, drawn by seed, for tests.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    LabelledImages
+        The images.
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    order = np.random.default_rng(seed).permutation(len(bunch.target))
+    images, labels = bunch.images[order], bunch.target[order].astype(np.int64)
+    cut = len(order) - len(order) // 5
+    return LabelledImages(
+        images[:cut], labels[:cut], images[cut:], labels[cut:], 16.0, "scikit-learn"
+    )
+
+
+def mnist(data: str | Path | None) -> LabelledImages:
+    """Return MNIST from a file, from the folder or file named by EPSRANK_DATA, or from OpenML.
+
+    Parameters
+    ----------
+    data : path or None
+        An .npz file, or a folder that holds ``mnist.npz``.
+
+    Returns
+    -------
+    LabelledImages
+        60 000 training and 10 000 test images of 28×28 pixels, or what the file holds.
+
+    Raises
+    ------
+    InputError
+        If a file is named and cannot be used.
+    OSError
+        If no file is named and OpenML cannot be reached.
+    """
+    name = "data" if data is not None else "EPSRANK_DATA"
+    place = data if data is not None else os.environ.get("EPSRANK_DATA")
+    if not place:
+        return _from_openml()
+    path = Path(place).expanduser()
+    return _from_npz(path / "mnist.npz" if path.is_dir() else path, name)
+
+
+def _from_npz(path: Path, name: str) -> LabelledImages:
+    """Read an .npz file without ever unpickling."""
+    if not path.is_file():
+        raise InputError(name, f"names {path}, which does not exist", _REMEDY)
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if not hasattr(archive, "files"):
+            raise InputError(name, f"names {path}, which is a single array", _REMEDY)
+        with archive:
+            missing = [key for key in _KEYS if key not in archive.files]
+            if missing:
+                raise InputError(name, f"names {path}, which lacks {', '.join(missing)}", _REMEDY)
+            arrays = [archive[key] for key in _KEYS]
+    except InputError:
+        raise
+    except ValueError as error:
+        pickled = "allow_pickle" in str(error) or "ickle" in str(error)
+        what = (
+            "holds pickled objects, which are never loaded" if pickled else f"is damaged ({error})"
+        )
+        raise InputError(name, f"names {path}, which {what}", _REMEDY) from None
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(name, f"names {path}, which cannot be read ({error})", _REMEDY) from None
+    for images, labels, part in (
+        (arrays[0], arrays[1], "train"),
+        (arrays[2], arrays[3], "test"),
+    ):
+        _check(images, labels, part, path, name)
+    x_train, y_train, x_test, y_test = arrays
+    return LabelledImages(
+        x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), 255.0, str(path.name)
+    )
+
+
+def _check(images: NDArray[Any], labels: NDArray[Any], part: str, path: Path, name: str) -> None:
+    """Check one pair of images and labels."""
+    problem = None
+    if images.dtype != np.uint8 or images.ndim != 3 or images.size == 0:
+        problem = f"x_{part} has shape {images.shape} and dtype {images.dtype}"
+    elif labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
+        problem = f"y_{part} has shape {labels.shape} and dtype {labels.dtype}"
+    elif int(labels.max()) > 9 or int(labels.min()) < 0:
+        problem = f"y_{part} has labels beyond 0…9"
+    if problem is not None:
+        raise InputError(name, f"names {path}, whose {problem}", _REMEDY + " (N×H×W and N)")
+
+
+def _from_openml() -> LabelledImages:
+    """Fetch MNIST through scikit-learn, which keeps it in its own cache."""
+    from sklearn.datasets import fetch_openml
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # retries are told as warnings
+            bunch = fetch_openml(
+                "mnist_784",
+                version=1,
+                as_frame=False,
+                parser="liac-arff",
+                n_retries=1,
+                delay=0.1,
+            )
+    except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
+        raise OSError(f"OpenML cannot be reached ({error})") from error
+    except ValueError as error:  # an error page, or a download cut short
+        raise OSError(f"OpenML gave nothing usable ({error})") from error
+    images = np.asarray(bunch.data).astype(np.uint8).reshape(-1, 28, 28)
+    labels = np.asarray(bunch.target).astype(np.int64)
+    return LabelledImages(
+        images[:60_000], labels[:60_000], images[60_000:], labels[60_000:], 255.0, "OpenML"
+    )

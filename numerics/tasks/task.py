@@ -1,0 +1,121 @@
+"""A task as a value: inputs, targets and the measure that all its losses and ranks are taken in."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor
+
+from theory.measure import MeasureName
+
+Kind = Literal["regression", "classification"]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Target u* on a data measure μ = c⁻¹ Σ w_i δ_{x_i}, with separate test points.
+
+    Attributes
+    ----------
+    name : str
+        What the data are; a stand-in says so here (``"digits (in place of mnist)"``).
+    kind : {"regression", "classification"}
+        For classification y holds one-hot rows, so that squared error and the floor apply.
+    x : Tensor, shape (N, d)
+        Training inputs.
+    y : Tensor, shape (N, k)
+        Targets u*(x_i).
+    x_test, y_test : Tensor
+        Test inputs and targets, of the same law.
+    description : str
+        One sentence.
+    weights : Tensor of float64, shape (N,), or None
+        w_i; None means 1 each.
+    measure : {"mean", "raw", "volume"}
+        How the weights are normalised.
+    domain : tuple of (float, float), or None
+        The box Ω, one interval per input; None for data.
+    image_shape : tuple of int, or None
+        (C, H, W) where the inputs are images.
+    notice : str or None
+        One line that the user should see, such as why a stand-in was taken.
+    """
+
+    name: str
+    kind: Kind
+    x: Tensor = field(repr=False)
+    y: Tensor = field(repr=False)
+    x_test: Tensor = field(repr=False)
+    y_test: Tensor = field(repr=False)
+    description: str
+    weights: Tensor | None = field(default=None, repr=False)
+    measure: MeasureName = "mean"
+    domain: tuple[tuple[float, float], ...] | None = None
+    image_shape: tuple[int, int, int] | None = None
+    notice: str | None = None
+
+    @property
+    def n_inputs(self) -> int:
+        """Dimension d of the inputs."""
+        return int(self.x.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number k of outputs."""
+        return int(self.y.shape[1])
+
+    @property
+    def n_samples(self) -> int:
+        """Number N of training samples."""
+        return int(self.x.shape[0])
+
+    def fingerprint(self) -> str:
+        """Return a digest of the training data, by which a resumed run knows its data again.
+
+        Returns
+        -------
+        str
+            SHA-256 of the bytes of x, y and the weights, in hexadecimal.
+        """
+        digest = hashlib.sha256(f"{self.name} {self.measure}".encode())
+        for tensor in (self.x, self.y, self.weights):
+            if tensor is not None:
+                digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+                digest.update(tensor.cpu().contiguous().numpy().data.cast("B"))
+        return digest.hexdigest()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.description} ({self.kind}, {self.n_samples} training and "
+            f"{self.x_test.shape[0]} test samples, {self.n_inputs} → {self.n_outputs}, "
+            f"{self.measure} measure)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the description of the task, without its data.
+
+        Returns
+        -------
+        dict
+            Keys ``name``, ``kind``, ``description``, ``n_samples``, ``n_test``, ``n_inputs``,
+            ``n_outputs``, ``measure``, ``domain``, ``notice``, ``fingerprint``.
+        """
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "description": self.description,
+            "n_samples": self.n_samples,
+            "n_test": int(self.x_test.shape[0]),
+            "n_inputs": self.n_inputs,
+            "n_outputs": self.n_outputs,
+            "measure": self.measure,
+            "domain": self.domain,
+            "notice": self.notice,
+            "fingerprint": self.fingerprint(),
+        }

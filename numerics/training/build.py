@@ -1,0 +1,158 @@
+"""Network and optimiser of a run, from its settings alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from numerics.networks import MLP, FeatureNetwork, ResNet, SmallCNN, initialise_
+from numerics.structured import structured_first_layer_
+from numerics.tasks import Task
+from numerics.training.config import RunConfig
+from numerics.training.seeds import Stream, generator
+from theory.errors import InputError
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device of a run.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda"}
+        What was asked for.
+
+    Returns
+    -------
+    torch.device
+        CUDA where present and not declined, else the CPU.
+
+    Raises
+    ------
+    InputError
+        If CUDA is asked for and absent.
+    """
+    present = torch.cuda.is_available()
+    if name == "cuda" and not present:
+        raise InputError("device", "is 'cuda', but no CUDA device is present", "pass device='cpu'")
+    return torch.device("cuda" if present and name != "cpu" else "cpu")
+
+
+def _bare_network(config: RunConfig, task: Task) -> FeatureNetwork:
+    """Build the architecture with unset weights."""
+    # On the meta device the constructors' own initialisation draws no random numbers.
+    with torch.device("meta"):
+        if config.network == "cnn":
+            if task.image_shape is None:
+                raise InputError(
+                    "network", f"is 'cnn', but {task.name} has no images", "choose 'mlp'"
+                )
+            return SmallCNN(
+                task.image_shape, config.width, config.depth, task.n_outputs, config.activation
+            )
+        dense = MLP if config.network == "mlp" else ResNet
+        return dense(task.n_inputs, config.width, config.depth, task.n_outputs, config.activation)
+
+
+def empty_network(config: RunConfig, task: Task) -> FeatureNetwork:
+    """Return the network of a run with unset weights, to be filled from a checkpoint.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Settings.
+    task : Task
+        Its task.
+
+    Returns
+    -------
+    FeatureNetwork
+        The network on the CPU in the dtype of the run.
+
+    Raises
+    ------
+    InputError
+        If the architecture does not fit the task.
+    """
+    return _bare_network(config, task).to(config.torch_dtype).to_empty(device="cpu")
+
+
+def build_network(config: RunConfig, task: Task) -> FeatureNetwork:
+    """Return the network of a run at step 0.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Settings.
+    task : Task
+        Its task, on the CPU; the structured layer is placed over its domain, or over its data.
+
+    Returns
+    -------
+    FeatureNetwork
+        The network on the CPU in the dtype of the run.
+
+    Raises
+    ------
+    InputError
+        If the architecture or the structured layer does not fit the task.
+    """
+    model = empty_network(config, task)
+    weights = generator(config.seed, Stream.WEIGHTS)
+    initialise_(model, config.init, scale=config.init_scale, generator=weights)
+    if config.init == "structured":
+        _set_first_layer(model, config, task)
+    return model
+
+
+def _set_first_layer(model: FeatureNetwork, config: RunConfig, task: Task) -> None:
+    """Place the first layer (I3) and scale its slopes, keeping the centres."""
+    layer = model.first_layer
+    domain, data = task.domain, None
+    if domain is None:
+        x = task.x if task.image_shape is None else task.x.reshape(-1, *task.image_shape)
+        data = x if isinstance(layer, nn.Conv2d) else task.x
+    structured_first_layer_(
+        layer,
+        domain,
+        data,
+        activation=config.activation,
+        generator=generator(config.seed, Stream.STRUCTURED),
+    )
+    if config.init_scale is not None:
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.mul_(config.init_scale)
+
+
+def build_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimizer:
+    """Return the optimiser of a run at step 0.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Settings.
+    model : Module
+        Its network, on its device.
+
+    Returns
+    -------
+    Optimizer
+        The optimiser; constants other than the rate are torch's, momentum is 0.9.
+    """
+    parameters = list(model.parameters())
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.rate)
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=config.rate)
+    if config.optimizer == "lbfgs":
+        return torch.optim.LBFGS(
+            parameters,
+            lr=config.rate,
+            max_iter=1,
+            history_size=20,
+            tolerance_grad=0.0,
+            tolerance_change=0.0,
+            line_search_fn="strong_wolfe",
+        )
+    momentum = 0.9 if config.optimizer == "momentum" else 0.0
+    return torch.optim.SGD(parameters, lr=config.rate, momentum=momentum)

@@ -1,0 +1,225 @@
+"""The settings of one training run, checked as a whole and kept as TOML."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+
+from numerics.networks.activations import activation_function
+from numerics.networks.base import as_size
+from numerics.networks.initialise import check_initialisation
+from numerics.tasks.load import TASKS
+from theory.errors import InputError
+from theory.inputs import as_eps
+
+# Rates where none is given; ours.
+DEFAULT_RATES = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "lbfgs": 1.0}
+
+_CHOICES = {
+    "network": ("mlp", "resnet", "cnn"),
+    "optimizer": tuple(DEFAULT_RATES),
+    "dtype": ("float64", "float32"),
+    "device": ("auto", "cpu", "cuda"),
+    "loss": ("mse", "cross-entropy"),
+    "bias": ("feature", "fixed"),
+}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Settings of a run: same settings, same machine, same numbers, bit for bit.
+
+    Attributes
+    ----------
+    task : str
+        A key of ``numerics.tasks.TASKS``.
+    network : {"mlp", "resnet", "cnn"}
+        Architecture.
+    width : int
+        Neurons n of every hidden layer (channels of a convolution).
+    depth : int
+        Number of hidden layers.
+    activation : str
+        Name of σ.
+    init : str
+        A key of ``numerics.networks.INITIALISATIONS``.
+    init_scale : float or None
+        Factor s of the initialisation; None means its default.
+    optimizer : {"sgd", "momentum", "adam", "adamw", "lbfgs"}
+        ``momentum`` is SGD with momentum 0.9; one step of ``lbfgs`` is one iteration with a strong
+        Wolfe line search.
+    learning_rate : float
+        Step size; None at construction takes the optimiser's entry of `DEFAULT_RATES`.
+    batch_size : int or None
+        Samples per step; None means all.
+    steps : int
+        Number of updates.
+    seed : int
+        Seed of weights, structured layer, data order, split and probe.
+    dtype : {"float64", "float32"}
+        Arithmetic of the training; measurements are in float64 in either case.
+    device : {"auto", "cpu", "cuda"}
+        ``auto`` takes CUDA where present.
+    eps : tuple of float
+        Thresholds ε of the ranks; the first is the one that summaries and plots show.
+    measure_every : int or "auto"
+        Updates between measurements; ``auto`` is dense at first, then evenly spaced.
+    loss : {"mse", "cross-entropy"}
+        ``mse`` is ∫ ‖u − u*‖² dμ, summed (not averaged) over the k outputs.
+    n_train : int or None
+        Training samples; None leaves it to the task.
+    probe : int or None
+        Training samples that measurements look at; None means at most 2000 (500 for ``cnn``).
+    data : str or None
+        File of the task's data.
+    bias : {"feature", "fixed"}
+        How the floor treats the output bias (math §0): as the constant feature 1, or subtracted
+        from the target.
+
+    Examples
+    --------
+    >>> config = RunConfig(task="cosines", width=50, depth=3, steps=2000)
+    >>> RunConfig.from_toml(config.to_toml()) == config
+    True
+    """
+
+    task: str = "cosines"
+    network: str = "mlp"
+    width: int = 50
+    depth: int = 2
+    activation: str = "tanh"
+    init: str = "default"
+    init_scale: float | None = None
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    steps: int = 15_000
+    seed: int = 0
+    dtype: str = "float64"
+    device: str = "auto"
+    eps: tuple[float, ...] = (1e-6, 1e-4, 1e-2)
+    measure_every: int | str = "auto"
+    loss: str = "mse"
+    n_train: int | None = None
+    probe: int | None = None
+    data: str | None = None
+    bias: str = "feature"
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(name, f"is {value!r}", f"choose one of {', '.join(choices)}")
+        if self.task not in TASKS:
+            raise InputError("task", f"is {self.task!r}", f"choose one of {', '.join(TASKS)}")
+        activation_function(self.activation)
+        check_initialisation(self.init, self.init_scale)
+        as_size(self.width, "width")
+        as_size(self.depth, "depth", least=2 if self.network == "cnn" else 1)
+        as_size(self.steps, "steps", least=0)
+        if as_size(self.seed, "seed", least=0) >= 2**63:
+            raise InputError("seed", f"is {self.seed}", "pass a number below 2^63")
+        for name in ("batch_size", "n_train", "probe"):
+            if getattr(self, name) is not None:
+                as_size(getattr(self, name), name)
+        if self.measure_every != "auto":
+            as_size(self.measure_every, "measure_every")
+        if self.data is not None and not isinstance(self.data, str):
+            raise InputError("data", f"is {self.data!r}", "pass a path as a string")
+        self._normalise()
+
+    def _normalise(self) -> None:
+        """Fill in the learning rate, and write numbers the way TOML gives them back."""
+        rate = self.learning_rate
+        if rate is None:
+            rate = DEFAULT_RATES[self.optimizer]
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)):
+            raise InputError("learning_rate", f"is {rate!r}", "pass a positive number")
+        if not (math.isfinite(rate) and rate > 0):
+            raise InputError("learning_rate", f"is {rate!r}", "pass a positive number")
+        object.__setattr__(self, "learning_rate", float(rate))
+        if self.init_scale is not None:
+            object.__setattr__(self, "init_scale", float(self.init_scale))
+        if not isinstance(self.eps, (tuple, list)) or not self.eps:
+            raise InputError("eps", f"is {self.eps!r}", "pass at least one threshold, (1e-6,)")
+        thresholds = tuple(as_eps(value) for value in self.eps)
+        if len(set(thresholds)) < len(thresholds):
+            raise InputError("eps", f"is {thresholds!r}", "name each threshold once")
+        object.__setattr__(self, "eps", thresholds)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate as a number."""
+        assert self.learning_rate is not None
+        return self.learning_rate
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The arithmetic of the training."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML; what is None is left out.
+
+        Returns
+        -------
+        str
+            A TOML document.
+        """
+        values = {name: value for name, value in self.to_json().items() if value is not None}
+        return tomli_w.dumps(values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain values.
+
+        Returns
+        -------
+        dict
+            One entry per attribute.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"eps": list(self.eps)}
+
+    @classmethod
+    def from_toml(cls, source: str | Path) -> RunConfig:
+        """Read settings from a TOML document, or from a file when given as a ``Path``.
+
+        Parameters
+        ----------
+        source : str or Path
+            The document itself, or the path of a file.
+
+        Returns
+        -------
+        RunConfig
+            The settings; what is left out has its default.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, is not TOML, or has unknown or wrong entries.
+        """
+        try:
+            text = source.read_text("utf-8") if isinstance(source, Path) else source
+            values = tomllib.loads(text)
+        except OSError as error:
+            raise InputError(
+                "config", f"{source} cannot be read ({error.strerror})", "check the path"
+            ) from None
+        except ValueError as error:  # not TOML, or not UTF-8
+            raise InputError("config", f"is not TOML ({error})", "mend the file") from None
+        known = [field.name for field in fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise InputError(
+                "config", f"has unknown entries {', '.join(unknown)}", f"use {', '.join(known)}"
+            )
+        if isinstance(values.get("eps"), list):
+            values["eps"] = tuple(values["eps"])
+        return cls(**values)

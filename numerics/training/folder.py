@@ -1,0 +1,167 @@
+"""Where a run keeps its files: a folder of the user's, or a temporary one that goes with the run."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+from torch import Tensor
+
+from numerics.training.config import RunConfig
+from numerics.training.storage import (
+    read_tensors,
+    remove_parts,
+    write_tensors,
+    write_text,
+)
+from theory.errors import InputError
+
+CONFIG, HISTORY, SPECTRA, WEIGHTS = (
+    "config.toml",
+    "history.parquet",
+    "spectra.parquet",
+    "weights.safetensors",
+)
+STATE = Path("state") / "state.json"
+
+
+class RunFolder:
+    """Paths of one run.
+
+    ::
+
+        config.toml                          the settings
+        history.parquet, spectra.parquet     one row per measurement (and layer)
+        weights.safetensors                  the weights last saved
+        checkpoints/step_XXXXXXXX.safetensors    the weights of each measurement
+        state/state.json, state/*.safetensors    what a resumed run goes on from
+
+    Parameters
+    ----------
+    out : Path or None
+        The folder; None makes a temporary one, removed when this object is collected.
+    """
+
+    def __init__(self, out: Path | None) -> None:
+        self.out = out
+        if out is None:
+            self.path = Path(tempfile.mkdtemp(prefix="epsrank-run-"))
+            weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        else:
+            self.path = out
+
+    @property
+    def kept(self) -> bool:
+        """Whether the folder outlives the run."""
+        return self.out is not None
+
+    def checkpoint(self, step: int) -> Path:
+        """Return the path of the weights after `step` updates.
+
+        Parameters
+        ----------
+        step : int
+            Number of updates.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        return self.path / "checkpoints" / f"step_{step:08d}.safetensors"
+
+    def save_checkpoint(self, step: int, weights: dict[str, Tensor]) -> None:
+        """Keep the weights of a measurement.
+
+        Parameters
+        ----------
+        step : int
+            Number of updates.
+        weights : dict of str to Tensor
+            The weights.
+        """
+        write_tensors(self.checkpoint(step), weights)
+
+    def load_checkpoint(self, step: int) -> dict[str, Tensor]:
+        """Return the weights of a measurement.
+
+        Parameters
+        ----------
+        step : int
+            Number of updates.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The weights, on the CPU.
+        """
+        return read_tensors(self.checkpoint(step))
+
+
+def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> RunFolder:
+    """Make or enter the folder of a run, and write its settings.
+
+    Parameters
+    ----------
+    out : path or None
+        The folder.
+    config : RunConfig
+        The settings.
+    resume : bool
+        Whether an existing run may be continued.
+
+    Returns
+    -------
+    RunFolder
+        The folder, free of half-written files.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, holds something and `resume` is False, holds no run, or
+        a run with other settings; or if there is nothing that `resume` could mean.
+    """
+    if out is None:
+        if resume:
+            raise InputError("resume", "is given without out", "pass the folder of the run")
+        return RunFolder(None)
+    path = Path(out).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        entries = sorted(entry.name for entry in path.iterdir())
+    except OSError as error:
+        raise InputError(
+            "out", f"is {path}, which cannot be used ({error.strerror})", "choose another folder"
+        ) from None
+    if entries and not resume:
+        raise InputError(
+            "out",
+            f"is {path}, which is not empty ({entries[0]} …)",
+            "pass resume=True to continue that run, or choose another folder",
+        )
+    remove_parts(path)
+    if (path / CONFIG).is_file():
+        _same_settings(RunConfig.from_toml(path / CONFIG), config)
+    elif any((path / entry).exists() for entry in entries):
+        raise InputError(
+            "out", f"is {path}, which holds files but no run", "choose an empty folder"
+        )
+    else:
+        write_text(path / CONFIG, config.to_toml())
+    return RunFolder(path)
+
+
+def _same_settings(kept: RunConfig, given: RunConfig) -> None:
+    """Refuse to continue a run under other settings."""
+    before, now = kept.to_json(), given.to_json()
+    changed = [
+        f"{name} {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name]
+    ]
+    if changed:
+        raise InputError(
+            "config",
+            f"differs from the run to be resumed: {', '.join(changed)}",
+            "resume with the settings in its config.toml, or choose another folder",
+        )

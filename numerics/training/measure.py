@@ -1,0 +1,242 @@
+"""One measurement: loss, floors and ε-ranks of a network on its probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+
+from numerics.networks import FeatureNetwork, capture, layer_weights
+from numerics.tasks import Task
+from numerics.training.config import RunConfig
+from numerics.training.objective import float64_loss, sample_losses
+from numerics.training.probe import Probe
+from numerics.training.record import LayerRanks, StepRecord
+from theory.errors import InputError
+from theory.floor.bias import BiasName
+from theory.floor.loss_floor import loss_floor
+from theory.floor.result import LossFloor
+from theory.inputs import Array
+from theory.rank import epsilon_ranks
+
+_NO_FLOOR = (
+    "the squared-error floor (F2) does not apply to cross-entropy; the Lipschitz floor (L2) does"
+)
+_TEST_BATCH = 2048
+
+
+class NotFiniteError(ArithmeticError):
+    """A network whose features or outputs are no longer finite; the message is the cause."""
+
+
+@dataclass(frozen=True, eq=False)
+class LastLayer:
+    """u = φW + b on the probe, in float64: all that the floor of a measurement depends on.
+
+    Attributes
+    ----------
+    features : ndarray of float64, shape (N, n)
+        φ, exact copies of the features in the dtype of the training.
+    coefficients : ndarray of float64, shape (n, k)
+        W, one row per neuron.
+    bias : ndarray of float64, shape (k,)
+        b.
+    target : ndarray of float64, shape (N, k)
+        u*.
+    weights : ndarray of float64, shape (N,), or None
+        Sample weights; None means 1 each.
+    measure : str
+        ``"mean"``, ``"raw"`` or ``"volume"``.
+    """
+
+    features: Array
+    coefficients: Array
+    bias: Array
+    target: Array
+    weights: Array | None
+    measure: str
+
+    @property
+    def outputs(self) -> Array:
+        """u = φW + b, shape (N, k)."""
+        outputs: Array = self.features @ self.coefficients + self.bias
+        return outputs
+
+
+def last_layer(model: FeatureNetwork, probe: Probe, features: Array) -> LastLayer:
+    """Collect the last layer of a network on its probe.
+
+    Parameters
+    ----------
+    model : FeatureNetwork
+        The network.
+    probe : Probe
+        The samples.
+    features : ndarray of float64, shape (N, n)
+        φ at the samples.
+
+    Returns
+    -------
+    LastLayer
+        The numbers.
+    """
+    return LastLayer(
+        features,
+        model.head.weight.detach().double().cpu().numpy().T.copy(),
+        model.head.bias.detach().double().cpu().numpy().copy(),
+        probe.target,
+        probe.weights,
+        probe.measure.name,
+    )
+
+
+def captured(model: FeatureNetwork, probe: Probe) -> list[Array]:
+    """Return the features of every hidden layer on the probe, in float64.
+
+    Parameters
+    ----------
+    model : FeatureNetwork
+        The network.
+    probe : Probe
+        The samples.
+
+    Returns
+    -------
+    list of ndarray of float64
+        One (N, n) matrix per dense layer, (N·P, C) per convolution.
+    """
+    return [layer.double().cpu().numpy() for layer in capture(model, probe.x)]
+
+
+def measure(
+    model: FeatureNetwork, config: RunConfig, task: Task, probe: Probe, step: int
+) -> StepRecord:
+    """Measure a network after `step` updates.
+
+    Parameters
+    ----------
+    model : FeatureNetwork
+        The network.
+    config : RunConfig
+        Settings of its run.
+    task : Task
+        Its task, with the test samples on the device of the network.
+    probe : Probe
+        The samples measured on.
+    step : int
+        Number of updates made.
+
+    Returns
+    -------
+    StepRecord
+        The measurement.
+
+    Raises
+    ------
+    NotFiniteError
+        If features, outputs or coefficients are not finite.
+    """
+    features = captured(model, probe)
+    last = last_layer(model, probe, features[-1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs = last.outputs
+    for number, layer in enumerate(features, start=1):
+        if not np.isfinite(layer).all():
+            raise NotFiniteError(f"features of hidden layer {number} are not finite at step {step}")
+    if not np.isfinite(outputs).all():
+        raise NotFiniteError(f"outputs are not finite at step {step}")
+    try:
+        layers = tuple(
+            _layer_ranks(number, layer, config, probe)
+            for number, layer in enumerate(features, start=1)
+        )
+        floors = _floors(last, config)
+    except InputError as error:  # finite, but beyond what float64 arithmetic can square
+        raise NotFiniteError(f"{error} (at step {step})") from error
+    test_loss, accuracy = _test(model, config, task)
+    first = floors[0] if floors else None
+    with_bias = config.bias == "feature"
+    own = float(
+        np.linalg.norm(
+            np.vstack([last.coefficients, last.bias]) if with_bias else last.coefficients
+        )
+    )
+    return StepRecord(
+        step=step,
+        loss=float64_loss(config.loss, outputs, last.target, probe.measure)
+        if first is None or first.loss is None
+        else first.loss,
+        training_loss=_training_loss(model, config, probe),
+        test_loss=test_loss,
+        test_accuracy=accuracy,
+        coefficient_norm=own if first is None else first.coefficient_norm,
+        reachable=None if first is None else first.reachable,
+        envelope=None if first is None else first.envelope,
+        floors=tuple(floor.floor for floor in floors) if floors else (None,) * len(config.eps),
+        reading=None if first is None else first.reading,
+        reason=_NO_FLOOR if first is None else first.verdict.reason,
+        layers=layers,
+    )
+
+
+def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) -> LayerRanks:
+    """Return spectrum and ranks of one layer."""
+    weights = layer_weights(probe.weights, probe.measure.n_samples, len(features))
+    ranks = epsilon_ranks(features, config.eps, weights=weights, measure=probe.measure.name)
+    return LayerRanks.of(number, ranks)
+
+
+def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
+    """Return the floor at every ε; none for a loss that is not the squared error."""
+    if config.loss != "mse":
+        return []
+    return [
+        loss_floor(
+            last.features,
+            last.target,
+            eps=eps,
+            coefficients=last.coefficients,
+            weights=last.weights,
+            measure=last.measure,
+            bias=cast(BiasName, config.bias),
+            bias_value=last.bias,
+            losses=(),
+        )
+        for eps in config.eps
+    ]
+
+
+def _training_loss(model: FeatureNetwork, config: RunConfig, probe: Probe) -> float:
+    """Return the loss on the probe in the dtype of the training."""
+    with torch.no_grad():
+        losses = torch.cat(
+            [
+                sample_losses(config.loss, model(x), y)
+                for x, y in zip(
+                    torch.split(probe.x, _TEST_BATCH),
+                    torch.split(probe.y, _TEST_BATCH),
+                    strict=True,
+                )
+            ]
+        )
+    values = losses.double().cpu().numpy()
+    weights = np.ones(len(values)) if probe.weights is None else probe.weights
+    return float(values @ weights / float(probe.measure.normaliser))
+
+
+def _test(model: FeatureNetwork, config: RunConfig, task: Task) -> tuple[float, float | None]:
+    """Return mean loss and accuracy on the test samples."""
+    total, right = 0.0, 0
+    with torch.no_grad():
+        for x, y in zip(
+            torch.split(task.x_test, _TEST_BATCH),
+            torch.split(task.y_test, _TEST_BATCH),
+            strict=True,
+        ):
+            outputs = model(x)
+            total += float(sample_losses(config.loss, outputs, y).double().sum())
+            right += int((outputs.argmax(dim=1) == y.argmax(dim=1)).sum())
+    count = task.x_test.shape[0]
+    return total / count, right / count if task.kind == "classification" else None

@@ -1,0 +1,117 @@
+"""The loss of a run, as the optimiser sees it and as float64 features give it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from theory.inputs import Array
+from theory.measure import Measure
+
+
+def sample_losses(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return ℓ(u(x_i), y_i) per sample: ‖u − y‖² summed over outputs, or the cross-entropy.
+
+    Parameters
+    ----------
+    loss : {"mse", "cross-entropy"}
+        Which loss.
+    outputs, targets : Tensor, shape (N, k)
+        Outputs and targets (one-hot for cross-entropy).
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        The losses.
+    """
+    if loss == "mse":
+        return (outputs - targets).square().sum(dim=1)
+    return torch.nn.functional.cross_entropy(outputs, targets.argmax(dim=1), reduction="none")
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """L(θ) = ∫ ℓ(u, u*) dμ = Σ_i (w_i/c) ℓ(u(x_i), y_i), on samples that stay on one device.
+
+    Attributes
+    ----------
+    loss : {"mse", "cross-entropy"}
+        Which ℓ.
+    x, y : Tensor
+        Samples.
+    factors : Tensor of shape (N,), or None
+        w_i/c where the measure has weights or is not the mean; None means 1/N.
+    """
+
+    loss: str
+    x: Tensor
+    y: Tensor
+    factors: Tensor | None
+
+    def __call__(self, model: torch.nn.Module, index: Tensor | None = None) -> Tensor:
+        """Return L(θ), or its unbiased estimate from a batch.
+
+        Parameters
+        ----------
+        model : Module
+            The network.
+        index : Tensor of int64, optional
+            Samples of the batch; None means all.
+
+        Returns
+        -------
+        Tensor, shape ()
+            The loss, with its graph.
+        """
+        x = self.x if index is None else self.x[index]
+        y = self.y if index is None else self.y[index]
+        losses = sample_losses(self.loss, model(x), y)
+        if self.factors is None:
+            return losses.mean()
+        factors = self.factors if index is None else self.factors[index]
+        return (losses * factors).sum() * (self.x.shape[0] / x.shape[0])
+
+
+def sample_factors(measure: Measure) -> Array | None:
+    """Return w_i/c, or None where all are 1/N.
+
+    Parameters
+    ----------
+    measure : Measure
+        The data measure.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,), or None
+        The factors.
+    """
+    if measure.weights is None and measure.name == "mean":
+        return None
+    weights = np.ones(measure.n_samples) if measure.weights is None else measure.weights
+    factors: Array = weights / float(measure.normaliser)
+    return factors
+
+
+def float64_loss(loss: str, outputs: Array, targets: Array, measure: Measure) -> float:
+    """Return L = Σ_i (w_i/c) ℓ(u_i, y_i) in float64.
+
+    Parameters
+    ----------
+    loss : {"mse", "cross-entropy"}
+        Which ℓ.
+    outputs, targets : ndarray of float64, shape (N, k)
+        u = φW + b recomputed from the captured features, and u*.
+    measure : Measure
+        The data measure.
+
+    Returns
+    -------
+    float
+        The loss.
+    """
+    losses = sample_losses(loss, torch.from_numpy(outputs), torch.from_numpy(targets)).numpy()
+    factors = sample_factors(measure)
+    return float(losses.mean() if factors is None else losses @ factors)

@@ -1,0 +1,85 @@
+"""The fixed samples that every measurement of a run looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from numerics.tasks import Task
+from numerics.training.config import RunConfig
+from numerics.training.seeds import Stream, generator
+from theory.errors import InputError
+from theory.inputs import Array
+from theory.measure import Measure
+
+# Probe sizes where none is given: ranks cost N·n², and a convolution has many positions a sample.
+_MOST = {"mlp": 2000, "resnet": 2000, "cnn": 500}
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Samples x_i with targets and measure, a subset of a task's training samples.
+
+    Attributes
+    ----------
+    x, y : Tensor
+        Samples, on the device of the run.
+    target : ndarray of float64, shape (N, k)
+        u* at the samples.
+    measure : Measure
+        Their measure.
+    """
+
+    x: Tensor
+    y: Tensor
+    target: Array
+    measure: Measure
+
+    @property
+    def weights(self) -> Array | None:
+        """Sample weights w_i, None for 1 each."""
+        return self.measure.weights
+
+
+def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
+    """Take the probe of a run: all training samples where they are few, else a draw by seed.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Settings.
+    task : Task
+        Its task.
+    device : torch.device
+        Where the samples shall be.
+
+    Returns
+    -------
+    Probe
+        The samples.
+
+    Raises
+    ------
+    InputError
+        If more samples are asked for than there are, or fewer than a quadrature rule has.
+    """
+    n_samples = task.n_samples
+    size = min(n_samples, _MOST[config.network]) if config.probe is None else config.probe
+    if task.weights is not None and config.probe is None:
+        size = n_samples
+    if size > n_samples:
+        raise InputError("probe", f"is {size}", f"there are {n_samples} training samples")
+    if size < n_samples and task.weights is not None:
+        raise InputError(
+            "probe", f"is {size}, but {task.name} has a quadrature rule", f"pass {n_samples}"
+        )
+    x, y = task.x, task.y
+    if size < n_samples:
+        order = torch.randperm(n_samples, generator=generator(config.seed, Stream.PROBE))
+        chosen = order[:size].sort().values
+        x, y = x[chosen], y[chosen]
+    weights = None if task.weights is None else task.weights.numpy()
+    target: Array = y.double().numpy()
+    return Probe(x.to(device), y.to(device), target, Measure(task.measure, size, weights))

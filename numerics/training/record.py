@@ -1,0 +1,265 @@
+"""What one measurement of a run says."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from theory.inputs import Array
+from theory.rank_interval import RankInterval
+
+
+@dataclass(frozen=True)
+class RankRecord:
+    """The certified interval of one ε-rank, as kept in a run: `RankInterval` without its matrices.
+
+    Attributes
+    ----------
+    eps : float
+        Threshold ε.
+    lower, upper : int
+        lower ≤ r_ε ≤ upper for the features as the training's dtype holds them.
+    route, reason : str
+        What decided, and why the ends agree or not.
+    storage : tuple of (int, int)
+        Interval over all features that round to those held (wider in float32).
+    """
+
+    eps: float
+    lower: int
+    upper: int
+    route: str
+    reason: str
+    storage: tuple[int, int]
+
+    @property
+    def resolved(self) -> bool:
+        """Whether both ends agree."""
+        return self.lower == self.upper
+
+    def __str__(self) -> str:
+        return f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
+
+    def __int__(self) -> int:
+        if not self.resolved:
+            raise ValueError(f"the {self.eps:g}-rank is only known to lie in {self}: {self.reason}")
+        return self.lower
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as plain values.
+
+        Returns
+        -------
+        dict
+            One entry per attribute.
+        """
+        return {
+            "eps": self.eps,
+            "lower": self.lower,
+            "upper": self.upper,
+            "route": self.route,
+            "reason": self.reason,
+            "storage": list(self.storage),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class LayerRanks:
+    """Spectrum and ε-ranks of one hidden layer's Gram matrix.
+
+    Attributes
+    ----------
+    layer : int
+        1 for the first hidden layer.
+    spectrum : ndarray of float64, shape (n,)
+        λ_1 ≥ … ≥ λ_n in the measure.
+    spectrum_error, noise_floor : float
+        Error bound of each eigenvalue; below the noise floor float64 Gram matrices resolve no ε.
+    n_samples : int
+        Rows of the feature matrix (samples, times positions for a convolution).
+    dtype, measure : str
+        Of the features.
+    ranks : tuple of RankRecord
+        One per ε of the run, in its order.
+    """
+
+    layer: int
+    spectrum: Array = field(repr=False)
+    spectrum_error: float
+    noise_floor: float
+    n_samples: int
+    dtype: str
+    measure: str
+    ranks: tuple[RankRecord, ...]
+
+    @property
+    def n_features(self) -> int:
+        """Number n of neurons."""
+        return len(self.spectrum)
+
+    @classmethod
+    def of(cls, layer: int, intervals: Sequence[RankInterval]) -> LayerRanks:
+        """Keep what a run needs of the intervals of one layer.
+
+        Parameters
+        ----------
+        layer : int
+            1 for the first hidden layer.
+        intervals : sequence of RankInterval
+            From ``theory.rank.epsilon_ranks``, of one feature matrix.
+
+        Returns
+        -------
+        LayerRanks
+            The record.
+        """
+        first = intervals[0]
+        return cls(
+            layer,
+            first.spectrum,
+            first.spectrum_error,
+            first.noise_floor,
+            first.n_samples,
+            first.dtype,
+            first.measure,
+            tuple(
+                RankRecord(r.eps, r.lower, r.upper, r.route, r.reason, (r.storage[0], r.storage[1]))
+                for r in intervals
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain values.
+
+        Returns
+        -------
+        dict
+            One entry per attribute.
+        """
+        return {
+            "layer": self.layer,
+            "spectrum": self.spectrum.tolist(),
+            "spectrum_error": self.spectrum_error,
+            "noise_floor": self.noise_floor,
+            "n_samples": self.n_samples,
+            "dtype": self.dtype,
+            "measure": self.measure,
+            "ranks": [rank.to_json() for rank in self.ranks],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class StepRecord:
+    """Loss, its floors and every layer's ε-ranks after `step` updates, on the probe samples.
+
+    All losses are of the run's kind in the task's measure, restricted to the probe; for ``mse``
+    that is ‖φW + b − u*‖², and  loss ≥ reachable ≥ envelope ≥ floors  (F2, F3).
+
+    Attributes
+    ----------
+    step : int
+        Number of updates made.
+    loss : float
+        In float64, from the features and coefficients of the record.
+    training_loss : float
+        In the dtype of the training.
+    test_loss : float
+        On the test samples, mean, in the dtype of the training.
+    test_accuracy : float or None
+        Share of test samples classified correctly; None for regression.
+    coefficient_norm : float
+        ‖W‖_F, with the bias where ``bias="feature"``.
+    reachable, envelope : float or None
+        V(‖W‖_F) and max_p floor_p².
+    floors : tuple of (float or None)
+        floor² at the ε-rank, one per ε.
+    reading : str or None
+        Reading of F6.
+    reason : str
+        Why the reading is so, or why there is no floor.
+    layers : tuple of LayerRanks
+        One per hidden layer, first to last.
+    """
+
+    step: int
+    loss: float
+    training_loss: float
+    test_loss: float
+    test_accuracy: float | None
+    coefficient_norm: float
+    reachable: float | None
+    envelope: float | None
+    floors: tuple[float | None, ...]
+    reading: str | None
+    reason: str
+    layers: tuple[LayerRanks, ...]
+
+    @property
+    def eps(self) -> tuple[float, ...]:
+        """Thresholds ε, in the order of the run."""
+        return tuple(rank.eps for rank in self.layers[-1].ranks)
+
+    def rank(self, layer: int = -1, eps: float | None = None) -> RankRecord:
+        """Return the ε-rank of one layer.
+
+        Parameters
+        ----------
+        layer : int
+            1 for the first hidden layer; negative numbers count from the last, −1.
+        eps : float, optional
+            One of the thresholds of the run; its first by default.
+
+        Returns
+        -------
+        RankRecord
+            The interval.
+
+        Raises
+        ------
+        KeyError
+            If the run has no such layer or threshold.
+        """
+        wanted = layer if layer > 0 else len(self.layers) + 1 + layer
+        for entry in self.layers:
+            for rank in entry.ranks:
+                if entry.layer == wanted and (eps is None or rank.eps == eps):
+                    return rank
+        raise KeyError(f"no layer {layer} with eps {eps} in this record")
+
+    def __str__(self) -> str:
+        rank = self.rank()
+        floor = "" if self.reachable is None else f", V {self.reachable:.4g}, {self.reading}"
+        return (
+            f"step {self.step}: loss {self.loss:.4g}{floor}, last-layer ε-rank {rank} of "
+            f"{self.layers[-1].n_features} at ε = {rank.eps:g}"
+        )
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain values, spectra included.
+
+        Returns
+        -------
+        dict
+            One entry per attribute; ``layers`` holds spectra and ranks.
+        """
+        return {
+            "step": self.step,
+            "loss": self.loss,
+            "training_loss": self.training_loss,
+            "test_loss": self.test_loss,
+            "test_accuracy": self.test_accuracy,
+            "coefficient_norm": self.coefficient_norm,
+            "reachable": self.reachable,
+            "envelope": self.envelope,
+            "floors": list(self.floors),
+            "reading": self.reading,
+            "reason": self.reason,
+            "layers": [entry.to_json() for entry in self.layers],
+        }

@@ -1,0 +1,260 @@
+"""A run, finished or not: its settings, its measurements, and the last layer of each of them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from numerics.networks import FeatureNetwork
+from numerics.tasks import Task, load_task
+from numerics.training.build import empty_network
+from numerics.training.config import RunConfig
+from numerics.training.folder import CONFIG, HISTORY, SPECTRA, STATE, RunFolder
+from numerics.training.measure import LastLayer, captured, last_layer
+from numerics.training.probe import Probe, choose_probe
+from numerics.training.record import StepRecord
+from numerics.training.state import Progress, Status, read_progress
+from numerics.training.storage import read_json, read_table
+from numerics.training.tables import history_table, records_from_tables, spectra_table
+from theory.errors import InputError
+
+
+class Run:
+    """A training run.
+
+    Attributes
+    ----------
+    config : RunConfig
+        Its settings.
+    records : tuple of StepRecord
+        Its measurements, in order of their steps.
+    step : int
+        Updates made.
+    status : {"complete", "stopped", "diverged"}
+        ``stopped`` runs can be resumed.
+    cause : str
+        Why it is so, in one line.
+    out : Path or None
+        Its folder; None where it was not kept.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        records: Sequence[StepRecord],
+        progress: Progress,
+        folder: RunFolder,
+        task: Task | None = None,
+    ) -> None:
+        self.config = config
+        self.records = tuple(records)
+        self.step = progress.step
+        self.status: Status = progress.status
+        self.cause = progress.cause
+        self._folder = folder
+        self._task = task
+
+    @property
+    def out(self) -> Path | None:
+        """Folder of the run; None where it was not kept."""
+        return self._folder.out
+
+    @cached_property
+    def task(self) -> Task:
+        """The task with its data, loaded when first asked for, and compared with the run's.
+
+        Raises
+        ------
+        InputError
+            If the data are not those of the run.
+        """
+        if self._task is not None:
+            return self._task
+        config = self.config
+        task = load_task(
+            config.task,
+            n_train=config.n_train,
+            data=config.data,
+            seed=config.seed,
+            dtype=config.torch_dtype,
+        )
+        place = self._folder.path / STATE
+        if place.is_file():
+            before = read_json(place).get("environment", {}).get("data")
+            if before != task.fingerprint():
+                raise InputError(
+                    "data", f"of {task.name} are not those of the run", "name the file it used"
+                )
+        return task
+
+    @cached_property
+    def _probe(self) -> Probe:
+        return choose_probe(self.config, self.task, torch.device("cpu"))
+
+    def table(self) -> pa.Table:
+        """Return one row per measurement; see ``numerics.training.tables.history_table``.
+
+        Returns
+        -------
+        Table
+            The measurements.
+        """
+        return history_table(self.records, self.config.eps, self.n_layers)
+
+    def spectra(self) -> pa.Table:
+        """Return one row per measurement and hidden layer, with its eigenvalues.
+
+        Returns
+        -------
+        Table
+            The spectra.
+        """
+        return spectra_table(self.records)
+
+    @property
+    def n_layers(self) -> int:
+        """Number of hidden layers."""
+        return self.config.depth
+
+    def network(self, index: int = -1) -> FeatureNetwork:
+        """Return the network as it was at a measurement, on the CPU.
+
+        Parameters
+        ----------
+        index : int
+            Index into `records`.
+
+        Returns
+        -------
+        FeatureNetwork
+            The network.
+
+        Raises
+        ------
+        InputError
+            If there is no such measurement, or its checkpoint cannot be read.
+        """
+        try:
+            step = self.records[index].step
+        except IndexError:
+            raise InputError(
+                "index", f"is {index}", f"the run has {len(self.records)} measurements"
+            ) from None
+        model = empty_network(self.config, self.task)
+        try:
+            model.load_state_dict(self._folder.load_checkpoint(step))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                "out", f"holds a checkpoint of another network ({reason})", "train again elsewhere"
+            ) from None
+        return model
+
+    def last_layer(self, index: int = -1) -> LastLayer:
+        """Return features, coefficients and target of a measurement, rebuilt from its checkpoint.
+
+        Parameters
+        ----------
+        index : int
+            Index into `records`.
+
+        Returns
+        -------
+        LastLayer
+            The last layer on the probe; on the device of the run the very numbers measured.
+        """
+        model = self.network(index)
+        return last_layer(model, self._probe, captured(model, self._probe)[-1])
+
+    def __str__(self) -> str:
+        config = self.config
+        head = (
+            f"run of {config.network} {config.depth}×{config.width} {config.activation} on "
+            f"{config.task}, {config.optimizer}: {self.status} at step {self.step} of "
+            f"{config.steps} ({self.cause})"
+        )
+        return head if not self.records else f"{head}; {self.records[-1]}"
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return settings, progress and measurements as plain values.
+
+        Returns
+        -------
+        dict
+            Keys ``config``, ``step``, ``status``, ``cause``, ``records``.
+        """
+        return {
+            "config": self.config.to_json(),
+            "step": self.step,
+            "status": self.status,
+            "cause": self.cause,
+            "records": [record.to_json() for record in self.records],
+        }
+
+
+def load_run(path: str | Path) -> Run:
+    """Read a run from its folder, whether it was finished, interrupted or killed.
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+
+    Returns
+    -------
+    Run
+        The run as last saved; its data are loaded when first needed.
+
+    Raises
+    ------
+    InputError
+        If there is no run, or a file of it is damaged.
+    """
+    folder = Path(path).expanduser()
+    if not (folder / CONFIG).is_file():
+        raise InputError("run", f"is {folder}, which holds no {CONFIG}", "pass a folder of a run")
+    config = RunConfig.from_toml(folder / CONFIG)
+    progress = read_progress(folder)
+    if progress is None:
+        progress = Progress(0, "stopped", "interrupted before anything was saved")
+    return Run(config, read_records(folder, config), progress, RunFolder(folder))
+
+
+def read_records(folder: Path, config: RunConfig) -> list[StepRecord]:
+    """Return the measurements in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a run.
+    config : RunConfig
+        Its settings.
+
+    Returns
+    -------
+    list of StepRecord
+        The measurements; none where nothing was saved yet.
+
+    Raises
+    ------
+    InputError
+        If the tables are damaged.
+    """
+    if not (folder / HISTORY).is_file():
+        return []
+    history, spectra = read_table(folder / HISTORY), read_table(folder / SPECTRA)
+    try:
+        return records_from_tables(history, spectra, config.eps)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "out", f"holds tables of another form ({error})", "train again elsewhere"
+        ) from None
