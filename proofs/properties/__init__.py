@@ -2,9 +2,11 @@
 
 from proofs.properties import (
     duplicates,
+    floor_chain,
     rank_mixing,
     rank_order,
     rank_perturbation,
+    rational_chain,
     routes,
 )
 from proofs.properties.search import (
@@ -20,7 +22,15 @@ from proofs.properties.search import (
 #: All properties by name.
 PROPERTIES: dict[str, Property] = REGISTRY
 
-_MODULES = (duplicates, rank_mixing, rank_order, rank_perturbation, routes)
+_MODULES = (
+    duplicates,
+    floor_chain,
+    rank_mixing,
+    rank_order,
+    rank_perturbation,
+    rational_chain,
+    routes,
+)
 
 __all__ = [
     "PROPERTIES",

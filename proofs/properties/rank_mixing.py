@@ -1,7 +1,5 @@
 """M5 and M6: the ε-rank under orthogonal mixing, scaling, and invertible mixing of neurons."""
 
-# ruff: noqa: D401 — the docstring of a property is its statement, not a command.
-
 from __future__ import annotations
 
 from fractions import Fraction

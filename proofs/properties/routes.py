@@ -28,9 +28,8 @@ from proofs.strategies import (
 from theory.inputs import Array, as_features
 from theory.measure import as_measure
 from theory.rank import algebraic_rank, epsilon_rank, epsilon_rank_from_gram
-from theory.routes.gram import gram_enclosure
+from theory.rank_problem import RankProblem
 from theory.routes.svd import svd_enclosure
-from theory.weighted import weighted_features
 
 # Two neurons that differ by 1e-30, one whose square underflows, an exact tie, a huge scale.
 _PINNED = (
@@ -81,9 +80,10 @@ def routes_enclose_the_spectrum(tally: Tally, case: RankCase) -> None:
     """The enclosures of the Gram and SVD routes contain every eigenvalue."""
     checked = as_features(case.features)
     measure = as_measure(case.measure, case.weights, checked.n_samples)
-    weighted = weighted_features(checked, measure)
+    problem = RankProblem(checked, measure)
+    weighted = problem.weighted
     gram = oracle.exact_gram(case.features, case.weights, case.measure)
-    enclosures = {"gram": gram_enclosure(weighted)[0], "svd": svd_enclosure(weighted)}
+    enclosures = {"gram": problem.fast, "svd": svd_enclosure(weighted)}
     for name, found in enclosures.items():
         if found is None:
             tally.count(False)

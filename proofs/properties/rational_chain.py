@@ -1,0 +1,167 @@
+"""F1, F2, F5 and the falling floor, decided without rounding on features of rational spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, pairwise
+
+import numpy as np
+from hypothesis import strategies as st
+
+from proofs import oracle
+from proofs.properties.search import Tally, refute, states
+from proofs.rational_floor import RationalProblem, rational_problem, root_at_most_sum
+from proofs.strategies import (
+    KnownSpectrum,
+    coefficients,
+    integer_features,
+    known_spectra,
+    targets,
+    thresholds,
+)
+from theory.inputs import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """Features of known spectrum with a target, coefficients and a threshold.
+
+    Attributes
+    ----------
+    known : KnownSpectrum
+        Φ.
+    target, coefficients : ndarray of float64
+        u* and W.
+    eps : Fraction
+        ε: a usual threshold or an eigenvalue itself.
+    """
+
+    known: KnownSpectrum
+    target: Array
+    coefficients: Array
+    eps: Fraction
+
+    def problem(self) -> RationalProblem:
+        """Return the exact numbers.
+
+        Returns
+        -------
+        RationalProblem
+            All of F1–F5.
+        """
+        return rational_problem(self.known, self.target, self.coefficients)
+
+
+@st.composite
+def instances(draw: st.DrawFn) -> Instance:
+    """Draw an instance, ε often equal to one of its eigenvalues.
+
+    Parameters
+    ----------
+    draw : callable
+        Supplied by Hypothesis.
+
+    Returns
+    -------
+    Instance
+        The instance.
+    """
+    known = draw(known_spectra(4))
+    n_samples, n = known.features.shape
+    target = draw(targets(n_samples))
+    head = draw(coefficients(n, target.shape[1]))
+    if draw(st.booleans()):
+        # A target at the scale of the output, so that floors are neither 0 nor everything.
+        moved = known.features @ head + target * 2.0 ** draw(st.integers(-20, 2))
+        target = moved if np.isfinite(moved).all() else target
+    positive = [value for value in known.eigenvalues if value > 0]
+    eps = draw(st.sampled_from([Fraction(draw(thresholds())), *positive]))
+    return Instance(known, target, head, eps)
+
+
+@states("tail", instance=instances())
+def tail_is_a_sum_over_eigenvalues(tally: Tally, instance: Instance) -> None:
+    """‖u − P_p u‖² = Σ_{k>p} λ_k‖q_kᵀW‖² ≤ λ_{p+1}‖W‖_F² for every p, exactly (F1)."""
+    problem = instance.problem()
+    for p, (tail, formula) in enumerate(zip(problem.tails, problem.spectral_tails, strict=True)):
+        if tail != formula:
+            refute(f"p = {p}: the projection gives {tail}, the formula {formula}")
+        if tail > problem.eigenvalues[p] * problem.norm:
+            refute(f"p = {p}: the tail {tail} exceeds λ·‖W‖² = {problem.eigenvalues[p]}·…")
+    r = problem.rank(instance.eps)
+    if problem.tails[r] > instance.eps * problem.norm:
+        refute(f"the tail beyond r_ε = {r} exceeds ε‖W‖²")
+    tally.count(True)
+
+
+@states("loss-floor", "reachable-loss", instance=instances())
+def floor_holds_exactly(tally: Tally, instance: Instance) -> None:
+    """d_p ≤ ‖u − u*‖ + √λ_{p+1}‖W‖_F for every p, and with ε at p = r_ε, exactly (F2)."""
+    problem = instance.problem()
+    for p, tail in enumerate(problem.eigenvalues):
+        if not problem.floor_holds(p, tail):
+            refute(f"the floor fails at p = {p}")
+    r = problem.rank(instance.eps)
+    if not problem.floor_holds(r, instance.eps):
+        refute(f"the floor fails at r_ε = {r}, ε = {instance.eps}")
+    tally.count(True)
+
+
+@states("rank-budget", instance=instances())
+def budget_holds_exactly(tally: Tally, instance: Instance) -> None:
+    """p_min(δ) ≤ r_ε with δ² the loss and B = ‖W‖_F, exactly (F5)."""
+    problem = instance.problem()
+    budget, r = problem.rank_budget(instance.eps), problem.rank(instance.eps)
+    if budget > r:
+        refute(f"the budget asks for {budget}, but r_ε = {r} reached the loss {problem.loss}")
+    tally.count(True)
+
+
+@states("floor-decreases", instance=instances(), reach=st.fractions(0, 100))
+def floor_at_fixed_tail_falls_with_rank(tally: Tally, instance: Instance, reach: Fraction) -> None:
+    """(d_p − τ)₊ is non-increasing in p for every fixed τ, exactly."""
+    distances = instance.problem().distances
+    for p in range(len(distances) - 1):
+        # (d − τ)₊ is monotone in d, so the distances decide for every τ; τ itself is spot-checked.
+        if distances[p + 1] > distances[p]:
+            refute(f"d_{p + 1} > d_{p}")
+        if root_at_most_sum(distances[p], reach, Fraction(0)) and not root_at_most_sum(
+            distances[p + 1], reach, Fraction(0)
+        ):
+            refute(f"floor 0 at p = {p} but not at p = {p + 1}, τ² = {reach}")
+    tally.count(True)
+
+
+def _squared_distance(columns: oracle.Matrix, goal: list[Fraction]) -> Fraction:
+    """Return dist²(goal, span of the columns) by rational Gram–Schmidt."""
+    basis: list[list[Fraction]] = []
+    rest = goal
+    for vector in [*columns, goal]:
+        rest = vector
+        for direction in basis:
+            length = sum((x * x for x in direction), Fraction(0))
+            share = sum((a * b for a, b in zip(direction, rest, strict=True)), Fraction(0))
+            rest = [a - share / length * b for a, b in zip(rest, direction, strict=True)]
+        if any(rest):
+            basis.append(rest)
+    # The goal came last: what is left of it is orthogonal to every column.
+    return sum((x * x for x in rest), Fraction(0))
+
+
+@states("floor-decreases", features=integer_features(5, 5, bound=5), data=st.data(), share=0.5)
+def best_fit_by_fewer_neurons_is_no_better(
+    tally: Tally, features: Array, data: st.DataObject
+) -> None:
+    """E_p over all p-subsets of a finite dictionary of neurons is non-increasing in p, exactly."""
+    goal_array = data.draw(targets(features.shape[0], 1), label="target")
+    goal = [row[0] for row in oracle.rational(goal_array)]
+    columns = oracle.transpose(oracle.rational(features))
+    best = [
+        min(_squared_distance([columns[k] for k in chosen], goal) for chosen in subsets)
+        for subsets in (list(combinations(range(len(columns)), p)) for p in range(len(columns) + 1))
+    ]
+    for p, (fewer, more) in enumerate(pairwise(best)):
+        if more > fewer:
+            refute(f"E_{p + 1}² = {more} > E_{p}² = {fewer}")
+    tally.count(True)
