@@ -1,4 +1,4 @@
-"""Mathematics of the ε-rank: definitions, floors, kernels, certificates of numbers. No torch here."""
+"""Mathematics of the ε-rank: definitions, floors, kernels, certified numbers. No torch here."""
 
 from theory.errors import InputError
 from theory.measure import Measure

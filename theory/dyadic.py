@@ -14,7 +14,7 @@ _WORD = 62
 
 
 def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """Return integers M and an exponent e with array = M·2^e, exactly and with e as large as it goes.
+    """Return integers M and an exponent e with array = M·2^e, exactly, e as large as it goes.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
     nonzero = digits != 0
     if not nonzero.any():
         return digits, 0
-    # Strip trailing zero bits, so that float32 features have 24-bit integers and integers stay small.
+    # Strip trailing zero bits: float32 features get 24-bit integers, and integers stay small.
     lowest = np.where(nonzero, digits & -digits, 1)
     zeros = np.frexp(lowest.astype(np.float64))[1] - 1
     digits >>= zeros

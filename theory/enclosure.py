@@ -1,4 +1,4 @@
-"""Certified intervals for every eigenvalue of a Gram matrix, and the counts that follow from them."""
+"""Certified intervals for every eigenvalue of a Gram matrix, and the counts that follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Gram matrix without rounding: integers, and the rational scale that returns to the measure."""
+"""The Gram matrix without rounding: integers, and the scale that returns to the measure."""
 
 from __future__ import annotations
 

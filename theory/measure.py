@@ -64,7 +64,7 @@ class Measure:
         """
         weights = np.ones(self.n_samples) if self.weights is None else self.weights
         # Divide after the root: w / c can underflow where √w / √c does not.
-        return np.sqrt(weights) / np.sqrt(float(self.normaliser))
+        return np.asarray(np.sqrt(weights) / np.sqrt(float(self.normaliser)))
 
 
 def exact_sum(values: Array) -> Fraction:

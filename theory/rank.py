@@ -19,6 +19,7 @@ from theory.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
 from theory.routes.ball import ball_count
 from theory.routes.exact import exact_cost, exact_count
 from theory.routes.gram import symmetric_spectrum
+from theory.spectrum_source import SpectrumSource
 
 # Widths from which the characteristic polynomial of a given Gram matrix is left to ball arithmetic.
 _EXACT_SECONDS = 20.0
@@ -123,8 +124,8 @@ def epsilon_ranks(
         raise InputError("eps", "is an empty sequence", "pass at least one threshold")
     checked = as_features(features)
     problem = RankProblem(checked, as_measure(measure, weights, checked.n_samples), exact)
-    decisions = [problem.decide(value, relative) for value in thresholds]
-    spectrum, error = problem.spectrum
+    decisions = problem.decide_all(thresholds, relative)
+    source = problem.source()
     return [
         RankInterval(
             eps=value,
@@ -132,15 +133,13 @@ def epsilon_ranks(
             upper=decision.upper,
             route=decision.route,
             reason=decision.reason,
-            spectrum=spectrum,
-            spectrum_error=error,
             noise_floor=problem.noise_floor,
             measure=problem.measure.name,
             dtype=checked.dtype,
             n_samples=checked.n_samples,
             n_features=checked.n_features,
             relative=relative,
-            storage=problem.storage(decision, value, relative),
+            source=source,
         )
         for value, decision in zip(thresholds, decisions, strict=True)
     ]
@@ -322,15 +321,13 @@ def _without_features(
         upper=upper,
         route=route,
         reason=reason,
-        spectrum=enclosure.values,
-        spectrum_error=enclosure.error,
         noise_floor=noise_floor,
         measure=measure,
         dtype=dtype,
         n_samples=n_samples,
         n_features=len(enclosure.values),
         relative=relative,
-        storage=(lower, upper),
+        source=SpectrumSource(Fraction(1), known=enclosure),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from theory.inputs import Array
+from theory.spectrum_source import SpectrumSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +25,9 @@ class RankInterval:
         ``+`` where several routes contributed.
     reason : str
         One sentence: why the ends agree, or why they do not.
-    spectrum : ndarray of float64, shape (n,)
-        λ_1 ≥ … ≥ λ_n in the measure, as computed; `spectrum_error` bounds each entry's error.
-    spectrum_error : float
-        |computed λ_k − λ_k| ≤ spectrum_error for every k, rounding included.
     noise_floor : float
-        Rounding bound of the float64 Gram route, in the units of λ: below it that route alone
-        resolves no ε (C2).
+        Rounding bound ‖G̃ − G‖₂ of the float64 Gram matrix, in the units of λ: below it the Gram
+        route alone resolves no ε (C2).
     measure : str
         ``"mean"``, ``"raw"`` or ``"volume"``.
     dtype : str
@@ -39,11 +36,8 @@ class RankInterval:
         N and n (N is 0 where only a Gram matrix or a spectrum was given).
     relative : bool
         Whether the threshold is ε·λ_1.
-    storage : tuple of (int, int)
-        Interval of the ε-rank over *every* real matrix that rounds to the features given, each entry
-        by half an ulp of their dtype. `lower` and `upper` speak of the stored numbers; where the
-        storage interval is wider, a float32 (or bfloat16) copy of the features cannot say what the
-        network's features before rounding had.
+    source : SpectrumSource
+        What `spectrum`, `spectrum_error` and `storage` are computed from when asked for.
     """
 
     eps: float
@@ -51,15 +45,32 @@ class RankInterval:
     upper: int
     route: str
     reason: str
-    spectrum: Array = field(repr=False)
-    spectrum_error: float
     noise_floor: float
     measure: str
     dtype: str
     n_samples: int
     n_features: int
     relative: bool = False
-    storage: tuple[int, int] = (0, 0)
+    source: SpectrumSource = field(kw_only=True, repr=False)
+
+    @property
+    def spectrum(self) -> Array:
+        """λ_1 ≥ … ≥ λ_n in the measure, float64 of shape (n,), as computed on first use."""
+        return self.source.values
+
+    @property
+    def spectrum_error(self) -> float:
+        """|computed λ_k − λ_k| ≤ spectrum_error for every k, rounding included."""
+        return self.source.error
+
+    @property
+    def storage(self) -> tuple[int, int]:
+        """Interval of the ε-rank over *every* real matrix that rounds to the features given (C2).
+
+        `lower` and `upper` speak of the stored numbers. Where this interval is wider, a float32 (or
+        bfloat16) copy of the features cannot say what rank they had before they were rounded.
+        """
+        return self.source.storage(self.eps, self.relative, (self.lower, self.upper))
 
     @property
     def resolved(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
+from theory.dyadic import float_above, float_below
 from theory.enclosure import SpectrumEnclosure, intersect
 from theory.exact_gram import ExactGram, exact_gram
 from theory.inputs import Array, Features
@@ -16,12 +18,17 @@ from theory.measure import Measure
 from theory.rounding import UNDERFLOW, unit_roundoff, upward
 from theory.routes.ball import ball_count
 from theory.routes.exact import exact_cost, exact_count
-from theory.routes.gram import gram_enclosure
+from theory.routes.gram import form_gram, gram_enclosure
+from theory.routes.shortcuts import all_above, low_rank_enclosure
 from theory.routes.svd import right_singular_vectors, svd_enclosure
+from theory.spectrum_source import SpectrumSource, scaled_float
 from theory.weighted import WeightedFeatures, weighted_features
 
 # Below this width the characteristic polynomial is quicker than anything cleverer.
 _SMALL = 64
+
+# From this width on, shortcuts spare the eigenvalues where a count is all that is asked.
+_WIDE = 256
 
 # Seconds of one core that `auto` may spend on integers, and that exact=True may spend on the
 # characteristic polynomial before it tries balls first.
@@ -74,17 +81,24 @@ class RankProblem:
         self.features = features
         self.measure = measure
         self.exact = exact
-        self.weighted: WeightedFeatures = weighted_features(features, measure)
-        self.fast, self._noise = gram_enclosure(self.weighted)
-        self._best = self.fast
+        self.weighted: WeightedFeatures = weighted_features(features, measure, rescale=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.gram, self.formed = form_gram(self.weighted)
+        if not _in_range(self.gram):
+            self.weighted = weighted_features(features, measure, rescale=True)
+            self.gram, self.formed = form_gram(self.weighted)
+        self._shortcut: SpectrumEnclosure | None = None
 
     @cached_property
-    def accurate(self) -> SpectrumEnclosure | None:
-        """Enclosure of the SVD route, None where it does not converge."""
+    def fast(self) -> SpectrumEnclosure:
+        """Enclosure of the Gram route."""
+        return gram_enclosure(self.gram, self.formed)
+
+    @cached_property
+    def accurate(self) -> SpectrumEnclosure:
+        """Enclosure of the SVD route within that of the Gram route."""
         enclosure = svd_enclosure(self.weighted)
-        if enclosure is not None:
-            self._best = intersect(self.fast, enclosure)
-        return enclosure
+        return self.fast if enclosure is None else intersect(self.fast, enclosure)
 
     @cached_property
     def integers(self) -> ExactGram:
@@ -100,15 +114,15 @@ class RankProblem:
         forming = n_samples * n * (1e-6 + 7e-9 * n)
         return forming + 0.2 * (n / 200) ** 3
 
-    def thresholds(self, eps: float, relative: bool) -> tuple[Fraction, Fraction]:
-        """Return the enclosure of the threshold in units of H = G / scale.
+    def _threshold(self, eps: float, relative: bool) -> tuple[Fraction, Fraction]:
+        """Return an enclosure of the threshold in units of H = G / scale.
 
         Parameters
         ----------
         eps : float
             ε.
         relative : bool
-            Whether the threshold is ε·λ_1.
+            Whether the threshold is ε·λ_1, known as well as λ_1 is.
 
         Returns
         -------
@@ -118,11 +132,28 @@ class RankProblem:
         if not relative:
             theta = Fraction(eps) / self.weighted.scale
             return theta, theta
-        best = self._best
-        # A relative threshold is only as sharp as λ_1; the SVD route knows it to ten digits more.
-        if self.accurate is not None:
-            best = self._best
+        best = self.accurate
         return Fraction(eps) * Fraction(best.lower[0]), Fraction(eps) * Fraction(best.upper[0])
+
+    def decide_all(self, eps: Sequence[float], relative: bool = False) -> list[Decision]:
+        """Decide several thresholds; see `decide`.
+
+        Parameters
+        ----------
+        eps : sequence of float
+            Thresholds.
+        relative : bool
+            Whether they are multiples of λ_1.
+
+        Returns
+        -------
+        list of Decision
+            One for each, in the order given.
+        """
+        if not self.exact and not relative and self.gram.shape[0] >= _WIDE:
+            smallest = float_below(self._threshold(min(eps), False)[0])
+            self._shortcut = low_rank_enclosure(self.gram, self.formed, smallest)
+        return [self.decide(value, relative) for value in eps]
 
     def decide(self, eps: float, relative: bool = False) -> Decision:
         """Try the routes in order of cost until both ends agree.
@@ -139,16 +170,20 @@ class RankProblem:
         Decision
             The certified interval with its reasons.
         """
-        below, above = self.thresholds(eps, relative)
-        lower, upper = self.fast.count(below, above)
-        if lower == upper and not self.exact:
-            return Decision(lower, upper, "gram", self._gap(self.fast, lower, below))
-        route = "gram"
-        if not self.exact and self.accurate is not None:
-            least, most = self._best.count(below, above)
-            lower, upper, route = max(lower, least), min(upper, most), "svd"
-            if lower == upper:
-                return Decision(lower, upper, route, self._gap(self._best, lower, below))
+        below, above = self._threshold(eps, relative)
+        n = self.features.n_features
+        lower, upper, route = 0, n, "gram"
+        if not self.exact:
+            if n >= _WIDE and self._shortcut is None and self._all_above(above):
+                return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
+            for route, name in (("gram", "_shortcut"), ("gram", "fast"), ("svd", "accurate")):
+                enclosure = getattr(self, name)
+                if enclosure is None:
+                    continue
+                least, most = enclosure.count(below, above)
+                lower, upper = max(lower, least), min(upper, most)
+                if lower == upper:
+                    return Decision(lower, upper, route, _gap(enclosure, lower, below))
         if self.exact or self._integer_seconds() <= _AUTO_BUDGET:
             return self._by_integers(below, above, lower, upper)
         return Decision(
@@ -158,6 +193,9 @@ class RankProblem:
             f"eigenvalues {lower + 1} to {upper} lie within rounding error of the threshold, and "
             "integer arithmetic on this size takes minutes: ask with exact=True",
         )
+
+    def _all_above(self, threshold: Fraction) -> bool:
+        return all_above(self.gram, self.formed, float_above(threshold))
 
     def _by_integers(self, below: Fraction, above: Fraction, lower: int, upper: int) -> Decision:
         gram = self.integers
@@ -206,113 +244,89 @@ class RankProblem:
             return exact_count(gram, theta), "exact"
         return count, "ball"
 
-    def _gap(self, enclosure: SpectrumEnclosure, rank: int, threshold: Fraction) -> str:
-        """Say how far the neighbouring eigenvalues are from the threshold.
-
-        Parameters
-        ----------
-        enclosure : SpectrumEnclosure
-            What decided.
-        rank : int
-            The count.
-        threshold : Fraction
-            θ.
-
-        Returns
-        -------
-        str
-            One clause.
-        """
-        unit = float(threshold) if threshold and math.isfinite(_as_float(threshold)) else 1.0
-        parts = []
-        if rank:
-            parts.append(f"λ_{rank} ≥ {_ratio(enclosure.lower[rank - 1], unit)}·ε")
-        if rank < len(enclosure.values):
-            parts.append(f"λ_{rank + 1} ≤ {_ratio(enclosure.upper[rank], unit)}·ε")
-        return " and ".join(parts) + ", rounding included"
-
-    @cached_property
-    def _scale(self) -> tuple[float, int]:
-        mantissa, exponent = math.frexp(1.0)
-        scale = self.weighted.scale
-        shift = scale.numerator.bit_length() - scale.denominator.bit_length()
-        rest = scale / (Fraction(2) ** shift)
-        return float(rest) * mantissa * 2, shift + exponent - 1
-
-    def to_measure(self, values: Array) -> Array:
-        """Return eigenvalues of H in the units of G, cut at the largest float64.
-
-        Parameters
-        ----------
-        values : ndarray of float64
-            Numbers ≥ 0.
-
-        Returns
-        -------
-        ndarray of float64
-            The scaled numbers.
-        """
-        factor, shift = self._scale
-        with np.errstate(over="ignore", under="ignore"):
-            scaled = np.ldexp(values * factor, shift)
-        return np.asarray(np.minimum(scaled, np.finfo(np.float64).max))
-
     @property
     def noise_floor(self) -> float:
-        """Rounding bound of the float64 Gram route in the units of G."""
-        return float(self.to_measure(np.array(self._noise * (1 + 1e-12))))
+        """Rounding bound of the float64 Gram matrix in the units of G."""
+        return scaled_float(self.formed, self.weighted.scale)
 
-    @property
-    def spectrum(self) -> tuple[Array, float]:
-        """Best computed eigenvalues in the units of G, and a bound on their error."""
-        error = upward(self._best.error * (1 + 1e-12))
-        values = self.to_measure(self._best.values)
-        rounding = 4 * unit_roundoff("float64") * float(values[0])
-        return values, float(self.to_measure(np.array(error))) * (1 + 1e-12) + rounding
-
-    def storage(self, decision: Decision, eps: float, relative: bool) -> tuple[int, int]:
-        """Return the interval of the count over all matrices that round to Φ (C2).
-
-        |σ_k(A) − σ_k(A′)| ≤ ‖A − A′‖_F ≤ u‖A‖_F, with u of the dtype that the features came in.
-
-        Parameters
-        ----------
-        decision : Decision
-            Count for the numbers given.
-        eps : float
-            ε.
-        relative : bool
-            Whether the threshold is ε·λ_1.
+    def source(self) -> SpectrumSource:
+        """Return what the spectrum is computed from, with the best enclosure made so far.
 
         Returns
         -------
-        tuple of (int, int)
-            Ends.
+        SpectrumSource
+            Shared by the results of all thresholds.
         """
+        made = self.__dict__
+        known = made.get("accurate", made.get("fast"))
+        return SpectrumSource(
+            scale=self.weighted.scale,
+            gram=self.gram if known is None else None,
+            formed=self.formed,
+            known=known,
+            move=self._storage_move(),
+        )
+
+    def _storage_move(self) -> float:
         dtype = self.features.dtype
         u = unit_roundoff(dtype)
         if u == 0:
-            return decision.lower, decision.upper
+            return 0.0
         smallest = _SMALLEST.get(dtype, 0.0) * math.sqrt(self.features.values.size)
-        largest_root = 1.0 if self.weighted.roots is None else float(self.weighted.roots.max())
-        move = upward(1.01 * u * self.weighted.frobenius + smallest * largest_root + UNDERFLOW)
-        best = self._best
-        lower = np.maximum(np.sqrt(best.lower) * (1 - 1e-15) - move, 0.0) ** 2 * (1 - 1e-15)
-        upper = (np.sqrt(best.upper) * (1 + 1e-15) + move) ** 2 * (1 + 1e-15)
-        below, above = self.thresholds(eps, relative)
-        if relative:
-            below = Fraction(eps) * Fraction(float(lower[0]))
-            above = Fraction(eps) * Fraction(float(upper[0]))
-        least, most = SpectrumEnclosure(best.values, lower, upper).count(below, above)
-        return min(least, decision.lower), max(most, decision.upper)
+        roots = self.weighted.roots
+        largest_root = 1.0 if roots is None else float(roots.max())
+        size = math.sqrt(float(np.trace(self.gram)) + self.formed)
+        # Subnormal entries are off by half of the smallest number, scaled as the features were.
+        smallest *= 2.0 ** min(self.weighted.shift, 1000)
+        return upward(1.01 * u * size + smallest * largest_root + UNDERFLOW)
 
 
-def _as_float(value: Fraction) -> float:
+def _in_range(gram: Array) -> bool:
+    """Return whether squares neither overflowed nor came near to underflow.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        Computed Gram matrix.
+
+    Returns
+    -------
+    bool
+        Whether no scaling is needed.
+    """
+    trace = float(np.trace(gram))
+    return math.isfinite(trace) and 2.0**-600 < trace < 2.0**900
+
+
+def _gap(enclosure: SpectrumEnclosure, rank: int, threshold: Fraction) -> str:
+    """Say how far the neighbouring eigenvalues are from the threshold.
+
+    Parameters
+    ----------
+    enclosure : SpectrumEnclosure
+        What decided.
+    rank : int
+        The count.
+    threshold : Fraction
+        θ > 0.
+
+    Returns
+    -------
+    str
+        One clause.
+    """
+    parts = []
+    if rank:
+        ratio = Fraction(float(enclosure.lower[rank - 1])) / threshold if threshold else 0
+        parts.append(f"λ_{rank} ≥ {_short(ratio)}·ε")
+    if rank < len(enclosure.values):
+        ratio = Fraction(float(enclosure.upper[rank])) / threshold if threshold else 0
+        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·ε")
+    return " and ".join(parts) + ", rounding included"
+
+
+def _short(value: Fraction | int) -> str:
     try:
-        return float(value)
+        return f"{float(value):.4g}"
     except OverflowError:
-        return math.inf
-
-
-def _ratio(value: float, unit: float) -> str:
-    return f"{float(value) / unit:.4g}" if unit > 0 else "∞"
+        return "10^308"

@@ -33,7 +33,7 @@ _SLACK = 1.0 + 2.0**-30
 UNDERFLOW = 2.0**-1000
 
 # Rows per partial Gram matrix: long enough for full speed, short enough for a small γ.
-_BLOCK = 1024
+_BLOCK = 2048
 
 
 def upward(value: float) -> float:
@@ -145,9 +145,9 @@ def gram_error_bound(trace: float, n_samples: int, dtype: str = "float64") -> fl
 def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array, float]:
     """Return H̃ ≈ AᵀA and g with |H̃ − AᵀA|_ij ≤ g ‖a_i‖‖a_j‖ for the columns a_i of A.
 
-    A = diag(f) M, where f are rounded square roots: four roundings in each f_i are covered by g, which
-    bounds the distance to the Gram matrix of the exact diag(√w) M. Blocks of rows are formed by
-    symmetric rank-k updates and then added, so g grows with the block and the number of blocks
+    A = diag(f) M, where f are rounded square roots: four roundings in each f_i are covered by g,
+    which bounds the distance to the Gram matrix of the exact diag(√w) M. Blocks of rows are formed
+    by symmetric rank-k updates and then added, so g grows with the block and the number of blocks
     instead of with N.
 
     Parameters
@@ -171,7 +171,7 @@ def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array
         upper += blas.dsyrk(1.0, np.ascontiguousarray(block).T)
     upper += np.triu(upper, 1).T
     additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
-    # √w (1 rounding), its division by a rounded √c (3) and the product with φ (1), on both sides: 10.
+    # √w (1 rounding), its division by a rounded √c (3), the product with φ (1), on both sides: 10.
     return upper, gamma(additions + (10 if row_factors is not None else 0))
 
 
@@ -194,10 +194,14 @@ def chunked_product(left: Array, right: Array, chunk: int = 256) -> tuple[Array,
     tuple of (ndarray of float64, shape (m, n); float)
         The product and g.
     """
+    # SciPy's and NumPy's BLAS have thread pools of their own that get in each other's way; LAPACK
+    # comes from SciPy, so the products do too.
     inner = left.shape[1]
-    total = left[:, :chunk] @ right[:chunk]
-    for start in range(chunk, inner, chunk):
-        total += left[:, start : start + chunk] @ right[start : start + chunk]
+    columns, rows = np.asfortranarray(left), np.ascontiguousarray(right)
+    total = np.zeros((left.shape[0], right.shape[1]), order="F")
+    for start in range(0, inner, chunk):
+        stop = start + chunk
+        total += blas.dgemm(1.0, columns[:, start:stop], rows[start:stop].T, trans_b=1)
     return total, gamma(min(chunk, inner) + -(-inner // chunk))
 
 

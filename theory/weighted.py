@@ -11,7 +11,7 @@ import numpy as np
 from theory.dyadic import power_of_two
 from theory.inputs import Array, Features
 from theory.measure import Measure
-from theory.rounding import UNIT_ROUNDOFF, UNDERFLOW, frobenius, upward
+from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, upward
 
 # Squares of numbers in this range, summed over any number of samples, stay in float64's range.
 _SAFE = 400
@@ -32,6 +32,8 @@ class WeightedFeatures:
         √(w · 4^t), rounded; None for unit weights.
     scale : Fraction
         4^{-s-t} / c, exactly.
+    shift : int
+        s.
     entry_error : float
         Relative error of each entry of `matrix`: 0 unless integers beyond 2⁵³ were rounded.
     features : Features
@@ -43,6 +45,7 @@ class WeightedFeatures:
     matrix: Array
     roots: Array | None
     scale: Fraction
+    shift: int
     entry_error: float
     features: Features
     measure: Measure
@@ -80,7 +83,9 @@ def _shift(largest: float) -> int:
     return 0 if largest == 0 or abs(exponent) <= _SAFE else -exponent
 
 
-def weighted_features(features: Features, measure: Measure) -> WeightedFeatures:
+def weighted_features(
+    features: Features, measure: Measure, *, rescale: bool = True
+) -> WeightedFeatures:
     """Scale features and weights by powers of two into the safe range of float64.
 
     Parameters
@@ -89,6 +94,9 @@ def weighted_features(features: Features, measure: Measure) -> WeightedFeatures:
         Φ.
     measure : Measure
         Weights and normalisation.
+    rescale : bool
+        False leaves the features as they are, and spares two passes over them, where the caller
+        will notice an overflow.
 
     Returns
     -------
@@ -96,7 +104,7 @@ def weighted_features(features: Features, measure: Measure) -> WeightedFeatures:
         A and the scale of its Gram matrix.
     """
     matrix = features.values
-    shift = _shift(max(float(matrix.max()), -float(matrix.min())))
+    shift = _shift(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
     if shift:
         matrix = np.ldexp(matrix, shift)
     roots, weight_shift = None, 0
@@ -106,6 +114,7 @@ def weighted_features(features: Features, measure: Measure) -> WeightedFeatures:
     return WeightedFeatures(
         matrix=matrix,
         roots=roots,
+        shift=shift,
         scale=power_of_two(-2 * (shift + weight_shift)) / measure.normaliser,
         entry_error=UNIT_ROUNDOFF["float64"] if features.rounded else 0.0,
         features=features,

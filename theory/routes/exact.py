@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from functools import lru_cache
 
@@ -42,7 +43,7 @@ def sign_changes(polynomial: fmpz_poly) -> int:
         equal to it when all roots are real.
     """
     signs = [coefficient > 0 for coefficient in polynomial.coeffs() if coefficient != 0]
-    return sum(a != b for a, b in zip(signs, signs[1:], strict=False))
+    return sum(a != b for a, b in itertools.pairwise(signs))
 
 
 def exact_count(gram: ExactGram, theta: Fraction) -> int:

@@ -94,8 +94,8 @@ def symmetric_spectrum(matrix: Array) -> tuple[Array, float]:
     return values, min(error, upward(size + largest))
 
 
-def gram_enclosure(features: WeightedFeatures) -> tuple[SpectrumEnclosure, float]:
-    """Enclose the spectrum of H = AᵀA by way of its float64 Gram matrix.
+def form_gram(features: WeightedFeatures) -> tuple[Array, float]:
+    """Form H̃ ≈ AᵀA in float64 with a bound on what rounding did (C2).
 
     Parameters
     ----------
@@ -104,15 +104,30 @@ def gram_enclosure(features: WeightedFeatures) -> tuple[SpectrumEnclosure, float
 
     Returns
     -------
-    tuple of (SpectrumEnclosure, float)
-        The enclosure, and the noise floor: the bound on all rounding in this route, below which
-        it resolves no threshold (C2).
+    tuple of (ndarray of float64, shape (n, n); float)
+        H̃ and t ≥ ‖H̃ − AᵀA‖₂: the noise floor, below which this route resolves no threshold.
     """
     product, g = gram_product(features.matrix, features.roots)
     if features.entry_error:
         g = upward(g + 3 * gamma(2))
     trace = upward(float(np.trace(product)) / (1 - g))
-    formed = upward(g * trace + UNDERFLOW)
-    values, solved = symmetric_spectrum(product)
-    error = upward(formed + solved)
-    return from_error(values, error), error
+    return product, upward(g * trace + UNDERFLOW)
+
+
+def gram_enclosure(gram: Array, formed: float) -> SpectrumEnclosure:
+    """Enclose the spectrum of H by way of its float64 Gram matrix.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        H̃.
+    formed : float
+        t ≥ ‖H̃ − H‖₂.
+
+    Returns
+    -------
+    SpectrumEnclosure
+        The enclosure, of width t plus the eigenvalue solver's own certified error on either side.
+    """
+    values, solved = symmetric_spectrum(gram)
+    return from_error(values, upward(formed + solved))
