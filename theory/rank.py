@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from theory.dyadic import power_of_two
 from theory.enclosure import SpectrumEnclosure, from_error
 from theory.errors import InputError
 from theory.exact_gram import ExactGram, exact_gram, exact_gram_of_matrix
@@ -19,7 +20,8 @@ from theory.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
 from theory.routes.ball import ball_count
 from theory.routes.exact import exact_cost, exact_count
 from theory.routes.gram import symmetric_spectrum
-from theory.spectrum_source import SpectrumSource
+from theory.spectrum_source import SpectrumSource, scaled_float
+from theory.weighted import scaling_exponent
 
 # Widths from which the characteristic polynomial of a given Gram matrix is left to ball arithmetic.
 _EXACT_SECONDS = 20.0
@@ -230,16 +232,21 @@ def epsilon_rank_from_gram(
         if n_samples < 1:
             raise InputError("n_samples", f"is {n_samples}", "say how many samples were summed")
         error = upward(error + gram_error_bound(float(np.trace(matrix)), n_samples, accumulated_in))
+    scale = power_of_two(-scaling_exponent(float(np.abs(matrix).max())))
+    if scale != 1:
+        matrix = matrix * float(1 / scale)
+        error = upward(float(Fraction(error) / scale) + UNDERFLOW)
     values, solver = symmetric_spectrum(matrix)
     if float(values.min()) < -(error + solver) - UNDERFLOW:
         raise InputError(
             "gram",
-            f"has the eigenvalue {float(values.min()):.3g}, below its error bound",
+            f"has the eigenvalue {float(values.min()) * float(scale):.3g}, below its error bound",
             "pass a Gram matrix (positive semidefinite), or its gram_error",
         )
     enclosure = from_error(values, upward(error + solver))
-    below = above = Fraction(threshold)
+    below = above = Fraction(threshold) / scale
     if relative:
+        below = above = Fraction(threshold)
         below, above = below * Fraction(enclosure.lower[0]), above * Fraction(enclosure.upper[0])
     lower, upper = enclosure.count(below, above)
     route, reason = "gram", "no eigenvalue lies within the error bound of the threshold"
@@ -248,14 +255,15 @@ def epsilon_rank_from_gram(
         reason = (
             "counted in integer or ball arithmetic"
             if lower == upper
-            else f"eigenvalues lie within the matrix's own error bound {error:.3g} of the threshold"
+            else "eigenvalues lie within the matrix's own error bound of the threshold"
         )
     return _without_features(
         enclosure,
         threshold,
         (lower, upper, route, reason),
-        noise_floor=upward(error + solver),
+        noise_floor=scaled_float(upward(error + solver), scale),
         labels=(measure, dtype, n_samples, relative),
+        scale=scale,
     )
 
 
@@ -312,6 +320,7 @@ def _without_features(
     *,
     noise_floor: float,
     labels: tuple[str, str, int, bool],
+    scale: Fraction = Fraction(1),
 ) -> RankInterval:
     lower, upper, route, reason = decision
     measure, dtype, n_samples, relative = labels
@@ -327,7 +336,7 @@ def _without_features(
         n_samples=n_samples,
         n_features=len(enclosure.values),
         relative=relative,
-        source=SpectrumSource(Fraction(1), known=enclosure),
+        source=SpectrumSource(scale, known=enclosure),
     )
 
 

@@ -282,7 +282,7 @@ class RankProblem:
 
 
 def _in_range(gram: Array) -> bool:
-    """Return whether squares neither overflowed nor came near to underflow.
+    """Return whether the squares of its entries neither overflow nor underflow.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def _in_range(gram: Array) -> bool:
         Whether no scaling is needed.
     """
     trace = float(np.trace(gram))
-    return math.isfinite(trace) and 2.0**-600 < trace < 2.0**900
+    return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400
 
 
 def _gap(enclosure: SpectrumEnclosure, rank: int, threshold: Fraction) -> str:

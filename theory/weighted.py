@@ -13,8 +13,8 @@ from theory.inputs import Array, Features
 from theory.measure import Measure
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, upward
 
-# Squares of numbers in this range, summed over any number of samples, stay in float64's range.
-_SAFE = 400
+# Fourth powers of numbers up to 2^±100, which norms of a Gram matrix take, stay in range.
+_SAFE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class WeightedFeatures:
         return upward(frobenius(self.weighted()) * (1 + 4 * UNIT_ROUNDOFF["float64"]) + UNDERFLOW)
 
 
-def _shift(largest: float) -> int:
+def scaling_exponent(largest: float) -> int:
     """Return s such that largest · 2^s is near 1, or 0 where no scaling is needed.
 
     Parameters
@@ -104,12 +104,12 @@ def weighted_features(
         A and the scale of its Gram matrix.
     """
     matrix = features.values
-    shift = _shift(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
+    shift = scaling_exponent(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
     if shift:
         matrix = np.ldexp(matrix, shift)
     roots, weight_shift = None, 0
     if measure.weights is not None:
-        weight_shift = _shift(float(measure.weights.max())) // 2
+        weight_shift = scaling_exponent(float(measure.weights.max())) // 2
         roots = np.sqrt(np.ldexp(measure.weights, 2 * weight_shift))
     return WeightedFeatures(
         matrix=matrix,
