@@ -2,7 +2,9 @@
 
 from epsrank.cli.floor import floor
 from epsrank.cli.front import Front
+from epsrank.cli.plot import plot
 from epsrank.cli.rank import rank
+from epsrank.cli.train import train
 
 main = Front(
     name="epsrank",
@@ -10,7 +12,7 @@ main = Front(
         "The ε-rank of neural-network features: count it without rounding errors, bound the loss "
         "by it, watch it during training, and check the theorems about it."
     ),
-    commands=[rank, floor],
+    commands=[rank, floor, train, plot],
 )
 
 __all__ = ["main"]

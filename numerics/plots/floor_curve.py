@@ -31,8 +31,10 @@ def floor_curve(
     norm: float,
     run_ranks: ArrayLike = (),
     run_loss: ArrayLike = (),
+    run_floors: ArrayLike = (),
     measure: str = "mean",
-    curve_label: str = "least loss of any ε-rank p",
+    rank_label: str = "ε-rank p",
+    curve_label: str = "(d_p − √ε·B)²",
     title: str = "",
 ) -> Figure:
     """Draw the squared floor (d_p − √ε B)_+² (F2) over p, with the losses of a run at their ranks.
@@ -45,10 +47,12 @@ def floor_curve(
         Threshold ε.
     norm : float
         Coefficient norm B the curve is for.
-    run_ranks, run_loss : array_like, shape (T,)
-        ε-rank and squared loss of every checkpoint, in training order.
+    run_ranks, run_loss, run_floors : array_like, shape (T,)
+        ε-rank, squared loss and squared floor of every checkpoint, in training order.
     measure : str
         Measure of ranks and losses.
+    rank_label : str
+        What p is.
     curve_label : str
         What the curve is.
     title : str
@@ -70,8 +74,10 @@ def floor_curve(
         linewidth=1.6,
         label=f"{curve_label}, B = {norm:.3g}",
     )
-    points, loss = np.asarray(run_ranks, dtype=np.float64), np.asarray(run_loss, dtype=np.float64)
-    if points.size:
+    points, loss, least = (
+        np.asarray(values, dtype=np.float64) for values in (run_ranks, run_loss, run_floors)
+    )
+    if points.size > 0:
         axes.plot(
             points,
             positive(loss),
@@ -81,21 +87,31 @@ def floor_curve(
             marker="o",
             markersize=4,
             markerfacecolor="white",
-            label="the run",
+            label="loss of the run",
         )
-        for index, name in ((0, "start"), (points.size - 1, "end")):
+        axes.plot(
+            points,
+            positive(least),
+            color=COLOURS[0],
+            linestyle="none",
+            marker="_",
+            markersize=9,
+            markeredgewidth=1.8,
+            label="its floor at that step",
+        )
+        for index, name in ((0, "start"), (-1, "end")):
             axes.annotate(
                 name,
                 (float(points[index]), float(loss[index])),
-                xytext=(6, 6),
+                xytext=(8, 0),
                 textcoords="offset points",
                 fontsize=8.5,
             )
-    log_axis(axes, "y", np.concatenate([curve, loss]))
+    log_axis(axes, "y", np.concatenate([curve, loss, least]))
     integer_axis(axes, "x")
     dress(
         axes,
-        x=f"ε-rank p at ε = {power(eps)} ({measure} measure)",
+        x=f"{rank_label} at ε = {power(eps)} ({measure} measure)",
         y=f"squared error ({measure} measure)",
         title=title,
     )

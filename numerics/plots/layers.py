@@ -74,5 +74,5 @@ def layer_ranks(
     axes.set_ylim(bottom=0)
     integer_axis(axes, "y")
     dress(axes, x="hidden layer", y=f"ε-rank at ε = {power(eps)}\n({measure} measure)", title=title)
-    legend_below(figure, axes)
+    legend_below(figure, axes, columns=5)
     return figure

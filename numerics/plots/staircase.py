@@ -75,7 +75,9 @@ def staircase(
     _draw_losses(above, time, np.asarray(loss, dtype=np.float64), loss_label, bounds or {})
     for index, (name, (lower, upper)) in enumerate(ranks.items()):
         _draw_rank(below, time, np.asarray(lower), np.asarray(upper), name, look(index))
-    dress(above, x="", y=f"loss and its lower bounds\n({measure} measure)", title=title)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    dress(above, x="", y=f"loss and its lower bounds\n({measure} measure)")
     dress(below, x="training step", y=f"ε-rank at ε = {power(eps)}\n({measure} measure)")
     integer_axis(below, "y")
     if time_scale == "log":
@@ -83,14 +85,14 @@ def staircase(
     else:
         below.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
     above.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
         borderaxespad=0.1,
         fontsize=8.5,
         frameon=False,
         ncols=4,
         handlelength=3.0,
-        columnspacing=1.2,
+        columnspacing=1.6,
     )
     legend_below(figure, below)
     return figure

@@ -1,0 +1,285 @@
+"""``epsrank train``: train a network and watch its ε-rank."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from epsrank.cli.console import notice, number, print_table
+from epsrank.cli.front import Command, Interrupted, is_number
+from epsrank.cli.progress import live_progress
+
+if TYPE_CHECKING:
+    from numerics.training import Run, RunConfig, StepRecord
+
+_NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?")
+
+
+@click.command(cls=Command, lists={"--eps": is_number})
+@click.argument("task", required=False)
+@click.option("--net", metavar="KIND:DxW", help="Network in one word: mlp:2x50 is 2 layers of 50.")
+@click.option("--network", metavar="KIND", help="mlp, resnet or cnn.")
+@click.option("--depth", type=int, metavar="N", help="Hidden layers.")
+@click.option("--width", type=int, metavar="N", help="Neurons of each hidden layer.")
+@click.option(
+    "--activation",
+    metavar="NAME",
+    help="tanh, relu, elu, cosine, sine, sigmoid, gelu, gaussian or erf.",
+)
+@click.option(
+    "--init",
+    metavar="NAME",
+    help="default, structured (first layer), xavier, he, orthogonal, uniform or normal.",
+)
+@click.option("--init-scale", type=float, metavar="S", help="Scale of the initialisation.")
+@click.option("--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw or lbfgs.")
+@click.option("--learning-rate", type=float, metavar="R", help="Step size.")
+@click.option("--batch-size", type=int, metavar="N", help="Samples per step; all by default.")
+@click.option("--loss", metavar="NAME", help="mse or cross-entropy.")
+@click.option("--steps", type=int, metavar="N", help="Updates.")
+@click.option("--eps", type=float, multiple=True, metavar="E …", help="Thresholds ε > 0.")
+@click.option("--measure-every", type=int, metavar="N", help="Steps between measurements.")
+@click.option("--probe", type=int, metavar="N", help="Samples that measurements look at.")
+@click.option("--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.")
+@click.option("--n-train", type=int, metavar="N", help="Training samples.")
+@click.option("--data", metavar="F", help="File of the data, for mnist.")
+@click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
+@click.option("--dtype", metavar="NAME", help="float64 or float32.")
+@click.option("--device", metavar="NAME", help="auto, cpu or cuda.")
+@click.option("--out", metavar="DIR", help="Folder of the run.  [default: a new one in runs/]")
+@click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
+def train(task: str | None, net: str | None, out: str | None, resume: bool, **given: Any) -> None:
+    """Train a network on TASK and measure loss, floors and ε-ranks on the way.
+
+    TASK is a function target (cosines, …), digits or mnist. DIR receives the settings, the history,
+    spectra, weights and staircase.svg. After Ctrl-C, `--resume` goes on to the same numbers; it
+    takes all settings from DIR.
+
+    Parameters
+    ----------
+    task : str or None
+        Name of the task.
+    net : str or None
+        Network in one word.
+    out : str or None
+        Folder of the run.
+    resume : bool
+        Go on with the run in the folder.
+    **given
+        Settings of `RunConfig`; None or empty where not given.
+
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C, with how to resume.
+    """
+    settings = {name: value for name, value in given.items() if value not in (None, ())}
+    if net is not None:
+        settings = _parse_net(net) | settings
+    if task is not None:
+        settings["task"] = task
+    folder = _folder(task, out, resume)
+    config = _config(settings, folder if resume else None)
+    from numerics.training import train as run_training
+
+    try:
+        with live_progress(config.task) as bar:
+            run = run_training(config, folder, resume=resume, progress=_Reporter(bar))
+    except KeyboardInterrupt:
+        raise Interrupted(_how_to_resume(folder)) from None
+    if run.task.notice is not None:
+        notice(run.task.notice)
+    _print_run(run, folder)
+
+
+class _Reporter:
+    """Moves the progress bar and shows the last measurement beside it.
+
+    Parameters
+    ----------
+    bar : callable
+        ``bar(done, total, text)``.
+    """
+
+    def __init__(self, bar: Any) -> None:
+        self._bar, self._text = bar, ""
+
+    def __call__(self, step: int, total: int, record: StepRecord | None) -> None:
+        if record is not None:
+            self._text = f"loss {record.loss:.3g}  ε-rank {record.rank()}"
+        self._bar(step, total, self._text)
+
+
+def _parse_net(net: str) -> dict[str, Any]:
+    """Read ``mlp:2x50``, ``resnet`` or ``4x25``.
+
+    Parameters
+    ----------
+    net : str
+        Kind of network, hidden layers and width.
+
+    Returns
+    -------
+    dict
+        Those of ``network``, ``depth`` and ``width`` that it names.
+
+    Raises
+    ------
+    BadParameter
+        If it is none of these.
+    """
+    found = _NET.fullmatch(net.lower().replace("×", "x"))
+    if not net or found is None:
+        raise click.BadParameter(f"{net!r}; write it as mlp:2x50", param_hint="'--net'")
+    parts = {name: value for name, value in found.groupdict().items() if value is not None}
+    return {name: int(value) if value.isdigit() else value for name, value in parts.items()}
+
+
+def _folder(task: str | None, out: str | None, resume: bool) -> Path:
+    """Return the folder of the run.
+
+    Parameters
+    ----------
+    task : str or None
+        Name of the task.
+    out : str or None
+        Folder given.
+    resume : bool
+        Whether it should hold a run.
+
+    Returns
+    -------
+    Path
+        The folder given, or a new one below ``runs``.
+
+    Raises
+    ------
+    UsageError
+        If the task is missing, or the folder of a run to resume.
+    """
+    if task is None and not resume:
+        raise click.UsageError("name a TASK, such as cosines or digits")
+    if out is not None:
+        return Path(out)
+    if resume:
+        raise click.UsageError("--resume needs the folder of the run: --out DIR")
+    stem = str(task).replace("/", "-")
+    names = (stem if index == 1 else f"{stem}-{index}" for index in range(1, 10**6))
+    return next(path for path in (Path("runs") / name for name in names) if not path.exists())
+
+
+def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
+    """Return the settings of the run; errors name the options.
+
+    Parameters
+    ----------
+    settings : dict
+        Settings given on the command line.
+    resumed : Path or None
+        Folder of a run whose settings hold where none are given.
+
+    Returns
+    -------
+    RunConfig
+        The settings.
+
+    Raises
+    ------
+    InputError
+        If a setting cannot be used, or a run to resume is not there.
+    """
+    from dataclasses import replace
+
+    from numerics.training import RunConfig
+    from theory.errors import InputError
+
+    try:
+        if resumed is not None and (resumed / "config.toml").is_file():
+            return replace(RunConfig.from_toml(resumed / "config.toml"), **settings)
+        if resumed is not None and "task" not in settings:
+            raise InputError("--out", f"{resumed} holds no run", "check the folder, or name a TASK")
+        return RunConfig(**settings)
+    except InputError as error:
+        if error.argument not in settings or error.argument == "task":
+            raise
+        option = f"--{error.argument.replace('_', '-')}"
+        raise InputError(option, error.problem, error.remedy) from None
+
+
+def _how_to_resume(folder: Path) -> str:
+    """Say what an interrupted run has kept.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    from numerics.training import load_run
+    from theory.errors import InputError
+
+    try:
+        run = load_run(folder)
+    except InputError:
+        return "interrupted before the first step; nothing was written"
+    return (
+        f"interrupted at step {run.step} of {run.config.steps}, kept in {folder}; "
+        f"go on with: epsrank train --resume --out {folder}"
+    )
+
+
+def _print_run(run: Run, folder: Path) -> None:
+    """Draw the staircase and print the last measurement.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    folder : Path
+        Its folder.
+    """
+    if run.status == "diverged":
+        notice(f"the run diverged: {run.cause}")
+    if not run.records:
+        return
+    from numerics.plots.run_figures import figure_of_run, title_of_run
+    from numerics.plots.save import save_figure
+
+    picture = save_figure(figure_of_run(run, "staircase"), folder / "staircase.svg")
+    last = run.records[-1]
+    columns = ["hidden layer", *(f"ε-rank at {eps:g}" for eps in last.eps), "of"]
+    rows = [
+        [
+            str(entry.layer),
+            *map(str, entry.ranks),
+            str(entry.n_features),
+        ]
+        for entry in last.layers
+    ]
+    print_table(columns, rows, title=f"{title_of_run(run)}: step {last.step} of {run.config.steps}")
+    measure = last.layers[-1].measure
+    figures = [
+        [f"loss ({run.config.loss}, {measure} measure)", number(last.loss)],
+        ["test loss", number(last.test_loss)],
+    ]
+    if last.test_accuracy is not None:
+        figures.append(["test accuracy", f"{last.test_accuracy:.2%}"])
+    if last.reachable is not None:
+        figures += [
+            [f"V(‖β‖) at ‖β‖ = {last.coefficient_norm:.4g}", number(last.reachable)],
+            ["envelope", number(last.envelope)],
+            *(
+                [f"floor at ε = {eps:g}", number(value)]
+                for eps, value in zip(last.eps, last.floors, strict=True)
+            ),
+        ]
+    click.echo()
+    reading = f"reading: {last.reading}: {last.reason}" if last.reading else last.reason
+    print_table(["quantity", "value"], figures, note=f"{reading}\npicture: {picture}")

@@ -1,0 +1,253 @@
+"""The figures of one training run, from its records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from numerics.plots.floor_curve import floor_curve
+from numerics.plots.layers import layer_ranks
+from numerics.plots.spectra import spectra
+from numerics.plots.staircase import staircase
+from numerics.plots.tightness import tightness
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from numerics.training import Run, StepRecord
+    from theory.floor.result import LossFloor
+    from theory.inputs import Array
+
+# Checkpoints that a floor figure rebuilds: enough for the eye.
+_MOST_POINTS = 60
+
+
+def figure_of_run(run: Run, kind: str, *, eps: float | None = None) -> Figure:
+    """Draw one figure of a run.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    kind : {"staircase", "spectra", "floor", "layers", "tightness"}
+        Which figure.
+    eps : float, optional
+        One of the thresholds of the run; its first by default.
+
+    Returns
+    -------
+    Figure
+        The figure.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to draw: an unknown kind or threshold, no records, or no floor.
+    """
+    if kind not in KINDS:
+        raise InputError("kind", f"is {kind!r}", f"choose one of {', '.join(KINDS)}")
+    if not run.records:
+        raise InputError("run", "has no measurements yet", "train it first")
+    known = run.records[0].eps
+    threshold = known[0] if eps is None else eps
+    if threshold not in known:
+        choices = ", ".join(f"{value:g}" for value in known)
+        raise InputError("eps", f"is {threshold:g}", f"the run has measured {choices}")
+    if kind in NEED_FLOOR and not has_floor(run):
+        raise InputError(
+            "kind", f"is {kind!r}, but the run has no squared-error floor", "train with --loss mse"
+        )
+    return KINDS[kind](run, threshold)
+
+
+def has_floor(run: Run) -> bool:
+    """Tell whether the squared-error floor was measured (it does not apply to cross-entropy).
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    bool
+        Whether it was.
+    """
+    return all(record.reachable is not None for record in run.records)
+
+
+def title_of_run(run: Run) -> str:
+    """Return one line that names a run.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    str
+        Task, network, initialisation and seed.
+    """
+    config = run.config
+    return (
+        f"{config.task}, {config.activation} {config.network} {config.depth}×{config.width}, "
+        f"{config.init} init, seed {config.seed}"
+    )
+
+
+def _staircase(run: Run, eps: float) -> Figure:
+    records = run.records
+    at = records[0].eps.index(eps)
+    bounds = {}
+    if has_floor(run):
+        bounds = {
+            "V(‖β‖)": _column(records, "reachable"),
+            "envelope": _column(records, "envelope"),
+            "floor": np.array([record.floors[at] for record in records], dtype=np.float64),
+        }
+    return staircase(
+        _steps(records),
+        _column(records, "loss"),
+        {f"layer {entry.layer}": _ends(records, entry.layer, eps) for entry in records[0].layers},
+        eps=eps,
+        measure=_measure(records),
+        bounds=bounds,
+        title=title_of_run(run),
+    )
+
+
+def _spectra(run: Run, eps: float) -> Figure:
+    records = run.records
+    last = [record.layers[-1] for record in records]
+    return spectra(
+        _steps(records),
+        np.stack([entry.spectrum for entry in last]),
+        eps=eps,
+        measure=_measure(records),
+        noise_floor=[entry.noise_floor for entry in last],
+        title=title_of_run(run),
+    )
+
+
+def _floor(run: Run, eps: float) -> Figure:
+    # Rebuilt from checkpoints: with an output bias the rank of F2 counts the constant feature too,
+    # and the records keep the rank of the layer alone.
+    count = len(run.records)
+    chosen = sorted({round(at) for at in np.linspace(0, count - 1, min(count, _MOST_POINTS))})
+    floors = [floor_at(run, index, eps) for index in chosen]
+    last = floors[-1]
+    return floor_curve(
+        np.arange(len(last.distances)),
+        np.square(np.maximum(last.distances - np.sqrt(eps) * last.coefficient_norm, 0.0)),
+        eps=eps,
+        norm=last.coefficient_norm,
+        run_ranks=[floor.rank.upper for floor in floors],
+        run_loss=[np.nan if floor.loss is None else floor.loss for floor in floors],
+        run_floors=[floor.floor for floor in floors],
+        measure=last.measure,
+        rank_label="ε-rank p of features and 1" if last.bias == "feature" else "ε-rank p",
+        curve_label=f"floor (d_p − √ε·B)² of the features at step {run.records[-1].step}",
+        title=title_of_run(run),
+    )
+
+
+def floor_at(run: Run, index: int, eps: float) -> LossFloor:
+    """Return the floor at one measurement, with d_p for every p, rebuilt from its checkpoint.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    index : int
+        Index into its records.
+    eps : float
+        Threshold ε.
+
+    Returns
+    -------
+    LossFloor
+        The floor.
+    """
+    from theory.floor.loss_floor import loss_floor
+
+    last = run.last_layer(index)
+    return loss_floor(
+        last.features,
+        last.target,
+        eps=eps,
+        coefficients=last.coefficients,
+        weights=last.weights,
+        measure=last.measure,
+        bias="fixed" if run.config.bias == "fixed" else "feature",
+        bias_value=last.bias,
+        losses=(),
+    )
+
+
+def _layers(run: Run, eps: float) -> Figure:
+    records = run.records
+    chosen = sorted({0, len(records) // 3, (2 * len(records)) // 3, len(records) - 1})
+    layers = records[0].layers
+    return layer_ranks(
+        [str(entry.layer) for entry in layers],
+        {
+            records[index].step: (
+                [records[index].rank(entry.layer, eps).lower for entry in layers],
+                [records[index].rank(entry.layer, eps).upper for entry in layers],
+            )
+            for index in chosen
+        },
+        eps=eps,
+        measure=_measure(records),
+        widths=[entry.n_features for entry in layers],
+        title=title_of_run(run),
+    )
+
+
+def _tightness(run: Run, eps: float) -> Figure:
+    records = run.records
+    return tightness(
+        _ends(records, -1, eps)[1],
+        _column(records, "loss"),
+        _column(records, "reachable"),
+        _column(records, "envelope"),
+        eps=eps,
+        measure=_measure(records),
+        title=title_of_run(run),
+    )
+
+
+def _steps(records: Sequence[StepRecord]) -> Array:
+    return np.array([record.step for record in records], dtype=np.float64)
+
+
+def _column(records: Sequence[StepRecord], name: str) -> Array:
+    """Return one number per record, NaN where it is missing."""
+    return np.array([getattr(record, name) for record in records], dtype=np.float64)
+
+
+def _ends(records: Sequence[StepRecord], layer: int, eps: float) -> tuple[Array, Array]:
+    """Return the lower and upper ends of one layer's ranks."""
+    ranks = [record.rank(layer, eps) for record in records]
+    return (
+        np.array([rank.lower for rank in ranks], dtype=np.float64),
+        np.array([rank.upper for rank in ranks], dtype=np.float64),
+    )
+
+
+def _measure(records: Sequence[StepRecord]) -> str:
+    return records[0].layers[-1].measure
+
+
+KINDS: dict[str, Callable[[Run, float], Figure]] = {
+    "staircase": _staircase,
+    "spectra": _spectra,
+    "floor": _floor,
+    "layers": _layers,
+    "tightness": _tightness,
+}
+NEED_FLOOR = {"floor", "tightness"}
