@@ -17,8 +17,8 @@ from theory.rank import epsilon_rank_from_gram
 from theory.rank_interval import RankInterval
 from theory.rounding import UNDERFLOW, gamma, upward
 
-# Rows per float64 copy of a batch: at most 2^20 numbers, enough for full speed of the product.
-_CHUNK_NUMBERS = 2**20
+# Rows per float64 copy of a batch: at most 2^21 numbers, enough for full speed of the product.
+_CHUNK_NUMBERS = 2**21
 _CHUNK_ROWS = 1024
 
 
@@ -239,7 +239,7 @@ class StreamingGram:
             target_error=upward(relative * square + UNDERFLOW) if self.n_outputs else 0.0,
             mass=mass,
             measure=self.measure,
-            dtype=self._dtype_name(),
+            dtype=next(iter(self._dtypes)) if len(self._dtypes) == 1 else "mixed",
             n_samples=self.n_samples,
         )
 
@@ -342,13 +342,3 @@ class StreamingGram:
             The same numbers.
         """
         return rows.to(device=self.device).to(dtype=torch.float64)
-
-    def _dtype_name(self) -> str:
-        """Return the dtype of the batches.
-
-        Returns
-        -------
-        str
-            Its name, ``"mixed"`` if there were several.
-        """
-        return next(iter(self._dtypes)) if len(self._dtypes) == 1 else "mixed"
