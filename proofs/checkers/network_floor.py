@@ -1,0 +1,326 @@
+"""F1–F3 on networks trained in this run: certified by balls where small, in float64 elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from proofs.checkers.base import Checker, Context
+from proofs.evidence import Evidence, Kind, State
+from proofs.networks import CERTIFIED_WIDTH, Checkpoint, TrainedNetwork, checkpoints, planned
+from theory.dyadic import dyadic_matrix, power_of_two
+from theory.floor.ball_distance import distances
+from theory.floor.ball_spectrum import ball_spectrum
+from theory.floor.certificate import ChainCertificate, certify_chain
+from theory.floor.chain import check_chain
+from theory.floor.exact_data import ExactData, exact_data, norm_squared
+from theory.floor.interval import nearest
+from theory.floor.loss_floor import loss_floor
+from theory.floor.result import LossFloor
+from theory.inputs import as_features
+from theory.measure import as_measure
+
+CLAIMS = ("loss-floor", "reachable-loss", "tail")
+
+#: ε of the chain; the first is the one that the tightness table shows.
+EPS = (1e-6, 1e-4)
+
+_COUNTS = {"quick": 6, "default": 16, "full": 41}
+
+# A distance and an eigenvalue are compared as enclosures of 256 bits: what is left of an equality.
+_SLACK = Fraction(1, 10**30)
+
+
+@dataclass
+class Score:
+    """Counts of inequalities by outcome, and the first violation.
+
+    Attributes
+    ----------
+    strict, rounding, unresolved : int
+        Proved strictly; proved up to the stated slack; left open by the arithmetic.
+    violation : dict or None
+        The first inequality that was disproved.
+    """
+
+    strict: int = 0
+    rounding: int = 0
+    unresolved: int = 0
+    violation: dict[str, Any] | None = None
+
+    def add(self, state: str, what: dict[str, Any]) -> None:
+        """Count one inequality.
+
+        Parameters
+        ----------
+        state : str
+            ``strict``, ``within enclosure``, ``rounding``, ``violated`` or ``unresolved``.
+        what : dict
+            What it says, kept if it is violated.
+        """
+        if state == "strict":
+            self.strict += 1
+        elif state in {"within enclosure", "rounding"}:
+            self.rounding += 1
+        elif state == "violated":
+            self.violation = self.violation or what
+        else:
+            self.unresolved += 1
+
+    def evidence(self, claim: str, kind: Kind, title: str, figures: dict[str, Any]) -> Evidence:
+        """Return the evidence that the counts are.
+
+        Parameters
+        ----------
+        claim : str
+            Claim.
+        kind : str
+            ``exact`` or ``property``.
+        title : str
+            What was done.
+        figures : dict
+            Further numbers.
+
+        Returns
+        -------
+        Evidence
+            Passed, undecided or refuted.
+        """
+        state: State = "refuted" if self.violation else "undecided" if self.unresolved else "passed"
+        if not (self.strict or self.rounding or self.violation):
+            state = "undecided"
+        numbers = {
+            **figures,
+            "inequalities strict": self.strict,
+            "equal up to enclosure": self.rounding,
+            "unresolved": self.unresolved,
+        }
+        cause = None if state != "undecided" else "the arithmetic left inequalities open"
+        return Evidence(claim, kind, state, title, numbers, witness=self.violation, cause=cause)
+
+
+def tail_data(data: ExactData, coefficients: Any) -> ExactData:
+    """Return the exact data with the network's own output u = ΦW as the target.
+
+    Then dist²(u, Ψ_p) = ‖u − P_p u‖² is the tail of F1, and nothing is rounded: with G = g·K and
+    W = 2^e·M the moments are K M and the norm is MᵀKM, in integers.
+
+    Parameters
+    ----------
+    data : ExactData
+        Exact data of the features.
+    coefficients : ndarray of float64, shape (n, k)
+        W.
+
+    Returns
+    -------
+    ExactData
+        The same features with target ΦW.
+    """
+    head, exponent = dyadic_matrix(coefficients)
+    gram, n, k = data.gram_integers, data.n_features, head.ncols()
+    moments = gram * head
+    norms = head.transpose() * moments
+    rows = [[*(gram[i, j] for j in range(n)), *(moments[i, j] for j in range(k))] for i in range(n)]
+    rows += [
+        [*(moments[j, i] for j in range(n)), *(norms[i, j] for j in range(k))] for i in range(k)
+    ]
+    unit = power_of_two(exponent)
+    return replace(
+        data,
+        joint=type(gram)(rows),
+        n_outputs=k,
+        moment_unit=data.gram_unit * unit,
+        target_unit=data.gram_unit * unit * unit,
+    )
+
+
+def check_tail(point: Checkpoint, eps: Sequence[float], score: Score) -> None:
+    """Decide ‖u − P_p u‖² ≤ λ_{p+1}‖W‖² for all p, and ≤ ε‖W‖² at p = r_ε (F1).
+
+    Parameters
+    ----------
+    point : Checkpoint
+        The last layer.
+    eps : sequence of float
+        Thresholds.
+    score : Score
+        Where outcomes are counted.
+    """
+    features = as_features(point.features)
+    measure = as_measure(point.measure, point.weights, features.n_samples)
+    data = tail_data(exact_data(features, point.target, measure), point.coefficients)
+    spectrum = ball_spectrum(data, 256)
+    found = distances(data, spectrum)
+    budget = norm_squared(point.coefficients)
+    slack = _SLACK * data.target_norm_squared
+    pairs = [
+        (f"p = {p}", found.squared[p], value.lower * budget, value.upper * budget)
+        for p, value in enumerate(spectrum.eigenvalues)
+    ]
+    for threshold in eps:
+        exact = Fraction(threshold)
+        counts = {sum(v.lower > exact for v in spectrum.eigenvalues),
+                  sum(v.upper > exact for v in spectrum.eigenvalues)}  # fmt: skip
+        pairs += [
+            (f"ε = {threshold:g}", found.squared[r], exact * budget, exact * budget) for r in counts
+        ]
+    for what, tail, low, high in pairs:
+        if tail.upper <= low:
+            state = "strict"
+        elif tail.lower > high:
+            state = "violated"
+        else:
+            state = "within enclosure" if tail.upper - low <= slack else "unresolved"
+        score.add(state, {"inequality": f"‖u − P_p u‖² ≤ λ‖W‖² at {what}", "step": point.step,
+                          "tail": nearest(tail.lower), "bound": nearest(high)})  # fmt: skip
+
+
+def _row(name: str, point: Checkpoint, result: LossFloor, certificate: ChainCertificate | None
+         ) -> dict[str, Any]:  # fmt: skip
+    """Return one line of the bound-tightness table; certified numbers where there are any."""
+    loss, reachable, envelope, floor = (
+        (result.loss, result.reachable, result.envelope, result.floor)
+        if certificate is None
+        else tuple(
+            nearest(value)
+            for value in (
+                certificate.loss,
+                certificate.reachable.lower,
+                certificate.envelope.lower,
+                certificate.floor.lower,
+            )
+        )
+    )
+    assert loss is not None
+    assert reachable is not None
+    assert envelope is not None
+    assert floor is not None
+    return {
+        "task": name.split()[0],
+        "net": " ".join(name.split()[1:]),
+        "step": point.step,
+        "eps": result.eps,
+        "rank": [result.rank.lower, result.rank.upper],
+        "norm": result.coefficient_norm,
+        "loss": loss,
+        "reachable": reachable,
+        "envelope": envelope,
+        "floor": floor,
+        "loss/reachable": loss / reachable if reachable > 0 else None,
+        "reachable/envelope": reachable / envelope if envelope > 0 else None,
+        "loss/floor": loss / floor if floor > 0 else None,
+        "reading": result.reading,
+        "certified": certificate is not None and certificate.holds,
+    }
+
+
+def _float_result(point: Checkpoint, eps: float) -> LossFloor:
+    return loss_floor(
+        point.features,
+        point.target,
+        eps=eps,
+        coefficients=point.coefficients,
+        weights=point.weights,
+        measure=point.measure,
+    )
+
+
+def _chain(point: Checkpoint, eps: float, score: Score) -> ChainCertificate:
+    certificate = certify_chain(
+        point.features,
+        point.target,
+        point.coefficients,
+        eps,
+        weights=point.weights,
+        measure=point.measure,
+    )
+    for verdict in certificate.verdicts:
+        score.add(verdict.state, {"step": point.step, "eps": eps, **verdict.to_json()})
+    return certificate
+
+
+def check_network(name: str, context: Context) -> list[Evidence]:
+    """Check F1–F3 on the checkpoints of one trained network.
+
+    Parameters
+    ----------
+    name : str
+        The network.
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        ``exact`` where the network is narrow enough to certify, ``property`` elsewhere.
+
+    Raises
+    ------
+    RuntimeError
+        If the network could not be trained.
+    """
+    network: TrainedNetwork = context.networks[name]
+    certify = network.width <= CERTIFIED_WIDTH
+    kind: Kind = "exact" if certify else "property"
+    if network.skipped is not None:
+        title = f"The chain on {name}, trained in this run"
+        return [Evidence(claim, kind, "skipped", title, cause=network.skipped) for claim in CLAIMS]
+    if network.error is not None:
+        raise RuntimeError(network.error)
+    chain, tails = Score(), Score()
+    rows: list[dict[str, Any]] = []
+    points = list(checkpoints(network.run(), _COUNTS[context.effort]))
+    for point in points:
+        for eps in EPS:
+            result = _float_result(point, eps)
+            for link in check_chain(result).links:
+                if not certify or link.state == "violated":
+                    chain.add(link.state, {"step": point.step, "link": str(link)})
+            certificate = _chain(point, eps, chain) if certify else None
+            rows.append(_row(name, point, result, certificate))
+        if certify:
+            check_tail(point, EPS, tails)
+    figures = {
+        "network": name,
+        "steps": [point.step for point in points],
+        "eps": list(EPS),
+        "samples": len(points[0].features),
+        "neurons": points[0].features.shape[1],
+    }
+    how = "ball arithmetic" if certify else "float64 with a derived rounding bound"
+    title = f"floor² ≤ envelope² ≤ V(‖W‖) ≤ loss on {name}, trained in this run, by {how}"
+    found = [chain.evidence(claim, kind, title, figures) for claim in CLAIMS[:2]]
+    found[0] = replace(found[0], rows=rows)
+    if certify:
+        title = f"‖u − P_p u‖² ≤ λ_(p+1)‖W‖² for every p on {name}, by ball arithmetic"
+        found.append(tails.evidence("tail", kind, title, figures))
+    return found
+
+
+def network_floor_checkers(effort: str) -> list[Checker]:
+    """Return one checker per network of an effort.
+
+    Parameters
+    ----------
+    effort : {"quick", "default", "full"}
+        How much to do.
+
+    Returns
+    -------
+    list of Checker
+        The checkers.
+    """
+    return [
+        Checker(
+            f"floor on {name}",
+            CLAIMS if width <= CERTIFIED_WIDTH else CLAIMS[:2],
+            "exact" if width <= CERTIFIED_WIDTH else "property",
+            partial(check_network, name),
+            (name,),
+        )
+        for name, width in planned(effort).items()
+    ]

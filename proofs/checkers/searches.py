@@ -1,0 +1,99 @@
+"""Property searches as checkers: one per property, with counts and the shrunk counterexample."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from proofs.checkers.base import Checker, Context
+from proofs.evidence import Evidence, State
+from proofs.properties import PROPERTIES, Property, search
+
+
+def describe_case(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a case of a property as data that suffices to repeat it.
+
+    Parameters
+    ----------
+    case : mapping
+        Arguments of the check.
+
+    Returns
+    -------
+    dict
+        Arrays as nested lists with their dtype, dataclasses by field, draws by their labels.
+    """
+    return {name: _plain(value) for name, value in case.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return {"dtype": value.dtype.name, "values": value.tolist()}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "conjecture_data"):  # st.data(): its draws are in the report of the search
+        return "drawn inside the test"
+    return value
+
+
+def check_property(name: str, context: Context) -> list[Evidence]:
+    """Search for a counterexample to one property.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PROPERTIES`.
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        One per claim of the property.
+    """
+    prop = PROPERTIES[name]
+    # Another seed for each property, the same whatever the order or number of processes.
+    seed = context.seed * 65_537 + zlib.crc32(name.encode()) % 65_537
+    found = search(prop, max_examples=context.examples, seed=seed)
+    figures: dict[str, Any] = {
+        "property": name,
+        "examples": found.tally.examples,
+        "comparisons decided": found.tally.decided,
+        "comparisons undecided": found.tally.undecided,
+        "seed": seed,
+    }
+    state: State = "passed" if found.tally.decided else "undecided"
+    witness = cause = None
+    if found.counterexample is not None:
+        state = "refuted"
+        witness = {"violation": found.counterexample, "case": describe_case(found.case or {})}
+    elif not found.tally.decided:
+        cause = "the arithmetic decided none of the comparisons"
+    return [
+        Evidence(claim, "property", state, _title(prop), figures, witness=witness, cause=cause)
+        for claim in prop.claims
+    ]
+
+
+def _title(prop: Property) -> str:
+    return f"Search for a counterexample to: {prop.statement}"
+
+
+def property_checkers() -> list[Checker]:
+    """Return one checker per property.
+
+    Returns
+    -------
+    list of Checker
+        The checkers.
+    """
+    return [
+        Checker(f"property {name}", prop.claims, "property", partial(check_property, name))
+        for name, prop in PROPERTIES.items()
+    ]
