@@ -119,11 +119,11 @@ def attaining_family(
     """Return features, u* and β with ‖β‖ = B, r_ε = p and ‖φ·β − u*‖ = α − √ε B = d_p − √ε‖β‖ (F4).
 
     Exact variant. No square root is stored: with an orthogonal matrix Q of entries 0, ±2^(−j),
-    weights w_i = λ_i and Φ = Qᵀ, the Gram matrix Φᵀ diag(w) Φ = Q diag(λ) Qᵀ has the eigenvalue ε to
-    its last bit. With u* = v at sample p + 1 and 0 elsewhere, d_p = v√ε, and with β = B q_{p+1} the
-    loss is ε(v − B)². Here v is the float64 number nearest α/√ε (raised to B if need be), so `alpha`
-    of the result is √ε v, within rounding of the argument. Samples beyond n share the weight of
-    earlier ones.
+    weights w_i = λ_i and Φ = Qᵀ, the Gram matrix Φᵀ diag(w) Φ = Q diag(λ) Qᵀ has the eigenvalue ε
+    to its last bit. With u* = v at sample p + 1 and 0 elsewhere, d_p = v√ε, and with β = B q_{p+1}
+    the loss is ε(v − B)². Here v is the float64 number nearest α/√ε (raised to B if need be), so
+    `alpha` of the result is √ε v, within rounding of the argument. Samples beyond n share the
+    weight of earlier ones.
 
     Other variant (`exact=False`): A = U diag(√λ) Qᵀ with dense random orthonormal U and Q. Equality
     in the envelope holds to rounding; λ_{p+1} is ε to rounding only, so the ε-rank of the stored

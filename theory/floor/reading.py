@@ -59,7 +59,8 @@ def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: floa
     """
     if loss_norm is None:
         return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")
-    lower = _ratio(max(0.0, loss_norm - tolerance), reachable_norm + tolerance)
+    least = max(0.0, loss_norm - tolerance)
+    lower = _ratio(least, reachable_norm + tolerance) if least > 0 else 0.0
     upper = _ratio(loss_norm + tolerance, max(0.0, reachable_norm - tolerance))
     ratio = None if loss_norm == reachable_norm == 0 else _ratio(loss_norm, reachable_norm)
     if upper <= FEATURE_LIMITED:
@@ -87,7 +88,7 @@ def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: floa
 
 
 def _ratio(numerator: float, denominator: float) -> float:
-    """Return (numerator/denominator)², ∞ where the denominator is 0 or the square overflows."""
+    """Return (numerator/denominator)², ∞ where the denominator is 0 or float64 ends."""
     if denominator == 0:
         return math.inf
     quotient = numerator / denominator
