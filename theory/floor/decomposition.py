@@ -10,7 +10,7 @@ import scipy.linalg
 
 from theory.errors import InputError
 from theory.floor.tolerance import DataError, ErrorModel
-from theory.floor.weighting import WeightedProblem, frobenius, times_power_of_two
+from theory.floor.weighting import WeightedProblem, frobenius, norm_error, times_power_of_two
 from theory.inputs import Array
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, chunked_product, gamma, upward
 
@@ -207,17 +207,20 @@ def decompose(problem: WeightedProblem) -> FloorData:
     residual = target - left @ components
     size, target_norm = frobenius(matrix), frobenius(target)
     root = float(np.sqrt(kept_sigma.size))
-    component_error = 2 * g * root + 2 * defect + 2 * _U
-    outside_error = defect + component_error + gamma(kept_sigma.size + 1) * (1 + 2 * root)
-    evaluation = gamma(matrix.shape[1] + target.size + 8)
+    # In units of ‖y‖, with r₁ = y − Uc₁ + f and c = c₁ + Uᵀr₁ + e:
+    # c − Ũᵀy = (I − UᵀU)c₁ + (U − Ũ)ᵀy + Uᵀf + e, and Uc − ŨŨᵀy adds ‖U − Ũ‖ once more.
+    products = gamma(kept_sigma.size + 1) * (1 + root)
+    component_error = g * root + 2 * defect + products + 2 * _U
+    outside_error = defect + component_error + products
     n_features = matrix.shape[1]
+    evaluation = gamma(n_features + 8) + norm_error(target.size)
     error = DataError(
-        # The last term covers products φ·W formed from the data, and the norm of W itself.
+        # The last terms cover products φ·W formed from the data, their norm, and the norm of W.
         features=upward(
             backward
             + dropped
             + _ENTRY_ERROR * size
-            + gamma(n_features * (target.shape[1] + 1) + 2) * size
+            + (gamma(n_features * (target.shape[1] + 1) + 2) + norm_error(target.size)) * size
             + UNDERFLOW
         ),
         target=upward(

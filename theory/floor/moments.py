@@ -127,7 +127,7 @@ def decompose_moments(
     target_bound = (
         errors[2]
         + max(0.0, energy - square)
-        + gamma(components.size + 8) * (energy + square)
+        + gamma(2 * (components.size + matrix.shape[0]) + 16) * (energy + square)
         + UNDERFLOW
     )
     return FloorData(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from theory.inputs import Array, Features
 from theory.measure import Measure
+from theory.rounding import gamma
+
+# Entries per partial sum of squares: keeps the rounding bound of long sums small.
+_CHUNK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +73,7 @@ def weighted_problem(features: Features, target: Array, measure: Measure) -> Wei
 
 
 def frobenius(values: Array) -> float:
-    """Return ‖X‖_F without overflow or underflow of the squares.
+    """Return ‖X‖_F without overflow or underflow of the squares, to a relative `norm_error`.
 
     Parameters
     ----------
@@ -80,11 +85,31 @@ def frobenius(values: Array) -> float:
     float
         The norm; infinite only where the norm itself exceeds float64.
     """
-    largest = float(np.max(np.abs(values), initial=0.0))
+    largest = max(float(np.max(values, initial=0.0)), -float(np.min(values, initial=0.0)))
     if largest == 0 or not np.isfinite(largest):
         return largest
     exponent = int(np.frexp(largest)[1])
-    return times_power_of_two(float(np.linalg.norm(np.ldexp(values, -exponent))), exponent)
+    flat = np.ldexp(values.ravel(), -exponent)
+    whole = flat.size - flat.size % _CHUNK
+    rows = flat[:whole].reshape(-1, _CHUNK)
+    sums = np.append(np.einsum("ij,ij->i", rows, rows), flat[whole:] @ flat[whole:])
+    return times_power_of_two(math.sqrt(float(np.sum(sums))), exponent)
+
+
+def norm_error(size: int) -> float:
+    """Bound the relative error of `frobenius` for an array of that many entries.
+
+    Parameters
+    ----------
+    size : int
+        Number of entries.
+
+    Returns
+    -------
+    float
+        γ for chunks of squares that are summed and then added.
+    """
+    return gamma(min(size, _CHUNK) + -(-size // _CHUNK) + 4)
 
 
 def times_power_of_two(value: float, exponent: int) -> float:
