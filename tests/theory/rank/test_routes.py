@@ -1,0 +1,190 @@
+"""Each route by itself, and what it does when the library beneath it lies or gives up."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+import pytest
+import scipy.linalg as sl
+from flint import fmpz_poly
+
+from theory.exact_gram import exact_gram, exact_gram_of_matrix
+from theory.inputs import as_features
+from theory.measure import as_measure
+from theory.rank_problem import RankProblem
+from theory.routes import gram as gram_route
+from theory.routes import svd as svd_route
+from theory.routes.ball import ball_count, ball_precision
+from theory.routes.exact import exact_count, sign_changes
+from theory.routes.shortcuts import all_above, low_rank_enclosure
+
+from .cases import KINDS, true_rank
+from .test_against_exact import assert_encloses
+
+
+def problem_of(features: Any, measure: str = "raw") -> RankProblem:
+    checked = as_features(features)
+    return RankProblem(checked, as_measure(measure, None, checked.n_samples))
+
+
+def perturbed(vectors: np.ndarray[Any, Any], size: float) -> np.ndarray[Any, Any]:
+    return vectors + size * np.random.default_rng(0).standard_normal(vectors.shape)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1e-2, 1e3])
+def test_gram_enclosures_hold_for_wrong_eigenpairs(
+    kind: str, size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lie(matrix: Any) -> Any:
+        values, vectors = np.linalg.eigh(matrix)
+        return values * (1 + size), perturbed(vectors, size)
+
+    monkeypatch.setattr(gram_route, "_eigenpairs", lie)
+    problem = problem_of(KINDS[kind](np.random.default_rng(1), 12, 5))
+    assert_encloses(problem.fast, problem)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1e-2, 1e3])
+def test_svd_enclosures_hold_for_wrong_singular_vectors(
+    kind: str, size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        svd_route,
+        "right_singular_vectors",
+        lambda matrix: perturbed(np.linalg.svd(matrix)[2].T, size),
+    )
+    problem = problem_of(KINDS[kind](np.random.default_rng(1), 12, 5))
+    enclosure = svd_route.svd_enclosure(problem.weighted)
+    if enclosure is not None:
+        assert_encloses(enclosure, problem)
+
+
+def test_solvers_that_do_not_converge_leave_the_exact_route(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise np.linalg.LinAlgError("did not converge")
+
+    monkeypatch.setattr(sl, "eigh", fail)
+    monkeypatch.setattr(sl, "svd", fail)
+    features = KINDS["tanh neurons"](np.random.default_rng(1), 30, 8)
+    decision = problem_of(features).decide(1e-6)
+    assert decision.route == "exact"
+    assert decision.lower == decision.upper == true_rank(features, 1e-6, measure="raw")
+
+
+def test_svd_resolves_what_the_gram_route_cannot() -> None:
+    features = np.diag([1.0, 1e-9, 1e-12])
+    features[0] += 1e-7
+    problem = problem_of(features)
+    theta = Fraction(1e-20)
+    assert problem.fast.count(theta, theta) == (1, 3)
+    assert problem.accurate.count(theta, theta) == (2, 2)
+
+
+def test_descartes_counts_positive_roots_with_multiplicity() -> None:
+    polynomial = fmpz_poly([1])
+    for root in (2, 2, 0, -3, 5):
+        polynomial *= fmpz_poly([-root, 1])
+    assert sign_changes(polynomial) == 3
+
+
+def test_exact_count_is_strict_at_a_tie() -> None:
+    gram = exact_gram_of_matrix(np.diag([4.0, 1.0, 1.0, 0.25]))
+    assert [exact_count(gram, gram.threshold(Fraction(t))) for t in (4, 1, Fraction(1, 4))] == [
+        0, 1, 3,
+    ]  # fmt: skip
+    assert exact_count(gram, gram.threshold(Fraction(1) - Fraction(1, 10**40))) == 3
+
+
+def test_exact_gram_is_the_rational_gram_matrix() -> None:
+    generator = np.random.default_rng(2)
+    features = generator.standard_normal((7, 3)).astype(np.float32)
+    weights = np.array([0.1, 2.0, 0.0, 1e-5, 3.0, 1.0, 0.5])
+    gram = exact_gram(as_features(features), as_measure("mean", weights, 7))
+    total = sum(Fraction(float(w)) for w in weights)
+    for i in range(3):
+        for j in range(3):
+            entry = sum(
+                Fraction(float(w)) * Fraction(float(a)) * Fraction(float(b))
+                for w, a, b in zip(weights, features[:, i], features[:, j], strict=True)
+            )
+            assert Fraction(int(gram.matrix[i, j])) * gram.scale == entry / total
+
+
+def test_ball_counts_need_two_by_two_pivots_and_large_orders() -> None:
+    swap = np.array([[0.0, 1.0], [1.0, 0.0]])  # no 1×1 pivot exists
+    gram = exact_gram_of_matrix(np.kron(np.eye(40), swap))
+    count, bits = ball_count(gram, Fraction(1, 3))
+    assert (count, bits) == (40, 128)
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((100, 90)) * 10.0 ** -np.linspace(0, 40, 90)
+    wide = exact_gram(as_features(features), as_measure("raw", None, 100))
+    theta = wide.threshold(Fraction(1e-50))
+    assert ball_count(wide, theta)[0] == exact_count(wide, theta)
+
+
+def test_ball_counts_raise_their_precision_and_then_refuse_a_tie() -> None:
+    gram = exact_gram_of_matrix(np.array([[2.0, 1.0], [1.0, 2.0]]))  # λ = 3, 1
+    count, bits = ball_count(gram, gram.threshold(1 + Fraction(1, 2**300)))
+    assert count == 1
+    assert bits > 300
+    assert ball_count(gram, gram.threshold(Fraction(1)), max_bits=512) == (None, 512)
+
+
+def test_ball_precision_does_not_leak() -> None:
+    before = flint.ctx.prec
+
+    def work() -> None:
+        with ball_precision(999):
+            assert flint.ctx.prec == 999
+            raise RuntimeError("inside")
+
+    with pytest.raises(RuntimeError, match="inside"):
+        work()
+    assert flint.ctx.prec == before
+    ball_count(exact_gram_of_matrix(np.eye(2)), Fraction(1, 2))
+    assert flint.ctx.prec == before
+
+
+def test_cholesky_shortcut_certifies_and_never_overclaims() -> None:
+    generator = np.random.default_rng(0)
+    square = generator.standard_normal((400, 300))
+    gram = square.T @ square
+    smallest = float(np.linalg.eigvalsh(gram)[0])
+    assert all_above(gram, 0.0, smallest * 0.99)
+    assert not all_above(gram, 0.0, smallest * 1.01)
+    assert not all_above(gram, smallest * 0.02, smallest * 0.99)  # the matrix is less well known
+    assert not all_above(gram, 0.0, smallest)
+
+
+def test_low_rank_shortcut_agrees_with_integers() -> None:
+    generator = np.random.default_rng(0)
+    features = np.tanh(
+        np.linspace(-1, 1, 300)[:, None] * generator.normal(0, 3, 280) + generator.normal(0, 1, 280)
+    )
+    problem = problem_of(features, "mean")
+    theta = Fraction(1e-6) / problem.weighted.scale
+    enclosure = low_rank_enclosure(problem.gram, problem.formed, float(theta))
+    assert enclosure is not None
+    lower, upper = enclosure.count(theta, theta)
+    assert lower == upper == problem.accurate.count(theta, theta)[0]
+    assert (enclosure.lower <= problem.accurate.upper).all()
+    assert (enclosure.upper >= problem.accurate.lower).all()
+    fresh = problem_of(features, "mean")
+    decision = fresh.decide_all([1e-6])[0]
+    assert (decision.lower, decision.route) == (lower, "gram")
+    assert "fast" not in fresh.__dict__  # the eigenvalues were spared
+
+
+def test_the_low_rank_shortcut_counts_its_remainder() -> None:
+    # A remainder that is not small must widen the intervals, not vanish.
+    matrix = np.diag(np.r_[np.ones(10), np.full(290, 5e-4)])
+    enclosure = low_rank_enclosure(matrix, 0.0, 1.0)
+    assert enclosure is not None
+    assert (enclosure.upper[10:] >= 5e-4).all()
