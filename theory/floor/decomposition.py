@@ -10,7 +10,13 @@ import scipy.linalg
 
 from theory.errors import InputError
 from theory.floor.tolerance import DataError, ErrorModel
-from theory.floor.weighting import WeightedProblem, frobenius, norm_error, times_power_of_two
+from theory.floor.weighting import (
+    WeightedProblem,
+    frobenius,
+    norm_error,
+    row_norms,
+    times_power_of_two,
+)
 from theory.inputs import Array
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, chunked_product, gamma, upward
 
@@ -84,7 +90,7 @@ class FloorData:
     @cached_property
     def amplitudes(self) -> Array:
         """a_k = ‖c_k‖, shape (r,), scaled: the outputs enter F1–F6 only through these."""
-        return np.array([frobenius(row) for row in self.components])
+        return row_norms(self.components)
 
     @cached_property
     def scaled_distances(self) -> Array:

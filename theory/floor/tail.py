@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from theory.floor.decomposition import FloorData
-from theory.floor.weighting import frobenius, times_power_of_two
+from theory.floor.weighting import frobenius, row_norms, times_power_of_two
 from theory.inputs import Array, as_coefficients
 
 
@@ -64,7 +64,7 @@ def tail(data: FloorData, coefficients: Array) -> Tail:
     size = frobenius(weights)
     shift = int(np.frexp(size)[1])
     rotated = data.right.T @ np.ldexp(weights, -shift)
-    parts = data.sigma * np.array([frobenius(row) for row in rotated])
+    parts = data.sigma * row_norms(rotated)
     sums = np.hypot.accumulate(np.concatenate(([0.0], parts[::-1])))[::-1]
     norms = np.concatenate((sums, np.zeros(data.n_features - data.numerical_rank)))
     exponent = data.feature_exponent + shift

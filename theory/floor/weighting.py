@@ -14,6 +14,9 @@ from theory.rounding import gamma
 # Entries per partial sum of squares: keeps the rounding bound of long sums small.
 _CHUNK = 1024
 
+# Products this far (in powers of two) below the largest factors are formed entry by entry.
+_DEEP = -450
+
 
 @dataclass(frozen=True, eq=False)
 class WeightedProblem:
@@ -86,14 +89,34 @@ def frobenius(values: Array) -> float:
         The norm; infinite only where the norm itself exceeds float64.
     """
     largest = max(float(np.max(values, initial=0.0)), -float(np.min(values, initial=0.0)))
-    if largest == 0 or not np.isfinite(largest):
+    if largest == 0 or not math.isfinite(largest):
         return largest
-    exponent = int(np.frexp(largest)[1])
+    exponent = math.frexp(largest)[1]
     flat = np.ldexp(values.ravel(), -exponent)
     whole = flat.size - flat.size % _CHUNK
     rows = flat[:whole].reshape(-1, _CHUNK)
     sums = np.append(np.einsum("ij,ij->i", rows, rows), flat[whole:] @ flat[whole:])
     return times_power_of_two(math.sqrt(float(np.sum(sums))), exponent)
+
+
+def row_norms(values: Array) -> Array:
+    """Return the Euclidean norm of every row, without overflow or underflow of the squares.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (m, k)
+        Finite numbers.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        The norms.
+    """
+    exponents = np.frexp(np.max(np.abs(values), axis=1, initial=0.0))[1]
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(values, -exponents[:, None])
+        norms: Array = np.ldexp(np.sqrt(np.einsum("ij,ij->i", scaled, scaled)), exponents)
+    return norms
 
 
 def norm_error(size: int) -> float:
@@ -160,6 +183,25 @@ def residual_norm(problem: WeightedProblem, coefficients: Array) -> float:
 
 def _scaled_rows(factors: Array, values: Array) -> tuple[Array, int]:
     """Return diag(factors) · values as (matrix of size 1, exponent)."""
+    value_exponent, factor_exponent = _exponent(values), _exponent(factors)
+    with np.errstate(under="ignore"):
+        product = np.ldexp(factors, -factor_exponent)[:, None] * np.ldexp(values, -value_exponent)
+    shift = _exponent(product)
+    if shift > _DEEP and bool(product.any()):
+        # What underflowed lies 2^-500 below rounding.
+        with np.errstate(under="ignore"):
+            return np.ldexp(product, -shift), value_exponent + factor_exponent + shift
+    return _scaled_entries(factors, values)
+
+
+def _exponent(values: Array) -> int:
+    """Return e with 2^(e−1) ≤ max|v| < 2^e, and 0 for an array of zeros."""
+    largest = max(float(np.max(values, initial=0.0)), -float(np.min(values, initial=0.0)))
+    return math.frexp(largest)[1] if largest > 0 else 0
+
+
+def _scaled_entries(factors: Array, values: Array) -> tuple[Array, int]:
+    """Do the same entry by entry, for weights that vanish where the features are enormous."""
     factor_digits, factor_exponents = np.frexp(factors)
     digits, exponents = np.frexp(values)
     product = digits * factor_digits[:, None]
