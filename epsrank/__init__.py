@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numerics.structured import structured_first_layer_
+    from numerics.training import Run, RunConfig, load_run, train
+    from proofs.outcome import Report
+    from proofs.runner import verify
     from theory.errors import InputError
     from theory.floor.loss_floor import loss_floor
     from theory.floor.result import LossFloor
     from theory.rank import (
+        algebraic_rank,
         epsilon_rank,
         epsilon_rank_from_gram,
         epsilon_rank_from_spectrum,
@@ -27,25 +31,39 @@ _HOMES = {
     "InputError": "theory.errors",
     "LossFloor": "theory.floor.result",
     "RankInterval": "theory.rank_interval",
+    "Report": "proofs.outcome",
+    "Run": "numerics.training",
+    "RunConfig": "numerics.training",
+    "algebraic_rank": "theory.rank",
     "epsilon_rank": "theory.rank",
     "epsilon_rank_from_gram": "theory.rank",
     "epsilon_rank_from_spectrum": "theory.rank",
     "epsilon_ranks": "theory.rank",
+    "load_run": "numerics.training",
     "loss_floor": "theory.floor.loss_floor",
     "structured_first_layer_": "numerics.structured",
+    "train": "numerics.training",
+    "verify": "proofs.runner",
 }
 
 __all__ = [
     "InputError",
     "LossFloor",
     "RankInterval",
+    "Report",
+    "Run",
+    "RunConfig",
     "__version__",
+    "algebraic_rank",
     "epsilon_rank",
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",
     "epsilon_ranks",
+    "load_run",
     "loss_floor",
     "structured_first_layer_",
+    "train",
+    "verify",
 ]
 
 

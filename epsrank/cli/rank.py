@@ -133,8 +133,46 @@ def _print_ranks(file: str, ranks: list[RankInterval]) -> None:
             f"{file}: {first.n_samples} samples × {first.n_features} features, {first.dtype}, "
             f"{first.measure} measure"
         ),
-        note=(
-            f"λ_1 = {first.spectrum[0]:.6g}, λ_{first.n_features} = {first.spectrum[-1]:.3g}; "
-            f"float64 noise floor {first.noise_floor:.2g}"
-        ),
+        note="\n".join([*_storage_notes(ranks), _spectrum_note(first)]),
     )
+
+
+def _spectrum_note(rank: RankInterval) -> str:
+    """Return a line on the ends of the spectrum and the float64 noise floor.
+
+    Parameters
+    ----------
+    rank : RankInterval
+        Any rank of the features.
+
+    Returns
+    -------
+    str
+        The line.
+    """
+    largest, least = float(rank.spectrum[0]), float(rank.spectrum[-1])
+    return (
+        f"λ_1 = {largest:.6g}, λ_{rank.n_features} = {least:.3g} (± {rank.spectrum_error:.1g}); "
+        f"float64 noise floor {rank.noise_floor:.2g}"
+    )
+
+
+def _storage_notes(ranks: list[RankInterval]) -> list[str]:
+    """Say where rounding to the stored dtype hides the rank that the features had before.
+
+    Parameters
+    ----------
+    ranks : list of RankInterval
+        The ranks.
+
+    Returns
+    -------
+    list of str
+        One line for each threshold concerned.
+    """
+    return [
+        f"at ε = {entry.eps:g} features that round to these {entry.dtype} numbers have ε-ranks in "
+        f"[{entry.storage[0]}, {entry.storage[1]}]"
+        for entry in ranks
+        if (entry.storage[0], entry.storage[1]) != (entry.lower, entry.upper)
+    ]

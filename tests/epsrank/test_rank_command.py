@@ -74,6 +74,15 @@ def test_defaults_and_the_plain_table(folder: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_what_float32_cannot_say_is_said(folder: Path) -> None:
+    np.save(folder / "narrow.npy", np.tanh(X + np.linspace(-1, 1, 12)).astype(np.float32))
+    page = rank(folder, "--eps", "1e-4", "1e-17", file="narrow.npy").stdout
+    assert "at ε = 1e-17 features that round to these float32 numbers have ε-ranks in [" in page
+    assert "at ε = 0.0001 features" not in page
+    entry = document(folder, "--eps", "1e-17", file="narrow.npy")["ranks"][0]
+    assert entry["storage"][0] < entry["lower"]
+
+
 def test_measure_weights_relative_and_exact(folder: Path) -> None:
     weights = np.linspace(0, 2, len(PHI))
     np.save(folder / "w.npy", weights)

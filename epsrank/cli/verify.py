@@ -1,0 +1,94 @@
+"""``epsrank verify``: decide every claim of the ledger and report it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from epsrank.cli.front import Command, Interrupted
+from epsrank.cli.progress import live_progress
+
+
+@click.command(cls=Command, lists={"--claim": lambda word: not word.startswith("-")})
+@click.option("--claim", "claims", multiple=True, metavar="ID …", help="Only these claims.")
+@click.option("--quick", is_flag=True, help="Smaller searches and fewer seeds.")
+@click.option("--full", is_flag=True, help="Larger searches and more seeds.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where networks run.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one per core]"
+)
+@click.option(
+    "--out", default="report", show_default=True, metavar="DIR", help="Folder of the report."
+)
+@click.option("--data", metavar="F", help="MNIST as an .npz file.  [default: $EPSRANK_DATA]")
+def verify(
+    claims: tuple[str, ...],
+    quick: bool,
+    full: bool,
+    device: str,
+    seed: int,
+    jobs: int | None,
+    out: str,
+    data: str | None,
+) -> None:
+    """Decide every claim of the ledger, by proof, exact arithmetic, search and experiment.
+
+    Writes DIR/ledger.json, DIR/index.html and DIR/figures. Exit code 0: every verdict as
+    recorded; 1: a regression; 2: bad use.
+
+    Parameters
+    ----------
+    claims : tuple of str
+        Ids of claims; all of them by default.
+    quick, full : bool
+        Effort.
+    device : str
+        Where networks run.
+    seed : int
+        Seed of every random choice.
+    jobs : int or None
+        Number of processes.
+    out : str
+        Folder of the report.
+    data : str or None
+        File of MNIST.
+
+    Raises
+    ------
+    UsageError
+        If both efforts are asked for.
+    Interrupted
+        After Ctrl-C.
+    """
+    if quick and full:
+        raise click.UsageError("choose one of --quick and --full")
+    from proofs.runner import verify as decide
+
+    with live_progress("checks") as progress:
+        report = decide(
+            claims or None,
+            effort="quick" if quick else "full" if full else "default",
+            device=device,
+            seed=seed,
+            jobs=jobs,
+            out=out,
+            progress=progress,
+            data=data,
+        )
+    click.echo(report.summary())
+    click.echo(f"report: {Path(out) / 'index.html'}")
+    if report.interrupted:
+        done = sum(result.finished for result in report.results)
+        raise Interrupted(
+            f"interrupted; {done} of {len(report.results)} claims were finished and are in {out}; "
+            "run it again for the others"
+        )
+    click.get_current_context().exit(report.exit_code)

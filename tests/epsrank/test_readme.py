@@ -1,0 +1,96 @@
+"""Every example of README.md and the guides is run, and prints what the page says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from epsrank.cli import main
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "docs/measuring-your-features.md", "docs/cli.md"]
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    return _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def assert_same(found: str, expected: str) -> None:
+    """Words agree to the letter, integers exactly, other numbers to rounding on other machines."""
+    assert _NUMBER.sub("#", found).split() == _NUMBER.sub("#", expected).split()
+    pairs = zip(_NUMBER.findall(found), _NUMBER.findall(expected), strict=True)
+    for left, right in pairs:
+        if left.isdigit() and right.isdigit():
+            assert left == right
+        else:
+            assert float(left) == pytest.approx(float(right), rel=0.1)
+
+
+def console(text: str) -> Iterator[tuple[list[str], str]]:
+    for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        line, _, output = session.partition("\n")
+        yield shlex.split(line, comments=True), output
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_print_what_the_page_says(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    printed: str | None = None
+    tried = 0
+    for language, text in blocks(page):
+        if language == "python":
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                exec(compile(text, page, "exec"), names)
+            printed, tried = output.getvalue(), tried + 1
+        elif language == "text" and printed is not None:
+            assert_same(printed, text)
+            printed = None
+        elif language == "console":
+            for words, expected in console(text):
+                assert words[0] == "epsrank"
+                done = CliRunner().invoke(main, words[1:])
+                assert_same(done.output, expected)
+                tried += 1
+    assert tried > 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_shown_but_not_run_are_understood(page: str) -> None:
+    for language, text in blocks(page):
+        for line in text.splitlines() if language == "sh" else []:
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["epsrank"]:
+                with click.Context(main) as context:
+                    name, command, rest = main.resolve_command(context, words[1:])
+                    assert command is not None
+                    command.make_context(name, rest)
+
+
+def test_images_and_links_exist() -> None:
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_comparison_can_fail() -> None:
+    assert_same("rank 6, floor 1.90e-12", "rank 6, floor 1.91e-12")
+    for wrong in ("rank 7, floor 1.90e-12", "rank 6, floor 3e-12", "ranks 6, floor 1.9e-12"):
+        with pytest.raises(AssertionError):
+            assert_same("rank 6, floor 1.9e-12", wrong)

@@ -1,0 +1,114 @@
+"""`epsrank verify`: exit codes, options, interruption; the checks are tested in proofs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from epsrank.cli import main
+from proofs.ledger import Claim, load_ledger
+from proofs.outcome import ClaimResult, Report
+
+
+def verify(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, ["verify", *map(str, words)])
+
+
+def planted(monkeypatch: pytest.MonkeyPatch, report: Callable[[Claim], Report]) -> dict[str, Any]:
+    """Put a fixed report in the place of a verification, and return the options it is given."""
+    seen: dict[str, Any] = {}
+
+    def decide(claims: Any, **options: Any) -> Report:
+        seen.update(options, claims=claims)
+        options["progress"](1, 2, "a check")
+        return report(load_ledger()[0])
+
+    monkeypatch.setattr("proofs.runner.verify", decide)
+    return seen
+
+
+def test_options_reach_the_runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = planted(monkeypatch, lambda claim: Report(()))
+    words = ("--claim", "tail", "loss-floor", "--claim", "rank-stability", "--full")
+    words += ("--device", "cpu", "--seed", "3", "--jobs", "2", "--out", str(tmp_path))
+    assert verify(*words).exit_code == 0
+    seen.pop("progress")
+    assert seen == {
+        "claims": ("tail", "loss-floor", "rank-stability"),
+        "effort": "full",
+        "device": "cpu",
+        "seed": 3,
+        "jobs": 2,
+        "out": str(tmp_path),
+        "data": None,
+    }
+    assert verify("--quick").exit_code == 0
+    assert (seen["effort"], seen["claims"], seen["out"]) == ("quick", None, "report")
+    verify()
+    assert seen["effort"] == "default"
+
+
+def test_a_regression_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    # No evidence at all, where the record has a verdict.
+    planted(monkeypatch, lambda claim: Report((ClaimResult(claim, ()),)))
+    done = verify()
+    assert done.exit_code == 1
+    assert "regression in " in done.stdout
+    assert done.stderr == ""
+
+
+def test_an_interruption_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    unfinished = lambda claim: Report((ClaimResult(claim, (), False),), interrupted=True)  # noqa: E731
+    planted(monkeypatch, unfinished)
+    done = verify("--out", "here")
+    assert done.exit_code == 130
+    assert done.stderr == (
+        "epsrank: interrupted; 0 of 1 claims were finished and are in here; "
+        "run it again for the others\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--quick", "--full"], "choose one of --quick and --full"),
+        (["--claim", "no-such-claim"], "no-such-claim"),
+        (["--device", "tpu"], "'tpu' is not one of"),
+        (["--jobs", "0"], "--jobs"),
+        (["--seed", "-1"], "--seed"),
+        (["stray"], "stray"),
+    ],
+)
+def test_bad_use(words: list[str], problem: str, tmp_path: Path) -> None:
+    done = verify(*words, "--out", tmp_path / "report")
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("epsrank: error: ")
+    assert done.stderr.count("\n") == 1
+    assert problem in done.stderr
+    assert not (tmp_path / "report").exists()
+
+
+def test_an_unwritable_report_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = verify("--claim", "duplicate-neuron", "--quick", "--out", tmp_path / "file" / "report")
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_one_claim_for_real(tmp_path: Path) -> None:
+    words = ("--claim", "duplicate-neuron", "--quick", "--jobs", "1")
+    done = verify(*words, "--out", tmp_path / "report")
+    assert done.exit_code == 0, done.output
+    assert "every verdict is as recorded" in done.stdout
+    ledger = json.loads((tmp_path / "report" / "ledger.json").read_text())
+    assert [claim["id"] for claim in ledger["claims"]] == ["duplicate-neuron"]
+    assert ledger["claims"][0]["verdict"] == "refuted"
+    assert ledger["claims"][0]["evidence"]
+    assert ledger["environment"]
+    assert (tmp_path / "report" / "index.html").exists()
