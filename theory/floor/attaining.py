@@ -11,6 +11,9 @@ import numpy as np
 from theory.errors import InputError
 from theory.inputs import Array, as_eps, as_norm
 
+# Numbers in this range keep all their bits when they are divided by a few powers of two.
+_SMALLEST, _LARGEST = 2.0**-900, 2.0**900
+
 # Eigenvalues are ε·2^j: exact in float64, and up to 2^10 away from ε.
 _SPREAD = 10
 
@@ -138,7 +141,7 @@ def attaining_family(
     eps : float
         ε > 0.
     norm : float
-        B ≥ 0, finite.
+        B = 0, or a number that is neither tiny nor enormous.
     alpha : float
         α ≥ √ε B: the distance d_p.
     n_samples : int, optional
@@ -161,12 +164,15 @@ def attaining_family(
     threshold, bound = as_eps(eps), as_norm(norm)
     root = math.sqrt(threshold)
     samples = n if n_samples is None else n_samples
+    if not _SMALLEST <= threshold <= _LARGEST:
+        raise InputError("eps", f"is {threshold:g}", "choose 2^-900 ≤ ε ≤ 2^900")
+    if bound and not _SMALLEST <= bound <= _LARGEST:
+        raise InputError("norm", f"is {bound:g}", "choose B = 0 or 2^-900 ≤ B ≤ 2^900")
     if n < 1 or not 0 <= p < n:
         raise InputError("p", f"is {p} for n = {n}", "choose 0 ≤ p < n")
     if samples <= p:
         raise InputError("n_samples", f"is {samples}", f"rank {p} and a tail need at least {p + 1}")
-    if not math.isfinite(bound):
-        raise InputError("norm", "is infinite", "pass a finite ‖β‖")
+    alpha = as_norm(alpha, name="alpha")
     if not math.isfinite(alpha) or alpha < root * bound * (1 - 1e-12):
         raise InputError("alpha", f"is {alpha!r}", f"pass α ≥ √ε B = {root * bound:g}")
     random = np.random.default_rng(0 if generator is None else generator)
@@ -194,7 +200,7 @@ def attaining_family(
         rank=p,
         eps=threshold,
         norm=bound,
-        alpha=value * root,
+        alpha=float(value * root),
         exact=True,
     )
 
@@ -250,7 +256,7 @@ def _dense(
         rank=p,
         eps=eps,
         norm=norm,
-        alpha=alpha,
+        alpha=float(alpha),
         exact=False,
     )
 

@@ -43,8 +43,8 @@ class LossFloor:
     multiplier : float
         μ of the secular equation; 0 where a larger norm would not help.
     distances : ndarray of float64, shape (n + 1,)
-        d_p = dist(u*, Ψ_p), p = 0…n. Where λ_p and λ_{p+1} agree to rounding, Ψ_p is one choice among
-        many; every floor holds for any choice.
+        d_p = dist(u*, Ψ_p), p = 0…n. Where λ_p and λ_{p+1} agree to rounding, Ψ_p is one choice
+        among many; every floor holds for any choice.
     floor_norms : ndarray of float64, shape (n + 1,)
         (d_p − √λ_{p+1} B)_+, p = 0…n.
     spectrum : ndarray of float64, shape (n,)

@@ -23,7 +23,7 @@ def families(draw):
     n = draw(st.integers(1, 9))
     p = draw(st.integers(0, n - 1))
     eps = 10.0 ** draw(st.floats(-12, 2))
-    norm = draw(st.floats(0, 100))
+    norm = draw(st.one_of(st.just(0.0), st.floats(1e-200, 100)))
     alpha = np.sqrt(eps) * (norm + draw(st.floats(0, 50))) * (1 + 1e-12)
     samples = draw(st.one_of(st.none(), st.integers(p + 1, 14)))
     return attaining_family(n, p, eps, norm, alpha, samples, generator=draw(st.integers(0, 99)))
@@ -97,6 +97,9 @@ def test_seeds_reproduce_and_arguments_are_checked():
         (3, 1, 1e-2, np.inf, 1.0),
         (3, 1, 1e-2, 1.0, np.nan),
         (3, 2, 1e-2, 1.0, 1.0, 2),
+        # Found by search: a quarter of a subnormal B is not exact.
+        (4, 0, 1.0, 5e-324, 5e-324),
+        (4, 0, 1e-310, 1.0, 1.0),
     ):
         with pytest.raises(InputError):
             attaining_family(*arguments)
