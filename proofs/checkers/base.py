@@ -1,4 +1,4 @@
-"""What a checker is: a function from the context of a run to evidence, with the claims it serves."""
+"""What a checker is: a function from the context of a run to evidence on some claims."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from proofs.networks import TrainedNetwork
 Effort = Literal["quick", "default", "full"]
 
 #: Cases per property, before its share.
-EXAMPLES: Mapping[str, int] = {"quick": 60, "default": 400, "full": 4000}
+EXAMPLES: Mapping[str, int] = {"quick": 120, "default": 400, "full": 4000}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,35 @@
+"""The checkers, one file per family of claims."""
+
+from proofs.checkers.attaining import attaining_checkers
+from proofs.checkers.base import Checker, Context, Effort
+from proofs.checkers.network_floor import network_floor_checkers
+from proofs.checkers.rank_instances import rank_instance_checkers
+from proofs.checkers.resolution import resolution_checkers
+from proofs.checkers.searches import property_checkers
+from proofs.checkers.witnesses import witness_checkers
+
+
+def all_checkers(effort: Effort) -> list[Checker]:
+    """Return every checker at an effort.
+
+    Parameters
+    ----------
+    effort : {"quick", "default", "full"}
+        How much to do; it decides which networks there are.
+
+    Returns
+    -------
+    list of Checker
+        The checkers, strongest evidence first.
+    """
+    return [
+        *witness_checkers(),
+        *resolution_checkers(),
+        *attaining_checkers(),
+        *rank_instance_checkers(effort),
+        *network_floor_checkers(effort),
+        *property_checkers(),
+    ]
+
+
+__all__ = ["Checker", "Context", "Effort", "all_checkers"]
