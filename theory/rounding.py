@@ -219,4 +219,4 @@ def frobenius(matrix: Array) -> float:
         The bound.
     """
     flat = np.ravel(matrix, order="K")
-    return upward(math.sqrt(float(np.dot(flat, flat)) * (1 + 2 * gamma(flat.size))) + UNDERFLOW)
+    return upward(float(blas.dnrm2(flat)) * (1 + 2 * gamma(flat.size)) + UNDERFLOW)
