@@ -6,9 +6,7 @@ Sources: [S1] Yang, Zhao, Zhu, arXiv 2412.05144; [S2] Tang, Yang, Zhao, Zhu, arX
 
 from __future__ import annotations
 
-import html
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,72 +14,11 @@ from torch import Tensor, nn
 
 from numerics.networks.activations import activation_function
 from numerics.patches import patches
+from numerics.placement import StructuredFirstLayer, in_box, on_interval, over_data
 from theory.errors import InputError
 from theory.inputs import to_numpy
 
-# Whose directions are normal vectors as drawn, not unit vectors ([S2], cosine variant).
-_UNNORMALISED = ("cosine", "sine")
-# Least width, in units of 1/γ, over which the data's projections spread; ours (see Notes).
-_DATA_SPREAD = 4.0
-
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d
-
-
-@dataclass(frozen=True, eq=False)
-class StructuredFirstLayer:
-    """What was set: φ_j(x) = σ(γ_j a_j·(x − c_j)), that is weight γ_j a_j and bias −γ_j a_j·c_j.
-
-    Attributes
-    ----------
-    formula : str
-        The rule used, with its numbers.
-    activation : str
-        Name of σ.
-    mode : {"grid", "domain", "data"}
-        Uniform grid of an interval, random in a box, or random over data.
-    directions : Tensor of float64, shape (n, d)
-        a_j: unit vectors (±1 in one dimension), or normal vectors for cosine and sine.
-    offsets : Tensor of float64, shape (n,)
-        a_j·c_j: where along its direction neuron j is centred.
-    slopes : Tensor of float64, shape (n,)
-        γ_j.
-    domain : tuple of (float, float), or None
-        The box, one interval per input.
-    """
-
-    formula: str
-    activation: str
-    mode: str
-    directions: Tensor = field(repr=False)
-    offsets: Tensor = field(repr=False)
-    slopes: Tensor = field(repr=False)
-    domain: tuple[tuple[float, float], ...] | None = None
-
-    def __str__(self) -> str:
-        n, d = self.directions.shape
-        return f"structured first layer, {n} neurons on {d} inputs ({self.mode}): {self.formula}"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what was set as plain numbers.
-
-        Returns
-        -------
-        dict
-            Keys ``formula``, ``activation``, ``mode``, ``domain``, ``directions``, ``offsets``,
-            ``slopes``.
-        """
-        return {
-            "formula": self.formula,
-            "activation": self.activation,
-            "mode": self.mode,
-            "domain": self.domain,
-            "directions": self.directions.tolist(),
-            "offsets": self.offsets.tolist(),
-            "slopes": self.slopes.tolist(),
-        }
 
 
 def structured_first_layer_(
@@ -154,8 +91,8 @@ def structured_first_layer_(
     --------
     >>> import torch
     >>> layer = torch.nn.Linear(1, 50)
-    >>> print(structured_first_layer_(layer, (-1.0, 1.0), activation="tanh"))
-    structured first layer, 50 neurons on 1 inputs (grid): x_j uniform grid of [-1, 1], γ = n/(b−a) = 25
+    >>> structured_first_layer_(layer, (-1.0, 1.0), activation="tanh").formula
+    'x_j uniform grid of [-1, 1], γ = n/(b−a) = 25'
     """
     activation_function(activation)
     linear = _as_layer(layer)
@@ -168,17 +105,23 @@ def structured_first_layer_(
     if rows is not None and d == 1:
         domain, rows = (float(rows.min()), float(rows.max())), None
     if rows is not None:
-        result = _over_data(rows, n, activation, generator, slope)
+        result = over_data(rows, n, activation, generator, slope)
     else:
         box = _as_box(domain, d)
-        placed = _on_interval if d == 1 else _in_box
+        placed = on_interval if d == 1 else in_box
         result = placed(box, n, activation, generator, slope)
     _write(linear, result)
     return result
 
 
 def _as_layer(layer: nn.Module) -> Layer:
-    """Check that a layer can be set."""
+    """Check that a layer can be set.
+
+    Raises
+    ------
+    InputError
+        If it is of another type or has no bias.
+    """
     if not isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)) or isinstance(
         layer, nn.modules.lazy.LazyModuleMixin
     ):
@@ -191,7 +134,13 @@ def _as_layer(layer: nn.Module) -> Layer:
 
 
 def _as_gamma(gamma: float | None) -> float | None:
-    """Check a slope."""
+    """Check a slope.
+
+    Raises
+    ------
+    InputError
+        If it is not a positive number.
+    """
     if gamma is None:
         return None
     good = isinstance(gamma, (int, float)) and not isinstance(gamma, bool)
@@ -201,7 +150,13 @@ def _as_gamma(gamma: float | None) -> float | None:
 
 
 def _as_box(domain: Any, d: int) -> Tensor:
-    """Check a box and return its d intervals as a float64 tensor of shape (d, 2)."""
+    """Check a box and return its d intervals as a float64 tensor of shape (d, 2).
+
+    Raises
+    ------
+    InputError
+        If its shape does not fit or an interval is degenerate.
+    """
     values, _ = to_numpy(domain, "domain")
     if values.shape not in {(2,), (d, 2)}:
         raise InputError(
@@ -215,7 +170,13 @@ def _as_box(domain: Any, d: int) -> Tensor:
 
 
 def _as_data(data: Any, layer: Layer) -> Tensor:
-    """Check data and return them as rows of the layer's inputs (patches for a convolution)."""
+    """Check data and return them as rows of the layer's inputs (patches for a convolution).
+
+    Raises
+    ------
+    InputError
+        If they are empty, not finite, constant or of another shape.
+    """
     values, _ = to_numpy(data, "data")
     x = torch.as_tensor(values.astype("float64"))
     if x.numel() == 0:
@@ -233,101 +194,6 @@ def _as_data(data: Any, layer: Layer) -> Tensor:
     if bool((rows == rows[0]).all()):
         raise InputError("data", "are constant, so no offset can be placed", "pass varied samples")
     return rows
-
-
-def _directions(n: int, d: int, activation: str, generator: torch.Generator | None) -> Tensor:
-    """Draw unit vectors, uniform on the sphere of R^d, or normal vectors for cosine and sine."""
-    normal = torch.randn(n, d, dtype=torch.float64, generator=generator)
-    if activation in _UNNORMALISED:
-        return normal
-    return torch.nn.functional.normalize(normal, dim=1)
-
-
-def _uniform(low: Tensor, high: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw one number from each of the intervals [low_j, high_j]."""
-    fraction = torch.rand(low.shape, dtype=torch.float64, generator=generator)
-    return low + fraction * (high - low)
-
-
-def _on_interval(
-    box: Tensor, n: int, activation: str, generator: torch.Generator | None, gamma: float | None
-) -> StructuredFirstLayer:
-    """Place n neurons on [a, b]: a grid, or at random for periodic and Gaussian σ."""
-    low, high = box[0].tolist()
-    length = high - low
-    if activation in _UNNORMALISED or activation == "gaussian":
-        rule = max(n - 1, 1) / length  # [S2] gives slope 0 to a single neuron: 1/|Ω| instead
-        slope = rule if gamma is None else gamma
-        name = "given" if gamma is not None else f"(n−1)/(b−a) = {rule:g}"
-        if activation == "gaussian":
-            directions = torch.ones(n, 1, dtype=torch.float64)
-            text = f"x_j uniform in [{low:g}, {high:g}], γ {name}"
-        else:
-            directions = _directions(n, 1, activation, generator)
-            text = f"a_j ~ N(0, 1), x_j uniform in [{low:g}, {high:g}], γ {name}"
-        centres = _uniform(box[0, 0].expand(n), box[0, 1].expand(n), generator)
-        mode = "domain"
-    else:
-        slope = n / length if gamma is None else gamma
-        directions = torch.ones(n, 1, dtype=torch.float64)
-        centres = torch.linspace(low, high, n, dtype=torch.float64)
-        if n == 1:
-            centres = torch.tensor([low + length / 2], dtype=torch.float64)
-        name = f"γ = n/(b−a) = {slope:g}" if gamma is None else f"γ = {slope:g} as given"
-        text, mode = f"x_j uniform grid of [{low:g}, {high:g}], {name}", "grid"
-    slopes = torch.full((n,), slope, dtype=torch.float64)
-    return StructuredFirstLayer(
-        text, activation, mode, directions, directions[:, 0] * centres, slopes, ((low, high),)
-    )
-
-
-def _in_box(
-    box: Tensor, n: int, activation: str, generator: torch.Generator | None, gamma: float | None
-) -> StructuredFirstLayer:
-    """Place n neurons in a box of R^d with uniform density of their hyperplanes."""
-    d = box.shape[0]
-    middle, half = box.mean(dim=1), (box[:, 1] - box[:, 0]) / 2
-    # |Ω|^{1/d} through logarithms: the volume itself over- or underflows in high dimension.
-    side = math.exp(float(torch.log(2 * half).mean()))
-    rule = (n ** (1 / d) - 1 if n > 1 else 1.0) / side
-    slope = rule if gamma is None else gamma
-    directions = _directions(n, d, activation, generator)
-    reach = directions.abs() @ half
-    centre = directions @ middle
-    offsets = _uniform(centre - reach, centre + reach, generator)
-    law = "~ N(0, I)" if activation in _UNNORMALISED else "uniform on the sphere"
-    name = "as given" if gamma is not None else "= (n^{1/d} − 1)/|Ω|^{1/d}"
-    text = f"a_j {law}, offsets uniform on a_j·Ω, γ {name} = {slope:g}"
-    intervals = tuple((float(low), float(high)) for low, high in box.tolist())
-    slopes = torch.full((n,), slope, dtype=torch.float64)
-    return StructuredFirstLayer(text, activation, "domain", directions, offsets, slopes, intervals)
-
-
-def _over_data(
-    rows: Tensor, n: int, activation: str, generator: torch.Generator | None, gamma: float | None
-) -> StructuredFirstLayer:
-    """Place n neurons over data: offsets uniform over the projections, a slope per direction."""
-    d = rows.shape[1]
-    directions = _directions(n, d, activation, generator)
-    low = torch.empty(n, dtype=torch.float64)
-    high = torch.empty(n, dtype=torch.float64)
-    for block in torch.split(torch.arange(n), 256):  # N×256 projections at a time
-        projections = rows @ directions[block].T
-        low[block], high[block] = projections.amin(dim=0), projections.amax(dim=0)
-    ranges = high - low
-    # Data that vary in few coordinates can be constant, to rounding, along a random direction.
-    floor = 1e-12 * float(rows.abs().max()) * math.sqrt(d)
-    if bool((ranges <= floor).any()):
-        raise InputError(
-            "data", "are constant to rounding along a direction", "centre and rescale the inputs"
-        )
-    offsets = _uniform(low, high, generator)
-    spread = max(n ** (1 / d), _DATA_SPREAD)
-    slopes = spread / ranges if gamma is None else torch.full_like(ranges, gamma)
-    law = "~ N(0, I)" if activation in _UNNORMALISED else "uniform on the sphere"
-    name = f"γ = {gamma:g} as given" if gamma is not None else f"γ_j = {spread:g}/|R_j|"
-    text = f"a_j {law}, offsets uniform on the range R_j of the data's projections, {name}"
-    return StructuredFirstLayer(text, activation, "data", directions, offsets, slopes)
 
 
 def _write(layer: Layer, result: StructuredFirstLayer) -> None:

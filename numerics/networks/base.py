@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -89,11 +90,13 @@ def as_size(value: Any, name: str, *, least: int = 1) -> int:
     InputError
         If it is not a whole number or is too small.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
+    try:
+        size = operator.index(value)  # NumPy's integers too, but no floats
+    except TypeError:
+        size = None
+    if size is None or isinstance(value, bool) or size < least:
         raise InputError(name, f"is {value!r}", f"pass a whole number ≥ {least}")
-    if value < least:
-        raise InputError(name, f"is {value}", f"pass a whole number ≥ {least}")
-    return value
+    return size
 
 
 def as_rows(x: Tensor, n_inputs: int) -> Tensor:

@@ -133,7 +133,7 @@ def check_initialisation(init: str, scale: float | None) -> None:
     InputError
         If the name is unknown, the scale is not positive, or it does not apply.
     """
-    if init not in INITIALISATIONS:
+    if not isinstance(init, str) or init not in INITIALISATIONS:
         known = ", ".join(INITIALISATIONS)
         raise InputError("init", f"is {init!r}", f"choose one of {known}")
     if scale is None:

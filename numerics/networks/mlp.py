@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from numerics.networks.activations import activation_function
@@ -45,7 +47,7 @@ class MLP(FeatureNetwork):
         self._sigma = activation_function(activation)
         sizes = [n_inputs] + [width] * as_size(depth, "depth")
         self.layers = nn.ModuleList(
-            nn.Linear(fan_in, fan_out) for fan_in, fan_out in zip(sizes, sizes[1:], strict=False)
+            nn.Linear(fan_in, fan_out) for fan_in, fan_out in pairwise(sizes)
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:

@@ -97,14 +97,21 @@ def mnist(data: str | Path | None) -> LabelledImages:
 
 
 def _from_npz(path: Path, name: str) -> LabelledImages:
-    """Read an .npz file without ever unpickling."""
+    """Read an .npz file without ever unpickling.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, pickled or holds something else.
+    """
     if not path.is_file():
         raise InputError(name, f"names {path}, which does not exist", _REMEDY)
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not hasattr(archive, "files"):
-            raise InputError(name, f"names {path}, which is a single array", _REMEDY)
-        with archive:
+        # Opened here: np.load leaves its own handle open when the archive is damaged.
+        with path.open("rb") as handle:
+            archive = np.load(handle, allow_pickle=False)
+            if not hasattr(archive, "files"):
+                raise InputError(name, f"names {path}, which is a single array", _REMEDY)
             missing = [key for key in _KEYS if key not in archive.files]
             if missing:
                 raise InputError(name, f"names {path}, which lacks {', '.join(missing)}", _REMEDY)
@@ -131,7 +138,13 @@ def _from_npz(path: Path, name: str) -> LabelledImages:
 
 
 def _check(images: NDArray[Any], labels: NDArray[Any], part: str, path: Path, name: str) -> None:
-    """Check one pair of images and labels."""
+    """Check one pair of images and labels.
+
+    Raises
+    ------
+    InputError
+        If type, shape or labels are wrong.
+    """
     problem = None
     if images.dtype != np.uint8 or images.ndim != 3 or images.size == 0:
         problem = f"x_{part} has shape {images.shape} and dtype {images.dtype}"
@@ -144,7 +157,13 @@ def _check(images: NDArray[Any], labels: NDArray[Any], part: str, path: Path, na
 
 
 def _from_openml() -> LabelledImages:
-    """Fetch MNIST through scikit-learn, which keeps it in its own cache."""
+    """Fetch MNIST through scikit-learn, which keeps it in its own cache.
+
+    Raises
+    ------
+    OSError
+        If OpenML cannot be reached or gives nothing usable.
+    """
     from sklearn.datasets import fetch_openml
 
     try:

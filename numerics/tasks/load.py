@@ -18,7 +18,7 @@ from theory.errors import InputError
 
 TASKS: dict[str, str] = {name: target.formula for name, target in TARGETS.items()} | {
     "digits": "scikit-learn's 1797 handwritten digits of 8×8 pixels",
-    "mnist": "MNIST, handwritten digits of 28×28 pixels (10 000 of 60 000 unless n_train says more)",
+    "mnist": "MNIST, handwritten digits of 28×28 pixels (10 000 of 60 000 by default)",
 }
 
 # MNIST in float64 takes 376 MB: the whole of it is there for the asking, not by default.
@@ -66,13 +66,12 @@ def load_task(
     InputError
         If the name is unknown, a number is too small or too large, or a file cannot be used.
     """
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         raise InputError("task", f"is {name!r}", f"choose one of {', '.join(TASKS)}")
     if dtype not in (torch.float32, torch.float64):
         raise InputError("dtype", f"is {dtype}", "choose torch.float64 or torch.float32")
-    for value, argument in ((n_train, "n_train"), (n_test, "n_test")):
-        if value is not None:
-            as_size(value, argument)
+    n_train = None if n_train is None else as_size(n_train, "n_train")
+    n_test = None if n_test is None else as_size(n_test, "n_test")
     if as_size(seed, "seed", least=0) >= 2**63:
         raise InputError("seed", f"is {seed}", "pass a number below 2^63")
     if data is not None and name != "mnist":
@@ -134,7 +133,13 @@ def _function_task(
 def _subset(
     images: NDArray[Any], labels: NDArray[Any], n: int | None, argument: str, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Draw n of the images without replacement."""
+    """Draw n of the images without replacement.
+
+    Raises
+    ------
+    InputError
+        If there are fewer.
+    """
     if n is None or n == len(labels):
         return images, labels
     if n > len(labels):

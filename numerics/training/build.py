@@ -13,6 +13,27 @@ from numerics.training.seeds import Stream, generator
 from theory.errors import InputError
 
 
+def check_loss(config: RunConfig, task: Task) -> None:
+    """Check that the loss fits the task.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Settings.
+    task : Task
+        Its task.
+
+    Raises
+    ------
+    InputError
+        If cross-entropy is asked for without classes.
+    """
+    if config.loss == "cross-entropy" and task.kind != "classification":
+        raise InputError(
+            "loss", f"is 'cross-entropy', but {task.name} has no classes", "choose 'mse'"
+        )
+
+
 def resolve_device(name: str) -> torch.device:
     """Return the device of a run.
 
@@ -38,7 +59,13 @@ def resolve_device(name: str) -> torch.device:
 
 
 def _bare_network(config: RunConfig, task: Task) -> FeatureNetwork:
-    """Build the architecture with unset weights."""
+    """Build the architecture with unset weights.
+
+    Raises
+    ------
+    InputError
+        If a convolutional network is asked for without images.
+    """
     # On the meta device the constructors' own initialisation draws no random numbers.
     with torch.device("meta"):
         if config.network == "cnn":
@@ -149,6 +176,8 @@ def build_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimize
             parameters,
             lr=config.rate,
             max_iter=1,
+            # The default, 5/4 of max_iter, would leave the line search no evaluation at all.
+            max_eval=26,
             history_size=20,
             tolerance_grad=0.0,
             tolerance_change=0.0,

@@ -116,26 +116,42 @@ class RunConfig:
             value = getattr(self, name)
             if value not in choices:
                 raise InputError(name, f"is {value!r}", f"choose one of {', '.join(choices)}")
-        if self.task not in TASKS:
+        if not isinstance(self.task, str) or self.task not in TASKS:
             raise InputError("task", f"is {self.task!r}", f"choose one of {', '.join(TASKS)}")
         activation_function(self.activation)
         check_initialisation(self.init, self.init_scale)
-        as_size(self.width, "width")
-        as_size(self.depth, "depth", least=2 if self.network == "cnn" else 1)
-        as_size(self.steps, "steps", least=0)
-        if as_size(self.seed, "seed", least=0) >= 2**63:
-            raise InputError("seed", f"is {self.seed}", "pass a number below 2^63")
-        for name in ("batch_size", "n_train", "probe"):
-            if getattr(self, name) is not None:
-                as_size(getattr(self, name), name)
-        if self.measure_every != "auto":
-            as_size(self.measure_every, "measure_every")
+        self._whole_numbers()
         if self.data is not None and not isinstance(self.data, str):
             raise InputError("data", f"is {self.data!r}", "pass a path as a string")
         self._normalise()
 
+    def _whole_numbers(self) -> None:
+        """Check the whole numbers.
+
+        Raises
+        ------
+        InputError
+            If one is not a whole number, or too small or large.
+        """
+        least = {"depth": 2 if self.network == "cnn" else 1, "steps": 0, "seed": 0}
+        for name in ("width", "depth", "steps", "seed", "batch_size", "n_train", "probe"):
+            value = getattr(self, name)
+            if value is not None or name in ("width", "depth", "steps", "seed"):
+                object.__setattr__(self, name, as_size(value, name, least=least.get(name, 1)))
+        if self.seed >= 2**63:
+            raise InputError("seed", f"is {self.seed}", "pass a number below 2^63")
+        if self.measure_every != "auto":
+            every = as_size(self.measure_every, "measure_every")
+            object.__setattr__(self, "measure_every", every)
+
     def _normalise(self) -> None:
-        """Fill in the learning rate, and write numbers the way TOML gives them back."""
+        """Fill in the learning rate, and write numbers the way TOML gives them back.
+
+        Raises
+        ------
+        InputError
+            If a number is not positive and finite, or a threshold comes twice.
+        """
         rate = self.learning_rate
         if rate is None:
             rate = DEFAULT_RATES[self.optimizer]

@@ -1,4 +1,4 @@
-"""Where a run keeps its files: a folder of the user's, or a temporary one that goes with the run."""
+"""Where a run keeps its files: a given folder, or a temporary one that goes with the run."""
 
 from __future__ import annotations
 
@@ -154,7 +154,13 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
 
 
 def _same_settings(kept: RunConfig, given: RunConfig) -> None:
-    """Refuse to continue a run under other settings."""
+    """Refuse to continue a run under other settings.
+
+    Raises
+    ------
+    InputError
+        If any setting differs.
+    """
     before, now = kept.to_json(), given.to_json()
     changed = [
         f"{name} {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name]

@@ -11,8 +11,14 @@ from typing import Any
 
 import torch
 
+from numerics.networks.base import as_size
 from numerics.tasks import Task, load_task
-from numerics.training.build import build_network, build_optimizer, resolve_device
+from numerics.training.build import (
+    build_network,
+    build_optimizer,
+    check_loss,
+    resolve_device,
+)
 from numerics.training.config import RunConfig
 from numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, RunFolder, open_folder
 from numerics.training.interrupts import Interrupts
@@ -80,6 +86,8 @@ def train(
     >>> run.status, [record.step for record in run.records]
     ('complete', [0, 1, 2, 3])
     """
+    if stop_after is not None:
+        stop_after = as_size(stop_after, "stop_after", least=0)
     task = load_task(
         config.task,
         n_train=config.n_train,
@@ -121,6 +129,7 @@ class _Session:
         self.config = config
         self.task = task
         self.device = device
+        check_loss(config, task)
         self.probe = choose_probe(config, task, device)
         self.model = build_network(config, task).to(device)
         self.optimizer = build_optimizer(config, self.model)
@@ -180,7 +189,9 @@ class _Session:
                     break
                 step += 1
             done = cause is not None and step == total
-            self.progress = Progress(step, "complete" if done else "stopped", cause or "running")
+            self.progress = Progress(
+                step, "complete" if done else "stopped", cause or "running, or killed"
+            )
             if cause is None and self._save_is_due():
                 self._save()
         self._save()

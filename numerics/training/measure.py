@@ -15,10 +15,13 @@ from numerics.training.objective import float64_loss, sample_losses
 from numerics.training.probe import Probe
 from numerics.training.record import LayerRanks, StepRecord
 from theory.errors import InputError
-from theory.floor.bias import BiasName
-from theory.floor.loss_floor import loss_floor
+from theory.floor.bias import BiasName, with_bias
+from theory.floor.decomposition import decompose
+from theory.floor.loss_floor import floor_of
 from theory.floor.result import LossFloor
-from theory.inputs import Array
+from theory.floor.weighting import frobenius, residual_norm, weighted_problem
+from theory.inputs import Array, as_features
+from theory.measure import as_measure
 from theory.rank import epsilon_ranks
 
 _NO_FLOOR = (
@@ -60,7 +63,7 @@ class LastLayer:
 
     @property
     def outputs(self) -> Array:
-        """u = φW + b, shape (N, k)."""
+        """Outputs u = φW + b, shape (N, k)."""
         outputs: Array = self.features @ self.coefficients + self.bias
         return outputs
 
@@ -189,22 +192,36 @@ def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) 
 
 
 def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
-    """Return the floor at every ε; none for a loss that is not the squared error."""
+    """Return `theory.floor.loss_floor` at every ε; none for a loss that is not the squared error.
+
+    One decomposition serves all ε: calling `loss_floor` for each would make it again every time.
+    """
     if config.loss != "mse":
         return []
+    law = as_measure(last.measure, last.weights, len(last.features))
+    features, target, coefficients = with_bias(
+        as_features(last.features),
+        last.target,
+        last.coefficients,
+        cast(BiasName, config.bias),
+        last.bias,
+    )
+    assert coefficients is not None
+    problem = weighted_problem(features, target, law)
+    data, norm = decompose(problem), frobenius(coefficients)
+    loss_norm = residual_norm(problem, coefficients)
+    ranks = epsilon_ranks(features, config.eps, weights=last.weights, measure=last.measure)
     return [
-        loss_floor(
-            last.features,
-            last.target,
-            eps=eps,
-            coefficients=last.coefficients,
-            weights=last.weights,
-            measure=last.measure,
-            bias=cast(BiasName, config.bias),
-            bias_value=last.bias,
+        floor_of(
+            data,
+            eps=rank.eps,
+            norm=norm,
+            rank=rank,
+            loss_norm=loss_norm,
             losses=(),
+            bias=config.bias,
         )
-        for eps in config.eps
+        for rank in ranks
     ]
 
 

@@ -13,7 +13,7 @@ import torch
 
 from numerics.networks import FeatureNetwork
 from numerics.tasks import Task, load_task
-from numerics.training.build import empty_network
+from numerics.training.build import empty_network, resolve_device
 from numerics.training.config import RunConfig
 from numerics.training.folder import CONFIG, HISTORY, SPECTRA, STATE, RunFolder
 from numerics.training.measure import LastLayer, captured, last_layer
@@ -94,8 +94,13 @@ class Run:
         return task
 
     @cached_property
+    def _device(self) -> torch.device:
+        # A run made on CUDA can be looked at without; its features then differ in the last bits.
+        return resolve_device("cpu" if self.config.device == "cpu" else "auto")
+
+    @cached_property
     def _probe(self) -> Probe:
-        return choose_probe(self.config, self.task, torch.device("cpu"))
+        return choose_probe(self.config, self.task, self._device)
 
     def table(self) -> pa.Table:
         """Return one row per measurement; see ``numerics.training.tables.history_table``.
@@ -169,7 +174,7 @@ class Run:
         LastLayer
             The last layer on the probe; on the device of the run the very numbers measured.
         """
-        model = self.network(index)
+        model = self.network(index).to(self._device)
         return last_layer(model, self._probe, captured(model, self._probe)[-1])
 
     def __str__(self) -> str:

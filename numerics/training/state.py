@@ -105,7 +105,13 @@ def read_progress(path: Path) -> Progress | None:
 
 
 def _progress(values: Any) -> Progress:
-    """Read the progress out of the JSON of a state."""
+    """Read the progress out of the JSON of a state.
+
+    Raises
+    ------
+    InputError
+        If it is not one.
+    """
     try:
         return Progress(int(values["step"]), values["status"], str(values["cause"]))
     except (KeyError, TypeError, ValueError):
@@ -165,9 +171,9 @@ def restore_state(
         }
         model.load_state_dict(weights)
         optimizer.load_state_dict(unflatten(values["optimizer"], tensors))
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
         reason = str(error).splitlines()[0]
         raise InputError(
             "out", f"holds a damaged state ({reason})", "train again elsewhere"

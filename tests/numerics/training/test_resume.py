@@ -1,0 +1,306 @@
+"""A run interrupted anywhere, in any way, goes on to the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+import numerics.training.state
+from numerics.training import RunConfig, load_run, train
+from numerics.training.storage import read_tensors
+from numerics.training.tree import flatten, unflatten
+from theory.errors import InputError
+
+OPTIMIZERS = ["sgd", "momentum", "adam", "adamw", "lbfgs"]
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing may catch it."""
+
+
+@pytest.fixture(autouse=True)
+def _save_at_every_step(monkeypatch):
+    monkeypatch.setattr("numerics.training.loop._SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("numerics.training.loop._SAVE_SHARE", 0.0)
+    monkeypatch.setattr("os.fsync", lambda handle: None)  # nobody cuts the power here
+
+
+def config(**changes):
+    base = {"width": 6, "depth": 2, "n_train": 30, "steps": 14, "measure_every": 3}
+    return RunConfig(**(base | {"device": "cpu", "eps": (1e-6,)} | changes))
+
+
+def bits(path):
+    """Everything that a run leaves behind, to the bit."""
+    run = load_run(path)
+    files = [path / "weights.safetensors", *sorted((path / "checkpoints").iterdir())]
+    weights = {file.name: file.read_bytes() for file in files}
+    return run.table(), run.spectra(), weights, run.status, run.step, run.cause
+
+
+def assert_same(one, two):
+    for mine, other in zip(bits(one), bits(two), strict=True):
+        assert mine.equals(other) if hasattr(mine, "equals") else mine == other
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "dtype", "batch_size"),
+    [(name, "float64", size) for name in OPTIMIZERS for size in (None, 8)]
+    + [("adam", "float32", 8), ("lbfgs", "float32", None)],
+)
+def test_stopped_and_resumed_twice(optimizer, dtype, batch_size, tmp_path):
+    settings = config(optimizer=optimizer, dtype=dtype, batch_size=batch_size)
+    train(settings, tmp_path / "whole")
+    part = train(settings, tmp_path / "parts", stop_after=5)
+    assert (part.status, part.step, len(part.records)) == ("stopped", 5, 2)
+    train(settings, tmp_path / "parts", resume=True, stop_after=9)
+    assert train(settings, tmp_path / "parts", resume=True).status == "complete"
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_the_comparison_notices_a_forgotten_optimiser(tmp_path, monkeypatch):
+    settings = config(optimizer="momentum", batch_size=8)
+    train(settings, tmp_path / "whole")
+    train(settings, tmp_path / "parts", stop_after=5)
+    monkeypatch.setattr(torch.optim.SGD, "load_state_dict", lambda self, state: None)
+    train(settings, tmp_path / "parts", resume=True)
+    with pytest.raises(AssertionError):
+        assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("step", [0, 1, 3, 7, 14])
+def test_interrupt_from_the_callback(step, tmp_path):
+    def interrupt(now, total, record):
+        if now == step:
+            raise KeyboardInterrupt
+
+    train(config(), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(config(), tmp_path / "parts", progress=interrupt)
+    train(config(), tmp_path / "parts", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_every_single_write(moment, tmp_path, monkeypatch):
+    """Whatever the last file was, the folder is readable, and the run goes on to the same bits."""
+    settings = config(steps=3, measure_every=2)
+    replace = os.replace
+    count = 0
+
+    def counting(source, target):
+        nonlocal count
+        count += 1
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", counting)
+    train(settings, tmp_path / "whole")
+    writes = count
+    assert writes > 15
+    for fatal in range(1, writes + 1):
+        left = fatal
+
+        def killing(source, target):
+            nonlocal left
+            left -= 1
+            if left == 0 and moment == "before":
+                raise Killed
+            replace(source, target)
+            if left == 0:
+                raise Killed
+
+        path = tmp_path / f"killed-{fatal}"
+        monkeypatch.setattr("os.replace", killing)
+        with pytest.raises(Killed):
+            train(settings, path)
+        monkeypatch.setattr("os.replace", replace)
+        if (path / "config.toml").is_file():
+            load_run(path).table()
+        train(settings, path, resume=True)
+        assert_same(tmp_path / "whole", path)
+        assert not list(path.rglob("*.part"))
+
+
+PROGRAM = """
+    import os, signal, sys
+    from pathlib import Path
+    import numerics.training.loop as loop
+    from numerics.training import RunConfig, train
+
+    loop._SAVE_SECONDS = loop._SAVE_SHARE = 0.0
+
+    def strike(step, total, record):
+        if step == 7:
+            os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+
+    folder = Path(sys.argv[1])
+    config = RunConfig.from_toml(folder.with_suffix(".toml"))
+    train(config, folder, progress=strike)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
+def test_process_killed_by_a_signal(name, tmp_path):
+    settings = config(optimizer="adam", batch_size=8)
+    (tmp_path / "parts.toml").write_text(settings.to_toml())
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path / "parts"), name],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if name == "SIGINT":
+        assert "KeyboardInterrupt" in done.stderr
+    else:
+        assert done.returncode == -getattr(signal, name)
+    interrupted = load_run(tmp_path / "parts")
+    assert interrupted.status == "stopped"
+    assert interrupted.step == 7
+    assert ("signal" in interrupted.cause) == (name != "SIGKILL")
+    train(settings, tmp_path / "whole")
+    train(settings, tmp_path / "parts", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_handlers_are_as_before_afterwards():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    train(config(steps=1))
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_resume_begins_where_there_is_nothing_and_returns_what_is_done(tmp_path):
+    run = train(config(), tmp_path / "run", resume=True)
+    stamp = (tmp_path / "run" / "history.parquet").stat().st_mtime_ns
+    again = train(config(), tmp_path / "run", resume=True)
+    assert again.to_json() == run.to_json()
+    assert (tmp_path / "run" / "history.parquet").stat().st_mtime_ns == stamp
+
+
+def test_occupied_folder(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="resume=True"):
+        train(config(), tmp_path)
+    with pytest.raises(InputError, match="holds files but no run"):
+        train(config(), tmp_path, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_other_settings(tmp_path):
+    train(config(), tmp_path, stop_after=3)
+    with pytest.raises(InputError, match=r"width 6 → 7") as caught:
+        train(config(width=7), tmp_path, resume=True)
+    assert caught.value.argument == "config"
+
+
+def test_other_data(tmp_path, monkeypatch):
+    train(config(), tmp_path, stop_after=3)
+    monkeypatch.setattr("numerics.tasks.task.Task.fingerprint", lambda self: "other")
+    with pytest.raises(InputError, match="when the run was interrupted"):
+        train(config(), tmp_path, resume=True)
+    with pytest.raises(InputError, match="not those of the run"):
+        _ = load_run(tmp_path).task
+
+
+def test_resume_without_a_folder():
+    with pytest.raises(InputError, match="without out"):
+        train(config(), resume=True)
+
+
+def test_folder_below_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError) as caught:
+        train(config(), tmp_path / "file" / "run")
+    assert caught.value.argument == "out"
+
+
+def test_full_disk_is_one_line_and_resumable(tmp_path, monkeypatch):
+    replace = os.replace
+    left = 12
+
+    def full(source, target):
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(InputError, match="No space left") as caught:
+        train(config(), tmp_path / "parts")
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr("os.replace", replace)
+    train(config(), tmp_path / "parts", resume=True)
+    train(config(), tmp_path / "whole")
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        (file, content)
+        for file in ("state/state.json", "history.parquet", "spectra.parquet", "config.toml")
+        for content in (b"", b"{}", b"\xff\x00 not it")
+        if (file, content) != ("config.toml", b"")  # an empty TOML file is all defaults
+    ],
+)
+def test_damaged_files_are_refused_in_one_line(file, content, tmp_path):
+    train(config(steps=2), tmp_path)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"junk" * 50])
+def test_damaged_tensors(content, tmp_path):
+    run = train(config(steps=2), tmp_path)
+    for path in [
+        *(tmp_path / "state").glob("*.safetensors"),
+        *(tmp_path / "checkpoints").iterdir(),
+    ]:
+        path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_run(tmp_path).last_layer(0)
+    with pytest.raises(InputError, match="cannot be read"):
+        train(run.config, tmp_path, resume=True)
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(InputError, match=r"holds no config\.toml"):
+        load_run(tmp_path)
+
+
+def test_nothing_is_pickled(tmp_path):
+    train(config(optimizer="lbfgs"), tmp_path, stop_after=5)
+    for path in (tmp_path / "state").glob("*.safetensors"):
+        names = set(read_tensors(path))
+        assert any(name.startswith("optimizer.state.0.old_dirs") for name in names)
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {
+        ".toml",
+        ".parquet",
+        ".safetensors",
+        ".json",
+    }
+
+
+def test_tree_round_trip_and_refusal():
+    tree = {0: {"a": [1, None, (2.5, "x")], "b": torch.arange(3)}, "c": [True, 0.1 + 0.2]}
+    tensors = {}
+    again = unflatten(flatten(tree, tensors, "t"), tensors)
+    assert list(tensors) == ["t.0.b"]
+    assert torch.equal(again[0].pop("b"), tree[0].pop("b"))
+    assert again == tree
+    assert isinstance(again[0]["a"][2], tuple)
+    with pytest.raises(TypeError, match="is a set"):
+        flatten({"s": {1}}, {}, "t")
+
+
+def test_state_names_why_it_stopped(tmp_path):
+    train(config(), tmp_path, stop_after=2)
+    progress = numerics.training.state.read_progress(tmp_path)
+    assert (progress.step, progress.cause) == (2, "asked to stop after step 2")
