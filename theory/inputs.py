@@ -1,4 +1,4 @@
-"""What callers hand in, checked once and turned into float64 arrays without losing a bit."""
+"""What callers hand in, checked once: features, targets, coefficients, weights, thresholds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import Array, refuse_non_finite, to_float64, to_numpy
 from theory.errors import InputError
 
-Array = NDArray[np.float64]
-
-# Integers up to this size are float64 numbers; beyond it only the exact route sees them as given.
-_EXACT_INTEGER = 2**53
+__all__ = [
+    "Array",
+    "Features",
+    "as_coefficients",
+    "as_eps",
+    "as_features",
+    "as_matrix_argument",
+    "as_norm",
+    "as_target",
+    "as_weights",
+    "to_numpy",
+]
 
 
 @dataclass(frozen=True)
@@ -50,121 +59,6 @@ class Features:
     def n_features(self) -> int:
         """Number of neurons n."""
         return int(self.values.shape[1])
-
-
-def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
-    """Return an array-like as a NumPy array together with the name of its own dtype.
-
-    Torch tensors on any device and bfloat16 arrays are accepted without importing their packages.
-
-    Parameters
-    ----------
-    array : array_like or tensor
-        Real numbers.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    tuple of (ndarray, str)
-        The numbers and the dtype as given.
-
-    Raises
-    ------
-    InputError
-        If the object is masked, sparse, ragged, complex or not numeric.
-    """
-    if hasattr(array, "detach") and hasattr(array, "cpu"):
-        tensor = array.detach().cpu()
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        if "complex" in dtype or "q" in dtype:
-            raise InputError(name, f"has dtype {dtype}", "pass real numbers")
-        if dtype == "bfloat16" or dtype.startswith("float8"):
-            tensor = tensor.float()  # exact: float32 holds every bfloat16
-        return np.asarray(tensor.resolve_neg().numpy()), dtype
-    if hasattr(array, "toarray") and hasattr(array, "nnz"):
-        raise InputError(name, "is a sparse matrix", "pass features.toarray()")
-    if isinstance(array, np.ma.MaskedArray):
-        raise InputError(name, "is a masked array", "drop or fill the masked entries first")
-    try:
-        values = np.asarray(array)
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            name, f"is not an array of numbers ({error})", "pass rows of equal length"
-        ) from None
-    dtype = values.dtype.name
-    if values.dtype.kind == "V" and dtype in {"bfloat16", "float8_e4m3fn", "float8_e5m2"}:
-        return values.astype(np.float32), dtype
-    if values.dtype.kind not in "fiub":
-        raise InputError(name, f"has dtype {dtype}", "pass real numbers (float or integer)")
-    return values, dtype
-
-
-def _refuse_non_finite(values: Array, name: str) -> None:
-    """Raise an error that counts and locates NaN and infinite entries.
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        Numbers to look at.
-    name : str
-        Argument name for the error message.
-
-    Raises
-    ------
-    InputError
-        If any entry is NaN or infinite.
-    """
-    # The sum is finite for almost every sane array and costs one pass without a temporary.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(float(np.sum(values))):
-            return
-    bad = ~np.isfinite(values)
-    count = int(bad.sum())
-    if count == 0:
-        return
-    where = tuple(int(index) for index in np.argwhere(bad)[0])
-    what = "NaN" if math.isnan(values[where]) else str(values[where])
-    raise InputError(
-        name,
-        f"has {count} non-finite {'entry' if count == 1 else 'entries'}, the first {what} at "
-        f"index {where}",
-        "drop those samples or mend the layer that made them",
-    )
-
-
-def _to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
-    """Return the numbers as float64 and whether that was exact.
-
-    Parameters
-    ----------
-    values : ndarray of a real dtype
-        Numbers as given.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, bool)
-        The converted numbers, and True where none was rounded.
-
-    Raises
-    ------
-    InputError
-        If a float wider than float64 would be rounded.
-    """
-    with np.errstate(over="ignore"):
-        converted = values.astype(np.float64, copy=False)
-    if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
-        low, high = int(values.min()), int(values.max())
-        return converted, max(high, -low) <= _EXACT_INTEGER
-    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
-        same = (converted == values) | np.isnan(values)
-        if not bool(same.all()):
-            raise InputError(
-                name, f"has {values.dtype.name} entries that float64 cannot hold", "round them"
-            )
-    return converted, True
 
 
 def as_features(features: Any, *, name: str = "features") -> Features:
@@ -202,8 +96,8 @@ def as_features(features: Any, *, name: str = "features") -> Features:
         raise InputError(
             name, f"is empty, shape {given.shape}", "pass at least one sample and one neuron"
         )
-    values, exact = _to_float64(given, name)
-    _refuse_non_finite(values, name)
+    values, exact = to_float64(given, name)
+    refuse_non_finite(values, name)
     return Features(values, dtype, None if exact else given)
 
 
@@ -240,10 +134,10 @@ def as_target(target: Any, n_samples: int, *, name: str = "target") -> Array:
             f"has {given.shape[0]} rows, but the features have {n_samples} samples",
             "pass one target row per sample",
         )
-    values, exact = _to_float64(given, name)
+    values, exact = to_float64(given, name)
     if not exact:
         raise InputError(name, "has integers beyond 2^53", "rescale the target")
-    _refuse_non_finite(values, name)
+    refuse_non_finite(values, name)
     return values.reshape(n_samples, -1)
 
 
@@ -276,8 +170,8 @@ def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coeffici
             f"has shape {given.shape}, but there are {n_features} neurons",
             f"pass ({n_features},) or ({n_features}, k): one row per neuron",
         )
-    values, _ = _to_float64(given, name)
-    _refuse_non_finite(values, name)
+    values, _ = to_float64(given, name)
+    refuse_non_finite(values, name)
     return values.reshape(n_features, -1)
 
 
@@ -310,10 +204,10 @@ def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Array:
             f"has shape {given.shape}, but the features have {n_samples} samples",
             f"pass ({n_samples},): one weight per sample",
         )
-    values, exact = _to_float64(given.reshape(n_samples), name)
+    values, exact = to_float64(given.reshape(n_samples), name)
     if not exact:
         raise InputError(name, "has integers beyond 2^53", "rescale the weights")
-    _refuse_non_finite(values, name)
+    refuse_non_finite(values, name)
     if float(values.min()) < 0:
         index = int(values.argmin())
         raise InputError(
@@ -410,8 +304,8 @@ def as_matrix_argument(array: ArrayLike, name: str) -> Array:
     given, _ = to_numpy(array, name)
     if given.ndim != 2 or given.shape[0] != given.shape[1] or given.size == 0:
         raise InputError(name, f"has shape {given.shape}", "pass a square matrix n × n")
-    values, exact = _to_float64(given, name)
+    values, exact = to_float64(given, name)
     if not exact:
         raise InputError(name, "has integers beyond 2^53", "rescale the matrix")
-    _refuse_non_finite(values, name)
+    refuse_non_finite(values, name)
     return values

@@ -1,0 +1,131 @@
+"""Array-likes and tensors as NumPy arrays of real, finite numbers, without losing a bit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.errors import InputError
+
+Array = NDArray[np.float64]
+
+# Integers up to this size are float64 numbers; beyond it only the exact route sees them as given.
+_EXACT_INTEGER = 2**53
+
+
+def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
+    """Return an array-like as a NumPy array together with the name of its own dtype.
+
+    Torch tensors on any device and bfloat16 arrays are accepted without importing their packages.
+
+    Parameters
+    ----------
+    array : array_like or tensor
+        Real numbers.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    tuple of (ndarray, str)
+        The numbers and the dtype as given.
+
+    Raises
+    ------
+    InputError
+        If the object is masked, sparse, ragged, complex or not numeric.
+    """
+    if hasattr(array, "detach") and hasattr(array, "cpu"):
+        tensor = array.detach().cpu()
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        if "complex" in dtype or "q" in dtype:
+            raise InputError(name, f"has dtype {dtype}", "pass real numbers")
+        if dtype == "bfloat16" or dtype.startswith("float8"):
+            tensor = tensor.float()  # exact: float32 holds every bfloat16
+        return np.asarray(tensor.resolve_neg().numpy()), dtype
+    if hasattr(array, "toarray") and hasattr(array, "nnz"):
+        raise InputError(name, "is a sparse matrix", "pass features.toarray()")
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(name, "is a masked array", "drop or fill the masked entries first")
+    try:
+        values = np.asarray(array)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            name, f"is not an array of numbers ({error})", "pass rows of equal length"
+        ) from None
+    dtype = values.dtype.name
+    if values.dtype.kind == "V" and dtype in {"bfloat16", "float8_e4m3fn", "float8_e5m2"}:
+        return values.astype(np.float32), dtype
+    if values.dtype.kind not in "fiub":
+        raise InputError(name, f"has dtype {dtype}", "pass real numbers (float or integer)")
+    return values, dtype
+
+
+def refuse_non_finite(values: Array, name: str) -> None:
+    """Raise an error that counts and locates NaN and infinite entries.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Numbers to look at.
+    name : str
+        Argument name for the error message.
+
+    Raises
+    ------
+    InputError
+        If any entry is NaN or infinite.
+    """
+    # The sum is finite for almost every sane array and costs one pass without a temporary.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(float(np.sum(values))):
+            return
+    bad = ~np.isfinite(values)
+    count = int(bad.sum())
+    if count == 0:
+        return
+    where = tuple(int(index) for index in np.argwhere(bad)[0])
+    what = "NaN" if math.isnan(values[where]) else str(values[where])
+    raise InputError(
+        name,
+        f"has {count} non-finite {'entry' if count == 1 else 'entries'}, the first {what} at "
+        f"index {where}",
+        "drop those samples or mend the layer that made them",
+    )
+
+
+def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
+    """Return the numbers as float64 and whether that was exact.
+
+    Parameters
+    ----------
+    values : ndarray of a real dtype
+        Numbers as given.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, bool)
+        The converted numbers, and True where none was rounded.
+
+    Raises
+    ------
+    InputError
+        If a float wider than float64 would be rounded.
+    """
+    with np.errstate(over="ignore"):
+        converted = values.astype(np.float64, copy=False)
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
+        low, high = int(values.min()), int(values.max())
+        return converted, max(high, -low) <= _EXACT_INTEGER
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        same = (converted == values) | np.isnan(values)
+        if not bool(same.all()):
+            raise InputError(
+                name, f"has {values.dtype.name} entries that float64 cannot hold", "round them"
+            )
+    return converted, True
