@@ -17,7 +17,7 @@ from theory.floor.ball_spectrum import ball_spectrum
 from theory.floor.certificate import ChainCertificate, certify_chain
 from theory.floor.chain import check_chain
 from theory.floor.exact_data import ExactData, exact_data, norm_squared
-from theory.floor.interval import nearest
+from theory.floor.interval import nearest, outward
 from theory.floor.loss_floor import loss_floor
 from theory.floor.result import LossFloor
 from theory.inputs import as_features
@@ -186,7 +186,8 @@ def _row(name: str, point: Checkpoint, result: LossFloor, certificate: ChainCert
         (result.loss, result.reachable, result.envelope, result.floor)
         if certificate is None
         else tuple(
-            nearest(value)
+            # Lower ends rounded down: no ratio of the table looks better than it is.
+            outward(value, -1)
             for value in (
                 certificate.loss,
                 certificate.reachable.lower,

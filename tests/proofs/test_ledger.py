@@ -1,0 +1,124 @@
+"""The ledger holds every claim, in the vocabulary, and refuses damage."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from proofs.checkers import all_checkers
+from proofs.evidence import KINDS
+from proofs.ledger import LEDGER, load_ledger, select_claims
+from proofs.properties import PROPERTIES
+from proofs.verdict import VERDICTS
+from theory.errors import InputError
+
+# The rows of the project's table of claims, one id each.
+ROWS = re.findall(
+    r"\S+",
+    """
+rank-definition rank-variational rank-monotone-eps rank-monotone-neurons rank-monotone-loewner
+rank-monotone-data rank-invariance rank-mixing rank-stability rank-subadditive rank-trace
+duplicate-neuron tail loss-floor reachable-loss floor-tight rank-budget floor-decreases
+neuron-selection a-priori-floor subset-conjecture operator-floor lipschitz-floor init-rank
+draft-slips staircase-steps staircase-coupling depth-order pretraining-rank pretraining-speed
+pretraining-accuracy resnet-rank unity-rank landscape-rank sample-rank float-resolution
+optimiser-robust three-stages plateau-length second-plateau amplitude-transport condensation
+blow-up low-rank-bias two-regimes initial-large-rate stiffness-growth stiffness-overfit
+break-even-1 break-even-2 f-principle spectral-bias critical-period rewinding
+early-sign-magnitude stages-and-rank
+""",
+)
+
+# Decided by the checkers there are; everything else is visibly open.
+DECIDED = {
+    "certified on instances": {
+        "rank-definition",
+        "tail",
+        "loss-floor",
+        "reachable-loss",
+        "floor-tight",
+        "float-resolution",
+    },
+    "supported": {
+        "rank-monotone-eps",
+        "rank-monotone-neurons",
+        "rank-monotone-loewner",
+        "rank-monotone-data",
+        "rank-invariance",
+        "rank-mixing",
+        "rank-stability",
+        "rank-subadditive",
+        "rank-trace",
+        "rank-budget",
+        "floor-decreases",
+    },
+    "refuted": {"duplicate-neuron", "draft-slips"},
+}
+
+
+def test_every_row_is_there_once():
+    assert [claim.id for claim in load_ledger()] == ROWS
+
+
+def test_records_are_what_the_checkers_decide():
+    claims = load_ledger()
+    for verdict in VERDICTS:
+        expected = DECIDED.get(verdict, set())
+        recorded = {claim.id for claim in claims if claim.recorded == verdict}
+        if verdict == "open":
+            expected = set(ROWS) - set().union(*DECIDED.values())
+        assert recorded == expected
+
+
+def test_claims_are_complete():
+    for claim in load_ledger():
+        assert all((claim.title, claim.statement, claim.latex, claim.source)), claim.id
+        assert claim.wanted, claim.id
+        assert set(claim.wanted) <= set(KINDS)
+        assert claim.latex.count("{") == claim.latex.count("}"), claim.id
+        assert "''" not in claim.latex
+
+
+def test_checkers_and_properties_name_known_claims():
+    served = {claim for checker in all_checkers("full") for claim in checker.claims}
+    served |= {claim for prop in PROPERTIES.values() for claim in prop.claims}
+    assert served <= set(ROWS)
+    for effort in ("quick", "default", "full"):
+        ids = [checker.id for checker in all_checkers(effort)]
+        assert len(ids) == len(set(ids))
+
+
+def test_unknown_claims_are_answered_with_near_names():
+    with pytest.raises(InputError, match="rank-trace"):
+        select_claims(["rank-trase"], load_ledger())
+    with pytest.raises(InputError, match=r"rank-monotone-eps.*|monotone"):
+        select_claims(["monotone"], load_ledger())
+    with pytest.raises(InputError, match="names no claim"):
+        select_claims([], load_ledger())
+
+
+def test_selection_keeps_the_order_of_the_ledger():
+    chosen = select_claims(["tail", "rank-trace"], load_ledger())
+    assert [claim.id for claim in chosen] == ["rank-trace", "tail"]
+    assert [claim.id for claim in select_claims("tail", load_ledger())] == ["tail"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('verdict = "refuted"', 'verdict = "disproved"', "disproved"),
+        ('wanted = ["formal"]', 'wanted = ["hearsay"]', "hearsay"),
+        ('id = "rank-trace"', 'id = "tail"', "repeats"),
+        ('source = "M9"\n', "", "lacks"),
+        ('source = "M9"\n', 'source = "M9"\nremark = "x"\n', "unknown keys"),
+        ("[[claim]]", "[[claim", "cannot be read"),
+    ],
+)
+def test_a_damaged_ledger_is_refused(tmp_path, old, new, message):
+    text = LEDGER.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "ledger.toml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(message)):
+        load_ledger(path)

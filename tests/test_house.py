@@ -1,0 +1,103 @@
+"""Rooms import downwards only, theory never imports torch, and no file grows beyond 350 lines."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("theory", "numerics", "proofs", "epsrank")
+LONGEST = 350
+
+
+def imported(source: str, package: str) -> set[str]:
+    """Return the dotted names that a file imports, at any depth, relative ones made absolute."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parts, *([base] if base else [])])
+            names.add(base)
+        elif (
+            isinstance(node, ast.Call)
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+            and isinstance(node.args[0].value, str)
+            and _called(node.func) in {"import_module", "__import__"}
+        ):
+            names.add(node.args[0].value)
+    return names
+
+
+def _called(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def wrong_imports(source: str, package: str) -> list[str]:
+    """Return what a file of a package must not import."""
+    room = package.split(".")[0]
+    above = set(ROOMS[ROOMS.index(room) + 1 :])
+    forbidden = above | ({"torch", "torchvision"} if room == "theory" else set())
+    return sorted(name for name in imported(source, package) if name.split(".")[0] in forbidden)
+
+
+def _files():
+    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def _package(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parent.parts)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_downwards_only(room):
+    files = [path for path in _files() if path.relative_to(ROOT).parts[0] == room]
+    assert files, f"no files in {room}"
+    faults = {
+        str(path.relative_to(ROOT)): wrong
+        for path in files
+        if (wrong := wrong_imports(path.read_text(encoding="utf-8"), _package(path)))
+    }
+    assert not faults
+
+
+def test_no_file_is_longer_than_a_screenful_or_seven():
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in _files()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
+    }
+    assert not long
+
+
+@pytest.mark.parametrize(
+    ("source", "package", "wrong"),
+    [
+        ("import numerics", "theory", ["numerics"]),
+        ("from numerics.training import train", "theory.floor", ["numerics.training"]),
+        ("import torch.nn as nn", "theory", ["torch.nn"]),
+        ("def f():\n    from torch import Tensor", "theory.routes", ["torch"]),
+        ("from proofs import runner", "numerics.plots", ["proofs"]),
+        ("if True:\n    import epsrank.cli", "proofs", ["epsrank.cli"]),
+        (
+            "import importlib\nimportlib.import_module('proofs.ledger')",
+            "numerics",
+            ["proofs.ledger"],
+        ),
+        ("__import__('torch')", "theory", ["torch"]),
+        ("from . import floor", "theory", []),
+        ("from ..floor import tail", "theory.routes", []),
+        ("import torch\nfrom theory import rank", "numerics", []),
+        ("from theory.rank import epsilon_rank\nimport numerics", "epsrank.cli", []),
+    ],
+)
+def test_planted_imports_are_caught(source, package, wrong):
+    assert wrong_imports(source, package) == wrong
