@@ -1,0 +1,109 @@
+"""A symbolic fact behind a statement, decided by SymPy when it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import sympy as sp
+
+from theory.symbolic.printers import to_latex, to_mathml
+
+Kind = Literal["equal", "nonnegative", "positive"]
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """An identity left = right, or the sign of an expression, with symbols in general position.
+
+    Attributes
+    ----------
+    id : str
+        Such as ``"tail-2"``.
+    statement : str
+        Id of the statement that it supports.
+    text : str
+        One sentence: what is shown.
+    left, right : sympy Expr or Matrix
+        Both sides; for a sign, `left` is the expression and `right` is 0.
+    kind : {"equal", "nonnegative", "positive"}
+        What is claimed of left − right.
+    """
+
+    id: str
+    statement: str
+    text: str
+    left: Any = field(repr=False)
+    right: Any = field(default=sp.Integer(0), repr=False)
+    kind: Kind = "equal"
+
+    def holds(self) -> bool:
+        """Let SymPy decide.
+
+        Returns
+        -------
+        bool
+            True only if the claim was proved; an undecided claim is False.
+        """
+        difference = self.left - self.right
+        if isinstance(difference, sp.MatrixBase):
+            return all(_vanishes(entry) for entry in difference)
+        if self.kind == "equal":
+            return _vanishes(difference)
+        wanted = f"is_{self.kind}"
+        # The sign often shows in the expression as written, and else after factoring.
+        return any(getattr(form(difference), wanted) is True for form in (sp.sympify, sp.factor))
+
+    @property
+    def relation(self) -> Any:
+        """The claim as a SymPy relation, not evaluated."""
+        build = {"equal": sp.Eq, "nonnegative": sp.Ge, "positive": sp.Gt}
+        return build[self.kind](self.left, self.right, evaluate=False)
+
+    @property
+    def latex(self) -> str:
+        """The claim in LaTeX."""
+        return to_latex(self.relation)
+
+    @property
+    def mathml(self) -> str:
+        """The claim in presentation MathML."""
+        return to_mathml(self.relation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the identity and SymPy's decision as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``id``, ``statement``, ``text``, ``latex``, ``mathml``, ``holds``.
+        """
+        return {
+            "id": self.id,
+            "statement": self.statement,
+            "text": self.text,
+            "latex": self.latex,
+            "mathml": self.mathml,
+            "holds": self.holds(),
+        }
+
+
+def _vanishes(expression: Any) -> bool:
+    """Return whether an expression is identically 0, as far as SymPy can prove it.
+
+    Parameters
+    ----------
+    expression : sympy Expr
+        The expression.
+
+    Returns
+    -------
+    bool
+        True only if proved.
+    """
+    if expression == 0:
+        return True
+    # Rational functions are decided by polynomial arithmetic; the rest needs simplification.
+    if sp.cancel(sp.together(expression)) == 0:
+        return True
+    return bool(sp.simplify(expression) == 0)

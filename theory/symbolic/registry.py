@@ -1,0 +1,48 @@
+"""All statements, by id."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from theory.errors import InputError
+from theory.symbolic.floor_statements import floor_statements
+from theory.symbolic.rank_statements import rank_statements
+from theory.symbolic.selection_statements import selection_statements
+from theory.symbolic.statement import Statement
+
+
+@cache
+def statements() -> tuple[Statement, ...]:
+    """Return every statement of the theory that is a formula.
+
+    Returns
+    -------
+    tuple of Statement
+        D1, M2–M9, F1–F6, N1, N2 and the slips of the draft.
+    """
+    return (*rank_statements(), *floor_statements(), *selection_statements())
+
+
+def statement(identifier: str) -> Statement:
+    """Return one statement.
+
+    Parameters
+    ----------
+    identifier : str
+        Such as ``"F2"``.
+
+    Returns
+    -------
+    Statement
+        The statement.
+
+    Raises
+    ------
+    InputError
+        If there is none of that id.
+    """
+    for candidate in statements():
+        if candidate.id == identifier:
+            return candidate
+    known = ", ".join(candidate.id for candidate in statements())
+    raise InputError("statement", f"is {identifier!r}", f"choose one of {known}")

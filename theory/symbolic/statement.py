@@ -1,0 +1,128 @@
+"""A statement of the theory as a SymPy formula that prints and, where it computes, compiles."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from theory.errors import InputError
+from theory.inputs import Array
+from theory.symbolic.notation import MEANINGS
+from theory.symbolic.printers import to_latex, to_mathml
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One numbered statement.
+
+    Attributes
+    ----------
+    id : str
+        ``"D1"``, ``"M6"``, ``"F2"``, ``"F3-dual"`` …
+    name : str
+        What it is called.
+    relation : sympy Basic
+        The statement, for reading: an equation, an inequality, or a conjunction of them.
+    value : sympy Expr or None
+        Its right-hand side (bound or formula) where that can be evaluated.
+    arguments : tuple
+        Arguments of the compiled `value`, in order.
+    numeric : str
+        Where the numeric code computes it, as a dotted name; empty where it does not.
+    source : str
+        Section of the theory or paper.
+    """
+
+    id: str
+    name: str
+    relation: Any = field(repr=False)
+    value: Any = field(default=None, repr=False)
+    arguments: tuple[Any, ...] = field(default=(), repr=False)
+    numeric: str = ""
+    source: str = ""
+
+    @property
+    def latex(self) -> str:
+        """The statement in LaTeX, without delimiters."""
+        return to_latex(self.relation)
+
+    @property
+    def mathml(self) -> str:
+        """The statement in presentation MathML, as a ``<math>`` element."""
+        return to_mathml(self.relation)
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        """Meaning of every symbol that occurs, by its SymPy name."""
+        names = {str(symbol) for symbol in self.relation.free_symbols}
+        names |= {str(base) for base in self.relation.atoms(sp.IndexedBase)}
+        return {name: MEANINGS[name] for name in sorted(names) if name in MEANINGS}
+
+    def function(self) -> Callable[..., Any]:
+        """Compile `value` to a NumPy function of `arguments`.
+
+        Indexed arguments are arrays that count from 1: pass `from_one(array)`.
+
+        Returns
+        -------
+        callable
+            The function.
+
+        Raises
+        ------
+        InputError
+            If the statement computes nothing.
+        """
+        if self.value is None:
+            raise InputError("statement", f"{self.id} has no formula to evaluate", "choose another")
+        compiled: Callable[..., Any] = sp.lambdify(self.arguments, self.value, modules="numpy")
+        return compiled
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.name}): {sp.sstr(self.relation)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{html.escape(self.id)}</b> {html.escape(self.name)}</p>{self.mathml}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the statement as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``id``, ``name``, ``latex``, ``mathml``, ``symbols``, ``numeric``, ``source``.
+        """
+        return {
+            "id": self.id,
+            "name": self.name,
+            "latex": self.latex,
+            "mathml": self.mathml,
+            "symbols": self.symbols,
+            "numeric": self.numeric,
+            "source": self.source,
+        }
+
+
+def from_one(values: ArrayLike | Sequence[float], *, trailing_zero: bool = False) -> Array:
+    """Return an array whose entry k is the k-th value, counted from 1 as formulas do.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        Numbers.
+    trailing_zero : bool
+        Append a zero, for λ_{n+1} = 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (n + 1,) or (n + 2,)
+        NaN in entry 0, so that its use would be seen.
+    """
+    tail = [0.0] if trailing_zero else []
+    return np.concatenate([[np.nan], np.asarray(values, dtype=np.float64), tail])
