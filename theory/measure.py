@@ -63,8 +63,10 @@ class Measure:
             The factors.
         """
         weights = np.ones(self.n_samples) if self.weights is None else self.weights
-        # Divide after the root: w / c can underflow where √w / √c does not.
-        return np.asarray(np.sqrt(weights) / np.sqrt(float(self.normaliser)))
+        # Divide after the root: w / c can underflow where √w / √c does not; and Σw can overflow.
+        halvings = 32 if self.normaliser > 2**1000 else 0
+        root = np.ldexp(np.sqrt(float(self.normaliser / 4**halvings)), halvings)
+        return np.asarray(np.sqrt(weights) / root)
 
 
 def exact_sum(values: Array) -> Fraction:

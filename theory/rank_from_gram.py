@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory.dyadic import power_of_two
+from theory.dyadic import float_above, power_of_two
 from theory.enclosure import from_error
 from theory.errors import InputError
 from theory.exact_gram import ExactGram, exact_gram_of_matrix
@@ -110,10 +110,12 @@ def epsilon_rank_from_gram(
         if n_samples < 1:
             raise InputError("n_samples", f"is {n_samples}", "say how many samples were summed")
         error = upward(error + gram_error_bound(float(np.trace(matrix)), n_samples, accumulated_in))
-    scale = power_of_two(-scaling_exponent(float(np.abs(matrix).max())))
-    if scale != 1:
-        matrix = matrix * float(1 / scale)
-        error = upward(float(Fraction(error) / scale) + UNDERFLOW)
+    shift = scaling_exponent(float(np.abs(matrix).max()))
+    scale = power_of_two(-shift)
+    if shift:
+        # 2^shift itself can lie outside float64.
+        matrix = np.ldexp(matrix, shift)
+        error = upward(float_above(Fraction(error) / scale) + UNDERFLOW)
     values, solver = symmetric_spectrum(matrix)
     if float(values.min()) < -(error + solver) - UNDERFLOW:
         raise InputError(

@@ -19,6 +19,7 @@ from theory.rounding import UNDERFLOW, unit_roundoff, upward
 from theory.routes.ball import ball_count
 from theory.routes.exact import exact_cost, exact_count
 from theory.routes.gram import form_gram, gram_enclosure
+from theory.routes.inertia import inertia_bounds
 from theory.routes.shortcuts import all_above, low_rank_enclosure
 from theory.routes.svd import right_singular_vectors, svd_enclosure
 from theory.spectrum_source import SpectrumSource, scaled_float
@@ -27,8 +28,10 @@ from theory.weighted import WeightedFeatures, weighted_features
 # Below this width the characteristic polynomial is quicker than anything cleverer.
 _SMALL = 64
 
-# From this width on, shortcuts spare the eigenvalues where a count is all that is asked.
+# From this width on, and up to this many thresholds, factorisations spare the eigenvalues where a
+# count is all that is asked.
 _WIDE = 256
+_FEW = 2
 
 # Seconds of one core that `auto` may spend on integers, and that exact=True may spend on the
 # characteristic polynomial before it tries balls first.
@@ -88,6 +91,7 @@ class RankProblem:
             self.weighted = weighted_features(features, measure, rescale=True)
             self.gram, self.formed = form_gram(self.weighted)
         self._shortcut: SpectrumEnclosure | None = None
+        self._few = True
 
     @cached_property
     def fast(self) -> SpectrumEnclosure:
@@ -153,6 +157,7 @@ class RankProblem:
         if not self.exact and not relative and self.gram.shape[0] >= _WIDE:
             smallest = float_below(self._threshold(min(eps), False)[0])
             self._shortcut = low_rank_enclosure(self.gram, self.formed, smallest)
+            self._few = len(eps) <= _FEW
         return [self.decide(value, relative) for value in eps]
 
     def decide(self, eps: float, relative: bool = False) -> Decision:
@@ -174,8 +179,9 @@ class RankProblem:
         n = self.features.n_features
         lower, upper, route = 0, n, "gram"
         if not self.exact:
-            if n >= _WIDE and self._shortcut is None and self._all_above(above):
-                return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
+            spared = self._without_eigenvalues(below, above)
+            if spared is not None:
+                return spared
             for route, name in (("gram", "_shortcut"), ("gram", "fast"), ("svd", "accurate")):
                 enclosure = getattr(self, name)
                 if enclosure is None:
@@ -194,8 +200,31 @@ class RankProblem:
             "integer arithmetic on this size takes minutes: ask with exact=True",
         )
 
-    def _all_above(self, threshold: Fraction) -> bool:
-        return all_above(self.gram, self.formed, float_above(threshold))
+    def _without_eigenvalues(self, below: Fraction, above: Fraction) -> Decision | None:
+        """Decide a wide layer by factorisations alone, where few thresholds are asked.
+
+        Parameters
+        ----------
+        below, above : Fraction
+            Enclosure of the threshold.
+
+        Returns
+        -------
+        Decision or None
+            None where that does not decide or does not pay.
+        """
+        n = self.features.n_features
+        if n < _WIDE or self._shortcut is not None or "fast" in self.__dict__:
+            return None
+        high = float_above(above)
+        if all_above(self.gram, self.formed, high):
+            return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
+        if not self._few:
+            return None
+        bounds = inertia_bounds(self.gram, self.formed, float_below(below), high)
+        if bounds is None or bounds[0] != bounds[1]:
+            return None
+        return Decision(*bounds, "gram", "inertia of G − εI by LDLᵀ, rounding included")
 
     def _by_integers(self, below: Fraction, above: Fraction, lower: int, upper: int) -> Decision:
         gram = self.integers
@@ -294,7 +323,8 @@ def _in_range(gram: Array) -> bool:
     bool
         Whether no scaling is needed.
     """
-    trace = float(np.trace(gram))
+    with np.errstate(over="ignore", invalid="ignore"):
+        trace = float(np.trace(gram))
     return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400
 
 

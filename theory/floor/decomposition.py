@@ -26,6 +26,10 @@ _U = UNIT_ROUNDOFF["float64"]
 _ENTRY_ERROR = 6 * _U
 
 
+# Singular values this far below the largest count as zero (and as error), like those below noise.
+_DEEPEST = 2.0**-900
+
+
 @dataclass(frozen=True, eq=False)
 class FloorData:
     """A = U Σ Qᵀ and c = Uᵀy: everything that F1–F6 need of features and target.
@@ -202,7 +206,8 @@ def decompose(problem: WeightedProblem) -> FloorData:
     matrix, target = problem.matrix, problem.target
     left, sigma, right = singular_value_decomposition(matrix)
     backward, noise, defect = _backward_error(matrix, left, sigma, right)
-    kept = sigma > noise
+    # Below _DEEPEST, σ_k B can leave float64 for a B that does not.
+    kept = sigma > max(noise, _DEEPEST)
     dropped = float(np.max(sigma[~kept], initial=0.0))
     left, right, kept_sigma = left[:, kept], right[:, kept], sigma[kept]
     components, g = chunked_product(np.ascontiguousarray(left.T), target)

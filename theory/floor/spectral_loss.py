@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from theory.floor.decomposition import FloorData
-from theory.floor.weighting import frobenius, times_power_of_two
+from theory.floor.weighting import frobenius, subtract_scaled, times_power_of_two
 from theory.inputs import as_coefficients
 
 
@@ -29,11 +29,13 @@ def spectral_loss_norm(data: FloorData, coefficients: Any) -> float:
     weights = as_coefficients(coefficients, data.n_features)
     shift = int(np.frexp(float(np.max(np.abs(weights), initial=0.0)))[1])
     product = data.sigma[:, None] * (data.right.T @ np.ldexp(weights, -shift))
-    product_exponent = data.feature_exponent + shift
-    exponent = max(product_exponent, data.target_exponent)
-    with np.errstate(under="ignore"):
-        residual = np.ldexp(product, product_exponent - exponent) - np.ldexp(
-            data.components, data.target_exponent - exponent
-        )
-        outside = times_power_of_two(data.outside, data.target_exponent - exponent)
-    return times_power_of_two(frobenius(np.append(residual, outside)), exponent)
+    # One more row for the part of u* outside the span, where φ·W is zero.
+    outside = np.zeros((1, data.n_outputs))
+    outside[0, 0] = data.outside
+    difference, exponent = subtract_scaled(
+        np.vstack([product, np.zeros_like(outside)]),
+        data.feature_exponent + shift,
+        np.vstack([data.components, outside]),
+        data.target_exponent,
+    )
+    return times_power_of_two(frobenius(difference), exponent)

@@ -172,13 +172,39 @@ def residual_norm(problem: WeightedProblem, coefficients: Array) -> float:
     largest = float(np.max(np.abs(coefficients), initial=0.0))
     shift = int(np.frexp(largest)[1])
     product = problem.matrix @ np.ldexp(coefficients, -shift)
-    product_exponent = problem.feature_exponent + shift
-    exponent = max(product_exponent, problem.target_exponent)
+    difference, exponent = subtract_scaled(
+        product, problem.feature_exponent + shift, problem.target, problem.target_exponent
+    )
+    return times_power_of_two(frobenius(difference), exponent)
+
+
+def subtract_scaled(
+    left: Array, left_exponent: int, right: Array, right_exponent: int
+) -> tuple[Array, int]:
+    """Return (D, e) with D·2^e = L·2^l − R·2^r, where only what is below rounding underflows.
+
+    Parameters
+    ----------
+    left, right : ndarray of float64, same shape
+        L and R.
+    left_exponent, right_exponent : int
+        Exponents l and r.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, int)
+        D and e.
+    """
+    # A matrix of zeros has no size, whatever its exponent says.
+    sizes = [
+        _exponent(values) + exponent
+        for values, exponent in ((left, left_exponent), (right, right_exponent))
+        if bool(values.any())
+    ]
+    exponent = max(sizes, default=0)
     with np.errstate(under="ignore"):
-        residual = np.ldexp(product, product_exponent - exponent) - np.ldexp(
-            problem.target, problem.target_exponent - exponent
-        )
-    return times_power_of_two(frobenius(residual), exponent)
+        first = np.ldexp(left, left_exponent - exponent)
+        return first - np.ldexp(right, right_exponent - exponent), exponent
 
 
 def _scaled_rows(factors: Array, values: Array) -> tuple[Array, int]:

@@ -268,3 +268,40 @@ def test_the_free_rank_stays_open_where_rounding_decides():
     assert rank_of(data, 0.9).lower == 3
     with pytest.raises(ValueError, match="only known to lie"):
         int(interval)
+
+
+hostile = st.sampled_from([0.0, 1.0, -1.0, 5e-324, 1e-308, -1e-160, 1e160, 1e308, -1.7e308])
+
+
+@given(
+    st.data(),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(1, 2),
+    st.sampled_from([5e-324, 1e-300, 1e-6, 1e300]),
+)
+def test_the_chain_holds_at_the_ends_of_float64(data, n_samples, n, k, eps):
+    def draw(*shape):
+        size = int(np.prod(shape))
+        return np.reshape(data.draw(st.lists(hostile, min_size=size, max_size=size)), shape)
+
+    weights = np.abs(draw(n_samples))
+    weights[0] = weights[0] or 1.0
+    result = loss_floor(
+        draw(n_samples, n),
+        draw(n_samples, k),
+        eps=eps,
+        coefficients=draw(n, k),
+        weights=weights,
+        measure=data.draw(st.sampled_from(["mean", "raw"])),
+    )
+    check = check_chain(result)
+    assert check.holds, str(check)
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_no_coefficients_and_enormous_features():
+    """Found by search: φ·0 is 0, and must not hide a small target behind the features' exponent."""
+    result = loss_floor([[1e308], [1.0]], [0.0, 1e-308], eps=1e-6, coefficients=[0.0])
+    assert result.loss_norm == pytest.approx(1e-308 / np.sqrt(2))
+    assert check_chain(result).holds
