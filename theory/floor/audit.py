@@ -9,7 +9,7 @@ from typing import Any
 
 from theory.errors import InputError
 from theory.floor.certificate import ChainCertificate
-from theory.floor.interval import Interval, point
+from theory.floor.interval import Interval, nearest, point
 from theory.floor.verdict import State, Verdict
 
 
@@ -23,6 +23,7 @@ def audit(
     spectrum: Sequence[float] | Any = None,
     rank: int | None = None,
     rtol: float = 1e-9,
+    norm_tolerance: float = 0.0,
 ) -> tuple[Verdict, ...]:
     """Hold claimed numbers against certified ones.
 
@@ -43,6 +44,10 @@ def audit(
         Claimed r_ε.
     rtol : float
         Rounding allowed, see above.
+    norm_tolerance : float
+        Rounding allowed on the square roots of losses besides, such as `LossFloor.tolerance`, which
+        grows with ‖β‖: least squares on nearly dependent features has a loss that float64 forms
+        from large terms.
 
     Returns
     -------
@@ -52,10 +57,11 @@ def audit(
     Raises
     ------
     InputError
-        If the claimed spectrum has the wrong length, or `rtol` is not a number ≥ 0.
+        If the claimed spectrum has the wrong length, or a tolerance is not a number ≥ 0.
     """
-    if not (math.isfinite(rtol) and rtol >= 0):
-        raise InputError("rtol", f"is {rtol}", "pass a number ≥ 0")
+    for name, tolerance in (("rtol", rtol), ("norm_tolerance", norm_tolerance)):
+        if not (math.isfinite(tolerance) and tolerance >= 0):
+            raise InputError(name, f"is {tolerance}", "pass a number ≥ 0")
     allowed = Fraction(rtol) * (certificate.target_norm_squared or certificate.loss)
     claims = (
         ("loss", loss, point(certificate.loss)),
@@ -64,7 +70,12 @@ def audit(
         ("floor²", floor, certificate.floor),
     )
     verdicts = [
-        _agrees(f"{name} as claimed", float(claim), truth, allowed)
+        _agrees(
+            f"{name} as claimed",
+            float(claim),
+            truth,
+            max(allowed, _square_allowance(truth, norm_tolerance)),
+        )
         for name, claim, truth in claims
         if claim is not None
     ]
@@ -74,6 +85,26 @@ def audit(
         truth = Interval(Fraction(certificate.rank_lower), Fraction(certificate.rank_upper))
         verdicts.append(_agrees("rank as claimed", float(rank), truth, Fraction(0)))
     return tuple(verdicts)
+
+
+def _square_allowance(truth: Interval, tolerance: float) -> Fraction:
+    """Return how far x² may be from y² if |x − y| ≤ τ:  2yτ + τ².
+
+    Parameters
+    ----------
+    truth : Interval
+        y².
+    tolerance : float
+        τ.
+
+    Returns
+    -------
+    Fraction
+        The allowance, to rounding.
+    """
+    tau = Fraction(tolerance)
+    root = math.sqrt(nearest(truth.upper))
+    return 2 * Fraction(root) * tau + tau * tau if math.isfinite(root) else Fraction(0)
 
 
 def _spectrum_agrees(certificate: ChainCertificate, claimed: list[float], rtol: float) -> Verdict:
