@@ -1,5 +1,6 @@
 """Tasks: their formulas and measures, and files that are missing, cut short or pickled."""
 
+import socket
 import urllib.error
 
 import numpy as np
@@ -149,6 +150,31 @@ def test_without_network_digits_stand_in_and_say_so(monkeypatch):
     assert "no route to host" in task.notice
     assert "\n" not in task.notice
     assert (task.n_inputs, len(task.x_test)) == (64, 100)
+
+
+def test_mnist_from_openml(monkeypatch):
+    class Bunch:
+        data = np.broadcast_to(np.arange(784, dtype=np.uint8), (70_000, 784))
+        target = np.array([str(i % 10) for i in range(70_000)], dtype=object)
+
+    monkeypatch.delenv("EPSRANK_DATA", raising=False)
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", lambda *args, **kwargs: Bunch)
+    task = load_task("mnist", n_train=100, n_test=50)
+    assert (task.name, task.notice) == ("mnist", None)
+    assert "100 of 60000" in task.description
+    assert (len(task.x), len(task.x_test), task.n_inputs) == (100, 50, 784)
+
+
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), ValueError("md5 checksum differs")])
+def test_an_openml_that_fails_in_other_ways(error, monkeypatch):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.delenv("EPSRANK_DATA", raising=False)
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fail)
+    before = socket.getdefaulttimeout()
+    assert str(error) in load_task("mnist").notice
+    assert socket.getdefaulttimeout() == before
 
 
 @pytest.mark.parametrize(
