@@ -39,8 +39,8 @@ class Claim:
         The verdict on record; another one is a regression.
     parts : tuple of str
         Names of the statements that a composite claim is made of.
-    symbol : str or None
-        Name of the statement in `theory.symbolic`, where there is one.
+    symbols : tuple of str
+        Ids of its statements in `theory.symbolic`, where there are some.
     """
 
     id: str
@@ -51,14 +51,14 @@ class Claim:
     wanted: tuple[str, ...]
     recorded: str
     parts: tuple[str, ...] = ()
-    symbol: str | None = None
+    symbols: tuple[str, ...] = ()
 
 
 def _claim(entry: dict[str, Any], path: Path) -> Claim:
-    known = {"id", "title", "statement", "latex", "source", "wanted", "verdict", "parts", "symbol"}
+    known = {"id", "title", "statement", "latex", "source", "wanted", "verdict", "parts", "symbols"}
     name = str(entry.get("id", "?"))
     where = f"{path.name}, claim {name!r}"
-    missing = (known - {"parts", "symbol"}) - entry.keys()
+    missing = (known - {"parts", "symbols"}) - entry.keys()
     if missing or entry.keys() - known:
         problem = f"lacks {sorted(missing)} or has unknown keys {sorted(entry.keys() - known)}"
         raise InputError(where, problem, "compare it with the other entries")
@@ -78,7 +78,7 @@ def _claim(entry: dict[str, Any], path: Path) -> Claim:
         wanted=tuple(entry["wanted"]),
         recorded=entry["verdict"],
         parts=tuple(entry.get("parts", ())),
-        symbol=entry.get("symbol"),
+        symbols=tuple(entry.get("symbols", ())),
     )
 
 

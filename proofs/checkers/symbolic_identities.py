@@ -1,0 +1,79 @@
+"""SymPy identities behind the statements, as further evidence where a claim has some."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from proofs.checkers.base import Checker, Context
+from proofs.evidence import Evidence
+from proofs.ledger import load_ledger
+from theory.symbolic.identities import identities
+from theory.symbolic.identity import Identity
+
+
+def _of_claim(symbols: tuple[str, ...]) -> list[Identity]:
+    """Return the identities that support the statements of a claim."""
+    return [identity for identity in identities() if identity.statement in symbols]
+
+
+def check_identities(claim: str, symbols: tuple[str, ...], context: Context) -> list[Evidence]:
+    """Let SymPy decide the identities behind a claim.
+
+    Parameters
+    ----------
+    claim : str
+        The claim.
+    symbols : tuple of str
+        Its statements.
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        One entry, none where there are no identities: passed if all are proved, undecided otherwise
+        (SymPy refutes nothing).
+    """
+    rows = [
+        {
+            "identity": item.id,
+            "statement": item.statement,
+            "shown": item.text,
+            "holds": item.holds(),
+        }
+        for item in _of_claim(symbols)
+    ]
+    if not rows:
+        return []
+    failed = [row["identity"] for row in rows if not row["holds"]]
+    return [
+        Evidence(
+            claim,
+            "symbolic",
+            "undecided" if failed else "passed",
+            "Identities of small size with free symbols, decided by SymPy",
+            {"identities": len(rows)},
+            cause=f"not decided: {', '.join(map(str, failed))}" if failed else None,
+            rows=rows,
+        )
+    ]
+
+
+def symbolic_checkers() -> list[Checker]:
+    """Return one checker per claim with symbolic statements; some have no identities behind them.
+
+    Returns
+    -------
+    list of Checker
+        The checkers.
+    """
+    return [
+        Checker(
+            f"identities of {claim.id}",
+            (claim.id,),
+            "symbolic",
+            partial(check_identities, claim.id, claim.symbols),
+        )
+        for claim in load_ledger()
+        if claim.symbols
+    ]

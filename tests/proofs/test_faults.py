@@ -1,0 +1,307 @@
+"""Every checker sees the fault that it is there to see: each is planted here, and caught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from numerics.training import RunConfig, train
+from proofs.checkers import attaining, network_floor, rank_instances, resolution, witnesses
+from proofs.checkers.base import Context
+from proofs.checkers.searches import check_property
+from proofs.networks import TrainedNetwork
+from proofs.properties import comparisons, floor_chain, rational_chain
+from proofs.rational_floor import RationalProblem
+from theory.enclosure import SpectrumEnclosure
+from theory.floor import decide_chain, loss_floor
+from theory.floor.interval import Interval
+
+NAME = "cosines 1×6"
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    train(
+        RunConfig(
+            width=6, depth=1, steps=40, n_train=40, device="cpu", measure_every=20, eps=(1e-6,)
+        ),
+        folder,
+    )
+    return Context("quick", 0, {NAME: TrainedNetwork(NAME, 6, folder=folder)})
+
+
+def _states(found):
+    return {item.claim: item.state for item in found}
+
+
+def test_an_honest_network_passes(context):
+    found = network_floor.check_network(NAME, context)
+    assert _states(found) == dict.fromkeys(network_floor.CLAIMS, "passed")
+    assert all(item.kind == "exact" for item in found)
+    assert found[0].rows[0]["certified"]
+    ranks = rank_instances.check_network_ranks(NAME, context)
+    assert _states(ranks) == {"rank-definition": "passed"}
+
+
+def test_a_floor_that_is_too_high_is_caught(context, monkeypatch):
+    honest = decide_chain.floor_squared
+
+    def inflated(distance_squared, tail, budget, precision):
+        # A wrong constant: half the tail in place of the whole.
+        return honest(distance_squared, Interval(tail.lower / 4, tail.upper / 4), budget, precision)
+
+    monkeypatch.setattr(decide_chain, "floor_squared", inflated)
+    found = network_floor.check_network(NAME, context)
+    assert _states(found)["loss-floor"] == "refuted"
+    assert found[0].witness["state"] == "violated"
+
+
+def test_a_reachable_loss_above_the_loss_is_caught(context, monkeypatch):
+    honest = decide_chain.reachable
+    huge = Interval(Fraction(100), Fraction(100))
+    monkeypatch.setattr(decide_chain, "reachable", lambda *a: replace(honest(*a), value=huge))
+    found = network_floor.check_network(NAME, context)
+    assert _states(found)["reachable-loss"] == "refuted"
+
+
+def test_a_smaller_tail_bound_is_caught(context, monkeypatch):
+    honest = network_floor.norm_squared
+    monkeypatch.setattr(network_floor, "norm_squared", lambda w: honest(w) / 10**6)
+    assert _states(network_floor.check_network(NAME, context))["tail"] == "refuted"
+
+
+def test_a_wide_network_is_checked_in_float64(context, monkeypatch):
+    monkeypatch.setattr(network_floor, "CERTIFIED_WIDTH", 4)
+    found = network_floor.check_network(NAME, context)
+    assert {item.kind for item in found} == {"property"}
+    assert _states(found) == {"loss-floor": "passed", "reachable-loss": "passed"}
+    honest = loss_floor.envelope
+    monkeypatch.setattr(loss_floor, "envelope", lambda data, norm: 2 * honest(data, norm) + 1)
+    assert _states(network_floor.check_network(NAME, context))["loss-floor"] == "refuted"
+
+
+def test_a_route_that_counts_wrong_is_caught(context, monkeypatch):
+    honest = SpectrumEnclosure.count
+
+    def shifted(self, below, above):
+        low, high = honest(self, below, above)
+        return low + 1, high + 1
+
+    monkeypatch.setattr(SpectrumEnclosure, "count", shifted)
+    found = rank_instances.check_network_ranks(NAME, context)
+    assert _states(found) == {"rank-definition": "refuted"}
+    assert found[0].witness["route"] in {"gram", "svd", "default"}
+
+
+def test_an_exact_route_that_counts_wrong_is_caught(monkeypatch):
+    honest = rank_instances.exact_count
+    monkeypatch.setattr(rank_instances, "exact_count", lambda g, t: honest(g, t) + 1)
+    monkeypatch.setattr(rank_instances, "_hard_cases", lambda: rank_instances_cases)
+    found = rank_instances.check_hard_matrices(Context("quick"))
+    assert [item.state for item in found] == ["refuted", "refuted"]
+
+
+rank_instances_cases = [("eye", np.eye(3), 0.5, None, "raw")]
+
+
+def test_missing_networks_are_skipped_or_raise():
+    absent = Context("quick", 0, {NAME: TrainedNetwork(NAME, 6, skipped="not here")})
+    for check in (network_floor.check_network, rank_instances.check_network_ranks):
+        found = check(NAME, absent)
+        assert {item.state for item in found} == {"skipped"}
+        assert {item.cause for item in found} == {"not here"}
+    broken = Context("quick", 0, {NAME: TrainedNetwork(NAME, 6, error="diverged")})
+    for check in (network_floor.check_network, rank_instances.check_network_ranks):
+        with pytest.raises(RuntimeError, match="diverged"):
+            check(NAME, broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("target", lambda f: np.nextafter(f.target, np.inf)),
+        ("coefficients", lambda f: f.coefficients * (1 + 2**-52) + 2.0**-60),
+        ("features", lambda f: f.features * (1 + 2**-52)),
+    ],
+)
+def test_an_attaining_family_off_by_one_ulp_is_caught(monkeypatch, name, change):
+    honest = attaining.attaining_family
+
+    def off(*args, **more):
+        family = honest(*args, **more)
+        return replace(family, **{name: change(family)})
+
+    monkeypatch.setattr(attaining, "attaining_family", off)
+    found = attaining.check_attaining(Context("quick"))
+    assert found[0].state == "refuted"
+    assert "fault" in found[0].witness
+
+
+def test_the_ball_certificate_of_the_family_sees_a_gap(monkeypatch):
+    honest = attaining.attaining_family
+
+    def off(*args, **more):
+        family = honest(*args, **more)
+        return replace(family, target=family.target * 1.001 + 1e-3)
+
+    monkeypatch.setattr(attaining, "attaining_family", off)
+    assert attaining.check_attaining(Context("quick"))[1].state == "refuted"
+
+
+def test_witnesses_are_checked_not_asserted(monkeypatch):
+    honest = witnesses.oracle.exact_rank
+    monkeypatch.setattr(witnesses, "_counts", lambda *a: 1)
+    assert witnesses.duplicate_witness() is None
+    assert witnesses.step_witness() is None
+    (found,) = witnesses.check_duplicate(Context())
+    assert found.state == "passed"
+    monkeypatch.undo()
+    monkeypatch.setattr(witnesses.oracle, "exact_rank", lambda *a: honest(*a) + 1)
+    with pytest.raises(ArithmeticError, match="two exact counts differ"):
+        witnesses.duplicate_witness()
+
+
+def test_slips_need_their_witnesses(monkeypatch):
+    found = witnesses.check_slips(Context())
+    assert {item.part: item.state for item in found} == dict.fromkeys(
+        ("threshold", "constant", "tail-sum", "step"), "refuted"
+    )
+    # Were the definition by λ_min the same as that by the norm, there would be no witness.
+    monkeypatch.setattr(witnesses.oracle, "is_positive_definite", lambda matrix: True)
+    assert witnesses.threshold_witness() is None
+    # Were the worst tail the sum, the third would vanish; it compares with the exact tail.
+    monkeypatch.setattr(
+        witnesses, "rational_problem",
+        lambda *a: RationalProblem((Fraction(1),), Fraction(0), Fraction(1), (Fraction(9),) * 5,
+                                   (Fraction(9),) * 5, (Fraction(0),)),
+    )  # fmt: skip
+    assert witnesses.tail_sum_witness() is None
+
+
+def test_resolution_needs_wrong_counts_and_a_floor(monkeypatch):
+    harmless = [resolution.Pinned("eye", np.eye(2), 0.5, dtype) for dtype in ("float32", "float64")]
+    found = resolution.check_resolution(Context(), lambda: harmless)
+    assert found[0].state == "undecided"
+    assert found[1].state == "passed"
+    monkeypatch.setattr(resolution, "gram_error_bound", lambda *a: 0.0)
+    found = resolution.check_resolution(Context(), lambda: resolution.pinned()[:2])
+    assert found[0].state == "passed"
+    assert found[1].state == "refuted"
+
+
+def test_a_silently_wrong_rank_is_caught(monkeypatch):
+    honest = resolution.epsilon_rank
+
+    def naive(features, eps, **more):
+        # What counting the eigenvalues of the float Gram matrix would report.
+        gram = resolution.accumulated_gram(features, features.dtype.name)
+        count = int((np.linalg.eigvalsh(gram) > eps).sum())
+        return replace(honest(features, eps, **more), lower=count, upper=count)
+
+    monkeypatch.setattr(resolution, "epsilon_rank", naive)
+    found = resolution.check_resolution(Context(), lambda: resolution.pinned()[:2])
+    assert found[1].state == "refuted"
+
+
+def _wrong_rank(change):
+    honest = comparisons.epsilon_rank
+
+    def wrong(features, eps, **more):
+        found = honest(features, eps, **more)
+        lower, upper = change(found, features, eps)
+        return replace(found, lower=lower, upper=upper)
+
+    return wrong
+
+
+# A fault of the rank for each property that it must break.
+_RANK_FAULTS = {
+    "monotone-in-eps": lambda r, f, e: (r.lower + (e > 1), r.upper + (e > 1)),
+    "monotone-in-neurons": lambda r, f, e: (max(0, 3 - f.shape[1]),) * 2,
+    "monotone-in-weights": lambda r, f, e: (int(r.spectrum[0] < 2),) * 2,
+    "monotone-in-data": lambda r, f, e: (max(0, 5 - f.shape[0]),) * 2,
+    "bounded-by-the-trace": lambda r, f, e: (r.lower + 2, r.upper + 2),
+    "invariant-under-signed-permutations": lambda r, f, e: (int(f[0, 0] > 0),) * 2,
+    "invariant-under-orthogonal-mixing": lambda r, f, e: (int(f[0, 0] > 0),) * 2,
+    "covariant-under-scaling": lambda r, f, e: (int(e > 0.5),) * 2,
+    "bounded-under-known-mixing": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
+    "bounded-under-integer-mixing": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
+    "stable-under-perturbation": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
+    "subadditive": lambda r, f, e: (r.lower + (f.shape[0] > 2), r.upper + (f.shape[0] > 2)),
+    "subspaces-bound-the-rank-from-below": lambda r, f, e: (0, 0),
+    "exact-route-counts-exactly": lambda r, f, e: (r.lower, r.upper + 1),
+    "default-route-is-never-wrong": lambda r, f, e: (r.lower + 1, r.upper + 1),
+    "ties-are-not-counted": lambda r, f, e: (r.lower + 1, r.upper + 1),
+    "separated-spectra-give-one-number": lambda r, f, e: (0, r.upper),
+}
+
+
+@pytest.mark.parametrize("name", _RANK_FAULTS)
+def test_a_wrong_rank_breaks_the_property(name, monkeypatch):
+    monkeypatch.setattr(comparisons, "epsilon_rank", _wrong_rank(_RANK_FAULTS[name]))
+    found = check_property(name, Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+    assert found[0].witness["case"]
+
+
+def _problem_with(**change):
+    honest = rational_chain.rational_problem
+
+    def wrong(*args):
+        problem = honest(*args)
+        return replace(problem, **{key: make(problem) for key, make in change.items()})
+
+    return wrong
+
+
+_FLOOR_FAULTS = {
+    # A formula without its first tail term; a loss below the floor; a distance that grows.
+    "tail-is-a-sum-over-eigenvalues": {
+        "spectral_tails": lambda p: (*p.spectral_tails[1:], Fraction(0))
+    },
+    "floor-holds-exactly": {"distances": lambda p: tuple(4 * d for d in p.distances)},
+    "budget-holds-exactly": {"distances": lambda p: tuple(4 * d for d in p.distances)},
+    "floor-at-fixed-tail-falls-with-rank": {"distances": lambda p: p.distances[::-1]},
+}
+
+
+@pytest.mark.parametrize("name", _FLOOR_FAULTS)
+def test_a_wrong_floor_breaks_the_property(name, monkeypatch):
+    monkeypatch.setattr(rational_chain, "rational_problem", _problem_with(**_FLOOR_FAULTS[name]))
+    found = check_property(name, Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+
+
+def test_an_inflated_envelope_breaks_the_float_chain(monkeypatch):
+    honest = loss_floor.envelope
+    monkeypatch.setattr(loss_floor, "envelope", lambda data, norm: 1.01 * honest(data, norm))
+    found = check_property("chain-holds-in-float64", Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+
+
+def test_an_inflated_floor_breaks_the_ball_chain(monkeypatch):
+    honest = decide_chain.floor_squared
+    monkeypatch.setattr(
+        decide_chain,
+        "floor_squared",
+        lambda d, t, b, p: honest(d, Interval(t.lower / 4, t.upper / 4), b, p),
+    )
+    found = check_property("chain-holds-in-balls", Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+
+
+def test_a_budget_that_asks_too_much_is_caught(monkeypatch):
+    honest = floor_chain.loss_floor
+
+    def greedy(*args, **more):
+        found = honest(*args, **more)
+        budget = tuple(replace(b, rank=found.n_features) for b in found.rank_budget)
+        return replace(found, rank_budget=budget)
+
+    monkeypatch.setattr(floor_chain, "loss_floor", greedy)
+    found = check_property("budget-of-the-loss-reached", Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
