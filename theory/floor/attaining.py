@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 
 from theory.errors import InputError
+from theory.floor.exact_equality import ExactEquality, verify_equality
 from theory.inputs import Array, as_eps, as_norm
 
 # Numbers in this range keep all their bits when they are divided by a few powers of two.
@@ -70,42 +70,7 @@ class AttainingFamily:
         ExactEquality
             Equality of squares, the spectrum and the norm.
         """
-        return _verify(self)
-
-
-@dataclass(frozen=True)
-class ExactEquality:
-    """What rational arithmetic finds for an `AttainingFamily`.
-
-    Attributes
-    ----------
-    loss : Fraction
-        ‖φ·β − u*‖².
-    distance_square : Fraction
-        d_p².
-    norm_square : Fraction
-        ‖β‖².
-    eps : Fraction
-        ε.
-    gram_holds : bool
-        Whether Φᵀ diag(w) Φ has the stated eigenvalues, seen on its eigenvectors.
-    """
-
-    loss: Fraction
-    distance_square: Fraction
-    norm_square: Fraction
-    eps: Fraction
-    gram_holds: bool
-
-    @property
-    def holds(self) -> bool:
-        """Whether loss = (d_p − √ε‖β‖)² exactly, with d_p ≥ √ε‖β‖ and the stated spectrum.
-
-        (a − b)² = s for a, b ≥ 0 without square roots: a² + b² − s = 2ab ≥ 0, squared.
-        """
-        a, b = self.distance_square, self.eps * self.norm_square
-        twice = a + b - self.loss
-        return self.gram_holds and a >= b and twice >= 0 and twice * twice == 4 * a * b
+        return verify_equality(self)
 
 
 def attaining_family(
@@ -259,38 +224,3 @@ def _dense(
         alpha=float(alpha),
         exact=False,
     )
-
-
-def _verify(family: AttainingFamily) -> ExactEquality:
-    """Evaluate loss, d_p², ‖β‖² and G q_k = λ_k q_k in rational arithmetic."""
-    weights = [Fraction(w) for w in family.weights.tolist()]
-    rows = [[Fraction(x) for x in row] for row in family.features.tolist()]
-    target = [Fraction(x) for x in family.target.tolist()]
-    beta = [Fraction(x) for x in family.coefficients.tolist()]
-    network = [_dot(row, beta) for row in rows]
-    loss = sum(
-        (w * (u - t) ** 2 for w, u, t in zip(weights, network, target, strict=True)), Fraction()
-    )
-    distance = sum((w * t * t for w, t in zip(weights, target, strict=True)), Fraction())
-    gram_holds = True
-    # Row k of the first min(N, n) samples is q_k, up to its place; ψ_k = φ·q_k.
-    limit = min(len(rows), family.eigenvalues.size)
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    for k, vector in enumerate(rows[:limit]):
-        values = [_dot(row, vector) for row in rows]
-        weighted = [w * v for w, v in zip(weights, values, strict=True)]
-        image = [_dot(column, weighted) for column in columns]
-        value = Fraction(float(family.eigenvalues[k]))
-        gram_holds &= image == [value * x for x in vector] and _dot(vector, vector) == 1
-        gram_holds &= all(_dot(vector, other) == 0 for other in rows[:k])
-        # u* must be orthogonal to ψ_1 … ψ_p, so that d_p = ‖u*‖.
-        if k < family.rank:
-            gram_holds &= _dot(weighted, target) == 0
-            gram_holds &= value > Fraction(family.eps)
-    gram_holds &= Fraction(float(family.eigenvalues[family.rank])) == Fraction(family.eps)
-    return ExactEquality(loss, distance, _dot(beta, beta), Fraction(family.eps), gram_holds)
-
-
-def _dot(left: list[Fraction], right: list[Fraction]) -> Fraction:
-    """Return Σ left_i right_i exactly."""
-    return sum((a * b for a, b in zip(left, right, strict=True)), Fraction())

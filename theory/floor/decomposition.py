@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import scipy.linalg
 
-from theory.errors import InputError
+from theory.floor.factorisation import backward_error, singular_value_decomposition
 from theory.floor.tolerance import DataError, ErrorModel
 from theory.floor.weighting import (
     WeightedProblem,
@@ -205,7 +204,7 @@ def decompose(problem: WeightedProblem) -> FloorData:
     """
     matrix, target = problem.matrix, problem.target
     left, sigma, right = singular_value_decomposition(matrix)
-    backward, noise, defect = _backward_error(matrix, left, sigma, right)
+    backward, noise, defect = backward_error(matrix, left, sigma, right)
     # Below _DEEPEST, σ_k B can leave float64 for a B that does not.
     kept = sigma > max(noise, _DEEPEST)
     dropped = float(np.max(sigma[~kept], initial=0.0))
@@ -256,88 +255,3 @@ def decompose(problem: WeightedProblem) -> FloorData:
         route="svd",
         n_samples=matrix.shape[0],
     )
-
-
-def singular_value_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
-    """Return U (N×q), σ (q), Q (n×q) of A = U diag(σ) Qᵀ with q = min(N, n).
-
-    The first driver that converges is used. Tall matrices are first reduced to the triangle of a
-    QR factorisation.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        A.
-
-    Returns
-    -------
-    tuple of (ndarray, ndarray, ndarray)
-        The factors, σ descending.
-
-    Raises
-    ------
-    InputError
-        If neither gesdd nor gesvd converges, for A and for Aᵀ.
-    """
-    if matrix.shape[0] < matrix.shape[1]:
-        right, sigma, left = singular_value_decomposition(np.ascontiguousarray(matrix.T))
-        return left, sigma, right
-    reduced, orthogonal = matrix, None
-    if matrix.shape[0] > matrix.shape[1]:
-        orthogonal, reduced = scipy.linalg.qr(matrix, mode="economic", check_finite=False)
-    for transposed in (False, True):
-        for driver in ("gesdd", "gesvd"):
-            try:
-                left, sigma, right = scipy.linalg.svd(
-                    reduced.T if transposed else reduced,
-                    full_matrices=False,
-                    check_finite=False,
-                    lapack_driver=driver,
-                )
-            except np.linalg.LinAlgError:
-                continue
-            if not (np.isfinite(sigma).all() and np.isfinite(left).all()):
-                continue
-            if transposed:
-                left, right = right.T, left.T
-            if orthogonal is not None:
-                left = orthogonal @ left
-            return left, sigma, np.ascontiguousarray(right.T)
-    raise InputError(
-        "features",
-        f"of shape {matrix.shape} have an SVD that neither gesdd nor gesvd could compute",
-        "pass moments (theory.floor.moments) or another LAPACK build",
-    )
-
-
-def _backward_error(
-    matrix: Array, left: Array, sigma: Array, right: Array
-) -> tuple[float, float, float]:
-    """Return (bound on ‖A − Â‖₂, measured noise level of σ, orthogonality defect of U).
-
-    With Ũ, Ṽ the polar factors of the computed U, Q and δ_U, δ_Q their defects ‖UᵀU − I‖:
-    ‖A − Ũ Σ Ṽᵀ‖ ≤ ‖A − U Σ Qᵀ‖ + σ_1 (δ_U + δ_Q + δ_U δ_Q). Nothing is assumed of LAPACK.
-    """
-    defect_left, measured_left = _orthogonality_defect(left)
-    defect_right, measured_right = _orthogonality_defect(right)
-    scaled = left * sigma
-    measured = frobenius(matrix - scaled @ right.T)
-    size = frobenius(scaled)
-    product_error = gamma(sigma.size + 2) * (size * frobenius(right) + frobenius(matrix))
-    largest = float(np.max(sigma, initial=0.0))
-    bound = upward(
-        measured
-        + product_error
-        + largest * (defect_left + defect_right + defect_left * defect_right)
-    )
-    # What rounding actually left behind; a σ below it may be an exact zero.
-    noise = 2 * measured + largest * (measured_left + measured_right)
-    return bound, noise, defect_left
-
-
-def _orthogonality_defect(factor: Array) -> tuple[float, float]:
-    """Return a bound on ‖FᵀF − I‖₂, and the same without the rounding of the measurement."""
-    product, g = chunked_product(np.ascontiguousarray(factor.T), factor)
-    product[np.diag_indices_from(product)] -= 1.0
-    measured = frobenius(product)
-    return upward(measured * (1 + 2 * _U) + (g + 2 * _U) * frobenius(factor) ** 2), measured

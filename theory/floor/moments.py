@@ -16,6 +16,7 @@ import scipy.linalg
 
 from theory.errors import InputError
 from theory.floor.decomposition import FloorData
+from theory.floor.factorisation import orthogonality_defect
 from theory.floor.tolerance import MomentError
 from theory.floor.weighting import frobenius
 from theory.inputs import Array, as_coefficients, as_matrix_argument
@@ -23,7 +24,6 @@ from theory.measure import MeasureName
 from theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
-    chunked_product,
     gamma,
     unit_roundoff,
     upward,
@@ -110,7 +110,7 @@ def decompose_moments(
         errors[1] += g * math.sqrt(trace * square)
         errors[2] += g * square
     values, vectors = _eigenpairs(matrix)
-    defect = _defect(vectors)
+    defect, _ = orthogonality_defect(vectors)
     gram_bound = upward(errors[0] + _eigen_error(matrix, values, vectors, defect))
     kept = values > gram_bound
     dropped = float(np.max(np.abs(values[~kept]), initial=0.0))
@@ -206,13 +206,6 @@ def _eigenpairs(matrix: Array) -> tuple[Array, Array]:
         if np.isfinite(values).all() and np.isfinite(vectors).all():
             return values[::-1], np.ascontiguousarray(vectors[:, ::-1])
     raise InputError("gram", "has no eigenvalues that LAPACK could compute", "rescale the features")
-
-
-def _defect(vectors: Array) -> float:
-    """Return a bound on ‖QᵀQ − I‖₂."""
-    product, g = chunked_product(np.ascontiguousarray(vectors.T), vectors)
-    product[np.diag_indices_from(product)] -= 1.0
-    return upward(frobenius(product) * (1 + 2 * _U) + (g + 2 * _U) * frobenius(vectors) ** 2)
 
 
 def _eigen_error(matrix: Array, values: Array, vectors: Array, defect: float) -> float:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from theory.errors import InputError
 from theory.floor.bounds import envelope, epsilon_floor, floors
 from theory.floor.budget import rank_budget
-from theory.floor.decomposition import decompose, singular_value_decomposition
+from theory.floor.decomposition import decompose
+from theory.floor.factorisation import backward_error, singular_value_decomposition
 from theory.floor.reachable import reachable_loss
 from theory.floor.tail import tail
 from theory.floor.weighting import residual_norm, weighted_problem
@@ -217,7 +218,7 @@ def test_the_error_bound_covers_a_reference_in_longer_precision():
 
 
 def test_lapack_failures_fall_through_to_the_next_driver(monkeypatch):
-    import theory.floor.decomposition as module
+    import theory.floor.factorisation as module
 
     matrix = np.random.default_rng(0).standard_normal((9, 4))
     right = singular_value_decomposition(matrix)
@@ -243,14 +244,12 @@ def test_lapack_failures_fall_through_to_the_next_driver(monkeypatch):
 
 def test_a_wrong_factor_widens_the_bound():
     """The backward error is measured: a decomposition that is not one is not believed."""
-    from theory.floor.decomposition import _backward_error
-
     matrix = np.random.default_rng(0).standard_normal((9, 4))
     left, sigma, right = singular_value_decomposition(matrix)
-    good = _backward_error(matrix, left, sigma, right)[0]
+    good = backward_error(matrix, left, sigma, right)[0]
     for wrong in (
         (left * 1.001, sigma, right),
         (left, sigma + 1e-3, right),
         (left, sigma, right[:, ::-1]),
     ):
-        assert _backward_error(matrix, *wrong)[0] > 1e9 * good
+        assert backward_error(matrix, *wrong)[0] > 1e9 * good
