@@ -16,9 +16,11 @@ from theory.inputs import as_features
 from theory.measure import as_measure
 from theory.rank_problem import RankProblem
 from theory.routes import gram as gram_route
+from theory.routes import inertia as inertia_route
 from theory.routes import svd as svd_route
 from theory.routes.ball import ball_count, ball_precision
 from theory.routes.exact import exact_count, sign_changes
+from theory.routes.inertia import certified_inertia, inertia_bounds
 from theory.routes.shortcuts import all_above, low_rank_enclosure
 
 from .cases import KINDS, true_rank
@@ -188,3 +190,78 @@ def test_the_low_rank_shortcut_counts_its_remainder() -> None:
     enclosure = low_rank_enclosure(matrix, 0.0, 1.0)
     assert enclosure is not None
     assert (enclosure.upper[10:] >= 5e-4).all()
+
+
+def symmetric(n: int, seed: int, decades: float = 8.0) -> np.ndarray[Any, Any]:
+    generator = np.random.default_rng(seed)
+    rotation = np.linalg.qr(generator.standard_normal((n, n)))[0]
+    matrix = rotation * 10.0 ** -np.linspace(0, decades, n) @ rotation.T
+    return (matrix + matrix.T) / 2
+
+
+@pytest.mark.parametrize("n", [2, 30, 300, 301])
+@pytest.mark.parametrize("theta", [1e-1, 1e-4, 3e-7])
+def test_inertia_bounds_agree_with_balls(n: int, theta: float) -> None:
+    matrix = symmetric(n, seed=n)
+    bounds = inertia_bounds(matrix, 1e-12, theta, theta)
+    gram = exact_gram_of_matrix(matrix)
+    truth, _ = ball_count(gram, gram.threshold(Fraction(theta)))
+    assert bounds is not None
+    assert truth is not None
+    assert bounds[0] <= truth <= bounds[1]
+    assert bounds[1] - bounds[0] <= 1
+
+
+def test_inertia_with_two_by_two_pivots() -> None:
+    matrix = np.kron(np.eye(20), np.array([[1.0, 50.0], [50.0, 1.0]]))  # λ = 51, −49
+    found = certified_inertia(matrix, 1.0)
+    assert found is not None
+    assert found[0] == 20
+    assert found[1] < 1e-9
+
+
+def test_inertia_covers_a_matrix_that_is_poorly_known() -> None:
+    matrix = np.diag([1.0, 0.5, 0.25])
+    assert inertia_bounds(matrix, 0.0, 0.4, 0.4) == (2, 2)
+    assert inertia_bounds(matrix, 0.1, 0.4, 0.4) == (1, 3)  # 0.5 and 0.25 may be on either side
+    assert inertia_bounds(matrix, 0.3, 0.4, 0.4) == (0, 3)
+    assert inertia_bounds(matrix, 0.0, 0.3, 0.6) == (1, 2)
+
+
+@pytest.mark.parametrize("fault", ["pivot", "factor", "order"])
+def test_a_wrong_factorisation_is_caught_by_its_residual(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix = symmetric(40, seed=3)
+    right = inertia_route._factorise
+
+    def wrong(shifted: Any) -> Any:
+        factors = right(shifted)
+        assert factors is not None
+        outer, pivots, off = (part.copy() for part in factors)
+        if fault == "pivot":
+            pivots[np.flatnonzero(np.abs(pivots) > 1e-3)[0]] *= -1
+        elif fault == "factor":
+            outer[np.unravel_index(np.argmax(np.abs(np.tril(outer, -1))), outer.shape)] += 0.5
+        else:
+            outer[[0, 1]] = outer[[1, 0]]
+        return outer, pivots, off
+
+    assert inertia_bounds(matrix, 0.0, 1e-5, 1e-5) is not None
+    monkeypatch.setattr(inertia_route, "_factorise", wrong)
+    assert inertia_bounds(matrix, 0.0, 1e-5, 1e-5) is None
+
+
+def test_wide_layers_are_counted_without_eigenvalues() -> None:
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((600, 300)) @ symmetric(300, 1, 6.0)
+    problem = problem_of(features, "mean")
+    decision = problem.decide_all([1e-6])[0]
+    assert "inertia" in decision.reason
+    assert "fast" not in problem.__dict__
+    theta = Fraction(1e-6) / problem.weighted.scale
+    assert problem.accurate.count(theta, theta) == (decision.lower, decision.upper)
+    many = problem_of(features, "mean")
+    found = many.decide_all([1e-2, 1e-4, 1e-6])
+    assert "fast" in many.__dict__  # one set of eigenvalues serves many thresholds
+    assert found[2].lower == decision.lower
