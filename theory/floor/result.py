@@ -35,7 +35,9 @@ class LossFloor:
     reachable_norm : float
         √V(B): the least possible ‖φ·W − u*‖ with ‖W‖_F ≤ B (F3).
     unbounded_norm : float
-        √V(∞) = d_n: the distance of u* from the span of the features.
+        √V(∞) = d_n, as far as float64 resolves the span of the features: directions with σ_k below
+        rounding do not count, so the true d_n may be smaller (`loss_floor` with norm=inf has the
+        tolerance that belongs to it; it bounds d_n from above to within the tolerance at ‖W(∞)‖).
     envelope_norm : float
         max_p (d_p − √λ_{p+1} B)_+ (F2).
     floor_norm : float
@@ -101,7 +103,7 @@ class LossFloor:
 
     @property
     def reachable_unbounded(self) -> float:
-        """V(∞) = d_n²."""
+        """V(∞) = d_n², as far as float64 resolves the span of the features."""
         return self.unbounded_norm * self.unbounded_norm
 
     @property

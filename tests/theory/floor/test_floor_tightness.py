@@ -69,6 +69,23 @@ def test_the_envelope_is_near_v_for_noise_and_need_not_be_for_planted_targets():
     assert max(planted) > 5
 
 
+def test_directions_below_rounding_leave_an_upper_bound_of_d_n():
+    """Nearly linear neurons: float64 resolves 11 of 12 directions, exact arithmetic all."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(-1, 1, 25)
+    features = np.tanh(0.3 * np.outer(x, rng.standard_normal(12)) + 0.3 * rng.standard_normal(12))
+    target = np.cos(8 * x)
+    data = decomposed(features, target)
+    assert data.numerical_rank < 12
+    attained = reachable_loss(data, np.inf).attained_norm
+    proved = certify_chain(features, target, np.zeros(12), 1e-6)
+    exact = float(proved.distances_squared[-1].upper) ** 0.5
+    assert exact < 0.9 * data.distances[-1]
+    assert exact <= data.distances[-1] + data.tolerance(attained)
+    # Without a bound on the coefficients nothing is claimed beyond 0 ≤ d_n ≤ ‖u*‖.
+    assert data.tolerance(np.inf) >= data.distances[-1] - exact
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_float64_agrees_with_certified_enclosures_within_the_tolerance(seed):
     rng = np.random.default_rng(seed)
