@@ -189,7 +189,11 @@ class _Session:
             if name in needed
         ]  # fmt: skip
         alone = [checker for checker in checkers if not checker.networks]
-        sharing = [checker for checker in checkers if checker.networks]
+        # The widest networks first, so that no process is left with the longest check at the end.
+        sharing = sorted(
+            (checker for checker in checkers if checker.networks),
+            key=lambda checker: -widths.get(checker.networks[0], 0),
+        )
         self._total = len(trainings) + len(checkers)
         try:
             context = Context(self.effort, self.seed)

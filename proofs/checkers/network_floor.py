@@ -28,7 +28,7 @@ CLAIMS = ("loss-floor", "reachable-loss", "tail")
 #: ε of the chain. Images have full rank at 1e-6, so they get a coarser one as well.
 EPS = {"cosines": (1e-6, 1e-4), "images": (1e-6, 1e-2)}
 
-_COUNTS = {"quick": 6, "default": 16, "full": 41}
+_COUNTS = {"quick": 6, "default": 11, "full": 41}
 
 # A distance and an eigenvalue are compared as enclosures of 256 bits: what is left of an equality.
 _SLACK = Fraction(1, 10**30)
