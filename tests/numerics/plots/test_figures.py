@@ -67,7 +67,8 @@ FIGURES = figures()
 @pytest.mark.parametrize("name", FIGURES)
 def test_labels_are_complete_and_do_not_overlap(name: str) -> None:
     figure = FIGURES[name]
-    renderer: Any = FigureCanvasAgg(figure).get_renderer()
+    canvas_of: Any = FigureCanvasAgg
+    renderer = canvas_of(figure).get_renderer()
     figure.draw(renderer)
     canvas = figure.bbox
     boxes = []
@@ -75,10 +76,11 @@ def test_labels_are_complete_and_do_not_overlap(name: str) -> None:
         assert "measure)" in axes.get_ylabel() + axes.get_xlabel()
         texts: list[Text] = [axes.xaxis.label, axes.yaxis.label, axes.title]
         texts += [*axes.get_xticklabels(), *axes.get_yticklabels()]
-        texts += axes.get_legend().get_texts() if axes.get_legend() else []
+        legend = axes.get_legend()
+        texts += [] if legend is None else legend.get_texts()
         boxes += [text.get_window_extent(renderer) for text in texts if visible(text, axes)]
-    for legend in figure.legends:
-        boxes += [text.get_window_extent(renderer) for text in legend.get_texts()]
+    for below in figure.legends:
+        boxes += [text.get_window_extent(renderer) for text in below.get_texts()]
     assert len(boxes) > 6
     for index, box in enumerate(boxes):
         assert box.x0 >= -1
@@ -102,7 +104,8 @@ def visible(text: Text, axes: Any) -> bool:
 
 def test_the_overlap_check_can_fail() -> None:
     figure = FIGURES["tightness"]
-    renderer: Any = FigureCanvasAgg(figure).get_renderer()
+    canvas_of: Any = FigureCanvasAgg
+    renderer = canvas_of(figure).get_renderer()
     first, second = figure.text(0.5, 0.5, "one"), figure.text(0.51, 0.5, "two")
     assert first.get_window_extent(renderer).overlaps(second.get_window_extent(renderer))
     first.remove()
