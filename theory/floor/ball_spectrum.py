@@ -22,6 +22,7 @@ from flint import arb, arb_mat, ctx
 
 from theory.dyadic import power_of_two, to_fmpq
 from theory.errors import InputError
+from theory.floor.ball_matrix import identity
 from theory.floor.exact_data import ExactData
 from theory.floor.interval import Interval, from_ball
 from theory.floor.refined_basis import RefinedBasis, refined_basis
@@ -104,7 +105,7 @@ def ball_spectrum(data: ExactData, precision: int) -> BallSpectrum:
     with ctx.workprec(precision + 96):
         gram = arb_mat(data.gram_integers) * _ball(data.gram_unit / unit)
         if data.rank == 0:
-            refined = RefinedBasis(_identity(data.n_features), 0)
+            refined = RefinedBasis(identity(data.n_features), 0)
         else:
             refined = refined_basis(gram, precision + 16)
     return verified_spectrum(data, refined.vectors, precision, refined.trouble)
@@ -139,7 +140,7 @@ def verified_spectrum(
     unit = _unit(data)
     size = data.n_features
     with ctx.workprec(precision + 96):
-        defect = _frobenius((basis.transpose() * basis - _identity(size)).entries())
+        defect = _frobenius((basis.transpose() * basis - identity(size)).entries())
         if not defect < arb("0.01"):
             raise InputError(
                 "basis",
@@ -266,19 +267,3 @@ def _ball(value: Fraction) -> Any:
         The ball.
     """
     return arb(to_fmpq(value))
-
-
-def _identity(size: int) -> Any:
-    """Return the identity matrix.
-
-    Parameters
-    ----------
-    size : int
-        n.
-
-    Returns
-    -------
-    arb_mat
-        I.
-    """
-    return arb_mat([[int(i == j) for j in range(size)] for i in range(size)])

@@ -19,6 +19,13 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, ctx
 
+from theory.floor.ball_matrix import (
+    exponent_of,
+    from_array,
+    identity,
+    largest_exponent,
+    to_array,
+)
 from theory.inputs import Array
 
 # Rounds of the two moves: each gains at least ten digits, so 60 outlast any precision offered.
@@ -67,23 +74,29 @@ def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> Ref
         The basis; `trouble` says so if the couplings stopped shrinking above the accuracy wanted.
     """
     size = gram.nrows()
-    basis, rounds, coupling = _identity(size), 0, 0
-    with ctx.workprec(bits + _GUARD_BITS + 2 * size.bit_length()):
-        gram = gram.mid()
-        try:
-            basis = _orthonormalised(_from_array(_eigenvectors(_to_array(gram))), bits)
-            while True:
+    basis, rounds, coupling = identity(size), 0, 0
+    guard = _GUARD_BITS + 2 * size.bit_length()
+    gram = gram.mid()
+    try:
+        goal = 64
+        with ctx.workprec(goal + guard):
+            basis = _orthonormalised(from_array(_eigenvectors(to_array(gram))), goal)
+        while True:
+            with ctx.workprec(goal + guard):
                 projected = (basis.transpose() * gram * basis).mid()
                 coupling = _off_diagonal_exponent(projected)
-                if coupling < -bits or rounds == max_rounds:
+                if (coupling < -bits and goal == bits) or rounds == max_rounds:
                     break
-                # One round squares the couplings at best; orthogonality beyond is wasted.
+                # One round squares the couplings at best: no digits beyond that are carried yet.
+                goal = min(bits, max(64, 32 - 2 * coupling))
+            with ctx.workprec(goal + guard):
                 turned = (basis * _rotation(projected, bits)).mid()
-                basis = _orthonormalised(turned, min(bits, max(64, -3 * coupling)))
-                rounds += 1
+                basis = _orthonormalised(turned, goal)
+            rounds += 1
+        with ctx.workprec(bits + guard):
             basis = _sorted_by(projected, _orthonormalised(basis, bits))
-        except _Stalled as error:
-            return RefinedBasis(basis, rounds, str(error))
+    except _Stalled as error:
+        return RefinedBasis(basis, rounds, str(error))
     trouble = ""
     if coupling >= -bits:
         trouble = f"couplings stalled at 2^{coupling} of ‖G‖ after {rounds} rounds with {bits} bits"
@@ -108,18 +121,19 @@ def _rotation(projected: Any, bits: int) -> Any:
     size = projected.nrows()
     entries = projected.tolist()
     diagonal = [entries[k][k] for k in range(size)]
-    # A first-order move of size θ in each of n² pairs must stay a small matrix.
-    margin = 6 + size.bit_length()
+    # Decoupling multiplies a coupling by its ratio to the gap, a block rotation by 2^-52: a round
+    # gains most if both do half of it. (And n² moves of this size are a small matrix for any n.)
+    margin = 26
     correction = [[arb(0)] * size for _ in range(size)]
     strong: list[tuple[int, int]] = []
     for i in range(size):
         row, d_i = entries[i], diagonal[i]
         for j in range(i):
-            magnitude = _exponent(row[j])
+            magnitude = exponent_of(row[j])
             if magnitude < -bits - 8:
                 continue
             gap = diagonal[j] - d_i
-            if magnitude + margin > _exponent(gap):
+            if magnitude + margin > exponent_of(gap):
                 strong.append((i, j))
             else:
                 step = (row[j] / gap).mid()
@@ -129,8 +143,8 @@ def _rotation(projected: Any, bits: int) -> Any:
         for i in cluster:
             for j in cluster:
                 correction[i][j] = arb(0)
-    identity = _identity(size)
-    return (identity + arb_mat(correction)) * _block_rotation(entries, clusters)
+    unit = identity(size)
+    return (unit + arb_mat(correction)) * _block_rotation(entries, clusters)
 
 
 def _block_rotation(entries: list[list[Any]], clusters: list[list[int]]) -> Any:
@@ -153,9 +167,9 @@ def _block_rotation(entries: list[list[Any]], clusters: list[list[int]]) -> Any:
     for cluster in clusters:
         centre = entries[cluster[0]][cluster[0]]
         block = [[entries[i][j] - (centre if i == j else 0) for j in cluster] for i in cluster]
-        largest = max(_exponent(x) for row in block for x in row)
+        largest = max(exponent_of(x) for row in block for x in row)
         scaled = arb_mat(block) * arb(2) ** (-largest)
-        vectors = _eigenvectors(_to_array(scaled))
+        vectors = _eigenvectors(to_array(scaled))
         for a, i in enumerate(cluster):
             for b, j in enumerate(cluster):
                 rotation[i][j] = arb(float(vectors[a, b]))
@@ -206,10 +220,10 @@ def _orthonormalised(basis: Any, bits: int) -> Any:
     _Stalled
         If the matrix is too far from orthogonal.
     """
-    identity = _identity(basis.nrows())
+    unit = identity(basis.nrows())
     for _ in range(20):
-        defect = (basis.transpose() * basis - identity).mid()
-        size = max(_exponent(x) for x in defect.entries())
+        defect = (basis.transpose() * basis - unit).mid()
+        size = largest_exponent(defect.entries())
         if size < -bits - 8:
             return basis
         if size > 0:
@@ -265,29 +279,9 @@ def _off_diagonal_exponent(matrix: Any) -> int:
     int
         The exponent, very negative for a diagonal matrix.
     """
-    rows = matrix.tolist()
-    return max(
-        (_exponent(x) for i, row in enumerate(rows) for j, x in enumerate(row) if i != j),
-        default=-(10**9),
-    )
-
-
-def _exponent(number: Any) -> int:
-    """Return e with 2^(e−1) ≤ |x| < 2^e for the midpoint x of a ball.
-
-    Parameters
-    ----------
-    number : arb
-        A finite ball.
-
-    Returns
-    -------
-    int
-        The exponent, very negative for 0.
-    """
-    mantissa, exponent = number.mid().man_exp()
-    bits = int(mantissa).bit_length()
-    return int(exponent) + bits if bits else -(10**9)
+    entries = matrix.entries()
+    del entries[:: matrix.nrows() + 1]
+    return largest_exponent(entries)
 
 
 def _sorted_by(projected: Any, basis: Any) -> Any:
@@ -307,52 +301,3 @@ def _sorted_by(projected: Any, basis: Any) -> Any:
     order = sorted(range(size), key=lambda k: projected[k, k].mid(), reverse=True)
     rows = basis.tolist()
     return arb_mat([[row[k] for k in order] for row in rows])
-
-
-def _identity(size: int) -> Any:
-    """Return the identity matrix.
-
-    Parameters
-    ----------
-    size : int
-        n.
-
-    Returns
-    -------
-    arb_mat
-        I.
-    """
-    return arb_mat([[int(i == j) for j in range(size)] for i in range(size)])
-
-
-def _to_array(matrix: Any) -> Array:
-    """Return the midpoints as float64.
-
-    Parameters
-    ----------
-    matrix : arb_mat
-        Entries of order 1 or smaller.
-
-    Returns
-    -------
-    ndarray of float64
-        The midpoints; those below 2^-1074 become 0.
-    """
-    flat = [float(x) for x in matrix.entries()]
-    return np.array(flat).reshape(matrix.nrows(), matrix.ncols())
-
-
-def _from_array(array: Array) -> Any:
-    """Return a float64 array as exact points.
-
-    Parameters
-    ----------
-    array : ndarray of float64, shape (m, n)
-        Finite numbers.
-
-    Returns
-    -------
-    arb_mat
-        The same numbers.
-    """
-    return arb_mat([[arb(x) for x in row] for row in array.tolist()])
