@@ -6,8 +6,10 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any, get_args
 
 import joblib
@@ -25,7 +27,7 @@ from theory.errors import InputError
 #: ``progress(done, total, what)`` after every training and every checker.
 ProgressCallback = Callable[[int, int, str], None]
 
-_Task = tuple[str, Callable[[], Any]]
+_Task = tuple[str, Callable[..., Any]]
 
 
 def verify(
@@ -207,15 +209,27 @@ class _Session:
         return [(checker.id, partial(_guarded_check, checker, context)) for checker in checkers]
 
     def _collect(self, tasks: list[_Task]) -> None:
-        for name, seconds, result in _execute(tasks, self.jobs):
-            self.seconds[name] = round(seconds, 3)
-            if isinstance(result, TrainedNetwork):
-                self.networks[result.name] = result
-            else:
-                self.evidence[name] = result
-            self._done += 1
-            if self.progress is not None:
-                self.progress(self._done, self._total, name)
+        left = dict(tasks)
+        try:
+            for name, seconds, result in _execute(tasks, self.jobs):
+                self.seconds[name] = round(seconds, 3)
+                self._keep(name, result)
+                del left[name]
+        except (BrokenProcessPool, PicklingError) as error:
+            # A worker process died (out of memory, most likely) and took its siblings along.
+            cause = f"{type(error).__name__}: {error}".splitlines()[0]
+            for name, function in left.items():
+                # Both kinds of task answer a cause with the record of a failure.
+                self._keep(name, function(cause=cause))
+
+    def _keep(self, name: str, result: Any) -> None:
+        if isinstance(result, TrainedNetwork):
+            self.networks[result.name] = result
+        else:
+            self.evidence[name] = result
+        self._done += 1
+        if self.progress is not None:
+            self.progress(self._done, self._total, name)
 
     def figures(self, folder: Path) -> list[str]:
         """Draw the figures of the networks that were trained.
@@ -245,29 +259,35 @@ class _Session:
         return [path for name in order for path in drawn.get(name, [])]
 
 
-def _guarded_check(checker: Checker, context: Context) -> list[Evidence]:
-    """Run a checker; if it raises, record the cause for each of its claims."""
-    try:
-        found = list(checker.check(context))
-    except Exception as error:
-        # Whatever went wrong belongs in the ledger, beside the claims that it leaves undecided.
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
-        title = f"The check “{checker.id}” failed to run"
-        return [
-            Evidence(claim, checker.kind, "error", title, cause=cause)  # type: ignore[arg-type]
-            for claim in checker.claims
-        ]
-    return found
+def _guarded_check(checker: Checker, context: Context, cause: str | None = None) -> list[Evidence]:
+    """Run a checker; if it raises, or a cause is given, record that for each of its claims."""
+    if cause is None:
+        try:
+            return list(checker.check(context))
+        except Exception as error:
+            # Whatever went wrong belongs in the ledger, beside the claims it leaves undecided.
+            cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    title = f"The check “{checker.id}” failed to run"
+    return [Evidence(claim, checker.kind, "error", title, cause=cause) for claim in checker.claims]
 
 
 def _guarded_training(
-    name: str, width: int, effort: str, seed: int, device: str, data: str | None, folder: Path
+    name: str,
+    width: int,
+    effort: str,
+    seed: int,
+    device: str,
+    data: str | None,
+    folder: Path,
+    cause: str | None = None,
 ) -> TrainedNetwork:
-    """Train a network; if that fails, keep the cause."""
-    try:
-        return train_network(name, effort, seed, device, data, folder)
-    except Exception as error:
-        return TrainedNetwork(name, width, error=f"{type(error).__name__}: {error}")
+    """Train a network; if that fails, or a cause is given, keep the cause."""
+    if cause is None:
+        try:
+            return train_network(name, effort, seed, device, data, folder)
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+    return TrainedNetwork(name, width, error=cause)
 
 
 def _timed(task: _Task) -> tuple[str, float, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from proofs.evidence import Evidence
+from proofs.evidence import Evidence, Kind
 from proofs.networks import TrainedNetwork
 
 Effort = Literal["quick", "default", "full"]
@@ -63,6 +63,6 @@ class Checker:
 
     id: str
     claims: tuple[str, ...]
-    kind: str
+    kind: Kind
     check: Check
     networks: tuple[str, ...] = ()

@@ -132,6 +132,23 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
         _run([_claim()], [_checker("passed")], out=tmp_path / "report")
 
 
+def _die(context):
+    os._exit(9)
+
+
+def test_a_worker_that_dies_is_recorded(tmp_path):
+    checkers = [
+        Checker("killed", ("d",), "exact", _die),
+        Checker("beside it", ("d",), "exact", _die),
+    ]
+    report = verify(ledger=[_claim("d", "open")], checkers=checkers, jobs=2, out=tmp_path)
+    (result,) = report.results
+    assert {item.state for item in result.evidence} == {"error"}
+    assert len(result.evidence) == 2
+    assert report.exit_code == 1
+    assert not report.interrupted
+
+
 def test_progress_counts_every_check():
     seen = []
     _run([_claim()], [_checker("passed"), _checker("skipped")], progress=lambda *a: seen.append(a))
