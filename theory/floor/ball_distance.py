@@ -72,24 +72,25 @@ def distances(data: ExactData, spectrum: BallSpectrum) -> Distances:
         explained, coupling = arb(0), arb(0)
         for p in range(1, rank + 1):
             s_p = spectrum.diagonal[p - 1]
+            # Every later sum contains this term: where it is unknown, so are they.
+            resolved = resolved and bool(s_p > 0)
             ball = None
-            if s_p > 0:
+            if resolved:
                 explained += norms[p - 1] / s_p
                 coupling += _coupling_growth(spectrum, p - 1)
                 ball = _enclosed(explained, coupling.sqrt())
+                resolved = ball is not None
             unique = p == rank
             if ball is not None and not unique:
                 moved = _moved_subspace(spectrum, p, ball, tails[p])
                 unique = moved is not None
                 ball = ball if moved is None else ball.union(moved)
             if ball is None:
-                resolved = False
+                # For one basis, distances only shrink as p grows.
                 squared.append(Interval(Fraction(0), squared[-1].upper))
             else:
-                # Distances only shrink as p grows.
                 found = from_ball(total - ball, non_negative=True)
-                upper = min(found.upper, squared[-1].upper)
-                squared.append(Interval(min(found.lower, upper), upper))
+                squared.append(Interval(min(found.lower, target), min(found.upper, target)))
             separated.append(unique)
     if data.target_in_span:
         squared[rank] = Interval(Fraction(0), Fraction(0))

@@ -145,8 +145,9 @@ def rank_interval(data: ExactData, spectrum: BallSpectrum, eps: Fraction) -> tup
     """
     lower = sum(interval.lower > eps for interval in spectrum.eigenvalues)
     upper = sum(interval.upper > eps for interval in spectrum.eigenvalues)
-    if lower < upper and data.nullity_at(eps) == upper - lower:
-        # As many eigenvalues equal ε as enclosures contain it: D1 is strict, so none counts.
+    # If as many eigenvalues equal ε as enclosures contain it, none of those counts: D1 is strict.
+    touching = sum(eps in interval for interval in spectrum.eigenvalues)
+    if lower < upper and data.nullity_at(eps) == touching:
         upper = lower
     return lower, upper
 

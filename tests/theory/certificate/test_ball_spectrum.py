@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 
 import flint
@@ -13,7 +14,9 @@ from theory.errors import InputError
 from theory.floor.ball_distance import distances
 from theory.floor.ball_reachable import reachable
 from theory.floor.ball_spectrum import ball_spectrum, verified_spectrum
+from theory.floor.decide_chain import rank_interval
 from theory.floor.exact_data import exact_data
+from theory.floor.interval import Interval
 from theory.floor.refined_basis import refined_basis
 from theory.inputs import as_features
 from theory.measure import as_measure
@@ -164,3 +167,37 @@ def test_working_precision_is_restored_after_failure():
     with pytest.raises(InputError):
         verified_spectrum(small_data(), arb_mat([[2] * 6] * 6), 128)
     assert flint.ctx.prec == before
+
+
+def test_eigenvalues_below_the_precision_leave_distances_open_but_enclosed():
+    rng = np.random.default_rng(3)
+    features = as_features(rng.standard_normal((20, 6)) * 10.0 ** (-8.0 * np.arange(6)))
+    data = exact_data(features, rng.standard_normal((20, 1)), as_measure("mean", None, 20))
+    coarse, fine = ball_spectrum(data, 64), ball_spectrum(data, 1024)
+    open_, truth = distances(data, coarse), distances(data, fine)
+    assert not open_.resolved
+    assert truth.resolved
+    assert all(truth.separated)
+    for p in range(7):
+        if open_.separated[p]:
+            assert truth.squared[p] in open_.squared[p]
+    # Once a term of the sum is unknown, no later distance is bounded from below.
+    first = next(p for p in range(7) if open_.squared[p].lower == 0)
+    assert all(open_.squared[p].lower == 0 for p in range(first, 7))
+
+
+def test_an_enclosure_that_touches_the_threshold_counts_as_containing_it():
+    features = as_features(np.diag([2.0, 1.0, 1.0]))
+    data = exact_data(features, np.ones((3, 1)), as_measure("raw", None, 3))
+    spectrum = ball_spectrum(data, 128)
+    assert rank_interval(data, spectrum, Fraction(1)) == (1, 1)
+    # Claim that one of the two eigenvalues 1 is known exactly, and the other may exceed ε.
+    one = Interval(Fraction(1), Fraction(1))
+    wide = Interval(Fraction(1), Fraction(3, 2))
+    planted = dataclasses.replace(spectrum, eigenvalues=[spectrum.eigenvalues[0], wide, one])
+    assert rank_interval(data, planted, Fraction(1)) == (1, 1)
+    simple = exact_data(
+        as_features(np.diag([2.0, 1.125, 1.0])), np.ones((3, 1)), as_measure("raw", None, 3)
+    )
+    # Here one eigenvalue equals ε and the enclosures of two contain it: it must stay open.
+    assert rank_interval(simple, planted, Fraction(1)) == (1, 2)
