@@ -36,7 +36,7 @@ _FEW = 2
 # Seconds of one core that `auto` may spend on integers, and that exact=True may spend on the
 # characteristic polynomial before it tries balls first.
 _AUTO_BUDGET = 20.0
-_EXACT_BUDGET = 60.0
+_EXACT_BUDGET = 1.0
 
 # Smallest positive number of the dtypes: the absolute rounding of a stored subnormal is half of it.
 _SMALLEST = {
