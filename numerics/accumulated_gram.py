@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from theory.errors import InputError
+from theory.floor.result import LossFloor
+from theory.floor.streamed import loss_floor_from_moments
 from theory.inputs import Array
+from theory.measure import MeasureName
+from theory.rank import epsilon_rank_from_gram
+from theory.rank_interval import RankInterval
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +48,7 @@ class AccumulatedGram:
     target_norm_squared: float
     target_error: float
     mass: float
-    measure: str
+    measure: MeasureName
     dtype: str
     n_samples: int
 
@@ -50,6 +57,81 @@ class AccumulatedGram:
         return (
             f"Gram matrix {n} × {n} of {self.n_samples} samples ({self.measure} measure, "
             f"{self.dtype} features, float64 sums, error ≤ {self.error:.1e})"
+        )
+
+    def rank(self, eps: float, *, relative: bool = False) -> RankInterval:
+        """ε-rank of G, certified against the rounding of the sums (M7).
+
+        Parameters
+        ----------
+        eps : float
+            ε > 0.
+        relative : bool
+            Threshold ε·λ_1.
+
+        Returns
+        -------
+        RankInterval
+            The interval; it stays open where the rounding of the sums does not decide.
+        """
+        return epsilon_rank_from_gram(
+            self.values,
+            eps,
+            gram_error=self.error,
+            n_samples=self.n_samples,
+            measure=self.measure,
+            dtype=self.dtype,
+            relative=relative,
+        )
+
+    def loss_floor(
+        self,
+        *,
+        eps: float,
+        norm: float | None = None,
+        coefficients: Any = None,
+        losses: Iterable[float] | None = None,
+    ) -> LossFloor:
+        """Loss ≥ V(‖β‖) ≥ envelope² ≥ floor² of the accumulated target (F1–F6).
+
+        Parameters
+        ----------
+        eps : float
+            ε > 0.
+        norm : float, optional
+            B ≥ 0. Exactly one of `norm` and `coefficients` is needed.
+        coefficients : array_like, shape (n,) or (n, k), optional
+            β or W.
+        losses : iterable of float, optional
+            Losses δ² whose rank budget is wanted.
+
+        Returns
+        -------
+        LossFloor
+            The chain, with a tolerance that contains the rounding of the sums.
+
+        Raises
+        ------
+        InputError
+            If no target was accumulated, or an argument cannot be used.
+        """
+        if self.moments is None:
+            raise InputError("target", "was not accumulated", "set n_outputs and pass targets")
+        return loss_floor_from_moments(
+            self.values,
+            self.moments,
+            self.target_norm_squared,
+            eps=eps,
+            norm=norm,
+            coefficients=coefficients,
+            gram_error=self.error,
+            cross_error=self.moments_error,
+            target_error=self.target_error,
+            accumulated_in=None,
+            n_samples=self.n_samples,
+            measure=self.measure,
+            dtype=self.dtype,
+            losses=losses,
         )
 
     def to_json(self) -> dict[str, Any]:

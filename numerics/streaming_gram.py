@@ -13,7 +13,6 @@ from numerics.accumulated_gram import AccumulatedGram
 from numerics.batch import as_batch, diagnosis
 from theory.errors import InputError
 from theory.measure import MeasureName
-from theory.rank import epsilon_rank_from_gram
 from theory.rank_interval import RankInterval
 from theory.rounding import UNDERFLOW, gamma, upward
 
@@ -258,16 +257,7 @@ class StreamingGram:
         RankInterval
             The interval; it stays open where the rounding of the sums does not decide.
         """
-        gram = self.gram()
-        return epsilon_rank_from_gram(
-            gram.values,
-            eps,
-            gram_error=gram.error,
-            n_samples=self.n_samples,
-            measure=self.measure,
-            dtype=gram.dtype,
-            relative=relative,
-        )
+        return self.gram().rank(eps, relative=relative)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything accumulated, as tensors on the CPU and plain values.
