@@ -189,7 +189,7 @@ class RankProblem:
                 least, most = enclosure.count(below, above)
                 lower, upper = max(lower, least), min(upper, most)
                 if lower == upper:
-                    return Decision(lower, upper, route, _gap(enclosure, lower, below))
+                    return Decision(lower, upper, route, _gap(enclosure, lower, below, relative))
         if self.exact or self._integer_seconds() <= _AUTO_BUDGET:
             return self._by_integers(below, above, lower, upper)
         return Decision(
@@ -328,7 +328,7 @@ def _in_range(gram: Array) -> bool:
     return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400
 
 
-def _gap(enclosure: SpectrumEnclosure, rank: int, threshold: Fraction) -> str:
+def _gap(enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool) -> str:
     """Say how far the neighbouring eigenvalues are from the threshold.
 
     Parameters
@@ -339,19 +339,22 @@ def _gap(enclosure: SpectrumEnclosure, rank: int, threshold: Fraction) -> str:
         The count.
     threshold : Fraction
         θ > 0.
+    relative : bool
+        Whether θ is ε·λ_1.
 
     Returns
     -------
     str
         One clause.
     """
+    unit = "ε·λ₁" if relative else "ε"
     parts = []
     if rank:
         ratio = Fraction(float(enclosure.lower[rank - 1])) / threshold if threshold else 0
-        parts.append(f"λ_{rank} ≥ {_short(ratio)}·ε")
+        parts.append(f"λ_{rank} ≥ {_short(ratio)}·{unit}")
     if rank < len(enclosure.values):
         ratio = Fraction(float(enclosure.upper[rank])) / threshold if threshold else 0
-        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·ε")
+        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·{unit}")
     return " and ".join(parts) + ", rounding included"
 
 
