@@ -174,7 +174,8 @@ def _as_matrix(integers: NDArray[Any]) -> Any:
     fmpz_mat
         The same matrix.
     """
-    return fmpz_mat(*integers.shape, integers.ravel().tolist())
+    rows, columns = integers.shape
+    return fmpz_mat(rows, columns, integers.ravel().tolist())
 
 
 def _block(matrix: Any, top: int, bottom: int, left: int, right: int) -> Any:
