@@ -71,7 +71,7 @@ def print_table(
     title, note : str
         Lines above and below.
     """
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():  # None: started with stdout closed
         _print_drawn(columns, rows, title, note)
         return
     if title:

@@ -123,7 +123,8 @@ class Front(click.Group):
             return run(args, "epsrank", complete_var, standalone_mode=False, **extra)
         try:
             code = run(args, "epsrank", complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # None: started with stdout closed
+                sys.stdout.flush()
         except Exception as error:
             _leave(error)
         sys.exit(code if isinstance(code, int) else 0)

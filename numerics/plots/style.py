@@ -21,6 +21,10 @@ DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)),
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+# A diverging run comes near the end of float64; the ticks of a logarithmic axis need some room.
+_LARGEST = 1e150
+
+
 class Look(NamedTuple):
     """Colour, dash pattern and marker of one series: any two of the three tell series apart."""
 
@@ -97,7 +101,8 @@ def log_axis(axes: Axes, which: str, values: NDArray[np.float64]) -> None:
     values : ndarray
         What is drawn along it; only positive finite entries count.
     """
-    drawn = values[np.isfinite(values) & (values > 0)]
+    drawn = positive(values)
+    drawn = drawn[np.isfinite(drawn)]
     axis = axes.xaxis if which == "x" else axes.yaxis
     setter = axes.set_xscale if which == "x" else axes.set_yscale
     setter("log")
@@ -142,7 +147,7 @@ def power(value: float) -> str:
 
 
 def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values with NaN in place of what a logarithmic axis cannot show.
+    """Return the values with NaN in place of what a logarithmic axis cannot show (a gap).
 
     Parameters
     ----------
@@ -152,9 +157,10 @@ def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64
-        The positive finite ones; NaN elsewhere.
+        Those from 1e-150 to 1e150; NaN elsewhere.
     """
-    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.where((values > 1 / _LARGEST) & (values < _LARGEST), values, np.nan)
 
 
 def mark_every(count: int, marks: int = 8) -> tuple[int, int]:

@@ -161,11 +161,7 @@ def measure(
     test_loss, accuracy = _test(model, config, task)
     first = floors[0] if floors else None
     with_bias = config.bias == "feature"
-    own = float(
-        np.linalg.norm(
-            np.vstack([last.coefficients, last.bias]) if with_bias else last.coefficients
-        )
-    )
+    own = frobenius(np.vstack([last.coefficients, last.bias]) if with_bias else last.coefficients)
     return StepRecord(
         step=step,
         loss=float64_loss(config.loss, outputs, last.target, probe.measure)

@@ -150,6 +150,31 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((2, 2)))
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "epsrank", "rank", str(tmp_path / "a.npy")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["epsrank: error: No space left on device"]
+
+
+def test_a_closed_stdout_is_no_crash(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((2, 2)))
+    code = (
+        "import sys; sys.stdout = None; sys.argv = ['epsrank', 'rank', sys.argv[1]]; "
+        "from epsrank.cli import main; main()"
+    )
+    done = run(str(tmp_path / "a.npy"), code=code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_ctrl_c_ends_with_130() -> None:
     code = (
         "import click, time\nfrom epsrank.cli.front import Front\n"

@@ -173,21 +173,16 @@ def test_without_out_a_new_folder_in_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["cosines", "cosines-2"]
 
 
-def test_a_diverged_run_is_a_result(tmp_path: Path) -> None:
-    words = (
-        "--optimizer",
-        "sgd",
-        "--learning-rate",
-        "1e155",
-        "--activation",
-        "relu",
-        "--steps",
-        "9",
-    )
-    done = command("train", "cosines", *SMALL, *words, "--out", tmp_path / "a")
+@pytest.mark.parametrize(
+    ("activation", "rate"), [("relu", "1e155"), ("tanh", "1e20"), ("relu", "1e5")]
+)
+def test_a_diverged_run_is_a_result(activation: str, rate: str, tmp_path: Path) -> None:
+    words = ("--optimizer", "sgd", "--learning-rate", rate, "--activation", activation)
+    done = command("train", "cosines", *SMALL, *words, "--steps", "60", "--out", tmp_path / "a")
     assert done.exit_code == 0
     assert "epsrank: the run diverged: " in done.stderr
     assert (tmp_path / "a" / "staircase.svg").exists()
+    assert command("plot", tmp_path / "a", "--format", "png").exit_code == 0
 
 
 def test_ctrl_c_keeps_a_run_that_resumes_to_the_same_numbers(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def planted(monkeypatch: pytest.MonkeyPatch, report: Callable[[Claim], Report]) 
 
 def test_options_reach_the_runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = planted(monkeypatch, lambda claim: Report(()))
-    words = ("--claim", "tail", "loss-floor", "--claim", "rank-stability", "--full")
-    words += ("--device", "cpu", "--seed", "3", "--jobs", "2", "--out", str(tmp_path))
+    words = ["--claim", "tail", "loss-floor", "--claim", "rank-stability", "--full"]
+    words += ["--device", "cpu", "--seed", "3", "--jobs", "2", "--out", str(tmp_path)]
     assert verify(*words).exit_code == 0
     seen.pop("progress")
     assert seen == {

@@ -148,6 +148,21 @@ def test_zero_bounds_leave_gaps_not_errors() -> None:
     assert np.isnan(np.asarray(floor, dtype=float)).all()
 
 
+@pytest.mark.parametrize("last", [1e308, np.inf, np.nan, 5e-324, 0.0])
+def test_extreme_losses_are_drawn_as_gaps(last: float, tmp_path: Path) -> None:
+    loss = np.array([1.0, 1e140, last])
+    figure = staircase([0, 1, 2], loss, {"layer 1": ([1] * 3, [1] * 3)}, eps=1e-6)
+    save_figure(figure, tmp_path / "a.png")
+    drawn = np.asarray(figure.axes[0].lines[0].get_ydata(), dtype=float)
+    np.testing.assert_array_equal(drawn, [1.0, 1e140, np.nan])
+    save_figure(tightness([1, 2, 3], loss, loss, loss, eps=1e-6), tmp_path / "b.png")
+    save_figure(
+        floor_curve([0, 1, 2], loss, eps=1e-6, norm=1e200, run_ranks=[1, 2, 2], run_loss=loss,
+                    run_floors=loss),
+        tmp_path / "c.png",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 def test_files_are_the_same_bytes_every_time(suffix: str, tmp_path: Path) -> None:
     first, second = (
