@@ -158,7 +158,8 @@ def norm_squared(coefficients: Array) -> Fraction:
         The squared norm.
     """
     integers, exponent = dyadic_integers(coefficients)
-    return sum(d * d for d in integers.ravel().tolist()) * power_of_two(2 * exponent)
+    total = sum(int(d) * int(d) for d in integers.ravel().tolist())
+    return total * power_of_two(2 * exponent)
 
 
 def _as_matrix(integers: NDArray[Any]) -> Any:
