@@ -170,7 +170,9 @@ def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coeffici
             f"has shape {given.shape}, but there are {n_features} neurons",
             f"pass ({n_features},) or ({n_features}, k): one row per neuron",
         )
-    values, _ = to_float64(given, name)
+    values, exact = to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the coefficients")
     refuse_non_finite(values, name)
     return values.reshape(n_features, -1)
 

@@ -92,6 +92,8 @@ def test_bad_target_coefficients_and_norm() -> None:
         as_target([1.0, np.nan, 2.0], 3)
     with pytest.raises(InputError, match="coefficients has shape"):
         as_coefficients(np.zeros((2, 3)), 3)
+    with pytest.raises(InputError, match="beyond 2\\^53"):
+        as_coefficients(np.array([2**60 + 1, 0, 0]), 3)
     assert as_coefficients(np.zeros(3), 3).shape == (3, 1)
     for norm in (-1.0, np.nan, "a", None):
         with pytest.raises(InputError, match="norm is"):
