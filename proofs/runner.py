@@ -15,6 +15,7 @@ from typing import Any, get_args
 import joblib
 import threadpoolctl
 
+from numerics.training.build import resolve_device
 from proofs.checkers import Checker, Context, Effort, all_checkers
 from proofs.environment import describe_environment
 from proofs.evidence import Evidence
@@ -128,6 +129,7 @@ def _check_options(effort: str, device: str, seed: int, jobs: int | None) -> int
         raise InputError("effort", f"is {effort!r}", "choose quick, default or full")
     if device not in {"auto", "cpu", "cuda"}:
         raise InputError("device", f"is {device!r}", "choose auto, cpu or cuda")
+    resolve_device(device)  # CUDA asked for and absent is bad use, not a failed check
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
         raise InputError("seed", f"is {seed!r}", "pass an integer from 0 to 2^31 − 1")
     if jobs is None:

@@ -21,8 +21,10 @@ from proofs.strategies import (
     integer_features,
     known_spectra,
     small_integers,
+    spectra,
     thresholds,
 )
+from proofs.strategies.spectra import from_singular_values
 from theory.inputs import Array
 
 
@@ -81,6 +83,33 @@ def eigenvalues_move_by_at_most_the_norm(
     if worst > allowed + unknown:
         refute(f"an eigenvalue moved by {worst!r}, ‖G − G′‖ ≤ {allowed!r}")
     tally.count(worst + unknown <= allowed)
+
+
+@states(
+    "rank-stability",
+    values=st.sampled_from((1, 2, 4)).flatmap(lambda n: st.tuples(spectra(n), spectra(n))),
+    data=st.data(),
+)
+def stable_in_a_common_eigenbasis(
+    tally: Tally, values: tuple[Array, Array], data: st.DataObject
+) -> None:
+    """With a common eigenbasis ‖G − G′‖₂ is exact, and the bounds of M7 are tight."""
+    n = len(values[0])
+    known = [from_singular_values(value, n) for value in values]
+    # Eigenvalues belong together by eigenvector, not by size.
+    gaps = [
+        n * n * abs(Fraction(float(a)) ** 2 - Fraction(float(b)) ** 2)
+        for a, b in zip(*values, strict=True)
+    ]
+    choices = [value for value in known[1].eigenvalues if value > 0] or [Fraction(1)]
+    eps = threshold(data.draw(st.sampled_from(choices), label="eps"), above=True)
+    gap = max(gaps)
+    middle = rank(known[1].features, eps, measure="raw")
+    coarse = rank(known[0].features, threshold(Fraction(eps) + gap, above=True), measure="raw")
+    at_most(tally, coarse, middle, "r_{ε+t}(G) ≤ r_ε(G′)")
+    if Fraction(eps) > gap:
+        fine = rank(known[0].features, threshold(Fraction(eps) - gap, above=False), measure="raw")
+        at_most(tally, middle, fine, "r_ε(G′) ≤ r_{ε−t}(G)")
 
 
 @states(

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import torch
 from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -64,6 +65,7 @@ def exact_route_counts_exactly(tally: Tally, case: RankCase) -> None:
     "float-resolution",
     pinned=[{"case": case} for case in _PINNED],
     case=rank_cases(),
+    share=3.0,
 )
 def default_route_is_never_wrong(tally: Tally, case: RankCase) -> None:
     """The default route never excludes the exact count, at any dtype and scale (C2)."""
@@ -191,14 +193,20 @@ def rank_at_zero_is_the_rank(tally: Tally, features: NDArray[Any]) -> None:
     "float-resolution",
     "rank-definition",
     features=st.sampled_from(("float32", "float16", "bfloat16")).flatmap(narrow_features),
+    tensor=st.sampled_from((None, torch.float32, torch.float16, torch.bfloat16)),
     eps=st.sampled_from((1e-8, 1e-6, 1e-12, 1e-20)),
 )
 def narrow_features_never_give_a_wrong_integer(
-    tally: Tally, features: NDArray[Any], eps: float
+    tally: Tally, features: NDArray[Any], tensor: torch.dtype | None, eps: float
 ) -> None:
     """Narrow features (float32, float16, bfloat16) at ε = 1e-8 never give a wrong integer."""
+    given: Any = features
+    if tensor is not None:
+        # Rounded once more by torch; the numbers it then holds are the ones to count.
+        given = torch.from_numpy(features.copy()).to(tensor)
+        features = given.double().numpy()
     truth = oracle.exact_rank(features, eps, measure="mean")
-    contains(tally, epsilon_rank(features, eps), truth, "the default route")
+    contains(tally, epsilon_rank(given, eps), truth, "the default route")
 
 
 @states(

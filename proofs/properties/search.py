@@ -86,7 +86,7 @@ class Property:
     pinned : tuple of mapping
         Cases that are always tried first.
     share : float
-        Part of the number of examples that this property gets (slow ones get less).
+        Factor on the number of examples: slow properties get fewer, vital ones more.
     refutable : bool
         Whether the statement is known to be false, so that a counterexample is expected.
     """
@@ -139,7 +139,7 @@ def states(
     pinned : sequence of mapping
         Cases always tried.
     share : float
-        Part of the number of examples.
+        Factor on the number of examples.
     refutable : bool
         Whether a counterexample is expected.
     **strategies : SearchStrategy

@@ -11,9 +11,7 @@ import pytest
 from numerics.training import RunConfig, train
 from proofs.checkers import attaining, network_floor, rank_instances, resolution, witnesses
 from proofs.checkers.base import Context
-from proofs.checkers.searches import check_property
 from proofs.networks import TrainedNetwork
-from proofs.properties import comparisons, floor_chain, rational_chain
 from proofs.rational_floor import RationalProblem
 from theory.enclosure import SpectrumEnclosure
 from theory.floor import decide_chain, loss_floor
@@ -205,103 +203,3 @@ def test_a_silently_wrong_rank_is_caught(monkeypatch):
     monkeypatch.setattr(resolution, "epsilon_rank", naive)
     found = resolution.check_resolution(Context(), lambda: resolution.pinned()[:2])
     assert found[1].state == "refuted"
-
-
-def _wrong_rank(change):
-    honest = comparisons.epsilon_rank
-
-    def wrong(features, eps, **more):
-        found = honest(features, eps, **more)
-        lower, upper = change(found, features, eps)
-        return replace(found, lower=lower, upper=upper)
-
-    return wrong
-
-
-# A fault of the rank for each property that it must break.
-_RANK_FAULTS = {
-    "monotone-in-eps": lambda r, f, e: (r.lower + (e > 1), r.upper + (e > 1)),
-    "monotone-in-neurons": lambda r, f, e: (max(0, 3 - f.shape[1]),) * 2,
-    "monotone-in-weights": lambda r, f, e: (int(r.spectrum[0] < 2),) * 2,
-    "monotone-in-data": lambda r, f, e: (max(0, 5 - f.shape[0]),) * 2,
-    "bounded-by-the-trace": lambda r, f, e: (r.lower + 2, r.upper + 2),
-    "invariant-under-signed-permutations": lambda r, f, e: (int(f[0, 0] > 0),) * 2,
-    "invariant-under-orthogonal-mixing": lambda r, f, e: (int(f[0, 0] > 0),) * 2,
-    "covariant-under-scaling": lambda r, f, e: (int(e > 0.5),) * 2,
-    "bounded-under-known-mixing": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
-    "bounded-under-integer-mixing": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
-    "stable-under-perturbation": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
-    "subadditive": lambda r, f, e: (r.lower + (f.shape[0] > 2), r.upper + (f.shape[0] > 2)),
-    "subspaces-bound-the-rank-from-below": lambda r, f, e: (0, 0),
-    "exact-route-counts-exactly": lambda r, f, e: (r.lower, r.upper + 1),
-    "default-route-is-never-wrong": lambda r, f, e: (r.lower + 1, r.upper + 1),
-    "ties-are-not-counted": lambda r, f, e: (r.lower + 1, r.upper + 1),
-    "separated-spectra-give-one-number": lambda r, f, e: (0, r.upper),
-}
-
-
-@pytest.mark.parametrize("name", _RANK_FAULTS)
-def test_a_wrong_rank_breaks_the_property(name, monkeypatch):
-    monkeypatch.setattr(comparisons, "epsilon_rank", _wrong_rank(_RANK_FAULTS[name]))
-    found = check_property(name, Context("quick", 0))
-    assert {item.state for item in found} == {"refuted"}
-    assert found[0].witness["case"]
-
-
-def _problem_with(**change):
-    honest = rational_chain.rational_problem
-
-    def wrong(*args):
-        problem = honest(*args)
-        return replace(problem, **{key: make(problem) for key, make in change.items()})
-
-    return wrong
-
-
-_FLOOR_FAULTS = {
-    # A formula without its first tail term; a loss below the floor; a distance that grows.
-    "tail-is-a-sum-over-eigenvalues": {
-        "spectral_tails": lambda p: (*p.spectral_tails[1:], Fraction(0))
-    },
-    "floor-holds-exactly": {"distances": lambda p: tuple(4 * d for d in p.distances)},
-    "budget-holds-exactly": {"distances": lambda p: tuple(4 * d for d in p.distances)},
-    "floor-at-fixed-tail-falls-with-rank": {"distances": lambda p: p.distances[::-1]},
-}
-
-
-@pytest.mark.parametrize("name", _FLOOR_FAULTS)
-def test_a_wrong_floor_breaks_the_property(name, monkeypatch):
-    monkeypatch.setattr(rational_chain, "rational_problem", _problem_with(**_FLOOR_FAULTS[name]))
-    found = check_property(name, Context("quick", 0))
-    assert {item.state for item in found} == {"refuted"}
-
-
-def test_an_inflated_envelope_breaks_the_float_chain(monkeypatch):
-    honest = loss_floor.envelope
-    monkeypatch.setattr(loss_floor, "envelope", lambda data, norm: 1.01 * honest(data, norm))
-    found = check_property("chain-holds-in-float64", Context("quick", 0))
-    assert {item.state for item in found} == {"refuted"}
-
-
-def test_an_inflated_floor_breaks_the_ball_chain(monkeypatch):
-    honest = decide_chain.floor_squared
-    monkeypatch.setattr(
-        decide_chain,
-        "floor_squared",
-        lambda d, t, b, p: honest(d, Interval(t.lower / 4, t.upper / 4), b, p),
-    )
-    found = check_property("chain-holds-in-balls", Context("quick", 0))
-    assert {item.state for item in found} == {"refuted"}
-
-
-def test_a_budget_that_asks_too_much_is_caught(monkeypatch):
-    honest = floor_chain.loss_floor
-
-    def greedy(*args, **more):
-        found = honest(*args, **more)
-        budget = tuple(replace(b, rank=found.n_features) for b in found.rank_budget)
-        return replace(found, rank_budget=budget)
-
-    monkeypatch.setattr(floor_chain, "loss_floor", greedy)
-    found = check_property("budget-of-the-loss-reached", Context("quick", 0))
-    assert {item.state for item in found} == {"refuted"}

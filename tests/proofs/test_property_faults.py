@@ -1,0 +1,258 @@
+"""Every property is broken by a fault planted in what it checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from proofs.checkers.base import Context
+from proofs.checkers.searches import check_property
+from proofs.properties import (
+    PROPERTIES,
+    comparisons,
+    floor_chain,
+    rank_order,
+    rank_perturbation,
+    rational_chain,
+    routes,
+)
+from theory.floor import decide_chain, loss_floor
+from theory.floor.interval import Interval
+
+
+def _wrong_rank(change):
+    honest = comparisons.epsilon_rank
+
+    def wrong(features, eps, **more):
+        found = honest(features, eps, **more)
+        lower, upper = change(found, features, eps)
+        return replace(found, lower=lower, upper=upper)
+
+    return wrong
+
+
+# A fault of the rank for each property that it must break.
+_RANK_FAULTS = {
+    "monotone-in-eps": lambda r, f, e: (r.lower + (e > 1), r.upper + (e > 1)),
+    "monotone-in-neurons": lambda r, f, e: (max(0, 3 - f.shape[1]),) * 2,
+    "monotone-in-weights": lambda r, f, e: (int(r.spectrum[0] < 2),) * 2,
+    "monotone-in-data": lambda r, f, e: (max(0, 5 - f.shape[0]),) * 2,
+    "bounded-by-the-trace": lambda r, f, e: (r.lower + 2, r.upper + 2),
+    "invariant-under-signed-permutations": lambda r, f, e: (int(f[0, 0] > 0),) * 2,
+    "invariant-under-orthogonal-mixing": lambda r, f, e: (int(f[0, 0] > 0),) * 2,
+    "covariant-under-scaling": lambda r, f, e: (int(e > 0.5),) * 2,
+    "bounded-under-known-mixing": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
+    "bounded-under-integer-mixing": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
+    "stable-under-perturbation": lambda r, f, e: (int(e * 2**20) % 3,) * 2,
+    "stable-in-a-common-eigenbasis": lambda r, f, e: (int(np.log2(e)) % 3,) * 2,
+    "subadditive": lambda r, f, e: (r.lower + (f.shape[0] > 2), r.upper + (f.shape[0] > 2)),
+    "subspaces-bound-the-rank-from-below": lambda r, f, e: (0, 0),
+    "exact-route-counts-exactly": lambda r, f, e: (r.lower, r.upper + 1),
+    "default-route-is-never-wrong": lambda r, f, e: (r.lower + 1, r.upper + 1),
+    "ties-are-not-counted": lambda r, f, e: (r.lower + 1, r.upper + 1),
+    "separated-spectra-give-one-number": lambda r, f, e: (0, r.upper),
+}
+
+
+@pytest.mark.parametrize("name", _RANK_FAULTS)
+def test_a_wrong_rank_breaks_the_property(name, monkeypatch):
+    monkeypatch.setattr(comparisons, "epsilon_rank", _wrong_rank(_RANK_FAULTS[name]))
+    found = check_property(name, Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+    assert found[0].witness["case"]
+
+
+def _problem_with(**change):
+    honest = rational_chain.rational_problem
+
+    def wrong(*args):
+        problem = honest(*args)
+        return replace(problem, **{key: make(problem) for key, make in change.items()})
+
+    return wrong
+
+
+_FLOOR_FAULTS = {
+    # A formula without its first tail term; a loss below the floor; a distance that grows.
+    "tail-is-a-sum-over-eigenvalues": {
+        "spectral_tails": lambda p: (*p.spectral_tails[1:], Fraction(0))
+    },
+    "floor-holds-exactly": {"distances": lambda p: tuple(4 * d for d in p.distances)},
+    "budget-holds-exactly": {"distances": lambda p: tuple(4 * d for d in p.distances)},
+    "floor-at-fixed-tail-falls-with-rank": {"distances": lambda p: p.distances[::-1]},
+}
+
+
+@pytest.mark.parametrize("name", _FLOOR_FAULTS)
+def test_a_wrong_floor_breaks_the_property(name, monkeypatch):
+    monkeypatch.setattr(rational_chain, "rational_problem", _problem_with(**_FLOOR_FAULTS[name]))
+    found = check_property(name, Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+
+
+def _changed(attribute, change):
+    """Return a maker of faulty functions: the honest result with some attributes changed."""
+
+    def make(honest):
+        def faulty(*args, **more):
+            found = honest(*args, **more)
+            return replace(found, **{attribute: change(getattr(found, attribute))})
+
+        return faulty
+
+    return make
+
+
+def _respelled(spectrum, error):
+    """Return a maker of faulty ranks, whose spectrum is computed and so cannot be replaced."""
+
+    def make(honest):
+        def faulty(*args, **more):
+            found = honest(*args, **more)
+            return SimpleNamespace(
+                spectrum=spectrum(found.spectrum), spectrum_error=error(found.spectrum_error)
+            )
+
+        return faulty
+
+    return make
+
+
+def _more(honest):
+    return lambda *args, **more: honest(*args, **more) + 1
+
+
+def _counting_up(honest):
+    def faulty(*args, **more):
+        found = honest(*args, **more)
+        return replace(found, lower=found.lower + 1, upper=found.upper + 1)
+
+    return faulty
+
+
+def _halved_for_large(honest):
+    """Count nothing in Gram matrices of large trace."""
+
+    def faulty(gram, eps, **more):
+        found = honest(gram, eps, **more)
+        return replace(found, lower=0, upper=0) if np.trace(gram) > 4 else found
+
+    return faulty
+
+
+# Property, where the fault goes, and the fault.
+_OTHER_FAULTS = {
+    "monotone-in-gram-matrices": (rank_order, "epsilon_rank_from_gram", _halved_for_large),
+    "eigenvalues-move-by-at-most-the-norm": (
+        rank_perturbation,
+        "rank",
+        _respelled(lambda spectrum: spectrum**2, lambda error: error),
+    ),
+    "leading-eigenvectors-attain-the-rank": (
+        rank_perturbation.oracle,
+        "shifted",
+        lambda honest: lambda gram, eps: honest(gram, eps / 2),
+    ),
+    "subspaces-bound-the-rank-from-below": (
+        rank_perturbation.oracle,
+        "is_positive_definite",
+        lambda honest: lambda matrix: True,
+    ),
+    "routes-enclose-the-spectrum": (
+        routes,
+        "svd_enclosure",
+        _changed("upper", lambda upper: upper * 0.999),
+    ),
+    "reported-spectrum-is-within-its-error": (
+        routes,
+        "rank",
+        _respelled(lambda spectrum: spectrum, lambda error: error * 1e-6),
+    ),
+    "gram-matrices-are-counted-right": (routes, "epsilon_rank_from_gram", _counting_up),
+    "rank-at-zero-is-the-rank": (routes, "algebraic_rank", _more),
+    "narrow-features-never-give-a-wrong-integer": (routes, "epsilon_rank", _counting_up),
+    "float64-miscounts-only-below-the-floor": (
+        routes,
+        "rank",
+        _changed("noise_floor", lambda floor: 0.0),
+    ),
+    "best-fit-by-fewer-neurons-is-no-better": (
+        rational_chain,
+        "_squared_distance",
+        lambda honest: lambda columns, goal: honest(columns, goal) + len(columns),
+    ),
+    "reachable-loss-falls-with-the-norm": (
+        floor_chain,
+        "loss_floor",
+        lambda honest: (
+            lambda *a, **m: replace(
+                honest(*a, **m), reachable_norm=honest(*a, **m).reachable_norm + m["norm"] ** 2
+            )
+        ),
+    ),
+    "tail-is-bounded-in-float64": (
+        floor_chain,
+        "tail",
+        _changed("norms", lambda norms: norms * 1.01 + 1e-6),
+    ),
+    "library-tail-is-the-rational-tail": (
+        floor_chain,
+        "tail",
+        _changed("norms", lambda norms: norms * (1 + 1e-9)),
+    ),
+    "library-distances-fall": (
+        floor_chain,
+        "loss_floor",
+        _changed("distances", lambda distances: distances[::-1]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _OTHER_FAULTS)
+def test_a_fault_elsewhere_breaks_the_property(name, monkeypatch):
+    module, attribute, fault = _OTHER_FAULTS[name]
+    monkeypatch.setattr(module, attribute, fault(getattr(module, attribute)))
+    found = check_property(name, Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+
+
+def test_no_property_goes_without_a_fault():
+    tested = {*_RANK_FAULTS, *_FLOOR_FAULTS, *_OTHER_FAULTS}
+    tested |= {"chain-holds-in-float64", "chain-holds-in-balls", "budget-of-the-loss-reached"}
+    refutable = {name for name, prop in PROPERTIES.items() if prop.refutable}
+    assert set(PROPERTIES) == tested | refutable
+
+
+def test_an_inflated_envelope_breaks_the_float_chain(monkeypatch):
+    honest = loss_floor.envelope
+    monkeypatch.setattr(loss_floor, "envelope", lambda data, norm: 1.01 * honest(data, norm))
+    found = check_property("chain-holds-in-float64", Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+
+
+def test_an_inflated_floor_breaks_the_ball_chain(monkeypatch):
+    honest = decide_chain.floor_squared
+    monkeypatch.setattr(
+        decide_chain,
+        "floor_squared",
+        lambda d, t, b, p: honest(d, Interval(t.lower / 4, t.upper / 4), b, p),
+    )
+    found = check_property("chain-holds-in-balls", Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
+
+
+def test_a_budget_that_asks_too_much_is_caught(monkeypatch):
+    honest = floor_chain.loss_floor
+
+    def greedy(*args, **more):
+        found = honest(*args, **more)
+        budget = tuple(replace(b, rank=found.n_features) for b in found.rank_budget)
+        return replace(found, rank_budget=budget)
+
+    monkeypatch.setattr(floor_chain, "loss_floor", greedy)
+    found = check_property("budget-of-the-loss-reached", Context("quick", 0))
+    assert {item.state for item in found} == {"refuted"}
