@@ -178,6 +178,43 @@ def find_mnist(data: str | Path | None) -> str | None:
     return str(path) if path.is_file() or data is not None else None
 
 
+def network_config(name: str, effort: str, seed: int, device: str, data: str | None) -> RunConfig:
+    """Return the settings of one of the networks of an effort.
+
+    Parameters
+    ----------
+    name : str
+        A key of `planned`.
+    effort : {"quick", "default", "full"}
+        How much to do.
+    seed : int
+        Seed of the run.
+    device : {"auto", "cpu", "cuda"}
+        Where to train.
+    data : str or None
+        MNIST file.
+
+    Returns
+    -------
+    RunConfig
+        The settings; some forty measurements are spread over the steps.
+    """
+    settings = dict(_SETTINGS[effort][name])
+    image = settings["task"] in {"digits", "mnist"}
+    return RunConfig(
+        **{
+            "depth": 2,
+            "seed": seed,
+            "device": device,
+            "batch_size": 128 if image else None,
+            "probe": 600 if image else None,
+            "measure_every": max(1, settings["steps"] // 40),
+            "data": data if settings["task"] == "mnist" else None,
+            **settings,
+        }
+    )
+
+
 def train_network(
     name: str, effort: str, seed: int, device: str, data: str | None, folder: Path
 ) -> TrainedNetwork:
@@ -203,25 +240,10 @@ def train_network(
     TrainedNetwork
         The network, or why it was skipped, or what went wrong.
     """
-    settings = dict(_SETTINGS[effort][name])
-    width = int(settings["width"])
-    image = settings["task"] in {"digits", "mnist"}
-    if settings["task"] == "mnist":
-        if data is None:
-            reason = "MNIST was not found: pass its .npz as data, or name it in EPSRANK_DATA"
-            return TrainedNetwork(name, width, skipped=reason)
-        settings["data"] = data
-    config = RunConfig(
-        **{
-            "depth": 2,
-            "seed": seed,
-            "device": device,
-            "batch_size": 128 if image else None,
-            "probe": 600 if image else None,
-            "measure_every": max(1, settings["steps"] // 40),
-            **settings,
-        }
-    )
+    config = network_config(name, effort, seed, device, data)
+    if config.task == "mnist" and data is None:
+        reason = "MNIST was not found: pass its .npz as data, or name it in EPSRANK_DATA"
+        return TrainedNetwork(name, config.width, skipped=reason)
     place = folder / name.replace(" ", "-").replace("×", "x")
     threads = torch.get_num_threads()
     # The order of sums depends on the number of threads, and results must not.
@@ -231,8 +253,8 @@ def train_network(
     finally:
         torch.set_num_threads(threads)
     if run.status != "complete":
-        return TrainedNetwork(name, width, error=f"training ended {run.status}: {run.cause}")
-    return TrainedNetwork(name, width, folder=place)
+        return TrainedNetwork(name, config.width, error=f"training ended {run.status}: {run.cause}")
+    return TrainedNetwork(name, config.width, folder=place)
 
 
 def checkpoints(run: Run, count: int) -> Iterator[Checkpoint]:

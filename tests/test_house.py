@@ -101,3 +101,12 @@ def test_no_file_is_longer_than_a_screenful_or_seven():
 )
 def test_planted_imports_are_caught(source, package, wrong):
     assert wrong_imports(source, package) == wrong
+
+
+def test_no_ignore_rule_swallows_a_source_file():
+    rules = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    # A rule without a leading slash holds at any depth: it must not be the name of a package.
+    folders = {
+        f"{path.name}/" for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_dir()
+    }
+    assert not (set(rules) - {"__pycache__/"}) & folders

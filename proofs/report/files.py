@@ -1,0 +1,102 @@
+"""Writing the report: each file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proofs.report.page import render_page
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from proofs.outcome import Report
+
+
+def open_report(out: Path | str | None) -> Path | None:
+    """Make the folder of a report and try to write in it, before any work is done.
+
+    Parameters
+    ----------
+    out : path or None
+        The folder; None for no report.
+
+    Returns
+    -------
+    Path or None
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or written.
+    """
+    if out is None:
+        return None
+    folder = Path(out).expanduser()
+    trial = folder / f".trial-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.write_text("", encoding="utf-8")
+        trial.unlink()
+    except OSError as error:
+        raise InputError(
+            "out", f"{folder} cannot be written ({error.strerror})", "choose another folder"
+        ) from None
+    return folder
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader never sees half of it.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    text : str
+        What.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise InputError(
+            "out", f"{path} cannot be written ({error.strerror})", "choose another folder"
+        ) from None
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def write_report(report: Report, folder: Path, figures: Sequence[str]) -> None:
+    """Write ledger.json and index.html.
+
+    Parameters
+    ----------
+    report : Report
+        The verification.
+    folder : Path
+        Where.
+    figures : sequence of str
+        Figures to show, relative to the folder.
+    """
+    # allow_nan=False: strict JSON, or an error here rather than in somebody's parser.
+    ledger = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(folder / "ledger.json", ledger + "\n")
+    write_atomically(folder / "index.html", render_page(report, folder, figures))

@@ -1,0 +1,171 @@
+"""The page: verdicts in words, a table to filter, every claim with its evidence and witnesses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from proofs.evidence import Evidence, jsonable
+from proofs.report.figures import caption
+from proofs.report.formulas import formula
+from proofs.verdict import VERDICTS
+
+if TYPE_CHECKING:
+    from proofs.outcome import ClaimResult, Report
+
+_MEANING = {
+    "proved": "a proof assistant's kernel accepted a proof without axioms",
+    "certified on instances": "integer, rational or ball arithmetic decided it on every instance "
+    "tried; not a proof for all",
+    "supported": "a search for a counterexample, or an experiment with its uncertainty, found "
+    "nothing against it",
+    "supported only in a regime": "it held in the regime stated, and not outside it",
+    "refuted": "a witness shows it to be false",
+    "open": "nothing in this run decides it",
+}
+
+# Witnesses are shown up to this many characters; ledger.json has them whole.
+_LONGEST = 900
+
+_TIGHTNESS = (
+    ("task", "task"),
+    ("net", "net"),
+    ("step", "step"),
+    ("eps", "ε"),
+    ("rank", "rank"),
+    ("norm", "‖β‖"),
+    ("loss", "loss"),
+    ("reachable", "V"),
+    ("envelope", "envelope²"),
+    ("floor", "floor²"),
+    ("loss/reachable", "loss/V"),
+    ("reachable/envelope", "V/envelope²"),
+    ("loss/floor", "loss/floor²"),
+    ("reading", "reading"),
+)
+
+
+def show(value: Any) -> str:
+    """Return a number or a small structure as text: four digits, intervals as [a, b].
+
+    Parameters
+    ----------
+    value : object
+        Anything from a ledger.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    plain = jsonable(value)
+    if plain is None:
+        return "–"
+    if isinstance(plain, bool):
+        return "yes" if plain else "no"
+    if isinstance(plain, float):
+        return f"{plain:.4g}" if math.isfinite(plain) else str(plain)
+    if isinstance(plain, (int, str)):
+        return str(plain)
+    if isinstance(plain, list) and len(plain) == 2 and plain[0] == plain[1]:
+        return show(plain[0])
+    if isinstance(plain, list) and len(plain) <= 12 and not any(
+        isinstance(item, (list, dict)) for item in plain
+    ):
+        return f"[{', '.join(show(item) for item in plain)}]"
+    text = json.dumps(plain, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … (whole in ledger.json)"
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of a table, in order of appearance."""
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def tightness_rows(report: Report) -> list[Mapping[str, Any]]:
+    """Return the bound-tightness table: one row per checkpoint and ε.
+
+    Parameters
+    ----------
+    report : Report
+        The verification.
+
+    Returns
+    -------
+    list of mapping
+        The rows of the evidence on ``loss-floor``.
+    """
+    return [
+        row
+        for result in report.results
+        if result.claim.id == "loss-floor"
+        for item in result.evidence
+        for row in item.rows
+        if "loss" in row
+    ]
+
+
+def _embedded(folder: Path, figures: Sequence[str]) -> list[dict[str, str]]:
+    """Return figures as data, so that the page stands by itself."""
+    shown = []
+    for path in figures:
+        data = base64.b64encode((folder / path).read_bytes()).decode("ascii")
+        uri = f"data:image/svg+xml;base64,{data}"
+        shown.append({"path": path, "uri": uri, "caption": caption(path)})
+    return shown
+
+
+def _counted(result: ClaimResult, item: Evidence) -> bool:
+    """Return whether this evidence is of a kind that the claim asks for."""
+    return item.kind in result.claim.wanted or item.state == "refuted"
+
+
+def _without_rows(item: Evidence) -> bool:
+    return not item.rows or "loss" in item.rows[0]
+
+
+def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
+    """Return index.html.
+
+    Parameters
+    ----------
+    report : Report
+        The verification.
+    folder : Path
+        Folder that the figures lie in.
+    figures : sequence of str
+        Their paths relative to it.
+
+    Returns
+    -------
+    str
+        A page that needs no other file.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["show"] = show
+    environment.tests["counted"] = lambda pair: _counted(*pair)
+    environment.tests["plain"] = _without_rows
+    counts = report.counts()
+    return environment.get_template("index.html.j2").render(
+        report=report,
+        counts=[(verdict, counts[verdict]) for verdict in VERDICTS if verdict in counts],
+        meaning=_MEANING,
+        figures=_embedded(folder, figures),
+        tightness=tightness_rows(report),
+        tightness_columns=_TIGHTNESS,
+        columns=_columns,
+        formula=lambda claim: Markup(formula(claim) or ""),
+    )
