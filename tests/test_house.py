@@ -104,7 +104,10 @@ def test_planted_imports_are_caught(source, package, wrong):
 
 
 def test_no_ignore_rule_swallows_a_source_file():
-    rules = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    file = ROOT / ".gitignore"
+    if not file.is_file():
+        pytest.skip("no .gitignore in a source archive")
+    rules = file.read_text(encoding="utf-8").split()
     # A rule without a leading slash holds at any depth: it must not be the name of a package.
     folders = {
         f"{path.name}/" for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_dir()

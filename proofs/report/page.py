@@ -76,8 +76,10 @@ def show(value: Any) -> str:
         return str(plain)
     if isinstance(plain, list) and len(plain) == 2 and plain[0] == plain[1]:
         return show(plain[0])
-    if isinstance(plain, list) and len(plain) <= 12 and not any(
-        isinstance(item, (list, dict)) for item in plain
+    if (
+        isinstance(plain, list)
+        and len(plain) <= 12
+        and not any(isinstance(item, (list, dict)) for item in plain)
     ):
         return f"[{', '.join(show(item) for item in plain)}]"
     text = json.dumps(plain, ensure_ascii=False)
