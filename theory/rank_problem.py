@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
+from theory.decision import Decision, gap_reason
 from theory.dyadic import float_above, float_below
 from theory.enclosure import SpectrumEnclosure, intersect
 from theory.exact_gram import ExactGram, exact_gram
@@ -45,26 +45,6 @@ _SMALLEST = {
     "float16": 2.0**-24,
     "bfloat16": 2.0**-133,
 }
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was found for one threshold.
-
-    Attributes
-    ----------
-    lower, upper : int
-        Certified bounds of the count.
-    route : str
-        Routes that contributed, joined by ``+``.
-    reason : str
-        Why the ends agree or not.
-    """
-
-    lower: int
-    upper: int
-    route: str
-    reason: str
 
 
 class RankProblem:
@@ -189,7 +169,9 @@ class RankProblem:
                 least, most = enclosure.count(below, above)
                 lower, upper = max(lower, least), min(upper, most)
                 if lower == upper:
-                    return Decision(lower, upper, route, _gap(enclosure, lower, below, relative))
+                    return Decision(
+                        lower, upper, route, gap_reason(enclosure, lower, below, relative)
+                    )
         if self.exact or self._integer_seconds() <= _AUTO_BUDGET:
             return self._by_integers(below, above, lower, upper)
         return Decision(
@@ -326,40 +308,3 @@ def _in_range(gram: Array) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         trace = float(np.trace(gram))
     return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400
-
-
-def _gap(enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool) -> str:
-    """Say how far the neighbouring eigenvalues are from the threshold.
-
-    Parameters
-    ----------
-    enclosure : SpectrumEnclosure
-        What decided.
-    rank : int
-        The count.
-    threshold : Fraction
-        θ > 0.
-    relative : bool
-        Whether θ is ε·λ_1.
-
-    Returns
-    -------
-    str
-        One clause.
-    """
-    unit = "ε·λ₁" if relative else "ε"
-    parts = []
-    if rank:
-        ratio = Fraction(float(enclosure.lower[rank - 1])) / threshold if threshold else 0
-        parts.append(f"λ_{rank} ≥ {_short(ratio)}·{unit}")
-    if rank < len(enclosure.values):
-        ratio = Fraction(float(enclosure.upper[rank])) / threshold if threshold else 0
-        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·{unit}")
-    return " and ".join(parts) + ", rounding included"
-
-
-def _short(value: Fraction | int) -> str:
-    try:
-        return f"{float(value):.4g}"
-    except OverflowError:
-        return "10^308"
