@@ -30,6 +30,7 @@ from theory.inputs import Array, as_features
 from theory.measure import as_measure
 from theory.rank import algebraic_rank, epsilon_rank, epsilon_rank_from_gram
 from theory.rank_problem import RankProblem
+from theory.rounding import gram_error_bound
 from theory.routes.svd import svd_enclosure
 
 # Two neurons that differ by 1e-30, one whose square underflows, an exact tie, a huge scale.
@@ -211,21 +212,32 @@ def narrow_features_never_give_a_wrong_integer(
 
 @states(
     "float-resolution",
-    case=rank_cases(flavours=("integers", "mantissas", "duplicated", "graded", "deficient")),
+    features=feature_matrices(
+        flavours=("integers", "mantissas", "duplicated", "graded", "deficient", "float32")
+    ),
+    eps=thresholds(),
+    near=st.sampled_from((None, 0.0, 2.0**-52, -(2.0**-23), 1e-6)),
+    dtype=st.sampled_from(("float64", "float32")),
 )
-def float64_miscounts_only_below_the_floor(tally: Tally, case: RankCase) -> None:
-    """A float64 Gram matrix miscounts only within its noise floor of ε (C2)."""
-    found = rank(case.features, case.eps, weights=case.weights, measure=case.measure)
-    features = case.features.astype(np.float64)
-    weights = np.ones(len(features)) if case.weights is None else case.weights
-    total = float(weights.sum()) if case.measure == "mean" else 1.0
-    matrix = np.sqrt(weights / total)[:, None] * features
-    values = np.linalg.eigvalsh(matrix.T @ matrix)
-    least = int((values > case.eps + found.noise_floor).sum())
-    most = int((values > case.eps - found.noise_floor).sum())
-    if not least <= found.lower <= most:
+def float_gram_miscounts_only_below_the_floor(
+    tally: Tally, features: NDArray[Any], eps: float, near: float | None, dtype: str
+) -> None:
+    """A Gram matrix formed in floats, then counted exactly, errs only within its floor (C2)."""
+    rows = features.astype(dtype)
+    gram = rows.T @ rows
+    if near is not None:
+        # Aim at an eigenvalue of the matrix that was computed.
+        eps = abs(float(np.linalg.eigvalsh(gram.astype(np.float64))[-1])) * (1.0 + near)
+    # Products of float32 numbers below 1e-19 underflow in float32, which is not what is tested.
+    assume(eps > 1e-300 and (dtype == "float64" or np.abs(rows[rows != 0]).min(initial=1) > 1e-15))
+    floor = Fraction(gram_error_bound(float(np.trace(gram)), len(rows), dtype))
+    exact, at = oracle.exact_gram(rows), Fraction(eps)
+    stored = oracle.inertia(oracle.shifted(oracle.rational(gram), at))[0]
+    least = oracle.inertia(oracle.shifted(exact, at + floor))[0]
+    most = oracle.inertia(oracle.shifted(exact, at - floor))[0]
+    if not least <= stored <= most:
         refute(
-            f"the float64 count is off beyond the noise floor {found.noise_floor!r}: exact "
-            f"{found.lower}, float64 between {least} and {most}"
+            f"{dtype} counts {stored}, beyond its floor {float(floor)!r}: exactly, {least} lie "
+            f"above ε + floor and {most} above ε − floor"
         )
     tally.count(least == most)

@@ -175,10 +175,10 @@ _OTHER_FAULTS = {
     "gram-matrices-are-counted-right": (routes, "epsilon_rank_from_gram", _counting_up),
     "rank-at-zero-is-the-rank": (routes, "algebraic_rank", _more),
     "narrow-features-never-give-a-wrong-integer": (routes, "epsilon_rank", _counting_up),
-    "float64-miscounts-only-below-the-floor": (
+    "float-gram-miscounts-only-below-the-floor": (
         routes,
-        "rank",
-        _changed("noise_floor", lambda floor: 0.0),
+        "gram_error_bound",
+        lambda honest: lambda *arguments: honest(*arguments) / 1000,
     ),
     "best-fit-by-fewer-neurons-is-no-better": (
         rational_chain,
