@@ -246,7 +246,8 @@ def load_parquet(file: Path, label: str, key: str | None = None) -> NDArray[Any]
         schema = pq.read_schema(file)
         if key is not None:
             choose(schema.names, key, label)
-        table = pq.ParquetFile(file).read(columns=None if key is None else [key])
+        # In one thread: a pool still starting up can abort a process that ends at once.
+        table = pq.ParquetFile(file).read(columns=None if key is None else [key], use_threads=False)
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,17 +223,19 @@ def _how_to_resume(folder: Path) -> str:
     str
         One line.
     """
-    from numerics.training import load_run
+    from numerics.training import RunConfig
+    from numerics.training.state import read_progress
     from theory.errors import InputError
 
     try:
-        run = load_run(folder)
+        steps = RunConfig.from_toml(folder / "config.toml").steps
+        progress = read_progress(folder)
     except InputError:
-        return "interrupted before the first step; nothing was written"
-    return (
-        f"interrupted at step {run.step} of {run.config.steps}, kept in {folder}; "
-        f"go on with: epsrank train --resume --out {folder}"
-    )
+        return f"interrupted before the first step; {folder} holds no run yet"
+    again = f"go on with: epsrank train --resume --out {shlex.quote(str(folder))}"
+    if progress is None:
+        return f"interrupted before the first step; the settings are kept in {folder}; {again}"
+    return f"interrupted at step {progress.step} of {steps}, kept in {folder}; {again}"
 
 
 def _print_run(run: Run, folder: Path) -> None:

@@ -102,7 +102,7 @@ def floor_curve(
         for index, name in ((0, "start"), (-1, "end")):
             axes.annotate(
                 name,
-                (float(points[index]), float(loss[index])),
+                (float(points[index]), float(positive(loss)[index])),
                 xytext=(8, 0),
                 textcoords="offset points",
                 fontsize=8.5,

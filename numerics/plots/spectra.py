@@ -62,7 +62,9 @@ def spectra(
     values = np.asarray(eigenvalues, dtype=np.float64)
     figure = new_figure(7.2, 4.8)
     axes = figure.subplots()
-    floor = None if noise_floor is None else np.broadcast_to(np.asarray(noise_floor), time.shape)
+    floor = None
+    if noise_floor is not None:
+        floor = positive(np.broadcast_to(np.asarray(noise_floor, dtype=np.float64), time.shape))
     lowest = _lowest(values, eps, floor)
     drawn = positive(values)
     lines = [np.column_stack([time, drawn[:, index]]) for index in range(values.shape[1])]
@@ -98,7 +100,7 @@ def _lowest(values: np.ndarray, eps: float, floor: np.ndarray | None) -> float:
     float
         A positive number.
     """
-    if floor is not None and float(np.max(floor)) > 0:
-        return 0.03 * min(eps, float(np.min(floor[floor > 0])))
+    if floor is not None and not np.isnan(floor).all():
+        return 0.03 * min(eps, float(np.nanmin(floor)))
     visible = values[values > 0]
     return 0.3 * min(eps, max(float(np.min(visible, initial=eps)), 1e-20))

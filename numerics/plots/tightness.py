@@ -97,6 +97,7 @@ def _ratio(above: ArrayLike, below: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (T,)
-        The ratio.
+        The ratio, NaN where a logarithmic axis could not show it.
     """
-    return np.asarray(above, dtype=np.float64) / positive(np.asarray(below, dtype=np.float64))
+    divisor = positive(np.asarray(below, dtype=np.float64))
+    return positive(positive(np.asarray(above, dtype=np.float64)) / divisor)

@@ -159,7 +159,8 @@ def read_table(path: Path) -> pa.Table:
     """
     try:
         # From bytes: a memory map would keep the file open under a later replacement.
-        return pq.read_table(pa.BufferReader(path.read_bytes()))
+        # In one thread: a pool still starting up aborts a process that ends right after Ctrl-C.
+        return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise InputError(*_damaged(path, error)) from None
 

@@ -155,7 +155,10 @@ def test_extreme_losses_are_drawn_as_gaps(last: float, tmp_path: Path) -> None:
     save_figure(figure, tmp_path / "a.png")
     drawn = np.asarray(figure.axes[0].lines[0].get_ydata(), dtype=float)
     np.testing.assert_array_equal(drawn, [1.0, 1e140, np.nan])
-    save_figure(tightness([1, 2, 3], loss, loss, loss, eps=1e-6), tmp_path / "b.png")
+    for above, below in ((loss, loss), (loss, 1e-140 * loss), (1e-140 * loss, loss)):
+        figure = tightness([1, 2, 3], above, below, below, eps=1e-6)
+        save_figure(figure, tmp_path / "b.png")
+    save_figure(spectra([0, 1, 2], loss[:, None], eps=1e-6, noise_floor=loss), tmp_path / "d.png")
     save_figure(
         floor_curve([0, 1, 2], loss, eps=1e-6, norm=1e200, run_ranks=[1, 2, 2], run_loss=loss,
                     run_floors=loss),
