@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import assume
 from proofs.properties.rational_chain import Instance, instances
 from proofs.properties.search import Tally, refute, states
 from proofs.strategies import FloorCase, floor_cases, norms
-from theory.floor.certificate import certify_chain
+from theory.floor.certificate import ChainCertificate, certify_chain
 from theory.floor.chain import check_chain
 from theory.floor.decomposition import decompose
 from theory.floor.loss_floor import loss_floor
@@ -30,6 +31,18 @@ _PINNED = (
     FloorCase(np.zeros((2, 1)), np.ones((2, 1)), np.ones((1, 1)), 1e-6, None, "mean"),
     FloorCase(np.eye(2), np.ones((2, 2)), np.ones((2, 2)), 1e-6, np.array([0.0, 1.0]), "volume"),
 )
+
+
+def _certificate(case: FloorCase) -> ChainCertificate:
+    return certify_chain(
+        case.features,
+        case.target,
+        case.coefficients,
+        case.eps,
+        weights=case.weights,
+        measure=case.measure,
+        max_precision=1024,
+    )
 
 
 def _result(case: FloorCase, losses: list[float] | None = None) -> LossFloor:
@@ -58,19 +71,28 @@ def chain_holds_in_float64(tally: Tally, case: FloorCase) -> None:
         case=floor_cases(6, 4), share=0.25)  # fmt: skip
 def chain_holds_in_balls(tally: Tally, case: FloorCase) -> None:
     """The chain floor² ≤ envelope² ≤ V(‖W‖) ≤ loss, decided by ball arithmetic (F2, F3)."""
-    certificate = certify_chain(
-        case.features,
-        case.target,
-        case.coefficients,
-        case.eps,
-        weights=case.weights,
-        measure=case.measure,
-        max_precision=1024,
-    )
-    for verdict in certificate.verdicts:
+    for verdict in _certificate(case).verdicts:
         if verdict.state == "violated":
             refute(str(verdict))
         tally.count(verdict.holds)
+
+
+@states("reachable-loss", case=floor_cases(6, 4), share=0.25)
+def readings_follow_the_certified_ratio(tally: Tally, case: FloorCase) -> None:
+    """The range that a reading gives to loss/V meets the certified one (F6)."""
+    verdict = _result(case).verdict
+    certificate = _certificate(case)
+    low, high = certificate.reachable.lower, certificate.reachable.upper
+    assert verdict.lower is not None
+    assert verdict.upper is not None
+    # Rounding of the quotient itself, beside the bounds on both norms.
+    least, most = verdict.lower * (1 - 1e-12), verdict.upper * (1 + 1e-12)
+    above = math.isfinite(most) and certificate.loss > Fraction(most) * high
+    # An infinite ratio says that V = 0.
+    below = certificate.loss < Fraction(least) * low if math.isfinite(least) else low > 0
+    if above or below:
+        refute(f"{verdict}; certified: loss {certificate.loss}, V in [{low}, {high}]")
+    tally.count(verdict.name != "undetermined")
 
 
 @states("reachable-loss", pinned=[{"case": _PINNED[0], "norm": 0.5}], case=floor_cases(),

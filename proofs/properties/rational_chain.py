@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, pairwise
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from proofs import oracle
@@ -17,9 +19,11 @@ from proofs.strategies import (
     coefficients,
     integer_features,
     known_spectra,
+    norms,
     targets,
     thresholds,
 )
+from theory.floor.attaining import attaining_family
 from theory.inputs import Array
 
 
@@ -130,6 +134,32 @@ def floor_at_fixed_tail_falls_with_rank(tally: Tally, instance: Instance, reach:
             distances[p + 1], reach, Fraction(0)
         ):
             refute(f"floor 0 at p = {p} but not at p = {p + 1}, τ² = {reach}")
+    tally.count(True)
+
+
+@states(
+    "floor-tight",
+    n=st.integers(1, 6),
+    below=st.integers(0, 5),
+    eps=thresholds(),
+    norm=norms(),
+    factor=st.sampled_from((1.0, 1.5, 4.0, 1000.0)),
+    more=st.integers(0, 3),
+    share=0.5,
+)
+def floor_is_attained_exactly(
+    tally: Tally, n: int, below: int, eps: float, norm: float, factor: float, more: int
+) -> None:
+    """For drawn n, p, ε, B, α the family has r_ε = p and ‖u − u*‖ = d_p − √ε‖β‖, exactly (F4)."""
+    p = below % n
+    assume(1e-200 < eps < 1e200)
+    alpha = factor * math.sqrt(eps) * (norm or 1.0)
+    family = attaining_family(n, p, eps, norm, alpha, n + more, generator=n)
+    if not family.verify().holds:
+        refute(f"the two sides of F2 differ: {family.verify()}")
+    count = oracle.exact_rank(family.features, family.eps, family.weights, "raw")
+    if count != p:
+        refute(f"the ε-rank is {count}, not p = {p}")
     tally.count(True)
 
 

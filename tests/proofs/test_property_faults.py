@@ -194,6 +194,20 @@ _OTHER_FAULTS = {
             )
         ),
     ),
+    "readings-follow-the-certified-ratio": (
+        floor_chain,
+        "_result",
+        lambda honest: (
+            lambda case: replace(
+                honest(case), verdict=replace(honest(case).verdict, lower=1.0, upper=1.0)
+            )
+        ),
+    ),
+    "floor-is-attained-exactly": (
+        rational_chain,
+        "attaining_family",
+        _changed("target", lambda target: np.nextafter(target, np.inf)),
+    ),
     "tail-is-bounded-in-float64": (
         floor_chain,
         "tail",
