@@ -50,6 +50,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
 @click.option("--dtype", metavar="NAME", help="float64 or float32.")
 @click.option("--device", metavar="NAME", help="auto, cpu or cuda.")
+@click.option("--threads", type=int, metavar="N", help="Threads to compute with.  [default: 1]")
 @click.option("--out", metavar="DIR", help="Folder of the run.  [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
 def train(task: str | None, net: str | None, out: str | None, resume: bool, **given: Any) -> None:

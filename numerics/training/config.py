@@ -78,6 +78,8 @@ class RunConfig:
         Training samples that measurements look at; None means at most 2000 (500 for ``cnn``).
     data : str or None
         File of the task's data.
+    threads : int
+        Threads to compute with; the last bits depend on it, so it is a setting.
     bias : {"feature", "fixed"}
         How the floor treats the output bias (math §0): as the constant feature 1, or subtracted
         from the target.
@@ -109,6 +111,7 @@ class RunConfig:
     n_train: int | None = None
     probe: int | None = None
     data: str | None = None
+    threads: int = 1
     bias: str = "feature"
 
     def __post_init__(self) -> None:
@@ -134,9 +137,10 @@ class RunConfig:
             If one is not a whole number, or too small or large.
         """
         least = {"depth": 2 if self.network == "cnn" else 1, "steps": 0, "seed": 0}
-        for name in ("width", "depth", "steps", "seed", "batch_size", "n_train", "probe"):
+        needed = ("width", "depth", "steps", "seed", "threads")
+        for name in (*needed, "batch_size", "n_train", "probe"):
             value = getattr(self, name)
-            if value is not None or name in ("width", "depth", "steps", "seed"):
+            if value is not None or name in needed:
                 object.__setattr__(self, name, as_size(value, name, least=least.get(name, 1)))
         if self.seed >= 2**63:
             raise InputError("seed", f"is {self.seed}", "pass a number below 2^63")

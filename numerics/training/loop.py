@@ -32,6 +32,7 @@ from numerics.training.seeds import epoch_order
 from numerics.training.state import Progress, restore_state, save_state
 from numerics.training.storage import write_table, write_tensors
 from numerics.training.tables import history_table, spectra_table
+from numerics.training.threads import compute_threads
 from theory.measure import Measure
 
 ProgressCallback = Callable[[int, int, StepRecord | None], None]
@@ -106,7 +107,7 @@ def train(
         deterministic=True,
         allow_tf32=False,
     )
-    with Interrupts() as interrupts, exact:
+    with Interrupts() as interrupts, exact, compute_threads(config.threads):
         session.proceed(stop_after, progress, interrupts)
     interrupts.deliver()
     return session.run()
