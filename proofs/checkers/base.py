@@ -12,7 +12,7 @@ from proofs.networks import TrainedNetwork
 Effort = Literal["quick", "default", "full"]
 
 #: Cases per property, before its share.
-EXAMPLES: dict[str, int] = {"quick": 120, "default": 400, "full": 4000}
+EXAMPLES: dict[str, int] = {"quick": 120, "default": 1000, "full": 5000}
 
 
 @dataclass(frozen=True)
