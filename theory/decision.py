@@ -28,7 +28,9 @@ class Decision:
     reason: str
 
 
-def gap_reason(enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool) -> str:
+def gap_reason(
+    enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool = False
+) -> str:
     """Say how far the neighbouring eigenvalues are from the threshold.
 
     Parameters

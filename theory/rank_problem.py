@@ -70,7 +70,7 @@ class RankProblem:
         if not _in_range(self.gram):
             self.weighted = weighted_features(features, measure, rescale=True)
             self.gram, self.formed = form_gram(self.weighted)
-        self._shortcut: SpectrumEnclosure | None = None
+        self._smallest: float | None = None
         self._few = True
 
     @cached_property
@@ -83,6 +83,12 @@ class RankProblem:
         """Enclosure of the SVD route within that of the Gram route."""
         enclosure = svd_enclosure(self.weighted)
         return self.fast if enclosure is None else intersect(self.fast, enclosure)
+
+    @cached_property
+    def _low_rank(self) -> SpectrumEnclosure | None:
+        """Enclosure by way of a few columns, on the scale of the smallest threshold."""
+        assert self._smallest is not None
+        return low_rank_enclosure(self.gram, self.formed, self._smallest)
 
     @cached_property
     def integers(self) -> ExactGram:
@@ -134,9 +140,8 @@ class RankProblem:
         list of Decision
             One for each, in the order given.
         """
-        if not self.exact and not relative and self.gram.shape[0] >= _WIDE:
-            smallest = float_below(self._threshold(min(eps), False)[0])
-            self._shortcut = low_rank_enclosure(self.gram, self.formed, smallest)
+        if not relative:
+            self._smallest = float_below(self._threshold(min(eps), False)[0])
             self._few = len(eps) <= _FEW
         return [self.decide(value, relative) for value in eps]
 
@@ -162,10 +167,8 @@ class RankProblem:
             spared = self._without_eigenvalues(below, above)
             if spared is not None:
                 return spared
-            for route, name in (("gram", "_shortcut"), ("gram", "fast"), ("svd", "accurate")):
+            for route, name in (("gram", "fast"), ("svd", "accurate")):
                 enclosure = getattr(self, name)
-                if enclosure is None:
-                    continue
                 least, most = enclosure.count(below, above)
                 lower, upper = max(lower, least), min(upper, most)
                 if lower == upper:
@@ -196,14 +199,18 @@ class RankProblem:
             None where that does not decide or does not pay.
         """
         n = self.features.n_features
-        if n < _WIDE or self._shortcut is not None or "fast" in self.__dict__:
+        if n < _WIDE or self._smallest is None or "fast" in self.__dict__:
             return None
-        high = float_above(above)
+        low, high = float_below(below), float_above(above)
         if all_above(self.gram, self.formed, high):
             return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
+        if self._low_rank is not None:
+            lower, upper = self._low_rank.count(below, above)
+            if lower == upper:
+                return Decision(lower, upper, "gram", gap_reason(self._low_rank, lower, below))
         if not self._few:
             return None
-        bounds = inertia_bounds(self.gram, self.formed, float_below(below), high)
+        bounds = inertia_bounds(self.gram, self.formed, low, high)
         if bounds is None or bounds[0] != bounds[1]:
             return None
         return Decision(*bounds, "gram", "inertia of G − εI by LDLᵀ, rounding included")
