@@ -109,7 +109,12 @@ def epsilon_rank_from_gram(
     if accumulated_in is not None:
         if n_samples < 1:
             raise InputError("n_samples", f"is {n_samples}", "say how many samples were summed")
-        error = upward(error + gram_error_bound(float(np.trace(matrix)), n_samples, accumulated_in))
+        error = upward(
+            error
+            + gram_error_bound(
+                float(np.trace(matrix)), n_samples, accumulated_in, n_features=len(matrix)
+            )
+        )
     shift = scaling_exponent(float(np.abs(matrix).max()))
     scale = power_of_two(-shift)
     if shift:

@@ -32,8 +32,14 @@ _SLACK = 1.0 + 2.0**-30
 # Covers gradual underflow in every product below: fewer than 2^60 operations of 2^-1074 each.
 UNDERFLOW = 2.0**-1000
 
+# What a product may lose to underflow in the narrow dtypes.
+_UNDERFLOW = {"float32": 2.0**-126, "bfloat16": 2.0**-126, "float16": 2.0**-24}
+
 # Rows per partial Gram matrix: long enough for full speed, short enough for a small γ.
 _BLOCK = 4096
+
+# Order of the tiles in which a symmetric matrix is mirrored.
+_TILE = 128
 
 
 def upward(value: float) -> float:
@@ -116,11 +122,15 @@ def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
     return math.inf if product >= 1 else upward(product / (1 - product))
 
 
-def gram_error_bound(trace: float, n_samples: int, dtype: str = "float64") -> float:
+def gram_error_bound(
+    trace: float, n_samples: int, dtype: str = "float64", *, n_features: int
+) -> float:
     """Bound ‖G̃ − G‖₂ for a Gram matrix accumulated over N samples in one dtype (C2).
 
-    ‖fl(AᵀA) − AᵀA‖₂ ≤ γ_N ‖|A|ᵀ|A|‖₂ ≤ γ_N tr G, for any order of summation. With tr G̃ in the
-    place of tr G the factor is γ_N/(1 − γ_N).
+    ‖fl(AᵀA) − AᵀA‖₂ ≤ γ_N ‖|A|ᵀ|A|‖₂ + nNη ≤ γ_N tr G + nNη, for any order of summation, where each
+    product may lose η to underflow: the smallest normal number, since hardware may flush to zero
+    (for float16 the smallest subnormal one, which it keeps). With tr G̃ in the place of tr G the
+    factor is γ_N/(1 − γ_N), and the trace itself may have lost nNη.
 
     Parameters
     ----------
@@ -130,6 +140,8 @@ def gram_error_bound(trace: float, n_samples: int, dtype: str = "float64") -> fl
         Length N of each inner product.
     dtype : str
         Type in which products were formed and summed.
+    n_features : int
+        Order n of the matrix.
 
     Returns
     -------
@@ -139,7 +151,8 @@ def gram_error_bound(trace: float, n_samples: int, dtype: str = "float64") -> fl
     factor = gamma(n_samples + 2, unit_roundoff(dtype))
     if factor >= 1:
         return math.inf
-    return upward(factor / (1 - factor) * trace + UNDERFLOW)
+    lost = n_features * n_samples * _UNDERFLOW.get(dtype, UNDERFLOW)
+    return upward(factor / (1 - factor) * (trace + lost) + lost + UNDERFLOW)
 
 
 def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array, float]:
@@ -169,10 +182,26 @@ def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array
         if row_factors is not None:
             block = block * row_factors[start : start + _BLOCK, None]
         upper += blas.dsyrk(1.0, np.ascontiguousarray(block).T)
-    upper += np.triu(upper, 1).T
+    _mirror(upper)
     additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
     # √w (1 rounding), its division by a rounded √c (3), the product with φ (1), on both sides: 10.
     return upper, gamma(additions + (10 if row_factors is not None else 0))
+
+
+def _mirror(matrix: Array) -> None:
+    """Copy the upper triangle onto the lower one, tile by tile so that the cache holds both.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        Overwritten below the diagonal.
+    """
+    n = matrix.shape[0]
+    for start in range(0, n, _TILE):
+        stop = min(start + _TILE, n)
+        tile = matrix[start:stop, start:stop]
+        tile[...] = np.triu(tile) + np.triu(tile, 1).T
+        matrix[stop:, start:stop] = matrix[start:stop, stop:].T
 
 
 def chunked_product(left: Array, right: Array, chunk: int = 256) -> tuple[Array, float]:

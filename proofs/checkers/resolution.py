@@ -135,7 +135,9 @@ def examine(case: Pinned) -> dict[str, Any]:
     stored = oracle.inertia(oracle.shifted(oracle.rational(gram), Fraction(case.eps)))[0]
     solver = int((np.linalg.eigvalsh(gram) > case.eps).sum())
     trace = float(np.trace(gram.astype(np.float64)))
-    floor = gram_error_bound(trace, len(case.features), case.dtype)
+    floor = gram_error_bound(
+        trace, len(case.features), case.dtype, n_features=case.features.shape[1]
+    )
     low, high = Fraction(case.eps) - Fraction(floor), Fraction(case.eps) + Fraction(floor)
     exact = oracle.exact_gram(case.features)
     within = (

@@ -228,9 +228,9 @@ def float_gram_miscounts_only_below_the_floor(
     if near is not None:
         # Aim at an eigenvalue of the matrix that was computed.
         eps = abs(float(np.linalg.eigvalsh(gram.astype(np.float64))[-1])) * (1.0 + near)
-    # Products of float32 numbers below 1e-19 underflow in float32, which is not what is tested.
-    assume(eps > 1e-300 and (dtype == "float64" or np.abs(rows[rows != 0]).min(initial=1) > 1e-15))
-    floor = Fraction(gram_error_bound(float(np.trace(gram)), len(rows), dtype))
+    assume(eps > 1e-300 and bool(np.isfinite(gram).all()))
+    trace, width = float(np.trace(gram)), rows.shape[1]
+    floor = Fraction(gram_error_bound(trace, len(rows), dtype, n_features=width))
     exact, at = oracle.exact_gram(rows), Fraction(eps)
     stored = oracle.inertia(oracle.shifted(oracle.rational(gram), at))[0]
     least = oracle.inertia(oracle.shifted(exact, at + floor))[0]

@@ -178,7 +178,7 @@ _OTHER_FAULTS = {
     "float-gram-miscounts-only-below-the-floor": (
         routes,
         "gram_error_bound",
-        lambda honest: lambda *arguments: honest(*arguments) / 1000,
+        lambda honest: lambda *a, **m: honest(*a, **m) / 1000,
     ),
     "best-fit-by-fewer-neurons-is-no-better": (
         rational_chain,

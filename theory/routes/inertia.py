@@ -20,6 +20,9 @@ _U = UNIT_ROUNDOFF["float64"]
 # Inner dimension of the partial products in the residual, for a small γ.
 _CHUNK = 256
 
+# Columns that are cleared at a time.
+_TILE = 128
+
 # Distance from ε, as a share of it, at which the two factorisations are made: room for e. An
 # eigenvalue that close is left to the other routes.
 _ROOM = 1e-3
@@ -127,11 +130,26 @@ def _factorise(shifted: Array) -> tuple[Array, Array, Array] | None:
     packed, off, info = lapack.dsyconv(packed, swaps, lower=1)
     if info != 0:
         return None
-    triangle = np.tril(packed, -1)
-    np.einsum("ii->i", triangle)[:] = 1.0
-    outer = np.empty_like(triangle, order="F")
-    outer[_permutation(swaps)] = triangle
-    return outer, np.diag(packed).copy(), off[: n - 1]
+    pivots = np.diag(packed).copy()
+    _make_unit_lower(packed)
+    outer = np.empty_like(packed, order="F")
+    outer[_permutation(swaps)] = packed
+    return outer, pivots, off[: n - 1]
+
+
+def _make_unit_lower(packed: Array) -> None:
+    """Clear the upper triangle and set the diagonal to 1, in place.
+
+    Parameters
+    ----------
+    packed : ndarray of float64, shape (n, n)
+        L below the diagonal.
+    """
+    for start in range(0, packed.shape[0], _TILE):
+        stop = start + _TILE
+        packed[:start, start:stop] = 0.0
+        tile = packed[start:stop, start:stop]
+        tile[...] = np.tril(tile, -1) + np.eye(tile.shape[0])
 
 
 def _permutation(swaps: NDArray[np.int32]) -> NDArray[np.int64]:

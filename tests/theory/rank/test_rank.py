@@ -165,6 +165,14 @@ def test_from_gram_accumulated_in_float32() -> None:
     assert int(coarse) == true_rank(narrow, 0.1)
 
 
+def test_underflow_of_the_accumulation_is_part_of_its_bound() -> None:
+    narrow = np.full((4, 1), 1e-25, dtype=np.float32)
+    gram = narrow.T @ narrow  # 4e-50 underflows to 0 in float32
+    claimed = epsilon_rank_from_gram(gram, 1e-55, accumulated_in="float32", n_samples=4)
+    assert true_rank(narrow, 1e-55, measure="raw") == 1
+    assert 1 in claimed
+
+
 @pytest.mark.parametrize(
     ("gram", "words"),
     [

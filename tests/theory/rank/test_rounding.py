@@ -75,7 +75,9 @@ def test_gram_accumulated_in_a_narrow_dtype_stays_within_its_bound(
     exact = exact_gram(as_features(features), as_measure("raw", None, n_samples))
     truth = np.array([[float(int(x) * exact.scale) for x in r] for r in exact.matrix.tolist()])
     error = float(np.linalg.norm(total.double().numpy() - truth, 2))
-    bound = gram_error_bound(float(np.trace(total.double().numpy())), n_samples, dtype)
+    bound = gram_error_bound(
+        float(np.trace(total.double().numpy())), n_samples, dtype, n_features=5
+    )
     assert 0 < error <= bound
     assert bound < float(np.trace(truth))  # wide, but it says something
 
@@ -85,7 +87,7 @@ def test_gamma_is_rounded_upward_and_infinite_when_it_must_be() -> None:
     for k in (1, 3, 1000, 10**6):
         assert Fraction(gamma(k)) >= k * u / (1 - k * u)
     assert gamma(2**30, unit_roundoff("float32")) == np.inf
-    assert gram_error_bound(1.0, 2**30, "float32") == np.inf
+    assert gram_error_bound(1.0, 2**30, "float32", n_features=1) == np.inf
 
 
 def test_unknown_dtype() -> None:
