@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from numerics.training import Run, RunConfig, load_run, train
 from theory.inputs import Array
@@ -245,13 +244,7 @@ def train_network(
         reason = "MNIST was not found: pass its .npz as data, or name it in EPSRANK_DATA"
         return TrainedNetwork(name, config.width, skipped=reason)
     place = folder / name.replace(" ", "-").replace("×", "x")
-    threads = torch.get_num_threads()
-    # The order of sums depends on the number of threads, and results must not.
-    torch.set_num_threads(1)
-    try:
-        run = train(config, place)
-    finally:
-        torch.set_num_threads(threads)
+    run = train(config, place)
     if run.status != "complete":
         return TrainedNetwork(name, config.width, error=f"training ended {run.status}: {run.cause}")
     return TrainedNetwork(name, config.width, folder=place)

@@ -16,6 +16,7 @@ from numerics.training.probe import Probe
 from numerics.training.record import LayerRanks, StepRecord
 from theory.errors import InputError
 from theory.floor.bias import BiasName, with_bias
+from theory.floor.chain import check_chain
 from theory.floor.decomposition import decompose
 from theory.floor.loss_floor import floor_of
 from theory.floor.result import LossFloor
@@ -177,6 +178,7 @@ def measure(
         reading=None if first is None else first.reading,
         reason=_NO_FLOOR if first is None else first.verdict.reason,
         layers=layers,
+        chain=_worst_link(floors),
     )
 
 
@@ -219,6 +221,12 @@ def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
         )
         for rank in ranks
     ]
+
+
+def _worst_link(floors: list[LossFloor]) -> str | None:
+    """Return the worst state of the chain's inequalities over all ε."""
+    states = {link.state for floor in floors for link in check_chain(floor).links}
+    return next((state for state in ("violated", "rounding", "strict") if state in states), None)
 
 
 def _training_loss(model: FeatureNetwork, config: RunConfig, probe: Probe) -> float:

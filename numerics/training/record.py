@@ -181,6 +181,10 @@ class StepRecord:
         Why the reading is so, or why there is no floor.
     layers : tuple of LayerRanks
         One per hidden layer, first to last.
+    chain : {"strict", "rounding", "violated"} or None
+        Worst state of the inequalities loss ≥ reachable ≥ envelope ≥ floor over all ε, each held
+        against its derived rounding bound (`theory.floor.chain`); None where there is no floor.
+        ``violated`` would be a finding: `Run.certificate` decides it in ball arithmetic.
     """
 
     step: int
@@ -195,6 +199,7 @@ class StepRecord:
     reading: str | None
     reason: str
     layers: tuple[LayerRanks, ...]
+    chain: str | None = None
 
     @property
     def eps(self) -> tuple[float, ...]:
@@ -261,5 +266,6 @@ class StepRecord:
             "floors": list(self.floors),
             "reading": self.reading,
             "reason": self.reason,
+            "chain": self.chain,
             "layers": [entry.to_json() for entry in self.layers],
         }

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import torch
@@ -23,6 +23,9 @@ from numerics.training.state import Progress, Status, read_progress
 from numerics.training.storage import read_json, read_table
 from numerics.training.tables import history_table, records_from_tables, spectra_table
 from theory.errors import InputError
+from theory.floor.bias import BiasName, with_bias
+from theory.floor.certificate import ChainCertificate, certify_chain
+from theory.inputs import as_features
 
 
 class Run:
@@ -176,6 +179,48 @@ class Run:
         """
         model = self.network(index).to(self._device)
         return last_layer(model, self._probe, captured(model, self._probe)[-1])
+
+    def certificate(self, index: int = -1, eps: float | None = None) -> ChainCertificate:
+        """Certify floor² ≤ envelope² ≤ V(‖W‖_F) ≤ loss at a measurement, in ball arithmetic.
+
+        The features, coefficients and targets of the checkpoint are taken as exact; the output bias
+        is the constant feature 1, or subtracted from the target, as in the run.
+
+        Parameters
+        ----------
+        index : int
+            Index into `records`.
+        eps : float, optional
+            Threshold; the first of the run by default.
+
+        Returns
+        -------
+        ChainCertificate
+            A verdict for each inequality: proved strictly, equal up to the enclosure, violated, or
+            unresolved. Widths up to about 100 take seconds.
+
+        Raises
+        ------
+        InputError
+            If the run does not minimise the squared error, or there is no such measurement.
+        """
+        if self.config.loss != "mse":
+            raise InputError(
+                "run", f"minimises {self.config.loss}", "certify runs of the squared error (mse)"
+            )
+        last = self.last_layer(index)
+        bias = cast(BiasName, self.config.bias)
+        features, target, coefficients = with_bias(
+            as_features(last.features), last.target, last.coefficients, bias, last.bias
+        )
+        return certify_chain(
+            features.values,
+            target,
+            coefficients,
+            self.config.eps[0] if eps is None else eps,
+            weights=last.weights,
+            measure=last.measure,
+        )
 
     def __str__(self) -> str:
         config = self.config

@@ -21,7 +21,7 @@ _NUMBERS = (
     "reachable",
     "envelope",
 )
-_TEXTS = ("reading", "reason")
+_TEXTS = ("reading", "reason", "chain")
 _LAYER = ("spectrum_error", "noise_floor", "n_samples", "dtype", "measure")
 _LAYER_TYPES = (pa.float64(), pa.float64(), pa.int64(), pa.string(), pa.string())
 
@@ -75,8 +75,8 @@ def history_table(records: Sequence[StepRecord], eps: Sequence[float], n_layers:
     Returns
     -------
     Table
-        Columns ``step``, the numbers of `StepRecord`, ``floor_{ε}``, ``reading``, ``reason``, and
-        ``rank_lower_layer{k}_{ε}``, ``rank_upper_layer{k}_{ε}``.
+        Columns ``step``, the numbers of `StepRecord`, ``floor_{ε}``, ``reading``, ``reason``,
+        ``chain``, and ``rank_lower_layer{k}_{ε}``, ``rank_upper_layer{k}_{ε}``.
     """
     columns: dict[str, pa.Array] = {"step": pa.array([r.step for r in records], pa.int64())}
     for name in _NUMBERS:
