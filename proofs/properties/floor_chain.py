@@ -31,6 +31,15 @@ _PINNED = (
     FloorCase(np.zeros((2, 1)), np.ones((2, 1)), np.ones((1, 1)), 1e-6, None, "mean"),
     FloorCase(np.eye(2), np.ones((2, 2)), np.ones((2, 2)), 1e-6, np.array([0.0, 1.0]), "volume"),
 )
+# Found by search: loss/V is 4e321, beyond float64 and yet finite.
+_HUGE_RATIO = FloorCase(
+    6.243497100631985e144 * np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]),
+    np.array([[0.0], [0.0], [0.0], [2.0**-53]]),
+    np.array([[0.0], [1.0]]),
+    3.898125604560001e289,
+    np.array([0.0, 1.0, 0.0, 1.0]),
+    "mean",
+)
 
 
 def _certificate(case: FloorCase) -> ChainCertificate:
@@ -77,7 +86,7 @@ def chain_holds_in_balls(tally: Tally, case: FloorCase) -> None:
         tally.count(verdict.holds)
 
 
-@states("reachable-loss", case=floor_cases(6, 4), share=0.25)
+@states("reachable-loss", pinned=[{"case": _HUGE_RATIO}], case=floor_cases(6, 4), share=0.25)
 def readings_follow_the_certified_ratio(tally: Tally, case: FloorCase) -> None:
     """The range that a reading gives to loss/V meets the certified one (F6)."""
     verdict = _result(case).verdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,8 @@ ReadingName = Literal["feature-limited", "optimiser-limited", "between", "undete
 FEATURE_LIMITED = 1.25
 #: loss/V at least this: an output layer of this norm removes at least 1 − 1/2 = 50 % of the loss.
 OPTIMISER_LIMITED = 2.0
+
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: floa
     if loss_norm is None:
         return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")
     least = max(0.0, loss_norm - tolerance)
-    lower = _ratio(least, reachable_norm + tolerance) if least > 0 else 0.0
+    # A ratio beyond float64 is still finite unless V = 0: the lower end must not claim more.
+    lower = min(_ratio(least, reachable_norm + tolerance), _LARGEST) if least > 0 else 0.0
     upper = _ratio(loss_norm + tolerance, max(0.0, reachable_norm - tolerance))
     ratio = None if loss_norm == reachable_norm == 0 else _ratio(loss_norm, reachable_norm)
     if upper <= FEATURE_LIMITED:
