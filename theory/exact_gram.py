@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from flint import fmpz, fmpz_mat
+from numpy.typing import NDArray
 
 from theory.dyadic import dyadic_integers, dyadic_matrix, power_of_two
 from theory.inputs import Array, Features
@@ -58,6 +60,38 @@ class ExactGram:
         return eps / self.scale
 
 
+def integer_gram(integers: NDArray[Any], measure: Measure) -> tuple[fmpz_mat, Fraction]:
+    """Form Mᵀ diag(w) M / c for an integer matrix M: an integer matrix and a rational unit.
+
+    Parameters
+    ----------
+    integers : ndarray of int64 or object, shape (N, m)
+        M; Python integers of any size where the dtype is object.
+    measure : Measure
+        w and c; floats are dyadic rationals and no square root is taken.
+
+    Returns
+    -------
+    tuple of (fmpz_mat, Fraction)
+        Mᵀ diag(ω) M with integer weights ω, and what one unit of it is worth.
+    """
+    weights, exponent = None, 0
+    if measure.weights is not None:
+        weights, exponent = dyadic_integers(measure.weights)
+    n_samples, columns = integers.shape
+    total = fmpz_mat(columns, columns)
+    for start in range(0, n_samples, _BLOCK):
+        block = integers[start : start + _BLOCK]
+        rows = fmpz_mat(block.shape[0], columns, block.ravel().tolist())
+        weighted = rows
+        if weights is not None:
+            factors = weights[start : start + _BLOCK].astype(object)
+            scaled = block.astype(object) * factors[:, None]
+            weighted = fmpz_mat(block.shape[0], columns, scaled.ravel().tolist())
+        total += rows.transpose() * weighted
+    return total, power_of_two(exponent) / measure.normaliser
+
+
 def exact_gram(features: Features, measure: Measure) -> ExactGram:
     """Form G = Φᵀ diag(w) Φ / c exactly; floats are dyadic rationals and no square root is taken.
 
@@ -75,23 +109,8 @@ def exact_gram(features: Features, measure: Measure) -> ExactGram:
     """
     given = features.values if features.integers is None else features.integers
     integers, exponent = dyadic_integers(given)
-    weight_exponent = 0
-    weights = None
-    if measure.weights is not None:
-        weights, weight_exponent = dyadic_integers(measure.weights)
-    n_samples, n_features = integers.shape
-    total = fmpz_mat(n_features, n_features)
-    for start in range(0, n_samples, _BLOCK):
-        block = integers[start : start + _BLOCK]
-        rows = fmpz_mat(block.shape[0], n_features, block.ravel().tolist())
-        weighted = rows
-        if weights is not None:
-            factors = weights[start : start + _BLOCK].astype(object)
-            scaled = block.astype(object) * factors[:, None]
-            weighted = fmpz_mat(block.shape[0], n_features, scaled.ravel().tolist())
-        total += rows.transpose() * weighted
-    scale = power_of_two(2 * exponent + weight_exponent) / measure.normaliser
-    return ExactGram(total, scale)
+    matrix, unit = integer_gram(integers, measure)
+    return ExactGram(matrix, unit * power_of_two(2 * exponent))
 
 
 def exact_gram_of_matrix(matrix: Array) -> ExactGram:

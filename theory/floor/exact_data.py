@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from flint import fmpz_mat
-from numpy.typing import NDArray
 
 from theory.dyadic import dyadic_integers, dyadic_matrix, power_of_two
+from theory.exact_gram import integer_gram
 from theory.inputs import Array, Features
 from theory.measure import Measure
 
@@ -127,15 +127,10 @@ def exact_data(features: Features, target: Array, measure: Measure) -> ExactData
     given = features.values if features.integers is None else features.integers
     left, feature_exponent = dyadic_integers(given)
     right, target_exponent = dyadic_integers(target)
-    stacked = _as_matrix(np.concatenate([left.astype(object), right.astype(object)], axis=1))
-    weighted, weight_exponent = stacked, 0
-    if measure.weights is not None:
-        omega, weight_exponent = dyadic_integers(measure.weights)
-        rows = np.concatenate([left.astype(object), right.astype(object)], axis=1)
-        weighted = _as_matrix(rows * omega.astype(object)[:, None])
-    scale = power_of_two(weight_exponent) / measure.normaliser
+    rows = np.concatenate([left.astype(object), right.astype(object)], axis=1)
+    joint, scale = integer_gram(rows, measure)
     return ExactData(
-        joint=stacked.transpose() * weighted,
+        joint=joint,
         n_features=features.n_features,
         n_outputs=int(target.shape[1]),
         gram_unit=scale * power_of_two(2 * feature_exponent),
@@ -160,23 +155,6 @@ def norm_squared(coefficients: Array) -> Fraction:
     integers, exponent = dyadic_integers(coefficients)
     total = sum(int(d) * int(d) for d in integers.ravel().tolist())
     return total * power_of_two(2 * exponent)
-
-
-def _as_matrix(integers: NDArray[Any]) -> Any:
-    """Return an integer array as an fmpz_mat.
-
-    Parameters
-    ----------
-    integers : ndarray of object, shape (m, n)
-        Python integers.
-
-    Returns
-    -------
-    fmpz_mat
-        The same matrix.
-    """
-    rows, columns = integers.shape
-    return fmpz_mat(rows, columns, integers.ravel().tolist())
 
 
 def _block(matrix: Any, top: int, bottom: int, left: int, right: int) -> Any:
