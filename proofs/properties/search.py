@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.internal import constants_ast
 from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
@@ -181,6 +180,8 @@ def _own_constants_only() -> Iterator[None]:
     if original is None or cache is None:  # other versions of Hypothesis have no such pool
         yield
         return
+    from hypothesis.internal import constants_ast
+
     empty = constants_ast.Constants()
     providers._get_local_constants = lambda: empty
     cache.cache.clear()
