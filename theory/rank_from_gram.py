@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -10,19 +11,15 @@ import numpy as np
 from theory.dyadic import float_above, power_of_two
 from theory.enclosure import from_error
 from theory.errors import InputError
-from theory.exact_gram import ExactGram, exact_gram_of_matrix
+from theory.exact_gram import exact_gram_of_matrix
 from theory.inputs import Array, as_eps, as_matrix_argument
+from theory.integer_count import integer_count
 from theory.rank_from_spectrum import interval_of_enclosure
 from theory.rank_interval import RankInterval
 from theory.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
-from theory.routes.ball import ball_count
-from theory.routes.exact import exact_cost, exact_count
-from theory.routes.gram import symmetric_spectrum
+from theory.routes.gram import eigenpairs, symmetric_spectrum
 from theory.spectrum_source import scaled_float
 from theory.weighted import scaling_exponent
-
-# Seconds that the characteristic polynomial of a wide Gram matrix may take.
-_EXACT_SECONDS = 20.0
 
 
 def _symmetric_part(gram: Any) -> tuple[Array, float]:
@@ -174,10 +171,15 @@ def _sharpen(
         Bounds and route.
     """
     gram = exact_gram_of_matrix(matrix)
-    vectors = np.linalg.eigh(matrix)[1][:, ::-1]
+
+    @cache
+    def vectors() -> Array | None:
+        pairs = eigenpairs(matrix)
+        return None if pairs is None else pairs[1][:, ::-1]
+
     shift = Fraction(error)
     counts = [
-        _exact_or_ball(gram, gram.threshold(theta), vectors) if theta > 0 else None
+        integer_count(gram, gram.threshold(theta), vectors) if theta > 0 else None
         for theta in ((above + shift), (below - shift))
     ]
     routes = sorted({count[1] for count in counts if count is not None})
@@ -187,12 +189,3 @@ def _sharpen(
         found[1] if high is None else min(high, found[1]),
         "+".join(routes) or "gram",
     )
-
-
-def _exact_or_ball(gram: ExactGram, theta: Fraction, vectors: Array) -> tuple[int | None, str]:
-    if gram.n_features <= 64:
-        return exact_count(gram, theta), "exact"
-    count, _ = ball_count(gram, theta, vectors)
-    if count is None and exact_cost(gram) <= _EXACT_SECONDS:
-        return exact_count(gram, theta), "exact"
-    return count, "ball"

@@ -14,10 +14,10 @@ from theory.dyadic import float_above, float_below
 from theory.enclosure import SpectrumEnclosure, intersect
 from theory.exact_gram import ExactGram, exact_gram
 from theory.inputs import Array, Features
+from theory.integer_count import AUTO_BUDGET, integer_count
 from theory.measure import Measure
 from theory.rounding import UNDERFLOW, unit_roundoff, upward
-from theory.routes.ball import ball_count
-from theory.routes.exact import exact_cost, exact_count
+from theory.routes.ball import MAX_BITS
 from theory.routes.gram import form_gram, gram_enclosure
 from theory.routes.inertia import inertia_bounds
 from theory.routes.shortcuts import all_above, low_rank_enclosure
@@ -25,18 +25,10 @@ from theory.routes.svd import right_singular_vectors, svd_enclosure
 from theory.spectrum_source import SpectrumSource, scaled_float
 from theory.weighted import WeightedFeatures, weighted_features
 
-# Below this width the characteristic polynomial is quicker than anything cleverer.
-_SMALL = 64
-
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues where a
 # count is all that is asked.
 _WIDE = 256
 _FEW = 2
-
-# Seconds of one core that `auto` may spend on integers, and that exact=True may spend on the
-# characteristic polynomial before it tries balls first.
-_AUTO_BUDGET = 20.0
-_EXACT_BUDGET = 1.0
 
 # Smallest positive number of the dtypes: the absolute rounding of a stored subnormal is half of it.
 _SMALLEST = {
@@ -175,7 +167,7 @@ class RankProblem:
                     return Decision(
                         lower, upper, route, gap_reason(enclosure, lower, below, relative)
                     )
-        if self.exact or self._integer_seconds() <= _AUTO_BUDGET:
+        if self.exact or self._integer_seconds() <= AUTO_BUDGET:
             return self._by_integers(below, above, lower, upper)
         return Decision(
             lower,
@@ -220,7 +212,9 @@ class RankProblem:
         unit = self.weighted.scale / gram.scale
         ends, routes = [], []
         for theta in (above, below) if above != below else (below,):
-            count, route = self._count(gram, theta * unit)
+            count, route = integer_count(
+                gram, theta * unit, lambda: self._vectors, exact=self.exact
+            )
             routes.append(route)
             ends.append(count)
         if ends[0] is not None:
@@ -232,35 +226,12 @@ class RankProblem:
             return Decision(lower, upper, route, "counted in integer or ball arithmetic")
         if None in ends:
             reason = (
-                f"an eigenvalue agrees with the threshold to {4096} binary digits, and the "
+                f"an eigenvalue agrees with the threshold to {MAX_BITS} binary digits, and the "
                 "characteristic polynomial of this width is out of reach"
             )
         else:
             reason = "an eigenvalue lies within the enclosure of ε·λ₁"
         return Decision(lower, upper, route, reason)
-
-    def _count(self, gram: ExactGram, theta: Fraction) -> tuple[int | None, str]:
-        """Count above θ exactly, by the quicker of the two exact routes and then the other.
-
-        Parameters
-        ----------
-        gram : ExactGram
-            M.
-        theta : Fraction
-            θ.
-
-        Returns
-        -------
-        tuple of (int or None, str)
-            The count and its route.
-        """
-        cost = exact_cost(gram)
-        if gram.n_features <= _SMALL or (self.exact and cost <= _EXACT_BUDGET):
-            return exact_count(gram, theta), "exact"
-        count, _ = ball_count(gram, theta, self._vectors)
-        if count is None and cost <= (math.inf if self.exact else _AUTO_BUDGET):
-            return exact_count(gram, theta), "exact"
-        return count, "ball"
 
     @property
     def noise_floor(self) -> float:

@@ -19,6 +19,9 @@ from flint import arb, arb_mat, ctx
 from theory.exact_gram import ExactGram, congruence
 from theory.inputs import Array
 
+#: Precision at which a count is given up unless told otherwise: a tie, as good as.
+MAX_BITS = 4096
+
 # Order of the diagonal blocks that are eliminated pivot by pivot; the rest is matrix products.
 _BLOCK = 24
 
@@ -185,7 +188,7 @@ def positive_inertia(matrix: arb_mat) -> int | None:
 
 
 def ball_count(
-    gram: ExactGram, theta: Fraction, vectors: Array | None = None, *, max_bits: int = 4096
+    gram: ExactGram, theta: Fraction, vectors: Array | None = None, *, max_bits: int = MAX_BITS
 ) -> tuple[int | None, int]:
     """Count #{k : λ_k(M) > θ} by ball arithmetic of rising precision (C1).
 

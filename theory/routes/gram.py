@@ -23,7 +23,7 @@ from theory.weighted import WeightedFeatures
 _U = UNIT_ROUNDOFF["float64"]
 
 
-def _eigenpairs(matrix: Array) -> tuple[Array, Array] | None:
+def eigenpairs(matrix: Array) -> tuple[Array, Array] | None:
     """Return float64 eigenpairs from the first LAPACK driver that converges.
 
     Parameters
@@ -65,7 +65,7 @@ def symmetric_spectrum(matrix: Array) -> tuple[Array, float]:
         Computed eigenvalues, ascending, and the bound (‖H‖_F where no driver converges).
     """
     size = frobenius(matrix)
-    pairs = _eigenpairs(matrix)
+    pairs = eigenpairs(matrix)
     if pairs is None:
         return np.zeros(matrix.shape[0]), size
     values, vectors = pairs

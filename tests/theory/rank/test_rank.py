@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 from theory import (
     InputError,
@@ -194,6 +195,16 @@ def test_bad_gram_error() -> None:
             epsilon_rank_from_gram(np.eye(2), 1e-6, gram_error=error)
     with pytest.raises(InputError, match="n_samples"):
         epsilon_rank_from_gram(np.eye(2), 1e-6, accumulated_in="float32")
+
+
+def test_from_gram_without_a_converging_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise np.linalg.LinAlgError("did not converge")
+
+    monkeypatch.setattr(scipy.linalg, "eigh", fail)
+    monkeypatch.setattr(np.linalg, "eigh", fail)
+    rank = epsilon_rank_from_gram(np.kron(np.eye(40), [[2.0, 1.0], [1.0, 2.0]]), 1.5)
+    assert (int(rank), rank.route) == (40, "ball")
 
 
 def test_slightly_asymmetric_gram_is_widened() -> None:
