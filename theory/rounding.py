@@ -122,6 +122,23 @@ def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
     return math.inf if product >= 1 else upward(product / (1 - product))
 
 
+def product_underflow(dtype: str) -> float:
+    """Return η, what one product may lose to underflow in a dtype.
+
+    Parameters
+    ----------
+    dtype : str
+        Type in which products are formed.
+
+    Returns
+    -------
+    float
+        The smallest normal number of float32 and bfloat16, since hardware may flush to zero; the
+        smallest subnormal one of float16 and float64.
+    """
+    return _UNDERFLOW.get(dtype, 2.0**-1074)
+
+
 def gram_error_bound(
     trace: float, n_samples: int, dtype: str = "float64", *, n_features: int
 ) -> float:
@@ -151,7 +168,7 @@ def gram_error_bound(
     factor = gamma(n_samples + 2, unit_roundoff(dtype))
     if factor >= 1:
         return math.inf
-    lost = n_features * n_samples * _UNDERFLOW.get(dtype, UNDERFLOW)
+    lost = n_features * n_samples * product_underflow(dtype)
     return upward(factor / (1 - factor) * (trace + lost) + lost + UNDERFLOW)
 
 

@@ -12,22 +12,23 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 
 from theory.errors import InputError
 from theory.floor.decomposition import FloorData
 from theory.floor.factorisation import orthogonality_defect
 from theory.floor.tolerance import MomentError
-from theory.floor.weighting import frobenius
+from theory.floor.weighting import frobenius, times_power_of_two
 from theory.inputs import Array, as_coefficients, as_matrix_argument
 from theory.measure import MeasureName
 from theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     gamma,
+    product_underflow,
     unit_roundoff,
     upward,
 )
+from theory.routes.gram import eigenpairs
 
 _U = UNIT_ROUNDOFF["float64"]
 
@@ -109,7 +110,15 @@ def decompose_moments(
         errors[0] += g * trace
         errors[1] += g * math.sqrt(trace * square)
         errors[2] += g * square
-    values, vectors = _eigenpairs(matrix)
+        # Products that underflowed are missing from the sums, and from the traces just used.
+        lost = upward(n_samples * product_underflow(accumulated_in) * (1 + g))
+        n, k = moment.shape
+        errors[0] += times_power_of_two(n * lost, -2 * feature_exponent)
+        errors[1] += times_power_of_two(
+            math.sqrt(n * k) * lost, -feature_exponent - target_exponent
+        )
+        errors[2] += times_power_of_two(k * lost, -2 * target_exponent)
+    values, vectors = _descending_eigenpairs(matrix)
     defect, _ = orthogonality_defect(vectors)
     gram_bound = upward(errors[0] + _eigen_error(matrix, values, vectors, defect))
     kept = values > gram_bound
@@ -180,8 +189,8 @@ def _non_negative(value: float, name: str) -> float:
     return number
 
 
-def _eigenpairs(matrix: Array) -> tuple[Array, Array]:
-    """Return eigenvalues, descending, and eigenvectors by the first LAPACK driver that converges.
+def _descending_eigenpairs(matrix: Array) -> tuple[Array, Array]:
+    """Return eigenvalues, descending, and eigenvectors.
 
     Parameters
     ----------
@@ -196,16 +205,15 @@ def _eigenpairs(matrix: Array) -> tuple[Array, Array]:
     Raises
     ------
     InputError
-        If none converges.
+        If no LAPACK driver converges.
     """
-    for driver in ("evd", "evr", "ev"):
-        try:
-            values, vectors = scipy.linalg.eigh(matrix, driver=driver, check_finite=False)
-        except np.linalg.LinAlgError:
-            continue
-        if np.isfinite(values).all() and np.isfinite(vectors).all():
-            return values[::-1], np.ascontiguousarray(vectors[:, ::-1])
-    raise InputError("gram", "has no eigenvalues that LAPACK could compute", "rescale the features")
+    pairs = eigenpairs(matrix)
+    if pairs is None:
+        raise InputError(
+            "gram", "has no eigenvalues that LAPACK could compute", "rescale the features"
+        )
+    values, vectors = pairs
+    return values[::-1], np.ascontiguousarray(vectors[:, ::-1])
 
 
 def _eigen_error(matrix: Array, values: Array, vectors: Array, defect: float) -> float:

@@ -134,3 +134,12 @@ def test_bad_options():
         loss_floor_from_moments(np.eye(2), np.ones(2), 1.0, eps=1e-6, coefficients=np.ones((2, 3)))
     with pytest.raises(InputError, match="gram_error"):
         decompose_moments(np.eye(2), np.ones(2), 1.0, gram_error=-1.0)
+
+
+def test_underflow_of_a_narrow_accumulation_is_part_of_the_bound():
+    features = np.full((4, 1), 1e-25, dtype=np.float32)
+    target = np.full((4, 1), 1e-25, dtype=np.float32)
+    gram, cross = features.T @ features, features.T @ target  # 4e-50 is 0 in float32
+    data = decompose_moments(gram, cross, 0.0, accumulated_in="float32", n_samples=4, measure="raw")
+    true_loss_at_zero = 4 * float(target[0, 0]) ** 2
+    assert data.error.at(0.0) ** 2 >= true_loss_at_zero
