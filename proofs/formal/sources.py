@@ -1,0 +1,197 @@
+"""The Coq development on disk: its files, the options it compiles with, and its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from theory.errors import InputError
+
+#: The development of this project; it travels with the package.
+DEVELOPMENT = Path(__file__).resolve().parents[1] / "coq"
+
+PROJECT = "_CoqProject"
+
+
+@dataclass(frozen=True)
+class Development:
+    """A folder of Coq sources with a ``_CoqProject``.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    root : str
+        Folder of the sources, relative to it (``"theories"``).
+    prefix : str
+        Logical name of that folder (``"EpsRank"``).
+    files : tuple of str
+        The sources that ``_CoqProject`` lists, relative to the folder, in its order.
+    options : tuple of str
+        Options of ``coqc``: the logical name, and what ``-arg`` adds.
+    """
+
+    folder: Path
+    root: str
+    prefix: str
+    files: tuple[str, ...]
+    options: tuple[str, ...]
+
+    def module(self, file: str) -> str:
+        """Return the logical name of a source, such as ``"EpsRank.form"``.
+
+        Parameters
+        ----------
+        file : str
+            Its path relative to the folder.
+
+        Returns
+        -------
+        str
+            The name.
+        """
+        inside = Path(file).relative_to(self.root).with_suffix("")
+        return ".".join([self.prefix, *inside.parts])
+
+    def modules(self) -> list[str]:
+        """Return the logical names of all sources.
+
+        Returns
+        -------
+        list of str
+            In the order of ``_CoqProject``.
+        """
+        return [self.module(file) for file in self.files]
+
+    def on_disk(self) -> list[str]:
+        """Return every ``.v`` below the folder, listed or not.
+
+        Returns
+        -------
+        list of str
+            Paths relative to the folder, sorted.
+        """
+        found = self.folder.rglob("*.v")
+        return sorted(path.relative_to(self.folder).as_posix() for path in found)
+
+    def text(self, file: str) -> str:
+        """Return the text of a source.
+
+        Parameters
+        ----------
+        file : str
+            Its path relative to the folder.
+
+        Returns
+        -------
+        str
+            The text.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is not UTF-8.
+        """
+        try:
+            return (self.folder / file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                "development", f"has {file}, which cannot be read ({error})", "restore the file"
+            ) from None
+
+
+def read_development(folder: Path | str = DEVELOPMENT) -> Development:
+    """Read ``_CoqProject``.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of the development.
+
+    Returns
+    -------
+    Development
+        What it lists.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it has words that are not understood.
+    """
+    place = Path(folder).resolve()
+    try:
+        words = shlex.split((place / PROJECT).read_text(encoding="utf-8"), comments=True)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(
+            "development", f"has no readable {PROJECT} ({error})", "restore it, one file per line"
+        ) from None
+    files: list[str] = []
+    arguments: list[str] = []
+    names: list[tuple[str, str, str]] = []
+    rest = iter(words)
+    for word in rest:
+        following = (next(rest, "") for _ in range(2))
+        if word in {"-R", "-Q"}:
+            names.append((word, next(following), next(following)))
+        elif word == "-arg":
+            arguments += shlex.split(next(following))
+        elif word.endswith(".v"):
+            files.append(Path(word).as_posix())
+        else:
+            raise InputError(
+                "development", f"has {word!r} in {PROJECT}", "list -R, -arg and .v files only"
+            )
+    if len(names) != 1 or not all(names[0]):
+        raise InputError("development", f"needs one -R or -Q in {PROJECT}", "name its one folder")
+    ((kind, root, prefix),) = names
+    outside = [file for file in files if Path(root) not in Path(file).parents]
+    if outside or not files:
+        raise InputError("development", f"lists {outside or 'no files'}", f"list files in {root}/")
+    return Development(place, root, prefix, tuple(files), (kind, root, prefix, *arguments))
+
+
+def fingerprints(development: Development, more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the SHA-256 of every source, of ``_CoqProject``, and of other files by name.
+
+    Parameters
+    ----------
+    development : Development
+        The development.
+    more : iterable of str
+        Further files of the folder.
+
+    Returns
+    -------
+    dict of str to str
+        Hexadecimal digests by relative path, sorted; ``"absent"`` for a file that is not there.
+    """
+    names = {PROJECT, *development.files, *development.on_disk(), *more}
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = hashlib.sha256((development.folder / name).read_bytes()).hexdigest()
+        except OSError:
+            found[name] = "absent"
+    return found
+
+
+def key_of(hashes: Mapping[str, str], *more: str) -> str:
+    """Return one digest of several, with further words.
+
+    Parameters
+    ----------
+    hashes : mapping of str to str
+        As `fingerprints` returns them.
+    *more : str
+        What else distinguishes a compilation, such as the version of Coq.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    lines = [f"{name} {digest}" for name, digest in sorted(hashes.items())]
+    return hashlib.sha256("\n".join([*lines, *more]).encode()).hexdigest()[:32]

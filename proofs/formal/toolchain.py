@@ -1,0 +1,246 @@
+"""Coq on this machine: whether it is there, with MathComp, and how a file is compiled by it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from theory.errors import InputError
+
+#: What to install, by the names of Debian and Ubuntu.
+PACKAGES = (
+    "coq",
+    "libcoq-mathcomp-algebra",
+    "libcoq-mathcomp-real-closed",
+    "libcoq-mathcomp-algebra-tactics",
+)
+
+# The parts of MathComp that the development imports, as folders of the library.
+_PARTS = ("ssreflect", "algebra", "real_closed", "algebra_tactics")
+
+# A file of the development takes seconds; a proof search that does not end is stopped.
+_LONGEST = 1800.0
+
+
+class CoqError(Exception):
+    """Coq refused a file: which one, where, and in Coq's words, in one line.
+
+    Parameters
+    ----------
+    file : str
+        The source, relative to its development.
+    line : int or None
+        Where in it.
+    words : str
+        Coq's message.
+    """
+
+    def __init__(self, file: str, line: int | None, words: str) -> None:
+        self.file, self.line, self.words = file, line, words
+        where = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{where}: {words}")
+
+    def __reduce__(self) -> tuple[type[CoqError], tuple[str, int | None, str]]:
+        """Rebuild from the parts, so that worker processes can hand the error back."""
+        return (CoqError, (self.file, self.line, self.words))
+
+
+@dataclass(frozen=True)
+class Coq:
+    """A Coq with MathComp.
+
+    Attributes
+    ----------
+    coqc, coqdep : str
+        Paths of the programs.
+    version : str
+        Such as ``"8.16.1"``.
+    mathcomp : str
+        Version of MathComp such as ``"1.15.0"``, or ``"unknown"`` where the system does not say.
+    """
+
+    coqc: str
+    coqdep: str
+    version: str
+    mathcomp: str
+
+    def __str__(self) -> str:
+        return f"Coq {self.version} with MathComp {self.mathcomp}"
+
+
+def find_coq() -> Coq | None:
+    """Look for ``coqc`` on the PATH, and for the parts of MathComp that are needed.
+
+    Returns
+    -------
+    Coq or None
+        None where anything is missing; `explain_missing` says what.
+    """
+    return _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))[0]
+
+
+def explain_missing() -> str:
+    """Say what is missing, and which packages have it.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    problem = _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))[1]
+    return f"{problem}; install {' '.join(PACKAGES)} (names of Debian and Ubuntu)"
+
+
+def require_coq() -> Coq:
+    """Return Coq, or say which packages to install.
+
+    Returns
+    -------
+    Coq
+        As `find_coq`.
+
+    Raises
+    ------
+    InputError
+        If it is missing.
+    """
+    coq, problem = _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))
+    if coq is None:
+        remedy = f"install {' '.join(PACKAGES)} (names of Debian and Ubuntu)"
+        raise InputError("Coq", problem.removeprefix("Coq "), remedy)
+    return coq
+
+
+@cache
+def _look(path: str, libraries: str) -> tuple[Coq | None, str]:
+    """Return Coq or the sentence that says what is missing, for a PATH and a COQPATH."""
+    coqc, coqdep = shutil.which("coqc", path=path), shutil.which("coqdep", path=path)
+    if coqc is None or coqdep is None:
+        return None, "Coq is not installed, or not on the PATH"
+    version = _ask(coqc, "--print-version").split()
+    where = _ask(coqc, "-where").strip()
+    if not version or not where:
+        return None, f"Coq does not answer ({coqc} --print-version failed)"
+    places = [Path(where) / "user-contrib", *map(Path, filter(None, libraries.split(os.pathsep)))]
+    missing = [part for part in _PARTS if not any((p / "mathcomp" / part).is_dir() for p in places)]
+    if missing:
+        return None, f"Coq {version[0]} lacks MathComp's {', '.join(missing)}"
+    return Coq(coqc, coqdep, version[0], _mathcomp_version(Path(where))), ""
+
+
+def _ask(*command: str) -> str:
+    """Return what a program prints, nothing if it fails."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
+
+
+def _mathcomp_version(library: Path) -> str:
+    """Ask the package managers, since MathComp itself does not say."""
+    for command in (
+        ("dpkg-query", "-W", "-f", "${Version}", "libcoq-mathcomp-ssreflect"),
+        ("opam", "show", "--field=installed-version", "coq-mathcomp-ssreflect"),
+    ):
+        found = re.match(r"\d+(\.\d+)+", _ask(*command))
+        if found:
+            return found[0]
+    notes = library.parent / "coq-mathcomp-ssreflect" / "META"
+    if notes.is_file():
+        found = re.search(r'version\s*=\s*"([\d.]+)"', notes.read_text(errors="replace"))
+        if found:
+            return found[1]
+    return "unknown"
+
+
+def run_coqc(
+    coq: Coq,
+    options: Sequence[str],
+    file: str,
+    folder: Path,
+    *,
+    limit: float = _LONGEST,
+    started: Callable[[subprocess.Popen[str]], None] | None = None,
+) -> str:
+    """Compile one file and return what Coq printed.
+
+    Parameters
+    ----------
+    coq : Coq
+        Which Coq.
+    options : sequence of str
+        Options before the file.
+    file : str
+        The source, relative to `folder`.
+    folder : Path
+        Where ``coqc`` runs.
+    limit : float
+        Seconds after which it is stopped.
+    started : callable, optional
+        Is given the process, so that a caller can end it.
+
+    Returns
+    -------
+    str
+        Its standard output.
+
+    Raises
+    ------
+    CoqError
+        If Coq refuses the file, or does not end in time.
+    """
+    with subprocess.Popen(
+        [coq.coqc, "-q", *options, file],
+        cwd=folder,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        if started is not None:
+            started(process)
+        try:
+            printed, complaints = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise CoqError(file, None, f"was not done after {limit:.0f} seconds") from None
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        where, line, words = _complaint(complaints or printed)
+        raise CoqError(where or file, line, words or f"coqc ended with {process.returncode}")
+    return printed
+
+
+def _complaint(complaints: str) -> tuple[str, int | None, str]:
+    """Read Coq's complaint: the file, the line, and the words of the error."""
+    places = list(
+        re.finditer(r'^File "(.*?)", line (\d+), characters .*$', complaints, re.MULTILINE)
+    )
+    ends = [place.start() for place in places[1:]] + [len(complaints)]
+    for place, end in reversed(list(zip(places, ends, strict=True))):
+        words = complaints[place.end() : end].strip()
+        if words.startswith("Error"):
+            return (
+                place[1].removeprefix("./"),
+                int(place[2]),
+                _one_line(words[len("Error") :].lstrip(": ")),
+            )
+    return "", None, _one_line(complaints)
+
+
+def _one_line(words: str, longest: int = 600) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= longest else f"{line[:longest]} …"
