@@ -1,0 +1,214 @@
+"""When to measure: at every k-th step, or as often as a share of the training time pays for.
+
+The budget is an account. A measurement of cost c is paid for afterwards: the next one is not due
+before training itself has run for c/share seconds. So between the beginnings of any two
+measurements the cost is at most share × the training time between them, whatever the costs are and
+however they vary; over any window the share is exceeded by one measurement at most. The estimates
+kept beside it only inform.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from statistics import median
+from typing import Protocol
+
+from theory.errors import InputError
+
+# Costs and step times kept for the running medians.
+_KEPT = 25
+
+Clock = Callable[[], float]
+
+
+class Schedule(Protocol):
+    """Decides at every step whether a measurement is due, and is told what measurements cost."""
+
+    def step(self) -> bool:
+        """Count one training step and return whether to measure after it."""
+        ...
+
+    def spent(self, seconds: float) -> None:
+        """Take note of time that went into measuring since the last call."""
+        ...
+
+    @property
+    def overhead(self) -> float:
+        """Time spent on measuring as a share of the training time so far."""
+        ...
+
+
+class _Account:
+    """Training time, measuring time, and their running medians.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds, monotone.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._start = clock()
+        self._measuring = 0.0
+        self._costs: deque[float] = deque(maxlen=_KEPT)
+        self._steps = 0
+        self._last = self._start
+        self._unbilled = 0.0
+        self._step_times: deque[float] = deque(maxlen=_KEPT)
+
+    def tick(self) -> None:
+        """Count one step."""
+        now = self._clock()
+        self._steps += 1
+        self._step_times.append(max(0.0, now - self._last - self._unbilled))
+        self._last, self._unbilled = now, 0.0
+
+    def spent(self, seconds: float) -> None:
+        """Book measuring time."""
+        cost = max(0.0, float(seconds))
+        self._measuring += cost
+        self._unbilled += cost
+
+    @property
+    def training(self) -> float:
+        """Seconds since the start that did not go into measuring."""
+        return max(0.0, self._clock() - self._start - self._measuring)
+
+    @property
+    def overhead(self) -> float:
+        """Measuring time over training time; 0 before either."""
+        training = self.training
+        return self._measuring / training if training > 0 else 0.0
+
+    @property
+    def step_time(self) -> float | None:
+        """Median seconds of the recent training steps; None before the first."""
+        return median(self._step_times) if self._step_times else None
+
+
+class EveryStep(_Account):
+    """Measures after steps k, 2k, 3k, …; deterministic.
+
+    Parameters
+    ----------
+    every : int
+        k ≥ 1.
+    clock : callable
+        Seconds, monotone; only for the accounts.
+
+    Raises
+    ------
+    InputError
+        If k is not a whole number ≥ 1.
+    """
+
+    def __init__(self, every: int, *, clock: Clock = time.perf_counter) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise InputError("every", f"is {every!r}", "pass 'auto' or a whole number ≥ 1")
+        super().__init__(clock)
+        self.every = every
+
+    def step(self) -> bool:
+        """Count one step.
+
+        Returns
+        -------
+        bool
+            Whether the step is a multiple of k.
+        """
+        self.tick()
+        return self._steps % self.every == 0
+
+
+class OverheadBudget(_Account):
+    """Measures as often as `share` of the training time pays for; after the first step at once.
+
+    Parameters
+    ----------
+    share : float
+        In (0, 1]: seconds of measuring per second of training.
+    clock : callable
+        Seconds, monotone.
+
+    Raises
+    ------
+    InputError
+        If the share is not in (0, 1].
+    """
+
+    def __init__(self, share: float, *, clock: Clock = time.perf_counter) -> None:
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
+            raise InputError("overhead", f"is {share!r}", "pass a share in (0, 1], such as 0.01")
+        super().__init__(clock)
+        self.share = float(share)
+        self._debt = 0.0
+        self._settled = 0.0
+
+    def step(self) -> bool:
+        """Count one step.
+
+        Returns
+        -------
+        bool
+            Whether the measurements so far are paid for.
+        """
+        self.tick()
+        training = self.training
+        self._debt = max(0.0, self._debt - self.share * (training - self._settled))
+        self._settled = training
+        return self._debt == 0
+
+    def spent(self, seconds: float) -> None:
+        """Book measuring time as debt.
+
+        Parameters
+        ----------
+        seconds : float
+            Its duration.
+        """
+        super().spent(seconds)
+        cost = max(0.0, float(seconds))
+        self._debt += cost
+        self._costs.append(cost)
+
+    @property
+    def cost(self) -> float | None:
+        """Median seconds of the recent measurements; None before the first."""
+        return median(self._costs) if self._costs else None
+
+    @property
+    def interval(self) -> float | None:
+        """Training steps that one more measurement takes to pay for; None before it is known."""
+        if self.cost is None or not self.step_time:
+            return None
+        return max(1.0, self.cost / (self.share * self.step_time))
+
+
+def as_schedule(every: object, overhead: object, clock: Clock = time.perf_counter) -> Schedule:
+    """Return the schedule that the arguments of `RankMonitor` name.
+
+    Parameters
+    ----------
+    every : "auto" or int
+        A budget, or every k-th step.
+    overhead : float
+        Share of the training time, for ``"auto"``.
+    clock : callable
+        Seconds, monotone.
+
+    Returns
+    -------
+    Schedule
+        `OverheadBudget` or `EveryStep`.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    """
+    if every == "auto":
+        return OverheadBudget(overhead, clock=clock)  # type: ignore[arg-type]
+    return EveryStep(every, clock=clock)  # type: ignore[arg-type]

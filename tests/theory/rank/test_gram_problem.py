@@ -1,0 +1,83 @@
+"""Counts from a Gram matrix alone: against the definition, in every route, with planted errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from theory.errors import InputError
+from theory.gram_problem import GramProblem
+from theory.rank import epsilon_ranks
+
+
+def matrix_with(spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
+    basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(len(spectrum),) * 2))[0]
+    gram = (basis * spectrum) @ basis.T
+    return (gram + gram.T) / 2
+
+
+@pytest.mark.parametrize("n", [1, 7, 60, 300])
+@pytest.mark.parametrize("counts_only", [False, True])
+@pytest.mark.parametrize("decades", [0.5, 6, 14])
+def test_counts_are_those_of_the_spectrum(n, counts_only, decades):
+    spectrum = np.geomspace(3.0, 3.0 * 10**-decades, n)
+    problem = GramProblem(matrix_with(spectrum), 1e-13)
+    for eps in (1e-9, 1e-4, 0.7, 5.0):
+        [decision] = problem.decide_all([eps], counts_only=counts_only)
+        truth = int(np.count_nonzero(spectrum > eps))
+        assert decision.lower <= truth <= decision.upper
+        assert decision.upper - decision.lower <= 1
+
+
+def test_wide_counts_take_every_fast_route():
+    routes = set()
+    for spectrum in (np.full(300, 1.0), np.geomspace(1, 1e-30, 300), np.geomspace(1, 1e-3, 300)):
+        problem = GramProblem(matrix_with(spectrum), 1e-14)
+        [decision] = problem.decide_all(
+            [0.5e-1 if spectrum[-1] == 1e-3 else 1e-6], counts_only=True
+        )
+        routes.add(decision.route)
+        assert "enclosure" not in problem.__dict__
+        assert decision.lower == decision.upper
+    assert routes == {"cholesky", "low-rank", "inertia"}
+
+
+def test_agrees_with_the_features_and_relative_thresholds():
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 12)) * 3
+    gram = features.T @ features / 200
+    gram = (gram + gram.T) / 2
+    for relative in (False, True):
+        found = GramProblem(gram, 1e-11).decide_all([1e-6, 1e-1], relative=relative)
+        wanted = epsilon_ranks(features, [1e-6, 1e-1], relative=relative)
+        assert [(d.lower, d.upper) for d in found] == [(r.lower, r.upper) for r in wanted]
+
+
+def test_the_error_of_the_matrix_opens_the_interval():
+    gram = np.diag([1.0, 1e-6, 1e-9])
+    assert [d.lower for d in GramProblem(gram, 0.0).decide_all([0.9e-6])] == [2]
+    [wide] = GramProblem(gram, 1e-6).decide_all([0.9e-6])
+    assert (wide.lower, wide.upper) == (1, 3)
+    [unknown] = GramProblem(gram, np.inf).decide_all([0.9e-6])
+    assert (unknown.lower, unknown.upper) == (0, 3)
+
+
+@pytest.mark.parametrize("power", [-900, -400, 400, 900])
+def test_any_size_of_float64(power):
+    problem = GramProblem(np.diag([3.0, 1.0]) * 2.0**power, 0.0)
+    [one] = problem.decide_all([2.0 * 2.0**power])
+    assert (one.lower, one.upper) == (1, 1)
+    np.testing.assert_allclose(problem.spectrum / 2.0**power, [3.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    "bad", [np.ones((2, 3)), np.array([[1.0, 2.0], [3.0, 4.0]]), np.eye(2) * np.nan]
+)
+def test_refuses_what_is_no_gram_matrix(bad):
+    with pytest.raises(InputError, match="gram"):
+        GramProblem(bad, 0.0)
+
+
+def test_refuses_a_negative_error():
+    with pytest.raises(InputError, match="gram_error"):
+        GramProblem(np.eye(2), -1.0)
