@@ -46,8 +46,7 @@ move=> symG; rewrite qf_le_eigval ?qf_ge_eigval //= => k k_n; apply: eigval_mono
 by rewrite -ltnS (ltn_predK k_n) k_n leqnn.
 Qed.
 
-(** An order of eigenvalues from an order of ε-ranks: if r_{c}(G) ≤ r_{d}(H) for the thresholds
-    c = f(λ), d = λ with λ = λ_{k+1}(H), then λ_{k+1}(G) ≤ f(λ_{k+1}(H)). *)
+(** From ε-ranks to eigenvalues: if r_c(G) ≤ r_d(H) at d = λ_{k+1}(H), then λ_{k+1}(G) ≤ c. *)
 Lemma eigval_le_of_epsrank m n (G : 'M[R]_m) (H : 'M[R]_n) k c :
   symmetric G -> symmetric H -> (k < m)%N -> (k < n)%N ->
   (epsrank G c <= epsrank H (eigval H k))%N -> eigval G k <= c.
