@@ -1,0 +1,308 @@
+"""The audit: nothing assumed, unlisted or missing, and every statement as it was reviewed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from proofs.formal.compilation import Compiled
+from proofs.formal.declared import declared, theorems
+from proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
+from proofs.formal.scan import scan, scan_options
+from proofs.formal.sources import PROJECT, Development, read_development
+from proofs.formal.statements import differences, read_statements
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One reason why the audit fails.
+
+    Attributes
+    ----------
+    where : str
+        File and line, or the name of a theorem.
+    problem : str
+        What is wrong, in words.
+    theorem : str or None
+        The theorem that it concerns; None where it concerns the development, and so all of them.
+    """
+
+    where: str
+    problem: str
+    theorem: str | None = None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where}: {self.problem}"
+            if self.theorem is None
+            else (f"{self.where} {self.problem}")
+        )
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """One theorem under audit.
+
+    Attributes
+    ----------
+    name : str
+        In full.
+    file : str
+        Its source.
+    line : int
+        Where in it.
+    words : str
+        The sentence above it.
+    assumptions : tuple of str
+        What it assumes; empty for nothing, as it must be.
+    statement : str
+        As Coq prints it; empty for theorems that the ledger does not name.
+    """
+
+    name: str
+    file: str
+    line: int
+    words: str
+    assumptions: tuple[str, ...]
+    statement: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the theorem as plain data.
+
+        Returns
+        -------
+        dict
+            ``file``, ``line``, ``words``, ``assumptions``.
+        """
+        return {
+            "file": self.file,
+            "line": self.line,
+            "words": self.words,
+            "assumptions": "; ".join(self.assumptions) or CLOSED,
+        }
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes
+    ----------
+    coq, mathcomp : str
+        Versions.
+    theorems : dict of str to Theorem
+        Every theorem of the development, by full name.
+    printed : dict of str to Printed
+        Statements of the ledger's theorems, and the definitions that they rest on.
+    faults : tuple of Fault
+        Why it fails; empty where it passes.
+    names : int
+        How many names were asked about together: theorems, lemmas and definitions.
+    seconds : float
+        How long it took, compilation not included.
+    """
+
+    coq: str
+    mathcomp: str
+    theorems: Mapping[str, Theorem]
+    printed: Mapping[str, Printed]
+    faults: tuple[Fault, ...]
+    names: int
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return not self.faults
+
+    @property
+    def system(self) -> str:
+        """The versions, in words."""
+        return f"Coq {self.coq} with MathComp {self.mathcomp}"
+
+    def problem(self, name: str) -> str | None:
+        """Return why a theorem does not count as proved, None where it does.
+
+        Parameters
+        ----------
+        name : str
+            In full.
+
+        Returns
+        -------
+        str or None
+            The first fault that concerns it, or all of the development.
+        """
+        for fault in self.faults:
+            if fault.theorem is None:
+                return f"the audit of the development failed: {fault}"
+            if fault.theorem == name:
+                return str(fault)
+        return None if name in self.theorems else f"{name} is not in the development"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the audit as plain data.
+
+        Returns
+        -------
+        dict
+            ``passed``, ``coq``, ``mathcomp``, ``faults``, ``theorems``.
+        """
+        return {
+            "passed": self.passed,
+            "coq": self.coq,
+            "mathcomp": self.mathcomp,
+            "faults": [str(fault) for fault in self.faults],
+            "theorems": {name: item.to_json() for name, item in self.theorems.items()},
+        }
+
+    def __str__(self) -> str:
+        if self.faults:
+            return "\n".join([f"the audit failed ({len(self.faults)}):", *map(str, self.faults)])
+        return (
+            f"{len(self.theorems)} theorems are {CLOSED.lower()}, and so are all {self.names} "
+            f"names of the development; {len(self.printed)} statements and definitions are as "
+            f"reviewed "
+            f"({self.system})"
+        )
+
+
+def audit_sources(folder: Path | str) -> list[Fault]:
+    """Audit what can be read without Coq: the list of files, and what the sources say.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of a development.
+
+    Returns
+    -------
+    list of Fault
+        Empty where nothing was found.
+    """
+    development = read_development(folder)
+    on_disk, listed = set(development.on_disk()), set(development.files)
+    faults = [Fault(file, f"is not in {PROJECT}") for file in sorted(on_disk - listed)]
+    faults += [Fault(file, f"is in {PROJECT} but not on disk") for file in sorted(listed - on_disk)]
+    faults += [Fault(PROJECT, problem) for problem in scan_options(development.options)]
+    for file in sorted(on_disk):
+        found = scan(development.text(file))
+        faults += [Fault(f"{file}, line {item.line}", item.problem) for item in found]
+    return faults
+
+
+def audit(
+    compiled: Compiled,
+    wanted: Sequence[str],
+    *,
+    folder: Path | str,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    every: bool = True,
+) -> Audit:
+    """Audit a compiled development.
+
+    Asks Coq to print the assumptions of every theorem one by one, and of all names together, and
+    the statements of the wanted ones with the definitions they rest on; compares the latter with
+    the reviewed file; lists the sources and reads them.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        From `compile_development`.
+    wanted : sequence of str
+        Theorems that the ledger names, in full.
+    folder : path
+        The development that was compiled: its sources and its reviewed statements.
+    jobs : int, optional
+        How many Coqs to ask at a time; one per core by default.
+    progress : callable, optional
+        ``progress(done, total, what)``.
+    every : bool
+        False asks one by one about the wanted theorems only; the others are still asked about
+        together.
+
+    Returns
+    -------
+    Audit
+        Theorems, statements and faults.
+    """
+    start = time.perf_counter()
+    tell = progress or (lambda done, total, what: None)
+    workers = jobs or int(joblib.cpu_count())
+    place = Path(folder)
+    faults = audit_sources(place)
+    tell(1, 4, "sources read")
+    names = declared(compiled)
+    found = {item.name: item for item in theorems(names)}
+    by_name = {item.name: item for item in names if item.kind in {"proof", "definition"}}
+    asked = [name for name in dict.fromkeys(wanted) if name in by_name]
+    if every:
+        asked = list(dict.fromkeys([*found, *asked]))
+    assumed = assumptions(compiled, asked, workers)
+    tell(2, 4, "assumptions of the theorems")
+    together = assumptions(compiled, list(by_name), together=True).get("", ())
+    tell(3, 4, "assumptions of all names")
+    blamed = {entry.split()[0].rstrip(":") for entries in assumed.values() for entry in entries}
+    faults += [
+        Fault(_place_of(entry, compiled.development), f"is assumed: {entry}")
+        for entry in together
+        if entry.split()[0].rstrip(":") not in blamed
+    ]
+    shown = printed(compiled, names, [name for name in wanted if name in by_name])
+    items = {
+        name: Theorem(
+            name,
+            by_name[name].file,
+            by_name[name].line,
+            by_name[name].words,
+            assumed[name],
+            shown[name].text if name in shown else "",
+        )
+        for name in asked
+    }
+    faults += _theorem_faults(items, wanted, place, shown)
+    tell(4, 4, "statements")
+    return Audit(
+        compiled.coq.version,
+        compiled.coq.mathcomp,
+        items,
+        shown,
+        tuple(faults),
+        len(by_name),
+        time.perf_counter() - start,
+    )
+
+
+def _place_of(entry: str, development: Development) -> str:
+    """Return the source that an assumption is declared in, where its name says so."""
+    parts = entry.split()[0].removeprefix(f"{development.prefix}.").split(".")
+    files = [file for file in development.files if Path(file).stem == parts[0]]
+    return files[0] if files and len(parts) > 1 else development.prefix
+
+
+def _theorem_faults(
+    items: Mapping[str, Theorem], wanted: Sequence[str], folder: Path, shown: Mapping[str, Printed]
+) -> list[Fault]:
+    faults = [
+        Fault(name, f"assumes {'; '.join(item.assumptions)}", name)
+        for name, item in items.items()
+        if item.assumptions
+    ]
+    faults += [
+        Fault(name, "is named in the ledger, but the development has no such theorem", name)
+        for name in dict.fromkeys(wanted)
+        if name not in items
+    ]
+    for name, problem in differences(read_statements(folder), shown).items():
+        # A changed definition changes the theorems that rest on it, silently: nothing counts then.
+        concerned = name if name in wanted or name not in shown else None
+        faults.append(Fault(name, problem, concerned))
+    return faults

@@ -1,0 +1,140 @@
+"""What the sources declare: names, kinds and the sentence above, as Coq's own index has them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from proofs.formal.compilation import Compiled
+from proofs.formal.scan import strip_comments
+from proofs.formal.toolchain import CoqError
+
+# Kinds of Coq's index (.glob) that are objects with a type.
+_KINDS = {
+    "prf": "proof",
+    "def": "definition",
+    "rec": "record",
+    "ind": "inductive",
+    "variant": "inductive",
+    "inst": "definition",
+    "proj": "projection",
+    "constr": "constructor",
+    "scheme": "definition",
+    "ax": "axiom",
+    "coe": "definition",
+    "ex": "definition",
+    "class": "record",
+}
+_ENTRY = re.compile(r"^(\w+) (\d+):(\d+) (\S+) (\S+)$")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One name that a source declares.
+
+    Attributes
+    ----------
+    name : str
+        In full, such as ``"EpsRank.form.nrmD"``.
+    kind : str
+        ``proof``, ``definition``, ``record``, ``inductive``, ``projection``, ``constructor`` or
+        ``axiom``.
+    keyword : str
+        The command that declares it, such as ``"Theorem"``; empty where it is not before the name.
+    file : str
+        Its source.
+    line : int
+        Where in it.
+    words : str
+        The sentence above it, empty where there is none.
+    """
+
+    name: str
+    kind: str
+    keyword: str
+    file: str
+    line: int
+    words: str
+
+
+def declared(compiled: Compiled) -> list[Declared]:
+    """Return every name of a development.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The development; Coq wrote the index when it compiled it.
+
+    Returns
+    -------
+    list of Declared
+        In the order of the sources.
+    """
+    return [item for file in compiled.development.files for item in _of_file(compiled, file)]
+
+
+def theorems(names: list[Declared]) -> list[Declared]:
+    """Return those that are stated as theorems.
+
+    Parameters
+    ----------
+    names : list of Declared
+        All.
+
+    Returns
+    -------
+    list of Declared
+        Those of the command ``Theorem`` (or ``Corollary``).
+    """
+    return [name for name in names if name.keyword in {"Theorem", "Corollary"}]
+
+
+def _of_file(compiled: Compiled, file: str) -> list[Declared]:
+    """Read the index of one source.
+
+    Raises
+    ------
+    CoqError
+        If there is none.
+    """
+    development = compiled.development
+    source = development.text(file)
+    bare = strip_comments(source)
+    encoded = source.encode()
+    index = (compiled.folder / file).with_suffix(".glob")
+    try:
+        lines = index.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise CoqError(file, None, f"has no index ({error.strerror})") from None
+    found = []
+    for line in lines:
+        entry = _ENTRY.match(line)
+        if entry is None or entry[1] not in _KINDS:
+            continue
+        place = len(encoded[: int(entry[2])].decode(errors="replace"))
+        path = [] if entry[4] == "<>" else entry[4].split(".")
+        before = re.search(r"([A-Z]\w*)\s+\Z", bare[max(0, place - 80) : place])
+        found.append(
+            Declared(
+                name=".".join([development.module(file), *path, entry[5]]),
+                kind=_KINDS[entry[1]],
+                keyword=before[1] if before else "",
+                file=file,
+                line=source.count("\n", 0, place) + 1,
+                words=_words_above(source, place),
+            )
+        )
+    return found
+
+
+def _words_above(source: str, place: int) -> str:
+    """Return the comment ``(** … *)`` that ends right above the command at a place."""
+    above = source[:place]
+    above = above[: above.rfind("\n") + 1].rstrip()
+    if not above.endswith("*)"):
+        return ""
+    comment = above[above.rfind("(**") :] if "(**" in above else ""
+    inside = comment[3:-2]
+    if not comment or "*)" in inside or inside.lstrip().startswith("*"):
+        return ""
+    return " ".join(inside.split())

@@ -1,0 +1,252 @@
+"""Questions to Coq about a compiled development: assumptions, statements, definitions."""
+
+from __future__ import annotations
+
+import concurrent.futures as futures
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from proofs.formal.compilation import Compiled, check_text
+from proofs.formal.declared import Declared
+
+#: What Coq prints about a theorem without axioms.
+CLOSED = "Closed under the global context"
+
+_MARK = "@@ "
+
+# The notations of MathComp and no others: one of the development itself could make a statement look
+# like another.
+_OPENING = """From mathcomp Require Import all_ssreflect all_algebra.
+Require {modules}.
+Import Order.TTheory GRing.Theory Num.Theory.
+Open Scope ring_scope.
+Unset Printing Implicit Defensive.
+Set Printing Width 96.
+Set Printing Depth 1000000.
+"""
+
+_QUALIFIED = re.compile(r"(?:[^\W\d][\w']*\.)+[\w']+")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What Coq prints of one name.
+
+    Attributes
+    ----------
+    name : str
+        In full.
+    kind : str
+        ``"Theorem"`` for one that was asked for, ``"Lemma"`` for a fact inside a definition; of both
+        only the statement counts. ``"Definition"`` for what is known by its body.
+    text : str
+        With the notations of MathComp.
+    digest : str
+        First 16 digits of the SHA-256 of the form with nothing left out: structures, coercions and
+        implicit arguments, which notations hide, are in it.
+    """
+
+    name: str
+    kind: str
+    text: str
+    digest: str
+
+
+def assumptions(
+    compiled: Compiled, names: Sequence[str], jobs: int = 1, *, together: bool = False
+) -> dict[str, tuple[str, ...]]:
+    """Return what each theorem assumes, from ``Print Assumptions``.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The development.
+    names : sequence of str
+        Names in full.
+    jobs : int
+        How many Coqs to ask at a time.
+    together : bool
+        Ask once about a term that mentions them all, which is faster; the answer stands under the
+        name ``""``.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Lines such as ``"ax : 1 = 2"`` and ``"bad is assumed to be guarded."``; empty where Coq says
+        “Closed under the global context”.
+    """
+    if not names:
+        return {}
+    if together:
+        mentions = "".join(f"let _ := @{name} in\n" for name in names)
+        question = f"Definition everything : True :=\n{mentions}I.\nPrint Assumptions everything."
+        answers = _ask(compiled, {"": question})
+    else:
+        chunks = [names[start::jobs] for start in range(min(jobs, len(names)))]
+        with futures.ThreadPoolExecutor(jobs) as pool:
+            parts = pool.map(
+                lambda chunk: _ask(compiled, {n: f"Print Assumptions {n}." for n in chunk}), chunks
+            )
+            answers = {name: answer for part in parts for name, answer in part.items()}
+    return {name: read_assumptions(answer) for name, answer in answers.items()}
+
+
+def read_assumptions(answer: str) -> tuple[str, ...]:
+    """Read the output of ``Print Assumptions``.
+
+    Parameters
+    ----------
+    answer : str
+        What Coq printed.
+
+    Returns
+    -------
+    tuple of str
+        One entry per assumption; anything that is not understood counts as one.
+    """
+    if answer.strip() == CLOSED:
+        return ()
+    entries: list[str] = []
+    for line in answer.splitlines():
+        if re.fullmatch(
+            r"(Axioms|Section Variables|Opaque constants|Transparent constants):", line
+        ):
+            continue
+        if line[:1].isspace() or line.startswith(":"):
+            if entries:
+                entries[-1] = f"{entries[-1]} {line.strip()}"
+        elif line.strip():
+            entries.append(line.strip())
+    return tuple(entries) or ("Coq printed nothing about it",)
+
+
+def printed(
+    compiled: Compiled, names: Iterable[Declared], wanted: Sequence[str]
+) -> dict[str, Printed]:
+    """Return the statements of theorems, and of every definition that they rest on.
+
+    A definition is in if a wanted statement mentions it, or if one does that is already in; of a
+    proof only the statement is taken, since nothing can depend on how it goes.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The development.
+    names : iterable of Declared
+        All that it declares.
+    wanted : sequence of str
+        Theorems, in full.
+
+    Returns
+    -------
+    dict of str to Printed
+        By full name.
+    """
+    known = {item.name: item for item in names}
+    proofs = {name for name, item in known.items() if item.kind == "proof"}
+    inside = {name: item for name, item in known.items() if item.kind in _PART_OF_A_TYPE}
+    first = [*wanted, *(n for n, item in known.items() if item.kind in _WITH_A_BODY)]
+    texts = _texts(compiled, dict.fromkeys(first), set(wanted))
+    roots = {module.rsplit(".", 1)[-1] for module in compiled.development.modules()}
+    found: dict[str, Printed] = {}
+    waiting, done = list(wanted), set(wanted)
+    while waiting:
+        unknown = [name for name in waiting if name not in texts]
+        sealed = _opaque(compiled, [name for name in unknown if name in proofs])
+        texts |= _texts(compiled, dict.fromkeys(unknown), sealed)
+        following: dict[str, None] = {}
+        for name in waiting:
+            readable, full = texts[name]
+            digest = hashlib.sha256(" ".join(full.split()).encode()).hexdigest()[:16]
+            kind = "Theorem" if name in wanted else "Lemma" if name in sealed else "Definition"
+            if name in known or all(other.digest != digest for other in found.values()):
+                found[name] = Printed(name, kind, readable, digest)
+            for other in _mentioned(full, known, roots, compiled.development.prefix):
+                following |= dict.fromkeys(_whole(other, inside, known))
+        waiting = [name for name in following if name not in done]
+        done |= set(waiting)
+    return found
+
+
+_WITH_A_BODY = {"definition", "record", "inductive"}
+_PART_OF_A_TYPE = {"constructor", "projection"}
+
+
+def _whole(name: str, inside: Mapping[str, Declared], known: Mapping[str, Declared]) -> list[str]:
+    """Replace a field or a constructor by the type that it belongs to, which shows it."""
+    if name not in inside:
+        return [name]
+    part = inside[name]
+    owners = [
+        item
+        for item in known.values()
+        if item.file == part.file
+        and item.kind in {"record", "inductive"}
+        and item.line <= part.line
+    ]
+    return [max(owners, key=lambda item: item.line).name] if owners else [name]
+
+
+def _mentioned(
+    full: str, known: Mapping[str, Declared], roots: set[str], prefix: str
+) -> Iterable[str]:
+    """Yield the names of the development in a text; Coq qualifies them at least by their file."""
+    for token in dict.fromkeys(_QUALIFIED.findall(full)):
+        short = token.removeprefix(f"{prefix}.")
+        matches = [name for name in known if name.endswith(f".{short}")]
+        if matches:
+            yield from matches
+        elif short.split(".")[0] in roots:
+            yield f"{prefix}.{short}"  # not in the index: made by a command, such as a scheme
+
+
+def _opaque(compiled: Compiled, names: Sequence[str]) -> set[str]:
+    """Return those names whose proofs are sealed, so that nothing can depend on how they go."""
+    answers = _ask(compiled, {name: f"About {name}." for name in names}) if names else {}
+    return {name for name, answer in answers.items() if " is transparent" not in answer}
+
+
+def _texts(
+    compiled: Compiled, names: Iterable[str], opaque: set[str]
+) -> dict[str, tuple[str, str]]:
+    """Return readable and full form of each name; of the opaque ones, their types."""
+    asked = list(names)
+    if not asked:
+        return {}
+    questions = {}
+    for name in asked:
+        question = f"Check @{name}." if name in opaque else f"Print {name}."
+        questions[f"{name} readable"] = question
+        questions[f"{name} full"] = f"Set Printing All.\n{question}\nUnset Printing All."
+    answers = _ask(compiled, questions)
+    return {
+        name: (_body(answers[f"{name} readable"]), _body(answers[f"{name} full"])) for name in asked
+    }
+
+
+def _body(answer: str) -> str:
+    """Return an answer without the name in front of ``Check`` and the notes on arguments."""
+    text = re.split(r"\n\s*\n(?:Arguments|\S+ is )", answer.strip("\n"))[0]
+    text = re.sub(r"\A\S+\s*\n\s+: ", "", text)
+    lines = text.splitlines()
+    margin = min((len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()), default=0)
+    return "\n".join([lines[0], *(line[margin:].rstrip() for line in lines[1:])]) if lines else ""
+
+
+def _ask(compiled: Compiled, questions: Mapping[str, str]) -> dict[str, str]:
+    """Put questions to Coq, and return what it printed after each."""
+    opening = _OPENING.format(modules=" ".join(compiled.development.modules()))
+    asked = [
+        f'Goal True. idtac "{_MARK}{key}". Abort.\n{text}\n' for key, text in questions.items()
+    ]
+    with tempfile.TemporaryDirectory(prefix="epsrank-coq-") as folder:
+        answer = check_text(compiled, opening + "".join(asked), Path(folder), "questions")
+    found: dict[str, str] = {}
+    for piece in re.split(rf"^{_MARK}", answer, flags=re.MULTILINE)[1:]:
+        key, _, text = piece.partition("\n")
+        found[key.rstrip()] = text
+    return found

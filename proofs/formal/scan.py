@@ -1,0 +1,192 @@
+"""What a Coq source says outside comments and strings: sentences, and what must not be in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Words that leave something unproved, wherever they stand in a proof or as a command.
+_UNPROVED = {"Admitted", "admit", "give_up"}
+_ASSUMED = {
+    "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture", "Conjectures", "Primitive",
+}  # fmt: skip
+# Commands that become premises in a section, and axioms outside.
+_LOCAL = {"Variable", "Variables", "Hypothesis", "Hypotheses", "Context"}
+# Commands that can change what is checked, or bring in what is not in the sources.
+_FOREIGN = (
+    "Declare ML Module", "Add ML Path", "Load", "Add LoadPath", "Add Rec LoadPath", "Drop",
+    "Declare Module", "Admit Obligations", "Redirect", "Extraction",
+)  # fmt: skip
+_GUARDS = r"(Guard|Positivity|Universe)\s+Checking"
+
+_IDENTIFIER = re.compile(r"[^\W\d][\w']*")
+_PREFIX = re.compile(
+    r"^(\s|[-+*{}]|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time|Fail|Succeed"
+    r"|Timeout\s+\d+)\b)*"
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a source must not have.
+
+    Attributes
+    ----------
+    line : int
+        Where, counted from 1.
+    problem : str
+        What, in words.
+    """
+
+    line: int
+    problem: str
+
+
+def strip_comments(text: str) -> str:
+    """Replace comments, nested ones too, and the insides of strings by blanks.
+
+    Coq reads strings inside comments as well, so that ``(* "*)" *)`` is one comment.
+
+    Parameters
+    ----------
+    text : str
+        A source.
+
+    Returns
+    -------
+    str
+        Of the same length, with the same line breaks.
+    """
+    kept: list[str] = []
+    depth, quoted, place = 0, False, 0
+    while place < len(text):
+        two, step = text[place : place + 2], 1
+        hidden = depth > 0 or quoted
+        if quoted:
+            if two == '""':
+                step = 2
+            elif two[0] == '"':
+                quoted, hidden = False, depth > 0
+        elif two[0] == '"':
+            quoted = True
+        elif two == "(*":
+            depth, step, hidden = depth + 1, 2, True
+        elif two == "*)" and depth:
+            depth, step = depth - 1, 2
+        piece = text[place : place + step]
+        kept.append(re.sub(r"[^\n]", " ", piece) if hidden else piece)
+        place += step
+    return "".join(kept)
+
+
+def sentences(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the sentences of a source: each ends with a full stop before white space.
+
+    Parameters
+    ----------
+    text : str
+        A source without comments, from `strip_comments`.
+
+    Yields
+    ------
+    tuple of int and str
+        Line on which the sentence begins, and the sentence without its full stop.
+    """
+    start = 0
+    for end in re.finditer(r"(?:(?<!\.)\.|(?<=\.\.)\.)(?=\s|$)", text):
+        sentence = text[start : end.start()]
+        begin = start + len(sentence) - len(sentence.lstrip())
+        yield text.count("\n", 0, begin) + 1, sentence.strip()
+        start = end.end()
+    rest = text[start:].strip()
+    if rest:
+        yield text.count("\n", 0, start) + 1, rest
+
+
+def scan(text: str) -> list[Finding]:
+    """Find what leaves a theorem unproved or the kernel's checks switched off.
+
+    ``Admitted``, ``admit``, axioms under any name, ``Variable`` and ``Hypothesis`` outside
+    sections, guards switched off, and commands that load what is not in the sources. The
+    assumptions that Coq itself prints are what decides; this finds the line.
+
+    Parameters
+    ----------
+    text : str
+        A source.
+
+    Returns
+    -------
+    list of Finding
+        In the order of the lines; empty for a clean source.
+    """
+    found: list[Finding] = []
+    scopes: list[bool] = []  # True for a section, False for a module
+    for line, whole in sentences(strip_comments(text)):
+        sentence = whole[_match_length(whole) :]
+        for problem, offset in _banned(whole):
+            found.append(Finding(line + whole.count("\n", 0, offset), problem))
+        command = (_IDENTIFIER.match(sentence) or [""])[0]
+        if command in _LOCAL and True not in scopes:
+            found.append(Finding(line, f"“{command}” outside a section is an axiom"))
+        found += [
+            Finding(line, f"“{phrase}” is not allowed here")
+            for phrase in _FOREIGN
+            if re.match(rf"{phrase}\b".replace(" ", r"\s+"), sentence)
+        ]
+        _enter_or_leave(sentence, scopes)
+    return sorted(found, key=lambda finding: finding.line)
+
+
+def _match_length(sentence: str) -> int:
+    match = _PREFIX.match(sentence)
+    return match.end() if match else 0
+
+
+def _banned(sentence: str) -> Iterator[tuple[str, int]]:
+    """Yield what must not stand anywhere in a sentence, and where it does."""
+    for word in _IDENTIFIER.finditer(sentence):
+        if word[0] in _UNPROVED:
+            yield f"“{word[0]}” leaves a statement unproved", word.start()
+        elif word[0] in _ASSUMED:
+            yield f"“{word[0]}” assumes a statement", word.start()
+        elif word[0] == "bypass_check":
+            yield "“bypass_check” switches a check of the kernel off", word.start()
+    for switch in re.finditer(rf"\bUnset\s+{_GUARDS}", sentence):
+        yield f"“{' '.join(switch[0].split())}” switches a check of the kernel off", switch.start()
+    for switch in re.finditer(r"-?type-in-type", sentence):
+        yield "“-type-in-type” switches a check of the kernel off", switch.start()
+
+
+def _enter_or_leave(sentence: str, scopes: list[bool]) -> None:
+    """Follow sections and modules."""
+    if re.match(r"Section\b", sentence):
+        scopes.append(True)
+    elif re.match(r"Module\b", sentence) and ":=" not in sentence:
+        scopes.append(False)
+    elif re.match(r"End\b", sentence) and scopes:
+        scopes.pop()
+
+
+def scan_options(options: tuple[str, ...]) -> list[str]:
+    """Find options of ``coqc`` that switch checks off.
+
+    Parameters
+    ----------
+    options : tuple of str
+        As in ``_CoqProject``.
+
+    Returns
+    -------
+    list of str
+        The problems.
+    """
+    bad = ("-type-in-type", "-impredicative-set", "-vos", "-vok", "-vio", "-quick", "-l", "-lv",
+           "-load", "-ri", "-rfrom", "-init-file", "-indices-matter", "-noinit", "-nois",
+           "-require")  # fmt: skip
+    return [
+        f"passes {option} to coqc"
+        for option in options
+        if option in bad or option.startswith(("-load-", "-require-", "-set", "-unset"))
+    ]

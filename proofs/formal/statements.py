@@ -1,0 +1,162 @@
+"""The reviewed file of statements: what a person has accepted, against what Coq has."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from proofs.formal.interrogate import Printed
+from proofs.report.files import write_atomically
+from theory.errors import InputError
+
+STATEMENTS = "statements.txt"
+
+_HEADER = """\
+# The theorems that the ledger names, and every definition that their statements rest on, as Coq
+# prints them with the notations of MathComp. A person has read them: `epsrank prove --audit` fails
+# when one differs from what Coq has, and `epsrank prove --accept-statements` writes this file anew.
+# The digest is that of the full form: every structure, coercion and implicit argument is in it.
+# Printed by {system}.
+"""
+
+_HEAD = re.compile(r"^(Theorem|Lemma|Definition) (\S+)  \[full form ([0-9a-f]+)\]$")
+_ORDER = {"Theorem": 0, "Definition": 1, "Lemma": 2}
+
+
+def render_statements(printed: Mapping[str, Printed], system: str) -> str:
+    """Return the text of the file.
+
+    Parameters
+    ----------
+    printed : mapping of str to Printed
+        What Coq has.
+    system : str
+        Versions, such as ``"Coq 8.16.1 with MathComp 1.15.0"``.
+
+    Returns
+    -------
+    str
+        One block per name: theorems, then definitions, then facts inside definitions, each sorted.
+    """
+    blocks = [_HEADER.format(system=system)]
+    for item in sorted(printed.values(), key=lambda item: (_ORDER[item.kind], item.name)):
+        body = "\n".join(f"    {line}".rstrip() for line in item.text.splitlines())
+        blocks.append(f"{item.kind} {item.name}  [full form {item.digest}]\n{body}\n")
+    return "\n".join(blocks)
+
+
+def parse_statements(text: str) -> dict[str, Printed]:
+    """Read the file.
+
+    Parameters
+    ----------
+    text : str
+        Its text.
+
+    Returns
+    -------
+    dict of str to Printed
+        By full name.
+
+    Raises
+    ------
+    InputError
+        If a line belongs to no block, or a name has two.
+    """
+    found: dict[str, Printed] = {}
+    head: re.Match[str] | None = None
+    lines: list[str] = []
+
+    def close() -> None:
+        if head is not None:
+            body = "\n".join(lines).strip("\n")
+            found[head[2]] = Printed(head[2], head[1], body, head[3])
+
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("    ") or not line:
+            lines.append(line[4:])
+        elif not line.startswith("#"):
+            close()
+            head, lines = _HEAD.match(line), []
+            if head is None or head[2] in found:
+                remedy = "write it again with `epsrank prove --accept-statements`, and read it"
+                raise InputError(STATEMENTS, f"is damaged at line {number}", remedy)
+    close()
+    return found
+
+
+def read_statements(folder: Path) -> dict[str, Printed]:
+    """Read the reviewed file of a development; empty where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the development.
+
+    Returns
+    -------
+    dict of str to Printed
+        By full name.
+    """
+    try:
+        text = (folder / STATEMENTS).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return parse_statements(text)
+
+
+def write_statements(folder: Path, printed: Mapping[str, Printed], system: str) -> Path:
+    """Write the reviewed file: an act of acceptance.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the development.
+    printed : mapping of str to Printed
+        What Coq has.
+    system : str
+        Versions.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    path = folder / STATEMENTS
+    write_atomically(path, render_statements(printed, system))
+    return path
+
+
+def differences(reviewed: Mapping[str, Printed], printed: Mapping[str, Printed]) -> dict[str, str]:
+    """Compare what was reviewed with what Coq has.
+
+    Parameters
+    ----------
+    reviewed, printed : mapping of str to Printed
+        The file, and Coq.
+
+    Returns
+    -------
+    dict of str to str
+        By name, what differs, with a diff of the changed lines; empty where all is as reviewed.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(reviewed.keys() | printed.keys()):
+        before, after = reviewed.get(name), printed.get(name)
+        if before is None:
+            found[name] = f"is not in {STATEMENTS}: nobody has reviewed it"
+        elif after is None:
+            found[name] = f"is in {STATEMENTS}, but no theorem of the ledger rests on it"
+        elif before.text != after.text:
+            changed = difflib.unified_diff(
+                before.text.splitlines(), after.text.splitlines(), "reviewed", "now", lineterm=""
+            )
+            found[name] = "is not as reviewed:\n" + "\n".join(changed)
+        elif (before.digest, before.kind) != (after.digest, after.kind):
+            found[name] = (
+                "reads as reviewed, but its full form differs: a structure, coercion or implicit "
+                "argument that the notation hides is another one"
+            )
+    return found
