@@ -55,6 +55,19 @@ Lemma bigmax_le (F : nat -> R) m x :
   0 <= x -> (forall p, F p <= x) -> \big[Num.max/0]_(q < m) F q <= x.
 Proof. by move=> x0 le; elim/big_ind: _ => // y z *; rewrite le_maxl; apply/andP. Qed.
 
+(** The first p ≤ n which satisfies a predicate that is inherited upwards. *)
+Lemma find_least (a : pred nat) n p :
+  (forall q q', (q <= q')%N -> a q -> a q') -> (p <= n)%N ->
+  (find a (iota 0 n.+1) <= p)%N = a p.
+Proof.
+move=> up le_pn; set s := iota 0 n.+1.
+have nth_s q : (q <= n)%N -> nth 0%N s q = q by move=> le_qn; rewrite nth_iota.
+apply/idP/idP => [le_p|ap]; last first.
+  by rewrite leqNgt; apply/negP => /(before_find 0%N); rewrite nth_s // ap.
+have has_a : has a s by rewrite has_find size_iota ltnS (leq_trans le_p).
+by have := nth_find 0%N has_a; rewrite nth_s ?(leq_trans le_p) //; exact: up.
+Qed.
+
 Lemma bigmax_ge0 (F : nat -> R) m : (forall p, 0 <= F p) -> 0 <= \big[Num.max/0]_(q < m) F q.
 Proof. by move=> F0; elim/big_ind: _ => // y z y0 z0; rewrite le_maxr y0. Qed.
 
@@ -213,13 +226,7 @@ Qed.
 Theorem rank_budget_least us t p :
   (p <= n)%N -> (rank_budget us t <= p)%N = (dist B phi Q p us <= t).
 Proof.
-move=> le_pn; rewrite /rank_budget; set a := fun q => _; set s := iota 0 n.+1.
-have nth_s q : (q <= n)%N -> nth 0%N s q = q by move=> le_qn; rewrite nth_iota.
-apply/idP/idP => [le_p|d_le]; last first.
-  by rewrite leqNgt; apply/negP => /(before_find 0%N); rewrite nth_s // /a d_le.
-have has_a : has a s by rewrite has_find size_iota ltnS (leq_trans le_p).
-have := nth_find 0%N has_a; rewrite nth_s ?(leq_trans le_p) // /a.
-by apply: le_trans; exact: dist_decreases.
+by move=> le_pn; apply: find_least => // q q' le_qq; apply: le_trans; exact: dist_decreases.
 Qed.
 
 (** F5, the rank budget of a loss: a loss ≤ δ² reached with ‖β‖ ≤ b forces d_p ≤ δ + √ε b at
