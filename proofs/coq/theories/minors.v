@@ -43,7 +43,7 @@ by move=> dM le i; rewrite cramer_rule // normrM normfV ler_pdivr_mulr ?normr_gt
 Qed.
 
 (** If no exchange of one row multiplies the minor by more than t, the entries of A A_T⁻¹ are
-    at most t in modulus (with t > 1 this is where strong rank-revealing QR stops). *)
+    at most t in modulus. *)
 Theorem exchange_bound m n (A : 'M[R]_(n, m)) (T : 'I_m -> 'I_n) t :
   \det (rowsub T A) != 0 ->
   (forall j i, `|\det (rowsub (replace T j i) A)| <= t * `|\det (rowsub T A)|) ->
@@ -55,6 +55,14 @@ have -> : (A *m invmx (rowsub T A)) i j = (row i A *m invmx (rowsub T A)) 0 j.
 apply: cramer_bound => // k.
 rewrite (_ : swap_row _ k _ = rowsub (replace T k i) A) //.
 by apply/matrixP => a b; rewrite !mxE /replace; case: ifP.
+Qed.
+
+(** A minor that is not zero has no row twice. *)
+Lemma minor_inj m n (A : 'M[R]_(n, m)) (T : 'I_m -> 'I_n) :
+  \det (rowsub T A) != 0 -> injective T.
+Proof.
+move=> d0 a b Tab; apply/eqP; apply: contraR d0 => nab; apply/eqP.
+by apply: (determinant_alternate nab) => k; rewrite !mxE Tab.
 Qed.
 
 (** A matrix of full column rank has an invertible square block of rows A_T whose determinant is
@@ -77,9 +85,8 @@ have d0 : \det (rowsub T A) != 0.
 have le T' : `|\det (rowsub T' A)| <= `|\det (rowsub T A)|.
   have := maxT (finfun T') isT; rewrite /d (_ : rowsub (finfun T') A = rowsub T' A) //.
   exact: mxsub_ffunl.
-exists T; split=> //; last by apply: exchange_bound => // j i; rewrite mul1r.
-move=> a b Tab; apply/eqP; apply: contraR d0 => nab; apply/eqP.
-by apply: (determinant_alternate nab) => k; rewrite !mxE Tab.
+exists T; split=> //; first exact: minor_inj d0.
+by apply: exchange_bound => // j i; rewrite mul1r.
 Qed.
 
 (** (Σ_j a_j b_j)² ≤ Σ_j a_j² Σ_j b_j². *)

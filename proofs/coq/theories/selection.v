@@ -122,8 +122,7 @@ Lemma eigval_gram_ge0 k : 0 <= eigval G k.
 Proof. by apply: eigval_ge0; [apply: gram_sym | apply: gram_psd]. Qed.
 
 (** N1 for a given selection f, the neurons T being left out: if the block V₂₂ of the trailing
-    eigenvectors at T is invertible and the entries of V₁₂ V₂₂⁻¹ are at most t in modulus (strong
-    rank-revealing QR), the chosen neurons represent u up to (1 + t² p (n − p)) λ_{p+1} ‖β‖², with
+    eigenvectors at T is invertible and the entries of V₁₂ V₂₂⁻¹ are at most t in modulus, the chosen neurons represent u up to (1 + t² p (n − p)) λ_{p+1} ‖β‖², with
     coefficients that depend linearly on β. *)
 Theorem selection_bound p (le_pn : (p <= n)%N) Q (f : 'I_p -> 'I_n) (T : 'I_(n - p) -> 'I_n) t :
   diagonalises Q G -> injective f -> injective T -> (forall i j, f i != T j) ->
@@ -158,6 +157,25 @@ apply: ler_wpmul2l; first by rewrite addr_ge0 ?ler01 // mulr_ge0 ?sqr_ge0 ?ler0n
 rewrite !sqnE (sum_complement le_pn (fun i => beta 0 i ^+ 2) injf injT disj).
 rewrite (eq_bigr (fun j => beta 0 (T j) ^+ 2)) => [|j _]; last by rewrite mxE.
 by rewrite ler_addr sumr_ge0 // => i _; rewrite sqr_ge0.
+Qed.
+
+(** N1 with the stopping rule of strong rank-revealing QR, applied to the trailing eigenvectors: if
+    no exchange of one neuron left out for another multiplies |det V₂₂| ≠ 0 by more than t, the
+    factor is 1 + t² p (n − p). *)
+Theorem selection_rrqr p (le_pn : (p <= n)%N) Q (T : 'I_(n - p) -> 'I_n) t :
+  diagonalises Q G ->
+  \det (rowsub T (trailing le_pn Q)^T) != 0 ->
+  (forall j i, `|\det (rowsub (replace T j i) (trailing le_pn Q)^T)|
+                 <= t * `|\det (rowsub T (trailing le_pn Q)^T)|) ->
+  exists f : 'I_p -> 'I_n, [/\ injective f, forall i j, f i != T j &
+    exists C : 'M[R]_(n, p), forall beta,
+      nrm2 B (comb phi beta - comb (fun i => phi (f i)) (beta *m C))
+        <= (1 + t ^+ 2 * (p * (n - p))%:R) * eigval G p * sqn beta].
+Proof.
+move=> diagQ dT le; have injT := minor_inj dT.
+have [f injf disj] := exists_complement le_pn injT; exists f; split=> //.
+by apply: (selection_bound diagQ injf injT disj); rewrite ?unitmxE ?unitfE //;
+   apply: exchange_bound.
 Qed.
 
 (** The selection that maximises the minor: one choice of p neurons, and coefficients that depend
