@@ -1,15 +1,18 @@
-(** * The a-priori floor for networks with k outputs
+(** * The loss floor of networks with k outputs (F1, F2, F3, F5)
 
-    The network u = φ W has the outputs u_l = Σ_j W_jl φ_j, l = 1, …, k.
-    - [col l W]          column l of W, the weights of output l;
-    - [nrmk B v]         √Σ_l ‖v_l‖², the norm of k functions;
-    - [netk sigma h W x] the k outputs φ(x) W of a network, a row vector;
-    - [in_classk … L p v]         on X, (v_1, …, v_k) are the outputs of one network of L hidden
-                         layers, the last of p neurons;
-    - [below_classk … L p ustar e]  e ≤ √Σ_l ‖v_l − u*_l‖² for all v in that class: e ≤ E_p. *)
+    The network is u = φW, with W of size n × k; its outputs are u_l = Σ_j W_jl φ_j, its target has
+    the components u*_l, and squared norms are summed over the outputs:
+    - [power_form B k]              the form Σ_l ⟨f_l, g_l⟩ on k-tuples of vectors;
+    - [output phi W l]              u_l, the l-th output of the network φW;
+    - [loss2 B phi W us]            ‖φW − u*‖² = Σ_l ‖u_l − u*_l‖²;   [loss] its square root;
+    - [frob2 W], [frob W]           ‖W‖_F² = Σ_jl W_jl² and ‖W‖_F;
+    - [dists B phi Q p us]          d_p = √(Σ_l dist(u*_l, Ψ_p)²);
+    - [floors_at B phi Q us p b]    (d_p − √λ_{p+1} b)_+;
+    - [envelopes B phi Q us b]      the largest of them over p = 0, …, n;
+    - [rank_budgets B phi Q us t]   the least p with d_p ≤ t (and n + 1 if there is none). *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
-From EpsRank Require Import form spectral selection networks.
+From EpsRank Require Import form spectral selection projection floor.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -18,180 +21,229 @@ Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
-Section Product.
+(** The Frobenius norm. *)
+Definition frob (R : rcfType) m k (W : 'M[R]_(m, k)) : R := Num.sqrt (frob2 W).
+
+Section Frobenius.
+Variable R : rcfType.
+
+Lemma frob2_ge0 m k (W : 'M[R]_(m, k)) : 0 <= frob2 W.
+Proof. by apply: sumr_ge0 => i _; apply: sumr_ge0 => l _; rewrite sqr_ge0. Qed.
+
+Lemma frob_ge0 m k (W : 'M[R]_(m, k)) : 0 <= frob W.
+Proof. exact: sqrtr_ge0. Qed.
+
+Lemma sqr_frob m k (W : 'M[R]_(m, k)) : frob W ^+ 2 = frob2 W.
+Proof. by rewrite sqr_sqrtr // frob2_ge0. Qed.
+
+End Frobenius.
+
+(** ** The direct sum of k copies of the space *)
+
+Section Power.
 Variables (R : rcfType) (V : lmodType R) (B : preHilbert V) (k : nat).
-Implicit Types u v : {ffun 'I_k -> V}.
+Local Notation Vk := [lmodType R of {ffun 'I_k -> V}].
 
-Definition prod_dot u v : R := \sum_l dot B (u l) (v l).
+Definition power_dot (f g : {ffun 'I_k -> V}) : R := \sum_l dot B (f l) (g l).
 
-Lemma prod_dotDl u v w : prod_dot (u + v) w = prod_dot u w + prod_dot v w.
+Lemma power_dotDl f g h : power_dot (f + g) h = power_dot f h + power_dot g h.
 Proof. by rewrite -big_split; apply: eq_bigr => l _; rewrite ffunE dotDl. Qed.
 
-Lemma prod_dotZl a u v : prod_dot (a *: u) v = a * prod_dot u v.
+Lemma power_dotZl a f g : power_dot (a *: f) g = a * power_dot f g.
 Proof. by rewrite mulr_sumr; apply: eq_bigr => l _; rewrite ffunE dotZl. Qed.
 
-Lemma prod_dotC u v : prod_dot u v = prod_dot v u.
+Lemma power_dotC f g : power_dot f g = power_dot g f.
 Proof. by apply: eq_bigr => l _; rewrite dotC. Qed.
 
-Lemma prod_dot_ge0 u : 0 <= prod_dot u u.
-Proof. by rewrite sumr_ge0 // => l _; rewrite dot_ge0. Qed.
+Lemma power_dot_ge0 f : 0 <= power_dot f f.
+Proof. by apply: sumr_ge0 => l _; exact: dot_ge0. Qed.
 
-(** k-tuples of functions with the form Σ_l ⟨u_l, v_l⟩. *)
-Definition prod_form : preHilbert [lmodType R of {ffun 'I_k -> V}] :=
-  PreHilbert prod_dotDl prod_dotZl prod_dotC prod_dot_ge0.
+(** k-tuples of vectors with the form Σ_l ⟨f_l, g_l⟩. *)
+Definition power_form : preHilbert Vk :=
+  PreHilbert power_dotDl power_dotZl power_dotC power_dot_ge0.
 
-Definition nrmk (v : 'I_k -> V) : R := Num.sqrt (\sum_l nrm2 B (v l)).
+(** The product norm: ‖f‖² = Σ_l ‖f_l‖². *)
+Lemma nrm2_power (f : {ffun 'I_k -> V}) : nrm2 power_form f = \sum_l nrm2 B (f l).
+Proof. by []. Qed.
 
-Lemma nrmkE (v : 'I_k -> V) : nrmk v = nrm prod_form (finfun v).
-Proof. by congr Num.sqrt; apply: eq_bigr => l _; rewrite ffunE. Qed.
+End Power.
 
-(** The triangle inequality for k functions. *)
-Lemma nrmkD (u v : 'I_k -> V) : nrmk (fun l => u l + v l) <= nrmk u + nrmk v.
-Proof.
-rewrite !nrmkE (_ : finfun _ = finfun u + finfun v) ?nrmD //.
-by apply/ffunP => l; rewrite !ffunE.
-Qed.
+Section Outputs.
+Variables (R : rcfType) (V : lmodType R) (B : preHilbert V).
+Variables (n : nat) (phi : 'I_n -> V) (Q : 'M[R]_n) (k : nat).
+Implicit Types (us v : 'I_k -> V) (p : nat) (W : 'M[R]_(n, k)) (eps b delta m t : R).
 
-End Product.
-
-Section Classes.
-Variables (R : rcfType) (d : nat) (sigma : nat -> R -> R).
-Variables (V : lmodType R) (B : preHilbert V) (X : Type) (pt : X -> 'rV[R]_d).
-Variable ev : V -> X -> R.
-Hypothesis ev_linear : forall a u v x, ev (a *: u + v) x = a * ev u x + ev v x.
-Variable k : nat.
-Implicit Types (v ustar : 'I_k -> V).
-
-Definition netk L n (h : hidden R d L n) (W : 'M[R]_(n, k)) (x : 'rV[R]_d) : 'rV[R]_k :=
-  features sigma h x *m W.
-
-Definition in_classk L p v : Prop :=
-  exists (h : hidden R d L p) (C : 'M[R]_(p, k)), forall l x, ev (v l) x = netk h C (pt x) 0 l.
-
-Definition below_classk L p ustar (e : R) : Prop :=
-  forall v, in_classk L p v -> e <= nrmk B (fun l => v l - ustar l).
-
-(** Output l of the network with output matrix W is the scalar network with weights column l. *)
-Lemma netk_col L n (h : hidden R d L n) W x l : netk h W x 0 l = net sigma h (col l W)^T x.
-Proof. by rewrite mxE; apply: eq_bigr => j _; rewrite !mxE mulrC. Qed.
-
-(** Combinations of p chosen neurons of a network are in the class of p neurons. *)
-Theorem selected_in_classk L n p (h : hidden R d L n) (phi : 'I_n -> V) (f : 'I_p -> 'I_n)
-    (C : 'M[R]_(p, k)) :
-  (forall j x, ev (phi j) x = features sigma h (pt x) 0 j) ->
-  in_classk L p (fun l => comb (fun i => phi (f i)) (col l C)^T).
-Proof.
-move=> phiE; exists (rewire h 0 (fun i => Some (f i))), C => l x; rewrite netk_col.
-by apply: comb_net => // i y; rewrite features_select phiE.
-Qed.
-
-(** With more neurons, more networks. *)
-Theorem classk_monotone L p q v : (p <= q)%N -> in_classk L p v -> in_classk L q v.
-Proof.
-move=> le_pq [h [C vE]]; exists (rewire h 0 (fun j : 'I_q => insub (val j))).
-exists (\matrix_(j, l) oapp (fun i : 'I_p => C i l) 0 (insub (val j))) => l x.
-have := net_widen sigma h (col l C)^T 0 0 (pt x) le_pq.
-rewrite mul0r mul0rn addr0 -netk_col -vE => <-; rewrite netk_col.
-apply: eq_bigr => j _; rewrite !mxE; congr (_ * _).
-by case: (insub _) => //= i; rewrite !mxE.
-Qed.
-
-(** E_p is non-increasing in p for k outputs too. *)
-Theorem ep_decreases_outputs L p q ustar e :
-  (p <= q)%N -> below_classk L q ustar e -> below_classk L p ustar e.
-Proof. by move=> le_pq le_e v /(classk_monotone le_pq); apply: le_e. Qed.
-
-Section Floor.
-Variables (L n : nat) (h : hidden R d L n) (phi : 'I_n -> V).
-Hypothesis phiE : forall j x, ev (phi j) x = features sigma h (pt x) 0 j.
 Local Notation G := (gram B phi).
 
-(** If p of the neurons represent φ W up to K ‖W‖_F², then √Σ_l ‖u_l − u*_l‖² ≥ E_p − √K ‖W‖_F. *)
-Lemma floor_of_selectionk p (f : 'I_p -> 'I_n) K (W : 'M[R]_(n, k)) ustar e :
-  0 <= K ->
-  (exists C : 'M[R]_(p, k),
-    \sum_l nrm2 B (comb phi (col l W)^T - comb (fun i => phi (f i)) (col l C)^T) <= K * frob2 W) ->
-  below_classk L p ustar e ->
-  e - Num.sqrt K * Num.sqrt (frob2 W) <= nrmk B (fun l => comb phi (col l W)^T - ustar l).
+Definition output W (l : 'I_k) : V := comb phi (col l W)^T.
+
+Definition loss2 W us : R := \sum_l nrm2 B (output W l - us l).
+Definition loss W us : R := Num.sqrt (loss2 W us).
+
+Definition dists p us : R := Num.sqrt (\sum_l dist B phi Q p (us l) ^+ 2).
+
+Definition floors_at us p b : R := Num.max 0 (dists p us - Num.sqrt (eigval G p) * b).
+
+Definition envelopes us b : R := \big[Num.max/0]_(p < n.+1) floors_at us p b.
+
+Definition rank_budgets us t : nat := find (fun p => dists p us <= t) (iota 0 n.+1).
+
+Lemma loss2_ge0 W us : 0 <= loss2 W us.
+Proof. by apply: sumr_ge0 => l _; exact: nrm2_ge0. Qed.
+
+Lemma loss_ge0 W us : 0 <= loss W us.
+Proof. exact: sqrtr_ge0. Qed.
+
+Lemma sqr_loss W us : loss W us ^+ 2 = loss2 W us.
+Proof. by rewrite sqr_sqrtr // loss2_ge0. Qed.
+
+Lemma floors_at_ge0 us p b : 0 <= floors_at us p b.
+Proof. by rewrite le_maxr lexx. Qed.
+
+Lemma envelopes_ge0 us b : 0 <= envelopes us b.
+Proof. by apply: (@bigmax_ge0 _ (floors_at us ^~ b)) => p; exact: floors_at_ge0. Qed.
+
+Lemma floors_at_antimono us p b b' : b <= b' -> floors_at us p b' <= floors_at us p b.
 Proof.
-move=> K0 [C le_C] le_e; have := le_e _ (selected_in_classk f C phiE).
-set v := fun l => _; rewrite ler_subl_addr => le_v; apply: le_trans le_v _.
-apply: le_trans (_ : nrmk B (fun l => (comb phi (col l W)^T - ustar l) +
-    (comb (fun i => phi (f i)) (col l C)^T - comb phi (col l W)^T)) <= _).
-  rewrite le_eqVlt; apply/orP; left; apply/eqP; congr Num.sqrt; apply: eq_bigr => l _.
-  by rewrite addrC addrA subrK.
-apply: le_trans (nrmkD _ _ _) _; rewrite ler_add2l -sqrtrM // ler_wsqrtr //.
-by under eq_bigr do rewrite -nrm2N opprB.
+move=> le_b; rewrite le_maxl floors_at_ge0 /= le_maxr; apply/orP; right.
+by rewrite ler_add2l ler_opp2 ler_wpmul2l ?sqrtr_ge0.
 Qed.
 
-(** For every p ≤ n: √Σ_l ‖u_l − u*_l‖² ≥ E_p − √((1 + p (n − p)) λ_{p+1}) ‖W‖_F. *)
-Theorem apriori_floor_tail_outputs p (W : 'M[R]_(n, k)) ustar e :
-  (p <= n)%N -> below_classk L p ustar e ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eigval G p) * Num.sqrt (frob2 W)
-    <= nrmk B (fun l => comb phi (col l W)^T - ustar l).
+(** F3 for k outputs: floor_p(b)² ≤ envelope(b)². *)
+Theorem floors_le_envelopes us p b : (p <= n)%N -> floors_at us p b ^+ 2 <= envelopes us b ^+ 2.
 Proof.
-move=> /(neuron_selection_outputs B phi k)[f _ /(_ W)]; apply: floor_of_selectionk.
-by rewrite mulr_ge0 ?eigval_gram_ge0 // addr_ge0 ?ler01 ?ler0n.
+move=> le_pn; rewrite ler_sqr2 ?floors_at_ge0 ?envelopes_ge0 //.
+exact: (bigmax_sup (floors_at us ^~ b)).
 Qed.
 
-(** N2 for k outputs: if the network u = φ W has ε-rank r_ε = p, then
-    √Σ_l ‖u_l − u*_l‖² ≥ E_p − √((1 + p (n − p)) ε) ‖W‖_F. *)
-Theorem apriori_floor_outputs eps p (W : 'M[R]_(n, k)) ustar e :
-  0 <= eps -> epsrank G eps = p -> below_classk L p ustar e ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (frob2 W)
-    <= nrmk B (fun l => comb phi (col l W)^T - ustar l).
+Hypothesis diagQ : diagonalises Q G.
+
+(** d_p is the distance, in the product norm, from u* to the targets all of whose components lie
+    in Ψ_p. *)
+Theorem dists_is_distance p us :
+  (forall v, (forall l, in_span phi Q p (v l)) ->
+     dists p us <= Num.sqrt (\sum_l nrm2 B (us l - v l)))
+  /\ (exists2 v, (forall l, in_span phi Q p (v l)) &
+     Num.sqrt (\sum_l nrm2 B (us l - v l)) = dists p us).
 Proof.
-move=> eps0 <-; have [f _ /(_ W)] := neuron_selection_epsrank_outputs B phi k eps0.
-by apply: floor_of_selectionk; rewrite mulr_ge0 // addr_ge0 ?ler01 ?ler0n.
+split=> [v v_p|]; last first.
+  exists (fun l => proj B phi Q p (us l)) => [l|]; first exact: proj_in_span.
+  by congr Num.sqrt; apply: eq_bigr => l _; rewrite sqr_nrm.
+apply: ler_wsqrtr; apply: ler_sum => l _; rewrite -sqr_nrm ler_sqr2 ?nrm_ge0 //.
+by have [le_dist _] := dist_is_distance diagQ p (us l); exact: le_dist.
 Qed.
 
-(** N2 for k outputs of a stable problem: with ‖v − u*‖ ≤ C_S ‖𝒢 v − 𝒢 u*‖ for the networks v of
-    the same depth with n neurons in the last hidden layer, and 𝒢 u* = g,
-    ‖𝒢 u − g‖ ≥ C_S⁻¹ (E_p − √((1 + p (n − p)) ε) ‖W‖_F). *)
-Theorem apriori_floor_stable_outputs (H : lmodType R) (BH : preHilbert H) (op : ('I_k -> V) -> H)
-    (g : H) CS eps p (W : 'M[R]_(n, k)) ustar e :
-  0 <= eps -> epsrank G eps = p -> below_classk L p ustar e ->
-  op ustar = g -> 0 < CS ->
-  (forall v, in_classk L n v ->
-     nrmk B (fun l => v l - ustar l) <= CS * nrm BH (op v - op ustar)) ->
-  CS^-1 * (e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (frob2 W))
-    <= nrm BH (op (fun l => comb phi (col l W)^T) - g).
+(** d_p is non-increasing in p, for k outputs too. *)
+Theorem dists_decreases p q us : (p <= q)%N -> dists q us <= dists p us.
 Proof.
-move=> eps0 rp le_e <- CS0 stable; rewrite mulrC ler_pdivr_mulr // [_ * CS]mulrC.
-apply: le_trans (apriori_floor_outputs W eps0 rp le_e) _.
-by apply: stable; apply: (selected_in_classk id) phiE.
+move=> le_pq; apply: ler_wsqrtr; apply: ler_sum => l _.
+by rewrite ler_sqr2 ?dist_ge0 //; exact: dist_decreases.
 Qed.
 
-End Floor.
-End Classes.
-
-(** N2 for k outputs on a finite data set: points x_i, targets Y_i and weights w_i ≥ 0, features
-    Φ_ij = φ_j(x_i), Gram matrix G = Φᵀ diag(w) Φ of ε-rank p, and e at most the loss
-    √Σ_i w_i |v(x_i) − Y_i|² of every network v of the same depth with p neurons in its last hidden
-    layer: then u = φ W has √Σ_i w_i |u(x_i) − Y_i|² ≥ e − √((1 + p (n − p)) ε) ‖W‖_F. *)
-Theorem apriori_floor_data_outputs (R : rcfType) (sigma : nat -> R -> R) d N k
-    (x : 'I_N -> 'rV[R]_d) (w : 'rV[R]_N) (Y : 'M[R]_(N, k))
-    L n (h : hidden R d L n) (W : 'M[R]_(n, k)) eps p e :
-  (forall i, 0 <= w 0 i) ->
-  let Phi := \matrix_(i < N, j < n) features sigma h (x i) 0 j in
-  0 <= eps -> epsrank (Phi^T *m diag_mx w *m Phi) eps = p ->
-  (forall (h' : hidden R d L p) (C : 'M[R]_(p, k)),
-     e <= Num.sqrt (\sum_i w 0 i * sqn (netk sigma h' C (x i) - row i Y))) ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (frob2 W)
-    <= Num.sqrt (\sum_i w 0 i * sqn (netk sigma h W (x i) - row i Y)).
+(** F1 for k outputs: Σ_l ‖u_l − P_p u_l‖² = Σ_{k>p} λ_k |q_k W|² ≤ λ_{p+1} ‖W‖_F². *)
+Theorem tail_outputs p W :
+  \sum_l nrm2 B (output W l - proj B phi Q p (output W l))
+    = \sum_(i < n | (p <= i)%N) eigval G i * sqn (row i Q *m W)
+  /\ \sum_l nrm2 B (output W l - proj B phi Q p (output W l)) <= eigval G p * frob2 W.
 Proof.
-move=> w0 Phi eps0; rewrite -(gram_data w0) => rp le_e.
-pose ev (v : 'cV[R]_N) i := v i 0; pose ystar l := col l Y.
-have ev_linear a u v i : ev (a *: u + v) i = a * ev u i + ev v i by rewrite /ev !mxE.
-have phiE j i : ev (col j Phi) i = features sigma h (x i) 0 j by rewrite /ev !mxE.
-have lossE v (F : 'I_N -> 'rV[R]_k) : (forall l i, ev (v l) i = F i 0 l) ->
-  nrmk (data_form w0) (fun l => v l - ystar l)
-    = Num.sqrt (\sum_i w 0 i * sqn (F i - row i Y)).
-  move=> vE; congr Num.sqrt; rewrite exchange_big; apply: eq_bigr => i _.
-  rewrite sqnE mulr_sumr; apply: eq_bigr => l _.
-  by rewrite !mxE -/(ev (v l) i) vE expr2.
-rewrite -(lossE (fun l => comb (fun j => col j Phi) (col l W)^T)) => [|l i]; last first.
-  by rewrite netk_col; apply: (comb_net ev_linear).
-apply: (apriori_floor_outputs ev_linear phiE) => // v [h' [C vE]].
-by rewrite (lossE _ _ vE).
+split; last first.
+  rewrite frob2E mulr_sumr; apply: ler_sum => l _.
+  by have [_ ->] := tail diagQ p (col l W)^T.
+transitivity (\sum_l \sum_(i < n | (p <= i)%N) eigval G i * (row i Q *m W) 0 l ^+ 2).
+  apply: eq_bigr => l _; have [-> _] := tail diagQ p (col l W)^T.
+  by apply: eq_bigr => i _; rewrite -trmx_mul mxE -[Q *m col l W]/_ colE mulmxA -colE -row_mul !mxE.
+by rewrite exchange_big; apply: eq_bigr => i _; rewrite sqnE mulr_sumr.
 Qed.
+
+(** F1 at p = r_ε for k outputs: Σ_l ‖u_l − P_p u_l‖² ≤ ε ‖W‖_F². *)
+Theorem tail_outputs_epsrank eps W (p := epsrank G eps) :
+  0 <= eps -> \sum_l nrm2 B (output W l - proj B phi Q p (output W l)) <= eps * frob2 W.
+Proof.
+move=> eps0; have [_ le_tail] := tail_outputs p W; apply: le_trans le_tail _.
+by rewrite ler_wpmul2r ?frob2_ge0 // eigval_epsrank //; exact: gram_sym.
+Qed.
+
+(** F2 for k outputs: ‖φW − u*‖ ≥ d_p − √λ_{p+1} ‖W‖_F, for every p (where λ_{n+1} = 0). *)
+Theorem loss_floor_outputs us p W :
+  dists p us - Num.sqrt (eigval G p) * frob W <= loss W us.
+Proof.
+pose res (f : {ffun 'I_k -> V}) := [ffun l => f l - proj B phi Q p (f l)].
+have resB f g : res (f - g) = res f - res g.
+  by apply/ffunP => l; rewrite !ffunE projB opprD addrACA -opprD.
+have res_le f : nrm2 (power_form B k) (res f) <= nrm2 (power_form B k) f.
+  by rewrite !nrm2_power; apply: ler_sum => l _; rewrite ffunE nrm2_residual_le.
+have := component_bound [ffun l => output W l] [ffun l => us l] resB res_le.
+have nrmE (f : {ffun 'I_k -> V}) g : (forall l, nrm2 B (f l) = g l) ->
+    nrm (power_form B k) f = Num.sqrt (\sum_l g l).
+  by move=> fg; rewrite /nrm nrm2_power; congr Num.sqrt; apply: eq_bigr => l _.
+rewrite (nrmE _ (fun l => dist B phi Q p (us l) ^+ 2)) => [|l]; last by rewrite !ffunE sqr_nrm.
+rewrite (nrmE (_ - _) (fun l => nrm2 B (output W l - us l))) => [|l]; last by rewrite !ffunE.
+apply: le_trans; rewrite ler_sub // -[X in X <= _]/(Num.sqrt _).
+have [_ le_tail] := tail_outputs p W.
+apply: le_trans (sqrt_bound (lam_ge0 B phi p) le_tail).
+by apply: ler_wsqrtr; apply: ler_sum => l _; rewrite !ffunE.
+Qed.
+
+(** F2 for k outputs, positive part: ‖φW − u*‖ ≥ (d_p − √λ_{p+1} ‖W‖_F)_+. *)
+Theorem loss_floor_outputs_pos us p W : floors_at us p (frob W) <= loss W us.
+Proof. by rewrite le_maxl loss_ge0 loss_floor_outputs. Qed.
+
+(** F2 at p = r_ε for k outputs: ‖φW − u*‖ ≥ (d_p − √ε ‖W‖_F)_+. *)
+Theorem loss_floor_outputs_epsrank us eps W (p := epsrank G eps) :
+  0 <= eps -> Num.max 0 (dists p us - Num.sqrt eps * frob W) <= loss W us.
+Proof.
+move=> eps0; rewrite le_maxl loss_ge0; apply: le_trans (loss_floor_outputs us p W).
+rewrite ler_add2l ler_opp2 ler_wpmul2r ?frob_ge0 // ler_wsqrtr // eigval_epsrank //.
+exact: gram_sym.
+Qed.
+
+(** F3 for k outputs, over the ball: ‖φW − u*‖² ≥ envelope(b)² for ‖W‖_F ≤ b. *)
+Theorem envelopes_on_ball us b W : frob W <= b -> envelopes us b ^+ 2 <= loss2 W us.
+Proof.
+move=> le_b; rewrite -sqr_loss ler_sqr2 ?envelopes_ge0 ?loss_ge0 //.
+apply: (@bigmax_le _ (floors_at us ^~ b)) => [|p]; first exact: loss_ge0.
+by apply: le_trans (loss_floor_outputs_pos us p W); exact: floors_at_antimono.
+Qed.
+
+(** F3 for k outputs, each floor holds over the ball: ‖φW − u*‖² ≥ floor_p(b)² for ‖W‖_F ≤ b. *)
+Theorem floors_on_ball us p b W :
+  (p <= n)%N -> frob W <= b -> floors_at us p b ^+ 2 <= loss2 W us.
+Proof.
+by move=> le_pn le_b; apply: le_trans (floors_le_envelopes us b le_pn) (envelopes_on_ball us le_b).
+Qed.
+
+(** F3 for k outputs, the chain floor_p(b)² ≤ envelope(b)² ≤ V ≤ loss, where V is the greatest lower
+    bound of the loss over the ball ‖W‖_F ≤ b. *)
+Theorem reachable_loss_outputs us p b m :
+  (p <= n)%N ->
+  (forall W, frob W <= b -> m <= loss2 W us) ->
+  (forall m', (forall W, frob W <= b -> m' <= loss2 W us) -> m' <= m) ->
+  [/\ floors_at us p b ^+ 2 <= envelopes us b ^+ 2, envelopes us b ^+ 2 <= m
+    & forall W, frob W <= b -> m <= loss2 W us].
+Proof.
+move=> le_pn lower greatest; split=> //; first exact: floors_le_envelopes.
+by apply: greatest => W; exact: envelopes_on_ball.
+Qed.
+
+(** F5 for k outputs: the rank budget is the least p ≤ n with d_p ≤ t. *)
+Theorem rank_budgets_least us t p : (p <= n)%N -> (rank_budgets us t <= p)%N = (dists p us <= t).
+Proof.
+by move=> le_pn; apply: find_least => // p' q' le_pq; apply: le_trans; exact: dists_decreases.
+Qed.
+
+(** F5 for k outputs: a loss ≤ δ² reached with ‖W‖_F ≤ b forces d_p ≤ δ + √ε b at p = r_ε, so that
+    r_ε is at least the least p with d_p ≤ δ + √ε b. *)
+Theorem rank_budgets_necessary us eps b delta W (p := epsrank G eps) :
+  0 <= eps -> 0 <= delta -> frob W <= b -> loss2 W us <= delta ^+ 2 ->
+  dists p us <= delta + Num.sqrt eps * b
+  /\ (rank_budgets us (delta + Num.sqrt eps * b) <= p)%N.
+Proof.
+move=> eps0 delta0 le_b; rewrite -sqr_loss ler_sqr2 ?loss_ge0 // => le_delta.
+have d_le : dists p us <= delta + Num.sqrt eps * b.
+  rewrite -ler_subl_addr; apply: le_trans le_delta.
+  have := loss_floor_outputs_epsrank us W eps0; rewrite le_maxl => /andP[_]; apply: le_trans.
+  by rewrite ler_add2l ler_opp2 ler_wpmul2l ?sqrtr_ge0.
+by split=> //; rewrite rank_budgets_least // epsrank_leq //; exact: gram_sym.
+Qed.
+
+End Outputs.

@@ -122,8 +122,9 @@ Lemma eigval_gram_ge0 k : 0 <= eigval G k.
 Proof. by apply: eigval_ge0; [apply: gram_sym | apply: gram_psd]. Qed.
 
 (** N1 for a given selection f, the neurons T being left out: if the block V₂₂ of the trailing
-    eigenvectors at T is invertible and the entries of V₁₂ V₂₂⁻¹ are at most t in modulus, the chosen neurons represent u up to (1 + t² p (n − p)) λ_{p+1} ‖β‖², with
-    coefficients that depend linearly on β. *)
+    eigenvectors at T is invertible and the entries of V₁₂ V₂₂⁻¹ are at most t in modulus, the
+    chosen neurons represent u up to (1 + t² p (n − p)) λ_{p+1} ‖β‖², with coefficients that depend
+    linearly on β. *)
 Theorem selection_bound p (le_pn : (p <= n)%N) Q (f : 'I_p -> 'I_n) (T : 'I_(n - p) -> 'I_n) t :
   diagonalises Q G -> injective f -> injective T -> (forall i j, f i != T j) ->
   rowsub T (trailing le_pn Q)^T \in unitmx ->
