@@ -1,0 +1,105 @@
+"""What a module gives, as samples × neurons."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Numbers per piece in which convolutional features are handed on: 32 MiB of float64.
+_PIECE = 2**22
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """Return the features in whatever a module returns.
+
+    Of a tuple or list it is the first tensor (a recurrent layer's output sequence, not its state),
+    of a mapping the entry ``last_hidden_state`` or else the first tensor, likewise of a dataclass;
+    of a packed sequence its data.
+
+    Parameters
+    ----------
+    output : Any
+        What the module returned.
+
+    Returns
+    -------
+    Tensor or None
+        The tensor; None if there is none.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        if isinstance(output.get("last_hidden_state"), Tensor):
+            return output["last_hidden_state"]  # type: ignore[no-any-return]
+        parts: Any = output.values()
+    elif isinstance(output, (tuple, list)):
+        parts = output
+    elif dataclasses.is_dataclass(output):
+        parts = [getattr(output, field.name) for field in dataclasses.fields(output)]
+    else:
+        return None
+    return next((found for part in parts if (found := first_tensor(part)) is not None), None)
+
+
+def trouble(tensor: Tensor | None) -> str | None:
+    """Say why an output cannot be measured, and None if it can.
+
+    Parameters
+    ----------
+    tensor : Tensor or None
+        From `first_tensor`.
+
+    Returns
+    -------
+    str or None
+        The reason.
+    """
+    if tensor is None:
+        return "gives no tensor"
+    if tensor.is_complex():
+        return "complex-valued: ε-rank is defined here for real features"
+    if tensor.is_quantized:
+        return "quantised: measure the model before quantisation"
+    if not tensor.is_floating_point():
+        return f"gives {str(tensor.dtype).removeprefix('torch.')}, not features"
+    if tensor.layout is not torch.strided and not tensor.is_nested:
+        return f"gives a tensor of layout {tensor.layout}"
+    if not tensor.is_nested and tensor.ndim == 0:
+        return "gives one number, no neurons"
+    return None
+
+
+def samples_by_neurons(tensor: Tensor, axis: int) -> Iterator[Tensor]:
+    """Yield the rows φ(x_i) of an output, in order, detached and in bounded pieces.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Output of a layer. Of a nested tensor the entries follow each other.
+    axis : int
+        Negative axis of the neurons; all other axes are samples. A tensor with too few axes for it
+        was flattened on the way: its neurons are on the last axis.
+
+    Yields
+    ------
+    Tensor, shape (N, n)
+        Views where possible. Matrices and sequences (``axis`` −1) come in one piece.
+    """
+    tensor = tensor.detach()
+    if tensor.is_nested:
+        flat = tensor.values() if tensor.layout is torch.jagged else torch.cat(tensor.unbind())
+        yield flat.reshape(-1, flat.shape[-1])
+        return
+    if axis == -1 or tensor.ndim < -axis or tensor.ndim <= 2:
+        yield tensor.reshape(-1, tensor.shape[-1])
+        return
+    last = torch.movedim(tensor, axis, -1)
+    if last.ndim == -axis:  # no sample axis
+        last = last[None]
+    per_sample = max(1, last[0].numel()) if last.shape[0] else 1
+    for piece in torch.split(last, max(1, _PIECE // per_sample)):
+        yield piece.reshape(-1, piece.shape[-1])

@@ -1,0 +1,186 @@
+"""Layers found from the structure of a model alone: activation modules, blocks, and the head."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from numerics.monitor.kinds import is_block, kind_of, neurons_axis, why_not
+from numerics.monitor.wrappers import clean_name
+
+_HEAD_NAME = re.compile(
+    r"^(head|heads|lm_head|classifier|fc|fc_out|output|output_layer|out|out_proj|score|logits"
+    r"|decoder|readout|last|linear)$"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A place that can be measured.
+
+    Attributes
+    ----------
+    name : str
+        Dotted name of the module.
+    module : nn.Module
+        The module.
+    at : {"output", "input"}
+        Which side.
+    axis : int
+        Negative axis of the neurons.
+    last : bool
+        Whether this is what enters the head.
+    """
+
+    name: str
+    module: nn.Module
+    at: Literal["output", "input"] = "output"
+    axis: int = -1
+    last: bool = False
+
+
+def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
+    """Return the output layer: the last ``Linear`` outside the blocks, or one that is named so.
+
+    Parameters
+    ----------
+    names : mapping of str to nn.Module
+        All modules, by dotted name, in order of registration.
+
+    Returns
+    -------
+    nn.Module or None
+        The layer; None if the model has no ``Linear`` of its own.
+    """
+    inside = {id(part) for block in blocks(names).values() for part in block.modules()}
+    inside |= {
+        id(part)
+        for module in names.values()
+        if kind_of(module) in ("attention", "recurrent")
+        for part in module.modules()
+    }
+    linear = {
+        name: module
+        for name, module in names.items()
+        if isinstance(module, nn.Linear) and id(module) not in inside
+    }
+    # A head that was registered before the layers below it still carries its name.
+    for name in sorted(linear, key=lambda name: name.count(".")):
+        if _HEAD_NAME.match(name.split(".")[0]) and "." not in name:
+            return linear[name]
+    return list(linear.values())[-1] if linear else None
+
+
+def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Return the outermost repeated blocks: residual blocks, Transformer layers.
+
+    Parameters
+    ----------
+    names : mapping of str to nn.Module
+        All modules.
+
+    Returns
+    -------
+    dict of str to nn.Module
+        Blocks by name.
+    """
+    found: dict[str, nn.Module] = {}
+    for name, module in names.items():
+        if any(name.startswith(f"{outer}.") for outer in found):
+            continue
+        if isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+            found[name] = module
+        if not isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
+            continue
+        children = {key: child for key, child in module.named_children() if is_block(child)}
+        classes = [type(child) for child in children.values()]
+        for key, child in children.items():
+            if classes.count(type(child)) > 1:
+                found[f"{name}.{key}" if name else key] = child
+    return {clean_name(name): module for name, module in found.items()}
+
+
+def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dict[str, str]]:
+    """Find the layers of a model in order of registration.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Plain model.
+    head : nn.Module or None
+        Its output layer.
+
+    Returns
+    -------
+    tuple of (list of Found, dict of str to str)
+        Layers, and why every other module without children is not measured.
+    """
+    names = {clean_name(name): module for name, module in model.named_modules()}
+    whole = blocks(names)
+    found: list[Found] = []
+    skipped: dict[str, str] = {}
+    before = _before(model, head)
+    axis = -1
+    for name, module in names.items():
+        own = neurons_axis(module)
+        axis = own if own is not None else axis
+        around = next((block for block in whole if name.startswith(f"{block}.")), None)
+        if name in whole:
+            inside = [neurons_axis(part) for part in module.modules()]
+            axis = next((given for given in inside if given is not None), axis)
+            found.append(Found(name, module, "output", axis))
+        elif around is not None:
+            if next(module.children(), None) is None:
+                skipped[name] = f"inside the block {around!r}, whose output is measured"
+        elif kind_of(module) in ("activation", "recurrent"):
+            found.append(Found(name, module, "output", axis, last=module is before))
+        elif next(module.children(), None) is None and module is not head:
+            skipped[name] = why_not(module)
+    return found, skipped
+
+
+def _before(model: nn.Module, head: nn.Module | None) -> nn.Module | None:
+    """Return the module whose output enters the head as it is, where the structure says so.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Plain model.
+    head : nn.Module or None
+        Its output layer.
+
+    Returns
+    -------
+    nn.Module or None
+        The module before the head in a ``Sequential`` that holds each of them once.
+    """
+    for chain in model.modules():
+        if not isinstance(chain, nn.Sequential):
+            continue
+        parts = list(chain)
+        for first, second in itertools.pairwise(parts):
+            alone = sum(part is first for part in model_parts(model)) == 1
+            if second is head and alone and kind_of(first) == "activation":
+                return first
+    return None
+
+
+def model_parts(model: nn.Module) -> list[nn.Module]:
+    """Return all modules, one that is registered twice also twice.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any model.
+
+    Returns
+    -------
+    list of nn.Module
+        In order of registration.
+    """
+    return [module for _, module in model.named_modules(remove_duplicate=False)]

@@ -1,0 +1,126 @@
+"""What stands around a model: torch.compile, data parallelism, sharding, checkpointing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+# Class name of a wrapper, and the attribute that holds what it wraps. By name, so that none of
+# torch.distributed needs to be imported (or to exist) for a look at a model.
+_INNER = {
+    "OptimizedModule": "_orig_mod",
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "FullyShardedDataParallel": "_fsdp_wrapped_module",
+    "CheckpointWrapper": "_checkpoint_wrapped_module",
+    "OffloadWrapper": "_checkpoint_wrapped_module",
+    "DeepSpeedEngine": "module",
+    "_FabricModule": "_forward_module",
+}
+
+# Parts of a dotted name that wrappers inside a model add. A user's own ``module`` stays.
+_ADDED = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+
+
+def inner(module: nn.Module) -> nn.Module | None:
+    """Return what a wrapper wraps, and None for a module that is no wrapper.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    Returns
+    -------
+    nn.Module or None
+        One layer of wrapping less.
+    """
+    for ancestor in type(module).__mro__:
+        attribute = _INNER.get(ancestor.__name__)
+        wrapped = getattr(module, attribute, None) if attribute else None
+        if isinstance(wrapped, nn.Module) and wrapped is not module:
+            return wrapped
+    return None
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the model inside all wrappers, such as ``compile(DDP(model))``.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model, wrapped or not.
+
+    Returns
+    -------
+    nn.Module
+        The innermost module; the model itself where nothing is wrapped.
+    """
+    while (wrapped := inner(model)) is not None:
+        model = wrapped
+    return model
+
+
+def clean_name(name: str) -> str:
+    """Return a dotted module name without the parts that wrappers inside the model add.
+
+    Parameters
+    ----------
+    name : str
+        From ``named_modules``.
+
+    Returns
+    -------
+    str
+        The name that the module has in the plain model.
+
+    Examples
+    --------
+    >>> clean_name("blocks.0._checkpoint_wrapped_module.act")
+    'blocks.0.act'
+    """
+    return ".".join(part for part in name.split(".") if part not in _ADDED)
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether the model, or a part of it, runs as compiled code, in which no hook can be put.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model, wrapped or not.
+
+    Returns
+    -------
+    bool
+        True after ``torch.compile(model)``, ``model.compile()``, or either of a submodule.
+    """
+    return any(
+        type(module).__name__ == "OptimizedModule"
+        or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+
+
+@contextmanager
+def eagerly(model: nn.Module) -> Iterator[None]:
+    """Run everything that was compiled as plain Python, for as long as the context lasts.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Where nothing in it is compiled, the context does nothing.
+
+    Yields
+    ------
+    None
+        Inside, forward passes call every module, and so its hooks.
+    """
+    if not is_compiled(model):
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
