@@ -41,6 +41,13 @@ class Claim:
         Names of the statements that a composite claim is made of.
     symbols : tuple of str
         Ids of its statements in `theory.symbolic`, where there are some.
+    theorems : tuple of pairs (part, name)
+        Theorems of the Coq development that together prove it, by full name, with the part of the
+        claim that each serves (None where it has no parts).
+    refuting_theorems : tuple of pairs (part, name)
+        Theorems that prove a counterexample.
+    code : tuple of str
+        The numeric code that uses the statement, as ``"theory/rank.py:epsilon_rank"``.
     """
 
     id: str
@@ -52,23 +59,31 @@ class Claim:
     recorded: str
     parts: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
+    theorems: tuple[tuple[str | None, str], ...] = ()
+    refuting_theorems: tuple[tuple[str | None, str], ...] = ()
+    code: tuple[str, ...] = ()
+
+
+#: Fields that an entry may leave out.
+_OPTIONAL = {"parts", "symbols", "theorems", "refuting_theorems", "code"}
 
 
 def _claim(entry: dict[str, Any], path: Path) -> Claim:
-    known = {"id", "title", "statement", "latex", "source", "wanted", "verdict", "parts", "symbols"}
+    required = {"id", "title", "statement", "latex", "source", "wanted", "verdict"}
     name = str(entry.get("id", "?"))
     where = f"{path.name}, claim {name!r}"
-    missing = (known - {"parts", "symbols"}) - entry.keys()
-    if missing or entry.keys() - known:
-        problem = f"lacks {sorted(missing)} or has unknown keys {sorted(entry.keys() - known)}"
+    missing, unknown = required - entry.keys(), entry.keys() - required - _OPTIONAL
+    if missing or unknown:
+        problem = f"lacks {sorted(missing)} or has unknown keys {sorted(unknown)}"
         raise InputError(where, problem, "compare it with the other entries")
     if entry["verdict"] not in VERDICTS:
         raise InputError(
             where, f"records {entry['verdict']!r}", f"use one of {', '.join(VERDICTS)}"
         )
-    unknown = [kind for kind in entry["wanted"] if kind not in KINDS]
-    if unknown:
-        raise InputError(where, f"wants evidence {unknown}", f"use some of {', '.join(KINDS)}")
+    foreign = [kind for kind in entry["wanted"] if kind not in KINDS]
+    if foreign:
+        raise InputError(where, f"wants evidence {foreign}", f"use some of {', '.join(KINDS)}")
+    parts = tuple(entry.get("parts", ()))
     return Claim(
         id=name,
         title=entry["title"],
@@ -77,9 +92,36 @@ def _claim(entry: dict[str, Any], path: Path) -> Claim:
         source=entry["source"],
         wanted=tuple(entry["wanted"]),
         recorded=entry["verdict"],
-        parts=tuple(entry.get("parts", ())),
+        parts=parts,
         symbols=tuple(entry.get("symbols", ())),
+        theorems=_theorems(entry.get("theorems", []), parts, where),
+        refuting_theorems=_theorems(entry.get("refuting_theorems", []), parts, where),
+        code=tuple(entry.get("code", ())),
     )
+
+
+def _theorems(given: Any, parts: tuple[str, ...], where: str) -> tuple[tuple[str | None, str], ...]:
+    """Read names of theorems: a list, or for a claim of parts a table of lists by part.
+
+    Raises
+    ------
+    InputError
+        If they are neither, or name a part that the claim does not have.
+    """
+    by_part = given if isinstance(given, dict) else {None: given}
+    named: tuple[tuple[str | None, Any], ...] = tuple(
+        (part, name)
+        for part, names in by_part.items()
+        for name in (names if isinstance(names, list) else [names])
+    )
+    wrong = [name for _, name in named if not isinstance(name, str) or "." not in name]
+    if wrong or len(set(named)) < len(named):
+        remedy = "list each once, in full, such as EpsRank.rank.rank_trace"
+        raise InputError(where, f"names theorems {[name for _, name in named]}", remedy)
+    if named and {part for part, _ in named} - set(parts or [None]):
+        remedy = f"give them by part: {', '.join(parts) or 'the claim has none, so as a list'}"
+        raise InputError(where, f"names theorems for {list(by_part)}", remedy)
+    return named
 
 
 @cache
@@ -113,6 +155,23 @@ def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
     if repeated or not claims:
         raise InputError("ledger", f"repeats {repeated} or is empty", "give each claim one entry")
     return claims
+
+
+def ledger_theorems(claims: Iterable[Claim]) -> list[str]:
+    """Return every theorem that claims name, whether it proves or refutes.
+
+    Parameters
+    ----------
+    claims : iterable of Claim
+        The ledger.
+
+    Returns
+    -------
+    list of str
+        Full names, each once, in the order of the ledger.
+    """
+    named = [pair for claim in claims for pair in (*claim.theorems, *claim.refuting_theorems)]
+    return list(dict.fromkeys(name for _, name in named))
 
 
 def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple[Claim, ...]:

@@ -50,7 +50,9 @@ class ClaimResult:
         if self.errors:
             return f"a check failed to run ({self.errors[0].cause})"
         if self.verdict != self.claim.recorded:
-            return f"the verdict is “{self.verdict}”, on record is “{self.claim.recorded}”"
+            differs = f"the verdict is “{self.verdict}”, on record is “{self.claim.recorded}”"
+            causes = [item.cause for item in self.evidence if item.kind == "formal" and item.cause]
+            return f"{differs} ({causes[0]})" if causes else differs
         return None
 
     def to_json(self) -> dict[str, Any]:

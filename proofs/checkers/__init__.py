@@ -2,6 +2,7 @@
 
 from proofs.checkers.attaining import attaining_checkers
 from proofs.checkers.base import Checker, Context, Effort
+from proofs.checkers.formal import formal_checkers
 from proofs.checkers.network_floor import network_floor_checkers
 from proofs.checkers.rank_instances import rank_instance_checkers
 from proofs.checkers.resolution import resolution_checkers
@@ -24,6 +25,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
         The checkers, strongest evidence first.
     """
     return [
+        *formal_checkers(),
         *witness_checkers(),
         *resolution_checkers(),
         *attaining_checkers(),

@@ -41,8 +41,8 @@ class Printed:
     name : str
         In full.
     kind : str
-        ``"Theorem"`` for one that was asked for, ``"Lemma"`` for a fact inside a definition; of both
-        only the statement counts. ``"Definition"`` for what is known by its body.
+        ``"Theorem"`` for one that was asked for, ``"Lemma"`` for a fact inside a definition; of
+        both only the statement counts. ``"Definition"`` for what is known by its body.
     text : str
         With the notations of MathComp.
     digest : str

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from proofs.formal.interrogate import Printed
-from proofs.report.files import write_atomically
+from proofs.writing import write_atomically
 from theory.errors import InputError
 
 STATEMENTS = "statements.txt"

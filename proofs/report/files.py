@@ -1,16 +1,15 @@
-"""Writing the report: each file whole or not at all."""
+"""Writing the report."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proofs.report.page import render_page
+from proofs.writing import write_atomically
 from theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,40 +47,6 @@ def open_report(out: Path | str | None) -> Path | None:
             "out", f"{folder} cannot be written ({error.strerror})", "choose another folder"
         ) from None
     return folder
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader never sees half of it.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    text : str
-        What.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
-    draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise InputError(
-            "out", f"{path} cannot be written ({error.strerror})", "choose another folder"
-        ) from None
-    except BaseException:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
 
 
 def write_report(report: Report, folder: Path, figures: Sequence[str]) -> None:

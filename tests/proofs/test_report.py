@@ -13,10 +13,10 @@ from proofs.checkers import Checker
 from proofs.evidence import Evidence
 from proofs.ledger import Claim, load_ledger
 from proofs.outcome import ClaimResult, Report
-from proofs.report.files import write_atomically
 from proofs.report.formulas import formula
 from proofs.report.page import render_page, show
 from proofs.runner import verify
+from proofs.writing import write_atomically
 from theory.errors import InputError
 
 NASTY = "<script>alert('x')</script> & \"quotes\" {{ 7*7 }}"

@@ -1,0 +1,193 @@
+"""Formal evidence: what Coq's kernel accepted, in this run or by a record of the same sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proofs.checkers.base import Checker, Context
+from proofs.evidence import Evidence
+from proofs.formal.audit import audit
+from proofs.formal.compilation import compile_development
+from proofs.formal.interrogate import CLOSED
+from proofs.formal.records import read_record, recorded_problem
+from proofs.formal.sources import DEVELOPMENT
+from proofs.formal.statements import read_statements
+from proofs.formal.toolchain import explain_missing, find_coq
+from proofs.ledger import Claim, ledger_theorems, load_ledger
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What formal evidence rests on.
+
+    Attributes
+    ----------
+    origin : str
+        ``"checked in this run, Coq 8.16.1 …"`` or ``"recorded 2026-11-22, Coq 8.16.1 …"``; empty
+        where there is neither.
+    problem : callable
+        From the name of a theorem to why it does not count, None where it does.
+    theorems : mapping of str to mapping
+        What is known of each: ``statement``, ``words``, ``assumptions``.
+    audited : bool
+        Whether Coq was there to be asked.
+    """
+
+    origin: str
+    problem: Callable[[str], str | None]
+    theorems: Mapping[str, Mapping[str, Any]]
+    audited: bool
+
+
+def formal_checkers() -> list[Checker]:
+    """Return the checker of every claim that names theorems.
+
+    Returns
+    -------
+    list of Checker
+        One, since one audit serves all.
+    """
+    claims = tuple(claim.id for claim in _formal_claims())
+    return [Checker("formal proofs", claims, "formal", check_formal)] if claims else []
+
+
+def _formal_claims() -> list[Claim]:
+    return [claim for claim in load_ledger() if claim.theorems or claim.refuting_theorems]
+
+
+def check_formal(context: Context) -> list[Evidence]:
+    """Give formal evidence on every claim that names theorems.
+
+    Where Coq is installed the development is compiled, unless these very sources are, and audited
+    now. Where it is not, a record counts if its source hashes match.
+
+    Parameters
+    ----------
+    context : Context
+        Not used: a proof has no seed.
+
+    Returns
+    -------
+    list of Evidence
+        One per claim and part.
+    """
+    del context
+    claims = _formal_claims()
+    basis = find_basis(ledger_theorems(claims))
+    return [item for claim in claims for item in formal_evidence(claim, basis)]
+
+
+def find_basis(wanted: list[str], folder: Path | str = DEVELOPMENT) -> Basis:
+    """Audit the development, or read its record where there is no Coq.
+
+    Parameters
+    ----------
+    wanted : list of str
+        Theorems, in full.
+    folder : path
+        The development.
+
+    Returns
+    -------
+    Basis
+        For `formal_evidence`.
+    """
+    place = Path(folder)
+    reviewed = {name: item.text for name, item in read_statements(place).items()}
+    coq = find_coq()
+    if coq is not None:
+        found = audit(compile_development(coq, folder=place), wanted, folder=place, every=False)
+        known = {
+            name: {
+                "statement": item.statement,
+                "words": item.words,
+                "assumptions": "; ".join(item.assumptions) or CLOSED,
+            }
+            for name, item in found.theorems.items()
+        }
+        return Basis(f"checked in this run, {found.system}", found.problem, known, True)
+    record = read_record(place)
+    if record is None:
+        cause = f"{explain_missing()}; and there is no record"
+        return Basis("", lambda _: cause, _texts(wanted, reviewed, {}), False)
+    if record.problem is not None:
+        cause = f"{record.problem}; {explain_missing()}"
+        return Basis("", lambda _: cause, _texts(wanted, reviewed, {}), False)
+    return Basis(
+        str(record),
+        lambda name: recorded_problem(record, name, place),
+        _texts(wanted, reviewed, record.theorems),
+        False,
+    )
+
+
+def _texts(
+    wanted: list[str], reviewed: Mapping[str, str], recorded: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return what is known of theorems without Coq."""
+    return {
+        name: {
+            "statement": reviewed[name],
+            "words": recorded.get(name, {}).get("words", ""),
+            "assumptions": recorded.get(name, {}).get("assumptions", "not asked"),
+        }
+        for name in wanted
+        if name in reviewed
+    }
+
+
+def formal_evidence(claim: Claim, basis: Basis) -> list[Evidence]:
+    """Return the formal evidence on one claim, part by part.
+
+    Parameters
+    ----------
+    claim : Claim
+        It names theorems.
+    basis : Basis
+        From `find_basis`.
+
+    Returns
+    -------
+    list of Evidence
+        ``passed`` where all theorems exist, are without axioms and state what was reviewed;
+        ``refuted`` where theorems that prove a counterexample do; ``undecided`` with the cause
+        where one does not; ``skipped`` where there is neither Coq nor a record that counts.
+    """
+    found = []
+    for named, state in ((claim.theorems, "passed"), (claim.refuting_theorems, "refuted")):
+        for part in dict.fromkeys(part for part, _ in named):
+            names = [name for other, name in named if other == part]
+            found.append(_of_part(claim, part, names, state == "refuted", basis))
+    return found
+
+
+def _of_part(
+    claim: Claim, part: str | None, names: list[str], refutes: bool, basis: Basis
+) -> Evidence:
+    rows = [{"theorem": name, **basis.theorems.get(name, {})} for name in names]
+    problems = [problem for name in names if (problem := basis.problem(name)) is not None]
+    figures: dict[str, Any] = {"theorems": len(names)}
+    if claim.code:
+        figures["used by"] = ", ".join(claim.code)
+    count = "one theorem" if len(names) == 1 else f"{len(names)} theorems"
+    if problems and not basis.origin:
+        title = f"{count} of the Coq development, not checked here"
+        return Evidence(
+            claim.id, "formal", "skipped", title, figures, cause=problems[0], part=part, rows=rows
+        )
+    if problems:
+        title = f"{count} of the Coq development, not accepted"
+        return Evidence(
+            claim.id, "formal", "undecided", title, figures, cause=problems[0], part=part, rows=rows
+        )
+    what = "a counterexample is proved by" if refutes else "proved by"
+    title = f"{what} {count} in Coq without axioms ({basis.origin})"
+    if refutes:
+        witness = {"theorem": names if len(names) > 1 else names[0]}
+        return Evidence(
+            claim.id, "formal", "refuted", title, figures, witness=witness, part=part, rows=rows
+        )
+    return Evidence(claim.id, "formal", "passed", title, figures, part=part, rows=rows)

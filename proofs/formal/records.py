@@ -1,0 +1,221 @@
+"""What an audit accepted, written down: it counts as long as the sources are the same."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from proofs.formal.audit import Audit, audit_sources
+from proofs.formal.interrogate import CLOSED
+from proofs.formal.scan import sentences, strip_comments
+from proofs.formal.sources import fingerprints, read_development
+from proofs.formal.statements import STATEMENTS, read_statements
+from proofs.writing import write_atomically
+from theory.errors import InputError
+
+RECORD = "record.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of an audit that passed.
+
+    Attributes
+    ----------
+    coq, mathcomp : str
+        Versions of what accepted it.
+    date : str
+        The day, such as ``"2026-11-22"``.
+    sources : dict of str to str
+        SHA-256 of every source, of ``_CoqProject`` and of the reviewed statements.
+    theorems : dict of str to dict
+        By full name: ``file``, ``line``, ``words``, ``assumptions``.
+    problem : str or None
+        Why it counts for nothing; None where it counts.
+    """
+
+    coq: str
+    mathcomp: str
+    date: str
+    sources: Mapping[str, str] = field(default_factory=dict)
+    theorems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        return f"recorded {self.date}, Coq {self.coq} with MathComp {self.mathcomp}"
+
+
+def make_record(audit: Audit, folder: Path | str, today: datetime.date | None = None) -> Record:
+    """Return the record of an audit.
+
+    Parameters
+    ----------
+    audit : Audit
+        One that passed.
+    folder : path
+        The development that it audited.
+    today : date, optional
+        The day.
+
+    Returns
+    -------
+    Record
+        Versions, hashes and theorems; no path of this machine.
+
+    Raises
+    ------
+    InputError
+        If the audit failed.
+    """
+    if not audit.passed:
+        raise InputError("record", f"would be of an audit that failed ({audit.faults[0]})",
+                         "mend that first")  # fmt: skip
+    return Record(
+        coq=audit.coq,
+        mathcomp=audit.mathcomp,
+        date=(today or datetime.date.today()).isoformat(),
+        sources=fingerprints(read_development(folder), [STATEMENTS]),
+        theorems={name: item.to_json() for name, item in sorted(audit.theorems.items())},
+    )
+
+
+def write_record(record: Record, folder: Path | str) -> Path:
+    """Write a record beside its development.
+
+    Parameters
+    ----------
+    record : Record
+        From `make_record`.
+    folder : path
+        The development.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    data = {
+        "format": _FORMAT,
+        "coq": record.coq,
+        "mathcomp": record.mathcomp,
+        "date": record.date,
+        "sources": record.sources,
+        "theorems": record.theorems,
+    }
+    path = Path(folder) / RECORD
+    write_atomically(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def read_record(folder: Path | str) -> Record | None:
+    """Read the record of a development and hold it against the sources.
+
+    Parameters
+    ----------
+    folder : path
+        The development.
+
+    Returns
+    -------
+    Record or None
+        None where there is none. `problem` says why one counts for nothing: it is damaged, a source
+        or the reviewed statements have changed, or it names what the sources do not have.
+    """
+    try:
+        text = (Path(folder) / RECORD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    try:
+        record = _parse(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Record("?", "?", "?", problem="the record is damaged")
+    problem = _problem(record, Path(folder))
+    return Record(
+        record.coq, record.mathcomp, record.date, record.sources, record.theorems, problem
+    )
+
+
+def _parse(data: Mapping[str, Any]) -> Record:
+    """Check the shape of a record.
+
+    Raises
+    ------
+    ValueError
+        If it is of another format.
+    """
+    words = [data["coq"], data["mathcomp"], data["date"]]
+    theorems = {str(name): dict(entry) for name, entry in data["theorems"].items()}
+    if data["format"] != _FORMAT or not all(isinstance(word, str) for word in words):
+        raise ValueError("another format")
+    datetime.date.fromisoformat(data["date"])
+    sources = {str(name): str(digest) for name, digest in data["sources"].items()}
+    return Record(words[0], words[1], words[2], sources, theorems)
+
+
+def _problem(record: Record, folder: Path) -> str | None:
+    """Return why a record counts for nothing."""
+    development = read_development(folder)
+    now = fingerprints(development, [STATEMENTS])
+    changed = sorted(
+        name for name in now.keys() | record.sources.keys()
+        if now.get(name) != record.sources.get(name)
+    )  # fmt: skip
+    if changed:
+        return (
+            f"the record of {record.date} is of other sources: {', '.join(changed[:4])}"
+            f"{' and more' if len(changed) > 4 else ''} changed since"
+        )
+    faults = audit_sources(folder)
+    if faults:
+        return f"the sources do not pass ({faults[0]})"
+    stated = {
+        f"{development.module(file)}.{name}"
+        for file in development.files
+        for name in _stated(development.text(file))
+    }
+    foreign = sorted(record.theorems.keys() - stated)
+    if foreign:
+        return f"the record names {foreign[0]}, which the sources do not have"
+    if any(entry.get("assumptions") != CLOSED for entry in record.theorems.values()):
+        return "the record has a theorem with assumptions"
+    return None
+
+
+def _stated(source: str) -> set[str]:
+    """Return the names that a source states as theorems, lemmas or corollaries."""
+    commands = r"(?:Theorem|Corollary|Lemma|Fact|Remark|Proposition|Definition)"
+    pattern = re.compile(rf"(?:(?:Local|Global|#\[[^\]]*\])\s*)*{commands}\s+([\w']+)")
+    found = (pattern.match(text) for _, text in sentences(strip_comments(source)))
+    return {match[1] for match in found if match}
+
+
+def recorded_problem(record: Record, name: str, folder: Path | str) -> str | None:
+    """Return why a theorem does not count as proved by a record, None where it does.
+
+    Parameters
+    ----------
+    record : Record
+        From `read_record`.
+    name : str
+        The theorem, in full.
+    folder : path
+        The development.
+
+    Returns
+    -------
+    str or None
+        The reason.
+    """
+    if record.problem is not None:
+        return record.problem
+    if name not in record.theorems:
+        return f"{name} is not in the record of {record.date}"
+    if name not in read_statements(Path(folder)):
+        return f"{name} is not among the reviewed statements"
+    return None
