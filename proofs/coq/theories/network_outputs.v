@@ -1,6 +1,8 @@
 (** * The a-priori floor for networks with k outputs
 
-    The network u = φ W has the outputs u_l = Σ_j W_jl φ_j, l = 1, …, k.
+    The network is u = φ W, with W of size n × k; its outputs are u_l = Σ_j W_jl φ_j.
+    - [output phi W l]   u_l;   [loss B phi W ustar]  ‖φ W − u*‖ = √Σ_l ‖u_l − u*_l‖²;
+    - [frob W]           ‖W‖_F, and [frob2 W] its square;
     - [col l W]          column l of W, the weights of output l;
     - [nrmk B v]         √Σ_l ‖v_l‖², the norm of k functions;
     - [netk sigma h W x] the k outputs φ(x) W of a network, a row vector;
@@ -9,7 +11,7 @@
     - [below_classk … L p ustar e]  e ≤ √Σ_l ‖v_l − u*_l‖² for all v in that class: e ≤ E_p. *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
-From EpsRank Require Import form spectral selection networks.
+From EpsRank Require Import form spectral selection floor outputs networks.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -20,29 +22,10 @@ Local Open Scope ring_scope.
 
 Section Product.
 Variables (R : rcfType) (V : lmodType R) (B : preHilbert V) (k : nat).
-Implicit Types u v : {ffun 'I_k -> V}.
-
-Definition prod_dot u v : R := \sum_l dot B (u l) (v l).
-
-Lemma prod_dotDl u v w : prod_dot (u + v) w = prod_dot u w + prod_dot v w.
-Proof. by rewrite -big_split; apply: eq_bigr => l _; rewrite ffunE dotDl. Qed.
-
-Lemma prod_dotZl a u v : prod_dot (a *: u) v = a * prod_dot u v.
-Proof. by rewrite mulr_sumr; apply: eq_bigr => l _; rewrite ffunE dotZl. Qed.
-
-Lemma prod_dotC u v : prod_dot u v = prod_dot v u.
-Proof. by apply: eq_bigr => l _; rewrite dotC. Qed.
-
-Lemma prod_dot_ge0 u : 0 <= prod_dot u u.
-Proof. by rewrite sumr_ge0 // => l _; rewrite dot_ge0. Qed.
-
-(** k-tuples of functions with the form Σ_l ⟨u_l, v_l⟩. *)
-Definition prod_form : preHilbert [lmodType R of {ffun 'I_k -> V}] :=
-  PreHilbert prod_dotDl prod_dotZl prod_dotC prod_dot_ge0.
 
 Definition nrmk (v : 'I_k -> V) : R := Num.sqrt (\sum_l nrm2 B (v l)).
 
-Lemma nrmkE (v : 'I_k -> V) : nrmk v = nrm prod_form (finfun v).
+Lemma nrmkE (v : 'I_k -> V) : nrmk v = nrm (power_form B k) (finfun v).
 Proof. by congr Num.sqrt; apply: eq_bigr => l _; rewrite ffunE. Qed.
 
 (** The triangle inequality for k functions. *)
@@ -112,7 +95,7 @@ Lemma floor_of_selectionk p (f : 'I_p -> 'I_n) K (W : 'M[R]_(n, k)) ustar e :
   (exists C : 'M[R]_(p, k),
     \sum_l nrm2 B (comb phi (col l W)^T - comb (fun i => phi (f i)) (col l C)^T) <= K * frob2 W) ->
   below_classk L p ustar e ->
-  e - Num.sqrt K * Num.sqrt (frob2 W) <= nrmk B (fun l => comb phi (col l W)^T - ustar l).
+  e - Num.sqrt K * frob W <= loss B phi W ustar.
 Proof.
 move=> K0 [C le_C] le_e; have := le_e _ (selected_in_classk f C phiE).
 set v := fun l => _; rewrite ler_subl_addr => le_v; apply: le_trans le_v _.
@@ -127,8 +110,8 @@ Qed.
 (** For every p ≤ n: √Σ_l ‖u_l − u*_l‖² ≥ E_p − √((1 + p (n − p)) λ_{p+1}) ‖W‖_F. *)
 Theorem apriori_floor_tail_outputs p (W : 'M[R]_(n, k)) ustar e :
   (p <= n)%N -> below_classk L p ustar e ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eigval G p) * Num.sqrt (frob2 W)
-    <= nrmk B (fun l => comb phi (col l W)^T - ustar l).
+  e - Num.sqrt ((1 + (p * (n - p))%:R) * eigval G p) * frob W
+    <= loss B phi W ustar.
 Proof.
 move=> /(neuron_selection_outputs B phi k)[f _ /(_ W)]; apply: floor_of_selectionk.
 by rewrite mulr_ge0 ?eigval_gram_ge0 // addr_ge0 ?ler01 ?ler0n.
@@ -138,8 +121,8 @@ Qed.
     √Σ_l ‖u_l − u*_l‖² ≥ E_p − √((1 + p (n − p)) ε) ‖W‖_F. *)
 Theorem apriori_floor_outputs eps p (W : 'M[R]_(n, k)) ustar e :
   0 <= eps -> epsrank G eps = p -> below_classk L p ustar e ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (frob2 W)
-    <= nrmk B (fun l => comb phi (col l W)^T - ustar l).
+  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * frob W
+    <= loss B phi W ustar.
 Proof.
 move=> eps0 <-; have [f _ /(_ W)] := neuron_selection_epsrank_outputs B phi k eps0.
 by apply: floor_of_selectionk; rewrite mulr_ge0 // addr_ge0 ?ler01 ?ler0n.
@@ -154,8 +137,8 @@ Theorem apriori_floor_stable_outputs (H : lmodType R) (BH : preHilbert H) (op : 
   op ustar = g -> 0 < CS ->
   (forall v, in_classk L n v ->
      nrmk B (fun l => v l - ustar l) <= CS * nrm BH (op v - op ustar)) ->
-  CS^-1 * (e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (frob2 W))
-    <= nrm BH (op (fun l => comb phi (col l W)^T) - g).
+  CS^-1 * (e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * frob W)
+    <= nrm BH (op (output phi W) - g).
 Proof.
 move=> eps0 rp le_e <- CS0 stable; rewrite mulrC ler_pdivr_mulr // [_ * CS]mulrC.
 apply: le_trans (apriori_floor_outputs W eps0 rp le_e) _.
@@ -177,7 +160,7 @@ Theorem apriori_floor_data_outputs (R : rcfType) (sigma : nat -> R -> R) d N k
   0 <= eps -> epsrank (Phi^T *m diag_mx w *m Phi) eps = p ->
   (forall (h' : hidden R d L p) (C : 'M[R]_(p, k)),
      e <= Num.sqrt (\sum_i w 0 i * sqn (netk sigma h' C (x i) - row i Y))) ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (frob2 W)
+  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * frob W
     <= Num.sqrt (\sum_i w 0 i * sqn (netk sigma h W (x i) - row i Y)).
 Proof.
 move=> w0 Phi eps0; rewrite -(gram_data w0) => rp le_e.

@@ -11,6 +11,7 @@
     - [V], [B], [ev]     a space of functions with a form, as L²(μ): [ev v x] is the value of v at
                          x, for x in the domain [X], whose points are vectors [pt x] of R^d;
                          X may be all of R^d, a region, or finitely many data;
+    - [enorm beta]       ‖β‖;
     - [in_class … L p v] v ∈ F_p: on X, v is a network of L hidden layers, the last of p neurons,
                          the others of any widths;
     - [below_class … L p ustar e]  e ≤ ‖v − u*‖ for all v ∈ F_p, that is, e ≤ E_p;
@@ -18,7 +19,7 @@
                          (over an arbitrary R it need not exist, and no theorem needs it). *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
-From EpsRank Require Import form spectral selection.
+From EpsRank Require Import form spectral selection floor.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -180,7 +181,7 @@ Lemma floor_of_selection p (f : 'I_p -> 'I_n) K beta ustar e :
   0 <= K ->
   (exists c, nrm2 B (comb phi beta - comb (fun i => phi (f i)) c) <= K * sqn beta) ->
   below_class L p ustar e ->
-  e - Num.sqrt K * Num.sqrt (sqn beta) <= nrm B (comb phi beta - ustar).
+  e - Num.sqrt K * enorm beta <= nrm B (comb phi beta - ustar).
 Proof.
 move=> K0 [c le_c] le_e; have := le_e _ (selected_in_class f c phiE).
 set v := comb _ c in le_c *; rewrite ler_subl_addr => le_v; apply: le_trans le_v _.
@@ -191,7 +192,7 @@ Qed.
 (** For every p ≤ n: ‖u − u*‖ ≥ E_p − √((1 + p (n − p)) λ_{p+1}) ‖β‖. *)
 Theorem apriori_floor_tail p beta ustar e :
   (p <= n)%N -> below_class L p ustar e ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eigval G p) * Num.sqrt (sqn beta)
+  e - Num.sqrt ((1 + (p * (n - p))%:R) * eigval G p) * enorm beta
     <= nrm B (comb phi beta - ustar).
 Proof.
 move=> /(neuron_selection B phi)[f _ /(_ beta)]; apply: floor_of_selection.
@@ -202,7 +203,7 @@ Qed.
     ‖u − u*‖ ≥ E_p − √((1 + p (n − p)) ε) ‖β‖. *)
 Theorem apriori_floor eps p beta ustar e :
   0 <= eps -> epsrank G eps = p -> below_class L p ustar e ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (sqn beta)
+  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * enorm beta
     <= nrm B (comb phi beta - ustar).
 Proof.
 move=> eps0 <-; have [f _ /(_ beta)] := neuron_selection_epsrank B phi eps0.
@@ -217,7 +218,7 @@ Proof. by apply; apply: (selected_in_class id) phiE. Qed.
 (** N2 with the draft's weaker constant: ‖u − u*‖ ≥ E_p − √((p + 1)(n − p)² ε) ‖β‖. *)
 Theorem apriori_floor_draft eps p beta ustar e :
   0 <= eps -> epsrank G eps = p -> below_class L p ustar e ->
-  e - Num.sqrt (((p + 1) * (n - p) ^ 2)%:R * eps) * Num.sqrt (sqn beta)
+  e - Num.sqrt (((p + 1) * (n - p) ^ 2)%:R * eps) * enorm beta
     <= nrm B (comb phi beta - ustar).
 Proof.
 move=> eps0 <-; have [f _ /(_ beta)] := neuron_selection_draft_epsrank B phi eps0.
@@ -232,7 +233,7 @@ Theorem apriori_floor_stable (H : lmodType R) (BH : preHilbert H) (op : V -> H) 
   0 <= eps -> epsrank G eps = p -> below_class L p ustar e ->
   op ustar = g -> 0 < CS ->
   (forall v, in_class L n v -> nrm B (v - ustar) <= CS * nrm BH (op v - op ustar)) ->
-  CS^-1 * (e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (sqn beta))
+  CS^-1 * (e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * enorm beta)
     <= nrm BH (op (comb phi beta) - g).
 Proof.
 move=> eps0 rp le_e <- CS0 stable; rewrite mulrC ler_pdivr_mulr // [_ * CS]mulrC.
@@ -256,7 +257,7 @@ Theorem apriori_floor_data (R : rcfType) (sigma : nat -> R -> R) d N (x : 'I_N -
   0 <= eps -> epsrank (Phi^T *m diag_mx w *m Phi) eps = p ->
   (forall (h' : hidden R d L p) (c : 'rV[R]_p),
      e <= Num.sqrt (\sum_i w 0 i * (net sigma h' c (x i) - y i) ^+ 2)) ->
-  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * Num.sqrt (sqn beta)
+  e - Num.sqrt ((1 + (p * (n - p))%:R) * eps) * enorm beta
     <= Num.sqrt (\sum_i w 0 i * (net sigma h beta (x i) - y i) ^+ 2).
 Proof.
 move=> w0 Phi eps0; rewrite -(gram_data w0) => rp le_e.
