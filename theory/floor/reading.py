@@ -91,6 +91,55 @@ def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: floa
     return Reading("undetermined", ratio, lower, upper, reason)
 
 
+def read_ratio(
+    loss: float | None, reachable: float, attained: float, tolerance: float = 0.0
+) -> Reading:
+    """Read a plateau of any loss from an enclosure  reachable ≤ V ≤ attained  (F6).
+
+    ``feature-limited`` rests on the certified lower bound of V, ``optimiser-limited`` on an output
+    layer that was found.
+
+    Parameters
+    ----------
+    loss : float or None
+        The loss; None where only a norm was given.
+    reachable : float
+        Certified lower bound of V, ≥ 0.
+    attained : float
+        Loss of an admissible output layer.
+    tolerance : float
+        Rounding bound on `loss` and `attained`.
+
+    Returns
+    -------
+    Reading
+        The reading, with loss/V in [loss/attained, loss/reachable].
+    """
+    if loss is None:
+        return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")
+    most, least = loss + tolerance, max(0.0, loss - tolerance)
+    upper = most / reachable if reachable > 0 else math.inf
+    lower = min(least / (attained + tolerance), _LARGEST) if attained + tolerance > 0 else 0.0
+    ratio = loss / attained if attained > 0 else None
+    if upper <= FEATURE_LIMITED:
+        reason = (
+            f"loss/V ≤ {upper:.4g}, certified, so no output layer of this norm removes more than a "
+            "fifth of the loss: more ε-rank or a larger norm is needed"
+        )
+        return Reading("feature-limited", ratio, lower, upper, reason)
+    if lower >= OPTIMISER_LIMITED:
+        reason = (
+            f"loss/V ≥ {lower:.4g}: an output layer of this norm was found that removes at least "
+            "half of the loss"
+        )
+        return Reading("optimiser-limited", ratio, lower, upper, reason)
+    if lower > FEATURE_LIMITED and upper < OPTIMISER_LIMITED:
+        reason = f"loss/V lies in [{lower:.4g}, {upper:.4g}], between the two thresholds"
+        return Reading("between", ratio, lower, upper, reason)
+    reason = f"loss/V is only known to lie in [{lower:.4g}, {upper:.4g}]"
+    return Reading("undetermined", ratio, lower, upper, reason)
+
+
 def _ratio(numerator: float, denominator: float) -> float:
     """Return (numerator/denominator)², ∞ where the denominator is 0 or float64 ends."""
     if denominator == 0:
