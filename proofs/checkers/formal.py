@@ -99,7 +99,7 @@ def find_basis(wanted: list[str], folder: Path | str = DEVELOPMENT) -> Basis:
     reviewed = {name: item.text for name, item in read_statements(place).items()}
     coq = find_coq()
     if coq is not None:
-        found = audit(compile_development(coq, folder=place), wanted, folder=place, every=False)
+        found = audit(compile_development(coq, folder=place), wanted, folder=place, each=False)
         known = {
             name: {
                 "statement": item.statement,

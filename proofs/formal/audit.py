@@ -205,13 +205,14 @@ def audit(
     folder: Path | str,
     jobs: int | None = None,
     progress: Progress | None = None,
-    every: bool = True,
+    each: bool = True,
 ) -> Audit:
     """Audit a compiled development.
 
-    Asks Coq to print the assumptions of every theorem one by one, and of all names together, and
-    the statements of the wanted ones with the definitions they rest on; compares the latter with
-    the reviewed file; lists the sources and reads them.
+    Asks Coq to print the assumptions of a term that mentions every name of the development, and of
+    each wanted theorem by itself; where there is an assumption, of every theorem, to say which have
+    it. Asks for the statements of the wanted theorems with the definitions they rest on, and
+    compares them with the reviewed file. Lists the sources and reads them.
 
     Parameters
     ----------
@@ -225,9 +226,9 @@ def audit(
         How many Coqs to ask at a time; one per core by default.
     progress : callable, optional
         ``progress(done, total, what)``.
-    every : bool
-        False asks one by one about the wanted theorems only; the others are still asked about
-        together.
+    each : bool
+        False does without asking about each wanted theorem by itself: all together have an
+        assumption if one of them has, and asking about one takes seconds.
 
     Returns
     -------
@@ -241,22 +242,21 @@ def audit(
     faults = audit_sources(place)
     tell(1, 4, "sources read")
     names = declared(compiled)
-    found = {item.name: item for item in theorems(names)}
-    by_name = {item.name: item for item in names if item.kind in {"proof", "definition"}}
-    asked = [name for name in dict.fromkeys(wanted) if name in by_name]
-    if every:
-        asked = list(dict.fromkeys([*found, *asked]))
-    assumed = assumptions(compiled, asked, workers)
-    tell(2, 4, "assumptions of the theorems")
+    by_name = {item.name: item for item in names if item.kind not in {"constructor", "projection"}}
     together = assumptions(compiled, list(by_name), together=True).get("", ())
-    tell(3, 4, "assumptions of all names")
+    tell(2, 4, "assumptions of all names together")
+    known = [name for name in dict.fromkeys(wanted) if name in by_name]
+    asked = list(dict.fromkeys([*(item.name for item in theorems(names)), *known]))
+    assumed: dict[str, tuple[str, ...]] = dict.fromkeys(asked, ())
+    assumed |= assumptions(compiled, asked if together else known if each else [], workers)
+    tell(3, 4, "assumptions of each theorem")
     blamed = {entry.split()[0].rstrip(":") for entries in assumed.values() for entry in entries}
     faults += [
         Fault(_place_of(entry, compiled.development), f"is assumed: {entry}")
         for entry in together
         if entry.split()[0].rstrip(":") not in blamed
     ]
-    shown = printed(compiled, names, [name for name in wanted if name in by_name])
+    shown = printed(compiled, names, known)
     items = {
         name: Theorem(
             name,
