@@ -15,7 +15,7 @@ from proofs.formal.declared import declared, theorems
 from proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
 from proofs.formal.scan import scan, scan_options
 from proofs.formal.sources import PROJECT, Development, read_development
-from proofs.formal.statements import differences, read_statements
+from proofs.formal.statements import differences, read_statements, write_statements
 
 Progress = Callable[[int, int, str], None]
 
@@ -306,3 +306,26 @@ def _theorem_faults(
         concerned = name if name in wanted or name not in shown else None
         faults.append(Fault(name, problem, concerned))
     return faults
+
+
+def accept_statements(compiled: Compiled, wanted: Sequence[str], folder: Path | str) -> Path:
+    """Write the reviewed file anew, with what Coq has now: an act of acceptance.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        From `compile_development`.
+    wanted : sequence of str
+        Theorems that the ledger names, in full.
+    folder : path
+        The development.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    names = declared(compiled)
+    there = {item.name for item in names}
+    shown = printed(compiled, names, [name for name in wanted if name in there])
+    return write_statements(Path(folder), shown, str(compiled.coq))

@@ -1,0 +1,151 @@
+"""``epsrank prove``: compile the Coq development, audit it, and export certificates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.front import Command
+from epsrank.cli.progress import live_progress
+
+if TYPE_CHECKING:
+    from proofs.formal.audit import Audit
+    from proofs.formal.compilation import Compiled
+
+
+@click.command(cls=Command)
+@click.option("--audit", "auditing", is_flag=True, help="Audit axioms, files and statements.")
+@click.option("--record", is_flag=True, help="Audit, and write down what was accepted.")
+@click.option(
+    "--accept-statements",
+    is_flag=True,
+    help="Write the reviewed file of statements anew, before the audit.",
+)
+@click.option(
+    "--development", metavar="DIR", help="Another folder with a _CoqProject.  [default: our own]"
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Coqs at a time.  [default: one a core]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
+def prove(
+    auditing: bool,
+    record: bool,
+    accept_statements: bool,
+    development: str | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Compile the Coq proofs from scratch, and audit them.
+
+    The audit fails on anything assumed, on a file that is not listed, on a theorem of the ledger
+    that does not exist, and on a statement that is not as reviewed. Exit code 0: accepted; 1: Coq
+    or the audit refuses; 2: bad use, or no Coq.
+
+    Parameters
+    ----------
+    auditing, record, accept_statements : bool
+        What to do after compiling.
+    development : str or None
+        Folder of the development.
+    jobs : int or None
+        Number of Coqs at a time.
+    as_json : bool
+        Print JSON.
+    """
+    from proofs.formal import DEVELOPMENT, CoqError, compile_development, require_coq
+
+    coq = require_coq()
+    folder = DEVELOPMENT if development is None else development
+    context = click.get_current_context()
+    try:
+        with live_progress("files") as progress:
+            compiled = compile_development(
+                coq, jobs=jobs, scratch=True, progress=progress, folder=folder
+            )
+        found = None
+        if auditing or record or accept_statements:
+            found = _audit(compiled, folder, jobs, accept_statements)
+    except CoqError as error:
+        if as_json:
+            print_json({"passed": False, "coq": coq.version, "error": str(error)})
+        else:
+            notice(f"Coq refuses {error}")
+        context.exit(1)
+    if as_json:
+        print_json(document(compiled, found))
+    else:
+        _print(compiled, found)
+    if found is not None and not found.passed:
+        context.exit(1)
+    if found is not None and record:
+        from proofs.formal.records import make_record, write_record
+
+        notice(f"wrote {write_record(make_record(found, folder), folder)}")
+
+
+def _audit(compiled: Compiled, folder: Any, jobs: int | None, accept: bool) -> Audit:
+    """Audit, after rewriting the reviewed statements where that is asked for."""
+    from proofs.formal.audit import accept_statements, audit
+    from proofs.ledger import ledger_theorems, load_ledger
+
+    wanted = ledger_theorems(load_ledger())
+    if accept:
+        notice(f"wrote {accept_statements(compiled, wanted, folder)}: read it before you commit it")
+    with live_progress("audit") as progress:
+        return audit(compiled, wanted, folder=folder, jobs=jobs, progress=progress)
+
+
+def document(compiled: Compiled, audit: Audit | None) -> dict[str, Any]:
+    """Return the JSON document of ``epsrank prove --json``.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The compilation.
+    audit : Audit or None
+        The audit, where one was asked for.
+
+    Returns
+    -------
+    dict
+        Keys ``passed``, ``coq``, ``mathcomp``, ``seconds`` per file, and ``audit``.
+    """
+    return {
+        "passed": audit is None or audit.passed,
+        "coq": compiled.coq.version,
+        "mathcomp": compiled.coq.mathcomp,
+        "seconds": dict(compiled.seconds),
+        "audit": None if audit is None else audit.to_json(),
+    }
+
+
+def _print(compiled: Compiled, audit: Audit | None) -> None:
+    """Print files, seconds and theorems for people, and what the audit found.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The compilation.
+    audit : Audit or None
+        The audit.
+    """
+    from proofs.formal.declared import declared, theorems
+
+    names = declared(compiled)
+    stated = theorems(names)
+    rows = []
+    for file, seconds in compiled.seconds.items():
+        mine = [item for item in names if item.file == file]
+        count = sum(item.file == file for item in stated)
+        lemmas = sum(item.kind == "proof" for item in mine) - count
+        rows.append([f"{seconds:.1f}", str(count), str(lemmas), file])
+    print_table(
+        ["seconds", "theorems", "lemmas", "file"],
+        rows,
+        title=f"{compiled.coq} accepts {len(rows)} files with {len(stated)} theorems",
+    )
+    if audit is not None:
+        click.echo(str(audit))
