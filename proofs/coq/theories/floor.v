@@ -1,7 +1,7 @@
 (** * The loss floor of fixed features (F1, F2, F3, F5)
 
-    The network is u = φ·β, the target u* any vector [us] of the space, [Q] an orthogonal matrix that
-    diagonalises the Gram matrix, λ_{p+1} = [eigval (gram B phi) p] (which is 0 for p ≥ n):
+    The network is u = φ·β, the target u* any vector [us] of the space, [Q] an orthogonal matrix
+    that diagonalises the Gram matrix, λ_{p+1} = [eigval (gram B phi) p] (which is 0 for p ≥ n):
     - [enorm beta]               ‖β‖, the Euclidean norm of the output weights;
     - [(beta *m Q^T) 0 k]        ⟨q_{k+1}, β⟩;
     - [proj B phi Q p u]         P_p u, the projection onto Ψ_p = span(ψ_1, …, ψ_p);
