@@ -51,7 +51,8 @@ have eps_ge0 : 0 <= ten ^- 6 by rewrite invr_ge0 exprn_ge0 ?ler0n.
 have lt_eps k : (ten ^- 6 < k%:R * ten ^- 8) = (100 < k)%N.
   have -> : ten ^- 6 = 100%:R * ten ^- 8 by field.
   by rewrite ltr_pmul2r ?invr_gt0 ?exprn_gt0 ?ltr0n // ltr_nat.
-have dupE : gram (one_sample R) (duplicate (neurons (u 1%N)) 0) = gram (one_sample R) (neurons (u 2%N)).
+have dupE : gram (one_sample R) (duplicate (neurons (u 1%N)) 0) =
+    gram (one_sample R) (neurons (u 2%N)).
   apply/matrixP => i j; rewrite !mxE.
   by congr (dot _ _ _); rewrite /duplicate /neurons; case: unlift => [k|]; rewrite !mxE.
 exists (neurons (u 1%N)); rewrite dupE; split.

@@ -7,6 +7,7 @@
     - [one_sample], [neurons u]    the data space of one sample, and neurons with values u_j. *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import ring.
 From EpsRank Require Import form spectral rank trace rankone projection.
 
 Set Implicit Arguments.
@@ -46,7 +47,7 @@ by rewrite ltr_sqrt // (le_lt_trans eps_ge0).
 Qed.
 
 (** The same with λ_min: the neurons are √ε-linearly independent if and only if λ_min > ε. *)
-Corollary independence_eigval n (phi : 'I_n.+1 -> V) eps :
+Theorem independence_eigval n (phi : 'I_n.+1 -> V) eps :
   0 <= eps -> eps_independent phi (Num.sqrt eps) <-> eps < eigval (gram B phi) n.
 Proof.
 move=> eps_ge0; have symG := gram_sym B phi; apply: iff_trans (independence_rank phi eps_ge0) _.
@@ -111,7 +112,8 @@ Section Constant.
 Variable R : rcfType.
 
 (** Slip 2, the witness: one neuron of norm 1 and ε = 1, so λ_1 = ε is not counted and p = r_ε = 0.
-    For every C, β = C gives ‖u − P_p u‖² = εC², which exceeds εC as soon as C > 1. (That ε|β|² always suffices is [tail_epsrank].) *)
+    For every C, β = C gives ‖u − P_p u‖² = εC², which exceeds εC as soon as C > 1.
+    (That ε|β|² always suffices is the theorem [tail_epsrank].) *)
 Theorem slip_constant_witness (C : R) :
   let phi := neurons (1%:M : 'rV[R]_1) in let u := comb phi C%:M in
   [/\ epsrank (gram (one_sample R) phi) 1 = 0%N, sqn (C%:M : 'rV[R]_1) = C ^+ 2 &
@@ -137,24 +139,70 @@ move=> /(_ erefl) bound; have : 1 * 2%:R ^+ 2 <= 1 * 2%:R :> R by rewrite -(tail
 by rewrite !mul1r -natrX ler_nat.
 Qed.
 
-(** Slip 2 in the draft's own form, with its factor (p + 1)(n − p)²: "p = r_ε of the n neurons
-    suffice for ‖u − v‖² ≤ C (p + 1)(n − p)² ε" is false (the same witness; v ranges over all
-    combinations of p of the neurons). *)
+(** Two neurons on three samples: φ_1 = (1, 1, 0), φ_2 = (0, 1, 1); G = (2 1; 1 2). *)
+Definition chain (j : 'I_2) : 'cV[R]_3 := \col_k ((k == j :> nat) || (k == j.+1 :> nat))%:R.
+
+Lemma qf_chain (x : 'rV[R]_2) :
+  qf (gram (samples R 3) chain) x =
+    2%:R * (x 0 0 ^+ 2 + x 0 0 * x 0 (lift ord0 ord0) + x 0 (lift ord0 ord0) ^+ 2).
+Proof.
+rewrite /qf !mxE !big_ord_recl big_ord0 !mxE !big_ord_recl !big_ord0 !mxE /= /data_dot.
+rewrite !big_ord_recl !big_ord0 !mxE /=.
+move: (x 0 (lift ord0 ord0)) => b; rewrite (_ : ord0 = 0 :> 'I_2); last exact: val_inj.
+move: (x 0 0) => a; rewrite !(mulr0, mul0r, mul1r, addr0, add0r).
+by match goal with |- @eq _ ?l ?r => change (@eq R l r) end; ring.
+Qed.
+
+(** At ε = 1 its ε-rank is 1: the eigenvalues are 3 and 1. *)
+Lemma epsrank_chain : epsrank (gram (samples R 3) chain) 1 = 1%N.
+Proof.
+have symG := gram_sym (samples R 3) chain.
+pose v (a : R) : 'rV[R]_2 := \row_j (if j == 0 then 1 else a).
+have rank_v a : \rank (v a) = 1%N.
+  rewrite rank_rV; case: eqP => // /matrixP/(_ 0 0) /eqP.
+  by rewrite !mxE oner_eq0.
+have sqnE2 (x : 'rV[R]_2) : sqn x = x 0 0 ^+ 2 + x 0 (lift ord0 ord0) ^+ 2.
+  by rewrite sqnE !big_ord_recl big_ord0 addr0.
+have upper : (epsrank (gram (samples R 3) chain) 1 + \rank (v (-1)%R) <= 2)%N.
+  apply: epsrank_min => // x /sub_rVP[c ->].
+  by rewrite qf_chain sqnE2 !mxE /= le_eqVlt; apply/orP; left; apply/eqP; ring.
+have lower : (\rank (v 1%R) <= epsrank (gram (samples R 3) chain) 1)%N.
+  apply: epsrank_max => // x /sub_rVP[c ->]; rewrite scaler_eq0 negb_or => /andP[c0 _].
+  rewrite qf_chain sqnE2 !mxE /= -subr_gt0 (_ : _ - _ = 4%:R * c ^+ 2); last by ring.
+  by rewrite mulr_gt0 ?ltr0n // exprn_even_gt0.
+by apply/eqP; rewrite eqn_leq; move: upper lower; rewrite !rank_v addn1 ltnS => -> ->.
+Qed.
+
+(** Slip 2 in the draft's own form, with its factor (p + 1)(n − p)²: "of n neurons with r_ε = p,
+    0 < p < n, some p suffice for ‖u − v‖² ≤ C (p + 1)(n − p)² ε" is false. Here v ranges over all
+    combinations of p of the neurons. The witness has n = 2, p = 1, ε = 1, C = 5, β = (3, −3):
+    the left side is at least 13.5, the right side is 10. *)
 Theorem slip_constant_draft :
   ~ (forall (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V) (beta : 'rV[R]_n) C eps,
-       0 < eps -> 0 <= C -> sqn beta <= C ^+ 2 ->
        let p := epsrank (gram B phi) eps in
+       (0 < p < n)%N -> 0 < eps -> 0 <= C -> sqn beta <= C ^+ 2 ->
        exists (f : 'I_p -> 'I_n) (gamma : 'rV[R]_p),
          nrm2 B (comb phi beta - comb (phi \o f) gamma)
            <= C * ((p.+1) * (n - p) ^ 2)%:R * eps).
 Proof.
-move=> claim; have [r0 sqn2 tail] := slip_constant_witness 2%:R.
-have := claim _ (one_sample R) _ (neurons 1%:M) (2%:R%:M) 2%:R 1 ltr01 (ler0n _ _).
-rewrite sqn2 lexx r0 => /(_ erefl) [f [gamma]].
-rewrite [comb (_ \o f) gamma]big_ord0 => bound.
-have : 1 * 2%:R ^+ 2 <= 2%:R * (1 * 1 ^ 2)%:R * 1 :> R.
-  by rewrite -(tail 1%:M) /proj big_pred0.
-by rewrite mul1r mulr1 -natrX -natrM ler_nat.
+move=> claim; pose beta : 'rV[R]_2 := \row_j (if j == 0 then 3%:R else - 3%:R).
+have := claim _ (samples R 3) _ chain beta 5%:R 1; cbv zeta; rewrite epsrank_chain.
+have le_C : sqn beta <= 5%:R ^+ 2.
+  rewrite sqnE !big_ord_recl big_ord0 !mxE /= addr0 sqrrN -!natrX -natrD.
+  by rewrite ler_nat.
+move=> /(_ erefl ltr01 (ler0n _ _) le_C) [f [gamma]].
+set g := gamma 0 0; have -> : comb (chain \o f) gamma = comb chain (g *: delta_mx 0 (f 0)).
+  rewrite /comb big_ord1 (bigD1 (f 0)) //= !mxE !eqxx mulr1 big1 ?addr0 // => j /negPf nej.
+  by rewrite !mxE nej mulr0 scale0r.
+rewrite -combB nrm2_comb qf_chain !mxE eqxx /=.
+rewrite (_ : (2 * (2 - 1) ^ 2)%N = 2%N) // leNgt => /negP; apply; rewrite -subr_gt0.
+have half2 : (2%:R : R) != 0 by rewrite pnatr_eq0.
+have pos (a : R) : 0 < (a ^+ 2 + 7%:R) / 2%:R.
+  by rewrite divr_gt0 ?ltr0n // ltr_spaddr ?ltr0n ?sqr_ge0.
+have [->|->] : f 0 = 0 \/ f 0 = lift ord0 ord0.
+  by case: (f 0) => [[|[|//]] lt_2]; [left | right]; apply: val_inj.
+  by rewrite eqxx /= (_ : _ - _ = ((2%:R * g - 3%:R) ^+ 2 + 7%:R) / 2%:R) //; field.
+by rewrite eqxx /= (_ : _ - _ = ((2%:R * g + 3%:R) ^+ 2 + 7%:R) / 2%:R) //; field.
 Qed.
 
 End Constant.

@@ -151,7 +151,7 @@ by case/andP=> _; rewrite mulrAC divff ?mul1r // gt_eqF.
 Qed.
 
 (** M6 for neurons. *)
-Corollary rank_mixing_neurons (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V)
+Theorem rank_mixing_neurons (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V)
     (T : 'M[R]_n) eps :
   0 <= eps -> T \in unitmx ->
   let s2_min := eigval (T^T *m T) n.-1 in let s2_max := eigval (T^T *m T) 0 in
@@ -160,7 +160,7 @@ Corollary rank_mixing_neurons (V : lmodType R) (B : preHilbert V) n (phi : 'I_n 
 Proof. by move=> eps_ge0 unitT; rewrite gram_mix; apply: rank_mixing => //; apply: gram_sym. Qed.
 
 (** The rank itself (ε = 0) is kept by every invertible mixing. *)
-Corollary rank_mixing_zero (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V) (T : 'M[R]_n) :
+Theorem rank_mixing_zero (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V) (T : 'M[R]_n) :
   T \in unitmx -> epsrank (gram B (mix phi T)) 0 = epsrank (gram B phi) 0.
 Proof.
 move=> unitT; have := rank_mixing_neurons B phi (lexx 0) unitT.

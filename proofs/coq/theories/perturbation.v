@@ -130,7 +130,7 @@ Qed.
 End Stability.
 
 (** M7, in terms of eigenvalues: if |λ_k(G − H)| ≤ t for all k, then |λ_k(G) − λ_k(H)| ≤ t. *)
-Corollary weyl (R : rcfType) n (G H : 'M[R]_n) t :
+Theorem weyl (R : rcfType) n (G H : 'M[R]_n) t :
   symmetric G -> symmetric H -> (forall k, (k < n)%N -> `|eigval (G - H) k| <= t) ->
   forall k, (k < n)%N -> `|eigval G k - eigval H k| <= t.
 Proof.
@@ -140,7 +140,7 @@ Qed.
 
 (** M7 for two sets of n neurons, in whatever spaces: if their Gram matrices differ by at most t
     in every row sum, then r_{ε+t}(φ) ≤ r_ε(ψ) ≤ r_{ε−t}(φ). *)
-Corollary rank_stability_neurons (R : rcfType) (V W : lmodType R) (B : preHilbert V)
+Theorem rank_stability_neurons (R : rcfType) (V W : lmodType R) (B : preHilbert V)
     (C : preHilbert W) n (phi : 'I_n -> V) (psi : 'I_n -> W) t eps :
   (forall i, \sum_j `|dot B (phi i) (phi j) - dot C (psi i) (psi j)| <= t) ->
   (epsrank (gram B phi) (eps + t) <= epsrank (gram C psi) eps

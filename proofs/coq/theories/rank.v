@@ -217,4 +217,19 @@ move=> c0; have -> : gram B (fun j => c *: phi j) = c ^+ 2 *: gram B phi.
 by apply: epsrank_scale; [exact: gram_sym | rewrite exprn_even_gt0].
 Qed.
 
+(** The measure is part of the number: with the weights cw, c > 0, in place of w the threshold
+    becomes cε (so the mean over N samples at ε is the sum at Nε). *)
+Theorem rank_scale_weights N n (w : 'rV[R]_N) c (w_ge0 : forall i, 0 <= w 0 i)
+    (cw_ge0 : forall i, 0 <= (c *: w) 0 i) (Phi : 'M[R]_(N, n)) eps :
+  0 < c ->
+  epsrank (gram (data_form cw_ge0) (fun j => col j Phi)) (c * eps) =
+  epsrank (gram (data_form w_ge0) (fun j => col j Phi)) eps.
+Proof.
+move=> c_gt0; have -> : gram (data_form cw_ge0) (fun j => col j Phi) =
+    c *: gram (data_form w_ge0) (fun j => col j Phi).
+  apply/matrixP => i j; rewrite !mxE /= /data_dot mulr_sumr.
+  by apply: eq_bigr => k _; rewrite !mxE -mulrA.
+by apply: epsrank_scale => //; apply: gram_sym.
+Qed.
+
 End Invariance.

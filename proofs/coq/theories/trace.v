@@ -36,14 +36,14 @@ by apply: ler_sum => i; rewrite inE => /ltW.
 Qed.
 
 (** M9, divided: r_ε ≤ tr(G)/ε for ε > 0. *)
-Corollary rank_trace_div n (G : 'M[R]_n) eps :
+Theorem rank_trace_div n (G : 'M[R]_n) eps :
   symmetric G -> (forall x, 0 <= qf G x) -> 0 < eps -> (epsrank G eps)%:R <= \tr G / eps.
 Proof.
 by move=> symG G_ge0 eps_gt0; rewrite ler_pdivl_mulr // mulrC rank_trace // ltW.
 Qed.
 
 (** For neurons: ε r_ε(φ) ≤ Σ_j ‖φ_j‖². *)
-Corollary rank_trace_neurons (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V) eps :
+Theorem rank_trace_neurons (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V) eps :
   0 <= eps -> eps * (epsrank (gram B phi) eps)%:R <= \sum_j nrm2 B (phi j).
 Proof.
 move=> eps_ge0; have -> : \sum_j nrm2 B (phi j) = \tr (gram B phi).
@@ -116,6 +116,6 @@ Qed.
 End MatrixForm.
 
 (** For neurons: r_0(φ) is the rank of the Gram matrix. *)
-Corollary epsrank_rank_neurons (R : rcfType) (V : lmodType R) (B : preHilbert V) n
+Theorem epsrank_rank_neurons (R : rcfType) (V : lmodType R) (B : preHilbert V) n
   (phi : 'I_n -> V) : epsrank (gram B phi) 0 = \rank (gram B phi).
 Proof. by apply: epsrank_rank; [exact: gram_sym | exact: gram_psd]. Qed.
