@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numerics.monitor import RankMonitor, RankWarning
     from numerics.structured import structured_first_layer_
     from numerics.training import Run, RunConfig, load_run, train
     from proofs.outcome import Report
@@ -31,6 +32,8 @@ _HOMES = {
     "InputError": "theory.errors",
     "LossFloor": "theory.floor.result",
     "RankInterval": "theory.rank_interval",
+    "RankMonitor": "numerics.monitor",
+    "RankWarning": "numerics.monitor",
     "Report": "proofs.outcome",
     "Run": "numerics.training",
     "RunConfig": "numerics.training",
@@ -50,6 +53,8 @@ __all__ = [
     "InputError",
     "LossFloor",
     "RankInterval",
+    "RankMonitor",
+    "RankWarning",
     "Report",
     "Run",
     "RunConfig",

@@ -42,6 +42,7 @@ _READING: dict[str, tuple[str, pa.DataType]] = {
     "ratio_upper": ("ratio_upper", pa.float64()),
     "bias": ("bias", pa.string()),
     "loss_kind": ("kind", pa.string()),
+    "reading_samples": ("n_samples", pa.int64()),
     "reading_reason": ("reason", pa.string()),
 }
 

@@ -77,7 +77,7 @@ class LayerReading:
     reachable : float
         Certified: no head of this norm has a smaller loss on these features.
     attained : float
-        Some head of this norm reaches this loss, so the bound is at most attained − reachable low.
+        Some head of this norm reaches this loss; the bound is at most attained − reachable too low.
     norm : float
         B = ‖W‖_F (with the bias where that is a feature).
     ratio_lower, ratio_upper : float
@@ -87,6 +87,8 @@ class LayerReading:
         fixed; None for a head without one.
     kind : {"mse", "cross_entropy"}
         The loss.
+    n_samples : int
+        Samples that the reading rests on.
     reason : str
         One sentence.
     """
@@ -100,6 +102,7 @@ class LayerReading:
     ratio_upper: float
     bias: Literal["feature", "fixed"] | None
     kind: Literal["mse", "cross_entropy"]
+    n_samples: int
     reason: str
 
     def __str__(self) -> str:

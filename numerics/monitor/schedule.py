@@ -175,6 +175,16 @@ class OverheadBudget(_Account):
         self._costs.append(cost)
 
     @property
+    def debt(self) -> float:
+        """Seconds of measuring that are not paid for."""
+        return self._debt
+
+    @property
+    def steps_to_pay(self) -> float:
+        """Training steps that the debt is expected to take."""
+        return self._debt / (self.share * self.step_time) if self.step_time else 0.0
+
+    @property
     def cost(self) -> float | None:
         """Median seconds of the recent measurements; None before the first."""
         return median(self._costs) if self._costs else None

@@ -1,0 +1,160 @@
+"""One measurement from beginning to end: features, sums, all processes, records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numerics.monitor.capture import Capture
+from numerics.monitor.collect import Collector
+from numerics.monitor.measure import Moment, described, measured, whole_failure
+from numerics.monitor.plan import LayerPlan
+from numerics.monitor.probe import probe_pass
+from numerics.monitor.processes import Processes, Share
+from numerics.monitor.reading import Head, matched, read_last_layer
+from numerics.monitor.record import LayerReading, LayerRecord
+from numerics.monitor.settings import Settings
+from theory.errors import InputError
+from theory.inputs import Array
+
+
+class Measurer:
+    """Turns passes through the model into records.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        What is measured.
+    settings : Settings
+        How.
+    processes : Processes
+        Where.
+    batch_size : int
+        Samples per pass of a probe.
+    """
+
+    def __init__(
+        self, plan: LayerPlan, settings: Settings, processes: Processes, batch_size: int
+    ) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.processes = processes
+        self.collector = Collector(plan, settings)
+        self._batch_size = batch_size
+        # Where the cross-entropy solver stopped: near where it will stop next time.
+        self._start: Array | None = None
+
+    def try_out(self, example: Any) -> None:
+        """Run a few probe samples, so that mistakes show at once and not in mid-training.
+
+        Parameters
+        ----------
+        example : object
+            Inputs of the model.
+
+        Raises
+        ------
+        InputError
+            If the model does not take them.
+        """
+        try:
+            self.run(example)
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                "probe",
+                f"does not run through the model ({described(error)})",
+                "pass what the model's forward takes",
+            ) from error
+        finally:
+            self.collector.end()
+
+    def run(self, inputs: Any) -> None:
+        """Send samples through the model and sum its features.
+
+        Parameters
+        ----------
+        inputs : object
+            What `probe_pass` takes.
+        """
+        self.collector.begin()
+        capture = probe_pass(self.plan, inputs, self.collector.consume, batch_size=self._batch_size)
+        self.note(capture)
+
+    def note(self, capture: Capture) -> None:
+        """Take over what a capture could not hand on.
+
+        Parameters
+        ----------
+        capture : Capture
+            Stopped.
+        """
+        self.collector.problems = {**capture.problems, **self.collector.problems}
+
+    def records(self, moment: Moment, targets: Any, cause: str | None) -> list[LayerRecord]:
+        """Return the records of what was summed, in all processes together; never raises.
+
+        Parameters
+        ----------
+        moment : Moment
+            When.
+        targets : Tensor, array_like or None
+            Targets of the samples.
+        cause : str or None
+            Why the pass failed, if it did.
+
+        Returns
+        -------
+        list of LayerRecord
+            One for each layer in the first process; none in the others.
+        """
+        try:
+            return self._records(moment, targets, cause)
+        except Exception as error:
+            return whole_failure(self.plan, self.settings, moment, described(error))
+        finally:
+            self.collector.end()
+
+    def _records(self, moment: Moment, targets: Any, cause: str | None) -> list[LayerRecord]:
+        share, problem = self._share(targets, cause)
+        union = self.processes.union(
+            self.collector.sums, self.collector.problems, cause, share, problem
+        )
+        if not self.processes.first:
+            return []
+        if union.cause is not None:
+            return whole_failure(self.plan, self.settings, moment, union.cause)
+
+        def read() -> LayerReading | None:
+            if union.share_problem is not None:
+                raise ValueError(union.share_problem)
+            return None if union.share is None else self._read(union.share)
+
+        return measured(self.plan, union.sums, union.problems, self.settings, moment, read)
+
+    def _share(self, targets: Any, cause: str | None) -> tuple[Share | None, str | None]:
+        """Return features and targets of the last layer, or why there are none."""
+        rows, kind = self.collector.rows, self.settings.loss
+        if kind is None or rows is None or targets is None or cause is not None:
+            return None, None
+        last = self.plan.last
+        if last is None or last.name in self.collector.problems:
+            return None, None
+        try:
+            return matched(rows, targets, kind), None
+        except Exception as error:
+            return None, described(error)
+
+    def _read(self, share: Share) -> LayerReading:
+        """Return the reading of the last layer."""
+        kind = self.settings.loss
+        assert kind is not None
+        reading, self._start = read_last_layer(
+            *share,
+            Head.of(self.plan.head),
+            kind=kind,
+            bias=self.settings.bias,
+            eps=self.settings.eps[0],
+            start=self._start,
+        )
+        return reading

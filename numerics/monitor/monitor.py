@@ -1,0 +1,364 @@
+"""`RankMonitor`: the ε-rank and the floor in anyone's training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from numerics.monitor.capture import Capture
+from numerics.monitor.environment import environment
+from numerics.monitor.history import MAX_RECORDS, History
+from numerics.monitor.layers import find_layers
+from numerics.monitor.loss_meter import LossMeter
+from numerics.monitor.measure import Moment, described, whole_failure
+from numerics.monitor.measurer import Measurer
+from numerics.monitor.plan import SkippedLayer
+from numerics.monitor.probe_set import ProbeSet, as_probe_set
+from numerics.monitor.processes import Processes
+from numerics.monitor.reading import Head
+from numerics.monitor.record import LayerRecord
+from numerics.monitor.reporter import Reporter
+from numerics.monitor.schedule import as_schedule
+from numerics.monitor.settings import as_settings
+from numerics.monitor.signatures import Signature
+from numerics.monitor.sinks import Sink
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COMPILED = "hooks cannot see into a compiled model: pass a probe, or inputs to step()"
+
+
+class RankMonitor:
+    """Measures r_ε = #{k : λ_k(G) > ε}, G = ∫ φφᵀ dμ, of a network's layers while it trains (D1).
+
+    With a `probe`, the same samples are sent through the model at every measurement, in evaluation
+    mode; without one, the training batches themselves are looked at as they pass. Between
+    measurements there are no hooks and nothing is computed. The model's outputs, gradients, modes,
+    buffers and random numbers are the same as without a monitor, bit for bit.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any model; wrappers such as DDP and ``torch.compile`` are looked through.
+    layers : "auto", str, nn.Module, iterable of both, or mapping of names to modules
+        What to measure; see `find_layers`.
+    probe : Tensor, tuple or mapping of tensors, or list of batches, optional
+        Inputs of the model; None looks at training batches.
+    targets : Tensor, optional
+        Targets of the probe, one per sample: the last layer's floor is read as well then.
+    loss : {None, "mse", "cross_entropy"}
+        Loss of that reading; needed with targets. ``"mse"`` is mean ‖u − u*‖², summed over outputs.
+    head : "auto", str, nn.Module or None
+        The output layer; its input is φ.
+    bias : {"feature", "fixed"}
+        The head's bias: the constant 1 is a feature and the norm is ‖(W; b)‖_F, or b is held fixed.
+    eps : float or iterable of float
+        Thresholds ε > 0; warnings and plots use the first.
+    relative : bool
+        Thresholds are ε·λ_1.
+    measure : {"mean", "raw"}
+        Measure of the Gram matrices: samples weigh 1/N or 1 each.
+    quantities : {"all", "ranks"}
+        ``"ranks"`` counts only, without eigenvalues where that is quicker.
+    every : "auto" or int
+        ``"auto"`` spends at most `overhead`; an integer k measures after steps k, 2k, 3k, …
+    overhead : float
+        Share of the training time that ``"auto"`` may spend.
+    forgetting : float, optional
+        Without a probe: earlier measured batches count by this factor less at each measurement;
+        None looks at the newest batch alone.
+    max_samples : int
+        Most samples of a probe (drawn by `seed`), and most rows of the last layer's reading.
+    batch_size : int
+        Samples per forward pass of a probe.
+    process_group : torch.distributed.ProcessGroup, optional
+        Sums are added over its processes, each of which needs a monitor; rank 0 keeps the history.
+        None measures this process alone.
+    sinks : iterable of Sink
+        Get every measurement as it is made.
+    warn : bool
+        Whether the failure signatures warn; they are in `warnings` in any case.
+    max_records : int or None
+        Rows kept in the history.
+    seed : int
+        Of the draw of probe samples.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used, the probe does not run through the model, or nothing in the
+        model can be measured.
+
+    Notes
+    -----
+    Once constructed, a monitor raises nothing for numerical reasons: NaN, a solver that fails, or a
+    full memory become a record with its cause and one warning.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    >>> with RankMonitor(model, probe=torch.randn(100, 2), every=1) as monitor:
+    ...     _ = monitor.step(loss=0.5)
+    >>> monitor.layers
+    ('1',)
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        layers: Any = "auto",
+        probe: Any = None,
+        targets: Any = None,
+        loss: str | None = None,
+        head: Any = "auto",
+        bias: str = "feature",
+        eps: float | Iterable[float] = (1e-6,),
+        relative: bool = False,
+        measure: str = "mean",
+        quantities: str = "all",
+        every: str | int = "auto",
+        overhead: float = 0.01,
+        forgetting: float | None = None,
+        max_samples: int = 2048,
+        batch_size: int = 1024,
+        process_group: Any = None,
+        sinks: Iterable[Sink] = (),
+        warn: bool = True,
+        max_records: int | None = MAX_RECORDS,
+        seed: int = 0,
+    ) -> None:
+        self.settings = as_settings(
+            eps=eps, relative=relative, measure=measure, quantities=quantities, loss=loss,
+            bias=bias, forgetting=forgetting, max_samples=max_samples,
+        )  # fmt: skip
+        if targets is not None and (probe is None or loss is None):
+            name = "probe" if probe is None else "loss"
+            remedy = "pass targets to step()" if probe is None else "say 'mse' or 'cross_entropy'"
+            raise InputError(name, "is missing, but targets are given", remedy)
+        if probe is not None and forgetting is not None:
+            raise InputError("forgetting", "has no use with a probe", "leave one of them out")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise InputError("seed", f"is {seed!r}", "pass a whole number")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise InputError("batch_size", f"is {batch_size!r}", "pass a whole number ≥ 1")
+        own = self.settings
+        self._probe: ProbeSet | None = None
+        if probe is not None:
+            self._probe = as_probe_set(probe, targets, own.max_samples, seed)
+        example = None if self._probe is None else self._probe.first(2)
+        self.plan = find_layers(model, layers, head=head, example=example)
+        if own.loss is not None:
+            Head.of(self.plan.head)
+        self._processes = Processes(process_group, self.plan, own)
+        self._measurer = Measurer(self.plan, own, self._processes, batch_size)
+        if self._probe is not None:
+            self._measurer.try_out(example)
+        last = self.plan.last
+        self.history = History(environment(self.plan, own, self._probe), max_records)
+        self._reporter = Reporter(self.history, sinks, None if last is None else last.name, warn)
+        self._losses = LossMeter()
+        self._capture = Capture(self.plan, self._timed)
+        self._capture_cost = 0.0
+        self._armed_at = 0
+        self._steps = 0
+        self._closed = False
+        self._schedule = self._processes.schedule(as_schedule(every, overhead))
+        self._start = time.perf_counter()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers measured."""
+        return self.plan.names
+
+    @property
+    def skipped(self) -> tuple[SkippedLayer, ...]:
+        """Every other layer, with the reason."""
+        return self.plan.skipped
+
+    @property
+    def latest(self) -> dict[str, LayerRecord]:
+        """The latest measurement, by layer; empty before the first."""
+        if not self.history:
+            return {}
+        step = self.history[-1].step
+        return {record.layer: record for record in self.history if record.step == step}
+
+    @property
+    def overhead(self) -> float:
+        """Time spent on measuring, as a share of the training time so far."""
+        return self._schedule.overhead
+
+    @property
+    def warnings(self) -> list[Signature]:
+        """The failure signatures seen so far, with the numbers behind them."""
+        return self._reporter.signatures.seen
+
+    def step(
+        self, loss: Tensor | float | None = None, targets: Any = None, *, inputs: Any = None
+    ) -> list[LayerRecord]:
+        """Count one training step, and measure if it is time; call it after ``optimizer.step()``.
+
+        Parameters
+        ----------
+        loss : Tensor or float, optional
+            Training loss of the step; never waited for on a GPU.
+        targets : Tensor, optional
+            Without a probe: targets of the batch of this step, for the reading of the last layer.
+        inputs : Tensor, tuple or mapping, optional
+            Without a probe: inputs of the batch. Then a due measurement sends them through the
+            model again in evaluation mode, as compiled models need.
+
+        Returns
+        -------
+        list of LayerRecord
+            The measurement, if one was completed; empty otherwise.
+
+        Raises
+        ------
+        InputError
+            If the monitor is closed, or the loss is no number.
+        """
+        if self._closed:
+            raise InputError("monitor", "is closed", "call step() inside the with block")
+        self._losses.add(loss)
+        self._steps += 1
+        records: list[LayerRecord] = []
+        if self._capture.active:
+            self._capture.stop()
+            records = self._guarded(
+                lambda: self._measurer.note(self._capture),
+                targets,
+                self._armed_at,
+                self._capture_cost,
+            )
+        if self._schedule.step():
+            if self._probe is not None:
+                return self.measure()
+            if inputs is not None:
+                return self._guarded(lambda: self._measurer.run(inputs), targets, self._steps)
+            self._arm()
+        return records
+
+    def measure(self) -> list[LayerRecord]:
+        """Measure the probe now, whatever the schedule says.
+
+        Returns
+        -------
+        list of LayerRecord
+            One for each layer.
+
+        Raises
+        ------
+        InputError
+            If there is no probe.
+        """
+        if self._probe is None:
+            raise InputError("probe", "is missing", "pass probe= to measure at any time")
+        probe = self._probe
+        return self._guarded(lambda: self._measurer.run(probe.inputs), probe.targets, self._steps)
+
+    def close(self) -> None:
+        """Remove hooks and close the sinks; the history stays readable."""
+        if self._closed:
+            return
+        self._closed = True
+        self._capture.stop()
+        self._reporter.close()
+
+    def __enter__(self) -> RankMonitor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw losses, ε-ranks and readings over the steps; no display is needed.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Also written there, as .svg, .png or .pdf.
+
+        Returns
+        -------
+        Figure
+            A figure of its own, outside pyplot.
+
+        Raises
+        ------
+        InputError
+            If nothing was measured yet, or the file cannot be written.
+        """
+        from numerics.plots.monitor_figures import monitor_figure
+        from numerics.plots.save import save_figure
+
+        figure = monitor_figure(self.history, eps=self.settings.eps[0])
+        if path is not None:
+            save_figure(figure, path)
+        return figure
+
+    def __repr__(self) -> str:
+        where = "probe" if self._probe is not None else "training batches"
+        return (
+            f"RankMonitor({len(self.layers)} layers of {type(self.plan.model).__name__}, {where}, "
+            f"{self._steps} steps, {len(self.history.steps)} measured)"
+        )
+
+    def _arm(self) -> None:
+        """Put hooks in place for the next training batch."""
+        began = time.perf_counter()
+        self._capture_cost, self._armed_at = 0.0, self._steps
+        if self.plan.compiled:
+            moment = self._moment(self._steps)
+            self._reporter.report(whole_failure(self.plan, self.settings, moment, _COMPILED))
+        else:
+            self._measurer.collector.begin()
+            self._capture.start()
+        self._schedule.spent(time.perf_counter() - began)
+
+    def _timed(self, name: str, features: Tensor) -> None:
+        """Sum features of a training batch, and account for the time."""
+        began = time.perf_counter()
+        try:
+            self._measurer.collector.consume(name, features)
+        finally:
+            self._capture_cost += time.perf_counter() - began
+
+    def _guarded(
+        self, gather: Callable[[], None], targets: Any, step: int, cost: float = 0.0
+    ) -> list[LayerRecord]:
+        """Measure, whatever happens, and account for the time."""
+        self._processes.settle()
+        began = time.perf_counter() - cost
+        moment = self._moment(step)
+        cause: str | None = None
+        try:
+            gather()
+        except Exception as error:
+            cause = described(error)
+        records = self._measurer.records(moment, targets, cause)
+        spent = time.perf_counter() - began
+        records = [replace(record, cost=spent) for record in records]
+        if records:
+            self._reporter.report(records)
+        # Sinks, warnings and the history are part of the price.
+        self._schedule.spent(time.perf_counter() - began)
+        return records
+
+    def _moment(self, step: int) -> Moment:
+        return Moment(step, self._losses.mean(), time.perf_counter() - self._start)

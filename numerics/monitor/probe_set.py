@@ -1,0 +1,140 @@
+"""The fixed samples that a monitor looks at, cut to size once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+from theory.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeSet:
+    """Samples, and their targets where known.
+
+    Attributes
+    ----------
+    inputs : Tensor, tuple, mapping, or iterable of batches
+        What `probe_pass` takes.
+    targets : Tensor or None
+        One per sample.
+    n_samples : int or None
+        Number of samples, None for an iterable of batches.
+    """
+
+    inputs: Any
+    targets: Tensor | None
+    n_samples: int | None
+
+    def first(self, count: int) -> Any:
+        """Return a small part of the inputs, for a trial.
+
+        Parameters
+        ----------
+        count : int
+            Samples; an iterable gives its first batch.
+
+        Returns
+        -------
+        object
+            As `inputs`.
+        """
+        if self.n_samples is None:
+            return [batch for _, batch in zip(range(1), self.inputs, strict=False)]
+        return _rows(self.inputs, slice(count))
+
+
+def as_probe_set(probe: Any, targets: Any, max_samples: int, seed: int) -> ProbeSet:
+    """Check a probe, and draw `max_samples` of its samples where it has more.
+
+    Parameters
+    ----------
+    probe : Tensor, tuple or mapping of tensors, array_like, or re-iterable of batches
+        Inputs of the model.
+    targets : Tensor, array_like or None
+        One target per sample.
+    max_samples : int
+        Most samples; an iterable of batches is taken whole.
+    seed : int
+        Of the draw, which takes no number from PyTorch's own generator.
+
+    Returns
+    -------
+    ProbeSet
+        The samples.
+
+    Raises
+    ------
+    InputError
+        If the probe is empty, can be read only once, or lengths differ.
+    """
+    if hasattr(probe, "__array_interface__"):
+        probe = torch.as_tensor(probe)
+    goal = None if targets is None else _as_targets(targets)
+    if not isinstance(probe, (Tensor, tuple, Mapping)):
+        if isinstance(probe, Iterator) or not hasattr(probe, "__iter__"):
+            kind = type(probe).__name__
+            raise InputError(
+                "probe",
+                f"is a {kind}",
+                "pass a tensor, tuple, dict, or a list of batches of inputs",
+            )
+        return ProbeSet(probe, goal, None)
+    lengths = {len(leaf) for leaf in tree_leaves(probe) if isinstance(leaf, Tensor) and leaf.ndim}
+    if len(lengths) != 1 or lengths == {0}:
+        problem = f"has tensors of lengths {sorted(lengths)}" if lengths else "has no tensor"
+        raise InputError("probe", problem, "pass tensors with one row per sample, at least one")
+    count = lengths.pop()
+    if goal is not None and (goal.ndim == 0 or len(goal) != count):
+        found = 0 if goal.ndim == 0 else len(goal)
+        raise InputError(
+            "targets", f"have {found} rows, but the probe {count}", "pass one target per sample"
+        )
+    if count > max_samples:
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+        chosen = order[:max_samples].sort().values
+        probe = _rows(probe, chosen)
+        goal = None if goal is None else goal[chosen.to(goal.device)]
+        count = max_samples
+    return ProbeSet(probe, goal, count)
+
+
+def _as_targets(targets: Any) -> Tensor:
+    """Return targets as a tensor.
+
+    Parameters
+    ----------
+    targets : Tensor or array_like
+        As given.
+
+    Returns
+    -------
+    Tensor
+        Detached.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers.
+    """
+    try:
+        return torch.as_tensor(targets).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        line = str(error).splitlines()[0]
+        raise InputError("targets", f"are no tensor ({line})", "pass labels or numbers") from None
+
+
+def _rows(tree: Any, rows: Any) -> Any:
+    """Return some rows of every tensor of a tree."""
+
+    def cut(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor) or not leaf.ndim:
+            return leaf
+        return leaf[rows.to(leaf.device) if isinstance(rows, Tensor) else rows]
+
+    return tree_map(cut, tree)

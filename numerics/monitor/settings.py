@@ -1,0 +1,111 @@
+"""What a monitor measures, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from numerics.monitor.reading import Bias, LossKind
+from theory.errors import InputError
+from theory.inputs import as_eps
+
+MeasureKind = Literal["mean", "raw"]
+QuantityChoice = Literal["all", "ranks"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Arguments of `RankMonitor` that say what is measured.
+
+    Attributes
+    ----------
+    eps : tuple of float
+        Thresholds.
+    relative : bool
+        Whether they are multiples of λ_1.
+    measure : {"mean", "raw"}
+        Measure of Gram matrices.
+    quantities : {"all", "ranks"}
+        Whether spectra are computed, or only counts.
+    loss : {"mse", "cross_entropy"} or None
+        Loss of the reading.
+    bias : {"feature", "fixed"}
+        What the head's bias is taken for.
+    forgetting : float or None
+        Factor by which earlier batches count less.
+    max_samples : int
+        Most probe samples, and most rows of a reading.
+    """
+
+    eps: tuple[float, ...]
+    relative: bool
+    measure: MeasureKind
+    quantities: QuantityChoice
+    loss: LossKind | None
+    bias: Bias
+    forgetting: float | None
+    max_samples: int
+
+
+def as_settings(
+    *,
+    eps: Any,
+    relative: Any,
+    measure: Any,
+    quantities: Any,
+    loss: Any,
+    bias: Any,
+    forgetting: Any,
+    max_samples: Any,
+) -> Settings:
+    """Check the arguments.
+
+    Parameters
+    ----------
+    eps, relative, measure, quantities, loss, bias, forgetting, max_samples
+        As given to `RankMonitor`.
+
+    Returns
+    -------
+    Settings
+        The checked values.
+
+    Raises
+    ------
+    InputError
+        If one cannot be used.
+    """
+    given = list(eps) if isinstance(eps, Iterable) and not isinstance(eps, str) else [eps]
+    if not given:
+        raise InputError("eps", "is empty", "pass at least one threshold, such as (1e-6,)")
+    thresholds = tuple(dict.fromkeys(as_eps(value) for value in given))
+    if not isinstance(relative, bool):
+        raise InputError("relative", f"is {relative!r}", "pass True or False")
+    for name, value, choices in (
+        ("measure", measure, get_args(MeasureKind)),
+        ("quantities", quantities, get_args(QuantityChoice)),
+        ("loss", loss, (None, *get_args(LossKind))),
+        ("bias", bias, get_args(Bias)),
+    ):
+        if value not in choices:
+            named = ", ".join(repr(choice) for choice in choices)
+            raise InputError(name, f"is {value!r}", f"choose one of {named}")
+    if forgetting is not None and (
+        isinstance(forgetting, bool)
+        or not isinstance(forgetting, (int, float))
+        or not 0 <= forgetting < 1
+    ):
+        raise InputError("forgetting", f"is {forgetting!r}", "pass None or a number in [0, 1)")
+    if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 1:
+        raise InputError("max_samples", f"is {max_samples!r}", "pass a whole number ≥ 1")
+    return Settings(
+        eps=thresholds,
+        relative=relative,
+        measure=cast(MeasureKind, measure),
+        quantities=cast(QuantityChoice, quantities),
+        loss=cast("LossKind | None", loss),
+        bias=cast(Bias, bias),
+        forgetting=None if forgetting is None else float(forgetting),
+        max_samples=max_samples,
+    )

@@ -1,0 +1,251 @@
+"""Three signatures of training that has failed to progress, and the numbers behind each.
+
+Over a window of m = 24 measurements of the last layer, with Theil–Sen trends and their intervals at
+level 0.001 (`trend`):
+
+* ``plateau``: the loss fell by less than 5 % of its median, and the ε-rank grew by less than one
+  or 5 % of its median, whichever is more; both by the far end of the interval. More ε-rank is what
+  a lower loss would need, and it does not come.
+* ``optimiser``: the ε-rank does not grow in that sense, and in every measurement of the window
+  loss/V ≥ 2 (F6): the features allow half of the loss, the head does not use them.
+* ``floor``: loss/V ≥ 4 in the latest m/2 measurements, whatever the ε-rank does.
+
+Losses are those of the reading where there are targets, else mean training losses. loss/V is the
+certified lower end of the ratio, so the second and the third cannot be fooled by rounding; readings
+of fewer than 4n samples do not count, for any head fits n samples or less.
+
+With independent noise a loss that falls by 5 % per window, or a rank that grows at the limit, makes
+at most 3 series of 200 measurements in 100 raise a ``plateau``; a ratio that scatters around 1.5 by
+20 % makes none in 100 raise one of the others. `tests/numerics/monitor/test_signatures.py` measures
+both rates. Noise that stays up or down for several measurements raises them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from numerics.monitor.record import LayerRecord
+from numerics.monitor.trend import trend
+from theory.floor.reading import OPTIMISER_LIMITED
+from theory.inputs import Array
+
+SignatureName = Literal["plateau", "optimiser", "floor"]
+
+#: Measurements of a window, and the level of the intervals over it.
+WINDOW = 24
+LEVEL = 0.001
+
+#: Least relative fall of the loss, and relative growth of the ε-rank, that count as progress.
+FALL = 0.05
+GROWTH = 0.05
+
+#: Samples per neuron that a reading needs to count.
+SAMPLES = 4
+
+#: loss/V that counts as far above the floor.
+FAR = 4.0
+
+
+class RankWarning(UserWarning):
+    """What a monitor has to say while a training runs: a failure signature, or a failure."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One episode of a failure signature.
+
+    Attributes
+    ----------
+    name : {"plateau", "optimiser", "floor"}
+        Which.
+    layer : str
+        The last layer.
+    first_step, step : int
+        The window in which it was seen, at the beginning of the episode.
+    numbers : dict of str to float
+        What it rests on: ``loss`` (median), ``loss_change`` with ``loss_low``, ``loss_high``
+        (relative), ``rank`` (median), ``rank_change`` with ``rank_low``, ``rank_high``,
+        ``ratio`` (least loss/V), as far as they enter.
+    """
+
+    name: SignatureName
+    layer: str
+    first_step: int
+    step: int
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        n = self.numbers
+        when = f"steps {self.first_step} to {self.step}, layer {self.layer}"
+        if self.name == "plateau":
+            return (
+                f"loss plateau without rank growth ({when}): loss {n['loss']:.4g} changed by "
+                f"{n['loss_change']:+.1%} [{n['loss_low']:+.1%}, {n['loss_high']:+.1%}], ε-rank "
+                f"{n['rank']:g} by {n['rank_change']:+.2g} [{n['rank_low']:+.2g}, "
+                f"{n['rank_high']:+.2g}]"
+            )
+        if self.name == "optimiser":
+            return (
+                f"optimiser-limited ({when}): ε-rank {n['rank']:g} does not grow "
+                f"({n['rank_change']:+.2g}), and the loss stays at {n['ratio']:.3g} times or more "
+                "what these features allow at this norm of the head"
+            )
+        return (
+            f"loss far above its floor ({when}): {n['ratio']:.3g} times or more what these "
+            "features allow at this norm of the head"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the episode as plain data.
+
+        Returns
+        -------
+        dict
+            One entry per attribute.
+        """
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Point:
+    step: int
+    loss: float | None
+    rank: float
+    slack: float
+    ratio: float | None
+
+
+class Signatures:
+    """Watches the last layer's records; memory is bounded by the window and the episodes kept.
+
+    Parameters
+    ----------
+    window : int
+        Measurements of a window, ≥ 8.
+    """
+
+    def __init__(self, window: int = WINDOW) -> None:
+        self.window = window
+        self.seen: list[Signature] = []
+        self._points: deque[_Point] = deque(maxlen=window)
+        self._quiet: dict[SignatureName, int] = {}
+
+    def update(self, records: Sequence[LayerRecord], layer: str | None) -> list[Signature]:
+        """Look at one measurement, and return the episodes that begin with it.
+
+        Parameters
+        ----------
+        records : sequence of LayerRecord
+            The measurement.
+        layer : str or None
+            The last layer; None takes the last record.
+
+        Returns
+        -------
+        list of Signature
+            New ones; an episode ends once its condition has failed for half a window.
+        """
+        own = [record for record in records if layer is None or record.layer == layer]
+        point = _point(own[-1]) if own else None
+        if point is None or (self._points and point.step <= self._points[-1].step):
+            return []
+        self._points.append(point)
+        found = []
+        for name, numbers in self._conditions().items():
+            if numbers is None:
+                self._quiet[name] = self._quiet.get(name, self.window) + 1
+                continue
+            if self._quiet.get(name, self.window) >= self.window // 2:
+                points = self._points
+                first = points[-(self.window // 2)] if name == "floor" else points[0]
+                found.append(Signature(name, own[-1].layer, first.step, point.step, numbers))
+            self._quiet[name] = 0
+        self.seen = [*self.seen, *found][-1000:]
+        return found
+
+    def _conditions(self) -> dict[SignatureName, dict[str, float] | None]:
+        """Return for each signature the numbers behind it, or None where it is not seen."""
+        found: dict[SignatureName, dict[str, float] | None] = {}
+        half = list(self._points)[-(self.window // 2) :]
+        far = _least_ratio(half) if len(half) == self.window // 2 else None
+        found["floor"] = {"ratio": far} if far is not None and far >= FAR else None
+        found["plateau"] = found["optimiser"] = None
+        if len(self._points) < self.window:
+            return found
+        points = list(self._points)
+        stagnant = _stagnant_rank(points)
+        if stagnant is None:
+            return found
+        least = _least_ratio(points)
+        if least is not None and least >= OPTIMISER_LIMITED:
+            found["optimiser"] = {**stagnant, "ratio": least}
+        flat = _flat_loss(points)
+        if flat is not None:
+            found["plateau"] = {**flat, **stagnant}
+        return found
+
+
+def _point(record: LayerRecord) -> _Point | None:
+    """Return what matters of a record; None where nothing was measured."""
+    if not record.ranks:
+        return None
+    rank = record.ranks[0]
+    reading = record.reading
+    loss = record.loss if reading is None else reading.loss
+    enough = reading is not None and reading.n_samples >= SAMPLES * record.n_features
+    return _Point(
+        step=record.step,
+        loss=loss if loss is not None and np.isfinite(loss) else None,
+        rank=(rank.lower + rank.upper) / 2,
+        slack=(rank.upper - rank.lower) / 2,
+        ratio=reading.ratio_lower if reading is not None and enough else None,
+    )
+
+
+def _least_ratio(points: Sequence[_Point]) -> float | None:
+    """Return the least loss/V; None if one is not known."""
+    ratios = [point.ratio for point in points]
+    return None if None in ratios else min(ratio for ratio in ratios if ratio is not None)
+
+
+def _stagnant_rank(points: Sequence[_Point]) -> dict[str, float] | None:
+    """Return the trend of the ε-rank where it certainly does not grow."""
+    ranks = np.array([point.rank for point in points])
+    # Where counts are open, growth within their intervals cannot be excluded.
+    slack = max(point.slack for point in points)
+    found = trend(_times(points), ranks, LEVEL)
+    middle = float(np.median(ranks))
+    if found.high + 2 * slack >= max(1.0, GROWTH * middle):
+        return None
+    return {
+        "rank": middle,
+        "rank_change": found.change,
+        "rank_low": found.low - 2 * slack,
+        "rank_high": found.high + 2 * slack,
+    }
+
+
+def _flat_loss(points: Sequence[_Point]) -> dict[str, float] | None:
+    """Return the relative trend of the loss where it certainly does not fall."""
+    losses = np.array([np.nan if point.loss is None else point.loss for point in points])
+    middle = float(np.median(np.abs(losses)))
+    if not middle > 0:  # unknown, or nothing left to gain
+        return None
+    found = trend(_times(points), losses / middle, LEVEL)
+    if found.low <= -FALL:
+        return None
+    return {
+        "loss": float(np.median(losses)),
+        "loss_change": found.change,
+        "loss_low": found.low,
+        "loss_high": found.high,
+    }
+
+
+def _times(points: Sequence[_Point]) -> Array:
+    return np.array([point.step for point in points], dtype=np.float64)

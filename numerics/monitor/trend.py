@@ -1,0 +1,63 @@
+"""The trend of a short noisy series, with a confidence interval that assumes no distribution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from theory.inputs import Array
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Change of a series from the first to the last of its times.
+
+    Attributes
+    ----------
+    change : float
+        Theil–Sen estimate: the median of all pairwise slopes, times the span of time.
+    low, high : float
+        Confidence interval for independent noise of any one distribution.
+    """
+
+    change: float
+    low: float
+    high: float
+
+
+def trend(times: Array, values: Array, level: float) -> Trend:
+    """Return the Theil–Sen change of a series and its interval from Kendall's statistic.
+
+    Parameters
+    ----------
+    times : ndarray of float64, shape (m,)
+        Ascending, distinct.
+    values : ndarray of float64, shape (m,)
+        The series, m ≥ 2.
+    level : float
+        Probability that the interval misses the true change, both sides together.
+
+    Returns
+    -------
+    Trend
+        Estimate and interval (all of the pairwise slopes where m is too small for the level).
+
+    References
+    ----------
+    .. [1] Sen, "Estimates of the regression coefficient based on Kendall's tau", J. Amer. Statist.
+       Assoc. 63 (1968) 1379–1389.
+    """
+    count = len(values)
+    first, second = np.triu_indices(count, 1)
+    slopes = np.sort((values[second] - values[first]) / (times[second] - times[first]))
+    span = float(times[-1] - times[0])
+    spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    reach = float(norm.ppf(1 - level / 2)) * spread
+    below = max(0, math.floor((len(slopes) - reach) / 2))
+    above = min(len(slopes) - 1, math.ceil((len(slopes) + reach) / 2))
+    return Trend(
+        float(np.median(slopes)) * span, float(slopes[below]) * span, float(slopes[above]) * span
+    )

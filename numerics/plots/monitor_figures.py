@@ -1,0 +1,95 @@
+"""What a monitor saw: losses with the reachable loss, and the ε-rank of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from numerics.plots.staircase import staircase
+from theory.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from numerics.monitor.history import History
+    from numerics.monitor.record import LayerRecord
+    from theory.inputs import Array
+
+# More layers than can be told apart in one panel: the first, the last, and some between.
+_MOST_LAYERS = 6
+
+
+def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
+    """Draw losses over the ε-rank r_ε (D1) of the layers, against training steps.
+
+    Where the last layer was read, its loss and the certified reachable loss V(‖W‖) are drawn (F6),
+    else the training loss alone. A rank whose interval is open is drawn as a band.
+
+    Parameters
+    ----------
+    history : History
+        What was seen.
+    eps : float
+        Threshold, one of those measured.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    Figure
+        Two panels.
+
+    Raises
+    ------
+    InputError
+        If nothing was measured.
+    """
+    rows = [record for record in history if record.ranks]
+    if not rows:
+        raise InputError("history", "has no measurement to draw", "plot after a measured step")
+    steps = history.steps
+    names = list(dict.fromkeys(record.layer for record in rows))
+    readings = {r.step: r.reading for r in rows if r.reading is not None}
+    losses = {r.step: r.loss for r in rows if r.loss is not None}
+    bounds = {}
+    label = "mean training loss"
+    if readings:
+        losses = {step: reading.loss for step, reading in readings.items()}
+        reachable = {step: reading.reachable for step, reading in readings.items()}
+        bounds["certified reachable loss"] = _along(steps, reachable)
+        label = "loss on the samples measured"
+    first = rows[0]
+    unit = "λ₁·" if first.relative else ""
+    return staircase(
+        steps,
+        _along(steps, losses),
+        {name: _ends(steps, [r for r in rows if r.layer == name], eps) for name in _some(names)},
+        eps=eps,
+        measure=f"{unit}{first.measure}",
+        bounds=bounds,
+        loss_label=label,
+        title=title,
+    )
+
+
+def _some(names: list[str]) -> list[str]:
+    """Return at most six names, spread over the depth, the first and the last among them."""
+    if len(names) <= _MOST_LAYERS:
+        return names
+    chosen = np.linspace(0, len(names) - 1, _MOST_LAYERS).round().astype(int)
+    return [names[index] for index in chosen]
+
+
+def _along(steps: Sequence[int], values: dict[int, float]) -> Array:
+    """Return one value per step, NaN where there is none."""
+    return np.array([values.get(step, np.nan) for step in steps], dtype=np.float64)
+
+
+def _ends(steps: Sequence[int], rows: Sequence[LayerRecord], eps: float) -> tuple[Array, Array]:
+    """Return the ends of one layer's ranks."""
+    ranks = {record.step: record.rank(eps) for record in rows}
+    lower = {step: float(rank.lower) for step, rank in ranks.items()}
+    upper = {step: float(rank.upper) for step, rank in ranks.items()}
+    return _along(steps, lower), _along(steps, upper)
