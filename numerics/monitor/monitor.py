@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from numerics.monitor.capture import Capture
+from numerics.monitor.batch_watch import BatchWatch
 from numerics.monitor.environment import environment
 from numerics.monitor.history import MAX_RECORDS, History
 from numerics.monitor.layers import find_layers
 from numerics.monitor.loss_meter import LossMeter
-from numerics.monitor.measure import Moment, described, whole_failure
+from numerics.monitor.measure import Moment, described
 from numerics.monitor.measurer import Measurer
 from numerics.monitor.plan import SkippedLayer
 from numerics.monitor.probe_set import ProbeSet, as_probe_set
@@ -32,8 +32,6 @@ from theory.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_COMPILED = "hooks cannot see into a compiled model: pass a probe, or inputs to step()"
 
 
 class RankMonitor:
@@ -147,10 +145,6 @@ class RankMonitor:
             raise InputError(name, "is missing, but targets are given", remedy)
         if probe is not None and forgetting is not None:
             raise InputError("forgetting", "has no use with a probe", "leave one of them out")
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise InputError("seed", f"is {seed!r}", "pass a whole number")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise InputError("batch_size", f"is {batch_size!r}", "pass a whole number ≥ 1")
         own = self.settings
         self._probe: ProbeSet | None = None
         if probe is not None:
@@ -167,9 +161,7 @@ class RankMonitor:
         self.history = History(environment(self.plan, own, self._probe), max_records)
         self._reporter = Reporter(self.history, sinks, None if last is None else last.name, warn)
         self._losses = LossMeter()
-        self._capture = Capture(self.plan, self._timed)
-        self._capture_cost = 0.0
-        self._armed_at = 0
+        self._watch = BatchWatch(self._measurer)
         self._steps = 0
         self._closed = False
         self._schedule = self._processes.schedule(as_schedule(every, overhead))
@@ -233,20 +225,18 @@ class RankMonitor:
         self._losses.add(loss)
         self._steps += 1
         records: list[LayerRecord] = []
-        if self._capture.active:
-            self._capture.stop()
-            records = self._guarded(
-                lambda: self._measurer.note(self._capture),
-                targets,
-                self._armed_at,
-                self._capture_cost,
-            )
+        watch = self._watch
+        if watch.active:
+            watch.end()
+            records = self._guarded(watch.note, targets, watch.step, watch.cost)
         if self._schedule.step():
             if self._probe is not None:
                 return self.measure()
             if inputs is not None:
                 return self._guarded(lambda: self._measurer.run(inputs), targets, self._steps)
-            self._arm()
+            if self.plan.compiled:
+                return self._guarded(_refuse_compiled, None, self._steps)
+            watch.begin(self._steps)
         return records
 
     def measure(self) -> list[LayerRecord]:
@@ -272,7 +262,7 @@ class RankMonitor:
         if self._closed:
             return
         self._closed = True
-        self._capture.stop()
+        self._watch.end()
         self._reporter.close()
 
     def __enter__(self) -> RankMonitor:
@@ -319,26 +309,6 @@ class RankMonitor:
             f"{self._steps} steps, {len(self.history.steps)} measured)"
         )
 
-    def _arm(self) -> None:
-        """Put hooks in place for the next training batch."""
-        began = time.perf_counter()
-        self._capture_cost, self._armed_at = 0.0, self._steps
-        if self.plan.compiled:
-            moment = self._moment(self._steps)
-            self._reporter.report(whole_failure(self.plan, self.settings, moment, _COMPILED))
-        else:
-            self._measurer.collector.begin()
-            self._capture.start()
-        self._schedule.spent(time.perf_counter() - began)
-
-    def _timed(self, name: str, features: Tensor) -> None:
-        """Sum features of a training batch, and account for the time."""
-        began = time.perf_counter()
-        try:
-            self._measurer.collector.consume(name, features)
-        finally:
-            self._capture_cost += time.perf_counter() - began
-
     def _guarded(
         self, gather: Callable[[], None], targets: Any, step: int, cost: float = 0.0
     ) -> list[LayerRecord]:
@@ -362,3 +332,16 @@ class RankMonitor:
 
     def _moment(self, step: int) -> Moment:
         return Moment(step, self._losses.mean(), time.perf_counter() - self._start)
+
+
+def _refuse_compiled() -> None:
+    """Say why there is nothing to measure.
+
+    Raises
+    ------
+    InputError
+        Always.
+    """
+    raise InputError(
+        "model", "is compiled, where hooks see nothing", "pass a probe, or inputs to step()"
+    )

@@ -73,6 +73,8 @@ def as_probe_set(probe: Any, targets: Any, max_samples: int, seed: int) -> Probe
     InputError
         If the probe is empty, can be read only once, or lengths differ.
     """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InputError("seed", f"is {seed!r}", "pass a whole number")
     if hasattr(probe, "__array_interface__"):
         probe = torch.as_tensor(probe)
     goal = None if targets is None else _as_targets(targets)

@@ -1,0 +1,61 @@
+"""Watching one training step: hooks from one `step` call to the next, and what they cost."""
+
+from __future__ import annotations
+
+import time
+
+from torch import Tensor
+
+from numerics.monitor.capture import Capture
+from numerics.monitor.measurer import Measurer
+
+
+class BatchWatch:
+    """Hooks that sum the features of the training batches of one step.
+
+    Parameters
+    ----------
+    measurer : Measurer
+        Whose collector gets the features.
+    """
+
+    def __init__(self, measurer: Measurer) -> None:
+        self._measurer = measurer
+        self._capture = Capture(measurer.plan, self._timed)
+        self.cost = 0.0
+        self.step = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether hooks are in place."""
+        return self._capture.active
+
+    def begin(self, step: int) -> None:
+        """Put hooks in place.
+
+        Parameters
+        ----------
+        step : int
+            Training steps made so far.
+        """
+        began = time.perf_counter()
+        self.step = step
+        self._measurer.collector.begin()
+        self._capture.start()
+        self.cost = time.perf_counter() - began
+
+    def end(self) -> None:
+        """Remove the hooks; nothing happens if there are none."""
+        self._capture.stop()
+
+    def note(self) -> None:
+        """Hand over what could not be captured."""
+        self._measurer.note(self._capture)
+
+    def _timed(self, name: str, features: Tensor) -> None:
+        """Sum features, and account for the time."""
+        began = time.perf_counter()
+        try:
+            self._measurer.collector.consume(name, features)
+        finally:
+            self.cost += time.perf_counter() - began
