@@ -1,0 +1,25 @@
+"""Where measurements go besides the history: experiment trackers and files that only grow."""
+
+from numerics.monitor.sinks.files import CsvSink, JsonLinesSink
+from numerics.monitor.sinks.follow import HistoryFile, read_history
+from numerics.monitor.sinks.mlflow import MlflowSink
+from numerics.monitor.sinks.parquet import ParquetSink
+from numerics.monitor.sinks.protocol import RecordSink, Sink, Value, deliver, flat
+from numerics.monitor.sinks.tensorboard import TensorBoardSink
+from numerics.monitor.sinks.wandb import WandbSink
+
+__all__ = [
+    "CsvSink",
+    "HistoryFile",
+    "JsonLinesSink",
+    "MlflowSink",
+    "ParquetSink",
+    "RecordSink",
+    "Sink",
+    "TensorBoardSink",
+    "Value",
+    "WandbSink",
+    "deliver",
+    "flat",
+    "read_history",
+]

@@ -1,0 +1,165 @@
+"""A history file read while it grows: partial lines wait, and files may not exist yet."""
+
+from __future__ import annotations
+
+import os
+from itertools import groupby
+from pathlib import Path
+
+from numerics.monitor.files import read_records
+from numerics.monitor.history import MAX_RECORDS, History
+from numerics.monitor.record import LayerRecord
+from numerics.monitor.sinks.lines import CsvLines, JsonLines, Lines
+from numerics.monitor.sinks.parquet import journal_of, read_journal
+from theory.errors import InputError
+
+_LINES: dict[str, Lines] = {".csv": CsvLines(), ".jsonl": JsonLines()}
+
+#: Endings of files that can be followed.
+SUFFIXES = (".csv", ".jsonl", ".json", ".parquet")
+
+# What tells that a file changed: device, inode, length, time of the last write.
+_Stamp = tuple[int, int, int, int] | None
+
+
+class HistoryFile:
+    """Follows a file that a sink or `History` writes.
+
+    Of CSV and JSON Lines only the new lines are read; other files are read anew when they changed.
+    Memory is bounded as in `History`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in .csv, .jsonl, .json or .parquet; need not exist yet.
+    max_records : int or None
+        Rows kept.
+
+    Attributes
+    ----------
+    history : History
+        What was read so far.
+
+    Raises
+    ------
+    InputError
+        If the name ends otherwise.
+    """
+
+    def __init__(self, path: str | Path, *, max_records: int | None = MAX_RECORDS) -> None:
+        self.path = Path(path)
+        self._max_records = max_records
+        suffix = self.path.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise InputError("path", f"is {path}", f"end it in one of {', '.join(SUFFIXES)}")
+        self._lines = _LINES.get(suffix)
+        self._stamps: tuple[_Stamp, _Stamp] = (None, None)
+        self._offset = 0
+        self._head = b""
+        self.history = History(max_records=max_records)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to read yet."""
+        return self.path.exists() or journal_of(self.path).exists()
+
+    def refresh(self) -> bool:
+        """Read what is new.
+
+        Returns
+        -------
+        bool
+            Whether anything changed.
+        """
+        stamps = (_stamp(self.path), _stamp(journal_of(self.path)))
+        if stamps == self._stamps:
+            return False
+        previous, self._stamps = self._stamps[0], stamps
+        if self._lines is None:
+            return self._reread()
+        now = stamps[0]
+        if now is None:
+            return self._restart()
+        replaced = previous is not None and now[:2] != previous[:2]
+        if replaced or now[2] < self._offset:
+            self._restart()
+        return self._read_on(self._lines)
+
+    def _restart(self) -> bool:
+        """Forget everything, since the file was replaced."""
+        self._offset, self._head = 0, b""
+        self.history = History(max_records=self._max_records)
+        return True
+
+    def _read_on(self, lines: Lines) -> bool:
+        """Read the whole lines after those known."""
+        with self.path.open("rb") as stream:
+            stream.seek(self._offset)
+            data = stream.read()
+        data = data[: data.rfind(b"\n") + 1]
+        if not self._head:
+            parts = data.split(b"\n", lines.head_lines)
+            if len(parts) <= lines.head_lines:
+                return False
+            head = data[: len(data) - len(parts[-1])]
+            metadata = lines.metadata(head)
+            self.history = History(metadata, self._max_records)
+            self._head, data = head, parts[-1]
+            self._offset += len(head)
+        _append(self.history, lines.records(data, self._head))
+        self._offset += len(data)
+        return True
+
+    def _reread(self) -> bool:
+        """Read the file, and its journal, from the beginning."""
+        metadata: dict[str, object] = {}
+        rows: list[LayerRecord] = []
+        if self.path.exists():
+            metadata, rows = read_records(self.path)
+        newer, more = read_journal(self.path, len(rows))
+        self.history = History(metadata or newer, self._max_records)
+        _append(self.history, rows + more)
+        return True
+
+
+def read_history(path: str | Path) -> History:
+    """Read a history whole or cut short: all that `History` and the file sinks write.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in .csv, .jsonl, .json or .parquet.
+
+    Returns
+    -------
+    History
+        Every whole row.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no history.
+    """
+    file = HistoryFile(path, max_records=None)
+    if not file.exists:
+        raise InputError("path", f"{path} does not exist", "check the name")
+    try:
+        file.refresh()
+    except OSError as error:
+        raise InputError(
+            "path", f"cannot be read ({path}: {error.strerror or error})", "check the name"
+        ) from None
+    return file.history
+
+
+def _append(history: History, rows: list[LayerRecord]) -> None:
+    for _, measurement in groupby(rows, key=lambda record: record.step):
+        history.append(list(measurement))
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,235 @@
+"""A sink that keeps a parquet file whole at any time, and what is newer in a journal beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from numerics.monitor.columns import schema, to_table
+from numerics.monitor.record import LayerRecord
+from numerics.monitor.sinks.appending import AppendedFile
+from numerics.monitor.sinks.lines import JsonLines
+from numerics.monitor.sinks.protocol import Value
+from numerics.training.storage import write_atomically
+from theory.errors import InputError
+
+# Rows in the journal before it is first folded into the parquet file, and rows copied at a time.
+_FIRST_FOLD = 256
+_COPIED = 16_384
+
+
+def journal_of(path: Path) -> Path:
+    """Return the journal of a parquet history.
+
+    Parameters
+    ----------
+    path : Path
+        The parquet file.
+
+    Returns
+    -------
+    Path
+        Its name with ``.journal`` appended.
+    """
+    return path.with_name(path.name + ".journal")
+
+
+class ParquetSink:
+    """Keeps a parquet file of the form of `History.to_parquet`.
+
+    Parquet cannot grow in place. New rows go to a journal of JSON lines, and whenever it is as long
+    as the file both become a new file, written beside it and moved into its place; so the total
+    cost grows in proportion to the rows. `close` folds the rest in and removes the journal. After a
+    kill file and journal together are complete: `read_history` reads both, and a sink with
+    `append` continues them.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, ending in .parquet; its folder is made.
+    append : bool
+        Continue an existing file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, exists and `append` is False, or is no history.
+    """
+
+    def __init__(self, path: str | Path, *, append: bool = False) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not append:
+            raise InputError(
+                "path",
+                f"is {self.path}, which exists",
+                "pass append=True to continue it, or choose another file",
+            )
+        self._lines = JsonLines()
+        self._folded = 0
+        self._metadata: dict[str, Any] | None = None
+        if self.path.exists():
+            self._folded, self._metadata = read_footer(self.path)
+        self._journal = AppendedFile(journal_of(self.path), resume=append)
+        self._waiting = 0
+        self._closed = False
+        if self._journal.size:
+            self._metadata, rows = read_journal(self.path, self._folded)
+            self._waiting = len(rows)
+
+    def write(self, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:
+        """Append the rows of one measurement.
+
+        Parameters
+        ----------
+        records : sequence of LayerRecord
+            Rows.
+        metadata : mapping
+            Stored in a new file.
+        """
+        if self._metadata is None:
+            self._metadata = dict(metadata)
+        head = b"" if self._journal.size else self._head()
+        self._journal.append(head + self._lines.block(records, b""))
+        self._waiting += len(records)
+        if self._waiting >= max(_FIRST_FOLD, self._folded):
+            self._fold()
+
+    def log(self, step: int, values: Mapping[str, Value]) -> None:
+        """Refuse scalars: a history holds whole records.
+
+        Parameters
+        ----------
+        step : int
+            Not used.
+        values : mapping
+            Not used.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError("values", "are no records", "call write(records, metadata)")
+
+    def close(self) -> None:
+        """Fold the journal in and remove it; nothing happens the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._waiting or not self._folded:
+                self._fold()
+        finally:
+            self._journal.close()
+        with contextlib.suppress(OSError):
+            journal_of(self.path).unlink()
+
+    def _head(self) -> bytes:
+        return json.dumps({"metadata": self._metadata, "after": self._folded}).encode() + b"\n"
+
+    def _fold(self) -> None:
+        """Write file and journal as one file, and empty the journal."""
+        metadata: dict[str, Any] = self._metadata or {}
+        rows: list[LayerRecord] = []
+        if self._journal.size:
+            metadata, rows = read_journal(self.path, self._folded)
+        write_atomically(self.path, lambda part: _combine(self.path, rows, metadata, part))
+        # Killed here, the journal says which of its rows the file has already.
+        self._folded += len(rows)
+        self._waiting = 0
+        self._journal.clear()
+
+
+def _combine(old: Path, rows: Sequence[LayerRecord], metadata: dict[str, Any], part: Path) -> None:
+    """Write the rows of a parquet file and further ones into a new one.
+
+    Raises
+    ------
+    InputError
+        If their thresholds differ.
+    """
+    new = to_table(rows, metadata)
+    before = pq.ParquetFile(old) if old.exists() else None
+    columns = new.schema if before is None else before.schema_arrow
+    if new.schema.names != columns.names:
+        if rows:
+            raise InputError("path", "has columns of other thresholds", "choose another file")
+        new = columns.empty_table()
+    with pq.ParquetWriter(part, columns, compression="zstd") as writer:
+        if before is not None:
+            with before:
+                for batch in before.iter_batches(batch_size=_COPIED, use_threads=False):
+                    writer.write_table(pa.Table.from_batches([batch], columns))
+        writer.write_table(new.replace_schema_metadata(columns.metadata))
+
+
+def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
+    """Return the number of rows of a parquet history, and its metadata.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    tuple of (int, dict)
+        Rows and metadata.
+
+    Raises
+    ------
+    InputError
+        If it is no history.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            columns, count = file.schema_arrow, file.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError("path", f"cannot be read ({path}: {reason})", "check the file") from None
+    stored = (columns.metadata or {}).get(b"epsrank")
+    if stored is None or not set(schema([]).names) <= set(columns.names):
+        raise InputError("path", f"is {path}, no history", "pass a file that a monitor wrote")
+    return count, json.loads(stored)
+
+
+def read_journal(path: Path, folded: int) -> tuple[dict[str, Any], list[LayerRecord]]:
+    """Return metadata and records of a journal that its parquet file does not have yet.
+
+    Parameters
+    ----------
+    path : Path
+        The parquet file.
+    folded : int
+        Rows in it; 0 where there is none.
+
+    Returns
+    -------
+    tuple of (dict, list of LayerRecord)
+        Metadata and rows; empty where there is no journal.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        data = journal_of(path).read_bytes()
+    except FileNotFoundError:
+        return {}, []
+    data = data[: data.rfind(b"\n") + 1]
+    head, _, body = data.partition(b"\n")
+    if not head:
+        return {}, []
+    lines = JsonLines()
+    metadata = lines.metadata(head)
+    after = json.loads(head).get("after")
+    if not isinstance(after, int):
+        raise InputError("path", f"is {path}, with a damaged journal", "remove the journal")
+    return metadata, lines.records(body, head)[max(0, folded - after) :]

@@ -1,0 +1,145 @@
+"""What a sink is: anything with `log` and `close`; and the flat names that `log` receives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Protocol, runtime_checkable
+
+from numerics.monitor.quantities import QUANTITY_NAMES
+from numerics.monitor.record import LayerRecord
+from theory.errors import InputError
+
+Value = float | int | str
+
+_READING = ("loss", "reachable", "attained", "norm", "ratio_lower", "ratio_upper")
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Receives one flat mapping per measurement, as it is made.
+
+    A sink that has a method ``write(records, metadata)`` besides gets the records themselves
+    instead: strings, reasons and all (`RecordSink`).
+    """
+
+    def log(self, step: int, values: Mapping[str, Value]) -> None:
+        """Take the numbers of one measurement; see `flat`."""
+        ...
+
+    def close(self) -> None:
+        """Finish; called once, when the monitor closes, also after an exception."""
+        ...
+
+
+@runtime_checkable
+class RecordSink(Sink, Protocol):
+    """A sink of whole records, such as a file."""
+
+    def write(self, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:
+        """Take one measurement; the metadata are those of the history."""
+        ...
+
+
+def deliver(sink: Sink, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:
+    """Hand one measurement to a sink, in the form that it takes.
+
+    Parameters
+    ----------
+    sink : Sink
+        The sink.
+    records : sequence of LayerRecord
+        The layers of one step; nothing happens if there are none.
+    metadata : mapping
+        What is common to all measurements.
+    """
+    if isinstance(sink, RecordSink):
+        sink.write(records, metadata)
+    elif records:
+        sink.log(records[0].step, flat(records))
+
+
+def flat(records: Sequence[LayerRecord]) -> dict[str, Value]:
+    """Return one measurement as names and values, such as dashboards take.
+
+    Parameters
+    ----------
+    records : sequence of LayerRecord
+        The layers of one step.
+
+    Returns
+    -------
+    dict
+        ``epsrank/LAYER/eps=1e-06/lower`` and ``…/upper``, ``epsrank/LAYER/QUANTITY``, for the last
+        layer ``epsrank/LAYER/reading`` (text) and ``…/reading/loss``, ``…/reachable`` and so on,
+        ``epsrank/LAYER/failure`` (text), and for all layers together ``epsrank/loss`` and
+        ``epsrank/cost`` (seconds). What is missing or not known is left out.
+    """
+    values: dict[str, Value | None] = {}
+    for record in records:
+        place = f"epsrank/{record.layer}"
+        values |= {"epsrank/loss": record.loss, "epsrank/cost": record.cost}
+        for entry in record.ranks:
+            values[f"{place}/eps={entry.eps:g}/lower"] = entry.lower
+            values[f"{place}/eps={entry.eps:g}/upper"] = entry.upper
+        for name in QUANTITY_NAMES if record.quantities is not None else ():
+            values[f"{place}/{name}"] = getattr(record.quantities, name)
+        if record.reading is not None:
+            values[f"{place}/reading"] = record.reading.name
+            values |= {
+                f"{place}/reading/{name}": getattr(record.reading, name) for name in _READING
+            }
+        values[f"{place}/failure"] = record.failure
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def finite_numbers(values: Mapping[str, Value]) -> dict[str, float]:
+    """Return what a plot can show: neither texts nor NaN nor infinities.
+
+    Parameters
+    ----------
+    values : mapping
+        From `flat`.
+
+    Returns
+    -------
+    dict of str to float
+        The finite numbers.
+    """
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if not isinstance(value, str) and math.isfinite(value)
+    }
+
+
+def optional_package(load: Callable[[], ModuleType], name: str, extra: str) -> Any:
+    """Import a package that only one sink or integration needs.
+
+    Parameters
+    ----------
+    load : callable
+        Imports it.
+    name : str
+        What it is called.
+    extra : str
+        The extra of this project that installs it.
+
+    Returns
+    -------
+    module
+        The package.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    try:
+        return load()
+    except ImportError as error:
+        reason = str(error).splitlines()[0] if str(error) else "missing"
+        raise InputError(
+            name, f"cannot be imported ({reason})", f"pip install 'epsrank[{extra}]'"
+        ) from None
