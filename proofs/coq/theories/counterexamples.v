@@ -6,7 +6,7 @@
     - [duplicate phi i]     the neurons φ_i, φ_1, …, φ_n: the i-th is there twice;
     - [mix phi T]           the mixed features φT;
     - [samples N]           the data space of N samples of weight 1, [one_sample] for N = 1;
-    - [layer sigma W b phi] the next layer σ(Wφ + b), evaluated on the samples;
+    - [next_layer sigma W b phi]  the features σ(Wφ + b) of the next layer, on the samples;
     - [relu x]              max(0, x). *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
@@ -179,7 +179,7 @@ Variable R : rcfType.
 
 Definition relu (x : R) : R := Num.max 0 x.
 
-Definition layer (sigma : R -> R) N n m (W : 'M[R]_(m, n)) (b : 'I_m -> R)
+Definition next_layer (sigma : R -> R) N n m (W : 'M[R]_(m, n)) (b : 'I_m -> R)
     (phi : 'I_n -> 'cV[R]_N) (i : 'I_m) : 'cV[R]_N :=
   \col_k sigma (\sum_j W i j * phi j k 0 + b i).
 
@@ -199,8 +199,8 @@ apply: epsrank_max => // x _ x0.
 by rewrite qf_scalar ltr_pmul2r // sqn_gt0.
 Qed.
 
-Lemma layer_unit_neurons sigma m (W : 'M[R]_(m, 2)) b i k :
-  layer sigma W b unit_neurons i k 0 = sigma (W i k + b i).
+Lemma next_layer_unit_neurons sigma m (W : 'M[R]_(m, 2)) b i k :
+  next_layer sigma W b unit_neurons i k 0 = sigma (W i k + b i).
 Proof.
 rewrite mxE (bigD1 k) //= mxE !eqxx mulr1 big1 ?addr0 // => j /negPf nej.
 by rewrite mxE eq_sym nej mulr0.
@@ -210,7 +210,7 @@ Qed.
 Theorem any_layer_can_lose_rank (sigma : R -> R) :
   exists (W : 'M[R]_2) (b : 'I_2 -> R), forall eps, 0 <= eps < 1 ->
     epsrank (gram (samples R 2) unit_neurons) eps = 2%N /\
-    (epsrank (gram (samples R 2) (layer sigma W b unit_neurons)) eps <= 1)%N.
+    (epsrank (gram (samples R 2) (next_layer sigma W b unit_neurons)) eps <= 1)%N.
 Proof.
 exists 0, (fun=> 0) => eps /andP[eps_ge0 eps_lt1]; rewrite epsrank_unit_neurons //; split=> //.
 set G := gram _ _; apply: leq_trans (rank_monotone_eps _ eps_ge0) _.
@@ -219,7 +219,7 @@ have -> : G = const_mx (sigma 0 * sigma 0 *+ 2) *m (const_mx 1 : 'rV[R]_2).
   apply/matrixP => i j; rewrite /G mxE [RHS]mxE big_ord1 /= /data_dot.
   rewrite (eq_bigr (fun=> sigma 0 * sigma 0)) => [|k _].
     by rewrite sumr_const card_ord !mxE mulr1.
-  by rewrite !layer_unit_neurons !mxE addr0 mul1r.
+  by rewrite !next_layer_unit_neurons !mxE addr0 mul1r.
 exact: leq_trans (mxrankM_maxl _ _) (rank_leq_col _).
 Qed.
 
@@ -228,17 +228,17 @@ Qed.
 Theorem relu_layer_witness :
   exists W : 'M[R]_2, W \in unitmx /\ forall eps, 0 <= eps < 1 ->
     epsrank (gram (samples R 2) unit_neurons) eps = 2%N /\
-    epsrank (gram (samples R 2) (layer relu W (fun=> 0) unit_neurons)) eps = 1%N.
+    epsrank (gram (samples R 2) (next_layer relu W (fun=> 0) unit_neurons)) eps = 1%N.
 Proof.
 pose W : 'M[R]_2 := \matrix_(i, j) if j == 0 then 1 else - i.+1%:R.
 exists W; split.
   rewrite unitmxE (expand_det_col _ 0) !big_ord_recl big_ord0 /cofactor !det_mx11 !mxE /=.
   by rewrite /bump /= !addn0 !addr0 expr0 expr1 (_ : _ + _ = - 1) ?unitrN1 //; ring.
 move=> eps /andP[eps_ge0 eps_lt1]; rewrite epsrank_unit_neurons //; split=> //.
-have -> : gram (samples R 2) (layer relu W (fun=> 0) unit_neurons) =
+have -> : gram (samples R 2) (next_layer relu W (fun=> 0) unit_neurons) =
     (const_mx 1 : 'rV_2)^T *m const_mx 1.
   apply/matrixP => i j; rewrite mxE [RHS]mxE big_ord1 /= /data_dot !big_ord_recl big_ord0.
-  rewrite !layer_unit_neurons !mxE /= !addr0 /relu (max_idPr ler01).
+  rewrite !next_layer_unit_neurons !mxE /= !addr0 /relu (max_idPr ler01).
   by rewrite !(max_idPl _) ?oppr_le0 ?ler0n // !mulr0 addr0 !mul1r.
 rewrite epsrank_rank1 // sqnE (eq_bigr (fun=> 1)) => [|i _]; last by rewrite mxE expr1n.
 by rewrite sumr_const card_ord (lt_trans eps_lt1) ?ltr1n.
@@ -249,7 +249,7 @@ Theorem next_layer_can_lose_rank :
   ~ (forall N n (phi : 'I_n -> 'cV[R]_N) (W : 'M[R]_n) (b : 'I_n -> R) eps,
        W \in unitmx -> 0 <= eps ->
        (epsrank (gram (samples R N) phi) eps <=
-        epsrank (gram (samples R N) (layer relu W b phi)) eps)%N).
+        epsrank (gram (samples R N) (next_layer relu W b phi)) eps)%N).
 Proof.
 case: relu_layer_witness => W [unitW lose] claim.
 have /lose[r2 r1] : 0 <= (0 : R) < 1 by rewrite lexx ltr01.

@@ -125,6 +125,15 @@ move=> symG symH GH; apply: (@epsrank_transfer _ _ _ 1%:M) => // y y0 epsy.
 by rewrite mulmx1; split=> //; apply: lt_le_trans epsy (GH y).
 Qed.
 
+(** M4 for measures: if ‖u‖² grows for every u (a larger measure), the ε-rank never drops. *)
+Theorem rank_monotone_measure (V : lmodType R) (B C : preHilbert V) n (phi : 'I_n -> V) eps :
+  (forall u, nrm2 B u <= nrm2 C u) ->
+  (epsrank (gram B phi) eps <= epsrank (gram C phi) eps)%N.
+Proof.
+move=> le_BC; apply: rank_monotone_loewner; [exact: gram_sym | exact: gram_sym |].
+by move=> x; rewrite -!nrm2_comb.
+Qed.
+
 Lemma symmetricD n (G H : 'M[R]_n) : symmetric G -> symmetric H -> symmetric (G + H).
 Proof. by rewrite /symmetric linearD /= => -> ->. Qed.
 
