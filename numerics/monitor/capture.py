@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from numerics.monitor.features import first_tensor, samples_by_neurons, trouble
-from numerics.monitor.layers import LayerPlan, MonitoredLayer
+from numerics.monitor.passes import Arguments, run, untouched
+from numerics.monitor.plan import LayerPlan, MonitoredLayer
+from numerics.monitor.trace import Frames
+from numerics.monitor.wrappers import before_call, eagerly, runnable
 from theory.errors import InputError
 
 Consume = Callable[[str, Tensor], None]
@@ -30,7 +33,8 @@ class Capture:
 
     The pass itself is untouched, bit for bit: hooks return nothing, run without gradients, autocast
     or inference mode, and draw no random numbers. An `InputError` of the consumer (NaN, another
-    width) never reaches the pass: it is noted in `problems`.
+    width) never reaches the pass: it is noted in `problems`. Compiled code cannot be looked into:
+    there the batch first runs eagerly, with the same random numbers and without gradients.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ class Capture:
         the layer, rows in order of the batch. A dense layer's call is one piece; a large
         convolutional output comes in several.
     everything : bool
-        Hand on calls in evaluation mode without gradients too, as a probe pass needs.
+        Hand on every call of an eager pass, in evaluation mode without gradients too: for probes.
 
     Attributes
     ----------
@@ -57,32 +61,39 @@ class Capture:
         self.problems: dict[str, str] = {}
         self._consume = consume
         self._everything = everything
-        self._handles: list[RemovableHandle] = []
+        self._widths: dict[str, int] = {}
+        self._hooks: ExitStack | None = None
+        self._frames = Frames(self._function)
+        self._passes: list[ExitStack] = []
+        self._places: dict[tuple[int, Any], list[MonitoredLayer]] = {}
+        for layer in plan.layers:
+            if layer.at == "call":
+                self._places.setdefault((id(layer.module), layer.callee), []).append(layer)
 
     @property
     def active(self) -> bool:
         """Whether hooks are in place."""
-        return bool(self._handles)
+        return self._hooks is not None
 
     def start(self) -> None:
         """Put the hooks in place; nothing happens if they are."""
-        if self.active:
+        if self._hooks is not None:
             return
         self.calls.clear()
         self.problems.clear()
-        for layer in self.plan.layers:
-            if layer.at == "input":
-                hook = layer.module.register_forward_pre_hook(
-                    partial(self._input, layer), with_kwargs=True
-                )
+        self._widths.clear()
+        with ExitStack() as hooks:
+            if self.plan.compiled and not self._everything:
+                hooks.callback(before_call(self.plan.wrapper, self._beside))
             else:
-                hook = layer.module.register_forward_hook(partial(self._output, layer))
-            self._handles.append(hook)
+                self._put(hooks)
+            self._hooks = hooks.pop_all()
 
     def stop(self) -> None:
         """Remove the hooks; nothing happens if there are none."""
-        while self._handles:
-            self._handles.pop().remove()
+        hooks, self._hooks = self._hooks, None
+        if hooks is not None:
+            hooks.close()
 
     def __enter__(self) -> Capture:
         self.start()
@@ -96,13 +107,92 @@ class Capture:
     ) -> None:
         self.stop()
 
+    def _put(self, hooks: ExitStack) -> None:
+        """Register all hooks.
+
+        Parameters
+        ----------
+        hooks : ExitStack
+            Gets what removes them.
+        """
+        for layer in self.plan.layers:
+            if layer.at == "input":
+                hook = partial(self._input, layer)
+                handle = layer.module.register_forward_pre_hook(hook, with_kwargs=True)
+                hooks.callback(handle.remove)
+            elif layer.at == "output":
+                handle = layer.module.register_forward_hook(partial(self._output, layer))
+                hooks.callback(handle.remove)
+        if not self._places:
+            return
+        root = self.plan.model
+        hooks.callback(root.register_forward_pre_hook(self._enter).remove)
+        hooks.callback(root.register_forward_hook(self._leave, always_call=True).remove)
+        callees = {id(callee): callee for _, callee in self._places if not isinstance(callee, str)}
+        for callee in callees.values():
+            hooks.callback(callee.register_forward_hook(self._called).remove)
+        for owner in self.plan.callers:
+            hooks.callback(owner.register_forward_pre_hook(self._push).remove)
+            # Before the callee's own hook, so that an owner that is a callee too is popped first.
+            handle = owner.register_forward_hook(self._pop, always_call=True, prepend=True)
+            hooks.callback(handle.remove)
+
+    def _beside(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Run the batch eagerly just before compiled code does.
+
+        Parameters
+        ----------
+        args, kwargs : Any
+            Arguments of the call.
+        """
+        if not self._counts():
+            return
+        runner = runnable(self.plan.wrapper)
+        with (
+            untouched(runner),
+            eagerly(self.plan.wrapper),
+            torch.no_grad(),
+            ExitStack() as hooks,
+        ):
+            self._put(hooks)
+            run(runner, Arguments(args, kwargs))
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(self._frames)
+            self._passes.append(stack.pop_all())
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        if self._passes:
+            self._passes.pop().close()
+        if not self._passes:
+            self._frames.running.clear()
+
+    def _push(self, module: nn.Module, args: Any) -> None:
+        self._frames.running.append((module, Counter()))
+
+    def _pop(self, module: nn.Module, args: Any, output: Any) -> None:
+        if self._frames.running:
+            self._frames.running.pop()
+
+    def _called(self, module: nn.Module, args: Any, output: Any) -> None:
+        if self._frames.running:
+            owner = self._frames.running[-1][0]
+            self._placed(owner, module, self._frames.count(module), output)
+
+    def _function(self, owner: nn.Module, name: str, index: int, args: Any, output: Any) -> None:
+        self._placed(owner, name, index, output)
+
+    def _placed(self, owner: nn.Module, callee: Any, index: int, output: Any) -> None:
+        for layer in self._places.get((id(owner), callee), ()):
+            if not layer.indices or index in layer.indices:
+                self._hand_on(layer, output)
+
     def _output(self, layer: MonitoredLayer, module: nn.Module, args: Any, output: Any) -> None:
-        if self._counts():
-            self._hand_on(layer, output)
+        self._hand_on(layer, output)
 
     def _input(self, layer: MonitoredLayer, module: nn.Module, args: Any, kwargs: Any) -> None:
-        if self._counts():
-            self._hand_on(layer, args or kwargs)
+        self._hand_on(layer, args or kwargs)
 
     def _counts(self) -> bool:
         """Whether the call under way gives samples.
@@ -112,11 +202,14 @@ class Capture:
         bool
             False in a recomputation and in validation.
         """
+        # The identifier of the backward pass under way, −1 outside of any.
         if torch._C._current_graph_task_id() != -1:
             return False
         return self._everything or self.plan.model.training or torch.is_grad_enabled()
 
     def _hand_on(self, layer: MonitoredLayer, value: Any) -> None:
+        if not self._counts():
+            return
         tensor = first_tensor(value)
         reason = trouble(tensor)
         if reason is not None or tensor is None:
@@ -130,6 +223,14 @@ class Capture:
         ):
             try:
                 for rows in samples_by_neurons(tensor, layer.axis):
-                    self._consume(layer.name, rows)
+                    width = self._widths.setdefault(layer.name, rows.shape[1])
+                    if rows.shape[1] != width:
+                        raise InputError(
+                            "features",
+                            f"of {layer.name} have {rows.shape[1]} neurons, and had {width}",
+                            "give each call a module of its own, or name another layer",
+                        )
+                    if rows.shape[0]:
+                        self._consume(layer.name, rows)
             except InputError as error:
                 self.problems[layer.name] = str(error)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from numerics.monitor.executed import discover_executed
+from numerics.monitor.executed_head import callers, head_executed
 from numerics.monitor.named import named_layers, nearest
+from numerics.monitor.passes import Arguments, first_batch, run, untouched
 from numerics.monitor.plan import LayerPlan, MonitoredLayer, Role, SkippedLayer
 from numerics.monitor.structure import Found, discover, find_head
-from numerics.monitor.wrappers import clean_name, is_compiled, unwrap
+from numerics.monitor.trace import Trace
+from numerics.monitor.wrappers import (
+    before_call,
+    clean_name,
+    eagerly,
+    is_compiled,
+    runnable,
+    unwrap,
+)
 from theory.errors import InputError
 
 __all__ = ["LayerPlan", "MonitoredLayer", "SkippedLayer", "find_layers"]
@@ -37,8 +49,10 @@ def find_layers(
         Which modules' outputs to measure: dotted names with ``*`` and ``?``, or modules.
     head : "auto", str, nn.Module or None
         The output layer; its input is measured too. None measures no such input.
-    example : optional
-        A batch of inputs; unused where the structure of the model says enough.
+    example : Tensor, tuple, dict, or iterable of them, optional
+        A batch of inputs, as in `probe_pass`. One pass of it (evaluation mode, no gradients) shows
+        functional activations, the order of layers and the head; without it they are guessed from
+        the modules alone, and a functional activation is only seen where it enters the head.
 
     Returns
     -------
@@ -56,11 +70,15 @@ def find_layers(
     plain = unwrap(model)
     refuse(plain)
     names = {clean_name(name): module for name, module in plain.named_modules()}
-    output = _head(names, head)
-    if isinstance(layers, str) and layers == "auto":
-        found, skipped = discover(plain, output)
+    automatic = isinstance(layers, str) and layers == "auto"
+    trace = _traced(plain, model, names, example) if example is not None else None
+    output = _head(names, head, trace)
+    if not automatic:
+        found, skipped = named_layers(names, layers, trace)
+    elif trace is not None:
+        found, skipped = discover_executed(names, trace, output)
     else:
-        found, skipped = named_layers(names, layers)
+        found, skipped = discover(plain, output)
     monitored = [_monitored(site) for site in found]
     if output is not None and not any(layer.role == "last" for layer in monitored):
         name = next(name for name, module in names.items() if module is output)
@@ -73,6 +91,7 @@ def find_layers(
             f"{layers!r} finds nothing to measure in {type(plain).__name__}",
             "name the modules to measure: layers=['encoder.*'] or layers=[model.encoder]",
         )
+    followed = trace is not None and any(layer.at == "call" for layer in monitored)
     return LayerPlan(
         wrapper=model,
         model=plain,
@@ -80,7 +99,81 @@ def find_layers(
         skipped=tuple(SkippedLayer(name, reason) for name, reason in skipped.items()),
         head=output,
         compiled=is_compiled(model),
+        callers=callers(trace.calls) if followed and trace is not None else (),
     )
+
+
+def plan_at_first_call(
+    model: nn.Module,
+    ready: Callable[[LayerPlan], None],
+    layers: Any = "auto",
+    *,
+    head: Any = "auto",
+) -> Callable[[], None]:
+    """Find the layers when the model is called next, with what it is called on as the example.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model, wrapped or not.
+    ready : callable
+        Gets the plan, before that call of the model runs.
+    layers, head : optional
+        As in `find_layers`, whose errors are raised by the call of the model.
+
+    Returns
+    -------
+    callable
+        Call it to cancel; afterwards, and after the first call of the model, no hook is left.
+    """
+
+    def look(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        cancel()
+        ready(find_layers(model, layers, head=head, example=[Arguments(args, kwargs)]))
+
+    cancel = before_call(model, look)
+    return cancel
+
+
+def _traced(
+    plain: nn.Module, model: nn.Module, names: Mapping[str, nn.Module], example: Any
+) -> Trace:
+    """Watch one forward pass in evaluation mode.
+
+    Parameters
+    ----------
+    plain, model : nn.Module
+        The model without and with its wrappers.
+    names : mapping of str to nn.Module
+        All modules.
+    example : Tensor, tuple, dict, or iterable of them
+        One batch, or batches of which the first is used.
+
+    Returns
+    -------
+    Trace
+        What was called.
+
+    Raises
+    ------
+    InputError
+        If the pass fails.
+    """
+    arguments = first_batch(example)
+    trace = Trace(names)
+    runner = runnable(model)
+    with untouched(runner), eagerly(model), torch.no_grad(), trace:
+        runner.eval()
+        try:
+            run(runner, arguments)
+        except Exception as error:
+            line = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(
+                "probe",
+                f"does not run through {type(plain).__name__} ({line})",
+                "pass the model's inputs, without targets: a tensor, a tuple of them, or a dict",
+            ) from error
+    return trace
 
 
 def refuse(model: nn.Module) -> None:
@@ -120,10 +213,11 @@ def refuse(model: nn.Module) -> None:
 def _monitored(site: Found) -> MonitoredLayer:
     suffix = " (input)" if site.at == "input" else ""
     role: Role = "last" if site.last else "hidden"
-    return MonitoredLayer(f"{site.name}{suffix}", site.module, site.at, site.axis, role)
+    name = site.name if site.name.endswith(suffix) else f"{site.name}{suffix}"
+    return MonitoredLayer(name, site.module, site.at, site.axis, role, site.callee, site.indices)
 
 
-def _head(names: Mapping[str, nn.Module], head: Any) -> nn.Module | None:
+def _head(names: Mapping[str, nn.Module], head: Any, trace: Trace | None) -> nn.Module | None:
     """Return the output layer that is meant.
 
     Parameters
@@ -132,6 +226,8 @@ def _head(names: Mapping[str, nn.Module], head: Any) -> nn.Module | None:
         All modules.
     head : "auto", str, nn.Module or None
         As given.
+    trace : Trace or None
+        One pass, where there was an example.
 
     Returns
     -------
@@ -146,7 +242,7 @@ def _head(names: Mapping[str, nn.Module], head: Any) -> nn.Module | None:
     if head is None:
         return None
     if isinstance(head, str) and head == "auto":
-        return find_head(names)
+        return find_head(names) if trace is None else head_executed(names, trace)
     if isinstance(head, str):
         if head not in names:
             raise InputError("head", f"{head!r} is no module of the model", nearest(head, names))

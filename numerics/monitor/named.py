@@ -11,6 +11,7 @@ from torch import nn
 
 from numerics.monitor.kinds import kind_of, neurons_axis
 from numerics.monitor.structure import Found
+from numerics.monitor.trace import Trace
 from theory.errors import InputError
 
 
@@ -36,7 +37,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"choose among {', '.join(known[:8])}{' …' if len(known) > 8 else ''}"
 
 
-def named_layers(names: Mapping[str, nn.Module], layers: Any) -> tuple[list[Found], dict[str, str]]:
+def named_layers(
+    names: Mapping[str, nn.Module], layers: Any, trace: Trace | None
+) -> tuple[list[Found], dict[str, str]]:
     """Return the layers that the caller names.
 
     Parameters
@@ -45,6 +48,8 @@ def named_layers(names: Mapping[str, nn.Module], layers: Any) -> tuple[list[Foun
         All modules.
     layers : str, nn.Module, iterable of both, or mapping
         As given.
+    trace : Trace or None
+        One pass, where there was an example.
 
     Returns
     -------
@@ -66,6 +71,8 @@ def named_layers(names: Mapping[str, nn.Module], layers: Any) -> tuple[list[Foun
         for item in given:
             wanted += _matches(names, item)
     axes = _axes(names)
+    if trace is not None:
+        axes |= {id(call.callee): call.axis for call in trace.calls}
     chosen: dict[int, Found] = {}
     for name, module in wanted:
         if not isinstance(module, nn.Module) or id(module) not in axes:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-Site = Literal["output", "input"]
+Site = Literal["output", "input", "call"]
 Role = Literal["hidden", "last"]
 
 
@@ -20,16 +20,21 @@ class MonitoredLayer:
     ----------
     name : str
         Dotted name of the module, unique in the plan; `` (input)`` is appended where its input is
-        measured.
+        measured. A functional activation is named after the layer it acts on: ``fc1:relu``.
     module : nn.Module
         The module whose calls are watched.
-    at : {"output", "input"}
-        Which side of the module.
+    at : {"output", "input", "call"}
+        Which side of the module; ``call`` is the output of a function, or of another module, that
+        the forward of this module calls.
     axis : int
         Negative axis of the neurons; all other axes are samples. −1 for dense layers, sequences and
         tokens, −3 for images (channels are neurons, positions are samples).
     role : {"hidden", "last"}
         ``last`` marks the φ of the theory: what enters the head.
+    callee : str or nn.Module, optional
+        With ``call``, the function or module that is called.
+    indices : tuple of int
+        With ``call``, which calls count, by number within one forward of `module`; empty for all.
     """
 
     name: str
@@ -37,10 +42,19 @@ class MonitoredLayer:
     at: Site = "output"
     axis: int = -1
     role: Role = "hidden"
+    callee: str | nn.Module | None = field(default=None, repr=False)
+    indices: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Class of the module, or name of the function, whose values are measured."""
+        if isinstance(self.callee, str):
+            return self.callee
+        return type(self.module if self.callee is None else self.callee).__name__
 
     def __str__(self) -> str:
         samples = "" if self.axis == -1 else f", neurons on axis {self.axis}"
-        return f"{self.name}: {self.at} of {type(self.module).__name__}{samples}"
+        return f"{self.name}: {'input' if self.at == 'input' else 'output'} of {self.kind}{samples}"
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,8 @@ class LayerPlan:
         The output layer, whose input is φ.
     compiled : bool
         Whether hooks need an eager pass, because the model runs as compiled code.
+    callers : tuple of nn.Module
+        Modules to be followed so that a ``call`` is recognised.
     """
 
     wrapper: nn.Module = field(repr=False)
@@ -88,6 +104,7 @@ class LayerPlan:
     skipped: tuple[SkippedLayer, ...]
     head: nn.Module | None = field(repr=False)
     compiled: bool
+    callers: tuple[nn.Module, ...] = field(default=(), repr=False)
 
     @property
     def last(self) -> MonitoredLayer | None:
@@ -120,7 +137,7 @@ class LayerPlan:
             "layers": [
                 {
                     "name": layer.name,
-                    "type": type(layer.module).__name__,
+                    "type": layer.kind,
                     "at": layer.at,
                     "axis": layer.axis,
                     "role": layer.role,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,8 @@ _HEAD_NAME = re.compile(
     r"|decoder|readout|last|linear)$"
 )
 
+_BLOCK_NAME = re.compile(r"(Block|Bottleneck|Layer)$")
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -29,19 +32,25 @@ class Found:
         Dotted name of the module.
     module : nn.Module
         The module.
-    at : {"output", "input"}
-        Which side.
+    at : {"output", "input", "call"}
+        Which side; ``call`` is a call that this module makes.
     axis : int
         Negative axis of the neurons.
     last : bool
         Whether this is what enters the head.
+    callee : str or nn.Module, optional
+        The function or module that is called.
+    indices : tuple of int
+        Which of the calls count, by number within one forward of `module`; empty for all.
     """
 
     name: str
     module: nn.Module
-    at: Literal["output", "input"] = "output"
+    at: Literal["output", "input", "call"] = "output"
     axis: int = -1
     last: bool = False
+    callee: str | nn.Module | None = None
+    indices: tuple[int, ...] = ()
 
 
 def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
@@ -89,20 +98,25 @@ def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     dict of str to nn.Module
         Blocks by name.
     """
+    containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+    children = {
+        f"{name}.{key}" if name else key: child
+        for name, module in names.items()
+        if isinstance(module, containers)
+        for key, child in module.named_children()
+        if is_block(child)
+    }
+    times = Counter(type(child) for child in children.values())
     found: dict[str, nn.Module] = {}
     for name, module in names.items():
         if any(name.startswith(f"{outer}.") for outer in found):
             continue
-        if isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+        known = isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer))
+        repeated = name in children and times[type(module)] > 1
+        named = name in children and _BLOCK_NAME.search(type(module).__name__)
+        if known or repeated or named:
             found[name] = module
-        if not isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
-            continue
-        children = {key: child for key, child in module.named_children() if is_block(child)}
-        classes = [type(child) for child in children.values()]
-        for key, child in children.items():
-            if classes.count(type(child)) > 1:
-                found[f"{name}.{key}" if name else key] = child
-    return {clean_name(name): module for name, module in found.items()}
+    return found
 
 
 def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dict[str, str]]:
@@ -125,7 +139,7 @@ def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dic
     found: list[Found] = []
     skipped: dict[str, str] = {}
     before = _before(model, head)
-    axis = -1
+    axis, unseen = -1, ""
     for name, module in names.items():
         own = neurons_axis(module)
         axis = own if own is not None else axis
@@ -134,11 +148,21 @@ def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dic
             inside = [neurons_axis(part) for part in module.modules()]
             axis = next((given for given in inside if given is not None), axis)
             found.append(Found(name, module, "output", axis))
+            unseen = ""
         elif around is not None:
             if next(module.children(), None) is None:
                 skipped[name] = f"inside the block {around!r}, whose output is measured"
         elif kind_of(module) in ("activation", "recurrent"):
             found.append(Found(name, module, "output", axis, last=module is before))
+            unseen = ""
+        elif kind_of(module) == "weights" and module is not head:
+            skipped[name] = why_not(module)
+            chained = name.rpartition(".")[0] == unseen.rpartition(".")[0]
+            parent = names.get(name.rpartition(".")[0])
+            if unseen and not (chained and isinstance(parent, nn.Sequential)):
+                # Nothing between two layers of weights: the activation is a function.
+                found.append(Found(f"{name} (input)", module, "input", axis))
+            unseen = name
         elif next(module.children(), None) is None and module is not head:
             skipped[name] = why_not(module)
     return found, skipped

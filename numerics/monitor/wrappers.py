@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,6 +21,8 @@ _INNER = {
     "DeepSpeedEngine": "module",
     "_FabricModule": "_forward_module",
 }
+
+_SHARDED = frozenset({"FullyShardedDataParallel", "DeepSpeedEngine"})
 
 # Parts of a dotted name that wrappers inside a model add. A user's own ``module`` stays.
 _ADDED = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
@@ -60,6 +63,26 @@ def unwrap(model: nn.Module) -> nn.Module:
         The innermost module; the model itself where nothing is wrapped.
     """
     while (wrapped := inner(model)) is not None:
+        model = wrapped
+    return model
+
+
+def runnable(model: nn.Module) -> nn.Module:
+    """Return what a pass beside training calls: without compilation and data parallelism.
+
+    Sharding stays, since a sharded model can only run through its wrapper (in all processes).
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model, wrapped or not.
+
+    Returns
+    -------
+    nn.Module
+        The module to call.
+    """
+    while type(model).__name__ not in _SHARDED and (wrapped := inner(model)) is not None:
         model = wrapped
     return model
 
@@ -124,3 +147,40 @@ def eagerly(model: nn.Module) -> Iterator[None]:
         return
     with torch.compiler.set_stance("force_eager"):
         yield
+
+
+def before_call(
+    model: nn.Module, action: Callable[[tuple[Any, ...], dict[str, Any]], None]
+) -> Callable[[], None]:
+    """Run ``action(args, kwargs)`` before every call of a model, outside of compiled code.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model, wrapped or not.
+    action : callable
+        Gets the arguments of the call.
+
+    Returns
+    -------
+    callable
+        Call it (once or more often) to stop.
+    """
+    compiled = getattr(model, "_compiled_call_impl", None)
+    if compiled is None or type(model).__name__ == "OptimizedModule":
+        handle = model.register_forward_pre_hook(
+            lambda _, args, kwargs: action(args, kwargs), with_kwargs=True
+        )
+        return handle.remove
+
+    # model.compile() compiles the hooks along with the rest: step in before all of it.
+    def first(*args: Any, **kwargs: Any) -> Any:
+        action(args, kwargs)
+        return compiled(*args, **kwargs)
+
+    def stop() -> None:
+        if getattr(model, "_compiled_call_impl", None) is first:
+            model._compiled_call_impl = compiled
+
+    model._compiled_call_impl = first
+    return stop
