@@ -232,9 +232,9 @@ def _body(answer: str) -> str:
     """Return an answer without the name in front of ``Check`` and the notes on arguments."""
     text = re.split(r"\n\s*\n(?:Arguments|\S+ is )", answer.strip("\n"))[0]
     text = re.sub(r"\A\S+\s*\n\s+: ", "", text)
-    lines = text.splitlines()
-    margin = min((len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()), default=0)
-    return "\n".join([lines[0], *(line[margin:].rstrip() for line in lines[1:])]) if lines else ""
+    first, *others = text.splitlines() or [""]
+    margin = min((len(line) - len(line.lstrip()) for line in others if line.strip()), default=0)
+    return "\n".join([first.rstrip(), *(line[margin:].rstrip() for line in others)])
 
 
 def _ask(compiled: Compiled, questions: Mapping[str, str]) -> dict[str, str]:

@@ -32,15 +32,8 @@ early-sign-magnitude stages-and-rank
 
 # Decided by the checkers there are; everything else is visibly open.
 DECIDED = {
-    "certified on instances": {
-        "rank-definition",
-        "tail",
-        "loss-floor",
-        "reachable-loss",
-        "floor-tight",
-        "float-resolution",
-    },
-    "supported": {
+    "proved": {
+        "rank-variational",
         "rank-monotone-eps",
         "rank-monotone-neurons",
         "rank-monotone-loewner",
@@ -50,9 +43,16 @@ DECIDED = {
         "rank-stability",
         "rank-subadditive",
         "rank-trace",
+        "tail",
+        "loss-floor",
+        "reachable-loss",
+        "floor-tight",
         "rank-budget",
         "floor-decreases",
+        "neuron-selection",
+        "operator-floor",
     },
+    "certified on instances": {"rank-definition", "float-resolution"},
     "refuted": {"duplicate-neuron", "draft-slips"},
 }
 
