@@ -191,6 +191,8 @@ def refuse(model: nn.Module) -> None:
     """
     for name, module in model.named_modules():
         where = f"layer {clean_name(name)!r}" if name else type(model).__name__
+        if isinstance(module, torch.jit.ScriptModule):
+            raise InputError("model", f"is TorchScript ({where})", "measure the model it came from")
         if "quantized" in type(module).__module__.split("."):
             raise InputError(
                 "model", f"is quantised ({where})", "measure the model before quantisation"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,7 +160,9 @@ def untouched(model: nn.Module) -> Iterator[None]:
     python, legacy = random.getstate(), np.random.get_state()
     fast = torch.backends.mha.get_fastpath_enabled()
     caching = torch.is_autocast_cache_enabled()
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+        # What the model warns about belongs to the user's own passes.
+        warnings.simplefilter("ignore")
         # The fused Transformer path calls no submodule; and hooks would turn it off anyway.
         torch.backends.mha.set_fastpath_enabled(False)
         # Weights that autocast converts without gradients must not serve the next training step.
