@@ -38,6 +38,17 @@ class ClaimResult:
         return derive_verdict(self.claim.wanted, self.evidence, self.claim.parts)
 
     @property
+    def remark(self) -> str | None:
+        """“recorded …” where the verdict rests on a record instead of a proof checked now."""
+        accepted = [
+            str(item.figures.get("accepted", ""))
+            for item in self.evidence
+            if item.kind == "formal" and item.state in {"passed", "refuted"}
+        ]
+        recorded = [origin for origin in accepted if origin.startswith("recorded")]
+        return recorded[0] if recorded and self.verdict == "proved" else None
+
+    @property
     def errors(self) -> tuple[Evidence, ...]:
         """Checks that failed to run."""
         return tuple(item for item in self.evidence if item.state == "error")
@@ -62,7 +73,7 @@ class ClaimResult:
         -------
         dict
             ``id``, ``title``, ``statement``, ``latex``, ``source``, ``wanted``, ``verdict``,
-            ``recorded``, ``regression``, ``finished``, ``evidence``.
+            ``remark``, ``recorded``, ``regression``, ``finished``, ``evidence``.
         """
         return {
             "id": self.claim.id,
@@ -72,6 +83,7 @@ class ClaimResult:
             "source": self.claim.source,
             "wanted": list(self.claim.wanted),
             "verdict": self.verdict,
+            "remark": self.remark,
             "recorded": self.claim.recorded,
             "regression": self.regression,
             "finished": self.finished,
@@ -128,7 +140,11 @@ class Report:
         str
             The lines.
         """
-        counts = ", ".join(f"{number} {verdict}" for verdict, number in self.counts().items())
+        remark = {result.verdict: f" ({result.remark})" for result in self.results if result.remark}
+        counts = ", ".join(
+            f"{number} {verdict}{remark.get(verdict, '')}"
+            for verdict, number in self.counts().items()
+        )
         lines = [f"{len(self.results)} claims: {counts}"]
         lines += [f"regression in {r.claim.id}: {r.regression}" for r in self.regressions]
         if self.interrupted:

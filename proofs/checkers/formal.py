@@ -170,8 +170,6 @@ def _of_part(
     rows = [{"theorem": name, **basis.theorems.get(name, {})} for name in names]
     problems = [problem for name in names if (problem := basis.problem(name)) is not None]
     figures: dict[str, Any] = {"theorems": len(names)}
-    if claim.code:
-        figures["used by"] = ", ".join(claim.code)
     count = "one theorem" if len(names) == 1 else f"{len(names)} theorems"
     if problems and not basis.origin:
         title = f"{count} of the Coq development, not checked here"
@@ -184,7 +182,8 @@ def _of_part(
             claim.id, "formal", "undecided", title, figures, cause=problems[0], part=part, rows=rows
         )
     what = "a counterexample is proved by" if refutes else "proved by"
-    title = f"{what} {count} in Coq without axioms ({basis.origin})"
+    title = f"{what} {count} in Coq, without axioms: {basis.origin}"
+    figures["accepted"] = basis.origin
     if refutes:
         witness = {"theorem": names if len(names) > 1 else names[0]}
         return Evidence(

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from proofs.evidence import Evidence, jsonable
+from proofs.ledger import Claim
 from proofs.report.figures import caption
 from proofs.report.formulas import formula
 from proofs.verdict import VERDICTS
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from proofs.outcome import ClaimResult, Report
 
 _MEANING = {
-    "proved": "a proof assistant's kernel accepted a proof without axioms",
+    "proved": "the kernel of Coq accepted a proof without axioms: in this run or, where it says "
+    "“recorded”, on the day named, from the very same sources",
     "certified on instances": "integer, rational or ball arithmetic decided it on every instance "
     "tried; not a proof for all",
     "supported": "a search for a counterexample, or an experiment with its uncertainty, found "
@@ -130,7 +132,12 @@ def _counted(result: ClaimResult, item: Evidence) -> bool:
 
 
 def _without_rows(item: Evidence) -> bool:
-    return not item.rows or "loss" in item.rows[0]
+    return not item.rows or "loss" in item.rows[0] or item.kind == "formal"
+
+
+def _code(claim: Claim) -> list[tuple[str, str]]:
+    """Return file and function of the numeric code that uses a claim's statement."""
+    return [(file, function) for file, _, function in (name.partition(":") for name in claim.code)]
 
 
 def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
@@ -170,4 +177,6 @@ def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
         tightness_columns=_TIGHTNESS,
         columns=_columns,
         formula=lambda claim: Markup(formula(claim) or ""),
+        code=_code,
+        recorded=next((result.remark for result in report.results if result.remark), None),
     )
