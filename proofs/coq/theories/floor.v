@@ -210,7 +210,7 @@ by move=> le_pn le_b; apply: le_trans (floor_le_envelope us b le_pn) (envelope_o
 Qed.
 
 (** F3, the chain floor_p(b)² ≤ envelope(b)² ≤ V ≤ loss, where V is the greatest lower bound of the
-    loss over the ball ‖β‖ ≤ b. *)
+    loss over the ball ‖β‖ ≤ b (the file [reachable] shows that it exists, and is attained). *)
 Theorem reachable_loss us p b m :
   (p <= n)%N ->
   (forall beta, enorm beta <= b -> m <= nrm2 B (comb phi beta - us)) ->

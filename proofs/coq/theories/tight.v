@@ -5,7 +5,8 @@
     - [floor_tight_spectrum] on a data set of n points with any positive weights, features with any
                              prescribed spectrum λ_1, …, λ_p > ε = λ_{p+1} ≥ λ_{p+2}, …;
     - [floor_tight]          for all n, p < n, ε > 0, b ≥ 0, α ≥ √ε b: features of ε-rank p, a
-                             target at distance α from Ψ_p, ‖β‖ = b, and ‖u − u*‖ = α − √ε b exactly.
+                             target at distance α from Ψ_p, ‖β‖ = b, and exactly
+                             ‖u − u*‖ = α − √ε b.
     Columns of the feature matrix [Phi] are neurons, its rows samples; [col j Phi] is φ_j. *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
