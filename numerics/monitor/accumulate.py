@@ -19,7 +19,7 @@ from theory.rank_interval import RankInterval
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma, product_underflow, upward
 
 # Rows of one partial sum: long enough for full speed, short enough for a small bound.
-_ROWS: dict[Precision, int] = {"float64": 1024, "float32": 128}
+_ROWS: dict[Precision, int] = {"float64": 1024, "float32": 256}
 
 _U = UNIT_ROUNDOFF["float64"]
 
@@ -113,13 +113,16 @@ class LayerAccumulator:
             batch, _, _ = as_batch(features, None, None, self.n_features, 0)
             precision = self._precision(batch)
             step = _ROWS[precision]
-            sums, sizes = torch.zeros_like(self._lower), torch.zeros_like(self._sizes)
+            sums: Tensor | None = None
+            sizes = torch.zeros_like(self._sizes)
             for start in range(0, batch.shape[0], step):
                 rows = batch[start : start + step].to(self.device)
-                sums += lower_gram(rows, precision)
+                block = lower_gram(rows, precision)
+                sums = block if sums is None else sums.add_(block)
                 sizes += rows.abs().sum(0, dtype=torch.float64)
+            assert sums is not None  # an empty batch was refused
             trace = float(sums.diagonal().sum())
-            if not math.isfinite(trace):
+            if not math.isfinite(self._trace + trace):
                 if precision == "float32" and bool(torch.isfinite(batch).all()):
                     raise InputError(
                         "features", "have squares beyond the range of float32", "rescale them"

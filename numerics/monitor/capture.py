@@ -63,6 +63,7 @@ class Capture:
         self._everything = everything
         self._widths: dict[str, int] = {}
         self._hooks: ExitStack | None = None
+        self._eager: ExitStack | None = None
         self._frames = Frames(self._function)
         self._passes: list[ExitStack] = []
         self._places: dict[tuple[int, Any], list[MonitoredLayer]] = {}
@@ -145,16 +146,17 @@ class Capture:
         args, kwargs : Any
             Arguments of the call.
         """
-        if not self._counts():
-            return
+        if self._eager is not None or not self._counts():
+            return  # this very call is the eager one, or no sample
         runner = runnable(self.plan.wrapper)
         with (
             untouched(runner),
             eagerly(self.plan.wrapper),
             torch.no_grad(),
-            ExitStack() as hooks,
+            ExitStack() as self._eager,
         ):
-            self._put(hooks)
+            self._eager.callback(setattr, self, "_eager", None)
+            self._put(self._eager)
             run(runner, Arguments(args, kwargs))
 
     def _enter(self, module: nn.Module, args: Any) -> None:
@@ -205,7 +207,9 @@ class Capture:
         # The identifier of the backward pass under way, −1 outside of any.
         if torch._C._current_graph_task_id() != -1:
             return False
-        return self._everything or self.plan.model.training or torch.is_grad_enabled()
+        if self._everything or self._eager is not None:
+            return True
+        return self.plan.model.training or torch.is_grad_enabled()
 
     def _hand_on(self, layer: MonitoredLayer, value: Any) -> None:
         if not self._counts():

@@ -23,8 +23,9 @@ def probe_pass(
     """Run a probe set through the model and hand on the features of every planned layer.
 
     Evaluation mode, no gradients, eager code, and Transformer layers without the fused evaluation
-    path, which rounds differently and calls nothing that could be looked at. Modes, random number generators and buffers are as
-    before afterwards, whatever the model does, and also after an exception.
+    path, which rounds differently and calls nothing that could be looked at. Modes, random number
+    generators and buffers are as before afterwards, whatever the model does, and also after an
+    exception.
 
     Parameters
     ----------
