@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 from theory.inputs import Array
 
@@ -55,9 +56,15 @@ def trend(times: Array, values: Array, level: float) -> Trend:
     slopes = np.sort((values[second] - values[first]) / (times[second] - times[first]))
     span = float(times[-1] - times[0])
     spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-    reach = float(norm.ppf(1 - level / 2)) * spread
+    reach = _quantile(1 - level / 2) * spread
     below = max(0, math.floor((len(slopes) - reach) / 2))
     above = min(len(slopes) - 1, math.ceil((len(slopes) + reach) / 2))
     return Trend(
         float(np.median(slopes)) * span, float(slopes[below]) * span, float(slopes[above]) * span
     )
+
+
+@cache
+def _quantile(probability: float) -> float:
+    """Return a quantile of the standard normal distribution."""
+    return NormalDist().inv_cdf(probability)

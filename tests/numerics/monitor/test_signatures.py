@@ -1,0 +1,203 @@
+"""The three signatures on simulated training: what they find, and how often they are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from numerics.monitor.signatures import WINDOW, Signatures
+from numerics.monitor.trend import trend
+
+LENGTH = 200
+
+
+def record(step, loss, rank, ratio=None, *, width=0, samples=4000, layer="last"):
+    reading = None
+    if ratio is not None:
+        name = "optimiser-limited" if ratio >= 2 else "feature-limited"
+        reading = LayerReading(
+            name, loss, loss / ratio, loss / ratio, 1.0, ratio, ratio, None, "mse", samples, ""
+        )
+    return LayerRecord(
+        step, layer, loss, samples, 100, "float32", "mean", False,
+        (LayerRank(1e-6, rank, rank + width, "gram", ""),), None, reading, 0.0, 0.0,
+    )  # fmt: skip
+
+
+def raised(losses, ranks, ratios=None, **keywords):
+    """Return the signatures of one series, by name."""
+    watch = Signatures()
+    for step in range(len(losses)):
+        ratio = None if ratios is None else float(ratios[step])
+        watch.update(
+            [record(10 * step, float(losses[step]), int(ranks[step]), ratio, **keywords)], "last"
+        )
+    return watch.seen
+
+
+def names(signatures):
+    return [signature.name for signature in signatures]
+
+
+def noisy(rng, level, scatter):
+    return level * np.exp(scatter * rng.normal(size=len(level)))
+
+
+def test_a_plateau_is_found_once():
+    rng = np.random.default_rng(0)
+    [found] = raised(noisy(rng, np.full(LENGTH, 0.3), 0.01), np.full(LENGTH, 7))
+    assert found.name == "plateau"
+    assert found.step == 10 * (WINDOW - 1)
+    assert found.first_step == 0
+    assert found.numbers["loss"] == pytest.approx(0.3, rel=0.02)
+    assert found.numbers["rank"] == 7
+    assert found.numbers["loss_low"] > -0.05
+    assert "plateau" in str(found)
+    assert found.to_json()["numbers"]["rank"] == 7
+
+
+def test_a_second_episode_is_a_second_warning():
+    rng = np.random.default_rng(1)
+    flat = np.full(60, 1.0)
+    falling = np.geomspace(1.0, 0.05, 60)
+    losses = noisy(rng, np.concatenate([flat, falling, flat * 0.05]), 0.01)
+    assert names(raised(losses, np.full(180, 7))) == ["plateau", "plateau"]
+
+
+def test_growing_rank_is_no_plateau():
+    assert raised(np.full(LENGTH, 0.3), np.arange(LENGTH) // 10) == []
+
+
+def test_falling_loss_is_no_plateau():
+    assert raised(np.geomspace(1, 1e-4, LENGTH), np.full(LENGTH, 7)) == []
+
+
+def test_nothing_left_to_gain_is_no_plateau():
+    assert raised(np.zeros(LENGTH), np.full(LENGTH, 7)) == []
+
+
+def test_open_counts_do_not_claim_stagnation():
+    assert raised(np.full(LENGTH, 0.3), np.full(LENGTH, 7), width=3) == []
+
+
+def test_the_optimiser_is_blamed_for_an_unused_floor():
+    found = raised(np.geomspace(1, 0.1, LENGTH), np.full(LENGTH, 7), np.full(LENGTH, 3.0))
+    assert names(found) == ["optimiser"]
+    assert found[0].numbers["ratio"] == 3.0
+    assert "optimiser-limited" in str(found[0])
+
+
+def test_far_above_the_floor_whatever_the_rank():
+    found = raised(np.geomspace(1, 0.1, LENGTH), np.arange(LENGTH), np.full(LENGTH, 9.0))
+    assert names(found) == ["floor"]
+    assert found[0].step == 10 * (WINDOW // 2 - 1)
+    assert found[0].first_step == 0
+    assert "far above" in str(found[0])
+
+
+def test_readings_of_few_samples_do_not_count():
+    few = raised(np.geomspace(1, 0.1, 60), np.full(60, 7), np.full(60, 9.0), samples=399)
+    assert few == []
+
+
+def test_failed_measurements_and_other_layers_are_passed_over():
+    watch = Signatures()
+    failed = LayerRecord(
+        5, "last", 1.0, 0, 0, "unknown", "mean", False, (), None, None, 0.0, 0.0, "NaN"
+    )
+    for step in range(LENGTH):
+        assert watch.update([record(step, 0.3, 7, layer="first")], "last") == []
+        assert watch.update([failed], "last") == []
+    nan = Signatures()
+    for step in range(LENGTH):
+        nan.update([record(step, float("nan"), 7)], "last")
+    assert nan.seen == []
+
+
+def falling(per_window):
+    return np.exp(-per_window / (WINDOW - 1) * np.arange(LENGTH))
+
+
+def alarm_rate(series):
+    made = [bool(raised(losses, ranks)) for losses, ranks in series]
+    return sum(made) / len(made)
+
+
+@pytest.mark.parametrize("scatter", [0.003, 0.2])
+def test_false_alarms_of_a_falling_loss(scatter):
+    """A loss that falls by the limit of 5 % per window, under a rank that stands still."""
+    ranks = np.full(LENGTH, 20)
+    rate = alarm_rate(
+        (noisy(np.random.default_rng(seed), falling(0.05), scatter), ranks) for seed in range(100)
+    )
+    assert rate <= 0.01
+
+
+@pytest.mark.parametrize(("first", "scatter"), [(45, 0.0), (45, 0.5), (200, 1.0)])
+def test_false_alarms_of_a_growing_rank(first, scatter):
+    """A flat loss under a rank that grows by 5 % per window, in whole numbers."""
+
+    def series(seed):
+        rng = np.random.default_rng(seed)
+        ranks = first / falling(0.05) + scatter * rng.normal(size=LENGTH) + rng.uniform()
+        return noisy(rng, np.full(LENGTH, 0.3), 0.005), np.floor(ranks)
+
+    assert alarm_rate(series(seed) for seed in range(100)) <= 0.01
+
+
+def test_correlated_noise_raises_more_false_alarms_as_the_page_says():
+    def series(seed):
+        rng = np.random.default_rng(seed)
+        noise = rng.normal(size=LENGTH)
+        for step in range(1, LENGTH):
+            noise[step] = 0.5 * noise[step - 1] + np.sqrt(0.75) * noise[step]
+        return falling(0.05) * np.exp(0.05 * noise), np.full(LENGTH, 20)
+
+    assert 0.1 <= alarm_rate(series(seed) for seed in range(60)) <= 0.35
+
+
+@pytest.mark.parametrize("scatter", [0.003, 0.01])
+def test_power_on_flat_series(scatter):
+    """What is a plateau is found, at noise of up to 1 %."""
+
+    def series(seed):
+        rng = np.random.default_rng(seed)
+        ranks = 50 + rng.integers(-1, 2, size=LENGTH) * (rng.uniform(size=LENGTH) < 0.3)
+        return noisy(rng, np.full(LENGTH, 0.3), scatter), ranks
+
+    assert alarm_rate(series(seed) for seed in range(30)) == 1.0
+
+
+def test_false_alarms_of_scattered_ratios():
+    alarms = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        ratios = noisy(rng, np.full(LENGTH, 1.5), 0.2)
+        found = raised(np.geomspace(1, 0.01, LENGTH), np.full(LENGTH, 20), ratios)
+        alarms += bool(found)
+    assert alarms == 0
+
+
+def test_a_detector_without_intervals_is_caught(monkeypatch):
+    """With intervals of no width the rate of false alarms is far above the one stated."""
+    monkeypatch.setattr("numerics.monitor.signatures.LEVEL", 0.999)
+    ranks = np.full(LENGTH, 20)
+    rate = alarm_rate(
+        (noisy(np.random.default_rng(seed), falling(0.05), 0.05), ranks) for seed in range(20)
+    )
+    assert rate > 0.5
+
+
+def test_the_interval_of_a_trend_covers_as_often_as_it_says():
+    for level, most in ((0.1, 0.14), (0.01, 0.025)):
+        missed = 0
+        for seed in range(300):
+            rng = np.random.default_rng(seed)
+            times = np.sort(rng.uniform(0, 100, 24))
+            values = 0.03 * times + rng.standard_t(2, size=24)
+            found = trend(times, values, level)
+            true = 0.03 * (times[-1] - times[0])
+            missed += not found.low <= true <= found.high
+            assert found.low <= found.change <= found.high
+        assert missed / 300 <= most
