@@ -76,16 +76,15 @@ def train(
     return trainer
 
 
+PROBE = {"input_ids": TOKENS}
+
+
 @pytest.mark.parametrize(
     ("make", "labels", "own"),
     [
-        (
-            bert,
-            LABELS,
-            {"probe": {"input_ids": TOKENS}, "targets": LABELS, "loss": "cross_entropy"},
-        ),
+        (bert, LABELS, {"probe": PROBE, "targets": LABELS, "loss": "cross_entropy"}),
         (bert, LABELS, {}),
-        (gpt2, TOKENS, {"probe": {"input_ids": TOKENS}}),
+        (gpt2, TOKENS, {"probe": PROBE}),
         (gpt2, TOKENS, {}),
     ],
     ids=["bert-probe", "bert-batches", "gpt2-probe", "gpt2-batches"],

@@ -149,10 +149,7 @@ def test_a_missing_package_is_told_in_one_line(
 
 def test_a_base_class_is_taken_from_what_the_program_uses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "decimal", raising=False)
-    found = bases_module.find_bases(
-        [("decimal", "Decimal"), ("pathlib", "Path")], name="", extra=""
-    )
-    assert found == (Path,)
-    assert bases_module.find_bases([("decimal", "Decimal")], name="", extra="")[0].__name__ == (
-        "Decimal"
-    )
+    both = [("decimal", "Decimal"), ("pathlib", "Path")]
+    assert bases_module.find_bases(both, name="", extra="") == (Path,)
+    (alone,) = bases_module.find_bases(both[:1], name="", extra="")
+    assert alone.__name__ == "Decimal"

@@ -1,4 +1,4 @@
-"""File sinks: whole up to the last line after a kill, continued exactly, followed while they grow."""
+"""File sinks: whole up to the last line after a kill, continued exactly, followed as they grow."""
 
 from __future__ import annotations
 
