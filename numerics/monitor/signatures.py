@@ -16,10 +16,10 @@ of fewer than 4n samples do not count, for any head fits n samples or less.
 
 How often they are wrong, as `tests/numerics/monitor/test_signatures.py` measures on simulated
 series of 200 measurements: with independent noise of 0.3 to 20 %, a loss that falls by just 5 % per
-window raises ``plateau`` in at most 1 series in 100, and so does a flat loss under a rank that grows
-by 5 % and by at least 2 per window; a ratio that scatters around 1.5 by 20 % raised nothing in 100
-series. Noise that stays up or down for several measurements does more harm: with a correlation of
-0.5 from one to the next the first rate is 1 in 5.
+window raises ``plateau`` in at most 1 series in 100; a flat loss under a noisy rank that grows by
+5 %, and by 2 or more, per window does so in at most 5; a ratio that scatters around 1.5 by 20 %
+raised nothing in 100 series. Noise that stays up or down for several measurements does more harm:
+with a correlation of 0.5 from one to the next the first rate is 1 in 5.
 """
 
 from __future__ import annotations

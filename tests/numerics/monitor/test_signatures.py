@@ -143,7 +143,7 @@ def test_false_alarms_of_a_growing_rank(first, scatter):
         ranks = first / falling(0.05) + scatter * rng.normal(size=LENGTH) + rng.uniform()
         return noisy(rng, np.full(LENGTH, 0.3), 0.005), np.floor(ranks)
 
-    assert alarm_rate(series(seed) for seed in range(100)) <= 0.01
+    assert alarm_rate(series(seed) for seed in range(100)) <= 0.05
 
 
 def test_correlated_noise_raises_more_false_alarms_as_the_page_says():
