@@ -1,0 +1,175 @@
+"""Certificates as text that Coq reads."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from proofs.formal.integer_data import IntegerData
+from theory.errors import InputError
+
+# Words of Coq and names of the development that a theorem must not shadow.
+_WORDS = """
+as at cofix else end exists exists2 fix for forall fun if in let match mod return Set Prop SProp
+Type then using where with data target certificate eps phi scale total weights neurons basis cut
+drop layer level outputs goal norm2 x R Z Q
+"""
+_TAKEN = frozenset(_WORDS.split())
+
+HEADER = """\
+From Coq Require Import ZArith QArith.
+From mathcomp Require Import all_ssreflect all_algebra.
+From EpsRank Require Import {modules}.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Local Open Scope Z_scope.
+"""
+
+
+def identifier(name: str) -> str:
+    """Check that a name can be a theorem's and a file's.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is not an identifier, or means something already.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _TAKEN:
+        raise InputError(
+            "name",
+            f"is {name!r}, which cannot name a theorem",
+            "use letters, digits and underscores, such as digits_2x30_rank",
+        )
+    return name
+
+
+def sentence(text: str) -> str:
+    """Return a comment, wrapped; comment marks inside it are broken up.
+
+    Parameters
+    ----------
+    text : str
+        What it says.
+
+    Returns
+    -------
+    str
+        ``(** … *)``.
+    """
+    safe = text.replace("(*", "( *").replace("*)", "* )").replace('"', "'")
+    lines = textwrap.wrap(safe, 94)
+    return "(** " + "\n    ".join(lines) + " *)"
+
+
+def rational(value: Fraction) -> str:
+    """Return a fraction of Coq's type Q.
+
+    Parameters
+    ----------
+    value : Fraction
+        The number.
+
+    Returns
+    -------
+    str
+        ``(num # den)``.
+    """
+    return f"({value.numerator} # {value.denominator})"
+
+
+def integers(values: Iterable[int]) -> str:
+    """Return a list of integers; hexadecimal, which Coq reads quickest.
+
+    Parameters
+    ----------
+    values : iterable of int
+        The numbers.
+
+    Returns
+    -------
+    str
+        ``[:: a; b; …]``.
+    """
+    # Small numbers are easier to read in decimal.
+    listed = [str(x) if abs(x) < 1000 else hex(x) for x in values]
+    body = textwrap.fill("; ".join(listed), 98, break_long_words=False, break_on_hyphens=False)
+    return f"[:: {body}]" if listed else "[::]"
+
+
+def rows(values: Iterable[Iterable[int]]) -> str:
+    """Return a list of lists of integers.
+
+    Parameters
+    ----------
+    values : iterable of iterables of int
+        The rows.
+
+    Returns
+    -------
+    str
+        ``[:: [:: …]; …]``.
+    """
+    listed = [integers(row) for row in values]
+    return "[::\n" + ";\n".join(listed) + "\n]" if listed else "[::]"
+
+
+def measurement(data: IntegerData) -> str:
+    """Return the definition of `data`, the measurement.
+
+    Parameters
+    ----------
+    data : IntegerData
+        The integers.
+
+    Returns
+    -------
+    str
+        A ``Definition``.
+    """
+    return (
+        f"Definition data : measurement := Measurement {data.scale}%nat {data.total}%positive\n"
+        f"  {_naturals(data.weights)}\n  {rows(data.neurons)}.\n"
+    )
+
+
+def _naturals(values: Sequence[int]) -> str:
+    if len(set(values)) == 1:
+        return f"(nseq {len(values)} {values[0]}%num)"
+    return integers(values) + "%num"
+
+
+def theorem(name: str, statement: str, sound: str) -> str:
+    """Return a theorem that a computation proves, and the question what it assumes.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    statement : str
+        What it says.
+    sound : str
+        The term whose last premise is the computation.
+
+    Returns
+    -------
+    str
+        The text; the computation is run once, by the kernel.
+    """
+    return (
+        f"Theorem {name} : forall R : rcfType,\n  {statement}.\n"
+        f"Proof. move=> R; apply: {sound}; vm_cast_no_check (erefl true). Qed.\n"
+        f"\nPrint Assumptions {name}.\n"
+    )

@@ -1,0 +1,238 @@
+"""A loss floor with its proof: a certificate that the verified checker ``check_floor`` accepts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from flint import fmpz_mat
+
+from proofs.formal import coq_text
+from proofs.formal.floor_search import search_floor
+from proofs.formal.floor_test import IntegerTarget, dual_bound, dual_vectors
+from proofs.formal.integer_data import IntegerData, Rows, fixed_point, integer_data
+from theory.errors import InputError
+from theory.floor.exact_data import exact_data
+from theory.floor.interval import Interval
+from theory.inputs import as_features, as_norm, as_target
+from theory.measure import as_measure
+
+
+@dataclass(frozen=True, eq=False)
+class FloorCertificate:
+    """‖φW − u*‖² ≥ `x` for every W with ‖W‖_F ≤ B, with integers that prove it (F3).
+
+    Attributes
+    ----------
+    data : IntegerData
+        Φ and w as integers.
+    target : IntegerTarget
+        u* as integers.
+    norm_squared : Fraction
+        B², exactly.
+    x : Fraction
+        The proved bound, a float64.
+    layer_scale, dual_scale : int
+        β has denominators 2^`layer_scale`, its rounded residual 2^`dual_scale`.
+    layer : tuple of tuples of int, k × n
+        β.
+    reachable : Interval
+        V(B), enclosed in ball arithmetic: x can be at most that.
+    measure, dtype : str
+        Measure of the loss, and type of the features as given.
+    """
+
+    data: IntegerData = field(repr=False)
+    target: IntegerTarget = field(repr=False)
+    norm_squared: Fraction
+    x: Fraction
+    layer_scale: int
+    dual_scale: int
+    layer: Rows = field(repr=False)
+    reachable: Interval
+    measure: str
+    dtype: str
+
+    @property
+    def gap(self) -> float:
+        """How far x may be below V(B), in the units of the loss."""
+        return float(max(Fraction(0), self.reachable.upper - self.x))
+
+    @property
+    def bits(self) -> int:
+        """Bits of the largest entry of β."""
+        return max(abs(b).bit_length() for row in self.layer for b in row)
+
+    def accepted(self) -> bool:
+        """Run the test of ``check_floor`` in Python integers.
+
+        Returns
+        -------
+        bool
+            Whether Coq will accept it.
+        """
+        samples, lists = self.data.n_samples, (*self.data.neurons, *self.target.outputs)
+        if any(len(values) != samples for values in lists):
+            return False
+        if len(self.layer) != len(self.target.outputs):
+            return False
+        layer = fmpz_mat([list(row) for row in self.layer])
+        if layer.ncols() != self.data.n_features:
+            return False
+        dual = dual_vectors(self.data, self.target, layer, self.layer_scale, self.dual_scale)
+        bound = dual_bound(self.data, self.target, dual, self.dual_scale)
+        return bound.proves(self.x, self.norm_squared)
+
+    def __str__(self) -> str:
+        return (
+            f"loss ≥ {float(self.x):.6g} for ‖W‖ ≤ {math.sqrt(self.norm_squared):.6g}, at most "
+            f"{self.gap:.1e} below V(B), with a certificate of {self.bits} bits "
+            f"({self.data.n_features} neurons, {self.data.n_samples} samples, {self.measure} "
+            f"measure, {self.dtype})"
+        )
+
+    def to_coq(self, name: str) -> str:
+        """Return a Coq file whose theorem is this measurement.
+
+        Parameters
+        ----------
+        name : str
+            Name of the theorem.
+
+        Returns
+        -------
+        str
+            A ``.v`` file that requires EpsRank, and is proved by computation.
+
+        Raises
+        ------
+        InputError
+            If the name is not an identifier.
+        """
+        coq_text.identifier(name)
+        outputs = len(self.target.outputs)
+        about = coq_text.sentence(
+            f"No output layer of norm at most {math.sqrt(self.norm_squared):.6g} on these "
+            f"{self.data.n_features} neurons has a squared loss below {float(self.x):.17g} at the "
+            f"{self.data.n_samples} samples ({outputs} outputs, {self.dtype}, {self.measure} "
+            f"measure)."
+        )
+        if outputs == 1:
+            statement = (
+                "forall beta : 'rV[R]_(width data), (sqn beta <= qr R norm2)%R ->\n"
+                "  (qr R x <= nrm2 (on_data R data)\n"
+                "    (comb (@phi R data) beta - target R data (t := goal) ord0))%R"
+            )
+            sound = "(@check_floor_one_sound R data (level goal) _ norm2 x certificate)"
+        else:
+            statement = (
+                "forall W : 'M[R]_(size (outputs goal), width data),\n"
+                "  (\\sum_l sqn (row l W) <= qr R norm2)%R ->\n"
+                "  (qr R x <= squared_loss (on_data R data) (@phi R data) "
+                "(target R data (t := goal)) W)%R"
+            )
+            sound = "(@check_floor_sound R data goal norm2 x certificate)"
+        return "\n".join(
+            [
+                coq_text.HEADER.format(modules="form zmatrix measurement check_floor"),
+                coq_text.measurement(self.data),
+                f"Definition goal : floor_target := FloorTarget {self.target.level}%nat\n"
+                f"  {coq_text.rows(self.target.outputs)}.\n",
+                f"Definition norm2 : Q := {coq_text.rational(self.norm_squared)}%Q.\n",
+                f"Definition x : Q := {coq_text.rational(self.x)}%Q.\n",
+                f"Definition certificate : floor_certificate := "
+                f"FloorCertificate {self.layer_scale}%nat {self.dual_scale}%nat\n"
+                f"  {coq_text.rows(self.layer)}.\n",
+                about,
+                coq_text.theorem(name, statement, sound),
+            ]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole certificate as plain data, integers as hexadecimal strings.
+
+        Returns
+        -------
+        dict
+            One key per attribute; fractions as ``"num/den"``.
+        """
+        return {
+            "kind": "floor",
+            "x": str(self.x),
+            "norm_squared": str(self.norm_squared),
+            "reachable": self.reachable.to_json(),
+            "gap": self.gap,
+            "measure": self.measure,
+            "dtype": self.dtype,
+            "layer_scale": self.layer_scale,
+            "dual_scale": self.dual_scale,
+            "layer": [[hex(b) for b in row] for row in self.layer],
+            "level": self.target.level,
+            "outputs": [[hex(u) for u in row] for row in self.target.outputs],
+            "data": self.data.to_json(),
+        }
+
+
+def certify_floor(
+    features: Any,
+    target: Any,
+    norm: float | Fraction,
+    *,
+    weights: Any = None,
+    measure: Any = "mean",
+) -> FloorCertificate:
+    """Prove a lower bound of V(B) = min_{‖W‖_F ≤ B} ‖φW − u*‖², close to V(B) itself (F3).
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        Φ; floats are the dyadic rationals that they are.
+    target : array_like or tensor, shape (N,) or (N, k)
+        u*.
+    norm : float or Fraction
+        B, finite.
+    weights : array_like, shape (N,), optional
+        Sample weights.
+    measure : {"mean", "raw", "volume"} or Measure
+        Measure of the loss.
+
+    Returns
+    -------
+    FloorCertificate
+        The certificate; the checker's test has been run on it.
+
+    Raises
+    ------
+    InputError
+        If the input does not fit together, B is infinite, or no positive bound was found, as where
+        the features reach the target.
+    """
+    checked = as_features(features)
+    goal = as_target(target, checked.n_samples)
+    if not isinstance(norm, Fraction) and math.isinf(as_norm(norm)):
+        raise InputError("norm", "is infinite", "pass a finite bound such as the norm of W")
+    bound = norm if isinstance(norm, Fraction) else Fraction(as_norm(norm))
+    if bound < 0:
+        raise InputError("norm", f"is {bound}", "pass a number ≥ 0")
+    checked_measure = as_measure(measure, weights, checked.n_samples)
+    data = integer_data(checked, checked_measure)
+    numerators, level = fixed_point(goal)
+    outputs = IntegerTarget(level, tuple(tuple(int(u) for u in c) for c in numerators.T.tolist()))
+    exact = exact_data(checked, goal, checked_measure)
+    found = search_floor(data, outputs, exact, bound * bound)
+    certificate = FloorCertificate(
+        data=data,
+        target=outputs,
+        norm_squared=bound * bound,
+        x=found.x,
+        layer_scale=found.layer_scale,
+        dual_scale=found.dual_scale,
+        layer=tuple(tuple(int(b) for b in row) for row in found.layer.tolist()),
+        reachable=found.reachable,
+        measure=checked_measure.name,
+        dtype=checked.dtype,
+    )
+    assert certificate.accepted()
+    return certificate

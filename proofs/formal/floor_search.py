@@ -1,0 +1,168 @@
+"""The search for a floor certificate: nearly the best output layer, in as few bits as it takes.
+
+Nothing here is trusted. The multiplier μ of V(B) comes from ball arithmetic, β = (G + μI)⁻¹b from
+a linear solve; then β and its residual are rounded to fewer and fewer bits, and the bound that is
+left is evaluated exactly. Its error is of second order in the rounding where the norm is active.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, arb_mat, ctx, fmpz_mat
+
+from proofs.formal.floor_test import DualBound, IntegerTarget, dual_bound, dual_vectors
+from proofs.formal.integer_data import IntegerData
+from theory.dyadic import float_below, power_of_two, to_fmpq
+from theory.errors import InputError
+from theory.floor.ball_distance import distances
+from theory.floor.ball_matrix import identity
+from theory.floor.ball_reachable import reachable
+from theory.floor.ball_spectrum import ball_spectrum
+from theory.floor.exact_data import ExactData
+from theory.floor.interval import Interval
+
+# Bits of the ball arithmetic that encloses V(B), and of the linear solve.
+_BALLS, _SOLVE = 256, 1024
+
+# Bits after the point that are tried for β.
+_LADDER = (24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
+
+# Near enough: relative to V(B), or to ‖u*‖² where V(B) is next to nothing.
+_RELATIVE, _ABSOLUTE = Fraction(1, 10**9), Fraction(1, 10**18)
+
+
+@dataclass(frozen=True, eq=False)
+class FloorWitness:
+    """What a floor certificate adds to the measurement.
+
+    Attributes
+    ----------
+    x : Fraction
+        The bound, a float64.
+    layer : fmpz_mat, shape (k, n)
+        β·2^b.
+    layer_scale, dual_scale : int
+        b, and s for the rounded residual.
+    reachable : Interval
+        V(B).
+    """
+
+    x: Fraction
+    layer: fmpz_mat
+    layer_scale: int
+    dual_scale: int
+    reachable: Interval
+
+
+def search_floor(
+    data: IntegerData, target: IntegerTarget, exact: ExactData, norm_squared: Fraction
+) -> FloorWitness:
+    """Find a certificate that the checker accepts, close to V(B).
+
+    Parameters
+    ----------
+    data : IntegerData
+        Features and weights.
+    target : IntegerTarget
+        u*.
+    exact : ExactData
+        The same as a least-squares problem.
+    norm_squared : Fraction
+        B².
+
+    Returns
+    -------
+    FloorWitness
+        β, the scales and x.
+
+    Raises
+    ------
+    InputError
+        If no positive bound was found.
+    """
+    spectrum = ball_spectrum(exact, _BALLS)
+    best = distances(exact, spectrum).squared[-1]
+    enclosure = reachable(exact, spectrum, best, norm_squared)
+    layer = _best_layer(exact, enclosure.multiplier, norm_squared)
+    wanted = enclosure.value.lower
+    wanted -= max(_RELATIVE * wanted, _ABSOLUTE * exact.target_norm_squared)
+
+    def evaluate(bits: int, dual_scale: int) -> Fraction:
+        rounded = _rounded(layer, bits)
+        dual = dual_vectors(data, target, rounded, bits, dual_scale)
+        return lower_end(dual_bound(data, target, dual, dual_scale), norm_squared)
+
+    bits = next((b for b in _LADDER if evaluate(b, b + 8) >= wanted), _LADDER[-1])
+    scales = range(8, bits + 8, 4)
+    dual_scale = next((s for s in scales if evaluate(bits, s) >= wanted), bits + 8)
+    x = evaluate(bits, dual_scale)
+    below = Fraction(float_below(x)) if x > 0 else Fraction(0)
+    if below <= 0:
+        raise InputError(
+            "norm",
+            f"leaves V(B) in {enclosure.value}, of which no positive bound was certified",
+            "pass a smaller bound; a floor of 0 needs no certificate",
+        )
+    return FloorWitness(below, _rounded(layer, bits), bits, dual_scale, enclosure.value)
+
+
+def lower_end(bound: DualBound, norm_squared: Fraction) -> Fraction:
+    """Return  value − 2B |Φᵀρ|, the root rounded up.
+
+    Parameters
+    ----------
+    bound : DualBound
+        The two parts.
+    norm_squared : Fraction
+        B².
+
+    Returns
+    -------
+    Fraction
+        A number that `DualBound.proves` accepts.
+    """
+    square = 4 * norm_squared * bound.correlation_squared
+    if square == 0:
+        return bound.value
+    # 128 bits of the root, whatever its size.
+    size = square.numerator.bit_length() - square.denominator.bit_length()
+    shift = 128 - size // 2
+    scaled = square * power_of_two(2 * shift)
+    root = math.isqrt(-(-scaled.numerator // scaled.denominator)) + 1
+    return bound.value - root * power_of_two(-shift)
+
+
+def _best_layer(exact: ExactData, multiplier: Fraction, norm_squared: Fraction) -> Any:
+    """Return β = (G + μI)⁻¹b as points, one row per output; 0 where B = 0.
+
+    A singular G with μ = 0 gets a multiplier far below all that matters.
+    """
+    size, outputs = exact.n_features, exact.n_outputs
+    if norm_squared == 0 or exact.rank == 0:
+        return arb_mat(outputs, size)
+    with ctx.workprec(_SOLVE):
+        largest = max(abs(int(x)) for x in exact.gram_integers.entries())
+        gram = arb_mat(exact.gram_integers) * arb(to_fmpq(exact.gram_unit))
+        least = exact.gram_unit * largest * power_of_two(-_SOLVE // 3)
+        shift = arb(to_fmpq(max(multiplier, least)))
+        moments = arb_mat(exact.moment_integers) * arb(to_fmpq(exact.moment_unit))
+        solved = (gram + identity(size) * shift).mid().solve(moments.mid())
+        return solved.mid().transpose()
+
+
+def _rounded(layer: Any, bits: int) -> fmpz_mat:
+    """Return the entries times 2^bits, rounded."""
+    with ctx.workprec(_SOLVE):
+        scaled = (layer * arb(2) ** bits).tolist()
+        return fmpz_mat([[_nearest(x) for x in row] for row in scaled])
+
+
+def _nearest(number: arb) -> int:
+    mantissa, exponent = number.mid().man_exp()
+    if exponent >= 0:
+        return int(mantissa) << int(exponent)
+    return (int(mantissa) + (1 << (-int(exponent) - 1))) >> -int(exponent)

@@ -1,0 +1,209 @@
+"""An ε-rank with its proof: a certificate that the verified checker ``check_rank`` accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from flint import fmpz_mat
+
+from proofs.formal import coq_text
+from proofs.formal.integer_data import IntegerData, Rows, integer_data
+from proofs.formal.rank_search import search_rank
+from proofs.formal.rank_test import certified_rank
+from theory.errors import InputError
+from theory.inputs import as_eps, as_features
+from theory.measure import as_measure
+
+
+@dataclass(frozen=True, eq=False)
+class RankCertificate:
+    """r_ε(Φᵀ diag(w) Φ) = `rank`, with integers that prove it (D1, C1).
+
+    S (G − εI) Sᵀ is strictly diagonally dominant, even with the low bits of Φ and of the matrix
+    left out; its positive diagonal entries are counted by the ε-rank.
+
+    Attributes
+    ----------
+    data : IntegerData
+        Φ and w as integers.
+    eps : Fraction
+        ε, exactly.
+    rank : int
+        r_ε(G).
+    cut, drop : int
+        Bits left out of the features, and of the multiple of G − εI.
+    basis : tuple of tuples of int, n × n
+        S.
+    measure, dtype : str
+        Measure of G, and type of the features as given.
+    """
+
+    data: IntegerData = field(repr=False)
+    eps: Fraction
+    rank: int
+    cut: int
+    drop: int
+    basis: Rows = field(repr=False)
+    measure: str
+    dtype: str
+
+    @property
+    def bits(self) -> int:
+        """Bits of the largest entry of S."""
+        return max(abs(x).bit_length() for row in self.basis for x in row)
+
+    def accepted(self) -> bool:
+        """Run the test of ``check_rank`` in Python integers.
+
+        Returns
+        -------
+        bool
+            Whether Coq will accept it.
+        """
+        data, size = self.data, self.data.n_features
+        if any(len(neuron) != data.n_samples for neuron in data.neurons):
+            return False
+        if len(self.basis) != size or any(len(row) != size for row in self.basis):
+            return False
+        basis = fmpz_mat([list(row) for row in self.basis])
+        return certified_rank(data, self.eps, basis, self.cut, self.drop) == self.rank
+
+    def __str__(self) -> str:
+        return (
+            f"ε-rank {self.rank} of {self.data.n_features} at ε = {float(self.eps):g}, with a "
+            f"certificate of {self.bits} bits ({self.data.n_samples} samples, {self.measure} "
+            f"measure, {self.dtype})"
+        )
+
+    def to_coq(self, name: str) -> str:
+        """Return a Coq file whose theorem is this measurement.
+
+        Parameters
+        ----------
+        name : str
+            Name of the theorem.
+
+        Returns
+        -------
+        str
+            A ``.v`` file that requires EpsRank, and is proved by computation.
+
+        Raises
+        ------
+        InputError
+            If the name is not an identifier.
+        """
+        coq_text.identifier(name)
+        about = coq_text.sentence(
+            f"The ε-rank of {self.data.n_features} neurons at {self.data.n_samples} samples "
+            f"({self.dtype}, {self.measure} measure) at ε = {float(self.eps):g} is {self.rank}."
+        )
+        eps = coq_text.rational(self.eps)
+        return "\n".join(
+            [
+                coq_text.HEADER.format(modules="form spectral zmatrix measurement check_rank"),
+                coq_text.measurement(self.data),
+                f"Definition eps : Q := {eps}%Q.\n",
+                f"Definition certificate : rank_certificate := "
+                f"RankCertificate {self.cut}%nat {self.drop}%nat\n  {coq_text.rows(self.basis)}.\n",
+                about,
+                coq_text.theorem(
+                    name,
+                    f"epsrank (gram (on_data R data) (@phi R data)) (qr R eps) = {self.rank}%nat",
+                    "(@check_rank_sound R data eps certificate)",
+                ),
+            ]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole certificate as plain data, integers as hexadecimal strings.
+
+        Returns
+        -------
+        dict
+            One key per attribute; ε as ``"num/den"``.
+        """
+        return {
+            "kind": "rank",
+            "rank": self.rank,
+            "eps": str(self.eps),
+            "measure": self.measure,
+            "dtype": self.dtype,
+            "cut": self.cut,
+            "drop": self.drop,
+            "basis": [[hex(x) for x in row] for row in self.basis],
+            "data": self.data.to_json(),
+        }
+
+
+def exact_eps(eps: Any) -> Fraction:
+    """Read a threshold without rounding.
+
+    Parameters
+    ----------
+    eps : float or Fraction
+        ε > 0; a float is the dyadic rational that it is, ``Fraction(1, 10**6)`` the decimal.
+
+    Returns
+    -------
+    Fraction
+        ε.
+
+    Raises
+    ------
+    InputError
+        If it is not a positive number.
+    """
+    if isinstance(eps, Fraction):
+        if eps <= 0:
+            raise InputError("eps", f"is {eps}", "pass a positive number such as 1e-6")
+        return eps
+    return Fraction(as_eps(eps))
+
+
+def certify_rank(
+    features: Any, eps: float | Fraction, *, weights: Any = None, measure: Any = "mean"
+) -> RankCertificate:
+    """Find the ε-rank of features together with a proof that Coq checks by computation (C1).
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        Φ; floats are the dyadic rationals that they are.
+    eps : float or Fraction
+        ε > 0.
+    weights : array_like, shape (N,), optional
+        Sample weights.
+    measure : {"mean", "raw", "volume"} or Measure
+        Measure of G.
+
+    Returns
+    -------
+    RankCertificate
+        The certificate; the checker's test has been run on it.
+
+    Raises
+    ------
+    InputError
+        If the input does not fit together, or ε is an eigenvalue, which no approximation can
+        decide.
+    """
+    checked = as_features(features)
+    threshold = exact_eps(eps)
+    checked_measure = as_measure(measure, weights, checked.n_samples)
+    data = integer_data(checked, checked_measure)
+    found = search_rank(data, threshold)
+    certificate = RankCertificate(
+        data=data,
+        eps=threshold,
+        rank=found.rank,
+        cut=found.cut,
+        drop=found.drop,
+        basis=tuple(tuple(int(x) for x in row) for row in found.basis.tolist()),
+        measure=checked_measure.name,
+        dtype=checked.dtype,
+    )
+    assert certificate.accepted()
+    return certificate

@@ -1,0 +1,184 @@
+"""The search for a rank certificate: nearly the eigenvectors, in as few bits as dominance allows.
+
+Nothing here is trusted: `theory.floor.refined_basis` finds eigenvectors to as many bits as the
+nearest eigenvalue asks for, rows are scaled by powers of two towards |T_ii| ≈ 1 for
+T = S(G − εI)Sᵀ, and each choice of bits is tried on integers by the test of the checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
+
+from proofs.formal.integer_data import IntegerData
+from proofs.formal.rank_test import (
+    count_signs,
+    cut_error,
+    feature_products,
+    left_out,
+    sheared,
+    threshold,
+)
+from theory.errors import InputError
+from theory.floor.ball_matrix import exponent_of, identity, largest_exponent
+from theory.floor.refined_basis import refined_basis
+
+# Bits of the eigenvectors to begin with, and at which to give up.
+_FIRST, _LAST = 64, 4096
+
+# Bits of S beyond the fewest that do: they leave room to cut features and to drop bits of M.
+_ROOM = 3
+
+
+@dataclass(frozen=True, eq=False)
+class RankWitness:
+    """What a rank certificate adds to the measurement.
+
+    Attributes
+    ----------
+    rank : int
+        r_ε(G).
+    cut, drop : int
+        Bits left out of the features, and of the multiple of G − εI.
+    basis : fmpz_mat, shape (n, n)
+        S.
+    """
+
+    rank: int
+    cut: int
+    drop: int
+    basis: fmpz_mat
+
+
+def search_rank(data: IntegerData, eps: Fraction) -> RankWitness:
+    """Find a certificate that the checker accepts.
+
+    Parameters
+    ----------
+    data : IntegerData
+        The measurement.
+    eps : Fraction
+        ε > 0.
+
+    Returns
+    -------
+    RankWitness
+        S and the numbers of bits that are left out.
+
+    Raises
+    ------
+    InputError
+        If ε is an eigenvalue, or so near to one that 4096 bits do not tell.
+    """
+    products, theta = feature_products(data, 0), threshold(data, eps)
+    exact = sheared(products, eps.denominator, theta, 0, 0)
+    vectors = _scaled_vectors(products, exact)
+    lowest = _smallest(lambda bits: count_signs(exact, 0, 0, _rounded(vectors, bits)) is not None)
+    basis = _rounded(vectors, lowest + _ROOM)
+
+    def attempt(cut: int, drop: int) -> int | None:
+        cut_products = products if cut == 0 else feature_products(data, cut)
+        form = sheared(cut_products, eps.denominator, theta, cut, drop)
+        kappa = eps.denominator * cut_error(data, cut) + left_out(drop)
+        return count_signs(form, kappa, drop, basis)
+
+    cut = _largest(lambda bits: attempt(bits, 0) is not None, data.bits)
+    cut = max(0, cut - 1)
+    largest = max(abs(int(x)).bit_length() for x in exact.entries())
+    drop = _largest(lambda bits: attempt(cut, bits) is not None, largest)
+    rank = attempt(cut, drop)
+    assert rank is not None
+    return RankWitness(rank, cut, drop, basis)
+
+
+def _scaled_vectors(products: fmpz_mat, exact: fmpz_mat) -> list[list[tuple[fmpz, int]]]:
+    """Return rows v_i / √|v_i M v_iᵀ|, up to a power of two, as mantissas and exponents.
+
+    Raises
+    ------
+    InputError
+        If M is singular, or 4096 bits do not tell.
+    """
+    size = exact.nrows()
+    nullity = size - int(exact.rank())
+    if nullity:
+        raise InputError(
+            "eps",
+            f"is an eigenvalue of the Gram matrix, {nullity}-fold, where no approximation decides",
+            "choose another ε, or ask for the exact count",
+        )
+    bits = _FIRST
+    while bits <= _LAST:
+        with ctx.workprec(2 * bits + 64):
+            gram = arb_mat(products)
+            unit = largest_exponent(gram.entries())
+            basis = identity(size)
+            if unit > 0:
+                basis = refined_basis(gram * arb(2) ** (-unit), bits).vectors
+            values = (basis.transpose() * arb_mat(exact) * basis).tolist()
+            gaps = [exponent_of(values[i][i]) for i in range(size)]
+            top = largest_exponent([x for row in exact.tolist() for x in map(arb, row)])
+            if min(gaps) > top - bits + 24:
+                columns = basis.transpose().tolist()
+                return [
+                    [_mantissa(x, -(gap // 2)) for x in column]
+                    for column, gap in zip(columns, gaps, strict=True)
+                ]
+        bits *= 2
+    raise InputError("eps", f"agrees with an eigenvalue to {_LAST // 2} bits", "choose another ε")
+
+
+def _mantissa(number: arb, shift: int) -> tuple[fmpz, int]:
+    mantissa, exponent = number.mid().man_exp()
+    return fmpz(mantissa), int(exponent) + shift
+
+
+def _rounded(vectors: list[list[tuple[fmpz, int]]], bits: int) -> fmpz_mat:
+    """Return the rows in units of 2^−bits of the longest, each with four bits at least."""
+    tops = [max(int(m).bit_length() + e for m, e in row if m) for row in vectors]
+    longest = max(tops)
+    rows = []
+    for row, top in zip(vectors, tops, strict=True):
+        shift = max(bits - longest, 4 - top)
+        rows.append([_round_shift(int(m), e + shift) for m, e in row])
+    return fmpz_mat(rows)
+
+
+def _round_shift(mantissa: int, exponent: int) -> int:
+    if exponent >= 0:
+        return mantissa << exponent
+    return (mantissa + (1 << (-exponent - 1))) >> -exponent
+
+
+def _smallest(passes: Callable[[int], bool]) -> int:
+    """Return about the smallest number of bits that passes, by doubling and halving.
+
+    Raises
+    ------
+    InputError
+        If no number of bits does.
+    """
+    high = 8
+    while not passes(high):
+        high *= 2
+        if high > _LAST:
+            raise InputError(
+                "eps", f"agrees with an eigenvalue to {_LAST // 2} bits", "choose another ε"
+            )
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if passes(middle) else (middle, high)
+    return high
+
+
+def _largest(passes: Callable[[int], bool], limit: int) -> int:
+    """Return about the largest number of bits that passes, 0 if none does."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if passes(middle) else (low, middle - 1)
+    return low
