@@ -22,7 +22,17 @@ METADATA = {"eps": list(EPS), "measure": "mean", "versions": {"epsrank": "0.1.0"
 def rows(step: int, *, loss: float | None = 0.5, failure: str | None = None) -> list[LayerRecord]:
     own = Quantities(2.0, 3.0, 1.5, 1.4, 1.9, 1.9, 1.7, None, math.inf, 0.25, 0.0, 1e-15 / 3)
     reading = LayerReading(
-        "feature-limited", 0.1, 0.09, 0.0901, 3.0, 1.1, math.inf, "feature", "mse", 9, 'said "so", yes'
+        "feature-limited",
+        0.1,
+        0.09,
+        0.0901,
+        3.0,
+        1.1,
+        math.inf,
+        "feature",
+        "mse",
+        9,
+        'said "so", yes',
     )
     ranks = tuple(LayerRank(eps, 3, 3 + index, "gram", "far") for index, eps in enumerate(EPS))
     common = {"step": step, "loss": loss, "measure": "mean", "relative": False}

@@ -1,0 +1,186 @@
+"""The last layer's reading against `loss_floor`, naive losses and a network trained on digits."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn import functional as F
+
+from numerics.monitor.reading import Head, Rows, matched, read_last_layer
+from theory.errors import InputError
+from theory.floor.convex_floor import convex_floor
+from theory.floor.loss_floor import loss_floor
+
+
+def linear(n=6, k=3, bias=True, seed=0) -> nn.Linear:
+    torch.manual_seed(seed)
+    return nn.Linear(n, k, bias=bias)
+
+
+def rows_of(*pieces, limit=10_000) -> Rows:
+    rows = Rows(limit)
+    for piece in pieces:
+        rows.add(piece)
+    return rows
+
+
+@functools.cache
+def digits():
+    """64-40-40-10 tanh trained on digits until the loss is about 0.07."""
+    x, y = load_digits(return_X_y=True)
+    x, y = torch.tensor(x / 16, dtype=torch.float32), torch.tensor(y)
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Linear(64, 40), nn.Tanh(), nn.Linear(40, 40), nn.Tanh())
+    head = nn.Linear(40, 10)
+    optimiser = torch.optim.Adam([*body.parameters(), *head.parameters()], 1e-3)
+    for _ in range(700):
+        batch = torch.randint(0, len(x), (128,))
+        optimiser.zero_grad()
+        F.cross_entropy(head(body(x[batch])), y[batch]).backward()
+        optimiser.step()
+    with torch.no_grad():
+        return body(x), y, head, float(F.cross_entropy(head(body(x)), y))
+
+
+def test_digits_are_feature_limited_with_a_gap_below_one_percent():
+    features, labels, head, loss = digits()
+    assert 0.05 < loss < 0.1
+    reading, start = read_last_layer(
+        features, labels, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6
+    )
+    assert reading.loss == pytest.approx(loss, rel=1e-5)
+    assert reading.reachable <= reading.attained <= reading.loss
+    assert reading.attained - reading.reachable <= 0.01 * reading.attained
+    assert reading.name == "feature-limited"
+    assert 0.8 < reading.reachable / reading.loss < 1
+    again, _ = read_last_layer(
+        features, labels, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6, start=start
+    )
+    assert again.reachable >= reading.reachable * (1 - 1e-2)
+    strict = convex_floor(
+        features,
+        labels,
+        coefficients=head.weight.T,
+        bias="feature",
+        bias_value=head.bias,
+        audit=True,
+    )
+    assert strict.reachable <= reading.attained
+    assert strict.gap <= 0.01 * strict.attained
+
+
+def test_a_head_turned_away_is_optimiser_limited():
+    features, labels, head, _ = digits()
+    turned = Head(np.roll(Head.of(head).weight, 1, axis=1), None)
+    reading, _ = read_last_layer(
+        features, labels, turned, kind="cross_entropy", bias="feature", eps=1e-6
+    )
+    assert reading.name == "optimiser-limited"
+    assert reading.ratio_lower > 4
+    assert reading.bias is None
+
+
+@pytest.mark.parametrize("bias", ["feature", "fixed"])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_squares_agree_with_the_floor_of_the_data(bias, has_bias):
+    rng = torch.Generator().manual_seed(1)
+    features = torch.randn(200, 6, generator=rng)
+    targets = torch.randn(200, 3, generator=rng)
+    module = linear(bias=has_bias)
+    reading, start = read_last_layer(
+        features, targets, Head.of(module), kind="mse", bias=bias, eps=1e-6
+    )
+    assert start is None
+    wanted = loss_floor(
+        features, targets, eps=1e-6, coefficients=module.weight.T,
+        bias=bias if has_bias else None, bias_value=module.bias if has_bias else None,
+    )  # fmt: skip
+    assert reading.bias == (bias if has_bias else None)
+    assert reading.loss == pytest.approx(wanted.loss, rel=1e-9)
+    assert reading.norm == pytest.approx(wanted.coefficient_norm, rel=1e-12)
+    assert reading.reachable <= wanted.reachable <= reading.attained
+    assert reading.reachable == pytest.approx(wanted.reachable, rel=1e-5)
+    assert reading.name == wanted.reading
+    naive = F.mse_loss(module(features), targets).item() * 3
+    assert reading.loss == pytest.approx(naive, rel=1e-5)
+
+
+def test_rows_are_copies_and_bounded():
+    piece = torch.ones(5, 2)
+    rows = rows_of(piece, torch.zeros(5, 2), limit=7)
+    piece.zero_()
+    kept = rows.features()
+    assert kept.tolist() == [[1, 1]] * 5 + [[0, 0]] * 2
+    assert rows.total == 10
+    assert Rows(3).features() is None
+
+
+def test_targets_are_matched_to_rows():
+    features = torch.arange(12.0).reshape(6, 2)
+    phi, labels = matched(rows_of(features), torch.tensor([0, 1, -100, 1, 0, 1]), "cross_entropy")
+    assert labels.tolist() == [0, 1, 1, 0, 1]
+    assert phi.tolist() == features[[0, 1, 3, 4, 5]].tolist()
+    # Tokens: (2, 3) labels belong to 6 rows.
+    _, labels = matched(rows_of(features), torch.tensor([[0, 1, 1], [0, 0, 1]]), "cross_entropy")
+    assert labels.tolist() == [0, 1, 1, 0, 0, 1]
+    phi, goal = matched(rows_of(features, limit=4), torch.rand(6, 3), "mse")
+    assert (len(phi), goal.shape) == (4, (4, 3))
+
+
+@pytest.mark.parametrize(
+    ("targets", "kind"),
+    [
+        (torch.zeros(5, dtype=torch.long), "cross_entropy"),
+        (torch.full((6,), -100), "cross_entropy"),
+        (torch.tensor(1.0), "mse"),
+        (torch.rand(7, 2), "mse"),
+    ],
+)
+def test_targets_that_do_not_fit_are_named(targets, kind):
+    with pytest.raises(InputError, match="targets"):
+        matched(rows_of(torch.zeros(6, 2)), targets, kind)
+
+
+def test_no_features_are_named():
+    with pytest.raises(InputError, match="targets"):
+        matched(Rows(5), torch.zeros(6), "mse")
+
+
+@pytest.mark.parametrize("module", [None, nn.Conv2d(1, 1, 1), nn.Identity()])
+def test_heads_that_are_not_linear_are_refused(module):
+    with pytest.raises(InputError, match="head"):
+        Head.of(module)
+
+
+def test_heads_that_do_not_fit_are_refused():
+    arguments = {"bias": "feature", "eps": 1e-6}
+    head = Head.of(linear(4, 3))
+    labels = torch.tensor([0, 1])
+    with pytest.raises(InputError, match="head"):
+        read_last_layer(torch.ones(2, 5), labels, head, kind="cross_entropy", **arguments)
+    with pytest.raises(InputError, match="target"):
+        read_last_layer(torch.ones(2, 4), torch.ones(2, 2), head, kind="mse", **arguments)
+    broken = Head(np.full((4, 3), np.nan), None)
+    with pytest.raises(InputError, match="NaN"):
+        read_last_layer(torch.ones(2, 4), labels, broken, kind="cross_entropy", **arguments)
+    large = Head(np.zeros((4, 2**21)), None)
+    with pytest.raises(InputError, match="weights"):
+        read_last_layer(torch.ones(2, 4), labels, large, kind="cross_entropy", **arguments)
+
+
+def test_soft_targets():
+    features, labels, head, loss = digits()
+    soft = F.one_hot(labels, 10).float()
+    hard, _ = read_last_layer(
+        features, labels, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6
+    )
+    same, _ = read_last_layer(
+        features, soft, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6
+    )
+    assert same.loss == pytest.approx(loss, rel=1e-5)
+    assert same.reachable == pytest.approx(hard.reachable, rel=1e-9)
