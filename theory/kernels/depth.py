@@ -1,0 +1,172 @@
+"""Kernels composed through depth: S ↦ κ(S) ↦ σ_b² + σ_w² κ(S), layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from scipy.stats import qmc
+
+from theory.errors import InputError
+from theory.inputs import Array
+from theory.kernels.initialisation import LayerInit
+from theory.kernels.input_measure import InputMeasure
+from theory.kernels.layer_kernel import LayerKernel
+from theory.kernels.neurons import NeuronLaw, NormalNeurons, ParameterNeurons, Parameters
+
+# Inputs of a uniform first layer: product rules, scattered points, and the normal limit above.
+_PRODUCT, _SCATTERED = 2, 8
+#: Nodes per parameter of the two product rules, by the number of parameters.
+_NODES = {1: (200, 150), 2: (48, 40), 3: (16, 14)}
+_POINTS = 8192
+
+
+def input_covariance(points: Array, init: LayerInit) -> Array:
+    """Covariance of the first pre-activations: S(x, y) = σ_b² + σ_w² x·y/d.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (N, d)
+        Inputs.
+    init : LayerInit
+        Law of the first layer, fan_in = d.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, N)
+        S.
+    """
+    # The diagonal and the rest must come from the same sums: κ compares them.
+    scaled = points * math.sqrt(init.weight_variance / points.shape[1])
+    covariance = scaled @ scaled.T
+    return np.asarray((covariance + covariance.T) / 2 + init.bias_variance)
+
+
+def hidden_neurons(
+    inputs: InputMeasure,
+    kernels: Sequence[LayerKernel],
+    inits: Sequence[LayerInit],
+    *,
+    first: NeuronLaw | None = None,
+) -> list[NeuronLaw]:
+    """Return the laws of the neurons of every hidden layer, K^{l} = κ_l(σ_b² + σ_w² K^{l−1}).
+
+    The first layer's law is exact: normal entries by the closed form; uniform ones by quadrature
+    over the entries (up to 8 inputs; above that, normal entries of the same variances stand in,
+    and the text says so). Deeper layers are the limit of wide preceding ones, where the sum over
+    fan-in is normal and the uniform bias is taken as normal too.
+
+    Parameters
+    ----------
+    inputs : InputMeasure
+        Inputs.
+    kernels : sequence of LayerKernel
+        Kernel of σ of every hidden layer.
+    inits : sequence of LayerInit
+        Law of weights and biases of every hidden layer.
+    first : NeuronLaw, optional
+        The first layer's law, in place of that of its weights and biases.
+
+    Returns
+    -------
+    list of NeuronLaw
+        First to last.
+
+    Raises
+    ------
+    InputError
+        If there is no layer, or not one law for each.
+    """
+    if not kernels or len(kernels) != len(inits):
+        raise InputError(
+            "layers", f"has {len(kernels)} kernels and {len(inits)} laws", "pass one of each"
+        )
+    laws = [first_layer(inputs, kernels[0], inits[0]) if first is None else first]
+    for kernel, init in zip(kernels[1:], inits[1:], strict=True):
+        laws.append(next_layer(laws[-1], kernel, init))
+    return laws
+
+
+def next_layer(before: NeuronLaw, kernel: LayerKernel, init: LayerInit) -> NormalNeurons:
+    """Return the law of the layer behind another: S = σ_b² + σ_w² K.
+
+    Parameters
+    ----------
+    before : NeuronLaw
+        The layer before.
+    kernel : LayerKernel
+        Kernel of σ.
+    init : LayerInit
+        Law of the weights and biases.
+
+    Returns
+    -------
+    NormalNeurons
+        Its law, in the limit of a wide layer before.
+    """
+    values, error = before.kernel()
+    covariance = init.bias_variance + init.weight_variance * values
+    text = f"{kernel.name} of a normal process, the limit of wide layers before ({init})"
+    return NormalNeurons(before.inputs, kernel, covariance, init.weight_variance * error, text)
+
+
+def first_layer(inputs: InputMeasure, kernel: LayerKernel, init: LayerInit) -> NeuronLaw:
+    """Return the law of φ(x) = σ(w·x + b).
+
+    Parameters
+    ----------
+    inputs : InputMeasure
+        Inputs.
+    kernel : LayerKernel
+        Kernel of σ.
+    init : LayerInit
+        Law of w and b.
+
+    Returns
+    -------
+    NeuronLaw
+        The law.
+    """
+    d = inputs.dimension
+    if init.distribution == "normal" or d > _SCATTERED:
+        note = "" if init.distribution == "normal" else ", as for normal entries"
+        text = f"{kernel.name}(w·x + b), {init}{note}"
+        return NormalNeurons(inputs, kernel, input_covariance(inputs.points, init), 0.0, text)
+    half = math.sqrt(3 * init.weight_variance / d)
+    half_bias = math.sqrt(3 * init.bias_variance)
+    if d <= _PRODUCT:
+        count = d + (half_bias > 0)
+        rules = tuple(partial(_product, d, half, half_bias, m) for m in _NODES[count])
+    else:
+        rules = tuple(partial(_scattered, d, half, half_bias, seed) for seed in (0, 1))
+    sampler = partial(_uniform, d, half, half_bias)
+    text = f"{kernel.name}(w·x + b), {init}"
+    return ParameterNeurons(inputs, kernel.activation, rules, sampler, text)
+
+
+def _product(d: int, half: float, half_bias: float, nodes: int) -> Parameters:
+    """Return the Gauss–Legendre product rule of the cube of parameters."""
+    count = d + (half_bias > 0)
+    t, w = np.polynomial.legendre.leggauss(nodes)
+    grid = np.stack(np.meshgrid(*[t] * count, indexing="ij"), axis=-1).reshape(-1, count)
+    probability = w / 2
+    for _ in range(count - 1):
+        probability = np.multiply.outer(probability, w / 2)
+    biases = half_bias * grid[:, d] if count > d else np.zeros(len(grid))
+    return half * grid[:, :d], biases, probability.ravel()
+
+
+def _scattered(d: int, half: float, half_bias: float, seed: int) -> Parameters:
+    """Return a scrambled Sobol set of the cube of parameters."""
+    sobol = qmc.Sobol(d + 1, scramble=True, rng=np.random.default_rng(seed))
+    cube = 2 * sobol.random(_POINTS) - 1
+    return half * cube[:, :d], half_bias * cube[:, d], np.full(_POINTS, 1 / _POINTS)
+
+
+def _uniform(
+    d: int, half: float, half_bias: float, count: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Draw uniform weights and biases."""
+    return half * rng.uniform(-1, 1, (count, d)), half_bias * rng.uniform(-1, 1, count)

@@ -1,0 +1,175 @@
+"""The measure of the inputs: points and weights, from a box by quadrature or from data."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.stats import qmc
+
+from theory.errors import InputError
+from theory.inputs import Array, as_features
+from theory.measure import Measure, as_measure
+
+#: Points of a box by dimension, where no number is given.
+_PER_AXIS = {1: 200, 2: 24, 3: 10}
+_SCATTERED = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class InputMeasure:
+    """μ = c⁻¹ Σ_i w_i δ_{x_i} on inputs x_i ∈ R^d.
+
+    Attributes
+    ----------
+    points : ndarray of float64, shape (N, d)
+        x_i.
+    measure : Measure
+        Weights and their normalisation.
+    text : str
+        Where the points come from.
+    """
+
+    points: Array = field(repr=False)
+    measure: Measure = field(repr=False)
+    text: str
+
+    @property
+    def dimension(self) -> int:
+        """Number d of inputs."""
+        return int(self.points.shape[1])
+
+    @property
+    def root_weights(self) -> Array:
+        """√(w_i/c), shape (N,)."""
+        return self.measure.row_factors()
+
+    def __str__(self) -> str:
+        return f"{self.text} ({len(self.points)} points, {self.measure.name} measure)"
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what describes the measure, without its points.
+
+        Returns
+        -------
+        dict
+            Keys ``text``, ``n_points``, ``dimension``, ``measure``, ``mass``.
+        """
+        return {
+            "text": self.text,
+            "n_points": len(self.points),
+            "dimension": self.dimension,
+            "measure": self.measure.name,
+            "mass": float(self.measure.mass),
+        }
+
+
+def data_measure(
+    points: Any, *, weights: Any = None, measure: str = "mean", text: str = "data"
+) -> InputMeasure:
+    """Return the measure of a data set.
+
+    Parameters
+    ----------
+    points : array_like or tensor, shape (N, d) or (N,)
+        Inputs x_i.
+    weights : array_like, shape (N,), optional
+        w_i ≥ 0; 1 each by default.
+    measure : {"mean", "raw", "volume"}
+        Normalisation.
+    text : str
+        Where the points come from.
+
+    Returns
+    -------
+    InputMeasure
+        The measure.
+    """
+    rows = np.asarray(points)[:, None] if np.ndim(points) == 1 else points
+    checked = as_features(rows, name="points").values
+    return InputMeasure(checked, as_measure(measure, weights, len(checked)), text)
+
+
+def box_measure(domain: Any, *, measure: str = "mean", n_points: int | None = None) -> InputMeasure:
+    """Return the uniform measure of a box: mass 1 (``mean``) or |Ω| (``volume``).
+
+    Up to three dimensions the points are those of a Gauss–Legendre product rule, which integrates
+    products of smooth features to rounding; above, a scrambled Sobol set.
+
+    Parameters
+    ----------
+    domain : array_like, shape (2,) or (d, 2)
+        Intervals [a, b].
+    measure : {"mean", "volume"}
+        Normalisation.
+    n_points : int, optional
+        Number of points; a product rule takes the next power m^d. By default 200, 24², 10³, or
+        1024 scattered points.
+
+    Returns
+    -------
+    InputMeasure
+        The measure.
+
+    Raises
+    ------
+    InputError
+        If the box is degenerate, the measure another, or the number of points less than 1.
+    """
+    box = np.atleast_2d(np.asarray(domain, dtype=np.float64))
+    if box.ndim != 2 or box.shape[1] != 2 or box.shape[0] == 0:
+        raise InputError("domain", f"has shape {box.shape}", "pass (a, b), or one pair per input")
+    low, high = box.T
+    if not (np.isfinite(box).all() and (low < high).all()):
+        raise InputError("domain", f"is degenerate, {box.tolist()}", "pass finite a < b")
+    if measure not in {"mean", "volume"}:
+        raise InputError("measure", f"is {measure!r}", "choose 'mean' or 'volume' for a box")
+    if n_points is not None and not (isinstance(n_points, int) and n_points >= 1):
+        raise InputError("n_points", f"is {n_points!r}", "pass a whole number ≥ 1")
+    unit, weights = _unit_rule(len(box), n_points)
+    volume = math.prod((high - low).tolist())
+    rule = as_measure(measure, weights * volume, len(unit))
+    return InputMeasure(low + (high - low) * unit, rule, f"uniform on {box_text(box)}")
+
+
+def box_text(box: Array) -> str:
+    """Write a box such as [-1, 1]².
+
+    Parameters
+    ----------
+    box : ndarray of float64, shape (d, 2)
+        Intervals.
+
+    Returns
+    -------
+    str
+        Its text.
+    """
+    intervals = [f"[{low:g}, {high:g}]" for low, high in box.tolist()]
+    if len(set(intervals)) > 1:
+        return " × ".join(intervals) if len(box) <= 3 else f"a box of R^{len(box)}"
+    return intervals[0] if len(box) == 1 else f"{intervals[0]}^{len(box)}"
+
+
+def _unit_rule(dimension: int, count: int | None) -> tuple[Array, Array]:
+    """Return points and weights (sum 1) of the unit cube."""
+    if dimension in _PER_AXIS:
+        axis = _PER_AXIS[dimension]
+        if count is not None:
+            axis = max(1, math.ceil(count ** (1 / dimension) - 1e-9))
+        nodes, weights = np.polynomial.legendre.leggauss(axis)
+        grid = np.stack(np.meshgrid(*[(nodes + 1) / 2] * dimension, indexing="ij"), axis=-1)
+        product = weights / 2
+        for _ in range(dimension - 1):
+            product = np.multiply.outer(product, weights / 2)
+        return grid.reshape(-1, dimension), product.ravel()
+    number = _SCATTERED if count is None else count
+    sobol = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(0))
+    points = sobol.random(2 ** math.ceil(math.log2(max(number, 2))))[:number]
+    return points, np.full(number, 1 / number)

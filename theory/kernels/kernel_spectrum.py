@@ -1,0 +1,208 @@
+"""Eigenvalues μ_k of a layer's kernel operator, and the ε-rank #{k : n μ_k > ε} they predict."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from theory.enclosure import SpectrumEnclosure
+from theory.errors import InputError
+from theory.inputs import Array, as_eps
+from theory.rank_from_spectrum import interval_of_enclosure
+from theory.rank_interval import RankInterval
+
+_ULP = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelSpectrum:
+    """μ_1 ≥ μ_2 ≥ … of T = E[φ ⊗ φ] in L²(μ), φ the random neuron, with the range they lie in.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (m,)
+        μ_k, descending.
+    lower, upper : ndarray of float64, shape (m,)
+        Range of each: rounding of the eigenvalue solver and of the kernel's entries, and the
+        difference between two quadrature rules where there is one. The latter is an estimate.
+    functions : ndarray of float64, shape (N, m)
+        Columns √w_i e_k(x_i), orthonormal: the eigenfunctions at the points.
+    measure : str
+        Measure of the inputs.
+    text : str
+        How the spectrum was found.
+    """
+
+    values: Array = field(repr=False)
+    lower: Array = field(repr=False)
+    upper: Array = field(repr=False)
+    functions: Array = field(repr=False)
+    measure: str
+    text: str
+
+    def rank(self, width: int, eps: float) -> RankInterval:
+        """Predict the ε-rank of n neurons in the limit of many: #{k : n μ_k > ε} (I1).
+
+        Parameters
+        ----------
+        width : int
+            Number n of neurons.
+        eps : float
+            ε.
+
+        Returns
+        -------
+        RankInterval
+            Never above n; `lower` and `upper` differ where the eigenvalues are not known well
+            enough.
+        """
+        n, threshold = as_width(width), as_eps(eps)
+        low = min(n, int((n * self.lower > threshold).sum()))
+        high = min(n, int((n * self.upper > threshold).sum()))
+        reason = f"#{{k : nμ_k > ε}} with n = {n}, {self.text}"
+        if low < high:
+            reason += f"; nμ_{low + 1} … nμ_{high} are not told from ε"
+        enclosure = SpectrumEnclosure(
+            n * self.values, n * np.maximum(self.lower, 0.0), n * self.upper
+        )
+        return interval_of_enclosure(
+            enclosure,
+            threshold,
+            (low, high, "kernel", reason),
+            noise_floor=n * float(np.max(self.upper[-1:] - self.values[-1:], initial=0.0)),
+            labels=(self.measure, "float64", len(self.functions), False),
+            scale=Fraction(1),
+        )
+
+    def tail(self, kept: int) -> float:
+        """Return Σ_{k>m} μ_k, with the upper end of each.
+
+        Parameters
+        ----------
+        kept : int
+            m.
+
+        Returns
+        -------
+        float
+            The sum.
+        """
+        return float(self.upper[kept:].sum())
+
+    def __str__(self) -> str:
+        head = ", ".join(f"{value:.3g}" for value in self.values[:4])
+        return f"kernel spectrum {head}, … ({self.measure} measure, {self.text})"
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spectrum as plain data, without the eigenfunctions.
+
+        Returns
+        -------
+        dict
+            Keys ``values``, ``lower``, ``upper``, ``measure``, ``text``.
+        """
+        return {
+            "values": self.values.tolist(),
+            "lower": self.lower.tolist(),
+            "upper": self.upper.tolist(),
+            "measure": self.measure,
+            "text": self.text,
+        }
+
+
+def as_width(width: Any) -> int:
+    """Check a number of neurons.
+
+    Parameters
+    ----------
+    width : int
+        n ≥ 1.
+
+    Returns
+    -------
+    int
+        n.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number ≥ 1.
+    """
+    if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or width < 1:
+        raise InputError("width", f"is {width!r}", "pass a whole number ≥ 1")
+    return int(width)
+
+
+def spectrum_of_matrix(
+    kernel: Array, error: float, root_weights: Array, measure: str, text: str
+) -> KernelSpectrum:
+    """Diagonalise √w_i K(x_i, x_j) √w_j.
+
+    Parameters
+    ----------
+    kernel : ndarray of float64, shape (N, N)
+        K at the points.
+    error : float
+        Bound or estimate for the error of an entry.
+    root_weights : ndarray of float64, shape (N,)
+        √w_i.
+    measure, text : str
+        Measure, and how K was found.
+
+    Returns
+    -------
+    KernelSpectrum
+        Its spectrum; eigenvalues below the error have range [0, …].
+    """
+    values, vectors = np.linalg.eigh(root_weights[:, None] * kernel * root_weights)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    # Weyl: ‖diag(√w) E diag(√w)‖₂ ≤ max|E_ij| Σ w; the solver errs by a few ulps of λ_1.
+    spread = error * float(root_weights @ root_weights) + 4 * _ULP * float(values[0])
+    positive = np.maximum(values, 0.0)
+    return KernelSpectrum(
+        positive, np.maximum(values - spread, 0.0), positive + spread, vectors, measure, text
+    )
+
+
+def spectrum_of_features(
+    features: Array, root_weights: Array, measure: str, text: str
+) -> KernelSpectrum:
+    """Diagonalise Σ_q φ_q ⊗ φ_q by the singular values of diag(√w) F.
+
+    Parameters
+    ----------
+    features : ndarray of float64, shape (N, Q)
+        F: neurons at the nodes of a rule, times the roots of its weights.
+    root_weights : ndarray of float64, shape (N,)
+        √w_i.
+    measure, text : str
+        Measure, and where the neurons come from.
+
+    Returns
+    -------
+    KernelSpectrum
+        Its spectrum with the range of rounding.
+    """
+    a = root_weights[:, None] * features
+    if a.size <= 2_000_000:
+        vectors, singular, _ = np.linalg.svd(a, full_matrices=False)
+        spread = 4 * _ULP * float(singular[0])
+        return KernelSpectrum(
+            singular**2,
+            np.maximum(singular - spread, 0.0) ** 2,
+            (singular + spread) ** 2,
+            vectors,
+            measure,
+            text,
+        )
+    gram = a @ a.T
+    # Rounding of the sums, of random sign.
+    error = _ULP * float(gram.diagonal().max()) * a.shape[1] ** 0.5
+    return spectrum_of_matrix(gram, error / len(a), np.ones(len(a)), measure, text)

@@ -1,0 +1,298 @@
+"""The law of a random neuron on given inputs: its kernel operator, and draws from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from theory.inputs import Array
+from theory.kernels.input_measure import InputMeasure
+from theory.kernels.kernel_spectrum import (
+    KernelSpectrum,
+    spectrum_of_features,
+    spectrum_of_matrix,
+)
+from theory.kernels.layer_kernel import LayerKernel
+
+#: Parameters of Q neurons: weights (Q, d), biases (Q,), probabilities (Q,).
+Parameters = tuple[Array, Array, Array]
+#: σ, entrywise.
+Sigma = Callable[[Array], Array]
+
+_ULP = float(np.finfo(np.float64).eps)
+# Neurons that stand for a law without a quadrature rule, numbers held by them, and their seed.
+_SAMPLE, _HELD, _SEED = 16_384, 8_000_000, 20_250_101
+
+
+class NeuronLaw(ABC):
+    """Independent neurons φ_1, φ_2, … of one law on the inputs of a measure.
+
+    Attributes
+    ----------
+    inputs : InputMeasure
+        The inputs.
+    text : str
+        The law.
+    deterministic : bool
+        Whether a layer of the law has nothing random.
+    """
+
+    inputs: InputMeasure
+    text: str
+    deterministic: bool = False
+
+    @cached_property
+    @abstractmethod
+    def spectrum(self) -> KernelSpectrum:
+        """Eigenvalues of T = E[φ ⊗ φ] in L²(μ)."""
+
+    @property
+    @abstractmethod
+    def resolution(self) -> float:
+        """Squared norm below which a drawn neuron's components are rounding."""
+
+    @abstractmethod
+    def draw(self, count: int, rng: np.random.Generator) -> Array:
+        """Draw neurons.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, count)
+            Their values at the points.
+        """
+
+    @abstractmethod
+    def kernel(self) -> tuple[Array, float]:
+        """Evaluate K(x_i, x_j) = E[φ(x_i)φ(x_j)].
+
+        Returns
+        -------
+        tuple of (ndarray of float64 of shape (N, N), float)
+            K, and the error of an entry.
+        """
+
+    def sample(self) -> tuple[Array, Array]:
+        """Return neurons with probabilities that stand for the law.
+
+        Returns
+        -------
+        tuple of ndarray of float64
+            Values (N, Q) and probabilities (Q,).
+        """
+        return self._stand_ins
+
+    @cached_property
+    def _stand_ins(self) -> tuple[Array, Array]:
+        count = max(1024, min(_SAMPLE, _HELD // len(self.inputs.points)))
+        drawn = self.draw(count, np.random.default_rng(_SEED))
+        return drawn, np.full(count, 1 / count)
+
+
+@dataclass(eq=False)
+class NormalNeurons(NeuronLaw):
+    """φ = σ(g), g a centred normal process of covariance S on the inputs.
+
+    Exact for a layer with normal weights and biases given its inputs; the limit of wide preceding
+    layers otherwise.
+
+    Attributes
+    ----------
+    inputs : InputMeasure
+        The inputs x_i of the network.
+    activation : LayerKernel
+        The kernel of σ.
+    covariance : ndarray of float64, shape (N, N)
+        S_ij.
+    covariance_error : float
+        Error of its entries.
+    text : str
+        The law.
+    """
+
+    inputs: InputMeasure
+    activation: LayerKernel
+    covariance: Array = field(repr=False)
+    covariance_error: float
+    text: str
+
+    def kernel(self) -> tuple[Array, float]:
+        """Evaluate K_ij = κ(S_ii, S_ij, S_jj).
+
+        Returns
+        -------
+        tuple of (ndarray of float64 of shape (N, N), float)
+            K and the error of an entry, that of S taken over as it is.
+        """
+        values, error = self.activation.matrix(self.covariance)
+        return values, error + self.covariance_error
+
+    @cached_property
+    def spectrum(self) -> KernelSpectrum:
+        """Eigenvalues of κ(S)."""
+        values, error = self.kernel()
+        text = f"{self.activation.name} kernel by {self.activation.route}"
+        return spectrum_of_matrix(
+            values, error, self.inputs.root_weights, self.inputs.measure.name, text
+        )
+
+    @cached_property
+    def _factor(self) -> Array:
+        values, vectors = np.linalg.eigh(self.covariance)
+        kept = values > _ULP * len(values) * values[-1]
+        return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))
+
+    @property
+    def resolution(self) -> float:
+        """What is left out of S, per neuron: N units of rounding of its trace."""
+        return _ULP * len(self.covariance) * float(np.trace(self.covariance))
+
+    def draw(self, count: int, rng: np.random.Generator) -> Array:
+        """Draw σ(g) for independent g ~ N(0, S).
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, count)
+            Values.
+        """
+        factor = self._factor
+        return self.activation.activation(factor @ rng.standard_normal((factor.shape[1], count)))
+
+
+@dataclass(eq=False)
+class ParameterNeurons(NeuronLaw):
+    """φ(x) = σ(w·x + b), (w, b) of any law: a quadrature rule for it, and draws from it.
+
+    Attributes
+    ----------
+    inputs : InputMeasure
+        The inputs.
+    sigma : callable
+        σ.
+    rules : tuple of callables
+        Each returns parameters with probabilities; the first is used, the others say how far the
+        eigenvalues can be trusted.
+    sampler : callable
+        ``sampler(count, rng)`` returns weights (count, d) and biases (count,).
+    text : str
+        The law.
+    deterministic : bool
+        Whether the sampler is.
+    """
+
+    inputs: InputMeasure
+    sigma: Sigma = field(repr=False)
+    rules: tuple[Callable[[], Parameters], ...] = field(repr=False)
+    sampler: Callable[[int, np.random.Generator], tuple[Array, Array]] = field(repr=False)
+    text: str
+    deterministic: bool = False
+
+    def features(self, weights: Array, biases: Array) -> Array:
+        """Evaluate neurons at the points.
+
+        Parameters
+        ----------
+        weights : ndarray of float64, shape (Q, d)
+            w.
+        biases : ndarray of float64, shape (Q,)
+            b.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, Q)
+            σ(w·x_i + b).
+        """
+        return self.sigma(self.inputs.points @ weights.T + biases)
+
+    def sample(self) -> tuple[Array, Array]:
+        """Return the neurons of the first rule.
+
+        Returns
+        -------
+        tuple of ndarray of float64
+            Values (N, Q) and probabilities (Q,).
+        """
+        weights, biases, probabilities = self.rules[0]()
+        return self.features(weights, biases), probabilities
+
+    def kernel(self) -> tuple[Array, float]:
+        """Evaluate K = Σ_q p_q φ_q(x_i) φ_q(x_j).
+
+        Returns
+        -------
+        tuple of (ndarray of float64 of shape (N, N), float)
+            K by the first rule, and the largest difference from the others.
+        """
+        kernels = []
+        for rule in self.rules:
+            weights, biases, probabilities = rule()
+            values = self.features(weights, biases) * np.sqrt(probabilities)
+            kernels.append(values @ values.T)
+        gaps = [float(np.abs(other - kernels[0]).max()) for other in kernels[1:]]
+        return kernels[0], max(gaps, default=0.0)
+
+    @cached_property
+    def spectrum(self) -> KernelSpectrum:
+        """Eigenvalues by the first rule; their range covers the other rules."""
+        found = []
+        for rule in self.rules:
+            weights, biases, probabilities = rule()
+            values = self.features(weights, biases) * np.sqrt(probabilities)
+            found.append(
+                spectrum_of_features(
+                    values, self.inputs.root_weights, self.inputs.measure.name, self.text
+                )
+            )
+        first = found[0]
+        size = min(len(item.values) for item in found)
+        lower, upper = first.lower[:size].copy(), first.upper[:size].copy()
+        for item in found[1:]:
+            lower = np.minimum(lower, item.lower[:size])
+            upper = np.maximum(upper, item.upper[:size])
+        return KernelSpectrum(
+            first.values[:size],
+            lower,
+            upper,
+            first.functions[:, :size],
+            first.measure,
+            first.text,
+        )
+
+    @property
+    def resolution(self) -> float:
+        """Rounding of a neuron's values."""
+        return _ULP**2 * len(self.inputs.points)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Array:
+        """Draw neurons by their parameters.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, count)
+            Values.
+        """
+        return self.features(*self.sampler(count, rng))

@@ -1,0 +1,266 @@
+"""The law of the structured first layer (I3): σ(γ(a·x − r)) with directions a and offsets r.
+
+The same rules as `numerics.structured.structured_first_layer_`, as a law: [S1] eq. 4.3 (uniform
+grid of an interval), [S2] and [S6] (uniform density in a box, or over data).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from theory.errors import InputError
+from theory.inputs import Array, as_features
+from theory.kernels.catalogue import SIGMAS
+from theory.kernels.input_measure import InputMeasure
+from theory.kernels.kernel_spectrum import as_width
+from theory.kernels.neurons import NeuronLaw, ParameterNeurons, Parameters
+
+# Directions normal as drawn, not of length 1 ([S2], cosine variant); always placed at random.
+_UNNORMALISED = ("cosine", "sine")
+# Least width of the data's projections in units of 1/γ, as in the layer itself.
+_DATA_SPREAD = 4.0
+_POINTS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where the neurons of a structured first layer may lie.
+
+    Attributes
+    ----------
+    activation : str
+        Name of σ.
+    width : int
+        Number n of neurons, which sets the slope of the rule.
+    box : ndarray of float64, shape (d, 2), or None
+        The box Ω.
+    rows : ndarray of float64, shape (N, d), or None
+        Data, in place of a box.
+    """
+
+    activation: str
+    width: int
+    box: Array | None = field(default=None, repr=False)
+    rows: Array | None = field(default=None, repr=False)
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether the neurons lie on a grid, with nothing random."""
+        interval = self.box is not None and len(self.box) == 1
+        return interval and self.activation not in {*_UNNORMALISED, "gaussian"}
+
+    @property
+    def dimension(self) -> int:
+        """Number d of inputs."""
+        source = self.rows.T if self.rows is not None else self.box
+        assert source is not None
+        return len(source)
+
+    def rule_slope(self) -> float:
+        """Return the slope γ of the rule: for data that of the median direction.
+
+        Returns
+        -------
+        float
+            n/(b − a) on a grid, (n^{1/d} − 1)/|Ω|^{1/d} in a box.
+        """
+        n, d = self.width, self.dimension
+        if self.rows is not None:
+            directions, _ = self._split(_cube(d + 1, 0)[:256])
+            return self._spread() / float(np.median(self._ranges(directions)))
+        assert self.box is not None
+        length = self.box[:, 1] - self.box[:, 0]
+        if self.on_grid:
+            return n / float(length[0])
+        side = math.exp(float(np.log(length).mean()))
+        return (n ** (1 / d) - 1 if n > 1 else 1.0) / side
+
+    def _spread(self) -> float:
+        return float(max(self.width ** (1 / self.dimension), _DATA_SPREAD))
+
+    def _split(self, cube: Array) -> tuple[Array, Array]:
+        """Turn points of the unit cube into directions and fractions of the offsets' range."""
+        normal = ndtri(np.clip(cube[:, :-1], 1e-16, 1 - 1e-16))
+        if self.activation not in _UNNORMALISED:
+            length = np.linalg.norm(normal, axis=1, keepdims=True)
+            normal = normal / np.where(length > 0, length, 1.0)
+        return normal, cube[:, -1]
+
+    def _reach(self, directions: Array) -> tuple[Array, Array]:
+        """Return the interval of the offsets for each direction."""
+        if self.box is not None:
+            half, middle = (self.box[:, 1] - self.box[:, 0]) / 2, self.box.mean(axis=1)
+            reach, centre = np.abs(directions) @ half, directions @ middle
+            return centre - reach, centre + reach
+        assert self.rows is not None
+        low, high = np.empty(len(directions)), np.empty(len(directions))
+        for start in range(0, len(directions), 256):  # N × 256 projections at a time
+            projections = self.rows @ directions[start : start + 256].T
+            low[start : start + 256] = projections.min(axis=0)
+            high[start : start + 256] = projections.max(axis=0)
+        return low, high
+
+    def _ranges(self, directions: Array) -> Array:
+        low, high = self._reach(directions)
+        return np.maximum(high - low, np.finfo(float).tiny)
+
+    def from_cube(self, cube: Array, gamma: float | None) -> tuple[Array, Array]:
+        """Return weights and biases from points of the unit cube of R^{d+1}.
+
+        Parameters
+        ----------
+        cube : ndarray of float64, shape (Q, d + 1)
+            Points.
+        gamma : float or None
+            Slope; None takes the rule's.
+
+        Returns
+        -------
+        tuple of ndarray of float64
+            γa of shape (Q, d), and −γr of shape (Q,).
+        """
+        directions, fraction = self._split(cube)
+        low, high = self._reach(directions)
+        if gamma is not None:
+            slope = np.full(len(cube), gamma)
+        elif self.rows is not None:
+            slope = self._spread() / self._ranges(directions)
+        else:
+            slope = np.full(len(cube), self.rule_slope())
+        return slope[:, None] * directions, -slope * (low + fraction * (high - low))
+
+    def grid(self, count: int, gamma: float | None) -> tuple[Array, Array]:
+        """Return weights and biases of the uniform grid with both ends.
+
+        Parameters
+        ----------
+        count : int
+            Number of neurons.
+        gamma : float or None
+            Slope; None takes the rule's.
+
+        Returns
+        -------
+        tuple of ndarray of float64
+            Weights (count, 1) and biases (count,).
+        """
+        assert self.box is not None
+        low, high = self.box[0].tolist()
+        centres = np.linspace(low, high, count) if count > 1 else np.array([(low + high) / 2])
+        slope = self.rule_slope() if gamma is None else gamma
+        return np.full((count, 1), slope), -slope * centres
+
+    def neurons(self, inputs: InputMeasure, gamma: float | None = None) -> NeuronLaw:
+        """Return the law of a neuron on the inputs of a measure.
+
+        Parameters
+        ----------
+        inputs : InputMeasure
+            Where the neurons are looked at.
+        gamma : float or None
+            Slope; None takes the rule's.
+
+        Returns
+        -------
+        NeuronLaw
+            For a grid of n neurons the layer itself: nμ_k are its eigenvalues.
+
+        Raises
+        ------
+        InputError
+            If the inputs have another dimension.
+        """
+        if inputs.dimension != self.dimension:
+            raise InputError(
+                "inputs",
+                f"have dimension {inputs.dimension}, the layer takes {self.dimension}",
+                "pass inputs of that dimension",
+            )
+        sigma = SIGMAS[self.activation]
+        name = f"γ = {self.rule_slope() if gamma is None else gamma:.4g}"
+        if self.on_grid:
+            rule = partial(self._grid_rule, gamma)
+            sampler = partial(self._grid_sampler, gamma)
+            text = f"{self.activation}(γ(x − x_j)) on a uniform grid, {name}"
+            return ParameterNeurons(inputs, sigma, (rule,), sampler, text, deterministic=True)
+        rules = tuple(partial(self._scattered, gamma, seed) for seed in (0, 1))
+        text = f"{self.activation}(γ(a·x − r)), uniform density, {name}"
+        return ParameterNeurons(inputs, sigma, rules, partial(self._sampler, gamma), text)
+
+    def _grid_rule(self, gamma: float | None) -> Parameters:
+        return (*self.grid(self.width, gamma), np.full(self.width, 1 / self.width))
+
+    def _grid_sampler(
+        self, gamma: float | None, count: int, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        return self.grid(count, gamma)
+
+    def _scattered(self, gamma: float | None, seed: int) -> Parameters:
+        count = 2 ** math.ceil(math.log2(max(_POINTS, 8 * self.width)))
+        cube = _cube(self.dimension + 1, seed, count)
+        return (*self.from_cube(cube, gamma), np.full(count, 1 / count))
+
+    def _sampler(
+        self, gamma: float | None, count: int, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        return self.from_cube(rng.random((count, self.dimension + 1)), gamma)
+
+
+def _cube(dimension: int, seed: int, count: int = _POINTS) -> Array:
+    """Return a scrambled Sobol set."""
+    sobol = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(seed))
+    return np.asarray(sobol.random(count))
+
+
+def placement(activation: str, width: int, *, domain: Any = None, data: Any = None) -> Placement:
+    """Check where a structured first layer is placed.
+
+    Parameters
+    ----------
+    activation : str
+        Name of σ.
+    width : int
+        Number n of neurons.
+    domain : array_like, shape (2,) or (d, 2), optional
+        The box Ω.
+    data : array_like, shape (N, d) or (N,), optional
+        Samples; of one input their range is taken as the interval.
+
+    Returns
+    -------
+    Placement
+        The placement.
+
+    Raises
+    ------
+    InputError
+        If the activation is unknown, not exactly one of `domain` and `data` is given, or they are
+        degenerate.
+    """
+    if activation not in SIGMAS:
+        raise InputError("activation", f"is {activation!r}", f"choose one of {', '.join(SIGMAS)}")
+    n = as_width(width)
+    if (domain is None) == (data is None):
+        raise InputError("domain and data", "exclude each other", "pass exactly one")
+    if data is not None:
+        rows = as_features(
+            np.asarray(data)[:, None] if np.ndim(data) == 1 else data, name="data"
+        ).values
+        if bool((rows == rows[0]).all()):
+            raise InputError("data", "are constant, so no offset can be placed", "vary them")
+        if rows.shape[1] > 1:
+            return Placement(activation, n, rows=rows)
+        domain = (float(rows.min()), float(rows.max()))
+    box = np.atleast_2d(np.asarray(domain, dtype=np.float64))
+    if box.ndim != 2 or box.shape[1] != 2 or not np.isfinite(box).all():
+        raise InputError("domain", f"is {box.tolist()}", "pass (a, b), or one pair per input")
+    if not (box[:, 0] < box[:, 1]).all():
+        raise InputError("domain", f"is degenerate, {box.tolist()}", "pass finite a < b")
+    return Placement(activation, n, box=box)

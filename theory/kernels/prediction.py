@@ -1,0 +1,225 @@
+"""The ε-rank of a network at initialisation, predicted: limit, band and estimate (I1–I3)."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from theory.errors import InputError
+from theory.kernels.band import FiniteWidthBand, finite_width_band
+from theory.kernels.catalogue import layer_kernel
+from theory.kernels.depth import hidden_neurons
+from theory.kernels.initialisation import LayerInit, layer_init
+from theory.kernels.input_measure import InputMeasure
+from theory.kernels.kernel_spectrum import KernelSpectrum, as_width
+from theory.kernels.layer_kernel import LayerKernel
+from theory.kernels.neurons import NeuronLaw
+from theory.kernels.simulation import SimulatedRank, simulate_ranks
+from theory.rank_interval import RankInterval
+
+
+@dataclass(frozen=True, eq=False)
+class InitialRank:
+    """Prediction of the ε-rank of one hidden layer before training.
+
+    Attributes
+    ----------
+    layer : int
+        Number of the hidden layer, from 1.
+    width : int
+        n.
+    eps : float
+        ε.
+    limit : RankInterval
+        #{k : nμ_k > ε}, at most n: the count as width grows. It overestimates at finite width.
+    band : FiniteWidthBand or None
+        Where the ε-rank lies with the given probability; None where the layer is not random.
+    estimate : SimulatedRank
+        ε-ranks of drawn layers.
+    law : str
+        Law of a neuron.
+    inputs : InputMeasure
+        Measure of the inputs.
+    spectrum : KernelSpectrum
+        μ_k.
+    """
+
+    layer: int
+    width: int
+    eps: float
+    limit: RankInterval
+    band: FiniteWidthBand | None
+    estimate: SimulatedRank
+    law: str
+    inputs: InputMeasure = field(repr=False)
+    spectrum: KernelSpectrum = field(repr=False)
+
+    def __str__(self) -> str:
+        count = (
+            f"{self.limit.lower}"
+            if self.limit.resolved
+            else f"[{self.limit.lower}, {self.limit.upper}]"
+        )
+        band = "" if self.band is None else f", band {self.band}"
+        return (
+            f"layer {self.layer}, n = {self.width}, ε = {self.eps:g}: limit {count}, estimate "
+            f"{self.estimate}{band} ({self.inputs.measure.name} measure)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<span title='{html.escape(self.law)}'>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prediction as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``layer``, ``width``, ``eps``, ``limit``, ``band``, ``estimate``, ``law``.
+        """
+        return {
+            "layer": self.layer,
+            "width": self.width,
+            "eps": self.eps,
+            "limit": {"lower": self.limit.lower, "upper": self.limit.upper},
+            "band": None if self.band is None else self.band.to_json(),
+            "estimate": self.estimate.to_json(),
+            "law": self.law,
+        }
+
+
+def predict_layer(
+    law: NeuronLaw,
+    width: int,
+    eps: Sequence[float],
+    *,
+    layer: int = 1,
+    confidence: float = 0.95,
+    draws: int = 20,
+    seed: int = 0,
+) -> list[InitialRank]:
+    """Predict the ε-ranks of a layer of n independent neurons of one law.
+
+    Parameters
+    ----------
+    law : NeuronLaw
+        Law of a neuron.
+    width : int
+        n.
+    eps : sequence of float
+        Thresholds.
+    layer : int
+        Number of the layer.
+    confidence : float
+        Probability of the band.
+    draws, seed : int
+        Layers drawn for the estimate, and their seed.
+
+    Returns
+    -------
+    list of InitialRank
+        One per threshold.
+    """
+    n = as_width(width)
+    estimates = simulate_ranks(law, n, eps, draws=draws, seed=seed)
+    found = []
+    for value, estimate in zip(eps, estimates, strict=True):
+        band = None
+        if not law.deterministic:
+            band = finite_width_band(law, n, value, confidence=confidence)
+        found.append(
+            InitialRank(
+                layer,
+                n,
+                estimate.eps,
+                law.spectrum.rank(n, value),
+                band,
+                estimate,
+                law.text,
+                law.inputs,
+                law.spectrum,
+            )
+        )
+    return found
+
+
+def initial_ranks(
+    inputs: InputMeasure,
+    activation: str | LayerKernel,
+    *,
+    width: int,
+    depth: int = 1,
+    eps: Sequence[float] = (1e-6,),
+    init: str | LayerInit = "default",
+    init_scale: float | None = None,
+    first: NeuronLaw | None = None,
+    confidence: float = 0.95,
+    draws: int = 20,
+    seed: int = 0,
+) -> list[InitialRank]:
+    """Predict the ε-rank of every hidden layer of a multilayer perceptron before training (I1).
+
+    Parameters
+    ----------
+    inputs : InputMeasure
+        Measure of the inputs.
+    activation : str or LayerKernel
+        σ.
+    width, depth : int
+        Neurons n of every hidden layer, and number of hidden layers.
+    eps : sequence of float
+        Thresholds.
+    init : str or LayerInit
+        A name of `layer_init`, or one law for all layers with weights scaled by their own fan-in.
+    init_scale : float, optional
+        Scale of a named initialisation.
+    first : NeuronLaw, optional
+        Law of the first hidden layer in place of `init`'s, such as a structured one.
+    confidence : float
+        Probability of the bands.
+    draws, seed : int
+        Layers drawn for the estimates, and their seed.
+
+    Returns
+    -------
+    list of InitialRank
+        By layer, then by threshold.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+
+    Notes
+    -----
+    Layers behind the first are predicted in the limit of wide layers before them; their band is
+    that of independent neurons in this limit.
+
+    Examples
+    --------
+    >>> from theory.kernels.input_measure import box_measure
+    >>> found = initial_ranks(box_measure((-1, 1)), "tanh", width=50, draws=5)
+    >>> int(found[0].limit)
+    6
+    """
+    n = as_width(width)
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise InputError("depth", f"is {depth!r}", "pass a whole number ≥ 1")
+    kernel = activation if isinstance(activation, LayerKernel) else layer_kernel(activation)
+    fans = [inputs.dimension, *[n] * (depth - 1)]
+    if isinstance(init, LayerInit):
+        if init_scale is not None:
+            raise InputError("init_scale", "is given beside variances", "leave it out")
+        inits = [init] * depth
+    else:
+        inits = [layer_init(init, fan, n, init_scale) for fan in fans]
+    laws = hidden_neurons(inputs, [kernel] * depth, inits, first=first)
+    return [
+        item
+        for index, law in enumerate(laws, start=1)
+        for item in predict_layer(
+            law, n, eps, layer=index, confidence=confidence, draws=draws, seed=seed
+        )
+    ]
