@@ -20,10 +20,12 @@ _MARK = "@@ "
 
 # The notations of MathComp and no others: one of the development itself could make a statement look
 # like another.
-_OPENING = """From mathcomp Require Import all_ssreflect all_algebra.
-Require {modules}.
+_NOTATIONS = """From mathcomp Require Import all_ssreflect all_algebra.
 Import Order.TTheory GRing.Theory Num.Theory.
 Open Scope ring_scope.
+"""
+
+_OPENING = """Require {modules}.
 Unset Printing Implicit Defensive.
 Set Printing Width 96.
 Set Printing Depth 1000000.
@@ -239,7 +241,10 @@ def _body(answer: str) -> str:
 
 def _ask(compiled: Compiled, questions: Mapping[str, str]) -> dict[str, str]:
     """Put questions to Coq, and return what it printed after each."""
-    opening = _OPENING.format(modules=" ".join(compiled.development.modules()))
+    development = compiled.development
+    opening = _OPENING.format(modules=" ".join(development.modules()))
+    if any("mathcomp" in development.text(file) for file in development.files):
+        opening = _NOTATIONS + opening
     asked = [
         f'Goal True. idtac "{_MARK}{key}". Abort.\n{text}\n' for key, text in questions.items()
     ]

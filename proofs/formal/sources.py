@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def read_development(folder: Path | str = DEVELOPMENT) -> Development:
             raise InputError(
                 "development", f"has {word!r} in {PROJECT}", "list -R, -arg and .v files only"
             )
-    if len(names) != 1 or not all(names[0]):
+    if len(names) != 1 or not re.fullmatch(r"[^\W\d][\w.]*(?<!\.v)", names[0][2]):
         raise InputError("development", f"needs one -R or -Q in {PROJECT}", "name its one folder")
     ((kind, root, prefix),) = names
     outside = [file for file in files if Path(root) not in Path(file).parents]

@@ -1,0 +1,196 @@
+"""The audit passes what is sound, and each planted fault is caught by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from proofs.formal import CoqError, compile_development
+from proofs.formal.audit import accept_statements, audit_sources
+from proofs.formal.interrogate import read_assumptions
+from proofs.formal.statements import parse_statements, read_statements
+from theory.errors import InputError
+
+from .conftest import WANTED, change
+
+
+def _faults(found):
+    return "\n".join(map(str, found.faults))
+
+
+def test_a_sound_development_passes(accepted, examine):
+    found = examine(accepted)
+    assert found.passed, str(found)
+    assert set(found.theorems) == set(WANTED)
+    zero = found.theorems["Small.top.twice_zero"]
+    assert zero.assumptions == ()
+    assert zero.words == "Zero doubled: the sentence above it takes two lines."
+    assert (zero.file, zero.line) == ("theories/top.v", 8)
+    assert "base.twice 0 = 0" in zero.statement
+    assert all(found.problem(name) is None for name in WANTED)
+    assert "closed under the global context" in str(found)
+    # The definitions that the statements rest on are under review with them; the lemma is not.
+    assert {"Small.base.twice", "Small.base.shifted"} <= set(found.printed)
+    assert "Small.base.twice0" not in found.printed
+
+
+def test_an_unfinished_proof_is_caught(accepted, examine):
+    change(accepted, "theories/base.v", "Proof. reflexivity. Qed.", "Admitted.")
+    found = examine(accepted)
+    assert "theories/base.v, line 11: “Admitted”" in _faults(found)
+    assert "Small.top.twice_zero assumes" in _faults(found)
+    assert "base.twice0" in found.problem("Small.top.twice_zero") or "Admitted" in found.problem(
+        "Small.top.twice_zero"
+    )
+
+
+def test_an_axiom_of_another_file_is_caught_without_reading_the_source(accepted, examine):
+    # An axiom of Coq's own library: the scan has nothing to find.
+    change(accepted, "theories/base.v", "(** Twice nothing",
+           "Require Import Coq.Logic.Classical_Prop.\n(** Twice nothing")  # fmt: skip
+    change(
+        accepted,
+        "theories/base.v",
+        "Proof. reflexivity. Qed.",
+        "Proof. destruct (classic (twice 0 = 0)) as [h | h]; [exact h | now destruct h]. Qed.",
+    )
+    assert audit_sources(accepted) == []
+    found = examine(accepted)
+    assert "Small.top.twice_zero assumes" in _faults(found)
+    assert "classic" in found.problem("Small.top.twice_zero")
+    assert found.problem("Small.top.same") is None
+
+
+def test_an_unused_axiom_is_caught_too(accepted, examine):
+    change(accepted, "theories/base.v", "(** Twice nothing", "Axiom ax : 1 = 2.\n(** Twice nothing")
+    text = _faults(examine(accepted))
+    assert "“Axiom” assumes" in text
+    assert "theories/base.v: is assumed: base.ax" in text
+
+
+def test_a_hypothesis_outside_a_section_is_caught(accepted, examine):
+    change(
+        accepted, "theories/top.v", "Section Facts.", "Hypothesis h : twice 0 = 0.\nSection Facts."
+    )
+    change(accepted, "theories/top.v", "exact twice0", "exact h")
+    text = _faults(examine(accepted))
+    assert "“Hypothesis” outside a section" in text
+    assert "Small.top.twice_zero assumes" in text
+
+
+def test_a_section_hypothesis_that_reaches_a_theorem_changes_its_statement(accepted, examine):
+    change(accepted, "theories/top.v", "Variable n : nat.",
+           "Variable n : nat.\nHypothesis h : twice 0 = 0.")  # fmt: skip
+    change(accepted, "theories/top.v", "exact twice0", "exact h")
+    found = examine(accepted)
+    assert "-base.twice 0 = 0" in found.problem("Small.top.twice_zero")
+    assert "+base.twice 0 = 0 -> base.twice 0 = 0" in found.problem("Small.top.twice_zero")
+    assert found.problem("Small.top.same") is None
+
+
+@pytest.mark.parametrize("off", ["Unset Guard Checking.\n", "#[bypass_check(guard)] "])
+def test_a_switched_off_guard_is_caught(accepted, examine, off):
+    change(accepted, "theories/base.v", "(** Twice nothing",
+           f"{off}Fixpoint bad (n : nat) : False := bad n.\n(** Twice nothing")  # fmt: skip
+    change(accepted, "theories/base.v", "Proof. reflexivity. Qed.", "Proof. destruct (bad 0). Qed.")
+    text = _faults(examine(accepted))
+    assert "switches a check of the kernel off" in text
+    assert "Small.top.twice_zero assumes" in text
+    assert "base.bad is assumed to be guarded." in text
+
+
+def test_universes_switched_off_are_caught(accepted, examine):
+    change(accepted, "theories/base.v", "(** Twice nothing",
+           "Unset Universe Checking.\nDefinition big : (Type : Type) = Type := eq_refl.\n"
+           "Set Universe Checking.\n(** Twice nothing")  # fmt: skip
+    text = _faults(examine(accepted))
+    assert "Universe Checking" in text
+    assert "relies on an unsafe hierarchy" in text
+
+
+def test_an_option_that_switches_a_check_off_is_caught(accepted, examine):
+    change(accepted, "_CoqProject", "Small\n", "Small\n-arg -type-in-type\n")
+    assert "passes -type-in-type to coqc" in _faults(examine(accepted))
+
+
+def test_a_file_that_is_not_listed_is_caught(accepted, examine):
+    (accepted / "theories" / "stray.v").write_text("Definition x := 0.\n")
+    assert "theories/stray.v: is not in _CoqProject" in _faults(examine(accepted))
+    (accepted / "theories" / "stray.v").unlink()
+    assert examine(accepted).passed
+
+
+def test_a_listed_file_that_is_not_there_is_caught(accepted):
+    change(accepted, "_CoqProject", "theories/top.v", "theories/top.v\ntheories/gone.v")
+    assert "theories/gone.v: is in _CoqProject but not on disk" in map(str, audit_sources(accepted))
+
+
+def test_a_theorem_of_the_ledger_that_does_not_exist_is_caught(accepted, examine):
+    found = examine(accepted, [*WANTED, "Small.top.nowhere"])
+    assert "Small.top.nowhere is named in the ledger" in _faults(found)
+    assert found.problem("Small.top.nowhere")
+    assert found.problem("Small.top.same") is None
+
+
+def test_a_changed_statement_is_caught_and_shown(accepted, examine):
+    change(accepted, "theories/top.v", "Theorem same : n = n.", "Theorem same : n + 0 = n + 0.")
+    problem = examine(accepted).problem("Small.top.same")
+    assert "-forall n : nat, n = n" in problem
+    assert "+forall n : nat, n + 0 = n + 0" in problem
+
+
+def test_a_changed_definition_is_caught(accepted, examine, coq):
+    change(accepted, "theories/base.v", "n + n.", "n * 2.")
+    found = examine(accepted)
+    assert "Small.base.twice: is not as reviewed" in _faults(found)
+    assert found.problem("Small.top.twice_zero") is not None
+    accept_statements(compile_development(coq, folder=accepted), WANTED, accepted)
+    assert examine(accepted).passed
+
+
+def test_a_change_that_the_notation_hides_is_caught(accepted, examine):
+    change(accepted, "theories/top.v", "k := 1", "k := 7")
+    problem = examine(accepted).problem("Small.top.shifted_same")
+    assert "its full form differs" in problem
+
+
+def test_statements_that_nobody_reviewed_or_names_are_caught(small, examine, accepted):
+    found = examine(accepted, WANTED[:1])
+    assert "Small.top.same is in statements.txt, but no theorem" in _faults(found)
+    (accepted / "statements.txt").unlink()
+    assert "nobody has reviewed it" in _faults(examine(accepted))
+
+
+def test_a_damaged_file_of_statements_is_refused(accepted):
+    text = (accepted / "statements.txt").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="is damaged at line"):
+        parse_statements(text + "Theorem without a digest\n")
+    with pytest.raises(InputError, match="is damaged at line"):
+        parse_statements(text + text)
+    assert parse_statements(text) == read_statements(accepted)
+
+
+def test_a_faulty_theorem_is_told_from_a_sound_one(accepted, examine):
+    change(accepted, "theories/top.v", "exact twice0. Qed", "exact twice0. Qed")
+    found = examine(accepted, each=False)
+    assert found.passed
+    assert found.theorems["Small.top.same"].assumptions == ()
+
+
+def test_what_coq_prints_about_assumptions_is_read():
+    assert read_assumptions("Closed under the global context\n") == ()
+    assert read_assumptions("Axioms:\nax : 1 = 2\nfun_ext\n  : forall x,\n    x = x\n") == (
+        "ax : 1 = 2", "fun_ext : forall x, x = x",
+    )  # fmt: skip
+    assert read_assumptions("Section Variables:\nh\n: 1 = 2\n") == ("h : 1 = 2",)
+    assert read_assumptions("") == ("Coq printed nothing about it",)
+    assert read_assumptions("Axioms:\nClosed under the global context\n") != ()
+
+
+def test_a_compile_error_has_file_line_and_words(small, coq):
+    change(small, "theories/top.v", "exact twice0", "exact nothing_of_the_kind")
+    with pytest.raises(CoqError) as caught:
+        compile_development(coq, folder=small)
+    assert caught.value.file == "theories/top.v"
+    assert caught.value.line == 9
+    assert str(caught.value).startswith("theories/top.v, line 9: The reference nothing_of_the_kind")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,85 @@
+"""What a source must not say is found, whatever comments and strings stand around it."""
+
+from __future__ import annotations
+
+import pytest
+
+from proofs.formal.scan import scan, scan_options, sentences, strip_comments
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Theorem t : True. Proof. exact I. Qed.",
+        "(* Admitted. *) Definition a := 0.",
+        "(* a (* nested *) Axiom x : False. *) Definition a := 0.",
+        '(* "*)" Axiom x : False. *) Definition a := 0.',
+        'Definition s := "Admitted. Axiom ""x"" (* ".',
+        "Section S. Variable x : nat. Hypothesis h : x = x. End S.",
+        "Section S. Section T. Context (x : nat). End T. Variable y : nat. End S.",
+        "Definition admitted_value := 0. Definition axiom := 1. Definition x' := 2.",
+        "Lemma parameter_free : True. Proof. by []. Qed.",
+        "Ltac t := idtac ... Definition b := 0.",
+        "Notation \"'Axiom_of' x\" := x (at level 10).",
+    ],
+)
+def test_clean_sources_pass(text):
+    assert scan(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("Theorem t : False.\nProof.\nAdmitted.", 3, "Admitted"),
+        ("Theorem t : False.\nProof. admit.\nQed.", 2, "admit"),
+        ("Goal True. (* *) split; [ idtac | give_up ]. Qed.", 1, "give_up"),
+        ("\n\nAxiom x : False.", 3, "Axiom"),
+        ("#[local] Polymorphic Axiom x : False.", 1, "Axiom"),
+        ("Parameter x : False.", 1, "Parameter"),
+        ("Module Type M. Parameters x y : nat. End M.", 1, "Parameters"),
+        ("Conjecture c : 1 = 2.", 1, "Conjecture"),
+        ("Primitive add := #int63_add.", 1, "Primitive"),
+        ("Variable x : nat.", 1, "Variable"),
+        ("Section S.\nVariable y : nat.\nEnd S.\nHypothesis h : 1 = 2.", 4, "Hypothesis"),
+        ("Module M. Variables x : nat. End M.", 1, "Variables"),
+        ("Local Context (x : nat).", 1, "Context"),
+        ("Unset Guard Checking.", 1, "Guard"),
+        ("Local Unset\n  Universe Checking.", 1, "Universe"),
+        ("#[global] Unset Positivity Checking.", 1, "Positivity"),
+        ("#[bypass_check(guard)] Fixpoint f (n : nat) : False := f n.", 1, "bypass_check"),
+        ('Declare ML Module "plugin".', 1, "Declare ML Module"),
+        ("Declare Module M : T.", 1, "Declare Module"),
+        ("Load other.", 1, "Load"),
+        ("Admit Obligations.", 1, "Admit Obligations"),
+        # A proof that ends in an ellipsis hides nothing after it.
+        ("Proof. auto ...\nVariable x : nat.", 2, "Variable"),
+        ('Definition s := "(*". Axiom x : False. (* "*)" *)', 1, "Axiom"),
+    ],
+)
+def test_faults_are_found_with_their_line(text, line, word):
+    found = scan(text)
+    assert found
+    assert found[0].line == line
+    assert word in found[0].problem
+
+
+def test_comments_keep_lines_and_length():
+    text = 'A (* b\n (* "*)" *)\n c *) D "e\n""f" G.'
+    bare = strip_comments(text)
+    assert len(bare) == len(text)
+    assert bare.count("\n") == text.count("\n")
+    assert bare.split() == ["A", "D", '"', '"', "G."]
+
+
+def test_sentences_end_at_a_full_stop_before_white_space():
+    text = "Import A.B. Check x.(f). Notation x := (y .. z).\nEnd C."
+    assert [s for _, s in sentences(text)] == [
+        "Import A.B", "Check x.(f)", "Notation x := (y .. z)", "End C",
+    ]  # fmt: skip
+
+
+def test_options_that_switch_checks_off_are_found():
+    assert scan_options(("-R", "theories", "Small", "-w", "-notation-overridden")) == []
+    assert scan_options(("-R", "theories", "Small", "-type-in-type"))
+    assert scan_options(("-vos",))
