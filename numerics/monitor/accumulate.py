@@ -305,23 +305,26 @@ class LayerAccumulator:
         import torch.distributed as dist
 
         size = dist.get_world_size(group)
-        for tensor in (self._lower, self._sizes):
-            dist.all_reduce(tensor, group=group)
-        gathered: list[Any] = [None] * size
-        dist.all_gather_object(
-            gathered,
-            (self._mass, self._mass_error, self._error, self.n_samples, sorted(self._dtypes)),
-            group=group,
+        kinds = [*UNIT_ROUNDOFF, "another"]
+        seen = {name if name in UNIT_ROUNDOFF else "another" for name in self._dtypes}
+        added = torch.tensor(
+            [self._mass, self._error, self.n_samples], dtype=torch.float64, device=self.device
         )
-        masses, mass_errors, errors, samples, dtypes = zip(*gathered, strict=True)
-        self._mass = math.fsum(masses)
-        inexact = max(mass_errors)
-        self._mass_error = 0.0 if inexact == 0 else upward(inexact + _U)
-        self._error = upward(math.fsum(errors))
+        largest = torch.tensor(
+            [self._mass_error, *(float(kind in seen) for kind in kinds)],
+            dtype=torch.float64,
+            device=self.device,
+        )
+        for tensor in (self._lower, self._sizes, added):
+            dist.all_reduce(tensor, group=group)
+        dist.all_reduce(largest, op=dist.ReduceOp.MAX, group=group)
+        self._mass, error, samples = added.tolist()
+        self._error, self.n_samples = upward(error), int(samples)
+        inexact, *flags = largest.tolist()
+        self._mass_error = upward(inexact + size * _U) if inexact else 0.0
         for _ in range(size):
             self._add_rounding()
-        self.n_samples = sum(samples)
-        self._dtypes = {name for names in dtypes for name in names}
+        self._dtypes = {kind for kind, flag in zip(kinds, flags, strict=True) if flag}
         return self
 
     def __repr__(self) -> str:

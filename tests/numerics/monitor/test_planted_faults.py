@@ -1,0 +1,94 @@
+"""The comparison with a naive capture sees a capture that is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from numerics.monitor import capture as capturing
+from numerics.monitor.accumulate import LayerAccumulator
+from numerics.monitor.capture import Capture
+from tests.numerics.monitor import test_architectures as table
+from tests.numerics.monitor import test_layer_accumulator as sums
+from tests.numerics.monitor import test_untouched as untouched
+from tests.numerics.monitor.architectures import CASES
+
+
+def case(name):
+    return next(case for case in CASES if case.name == name)
+
+
+def test_counting_the_recomputation_of_a_checkpoint(monkeypatch):
+    monkeypatch.setattr(Capture, "_counts", lambda self: True)
+    for name in ("checkpoint", "checkpoint, reentrant"):
+        with pytest.raises(AssertionError):
+            table.test_training_steps_give_what_a_naive_capture_stores(case(name))
+    table.test_training_steps_give_what_a_naive_capture_stores(case("mlp"))
+
+
+def test_taking_positions_for_neurons(monkeypatch):
+    rows = capturing.samples_by_neurons
+    monkeypatch.setattr(capturing, "samples_by_neurons", lambda tensor, axis: rows(tensor, -1))
+    for name in ("cnn", "convolution in 1-D", "channels last inside a block"):
+        with pytest.raises(AssertionError):
+            table.test_probe_pass_gives_what_a_naive_capture_stores(case(name))
+
+
+def test_taking_what_enters_an_activation(monkeypatch):
+    def before(self, layer, module, args, output):
+        self._hand_on(layer, args)
+
+    monkeypatch.setattr(Capture, "_output", before)
+    with pytest.raises(AssertionError):
+        table.test_probe_pass_gives_what_a_naive_capture_stores(case("mlp"))
+
+
+def test_missing_one_of_two_calls(monkeypatch):
+    place = Capture._placed
+
+    def first_only(self, owner, callee, index, output):
+        if index == 0:
+            place(self, owner, callee, index, output)
+
+    monkeypatch.setattr(Capture, "_placed", first_only)
+    with pytest.raises(AssertionError):
+        table.test_probe_pass_gives_what_a_naive_capture_stores(case("shared activation, dict"))
+
+
+def test_drawing_random_numbers_in_the_hook():
+    def draws(model, x):
+        plan = table.find_layers(model, example=x)
+        return lambda step: Capture(plan, lambda *_: torch.rand(1))
+
+    with pytest.raises(AssertionError):
+        untouched.test_bit_for_bit(draws, False)
+
+
+def test_leaving_a_hook_behind(monkeypatch):
+    monkeypatch.setattr(Capture, "stop", lambda self: None)
+    with pytest.raises(AssertionError):
+        untouched.test_bit_for_bit(untouched.captured, False)
+
+
+@pytest.mark.parametrize("eps", [None, 1e9], ids=["float64", "float32"])
+def test_a_bound_that_is_too_small(monkeypatch, eps):
+    gram = LayerAccumulator.gram
+    monkeypatch.setattr(
+        LayerAccumulator, "gram", lambda self: replace(gram(self), error=gram(self).error * 1e-4)
+    )
+    with pytest.raises(AssertionError):
+        sums.test_the_bound_encloses_the_exact_matrix("raw", 0.9, eps, torch.float32)
+
+
+def test_forgetting_the_wrong_way_round(monkeypatch):
+    update = LayerAccumulator.update
+
+    def late(self, features):
+        update(self, features)
+        LayerAccumulator.forget(self, 0.9)
+
+    monkeypatch.setattr(LayerAccumulator, "update", late)
+    with pytest.raises(AssertionError):
+        sums.test_the_bound_encloses_the_exact_matrix("raw", 0.9, None, torch.float32)
