@@ -154,7 +154,6 @@ class Measurer:
             Head.of(self.plan.head),
             kind=kind,
             bias=self.settings.bias,
-            eps=self.settings.eps[0],
             start=self._start,
         )
         return reading

@@ -18,7 +18,11 @@ from numerics.monitor.record import LayerReading
 from numerics.streaming_gram import StreamingGram
 from theory.errors import InputError
 from theory.floor.convex_floor import ConvexFloor, convex_floor
-from theory.floor.result import LossFloor
+from theory.floor.moments import decompose_moments
+from theory.floor.reachable import reachable_loss
+from theory.floor.reading import read_plateau
+from theory.floor.spectral_loss import spectral_loss_norm
+from theory.floor.weighting import frobenius
 from theory.inputs import Array
 
 LossKind = Literal["mse", "cross_entropy"]
@@ -172,7 +176,6 @@ def read_last_layer(
     *,
     kind: LossKind,
     bias: Bias,
-    eps: float,
     start: Array | None = None,
 ) -> tuple[LayerReading, Array | None]:
     """Read the last layer.
@@ -189,8 +192,6 @@ def read_last_layer(
         The loss.
     bias : {"feature", "fixed"}
         What b is taken for.
-    eps : float
-        ε of the floor (it does not enter the reading).
     start : ndarray of float64, optional
         Where the cross-entropy solver begins.
 
@@ -216,7 +217,7 @@ def read_last_layer(
         raise InputError("head", "has NaN or infinite weights", "mend the training")
     mode = None if head.bias is None else bias
     if kind == "mse":
-        return _read_squares(features, targets, head, mode, eps), None
+        return _read_squares(features, targets, head, mode), None
     floor = _cross_entropy(features, targets, head, mode, start)
     verdict = floor.verdict
     assert floor.loss is not None
@@ -283,9 +284,7 @@ def _cross_entropy(
     )
 
 
-def _read_squares(
-    features: Tensor, targets: Tensor, head: Head, mode: Bias | None, eps: float
-) -> LayerReading:
+def _read_squares(features: Tensor, targets: Tensor, head: Head, mode: Bias | None) -> LayerReading:
     """Return the reading of the squared error from moments (F3, F6).
 
     Parameters
@@ -296,8 +295,6 @@ def _read_squares(
         W and b.
     mode : {"feature", "fixed"} or None
         What b is taken for.
-    eps : float
-        ε.
 
     Returns
     -------
@@ -324,17 +321,30 @@ def _read_squares(
         weight = np.vstack([weight, head.bias])
     if mode == "fixed":
         goal = goal - torch.from_numpy(head.bias)
-    moments = StreamingGram(phi.shape[1], k)
-    moments.update(phi, target=goal)
-    floor: LossFloor = moments.gram().loss_floor(eps=eps, coefficients=weight, losses=())
-    verdict = floor.verdict
-    assert floor.loss is not None
+    sums = StreamingGram(phi.shape[1], k)
+    sums.update(phi, target=goal)
+    gram = sums.gram()
+    data = decompose_moments(
+        gram.values,
+        gram.moments,
+        gram.target_norm_squared,
+        gram_error=gram.error,
+        cross_error=gram.moments_error,
+        target_error=gram.target_error,
+        accumulated_in=None,
+        n_samples=gram.n_samples,
+        dtype=gram.dtype,
+    )
+    norm, loss_norm = frobenius(weight), spectral_loss_norm(data, weight)
+    reachable = reachable_loss(data, norm)
+    tolerance = data.tolerance(norm) + reachable.gap
+    verdict = read_plateau(loss_norm, reachable.norm, tolerance)
     return LayerReading(
         name=verdict.name,
-        loss=floor.loss,
-        reachable=max(0.0, floor.reachable_norm - floor.tolerance) ** 2,
-        attained=(floor.reachable_norm + floor.tolerance) ** 2,
-        norm=floor.coefficient_norm,
+        loss=loss_norm**2,
+        reachable=max(0.0, reachable.norm - tolerance) ** 2,
+        attained=(reachable.norm + tolerance) ** 2,
+        norm=norm,
         ratio_lower=verdict.lower or 0.0,
         ratio_upper=math.inf if verdict.upper is None else verdict.upper,
         bias=mode,

@@ -62,9 +62,12 @@ class Reporter:
             Its layers.
         """
         self.history.append(records)
-        for record in records:
-            if record.failure is not None:
-                self.tell(f"{record.layer} could not be measured: {record.failure}", record.step)
+        failed = [record for record in records if record.failure is not None]
+        kinds = {_kind(record.failure or ""): record for record in reversed(failed)}
+        for kind, record in kinds.items():
+            count = sum(_kind(other.failure or "") == kind for other in failed)
+            where = f"{count} layers, the first {record.layer}" if count > 1 else record.layer
+            self.tell(f"{where}: {record.failure}", kind, record.step)
         for signature in self.signatures.update(records, self._last):
             if self._warn:
                 warnings.warn(str(signature), RankWarning, stacklevel=5)
@@ -83,17 +86,18 @@ class Reporter:
             self._safely("close", sink.close, -1)
         self._sinks = []
 
-    def tell(self, message: str, step: int) -> None:
+    def tell(self, message: str, kind: str, step: int) -> None:
         """Warn of a failure, once for each kind.
 
         Parameters
         ----------
         message : str
-            What happened; messages that differ in numbers only are of one kind.
+            What happened.
+        kind : str
+            What makes it the same as another one.
         step : int
             When.
         """
-        kind = re.sub(r"\d+", "", message)
         if kind not in self._told and len(self._told) < _MOST:
             self._told.add(kind)
             warnings.warn(f"{message} (step {step}; said once)", RankWarning, stacklevel=6)
@@ -103,6 +107,12 @@ class Reporter:
         try:
             action()
         except Exception as error:
-            self.tell(f"{name} of a sink failed, it is left out: {described(error)}", step)
+            cause = described(error)
+            self.tell(f"{name} of a sink failed, it is left out: {cause}", _kind(cause), step)
             return False
         return True
+
+
+def _kind(cause: str) -> str:
+    """Return a cause without its numbers."""
+    return re.sub(r"\d+", "", cause)

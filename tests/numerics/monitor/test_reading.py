@@ -51,7 +51,7 @@ def test_digits_are_feature_limited_with_a_gap_below_one_percent():
     features, labels, head, loss = digits()
     assert 0.05 < loss < 0.1
     reading, start = read_last_layer(
-        features, labels, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6
+        features, labels, Head.of(head), kind="cross_entropy", bias="feature"
     )
     assert reading.loss == pytest.approx(loss, rel=1e-5)
     assert reading.reachable <= reading.attained <= reading.loss
@@ -59,7 +59,7 @@ def test_digits_are_feature_limited_with_a_gap_below_one_percent():
     assert reading.name == "feature-limited"
     assert 0.8 < reading.reachable / reading.loss < 1
     again, _ = read_last_layer(
-        features, labels, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6, start=start
+        features, labels, Head.of(head), kind="cross_entropy", bias="feature", start=start
     )
     assert again.reachable >= reading.reachable * (1 - 1e-2)
     strict = convex_floor(
@@ -77,9 +77,7 @@ def test_digits_are_feature_limited_with_a_gap_below_one_percent():
 def test_a_head_turned_away_is_optimiser_limited():
     features, labels, head, _ = digits()
     turned = Head(np.roll(Head.of(head).weight, 1, axis=1), None)
-    reading, _ = read_last_layer(
-        features, labels, turned, kind="cross_entropy", bias="feature", eps=1e-6
-    )
+    reading, _ = read_last_layer(features, labels, turned, kind="cross_entropy", bias="feature")
     assert reading.name == "optimiser-limited"
     assert reading.ratio_lower > 4
     assert reading.bias is None
@@ -92,9 +90,7 @@ def test_squares_agree_with_the_floor_of_the_data(bias, has_bias):
     features = torch.randn(200, 6, generator=rng)
     targets = torch.randn(200, 3, generator=rng)
     module = linear(bias=has_bias)
-    reading, start = read_last_layer(
-        features, targets, Head.of(module), kind="mse", bias=bias, eps=1e-6
-    )
+    reading, start = read_last_layer(features, targets, Head.of(module), kind="mse", bias=bias)
     assert start is None
     wanted = loss_floor(
         features, targets, eps=1e-6, coefficients=module.weight.T,
@@ -158,7 +154,7 @@ def test_heads_that_are_not_linear_are_refused(module):
 
 
 def test_heads_that_do_not_fit_are_refused():
-    arguments = {"bias": "feature", "eps": 1e-6}
+    arguments = {"bias": "feature"}
     head = Head.of(linear(4, 3))
     labels = torch.tensor([0, 1])
     with pytest.raises(InputError, match="head"):
@@ -176,11 +172,7 @@ def test_heads_that_do_not_fit_are_refused():
 def test_soft_targets():
     features, labels, head, loss = digits()
     soft = F.one_hot(labels, 10).float()
-    hard, _ = read_last_layer(
-        features, labels, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6
-    )
-    same, _ = read_last_layer(
-        features, soft, Head.of(head), kind="cross_entropy", bias="feature", eps=1e-6
-    )
+    hard, _ = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="feature")
+    same, _ = read_last_layer(features, soft, Head.of(head), kind="cross_entropy", bias="feature")
     assert same.loss == pytest.approx(loss, rel=1e-5)
     assert same.reachable == pytest.approx(hard.reachable, rel=1e-9)
