@@ -39,6 +39,10 @@ class HistoryFile:
     ----------
     history : History
         What was read so far.
+    fresh : list of LayerRecord
+        What the latest `refresh` added to it, all of it after `restarted`.
+    restarted : bool
+        Whether the latest `refresh` began anew, since the file was replaced or is read as a whole.
 
     Raises
     ------
@@ -57,6 +61,8 @@ class HistoryFile:
         self._offset = 0
         self._head = b""
         self.history = History(max_records=max_records)
+        self.fresh: list[LayerRecord] = []
+        self.restarted = False
 
     @property
     def exists(self) -> bool:
@@ -75,6 +81,7 @@ class HistoryFile:
         if stamps == self._stamps:
             return False
         previous, self._stamps = self._stamps[0], stamps
+        self.fresh, self.restarted = [], False
         if self._lines is None:
             return self._reread()
         now = stamps[0]
@@ -89,6 +96,7 @@ class HistoryFile:
         """Forget everything, since the file was replaced."""
         self._offset, self._head = 0, b""
         self.history = History(max_records=self._max_records)
+        self.restarted = True
         return True
 
     def _read_on(self, lines: Lines) -> bool:
@@ -100,13 +108,13 @@ class HistoryFile:
         if not self._head:
             parts = data.split(b"\n", lines.head_lines)
             if len(parts) <= lines.head_lines:
-                return False
+                return self.restarted
             head = data[: len(data) - len(parts[-1])]
             metadata = lines.metadata(head)
             self.history = History(metadata, self._max_records)
             self._head, data = head, parts[-1]
             self._offset += len(head)
-        _append(self.history, lines.records(data, self._head))
+        self._add(lines.records(data, self._head))
         self._offset += len(data)
         return True
 
@@ -118,8 +126,14 @@ class HistoryFile:
             metadata, rows = read_records(self.path)
         newer, more = read_journal(self.path, len(rows))
         self.history = History(metadata or newer, self._max_records)
-        _append(self.history, rows + more)
+        self.restarted = True
+        self._add(rows + more)
         return True
+
+    def _add(self, rows: list[LayerRecord]) -> None:
+        self.fresh = rows
+        for _, measurement in groupby(rows, key=lambda record: record.step):
+            self.history.append(list(measurement))
 
 
 def read_history(path: str | Path) -> History:
@@ -150,11 +164,6 @@ def read_history(path: str | Path) -> History:
             "path", f"cannot be read ({path}: {error.strerror or error})", "check the name"
         ) from None
     return file.history
-
-
-def _append(history: History, rows: list[LayerRecord]) -> None:
-    for _, measurement in groupby(rows, key=lambda record: record.step):
-        history.append(list(measurement))
 
 
 def _stamp(path: Path) -> _Stamp:
