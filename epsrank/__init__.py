@@ -25,12 +25,14 @@ if TYPE_CHECKING:
         epsilon_ranks,
     )
     from theory.rank_interval import RankInterval
+    from theory.sampling import PopulationRank, population_rank
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "theory.errors",
     "LossFloor": "theory.floor.result",
+    "PopulationRank": "theory.sampling",
     "RankInterval": "theory.rank_interval",
     "RankMonitor": "numerics.monitor",
     "RankWarning": "numerics.monitor",
@@ -44,6 +46,7 @@ _HOMES = {
     "epsilon_ranks": "theory.rank",
     "load_run": "numerics.training",
     "loss_floor": "theory.floor.loss_floor",
+    "population_rank": "theory.sampling",
     "structured_first_layer_": "numerics.structured",
     "train": "numerics.training",
     "verify": "proofs.runner",
@@ -52,6 +55,7 @@ _HOMES = {
 __all__ = [
     "InputError",
     "LossFloor",
+    "PopulationRank",
     "RankInterval",
     "RankMonitor",
     "RankWarning",
@@ -66,6 +70,7 @@ __all__ = [
     "epsilon_ranks",
     "load_run",
     "loss_floor",
+    "population_rank",
     "structured_first_layer_",
     "train",
     "verify",

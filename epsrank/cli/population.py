@@ -1,0 +1,264 @@
+"""``epsrank population``: the ε-rank of a population, from independent samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from epsrank.cli.console import interval, number, print_json, print_table
+from epsrank.cli.front import Command, is_number
+from epsrank.cli.options import DEFAULT_EPS, read_features
+
+if TYPE_CHECKING:
+    from theory.dense import DenseNetwork
+    from theory.inputs import Features
+    from theory.sampling import PopulationRank
+
+
+@click.command(cls=Command, lists={"--eps": is_number})
+@click.argument("file", required=False)
+@click.option(
+    "--eps",
+    type=float,
+    multiple=True,
+    metavar="E …",
+    help=f"Thresholds ε > 0, one or several.  [default: {DEFAULT_EPS:g}]",
+)
+@click.option(
+    "--confidence",
+    type=float,
+    default=0.95,
+    show_default=True,
+    help="Probability of each interval.",
+)
+@click.option("--network", metavar="RUN", help="Folder of the run whose features these are.")
+@click.option(
+    "--domain",
+    metavar="A:B[,A:B…]",
+    help="Box that holds every x; one pair serves all inputs.  [default: that of the run's task]",
+)
+@click.option(
+    "--draw", type=int, metavar="N", help="Draw N points of the domain instead of reading FILE."
+)
+@click.option("--leverage", type=float, metavar="K", help="A known κ for the ridge ε/4.")
+@click.option("--resamples", type=int, default=200, show_default=True, help="Bootstrap resamples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of draws and bootstrap.")
+@click.option("--key", metavar="NAME", help="Array of a .npz, .safetensors or .parquet FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
+def population(
+    file: str | None,
+    eps: tuple[float, ...],
+    confidence: float,
+    network: str | None,
+    domain: str | None,
+    draw: int | None,
+    leverage: float | None,
+    resamples: int,
+    seed: int,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Bound the ε-rank of the population that the rows of FILE were drawn from.
+
+    The rows are taken to be independent draws that the network was not trained on. With
+    --network and a domain the interval is guaranteed at the stated confidence; without them its
+    upper end is an estimate, and said to be one.
+
+    Parameters
+    ----------
+    file : str or None
+        Features.
+    eps : tuple of float
+        Thresholds.
+    confidence : float
+        1 − δ.
+    network, domain : str or None
+        Run folder and box.
+    draw : int or None
+        Number of points to draw.
+    leverage : float or None
+        κ.
+    resamples, seed : int
+        Of the bootstrap.
+    key : str or None
+        Array of the file.
+    as_json : bool
+        Print JSON.
+
+    Raises
+    ------
+    UsageError
+        If options exclude each other.
+    """
+    from theory.inputs import as_eps
+    from theory.sampling import population_rank
+
+    if (file is None) == (draw is None):
+        raise click.UsageError("pass FILE, or --draw N with --network; not both")
+    if draw is not None and network is None:
+        raise click.UsageError("--draw needs --network; say whose features to draw")
+    if domain is not None and network is None:
+        raise click.UsageError("--domain needs --network; leverage is certified for a network")
+    thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
+    known, box = (None, None) if network is None else read_network(network, domain)
+    features = read_features(file, key) if file else _drawn(known, box, draw, seed)
+    ranks = [
+        population_rank(
+            features,
+            value,
+            confidence=confidence,
+            network=known,
+            domain=box,
+            leverage=leverage,
+            resamples=resamples,
+            seed=seed,
+        )
+        for value in thresholds
+    ]
+    if as_json:
+        print_json(
+            {
+                "n_samples": ranks[0].n_samples,
+                "n_features": ranks[0].n_features,
+                "dtype": ranks[0].dtype,
+                "confidence": ranks[0].confidence,
+                "ranks": [entry.to_json() for entry in ranks],
+            }
+        )
+    else:
+        _print_ranks(file or f"{draw} points of {network}", ranks)
+
+
+def read_network(folder: str, domain: str | None) -> tuple[DenseNetwork, Any]:
+    """Return the network of a run and its box.
+
+    Parameters
+    ----------
+    folder : str
+        Folder of a run.
+    domain : str or None
+        ``"a:b"`` or ``"a:b,c:d"``; the domain of the run's task where None.
+
+    Returns
+    -------
+    tuple of (DenseNetwork, box)
+        The network and the box.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or the box cannot be read.
+    """
+    from numerics.dense import network_of_run
+    from numerics.training import load_run
+    from theory.errors import InputError
+
+    run = load_run(folder)
+    known = network_of_run(run)
+    if domain is not None:
+        return known, parse_domain(domain)
+    if run.task.domain is None:
+        raise InputError("--domain", f"is not known for {run.task.name}", "give it: A:B[,A:B…]")
+    return known, run.task.domain
+
+
+def parse_domain(text: str) -> list[tuple[float, float]]:
+    """Read ``"a:b,c:d"``.
+
+    Parameters
+    ----------
+    text : str
+        The words.
+
+    Returns
+    -------
+    list of (float, float)
+        The pairs.
+
+    Raises
+    ------
+    InputError
+        If it is not of that form.
+    """
+    from theory.errors import InputError
+
+    pairs = []
+    for side in text.split(","):
+        try:
+            low, high = side.split(":")
+            pairs.append((float(low), float(high)))
+        except ValueError:
+            raise InputError("--domain", f"is {text!r}", "write it as A:B, such as -1:1") from None
+    return pairs
+
+
+def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
+    """Return the features at uniform points of the box.
+
+    Raises
+    ------
+    InputError
+        If the count is too small or the box does not fit.
+    """
+    import numpy as np
+
+    from theory.errors import InputError
+    from theory.inputs import as_features
+    from theory.sampling.domain import as_domain
+
+    if count is None or count < 4:
+        raise InputError("--draw", f"is {count}", "draw 4 points or more")
+    box = as_domain(domain, network.n_inputs, name="--domain")
+    random = np.random.default_rng(seed)
+    points = random.uniform(box[:, 0], box[:, 1], (count, len(box)))
+    return as_features(network.features(points))
+
+
+def _print_ranks(name: str, ranks: list[PopulationRank]) -> None:
+    """Print intervals for people.
+
+    Parameters
+    ----------
+    name : str
+        Where the features came from.
+    ranks : list of PopulationRank
+        The intervals.
+    """
+    first = ranks[0]
+    rows = []
+    for entry in ranks:
+        boot = entry.bootstrap
+        separating = entry.separating_samples
+        rows.append(
+            [
+                f"{entry.eps:g}",
+                interval(entry.lower, entry.upper),
+                entry.status,
+                f"≥ {entry.certain_lower}",
+                interval(entry.sample_lower, entry.sample_upper),
+                number(entry.leverage),
+                "–" if separating is None else f"{separating}",
+                "–" if boot is None else interval(boot.lower, boot.upper),
+                interval(entry.plain.lower, entry.plain.upper),
+            ]
+        )
+    print_table(
+        [
+            "ε",
+            "population",
+            "status",
+            "certain",
+            "sample",
+            "leverage κ",
+            "N to separate",
+            "bootstrap*",
+            "plain Bernstein",
+        ],
+        rows,
+        title=(
+            f"{name}: {first.n_samples} samples × {first.n_features} features, {first.dtype}, "
+            f"probability {first.confidence:g} for each ε"
+        ),
+        note="* guaranteed by nothing",
+    )

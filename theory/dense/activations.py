@@ -1,0 +1,140 @@
+"""Activation functions in ball arithmetic: σ and σ′ on real balls, σ on complex ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import arb
+from scipy.special import erf, expit
+
+from theory.inputs import Array
+
+_HALF = arb(1) / 2
+
+
+@dataclass(frozen=True)
+class BallActivation:
+    """σ: R → R as functions of balls.
+
+    Attributes
+    ----------
+    value, derivative : callable
+        σ and σ′ of an ``arb``, enclosing the range over the ball; where σ has a kink, `derivative`
+        encloses every slope of a chord.
+    float64 : callable
+        σ of an array.
+    continuation : callable or None
+        The analytic continuation of σ as a function of an ``acb``; a ball that holds a pole is
+        answered by a ball that is not finite. None where σ is not analytic.
+    """
+
+    value: Callable[[Any], Any]
+    derivative: Callable[[Any], Any]
+    float64: Callable[[Array], Array]
+    continuation: Callable[[Any], Any] | None = None
+
+
+# Balls narrower than this go to FLINT as they are; wider ones are enclosed by their ends.
+_NARROW = arb(2) ** -16
+
+
+def _monotone(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the enclosure of a monotone function: the hull of its values at both ends.
+
+    Parameters
+    ----------
+    sigma : callable
+        The function of an ``arb``.
+
+    Returns
+    -------
+    callable
+        The same, tight on wide balls.
+    """
+
+    def enclosure(z: Any) -> Any:
+        if z.rad() < _NARROW:
+            return sigma(z)
+        return sigma(z.lower()).union(sigma(z.upper()))
+
+    return enclosure
+
+
+def _bump(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the enclosure of an even function that decreases in |z|.
+
+    Parameters
+    ----------
+    sigma : callable
+        The function of an ``arb``.
+
+    Returns
+    -------
+    callable
+        The same, tight on wide balls.
+    """
+
+    def enclosure(z: Any) -> Any:
+        if z.rad() < _NARROW:
+            return sigma(z)
+        return sigma(arb(z.abs_lower())).union(sigma(arb(z.abs_upper())))
+
+    return enclosure
+
+
+def _sech_squared(z: Any) -> Any:
+    t = z.tanh()
+    return 1 - t * t
+
+
+def _erf_density(z: Any) -> Any:
+    return 2 * (-z * z).exp() / arb.pi().sqrt()
+
+
+_tanh_slope = _bump(_sech_squared)
+
+
+def _relu(z: Any) -> Any:
+    return z.nonnegative_part()
+
+
+def _relu_slope(z: Any) -> Any:
+    if z > 0:
+        return arb(1)
+    return arb(0) if z < 0 else arb(_HALF, _HALF)
+
+
+def _sigmoid(z: Any) -> Any:
+    return ((z * _HALF).tanh() + 1) * _HALF
+
+
+def _sigmoid_slope(z: Any) -> Any:
+    return _tanh_slope(z * _HALF) * _HALF * _HALF
+
+
+def _gaussian(z: Any) -> Any:
+    return (-z * z).exp()
+
+
+_gaussian_ball = _bump(_gaussian)
+
+
+BALL_ACTIVATIONS: dict[str, BallActivation] = {
+    "tanh": BallActivation(_monotone(lambda z: z.tanh()), _tanh_slope, np.tanh, lambda z: z.tanh()),
+    "erf": BallActivation(
+        _monotone(lambda z: z.erf()), _bump(_erf_density), erf, lambda z: z.erf()
+    ),
+    "sine": BallActivation(lambda z: z.sin(), lambda z: z.cos(), np.sin, lambda z: z.sin()),
+    "cosine": BallActivation(lambda z: z.cos(), lambda z: -z.sin(), np.cos, lambda z: z.cos()),
+    "sigmoid": BallActivation(_monotone(_sigmoid), _sigmoid_slope, expit, _sigmoid),
+    "gaussian": BallActivation(
+        _gaussian_ball, lambda z: -2 * z * _gaussian_ball(z), lambda z: np.exp(-(z**2)), _gaussian
+    ),
+    "relu": BallActivation(_relu, _relu_slope, lambda z: np.maximum(z, 0.0)),
+}
+
+#: Names of the activations that are analytic.
+ANALYTIC = tuple(name for name, sigma in BALL_ACTIVATIONS.items() if sigma.continuation)

@@ -1,0 +1,129 @@
+"""A dense network as plain numbers: weights, biases and the name of σ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from theory.arrays import refuse_non_finite, to_float64, to_numpy
+from theory.dense.activations import BALL_ACTIVATIONS
+from theory.errors import InputError
+from theory.inputs import Array
+
+
+@dataclass(frozen=True, eq=False)
+class DenseNetwork:
+    """Features φ = y_L of the network y_0 = x, y_k = σ(W_k y_{k−1} + b_k), u = φ·β + b.
+
+    The float64 numbers are taken as exact, so what is proved about the network is a statement about
+    these numbers and the real function σ, not about any program that evaluates it.
+
+    Attributes
+    ----------
+    activation : str
+        Name of σ, a key of `BALL_ACTIVATIONS`.
+    weights : tuple of ndarray of float64
+        W_k, shape (n_k, n_{k−1}).
+    biases : tuple of ndarray of float64
+        b_k, shape (n_k,).
+    head : ndarray of float64, shape (n, k), or None
+        β, one row per neuron of the last hidden layer.
+    offset : ndarray of float64, shape (k,), or None
+        b, the bias of the output layer.
+    """
+
+    activation: str
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+    head: Array | None = None
+    offset: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.activation not in BALL_ACTIVATIONS:
+            known = ", ".join(BALL_ACTIVATIONS)
+            raise InputError("activation", f"is {self.activation!r}", f"choose one of {known}")
+        if not self.weights or len(self.weights) != len(self.biases):
+            raise InputError(
+                "weights",
+                f"are {len(self.weights)} matrices for {len(self.biases)} biases",
+                "pass one matrix and one vector per hidden layer",
+            )
+        weights = tuple(_checked(w, 2, f"weights[{k}]") for k, w in enumerate(self.weights))
+        biases = tuple(_checked(b, 1, f"biases[{k}]") for k, b in enumerate(self.biases))
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", biases)
+        for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            if len(b) != len(w):
+                raise InputError(f"biases[{k}]", f"has {len(b)} entries", f"pass {len(w)}")
+        for k, (first, second) in enumerate(pairwise(weights)):
+            if second.shape[1] != first.shape[0]:
+                raise InputError(
+                    f"weights[{k + 1}]",
+                    f"takes {second.shape[1]} inputs, but the layer before has {len(first)}",
+                    "list the layers from the input on",
+                )
+        if self.head is not None:
+            head = _checked(np.atleast_2d(np.asarray(self.head).T).T, 2, "head")
+            if head.shape[0] != self.n_features:
+                raise InputError("head", f"has shape {head.shape}", f"pass ({self.n_features}, k)")
+            object.__setattr__(self, "head", head)
+        if self.offset is not None:
+            offset = _checked(np.atleast_1d(self.offset), 1, "offset")
+            if self.head is None or len(offset) != self.head.shape[1]:
+                raise InputError("offset", f"has {len(offset)} entries", "pass one per output")
+            object.__setattr__(self, "offset", offset)
+
+    @property
+    def n_inputs(self) -> int:
+        """Dimension d of x."""
+        return int(self.weights[0].shape[1])
+
+    @property
+    def n_features(self) -> int:
+        """Number n of neurons of the last hidden layer."""
+        return int(self.weights[-1].shape[0])
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.weights)
+
+    def features(self, x: Array) -> Array:
+        """Return φ at some points in float64, rounded as float64 rounds.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (N, d)
+            Points; a vector where d = 1.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, n)
+            Φ.
+        """
+        y = np.asarray(x, dtype=np.float64).reshape(-1, self.n_inputs)
+        sigma = BALL_ACTIVATIONS[self.activation].float64
+        for w, b in zip(self.weights, self.biases, strict=True):
+            y = sigma(y @ w.T + b)
+        return y
+
+
+def _checked(value: Any, ndim: int, name: str) -> Array:
+    """Return an array of float64 of the given dimension.
+
+    Raises
+    ------
+    InputError
+        If it has another dimension, is empty, or is not real and finite.
+    """
+    given, _ = to_numpy(value, name)
+    if given.ndim != ndim or given.size == 0:
+        raise InputError(name, f"has shape {given.shape}", f"pass {ndim} non-empty dimensions")
+    values, exact = to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale them")
+    refuse_non_finite(values, name)
+    return values

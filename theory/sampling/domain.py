@@ -1,0 +1,188 @@
+"""sup_x ‖Tᵀφ(x)‖² of a network over a box, by branch and bound in ball arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from theory.dense.network import DenseNetwork
+from theory.dense.ranges import BoxEvaluator, largest_square
+from theory.errors import InputError
+from theory.inputs import Array
+from theory.routes.ball import ball_precision
+
+_BITS = 96
+
+# Boxes per pass: bounds memory, and lets the best centre so far prune the rest.
+_PASS = 512
+
+
+@dataclass(frozen=True)
+class Supremum:
+    """lower ≤ sup_x ‖Tᵀφ(x)‖² ≤ upper, both certified.
+
+    Attributes
+    ----------
+    lower, upper : float
+        The ends; `lower` is attained at a point of the domain up to rounding.
+    boxes : int
+        Boxes looked at.
+    finished : bool
+        Whether the relative gap asked for was reached.
+    """
+
+    lower: float
+    upper: float
+    boxes: int
+    finished: bool
+
+
+def as_domain(domain: Any, n_inputs: int, *, name: str = "domain") -> Array:
+    """Check a box Π [a_k, b_k].
+
+    Parameters
+    ----------
+    domain : sequence of (float, float), or one pair where d = 1
+        The box; one pair stands for the same interval in every coordinate.
+    n_inputs : int
+        d.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (d, 2)
+        The box.
+
+    Raises
+    ------
+    InputError
+        If it is not a bounded box of positive size with d sides.
+    """
+    try:
+        box = np.asarray(domain, dtype=np.float64).reshape(-1, 2)
+    except (TypeError, ValueError):
+        raise InputError(name, f"is {domain!r}", "pass pairs (a, b)") from None
+    if len(box) == 1:
+        box = np.repeat(box, n_inputs, axis=0)
+    if len(box) != n_inputs:
+        raise InputError(
+            name, f"has {len(box)} sides, but the network takes {n_inputs} inputs", "pass one each"
+        )
+    if not np.isfinite(box).all() or not (box[:, 0] < box[:, 1]).all():
+        raise InputError(name, f"is {box.tolist()}", "pass finite a < b in every coordinate")
+    return box
+
+
+def largest_leverage(
+    network: DenseNetwork,
+    domain: Sequence[tuple[float, float]] | Array,
+    readout: Array | None = None,
+    *,
+    gap: float = 0.1,
+    max_boxes: int = 40_000,
+) -> Supremum:
+    """Enclose sup_x ‖Tᵀφ(x)‖² over a box.
+
+    The box with the largest upper bound is halved along its widest side until the bounds are
+    within the gap or the boxes are used up; the bounds are valid whenever it stops.
+
+    Parameters
+    ----------
+    network : DenseNetwork
+        φ.
+    domain : sequence of (float, float)
+        The box, one pair per input.
+    readout : ndarray of float64, shape (n, m), optional
+        T; the identity where None.
+    gap : float
+        Relative gap at which to stop.
+    max_boxes : int
+        Boxes at which to stop.
+
+    Returns
+    -------
+    Supremum
+        The enclosure.
+
+    Raises
+    ------
+    InputError
+        If the domain does not fit the network.
+    """
+    box = as_domain(domain, network.n_inputs)
+    evaluate = BoxEvaluator(network, readout)
+    widths = box[:, 1] - box[:, 0]
+    pieces = _cut(box, 16 if network.n_inputs == 1 else 4)
+    best, settled, seen = 0.0, 0.0, 0
+    while True:
+        nxt: list[Array] = []
+        bounds: list[Array] = []
+        for start in range(0, len(pieces), _PASS):
+            part = pieces[start : start + _PASS]
+            centres = part.mean(axis=2)
+            radii = np.maximum(part[:, :, 1] - centres, centres - part[:, :, 0]) * (1 + 2.0**-50)
+            with ball_precision(_BITS):
+                lower, upper = largest_square(evaluate(centres, radii), radii)
+            best = max(best, float(lower.max()))
+            seen += len(part)
+            nxt.append(part)
+            bounds.append(upper)
+        everything, tops = np.concatenate(nxt), np.concatenate(bounds)
+        open_ = tops > best * (1 + gap)
+        settled = max(settled, float(tops[~open_].max(initial=0.0)))
+        if seen + 2 * int(open_.sum()) > max_boxes or not open_.any():
+            rest = float(tops[open_].max(initial=0.0))
+            return Supremum(best, max(settled, rest), seen, not open_.any())
+        pieces = _halve(everything[open_], widths)
+
+
+def _cut(box: Array, parts: int) -> Array:
+    """Cut a box into equal parts along its first sides.
+
+    Parameters
+    ----------
+    box : ndarray, shape (d, 2)
+        The box.
+    parts : int
+        Parts per side, for the first three sides.
+
+    Returns
+    -------
+    ndarray, shape (B, d, 2)
+        The pieces; neighbours share their ends exactly.
+    """
+    axes = []
+    for k, (low, high) in enumerate(box):
+        ends = np.linspace(low, high, (parts if k < 3 else 1) + 1)
+        ends[0], ends[-1] = low, high
+        axes.append(np.stack([ends[:-1], ends[1:]], axis=1))
+    grids = np.meshgrid(*(np.arange(len(axis)) for axis in axes), indexing="ij")
+    return np.stack([axis[g.ravel()] for axis, g in zip(axes, grids, strict=True)], axis=1)
+
+
+def _halve(pieces: Array, widths: Array) -> Array:
+    """Halve every box along its widest side, relative to the domain.
+
+    Parameters
+    ----------
+    pieces : ndarray, shape (B, d, 2)
+        Boxes.
+    widths : ndarray, shape (d,)
+        Sides of the domain.
+
+    Returns
+    -------
+    ndarray, shape (2B, d, 2)
+        The halves; they share the cut exactly.
+    """
+    side = np.argmax((pieces[:, :, 1] - pieces[:, :, 0]) / widths, axis=1)
+    rows = np.arange(len(pieces))
+    cut = pieces[rows, side].mean(axis=1)
+    left, right = pieces.copy(), pieces.copy()
+    left[rows, side, 1] = cut
+    right[rows, side, 0] = cut
+    return np.concatenate([left, right])

@@ -1,0 +1,136 @@
+"""Where κ comes from: certified over a domain, or truncated so that it is known by construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from theory.dense.network import DenseNetwork
+from theory.inputs import Array
+from theory.rounding import gamma, upward
+from theory.sampling.domain import largest_leverage
+from theory.sampling.whitening import Whitening, chernoff_lower, whitening
+
+# Truncation level over the largest leverage of the first half: fixed before the second is seen.
+_HEADROOM = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """A sample cut in two: T from the first half, everything else from the second.
+
+    Attributes
+    ----------
+    first, second : ndarray of float64
+        Rows of Φ.
+    whitener : Whitening
+        T, from the first half.
+    """
+
+    first: Array
+    second: Array
+    whitener: Whitening
+
+
+def cut_in_halves(features: Array, ridge: float) -> Halves:
+    """Take alternate rows: independent samples may be split in any way fixed beforehand.
+
+    Parameters
+    ----------
+    features : ndarray of float64, shape (N, n)
+        Φ, N ≥ 2.
+    ridge : float
+        τ.
+
+    Returns
+    -------
+    Halves
+        The halves.
+    """
+    first, second = features[0::2], features[1::2]
+    return Halves(first, second, whitening(first, ridge))
+
+
+def certified_leverage(
+    halves: Halves, network: DenseNetwork, domain: Any, delta: float, rounding: float
+) -> float:
+    """Return κ with κ ≥ sup_x φᵀ(G + τI)⁻¹φ over a domain, with probability 1 − δ.
+
+    Parameters
+    ----------
+    halves : Halves
+        The sample.
+    network : DenseNetwork
+        φ.
+    domain : sequence of (float, float)
+        A box that holds the population.
+    delta : float
+        δ.
+    rounding : float
+        Largest distance of a feature as given from φ.
+
+    Returns
+    -------
+    float
+        The bound; ∞ where the second half says nothing.
+    """
+    matrix = halves.whitener.matrix
+    found = largest_leverage(network, domain, matrix)
+    slip = float(np.linalg.norm(matrix)) * rounding * network.n_features**0.5
+    top = upward((found.upper**0.5 + slip) ** 2)
+    return transfer(halves.whitener, halves.second, top, delta)
+
+
+def transfer(whitener: Whitening, second: Array, top: float, delta: float) -> float:
+    """Return κ̂/m with m ≤ λ_min(Tᵀ(G + τI)T) with probability 1 − δ.
+
+    Parameters
+    ----------
+    whitener : Whitening
+        T, independent of the rows.
+    second : ndarray of float64, shape (N₂, n)
+        Rows with ‖Tᵀφ‖² ≤ κ̂.
+    top : float
+        κ̂.
+    delta : float
+        δ.
+
+    Returns
+    -------
+    float
+        The bound, ∞ where m is not bounded away from 0.
+    """
+    observed = whitener.smallest_eigenvalue(second)
+    least = chernoff_lower(observed, len(second) / top, delta)
+    return upward(top / least) if least > 0 else float("inf")
+
+
+def truncated(halves: Halves, delta: float) -> tuple[Array, float]:
+    """Zero the rows of the second half beyond a leverage that the first half fixed.
+
+    E φφᵀ 1(‖Tᵀφ‖² ≤ L) ≼ E φφᵀ = G, and its leverage is at most L by construction: a lower end of
+    the ε-rank needs no knowledge of the population.
+
+    Parameters
+    ----------
+    halves : Halves
+        The sample.
+    delta : float
+        δ.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (N₂, n); float)
+        The truncated rows, and κ of the truncated population with probability 1 − δ.
+    """
+    whitener = halves.whitener
+    level = _HEADROOM * float(whitener.leverage(halves.first).max())
+    kept = np.where(whitener.leverage(halves.second)[:, None] <= level, halves.second, 0.0)
+    n = kept.shape[1]
+    # The leverage as computed decides; the exact one exceeds the level by rounding at most.
+    largest = float(np.sqrt((kept**2).sum(axis=1).max(initial=0.0)))
+    slip = upward(2 * gamma(2 * n) * largest * float(np.linalg.norm(whitener.matrix)))
+    top = upward((level**0.5 * (1 + gamma(2 * n)) + slip) ** 2)
+    return kept, transfer(whitener, kept, top, delta)

@@ -1,0 +1,76 @@
+"""The plain matrix Bernstein interval, for comparison: absolute deviations, vacuous at small ε.
+
+‖Ĝ − G‖ ≤ t with probability 1 − δ for t = b/3 + √(b²/9 + 2b‖G‖), b = (M²/N) log(2n/δ) and
+‖φ(x)‖² ≤ M² [Tropp 2015, Thm 1.6.2; Σ E S² ≼ M²G/N]. With ‖G‖ ≤ ‖Ĝ‖ + t this is
+t ≤ 4b/3 + √(16b²/9 + 2b‖Ĝ‖). Weyl (M7) then puts
+r_ε(G) between the counts of λ̂ above ε + t and ε − t; the latter is n once t ≥ ε.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from theory.rounding import upward
+
+
+@dataclass(frozen=True)
+class PlainInterval:
+    """Interval of the population ε-rank from an absolute bound on ‖Ĝ − G‖.
+
+    Attributes
+    ----------
+    lower, upper : int
+        The ends.
+    deviation : float
+        t.
+    envelope : float
+        M² ≥ sup ‖φ‖².
+    guaranteed : bool
+        Whether M² is known, rather than the largest of the sample.
+    vacuous : bool
+        Whether t ≥ ε, so that the upper end is n whatever the sample was.
+    """
+
+    lower: int
+    upper: int
+    deviation: float
+    envelope: float
+    guaranteed: bool
+    vacuous: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the interval as plain data.
+
+        Returns
+        -------
+        dict
+            One key per attribute.
+        """
+        return dict(vars(self))
+
+
+def plain_deviation(
+    envelope: float, norm: float, n_samples: int, n_features: int, delta: float
+) -> float:
+    """Return t with ‖Ĝ − G‖₂ ≤ t with probability 1 − δ.
+
+    Parameters
+    ----------
+    envelope : float
+        M² ≥ sup ‖φ‖².
+    norm : float
+        ‖Ĝ‖₂ or an upper bound of it.
+    n_samples, n_features : int
+        N and n.
+    delta : float
+        δ in (0, 1).
+
+    Returns
+    -------
+    float
+        t, rounded upward.
+    """
+    b = envelope * math.log(2 * n_features / delta) / n_samples
+    return upward(4 * b / 3 + math.sqrt(16 * b * b / 9 + 2 * b * norm))

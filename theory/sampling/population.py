@@ -1,0 +1,363 @@
+"""Confidence interval of the population ε-rank by relative matrix concentration (C4)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from theory.dense.network import DenseNetwork
+from theory.errors import InputError
+from theory.inputs import Array, Features, as_eps, as_features
+from theory.rank import epsilon_ranks
+from theory.rounding import downward, unit_roundoff, upward
+from theory.sampling.bootstrap import bootstrap_interval
+from theory.sampling.domain import as_domain, largest_leverage
+from theory.sampling.leverage import Halves, certified_leverage, cut_in_halves, truncated
+from theory.sampling.plain import PlainInterval, plain_deviation
+from theory.sampling.result import LeverageSource, PopulationRank
+from theory.sampling.tails import deviation, least_ratio
+from theory.sampling.whitening import whitening
+
+# Share of δ spent on the leverage; the two tails share the rest evenly.
+_LEVERAGE_SHARE = 0.2
+
+# Features as given are taken to agree with the network to this many units of their roundoff.
+_ROUNDING_UNITS = 2.0**13
+
+#: τ/ε: κ grows slowly as τ falls while the thresholds move by η(ε + τ).
+RIDGE_RATIO = 0.25
+
+
+@dataclass(frozen=True)
+class _Relative:
+    """κ, η₊, η₋ and the thresholds on λ̂ that follow."""
+
+    leverage: float
+    eta_upper: float
+    eta_lower: float
+    above: float
+    below: float
+
+
+def _relative(
+    eps: float, ridge: float, n_samples: int, dimension: int, kappa: float, delta: float
+) -> _Relative:
+    """Return the thresholds at which sample eigenvalues are counted.
+
+    Since (1 − η₋)(λ_k + τ) ≤ λ̂_k + τ ≤ (1 + η₊)(λ_k + τ): λ̂_k > ε + η₊(ε + τ) implies λ_k > ε, and
+    λ_k > ε implies λ̂_k > ε − η₋(ε + τ).
+
+    Parameters
+    ----------
+    eps, ridge : float
+        ε and τ.
+    n_samples, dimension : int
+        N and n.
+    kappa : float
+        κ ≥ d = tr G(G + τI)⁻¹, which is the mean of the leverage.
+    delta : float
+        δ for each tail.
+
+    Returns
+    -------
+    _Relative
+        The thresholds, rounded outward.
+    """
+    if not math.isfinite(kappa):
+        return _Relative(kappa, math.inf, 1.0, math.inf, downward(eps) - upward(eps + ridge))
+    most = min(float(dimension), kappa)
+    ratio = n_samples / kappa
+    up, down = (deviation(ratio, most, delta, tail) for tail in ("upper", "lower"))
+    return _Relative(
+        kappa,
+        up,
+        down,
+        upward(eps + up * (eps + ridge)),
+        downward(eps) - upward(down * (eps + ridge)),
+    )
+
+
+def population_rank(
+    features: Any,
+    eps: float,
+    *,
+    confidence: float = 0.95,
+    network: DenseNetwork | None = None,
+    domain: Any = None,
+    leverage: float | None = None,
+    envelope: float | None = None,
+    ridge: float | None = None,
+    resamples: int = 200,
+    seed: int = 0,
+) -> PopulationRank:
+    """Bound r_ε(E φφᵀ) from N independent samples φ(x_1) … φ(x_N).
+
+    With κ ≥ sup_x φᵀ(G+τI)⁻¹φ the relative deviation of Ĝ + τI from G + τI is at most η₊ and η₋
+    (``theory.sampling.tails``), so with probability 1 − δ
+
+        #{λ̂_k > ε + η₊(ε+τ)}  ≤  r_ε(G)  ≤  #{λ̂_k > ε − η₋(ε+τ)}.
+
+    κ is certified over `domain` for a known `network` (a fifth of δ pays for G being unknown),
+    `leverage` as given, or else the largest of the sample, which makes an estimate only. The lower
+    end `certain_lower` needs none of these. No upper end can do without: a direction that the
+    population takes with probability 1/(10N) is not in the sample, and may carry any eigenvalue.
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        Φ, one row per independent draw, N ≥ 4.
+    eps : float
+        ε > 0.
+    confidence : float
+        1 − δ.
+    network : DenseNetwork, optional
+        The network whose features these are (to 2¹³ units of roundoff each).
+    domain : sequence of (float, float), optional
+        A box that holds every x of the population.
+    leverage : float, optional
+        A known κ for the ridge τ.
+    envelope : float, optional
+        A known M² ≥ sup ‖φ‖², for the plain interval.
+    ridge : float, optional
+        τ; ε/4 by default. It must not be chosen by looking at the sample.
+    resamples : int
+        Resamples of the bootstrap; 0 for none.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    PopulationRank
+        The interval and what it rests on.
+
+    Raises
+    ------
+    InputError
+        If the arguments do not fit together.
+
+    Notes
+    -----
+    C4 in the project's numbering; the derivation is in docs/sampling.md.
+    """
+    checked = as_features(features)
+    threshold = as_eps(eps)
+    tau = RIDGE_RATIO * threshold if ridge is None else as_eps(ridge, name="ridge")
+    delta = 1 - _as_confidence(confidence)
+    values = checked.values
+    _check_arguments(checked, network, domain, leverage)
+    halves = cut_in_halves(values, tau)
+    rest = (1 - _LEVERAGE_SHARE) * delta
+    source: LeverageSource
+    if network is not None:
+        source, share = "domain", rest / 2
+        slip = _ROUNDING_UNITS * max(unit_roundoff(checked.dtype), 2.0**-53)
+        kappa = certified_leverage(halves, network, domain, delta - rest, slip)
+    elif leverage is not None:
+        source, share, kappa = "given", delta / 2, float(leverage)
+    else:
+        source, share = "data", delta / 2
+        kappa = float(whitening(values, tau).leverage(values).max())
+    found = _relative(threshold, tau, checked.n_samples, checked.n_features, kappa, share)
+    sample, lower, upper, spectrum = _count(checked, threshold, found)
+    return PopulationRank(
+        eps=threshold,
+        lower=lower,
+        upper=upper,
+        confidence=float(confidence),
+        guaranteed=source != "data",
+        certain_lower=_certain_lower(halves, threshold, tau, delta),
+        sample_lower=sample[0],
+        sample_upper=sample[1],
+        ridge=tau,
+        leverage=kappa,
+        leverage_source=source,
+        deviation_upper=found.eta_upper,
+        deviation_lower=found.eta_lower,
+        threshold_lower=found.above,
+        threshold_upper=found.below,
+        separating_samples=separating_samples(
+            spectrum, threshold, tau, kappa, share, rank=sample[0]
+        ),
+        plain=_plain(checked, threshold, delta, spectrum, network, domain, envelope),
+        bootstrap=bootstrap_interval(values, threshold, float(confidence), resamples, seed)
+        if resamples > 0
+        else None,
+        n_samples=checked.n_samples,
+        n_features=checked.n_features,
+        dtype=checked.dtype,
+    )
+
+
+def separating_samples(
+    spectrum: Array, eps: float, ridge: float, kappa: float, delta: float, *, rank: int
+) -> int | None:
+    """Return the N at which both ends would meet, were this spectrum the population's.
+
+    The ends meet at r once (1 − η₋)(λ_r + τ) > (1 + η₊)(ε + τ) and
+    (1 + η₊)(λ_{r+1} + τ) ≤ (1 − η₋)(ε + τ).
+
+    Parameters
+    ----------
+    spectrum : ndarray of float64, shape (n,)
+        λ_1 ≥ … ≥ λ_n.
+    eps, ridge : float
+        ε and τ.
+    kappa : float
+        κ.
+    delta : float
+        δ for each tail.
+    rank : int
+        r = r_ε of the spectrum.
+
+    Returns
+    -------
+    int or None
+        N; None where an eigenvalue equals ε to rounding, or κ is unknown.
+    """
+    if not math.isfinite(kappa):
+        return None
+    most = min(float(len(spectrum)), kappa)
+    edge = eps + ridge
+
+    def enough(ratio: float) -> bool:
+        up, down = deviation(ratio, most, delta, "upper"), deviation(ratio, most, delta, "lower")
+        above = rank == 0 or (1 - down) * (spectrum[rank - 1] + ridge) > (1 + up) * edge
+        below = rank == len(spectrum) or (1 + up) * (spectrum[rank] + ridge) <= (1 - down) * edge
+        return bool(above and below)
+
+    ratio = least_ratio(enough, most=1e12)
+    return math.ceil(kappa * ratio) if math.isfinite(ratio) else None
+
+
+def _count(
+    features: Features, eps: float, found: _Relative
+) -> tuple[tuple[int, int], int, int, Array]:
+    """Count sample eigenvalues above ε and above both thresholds, certified against rounding.
+
+    Parameters
+    ----------
+    features : Features
+        Φ.
+    eps : float
+        ε.
+    found : _Relative
+        The thresholds.
+
+    Returns
+    -------
+    tuple of ((int, int), int, int, ndarray)
+        The sample's ε-rank, both ends, and the sample's spectrum.
+    """
+    wanted = [eps]
+    wanted += [found.above] if math.isfinite(found.above) else []
+    wanted += [found.below] if found.below > 0 else []
+    ranks = epsilon_ranks(features, wanted)
+    at_eps = ranks[0]
+    lower = ranks[1].lower if math.isfinite(found.above) else 0
+    upper = ranks[-1].upper if found.below > 0 else features.n_features
+    return (at_eps.lower, at_eps.upper), lower, upper, at_eps.spectrum
+
+
+def _certain_lower(halves: Halves, eps: float, ridge: float, delta: float) -> int:
+    """Return a lower end that holds whatever the leverage of the population is.
+
+    Parameters
+    ----------
+    halves : Halves
+        The sample.
+    eps, ridge : float
+        ε and τ.
+    delta : float
+        δ, all of it for this end.
+
+    Returns
+    -------
+    int
+        The end.
+    """
+    kept, kappa = truncated(halves, _LEVERAGE_SHARE * delta)
+    rest = (1 - _LEVERAGE_SHARE) * delta
+    found = _relative(eps, ridge, len(kept), kept.shape[1], kappa, rest)
+    if not math.isfinite(found.above):
+        return 0
+    return epsilon_ranks(kept, [found.above])[0].lower
+
+
+def _plain(
+    features: Features,
+    eps: float,
+    delta: float,
+    spectrum: Array,
+    network: DenseNetwork | None,
+    domain: Any,
+    envelope: float | None,
+) -> PlainInterval:
+    """Return the plain matrix Bernstein interval.
+
+    Parameters
+    ----------
+    features : Features
+        Φ.
+    eps, delta : float
+        ε and δ.
+    spectrum : ndarray
+        Sample eigenvalues.
+    network, domain : DenseNetwork, box, or None
+        Where M² can be certified.
+    envelope : float or None
+        M² as given.
+
+    Returns
+    -------
+    PlainInterval
+        The interval.
+    """
+    known = envelope is not None or network is not None
+    if envelope is not None:
+        square = float(envelope)
+    elif network is not None:
+        square = upward(largest_leverage(network, domain, max_boxes=4000).upper * (1 + 2.0**-20))
+    else:
+        square = float((features.values**2).sum(axis=1).max())
+    n_samples, n = features.n_samples, features.n_features
+    shift = plain_deviation(square, upward(float(spectrum[0])), n_samples, n, delta)
+    lower = epsilon_ranks(features, [upward(eps + shift)])[0].lower
+    upper = n
+    if eps > shift:
+        upper = epsilon_ranks(features, [downward(eps - shift)])[0].upper
+    return PlainInterval(lower, upper, shift, square, known, shift >= eps)
+
+
+def _as_confidence(confidence: Any) -> float:
+    try:
+        value = float(confidence)
+    except (TypeError, ValueError):
+        raise InputError("confidence", f"is {confidence!r}", "pass a number such as 0.95") from None
+    if not 0 < value < 1:
+        raise InputError("confidence", f"is {value:g}", "pass a number between 0 and 1")
+    return value
+
+
+def _check_arguments(
+    features: Features, network: DenseNetwork | None, domain: Any, leverage: float | None
+) -> None:
+    if features.n_samples < 4:
+        raise InputError("features", f"have {features.n_samples} rows", "pass 4 samples or more")
+    if (network is None) != (domain is None):
+        given, missing = ("network", "domain") if domain is None else ("domain", "network")
+        raise InputError(given, f"is given without a {missing}", "pass both or neither")
+    if network is not None:
+        if leverage is not None:
+            raise InputError("leverage", "is given beside a domain", "pass one of them")
+        if network.n_features != features.n_features:
+            raise InputError(
+                "network",
+                f"has {network.n_features} neurons, but the features have {features.n_features}",
+                "pass the network that made them",
+            )
+        as_domain(domain, network.n_inputs)
+    if leverage is not None and not (np.isfinite(leverage) and leverage > 0):
+        raise InputError("leverage", f"is {leverage!r}", "pass a finite number > 0")

@@ -1,0 +1,202 @@
+"""How far a sample Gram matrix can be from its mean, relative to G + τI: both tails, derived.
+
+Let H = G + τI, z = H^{-1/2}φ(x), κ ≥ sup_x ‖z‖², M = E zzᵀ = H^{-1/2}GH^{-1/2} ≼ I, d = tr M, and
+M̂ = (1/N) Σ z_i z_iᵀ. Because (e^{θs} − 1)/s grows with s,
+
+    E e^{θzzᵀ/N} = I + E[(e^{θ‖z‖²/N} − 1)/‖z‖² zzᵀ] ≼ I + (e^{θκ/N} − 1)/κ M,
+
+for θ of either sign, and so is its logarithm below (e^{θκ/N} − 1)/κ M. Lieb's theorem [Tropp 2015,
+§3.5] with the fixed summand ∓θM gives, for θ > 0,
+
+    E tr e^{±θ(M̂ − M)} ≤ tr e^{g M},    g = (N/κ)(e^{±θκ/N} − 1) ∓ θ ≥ 0,
+
+and since x ↦ e^{gx} − 1 is convex and 0 at 0, tr(e^{gM} − I) ≤ d (e^g − 1). Markov's inequality for
+ψ(s) = e^s − s − 1 (as in Tropp, Thm 7.7.1; the mean of the linear term is 0) ends in
+
+    P(λ_max(±(M̂ − M)) ≥ η) ≤ d (e^g − 1)/(e^{θη} − θη − 1)    for every θ > 0.
+
+With a = N/κ the choice θ = ±a log(1 ± η) makes the exponent −a h(±η), h(x) = (1+x)log(1+x) − x.
+Since h(η) ≥ η²/(2(1 + η/3)) and h(−η) ≥ η²/2, and (e^g − 1)/(e^s − s − 1) ≤ 4e^{g−s} for s ≥ 1, the
+closed form N ≥ 2κ(1 + η/3)η⁻² log(8d/δ) follows for η ≤ 1 and 8d ≥ eδ (C4). The functions here
+evaluate the bound itself, which is smaller.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from theory.errors import InputError
+
+Tail = Literal["upper", "lower"]
+
+# Relative slack for the rounding of a few dozen float64 operations on logarithms below 1e6.
+_SLACK = 1e-9
+
+_BISECTIONS = 80
+
+#: Deviations beyond this are not looked for: the sample then says nothing.
+LARGEST = 64.0
+
+
+def tail_probability(ratio: float, dimension: float, eta: float, tail: Tail) -> float:
+    """Bound P(λ_max(±(M̂ − M)) ≥ η) for N samples of leverage at most κ.
+
+    Parameters
+    ----------
+    ratio : float
+        a = N/κ > 0.
+    dimension : float
+        An upper bound of d = tr G(G + τI)⁻¹.
+    eta : float
+        η > 0, below 1 in the lower tail.
+    tail : {"upper", "lower"}
+        ``upper``: M̂ above M.
+
+    Returns
+    -------
+    float
+        The bound, rounded upward; it may exceed 1.
+    """
+    if tail == "lower" and eta >= 1:
+        # M̂ ≽ 0 and M ≼ I: a deviation of 1 or more would need M̂ to have a negative direction.
+        return 0.0 if eta > 1 else math.inf
+    log = math.log1p(eta) if tail == "upper" else -math.log1p(-eta)
+    growth = ratio * (eta - log) if tail == "upper" else ratio * (log - eta)
+    return math.exp(
+        min(700.0, math.log(dimension) + _log_expm1(growth) - _log_psi(ratio * eta * log))
+    ) * (1 + _SLACK * (1 + ratio))
+
+
+def _log_expm1(x: float) -> float:
+    """Return log(e^x − 1) for x > 0."""
+    return x + math.log(-math.expm1(-x)) if x > 0 else -math.inf
+
+
+def _log_psi(x: float) -> float:
+    """Return log(e^x − x − 1) for x > 0, from the series where x is small."""
+    if x > 0.1:
+        return x + math.log1p(-(1 + x) * math.exp(-x))
+    series = sum(x**k / math.factorial(k) for k in range(2, 12))
+    return math.log(series) if series > 0 else -math.inf
+
+
+def deviation(ratio: float, dimension: float, delta: float, tail: Tail) -> float:
+    """Return the least η found with P(λ_max(±(M̂ − M)) ≥ η) ≤ δ.
+
+    Parameters
+    ----------
+    ratio : float
+        a = N/κ.
+    dimension : float
+        An upper bound of d.
+    delta : float
+        δ in (0, 1).
+    tail : {"upper", "lower"}
+        Which tail.
+
+    Returns
+    -------
+    float
+        η; ∞ in the upper tail and 1 in the lower tail where so few samples say nothing.
+    """
+    top = LARGEST if tail == "upper" else 1 - 1e-12
+    if not tail_probability(ratio, dimension, top, tail) <= delta:
+        return math.inf if tail == "upper" else 1.0
+    low, high = 0.0, top
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if middle > 0 and tail_probability(ratio, dimension, middle, tail) <= delta:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def sufficient_samples(kappa: float, dimension: float, eta: float, delta: float) -> int:
+    """Return an N with (1−η)(G+τI) ≼ Ĝ+τI ≼ (1+η)(G+τI) with probability 1 − δ.
+
+    Parameters
+    ----------
+    kappa : float
+        κ.
+    dimension : float
+        An upper bound of d.
+    eta : float
+        η in (0, 1).
+    delta : float
+        δ in (0, 1), split evenly between the tails.
+
+    Returns
+    -------
+    int
+        The number, from the bound itself; never more than the closed form gives.
+
+    Raises
+    ------
+    InputError
+        If η or δ is out of range.
+    """
+    if not 0 < eta < 1:
+        raise InputError("eta", f"is {eta:g}", "pass a number between 0 and 1")
+    if not 0 < delta < 1:
+        raise InputError("delta", f"is {delta:g}", "pass a number between 0 and 1")
+
+    def enough(ratio: float) -> bool:
+        return all(
+            tail_probability(ratio, dimension, eta, tail) <= delta / 2
+            for tail in ("upper", "lower")
+        )
+
+    return math.ceil(kappa * least_ratio(enough))
+
+
+def least_ratio(enough: Callable[[float], bool], most: float = 1e15) -> float:
+    """Return the least ratio a = N/κ found that satisfies a condition, by bisection.
+
+    Parameters
+    ----------
+    enough : callable
+        From a to bool, true from some a on.
+    most : float
+        Ratios beyond it are not looked for.
+
+    Returns
+    -------
+    float
+        The ratio; ∞ where there is none.
+    """
+    high = 1.0
+    while not enough(high):
+        high *= 2
+        if high > most:
+            return math.inf
+    low = 0.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if middle > 0 and enough(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def closed_form_samples(kappa: float, dimension: float, eta: float, delta: float) -> float:
+    """Return N = 2κ(1 + η/3)η⁻² log(8d/δ), the closed form of C4.
+
+    Parameters
+    ----------
+    kappa, dimension : float
+        κ and d, with 8d ≥ eδ.
+    eta : float
+        η in (0, 1].
+    delta : float
+        δ in (0, 1).
+
+    Returns
+    -------
+    float
+        The number.
+    """
+    return 2 * kappa * (1 + eta / 3) / eta**2 * math.log(8 * dimension / delta)
