@@ -53,9 +53,9 @@ def render(view: View, *, ascii_only: bool = False) -> RenderableType:
     if view.layers:
         table = Table(header_style="bold")
         table.add_column("layer", overflow="fold")
-        for heading in (*(f"ε-rank at {eps}" for eps in view.eps), "of", "stable", "dormant"):
+        for heading in (*(f"ε = {eps}" for eps in view.eps), "of", *view.extras):
             table.add_column(heading, justify="right")
-        table.add_column("ε-rank over time")
+        table.add_column("ε-rank over time", no_wrap=True)
         shown, left_out = _some(view)
         for layer in shown:
             table.add_row(

@@ -30,7 +30,7 @@ class LayerView:
     series : tuple of float
         Lower ends at the first ε, over time.
     extras : tuple of str
-        Stable rank and dormant share, as far as measured.
+        What the further columns hold.
     failure : str or None
         Why it was not measured.
     """
@@ -39,7 +39,7 @@ class LayerView:
     n_features: int
     ranks: tuple[str, ...]
     series: tuple[float, ...]
-    extras: tuple[str, ...] = ("–", "–")
+    extras: tuple[str, ...] = ()
     failure: str | None = None
 
 
@@ -53,8 +53,8 @@ class View:
         What is watched.
     state : str
         How far it is.
-    eps : tuple of str
-        Headings of the thresholds.
+    eps, extras : tuple of str
+        Headings of the thresholds, and of further columns.
     layers : tuple of LayerView
         One per layer.
     loss : tuple of float
@@ -68,6 +68,7 @@ class View:
     title: str
     state: str
     eps: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     layers: tuple[LayerView, ...] = ()
     loss: tuple[float, ...] = ()
     reading: str | None = None
@@ -122,6 +123,7 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
         title=title,
         state=f"step {last}, {len(history.steps)} measurements kept",
         eps=tuple(f"{eps:g}{mark}" for eps in thresholds),
+        extras=("stable rank", "dormant"),
         layers=tuple(_layer(history, name, now.get(name), thresholds) for name in history.layers),
         loss=tuple(math.nan if loss is None else loss for _, loss in sorted(losses.items())),
         reading=None if reading is None else str(reading),
@@ -138,7 +140,8 @@ def _layer(
     if record is None or not record.ranks:
         failure = "not in the latest measurement" if record is None else record.failure
         n_features = max(row.n_features for row in rows)
-        return LayerView(name, n_features, ("–",) * len(thresholds), series, failure=failure)
+        unknown = ("–",) * len(thresholds)
+        return LayerView(name, n_features, unknown, series, ("–", "–"), failure)
     found = {entry.eps: interval(entry.lower, entry.upper) for entry in record.ranks}
     extras: tuple[str, ...] = ("–", "–")
     if record.quantities is not None:
