@@ -17,7 +17,8 @@ from typing import Protocol
 
 from theory.errors import InputError
 
-# Costs and step times kept for the running medians.
+# Costs and step times kept for the running medians, which one slow step or one slow measurement
+# does not move.
 _KEPT = 25
 
 Clock = Callable[[], float]
@@ -41,7 +42,7 @@ class Schedule(Protocol):
 
 
 class _Account:
-    """Training time, measuring time, and their running medians.
+    """Training time, measuring time, and what recent steps and measurements took.
 
     Parameters
     ----------
@@ -52,25 +53,29 @@ class _Account:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._start = clock()
+        self._steps = 0
         self._measuring = 0.0
         self._costs: deque[float] = deque(maxlen=_KEPT)
-        self._steps = 0
-        self._last = self._start
-        self._unbilled = 0.0
+        # Means over the steps between two measurements; the median of them is what is used.
         self._step_times: deque[float] = deque(maxlen=_KEPT)
-
-    def tick(self) -> None:
-        """Count one step."""
-        now = self._clock()
-        self._steps += 1
-        self._step_times.append(max(0.0, now - self._last - self._unbilled))
-        self._last, self._unbilled = now, 0.0
+        self._since = self._start
+        self._steps_then = 0
 
     def spent(self, seconds: float) -> None:
-        """Book measuring time."""
-        cost = max(0.0, float(seconds))
+        """Book measuring time that ends now.
+
+        Parameters
+        ----------
+        seconds : float
+            Its duration.
+        """
+        now, cost = self._clock(), max(0.0, float(seconds))
+        steps = self._steps - self._steps_then
+        if steps:
+            self._step_times.append(max(0.0, now - cost - self._since) / steps)
+        self._since, self._steps_then = now, self._steps
         self._measuring += cost
-        self._unbilled += cost
+        self._costs.append(cost)
 
     @property
     def training(self) -> float:
@@ -85,8 +90,13 @@ class _Account:
 
     @property
     def step_time(self) -> float | None:
-        """Median seconds of the recent training steps; None before the first."""
+        """Seconds of a recent training step; None before the first measurement."""
         return median(self._step_times) if self._step_times else None
+
+    @property
+    def cost(self) -> float | None:
+        """Seconds of a recent measurement; None before the first."""
+        return median(self._costs) if self._costs else None
 
 
 class EveryStep(_Account):
@@ -119,7 +129,7 @@ class EveryStep(_Account):
         bool
             Whether the step is a multiple of k.
         """
-        self.tick()
+        self._steps += 1
         return self._steps % self.every == 0
 
 
@@ -144,25 +154,22 @@ class OverheadBudget(_Account):
             raise InputError("overhead", f"is {share!r}", "pass a share in (0, 1], such as 0.01")
         super().__init__(clock)
         self.share = float(share)
-        self._debt = 0.0
-        self._settled = 0.0
+        # When training alone will have paid for all measurements so far.
+        self._due = self._start
 
     def step(self) -> bool:
-        """Count one step.
+        """Count one step; a comparison of two numbers at most steps.
 
         Returns
         -------
         bool
             Whether the measurements so far are paid for.
         """
-        self.tick()
-        training = self.training
-        self._debt = max(0.0, self._debt - self.share * (training - self._settled))
-        self._settled = training
-        return self._debt == 0
+        self._steps += 1
+        return self._clock() >= self._due
 
     def spent(self, seconds: float) -> None:
-        """Book measuring time as debt.
+        """Book measuring time that ends now, as debt.
 
         Parameters
         ----------
@@ -170,24 +177,20 @@ class OverheadBudget(_Account):
             Its duration.
         """
         super().spent(seconds)
-        cost = max(0.0, float(seconds))
-        self._debt += cost
-        self._costs.append(cost)
+        now, cost = self._clock(), max(0.0, float(seconds))
+        # No training was done while measuring, so what was owed before is owed still.
+        owed = max(0.0, self._due - (now - cost))
+        self._due = now + owed + cost / self.share
 
     @property
     def debt(self) -> float:
         """Seconds of measuring that are not paid for."""
-        return self._debt
+        return max(0.0, self._due - self._clock()) * self.share
 
     @property
     def steps_to_pay(self) -> float:
         """Training steps that the debt is expected to take."""
-        return self._debt / (self.share * self.step_time) if self.step_time else 0.0
-
-    @property
-    def cost(self) -> float | None:
-        """Median seconds of the recent measurements; None before the first."""
-        return median(self._costs) if self._costs else None
+        return self.debt / (self.share * self.step_time) if self.step_time else 0.0
 
     @property
     def interval(self) -> float | None:
