@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from epsrank.cli.certificates import Measurement, export
 from epsrank.cli.console import notice, print_json, print_table
-from epsrank.cli.front import Command
+from epsrank.cli.front import Command, is_number
+from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.progress import live_progress
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from proofs.formal.compilation import Compiled
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, lists={"--eps": is_number})
 @click.option("--audit", "auditing", is_flag=True, help="Audit axioms, files and statements.")
 @click.option("--record", is_flag=True, help="Audit, and write down what was accepted.")
 @click.option(
@@ -29,24 +31,85 @@ if TYPE_CHECKING:
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Coqs at a time.  [default: one a core]"
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
+@click.option("--export", "folder", metavar="DIR", help="Write a measurement as a Coq project.")
+@click.option("--rank", metavar="FILE", help="Certify the ε-rank of these features.")
+@click.option("--floor", metavar="FILE", help="Certify a floor of the loss on these features.")
+@click.option(
+    "--eps",
+    type=float,
+    multiple=True,
+    metavar="E …",
+    help=f"Thresholds of --rank.  [default: {DEFAULT_EPS:g}]",
+)
+@click.option("--target", metavar="F", help="File with u*, for --floor.")
+@click.option("--norm", type=float, metavar="B", help="Bound on the output layer, for --floor.")
+@click.option("--coefficients", metavar="F", help="File with the output layer, for --floor.")
+@measure_options
 def prove(
     auditing: bool,
     record: bool,
     accept_statements: bool,
     development: str | None,
     jobs: int | None,
+    folder: str | None,
     as_json: bool,
+    **measurement: Any,
 ) -> None:
-    """Compile the Coq proofs from scratch, and audit them.
+    """Compile the Coq proofs from scratch, audit them, or certify a measurement.
 
     The audit fails on anything assumed, on a file that is not listed, on a theorem of the ledger
-    that does not exist, and on a statement that is not as reviewed. Exit code 0: accepted; 1: Coq
-    or the audit refuses; 2: bad use, or no Coq.
+    that does not exist, and on a statement that is not as reviewed. --export writes a Coq project
+    that proves an ε-rank or a floor of the features in a file; it needs no Coq itself. Exit code
+    0: accepted; 1: Coq or the audit refuses; 2: bad use, or no Coq.
 
     Parameters
     ----------
     auditing, record, accept_statements : bool
+        What to do after compiling.
+    development : str or None
+        Folder of the development.
+    jobs : int or None
+        Number of Coqs at a time.
+    folder : str or None
+        Where to export to.
+    as_json : bool
+        Print JSON.
+    **measurement
+        What to export, as in `Measurement`.
+
+    Raises
+    ------
+    UsageError
+        If options of the export stand without it, or beside an audit.
+    """
+    wanted = Measurement(**measurement)
+    if folder is None and wanted != _NOTHING:
+        raise click.UsageError("a measurement is certified with --export DIR")
+    if folder is None:
+        _compile(auditing or record or accept_statements, record, accept_statements,
+                 development, jobs, as_json)  # fmt: skip
+    elif auditing or record or accept_statements:
+        raise click.UsageError("audit and export one after the other")
+    else:
+        export(folder, wanted, as_json)
+
+
+_NOTHING = Measurement(None, None, (), None, None, None, None, None, "mean")
+
+
+def _compile(
+    auditing: bool,
+    record: bool,
+    accept: bool,
+    development: str | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Compile, audit and record.
+
+    Parameters
+    ----------
+    auditing, record, accept : bool
         What to do after compiling.
     development : str or None
         Folder of the development.
@@ -66,8 +129,8 @@ def prove(
                 coq, jobs=jobs, scratch=True, progress=progress, folder=folder
             )
         found = None
-        if auditing or record or accept_statements:
-            found = _audit(compiled, folder, jobs, accept_statements)
+        if auditing:
+            found = _audit(compiled, folder, jobs, accept)
     except CoqError as error:
         if as_json:
             print_json({"passed": False, "coq": coq.version, "error": str(error)})
@@ -132,6 +195,7 @@ def _print(compiled: Compiled, audit: Audit | None) -> None:
     audit : Audit or None
         The audit.
     """
+    from proofs.formal.audit import plural
     from proofs.formal.declared import declared, theorems
 
     names = declared(compiled)
@@ -145,7 +209,8 @@ def _print(compiled: Compiled, audit: Audit | None) -> None:
     print_table(
         ["seconds", "theorems", "lemmas", "file"],
         rows,
-        title=f"{compiled.coq} accepts {len(rows)} files with {len(stated)} theorems",
+        title=f"{compiled.coq} accepts {plural(len(rows), 'file')} with "
+        f"{plural(len(stated), 'theorem')}",
     )
     if audit is not None:
         click.echo(str(audit))

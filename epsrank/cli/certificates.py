@@ -1,0 +1,164 @@
+"""``epsrank prove --export``: measurements of files as a Coq project of their own."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from epsrank.cli.console import print_json, print_table
+from epsrank.cli.options import (
+    DEFAULT_EPS,
+    read_coefficients,
+    read_features,
+    read_target,
+    read_weights,
+)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What ``--export`` was asked to certify.
+
+    Attributes
+    ----------
+    rank, floor : str or None
+        Files of features, for an ε-rank and for a floor.
+    eps : tuple of float
+        Thresholds of the ε-rank.
+    target, coefficients : str or None
+        Files of u* and of the output layer, for the floor.
+    norm : float or None
+        Bound on the output layer, instead of the layer.
+    weights, key : str or None
+        File of weights, and array of an archive.
+    measure : str
+        Name of the measure.
+    """
+
+    rank: str | None
+    floor: str | None
+    eps: tuple[float, ...]
+    target: str | None
+    coefficients: str | None
+    norm: float | None
+    weights: str | None
+    key: str | None
+    measure: str
+
+    def check(self) -> None:
+        """Refuse options that do not fit together.
+
+        Raises
+        ------
+        UsageError
+            If nothing is to be certified, or a floor lacks its target or its norm.
+        """
+        if self.rank is None and self.floor is None:
+            raise click.UsageError("--export needs --rank FILE or --floor FILE")
+        if self.rank is None and self.eps:
+            raise click.UsageError("--eps belongs to --rank FILE")
+        extras = (self.target, self.norm, self.coefficients)
+        if self.floor is None and extras != (None, None, None):
+            raise click.UsageError("--target, --norm and --coefficients belong to --floor FILE")
+        if self.floor is not None and self.target is None:
+            raise click.UsageError("--floor needs --target F")
+        if self.floor is not None and (self.norm is None) == (self.coefficients is None):
+            raise click.UsageError("--floor needs either --norm B or --coefficients F")
+
+
+def export(folder: str, wanted: Measurement, as_json: bool) -> None:
+    """Certify measurements and write the project.
+
+    Parameters
+    ----------
+    folder : str
+        Where to.
+    wanted : Measurement
+        What to certify.
+    as_json : bool
+        Print JSON.
+    """
+    from proofs.formal.export import export_project
+
+    wanted.check()
+    certificates: dict[str, Any] = {}
+    if wanted.rank is not None:
+        certificates |= _ranks(wanted.rank, wanted)
+    if wanted.floor is not None:
+        certificates |= _floor(wanted.floor, wanted)
+    files = export_project(folder, certificates)
+    if as_json:
+        print_json({
+            "folder": folder,
+            "theorems": {name: str(certificate) for name, certificate in certificates.items()},
+            "files": [file.relative_to(folder).as_posix() for file in files],
+        })  # fmt: skip
+        return
+    print_table(
+        ["theorem", "what it states"],
+        [[name, str(certificate)] for name, certificate in certificates.items()],
+        title=f"{folder}: {len(files)} files, a Coq project of its own",
+        note=f"check it with: make -C {folder}",
+    )
+
+
+def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
+    """Return the certificates of ε-ranks, by name."""
+    from proofs.formal.rank_certificate import certify_rank
+    from theory.inputs import as_eps
+
+    features = read_features(file, wanted.key)
+    weights = read_weights(wanted.weights, features.n_samples)
+    thresholds = [as_eps(value, name="--eps") for value in wanted.eps or (DEFAULT_EPS,)]
+    several = len(set(thresholds)) > 1
+    return {
+        _name(file, "rank", f"{eps:g}" if several else ""): certify_rank(
+            features, eps, weights=weights, measure=wanted.measure
+        )
+        for eps in dict.fromkeys(thresholds)
+    }
+
+
+def _floor(file: str, wanted: Measurement) -> dict[str, Any]:
+    """Return the certificate of a floor, by name."""
+    from proofs.formal.floor_certificate import certify_floor
+
+    features = read_features(file, wanted.key)
+    assert wanted.target is not None  # `check` has seen to it
+    certificate = certify_floor(
+        features,
+        read_target(wanted.target, features.n_samples),
+        _norm(wanted, features.n_features),
+        weights=read_weights(wanted.weights, features.n_samples),
+        measure=wanted.measure,
+    )
+    return {_name(file, "floor", ""): certificate}
+
+
+def _norm(wanted: Measurement, n_features: int) -> float | Fraction:
+    """Return the bound B: as given, or the least float above the norm of the coefficients."""
+    from theory.floor.exact_data import norm_squared
+    from theory.inputs import as_norm
+    from theory.rounding import upward
+
+    if wanted.norm is not None:
+        return as_norm(wanted.norm, name="--norm")
+    layer = read_coefficients(wanted.coefficients, n_features)
+    assert layer is not None  # `check` has seen to one of the two
+    exact = norm_squared(layer)
+    bound = math.sqrt(exact)
+    while Fraction(bound) ** 2 < exact:
+        bound = upward(bound)
+    return bound
+
+
+def _name(file: str, kind: str, detail: str) -> str:
+    """Return an identifier made of the name of a file."""
+    words = re.sub(r"[^A-Za-z0-9]+", "_", f"{Path(file).stem}_{kind}_{detail}").strip("_")
+    return words if words[:1].isalpha() else f"m_{words}"
