@@ -7,11 +7,13 @@ Sources: [S1] Yang, Zhao, Zhu, arXiv 2412.05144; [S2] Tang, Yang, Zhao, Zhu, arX
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from numerics.chosen_slope import as_slope, resolve_slope
 from numerics.networks.activations import activation_function
 from numerics.patches import patches
 from numerics.placement import StructuredFirstLayer, in_box, on_interval, over_data
@@ -28,7 +30,8 @@ def structured_first_layer_(
     *,
     activation: str,
     generator: torch.Generator | None = None,
-    gamma: float | None = None,
+    gamma: float | str | None = None,
+    eps: float = 1e-6,
 ) -> StructuredFirstLayer:
     """Set φ_j(x) = σ(γ_j a_j·(x − c_j)) in a first layer, in place.
 
@@ -59,8 +62,12 @@ def structured_first_layer_(
         Name of σ, a key of ``numerics.networks.ACTIVATIONS``.
     generator : torch.Generator, optional
         Source of randomness on the CPU; by default torch's global one. A grid needs none.
-    gamma : float, optional
-        Slope γ > 0 in place of the rule's; it is not scaled by the domain.
+    gamma : float, "auto" or "auto:R", optional
+        Slope γ > 0 in place of the rule's; it is not scaled by the domain. ``"auto"`` takes the
+        least slope of the largest ε-rank that the layer's law predicts, ``"auto:R"`` the least
+        that predicts R (`theory.kernels.slope.choose_slope`).
+    eps : float
+        ε of that prediction.
 
     Returns
     -------
@@ -99,17 +106,25 @@ def structured_first_layer_(
     if (domain is None) == (data is None):
         given = "both are given" if domain is not None else "neither is given"
         raise InputError("domain and data", f"exclude each other, {given}", "pass exactly one")
-    slope = _as_gamma(gamma)
+    setting = as_slope(gamma)
     n, d = linear.weight.shape[0], math.prod(linear.weight.shape[1:])
     rows = None if data is None else _as_data(data, linear)
     if rows is not None and d == 1:
         domain, rows = (float(rows.min()), float(rows.max())), None
+    box = None if rows is not None else _as_box(domain, d)
+    choice = None
+    if isinstance(setting, str):
+        choice = resolve_slope(setting, activation, n, domain=box, data=rows, eps=eps)
+    slope = setting if choice is None else choice.slope
+    assert not isinstance(slope, str)
     if rows is not None:
         result = over_data(rows, n, activation, generator, slope)
     else:
-        box = _as_box(domain, d)
+        assert box is not None
         placed = on_interval if d == 1 else in_box
         result = placed(box, n, activation, generator, slope)
+    if choice is not None:
+        result = replace(result, formula=f"{result.formula}; {choice}")
     _write(linear, result)
     return result
 
@@ -131,22 +146,6 @@ def _as_layer(layer: nn.Module) -> Layer:
     if layer.bias is None:
         raise InputError("layer", "has no bias, which holds the offsets", "build it with bias=True")
     return layer
-
-
-def _as_gamma(gamma: float | None) -> float | None:
-    """Check a slope.
-
-    Raises
-    ------
-    InputError
-        If it is not a positive number.
-    """
-    if gamma is None:
-        return None
-    good = isinstance(gamma, (int, float)) and not isinstance(gamma, bool)
-    if not (good and math.isfinite(gamma) and gamma > 0):
-        raise InputError("gamma", f"is {gamma!r}", "pass a positive number")
-    return float(gamma)
 
 
 def _as_box(domain: Any, d: int) -> Tensor:

@@ -36,6 +36,11 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
     help="default, structured (first layer), xavier, he, orthogonal, uniform or normal.",
 )
 @click.option("--init-scale", type=float, metavar="S", help="Scale of the initialisation.")
+@click.option(
+    "--slope",
+    metavar="G",
+    help="Slope of the structured layer: a number, auto (largest predicted ε-rank) or auto:R.",
+)
 @click.option("--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw or lbfgs.")
 @click.option("--learning-rate", type=float, metavar="R", help="Step size.")
 @click.option("--batch-size", type=int, metavar="N", help="Samples per step; all by default.")

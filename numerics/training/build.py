@@ -144,6 +144,8 @@ def _set_first_layer(model: FeatureNetwork, config: RunConfig, task: Task) -> No
         data,
         activation=config.activation,
         generator=generator(config.seed, Stream.STRUCTURED),
+        gamma=config.slope,
+        eps=config.eps[0],
     )
     if config.init_scale is not None:
         with torch.no_grad():

@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 import torch
 
+from numerics.chosen_slope import as_slope
 from numerics.networks.activations import activation_function
 from numerics.networks.base import as_size
 from numerics.networks.initialise import check_initialisation
@@ -51,6 +52,9 @@ class RunConfig:
         A key of ``numerics.networks.INITIALISATIONS``.
     init_scale : float or None
         Factor s of the initialisation; None means its default.
+    slope : float, "auto", "auto:R" or None
+        Slope γ of the structured first layer; ``auto`` chooses it by the predicted ε-rank (of
+        at least R) at the first of `eps`; None means its rule.
     optimizer : {"sgd", "momentum", "adam", "adamw", "lbfgs"}
         ``momentum`` is SGD with momentum 0.9; one step of ``lbfgs`` is one iteration with a strong
         Wolfe line search.
@@ -113,6 +117,7 @@ class RunConfig:
     data: str | None = None
     threads: int = 1
     bias: str = "feature"
+    slope: float | str | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -123,6 +128,9 @@ class RunConfig:
             raise InputError("task", f"is {self.task!r}", f"choose one of {', '.join(TASKS)}")
         activation_function(self.activation)
         check_initialisation(self.init, self.init_scale)
+        object.__setattr__(self, "slope", as_slope(self.slope, name="slope"))
+        if self.slope is not None and self.init != "structured":
+            raise InputError("slope", f"is {self.slope!r}", "take init 'structured' with it")
         self._whole_numbers()
         if self.data is not None and not isinstance(self.data, str):
             raise InputError("data", f"is {self.data!r}", "pass a path as a string")

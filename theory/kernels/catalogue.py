@@ -18,6 +18,8 @@ from theory.kernels.polar import polar_kernel
 
 Sigma = Callable[[Array], Array]
 
+_ULP = float(np.finfo(np.float64).eps)
+
 
 def _relu(z: Array) -> Array:
     return np.maximum(z, 0.0)
@@ -41,6 +43,16 @@ def _gaussian(z: Array) -> Array:
 
 def _step(z: Array) -> Array:
     return np.asarray(np.heaviside(z, 0.5), dtype=np.float64)
+
+
+def _step_rule(xx: Array, xy: Array, yy: Array) -> tuple[Array, float]:
+    """Evaluate 1/4 + asin(ρ)/(2π), whose slope is infinite at ρ = ±1."""
+    rho = np.clip(xy / (np.sqrt(xx) * np.sqrt(yy)), -1.0, 1.0)
+    # Within rounding of ±1 the two inputs are taken to be collinear.
+    rho = np.where(np.abs(rho) > 1 - 4 * _ULP, np.sign(rho), rho)
+    steep = 1 - rho**2
+    rounding = 4 * _ULP / np.sqrt(np.where(steep > 0, steep, 1.0)) / (2 * np.pi)
+    return 0.25 + np.arcsin(rho) / (2 * np.pi), float(rounding.max())
 
 
 def _polynomial(z: Array, coefficients: tuple[float, ...]) -> Array:
@@ -123,6 +135,8 @@ def layer_kernel(
     if activation in {"tanh", "sigmoid"}:
         rule = tanh_kernel if activation == "tanh" else sigmoid_kernel
         return LayerKernel(activation, sigma, "quadrature", mixture_expression(activation), rule)
+    if activation == "step":
+        return LayerKernel(activation, sigma, "closed form", closed_forms.step(), _step_rule)
     if activation == "elu":
         return LayerKernel(activation, sigma, "quadrature", rule=partial(polar_kernel, sigma))
     return LayerKernel(activation, sigma, "closed form", getattr(closed_forms, activation)())

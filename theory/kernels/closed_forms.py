@@ -42,7 +42,9 @@ def relu() -> Any:
         √(S_xx S_yy)/(2π) · (√(1 − ρ²) + (π − arccos ρ) ρ).
     """
     angle = sp.acos(_RHO)
-    return sp.sqrt(S_xx * S_yy) / (2 * sp.pi) * (sp.sqrt(1 - _RHO**2) + (sp.pi - angle) * _RHO)
+    # sin θ from 1 − ρ and 1 + ρ: from 1 − ρ² it would lose half the digits near ρ = 1.
+    sine = sp.sqrt((1 - _RHO) * (1 + _RHO))
+    return sp.sqrt(S_xx * S_yy) / (2 * sp.pi) * (sine + (sp.pi - angle) * _RHO)
 
 
 def leaky_relu(slope: Any) -> Any:

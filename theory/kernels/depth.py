@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from scipy.stats import qmc
 
 from theory.errors import InputError
 from theory.inputs import Array
 from theory.kernels.initialisation import LayerInit
 from theory.kernels.input_measure import InputMeasure
 from theory.kernels.layer_kernel import LayerKernel
-from theory.kernels.neurons import NeuronLaw, NormalNeurons, ParameterNeurons, Parameters
+from theory.kernels.neurons import NeuronLaw, NormalNeurons, ParameterNeurons
+from theory.kernels.uniform_rules import (
+    KINKED,
+    NODES,
+    draw_uniform,
+    product_rule,
+    scattered_rule,
+    split_rule,
+)
 
 # Inputs of a uniform first layer: product rules, scattered points, and the normal limit above.
 _PRODUCT, _SCATTERED = 2, 8
-#: Nodes per parameter of the two product rules, by the number of parameters.
-_NODES = {1: (200, 150), 2: (48, 40), 3: (16, 14)}
-_POINTS = 8192
 
 
 def input_covariance(points: Array, init: LayerInit) -> Array:
@@ -136,37 +140,14 @@ def first_layer(inputs: InputMeasure, kernel: LayerKernel, init: LayerInit) -> N
         return NormalNeurons(inputs, kernel, input_covariance(inputs.points, init), 0.0, text)
     half = math.sqrt(3 * init.weight_variance / d)
     half_bias = math.sqrt(3 * init.bias_variance)
-    if d <= _PRODUCT:
+    if d == 1 and kernel.name in KINKED:
+        x = inputs.points[:, 0]
+        rules = tuple(partial(split_rule, x, half, half_bias, m) for m in (16, 12))
+    elif d <= _PRODUCT:
         count = d + (half_bias > 0)
-        rules = tuple(partial(_product, d, half, half_bias, m) for m in _NODES[count])
+        rules = tuple(partial(product_rule, d, half, half_bias, m) for m in NODES[count])
     else:
-        rules = tuple(partial(_scattered, d, half, half_bias, seed) for seed in (0, 1))
-    sampler = partial(_uniform, d, half, half_bias)
+        rules = tuple(partial(scattered_rule, d, half, half_bias, seed) for seed in (0, 1))
+    sampler = partial(draw_uniform, d, half, half_bias)
     text = f"{kernel.name}(w·x + b), {init}"
     return ParameterNeurons(inputs, kernel.activation, rules, sampler, text)
-
-
-def _product(d: int, half: float, half_bias: float, nodes: int) -> Parameters:
-    """Return the Gauss–Legendre product rule of the cube of parameters."""
-    count = d + (half_bias > 0)
-    t, w = np.polynomial.legendre.leggauss(nodes)
-    grid = np.stack(np.meshgrid(*[t] * count, indexing="ij"), axis=-1).reshape(-1, count)
-    probability = w / 2
-    for _ in range(count - 1):
-        probability = np.multiply.outer(probability, w / 2)
-    biases = half_bias * grid[:, d] if count > d else np.zeros(len(grid))
-    return half * grid[:, :d], biases, probability.ravel()
-
-
-def _scattered(d: int, half: float, half_bias: float, seed: int) -> Parameters:
-    """Return a scrambled Sobol set of the cube of parameters."""
-    sobol = qmc.Sobol(d + 1, scramble=True, rng=np.random.default_rng(seed))
-    cube = 2 * sobol.random(_POINTS) - 1
-    return half * cube[:, :d], half_bias * cube[:, d], np.full(_POINTS, 1 / _POINTS)
-
-
-def _uniform(
-    d: int, half: float, half_bias: float, count: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """Draw uniform weights and biases."""
-    return half * rng.uniform(-1, 1, (count, d)), half_bias * rng.uniform(-1, 1, count)

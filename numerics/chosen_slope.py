@@ -1,0 +1,74 @@
+"""Slopes of a structured first layer as settings: a number, or chosen by the predicted ε-rank."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from theory.errors import InputError
+from theory.kernels.slope import SlopeChoice, choose_slope
+
+_AUTO = re.compile(r"auto(?::(?P<rank>[1-9]\d*))?")
+
+
+def as_slope(slope: Any, *, name: str = "gamma") -> float | str | None:
+    """Check a slope γ: a positive number, ``"auto"``, or ``"auto:R"``.
+
+    Parameters
+    ----------
+    slope : float, str or None
+        The setting; a number may come as text.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    float, str or None
+        A number as float, the rest as it is.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    if slope is None:
+        return None
+    if isinstance(slope, str) and _AUTO.fullmatch(slope):
+        return slope
+    try:
+        value = math.nan if isinstance(slope, bool) else float(slope)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(name, f"is {slope!r}", "pass a positive number, 'auto' or 'auto:RANK'")
+    return value
+
+
+def resolve_slope(
+    slope: str, activation: str, width: int, *, domain: Any, data: Any, eps: float
+) -> SlopeChoice:
+    """Choose γ for ``"auto"`` (largest predicted ε-rank) or ``"auto:R"`` (at least R).
+
+    Parameters
+    ----------
+    slope : str
+        The setting.
+    activation : str
+        Name of σ.
+    width : int
+        Neurons n.
+    domain, data : array_like or None
+        The box, or samples as rows.
+    eps : float
+        ε.
+
+    Returns
+    -------
+    SlopeChoice
+        The choice.
+    """
+    found = _AUTO.fullmatch(slope)
+    assert found is not None
+    rank = None if found["rank"] is None else int(found["rank"])
+    return choose_slope(activation, width, target_rank=rank, eps=eps, domain=domain, data=data)
