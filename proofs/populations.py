@@ -1,9 +1,10 @@
-"""Populations whose Gram matrix is known, to measure how often an interval from samples is right."""
+"""Populations whose Gram matrix is known, to measure how often intervals from them are right."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.stats import chi2
 from theory.dense import DenseNetwork
 from theory.inputs import Array
 from theory.rank import epsilon_rank_from_gram
-from theory.sampling import PopulationRank, population_rank
+from theory.sampling import PopulationRank, largest_leverage, population_rank
 
 #: Ridge over ε, as in `population_rank`.
 _RIDGE = 0.25
@@ -34,6 +35,8 @@ class Population:
         The threshold it is asked about.
     leverage : float or None
         κ, where the law bounds it.
+    envelope : float or None
+        M² ≥ sup ‖φ‖², for the plain interval.
     network, domain : DenseNetwork and box, or None
         Where κ is to be certified over a domain.
     """
@@ -43,6 +46,7 @@ class Population:
     draw: Callable[[np.random.Generator, int], Array]
     eps: float
     leverage: float | None = None
+    envelope: float | None = None
     network: DenseNetwork | None = None
     domain: tuple[tuple[float, float], ...] | None = None
 
@@ -84,7 +88,8 @@ class Population:
         """
         knowledge: dict[str, Any] = {}
         if known:
-            knowledge = {"leverage": self.leverage, "network": self.network, "domain": self.domain}
+            names = ("leverage", "envelope", "network", "domain")
+            knowledge = {name: getattr(self, name) for name in names}
         return population_rank(
             features, self.eps, confidence=confidence, resamples=resamples, **knowledge
         )
@@ -113,7 +118,11 @@ def _network_population(name: str, network: DenseNetwork, eps: float) -> Populat
     def draw(random: np.random.Generator, count: int) -> Array:
         return network.features(random.uniform(-1, 1, count))
 
-    return Population(name, root.T @ root, draw, eps, network=network, domain=((-1.0, 1.0),))
+    domain = ((-1.0, 1.0),)
+    envelope = largest_leverage(network, domain, max_boxes=4000).upper * (1 + 2.0**-20)
+    return Population(
+        name, root.T @ root, draw, eps, envelope=envelope, network=network, domain=domain
+    )
 
 
 def _random_network(
@@ -138,7 +147,7 @@ def _structured(width: int) -> DenseNetwork:
 def _truncated_gaussian(n: int, eps: float) -> Population:
     """Return φ = D^{1/2}g, g standard normal given ‖g‖² ≤ 2n, eigenvalues graded by quarters.
 
-    Given ‖g‖² ≤ R the law stays rotation invariant, with E g gᵀ = c I, c = P(χ²_{n+2} ≤ R)/P(χ²_n ≤ R),
+    Given ‖g‖² ≤ R the law stays rotation invariant: E g gᵀ = c I, c = P(χ²_{n+2} ≤ R)/P(χ²_n ≤ R),
     and φᵀ(G + τI)⁻¹φ ≤ R max_i d_i/(c d_i + τ).
     """
     radius = 2.0 * n
@@ -195,7 +204,7 @@ def atoms(name: str, points: Array, masses: Array, eps: float) -> Population:
 
 
 def _heavy_tailed(n: int, eps: float, seed: int) -> Population:
-    """Return atoms whose lengths follow a Pareto law cut off where the leverage reaches its bound."""
+    """Return atoms whose lengths follow a Pareto law that is cut off: leverage is bounded."""
     random = np.random.default_rng(seed)
     directions = random.standard_normal((600, n)) * 0.3 ** (np.arange(n) / 2)
     lengths = np.minimum((1 - random.uniform(size=600)) ** (-1 / 2.1), 40.0)
@@ -231,15 +240,16 @@ def unseen(n_samples: int, eps: float = 1e-6) -> Population:
     return atoms("a direction not in the sample", np.eye(3), masses, eps)
 
 
-def populations() -> list[Population]:
+@cache
+def populations() -> tuple[Population, ...]:
     """Return the families on which coverage is measured.
 
     Returns
     -------
-    list of Population
+    tuple of Population
         Networks (leverage certified over their domain), Gaussian, heavy-tailed and discrete laws.
     """
-    return [
+    return (
         _network_population("tanh 1×20", _random_network("tanh", 20, 1, 2.0, 1), 1e-6),
         _network_population("tanh 2×15", _random_network("tanh", 15, 2, 2.0, 2), 1e-6),
         _network_population("sine 1×20", _random_network("sine", 20, 1, 6.0, 3), 1e-6),
@@ -250,4 +260,4 @@ def populations() -> list[Population]:
         _gaussian(12, 1.5e-4),
         _heavy_tailed(12, 1e-3, 6),
         _rare(10, 1e-5),
-    ]
+    )

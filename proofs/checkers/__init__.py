@@ -6,6 +6,7 @@ from proofs.checkers.formal import formal_checkers
 from proofs.checkers.network_floor import network_floor_checkers
 from proofs.checkers.rank_instances import rank_instance_checkers
 from proofs.checkers.resolution import resolution_checkers
+from proofs.checkers.sampling import sampling_checkers
 from proofs.checkers.searches import property_checkers
 from proofs.checkers.symbolic_identities import symbolic_checkers
 from proofs.checkers.witnesses import witness_checkers
@@ -31,6 +32,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *attaining_checkers(),
         *rank_instance_checkers(effort),
         *network_floor_checkers(effort),
+        *sampling_checkers(),
         *symbolic_checkers(),
         *property_checkers(),
     ]

@@ -34,7 +34,10 @@ Tail = Literal["upper", "lower"]
 # Relative slack for the rounding of a few dozen float64 operations on logarithms below 1e6.
 _SLACK = 1e-9
 
-_BISECTIONS = 80
+_BISECTIONS = 48
+
+# Ratios are found to this relative accuracy, from above.
+_RATIO_STEP = 1e-4
 
 #: Deviations beyond this are not looked for: the sample then says nothing.
 LARGEST = 64.0
@@ -169,13 +172,13 @@ def least_ratio(enough: Callable[[float], bool], most: float = 1e15) -> float:
     """
     high = 1.0
     while not enough(high):
-        high *= 2
+        high *= 4
         if high > most:
             return math.inf
-    low = 0.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        if middle > 0 and enough(middle):
+    low = high / 4 if high > 1 else 1e-3
+    while high / low > 1 + _RATIO_STEP:
+        middle = math.sqrt(low * high)
+        if enough(middle):
             high = middle
         else:
             low = middle

@@ -1,0 +1,175 @@
+"""C4 by simulation: how often the interval of the population ε-rank covers it, and its width."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta, binom
+
+from proofs.checkers.base import Checker, Context
+from proofs.evidence import Evidence, State
+from proofs.populations import Population, populations, unseen
+
+CLAIM = "sample-rank"
+
+CONFIDENCE = 0.95
+
+#: Trials and samples per trial, per effort.
+_SIZES = {"quick": (6, (600,)), "default": (20, (500, 2000)), "full": (400, (500, 2000, 8000))}
+
+# Coverage below the level by chance alone is this rare before it counts as a refutation.
+_SIGNIFICANCE = 1e-3
+
+_RESAMPLES = 40
+
+
+def coverage(population: Population, n_samples: int, trials: int, seed: int) -> dict[str, Any]:
+    """Draw samples and count how often the interval holds r_ε of the population.
+
+    Parameters
+    ----------
+    population : Population
+        The law.
+    n_samples, trials : int
+        N, and number of samples of that size.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    dict
+        Coverage of the interval (with what is known of the leverage), of the certain lower end, of
+        the interval with estimated leverage, of the bootstrap; and mean widths.
+    """
+    random = np.random.default_rng([seed, n_samples])
+    rank = population.rank()
+    hits = {"interval": 0, "certain lower end": 0, "estimated leverage": 0, "bootstrap": 0}
+    widths: dict[str, list[int]] = {"interval": [], "plain": [], "bootstrap": []}
+    leverages = []
+    for _ in range(trials):
+        features = population.draw(random, n_samples)
+        found = population.ask(features, CONFIDENCE, resamples=_RESAMPLES)
+        boot = found.bootstrap
+        assert boot is not None
+        estimated = found
+        if population.guaranteed:
+            estimated = population.ask(features, CONFIDENCE, known=False)
+        hits["interval"] += rank in found
+        hits["certain lower end"] += found.certain_lower <= rank
+        hits["estimated leverage"] += rank in estimated
+        hits["bootstrap"] += boot.lower <= rank <= boot.upper
+        widths["interval"].append(found.upper - found.lower)
+        widths["plain"].append(found.plain.upper - found.plain.lower)
+        widths["bootstrap"].append(boot.upper - boot.lower)
+        leverages.append(found.leverage)
+    count = hits["interval"]
+    return {
+        "population": population.name,
+        "N": n_samples,
+        "ε": population.eps,
+        "rank": rank,
+        "of": len(population.gram),
+        "leverage": float(np.median(leverages)),
+        "trials": trials,
+        "covered": count,
+        "at least": float(beta.ppf(0.05, count, trials - count + 1)) if count else 0.0,
+        **{f"coverage, {name}": hit / trials for name, hit in hits.items() if name != "interval"},
+        **{f"width, {name}": float(np.mean(values)) for name, values in widths.items()},
+    }
+
+
+def check_coverage(name: str, context: Context) -> list[Evidence]:
+    """Measure coverage on one family.
+
+    Parameters
+    ----------
+    name : str
+        Name of the population.
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        One entry: passed where the interval covers at least at its level.
+    """
+    population = next(law for law in populations() if law.name == name)
+    trials, sizes = _SIZES[context.effort]
+    rows = [coverage(population, size, trials, context.seed) for size in sizes]
+    covered, total = sum(row["covered"] for row in rows), trials * len(rows)
+    state: State = "passed" if covered >= CONFIDENCE * total else "undecided"
+    if binom.cdf(covered, total, CONFIDENCE) < _SIGNIFICANCE:
+        state = "refuted"
+    kind = "known" if population.guaranteed else "estimated from the sample"
+    return [
+        Evidence(
+            CLAIM,
+            "empirical",
+            state,
+            f"Coverage of the {CONFIDENCE:.0%} interval on {name}, leverage {kind}",
+            {"covered": covered, "trials": total, "confidence": CONFIDENCE},
+            witness={"rows": rows} if state == "refuted" else None,
+            cause=f"covered in {covered} of {total} trials" if state == "undecided" else None,
+            rows=rows,
+        )
+    ]
+
+
+def check_unseen(context: Context) -> list[Evidence]:
+    """Plant a direction too rare to be seen: only what is guaranteed may survive it.
+
+    Parameters
+    ----------
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        Passed where the guaranteed interval and the certain lower end cover, while the interval
+        with estimated leverage and the bootstrap are seen to fail.
+    """
+    trials, sizes = _SIZES[context.effort]
+    row = coverage(unseen(sizes[0]), sizes[0], max(trials, 12), context.seed)
+    level = CONFIDENCE * row["trials"]
+    good = row["covered"] >= level and row["coverage, certain lower end"] >= CONFIDENCE
+    seen = max(row["coverage, estimated leverage"], row["coverage, bootstrap"]) < CONFIDENCE
+    state: State = "passed" if good and seen else "refuted" if not good else "undecided"
+    return [
+        Evidence(
+            CLAIM,
+            "empirical",
+            state,
+            "A direction of probability 1/(10N): estimated leverage and bootstrap miss it, the "
+            "interval of known leverage and the certain lower end do not",
+            {
+                "coverage, known leverage": row["covered"] / row["trials"],
+                "coverage, estimated leverage": row["coverage, estimated leverage"],
+                "coverage, bootstrap": row["coverage, bootstrap"],
+            },
+            witness=row if state == "refuted" else None,
+            cause=None if seen else "the estimates were right by chance",
+            rows=[row],
+        )
+    ]
+
+
+def sampling_checkers() -> list[Checker]:
+    """Return one checker per family, and the planted failure.
+
+    Returns
+    -------
+    list of Checker
+        The checkers.
+    """
+    return [
+        *(
+            Checker(
+                f"coverage on {law.name}", (CLAIM,), "empirical", partial(check_coverage, law.name)
+            )
+            for law in populations()
+        ),
+        Checker("an unseen direction", (CLAIM,), "empirical", check_unseen),
+    ]
