@@ -1,0 +1,88 @@
+"""RankMonitor in two gloo processes: the numbers of one process, and no process left waiting."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from numerics.monitor.history import History
+from tests.numerics.monitor import monitored_processes as both
+
+pytestmark = pytest.mark.skipif(
+    not (dist.is_available() and dist.is_gloo_available()), reason="PyTorch was built without gloo"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("monitored")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-m", both.__name__, str(i), str(place)],
+            cwd=Path(__file__).resolve().parents[3],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for i in range(2)
+    ]
+    for worker in workers:
+        output, _ = worker.communicate(timeout=120)
+        assert worker.returncode == 0, output
+    return place
+
+
+def assert_equal_to_rounding(found: History, wanted: History) -> None:
+    assert [(r.step, r.layer) for r in found] == [(r.step, r.layer) for r in wanted]
+    for left, right in zip(found, wanted, strict=True):
+        assert left.failure is None
+        assert left.n_samples == right.n_samples
+        assert [(e.lower, e.upper) for e in left.ranks] == [(e.lower, e.upper) for e in right.ranks]
+        assert left.quantities.trace == pytest.approx(right.quantities.trace, rel=1e-12)
+        assert left.quantities.rankme == pytest.approx(right.quantities.rankme, rel=1e-6)
+        assert left.quantities.dormant == right.quantities.dormant
+        if right.reading is not None:
+            numbers = [value for value in astuple(right.reading) if isinstance(value, float)]
+            mine = [value for value in astuple(left.reading) if isinstance(value, float)]
+            assert mine == pytest.approx(numbers, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "mse"])
+def test_shards_of_a_probe_are_one_probe(folder, kind):
+    single = both.probed(both.network(), *both.data(), kind, None)
+    assert_equal_to_rounding(History.read(folder / f"{kind}0.json"), single)
+    assert {record.n_samples for record in single} == {100}
+    assert len(History.read(folder / f"{kind}1.json")) == 0
+
+
+def test_training_batches_add_up(folder):
+    single = both.watched(both.network(), *both.data(), None)
+    assert_equal_to_rounding(History.read(folder / "watched0.json"), single)
+    assert [record.n_samples for record in single.of_layer("1")] == [100, 200, 300]
+
+
+def test_a_budget_is_agreed_on(folder):
+    steps = [torch.load(folder / f"result{i}", weights_only=True)["budget"] for i in range(2)]
+    assert steps[0] == steps[1]
+    assert steps[0][0] == 1
+    assert len(steps[0]) >= 2
+
+
+def test_a_failure_of_one_process_is_a_record_and_no_deadlock(folder):
+    results = [torch.load(folder / f"result{i}", weights_only=True) for i in range(2)]
+    assert [result["broken"] for result in results][1] == []
+    first, second, *rest = results[0]["broken"]
+    assert "NaN" in first
+    assert "NaN" in second
+    assert rest == ["None", "None"]
+    assert all("out of memory" in failure for failure in results[0]["raising"])
+    assert len(results[0]["raising"]) == 2
