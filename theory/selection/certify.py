@@ -1,0 +1,224 @@
+"""How far the chosen neurons are from the network: bounds with the rounding against us."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from theory.dyadic import dyadic_matrix, float_above, power_of_two
+from theory.exact_gram import exact_gram
+from theory.floor.weighting import frobenius, norm_error, residual_norm, times_power_of_two
+from theory.inputs import Array, Features
+from theory.measure import Measure
+from theory.rounding import UNDERFLOW, chunked_product, gamma, upward
+from theory.selection.basis import ENTRY_ERROR, NeuronBasis
+from theory.selection.constants import selection_factor
+
+
+def transfer_matrix(basis: NeuronBasis, kept: NDArray[np.intp]) -> Array:
+    """Return K = V₁₂V₂₂⁻¹: the p neurons kept take over −K W_T of the n − p left out (N1).
+
+    The combination C = W_S − K W_T has u − φ_S C = φ·(K; I)W_T, whose coefficients lie in the span
+    of the trailing eigenvectors. Computed from the smaller block, as V₁₂V₂₂⁻¹ = −(V₂₁V₁₁⁻¹)ᵀ.
+
+    Parameters
+    ----------
+    basis : NeuronBasis
+        Eigenvectors.
+    kept : ndarray of intp, shape (p,)
+        S.
+
+    Returns
+    -------
+    ndarray of float64, shape (p, n − p)
+        K, as computed; infinite where the block is singular.
+    """
+    n, p = basis.n_features, len(kept)
+    left_out = np.setdiff1d(np.arange(n), kept)
+    vectors = basis.vectors
+    small = 2 * p <= n
+    block = vectors[:, :p] if small else vectors[:, p:]
+    inside, outside = (kept, left_out) if small else (left_out, kept)
+    try:
+        with warnings.catch_warnings():
+            # An ill-conditioned block makes a large residual, and that is measured.
+            warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
+            found = scipy.linalg.solve(block[inside].T, block[outside].T, check_finite=False)
+    except np.linalg.LinAlgError:
+        return np.full((p, n - p), math.inf)
+    return np.ascontiguousarray(-found if small else found.T)
+
+
+def certified_bound(basis: NeuronBasis, kept: NDArray[np.intp], transfer: Array) -> float:
+    """Return c with ‖u − φ_S(W_S − K W_T)‖ ≤ c ‖W_T‖_F for every W, rounding included (N1).
+
+    With K as stored, t = max|K_ij| and the residual R = V₂ − (K; I)V₂₂ of the computed trailing
+    eigenvectors, A(K; I) = (A V₂ − A R)V₂₂⁻¹ and ‖V₂₂⁻¹‖ ≤ ‖(K; I)‖/(1 − δ_V − ‖R‖), so
+
+        c = √(1 + t²p(n−p)) (σ_{p+1} + F + ‖A‖(δ_V + ‖R‖)) / (1 − δ_V − ‖R‖).
+
+    Nothing is assumed of the solver or of the eigenvectors beyond the residuals measured here.
+
+    Parameters
+    ----------
+    basis : NeuronBasis
+        Eigenvectors with their errors.
+    kept : ndarray of intp, shape (p,)
+        S.
+    transfer : ndarray of float64, shape (p, n − p)
+        K.
+
+    Returns
+    -------
+    float
+        c in the units of the features' norm; ∞ where the block is too close to singular to say.
+    """
+    n, p = basis.n_features, len(kept)
+    if p == n:
+        return 0.0
+    if not np.isfinite(transfer).all():
+        return math.inf
+    left_out = np.setdiff1d(np.arange(n), kept)
+    trailing = basis.vectors[:, p:]
+    residual = 0.0
+    if p:
+        product, g = chunked_product(transfer, trailing[left_out])
+        rest = trailing[kept] - product
+        sizes = frobenius(transfer) * frobenius(trailing[left_out]) + frobenius(trailing[kept])
+        residual = upward(
+            frobenius(rest) * (1 + norm_error(rest.size))
+            + (g + 2.0**-52) * (1 + 1e-9) * sizes
+            + UNDERFLOW
+        )
+    loss = upward(basis.defect + residual)
+    if loss >= 0.5:
+        return math.inf
+    growth = float(np.max(np.abs(transfer), initial=0.0))
+    reach = float(basis.sigma[p]) + basis.error + basis.size * loss
+    scaled = math.sqrt(upward(selection_factor(n, p, growth))) * reach / (1 - loss)
+    return times_power_of_two(upward(scaled), basis.problem.feature_exponent)
+
+
+def certified_distance(
+    basis: NeuronBasis, kept: NDArray[np.intp], coefficients: Array, chosen: Array
+) -> tuple[float, float]:
+    """Return an upper bound of ‖φ·W − φ_S·C‖, and the rounding in it, from the data.
+
+    The difference is φ·z with z_S = W_S − C and z_T = W_T; its norm is formed in float64, and every
+    rounding of features, weights, products and sums is covered by F‖z‖_F.
+
+    Parameters
+    ----------
+    basis : NeuronBasis
+        The features.
+    kept : ndarray of intp, shape (p,)
+        S.
+    coefficients : ndarray of float64, shape (n, k)
+        W.
+    chosen : ndarray of float64, shape (p, k)
+        C.
+
+    Returns
+    -------
+    tuple of (float, float)
+        The bound, and its part F‖z‖_F.
+    """
+    difference = coefficients.copy()
+    difference[kept] -= chosen
+    if not difference.any():
+        return 0.0, 0.0
+    problem = basis.problem
+    outputs = difference.shape[1]
+    zero = np.zeros((problem.matrix.shape[0], outputs))
+    measured = residual_norm(
+        type(problem)(
+            problem.matrix,
+            zero,
+            problem.feature_exponent,
+            problem.target_exponent,
+            problem.measure,
+            problem.dtype,
+        ),
+        difference,
+    )
+    evaluation = norm_error(zero.size)
+    factor = (
+        2 * ENTRY_ERROR
+        + gamma(problem.matrix.shape[1] + 4)
+        + evaluation
+        + norm_error(difference.size)
+    )
+    rounding = times_power_of_two(upward(factor * basis.size), problem.feature_exponent)
+    rounding = upward(rounding * frobenius(difference) + UNDERFLOW)
+    return upward(measured * (1 + evaluation) + rounding), rounding
+
+
+def exact_distance(
+    features: Features,
+    measure: Measure,
+    kept: NDArray[np.intp],
+    coefficients: Array,
+    chosen: Array,
+) -> Fraction:
+    """Return ‖φ·W − φ_S·C‖² without rounding: zᵀGz in integers.
+
+    Parameters
+    ----------
+    features : Features, shape (N, n)
+        Φ.
+    measure : Measure
+        The measure.
+    kept : ndarray of intp, shape (p,)
+        S.
+    coefficients : ndarray of float64, shape (n, k)
+        W.
+    chosen : ndarray of float64, shape (p, k)
+        C.
+
+    Returns
+    -------
+    Fraction
+        The squared distance in the measure.
+    """
+    gram = exact_gram(features, measure)
+    n, outputs = coefficients.shape
+    spread = np.zeros((n, outputs))
+    spread[kept] = chosen
+    both, exponent = dyadic_matrix(np.concatenate([coefficients, spread], axis=1))
+    table = both.tolist()
+    columns = [[row[j] - row[outputs + j] for row in table] for j in range(outputs)]
+    total = 0
+    for column in columns:
+        image = gram.matrix * type(both)(n, 1, column)
+        total += sum(int(x) * int(image[i, 0]) for i, x in enumerate(column))
+    return total * gram.scale * power_of_two(2 * exponent)
+
+
+def root_above(square: Fraction) -> float:
+    """Return a float64 at least as large as the square root of a rational number.
+
+    Parameters
+    ----------
+    square : Fraction
+        A number ≥ 0.
+
+    Returns
+    -------
+    float
+        The root, rounded up.
+    """
+    if square == 0:
+        return 0.0
+    # Four times a power near the number, so that the root has its full length.
+    bits = square.numerator.bit_length() - square.denominator.bit_length()
+    shift = 64 - bits // 2
+    scaled = square * power_of_two(2 * shift)
+    whole = -(-scaled.numerator // scaled.denominator)
+    root = math.isqrt(whole)
+    root += root * root < whole
+    return float_above(root * power_of_two(-shift))
