@@ -32,7 +32,7 @@ class LayerAccumulator:
 
     The error is accounted for as it arises: of every partial sum over K rows γ_K tr(Φ_tᵀΦ_t), of
     every addition and every multiplication with ρ one u·tr G̃, so ‖G̃ − G‖₂ ≤ `gram().error`.
-    Memory is three n × n matrices and one bounded block, however much is accumulated; no batch and
+    Memory is at most three n × n matrices and one bounded block, however much is accumulated; no batch and
     no graph is kept.
 
     Parameters
@@ -128,7 +128,8 @@ class LayerAccumulator:
                         "features", "have squares beyond the range of float32", "rescale them"
                     )
                 raise InputError(*diagnosis(batch, None, None))
-            self._lower += sums
+            # The first sum is taken as it is: a matrix less to be written.
+            self._lower = self._lower.add_(sums) if self.n_samples else sums
             self._sizes += sizes
             self._count(batch, trace, precision)
 

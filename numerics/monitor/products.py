@@ -1,20 +1,24 @@
-"""One block of rows: XᵀX at half the cost of a product, in the dtype asked for."""
+"""One block of rows: XᵀX at little more than half the cost of a product, in the dtype asked for."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import torch
-from scipy.linalg import blas
 from torch import Tensor
 
 Precision = Literal["float64", "float32"]
+
+# Rows of a tile of the result: large enough for full speed, small enough to leave half away.
+_TILE = 128
 
 
 def lower_gram(rows: Tensor, precision: Precision) -> Tensor:
     """Return a float64 matrix whose lower triangle is XᵀX, formed in one dtype.
 
-    On the CPU by a symmetric rank-k update, half the work of a product; elsewhere by a product.
+    The triangle is cut into rows of tiles, so that the work is (n + 128)/2n of the full product.
+    PyTorch's own products are used, and not BLAS's symmetric update: inside a training loop the
+    thread pool of another library has to wait for PyTorch's.
 
     Parameters
     ----------
@@ -26,13 +30,12 @@ def lower_gram(rows: Tensor, precision: Precision) -> Tensor:
     Returns
     -------
     Tensor of float64, shape (n, n)
-        Whatever stands above the diagonal is not to be used.
+        What stands above the diagonal is arbitrary, NaN included, and not to be used.
     """
-    narrow = precision == "float32"
-    block = rows.to(torch.float32 if narrow else torch.float64)
-    if block.device.type != "cpu":
-        return (block.T @ block).to(torch.float64)
-    # A row-major block is the transpose of a column-major one, which BLAS takes without a copy.
-    columns = block.contiguous().numpy().T
-    product = (blas.ssyrk if narrow else blas.dsyrk)(1.0, columns)
-    return torch.from_numpy(product.T).to(torch.float64)
+    block = rows.to(torch.float32 if precision == "float32" else torch.float64)
+    n = block.shape[1]
+    lower = torch.empty((n, n), dtype=block.dtype, device=block.device)
+    for start in range(0, n, _TILE):
+        stop = min(start + _TILE, n)
+        torch.mm(block[:, start:stop].T, block[:, :stop], out=lower[start:stop, :stop])
+    return lower.to(torch.float64)

@@ -21,6 +21,9 @@ _HEAD_NAME = re.compile(
 
 _BLOCK_NAME = re.compile(r"(Block|Bottleneck|Layer)$")
 
+# A stage is a chain of blocks under one name: it is looked into, like a Sequential.
+_STAGE_NAME = re.compile(r"(^|[a-z0-9_])Stage(?![a-z])|^stage")
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -104,7 +107,7 @@ def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
         for name, module in names.items()
         if isinstance(module, containers)
         for key, child in module.named_children()
-        if is_block(child)
+        if is_block(child) and not _STAGE_NAME.search(type(child).__name__)
     }
     times = Counter(type(child) for child in children.values())
     found: dict[str, nn.Module] = {}

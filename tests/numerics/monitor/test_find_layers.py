@@ -193,3 +193,30 @@ def test_large_images_come_in_pieces_and_in_order():
     with torch.no_grad():
         truth = model(x).movedim(1, -1).reshape(-1, 32)
     assert torch.equal(torch.cat(pieces), truth)
+
+
+def test_stages_are_looked_into_and_single_blocks_are_blocks_too():
+    class Block(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.up, self.down = nn.Linear(width, 8), nn.Linear(8, width)
+
+        def forward(self, x):
+            return x + self.down(torch.relu(self.up(x)))
+
+    class NetStage(nn.Module):
+        def __init__(self, *blocks):
+            super().__init__()
+            self.blocks = nn.Sequential(*blocks)
+
+        def forward(self, x):
+            return self.blocks(x)
+
+    model = nn.Sequential(
+        nn.Sequential(NetStage(Block(4), Block(4)), NetStage(Block(4))), nn.Linear(4, 2)
+    )
+    blocks = ("0.0.blocks.0", "0.0.blocks.1", "0.1.blocks.0")
+    assert find_layers(model).names == (*blocks, "1 (input)")
+    plan = find_layers(model, example=torch.randn(3, 4))
+    assert plan.names == blocks
+    assert plan.last.name == "0.1.blocks.0"
