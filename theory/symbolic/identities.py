@@ -1,7 +1,8 @@
 """The identities behind F1–F5 and N1, for explicit small n with every quantity a free symbol.
 
 They are computed from the definitions (features, projections, gradients), not from the formulas
-that they confirm: each compares a formula of the registry with what the definition gives.
+that they confirm: each compares a formula of the registry with what the definition gives. Those of
+I1 are in `kernel_identities`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sympy as sp
 
 from theory.symbolic.floor_statements import DUAL, LENGTH, PRIMAL, TAIL
 from theory.symbolic.identity import Identity
+from theory.symbolic.kernel_identities import kernel_identities
 from theory.symbolic.notation import B, alpha, b, gamma, lam, mu, n, p, target_square
 from theory.symbolic.selection_statements import DRAFT_FACTOR, FACTOR
 
@@ -39,6 +41,7 @@ def identities() -> tuple[Identity, ...]:
         *_attaining_identities(),
         *_selection_identities(),
         *_slip_identities(),
+        *kernel_identities(),
     )
 
 

@@ -23,6 +23,7 @@ b = sp.IndexedBase("b")  # b_k = ⟨ψ_k, u*⟩ = q_k·Φᵀdiag(w)u*/c
 gamma = sp.IndexedBase("gamma")  # γ_k = ⟨q_k, β⟩
 d = sp.IndexedBase("d")  # d_p = dist(u*, Ψ_p)
 E = sp.IndexedBase("E")  # E_p = inf over networks with p neurons
+kernel_eigenvalue = sp.IndexedBase("mu_K")  # eigenvalues of the layer kernel
 psi = sp.IndexedBase("psi")  # ψ_k = φ·q_k
 
 # Not commutative, so that operators and features stay on the left when printed.
@@ -69,6 +70,11 @@ MEANINGS: dict[str, str] = {
     "G": "Gram matrix of the features",
     "H": "another Gram matrix",
     "T": "invertible mixing of the neurons",
+    "mu_K": "eigenvalues of the layer kernel in L²(μ), descending",
+    "r_infinity": "the ε-rank in the limit of many neurons",
+    "S_xx": "variance of the pre-activation at x",
+    "S_xy": "covariance of the pre-activations at x and y",
+    "S_yy": "variance of the pre-activation at y",
     "L": "loss ‖u − u*‖²",
 }
 

@@ -28,13 +28,27 @@ class _MathML(_PositiveFirst, MathMLPresentationPrinter):  # type: ignore[misc]
         name.appendChild(self.dom.createTextNode(expr.func.__name__))
         row = self.dom.createElement("mrow")
         row.appendChild(name)
-        for text, argument in (("(", expr.args[0]), (")", None)):
-            fence = self.dom.createElement("mo")
-            fence.appendChild(self.dom.createTextNode(text))
-            row.appendChild(fence)
-            if argument is not None:
-                row.appendChild(self._print(argument))
+        for index, argument in enumerate(expr.args):
+            row.appendChild(self._operator("," if index else "("))
+            row.appendChild(self._print(argument))
+        row.appendChild(self._operator(")"))
         return row
+
+    def _operator(self, text: str) -> Any:
+        node = self.dom.createElement("mo")
+        node.appendChild(self.dom.createTextNode(text))
+        return node
+
+
+# SymPy writes names that only HTML knows, and relation signs that XML reads as tags.
+_ENTITIES = (
+    ("&InvisibleTimes;", "&#8290;"),
+    ("&pi;", "π"),
+    ("&ExponentialE;", "e"),
+    ("&infin;", "∞"),
+    (">><", ">&gt;<"),
+    ("><<", ">&lt;<"),
+)
 
 
 def to_latex(formula: Any) -> str:
@@ -67,7 +81,6 @@ def to_mathml(formula: Any) -> str:
         Well-formed XML.
     """
     inner = str(_MathML().doprint(formula))
-    # SymPy writes a name that only HTML knows, and relation signs that XML reads as tags.
-    for raw, escaped in (("&InvisibleTimes;", "&#8290;"), (">><", ">&gt;<"), ("><<", ">&lt;<")):
+    for raw, escaped in _ENTITIES:
         inner = inner.replace(raw, escaped)
     return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{inner}</math>'

@@ -6,6 +6,7 @@ from functools import cache
 
 from theory.errors import InputError
 from theory.symbolic.floor_statements import floor_statements
+from theory.symbolic.kernel_statements import kernel_statements
 from theory.symbolic.rank_statements import rank_statements
 from theory.symbolic.selection_statements import selection_statements
 from theory.symbolic.statement import Statement
@@ -18,9 +19,9 @@ def statements() -> tuple[Statement, ...]:
     Returns
     -------
     tuple of Statement
-        D1, M2–M9, F1–F6, N1, N2 and the slips of the draft.
+        D1, M2–M9, F1–F6, N1, N2, the slips of the draft, and I1 with its closed forms.
     """
-    return (*rank_statements(), *floor_statements(), *selection_statements())
+    return (*rank_statements(), *floor_statements(), *selection_statements(), *kernel_statements())
 
 
 def statement(identifier: str) -> Statement:
