@@ -3,6 +3,7 @@
 from proofs.checkers.attaining import attaining_checkers
 from proofs.checkers.base import Checker, Context, Effort
 from proofs.checkers.formal import formal_checkers
+from proofs.checkers.formal_certificates import certificate_checkers
 from proofs.checkers.network_floor import network_floor_checkers
 from proofs.checkers.rank_instances import rank_instance_checkers
 from proofs.checkers.resolution import resolution_checkers
@@ -32,6 +33,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *attaining_checkers(),
         *rank_instance_checkers(effort),
         *network_floor_checkers(effort),
+        *certificate_checkers(effort),
         *sampling_checkers(),
         *symbolic_checkers(),
         *property_checkers(),

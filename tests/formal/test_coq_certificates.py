@@ -10,6 +10,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from proofs import networks
+from proofs.checkers import formal_certificates
+from proofs.checkers.base import Context
+from proofs.checkers.formal_certificates import CLAIMS, certificate_checkers, check_measurements
 from proofs.formal import (
     DEVELOPMENT,
     CoqError,
@@ -153,3 +157,54 @@ def test_a_given_gram_matrix_is_counted(checkers, tmp_path):
         ]
     ]  # fmt: skip
     assert answers(checkers, terms, tmp_path) == [True, True, False, False, False, False]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A context with one network trained in a moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(
+            networks._SETTINGS,
+            "quick",
+            {"digits tiny": {"task": "digits", "width": 5, "steps": 12}},
+        )
+        folder = tmp_path_factory.mktemp("run")
+        found = networks.train_network("digits tiny", "quick", 0, "cpu", None, folder)
+    return Context("quick", 0, {"digits tiny": found})
+
+
+def test_a_network_of_the_run_becomes_theorems(checkers, tiny, monkeypatch):
+    monkeypatch.setattr(formal_certificates, "compile_development", lambda coq: checkers)
+    found = check_measurements("digits tiny", tiny)
+    assert [(item.claim, item.kind, item.state) for item in found] == [
+        (claim, "exact", "passed") for claim in CLAIMS
+    ], found
+    figures = found[2].figures
+    assert figures["neurons"] == 6
+    assert 0 < figures["floor"] <= figures["x"] <= figures["reachable"] <= figures["loss"]
+    assert figures["seconds of Coq"] > 0
+
+
+def test_a_refusal_of_the_kernel_is_no_evidence(checkers, tiny, monkeypatch):
+    def wrong(*arguments, **more):
+        good = certify_rank(*arguments, **more)
+        return replace(good, rank=good.rank + 1)
+
+    monkeypatch.setattr(formal_certificates, "compile_development", lambda coq: checkers)
+    monkeypatch.setattr(formal_certificates, "certify_rank", wrong)
+    first, *_ = check_measurements("digits tiny", tiny)
+    assert first.state == "error"
+    assert "measurement_holds" in first.cause
+
+
+def test_without_coq_measurements_are_skipped_with_the_cause(tiny, monkeypatch):
+    monkeypatch.setattr(formal_certificates, "find_coq", lambda: None)
+    found = check_measurements("digits tiny", tiny)
+    assert {item.state for item in found} == {"skipped"}
+    assert all(item.cause for item in found)
+
+
+def test_every_narrow_network_is_certified_at_default_effort():
+    names = {name for checker in certificate_checkers("default") for name in checker.networks}
+    assert names == {n for n, width in networks.planned("default").items() if width <= 50}
+    assert len(certificate_checkers("quick")) == 1

@@ -1,0 +1,265 @@
+"""Measurements that Coq checks: ε-rank and floor of networks trained in this run, as theorems."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from proofs.checkers.base import Checker, Context
+from proofs.evidence import Evidence, State
+from proofs.formal import CoqError, check_text, compile_development, explain_missing, find_coq
+from proofs.formal.compilation import Compiled
+from proofs.formal.floor_certificate import FloorCertificate, certify_floor
+from proofs.formal.rank_certificate import RankCertificate, certify_rank
+from proofs.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
+from theory.errors import InputError
+from theory.floor.certificate import certify_chain
+from theory.floor.exact_data import norm_squared
+from theory.floor.interval import outward
+
+CLAIMS = ("rank-definition", "loss-floor", "reachable-loss")
+
+# Samples per network, evenly spaced among those measured: Coq's time is proportional to them.
+_SAMPLES = {"quick": 60, "default": 60, "full": 400}
+
+#: ε of the rank, and a second one at full effort. Images have full rank at 1e-6.
+EPS = {"cosines": (1e-6, 1e-4), "images": (1e-2, 1e-6)}
+
+_CLOSED = "Closed under the global context"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What Coq said to a certificate.
+
+    Attributes
+    ----------
+    seconds : float
+        How long it took.
+    refusal : str or None
+        Why it was refused, if it was.
+    """
+
+    seconds: float
+    refusal: str | None
+
+
+def thinned(point: Checkpoint, samples: int) -> Checkpoint:
+    """Return a checkpoint at evenly spaced samples, the measure taken over those.
+
+    Parameters
+    ----------
+    point : Checkpoint
+        Last layer of a network.
+    samples : int
+        How many to keep at most.
+
+    Returns
+    -------
+    Checkpoint
+        The same network on fewer inputs.
+    """
+    total = len(point.features)
+    kept = np.unique(np.linspace(0, total - 1, min(samples, total)).round().astype(int))
+    return Checkpoint(
+        step=point.step,
+        features=point.features[kept],
+        target=point.target[kept],
+        coefficients=point.coefficients,
+        weights=None if point.weights is None else point.weights[kept],
+        measure=point.measure,
+    )
+
+
+def norm_above(point: Checkpoint) -> Fraction:
+    """Return a float64 B ≥ ‖W‖_F, as a fraction.
+
+    Parameters
+    ----------
+    point : Checkpoint
+        Last layer of a network.
+
+    Returns
+    -------
+    Fraction
+        B.
+    """
+    square = norm_squared(point.coefficients)
+    bound = math.sqrt(outward(square, +1))
+    while Fraction(bound) ** 2 < square:
+        bound = math.nextafter(bound, math.inf)
+    return Fraction(bound)
+
+
+def ask_coq(compiled: Compiled, certificate: RankCertificate | FloorCertificate) -> Checked:
+    """Have the kernel check a certificate, and see that its theorem assumes nothing.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The development.
+    certificate : RankCertificate or FloorCertificate
+        The certificate.
+
+    Returns
+    -------
+    Checked
+        The answer.
+    """
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="epsrank-") as folder:
+        text = certificate.to_coq("measurement_holds")
+        try:
+            printed = check_text(compiled, text, Path(folder), "measurement_holds")
+        except CoqError as error:
+            return Checked(time.perf_counter() - start, str(error))
+    seconds = time.perf_counter() - start
+    return Checked(seconds, None if _CLOSED in printed else f"it assumes: {printed.strip()}")
+
+
+def check_measurements(name: str, context: Context) -> list[Evidence]:
+    """Certify ε-rank and floor of the last hidden layer of one trained network, and ask Coq.
+
+    Parameters
+    ----------
+    name : str
+        The network.
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        ``exact``: theorems about the numbers of this network.
+
+    Raises
+    ------
+    RuntimeError
+        If the network could not be trained.
+    """
+    network = context.networks[name]
+    if network.error is not None:
+        raise RuntimeError(network.error)
+    coq = find_coq()
+    missing = explain_missing() if coq is None else network.skipped
+    if coq is None or missing is not None:
+        title = f"Kernel-checked measurement of {name}"
+        return [Evidence(claim, "exact", "skipped", title, cause=missing) for claim in CLAIMS]
+    compiled = compile_development(coq)
+    run = network.run()
+    *_, last = checkpoints(run, len(run.records))
+    point = thinned(last, _SAMPLES[context.effort])
+    thresholds = EPS["images" if name.split()[0] in {"digits", "mnist"} else "cosines"]
+    chosen = thresholds if context.effort == "full" else thresholds[:1]
+    ranks = [_rank(name, point, eps, compiled) for eps in chosen]
+    return ranks + _floor(name, point, thresholds[0], compiled)
+
+
+def _figures(certificate: RankCertificate | FloorCertificate, point: Checkpoint, checked: Checked
+             ) -> dict[str, Any]:  # fmt: skip
+    return {
+        "step": point.step,
+        "neurons": certificate.data.n_features,
+        "samples": certificate.data.n_samples,
+        "measure": certificate.measure,
+        "bits of the features": certificate.data.bits,
+        "bits of the certificate": certificate.bits,
+        "seconds of Coq": round(checked.seconds, 1),
+    }
+
+
+def _rank(name: str, point: Checkpoint, eps: float, compiled: Compiled) -> Evidence:
+    title = f"Kernel-checked measurement: r_ε of {name}, trained in this run, as a theorem of Coq"
+    try:
+        certificate = certify_rank(
+            point.features, eps, weights=point.weights, measure=point.measure
+        )
+    except InputError as error:
+        return Evidence(CLAIMS[0], "exact", "undecided", title, cause=str(error))
+    checked = ask_coq(compiled, certificate)
+    figures = {"eps": eps, "rank": certificate.rank, **_figures(certificate, point, checked)}
+    state: State = "passed" if checked.refusal is None else "error"
+    return Evidence(CLAIMS[0], "exact", state, title, figures, cause=checked.refusal)
+
+
+def _floor(name: str, point: Checkpoint, eps: float, compiled: Compiled) -> list[Evidence]:
+    """Return  floor² ≤ x ≤ loss  with a kernel-checked x ≤ V(‖W‖)."""
+    title = f"Kernel-checked measurement: loss ≥ x for every layer as short as that of {name}"
+    try:
+        certificate = certify_floor(
+            point.features, point.target, norm_above(point), weights=point.weights,
+            measure=point.measure,
+        )  # fmt: skip
+        chain = certify_chain(
+            point.features, point.target, point.coefficients, eps, weights=point.weights,
+            measure=point.measure,
+        )  # fmt: skip
+    except InputError as error:
+        return [
+            Evidence(claim, "exact", "undecided", title, cause=str(error)) for claim in CLAIMS[1:]
+        ]
+    checked = ask_coq(compiled, certificate)
+    figures = {
+        "x": float(certificate.x),
+        "reachable": float(chain.reachable),
+        "loss": outward(chain.loss, -1),
+        "floor": float(chain.floor),
+        "eps": eps,
+        "norm": math.sqrt(certificate.norm_squared),
+        **_figures(certificate, point, checked),
+    }
+    if checked.refusal is not None:
+        return [
+            Evidence(claim, "exact", "error", title, figures, cause=checked.refusal)
+            for claim in CLAIMS[1:]
+        ]
+    # x lies a little below V, so a floor just as near to V is not told apart from it.
+    below = chain.floor.upper <= certificate.x
+    floor = Evidence(
+        CLAIMS[1],
+        "exact",
+        "passed" if below else "undecided",
+        f"{title}, and x is above the floor of F2",
+        figures,
+        cause=None if below else "the floor is nearer to V(‖W‖) than the certified bound",
+    )
+    holds = certificate.x <= chain.loss
+    reach = Evidence(
+        CLAIMS[2],
+        "exact",
+        "passed" if holds else "refuted",
+        f"{title}, and so for the network's own",
+        figures,
+        witness=None if holds else {"network": name, **figures},
+    )
+    return [floor, reach]
+
+
+def certificate_checkers(effort: str) -> list[Checker]:
+    """Return one checker per network that is narrow enough; at quick effort only for the first.
+
+    Parameters
+    ----------
+    effort : {"quick", "default", "full"}
+        How much to do.
+
+    Returns
+    -------
+    list of Checker
+        The checkers.
+    """
+    narrow = [name for name, width in planned(effort).items() if width <= CERTIFIED_WIDTH]
+    return [
+        Checker(
+            f"theorems about {name}", CLAIMS, "exact", partial(check_measurements, name), (name,)
+        )
+        for name in (narrow[:1] if effort == "quick" else narrow)
+    ]
