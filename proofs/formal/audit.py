@@ -13,37 +13,11 @@ import joblib
 from proofs.formal.compilation import Compiled
 from proofs.formal.declared import declared, theorems
 from proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
-from proofs.formal.scan import scan, scan_options
-from proofs.formal.sources import PROJECT, Development, read_development
+from proofs.formal.source_audit import Fault, audit_sources
+from proofs.formal.sources import Development
 from proofs.formal.statements import differences, read_statements, write_statements
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One reason why the audit fails.
-
-    Attributes
-    ----------
-    where : str
-        File and line, or the name of a theorem.
-    problem : str
-        What is wrong, in words.
-    theorem : str or None
-        The theorem that it concerns; None where it concerns the development, and so all of them.
-    """
-
-    where: str
-    problem: str
-    theorem: str | None = None
-
-    def __str__(self) -> str:
-        return (
-            f"{self.where}: {self.problem}"
-            if self.theorem is None
-            else (f"{self.where} {self.problem}")
-        )
 
 
 @dataclass(frozen=True)
@@ -167,35 +141,28 @@ class Audit:
         if self.faults:
             return "\n".join([f"the audit failed ({len(self.faults)}):", *map(str, self.faults)])
         return (
-            f"{len(self.theorems)} theorems are {CLOSED.lower()}, and so are all {self.names} "
-            f"names of the development; {len(self.printed)} statements and definitions are as "
-            f"reviewed "
-            f"({self.system})"
+            f"{plural(len(self.theorems), 'theorem')}, {CLOSED.lower()}, as are all "
+            f"{plural(self.names, 'name')} of the development; "
+            f"{plural(len(self.printed), 'statement')} and definitions as reviewed ({self.system})"
         )
 
 
-def audit_sources(folder: Path | str) -> list[Fault]:
-    """Audit what can be read without Coq: the list of files, and what the sources say.
+def plural(number: int, word: str) -> str:
+    """Return a number with its noun.
 
     Parameters
     ----------
-    folder : path
-        Folder of a development.
+    number : int
+        How many.
+    word : str
+        Of what, in the singular.
 
     Returns
     -------
-    list of Fault
-        Empty where nothing was found.
+    str
+        Such as ``"1 theorem"``.
     """
-    development = read_development(folder)
-    on_disk, listed = set(development.on_disk()), set(development.files)
-    faults = [Fault(file, f"is not in {PROJECT}") for file in sorted(on_disk - listed)]
-    faults += [Fault(file, f"is in {PROJECT} but not on disk") for file in sorted(listed - on_disk)]
-    faults += [Fault(PROJECT, problem) for problem in scan_options(development.options)]
-    for file in sorted(on_disk):
-        found = scan(development.text(file))
-        faults += [Fault(f"{file}, line {item.line}", item.problem) for item in found]
-    return faults
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def audit(

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from proofs.formal.audit import Audit, audit_sources
+from proofs.formal.audit import Audit
 from proofs.formal.interrogate import CLOSED
 from proofs.formal.scan import sentences, strip_comments
+from proofs.formal.source_audit import audit_sources
 from proofs.formal.sources import fingerprints, read_development
 from proofs.formal.statements import STATEMENTS, read_statements
 from proofs.writing import write_atomically

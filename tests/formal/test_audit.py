@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from proofs.formal import CoqError, compile_development
-from proofs.formal.audit import accept_statements, audit_sources
+from proofs.formal.audit import accept_statements
 from proofs.formal.interrogate import read_assumptions
+from proofs.formal.source_audit import audit_sources
 from proofs.formal.statements import parse_statements, read_statements
 from theory.errors import InputError
 
@@ -27,7 +28,7 @@ def test_a_sound_development_passes(accepted, examine):
     assert (zero.file, zero.line) == ("theories/top.v", 8)
     assert "base.twice 0 = 0" in zero.statement
     assert all(found.problem(name) is None for name in WANTED)
-    assert "closed under the global context" in str(found)
+    assert "3 theorems, closed under the global context" in str(found)
     # The definitions that the statements rest on are under review with them; the lemma is not.
     assert {"Small.base.twice", "Small.base.shifted"} <= set(found.printed)
     assert "Small.base.twice0" not in found.printed
