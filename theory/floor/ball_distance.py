@@ -19,10 +19,9 @@ from typing import Any
 
 from flint import arb, ctx
 
-from theory.dyadic import to_fmpq
 from theory.floor.ball_spectrum import BallSpectrum
-from theory.floor.exact_data import ExactData
 from theory.floor.interval import Interval, from_ball
+from theory.floor.least_squares import LeastSquaresData, to_ball
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +44,13 @@ class Distances:
     resolved: bool
 
 
-def distances(data: ExactData, spectrum: BallSpectrum) -> Distances:
+def distances(data: LeastSquaresData, spectrum: BallSpectrum) -> Distances:
     """Enclose d_0² … d_n².
 
     Parameters
     ----------
-    data : ExactData
-        The exact least-squares data.
+    data : LeastSquaresData
+        The facts beside the spectrum.
     spectrum : BallSpectrum
         Verified eigen-structure.
 
@@ -61,13 +60,13 @@ def distances(data: ExactData, spectrum: BallSpectrum) -> Distances:
         The enclosures.
     """
     size, rank = spectrum.size, spectrum.rank
-    target = data.target_norm_squared
-    squared = [Interval(target, target)]
+    target = data.target_norm
+    squared = [target]
     separated = [True]
     resolved = True
     with ctx.workprec(spectrum.precision + 96):
         norms = spectrum.moment_norms()
-        total = arb(to_fmpq(target))
+        total = to_ball(target)
         tails = _tails(norms)
         explained, coupling = arb(0), arb(0)
         for p in range(1, rank + 1):
@@ -90,7 +89,8 @@ def distances(data: ExactData, spectrum: BallSpectrum) -> Distances:
                 squared.append(Interval(Fraction(0), squared[-1].upper))
             else:
                 found = from_ball(total - ball, non_negative=True)
-                squared.append(Interval(min(found.lower, target), min(found.upper, target)))
+                cap = target.upper
+                squared.append(Interval(min(found.lower, cap), min(found.upper, cap)))
             separated.append(unique)
     if data.target_in_span:
         squared[rank] = Interval(Fraction(0), Fraction(0))

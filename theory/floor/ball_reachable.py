@@ -18,8 +18,8 @@ from flint import arb, arb_mat, ctx
 
 from theory.dyadic import to_fmpq
 from theory.floor.ball_spectrum import BallSpectrum
-from theory.floor.exact_data import ExactData
-from theory.floor.interval import Interval, from_ball, point
+from theory.floor.interval import Interval, from_ball
+from theory.floor.least_squares import LeastSquaresData, to_ball
 
 _NEWTON_STEPS = 400
 
@@ -41,14 +41,14 @@ class ReachableEnclosure:
 
 
 def reachable(
-    data: ExactData, spectrum: BallSpectrum, best: Interval, norm_squared: Fraction
+    data: LeastSquaresData, spectrum: BallSpectrum, best: Interval, norm_squared: Fraction
 ) -> ReachableEnclosure:
     """Enclose V(B).
 
     Parameters
     ----------
-    data : ExactData
-        The exact least-squares data.
+    data : LeastSquaresData
+        The facts beside the spectrum.
     spectrum : BallSpectrum
         Verified eigen-structure.
     best : Interval
@@ -61,14 +61,14 @@ def reachable(
     ReachableEnclosure
         The enclosure.
     """
-    target = data.target_norm_squared
+    target = data.target_norm
     if norm_squared == 0 or spectrum.rank == 0:
-        return ReachableEnclosure(point(target), Fraction(0))
+        return ReachableEnclosure(target, Fraction(0))
     with ctx.workprec(spectrum.precision + 96):
-        total = arb(to_fmpq(target))
+        total = to_ball(target)
         budget = arb(to_fmpq(norm_squared * spectrum.unit))
         multiplier = _multiplier(spectrum, budget)
-        lowers, uppers = [best.lower], [target]
+        lowers, uppers = [best.lower], [target.upper]
         for mu in {multiplier, Fraction(0)}:
             ball = arb(to_fmpq(mu))
             explained = _ridge_explained(spectrum, ball) if mu > 0 else None

@@ -138,7 +138,55 @@ def verified_spectrum(
         If V is not invertible and nearly orthogonal.
     """
     unit = _unit(data)
-    size = data.n_features
+    with ctx.workprec(precision + 96):
+        gram = arb_mat(data.gram_integers) * _ball(data.gram_unit / unit)
+        # √unit is irrational in general only through c; the moments carry it as a ball.
+        moments = arb_mat(data.moment_integers) * (_ball(data.moment_unit) / _ball(unit).sqrt())
+    return enclosed_spectrum(
+        gram, moments, basis, rank=data.rank, unit=unit, precision=precision, trouble=trouble
+    )
+
+
+def enclosed_spectrum(
+    gram: Any,
+    moments: Any,
+    basis: Any,
+    *,
+    rank: int,
+    unit: Fraction,
+    precision: int,
+    trouble: str = "",
+) -> BallSpectrum:
+    """Enclose eigenvalues and moments of every G inside a ball matrix, from an untrusted basis.
+
+    Parameters
+    ----------
+    gram : arb_mat, shape (n, n)
+        G/unit, symmetric.
+    moments : arb_mat, shape (n, k)
+        b/√unit.
+    basis : arb_mat, shape (n, n)
+        V, nearly orthogonal.
+    rank : int
+        The exact rank of G where it is known, n where it is not.
+    unit : Fraction
+        Unit of the matrix.
+    precision : int
+        Bits that the balls carry.
+    trouble : str
+        What the refinement had to say, for the record.
+
+    Returns
+    -------
+    BallSpectrum
+        The verified eigen-structure.
+
+    Raises
+    ------
+    InputError
+        If V is not invertible and nearly orthogonal.
+    """
+    size = gram.nrows()
     with ctx.workprec(precision + 96):
         defect = _frobenius((basis.transpose() * basis - identity(size)).entries())
         if not defect < arb("0.01"):
@@ -149,10 +197,7 @@ def verified_spectrum(
             )
         widen = arb(0, defect.upper())
         orthogonal = arb_mat([[x + widen for x in row] for row in basis.tolist()])
-        gram = arb_mat(data.gram_integers) * _ball(data.gram_unit / unit)
         matrix = orthogonal.transpose() * gram * orthogonal
-        # √unit is irrational in general only through c; the moments carry it as a ball.
-        moments = arb_mat(data.moment_integers) * (_ball(data.moment_unit) / _ball(unit).sqrt())
         moments = orthogonal.transpose() * moments
         rows = matrix.tolist()
         couplings = [
@@ -167,8 +212,8 @@ def verified_spectrum(
             coupling_norm=norm,
             matrix=matrix,
             moments=moments,
-            eigenvalues=_eigenvalues(diagonal, norm, data.rank, unit),
-            rank=data.rank,
+            eigenvalues=_eigenvalues(diagonal, norm, rank, unit),
+            rank=rank,
             unit=unit,
             precision=precision,
             trouble=trouble,

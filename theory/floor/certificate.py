@@ -10,7 +10,7 @@ from theory.errors import InputError
 from theory.floor.ball_spectrum import ball_spectrum
 from theory.floor.decide_chain import decide_chain
 from theory.floor.exact_data import exact_data, norm_squared
-from theory.floor.interval import Interval, json_float, nearest
+from theory.floor.interval import Interval, json_float, nearest, point
 from theory.floor.verdict import Verdict
 from theory.inputs import as_coefficients, as_eps, as_features, as_target
 from theory.measure import as_measure
@@ -222,7 +222,7 @@ def certify_chain(
     loss, budget = data.loss(beta), norm_squared(beta)
     while True:
         found = decide_chain(
-            data, ball_spectrum(data, precision), threshold, loss, budget, tolerance
+            data, ball_spectrum(data, precision), threshold, point(loss), budget, tolerance
         )
         if not found["reason"] or 2 * precision > max_precision:
             break

@@ -11,16 +11,16 @@ from theory.dyadic import to_fmpq
 from theory.floor.ball_distance import Distances, distances
 from theory.floor.ball_reachable import ReachableEnclosure, reachable
 from theory.floor.ball_spectrum import BallSpectrum
-from theory.floor.exact_data import ExactData
 from theory.floor.interval import Interval, from_ball, hull, maximum, nearest
+from theory.floor.least_squares import LeastSquaresData
 from theory.floor.verdict import Verdict, at_most
 
 
 def decide_chain(
-    data: ExactData,
+    data: LeastSquaresData,
     spectrum: BallSpectrum,
     eps: float,
-    loss: Fraction,
+    loss: Interval,
     budget: Fraction,
     tolerance: Fraction,
 ) -> dict[str, Any]:
@@ -28,14 +28,16 @@ def decide_chain(
 
     Parameters
     ----------
-    data : ExactData
-        The exact least-squares data.
+    data : LeastSquaresData
+        The facts beside the spectrum.
     spectrum : BallSpectrum
         Verified eigen-structure.
     eps : float
         ε.
-    loss, budget : Fraction
-        The exact loss and B².
+    loss : Interval
+        ‖φβ − u*‖².
+    budget : Fraction
+        B², exactly.
     tolerance : Fraction
         Relative overlap allowed.
 
@@ -61,13 +63,12 @@ def decide_chain(
         ]
     )
     value: ReachableEnclosure = reachable(data, spectrum, found.squared[-1], budget)
-    scale = tolerance * (data.target_norm_squared or loss or Fraction(1))
-    exact_loss = Interval(loss, loss)
+    scale = tolerance * (data.target_norm.upper or loss.upper or Fraction(1))
     verdicts = (
         at_most("floor² ≤ envelope²", floor, envelope, scale),
         at_most("envelope² ≤ V(B)", envelope, value.value, scale),
-        at_most("V(B) ≤ loss", value.value, exact_loss, scale),
-        at_most("floor² ≤ loss", floor, exact_loss, scale),
+        at_most("V(B) ≤ loss", value.value, loss, scale),
+        at_most("floor² ≤ loss", floor, loss, scale),
     )
     return {
         "spectrum": tuple(spectrum.eigenvalues),
@@ -126,13 +127,13 @@ def floor_squared(
     return Interval(ends[0].lower, ends[1].upper)
 
 
-def rank_interval(data: ExactData, spectrum: BallSpectrum, eps: Fraction) -> tuple[int, int]:
+def rank_interval(data: LeastSquaresData, spectrum: BallSpectrum, eps: Fraction) -> tuple[int, int]:
     """Return bounds of r_ε from the enclosures, with exact equality λ = ε recognised.
 
     Parameters
     ----------
-    data : ExactData
-        The exact Gram matrix.
+    data : LeastSquaresData
+        The facts beside the spectrum.
     spectrum : BallSpectrum
         Verified eigen-structure.
     eps : Fraction

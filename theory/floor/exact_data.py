@@ -12,6 +12,7 @@ from flint import fmpz_mat
 
 from theory.dyadic import dyadic_integers, dyadic_matrix, power_of_two
 from theory.exact_gram import integer_gram
+from theory.floor.interval import Interval, point
 from theory.inputs import Array, Features
 from theory.measure import Measure
 
@@ -57,6 +58,11 @@ class ExactData:
         """‖u*‖² = Σ_j ⟨u*_j, u*_j⟩."""
         size = self.n_features + self.n_outputs
         return self.target_unit * sum(int(self.joint[j, j]) for j in range(self.n_features, size))
+
+    @property
+    def target_norm(self) -> Interval:
+        """‖u*‖² as an interval of width 0."""
+        return point(self.target_norm_squared)
 
     @cached_property
     def rank(self) -> int:
