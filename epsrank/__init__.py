@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numerics.monitor import RankMonitor, RankWarning
+    from numerics.pruning import load_pruned, prune
     from numerics.structured import structured_first_layer_
     from numerics.training import Run, RunConfig, load_run, train
     from proofs.outcome import Report
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     )
     from theory.rank_interval import RankInterval
     from theory.sampling import PopulationRank, population_rank
+    from theory.selection import NeuronSelection, fewest_neurons, select_neurons
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "theory.errors",
     "LossFloor": "theory.floor.result",
+    "NeuronSelection": "theory.selection",
     "PopulationRank": "theory.sampling",
     "RankInterval": "theory.rank_interval",
     "RankMonitor": "numerics.monitor",
@@ -44,9 +47,13 @@ _HOMES = {
     "epsilon_rank_from_gram": "theory.rank",
     "epsilon_rank_from_spectrum": "theory.rank",
     "epsilon_ranks": "theory.rank",
+    "fewest_neurons": "theory.selection",
+    "load_pruned": "numerics.pruning",
     "load_run": "numerics.training",
     "loss_floor": "theory.floor.loss_floor",
     "population_rank": "theory.sampling",
+    "prune": "numerics.pruning",
+    "select_neurons": "theory.selection",
     "structured_first_layer_": "numerics.structured",
     "train": "numerics.training",
     "verify": "proofs.runner",
@@ -55,6 +62,7 @@ _HOMES = {
 __all__ = [
     "InputError",
     "LossFloor",
+    "NeuronSelection",
     "PopulationRank",
     "RankInterval",
     "RankMonitor",
@@ -68,9 +76,13 @@ __all__ = [
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",
     "epsilon_ranks",
+    "fewest_neurons",
+    "load_pruned",
     "load_run",
     "loss_floor",
     "population_rank",
+    "prune",
+    "select_neurons",
     "structured_first_layer_",
     "train",
     "verify",

@@ -5,6 +5,7 @@ from epsrank.cli.front import Front
 from epsrank.cli.plot import plot
 from epsrank.cli.population import population
 from epsrank.cli.prove import prove
+from epsrank.cli.prune import prune
 from epsrank.cli.rank import rank
 from epsrank.cli.train import train
 from epsrank.cli.verify import verify
@@ -16,7 +17,7 @@ main = Front(
         "The ε-rank of neural-network features: count it without rounding errors, bound the loss "
         "by it, watch it during training, and check the theorems about it."
     ),
-    commands=[verify, prove, rank, population, floor, train, watch, plot],
+    commands=[verify, prove, rank, population, floor, prune, train, watch, plot],
 )
 
 __all__ = ["main"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +13,13 @@ from numpy.typing import NDArray
 
 from theory.dyadic import dyadic_matrix, float_above, power_of_two
 from theory.exact_gram import exact_gram
-from theory.floor.weighting import frobenius, norm_error, residual_norm, times_power_of_two
+from theory.floor.weighting import (
+    WeightedProblem,
+    frobenius,
+    norm_error,
+    residual_norm,
+    times_power_of_two,
+)
 from theory.inputs import Array, Features
 from theory.measure import Measure
 from theory.rounding import UNDERFLOW, chunked_product, gamma, upward
@@ -109,9 +116,6 @@ def certified_distance(
 ) -> tuple[float, float]:
     """Return an upper bound of ‖φ·W − φ_S·C‖, and the rounding in it, from the data.
 
-    The difference is φ·z with z_S = W_S − C and z_T = W_T; its norm is formed in float64, and every
-    rounding of features, weights, products and sums is covered by F‖z‖_F.
-
     Parameters
     ----------
     basis : NeuronBasis
@@ -126,26 +130,37 @@ def certified_distance(
     Returns
     -------
     tuple of (float, float)
-        The bound, and its part F‖z‖_F.
+        As from `output_norm` at z with z_S = W_S − C and z_T = W_T.
     """
     difference = coefficients.copy()
     difference[kept] -= chosen
+    return output_norm(basis.problem, basis.size, difference)
+
+
+def output_norm(problem: WeightedProblem, size: float, difference: Array) -> tuple[float, float]:
+    """Return an upper bound of ‖φ·z‖ in the measure, and the rounding in it, from the data.
+
+    The norm is formed in float64; every rounding of features, weights, products and sums, and one
+    in every entry of z, is covered by F‖z‖_F.
+
+    Parameters
+    ----------
+    problem : WeightedProblem
+        A.
+    size : float
+        An upper bound of ‖A‖_F in scaled units.
+    difference : ndarray of float64, shape (n, k)
+        z.
+
+    Returns
+    -------
+    tuple of (float, float)
+        The bound, and its part F‖z‖_F.
+    """
     if not difference.any():
         return 0.0, 0.0
-    problem = basis.problem
-    outputs = difference.shape[1]
-    zero = np.zeros((problem.matrix.shape[0], outputs))
-    measured = residual_norm(
-        type(problem)(
-            problem.matrix,
-            zero,
-            problem.feature_exponent,
-            problem.target_exponent,
-            problem.measure,
-            problem.dtype,
-        ),
-        difference,
-    )
+    zero = np.zeros((problem.matrix.shape[0], difference.shape[1]))
+    measured = residual_norm(replace(problem, target=zero), difference)
     evaluation = norm_error(zero.size)
     factor = (
         2 * ENTRY_ERROR
@@ -153,7 +168,7 @@ def certified_distance(
         + evaluation
         + norm_error(difference.size)
     )
-    rounding = times_power_of_two(upward(factor * basis.size), problem.feature_exponent)
+    rounding = times_power_of_two(upward(factor * size), problem.feature_exponent)
     rounding = upward(rounding * frobenius(difference) + UNDERFLOW)
     return upward(measured * (1 + evaluation) + rounding), rounding
 

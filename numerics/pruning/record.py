@@ -1,0 +1,211 @@
+"""The pruned network with its guarantee, on disk and back."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from numerics.networks import FeatureNetwork
+from numerics.pruning.shrink import shrink
+from numerics.tasks import Task
+from numerics.training.build import empty_network
+from numerics.training.config import RunConfig
+from numerics.training.storage import read_json, read_tensors, write_json, write_tensors, write_text
+from theory.errors import InputError
+from theory.selection.result import NeuronSelection
+
+WEIGHTS, RECORD, CONFIG = "weights.safetensors", "pruned.json", "config.toml"
+
+
+@dataclass(frozen=True, eq=False)
+class PrunedNetwork:
+    """u_p = φ_S·C + b with √loss_p ≤ √loss + `distance`, certified on the samples of the run (N1).
+
+    Attributes
+    ----------
+    network : FeatureNetwork
+        The smaller network.
+    selection : NeuronSelection
+        Neurons, coefficients and both constants.
+    config : RunConfig
+        Settings of the run it came from.
+    source : str
+        Folder of that run.
+    step : int
+        Training step of the checkpoint.
+    distance : float
+        Certified upper bound of ‖u_p − u‖ in the measure, for the coefficients as stored and for
+        the features that the smaller network itself computes.
+    rounding : float
+        What rounding can move a measured √loss by.
+    cross_entropy_increase : float
+        √2 · √mass · `distance`: cross-entropy is √2-Lipschitz in the outputs (L2).
+    loss, pruned_loss : float
+        Squared error of both networks on those samples, measured.
+    cross_entropy, pruned_cross_entropy : float or None
+        Mean cross-entropy there, for classification.
+    test_loss, pruned_test_loss : float
+        The run's loss on its test samples, where nothing is guaranteed.
+    parameters : tuple of (int, int)
+        Numbers of weights before and after.
+    n_samples : int
+        Samples of the guarantee.
+    task : Task
+        The task, without which the architecture is not known.
+    """
+
+    network: FeatureNetwork = field(repr=False)
+    selection: NeuronSelection
+    config: RunConfig = field(repr=False)
+    source: str
+    step: int
+    distance: float
+    rounding: float
+    cross_entropy_increase: float
+    loss: float
+    pruned_loss: float
+    cross_entropy: float | None
+    pruned_cross_entropy: float | None
+    test_loss: float
+    pruned_test_loss: float
+    parameters: tuple[int, int]
+    n_samples: int
+    task: Task = field(repr=False)
+
+    @property
+    def loss_bound(self) -> float:
+        """(√loss + distance)²: what the squared error cannot exceed."""
+        return float((self.loss**0.5 + self.distance) ** 2)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measured losses obey the guarantee, up to the rounding of measuring them."""
+        squared = self.pruned_loss**0.5 <= self.loss**0.5 + self.distance + 2 * self.rounding
+        if self.cross_entropy is None or self.pruned_cross_entropy is None:
+            return bool(squared)
+        slack = 2 * self.rounding + 1e-12 * (1 + self.cross_entropy)
+        increase = self.cross_entropy_increase + slack
+        return bool(squared and self.pruned_cross_entropy <= self.cross_entropy + increase)
+
+    def __str__(self) -> str:
+        chosen = self.selection
+        return (
+            f"{chosen.p} of {chosen.n_features} neurons, {self.parameters[1]} of "
+            f"{self.parameters[0]} weights: loss {self.loss:.4g} becomes {self.pruned_loss:.4g}, "
+            f"guaranteed at most {self.loss_bound:.4g} (‖u_p − u‖ ≤ {self.distance:.4g}, "
+            f"{chosen.measure} measure, {self.n_samples} samples)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record that is kept beside the weights.
+
+        Returns
+        -------
+        dict
+            Keys ``source``, ``step``, ``selection``, ``guarantee``, ``measured``, ``holds``,
+            ``parameters``.
+        """
+        return {
+            "source": self.source,
+            "step": self.step,
+            "selection": self.selection.to_json() | {"coefficients": None},
+            "guarantee": {
+                "measure": self.selection.measure,
+                "n_samples": self.n_samples,
+                "distance": self.distance,
+                "rounding": self.rounding,
+                "loss_at_most": self.loss_bound,
+                "cross_entropy_increase_at_most": self.cross_entropy_increase,
+                "statement": "sqrt(loss of the pruned network) <= sqrt(loss) + distance",
+            },
+            "measured": {
+                "loss": self.loss,
+                "pruned_loss": self.pruned_loss,
+                "cross_entropy": self.cross_entropy,
+                "pruned_cross_entropy": self.pruned_cross_entropy,
+                "test_loss": self.test_loss,
+                "pruned_test_loss": self.pruned_test_loss,
+            },
+            "holds": self.holds,
+            "parameters": {"before": self.parameters[0], "after": self.parameters[1]},
+            "inputs": {
+                "n_inputs": self.task.n_inputs,
+                "n_outputs": self.task.n_outputs,
+                "image_shape": self.task.image_shape,
+            },
+        }
+
+    def save(self, out: str | Path) -> Path:
+        """Write ``weights.safetensors``, ``pruned.json`` and the ``config.toml`` of the run.
+
+        Parameters
+        ----------
+        out : path
+            Folder; made if missing.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        folder = Path(out).expanduser()
+        write_tensors(folder / WEIGHTS, self.network.state_dict())
+        # Through text and back: JSON has no NaN or infinity.
+        write_json(folder / RECORD, json.loads(json.dumps(self.to_json()), parse_constant=str))
+        write_text(folder / CONFIG, self.config.to_toml())
+        return folder
+
+
+def load_pruned(path: str | Path) -> FeatureNetwork:
+    """Return a pruned network from its folder.
+
+    Parameters
+    ----------
+    path : path
+        Folder that `PrunedNetwork.save` or ``epsrank prune`` wrote.
+
+    Returns
+    -------
+    FeatureNetwork
+        The network on the CPU; nothing is unpickled and no data are loaded.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, or belongs to another network.
+    """
+    folder = Path(path).expanduser()
+    config, record = RunConfig.from_toml(folder / CONFIG), read_json(folder / RECORD)
+    try:
+        model = empty_network(config, _task_of_shape(record["inputs"]))
+        small = shrink(model, [int(j) for j in record["selection"]["neurons"]])
+        small.load_state_dict(read_tensors(folder / WEIGHTS))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            "path", f"is {folder}, no pruned network ({reason})", "prune again"
+        ) from None
+    for parameter in small.parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            raise InputError(
+                "path", f"is {folder}, with weights that are not finite", "prune again"
+            )
+    return small
+
+
+def _task_of_shape(inputs: dict[str, Any]) -> Task:
+    """Return a task without samples, from which an architecture takes its sizes."""
+    shape = inputs["image_shape"]
+    x = torch.empty(0, int(inputs["n_inputs"]))
+    y = torch.empty(0, int(inputs["n_outputs"]))
+    channels = None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2]))
+    description = "the sizes of a pruned network"
+    return Task("pruned", "regression", x, y, x, y, description, image_shape=channels)
