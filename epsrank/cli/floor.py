@@ -13,18 +13,18 @@ from epsrank.cli.options import (
     measure_options,
     read_array,
     read_coefficients,
-    read_features,
     read_target,
-    read_weights,
 )
+from epsrank.cli.sources import checkpoint_options, read_source
 
 if TYPE_CHECKING:
+    from numerics.checkpoint.layer import CheckpointLayer
     from theory.floor.result import LossFloor
 
 
 @click.command(cls=Command)
-@click.argument("file")
-@click.option("--target", required=True, metavar="F", help="File with u* at the samples, N or N×k.")
+@click.argument("file", required=False)
+@click.option("--target", metavar="F", help="File with u* at the samples, N or N×k; a run has one.")
 @click.option(
     "--eps", type=float, default=DEFAULT_EPS, metavar="E", help="Threshold ε > 0.  [default: 1e-6]"
 )
@@ -41,10 +41,11 @@ if TYPE_CHECKING:
 )
 @click.option("--bias-value", metavar="V", help="The bias: a number, or a file with k numbers.")
 @click.option("--exact", is_flag=True, help="Decide the ε-rank by exact integer arithmetic.")
+@checkpoint_options
 @measure_options
 def floor(
-    file: str,
-    target: str,
+    file: str | None,
+    target: str | None,
     eps: float,
     norm: float | None,
     coefficients: str | None,
@@ -55,6 +56,7 @@ def floor(
     measure: str,
     key: str | None,
     as_json: bool,
+    **checkpoint: str | None,
 ) -> None:
     """Bound the loss of every output layer on the features in FILE.
 
@@ -62,10 +64,14 @@ def floor(
     losses are squared norms ‖u − u*‖² in the stated measure. An array in an archive is named as
     in `--target data.npz::u`.
 
+    FILE may be the folder of a run, RUN or RUN@record, which has its target and output layer; with
+    --model the network is made by code that you name, as in `epsrank rank`, and its own output
+    layer is taken unless --norm or --coefficients is given.
+
     Parameters
     ----------
-    file, target : str
-        Features and target.
+    file, target : str or None
+        Features, or a run, and target.
     eps : float
         Threshold.
     norm : float or None
@@ -84,37 +90,79 @@ def floor(
         Array of the file.
     as_json : bool
         Print JSON.
+    **checkpoint
+        Options of a network; see `checkpoint_options`.
 
     Raises
     ------
     UsageError
-        Unless exactly one of --norm and --coefficients is given.
+        If both --norm and --coefficients are given, or neither for features in a file, or no
+        target is known.
+    InputError
+        If a run minimised another loss than the squared error.
     """
-    if (norm is None) == (coefficients is None):
+    from theory.errors import InputError
+    from theory.floor.loss_floor import loss_floor
+    from theory.inputs import as_eps, as_features, as_norm
+
+    if norm is not None and coefficients is not None:
+        raise click.UsageError("give either --norm B or --coefficients F")
+    source = read_source(file, key=key, weights=weights, measure=measure, **checkpoint)
+    own = norm is None and coefficients is None
+    if own and source.coefficients is None:
         raise click.UsageError(
             "give either --norm B or --coefficients F; the floor depends on the size of the "
             "output layer (--norm inf for no bound)"
         )
-    from theory.floor.loss_floor import loss_floor
-    from theory.inputs import as_eps, as_norm
-
-    features = read_features(file, key)
+    if source.loss is not None and source.loss != "mse":
+        raise InputError(
+            str(file),
+            f"minimises {source.loss}",
+            "this floor is one of squared errors: pass a run of --loss mse, or features in a file",
+        )
+    features = as_features(source.features, name=source.label)
+    if target is None and source.target is None:
+        raise click.UsageError("name the target: --target F")
+    own_bias = (bias, _bias_value(bias_value))
+    if bias is None and bias_value is None and coefficients is None:
+        own_bias = _bias_of(source, own)
     result = loss_floor(
         features,
-        read_target(target, features.n_samples),
+        source.target if target is None else read_target(target, features.n_samples),
         eps=as_eps(eps, name="--eps"),
         norm=None if norm is None else as_norm(norm, name="--norm"),
-        coefficients=read_coefficients(coefficients, features.n_features),
-        weights=read_weights(weights, features.n_samples),
-        measure=measure,
-        bias=bias,
-        bias_value=_bias_value(bias_value),
+        coefficients=source.coefficients
+        if own
+        else read_coefficients(coefficients, features.n_features),
+        weights=source.weights,
+        measure=source.measure,
+        bias=own_bias[0],
+        bias_value=own_bias[1],
         exact=exact,
     )
     if as_json:
         print_json(result.to_json())
     else:
-        _print_floor(file, result)
+        _print_floor(source.label, result)
+
+
+def _bias_of(source: CheckpointLayer, own: bool) -> tuple[Literal["feature", "fixed"] | None, Any]:
+    """Return the bias of a checkpoint's output layer, and its value where that is needed.
+
+    Parameters
+    ----------
+    source : CheckpointLayer
+        The checkpoint.
+    own : bool
+        Whether its coefficients are taken; a norm includes the bias that is a feature.
+
+    Returns
+    -------
+    tuple of (str or None, array or None)
+        Name and value.
+    """
+    needed = own or source.bias == "fixed"
+    return source.bias, source.bias_value if source.bias is not None and needed else None
 
 
 def _bias_value(given: str | None) -> Any:

@@ -40,7 +40,11 @@ def measure_options(command: F) -> F:
             show_default=True,
             help="Normalisation of the weights: mass 1, as given, or a quadrature rule.",
         ),
-        click.option("--weights", metavar="F", help="File with one weight w ≥ 0 per sample."),
+        click.option(
+            "--weights",
+            metavar="F",
+            help="File with one weight w ≥ 0 per sample; with --model the weights of the network.",
+        ),
     ):
         command = option(command)
     return command

@@ -8,14 +8,15 @@ import click
 
 from epsrank.cli.console import interval, print_json, print_table
 from epsrank.cli.front import Command, is_number
-from epsrank.cli.options import DEFAULT_EPS, measure_options, read_features, read_weights
+from epsrank.cli.options import DEFAULT_EPS, measure_options
+from epsrank.cli.sources import checkpoint_options, read_source
 
 if TYPE_CHECKING:
     from theory.rank_interval import RankInterval
 
 
 @click.command(cls=Command, lists={"--eps": is_number})
-@click.argument("file")
+@click.argument("file", required=False)
 @click.option(
     "--eps",
     type=float,
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 )
 @click.option("--relative", is_flag=True, help="Count λ_k > ε·λ_1 instead of λ_k > ε.")
 @click.option("--exact", is_flag=True, help="Decide by exact integer arithmetic.")
+@checkpoint_options
 @measure_options
 def rank(
-    file: str,
+    file: str | None,
     eps: tuple[float, ...],
     relative: bool,
     exact: bool,
@@ -35,17 +37,21 @@ def rank(
     measure: str,
     key: str | None,
     as_json: bool,
+    **checkpoint: str | None,
 ) -> None:
     """Count the eigenvalues of the Gram matrix of FILE above ε.
 
     FILE holds features, one row per sample and one column per neuron, as .npy, .npz, .csv,
-    .safetensors or .parquet. The rank is an interval: its ends agree where the arithmetic
-    resolves ε, and where they do not the reason is said.
+    .safetensors or .parquet; or it is the folder of a run, RUN or RUN@record, of which the last
+    hidden layer is measured. With --model the network is made by code that you name, with
+    --weights its weights (.safetensors, or .pt of tensors only), with --data its inputs. The rank
+    is an interval: its ends agree where the arithmetic resolves ε, and where they do not the
+    reason is said.
 
     Parameters
     ----------
-    file : str
-        Features.
+    file : str or None
+        Features, or a run.
     eps : tuple of float
         Thresholds.
     relative, exact : bool
@@ -58,24 +64,26 @@ def rank(
         Array of the file.
     as_json : bool
         Print JSON.
+    **checkpoint
+        Options of a network; see `checkpoint_options`.
     """
     from theory.inputs import as_eps
     from theory.rank import epsilon_ranks
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
-    features = read_features(file, key)
+    source = read_source(file, key=key, weights=weights, measure=measure, **checkpoint)
     ranks = epsilon_ranks(
-        features,
+        source.features,
         thresholds,
-        weights=read_weights(weights, features.n_samples),
-        measure=measure,
+        weights=source.weights,
+        measure=source.measure,
         exact=exact,
         relative=relative,
     )
     if as_json:
         print_json(rank_document(ranks))
     else:
-        _print_ranks(file, ranks)
+        _print_ranks(source.label, ranks)
 
 
 def rank_document(ranks: list[RankInterval]) -> dict[str, Any]:

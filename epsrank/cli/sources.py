@@ -1,0 +1,241 @@
+"""Where features come from: a file, a run of the suite, or a network of the user."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from epsrank.cli.options import read_array, read_features, read_weights
+
+if TYPE_CHECKING:
+    from numerics.checkpoint.layer import CheckpointLayer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checkpoint_options(command: F) -> F:
+    """Add ``--model``, ``--data``, ``--layer`` and ``--sample-weights``.
+
+    Parameters
+    ----------
+    command : callable
+        Callback of a command.
+
+    Returns
+    -------
+    callable
+        The same callback.
+    """
+    for option in (
+        click.option(
+            "--sample-weights",
+            metavar="F",
+            help="File with one weight w ≥ 0 per sample, with --model too.",
+        ),
+        click.option(
+            "--layer",
+            metavar="NAME",
+            help="Layer of a run (1, 2, …) or network; by default the one before the output.",
+        ),
+        click.option("--data", metavar="F", help="With --model: file of its inputs."),
+        click.option(
+            "--model",
+            metavar="MODULE:NAME",
+            help="Import MODULE, call NAME() and measure that network.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def read_source(
+    file: str | None,
+    *,
+    key: str | None,
+    weights: str | None,
+    measure: str,
+    model: str | None,
+    data: str | None,
+    layer: str | None,
+    sample_weights: str | None,
+) -> CheckpointLayer:
+    """Return the features that a command line names, with all that is known about them.
+
+    Parameters
+    ----------
+    file : str or None
+        Features, or the folder of a run, perhaps with ``@record``.
+    key, weights, measure, model, data, layer, sample_weights
+        The options.
+
+    Returns
+    -------
+    CheckpointLayer
+        Features, weights and measure; target and output layer where they are known.
+
+    Raises
+    ------
+    UsageError
+        If the options do not fit together.
+    """
+    if model is not None:
+        if file is not None:
+            raise click.UsageError("give either FILE or --model; inputs of the network are --data")
+        return _of_model(model, data, layer, weights, sample_weights, measure, key)
+    if file is None:
+        raise click.UsageError("name a FILE of features, the folder of a run, or --model")
+    if data is not None:
+        raise click.UsageError("--data holds the inputs of a network: name it with --model")
+    if weights is not None and sample_weights is not None:
+        raise click.UsageError("--weights and --sample-weights mean the same here: give one")
+    place = split_record(file)
+    if place is None and layer is not None:
+        raise click.UsageError("--layer needs a run or a network: FILE holds features already")
+    if place is not None:
+        if key is not None:
+            raise click.UsageError("--key names an array of a FILE, not of a run")
+        return _of_run(*place, layer, weights or sample_weights, measure)
+    from numerics.checkpoint.layer import CheckpointLayer
+
+    features = read_features(file, key)
+    return CheckpointLayer(
+        file, features, read_weights(weights or sample_weights, features.n_samples), _name(measure)
+    )
+
+
+def split_record(name: str) -> tuple[Path, int] | None:
+    """Return folder and index that ``RUN`` or ``RUN@index`` names.
+
+    Parameters
+    ----------
+    name : str
+        A path; the index may be negative, and is −1 (the last measurement) where left out.
+
+    Returns
+    -------
+    tuple of (Path, int) or None
+        None where it names no folder.
+
+    Raises
+    ------
+    InputError
+        If the folder is there and the index is no whole number.
+    """
+    if Path(name).is_dir():
+        return Path(name), -1
+    from theory.errors import InputError
+
+    folder, mark, record = name.rpartition("@")
+    if not mark or not Path(folder).is_dir():
+        return None
+    try:
+        return Path(folder), int(record)
+    except ValueError:
+        raise InputError(
+            name, f"names record {record!r}", "pass the index of a measurement, such as @0 or @-1"
+        ) from None
+
+
+def _of_run(
+    folder: Path, record: int, layer: str | None, weights: str | None, measure: str
+) -> CheckpointLayer:
+    """Return a layer of a run, in the run's own measure unless another one is asked for."""
+    from dataclasses import replace
+
+    from numerics.checkpoint.runs import layer_of_run
+
+    found = layer_of_run(folder, record, layer)
+    if weights is not None:
+        found = replace(found, weights=read_weights(weights, len(found.features)))
+    if weights is not None or _given("measure"):
+        found = replace(found, measure=_name(measure))
+    return found
+
+
+def _of_model(
+    model: str,
+    data: str | None,
+    layer: str | None,
+    weights: str | None,
+    sample_weights: str | None,
+    measure: str,
+    key: str | None,
+) -> CheckpointLayer:
+    """Return a layer of a network of the user.
+
+    Raises
+    ------
+    UsageError
+        If there are no inputs.
+    """
+    from dataclasses import replace
+
+    from epsrank.cli.console import notice
+    from numerics.checkpoint.factory import make_model
+    from numerics.checkpoint.models import layer_of_model
+    from numerics.checkpoint.weights import load_weights
+    from theory.inputs import as_features
+
+    if data is None:
+        raise click.UsageError("--model needs the inputs of the network: --data F")
+    inputs = _inputs(data if key is None else f"{data}::{key}")
+    network = make_model(model)
+    if weights is not None:
+        load_weights(network, weights)
+    found = layer_of_model(network, inputs, layer, label=model)
+    features = as_features(found.features, name=found.label)
+    own = read_weights(sample_weights, features.n_samples)
+    if weights is None:
+        notice(f"no --weights: {model} is measured as it was made")
+    return replace(found, features=features, weights=own, measure=_name(measure))
+
+
+def _inputs(path: str) -> Any:
+    """Return the inputs in a file: one array, or all arrays of an archive by name.
+
+    Parameters
+    ----------
+    path : str
+        The file, perhaps with ``::name``.
+
+    Returns
+    -------
+    array or dict of str to array
+        The inputs.
+    """
+    names = [] if "::" in path else _names(Path(path))
+    if len(names) < 2:
+        return read_array(path, "--data")
+    return {name: read_array(f"{path}::{name}", "--data") for name in names}
+
+
+def _names(file: Path) -> list[str]:
+    """Return the names of the arrays in an archive; empty where it is none, or damaged."""
+    suffix = file.suffix.lower()
+    try:
+        if suffix == ".npz":
+            with zipfile.ZipFile(file) as archive:
+                entries = archive.namelist()
+            return [name.removesuffix(".npy") for name in entries if name.endswith(".npy")]
+        if suffix == ".safetensors":
+            from safetensors import safe_open
+
+            with safe_open(file, framework="np") as tensors:
+                return list(tensors.keys())
+    except Exception:  # told of when it is read
+        return []
+    return []
+
+
+def _given(name: str) -> bool:
+    """Tell whether an option was given on the command line."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
+def _name(measure: str) -> Any:
+    return measure

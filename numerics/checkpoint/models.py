@@ -1,0 +1,164 @@
+"""A layer of any network on given inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from numerics.checkpoint.layer import CheckpointLayer
+from numerics.monitor.layers import find_layers
+from numerics.monitor.plan import LayerPlan
+from numerics.monitor.probe import probe_pass
+from numerics.monitor.reading import Head
+from theory.errors import InputError
+
+_BATCH = 256
+
+
+def layer_of_model(
+    model: nn.Module, inputs: Any, layer: str | None = None, *, label: str = "model"
+) -> CheckpointLayer:
+    """Return the features of one layer, in evaluation mode and without gradients.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network.
+    inputs : array, Tensor, or mapping of names to them
+        One row per sample: the one argument of the network, or its named arguments. Numbers that
+        are not integers are rounded to the dtype of the network.
+    layer : str, optional
+        Name of a module, whose output is meant, or of a layer as `RankMonitor` names them; by
+        default what enters the output layer.
+    label : str
+        What the network is called.
+
+    Returns
+    -------
+    CheckpointLayer
+        Features; with the head's coefficients where the layer is what enters it.
+
+    Raises
+    ------
+    InputError
+        If the inputs do not run through the network, there is no such layer, or its output is no
+        matrix of features.
+    """
+    named = isinstance(inputs, Mapping)
+    parts = {name: _tensor(value, model) for name, value in inputs.items()} if named else {}
+    probe = parts if named else _tensor(inputs, model)
+    try:
+        plan = _plan(model, layer, probe)
+        wanted = plan.layers[0]
+        pieces: list[Tensor] = []
+
+        def keep(name: str, features: Tensor) -> None:
+            if name == wanted.name:
+                pieces.append(features.detach().cpu().clone())
+
+        capture = probe_pass(plan, probe, keep, batch_size=_BATCH)
+    except InputError as error:
+        own = {"probe": "--data", "layers": "--layer"}.get(error.argument, error.argument)
+        raise InputError(own, error.problem, error.remedy) from None
+    except Exception as error:
+        line = (str(error).splitlines() or [""])[0]
+        raise InputError(
+            "--data",
+            f"does not run through the network ({type(error).__name__}: {line})",
+            "pass what its forward takes, one row per sample",
+        ) from None
+    problem = capture.problems.get(wanted.name)
+    if problem is not None or not pieces:
+        reason = problem or "the network does not reach it"
+        raise InputError("--layer", f"{wanted.name!r} gives no features ({reason})", "name another")
+    found = CheckpointLayer(label=f"{label}, layer {wanted.name}", features=torch.cat(pieces))
+    if wanted.role != "last" or plan.head is None:
+        return found
+    try:
+        head = Head.of(plan.head)
+    except InputError:
+        return found
+    if head.weight.shape[0] != found.features.shape[1]:
+        return found
+    return CheckpointLayer(
+        label=found.label,
+        features=found.features,
+        coefficients=head.weight,
+        bias_value=head.bias,
+        bias=None if head.bias is None else "feature",
+    )
+
+
+def _plan(model: nn.Module, layer: str | None, probe: Any) -> LayerPlan:
+    """Return a plan of one layer.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network.
+    layer : str or None
+        Its name; None for what enters the head.
+    probe : object
+        Inputs.
+
+    Returns
+    -------
+    LayerPlan
+        With one layer.
+
+    Raises
+    ------
+    InputError
+        If there is none, or several.
+    """
+    from dataclasses import replace
+
+    example = [_first(probe)]
+    automatic = find_layers(model, "auto", example=example)
+    names = ", ".join(automatic.names)
+    chosen = [
+        found
+        for found in automatic.layers
+        if (found.role == "last" if layer is None else found.name == layer)
+    ]
+    if layer is None and not chosen:
+        raise InputError("--layer", "is needed, since no output layer is found", f"one of: {names}")
+    if not chosen:
+        plan = find_layers(model, layer, head=None, example=example)
+        if len(plan.layers) != 1:
+            several = ", ".join(plan.names)
+            raise InputError("--layer", f"{layer!r} names several: {several}", "name one of them")
+        return plan
+    return replace(automatic, layers=tuple(chosen[:1]))
+
+
+def _first(probe: Any) -> Any:
+    if isinstance(probe, dict):
+        return {name: value[:2] if value.ndim else value for name, value in probe.items()}
+    return probe[:2]
+
+
+def _tensor(values: Any, model: nn.Module) -> Tensor:
+    """Return inputs as a tensor that the network takes.
+
+    Parameters
+    ----------
+    values : array or Tensor
+        Inputs.
+    model : nn.Module
+        The network.
+
+    Returns
+    -------
+    Tensor
+        Floats in the dtype of the network; everything else as it was.
+    """
+    tensor = values if isinstance(values, Tensor) else torch.from_numpy(values.copy())
+    if not tensor.is_floating_point():
+        return tensor
+    numbers = (p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point())
+    like = next(numbers, None)
+    return tensor if like is None else tensor.to(like.dtype)

@@ -1,0 +1,110 @@
+"""Layers of the suite's own runs, at any of their measurements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from numerics.checkpoint.layer import CheckpointLayer
+from numerics.networks import layer_weights
+from numerics.training import load_run
+from numerics.training.build import resolve_device
+from numerics.training.measure import captured, last_layer
+from numerics.training.probe import choose_probe
+from theory.errors import InputError
+from theory.floor.bias import BiasName
+
+
+def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> CheckpointLayer:
+    """Return the features of one hidden layer at one measurement of a run, on its probe.
+
+    They are computed anew from the checkpoint: on the device of the run the very numbers that were
+    measured.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    record : int
+        Index of the measurement.
+    layer : str, optional
+        Number of the hidden layer, from 1; the last one by default.
+
+    Returns
+    -------
+    CheckpointLayer
+        Features, weights, measure and target; with the head's coefficients for the last layer.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, measurement or layer, or a file of it is damaged.
+    """
+    run = load_run(folder)
+    if not run.records:
+        raise InputError(
+            str(folder), "has no measurement yet", "wait for the first, or train it further"
+        )
+    model = run.network(record)
+    config = run.config
+    device = resolve_device("cpu" if config.device == "cpu" else "auto")
+    probe = choose_probe(config, run.task, device)
+    hidden = captured(model.to(device), probe)
+    number = _layer_number(layer, len(hidden))
+    features = hidden[number - 1]
+    if config.dtype == "float32":
+        features = features.astype(np.float32)  # exact: they were float32 before
+    step = run.records[record].step
+    found = CheckpointLayer(
+        label=f"{folder} at step {step}, hidden layer {number}",
+        features=features,
+        weights=layer_weights(probe.weights, probe.measure.n_samples, len(features)),
+        measure=probe.measure.name,
+        target=probe.target if len(features) == probe.measure.n_samples else None,
+        loss=config.loss,
+    )
+    if number < len(hidden):
+        return found
+    last = last_layer(model, probe, hidden[-1])
+    return replace(
+        found,
+        coefficients=last.coefficients,
+        bias_value=last.bias,
+        bias=cast(BiasName, config.bias),
+    )
+
+
+def _layer_number(layer: str | None, count: int) -> int:
+    """Return the number of a hidden layer.
+
+    Parameters
+    ----------
+    layer : str or None
+        As given.
+    count : int
+        How many there are.
+
+    Returns
+    -------
+    int
+        1 for the first.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer.
+    """
+    if layer is None:
+        return count
+    try:
+        number = int(layer)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= count:
+        raise InputError(
+            "--layer", f"is {layer!r}", f"the run has hidden layers 1 to {count}; pass a number"
+        )
+    return number

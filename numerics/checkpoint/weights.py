@@ -1,0 +1,150 @@
+"""Weights from a file into a network; nothing but tensors is ever unpickled."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from theory.errors import InputError
+
+_PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+
+# What wrappers put before every name.
+_WRAPPERS = ("module.", "_orig_mod.")
+
+
+def load_weights(model: nn.Module, path: str | Path, *, name: str = "--weights") -> None:
+    """Put the weights in a file into a network, in place; every one must fit.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network.
+    path : str or Path
+        A .safetensors file, or a .pt, .pth, .bin or .ckpt file of tensors, which is read with
+        ``weights_only=True``. A state dict under the key ``"state_dict"`` or ``"model"`` is found,
+        and the prefixes of data-parallel and compiled models are taken off.
+    name : str
+        Argument name for error messages.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, holds anything but tensors, or does not fit the network.
+    """
+    file = Path(path)
+    label = f"{name} {file}"
+    state = _unwrapped(_read(file, label))
+    own = model.state_dict()
+    # A tensor that several names share is stored under one of them.
+    stored = {own[key].data_ptr() for key in state if key in own and own[key].numel()}
+    missing = [
+        key
+        for key, tensor in own.items()
+        if key not in state and (not tensor.numel() or tensor.data_ptr() not in stored)
+    ]
+    extra = [key for key in state if key not in own]
+    if missing or extra:
+        parts = [f"lacks {_some(missing)}"] if missing else []
+        parts += [f"has {_some(extra)} besides"] if extra else []
+        raise InputError(label, " and ".join(parts), "pass the weights of the network in --model")
+    wrong = [
+        f"{key} is {tuple(value.shape)} there and {tuple(own[key].shape)} in the network"
+        for key, value in state.items()
+        if value.shape != own[key].shape
+    ]
+    if wrong:
+        raise InputError(label, f"does not fit: {wrong[0]}", "make the network of that size")
+    model.load_state_dict(state, strict=False)
+
+
+def _read(file: Path, label: str) -> Any:
+    """Read a file of tensors.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    label : str
+        Its name in error messages.
+
+    Returns
+    -------
+    object
+        A mapping, as a rule.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    suffix = file.suffix.lower()
+    try:
+        if suffix == ".safetensors":
+            return load(file.read_bytes())
+        if suffix in _PICKLED:
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(label, f"cannot be read ({error.strerror})", "check the path") from None
+    except SafetensorError as error:
+        raise InputError(label, f"is damaged ({error})", "write it again") from None
+    except pickle.UnpicklingError:
+        raise InputError(
+            label,
+            "holds other Python objects than tensors, which are never loaded",
+            "save model.state_dict() alone, best as .safetensors",
+        ) from None
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(label, f"is damaged ({reason})", "write it again") from None
+    raise InputError(
+        label, f"has the suffix {suffix or '(none)'!r}", f"pass .safetensors, {', '.join(_PICKLED)}"
+    )
+
+
+def _unwrapped(found: Any) -> dict[str, Tensor]:
+    """Return the state dict in what was read, without the prefixes of wrappers.
+
+    Parameters
+    ----------
+    found : object
+        What was read.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Names and weights.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    for key in ("state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items()
+    ):
+        raise InputError("--weights", "is no state dict", "save model.state_dict()")
+    state = dict(found)
+    changed = True
+    while changed and state:
+        changed = False
+        for prefix in _WRAPPERS:
+            if all(key.startswith(prefix) for key in state):
+                state = {key[len(prefix) :]: value for key, value in state.items()}
+                changed = True
+    return state
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown}, … ({len(names)} in all)"
