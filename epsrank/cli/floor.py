@@ -107,6 +107,8 @@ def floor(
 
     if norm is not None and coefficients is not None:
         raise click.UsageError("give either --norm B or --coefficients F")
+    if target is None and checkpoint["model"] is not None:
+        raise click.UsageError("name the target: --target F")
     source = read_source(file, key=key, weights=weights, measure=measure, **checkpoint)
     own = norm is None and coefficients is None
     if own and source.coefficients is None:
