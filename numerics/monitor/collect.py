@@ -6,7 +6,7 @@ from torch import Tensor
 
 from numerics.monitor.accumulate import LayerAccumulator
 from numerics.monitor.plan import LayerPlan
-from numerics.monitor.reading import Rows
+from numerics.monitor.rows import Rows
 from numerics.monitor.settings import Settings
 from theory.errors import InputError
 

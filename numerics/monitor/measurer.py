@@ -10,8 +10,9 @@ from numerics.monitor.measure import Moment, described, measured, whole_failure
 from numerics.monitor.plan import LayerPlan
 from numerics.monitor.probe import probe_pass
 from numerics.monitor.processes import Processes, Share
-from numerics.monitor.reading import Head, matched, read_last_layer
+from numerics.monitor.reading import Head, read_last_layer
 from numerics.monitor.record import LayerReading, LayerRecord
+from numerics.monitor.rows import matched
 from numerics.monitor.settings import Settings
 from theory.errors import InputError
 from theory.inputs import Array

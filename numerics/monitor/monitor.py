@@ -24,6 +24,7 @@ from numerics.monitor.processes import Processes
 from numerics.monitor.reading import Head
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.reporter import Reporter
+from numerics.monitor.rows import check_targets
 from numerics.monitor.schedule import as_schedule
 from numerics.monitor.settings import as_settings
 from numerics.monitor.signatures import Signature
@@ -152,7 +153,9 @@ class RankMonitor:
         example = None if self._probe is None else self._probe.first(2)
         self.plan = find_layers(model, layers, head=head, example=example)
         if own.loss is not None:
-            Head.of(self.plan.head)
+            output = Head.of(self.plan.head)
+            if self._probe is not None and self._probe.targets is not None:
+                check_targets(self._probe.targets, output.weight.shape[1], own.loss)
         self._processes = Processes(process_group, self.plan, own)
         self._measurer = Measurer(self.plan, own, self._processes, batch_size)
         if self._probe is not None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from numerics.monitor.reading import Bias, LossKind
+from numerics.monitor.reading import Bias
+from numerics.monitor.rows import LossKind
 from theory.errors import InputError
 from theory.inputs import as_eps
 

@@ -533,6 +533,14 @@ BAD = {
     "sinks": ({"sinks": [print]}, "sinks"),
     "process_group": ({"process_group": object()}, "process_group"),
     "head": ({"loss": "mse", "head": None}, "head"),
+    "label": (
+        {"probe": torch.ones(2, 64), "targets": torch.tensor([0, 10]), "loss": "cross_entropy"},
+        "targets",
+    ),
+    "columns": (
+        {"probe": torch.ones(2, 64), "targets": torch.ones(2, 9), "loss": "mse"}, "targets",
+    ),
+    "vector": ({"probe": torch.ones(2, 64), "targets": torch.ones(2), "loss": "mse"}, "targets"),
 }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from numerics.monitor.reading import Head, Rows, matched, read_last_layer
+from numerics.monitor.reading import Head, read_last_layer
+from numerics.monitor.rows import Rows, matched
 from theory.errors import InputError
 from theory.floor.convex_floor import convex_floor
 from theory.floor.loss_floor import loss_floor
