@@ -16,7 +16,7 @@ from theory.kernels.input_measure import InputMeasure
 from theory.kernels.kernel_spectrum import KernelSpectrum, as_width
 from theory.kernels.layer_kernel import LayerKernel
 from theory.kernels.neurons import NeuronLaw
-from theory.kernels.simulation import SimulatedRank, simulate_ranks
+from theory.kernels.simulation import SimulatedRank, simulate_depth
 from theory.rank_interval import RankInterval
 
 
@@ -37,7 +37,7 @@ class InitialRank:
     band : FiniteWidthBand or None
         Where the ε-rank lies with the given probability; None where the layer is not random.
     estimate : SimulatedRank
-        ε-ranks of drawn layers.
+        ε-ranks of drawn layers, those before it drawn too.
     law : str
         Law of a neuron.
     inputs : InputMeasure
@@ -92,54 +92,41 @@ class InitialRank:
 
 def predict_layer(
     law: NeuronLaw,
+    estimates: Sequence[SimulatedRank],
     width: int,
-    eps: Sequence[float],
     *,
     layer: int = 1,
     confidence: float = 0.95,
-    draws: int = 20,
-    seed: int = 0,
 ) -> list[InitialRank]:
-    """Predict the ε-ranks of a layer of n independent neurons of one law.
+    """Put limit, band and estimates of one layer side by side.
 
     Parameters
     ----------
     law : NeuronLaw
         Law of a neuron.
+    estimates : sequence of SimulatedRank
+        ε-ranks of drawn layers, one entry per threshold.
     width : int
         n.
-    eps : sequence of float
-        Thresholds.
     layer : int
         Number of the layer.
     confidence : float
         Probability of the band.
-    draws, seed : int
-        Layers drawn for the estimate, and their seed.
 
     Returns
     -------
     list of InitialRank
         One per threshold.
     """
-    n = as_width(width)
-    estimates = simulate_ranks(law, n, eps, draws=draws, seed=seed)
     found = []
-    for value, estimate in zip(eps, estimates, strict=True):
+    for item in estimates:
         band = None
         if not law.deterministic:
-            band = finite_width_band(law, n, value, confidence=confidence)
+            band = finite_width_band(law, width, item.eps, confidence=confidence)
+        limit = law.spectrum.rank(width, item.eps)
         found.append(
             InitialRank(
-                layer,
-                n,
-                estimate.eps,
-                law.spectrum.rank(n, value),
-                band,
-                estimate,
-                law.text,
-                law.inputs,
-                law.spectrum,
+                layer, width, item.eps, limit, band, item, law.text, law.inputs, law.spectrum
             )
         )
     return found
@@ -194,8 +181,9 @@ def initial_ranks(
 
     Notes
     -----
-    Layers behind the first are predicted in the limit of wide layers before them; their band is
-    that of independent neurons in this limit.
+    Behind the first layer, limit and band are those of independent neurons behind wide layers; the
+    estimate draws all layers at width n. Where a layer before has lost rank already, as behind a
+    structured first layer of a narrow network, limit and band are too high and the estimate holds.
 
     Examples
     --------
@@ -216,10 +204,11 @@ def initial_ranks(
     else:
         inits = [layer_init(init, fan, n, init_scale) for fan in fans]
     laws = hidden_neurons(inputs, [kernel] * depth, inits, first=first)
+    estimates = simulate_depth(
+        laws[0], [kernel] * (depth - 1), inits[1:], n, eps, draws=draws, seed=seed
+    )
     return [
         item
-        for index, law in enumerate(laws, start=1)
-        for item in predict_layer(
-            law, n, eps, layer=index, confidence=confidence, draws=draws, seed=seed
-        )
+        for index, (law, found) in enumerate(zip(laws, estimates, strict=True), start=1)
+        for item in predict_layer(law, found, n, layer=index, confidence=confidence)
     ]

@@ -12,7 +12,9 @@ import numpy as np
 
 from theory.errors import InputError
 from theory.inputs import Array, as_eps
+from theory.kernels.initialisation import LayerInit
 from theory.kernels.kernel_spectrum import as_width
+from theory.kernels.layer_kernel import LayerKernel
 from theory.kernels.neurons import NeuronLaw
 
 _ULP = float(np.finfo(np.float64).eps)
@@ -80,8 +82,7 @@ def simulate_ranks(
 ) -> list[SimulatedRank]:
     """Draw layers of n independent neurons φ_j of the law and count λ_k(Σ_j φ_j ⊗ φ_j) > ε.
 
-    For a first layer this is the law of the ε-rank itself; deeper, it is the law for wide layers
-    before. In contrast to #{k : nμ_k > ε} it knows that n neurons are a sample of the law.
+    In contrast to #{k : nμ_k > ε} this knows that n neurons are a sample of the law.
 
     Parameters
     ----------
@@ -100,6 +101,44 @@ def simulate_ranks(
     -------
     list of SimulatedRank
         One per threshold, from the same draws.
+    """
+    return simulate_depth(law, (), (), width, eps, draws=draws, seed=seed)[0]
+
+
+def simulate_depth(
+    first: NeuronLaw,
+    kernels: Sequence[LayerKernel],
+    inits: Sequence[LayerInit],
+    width: int,
+    eps: Sequence[float],
+    *,
+    draws: int = 20,
+    seed: int = 0,
+) -> list[list[SimulatedRank]]:
+    """Draw all layers: Φ^{l} = σ(σ_w Φ^{l−1} ξ/√n + σ_b η), ξ and η standard normal.
+
+    Every layer has n neurons and is fed by those drawn before it, so that the loss of rank from
+    layer to layer is in the estimate; the limit of wide layers before does not see it.
+
+    Parameters
+    ----------
+    first : NeuronLaw
+        Law of the first layer.
+    kernels, inits : sequences
+        Kernels and laws of the layers behind it, weights taken as normal.
+    width : int
+        n.
+    eps : sequence of float
+        Thresholds.
+    draws : int
+        Number of networks.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    list of list of SimulatedRank
+        By layer, then by threshold.
 
     Raises
     ------
@@ -109,26 +148,41 @@ def simulate_ranks(
     n, thresholds = as_width(width), [as_eps(value) for value in eps]
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
         raise InputError("draws", f"is {draws!r}", "pass a whole number ≥ 1")
-    root = law.inputs.root_weights[:, None]
-    counts: list[list[int]] = [[] for _ in thresholds]
-    unresolved = [0] * len(thresholds)
-    for index in range(1 if law.deterministic else draws):
+    counts = [[_Count(value) for value in thresholds] for _ in range(len(kernels) + 1)]
+    for index in range(1 if first.deterministic and not kernels else draws):
         # One stream per draw: more draws keep the first ones.
         rng = np.random.default_rng([seed, index])
-        found, spread = _singular_values(root * law.draw(n, rng))
-        noise = n * law.resolution
-        for place, threshold in enumerate(thresholds):
-            low = int((np.maximum(found - spread, 0) ** 2 > threshold + noise).sum())
-            high = int(((found + spread) ** 2 > threshold - noise).sum())
-            counts[place].append(int((found**2 > threshold).sum()))
-            unresolved[place] += low < high
-    return [
-        SimulatedRank(threshold, tuple(ranks), open_)
-        for threshold, ranks, open_ in zip(thresholds, counts, unresolved, strict=True)
-    ]
+        features = first.draw(n, rng)
+        noise = n * first.resolution
+        _add(counts[0], features, first, noise)
+        for layer, (kernel, init) in enumerate(zip(kernels, inits, strict=True), start=1):
+            deviation = math.sqrt(init.weight_variance / n)
+            z = deviation * (features @ rng.standard_normal((n, n)))
+            z += math.sqrt(init.bias_variance) * rng.standard_normal(n)
+            features = kernel.activation(z)
+            noise = n * _ULP**2 * features.shape[0]
+            _add(counts[layer], features, first, noise)
+    return [[count.result() for count in layer] for layer in counts]
 
 
-def _singular_values(a: Array) -> tuple[Array, float]:
-    """Return singular values and a generous bound on their rounding."""
-    values = np.asarray(np.linalg.svd(a, compute_uv=False), dtype=np.float64)
-    return values, 10 * _ULP * float(max(a.shape)) ** 0.5 * float(values[0])
+class _Count:
+    """Counts above one threshold, draw by draw."""
+
+    def __init__(self, eps: float) -> None:
+        self.eps, self.ranks, self.unresolved = eps, list[int](), 0
+
+    def result(self) -> SimulatedRank:
+        """Return what was counted."""
+        return SimulatedRank(self.eps, tuple(self.ranks), self.unresolved)
+
+
+def _add(counts: list[_Count], features: Array, law: NeuronLaw, noise: float) -> None:
+    """Count the eigenvalues of one drawn layer above every threshold."""
+    a = law.inputs.root_weights[:, None] * features
+    found = np.asarray(np.linalg.svd(a, compute_uv=False), dtype=np.float64)
+    spread = 10 * _ULP * float(max(a.shape)) ** 0.5 * float(found[0])
+    for count in counts:
+        low = int((np.maximum(found - spread, 0) ** 2 > count.eps + noise).sum())
+        high = int(((found + spread) ** 2 > count.eps - noise).sum())
+        count.ranks.append(int((found**2 > count.eps).sum()))
+        count.unresolved += low < high
