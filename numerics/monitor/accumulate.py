@@ -32,8 +32,8 @@ class LayerAccumulator:
 
     The error is accounted for as it arises: of every partial sum over K rows γ_K tr(Φ_tᵀΦ_t), of
     every addition and every multiplication with ρ one u·tr G̃, so ‖G̃ − G‖₂ ≤ `gram().error`.
-    Memory is at most three n × n matrices and one bounded block, however much is accumulated; no batch and
-    no graph is kept.
+    Memory is at most three n × n matrices and one bounded block, however much is accumulated; no
+    batch and no graph is kept.
 
     Parameters
     ----------
@@ -111,6 +111,9 @@ class LayerAccumulator:
         """
         with torch.no_grad():
             batch, _, _ = as_batch(features, None, None, self.n_features, 0)
+            dtype = str(batch.dtype).removeprefix("torch.")
+            if batch.element_size() == 1:
+                batch = batch.to(torch.float32)  # exactly; float8 has no arithmetic of its own
             precision = self._precision(batch)
             step = _ROWS[precision]
             sums: Tensor | None = None
@@ -131,21 +134,22 @@ class LayerAccumulator:
             # The first sum is taken as it is: a matrix less to be written.
             self._lower = self._lower.add_(sums) if self.n_samples else sums
             self._sizes += sizes
-            self._count(batch, trace, precision)
+            self._count(batch.shape[0], trace, precision)
+            self._dtypes.add(dtype)
 
-    def _count(self, batch: Tensor, trace: float, precision: Precision) -> None:
+    def _count(self, n_rows: int, trace: float, precision: Precision) -> None:
         """Account for the rounding of a batch.
 
         Parameters
         ----------
-        batch : Tensor, shape (N, n)
-            The batch that was added.
+        n_rows : int
+            Samples that were added.
         trace : float
             tr ΦᵀΦ as computed.
         precision : {"float64", "float32"}
             How it was multiplied.
         """
-        n_rows, step = batch.shape[0], _ROWS[precision]
+        step = _ROWS[precision]
         within = gamma(min(step, n_rows) + 1, UNIT_ROUNDOFF[precision])
         lost = self.n_features * n_rows * product_underflow(precision)
         additions = gamma(-(-n_rows // step) + 1)
@@ -157,7 +161,6 @@ class LayerAccumulator:
         self._mass += n_rows
         self._mass_error = 0.0 if exact else upward(self._mass_error + _U)
         self.n_samples += n_rows
-        self._dtypes.add(str(batch.dtype).removeprefix("torch."))
 
     def _add_rounding(self) -> None:
         # One rounding of every entry of S̃: u‖|S̃|‖₂ ≤ u(tr S + E) ≤ u(tr S̃ + 2E).

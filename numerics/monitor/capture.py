@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from numerics.monitor.features import first_tensor, samples_by_neurons, trouble
+from numerics.monitor.kinds import fuses
 from numerics.monitor.passes import Arguments, run, untouched
 from numerics.monitor.plan import LayerPlan, MonitoredLayer
 from numerics.monitor.trace import Frames
@@ -34,7 +35,9 @@ class Capture:
     The pass itself is untouched, bit for bit: hooks return nothing, run without gradients, autocast
     or inference mode, and draw no random numbers. An `InputError` of the consumer (NaN, another
     width) never reaches the pass: it is noted in `problems`. Compiled code cannot be looked into:
-    there the batch first runs eagerly, with the same random numbers and without gradients.
+    there the batch first runs eagerly, with the same random numbers and without gradients. Layers
+    with a fused evaluation path lose it while a hook is on them, so that in models with such layers
+    the hooks come and go with every call that counts.
 
     Parameters
     ----------
@@ -66,6 +69,7 @@ class Capture:
         self._eager: ExitStack | None = None
         self._frames = Frames(self._function)
         self._passes: list[ExitStack] = []
+        self._during: list[ExitStack] = []
         self._places: dict[tuple[int, Any], list[MonitoredLayer]] = {}
         for layer in plan.layers:
             if layer.at == "call":
@@ -84,10 +88,15 @@ class Capture:
         self.problems.clear()
         self._widths.clear()
         with ExitStack() as hooks:
-            if self.plan.compiled and not self._everything:
+            root = self.plan.model
+            if self._everything or not (self.plan.compiled or fuses(root)):
+                self._put(hooks, root.modules())
+            elif self.plan.compiled:
                 hooks.callback(before_call(self.plan.wrapper, self._beside))
             else:
-                self._put(hooks)
+                hooks.callback(root.register_forward_pre_hook(self._open).remove)
+                hooks.callback(root.register_forward_hook(self._close, always_call=True).remove)
+                self._put(hooks, [root])
             self._hooks = hooks.pop_all()
 
     def stop(self) -> None:
@@ -108,15 +117,20 @@ class Capture:
     ) -> None:
         self.stop()
 
-    def _put(self, hooks: ExitStack) -> None:
-        """Register all hooks.
+    def _put(self, hooks: ExitStack, modules: Iterable[nn.Module]) -> None:
+        """Register the hooks of some modules.
 
         Parameters
         ----------
         hooks : ExitStack
             Gets what removes them.
+        modules : iterable of nn.Module
+            Those that get hooks, where they are part of the plan.
         """
+        chosen = {id(module) for module in modules}
         for layer in self.plan.layers:
+            if id(layer.module) not in chosen:
+                continue
             if layer.at == "input":
                 hook = partial(self._input, layer)
                 handle = layer.module.register_forward_pre_hook(hook, with_kwargs=True)
@@ -127,16 +141,39 @@ class Capture:
         if not self._places:
             return
         root = self.plan.model
-        hooks.callback(root.register_forward_pre_hook(self._enter).remove)
-        hooks.callback(root.register_forward_hook(self._leave, always_call=True).remove)
+        if id(root) in chosen:
+            hooks.callback(root.register_forward_pre_hook(self._enter).remove)
+            hooks.callback(root.register_forward_hook(self._leave, always_call=True).remove)
         callees = {id(callee): callee for _, callee in self._places if not isinstance(callee, str)}
-        for callee in callees.values():
-            hooks.callback(callee.register_forward_hook(self._called).remove)
+        for number, callee in callees.items():
+            if number in chosen:
+                hooks.callback(callee.register_forward_hook(self._called).remove)
         for owner in self.plan.callers:
+            if id(owner) not in chosen:
+                continue
             hooks.callback(owner.register_forward_pre_hook(self._push).remove)
             # Before the callee's own hook, so that an owner that is a callee too is popped first.
             handle = owner.register_forward_hook(self._pop, always_call=True, prepend=True)
             hooks.callback(handle.remove)
+
+    def _open(self, root: nn.Module, args: Any) -> None:
+        """Put the other modules' hooks in place for one call of the model, if it counts.
+
+        Parameters
+        ----------
+        root : nn.Module
+            The model.
+        args : Any
+            Unused.
+        """
+        with ExitStack() as hooks:
+            if self._counts():
+                self._put(hooks, [module for module in root.modules() if module is not root])
+            self._during.append(hooks.pop_all())
+
+    def _close(self, root: nn.Module, args: Any, output: Any) -> None:
+        if self._during:
+            self._during.pop().close()
 
     def _beside(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Run the batch eagerly just before compiled code does.
@@ -156,12 +193,13 @@ class Capture:
             ExitStack() as self._eager,
         ):
             self._eager.callback(setattr, self, "_eager", None)
-            self._put(self._eager)
+            self._put(self._eager, self.plan.model.modules())
             run(runner, Arguments(args, kwargs))
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         with ExitStack() as stack:
-            stack.enter_context(self._frames)
+            if self._counts():
+                stack.enter_context(self._frames)
             self._passes.append(stack.pop_all())
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:

@@ -148,6 +148,15 @@ def test_without_forgetting_it_agrees_with_the_streaming_gram():
     assert mine.error <= 2 * theirs.error
 
 
+def test_eight_bit_floats_are_widened_exactly():
+    rows, sums = torch.randn(30, 4).to(torch.float8_e4m3fn), LayerAccumulator(4)
+    sums.update(rows)
+    wide = rows.double().numpy()
+    assert sums.gram().dtype == "float8_e4m3fn"
+    np.testing.assert_allclose(sums.gram().values, wide.T @ wide / 30, rtol=1e-14)
+    np.testing.assert_allclose(sums.mean_abs, np.abs(wide).mean(0), rtol=1e-14)
+
+
 def test_a_refused_batch_leaves_everything_as_it_was():
     sums = LayerAccumulator(3, eps=1e9)
     sums.update(torch.randn(10, 3))

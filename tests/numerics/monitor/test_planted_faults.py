@@ -66,6 +66,17 @@ def test_drawing_random_numbers_in_the_hook():
         untouched.test_bit_for_bit(draws, False)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_hooks_that_stay_during_validation(monkeypatch):
+    monkeypatch.setattr(capturing, "fuses", lambda model: False)
+    path, count = torch._transformer_encoder_layer_fwd, []
+    monkeypatch.setattr(
+        torch, "_transformer_encoder_layer_fwd", lambda *args: (count.append(1), path(*args))[1]
+    )
+    with pytest.raises(AssertionError):
+        untouched.test_validation_keeps_the_fused_path_of_transformers(count)
+
+
 def test_leaving_a_hook_behind(monkeypatch):
     monkeypatch.setattr(Capture, "stop", lambda self: None)
     with pytest.raises(AssertionError):

@@ -245,3 +245,70 @@ def test_the_probe_itself_is_not_overwritten():
     before = x.clone()
     probe_pass(find_layers(model, example=x), x, lambda *_: None)
     assert torch.equal(x, before)
+
+
+class Lifted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lift, self.head = nn.Linear(5, 8), nn.Linear(8, 2)
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2)
+
+    def forward(self, x, padding=None):
+        return self.head(self.encoder(F.relu(self.lift(x)), src_key_padding_mask=padding))
+
+
+@pytest.fixture
+def fused(monkeypatch):
+    """Count how often a Transformer layer evaluates by the fused path."""
+    path, count = torch._transformer_encoder_layer_fwd, []
+    monkeypatch.setattr(
+        torch, "_transformer_encoder_layer_fwd", lambda *args: (count.append(1), path(*args))[1]
+    )
+    return count
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_validation_keeps_the_fused_path_of_transformers(fused):
+    # A hook on such a layer, or a watch on functions, turns that path off.
+    model, x, padding = Lifted(), torch.randn(4, 6, 5), torch.arange(6).repeat(4, 1) > 3
+
+    def validate():
+        fused.clear()
+        model.eval()
+        with torch.no_grad():
+            outputs = model(x), model(x, padding)
+        model.train()
+        assert len(fused) == 4
+        return outputs
+
+    before = validate()
+    plan = find_layers(model, example=x)
+    assert plan.names == ("lift:relu", "encoder.layers.0", "encoder.layers.1")
+    with Capture(plan, lambda *_: None) as capture:
+        model(x).sum().backward()
+        for a, b in zip(before, validate(), strict=True):
+            assert torch.equal(a, b)
+        assert capture.calls == dict.fromkeys(plan.names, 1)
+        model(x)
+        assert capture.calls == dict.fromkeys(plan.names, 2)
+        with pytest.raises(RuntimeError):
+            model(torch.randn(4, 6, 7))
+    assert_no_hooks(model)
+
+
+def test_a_thousand_measurements_leave_nothing_in_memory():
+    model, x = Noisy(), torch.randn(4, 1, 5, 5)
+    plan = find_layers(model, example=x)
+    capture = Capture(plan, lambda *_: None)
+
+    def measure(times):
+        for _ in range(times):
+            with capture:
+                model(x)
+            probe_pass(plan, x, lambda *_: None)
+        gc.collect()
+        return len(gc.get_objects())
+
+    measure(3)
+    assert measure(500) <= measure(3) + 20
