@@ -10,7 +10,7 @@ from torch import nn
 
 from numerics.monitor.history import History
 from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
-from numerics.monitor.integrations.processes import world
+from numerics.monitor.integrations.processes import shared
 from numerics.monitor.monitor import RankMonitor
 from numerics.monitor.sinks.protocol import Sink, finite_numbers, flat
 from theory.errors import InputError
@@ -125,8 +125,7 @@ class HuggingFaceRankCallback:
             The model among them.
         """
         self.close()
-        settings = dict(self._settings)
-        settings.setdefault("process_group", world(args.world_size))
+        settings = shared(self._settings, args.world_size)
         self.monitor = RankMonitor(
             _part(kwargs["model"], self._module), sinks=self._sinks, **settings
         )

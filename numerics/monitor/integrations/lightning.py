@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from numerics.monitor.history import History
 from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
-from numerics.monitor.integrations.processes import world
+from numerics.monitor.integrations.processes import shared
 from numerics.monitor.monitor import RankMonitor
 from numerics.monitor.sinks.protocol import Sink, Value, finite_numbers
 from numerics.monitor.sinks.tensorboard import tag
@@ -117,8 +117,7 @@ class LightningRankCallback:
             Its module.
         """
         self._close()
-        settings = dict(self._settings)
-        settings.setdefault("process_group", world(trainer.world_size))
+        settings = shared(self._settings, trainer.world_size)
         sinks = [*self._sinks, *([_Loggers(trainer)] if self._log and trainer.loggers else [])]
         self.monitor = RankMonitor(_part(pl_module, self._module), sinks=sinks, **settings)
         self._global_step = trainer.global_step

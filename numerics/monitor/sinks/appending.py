@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -31,23 +32,22 @@ class AppendedFile:
     def __init__(self, path: Path, *, resume: bool) -> None:
         self.path = path
         self._descriptor: int | None = None
+        self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            size = path.stat().st_size if path.exists() else 0
+            if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise InputError(*_unwritable(path, error)) from None
-        size = os.fstat(descriptor).st_size
         if size and not resume:
-            os.close(descriptor)
             raise InputError(
                 "path",
                 f"is {path}, which is not empty",
                 "pass append=True to continue it, or choose another file",
             )
-        self._descriptor = descriptor
-        self.size = _whole_lines(descriptor, size)
-        if self.size < size:
-            os.ftruncate(descriptor, self.size)
+        # Opened with the first block: of several processes only the one that writes touches it.
+        self.size = _whole_lines(path) if size else 0
 
     def head(self, lines: int) -> bytes:
         """Return the first lines of the file.
@@ -78,55 +78,67 @@ class AppendedFile:
         InputError
             If it cannot be written, or the file is closed.
         """
-        if self._descriptor is None:
+        if self._closed:
             raise InputError("path", f"is {self.path}, which is closed", "open it again")
         try:
+            if self._descriptor is None:
+                self._descriptor = self._open()
             os.lseek(self._descriptor, self.size, os.SEEK_SET)
             rest = memoryview(block)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError as error:
-            with contextlib.suppress(OSError):  # a device has no length
-                os.ftruncate(self._descriptor, self.size)
+            self._cut()
             raise InputError(*_unwritable(self.path, error)) from None
         self.size += len(block)
 
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._descriptor = os.open(self.path, flags, 0o666)
+        self._cut()
+        return self._descriptor
+
+    def _cut(self) -> None:
+        """Take back what is not counted in `size`."""
+        with contextlib.suppress(OSError):  # a device has no length
+            if self._descriptor is not None:
+                os.ftruncate(self._descriptor, self.size)
+
     def clear(self) -> None:
         """Take everything out of the file."""
-        if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            self.size = 0
+        self.size = 0
+        self._cut()
 
     def close(self) -> None:
         """Close the file; nothing happens if it is."""
+        self._closed = True
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
-def _whole_lines(descriptor: int, size: int) -> int:
+def _whole_lines(path: Path) -> int:
     """Return the length of a file without a last line that has no end.
 
     Parameters
     ----------
-    descriptor : int
-        The open file.
-    size : int
-        Its length.
+    path : Path
+        The file.
 
     Returns
     -------
     int
         The length.
     """
-    end = size
-    while end > 0:
-        start = max(0, end - 65536)
-        os.lseek(descriptor, start, os.SEEK_SET)
-        found = os.read(descriptor, end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            stream.seek(start)
+            found = stream.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
     return 0
 
 

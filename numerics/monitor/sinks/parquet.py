@@ -78,6 +78,8 @@ class ParquetSink:
         self._journal = AppendedFile(journal_of(self.path), resume=append)
         self._waiting = 0
         self._closed = False
+        # A sink that got nothing (in all processes but the first) touches no file.
+        self._used = False
         if self._journal.size:
             self._metadata, rows = read_journal(self.path, self._folded)
             self._waiting = len(rows)
@@ -94,6 +96,7 @@ class ParquetSink:
         """
         if self._metadata is None:
             self._metadata = dict(metadata)
+        self._used = True
         head = b"" if self._journal.size else self._head()
         self._journal.append(head + self._lines.block(records, b""))
         self._waiting += len(records)
@@ -123,12 +126,13 @@ class ParquetSink:
             return
         self._closed = True
         try:
-            if self._waiting or not self._folded:
+            if self._used and self._waiting:
                 self._fold()
         finally:
             self._journal.close()
-        with contextlib.suppress(OSError):
-            journal_of(self.path).unlink()
+        if self._used:
+            with contextlib.suppress(OSError):
+                journal_of(self.path).unlink()
 
     def _head(self) -> bytes:
         return json.dumps({"metadata": self._metadata, "after": self._folded}).encode() + b"\n"

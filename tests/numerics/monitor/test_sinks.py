@@ -114,6 +114,21 @@ def test_a_file_is_continued(tmp_path: Path, kind: str) -> None:
     assert same(read_history(file), MEASUREMENTS)
 
 
+def test_a_sink_that_gets_nothing_touches_nothing(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"history.{kind}"
+    idle, sink = KINDS[kind](file), KINDS[kind](file)  # as in two processes, one of which measures
+    write(sink, MEASUREMENTS[:2])
+    idle.close()
+    write(sink, MEASUREMENTS[2:])
+    late = KINDS[kind](file, append=True)
+    sink.close()
+    late.close()
+    assert same(read_history(file), MEASUREMENTS)
+    other = tmp_path / "other" / f"history.{kind}"
+    KINDS[kind](other).close()
+    assert list(other.parent.iterdir()) == []
+
+
 def test_a_file_that_holds_something_is_not_overwritten(tmp_path: Path, kind: str) -> None:
     file = tmp_path / f"history.{kind}"
     file.write_text("mine\n")

@@ -1,0 +1,31 @@
+"""Where a `RankMonitor` reports to besides its history: ``from epsrank.sinks import CsvSink``."""
+
+from numerics.monitor.live import LiveTerminal
+from numerics.monitor.sinks import (
+    CsvSink,
+    HistoryFile,
+    JsonLinesSink,
+    MlflowSink,
+    ParquetSink,
+    RecordSink,
+    Sink,
+    TensorBoardSink,
+    WandbSink,
+    flat,
+    read_history,
+)
+
+__all__ = [
+    "CsvSink",
+    "HistoryFile",
+    "JsonLinesSink",
+    "LiveTerminal",
+    "MlflowSink",
+    "ParquetSink",
+    "RecordSink",
+    "Sink",
+    "TensorBoardSink",
+    "WandbSink",
+    "flat",
+    "read_history",
+]
