@@ -1,79 +1,91 @@
-"""Capture and sums on CUDA: what a naive capture on the device stores, and an untouched run."""
+"""RankMonitor on CUDA: the numbers of the CPU, and a training that does not notice it."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.capture import Capture
-from numerics.monitor.layers import find_layers
-from numerics.monitor.probe import probe_pass
+from numerics.monitor import RankMonitor
+from numerics.monitor.loss_meter import LossMeter
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"
 )
 
 
-def model_and_data():
+def network():
     torch.manual_seed(0)
-    model = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 8, 3),
-        torch.nn.ReLU(),
-        torch.nn.Flatten(),
-        torch.nn.Dropout(0.2),
-        torch.nn.Linear(288, 16),
-        torch.nn.Tanh(),
-        torch.nn.Linear(16, 3),
+    return nn.Sequential(
+        nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 4)
     )
-    return model.cuda(), torch.randn(40, 1, 8, 8)
 
 
-@pytest.mark.parametrize("eps", [None, 1e9], ids=["float64", "float32"])
-def test_sums_live_on_the_device_and_their_bound_holds(eps):
-    rows = torch.randn(3000, 300, device="cuda")
-    sums = LayerAccumulator(300, device="cuda", eps=eps)
-    for part in rows.split(700):
-        sums.update(part)
-    gram = sums.gram()
-    truth = (rows.double().T @ rows.double() / len(rows)).cpu().numpy()
-    assert np.linalg.norm(gram.values - truth, 2) <= 1.01 * gram.error + 1e-12 * np.trace(truth)
+def data():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(600, 10, generator=generator)
+    return x, torch.randint(0, 4, (600,), generator=generator)
 
 
-def test_a_probe_on_the_cpu_runs_on_the_device():
-    model, x = model_and_data()
-    plan, sums = find_layers(model, example=x), {}
-    before = torch.cuda.get_rng_state()
+def train(device, monitored, **keywords):
+    model = network().to(device)
+    x, y = (part.to(device) for part in data())
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    monitor = None
+    if monitored:
+        monitor = RankMonitor(model, loss="cross_entropy", every=2, warn=False, **keywords)
+    torch.manual_seed(2)
+    for _ in range(8):
+        batch = torch.randint(0, 600, (64,), device=device)
+        optimiser.zero_grad()
+        loss = F.cross_entropy(model(x[batch]), y[batch])
+        loss.backward()
+        optimiser.step()
+        if monitor is not None:
+            monitor.step(loss, None if "probe" in keywords else y[batch])
+    if monitor is not None:
+        monitor.close()
+    return model, monitor
 
-    def consume(name, rows):
-        assert rows.is_cuda
-        sums.setdefault(name, LayerAccumulator(rows.shape[1], device="cuda")).update(rows)
 
-    capture = probe_pass(plan, x, consume, batch_size=16)
-    assert not capture.problems
-    assert set(sums) == {"1", "5"}
-    assert torch.equal(before, torch.cuda.get_rng_state())
-    assert sums["1"].gram().n_samples == 40 * 36
+@pytest.mark.parametrize("where", ["cpu", "cuda"])
+def test_a_probe_gives_the_numbers_of_the_cpu(where):
+    x, y = data()
+    found = []
+    for device in ("cpu", "cuda"):
+        with RankMonitor(
+            network().to(device), probe=x.to(where), targets=y.to(where), loss="cross_entropy",
+            every=1, eps=(1e-6, 1e-2),
+        ) as monitor:  # fmt: skip
+            found.append(monitor.step(torch.tensor(1.0, device=device)))
+    for cpu, cuda in zip(*found, strict=True):
+        assert cuda.failure is None
+        assert [(e.lower, e.upper) for e in cpu.ranks] == [(e.lower, e.upper) for e in cuda.ranks]
+        assert cuda.quantities.trace == pytest.approx(cpu.quantities.trace, rel=1e-5)
+        assert cuda.loss == cpu.loss
+    assert found[1][-1].reading.loss == pytest.approx(found[0][-1].reading.loss, rel=1e-5)
 
 
-def test_a_training_run_is_bit_for_bit_the_same():
-    def train(watched):
-        model, x = model_and_data()
-        plan, optimiser = find_layers(model, example=x), torch.optim.Adam(model.parameters())
-        capture = Capture(plan, lambda name, rows: rows.square().sum())
-        for _ in range(10):
-            if watched:
-                capture.start()
-            with torch.autocast("cuda", torch.bfloat16):
-                loss = model(x.cuda()).square().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            capture.stop()
-        return [*model.parameters(), torch.cuda.get_rng_state()]
+@pytest.mark.parametrize("probe", [True, False])
+def test_training_is_the_same_bit_for_bit(probe):
+    keywords = {"probe": data()[0], "targets": data()[1]} if probe else {}
+    alone, _ = train("cuda", False)
+    state = torch.cuda.get_rng_state()
+    watched, monitor = train("cuda", True, **keywords)
+    assert all(
+        torch.equal(p, q) for p, q in zip(alone.parameters(), watched.parameters(), strict=True)
+    )
+    assert torch.equal(state, torch.cuda.get_rng_state())
+    assert len(monitor.history) >= 6
+    assert all(record.failure is None for record in monitor.history)
 
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    for a, b in zip(train(False), train(True), strict=True):
-        assert torch.equal(a, b)
-    torch.use_deterministic_algorithms(False)
+
+def test_losses_are_added_on_the_device():
+    meter = LossMeter()
+    for value in (1.0, 2.0, 6.0):
+        meter.add(torch.tensor(value, device="cuda", requires_grad=True))
+    assert meter._sum == 0.0
+    meter.add(3.0)
+    assert meter.mean() == 3.0
+    assert meter.mean() is None
