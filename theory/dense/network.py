@@ -91,6 +91,28 @@ class DenseNetwork:
         """Number of hidden layers."""
         return len(self.weights)
 
+    def layer(self, depth: int) -> DenseNetwork:
+        """Return the network that ends at a hidden layer, without an output layer.
+
+        Parameters
+        ----------
+        depth : int
+            Number of hidden layers to keep, from 1 on.
+
+        Returns
+        -------
+        DenseNetwork
+            Its features are y_depth.
+
+        Raises
+        ------
+        InputError
+            If there is no such layer.
+        """
+        if not 1 <= depth <= self.depth:
+            raise InputError("layer", f"is {depth}", f"choose 1 to {self.depth}")
+        return DenseNetwork(self.activation, self.weights[:depth], self.biases[:depth])
+
     def features(self, x: Array) -> Array:
         """Return φ at some points in float64, rounded as float64 rounds.
 

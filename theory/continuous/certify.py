@@ -1,0 +1,291 @@
+"""ε-rank and loss floor of a network in L²(Ω), precision raised until they are decided (C3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from theory.continuous.pieces import analytic_pieces
+from theory.continuous.problem import ContinuousProblem, continuous_problem, length_factor
+from theory.continuous.results import ContinuousFloor, ContinuousRank, Quadrature
+from theory.continuous.system import AnalyticSystem
+from theory.continuous.targets import ANALYTIC_TARGETS, AnalyticTarget
+from theory.dense.network import DenseNetwork
+from theory.errors import InputError
+from theory.floor.certificate import TOLERANCE
+from theory.floor.decide_chain import decide_chain
+from theory.floor.exact_data import norm_squared
+from theory.floor.interval import nearest
+from theory.inputs import as_eps
+
+BiasTreatment = Literal["feature", "fixed", "none"]
+
+_MAX_BITS = 1536
+
+
+def continuous_rank(
+    network: DenseNetwork,
+    eps: float,
+    domain: Sequence[float] = (-1.0, 1.0),
+    *,
+    measure: str = "volume",
+    constant: bool = False,
+    bits: int = 192,
+    max_bits: int = _MAX_BITS,
+) -> ContinuousRank:
+    """Certify r_ε of G = ∫_Ω φφᵀ dμ for a network with one input and an analytic σ.
+
+    Ω is cut into pieces around which φ is analytic in a Bernstein ellipse, |φ| is bounded there by
+    complex balls, and Gauss–Legendre sums with that remainder enclose G. Two certificates must
+    agree: the inertia of G − εI by LDLᵀ in balls, and Weyl's intervals of the eigenvalues.
+
+    Parameters
+    ----------
+    network : DenseNetwork
+        φ; its float64 weights are exact.
+    eps : float
+        ε > 0.
+    domain : (float, float)
+        Ω.
+    measure : {"volume", "mean"}
+        dx, or dx/|Ω|.
+    constant : bool
+        Whether the constant 1 is one more feature.
+    bits : int
+        Precision to start with.
+    max_bits : int
+        Precision at which to give up.
+
+    Returns
+    -------
+    ContinuousRank
+        The ε-rank; an interval with a reason where an eigenvalue is too close to ε.
+
+    Raises
+    ------
+    InputError
+        If the network cannot be continued, or has a pole on Ω.
+
+    Notes
+    -----
+    C3 in the project's numbering.
+    """
+    return continuous_ranks(
+        network, [eps], domain, measure=measure, constant=constant, bits=bits, max_bits=max_bits
+    )[0]
+
+
+def continuous_ranks(
+    network: DenseNetwork,
+    eps: Sequence[float],
+    domain: Sequence[float] = (-1.0, 1.0),
+    *,
+    measure: str = "volume",
+    constant: bool = False,
+    bits: int = 192,
+    max_bits: int = _MAX_BITS,
+) -> list[ContinuousRank]:
+    """Certify the ε-rank at several thresholds from the same integrals.
+
+    Parameters
+    ----------
+    network, domain, measure, constant, bits, max_bits
+        As in `continuous_rank`.
+    eps : sequence of float
+        Thresholds.
+
+    Returns
+    -------
+    list of ContinuousRank
+        One per threshold.
+    """
+    thresholds = [as_eps(value) for value in eps]
+    system = AnalyticSystem(network, constant)
+    ends = _as_interval(domain)
+    found: list[ContinuousRank] = []
+    for problem in _problems(system, ends, measure, bits, max_bits, min(thresholds, default=1.0)):
+        found = [_rank(problem, value, ends, measure, network.activation) for value in thresholds]
+        if all(rank.resolved for rank in found):
+            break
+    return found
+
+
+def continuous_floor(
+    network: DenseNetwork,
+    target: str | AnalyticTarget,
+    eps: float,
+    domain: Sequence[float] = (-1.0, 1.0),
+    *,
+    measure: str = "volume",
+    bias: BiasTreatment = "feature",
+    bits: int = 192,
+    max_bits: int = _MAX_BITS,
+) -> ContinuousFloor:
+    """Certify floor ≤ envelope ≤ V(‖β‖) ≤ loss in L²(Ω) against a known target (F2, F3, C3).
+
+    Parameters
+    ----------
+    network : DenseNetwork
+        φ, with its output layer β of one output.
+    target : str or AnalyticTarget
+        u*: a key of ``ANALYTIC_TARGETS`` or a function of complex balls.
+    eps : float
+        ε.
+    domain, measure, bits, max_bits
+        As in `continuous_rank`.
+    bias : {"feature", "fixed", "none"}
+        The output bias as the coefficient of the constant feature, subtracted from the target, or
+        left out.
+
+    Returns
+    -------
+    ContinuousFloor
+        Enclosures of the four numbers and a verdict for each inequality.
+
+    Raises
+    ------
+    InputError
+        If the network has no single output, or the target is unknown.
+    """
+    goal = _as_target(target)
+    if network.head is None or network.head.shape[1] != 1:
+        raise InputError("network", "does not have exactly one output", "pass one with a head")
+    if bias not in ("feature", "fixed", "none"):
+        raise InputError("bias", f"is {bias!r}", "choose 'feature', 'fixed' or 'none'")
+    offset = 0.0 if network.offset is None else float(network.offset[0])
+    threshold, ends = as_eps(eps), _as_interval(domain)
+    system = AnalyticSystem(network, bias == "feature", goal, offset if bias == "fixed" else 0.0)
+    beta = [*network.head[:, 0].tolist(), *([offset] if bias == "feature" else [])]
+    budget = norm_squared(np.array(beta)[:, None])
+    for problem in _problems(system, ends, measure, bits, max_bits, threshold):
+        loss = problem.loss(beta)
+        chain = decide_chain(problem, problem.spectrum, threshold, loss, budget, TOLERANCE)
+        rank = _rank(problem, threshold, ends, measure, network.activation)
+        if rank.resolved and all(verdict.holds for verdict in chain["verdicts"]):
+            break
+    return ContinuousFloor(
+        loss=loss,
+        reachable=chain["reachable"],
+        envelope=chain["envelope"],
+        floor=chain["floor"],
+        norm_squared=budget,
+        target_norm_squared=problem.target_norm,
+        rank=rank,
+        distances_squared=chain["distances_squared"],
+        floors=chain["floors"],
+        verdicts=chain["verdicts"],
+        target=goal.formula,
+        bias=bias,
+        reason="" if all(v.holds for v in chain["verdicts"]) else chain["reason"],
+    )
+
+
+def _problems(
+    system: AnalyticSystem,
+    ends: tuple[float, float],
+    measure: str,
+    bits: int,
+    max_bits: int,
+    eps: float,
+) -> Iterator[ContinuousProblem]:
+    """Yield the problem in rising precision; the caller stops when it is decided.
+
+    Raises
+    ------
+    InputError
+        If the precision is out of range.
+    """
+    if bits < 128 or max_bits < bits:
+        raise InputError("bits", f"is {bits} of at most {max_bits}", "start with 128 bits or more")
+    length_factor(*ends, measure)
+    pieces = analytic_pieces(system, *ends)
+    # The remainder is absolute, so that a small ε needs as many bits more.
+    extra = max(0, -math.floor(math.log2(eps)) - 40)
+    while True:
+        yield continuous_problem(system, *ends, measure, bits + extra, pieces)
+        if 2 * bits > max_bits:
+            return
+        bits *= 2
+
+
+def _rank(
+    problem: ContinuousProblem,
+    eps: float,
+    ends: tuple[float, float],
+    measure: str,
+    activation: str,
+) -> ContinuousRank:
+    """Count above ε by both certificates.
+
+    Raises
+    ------
+    ArithmeticError
+        If they exclude each other, which no valid arithmetic can do.
+    """
+    threshold = Fraction(eps)
+    spectrum = problem.spectrum.eigenvalues
+    lower = sum(interval.lower > threshold for interval in spectrum)
+    upper = sum(interval.upper > threshold for interval in spectrum)
+    count = problem.count_above(threshold)
+    if count is not None:
+        if not lower <= count <= upper:
+            raise ArithmeticError(f"two certificates differ: {count} outside [{lower}, {upper}]")
+        lower = upper = count
+    gram = problem.gram
+    return ContinuousRank(
+        eps=eps,
+        lower=lower,
+        upper=upper,
+        domain=ends,
+        measure=measure,
+        spectrum=tuple(spectrum),
+        quadrature=Quadrature(gram.pieces, gram.nodes, gram.remainder, gram.bits),
+        reason=_reason(problem, eps, lower, upper),
+        activation=activation,
+    )
+
+
+def _reason(problem: ContinuousProblem, eps: float, lower: int, upper: int) -> str:
+    spectrum = problem.spectrum.eigenvalues
+    if lower < upper:
+        return f"ε lies inside {upper - lower} eigenvalue enclosures of {problem.gram.bits} bits"
+    above = f"λ_{lower} = {nearest(spectrum[lower - 1].lower):.4g}" if lower else ""
+    below = f"λ_{lower + 1} = {nearest(spectrum[lower].upper):.4g}" if lower < len(spectrum) else ""
+    return " > ε ≥ ".join(part for part in (above, below) if part) or f"ε = {eps:g}"
+
+
+def _as_interval(domain: Any) -> tuple[float, float]:
+    """Check Ω = [a, b].
+
+    Raises
+    ------
+    InputError
+        If it is not a bounded interval.
+    """
+    try:
+        low, high = (float(end) for end in np.asarray(domain, dtype=np.float64).ravel())
+    except (TypeError, ValueError):
+        raise InputError("domain", f"is {domain!r}", "pass (a, b)") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError("domain", f"is ({low:g}, {high:g})", "pass finite a < b")
+    return low, high
+
+
+def _as_target(target: Any) -> AnalyticTarget:
+    """Return the target of a name.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown.
+    """
+    if isinstance(target, AnalyticTarget):
+        return target
+    if not isinstance(target, str) or target not in ANALYTIC_TARGETS:
+        known = ", ".join(ANALYTIC_TARGETS)
+        raise InputError("target", f"is {target!r}", f"choose one of {known}, or an AnalyticTarget")
+    return ANALYTIC_TARGETS[target]

@@ -1,0 +1,110 @@
+"""Cut Ω into pieces on each of which the functions are analytic in a Bernstein ellipse."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from theory.continuous.ellipse import bounds_on_ellipse
+from theory.continuous.system import AnalyticSystem
+from theory.errors import InputError
+
+# Covers from coarse to fine; where the finest still holds a pole, the piece is halved.
+_COLUMNS = (6, 16)
+
+#: Bounds beyond 2^this are worth another cut: they cost as many bits of the remainder.
+LARGEST_BOUND = 24
+
+_MOST_PIECES = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """[left, right] with |f_i| ≤ M_i on its ellipse.
+
+    Attributes
+    ----------
+    left, right : Fraction
+        Ends.
+    bounds : list of arb
+        M_i, as points.
+    """
+
+    left: Fraction
+    right: Fraction
+    bounds: list[Any]
+
+    @property
+    def largest(self) -> float:
+        """max_i M_i, rounded upward to a power of two or 1."""
+        return max(1.0, 2.0 ** math.ceil(math.log2(max(float(b) for b in self.bounds) + 1e-300)))
+
+
+def analytic_pieces(
+    system: AnalyticSystem, low: float, high: float, *, most: int = _MOST_PIECES
+) -> tuple[Piece, ...]:
+    """Cut an interval into pieces with bounds on their ellipses.
+
+    Parameters
+    ----------
+    system : AnalyticSystem
+        f.
+    low, high : float
+        Ω.
+    most : int
+        Pieces at which to give up.
+
+    Returns
+    -------
+    tuple of Piece
+        From left to right; they meet exactly.
+
+    Raises
+    ------
+    InputError
+        If the pieces run out: a singularity lies on Ω or too near to it.
+    """
+    breaks = () if system.target is None else system.target.breaks
+    ends = [low, *sorted(x for x in breaks if low < x < high), high]
+    stack = [(Fraction(a), Fraction(b)) for a, b in pairwise(ends)][::-1]
+    done: list[Piece] = []
+    while stack:
+        left, right = stack.pop()
+        bounds = _finite_bounds(system, left, right)
+        if bounds is not None:
+            done.append(Piece(left, right, bounds))
+            continue
+        if len(done) + len(stack) + 2 > most or right - left < Fraction(high - low) / 2**24:
+            raise InputError(
+                "network",
+                f"has a pole at or near x = {float(left):.6g}, after {most} pieces or fewer",
+                "narrow the domain, or pass a network with smaller weights",
+            )
+        middle = (left + right) / 2
+        stack += [(middle, right), (left, middle)]
+    return tuple(done)
+
+
+def _finite_bounds(system: AnalyticSystem, left: Fraction, right: Fraction) -> list[Any] | None:
+    """Return bounds on the ellipse of a piece, None where it should be cut.
+
+    Parameters
+    ----------
+    system : AnalyticSystem
+        f.
+    left, right : Fraction
+        The piece.
+
+    Returns
+    -------
+    list of arb or None
+        M_i.
+    """
+    for columns in _COLUMNS:
+        bounds = bounds_on_ellipse(system, left, right, columns)
+        if bounds is not None and all(bound < 2**LARGEST_BOUND for bound in bounds):
+            return bounds
+    return None

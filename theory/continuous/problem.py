@@ -1,0 +1,189 @@
+"""Eigenvalues of the continuous Gram matrix in balls, and the count above ε."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, get_args
+
+from flint import arb, arb_mat, ctx
+
+from theory.continuous.gram import ContinuousGram, continuous_gram, scaled
+from theory.continuous.pieces import Piece
+from theory.continuous.system import AnalyticSystem
+from theory.dyadic import power_of_two, to_fmpq
+from theory.errors import InputError
+from theory.floor.ball_matrix import exponent_of
+from theory.floor.ball_spectrum import BallSpectrum, enclosed_spectrum
+from theory.floor.interval import Interval, from_ball
+from theory.floor.refined_basis import refined_basis
+from theory.routes.ball import positive_inertia
+
+ContinuousMeasure = Literal["volume", "mean"]
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuousProblem:
+    """min ‖φβ − u*‖² in L²(Ω), in balls of one precision.
+
+    Attributes
+    ----------
+    gram : ContinuousGram
+        Where it comes from.
+    joint : arb_mat, shape (size, size)
+        ∫ f fᵀ dμ, in the measure.
+    spectrum : BallSpectrum
+        Verified eigen-structure of the first n functions, with the moments of the last one.
+    basis : arb_mat, shape (n, n)
+        Approximate eigenvectors, as points.
+    features : arb_mat, shape (n, n)
+        G in units of `spectrum`.
+    target_norm : Interval
+        ‖u*‖²; 0 where there is no target.
+    """
+
+    gram: ContinuousGram
+    joint: Any
+    spectrum: BallSpectrum
+    basis: Any
+    features: Any
+    target_norm: Interval
+
+    @property
+    def target_in_span(self) -> bool:
+        """Not known for an integral."""
+        return False
+
+    def nullity_at(self, eps: Fraction) -> int:
+        """Return 0: whether an eigenvalue of an integral equals ε is not decided by balls.
+
+        Parameters
+        ----------
+        eps : Fraction
+            ε.
+
+        Returns
+        -------
+        int
+            0.
+        """
+        del eps
+        return 0
+
+    def loss(self, coefficients: Any) -> Interval:
+        """Enclose ‖φβ − u*‖² = cᵀJc for c = (β, −1).
+
+        Parameters
+        ----------
+        coefficients : list of float, length n
+            β.
+
+        Returns
+        -------
+        Interval
+            The loss.
+        """
+        with ctx.workprec(self.gram.bits + 96):
+            column = arb_mat([[arb(x)] for x in [*coefficients, -1.0]])
+            return from_ball((column.transpose() * self.joint * column)[0, 0], non_negative=True)
+
+    def count_above(self, eps: Fraction) -> int | None:
+        """Count #{k : λ_k > ε} by LDLᵀ of Vᵀ(G − εI)V in balls, any V (Sylvester).
+
+        Parameters
+        ----------
+        eps : Fraction
+            ε.
+
+        Returns
+        -------
+        int or None
+            The count for every matrix inside the balls; None where a pivot's ball holds 0.
+        """
+        with ctx.workprec(self.gram.bits + 96):
+            shift = arb(to_fmpq(eps / self.spectrum.unit))
+            shifted = self.features.tolist()
+            for k, row in enumerate(shifted):
+                row[k] -= shift
+            rows = (self.basis.transpose() * arb_mat(shifted) * self.basis).tolist()
+            order = sorted(range(len(rows)), key=lambda k: -exponent_of(rows[k][k]))
+            return positive_inertia(arb_mat([[rows[i][j] for j in order] for i in order]))
+
+
+def length_factor(low: float, high: float, measure: str) -> Fraction:
+    """Return what one unit of Lebesgue measure weighs: 1 (`volume`) or 1/|Ω| (`mean`).
+
+    Parameters
+    ----------
+    low, high : float
+        Ω.
+    measure : {"volume", "mean"}
+        The measure.
+
+    Returns
+    -------
+    Fraction
+        The factor.
+
+    Raises
+    ------
+    InputError
+        If the measure is another.
+    """
+    if measure not in get_args(ContinuousMeasure):
+        raise InputError("measure", f"is {measure!r}", "choose 'volume' (L²(Ω)) or 'mean'")
+    return Fraction(1) if measure == "volume" else 1 / (Fraction(high) - Fraction(low))
+
+
+def continuous_problem(
+    system: AnalyticSystem,
+    low: float,
+    high: float,
+    measure: str,
+    bits: int,
+    pieces: tuple[Piece, ...],
+) -> ContinuousProblem:
+    """Enclose the problem at one precision.
+
+    Parameters
+    ----------
+    system : AnalyticSystem
+        f.
+    low, high : float
+        Ω.
+    measure : {"volume", "mean"}
+        The measure.
+    bits : int
+        Accuracy of the integrals.
+    pieces : tuple of Piece
+        Pieces of Ω.
+
+    Returns
+    -------
+    ContinuousProblem
+        The enclosures.
+    """
+    gram = continuous_gram(system, low, high, bits, pieces)
+    joint = scaled(gram, length_factor(low, high, measure))
+    n = system.n_features
+    rows = joint.tolist()
+    largest = max(exponent_of(rows[k][k]) for k in range(n))
+    unit = power_of_two(max(largest, -bits) - 1)
+    with ctx.workprec(bits + 96):
+        inverse = arb(to_fmpq(1 / unit))
+        feature_gram = arb_mat([[x * inverse for x in row[:n]] for row in rows[:n]])
+        root = inverse.sqrt()
+        zero = [arb(0)]
+        last = [[row[n] * root] if len(row) > n else zero for row in rows[:n]]
+        refined = refined_basis(feature_gram, bits - 16)
+        spectrum = enclosed_spectrum(
+            feature_gram,
+            arb_mat(last),
+            refined.vectors,
+            rank=n,
+            unit=unit,
+            precision=bits,
+            trouble=refined.trouble,
+        )
+    norm = from_ball(rows[n][n], non_negative=True) if len(rows) > n else from_ball(arb(0))
+    return ContinuousProblem(gram, joint, spectrum, refined.vectors, feature_gram, norm)

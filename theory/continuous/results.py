@@ -1,0 +1,220 @@
+"""What is certified about a network on an interval: its ε-rank and its floor in L²(Ω)."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from theory.floor.interval import Interval, json_float, nearest
+from theory.floor.verdict import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Quadrature:
+    """How the integrals were enclosed.
+
+    Attributes
+    ----------
+    pieces, nodes : int
+        Pieces of Ω and Gauss–Legendre nodes in all.
+    remainder : float
+        Bound of the sum of the quadrature remainders of any entry of G.
+    bits : int
+        Precision of the enclosures.
+    """
+
+    pieces: int
+    nodes: int
+    remainder: float
+    bits: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers as plain data.
+
+        Returns
+        -------
+        dict
+            One key per attribute.
+        """
+        return dict(vars(self))
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuousRank:
+    """lower ≤ r_ε(G) ≤ upper for G = ∫_Ω φφᵀ dμ: a theorem about the network, with no grid in it.
+
+    Attributes
+    ----------
+    eps : float
+        ε.
+    lower, upper : int
+        The ε-rank lies between them, ends included.
+    domain : tuple of (float, float)
+        Ω.
+    measure : {"volume", "mean"}
+        dμ = dx, or dx/|Ω|: the ε-rank under ``mean`` at ε is the one under ``volume`` at ε·|Ω|.
+    spectrum : tuple of Interval, length n
+        λ_1 ≥ … ≥ λ_n.
+    quadrature : Quadrature
+        How.
+    reason : str
+        Why the ends agree, or why not.
+    activation : str
+        Name of σ.
+    """
+
+    eps: float
+    lower: int
+    upper: int
+    domain: tuple[float, float]
+    measure: str
+    spectrum: tuple[Interval, ...] = field(repr=False)
+    quadrature: Quadrature
+    reason: str
+    activation: str
+    dtype: str = "float64"
+    route: str = "gauss-legendre, ball"
+
+    @property
+    def n_features(self) -> int:
+        """Number of functions n."""
+        return len(self.spectrum)
+
+    @property
+    def resolved(self) -> bool:
+        """Whether both ends agree."""
+        return self.lower == self.upper
+
+    def __int__(self) -> int:
+        if not self.resolved:
+            raise ValueError(
+                f"the {self.eps:g}-rank is only known to lie in [{self.lower}, {self.upper}]: "
+                f"{self.reason}"
+            )
+        return self.lower
+
+    def __contains__(self, rank: object) -> bool:
+        return isinstance(rank, int) and self.lower <= rank <= self.upper
+
+    def __str__(self) -> str:
+        rank = f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
+        return (
+            f"ε-rank {rank} of {self.n_features} at ε = {self.eps:g} over {_ends(self.domain)} "
+            f"({self.measure} measure, {self.activation}, {self.quadrature.nodes} nodes on "
+            f"{self.quadrature.pieces} pieces, remainder ≤ {self.quadrature.remainder:.1e})"
+        )
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rank as plain data, without the spectrum.
+
+        Returns
+        -------
+        dict
+            Keys ``eps``, ``lower``, ``upper``, ``measure``, ``domain``, ``route``, ``reason``,
+            ``quadrature``.
+        """
+        return {
+            "eps": self.eps,
+            "lower": self.lower,
+            "upper": self.upper,
+            "measure": self.measure,
+            "domain": list(self.domain),
+            "route": self.route,
+            "reason": self.reason,
+            "quadrature": self.quadrature.to_json(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuousFloor:
+    """Certified  (d_r − √ε B)₊² ≤ max_p floor_p² ≤ V(B) ≤ ‖φ·β − u*‖²  in L²(Ω), B = ‖β‖ (F2, F3).
+
+    Attributes
+    ----------
+    loss, reachable, envelope, floor : Interval
+        ‖φβ − u*‖², V(B), max_p floor_p² and the floor at r = r_ε.
+    norm_squared : Fraction
+        B², exactly.
+    target_norm_squared : Interval
+        ‖u*‖².
+    rank : ContinuousRank
+        r_ε of the features that carry β.
+    distances_squared : tuple of Interval, length n + 1
+        d_p².
+    floors : tuple of Interval, length n + 1
+        floor_p².
+    verdicts : tuple of Verdict
+        The inequalities of the chain.
+    target : str
+        u* as a formula.
+    bias : {"feature", "fixed", "none"}
+        What became of the output bias.
+    reason : str
+        Empty, or what stayed open.
+    """
+
+    loss: Interval
+    reachable: Interval
+    envelope: Interval
+    floor: Interval
+    norm_squared: Fraction
+    target_norm_squared: Interval
+    rank: ContinuousRank
+    distances_squared: tuple[Interval, ...] = field(repr=False)
+    floors: tuple[Interval, ...] = field(repr=False)
+    verdicts: tuple[Verdict, ...]
+    target: str
+    bias: str
+    reason: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether every inequality of the chain was proved (up to the stated slack)."""
+        return all(verdict.holds for verdict in self.verdicts)
+
+    def __str__(self) -> str:
+        state = "certified" if self.holds else "NOT certified"
+        return (
+            f"floor² {float(self.floor):.6g} ≤ envelope² {float(self.envelope):.6g} ≤ V(B) "
+            f"{float(self.reachable):.6g} ≤ loss {float(self.loss):.6g}: {state} for {self.target} "
+            f"over {_ends(self.rank.domain)} (ε = {self.rank.eps:g}, r_ε in "
+            f"[{self.rank.lower}, {self.rank.upper}] of {self.rank.n_features}, B = "
+            f"{nearest(self.norm_squared) ** 0.5:.6g}, {self.rank.measure} measure)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the floor as plain data, with floats rounded outward.
+
+        Returns
+        -------
+        dict
+            Enclosures as in `Interval.to_json`.
+        """
+        return {
+            "target": self.target,
+            "bias": self.bias,
+            "loss": self.loss.to_json(),
+            "reachable": self.reachable.to_json(),
+            "envelope": self.envelope.to_json(),
+            "floor": self.floor.to_json(),
+            "coefficient_norm_squared": json_float(self.norm_squared, +1),
+            "target_norm_squared": self.target_norm_squared.to_json(),
+            "rank": self.rank.to_json(),
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+            "holds": self.holds,
+            "reason": self.reason,
+        }
+
+
+def _ends(domain: tuple[float, float]) -> str:
+    return f"[{domain[0]:g}, {domain[1]:g}]"
