@@ -58,11 +58,21 @@ def coq() -> Coq:
     return found
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+@pytest.fixture(scope="session")
+def _session_cache(tmp_path_factory) -> str:
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _cache(request, monkeypatch, _session_cache):
+    # The development itself takes a minute to compile: that one stays in the cache of the user.
+    if "users_cache" not in request.fixturenames:
+        monkeypatch.setenv("XDG_CACHE_HOME", _session_cache)
+
+
+@pytest.fixture
+def users_cache() -> None:
+    """Asked for by a test that compiles the development itself."""
 
 
 @pytest.fixture
