@@ -61,7 +61,7 @@ class Collector:
         accumulator = self.sums.get(name)
         if accumulator is None:
             # A spectrum is wanted to the last digit; a count allows float32 where ε does.
-            counts = self._settings.quantities == "ranks"
+            counts = not self._settings.spectrum(int(features.shape[1]))
             accumulator = self.sums[name] = LayerAccumulator(
                 int(features.shape[1]),
                 device=features.device,

@@ -187,7 +187,7 @@ def record_of(row: dict[str, Any], eps: Sequence[float]) -> LayerRecord:
         if row[rank_column("rank_lower", value)] is not None
     )
     own = None
-    if row["largest"] is not None:
+    if row["trace"] is not None:
         own = Quantities(**{name: row[name] for name in QUANTITY_NAMES})
     reading = None
     if row["reading"] is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from numerics.monitor.accumulate import LayerAccumulator
 from numerics.monitor.plan import LayerPlan
-from numerics.monitor.quantities import Quantities, quantities
+from numerics.monitor.quantities import Quantities, quantities, quantities_without_spectrum
 from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
 from numerics.monitor.settings import Settings
 from theory.decision import Decision
@@ -128,10 +128,12 @@ def layer_numbers(
     """
     gram, activity = accumulator.gram(), accumulator.mean_abs
     problem = GramProblem(gram.values, gram.error)
-    everything = settings.quantities == "all"
+    everything = settings.spectrum(accumulator.n_features)
     own = None
     if everything:
         own = quantities(problem.spectrum, problem.spectrum_error, activity)
+    elif settings.quantities == "auto":
+        own = quantities_without_spectrum(gram.values, activity)
     decisions: Sequence[Decision]
     if not activity.any():
         zero = Decision(0, 0, "zero", "every neuron is zero at every sample")

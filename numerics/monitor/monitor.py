@@ -65,8 +65,8 @@ class RankMonitor:
         Thresholds are ε·λ_1.
     measure : {"mean", "raw"}
         Measure of the Gram matrices: samples weigh 1/N or 1 each.
-    quantities : {"all", "ranks"}
-        ``"ranks"`` counts only, without eigenvalues where that is quicker.
+    quantities : {"auto", "all", "ranks"}
+        Whether spectra are computed: up to 1024 neurons, always, never. Counts need none.
     every : "auto" or int
         ``"auto"`` spends at most `overhead`; an integer k measures after steps k, 2k, 3k, …
     overhead : float
@@ -124,7 +124,7 @@ class RankMonitor:
         eps: float | Iterable[float] = (1e-6,),
         relative: bool = False,
         measure: str = "mean",
-        quantities: str = "all",
+        quantities: str = "auto",
         every: str | int = "auto",
         overhead: float = 0.01,
         forgetting: float | None = None,

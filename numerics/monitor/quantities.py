@@ -19,6 +19,9 @@ RANKME_OFFSET = 1e-7
 #: Share of the layer's mean activity up to which a neuron counts as dormant.
 DORMANT = 0.025
 
+#: Widest layer whose spectrum is computed unasked: a second or less.
+WIDE = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Quantities:
@@ -37,36 +40,38 @@ class Quantities:
         tr G / λ_1.
     participation_ratio : float
         (Σ λ_k)² / Σ λ_k².
-    effective_rank : float
-        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ.
-    rankme : float
-        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ + 1e-7.
-    entropy_rank : float
-        exp(−Σ q_k log q_k), q_k = λ_k / Σ λ.
+    effective_rank : float or None
+        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ; None without a spectrum.
+    rankme : float or None
+        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ + 1e-7; None without a spectrum.
+    entropy_rank : float or None
+        exp(−Σ q_k log q_k), q_k = λ_k / Σ λ; None without a spectrum.
     condition : float or None
         λ_1/λ_n of G (the square of the condition number of A); None where λ_n is not resolved.
     condition_lower : float or None
-        Certified: λ_1/λ_n is at least this (∞ included); None for zero features.
+        Certified: λ_1/λ_n is at least this (∞ included); None for zero features, or without a
+        spectrum.
     dormant : float
         Share of neurons with a_j ≤ 0.025 · mean_i a_i.
     dead : float
         Share of neurons that are zero at every sample.
-    spectrum_error : float
-        Every λ_k used above is known to within this.
+    spectrum_error : float or None
+        Every λ_k used above is known to within this; None without a spectrum, where λ_1 is the
+        Rayleigh quotient of a Lanczos vector (a lower bound of λ_1 up to rounding).
     """
 
     largest: float
     trace: float
     stable_rank: float
     participation_ratio: float
-    effective_rank: float
-    rankme: float
-    entropy_rank: float
+    effective_rank: float | None
+    rankme: float | None
+    entropy_rank: float | None
     condition: float | None
     condition_lower: float | None
     dormant: float
     dead: float
-    spectrum_error: float
+    spectrum_error: float | None
 
     def to_json(self) -> dict[str, float | None]:
         """Return the numbers, with None for what is not finite.
@@ -120,6 +125,76 @@ def quantities(spectrum: Array, spectrum_error: float, mean_abs: Array) -> Quant
         dead=dormant_fraction(mean_abs, 0.0),
         spectrum_error=spectrum_error,
     )
+
+
+def quantities_without_spectrum(gram: Array, mean_abs: Array) -> Quantities:
+    """Return what a Gram matrix says without its eigenvalues, for wide layers.
+
+    tr G is the sum of the diagonal, Σ λ_k² = ‖G‖_F², and λ_1 comes from a few products with G.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        G, symmetric.
+    mean_abs : ndarray of float64, shape (n,)
+        a_j = ∫ |φ_j| dμ.
+
+    Returns
+    -------
+    Quantities
+        None in place of what needs the whole spectrum.
+    """
+    trace, largest = float(np.trace(gram)), _largest_eigenvalue(gram)
+    shares = _shares(gram, trace)
+    return Quantities(
+        largest=largest,
+        trace=trace,
+        stable_rank=trace / largest if largest > 0 else 0.0,
+        participation_ratio=0.0 if shares is None else 1.0 / float(np.vdot(shares, shares)),
+        effective_rank=None,
+        rankme=None,
+        entropy_rank=None,
+        condition=None,
+        condition_lower=None,
+        dormant=dormant_fraction(mean_abs, DORMANT),
+        dead=dormant_fraction(mean_abs, 0.0),
+        spectrum_error=None,
+    )
+
+
+def _largest_eigenvalue(gram: Array, steps: int = 40) -> float:
+    """Return the Rayleigh quotient of the leading Ritz vector after some Lanczos steps.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        G, symmetric positive semidefinite.
+    steps : int
+        Products with G.
+
+    Returns
+    -------
+    float
+        At most λ_1 up to rounding, and close to it.
+    """
+    basis: list[Array] = []
+    # A non-negative start that meets every neuron; features with a mean have their λ_1 near it.
+    vector = np.sqrt(np.maximum(np.diag(gram), 0.0)) + np.float64(1e-300)
+    images: list[Array] = []
+    for _ in range(min(steps, len(gram))):
+        for _ in range(2):  # twice is enough
+            for earlier in basis:
+                vector = vector - earlier * float(earlier @ vector)
+        size = float(np.linalg.norm(vector))
+        if size == 0 or not np.isfinite(size):
+            break
+        basis.append(vector / size)
+        images.append(gram @ basis[-1])
+        vector = images[-1]
+    if not basis:
+        return 0.0
+    small = np.stack(basis) @ np.stack(images).T
+    return max(0.0, float(np.linalg.eigvalsh((small + small.T) / 2)[-1]))
 
 
 def stable_rank(spectrum: Array) -> float:

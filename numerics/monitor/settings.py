@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
+from numerics.monitor.quantities import WIDE
 from numerics.monitor.reading import Bias
 from numerics.monitor.rows import LossKind
 from theory.errors import InputError
 from theory.inputs import as_eps
 
 MeasureKind = Literal["mean", "raw"]
-QuantityChoice = Literal["all", "ranks"]
+QuantityChoice = Literal["auto", "all", "ranks"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Settings:
         Whether they are multiples of λ_1.
     measure : {"mean", "raw"}
         Measure of Gram matrices.
-    quantities : {"all", "ranks"}
-        Whether spectra are computed, or only counts.
+    quantities : {"auto", "all", "ranks"}
+        Whether spectra are computed: up to a width of 1024, always, or never (counts only).
     loss : {"mse", "cross_entropy"} or None
         Loss of the reading.
     bias : {"feature", "fixed"}
@@ -47,6 +48,21 @@ class Settings:
     bias: Bias
     forgetting: float | None
     max_samples: int
+
+    def spectrum(self, n_features: int) -> bool:
+        """Return whether the spectrum of a layer is computed.
+
+        Parameters
+        ----------
+        n_features : int
+            Its width.
+
+        Returns
+        -------
+        bool
+            False where counting is enough.
+        """
+        return self.quantities == "all" or (self.quantities == "auto" and n_features <= WIDE)
 
 
 def as_settings(
@@ -77,7 +93,8 @@ def as_settings(
     InputError
         If one cannot be used.
     """
-    given = list(eps) if isinstance(eps, Iterable) and not isinstance(eps, str) else [eps]
+    scalar = isinstance(eps, str) or getattr(eps, "ndim", None) == 0
+    given = list(eps) if isinstance(eps, Iterable) and not scalar else [eps]
     if not given:
         raise InputError("eps", "is empty", "pass at least one threshold, such as (1e-6,)")
     thresholds = tuple(dict.fromkeys(as_eps(value) for value in given))

@@ -474,7 +474,7 @@ def test_overhead_is_measured_and_auto_measures_at_once():
         assert "probe" in repr(m)
 
 
-@pytest.mark.parametrize("quantities", ["all", "ranks"])
+@pytest.mark.parametrize("quantities", ["auto", "all", "ranks"])
 @pytest.mark.parametrize("relative", [False, True])
 @pytest.mark.parametrize("measure", ["mean", "raw"])
 def test_measures_and_thresholds(quantities, relative, measure):
@@ -489,6 +489,21 @@ def test_measures_and_thresholds(quantities, relative, measure):
     assert (record.rank().lower, record.rank().upper) == (wanted.lower, wanted.upper)
     assert (record.measure, record.relative) == (measure, relative)
     assert (record.quantities is None) == (quantities == "ranks")
+
+
+def test_wide_layers_are_counted_without_a_spectrum(monkeypatch):
+    monkeypatch.setattr("numerics.monitor.settings.WIDE", 15)
+    x, _ = digits()
+    model = mlp()
+    with RankMonitor(model, probe=x, every=1, eps=1e-4) as m:
+        wide, narrow = m.step()
+    with RankMonitor(model, probe=x, every=1, eps=1e-4, quantities="all") as m:
+        full, same = m.step()
+    assert wide.quantities.rankme is None
+    assert full.quantities.rankme > 1
+    assert wide.quantities.stable_rank == pytest.approx(full.quantities.stable_rank, rel=1e-5)
+    assert int(wide.rank()) == int(full.rank())
+    assert narrow.quantities == same.quantities
 
 
 def test_zero_features_have_rank_zero():
