@@ -9,12 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numerics.dense import dense_network, network_of_run
     from numerics.monitor import RankMonitor, RankWarning
     from numerics.pruning import load_pruned, prune
     from numerics.structured import structured_first_layer_
     from numerics.training import Run, RunConfig, load_run, train
     from proofs.outcome import Report
     from proofs.runner import verify
+    from theory.continuous import (
+        ContinuousFloor,
+        ContinuousRank,
+        continuous_floor,
+        continuous_rank,
+    )
+    from theory.dense import DenseNetwork
     from theory.errors import InputError
     from theory.floor.loss_floor import loss_floor
     from theory.floor.result import LossFloor
@@ -32,6 +40,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ContinuousFloor": "theory.continuous",
+    "ContinuousRank": "theory.continuous",
+    "DenseNetwork": "theory.dense",
     "InputError": "theory.errors",
     "LossFloor": "theory.floor.result",
     "NeuronSelection": "theory.selection",
@@ -43,6 +54,9 @@ _HOMES = {
     "Run": "numerics.training",
     "RunConfig": "numerics.training",
     "algebraic_rank": "theory.rank",
+    "continuous_floor": "theory.continuous",
+    "continuous_rank": "theory.continuous",
+    "dense_network": "numerics.dense",
     "epsilon_rank": "theory.rank",
     "epsilon_rank_from_gram": "theory.rank",
     "epsilon_rank_from_spectrum": "theory.rank",
@@ -51,6 +65,7 @@ _HOMES = {
     "load_pruned": "numerics.pruning",
     "load_run": "numerics.training",
     "loss_floor": "theory.floor.loss_floor",
+    "network_of_run": "numerics.dense",
     "population_rank": "theory.sampling",
     "prune": "numerics.pruning",
     "select_neurons": "theory.selection",
@@ -60,6 +75,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "ContinuousFloor",
+    "ContinuousRank",
+    "DenseNetwork",
     "InputError",
     "LossFloor",
     "NeuronSelection",
@@ -72,6 +90,9 @@ __all__ = [
     "RunConfig",
     "__version__",
     "algebraic_rank",
+    "continuous_floor",
+    "continuous_rank",
+    "dense_network",
     "epsilon_rank",
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",
@@ -80,6 +101,7 @@ __all__ = [
     "load_pruned",
     "load_run",
     "loss_floor",
+    "network_of_run",
     "population_rank",
     "prune",
     "select_neurons",

@@ -1,9 +1,11 @@
 """The command line, one file per command; the heavy rooms are imported when a command runs."""
 
+from epsrank.cli.continuous import continuous
 from epsrank.cli.floor import floor
 from epsrank.cli.front import Front
 from epsrank.cli.plot import plot
 from epsrank.cli.population import population
+from epsrank.cli.predict import predict
 from epsrank.cli.prove import prove
 from epsrank.cli.prune import prune
 from epsrank.cli.rank import rank
@@ -17,7 +19,19 @@ main = Front(
         "The ε-rank of neural-network features: count it without rounding errors, bound the loss "
         "by it, watch it during training, and check the theorems about it."
     ),
-    commands=[verify, prove, rank, population, floor, prune, train, watch, plot],
+    commands=[
+        verify,
+        prove,
+        rank,
+        population,
+        continuous,
+        floor,
+        prune,
+        predict,
+        train,
+        watch,
+        plot,
+    ],
 )
 
 __all__ = ["main"]

@@ -20,7 +20,7 @@ class AnalyticTarget:
     function : callable
         From an ``acb`` z and a point x of the piece (a float that is no break) to u*(z): the
         continuation of the branch that holds x. A ball that holds a singularity must be answered by
-        a ball that is not finite, as FLINT's own functions do at poles; branch cuts must be checked.
+        one that is not finite, as FLINT's functions do at poles; branch cuts must be checked.
     breaks : tuple of float
         Where the branch changes.
     """
