@@ -90,27 +90,8 @@ def rational(value: Fraction) -> str:
     return f"({value.numerator} # {value.denominator})"
 
 
-def integers(values: Iterable[int]) -> str:
-    """Return a list of integers; hexadecimal, which Coq reads quickest.
-
-    Parameters
-    ----------
-    values : iterable of int
-        The numbers.
-
-    Returns
-    -------
-    str
-        ``[:: a; b; …]``.
-    """
-    # Small numbers are easier to read in decimal.
-    listed = [str(x) if abs(x) < 1000 else hex(x) for x in values]
-    body = textwrap.fill("; ".join(listed), 98, break_long_words=False, break_on_hyphens=False)
-    return f"[:: {body}]" if listed else "[::]"
-
-
 def rows(values: Iterable[Iterable[int]]) -> str:
-    """Return a list of lists of integers.
+    """Return a list of lists of integers, as hexadecimal numerals, which Coq reads quickest.
 
     Parameters
     ----------
@@ -120,10 +101,14 @@ def rows(values: Iterable[Iterable[int]]) -> str:
     Returns
     -------
     str
-        ``[:: [:: …]; …]``.
+        A term of type ``seq (seq Z)``.
     """
-    listed = [integers(row) for row in values]
-    return "[::\n" + ";\n".join(listed) + "\n]" if listed else "[::]"
+    listed = ";\n".join(f"[:: {_wrapped(map(hex, row))}]" for row in values)
+    return f"(map (map Z.of_hex_int) [::\n{listed}\n]%hexadecimal)" if listed else "[::]"
+
+
+def _wrapped(numerals: Iterable[str]) -> str:
+    return textwrap.fill("; ".join(numerals), 98, break_long_words=False, break_on_hyphens=False)
 
 
 def measurement(data: IntegerData) -> str:
@@ -148,7 +133,7 @@ def measurement(data: IntegerData) -> str:
 def _naturals(values: Sequence[int]) -> str:
     if len(set(values)) == 1:
         return f"(nseq {len(values)} {values[0]}%num)"
-    return integers(values) + "%num"
+    return f"[:: {_wrapped(map(str, values))}]%num"
 
 
 def theorem(name: str, statement: str, sound: str) -> str:

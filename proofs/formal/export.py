@@ -16,7 +16,16 @@ from theory.errors import InputError
 
 Certificate = RankCertificate | FloorCertificate
 
-_FOLDER, _PREFIX = "measurements", "Measurements"
+_FOLDER, _PREFIX = "measurements", "EpsRank.Measurements"
+
+# What the statements use, by the kind of certificate.
+_DEFINITIONS = (
+    (None, "form", "`gram`, `comb`, `sqn`, `nrm2`, `data_form`"),
+    (RankCertificate, "spectral", "`eigenvalues`, `epsrank`"),
+    (None, "measurement", "`measurement`, `phi`, `mass`, `on_data`"),
+    (FloorCertificate, "check_floor", "`floor_target`, `target`, `squared_loss`"),
+    (None, "zmatrix", "`zr`, `qr`, `entry`"),
+)
 
 _README = """\
 # {count}, with proof
@@ -24,12 +33,16 @@ _README = """\
 {list}
 
 Each theorem holds over every real closed field `R`, the real numbers among them, and is proved by
-the Coq kernel: {checkers} proves once and for all that what the
-checker accepts is true, and the kernel runs the checker on the integers of the measurement.
+the Coq kernel. Once and for all it is proved that what a checker accepts is true ({checkers});
+for each measurement the kernel runs the checker on its integers.
 
 ## Rebuild
 
-Needs Coq 8.16 with MathComp 1.15 (packages of Debian and Ubuntu: {packages}), and nothing else:
+Needs Coq 8.16 with MathComp 1.15 and nothing else; in Debian and Ubuntu
+
+    apt install {packages}
+
+Then
 
     make
 
@@ -44,8 +57,8 @@ axiom, no unproved statement". To ask again:
 What remains for a reader is to see that the statements say what they should:
 
 1. the statement at the end of each file of `{folder}/`;
-2. the definitions in it: `gram`, `comb`, `sqn`, `nrm2` (`theories/form.v`){spectral}, `phi`,
-   `mass`, `on_data` (`theories/measurement.v`){target}, `zr` and `qr` (`theories/zmatrix.v`);
+2. the definitions that it uses:
+{definitions}
 3. that the integers are those of the network: the value of neuron j at sample i is the i-th number
    of the j-th list of `data` over 2^scale, exactly, and w_i is the i-th weight over the total.
    `{folder}/*.json` hold the same numbers for other programs.
@@ -148,22 +161,24 @@ def _project(development: Development, files: list[str]) -> str:
 def _readme(certificates: Mapping[str, Certificate]) -> str:
     count = len(certificates)
     kinds = {type(certificate) for certificate in certificates.values()}
+    modules = [
+        module
+        for kind, module in ((RankCertificate, "check_rank"), (FloorCertificate, "check_floor"))
+        if kind in kinds
+    ]
     return _README.format(
         count="A measurement" if count == 1 else f"{count} measurements",
         list="\n".join(f"- `{name}`: {c}." for name, c in certificates.items()),
-        packages=", ".join(PACKAGES),
+        packages=" ".join(PACKAGES),
         folder=_FOLDER,
         prefix=_PREFIX,
         first=next(iter(certificates)),
-        checkers=" and ".join(
-            f"`theories/{module}.v`"
-            for kind, module in ((RankCertificate, "check_rank"), (FloorCertificate, "check_floor"))
-            if kind in kinds
+        checkers=" and ".join(f"`theories/{module}.v`" for module in modules),
+        definitions="\n".join(
+            f"   - `theories/{file}.v`: {names}"
+            for kind, file, names in _DEFINITIONS
+            if kind is None or kind in kinds
         ),
-        spectral=", `epsrank` (`theories/spectral.v`)" if RankCertificate in kinds else "",
-        target=", `target`, `squared_loss` (`theories/check_floor.v`)"
-        if FloorCertificate in kinds
-        else "",
     )
 
 

@@ -6,7 +6,9 @@
     - [qr R q]      the fraction q = [num # den] as an element of the field R;
     - [dotz u v]    Σ_i u_i v_i for two lists;
     - [sumz u]      Σ_i u_i;   [abssum u]  Σ_i |u_i|;   [maxabs u]  an upper bound of every |u_i|;
-    - [entry L i j] the j-th number of the i-th list of L, and 0 where there is none. *)
+    - [entry L i j] the j-th number of the i-th list of L, and 0 where there is none;
+    - [[:: 0x1f; -0x2a]%hexadecimal] a list of numerals, which the standard library's [Z.of_hex_int]
+                    turns into integers; Coq reads many of these faster than numerals of [Z]. *)
 
 From Coq Require Import ZArith QArith.
 From mathcomp Require Import all_ssreflect all_algebra.
@@ -18,6 +20,17 @@ Unset Printing Implicit Defensive.
 
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
+
+(** ** Numerals *)
+
+Declare Scope hexadecimal_scope.
+Delimit Scope hexadecimal_scope with hexadecimal.
+
+Definition read_hexadecimal (x : Number.int) : option Hexadecimal.int :=
+  if x is Number.IntHexadecimal digits then Some digits else None.
+Definition show_hexadecimal (x : Hexadecimal.int) : Number.int := Number.IntHexadecimal x.
+
+Number Notation Hexadecimal.int read_hexadecimal show_hexadecimal : hexadecimal_scope.
 
 (** ** From the integers into a ring *)
 
