@@ -22,7 +22,7 @@ PACKAGES = (
 )
 
 # The parts of MathComp that the development imports, as folders of the library.
-_PARTS = ("ssreflect", "algebra", "real_closed", "algebra_tactics")
+_PARTS = ("ssreflect", "algebra", "real_closed", "algebra_tactics", "zify")
 
 # A file of the development takes seconds; a proof search that does not end is stopped.
 _LONGEST = 1800.0

@@ -56,9 +56,10 @@ def test_a_coq_that_fails_or_lacks_mathcomp_is_told_apart(monkeypatch, tmp_path)
     _program(other, "coqc", f'[ "$1" = -where ] && echo {tmp_path}/lib || echo 8.16.1 4.13.1')
     monkeypatch.setenv("PATH", str(other))
     assert (
-        "Coq 8.16.1 lacks MathComp's ssreflect, real_closed, algebra_tactics" in explain_missing()
+        "Coq 8.16.1 lacks MathComp's ssreflect, real_closed, algebra_tactics, zify"
+        in explain_missing()
     )
-    for part in ("ssreflect", "real_closed", "algebra_tactics"):
+    for part in ("ssreflect", "real_closed", "algebra_tactics", "zify"):
         (library / part).mkdir()
     third = tmp_path / "third"
     _program(third, "coqdep", "exit 0")
