@@ -1,0 +1,135 @@
+"""N2 as a curve: the floor against the ε-rank, for a class of networks or of functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from theory.errors import InputError
+from theory.inputs import Array, as_eps, as_norm
+
+
+def class_floor(
+    distances: Any, *, n: int, eps: float, norm: float, stability: float = 1.0
+) -> Array:
+    """Return C_S⁻¹ (E_p − √((1 + p(n−p)) ε) B)_+ for p = 0…P: √L(u) is at least that (N2).
+
+    For every network of n last-layer neurons with r_ε = p and ‖β‖ ≤ B, where E_p is the distance
+    from u* to the networks of the same depth with p last-layer neurons, or a lower bound of it
+    (`relu_distances`), never the error of a trained network, which is an upper bound.
+
+    Parameters
+    ----------
+    distances : array_like, shape (P + 1,)
+        E_0 ≥ E_1 ≥ …, P ≤ n.
+    n : int
+        Number of neurons.
+    eps : float
+        ε > 0, in the measure of the distances.
+    norm : float
+        B ≥ 0, possibly infinite.
+    stability : float
+        C_S of a stable problem ‖v − u*‖ ≤ C_S √L(v); 1 for the squared error itself.
+
+    Returns
+    -------
+    ndarray of float64, shape (P + 1,)
+        The floors, as norms.
+    """
+    found = _distances(distances, n)
+    p = np.arange(len(found))
+    return _floor(found, np.asarray(1.0 + p * (n - p)), eps, norm, stability)
+
+
+def draft_class_floor(
+    distances: Any, *, n: int, eps: float, norm: float, stability: float = 1.0
+) -> Array:
+    """Return C_S⁻¹ (E_p − √((p+1)(n−p)² ε) B)_+: the floor of [S1] (draft), weaker than N2.
+
+    Parameters
+    ----------
+    distances : array_like, shape (P + 1,)
+        E_0 ≥ E_1 ≥ …, P ≤ n.
+    n : int
+        Number of neurons.
+    eps : float
+        ε > 0, in the measure of the distances.
+    norm : float
+        B ≥ 0, possibly infinite.
+    stability : float
+        C_S.
+
+    Returns
+    -------
+    ndarray of float64, shape (P + 1,)
+        The floors, as norms.
+    """
+    found = _distances(distances, n)
+    p = np.arange(len(found))
+    return _floor(found, np.asarray((p + 1.0) * (n - p) ** 2), eps, norm, stability)
+
+
+def width_floor(widths: Any, *, eps: float, norm: float) -> Array:
+    """Return (d_p(K) − √ε B)_+: some u* ∈ K is at least that far from every network with r_ε = p.
+
+    The span Ψ_p of the leading eigenfeatures has dimension p, so some u* ∈ K has distance d_p(K) or
+    more from it (or comes arbitrarily close), and F2 holds with that distance. There is no factor
+    of selection: the class is that of all p-dimensional spaces.
+
+    Parameters
+    ----------
+    widths : array_like, shape (P + 1,)
+        Kolmogorov widths d_0 ≥ d_1 ≥ …, such as `sobolev_widths`; d_0 may be infinite.
+    eps : float
+        ε > 0, in the measure of the widths.
+    norm : float
+        B ≥ 0, possibly infinite.
+
+    Returns
+    -------
+    ndarray of float64, shape (P + 1,)
+        The floors, as norms.
+    """
+    found = _distances(widths, None)
+    return _floor(found, np.ones(len(found)), eps, norm, 1.0)
+
+
+def _distances(distances: Any, n: int | None) -> Array:
+    """Check distances: numbers ≥ 0 that do not grow, no more than n + 1 of them.
+
+    Raises
+    ------
+    InputError
+        If they are something else.
+    """
+    found = np.asarray(distances, dtype=np.float64)
+    if found.ndim != 1 or found.size == 0 or bool(np.isnan(found).any()) or found[-1] < 0:
+        raise InputError("distances", f"have shape {found.shape}", "pass E_0, E_1, … ≥ 0")
+    if bool((found[1:] > found[:-1]).any()):
+        raise InputError("distances", "grow", "order them by the number of neurons")
+    if n is not None and len(found) > n + 1:
+        raise InputError(
+            "distances", f"are {len(found)} for n = {n}", f"pass at most {n + 1} (p ≤ n)"
+        )
+    return found
+
+
+def _floor(distances: Array, factor: Array, eps: float, norm: float, stability: float) -> Array:
+    """Return (E_p − √(factor ε) B)_+ / C_S.
+
+    Raises
+    ------
+    InputError
+        If C_S is not positive.
+    """
+    root, bound = math.sqrt(as_eps(eps)), as_norm(norm)
+    if not (np.isfinite(stability) and stability > 0):
+        raise InputError("stability", f"is {stability!r}", "pass C_S > 0")
+    reach = np.sqrt(factor) * root
+    with np.errstate(invalid="ignore", over="ignore"):
+        # 0·∞ = 0: at p = n nothing is taken away, whatever the norm.
+        lost = np.where(reach > 0, reach * bound, 0.0)
+        floors = np.where(np.isinf(lost), 0.0, distances - lost)
+    return np.asarray(np.maximum(floors, 0.0) / stability)

@@ -1,0 +1,125 @@
+"""Points of a discrete measure on the line, sorted and scaled by powers of two."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.arrays import refuse_non_finite, to_float64, to_numpy
+from theory.dyadic import power_of_two
+from theory.errors import InputError
+from theory.inputs import Array, as_target
+from theory.measure import Measure, as_measure
+
+# Weights this far apart (in powers of two) make products underflow.
+_WEIGHT_RANGE = 400
+
+
+@dataclass(frozen=True, eq=False)
+class LineSamples:
+    """(x_i, y_i, w_i) with x_1 ≤ … ≤ x_N; squared norms are `unit` times those of the arrays.
+
+    Attributes
+    ----------
+    x : ndarray of float64, shape (N,)
+        Ascending; the points given, up to a power of two.
+    y : ndarray of float64, shape (N, k)
+        Target values, up to a power of two.
+    w : ndarray of float64, shape (N,)
+        Positive weights, up to a power of two.
+    starts : ndarray of intp, shape (G,)
+        First index of every group of equal x.
+    unit : Fraction
+        Σ w y² of the arrays times this is ‖u*‖² in the measure.
+    x_exponent : int
+        The points given are x · 2^x_exponent.
+    measure : Measure
+        The measure.
+    """
+
+    x: Array = field(repr=False)
+    y: Array = field(repr=False)
+    w: Array = field(repr=False)
+    starts: NDArray[np.intp] = field(repr=False)
+    unit: Fraction
+    x_exponent: int
+    measure: Measure
+
+    @property
+    def n_groups(self) -> int:
+        """Number G of distinct points."""
+        return len(self.starts)
+
+
+def line_samples(points: Any, target: Any, weights: Any, measure: Any) -> LineSamples:
+    """Check and sort samples on the line; those of weight 0 are left out.
+
+    Parameters
+    ----------
+    points : array_like, shape (N,) or (N, 1)
+        x.
+    target : array_like, shape (N,) or (N, k)
+        u* at the points.
+    weights : array_like, shape (N,), or None
+        Sample weights.
+    measure : {"mean", "raw", "volume"}
+        Normalisation of the weights.
+
+    Returns
+    -------
+    LineSamples
+        The samples.
+
+    Raises
+    ------
+    InputError
+        If the points are not numbers on a line, or span more than float64 can square.
+    """
+    given, _ = to_numpy(points, "points")
+    if given.ndim == 0 or given.size == 0 or given.size != len(given):
+        raise InputError("points", f"have shape {given.shape}", "pass one number per sample, (N,)")
+    x, exact = to_float64(given.reshape(-1), "points")
+    refuse_non_finite(x.reshape(-1, 1), "points")
+    if not exact:
+        raise InputError("points", "have integers beyond 2^53", "rescale them")
+    y = as_target(target, len(x))
+    law = as_measure(measure, weights, len(x))
+    w = np.ones(len(x)) if law.weights is None else law.weights
+    present = w > 0
+    x, y, w = x[present], y[present], w[present]
+    order = np.argsort(x, kind="stable")
+    x, x_exponent = _scaled(x[order], "points")
+    y, y_exponent = _scaled(y[order], "target")
+    w, w_exponent = _scaled(w[order], "weights")
+    if math.frexp(float(w.min()))[1] < -_WEIGHT_RANGE:
+        raise InputError("weights", f"span more than 2^{_WEIGHT_RANGE}", "drop the smallest ones")
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(x) > 0]))
+    return LineSamples(
+        x=x,
+        y=y,
+        w=w,
+        starts=starts,
+        unit=power_of_two(2 * y_exponent + w_exponent) / law.normaliser,
+        x_exponent=x_exponent,
+        measure=law,
+    )
+
+
+def _scaled(values: Array, name: str) -> tuple[Array, int]:
+    """Return values · 2^(−e) of modulus at most 1, and e.
+
+    Raises
+    ------
+    InputError
+        If some lose bits by it.
+    """
+    exponent = int(np.frexp(np.max(np.abs(values)))[1])
+    scaled = np.ldexp(values, -exponent)
+    if not np.array_equal(np.ldexp(scaled, exponent), values):
+        raise InputError(name, "span more than the range of float64", "rescale or drop some")
+    return scaled, exponent
