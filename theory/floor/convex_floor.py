@@ -259,10 +259,12 @@ def convex_floor(
         z = outputs_at(found.dual_point)
     if not math.isfinite(found.value) or (own is not None and not math.isfinite(own)):
         raise InputError("features", "give outputs beyond float64", "rescale them")
+    # A norm that was computed here is rounded; one that was given is exact.
+    outer = radius if matrix is None else radius * (1 + 1e-12)
     if audit:
-        bound = audited_bound(law, phi, z, goal, shares, radius, offset)[0]
+        bound = audited_bound(law, phi, z, goal, shares, outer, offset)[0]
     else:
-        bound = certified_bound(phi, law.dual(z, goal), shares, radius, offset)
+        bound = certified_bound(phi, law.dual(z, goal), shares, outer, offset)
     error = _evaluation_error(law, phi, goal, radius, offset)
     # W itself is a point of the ball.
     attained = found.value if own is None else min(found.value, own)
