@@ -2,241 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import nn
 
+from numerics.monitor.call_search import CallSearch
 from numerics.monitor.kinds import kind_of, why_not
-from numerics.monitor.structure import Found, blocks
-from numerics.monitor.trace import Call, Trace
-
-# An owner that calls one function more often than this in one pass is a loop over time.
-_LOOP = 16
-
-_LINEAR = ("weights", "normalisation")
-
-
-class _Search:
-    """Walks through the calls of a pass and collects places to measure.
-
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules of the model.
-    calls : list of Call
-        What was called, in the order in which it ended.
-    """
-
-    def __init__(self, names: Mapping[str, nn.Module], calls: list[Call]) -> None:
-        self.calls = calls
-        self.name = {id(module): name for name, module in names.items()}
-        self.block = {id(module): name for name, module in blocks(names).items()}
-        self.inside: dict[int, str] = {}
-        for block, module in blocks(names).items():
-            self.inside |= {id(part): block for part in module.modules() if part is not module}
-        self.times = Counter(
-            id(call.callee) for call in calls if isinstance(call.callee, nn.Module)
-        )
-        # Functions are counted per owner: a loop over time calls them again and again.
-        self.loops = Counter(
-            (id(call.owner), call.callee) for call in calls if isinstance(call.callee, str)
-        )
-        self.found: dict[str, Found] = {}
-        self.by_call: dict[int, str] = {}
-        self.increments: dict[str, str] = {}
-        self.noisy: set[str] = set()
-        self.hidden = {
-            id(part)
-            for module in names.values()
-            if kind_of(module) in ("activation", "attention", "recurrent")
-            for part in module.modules()
-        }
-
-    def collect(self, head: nn.Module | None) -> None:
-        """Fill `found`.
-
-        Parameters
-        ----------
-        head : nn.Module or None
-            The output layer.
-        """
-        since: list[int] = []
-        looked_at: set[int] = set()
-        for number, call in enumerate(self.calls):
-            if self._covered(call):
-                continue
-            site = self._site(call, number)
-            if site is not None and call.trouble is None:
-                self._add(site, number)
-                since.append(number)
-            elif isinstance(call.callee, nn.Module) and kind_of(call.callee) == "weights":
-                # The first weights see the raw input, and branches see the same tensor.
-                if looked_at and call.given not in looked_at:
-                    self._before(call, since, call.callee is head)
-                looked_at.add(call.given)
-                since = []
-
-    def _covered(self, call: Call) -> bool:
-        """Whether a call is a part of a block, an activation, attention or recurrence.
-
-        Parameters
-        ----------
-        call : Call
-            Any call.
-
-        Returns
-        -------
-        bool
-            Whether what is around it counts instead.
-        """
-        around = id(call.owner) in self.inside or id(call.owner) in self.block
-        if isinstance(call.callee, str):
-            return around or id(call.owner) in self.hidden
-        return around or id(call.callee) in self.inside
-
-    def _site(self, call: Call, number: int) -> Found | None:
-        module = call.callee
-        if module in ("add", "dropout"):
-            return None
-        if isinstance(module, str):
-            every = self.loops[id(call.owner), module] > _LOOP
-            name = self._after(call, module)
-            if every:
-                name = f"{self.name[id(call.owner)] or type(call.owner).__name__}:{module}"
-            indices = () if every else (call.index,)
-            return Found(name, call.owner, "call", call.axis, callee=module, indices=indices)
-        name = self.name[id(module)]
-        if id(module) in self.block or kind_of(module) == "recurrent":
-            return Found(name, module, "output", call.axis)
-        if not (kind_of(module) == "activation" or self._acts(call)):
-            return None
-        if self.times[id(module)] == 1:
-            return Found(name, module, "output", call.axis)
-        # One activation module in many places: each place is a layer of its own.
-        own = name.rpartition(".")[2]
-        place = self._after(call, type(module).__name__ if own.isdigit() else own)
-        return Found(place, call.owner, "call", call.axis, callee=module, indices=(call.index,))
-
-    def _acts(self, call: Call) -> bool:
-        """Whether a module of the user's acts entrywise on what weights or a norm gave.
-
-        Parameters
-        ----------
-        call : Call
-            A call of a module.
-
-        Returns
-        -------
-        bool
-            True for a parameter-free module that changes the numbers and keeps the shape.
-        """
-        module = call.callee
-        if isinstance(module, str) or type(module).__module__.startswith("torch.nn."):
-            return False
-        if any(True for _ in module.children()) or any(True for _ in module.parameters()):
-            return False
-        sources = [self.calls[source].callee for source in call.sources]
-        fed = any(
-            isinstance(source, nn.Module) and kind_of(source) in _LINEAR for source in sources
-        )
-        return fed and call.changed and call.entered == call.left
-
-    def _after(self, call: Call, what: str) -> str:
-        """Return a name such as ``fc1:relu``.
-
-        Parameters
-        ----------
-        call : Call
-            Call of a function, or of a module that is called several times.
-        what : str
-            Name of the function or module.
-
-        Returns
-        -------
-        str
-            Named after the layer whose output it acts on, or else after the module that calls it.
-        """
-        for source in call.sources:
-            callee = self.calls[source].callee
-            if isinstance(callee, nn.Module) and kind_of(callee) in _LINEAR:
-                return f"{self.name[id(callee)]}:{what}"
-        owner = self.name[id(call.owner)] or type(call.owner).__name__
-        return f"{owner}:{what}" + (f"#{call.index + 1}" if call.index else "")
-
-    def _add(self, site: Found, number: int) -> None:
-        known = self.found.get(site.name)
-        if known is not None:
-            if known.module is site.module and known.callee is site.callee:
-                site = replace(known, indices=tuple(sorted({*known.indices, *site.indices})))
-            else:
-                site = replace(site, name=f"{site.name}#{len(self.found)}")
-        self.found[site.name] = site
-        self.by_call[number] = site.name
-
-    def _before(self, call: Call, since: list[int], is_head: bool) -> None:
-        """Measure what enters weights, where that is the only sight of a layer's output.
-
-        Parameters
-        ----------
-        call : Call
-            Call of a weight layer, not the first one.
-        since : list of int
-            Calls measured since the weight layer before it.
-        is_head : bool
-            Whether that is the output layer, whose input is measured anyway.
-        """
-        module = call.callee
-        assert isinstance(module, nn.Module)
-        name = f"{self.name[id(module)]} (input)"
-        if any(source in self.by_call for source in call.sources):
-            return
-        if self._summed(call, name) or not since:
-            # A linear chain such as convolution and normalisation has no activation to be seen.
-            sources = [self.calls[source].callee for source in call.sources]
-            chain = any(isinstance(s, nn.Module) and kind_of(s) in _LINEAR for s in sources)
-            if not chain and not is_head:
-                self.found.setdefault(name, Found(name, module, "input", call.axis))
-
-    def _summed(self, call: Call, total: str) -> bool:
-        """Drop an increment σ(Wy) in favour of the sum y + σ(Wy) that enters the next weights.
-
-        Parameters
-        ----------
-        call : Call
-            Call of a weight layer.
-        total : str
-            Name of what enters it.
-
-        Returns
-        -------
-        bool
-            Whether a shortcut was added to an activation that was measured.
-        """
-        sums = [source for source in call.sources if self.calls[source].callee == "add"]
-        parts = [part for source in sums for part in self.calls[source].sources]
-        dropped = False
-        for part in parts:
-            name = self.by_call.get(part)
-            site = self.found.get(name) if name is not None else None
-            if name is None or site is None or self.calls[part].left != call.entered:
-                continue
-            shared = sum(name == other for other in self.by_call.values()) > 1
-            # What a layer gave to the next weights, and is now the shortcut, is no increment.
-            read = any(
-                part in other.sources and other is not call
-                for other in self.calls
-                if isinstance(other.callee, nn.Module) and kind_of(other.callee) == "weights"
-            )
-            if shared or read or id(site.module) in self.block:
-                continue
-            if kind_of(site.module) == "recurrent":
-                continue
-            del self.found[name]
-            self.increments[name] = total
-            dropped = True
-        return dropped or bool(parts)
+from numerics.monitor.structure import Found
+from numerics.monitor.trace import Trace
 
 
 def discover_executed(
@@ -258,10 +32,13 @@ def discover_executed(
     tuple of (list of Found, dict of str to str)
         Layers, and why every other module without children is not measured.
     """
-    search = _Search(names, trace.calls)
+    search = CallSearch(names, trace.calls)
     search.collect(head)
     found = dict(search.found)
     if head is not None:
+        for name in _acting_on(search, head):
+            search.outputs.add(name)
+            found.pop(name, None)
         entering = [call for call in trace.calls if call.callee is head]
         noisy = {
             search.by_call[source]
@@ -294,12 +71,37 @@ def discover_executed(
         else f"an increment; the sum with its shortcut is measured as {total!r}"
         for name, total in search.increments.items()
     }
+    skipped |= dict.fromkeys(search.outputs, "acts on the head: the model's output, no features")
     if head is not None:
         skipped.pop(next(name for name, module in names.items() if module is head), None)
     return list(found.values()), skipped
 
 
-def _skipped(search: _Search, names: Mapping[str, nn.Module], measured: set[int]) -> dict[str, str]:
+def _acting_on(search: CallSearch, head: nn.Module) -> set[str]:
+    """Return the activations that make the model's output out of the head's.
+
+    Parameters
+    ----------
+    search : CallSearch
+        After `collect`.
+    head : nn.Module
+        The output layer.
+
+    Returns
+    -------
+    set of str
+        Names of layers found.
+    """
+    return {
+        name
+        for number, name in search.by_call.items()
+        if any(search.calls[source].callee is head for source in search.calls[number].sources)
+    }
+
+
+def _skipped(
+    search: CallSearch, names: Mapping[str, nn.Module], measured: set[int]
+) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for name, module in names.items():
         if next(module.children(), None) is not None or id(module) in measured:

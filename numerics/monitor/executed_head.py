@@ -12,7 +12,7 @@ from numerics.monitor.trace import Call, Trace
 
 
 def head_executed(names: Mapping[str, nn.Module], trace: Trace) -> nn.Module | None:
-    """Return the ``Linear`` that was called last, unless other weights came after it.
+    """Return the ``Linear`` that was called last, unless weights or an activation came after it.
 
     Parameters
     ----------
@@ -34,8 +34,33 @@ def head_executed(names: Mapping[str, nn.Module], trace: Trace) -> nn.Module | N
         if id(module) in inside or kind_of(module) in ("attention", "recurrent"):
             return None
         if kind_of(module) == "weights":
-            return module if isinstance(module, nn.Linear) else None
+            linear = isinstance(module, nn.Linear) and gives_the_output(trace, module)
+            return module if linear else None
     return None
+
+
+def gives_the_output(trace: Trace, head: nn.Module) -> bool:
+    """Whether no activation acts on the head, so that u = φ·W + b is what the model gives.
+
+    Parameters
+    ----------
+    trace : Trace
+        One pass.
+    head : nn.Module
+        The output layer.
+
+    Returns
+    -------
+    bool
+        False for a network that ends in, say, a sigmoid.
+    """
+    return not any(
+        trace.calls[source].callee is head
+        for call in trace.calls
+        if call.callee not in ("add", "dropout")
+        and (isinstance(call.callee, str) or kind_of(call.callee) == "activation")
+        for source in call.sources
+    )
 
 
 def callers(calls: list[Call]) -> tuple[nn.Module, ...]:

@@ -48,7 +48,8 @@ def find_layers(
     layers : "auto", str, nn.Module, iterable of both, or mapping of names to modules
         Which modules' outputs to measure: dotted names with ``*`` and ``?``, or modules.
     head : "auto", str, nn.Module or None
-        The output layer; its input is measured too. None measures no such input.
+        The output layer; its input is measured too. None measures no such input, and ``auto`` finds
+        none where an activation acts on the last ``Linear``.
     example : Tensor, tuple, dict, or iterable of them, optional
         A batch of inputs, as in `probe_pass`. One pass of it (evaluation mode, no gradients) shows
         functional activations, the order of layers and the head; without it they are guessed from

@@ -91,7 +91,7 @@ class LayerPlan:
     skipped : tuple of SkippedLayer
         Every other module without children, with the reason.
     head : nn.Module or None
-        The output layer, whose input is φ.
+        The output layer, whose input is φ, where there is one.
     compiled : bool
         Whether hooks need an eager pass, because the model runs as compiled code.
     callers : tuple of nn.Module

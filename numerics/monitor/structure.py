@@ -81,11 +81,21 @@ def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
         for name, module in names.items()
         if isinstance(module, nn.Linear) and id(module) not in inside
     }
+    linear = {name: module for name, module in linear.items() if not _activated(names, module)}
     # A head that was registered before the layers below it still carries its name.
     for name in sorted(linear, key=lambda name: name.count(".")):
         if _HEAD_NAME.match(name.split(".")[0]) and "." not in name:
             return linear[name]
     return list(linear.values())[-1] if linear else None
+
+
+def _activated(names: Mapping[str, nn.Module], module: nn.Module) -> bool:
+    chains = [list(chain) for chain in names.values() if isinstance(chain, nn.Sequential)]
+    return any(
+        first is module and kind_of(second) == "activation"
+        for chain in chains
+        for first, second in itertools.pairwise(chain)
+    )
 
 
 def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:

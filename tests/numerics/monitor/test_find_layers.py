@@ -220,3 +220,59 @@ def test_stages_are_looked_into_and_single_blocks_are_blocks_too():
     plan = find_layers(model, example=torch.randn(3, 4))
     assert plan.names == blocks
     assert plan.last.name == "0.1.blocks.0"
+
+
+class OwnRecurrence(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.read, self.keep, self.head = nn.Linear(3, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        hidden = x.new_zeros(len(x), 8)
+        for t in range(x.shape[1]):
+            hidden = torch.tanh(self.read(x[:, t]) + self.keep(hidden))
+        return self.head(hidden)
+
+
+@pytest.mark.parametrize("length", [4, 30])
+def test_a_loop_over_time_is_one_layer(length):
+    plan = find_layers(OwnRecurrence(), example=torch.randn(5, length, 3))
+    assert len(plan.layers) == 2
+    assert plan.last.name == "head (input)"
+    assert plan.layers[0].callee == "tanh"
+    rows = []
+    probe_pass(plan, torch.randn(5, length, 3), lambda name, r: rows.append((name, len(r))))
+    assert sum(count for name, count in rows if name == plan.layers[0].name) == 5 * length
+
+
+def test_behind_an_activation_there_is_no_linear_head_unless_it_is_named():
+    model = nn.Sequential(nn.Linear(9, 6), nn.ReLU(), nn.Linear(6, 9), nn.Sigmoid())
+    for example in (None, torch.randn(4, 9)):
+        plan = find_layers(model, example=example)
+        assert plan.names == ("1", "3")
+        assert plan.head is plan.last is None
+    plan = find_layers(model, head="2", example=torch.randn(4, 9))
+    assert plan.names == ("1",)
+    assert plan.last.name == "1"
+    assert plan.head is model[2]
+    reasons = {layer.name: layer.reason for layer in plan.skipped}
+    assert reasons["3"] == "acts on the head: the model's output, no features"
+
+
+def test_raw_inputs_of_later_layers_are_no_features():
+    class Experts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gate, self.head = nn.Linear(4, 2), nn.Linear(5, 2)
+            self.experts = nn.ModuleList(
+                nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5)) for _ in range(2)
+            )
+
+        def forward(self, x):
+            chosen, y = self.gate(x).argmax(-1), x.new_zeros(len(x), 5)
+            for i, expert in enumerate(self.experts):
+                y[chosen == i] = expert(x[chosen == i])
+            return self.head(y)
+
+    plan = find_layers(Experts(), example=torch.randn(50, 4))
+    assert plan.names == ("experts.0.1", "experts.1.1", "head (input)")
