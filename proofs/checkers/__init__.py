@@ -4,6 +4,7 @@ from proofs.checkers.attaining import attaining_checkers
 from proofs.checkers.base import Checker, Context, Effort
 from proofs.checkers.formal import formal_checkers
 from proofs.checkers.formal_certificates import certificate_checkers
+from proofs.checkers.initial_rank import initial_rank_checkers
 from proofs.checkers.network_floor import network_floor_checkers
 from proofs.checkers.rank_instances import rank_instance_checkers
 from proofs.checkers.resolution import resolution_checkers
@@ -35,6 +36,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *network_floor_checkers(effort),
         *certificate_checkers(effort),
         *sampling_checkers(),
+        *initial_rank_checkers(),
         *symbolic_checkers(),
         *property_checkers(),
     ]

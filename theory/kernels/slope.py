@@ -64,11 +64,11 @@ class SlopeChoice:
     measure: str
 
     def __str__(self) -> str:
-        wish = "the largest predicted" if self.target is None else f"predicted ≥ {self.target}, an"
+        wish = "largest" if self.target is None else f"at least {self.target}"
         return (
-            f"γ = {self.slope:.4g}: {wish} ε-rank, {self.rank:g} of {self.width} at ε = "
-            f"{self.eps:g} ({self.measure} measure, {self.by}); the rule's γ = "
-            f"{self.rule_slope:.4g} gives {self.rule_rank:g}"
+            f"γ = {self.slope:.4g} predicts ε-rank {self.rank:g} of {self.width} ({wish} wanted) "
+            f"at ε = {self.eps:g}, {self.measure} measure; the rule's γ = {self.rule_slope:.4g} "
+            f"predicts {self.rule_rank:g}"
         )
 
     def _repr_html_(self) -> str:
