@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from pathlib import Path
 
@@ -72,3 +73,13 @@ def test_the_record_is_of_these_sources():
     assert record is not None, "write one with `epsrank prove --record`"
     assert record.problem is None, record.problem
     assert set(ledger_theorems(load_ledger())) <= set(record.theorems)
+
+
+def test_the_documentation_lists_what_the_ledger_names():
+    page = (ROOT / "docs" / "formal-proofs.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if "| `" in line}
+    for claim in load_ledger():
+        named = [name for _, name in (*claim.theorems, *claim.refuting_theorems)]
+        row = rows.get(claim.id, "")
+        listed = {f"EpsRank.{name}" for name in re.findall(r"`(\w+\.\w+)`", row)}
+        assert listed == set(named), claim.id
