@@ -2,6 +2,7 @@
 
 from proofs.checkers.attaining import attaining_checkers
 from proofs.checkers.base import Checker, Context, Effort
+from proofs.checkers.continuous import continuous_checkers
 from proofs.checkers.formal import formal_checkers
 from proofs.checkers.formal_certificates import certificate_checkers
 from proofs.checkers.initial_rank import initial_rank_checkers
@@ -9,6 +10,7 @@ from proofs.checkers.network_floor import network_floor_checkers
 from proofs.checkers.rank_instances import rank_instance_checkers
 from proofs.checkers.resolution import resolution_checkers
 from proofs.checkers.sampling import sampling_checkers
+from proofs.checkers.sampling_exact import sampling_exact_checkers
 from proofs.checkers.searches import property_checkers
 from proofs.checkers.symbolic_identities import symbolic_checkers
 from proofs.checkers.witnesses import witness_checkers
@@ -35,6 +37,8 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *rank_instance_checkers(effort),
         *network_floor_checkers(effort),
         *certificate_checkers(effort),
+        *continuous_checkers(effort),
+        *sampling_exact_checkers(),
         *sampling_checkers(),
         *initial_rank_checkers(),
         *symbolic_checkers(),

@@ -1,6 +1,7 @@
 """Each M and F statement as a property, searched by pytest and by ``epsrank verify`` alike."""
 
 from proofs.properties import (
+    continuous,
     duplicates,
     floor_chain,
     rank_mixing,
@@ -23,6 +24,7 @@ from proofs.properties.search import (
 PROPERTIES: dict[str, Property] = REGISTRY
 
 _MODULES = (
+    continuous,
     duplicates,
     floor_chain,
     rank_mixing,

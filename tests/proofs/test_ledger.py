@@ -22,8 +22,9 @@ rank-monotone-data rank-invariance rank-mixing rank-stability rank-subadditive r
 duplicate-neuron tail loss-floor reachable-loss floor-tight rank-budget floor-decreases
 neuron-selection a-priori-floor subset-conjecture operator-floor lipschitz-floor init-rank
 draft-slips staircase-steps staircase-coupling depth-order pretraining-rank pretraining-speed
-pretraining-accuracy resnet-rank unity-rank landscape-rank sample-rank float-resolution
-optimiser-robust three-stages plateau-length second-plateau amplitude-transport condensation
+pretraining-accuracy resnet-rank unity-rank landscape-rank sample-rank continuous-rank
+float-resolution optimiser-robust three-stages plateau-length second-plateau
+amplitude-transport condensation
 blow-up low-rank-bias two-regimes initial-large-rate stiffness-growth stiffness-overfit
 break-even-1 break-even-2 f-principle spectral-bias critical-period rewinding
 early-sign-magnitude stages-and-rank
@@ -52,7 +53,12 @@ DECIDED = {
         "neuron-selection",
         "operator-floor",
     },
-    "certified on instances": {"rank-definition", "float-resolution"},
+    "certified on instances": {
+        "continuous-rank",
+        "float-resolution",
+        "rank-definition",
+        "sample-rank",
+    },
     "refuted": {"duplicate-neuron", "draft-slips"},
 }
 

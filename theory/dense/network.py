@@ -113,6 +113,22 @@ class DenseNetwork:
             raise InputError("layer", f"is {depth}", f"choose 1 to {self.depth}")
         return DenseNetwork(self.activation, self.weights[:depth], self.biases[:depth])
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the network as plain numbers, complete enough to repeat a computation.
+
+        Returns
+        -------
+        dict
+            Keys ``activation``, ``weights``, ``biases``, ``head``, ``offset``.
+        """
+        return {
+            "activation": self.activation,
+            "weights": [w.tolist() for w in self.weights],
+            "biases": [b.tolist() for b in self.biases],
+            "head": None if self.head is None else self.head.tolist(),
+            "offset": None if self.offset is None else self.offset.tolist(),
+        }
+
     def features(self, x: Array) -> Array:
         """Return φ at some points in float64, rounded as float64 rounds.
 

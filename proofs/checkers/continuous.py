@@ -1,0 +1,211 @@
+"""C3 on networks: certified ranks and chains in L²(Ω), and FLINT's own integrals against ours."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from flint import acb
+
+from numerics.dense import network_of_run
+from numerics.tasks import TASKS
+from proofs.checkers.base import Checker, Context
+from proofs.evidence import Evidence, State
+from proofs.networks import CERTIFIED_WIDTH, planned
+from theory.continuous import ANALYTIC_TARGETS, AnalyticSystem, continuous_floor, continuous_ranks
+from theory.continuous.gram import continuous_gram
+from theory.dense import ANALYTIC, DenseNetwork
+from theory.rank import epsilon_rank
+from theory.routes.ball import ball_precision
+
+CLAIM = "continuous-rank"
+
+EPS = (1e-2, 1e-6, 1e-12)
+
+# Points of the grid rank that stands beside the certified one.
+_GRID = 500
+
+_BITS = 128
+
+
+def check_network(name: str, context: Context) -> list[Evidence]:
+    """Certify ε-ranks and the chain of a trained network over the domain of its task.
+
+    Parameters
+    ----------
+    name : str
+        The network.
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        One entry.
+
+    Raises
+    ------
+    RuntimeError
+        If the network could not be trained.
+    """
+    trained = context.networks[name]
+    title = f"ε-rank and floor ≤ envelope ≤ V(‖β‖) ≤ loss of {name} in L²(Ω), in ball arithmetic"
+    if trained.error is not None:
+        raise RuntimeError(trained.error)
+    run = trained.run()
+    network, task = network_of_run(run), run.config.task
+    assert run.task.domain is not None
+    domain = run.task.domain[0]
+    ranks = continuous_ranks(network, EPS, domain)
+    floor = continuous_floor(network, task, EPS[1], domain)
+    grid = network.features(np.linspace(*domain, _GRID))
+    weights = np.full(_GRID, (domain[1] - domain[0]) / _GRID)
+    rows: list[dict[str, Any]] = []
+    for rank in ranks:
+        sampled = epsilon_rank(grid, rank.eps, weights=weights, measure="raw")
+        rows.append(
+            {
+                "ε": rank.eps,
+                "ε-rank": [rank.lower, rank.upper],
+                f"on {_GRID} points": [sampled.lower, sampled.upper],
+                "why": rank.reason,
+            }
+        )
+    violated = [verdict for verdict in floor.verdicts if verdict.state == "violated"]
+    decided = floor.holds and all(rank.resolved for rank in ranks)
+    state: State = "refuted" if violated else "passed" if decided else "undecided"
+    return [
+        Evidence(
+            CLAIM,
+            "exact",
+            state,
+            title,
+            {
+                "network": name,
+                "nodes": floor.rank.quadrature.nodes,
+                "remainder": floor.rank.quadrature.remainder,
+                "loss": float(floor.loss),
+                "reachable": float(floor.reachable),
+                "envelope": float(floor.envelope),
+                "floor": float(floor.floor),
+            },
+            witness={"verdicts": [str(v) for v in violated]} if violated else None,
+            cause=floor.reason or None if state == "undecided" else None,
+            rows=rows,
+        )
+    ]
+
+
+def check_integrals(context: Context) -> list[Evidence]:
+    """Compare every integral of small networks with FLINT's verified integration.
+
+    Parameters
+    ----------
+    context : Context
+        The run.
+
+    Returns
+    -------
+    list of Evidence
+        Refuted where two enclosures of one integral are disjoint.
+    """
+    random = np.random.default_rng([context.seed, 3])
+    rows: list[dict[str, Any]] = []
+    witness: dict[str, Any] | None = None
+    compared, widest = 0, 0.0
+    for activation in ANALYTIC:
+        for depth in (1, 2):
+            network = _small_network(activation, depth, random)
+            system = AnalyticSystem(network, True, ANALYTIC_TARGETS["runge"])
+            ours = continuous_gram(system, -1.0, 1.0, _BITS).joint.tolist()
+            for i in range(system.size):
+                for j in range(i + 1):
+                    theirs = integral(system, i, j, -1.0, 1.0)
+                    compared += 1
+                    widest = max(widest, float(ours[i][j].rad()))
+                    if not ours[i][j].overlaps(theirs):
+                        witness = witness or {
+                            "network": network.to_json(),
+                            "entry": [i, j],
+                            "Gauss–Legendre": str(ours[i][j]),
+                            "acb.integral": str(theirs),
+                        }
+            rows.append({"activation": activation, "depth": depth, "integrals": system.size**2})
+    return [
+        Evidence(
+            CLAIM,
+            "exact",
+            "refuted" if witness else "passed",
+            "Gauss–Legendre enclosures against FLINT's verified integration (another algorithm) "
+            "on small networks",
+            {"integrals": compared, "largest radius": widest},
+            witness=witness,
+            rows=rows,
+        )
+    ]
+
+
+def integral(system: AnalyticSystem, i: int, j: int, low: float, high: float) -> Any:
+    """Return ∫ f_i f_j over [low, high] by FLINT's adaptive verified integration.
+
+    Parameters
+    ----------
+    system : AnalyticSystem
+        f, without breaks.
+    i, j : int
+        Which functions.
+    low, high : float
+        Ω.
+
+    Returns
+    -------
+    arb
+        The integral.
+    """
+
+    def integrand(z: Any, _: bool) -> Any:
+        rows = system.on_balls([z], 0.0)
+        return acb("nan") if rows is None else rows[i][0] * rows[j][0]
+
+    with ball_precision(_BITS):
+        return acb.integral(integrand, low, high).real
+
+
+def _small_network(activation: str, depth: int, random: np.random.Generator) -> DenseNetwork:
+    sizes = [1] + [2] * depth
+    return DenseNetwork(
+        activation,
+        tuple(random.normal(size=(sizes[k + 1], sizes[k])) * 2 for k in range(depth)),
+        tuple(random.normal(size=2) for _ in range(depth)),
+    )
+
+
+def continuous_checkers(effort: str) -> list[Checker]:
+    """Return one checker per trained network of one input, and the comparison of integrals.
+
+    Parameters
+    ----------
+    effort : {"quick", "default", "full"}
+        How much to do.
+
+    Returns
+    -------
+    list of Checker
+        The checkers.
+    """
+    names = [
+        name
+        for name, width in planned(effort).items()
+        if name.split()[0] in ANALYTIC_TARGETS
+        and name.split()[0] in TASKS
+        and not name.endswith("relu")
+        and width <= CERTIFIED_WIDTH
+    ]
+    return [
+        Checker("integrals of small networks", (CLAIM,), "exact", check_integrals),
+        *(
+            Checker(f"continuous {name}", (CLAIM,), "exact", partial(check_network, name), (name,))
+            for name in names
+        ),
+    ]

@@ -1,0 +1,94 @@
+"""Small dense networks with an analytic σ (or ReLU), boxes, and matrices to read them out."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from theory.continuous import AnalyticTarget
+from theory.dense import ANALYTIC, BALL_ACTIVATIONS, DenseNetwork
+from theory.inputs import Array
+
+#: Targets of the property: entire, with a pole off the interval, with a break on it.
+TARGETS = (
+    AnalyticTarget("cos 5x", lambda z, _: (5 * z).cos()),
+    AnalyticTarget("1/(1 + 9x²)", lambda z, _: 1 / (1 + 9 * z * z)),
+    AnalyticTarget("|x|", lambda z, x: z if x > 0 else -z, (0.0,)),
+)
+
+
+def _entries(shape: tuple[int, ...], scale: float) -> st.SearchStrategy[Array]:
+    """Draw arrays of quarters up to a scale: exact numbers that shrink well."""
+    top = int(4 * scale)
+    return hnp.arrays(np.int64, shape, elements=st.integers(-top, top)).map(lambda a: a / 4.0)
+
+
+@st.composite
+def dense_networks(
+    draw: st.DrawFn, *, analytic: bool = True, max_inputs: int = 1, max_width: int = 4
+) -> DenseNetwork:
+    """Draw a network of one or two hidden layers.
+
+    Parameters
+    ----------
+    draw : callable
+        Hypothesis' draw.
+    analytic : bool
+        Whether σ has to be analytic.
+    max_inputs, max_width : int
+        Largest sizes.
+
+    Returns
+    -------
+    SearchStrategy of DenseNetwork
+        Networks with weights that are multiples of 1/4 up to 6 in the first layer and 2 behind it.
+    """
+    sigma = draw(st.sampled_from(ANALYTIC if analytic else tuple(BALL_ACTIVATIONS)))
+    sizes = [draw(st.integers(1, max_inputs))]
+    sizes += draw(st.lists(st.integers(1, max_width), min_size=1, max_size=2))
+    weights, biases = [], []
+    for k in range(len(sizes) - 1):
+        scale = 6.0 if k == 0 else 2.0
+        weights.append(draw(_entries((sizes[k + 1], sizes[k]), scale)))
+        biases.append(draw(_entries((sizes[k + 1],), scale)))
+    head = draw(_entries((sizes[-1], 1), 4.0))
+    return DenseNetwork(sigma, tuple(weights), tuple(biases), head, draw(_entries((1,), 1.0)))
+
+
+@st.composite
+def boxes(draw: st.DrawFn, n_inputs: int) -> list[tuple[float, float]]:
+    """Draw a box with corners at multiples of 1/4.
+
+    Parameters
+    ----------
+    draw : callable
+        Hypothesis' draw.
+    n_inputs : int
+        Number of sides.
+
+    Returns
+    -------
+    SearchStrategy of list of (float, float)
+        Boxes with sides of 1/4 to 2.
+    """
+    lows = [draw(st.integers(-6, 4)) for _ in range(n_inputs)]
+    return [(low / 4, (low + draw(st.integers(1, 8))) / 4) for low in lows]
+
+
+def readouts(n: int) -> st.SearchStrategy[Array]:
+    """Draw an n×n matrix T of integers.
+
+    Parameters
+    ----------
+    n : int
+        Order.
+
+    Returns
+    -------
+    SearchStrategy of ndarray
+        Matrices with entries up to 50 in modulus.
+    """
+    return hnp.arrays(np.int64, (n, n), elements=st.integers(-50, 50)).map(
+        lambda a: a.astype(np.float64)
+    )
