@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any, Literal
 
 import numpy as np
@@ -221,10 +222,10 @@ def _stagnant_rank(points: Sequence[_Point]) -> dict[str, float] | None:
     lowers = [point.rank - point.slack for point in points]
     quarter = len(points) // 4
     # Where counts are open, growth within their intervals cannot be excluded.
-    high = [float(np.median(uppers[i * quarter : (i + 1) * quarter])) for i in range(4)]
-    low = [float(np.median(lowers[i * quarter : (i + 1) * quarter])) for i in range(4)]
+    high = [median(uppers[i * quarter : (i + 1) * quarter]) for i in range(4)]
+    low = [median(lowers[i * quarter : (i + 1) * quarter]) for i in range(4)]
     rise = max(high[j] - low[i] for i in range(4) for j in range(i + 1, 4))
-    middle = float(np.median([point.rank for point in points]))
+    middle = median(point.rank for point in points)
     if rise >= max(1.0, RISE * middle - 1):
         return None
     return {"rank": middle, "rank_rise": rise}

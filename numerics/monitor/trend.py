@@ -8,6 +8,7 @@ from functools import cache
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theory.inputs import Array
 
@@ -52,7 +53,7 @@ def trend(times: Array, values: Array, level: float) -> Trend:
        Assoc. 63 (1968) 1379–1389.
     """
     count = len(values)
-    first, second = np.triu_indices(count, 1)
+    first, second = _pairs(count)
     slopes = np.sort((values[second] - values[first]) / (times[second] - times[first]))
     span = float(times[-1] - times[0])
     spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
@@ -62,6 +63,13 @@ def trend(times: Array, values: Array, level: float) -> Trend:
     return Trend(
         float(np.median(slopes)) * span, float(slopes[below]) * span, float(slopes[above]) * span
     )
+
+
+@cache
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of all pairs i < j."""
+    first, second = np.triu_indices(count, 1)
+    return first, second
 
 
 @cache

@@ -61,16 +61,15 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
         bounds["certified reachable loss"] = _along(steps, reachable)
         label = "loss on the samples measured"
     first = rows[0]
-    unit = "λ₁·" if first.relative else ""
     return staircase(
         steps,
         _along(steps, losses),
         {name: _ends(steps, [r for r in rows if r.layer == name], eps) for name in _some(names)},
         eps=eps,
-        measure=f"{unit}{first.measure}",
+        measure=first.measure,
         bounds=bounds,
         loss_label=label,
-        title=title,
+        title=title or ("thresholds ε are multiples of λ₁" if first.relative else ""),
     )
 
 

@@ -303,20 +303,6 @@ def _shares(weights: Any, n_samples: int) -> Array:
 def _start(start: Any, matrix: Array | None, shape: tuple[int, int]) -> Array:
     """Return where the solver begins.
 
-    Parameters
-    ----------
-    start : array_like or None
-        As given.
-    matrix : ndarray or None
-        W.
-    shape : tuple of int
-        (n, k).
-
-    Returns
-    -------
-    ndarray of float64
-        The point.
-
     Raises
     ------
     InputError
