@@ -1,5 +1,7 @@
 """The command line, one file per command; the heavy rooms are imported when a command runs."""
 
+from epsrank.cli.apriori import apriori
+from epsrank.cli.conjecture import conjecture
 from epsrank.cli.continuous import continuous
 from epsrank.cli.floor import floor
 from epsrank.cli.front import Front
@@ -26,7 +28,9 @@ main = Front(
         population,
         continuous,
         floor,
+        apriori,
         prune,
+        conjecture,
         predict,
         train,
         watch,

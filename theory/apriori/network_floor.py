@@ -15,7 +15,7 @@ from theory.floor.weighting import frobenius, norm_error, times_power_of_two
 from theory.inputs import Array, as_coefficients, as_features, as_norm
 from theory.measure import as_measure
 from theory.rounding import upward
-from theory.selection.basis import neuron_basis
+from theory.selection.basis import NeuronBasis, neuron_basis
 from theory.selection.constants import selection_factor
 
 
@@ -28,7 +28,7 @@ class AprioriFloor:
     floors : ndarray of float64, shape (n + 1,)
         Certified lower bounds of ‖u − u*‖, one per p, rounding included.
     reaches : ndarray of float64, shape (n + 1,)
-        √((1 + p(n−p)) λ_{p+1}) ‖β‖, rounded up; 0 at p = n.
+        √((1 + p(n−p)) λ_{p+1}) ‖β‖, rounded up; 0 at p = n, but for the rounding of features.
     distances : SegmentedDistances
         Bounds of E_p.
     norm : float
@@ -58,7 +58,7 @@ class AprioriFloor:
 
     def __str__(self) -> str:
         return (
-            f"‖u − u*‖ ≥ {self.best:.4g} before training (p = {self.at} of {self.n_features}, "
+            f"‖u − u*‖ ≥ {self.best:.4g} by E_p and λ_{{p+1}} (p = {self.at} of {self.n_features}, "
             f"‖W‖ = {self.norm:.4g}, {self.measure} measure)"
         )
 
@@ -96,6 +96,7 @@ def apriori_floor(
     neurons: int | None = None,
     weights: Any = None,
     measure: Any = "mean",
+    feature_error: float = 0.0,
 ) -> AprioriFloor:
     """Bound ‖u − u*‖ from below by the eigenvalues and E_p alone, for ReLU features on the line.
 
@@ -120,6 +121,9 @@ def apriori_floor(
         Sample weights.
     measure : {"mean", "raw", "volume"}
         Normalisation of the weights.
+    feature_error : float
+        Δ ≥ ‖φ̂ − φ‖_F in the measure, where the features given are computed ones: then σ_{p+1} grows
+        by Δ, and ‖û − u*‖ may be below ‖u − u*‖ by Δ‖W‖.
 
     Returns
     -------
@@ -145,14 +149,12 @@ def apriori_floor(
     distances = relu_distances(
         points, target, n if neurons is None else min(neurons, n), weights=weights, measure=law.name
     )
+    slack = as_norm(feature_error, name="feature_error")
     reaches = np.zeros(n + 1)
     floors = np.zeros(n + 1)
     for p in range(n + 1):
-        if p < n:
-            above = upward(float(basis.sigma[p]) + basis.error)
-            root = times_power_of_two(above, basis.problem.feature_exponent)
-            factor = upward(selection_factor(n, p) ** 0.5)
-            reaches[p] = upward(upward(factor * root) * size) if size else 0.0
+        if size:
+            reaches[p] = _reach(basis, p, slack) * upward(size)
         if np.isfinite(reaches[p]):
             floors[p] = _difference(distances.at(p), float(reaches[p]))
     return AprioriFloor(
@@ -163,6 +165,16 @@ def apriori_floor(
         n_features=n,
         measure=law.name,
     )
+
+
+def _reach(basis: NeuronBasis, p: int, slack: float) -> float:
+    """Return √(1 + p(n−p)) (σ_{p+1} + Δ) + Δ, rounded up."""
+    n = basis.n_features
+    if p == n:
+        return slack
+    above = upward(float(basis.sigma[p]) + basis.error)
+    root = times_power_of_two(above, basis.problem.feature_exponent)
+    return upward(upward(selection_factor(n, p) ** 0.5) * upward(root + slack) + slack)
 
 
 def _difference(distance: float, reach: float) -> float:
