@@ -55,6 +55,8 @@ class FiniteWidthBand:
         Largest ⟨φ, (T + ε/n)⁻¹φ⟩ over the neurons that stand for the law.
     ridge_width : float
         Neurons that the two-sided form C4 needs for η = ½: 2κ(1 + η/3)η⁻² log(8d/δ).
+    measure : str
+        Measure of the inputs.
     """
 
     eps: float
@@ -65,12 +67,16 @@ class FiniteWidthBand:
     effective_dimension: float
     leverage: float
     ridge_width: float
+    measure: str
 
     def __contains__(self, rank: object) -> bool:
         return isinstance(rank, int) and self.lower <= rank <= self.upper
 
     def __str__(self) -> str:
-        return f"[{self.lower}, {self.upper}] with probability ≥ {self.confidence:g}"
+        return (
+            f"[{self.lower}, {self.upper}] with probability ≥ {self.confidence:g} "
+            f"({self.measure} measure)"
+        )
 
     def _repr_html_(self) -> str:
         return f"<span>{html.escape(str(self))}</span>"
@@ -92,6 +98,7 @@ class FiniteWidthBand:
             "effective_dimension": self.effective_dimension,
             "leverage": self.leverage,
             "ridge_width": self.ridge_width,
+            "measure": self.measure,
         }
 
 
@@ -164,7 +171,9 @@ def finite_width_band(
     full = coordinates(spectrum, features, law.inputs.root_weights, resolved)
     leverage = float((shrink[:resolved] @ full**2).max())
     needed = 2 * leverage * (1 + 0.5 / 3) / 0.25 * math.log(8 * max(dimension, 1.0) / (2 * half))
-    return FiniteWidthBand(threshold, n, lower, upper, confidence, dimension, leverage, needed)
+    return FiniteWidthBand(
+        threshold, n, lower, upper, confidence, dimension, leverage, needed, spectrum.measure
+    )
 
 
 def _largest_sure(
@@ -211,7 +220,8 @@ def failure_of_rank(xi: Array, probabilities: Array, n: int, ratio: float) -> fl
     leverage = (xi**2).sum(axis=0)
     order = np.argsort(leverage, kind="stable")
     mass = np.cumsum(probabilities[order])
-    ends = np.unique(np.clip(np.searchsorted(mass, np.array(_CUTS) * mass[-1]), 1, len(order)))
+    # The neurons up to and including the one that completes the quantile.
+    ends = np.unique(np.searchsorted(mass, np.array(_CUTS) * mass[-1]).clip(0, len(order) - 1)) + 1
     moment, best, start = np.zeros((k, k)), 1.0, 0
     for end in ends.tolist():
         block = order[start:end]

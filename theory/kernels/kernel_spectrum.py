@@ -16,6 +16,8 @@ from theory.rank_from_spectrum import interval_of_enclosure
 from theory.rank_interval import RankInterval
 
 _ULP = float(np.finfo(np.float64).eps)
+# Numbers up to which singular values are affordable; beyond, the Gram matrix.
+_DIRECT = 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +193,7 @@ def spectrum_of_features(
         Its spectrum with the range of rounding.
     """
     a = root_weights[:, None] * features
-    if a.size <= 2_000_000:
+    if a.size <= _DIRECT:
         vectors, singular, _ = np.linalg.svd(a, full_matrices=False)
         spread = 4 * _ULP * float(singular[0])
         return KernelSpectrum(

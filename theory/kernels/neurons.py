@@ -149,13 +149,14 @@ class NormalNeurons(NeuronLaw):
     @cached_property
     def _factor(self) -> Array:
         values, vectors = np.linalg.eigh(self.covariance)
-        kept = values > _ULP * len(values) * values[-1]
+        kept = values > _ULP * values[-1]
         return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))
 
     @property
     def resolution(self) -> float:
-        """What is left out of S, per neuron: N units of rounding of its trace."""
-        return _ULP * len(self.covariance) * float(np.trace(self.covariance))
+        """Rounding of S as it is drawn from: a few ulps of its norm, in the measure."""
+        heaviest = float(self.inputs.root_weights.max()) ** 2
+        return 10 * _ULP * heaviest * float(np.linalg.norm(self.covariance, 2))
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:
         """Draw σ(g) for independent g ~ N(0, S).

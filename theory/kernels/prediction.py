@@ -62,10 +62,11 @@ class InitialRank:
             if self.limit.resolved
             else f"[{self.limit.lower}, {self.limit.upper}]"
         )
-        band = "" if self.band is None else f", band {self.band}"
+        band = "" if self.band is None else f", band [{self.band.lower}, {self.band.upper}]"
         return (
             f"layer {self.layer}, n = {self.width}, ε = {self.eps:g}: limit {count}, estimate "
-            f"{self.estimate}{band} ({self.inputs.measure.name} measure)"
+            f"{self.estimate.mean:.1f} ± {self.estimate.deviation:.1f}{band} "
+            f"({self.inputs.measure.name} measure)"
         )
 
     def _repr_html_(self) -> str:

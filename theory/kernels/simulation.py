@@ -32,11 +32,14 @@ class SimulatedRank:
         One per draw.
     unresolved : int
         Draws with an eigenvalue that rounding does not tell from ε; their count is nominal.
+    measure : str
+        Measure of the inputs.
     """
 
     eps: float
     ranks: tuple[int, ...]
     unresolved: int
+    measure: str
 
     @property
     def mean(self) -> float:
@@ -54,7 +57,10 @@ class SimulatedRank:
         return self.deviation / math.sqrt(len(self.ranks))
 
     def __str__(self) -> str:
-        return f"{self.mean:.1f} ± {self.deviation:.1f} in {len(self.ranks)} draws"
+        return (
+            f"{self.mean:.1f} ± {self.deviation:.1f} in {len(self.ranks)} draws "
+            f"({self.measure} measure)"
+        )
 
     def _repr_html_(self) -> str:
         return f"<span>{html.escape(str(self))}</span>"
@@ -74,6 +80,7 @@ class SimulatedRank:
             "deviation": self.deviation,
             "standard_error": self.standard_error,
             "unresolved": self.unresolved,
+            "measure": self.measure,
         }
 
 
@@ -148,7 +155,8 @@ def simulate_depth(
     n, thresholds = as_width(width), [as_eps(value) for value in eps]
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
         raise InputError("draws", f"is {draws!r}", "pass a whole number ≥ 1")
-    counts = [[_Count(value) for value in thresholds] for _ in range(len(kernels) + 1)]
+    measure = first.inputs.measure.name
+    counts = [[_Count(value, measure) for value in thresholds] for _ in range(len(kernels) + 1)]
     for index in range(1 if first.deterministic and not kernels else draws):
         # One stream per draw: more draws keep the first ones.
         rng = np.random.default_rng([seed, index])
@@ -160,7 +168,7 @@ def simulate_depth(
             z = deviation * (features @ rng.standard_normal((n, n)))
             z += math.sqrt(init.bias_variance) * rng.standard_normal(n)
             features = kernel.activation(z)
-            noise = n * _ULP**2 * features.shape[0]
+            noise = n * _ULP**2 * features.shape[0]  # all layers are drawn: rounding alone
             _add(counts[layer], features, first, noise)
     return [[count.result() for count in layer] for layer in counts]
 
@@ -168,12 +176,14 @@ def simulate_depth(
 class _Count:
     """Counts above one threshold, draw by draw."""
 
-    def __init__(self, eps: float) -> None:
-        self.eps, self.ranks, self.unresolved = eps, list[int](), 0
+    def __init__(self, eps: float, measure: str) -> None:
+        self.eps, self.measure = eps, measure
+        self.ranks: list[int] = []
+        self.unresolved = 0
 
     def result(self) -> SimulatedRank:
         """Return what was counted."""
-        return SimulatedRank(self.eps, tuple(self.ranks), self.unresolved)
+        return SimulatedRank(self.eps, tuple(self.ranks), self.unresolved, self.measure)
 
 
 def _add(counts: list[_Count], features: Array, law: NeuronLaw, noise: float) -> None:
