@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     )
     from theory.dense import DenseNetwork
     from theory.errors import InputError
+    from theory.floor.convex_floor import ConvexFloor, convex_floor
+    from theory.floor.lipschitz_floor import LipschitzFloor, lipschitz_floor
     from theory.floor.loss_floor import loss_floor
     from theory.floor.result import LossFloor
     from theory.rank import (
@@ -42,8 +44,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "ContinuousFloor": "theory.continuous",
     "ContinuousRank": "theory.continuous",
+    "ConvexFloor": "theory.floor.convex_floor",
     "DenseNetwork": "theory.dense",
     "InputError": "theory.errors",
+    "LipschitzFloor": "theory.floor.lipschitz_floor",
     "LossFloor": "theory.floor.result",
     "NeuronSelection": "theory.selection",
     "PopulationRank": "theory.sampling",
@@ -56,12 +60,14 @@ _HOMES = {
     "algebraic_rank": "theory.rank",
     "continuous_floor": "theory.continuous",
     "continuous_rank": "theory.continuous",
+    "convex_floor": "theory.floor.convex_floor",
     "dense_network": "numerics.dense",
     "epsilon_rank": "theory.rank",
     "epsilon_rank_from_gram": "theory.rank",
     "epsilon_rank_from_spectrum": "theory.rank",
     "epsilon_ranks": "theory.rank",
     "fewest_neurons": "theory.selection",
+    "lipschitz_floor": "theory.floor.lipschitz_floor",
     "load_pruned": "numerics.pruning",
     "load_run": "numerics.training",
     "loss_floor": "theory.floor.loss_floor",
@@ -77,8 +83,10 @@ _HOMES = {
 __all__ = [
     "ContinuousFloor",
     "ContinuousRank",
+    "ConvexFloor",
     "DenseNetwork",
     "InputError",
+    "LipschitzFloor",
     "LossFloor",
     "NeuronSelection",
     "PopulationRank",
@@ -92,12 +100,14 @@ __all__ = [
     "algebraic_rank",
     "continuous_floor",
     "continuous_rank",
+    "convex_floor",
     "dense_network",
     "epsilon_rank",
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",
     "epsilon_ranks",
     "fewest_neurons",
+    "lipschitz_floor",
     "load_pruned",
     "load_run",
     "loss_floor",
