@@ -158,8 +158,8 @@ def check_sandwich(context: Context) -> list[Evidence]:
             "exact",
             state,
             "The N that certified leverage asks for at η = 0.3, δ = 1e-9: the sandwich of Ĝ + τI "
-            "and the counts above ε(1 ± 2η), decided in integer and ball arithmetic on networks whose "
-            "population Gram matrix and ε-rank are certified",
+            "and the counts above ε(1 ± 2η), decided in integer and ball arithmetic on networks "
+            "whose population Gram matrix and ε-rank are certified",
             {"instances": len(rows), "δ": _DELTA, "η": _ETA},
             witness=failed if state == "refuted" else None,
             cause="the balls did not decide it" if state == "undecided" else None,

@@ -11,6 +11,7 @@ from theory.dense.network import DenseNetwork
 from theory.inputs import Array
 from theory.rounding import gamma, upward
 from theory.sampling.domain import largest_leverage
+from theory.sampling.thresholds import LEAST_LEVERAGE
 from theory.sampling.whitening import Whitening, chernoff_lower, whitening
 
 # Truncation level over the largest leverage of the first half: fixed before the second is seen.
@@ -102,6 +103,7 @@ def transfer(whitener: Whitening, second: Array, top: float, delta: float) -> fl
     float
         The bound, ∞ where m is not bounded away from 0.
     """
+    top = max(top, LEAST_LEVERAGE)
     observed = whitener.smallest_eigenvalue(second)
     least = chernoff_lower(observed, len(second) / top, delta)
     return upward(top / least) if least > 0 else float("inf")

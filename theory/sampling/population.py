@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from theory.sampling.domain import as_domain, largest_leverage
 from theory.sampling.leverage import Halves, certified_leverage, cut_in_halves, truncated
 from theory.sampling.plain import PlainInterval, plain_deviation
 from theory.sampling.result import LeverageSource, PopulationRank
-from theory.sampling.tails import deviation, least_ratio
+from theory.sampling.thresholds import Relative, relative, separating_samples
 from theory.sampling.whitening import whitening
 
 # Share of δ spent on the leverage; the two tails share the rest evenly.
@@ -29,55 +28,6 @@ _ROUNDING_UNITS = 2.0**13
 
 #: τ/ε: κ grows slowly as τ falls while the thresholds move by η(ε + τ).
 RIDGE_RATIO = 0.25
-
-
-@dataclass(frozen=True)
-class _Relative:
-    """κ, η₊, η₋ and the thresholds on λ̂ that follow."""
-
-    leverage: float
-    eta_upper: float
-    eta_lower: float
-    above: float
-    below: float
-
-
-def _relative(
-    eps: float, ridge: float, n_samples: int, dimension: int, kappa: float, delta: float
-) -> _Relative:
-    """Return the thresholds at which sample eigenvalues are counted.
-
-    Since (1 − η₋)(λ_k + τ) ≤ λ̂_k + τ ≤ (1 + η₊)(λ_k + τ): λ̂_k > ε + η₊(ε + τ) implies λ_k > ε, and
-    λ_k > ε implies λ̂_k > ε − η₋(ε + τ).
-
-    Parameters
-    ----------
-    eps, ridge : float
-        ε and τ.
-    n_samples, dimension : int
-        N and n.
-    kappa : float
-        κ ≥ d = tr G(G + τI)⁻¹, which is the mean of the leverage.
-    delta : float
-        δ for each tail.
-
-    Returns
-    -------
-    _Relative
-        The thresholds, rounded outward.
-    """
-    if not math.isfinite(kappa):
-        return _Relative(kappa, math.inf, 1.0, math.inf, downward(eps) - upward(eps + ridge))
-    most = min(float(dimension), kappa)
-    ratio = n_samples / kappa
-    up, down = (deviation(ratio, most, delta, tail) for tail in ("upper", "lower"))
-    return _Relative(
-        kappa,
-        up,
-        down,
-        upward(eps + up * (eps + ridge)),
-        downward(eps) - upward(down * (eps + ridge)),
-    )
 
 
 def population_rank(
@@ -160,7 +110,7 @@ def population_rank(
     else:
         source, share = "data", delta / 2
         kappa = float(whitening(values, tau).leverage(values).max())
-    found = _relative(threshold, tau, checked.n_samples, checked.n_features, kappa, share)
+    found = relative(threshold, tau, checked.n_samples, checked.n_features, kappa, share)
     sample, lower, upper, spectrum = _count(checked, threshold, found)
     return PopulationRank(
         eps=threshold,
@@ -191,49 +141,8 @@ def population_rank(
     )
 
 
-def separating_samples(
-    spectrum: Array, eps: float, ridge: float, kappa: float, delta: float, *, rank: int
-) -> int | None:
-    """Return the N at which both ends would meet, were this spectrum the population's.
-
-    The ends meet at r once (1 − η₋)(λ_r + τ) > (1 + η₊)(ε + τ) and
-    (1 + η₊)(λ_{r+1} + τ) ≤ (1 − η₋)(ε + τ).
-
-    Parameters
-    ----------
-    spectrum : ndarray of float64, shape (n,)
-        λ_1 ≥ … ≥ λ_n.
-    eps, ridge : float
-        ε and τ.
-    kappa : float
-        κ.
-    delta : float
-        δ for each tail.
-    rank : int
-        r = r_ε of the spectrum.
-
-    Returns
-    -------
-    int or None
-        N; None where an eigenvalue equals ε to rounding, or κ is unknown.
-    """
-    if not math.isfinite(kappa):
-        return None
-    most = min(float(len(spectrum)), kappa)
-    edge = eps + ridge
-
-    def enough(ratio: float) -> bool:
-        up, down = deviation(ratio, most, delta, "upper"), deviation(ratio, most, delta, "lower")
-        above = rank == 0 or (1 - down) * (spectrum[rank - 1] + ridge) > (1 + up) * edge
-        below = rank == len(spectrum) or (1 + up) * (spectrum[rank] + ridge) <= (1 - down) * edge
-        return bool(above and below)
-
-    ratio = least_ratio(enough, most=1e12)
-    return math.ceil(kappa * ratio) if math.isfinite(ratio) else None
-
-
 def _count(
-    features: Features, eps: float, found: _Relative
+    features: Features, eps: float, found: Relative
 ) -> tuple[tuple[int, int], int, int, Array]:
     """Count sample eigenvalues above ε and above both thresholds, certified against rounding.
 
@@ -243,7 +152,7 @@ def _count(
         Φ.
     eps : float
         ε.
-    found : _Relative
+    found : Relative
         The thresholds.
 
     Returns
@@ -280,7 +189,7 @@ def _certain_lower(halves: Halves, eps: float, ridge: float, delta: float) -> in
     """
     kept, kappa = truncated(halves, _LEVERAGE_SHARE * delta)
     rest = (1 - _LEVERAGE_SHARE) * delta
-    found = _relative(eps, ridge, len(kept), kept.shape[1], kappa, rest)
+    found = relative(eps, ridge, len(kept), kept.shape[1], kappa, rest)
     if not math.isfinite(found.above):
         return 0
     return epsilon_ranks(kept, [found.above])[0].lower

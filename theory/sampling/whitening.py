@@ -107,9 +107,12 @@ def whitening(features: Array, ridge: float) -> Whitening:
     Raises
     ------
     InputError
-        If the features are so large against τ that T is singular in float64.
+        If the features overflow when squared, or T is singular in float64.
     """
-    gram = features.T @ features / len(features)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = features.T @ features / len(features)
+    if not np.isfinite(gram).all():
+        raise InputError("features", "overflow when squared", "rescale them, and ε with the square")
     values, vectors = eigh(gram)
     matrix = vectors / np.sqrt(np.maximum(values, 0.0) + ridge)
     if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < len(matrix):

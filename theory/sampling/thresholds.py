@@ -1,0 +1,116 @@
+"""From κ to the thresholds at which sample eigenvalues are counted; the N that separates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from theory.inputs import Array
+from theory.rounding import downward, upward
+from theory.sampling.tails import deviation, least_ratio
+
+#: Any number above κ serves as κ; this one keeps N/κ finite where all features are 0.
+LEAST_LEVERAGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Relative:
+    """κ, η₊, η₋ and the thresholds on λ̂ that follow.
+
+    Attributes
+    ----------
+    leverage : float
+        κ.
+    eta_upper, eta_lower : float
+        η₊ and η₋.
+    above, below : float
+        Sample eigenvalues above the first belong to population eigenvalues above ε; those of
+        population eigenvalues above ε are above the second.
+    """
+
+    leverage: float
+    eta_upper: float
+    eta_lower: float
+    above: float
+    below: float
+
+
+def relative(
+    eps: float, ridge: float, n_samples: int, dimension: int, kappa: float, delta: float
+) -> Relative:
+    """Return the thresholds at which sample eigenvalues are counted.
+
+    Since (1 − η₋)(λ_k + τ) ≤ λ̂_k + τ ≤ (1 + η₊)(λ_k + τ): λ̂_k > ε + η₊(ε + τ) implies λ_k > ε, and
+    λ_k > ε implies λ̂_k > ε − η₋(ε + τ).
+
+    Parameters
+    ----------
+    eps, ridge : float
+        ε and τ.
+    n_samples, dimension : int
+        N and n.
+    kappa : float
+        κ ≥ d = tr G(G + τI)⁻¹, which is the mean of the leverage.
+    delta : float
+        δ for each tail.
+
+    Returns
+    -------
+    Relative
+        The thresholds, rounded outward.
+    """
+    kappa = max(kappa, LEAST_LEVERAGE)
+    if not math.isfinite(kappa):
+        return Relative(kappa, math.inf, 1.0, math.inf, downward(eps) - upward(eps + ridge))
+    most = min(float(dimension), kappa)
+    ratio = n_samples / kappa
+    up, down = (deviation(ratio, most, delta, tail) for tail in ("upper", "lower"))
+    return Relative(
+        kappa,
+        up,
+        down,
+        upward(eps + up * (eps + ridge)),
+        downward(eps) - upward(down * (eps + ridge)),
+    )
+
+
+def separating_samples(
+    spectrum: Array, eps: float, ridge: float, kappa: float, delta: float, *, rank: int
+) -> int | None:
+    """Return the N at which both ends would meet, were this spectrum the population's.
+
+    The ends meet at r once (1 − η₋)(λ_r + τ) > (1 + η₊)(ε + τ) and
+    (1 + η₊)(λ_{r+1} + τ) ≤ (1 − η₋)(ε + τ).
+
+    Parameters
+    ----------
+    spectrum : ndarray of float64, shape (n,)
+        λ_1 ≥ … ≥ λ_n.
+    eps, ridge : float
+        ε and τ.
+    kappa : float
+        κ.
+    delta : float
+        δ for each tail.
+    rank : int
+        r = r_ε of the spectrum.
+
+    Returns
+    -------
+    int or None
+        N; None where an eigenvalue equals ε to rounding, or κ is unknown.
+    """
+    if not math.isfinite(kappa):
+        return None
+    kappa = max(kappa, LEAST_LEVERAGE)
+    most = min(float(len(spectrum)), kappa)
+    edge = eps + ridge
+
+    def enough(ratio: float) -> bool:
+        up, down = deviation(ratio, most, delta, "upper"), deviation(ratio, most, delta, "lower")
+        above = rank == 0 or (1 - down) * (spectrum[rank - 1] + ridge) > (1 + up) * edge
+        below = rank == len(spectrum) or (1 + up) * (spectrum[rank] + ridge) <= (1 - down) * edge
+        return bool(above and below)
+
+    ratio = least_ratio(enough, most=1e12)
+    return math.ceil(kappa * ratio) if math.isfinite(ratio) else None
