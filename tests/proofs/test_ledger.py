@@ -59,6 +59,7 @@ DECIDED = {
         "rank-definition",
         "sample-rank",
     },
+    "supported": {"init-rank"},
     "refuted": {"duplicate-neuron", "draft-slips"},
 }
 
