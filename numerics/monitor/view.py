@@ -117,11 +117,12 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
     )
     mark = "·λ₁" if history[-1].relative else ""
     losses = {record.step: record.loss for record in history}
+    count = len(losses)
     reading = next((record.reading for record in now.values() if record.reading is not None), None)
     failures = [f"{r.layer}: {r.failure}" for r in now.values() if r.failure is not None]
     return View(
         title=title,
-        state=f"step {last}, {len(history.steps)} measurements kept",
+        state=f"step {last}, {count} measurement{'s' * (count != 1)} kept",
         eps=tuple(f"{eps:g}{mark}" for eps in thresholds),
         extras=("stable rank", "dormant"),
         layers=tuple(_layer(history, name, now.get(name), thresholds) for name in history.layers),
