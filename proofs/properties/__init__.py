@@ -1,9 +1,11 @@
 """Each M and F statement as a property, searched by pytest and by ``epsrank verify`` alike."""
 
 from proofs.properties import (
+    apriori,
     continuous,
     duplicates,
     floor_chain,
+    neuron_selection,
     rank_mixing,
     rank_order,
     rank_perturbation,
@@ -24,9 +26,11 @@ from proofs.properties.search import (
 PROPERTIES: dict[str, Property] = REGISTRY
 
 _MODULES = (
+    apriori,
     continuous,
     duplicates,
     floor_chain,
+    neuron_selection,
     rank_mixing,
     rank_order,
     rank_perturbation,
