@@ -62,17 +62,22 @@ class Rows(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
 
 
 def train(
-    tmp_path: Path, model: Any, labels: torch.Tensor, callbacks: list[Any], **settings: Any
+    tmp_path: Path,
+    model: Any,
+    labels: torch.Tensor,
+    callbacks: list[Any],
+    resume: str | None = None,
+    **settings: Any,
 ) -> Any:
     args = transformers.TrainingArguments(
         output_dir=str(tmp_path / "out"), per_device_train_batch_size=8, seed=3, use_cpu=True,
-        report_to=[], disable_tqdm=True, save_strategy="no", dataloader_pin_memory=False,
-        **{"max_steps": 8, "logging_steps": 1, **settings},
+        report_to=[], disable_tqdm=True, dataloader_pin_memory=False,
+        **{"max_steps": 8, "logging_steps": 1, "save_strategy": "no", **settings},
     )  # fmt: skip
     trainer = transformers.Trainer(
         model=model, args=args, train_dataset=Rows(labels), callbacks=callbacks
     )
-    trainer.train()
+    trainer.train(resume_from_checkpoint=resume)
     return trainer
 
 
@@ -144,6 +149,14 @@ def test_an_exception_closes_the_monitor(tmp_path: Path) -> None:
         callback.monitor.step()
     assert all(not part._forward_hooks for part in model.modules())
     assert read_history(file).steps == [1, 2, 3]
+
+
+def test_a_resumed_training_goes_on_counting(tmp_path: Path) -> None:
+    train(tmp_path, bert(), LABELS, [], max_steps=4, save_strategy="steps", save_steps=4)
+    callback = HuggingFaceRankCallback(every=2, probe=PROBE)
+    half = str(tmp_path / "out" / "checkpoint-4")
+    train(tmp_path, bert(), LABELS, [callback], resume=half)
+    assert callback.history.steps == [6, 8]
 
 
 def test_bad_use_is_told_in_one_line(tmp_path: Path) -> None:

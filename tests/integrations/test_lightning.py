@@ -69,7 +69,9 @@ def make_module(pl: Any, *, fail_at: int | None = None, dropout: float = 0.2) ->
     return Net()
 
 
-def fit(pl: Any, tmp_path: Path, callbacks: list[Any], module: Any, **settings: Any) -> Any:
+def fit(
+    pl: Any, tmp_path: Path, callbacks: list[Any], module: Any, resume: Any = None, **settings: Any
+) -> Any:
     settings = {"max_epochs": 2, "logger": False, **settings}
     trainer = pl.Trainer(
         accelerator="cpu", devices=1, enable_progress_bar=False, enable_model_summary=False,
@@ -77,7 +79,8 @@ def fit(pl: Any, tmp_path: Path, callbacks: list[Any], module: Any, **settings: 
     )  # fmt: skip
     torch.manual_seed(1)
     loader = DataLoader(TensorDataset(X, Y), batch_size=8, shuffle=True)
-    trainer.fit(module, loader, DataLoader(TensorDataset(X, Y), batch_size=32))
+    validation = DataLoader(TensorDataset(X, Y), batch_size=32)
+    trainer.fit(module, loader, validation, ckpt_path=resume)
     return trainer
 
 
@@ -163,6 +166,16 @@ def test_measurements_go_to_the_loggers_of_the_trainer(pl: Any, tmp_path: Path) 
     first = callback.history[0]
     assert int(float(rows[0]["epsrank/1/eps_1e-06/lower"])) == first.rank().lower
     assert math.isfinite(float(rows[-1]["epsrank/loss"]))
+
+
+def test_a_resumed_training_goes_on_counting(pl: Any, tmp_path: Path) -> None:
+    first = fit(pl, tmp_path, [], make_module(pl), max_epochs=1)
+    first.save_checkpoint(tmp_path / "half.ckpt", weights_only=False)
+    sink = CsvSink(tmp_path / "history.csv")
+    callback = LightningRankCallback("net", every=4, probe=X, sinks=[sink])
+    fit(pl, tmp_path, [callback], make_module(pl), resume=tmp_path / "half.ckpt")
+    assert callback.history.steps == [12, 16]
+    assert read_history(tmp_path / "history.csv").steps == [12, 16]
 
 
 def test_manual_optimisation_counts_its_own_steps(pl: Any, tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ class HuggingFaceRankCallback:
         self.monitor = RankMonitor(
             _part(kwargs["model"], self._module), sinks=self._sinks, **settings
         )
+        self.monitor._steps = state.global_step  # of a resumed training
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note that the optimiser made a step; the Trainer may log its loss in a moment.

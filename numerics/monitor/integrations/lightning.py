@@ -121,6 +121,7 @@ class LightningRankCallback:
         sinks = [*self._sinks, *([_Loggers(trainer)] if self._log and trainer.loggers else [])]
         self.monitor = RankMonitor(_part(pl_module, self._module), sinks=sinks, **settings)
         self._global_step = trainer.global_step
+        self.monitor._steps = trainer.global_step  # of a resumed training
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
