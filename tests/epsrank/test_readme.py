@@ -17,7 +17,13 @@ from click.testing import CliRunner
 from epsrank.cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/measuring-your-features.md", "docs/monitoring.md", "docs/cli.md"]
+PAGES = [
+    "README.md",
+    "docs/measuring-your-features.md",
+    "docs/monitoring.md",
+    "docs/cli.md",
+    "docs/kernels.md",
+]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")

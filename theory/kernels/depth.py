@@ -137,7 +137,9 @@ def first_layer(inputs: InputMeasure, kernel: LayerKernel, init: LayerInit) -> N
     if init.distribution == "normal" or d > _SCATTERED:
         note = "" if init.distribution == "normal" else ", as for normal entries"
         text = f"{kernel.name}(w·x + b), {init}{note}"
-        return NormalNeurons(inputs, kernel, input_covariance(inputs.points, init), 0.0, text)
+        deviations = (math.sqrt(init.weight_variance / d), math.sqrt(init.bias_variance))
+        covariance = input_covariance(inputs.points, init)
+        return NormalNeurons(inputs, kernel, covariance, 0.0, text, deviations)
     half = math.sqrt(3 * init.weight_variance / d)
     half_bias = math.sqrt(3 * init.bias_variance)
     if d == 1 and kernel.name in KINKED:

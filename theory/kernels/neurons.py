@@ -118,6 +118,8 @@ class NormalNeurons(NeuronLaw):
         Error of its entries.
     text : str
         The law.
+    deviations : tuple of float, or None
+        Deviations of weights and biases, where the neurons are σ(w·x + b) of the inputs themselves.
     """
 
     inputs: InputMeasure
@@ -125,6 +127,7 @@ class NormalNeurons(NeuronLaw):
     covariance: Array = field(repr=False)
     covariance_error: float
     text: str
+    deviations: tuple[float, float] | None = None
 
     def kernel(self) -> tuple[Array, float]:
         """Evaluate K_ij = κ(S_ii, S_ij, S_jj).
@@ -155,6 +158,8 @@ class NormalNeurons(NeuronLaw):
     @property
     def resolution(self) -> float:
         """Rounding of S as it is drawn from: a few ulps of its norm, in the measure."""
+        if self.deviations is not None:
+            return _ULP**2 * len(self.inputs.points)
         heaviest = float(self.inputs.root_weights.max()) ** 2
         return 10 * _ULP * heaviest * float(np.linalg.norm(self.covariance, 2))
 
@@ -173,6 +178,10 @@ class NormalNeurons(NeuronLaw):
         ndarray of float64, shape (N, count)
             Values.
         """
+        if self.deviations is not None:
+            weights = self.deviations[0] * rng.standard_normal((self.inputs.dimension, count))
+            biases = self.deviations[1] * rng.standard_normal(count)
+            return self.activation.activation(self.inputs.points @ weights + biases)
         factor = self._factor
         return self.activation.activation(factor @ rng.standard_normal((factor.shape[1], count)))
 
