@@ -1,5 +1,6 @@
 """The checkers, one file per family of claims."""
 
+from proofs.checkers.apriori import apriori_checkers
 from proofs.checkers.attaining import attaining_checkers
 from proofs.checkers.base import Checker, Context, Effort
 from proofs.checkers.continuous import continuous_checkers
@@ -12,6 +13,8 @@ from proofs.checkers.resolution import resolution_checkers
 from proofs.checkers.sampling import sampling_checkers
 from proofs.checkers.sampling_exact import sampling_exact_checkers
 from proofs.checkers.searches import property_checkers
+from proofs.checkers.selection import selection_checkers
+from proofs.checkers.subset_conjecture import subset_checkers
 from proofs.checkers.symbolic_identities import symbolic_checkers
 from proofs.checkers.witnesses import witness_checkers
 
@@ -40,6 +43,9 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *continuous_checkers(effort),
         *sampling_exact_checkers(),
         *sampling_checkers(),
+        *selection_checkers(effort),
+        *apriori_checkers(),
+        *subset_checkers(),
         *initial_rank_checkers(),
         *symbolic_checkers(),
         *property_checkers(),
