@@ -215,8 +215,8 @@ def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, 
             f"{high - low:g}, certified"
         ),
         note=(
-            f"{how.nodes} Gauss–Legendre nodes on {how.pieces} pieces, remainder of any integral "
-            f"≤ {how.remainder:.1e}, balls of {how.bits} bits"
+            f"{how.nodes} Gauss–Legendre nodes, {how.pieces} piece(s) of Ω, remainder of any "
+            f"integral ≤ {how.remainder:.1e}, balls of {how.bits} bits"
         ),
     )
 

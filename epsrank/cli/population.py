@@ -238,7 +238,7 @@ def _print_ranks(name: str, ranks: list[PopulationRank]) -> None:
                 f"≥ {entry.certain_lower}",
                 interval(entry.sample_lower, entry.sample_upper),
                 number(entry.leverage),
-                "–" if separating is None else f"{separating}",
+                "–" if separating is None else f"{separating:.2g}",
                 "–" if boot is None else interval(boot.lower, boot.upper),
                 interval(entry.plain.lower, entry.plain.upper),
             ]

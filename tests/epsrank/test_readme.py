@@ -23,6 +23,8 @@ PAGES = [
     "docs/monitoring.md",
     "docs/cli.md",
     "docs/kernels.md",
+    "docs/sampling.md",
+    "docs/continuous-rank.md",
 ]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
