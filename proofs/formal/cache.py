@@ -197,7 +197,7 @@ def _lock(path: Path) -> Iterator[None]:
 
 def _digests(folder: Path) -> dict[str, str]:
     """Return the digests of the sources and of what Coq made of them."""
-    files = [path for path in folder.rglob("*") if path.suffix in {".v", ".vo"}]
+    files = [path for path in folder.rglob("*") if path.suffix in {".v", ".vo", ".glob"}]
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(files)
