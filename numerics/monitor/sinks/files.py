@@ -8,7 +8,9 @@ from typing import Any
 
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.sinks.appending import AppendedFile
-from numerics.monitor.sinks.lines import CsvLines, JsonLines, Lines
+from numerics.monitor.sinks.csv_lines import CsvLines
+from numerics.monitor.sinks.json_lines import JsonLines
+from numerics.monitor.sinks.lines import Lines
 from numerics.monitor.sinks.protocol import Value
 from theory.errors import InputError
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from numerics.monitor.files import read_records
 from numerics.monitor.history import MAX_RECORDS, History
 from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.lines import CsvLines, JsonLines, Lines
+from numerics.monitor.sinks.csv_lines import CsvLines
+from numerics.monitor.sinks.json_lines import JsonLines
+from numerics.monitor.sinks.lines import Lines
 from numerics.monitor.sinks.parquet import journal_of, read_journal
 from theory.errors import InputError
 

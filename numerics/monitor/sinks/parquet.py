@@ -11,16 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from numerics.monitor.columns import schema, to_table
+from numerics.monitor.columns import schema
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.sinks.appending import AppendedFile
-from numerics.monitor.sinks.lines import JsonLines
+from numerics.monitor.sinks.json_lines import JsonLines
 from numerics.monitor.sinks.protocol import Value
 from numerics.training.storage import write_atomically
 from theory.errors import InputError
 
-# Rows in the journal before it is first folded into the parquet file, and rows copied at a time.
+# Rows in the journal before it is folded into the parquet file, at first and at most, and rows
+# copied at a time.
 _FIRST_FOLD = 256
+_LAST_FOLD = 4096
 _COPIED = 16_384
 
 
@@ -44,8 +46,8 @@ class ParquetSink:
     """Keeps a parquet file of the form of `History.to_parquet`.
 
     Parquet cannot grow in place. New rows go to a journal of JSON lines, and whenever it is as long
-    as the file both become a new file, written beside it and moved into its place; so the total
-    cost grows in proportion to the rows. `close` folds the rest in and removes the journal. After a
+    as the file, or has 4096 rows, both become a new file, written beside it and moved into its
+    place. `close` folds the rest in and removes the journal. After a
     kill file and journal together are complete: `read_history` reads both, and a sink with
     `append` continues them.
 
@@ -100,7 +102,7 @@ class ParquetSink:
         head = b"" if self._journal.size else self._head()
         self._journal.append(head + self._lines.block(records, b""))
         self._waiting += len(records)
-        if self._waiting >= max(_FIRST_FOLD, self._folded):
+        if self._waiting >= min(max(_FIRST_FOLD, self._folded), _LAST_FOLD):
             self._fold()
 
     def log(self, step: int, values: Mapping[str, Value]) -> None:
@@ -139,18 +141,16 @@ class ParquetSink:
 
     def _fold(self) -> None:
         """Write file and journal as one file, and empty the journal."""
-        metadata: dict[str, Any] = self._metadata or {}
-        rows: list[LayerRecord] = []
-        if self._journal.size:
-            metadata, rows = read_journal(self.path, self._folded)
-        write_atomically(self.path, lambda part: _combine(self.path, rows, metadata, part))
+        metadata, block, skipped = _journal(self.path, self._folded)
+        new = self._lines.table(block, metadata or self._metadata or {}).slice(skipped)
+        write_atomically(self.path, lambda part: _combine(self.path, new, part))
         # Killed here, the journal says which of its rows the file has already.
-        self._folded += len(rows)
+        self._folded += new.num_rows
         self._waiting = 0
         self._journal.clear()
 
 
-def _combine(old: Path, rows: Sequence[LayerRecord], metadata: dict[str, Any], part: Path) -> None:
+def _combine(old: Path, new: pa.Table, part: Path) -> None:
     """Write the rows of a parquet file and further ones into a new one.
 
     Raises
@@ -158,11 +158,10 @@ def _combine(old: Path, rows: Sequence[LayerRecord], metadata: dict[str, Any], p
     InputError
         If their thresholds differ.
     """
-    new = to_table(rows, metadata)
     before = pq.ParquetFile(old) if old.exists() else None
     columns = new.schema if before is None else before.schema_arrow
     if new.schema.names != columns.names:
-        if rows:
+        if new.num_rows:
             raise InputError("path", "has columns of other thresholds", "choose another file")
         new = columns.empty_table()
     with pq.ParquetWriter(part, columns, compression="zstd") as writer:
@@ -223,17 +222,28 @@ def read_journal(path: Path, folded: int) -> tuple[dict[str, Any], list[LayerRec
     InputError
         If it is none.
     """
+    metadata, block, skipped = _journal(path, folded)
+    return metadata, JsonLines().records(block, b"")[skipped:]
+
+
+def _journal(path: Path, folded: int) -> tuple[dict[str, Any], bytes, int]:
+    """Return metadata and whole lines of a journal, and how many of them the file has already.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
     try:
         data = journal_of(path).read_bytes()
     except FileNotFoundError:
-        return {}, []
+        return {}, b"", 0
     data = data[: data.rfind(b"\n") + 1]
-    head, _, body = data.partition(b"\n")
+    head, _, block = data.partition(b"\n")
     if not head:
-        return {}, []
-    lines = JsonLines()
-    metadata = lines.metadata(head)
+        return {}, b"", 0
+    metadata = JsonLines().metadata(head)
     after = json.loads(head).get("after")
     if not isinstance(after, int):
         raise InputError("path", f"is {path}, with a damaged journal", "remove the journal")
-    return metadata, lines.records(body, head)[max(0, folded - after) :]
+    return metadata, block, max(0, folded - after)

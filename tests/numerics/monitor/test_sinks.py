@@ -196,21 +196,22 @@ def test_a_kill_between_folding_and_emptying_the_journal_doubles_nothing(tmp_pat
     assert same(History.read(file), [*MEASUREMENTS, rows(5)])
 
 
-def test_a_parquet_file_is_rewritten_a_logarithm_of_times(
+def test_a_parquet_file_is_rewritten_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet_sink, "_FIRST_FOLD", 8)
+    monkeypatch.setattr(parquet_sink, "_LAST_FOLD", 32)
     monkeypatch.setattr(parquet_sink, "_COPIED", 16)
     folds = []
     plain = parquet_sink._combine
     monkeypatch.setattr(
-        parquet_sink, "_combine", lambda *args: (folds.append(len(args[1])), plain(*args))[1]
+        parquet_sink, "_combine", lambda *args: (folds.append(args[1].num_rows), plain(*args))[1]
     )
     file = tmp_path / "history.parquet"
     sink = ParquetSink(file)
     write(sink, [rows(step) for step in range(100)])
     sink.close()
-    assert folds == [8, 8, 16, 32, 64, 72]
+    assert folds == [8, 8, 16, 32, 32, 32, 32, 32, 8]
     assert same(read_history(file), [rows(step) for step in range(100)])
     assert pq.ParquetFile(file).metadata.num_rows == 200
 

@@ -1,0 +1,148 @@
+"""Records as lines of CSV, and back."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+
+from numerics.monitor.columns import from_table, row_of, schema, to_table
+from numerics.monitor.record import LayerRecord
+from numerics.monitor.sinks.lines import parse_object, thresholds
+from theory.errors import InputError
+
+
+class CsvLines:
+    """``# {metadata}``, a line of column names, and one line per record, as `History.to_csv`."""
+
+    head_lines = 2
+
+    def head(self, metadata: Mapping[str, Any], records: Sequence[LayerRecord]) -> bytes:
+        """Return both head lines.
+
+        Parameters
+        ----------
+        metadata : mapping
+            Written as JSON.
+        records : sequence of LayerRecord
+            The first ones, which may have further thresholds.
+
+        Returns
+        -------
+        bytes
+            Two lines.
+        """
+        names = to_table(records, dict(metadata)).slice(0, 0)
+        buffer = io.BytesIO()
+        pcsv.write_csv(names, buffer)
+        return f"# {json.dumps(metadata)}\n".encode() + buffer.getvalue()
+
+    def block(self, records: Sequence[LayerRecord], head: bytes) -> bytes:
+        """Return one line per record.
+
+        Parameters
+        ----------
+        records : sequence of LayerRecord
+            Rows.
+        head : bytes
+            Of the file.
+
+        Returns
+        -------
+        bytes
+            The lines.
+
+        Raises
+        ------
+        InputError
+            If the file has other columns.
+        """
+        names = _names(head)
+        known = set(names)
+        lines = []
+        for record in records:
+            row = row_of(record)
+            if not known.issuperset(row):
+                raise InputError("path", "has columns of other thresholds", "choose another file")
+            lines.append(",".join(_cell(row.get(name)) for name in names) + "\n")
+        return "".join(lines).encode()
+
+    def metadata(self, head: bytes) -> dict[str, Any]:
+        """Return the metadata.
+
+        Parameters
+        ----------
+        head : bytes
+            Of the file.
+
+        Returns
+        -------
+        dict
+            The metadata.
+
+        Raises
+        ------
+        InputError
+            If it is no head of a history.
+        """
+        first, _, names = head.partition(b"\n")
+        if not first.startswith(b"# ") or b'"step"' not in names:
+            raise InputError("path", "is not a history", "pass a file that a monitor wrote")
+        return parse_object(first[2:])
+
+    def records(self, block: bytes, head: bytes) -> list[LayerRecord]:
+        """Return the records in some lines.
+
+        Parameters
+        ----------
+        block : bytes
+            Whole lines.
+        head : bytes
+            Of the file.
+
+        Returns
+        -------
+        list of LayerRecord
+            Rows.
+
+        Raises
+        ------
+        InputError
+            If a line is damaged.
+        """
+        if not block:
+            return []
+        names = _names(head)
+        kinds = schema(thresholds(names))
+        try:
+            table = pcsv.read_csv(
+                io.BytesIO(block),
+                read_options=pcsv.ReadOptions(use_threads=False, column_names=names),
+                convert_options=pcsv.ConvertOptions(
+                    column_types=kinds,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowException as error:
+            reason = str(error).splitlines()[0]
+            raise InputError("path", f"has a damaged line ({reason})", "write it again") from None
+        return from_table(table.replace_schema_metadata({"epsrank": "{}"}))[1]
+
+
+def _names(head: bytes) -> list[str]:
+    return head.split(b"\n")[1].decode().replace('"', "").strip().split(",")
+
+
+def _cell(value: Any) -> str:
+    """Return a value as Arrow writes it to CSV, without line breaks."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return '"' + " ".join(value.splitlines()).replace('"', '""') + '"'
+    return str(value).lower() if isinstance(value, bool) else repr(value)
