@@ -69,7 +69,9 @@ def reachable(
         budget = arb(to_fmpq(norm_squared * spectrum.unit))
         multiplier = _multiplier(spectrum, budget)
         lowers, uppers = [best.lower], [target.upper]
-        for mu in {multiplier, Fraction(0)}:
+        # A tiny μ stands in for 0 where eigenvalues are not separated from 0 (singular integrals).
+        tiny = Fraction(1, 2 ** (spectrum.precision // 2))
+        for mu in {multiplier, tiny, Fraction(0)}:
             ball = arb(to_fmpq(mu))
             explained = _ridge_explained(spectrum, ball) if mu > 0 else None
             if explained is not None:

@@ -23,8 +23,8 @@ from theory.sampling.whitening import whitening
 # Share of δ spent on the leverage; the two tails share the rest evenly.
 _LEVERAGE_SHARE = 0.2
 
-# Features as given are taken to agree with the network to this many units of their roundoff.
-_ROUNDING_UNITS = 2.0**13
+# Features as given are taken to agree with the network to 2⁻⁴⁰, or to this many units of roundoff.
+_AGREEMENT, _ROUNDING_UNITS = 2.0**-40, 2.0**7
 
 #: τ/ε: κ grows slowly as τ falls while the thresholds move by η(ε + τ).
 RIDGE_RATIO = 0.25
@@ -64,7 +64,7 @@ def population_rank(
     confidence : float
         1 − δ.
     network : DenseNetwork, optional
-        The network whose features these are (to 2¹³ units of roundoff each).
+        The network whose features these are, each entry to 2⁻⁴⁰ (float32: to 2⁻¹⁷).
     domain : sequence of (float, float), optional
         A box that holds every x of the population.
     leverage : float, optional
@@ -103,7 +103,7 @@ def population_rank(
     source: LeverageSource
     if network is not None:
         source, share = "domain", rest / 2
-        slip = _ROUNDING_UNITS * max(unit_roundoff(checked.dtype), 2.0**-53)
+        slip = max(_AGREEMENT, _ROUNDING_UNITS * unit_roundoff(checked.dtype))
         kappa = certified_leverage(halves, network, domain, delta - rest, slip)
     elif leverage is not None:
         source, share, kappa = "given", delta / 2, float(leverage)

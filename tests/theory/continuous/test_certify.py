@@ -217,3 +217,21 @@ def test_bad_use(call, words):
 def test_networks_are_checked(changes, words):
     with pytest.raises(InputError, match=words):
         dataclasses.replace(_network("tanh", (1, 3, 3)), **changes)
+
+
+@pytest.mark.parametrize(
+    ("slopes", "shifts"),
+    [([1.0, 1.0, 2.0], [0.5, 0.5, 0.0]), ([1.0, 0.0, 2.0], [0.5, 0.0, 0.0]), ([0.0], [0.0])],
+    ids=["a duplicate", "a dead neuron", "nothing but dead neurons"],
+)
+@pytest.mark.parametrize("bias", ["feature", "none"])
+def test_singular_gram_matrices_are_decided(slopes, shifts, bias):
+    n = len(slopes)
+    network = DenseNetwork(
+        "tanh", (np.array(slopes)[:, None],), (np.array(shifts),), np.ones((n, 1)), np.zeros(1)
+    )
+    found = continuous_floor(network, "runge", 1e-6, bias=bias)
+    assert found.holds, [str(verdict) for verdict in found.verdicts]
+    assert found.rank.resolved
+    distinct = len({pair for pair in zip(slopes, shifts, strict=True) if pair != (0.0, 0.0)})
+    assert int(found.rank) == distinct + (bias == "feature")
