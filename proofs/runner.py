@@ -93,7 +93,7 @@ def verify(
         for checker in (all_checkers(effort) if checkers is None else checkers)
         if wanted & set(checker.claims)
     ]
-    session = _Session(effort, seed, device, mnist, workers, progress)
+    session = _Session(effort, seed, device, mnist, workers, progress, folder)
     with tempfile.TemporaryDirectory(prefix="epsrank-verify-") as scratch:
         session.run(tasks, Path(scratch))
         expected = {checker.id: checker.claims for checker in tasks}
@@ -160,9 +160,10 @@ class _Session:
         data: str | None,
         jobs: int,
         progress: ProgressCallback | None,
+        out: Path | None,
     ) -> None:
         self.effort, self.seed, self.device, self.data = effort, seed, device, data
-        self.jobs, self.progress = jobs, progress
+        self.jobs, self.progress, self.out = jobs, progress, out
         self.evidence: dict[str, list[Evidence]] = {}
         self.networks: dict[str, TrainedNetwork] = {}
         self.seconds: dict[str, float] = {}
@@ -200,9 +201,9 @@ class _Session:
         )
         self._total = len(trainings) + len(checkers)
         try:
-            context = Context(self.effort, self.seed)
+            context = Context(self.effort, self.seed, out=self.out)
             self._collect([*trainings, *self._tasks(alone, context)])
-            context = Context(self.effort, self.seed, self.networks)
+            context = Context(self.effort, self.seed, self.networks, self.out)
             self._collect(self._tasks(sharing, context))
         except KeyboardInterrupt:
             self.interrupted = True

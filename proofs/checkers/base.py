@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from proofs.evidence import Evidence, Kind
@@ -27,11 +28,14 @@ class Context:
         Seed of every draw.
     networks : mapping of str to TrainedNetwork
         The networks trained for this run.
+    out : Path or None
+        Folder of the report, where what a checker made may be kept.
     """
 
     effort: Effort = "default"
     seed: int = 0
     networks: Mapping[str, TrainedNetwork] = field(default_factory=dict)
+    out: Path | None = None
 
     @property
     def examples(self) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -17,8 +15,9 @@ from proofs.checkers.base import Checker, Context
 from proofs.evidence import Evidence, State
 from proofs.formal import CoqError, check_text, compile_development, explain_missing, find_coq
 from proofs.formal.compilation import Compiled
-from proofs.formal.floor_certificate import FloorCertificate, certify_floor
-from proofs.formal.rank_certificate import RankCertificate, certify_rank
+from proofs.formal.export import Certificate, export_project
+from proofs.formal.floor_certificate import certify_floor
+from proofs.formal.rank_certificate import certify_rank
 from proofs.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
 from theory.errors import InputError
 from theory.floor.certificate import certify_chain
@@ -27,6 +26,9 @@ from theory.floor.interval import outward
 
 CLAIMS = ("rank-definition", "loss-floor", "reachable-loss")
 
+#: Folder of a report that keeps the accepted certificates, one Coq project per network.
+FOLDER = "certificates"
+
 # Samples per network, evenly spaced among those measured: Coq's time is proportional to them.
 _SAMPLES = {"quick": 60, "default": 60, "full": 400}
 
@@ -34,22 +36,6 @@ _SAMPLES = {"quick": 60, "default": 60, "full": 400}
 EPS = {"cosines": (1e-6, 1e-4), "images": (1e-2, 1e-6)}
 
 _CLOSED = "Closed under the global context"
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What Coq said to a certificate.
-
-    Attributes
-    ----------
-    seconds : float
-        How long it took.
-    refusal : str or None
-        Why it was refused, if it was.
-    """
-
-    seconds: float
-    refusal: str | None
 
 
 def thinned(point: Checkpoint, samples: int) -> Checkpoint:
@@ -99,7 +85,7 @@ def norm_above(point: Checkpoint) -> Fraction:
     return Fraction(bound)
 
 
-def ask_coq(compiled: Compiled, certificate: RankCertificate | FloorCertificate) -> Checked:
+def ask_coq(compiled: Compiled, certificate: Certificate) -> str | None:
     """Have the kernel check a certificate, and see that its theorem assumes nothing.
 
     Parameters
@@ -111,18 +97,16 @@ def ask_coq(compiled: Compiled, certificate: RankCertificate | FloorCertificate)
 
     Returns
     -------
-    Checked
-        The answer.
+    str or None
+        Why it was refused, if it was.
     """
-    start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="epsrank-") as folder:
         text = certificate.to_coq("measurement_holds")
         try:
             printed = check_text(compiled, text, Path(folder), "measurement_holds")
         except CoqError as error:
-            return Checked(time.perf_counter() - start, str(error))
-    seconds = time.perf_counter() - start
-    return Checked(seconds, None if _CLOSED in printed else f"it assumes: {printed.strip()}")
+            return str(error)
+    return None if _CLOSED in printed else f"it assumes: {printed.strip()}"
 
 
 def check_measurements(name: str, context: Context) -> list[Evidence]:
@@ -159,12 +143,15 @@ def check_measurements(name: str, context: Context) -> list[Evidence]:
     point = thinned(last, _SAMPLES[context.effort])
     thresholds = EPS["images" if name.split()[0] in {"digits", "mnist"} else "cosines"]
     chosen = thresholds if context.effort == "full" else thresholds[:1]
-    ranks = [_rank(name, point, eps, compiled) for eps in chosen]
-    return ranks + _floor(name, point, thresholds[0], compiled)
+    kept: dict[str, Certificate] = {}
+    ranks = [_rank(name, point, eps, compiled, kept) for eps in chosen]
+    found = ranks + _floor(name, point, thresholds[0], compiled, kept)
+    if context.out is not None and kept:
+        export_project(context.out / FOLDER / name.replace(" ", "_"), kept)
+    return found
 
 
-def _figures(certificate: RankCertificate | FloorCertificate, point: Checkpoint, checked: Checked
-             ) -> dict[str, Any]:  # fmt: skip
+def _figures(certificate: Certificate, point: Checkpoint) -> dict[str, Any]:
     return {
         "step": point.step,
         "neurons": certificate.data.n_features,
@@ -172,11 +159,12 @@ def _figures(certificate: RankCertificate | FloorCertificate, point: Checkpoint,
         "measure": certificate.measure,
         "bits of the features": certificate.data.bits,
         "bits of the certificate": certificate.bits,
-        "seconds of Coq": round(checked.seconds, 1),
     }
 
 
-def _rank(name: str, point: Checkpoint, eps: float, compiled: Compiled) -> Evidence:
+def _rank(
+    name: str, point: Checkpoint, eps: float, compiled: Compiled, kept: dict[str, Certificate]
+) -> Evidence:
     title = f"Kernel-checked measurement: r_ε of {name}, trained in this run, as a theorem of Coq"
     try:
         certificate = certify_rank(
@@ -184,13 +172,17 @@ def _rank(name: str, point: Checkpoint, eps: float, compiled: Compiled) -> Evide
         )
     except InputError as error:
         return Evidence(CLAIMS[0], "exact", "undecided", title, cause=str(error))
-    checked = ask_coq(compiled, certificate)
-    figures = {"eps": eps, "rank": certificate.rank, **_figures(certificate, point, checked)}
-    state: State = "passed" if checked.refusal is None else "error"
-    return Evidence(CLAIMS[0], "exact", state, title, figures, cause=checked.refusal)
+    refusal = ask_coq(compiled, certificate)
+    figures = {"eps": eps, "rank": certificate.rank, **_figures(certificate, point)}
+    if refusal is None:
+        kept[f"rank_{len(kept)}"] = certificate
+    state: State = "passed" if refusal is None else "error"
+    return Evidence(CLAIMS[0], "exact", state, title, figures, cause=refusal)
 
 
-def _floor(name: str, point: Checkpoint, eps: float, compiled: Compiled) -> list[Evidence]:
+def _floor(
+    name: str, point: Checkpoint, eps: float, compiled: Compiled, kept: dict[str, Certificate]
+) -> list[Evidence]:
     """Return  floor² ≤ x ≤ loss  with a kernel-checked x ≤ V(‖W‖)."""
     title = f"Kernel-checked measurement: loss ≥ x for every layer as short as that of {name}"
     try:
@@ -206,7 +198,7 @@ def _floor(name: str, point: Checkpoint, eps: float, compiled: Compiled) -> list
         return [
             Evidence(claim, "exact", "undecided", title, cause=str(error)) for claim in CLAIMS[1:]
         ]
-    checked = ask_coq(compiled, certificate)
+    refusal = ask_coq(compiled, certificate)
     figures = {
         "x": float(certificate.x),
         "reachable": float(chain.reachable),
@@ -214,13 +206,13 @@ def _floor(name: str, point: Checkpoint, eps: float, compiled: Compiled) -> list
         "floor": float(chain.floor),
         "eps": eps,
         "norm": math.sqrt(certificate.norm_squared),
-        **_figures(certificate, point, checked),
+        **_figures(certificate, point),
     }
-    if checked.refusal is not None:
+    if refusal is not None:
         return [
-            Evidence(claim, "exact", "error", title, figures, cause=checked.refusal)
-            for claim in CLAIMS[1:]
+            Evidence(claim, "exact", "error", title, figures, cause=refusal) for claim in CLAIMS[1:]
         ]
+    kept["floor"] = certificate
     # x lies a little below V, so a floor just as near to V is not told apart from it.
     below = chain.floor.upper <= certificate.x
     floor = Evidence(

@@ -173,27 +173,29 @@ def tiny(tmp_path_factory):
     return Context("quick", 0, {"digits tiny": found})
 
 
-def test_a_network_of_the_run_becomes_theorems(checkers, tiny, monkeypatch):
+def test_a_network_of_the_run_becomes_theorems(checkers, tiny, monkeypatch, tmp_path):
     monkeypatch.setattr(formal_certificates, "compile_development", lambda coq: checkers)
-    found = check_measurements("digits tiny", tiny)
+    found = check_measurements("digits tiny", replace(tiny, out=tmp_path))
     assert [(item.claim, item.kind, item.state) for item in found] == [
         (claim, "exact", "passed") for claim in CLAIMS
     ], found
     figures = found[2].figures
     assert figures["neurons"] == 6
     assert 0 < figures["floor"] <= figures["x"] <= figures["reachable"] <= figures["loss"]
-    assert figures["seconds of Coq"] > 0
+    kept = tmp_path / "certificates" / "digits_tiny" / "measurements"
+    assert {path.name for path in kept.glob("*.v")} == {"rank_0.v", "floor.v"}
 
 
-def test_a_refusal_of_the_kernel_is_no_evidence(checkers, tiny, monkeypatch):
+def test_a_refusal_of_the_kernel_is_no_evidence(checkers, tiny, monkeypatch, tmp_path):
     def wrong(*arguments, **more):
         good = certify_rank(*arguments, **more)
         return replace(good, rank=good.rank + 1)
 
     monkeypatch.setattr(formal_certificates, "compile_development", lambda coq: checkers)
     monkeypatch.setattr(formal_certificates, "certify_rank", wrong)
-    first, *_ = check_measurements("digits tiny", tiny)
+    first, *_ = check_measurements("digits tiny", replace(tiny, out=tmp_path))
     assert first.state == "error"
+    assert not (tmp_path / "certificates/digits_tiny/measurements/rank_0.v").exists()
     assert "measurement_holds" in first.cause
 
 
