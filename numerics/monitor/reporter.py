@@ -11,8 +11,7 @@ from numerics.monitor.history import History
 from numerics.monitor.measure import described
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.signatures import RankWarning, Signatures
-from numerics.monitor.sinks import Sink, deliver
-from theory.errors import InputError
+from numerics.monitor.sinks import Sink, as_sinks, deliver
 
 # Different failures that are spoken of; after so many there is nothing new to say.
 _MOST = 100
@@ -43,12 +42,7 @@ class Reporter:
     ) -> None:
         self.history = history
         self.signatures = Signatures()
-        self._sinks = list(sinks)
-        for sink in self._sinks:
-            if not isinstance(sink, Sink):
-                raise InputError(
-                    "sinks", f"hold a {type(sink).__name__}", "pass objects with log and close"
-                )
+        self._sinks = as_sinks(sinks)
         self._last = last
         self._warn = warn
         self._told: set[str] = set()

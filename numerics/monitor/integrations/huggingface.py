@@ -12,7 +12,7 @@ from numerics.monitor.history import History
 from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
 from numerics.monitor.integrations.processes import shared
 from numerics.monitor.monitor import RankMonitor
-from numerics.monitor.sinks.protocol import Sink, finite_numbers, flat
+from numerics.monitor.sinks.protocol import Sink, as_sinks, finite_numbers, flat
 from theory.errors import InputError
 
 _BASES = (("transformers", "TrainerCallback"),)
@@ -75,7 +75,7 @@ class HuggingFaceRankCallback:
         self.monitor: RankMonitor | None = None
         self._module = module
         self._log = log
-        self._sinks = tuple(sinks)
+        self._sinks = tuple(as_sinks(sinks))
         self._settings = settings
         self._pending = False
         self._loss: float | None = None

@@ -12,7 +12,7 @@ from numerics.monitor.history import History
 from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
 from numerics.monitor.integrations.processes import shared
 from numerics.monitor.monitor import RankMonitor
-from numerics.monitor.sinks.protocol import Sink, Value, finite_numbers
+from numerics.monitor.sinks.protocol import Sink, Value, as_sinks, finite_numbers
 from numerics.monitor.sinks.tensorboard import tag
 from theory.errors import InputError
 
@@ -81,7 +81,7 @@ class LightningRankCallback:
         self.monitor: RankMonitor | None = None
         self._module = module
         self._log = log
-        self._sinks = tuple(sinks)
+        self._sinks = tuple(as_sinks(sinks))
         self._batch_targets = batch_targets
         self._batch_inputs = batch_inputs
         self._settings = settings

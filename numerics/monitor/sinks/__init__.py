@@ -4,7 +4,7 @@ from numerics.monitor.sinks.files import CsvSink, JsonLinesSink
 from numerics.monitor.sinks.follow import HistoryFile, read_history
 from numerics.monitor.sinks.mlflow import MlflowSink
 from numerics.monitor.sinks.parquet import ParquetSink
-from numerics.monitor.sinks.protocol import RecordSink, Sink, Value, deliver, flat
+from numerics.monitor.sinks.protocol import RecordSink, Sink, Value, as_sinks, deliver, flat
 from numerics.monitor.sinks.tensorboard import TensorBoardSink
 from numerics.monitor.sinks.wandb import WandbSink
 
@@ -19,6 +19,7 @@ __all__ = [
     "TensorBoardSink",
     "Value",
     "WandbSink",
+    "as_sinks",
     "deliver",
     "flat",
     "read_history",

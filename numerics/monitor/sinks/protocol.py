@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
@@ -40,6 +40,33 @@ class RecordSink(Sink, Protocol):
     def write(self, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:
         """Take one measurement; the metadata are those of the history."""
         ...
+
+
+def as_sinks(sinks: Any) -> list[Sink]:
+    """Check sinks.
+
+    Parameters
+    ----------
+    sinks : Sink or iterable of Sink
+        As given.
+
+    Returns
+    -------
+    list of Sink
+        The same.
+
+    Raises
+    ------
+    InputError
+        If one has no ``log`` and ``close``.
+    """
+    alone = isinstance(sinks, Sink) or not isinstance(sinks, Iterable)
+    given = [sinks] if alone else list(sinks)
+    for sink in given:
+        if not isinstance(sink, Sink) or isinstance(sink, type):
+            kind = sink.__name__ if isinstance(sink, type) else type(sink).__name__
+            raise InputError("sinks", f"hold a {kind}", "pass objects with log and close")
+    return given
 
 
 def deliver(sink: Sink, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from numerics.monitor.sinks import (
     JsonLinesSink,
     ParquetSink,
     Sink,
+    as_sinks,
     deliver,
     flat,
     read_history,
@@ -314,6 +315,15 @@ def test_names_of_scalars() -> None:
     failed = flat(rows(1, failure="said why", loss=None))
     assert failed["epsrank/body.2 (input)/failure"] == "said why"
     assert "epsrank/loss" not in failed
+
+
+def test_one_sink_or_several(tmp_path: Path) -> None:
+    sink = CsvSink(tmp_path / "history.csv")
+    assert as_sinks(sink) == as_sinks([sink]) == as_sinks(iter([sink])) == [sink]
+    assert as_sinks(()) == []
+    for wrong in (3, [print], "csv", [CsvSink], CsvSink):
+        with pytest.raises(InputError, match="log and close"):
+            as_sinks(wrong)
 
 
 def test_a_sink_of_scalars_gets_step_and_names() -> None:
