@@ -270,6 +270,8 @@ def checkpoints(run: Run, count: int) -> Iterator[Checkpoint]:
     for index in chosen:
         layer = run.last_layer(index)
         ones = np.ones((len(layer.features), 1))
+        if layer.constant is not None:
+            ones = layer.constant[:, None]
         yield Checkpoint(
             step=run.records[index].step,
             features=np.concatenate([layer.features, ones], axis=1),

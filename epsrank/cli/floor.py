@@ -140,6 +140,7 @@ def floor(
         measure=source.measure,
         bias=own_bias[0],
         bias_value=own_bias[1],
+        constant=source.constant,
         exact=exact,
     )
     if as_json:

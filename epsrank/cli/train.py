@@ -50,6 +50,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option("--measure-every", type=int, metavar="N", help="Steps between measurements.")
 @click.option("--probe", type=int, metavar="N", help="Samples that measurements look at.")
 @click.option("--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.")
+@click.option("--boundary-weight", type=float, metavar="K", help="κ of a PINN's boundary term.")
 @click.option("--n-train", type=int, metavar="N", help="Training samples.")
 @click.option("--data", metavar="F", help="File of the data, for mnist.")
 @click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
@@ -61,7 +62,8 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 def train(task: str | None, net: str | None, out: str | None, resume: bool, **given: Any) -> None:
     """Train a network on TASK and measure loss, floors and ε-ranks on the way.
 
-    TASK is a function target (cosines, …), digits or mnist. DIR receives the settings, the history,
+    TASK is a function target (cosines, …), a boundary-value problem (poisson, helmholtz, heat, …)
+    for a PINN, digits or mnist. DIR receives the settings, the history,
     spectra, weights and staircase.svg. After Ctrl-C, `--resume` goes on to the same numbers; it
     takes all settings from DIR.
 

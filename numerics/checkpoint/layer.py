@@ -32,6 +32,8 @@ class CheckpointLayer:
         b of the head.
     bias : {"feature", "fixed"} or None
         What the bias is taken for; None without one.
+    constant : ndarray of float64, shape (N,), or None
+        What the constant function is at the samples where that is not 1 (L1).
     loss : str or None
         Loss that the training minimised, where the checkpoint says it.
     """
@@ -45,6 +47,7 @@ class CheckpointLayer:
     bias_value: Array | None = None
     bias: BiasName | None = None
     loss: str | None = None
+    constant: Array | None = None
 
     def __str__(self) -> str:
         rows, columns = self.features.shape

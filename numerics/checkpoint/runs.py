@@ -74,6 +74,7 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
         coefficients=last.coefficients,
         bias_value=last.bias,
         bias=cast(BiasName, config.bias),
+        constant=last.constant,
     )
 
 

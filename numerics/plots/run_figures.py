@@ -184,6 +184,7 @@ def floor_at(run: Run, index: int, eps: float) -> LossFloor:
         measure=last.measure,
         bias="fixed" if run.config.bias == "fixed" else "feature",
         bias_value=last.bias,
+        constant=last.constant,
         losses=(),
     )
 

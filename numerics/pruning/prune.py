@@ -63,11 +63,17 @@ def prune(
     Raises
     ------
     InputError
-        If not exactly one of `neurons` and `tolerance` is given, p is out of range, or no p meets
-        the tolerance in the run's dtype.
+        If not exactly one of `neurons` and `tolerance` is given, p is out of range, no p meets the
+        tolerance in the run's dtype, or the run is one of a PINN.
     """
     if (neurons is None) == (tolerance is None):
         raise InputError("neurons", "and tolerance: one of them is needed", "pass exactly one")
+    if run.task.operator is not None:
+        raise InputError(
+            "run",
+            f"minimises the loss of {run.task.name}, a PINN",
+            "prune a run that fits u* itself",
+        )
     last = run.last_layer(index)
     model = run.network(index)
     width = last.features.shape[1]

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from numerics.networks.base import as_size
+from numerics.operators.problem import PROBLEMS, BoundaryProblem
+from numerics.operators.stacked import as_kappa
 from numerics.tasks.functions import TARGETS, Target, gauss_legendre, grid
 from numerics.tasks.images import LabelledImages, digits, mnist
 from numerics.tasks.task import Task
 from theory.errors import InputError
 
-TASKS: dict[str, str] = {name: target.formula for name, target in TARGETS.items()} | {
+TASKS: dict[str, str] = {
+    **{name: target.formula for name, target in TARGETS.items()},
+    **{name: problem.formula for name, problem in PROBLEMS.items()},
     "digits": "scikit-learn's 1797 handwritten digits of 8×8 pixels",
     "mnist": "MNIST, handwritten digits of 28×28 pixels (10 000 of 60 000 by default)",
 }
@@ -33,12 +37,14 @@ def load_task(
     data: str | Path | None = None,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
+    boundary_weight: float | None = None,
 ) -> Task:
     """Return the samples x_i, targets u*(x_i) and measure of a task.
 
     Function targets are sampled on an equispaced grid (``cosines-l2``: at Gauss–Legendre nodes with
     their weights), and tested at as many points drawn uniformly from the box. Images are scaled to
-    [0, 1] and flattened; labels become one-hot rows.
+    [0, 1] and flattened; labels become one-hot rows. Boundary-value problems are posed at
+    Gauss–Legendre nodes of the box and its sides; their test samples hold the solution.
 
     Parameters
     ----------
@@ -55,6 +61,8 @@ def load_task(
         Seed of the test points, of the split and of subsets.
     dtype : torch.dtype
         Type of inputs and targets; weights stay float64.
+    boundary_weight : float, optional
+        κ of a boundary-value problem, in place of its own.
 
     Returns
     -------
@@ -76,6 +84,10 @@ def load_task(
         raise InputError("seed", f"is {seed}", "pass a number below 2^63")
     if data is not None and name != "mnist":
         raise InputError("data", f"is given, but {name!r} brings its own", "drop it")
+    if boundary_weight is not None and name not in PROBLEMS:
+        raise InputError("boundary_weight", f"is given, but {name!r} has no boundary", "drop it")
+    if name in PROBLEMS:
+        return _operator_task(name, PROBLEMS[name], n_train, n_test, seed, dtype, boundary_weight)
     if name in TARGETS:
         return _function_task(name, TARGETS[name], n_train, n_test, seed, dtype)
     if name == "digits":
@@ -127,6 +139,39 @@ def _function_task(
         weights=weights,
         measure="volume" if target.quadrature else "mean",
         domain=target.domain,
+    )
+
+
+def _operator_task(
+    name: str,
+    problem: BoundaryProblem,
+    n_train: int | None,
+    n_test: int | None,
+    seed: int,
+    dtype: torch.dtype,
+    boundary_weight: float | None,
+) -> Task:
+    """Put a boundary-value problem on its nodes; the test samples hold its solution."""
+    if boundary_weight is not None:
+        boundary_weight = as_kappa(boundary_weight, name="boundary_weight")
+    system = problem.system(n_train, kappa=boundary_weight, dtype=dtype)
+    low, high = np.array(problem.domain).T
+    random = np.random.default_rng([seed, 1])
+    count = system.n_interior if n_test is None else n_test
+    x_test = random.uniform(low, high, (count, len(low)))
+    assert problem.solution is not None
+    return Task(
+        name=name,
+        kind="regression",
+        x=system.x,
+        y=torch.from_numpy(system.target).to(dtype),
+        x_test=torch.from_numpy(x_test).to(dtype),
+        y_test=torch.from_numpy(problem.solution(x_test)[:, None]).to(dtype),
+        description=f"{problem.formula}, boundary weight {system.stacked.kappa:g}",
+        weights=torch.from_numpy(system.weights),
+        measure=system.measure,
+        domain=problem.domain,
+        operator=system.stacked,
     )
 
 

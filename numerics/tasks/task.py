@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from numerics.operators.stacked import StackedOperator
 from theory.measure import MeasureName
 
 Kind = Literal["regression", "classification"]
@@ -42,6 +43,9 @@ class Task:
         (C, H, W) where the inputs are images.
     notice : str or None
         One line that the user should see, such as why a stand-in was taken.
+    operator : StackedOperator or None
+        Where the loss is that of a PINN: what is done to u before it is compared with y. The test
+        samples hold the solution itself.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Task:
     domain: tuple[tuple[float, float], ...] | None = None
     image_shape: tuple[int, int, int] | None = None
     notice: str | None = None
+    operator: StackedOperator | None = field(default=None, repr=False)
 
     @property
     def n_inputs(self) -> int:
@@ -80,7 +85,8 @@ class Task:
         str
             SHA-256 of the bytes of x, y and the weights, in hexadecimal.
         """
-        digest = hashlib.sha256(f"{self.name} {self.measure}".encode())
+        operator = "" if self.operator is None else f" {self.operator}"
+        digest = hashlib.sha256(f"{self.name} {self.measure}{operator}".encode())
         for tensor in (self.x, self.y, self.weights):
             if tensor is not None:
                 digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())

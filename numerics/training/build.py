@@ -14,7 +14,7 @@ from theory.errors import InputError
 
 
 def check_loss(config: RunConfig, task: Task) -> None:
-    """Check that the loss fits the task.
+    """Check that loss and activation fit the task.
 
     Parameters
     ----------
@@ -26,11 +26,18 @@ def check_loss(config: RunConfig, task: Task) -> None:
     Raises
     ------
     InputError
-        If cross-entropy is asked for without classes.
+        If cross-entropy is asked for without classes, or ReLU for a differential operator.
     """
     if config.loss == "cross-entropy" and task.kind != "classification":
         raise InputError(
             "loss", f"is 'cross-entropy', but {task.name} has no classes", "choose 'mse'"
+        )
+    if task.operator is not None and config.activation == "relu":
+        raise InputError(
+            "activation",
+            f"is 'relu', whose second derivative is 0: {task.operator.operator.formula} would not "
+            "see the network",
+            "choose a smooth one such as 'tanh'",
         )
 
 

@@ -15,6 +15,7 @@ from numerics.chosen_slope import as_slope
 from numerics.networks.activations import activation_function
 from numerics.networks.base import as_size
 from numerics.networks.initialise import check_initialisation
+from numerics.operators.stacked import as_kappa
 from numerics.tasks.load import TASKS
 from theory.errors import InputError
 from theory.inputs import as_eps
@@ -87,6 +88,8 @@ class RunConfig:
     bias : {"feature", "fixed"}
         How the floor treats the output bias (math §0): as the constant feature 1, or subtracted
         from the target.
+    boundary_weight : float or None
+        κ of a boundary-value problem (L1); None means the task's.
 
     Examples
     --------
@@ -118,6 +121,7 @@ class RunConfig:
     threads: int = 1
     bias: str = "feature"
     slope: float | str | None = None
+    boundary_weight: float | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -132,6 +136,9 @@ class RunConfig:
         if self.slope is not None and self.init != "structured":
             raise InputError("slope", f"is {self.slope!r}", "take init 'structured' with it")
         self._whole_numbers()
+        if self.boundary_weight is not None:
+            kappa = as_kappa(self.boundary_weight, name="boundary_weight")
+            object.__setattr__(self, "boundary_weight", kappa)
         if self.data is not None and not isinstance(self.data, str):
             raise InputError("data", f"is {self.data!r}", "pass a path as a string")
         self._normalise()

@@ -95,6 +95,7 @@ def train(
         data=config.data,
         seed=config.seed,
         dtype=config.torch_dtype,
+        boundary_weight=config.boundary_weight,
     )
     device = resolve_device(config.device)
     session = _Session(config, task, device)  # before the folder: bad settings leave no trace
@@ -141,6 +142,7 @@ class _Session:
             task.x.to(device),
             task.y.to(device),
             None if factors is None else torch.as_tensor(factors).to(device, config.torch_dtype),
+            task.operator,
         )
         self.testing = replace(task, x_test=task.x_test.to(device), y_test=task.y_test.to(device))
         self.schedule = set(measurement_steps(config.steps, config.measure_every))

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from numerics.networks import FeatureNetwork, capture, layer_weights
+from numerics.operators.stacked import StackedOperator, constant, images
 from numerics.tasks import Task
 from numerics.training.config import RunConfig
-from numerics.training.objective import float64_loss, sample_losses
+from numerics.training.objective import Objective, float64_loss, sample_losses
 from numerics.training.probe import Probe
 from numerics.training.record import LayerRanks, StepRecord
 from theory.errors import InputError
@@ -21,7 +22,7 @@ from theory.floor.decomposition import decompose
 from theory.floor.loss_floor import floor_of
 from theory.floor.result import LossFloor
 from theory.floor.weighting import frobenius, residual_norm, weighted_problem
-from theory.inputs import Array, as_features
+from theory.inputs import Array, Features, as_features
 from theory.measure import as_measure
 from theory.rank import epsilon_ranks
 
@@ -53,6 +54,9 @@ class LastLayer:
         Sample weights; None means 1 each.
     measure : str
         ``"mean"``, ``"raw"`` or ``"volume"``.
+    constant : ndarray of float64, shape (N,), or None
+        What the constant function is at the samples where that is not 1: for a PINN φ are the
+        features (𝓛φ, √κ 𝓑φ) of L1, and this is (𝓛1, √κ 𝓑1).
     """
 
     features: Array
@@ -61,12 +65,38 @@ class LastLayer:
     target: Array
     weights: Array | None
     measure: str
+    constant: Array | None = None
 
     @property
     def outputs(self) -> Array:
-        """Outputs u = φW + b, shape (N, k)."""
-        outputs: Array = self.features @ self.coefficients + self.bias
+        """Outputs u = φW + 1·b, shape (N, k)."""
+        shift = self.bias if self.constant is None else np.outer(self.constant, self.bias)
+        outputs: Array = self.features @ self.coefficients + shift
         return outputs
+
+    def without_bias(self, bias: BiasName) -> tuple[Features, Array, Array]:
+        """Return features, target and coefficients in which the bias is a feature, or subtracted.
+
+        Parameters
+        ----------
+        bias : {"feature", "fixed"}
+            What the bias is taken for.
+
+        Returns
+        -------
+        tuple of (Features, ndarray, ndarray)
+            Features, target and coefficients.
+        """
+        features, target, coefficients = with_bias(
+            as_features(self.features),
+            self.target,
+            self.coefficients,
+            bias,
+            self.bias,
+            self.constant,
+        )
+        assert coefficients is not None
+        return features, target, coefficients
 
 
 def last_layer(model: FeatureNetwork, probe: Probe, features: Array) -> LastLayer:
@@ -93,6 +123,7 @@ def last_layer(model: FeatureNetwork, probe: Probe, features: Array) -> LastLaye
         probe.target,
         probe.weights,
         probe.measure.name,
+        None if probe.operator is None else images(probe.operator, constant, probe.x)[:, 0],
     )
 
 
@@ -109,9 +140,27 @@ def captured(model: FeatureNetwork, probe: Probe) -> list[Array]:
     Returns
     -------
     list of ndarray of float64
-        One (N, n) matrix per dense layer, (N·P, C) per convolution.
+        One (N, n) matrix per dense layer, (N·P, C) per convolution; for a PINN (𝓛φ, √κ 𝓑φ).
     """
+    if probe.operator is not None:
+        return _operator_features(model, probe.operator, probe.x)
     return [layer.double().cpu().numpy() for layer in capture(model, probe.x)]
+
+
+def _operator_features(
+    model: FeatureNetwork, operator: StackedOperator, x: torch.Tensor
+) -> list[Array]:
+    """Return the features of L1 of every hidden layer, from one differentiation of all of them."""
+    widths: list[int] = []
+
+    def layers(points: torch.Tensor) -> torch.Tensor:
+        """Return all hidden layers side by side."""
+        hidden = model.hidden(points)
+        widths[:] = [layer.shape[1] for layer in hidden]
+        return torch.cat(hidden, dim=1)
+
+    values = images(operator, layers, x)
+    return np.split(values, np.cumsum(widths)[:-1], axis=1)
 
 
 def measure(
@@ -197,14 +246,7 @@ def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
     if config.loss != "mse":
         return []
     law = as_measure(last.measure, last.weights, len(last.features))
-    features, target, coefficients = with_bias(
-        as_features(last.features),
-        last.target,
-        last.coefficients,
-        cast(BiasName, config.bias),
-        last.bias,
-    )
-    assert coefficients is not None
+    features, target, coefficients = last.without_bias(cast(BiasName, config.bias))
     problem = weighted_problem(features, target, law)
     data, norm = decompose(problem), frobenius(coefficients)
     loss_norm = residual_norm(problem, coefficients)
@@ -231,17 +273,10 @@ def _worst_link(floors: list[LossFloor]) -> str | None:
 
 def _training_loss(model: FeatureNetwork, config: RunConfig, probe: Probe) -> float:
     """Return the loss on the probe in the dtype of the training."""
+    parts = torch.split(torch.arange(len(probe.x), device=probe.x.device), _TEST_BATCH)
+    objective = Objective(config.loss, probe.x, probe.y, None, probe.operator)
     with torch.no_grad():
-        losses = torch.cat(
-            [
-                sample_losses(config.loss, model(x), y)
-                for x, y in zip(
-                    torch.split(probe.x, _TEST_BATCH),
-                    torch.split(probe.y, _TEST_BATCH),
-                    strict=True,
-                )
-            ]
-        )
+        losses = torch.cat([objective.losses(model, part) for part in parts])
     values = losses.double().cpu().numpy()
     weights = np.ones(len(values)) if probe.weights is None else probe.weights
     return float(values @ weights / float(probe.measure.normaliser))

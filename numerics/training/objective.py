@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from numerics.operators.stacked import StackedOperator
 from theory.inputs import Array
 from theory.measure import Measure
 
@@ -44,12 +45,15 @@ class Objective:
         Samples.
     factors : Tensor of shape (N,), or None
         w_i/c where the measure has weights or is not the mean; None means 1/N.
+    operator : StackedOperator or None
+        For a PINN: what is compared with y in place of u (L1).
     """
 
     loss: str
     x: Tensor
     y: Tensor
     factors: Tensor | None
+    operator: StackedOperator | None = None
 
     def __call__(self, model: torch.nn.Module, index: Tensor | None = None) -> Tensor:
         """Return L(θ), or its unbiased estimate from a batch.
@@ -66,13 +70,31 @@ class Objective:
         Tensor, shape ()
             The loss, with its graph.
         """
-        x = self.x if index is None else self.x[index]
-        y = self.y if index is None else self.y[index]
-        losses = sample_losses(self.loss, model(x), y)
+        losses = self.losses(model, index)
         if self.factors is None:
             return losses.mean()
         factors = self.factors if index is None else self.factors[index]
-        return (losses * factors).sum() * (self.x.shape[0] / x.shape[0])
+        return (losses * factors).sum() * (self.x.shape[0] / losses.shape[0])
+
+    def losses(self, model: torch.nn.Module, index: Tensor | None = None) -> Tensor:
+        """Return ℓ at the samples of a batch, unweighted.
+
+        Parameters
+        ----------
+        model : Module
+            The network.
+        index : Tensor of int64, optional
+            Samples of the batch; None means all.
+
+        Returns
+        -------
+        Tensor, shape (N,) or (M,)
+            The losses, with their graph.
+        """
+        x = self.x if index is None else self.x[index]
+        y = self.y if index is None else self.y[index]
+        outputs = model(x) if self.operator is None else self.operator(model, x, index)
+        return sample_losses(self.loss, outputs, y)
 
 
 def sample_factors(measure: Measure) -> Array | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from numerics.operators.stacked import StackedOperator
 from numerics.tasks import Task
 from numerics.training.config import RunConfig
 from numerics.training.seeds import Stream, generator
@@ -30,12 +31,15 @@ class Probe:
         u* at the samples.
     measure : Measure
         Their measure.
+    operator : StackedOperator or None
+        For a PINN: what is done to u before it is compared (L1).
     """
 
     x: Tensor
     y: Tensor
     target: Array
     measure: Measure
+    operator: StackedOperator | None = None
 
     @property
     def weights(self) -> Array | None:
@@ -82,4 +86,5 @@ def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
         x, y = x[chosen], y[chosen]
     weights = None if task.weights is None else task.weights.numpy()
     target: Array = y.double().numpy()
-    return Probe(x.to(device), y.to(device), target, Measure(task.measure, size, weights))
+    law = Measure(task.measure, size, weights)
+    return Probe(x.to(device), y.to(device), target, law, task.operator)

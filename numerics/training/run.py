@@ -23,9 +23,8 @@ from numerics.training.state import Progress, Status, read_progress
 from numerics.training.storage import read_json, read_table
 from numerics.training.tables import history_table, records_from_tables, spectra_table
 from theory.errors import InputError
-from theory.floor.bias import BiasName, with_bias
+from theory.floor.bias import BiasName
 from theory.floor.certificate import ChainCertificate, certify_chain
-from theory.inputs import as_features
 
 
 class Run:
@@ -86,6 +85,7 @@ class Run:
             data=config.data,
             seed=config.seed,
             dtype=config.torch_dtype,
+            boundary_weight=config.boundary_weight,
         )
         place = self._folder.path / STATE
         if place.is_file():
@@ -210,9 +210,7 @@ class Run:
             )
         last = self.last_layer(index)
         bias = cast(BiasName, self.config.bias)
-        features, target, coefficients = with_bias(
-            as_features(last.features), last.target, last.coefficients, bias, last.bias
-        )
+        features, target, coefficients = last.without_bias(bias)
         return certify_chain(
             features.values,
             target,

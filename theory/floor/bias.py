@@ -19,8 +19,9 @@ def with_bias(
     coefficients: Array | None,
     bias: BiasName | None,
     bias_value: Any,
+    constant: Array | None = None,
 ) -> tuple[Features, Array, Array | None]:
-    """Rewrite φ·W + b ≈ u* without a bias.
+    """Rewrite φ·W + 1·b ≈ u* without a bias.
 
     ``"feature"``: (φ, 1)·(W; b) ≈ u*, so the constant takes part in the ε-rank and b in the norm.
     ``"fixed"``: φ·W ≈ u* − b, so neither does.
@@ -37,6 +38,9 @@ def with_bias(
         What the bias is taken for.
     bias_value : array_like, shape () or (k,), or None
         b.
+    constant : ndarray of float64, shape (N,), optional
+        What the constant function is at the samples, where that is not 1: its image under the
+        operator of a PINN (L1).
 
     Returns
     -------
@@ -60,8 +64,9 @@ def with_bias(
     if bias == "fixed":
         if value is None:
             raise InputError("bias_value", "is missing", "pass the bias that is held fixed")
-        return features, target - value, coefficients
-    widened = _with_constant(features)
+        shift = value if constant is None else np.outer(constant, value)
+        return features, target - shift, coefficients
+    widened = _with_constant(features, constant)
     if coefficients is None:
         if value is not None:
             raise InputError(
@@ -80,9 +85,9 @@ def _as_bias(bias_value: Any, n_outputs: int) -> Array:
     return as_coefficients(bias_value, n_outputs, name="bias_value").reshape(-1)
 
 
-def _with_constant(features: Features) -> Features:
-    """Append the feature 1."""
-    ones = np.ones((features.n_samples, 1))
+def _with_constant(features: Features, constant: Array | None) -> Features:
+    """Append the constant function as a feature."""
+    ones = np.ones((features.n_samples, 1)) if constant is None else constant.reshape(-1, 1)
     integers = features.integers
     if integers is not None:
         integers = np.hstack([integers, ones.astype(integers.dtype)])

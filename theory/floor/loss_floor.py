@@ -32,6 +32,7 @@ def loss_floor(
     measure: Any = "mean",
     bias: BiasName | None = None,
     bias_value: Any = None,
+    constant: Any = None,
     losses: Iterable[float] | None = None,
     exact: bool = False,
 ) -> LossFloor:
@@ -64,6 +65,9 @@ def loss_floor(
         the norm includes it), or the floor is taken for u* − bias_value.
     bias_value : array_like, shape () or (k,), optional
         The bias of the output layer.
+    constant : array_like, shape (N,), optional
+        What the constant function is at the samples where that is not 1, as under the operator of a
+        PINN (L1).
     losses : iterable of float, optional
         Losses δ² whose rank budget is wanted (F5); by default ‖u*‖²·10^(−1…−8).
     exact : bool
@@ -104,7 +108,8 @@ def loss_floor(
             f"have {matrix.shape[1]} outputs, but the target has {goal.shape[1]}",
             "pass one column per output",
         )
-    checked, goal, matrix = with_bias(checked, goal, matrix, bias, bias_value)
+    ones = None if constant is None else as_target(constant, checked.n_samples, name="constant")
+    checked, goal, matrix = with_bias(checked, goal, matrix, bias, bias_value, ones)
     problem = weighted_problem(checked, goal, law)
     rank = epsilon_rank(checked, threshold, weights=law.weights, measure=law.name, exact=exact)
     size = as_norm(norm) if matrix is None else frobenius(matrix)

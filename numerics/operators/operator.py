@@ -1,0 +1,206 @@
+"""Linear differential operators 𝓛 as transformations of functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from numerics.operators.derivatives import Function, laplacian, partial
+from theory.errors import InputError
+
+Transform = Callable[[Function], Function]
+
+
+@dataclass(frozen=True)
+class LinearOperator:
+    """𝓛: f ↦ 𝓛f with 𝓛(af + bg) = a𝓛f + b𝓛g.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    formula : str
+        As printed.
+    transform : callable
+        From a function (points (N, d) to values (N, m)) to another one.
+    order : int
+        Its highest derivative; features need so many that do not vanish.
+    n_inputs : int or None
+        d, where it is bound to one.
+    """
+
+    name: str
+    formula: str
+    transform: Transform = field(repr=False)
+    order: int
+    n_inputs: int | None = None
+
+    def __call__(self, function: Function) -> Function:
+        """Return 𝓛f."""
+        return self.transform(function)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.formula}"
+
+
+def identity() -> LinearOperator:
+    """Return u ↦ u, whose restriction to ∂Ω is the Dirichlet operator.
+
+    Returns
+    -------
+    LinearOperator
+        The operator.
+    """
+    return LinearOperator("identity", "u", lambda function: function, 0)
+
+
+def poisson() -> LinearOperator:
+    """Return u ↦ −Δu.
+
+    Returns
+    -------
+    LinearOperator
+        The operator.
+    """
+
+    def transform(function: Function) -> Function:
+        """Return −Δf."""
+        second = laplacian(function)
+        return lambda x: -second(x)
+
+    return LinearOperator("poisson", "−Δu", transform, 2)
+
+
+def helmholtz(wavenumber: float = 1.0) -> LinearOperator:
+    """Return u ↦ Δu + k²u.
+
+    Parameters
+    ----------
+    wavenumber : float
+        k.
+
+    Returns
+    -------
+    LinearOperator
+        The operator.
+
+    Raises
+    ------
+    InputError
+        If k is not finite.
+    """
+    k = _number(wavenumber, "wavenumber")
+
+    def transform(function: Function) -> Function:
+        """Return Δf + k²f."""
+        second = laplacian(function)
+
+        def apply(x: Tensor) -> Tensor:
+            """Return the sum of both terms."""
+            return second(x) + k * k * function(x)
+
+        return apply
+
+    return LinearOperator("helmholtz", f"Δu + {k * k:g}u", transform, 2)
+
+
+def heat(diffusivity: float = 1.0) -> LinearOperator:
+    """Return u ↦ ∂_t u − νΔu, where t is the last coordinate and Δ acts on the others.
+
+    Parameters
+    ----------
+    diffusivity : float
+        ν.
+
+    Returns
+    -------
+    LinearOperator
+        The operator.
+
+    Raises
+    ------
+    InputError
+        If ν is not finite.
+    """
+    nu = _number(diffusivity, "diffusivity")
+
+    def transform(function: Function) -> Function:
+        """Return ∂_t f − νΔf."""
+
+        def apply(x: Tensor) -> Tensor:
+            """Return the difference of both terms."""
+            last = x.shape[1] - 1
+            space = laplacian(function, tuple(range(last)))
+            return partial(function, last)(x) - nu * space(x)
+
+        return apply
+
+    return LinearOperator("heat", f"∂_t u − {nu:g}Δu", transform, 2)
+
+
+OPERATORS: dict[str, Callable[..., LinearOperator]] = {
+    "identity": identity,
+    "poisson": poisson,
+    "helmholtz": helmholtz,
+    "heat": heat,
+}
+
+# What people ask for next, with the term that stands in the way.
+_NONLINEAR = {
+    "burgers": "u ∂_x u",
+    "allen-cahn": "u³",
+    "navier-stokes": "(u·∇)u",
+    "kdv": "u ∂_x u",
+    "eikonal": "|∇u|",
+    "schrodinger": "|u|²u",
+}
+
+
+def named_operator(name: str, **parameters: float) -> LinearOperator:
+    """Return a linear operator by its name.
+
+    Parameters
+    ----------
+    name : {"identity", "poisson", "helmholtz", "heat"}
+        Which.
+    **parameters : float
+        ``wavenumber`` of Helmholtz, ``diffusivity`` of heat.
+
+    Returns
+    -------
+    LinearOperator
+        The operator.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, belongs to a nonlinear operator, or a parameter does not fit.
+    """
+    key = str(name).lower().replace("_", "-").replace("ö", "o")
+    if key in _NONLINEAR:
+        raise InputError(
+            "operator",
+            f"is {name!r}, which is nonlinear: of {_NONLINEAR[key]} no Gram matrix of features can "
+            "be formed",
+            "linearise it about a function that you fix",
+        )
+    if key not in OPERATORS:
+        raise InputError("operator", f"is {name!r}", f"choose one of {', '.join(OPERATORS)}")
+    try:
+        return OPERATORS[key](**parameters)
+    except TypeError:
+        given = ", ".join(parameters)
+        raise InputError("operator", f"{name!r} does not take {given}", "drop it") from None
+
+
+def _number(value: float, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(name, f"is {value!r}", "pass a finite number")
+    return number
