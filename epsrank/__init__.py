@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numerics.training import Run, RunConfig, load_run, train
     from proofs.outcome import Report
     from proofs.runner import verify
+    from theory.apriori import AprioriFloor, SegmentedDistances, apriori_floor, relu_distances
     from theory.continuous import (
         ContinuousFloor,
         ContinuousRank,
@@ -52,6 +53,7 @@ _HOMES = {
     "ConvexFloor": "theory.floor.convex_floor",
     "DenseNetwork": "theory.dense",
     "InitialRank": "theory.kernels.prediction",
+    "AprioriFloor": "theory.apriori",
     "InputError": "theory.errors",
     "LayerKernel": "theory.kernels.layer_kernel",
     "LipschitzFloor": "theory.floor.lipschitz_floor",
@@ -65,7 +67,9 @@ _HOMES = {
     "Run": "numerics.training",
     "RunConfig": "numerics.training",
     "SlopeChoice": "theory.kernels.slope",
+    "SegmentedDistances": "theory.apriori",
     "algebraic_rank": "theory.rank",
+    "apriori_floor": "theory.apriori",
     "box_measure": "theory.kernels.input_measure",
     "choose_slope": "theory.kernels.slope",
     "continuous_floor": "theory.continuous",
@@ -87,6 +91,7 @@ _HOMES = {
     "network_of_run": "numerics.dense",
     "population_rank": "theory.sampling",
     "prune": "numerics.pruning",
+    "relu_distances": "theory.apriori",
     "select_neurons": "theory.selection",
     "structured_first_layer_": "numerics.structured",
     "train": "numerics.training",
@@ -94,6 +99,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AprioriFloor",
     "ContinuousFloor",
     "ContinuousRank",
     "ConvexFloor",
@@ -111,9 +117,11 @@ __all__ = [
     "Report",
     "Run",
     "RunConfig",
+    "SegmentedDistances",
     "SlopeChoice",
     "__version__",
     "algebraic_rank",
+    "apriori_floor",
     "box_measure",
     "choose_slope",
     "continuous_floor",
@@ -135,6 +143,7 @@ __all__ = [
     "network_of_run",
     "population_rank",
     "prune",
+    "relu_distances",
     "select_neurons",
     "structured_first_layer_",
     "train",
