@@ -17,7 +17,7 @@ CLAIM = "sample-rank"
 CONFIDENCE = 0.95
 
 #: Trials and samples per trial, per effort.
-_SIZES = {"quick": (12, (600,)), "default": (60, (500, 2000)), "full": (400, (500, 2000, 8000))}
+_SIZES = {"quick": (12, (600,)), "default": (40, (500, 2000)), "full": (400, (500, 2000, 8000))}
 
 # Coverage below the level by chance alone is this rare before it counts as a refutation.
 _SIGNIFICANCE = 1e-3
