@@ -14,14 +14,17 @@ from proofs.checkers.searches import check_property
 from proofs.properties import (
     PROPERTIES,
     comparisons,
+    continuous,
     floor_chain,
     rank_order,
     rank_perturbation,
     rational_chain,
     routes,
 )
+from theory.continuous.problem import ContinuousProblem
 from theory.floor import decide_chain, loss_floor
 from theory.floor.interval import Interval
+from theory.sampling import domain
 
 
 def _wrong_rank(change):
@@ -222,6 +225,18 @@ _OTHER_FAULTS = {
         floor_chain,
         "loss_floor",
         _changed("distances", lambda distances: distances[::-1]),
+    ),
+    "integrals-enclosed": (continuous, "continuous_gram", _changed("joint", lambda j: j * 1.001)),
+    "continuous-chain": (
+        ContinuousProblem,
+        "loss",
+        lambda _: lambda problem, beta: Interval(Fraction(0), Fraction(0)),
+    ),
+    # Bounds over boxes that are only those at their centres.
+    "suprema-over-boxes": (
+        domain,
+        "largest_square",
+        lambda honest: lambda found, radii: (honest(found, 0 * radii)[0],) * 2,
     ),
 }
 
