@@ -13,18 +13,22 @@ from proofs.checkers.base import Context
 from proofs.checkers.searches import check_property
 from proofs.properties import (
     PROPERTIES,
+    apriori,
     comparisons,
     continuous,
     floor_chain,
+    neuron_selection,
     rank_order,
     rank_perturbation,
     rational_chain,
     routes,
 )
+from theory.apriori import network_floor, segments
 from theory.continuous.problem import ContinuousProblem
 from theory.floor import decide_chain, loss_floor
 from theory.floor.interval import Interval
 from theory.sampling import domain
+from theory.selection import select
 
 
 def _wrong_rank(change):
@@ -149,6 +153,36 @@ def _halved_for_large(honest):
 
 # Property, where the fault goes, and the fault.
 _OTHER_FAULTS = {
+    "some-neurons-carry-the-network": (
+        neuron_selection,
+        "_selection_factor",
+        lambda honest: lambda n, p: Fraction(1, 100),
+    ),
+    "selections-are-as-close-as-certified": (
+        select,
+        "certified_distance",
+        lambda honest: lambda *a: (honest(*a)[0] / 2, 0.0),
+    ),
+    "rational-frames-have-good-rows": (
+        neuron_selection.oracle,
+        "is_positive_semidefinite",
+        lambda honest: lambda matrix: False,
+    ),
+    "segments-enclose-every-partition": (
+        segments.PieceCosts,
+        "advance",
+        lambda honest: lambda self: honest(self) * 1.01 + 1e-6,
+    ),
+    "random-networks-stay-above-the-floor": (
+        network_floor,
+        "relu_distances",
+        _changed("lower", lambda lower: 100 * lower + 1),
+    ),
+    "no-space-beats-the-width": (
+        apriori,
+        "ellipsoid_widths",
+        lambda honest: lambda axes: 2 * honest(axes) + 1,
+    ),
     "monotone-in-gram-matrices": (rank_order, "epsilon_rank_from_gram", _halved_for_large),
     "eigenvalues-move-by-at-most-the-norm": (
         rank_perturbation,
