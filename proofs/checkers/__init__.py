@@ -7,6 +7,7 @@ from proofs.checkers.continuous import continuous_checkers
 from proofs.checkers.formal import formal_checkers
 from proofs.checkers.formal_certificates import certificate_checkers
 from proofs.checkers.initial_rank import initial_rank_checkers
+from proofs.checkers.lipschitz import lipschitz_checkers
 from proofs.checkers.network_floor import network_floor_checkers
 from proofs.checkers.operator_floor import operator_floor_checkers
 from proofs.checkers.rank_instances import rank_instance_checkers
@@ -41,6 +42,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *rank_instance_checkers(effort),
         *network_floor_checkers(effort),
         *operator_floor_checkers(),
+        *lipschitz_checkers(),
         *certificate_checkers(effort),
         *continuous_checkers(effort),
         *sampling_exact_checkers(),

@@ -76,7 +76,16 @@ def check_property(name: str, context: Context) -> list[Evidence]:
     elif not found.tally.decided:
         cause = "the arithmetic decided none of the comparisons"
     return [
-        Evidence(claim, "property", state, _title(prop), figures, witness=witness, cause=cause)
+        Evidence(
+            claim,
+            "property",
+            state,
+            _title(prop),
+            figures,
+            witness=witness,
+            cause=cause,
+            part=prop.part,
+        )
         for claim in prop.claims
     ]
 

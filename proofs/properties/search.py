@@ -88,6 +88,8 @@ class Property:
         Factor on the number of examples: slow properties get fewer, vital ones more.
     refutable : bool
         Whether the statement is known to be false, so that a counterexample is expected.
+    part : str or None
+        Part of the claims that it concerns, where they are made of several statements.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Property:
     pinned: tuple[Mapping[str, Any], ...] = ()
     share: float = 1.0
     refutable: bool = False
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def states(
     pinned: Sequence[Mapping[str, Any]] = (),
     share: float = 1.0,
     refutable: bool = False,
+    part: str | None = None,
     **strategies: SearchStrategy[Any],
 ) -> Callable[[Check], Check]:
     """Register a function as the check of the property that its docstring states.
@@ -141,6 +145,8 @@ def states(
         Factor on the number of examples.
     refutable : bool
         Whether a counterexample is expected.
+    part : str, optional
+        Part of the claims that it concerns.
     **strategies : SearchStrategy
         How each argument is drawn.
 
@@ -161,7 +167,7 @@ def states(
             raise ValueError(f"two properties are called {name}")
         statement = (check.__doc__ or name).strip().splitlines()[0].rstrip(".")
         REGISTRY[name] = Property(
-            name, claims, statement, check, strategies, tuple(pinned), share, refutable
+            name, claims, statement, check, strategies, tuple(pinned), share, refutable, part
         )
         return check
 
