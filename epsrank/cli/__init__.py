@@ -1,6 +1,7 @@
 """The command line, one file per command; the heavy rooms are imported when a command runs."""
 
 from epsrank.cli.apriori import apriori
+from epsrank.cli.bench import bench
 from epsrank.cli.conjecture import conjecture
 from epsrank.cli.continuous import continuous
 from epsrank.cli.floor import floor
@@ -35,6 +36,7 @@ main = Front(
         train,
         watch,
         plot,
+        bench,
     ],
 )
 

@@ -25,7 +25,7 @@ from numerics.monitor.reading import Head
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.reporter import Reporter
 from numerics.monitor.rows import check_targets
-from numerics.monitor.schedule import as_schedule
+from numerics.monitor.schedule import Schedule, as_schedule
 from numerics.monitor.settings import as_settings
 from numerics.monitor.signatures import Signature
 from numerics.monitor.sinks import Sink
@@ -67,7 +67,7 @@ class RankMonitor:
         Measure of the Gram matrices: samples weigh 1/N or 1 each.
     quantities : {"auto", "all", "ranks"}
         Whether spectra are computed: up to 1024 neurons, always, never. Counts need none.
-    every : "auto" or int
+    every : "auto", int or Schedule
         ``"auto"`` spends at most `overhead`; an integer k measures after steps k, 2k, 3k, …
     overhead : float
         Share of the training time that ``"auto"`` may spend.
@@ -125,7 +125,7 @@ class RankMonitor:
         relative: bool = False,
         measure: str = "mean",
         quantities: str = "auto",
-        every: str | int = "auto",
+        every: str | int | Schedule = "auto",
         overhead: float = 0.01,
         forgetting: float | None = None,
         max_samples: int = 2048,

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from statistics import median
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from theory.errors import InputError
 
@@ -24,6 +24,7 @@ _KEPT = 25
 Clock = Callable[[], float]
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """Decides at every step whether a measurement is due, and is told what measurements cost."""
 
@@ -205,8 +206,8 @@ def as_schedule(every: object, overhead: object, clock: Clock = time.perf_counte
 
     Parameters
     ----------
-    every : "auto" or int
-        A budget, or every k-th step.
+    every : "auto", int or Schedule
+        A budget, or every k-th step; a schedule stands for itself.
     overhead : float
         Share of the training time, for ``"auto"``.
     clock : callable
@@ -215,13 +216,15 @@ def as_schedule(every: object, overhead: object, clock: Clock = time.perf_counte
     Returns
     -------
     Schedule
-        `OverheadBudget` or `EveryStep`.
+        `OverheadBudget`, `EveryStep`, or what was given.
 
     Raises
     ------
     InputError
         If an argument cannot be used.
     """
+    if isinstance(every, Schedule):
+        return every
     if every == "auto":
         return OverheadBudget(overhead, clock=clock)  # type: ignore[arg-type]
     return EveryStep(every, clock=clock)  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+"""Speed as ratios against the alternatives, one benchmark per file; ``epsrank bench`` runs them.
+
+A benchmark is a function ``measure(settings) -> list[Table]``. The heavy rooms are imported when it
+runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+
+from epsrank.benchmarks.result import BenchmarkResult
+from epsrank.benchmarks.settings import BenchmarkSettings
+
+#: Name, and what is measured; each is a file of this package.
+BENCHMARKS = {
+    "rank": "the certified ε-rank against products, singular values and matrix_rank",
+    "monitor": "training with RankMonitor against none, ndtracker, SVD and matrix_rank",
+    "scaling": "the count over width, the sums over samples, the monitor over layers and processes",
+}
+
+
+def run_benchmarks(
+    names: Iterable[str] = (), settings: BenchmarkSettings | None = None
+) -> Iterator[BenchmarkResult]:
+    """Run benchmarks one after another.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Which; none named are all.
+    settings : BenchmarkSettings, optional
+        How thoroughly.
+
+    Yields
+    ------
+    BenchmarkResult
+        As soon as one is done.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown; before anything is run.
+    """
+    from epsrank.benchmarks.machine import describe_machine, limited_threads
+    from theory.errors import InputError
+
+    chosen = list(dict.fromkeys(names)) or list(BENCHMARKS)
+    for name in chosen:
+        if name not in BENCHMARKS:
+            raise InputError("NAME", f"is {name!r}", f"choose from {', '.join(BENCHMARKS)}")
+    settings = settings or BenchmarkSettings()
+    for name in chosen:
+        with limited_threads(settings.threads):
+            measure = import_module(f"{__name__}.{name}").measure
+            tables = tuple(measure(settings))
+            yield BenchmarkResult(name, settings, describe_machine(), tables)

@@ -1,0 +1,262 @@
+"""The ε-rank against products, eigenvalues, singular values and matrix_rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from epsrank.benchmarks.counts import (
+    batched_count,
+    count_above,
+    in_float32_products,
+    least_float32_eps,
+    product,
+    singular,
+)
+from epsrank.benchmarks.features import KINDS, layer_features
+from epsrank.benchmarks.result import Column, Table, ratio, seconds
+from epsrank.benchmarks.settings import BenchmarkSettings
+from epsrank.benchmarks.timing import Action, interleaved
+from theory.inputs import Array
+from theory.rank import epsilon_rank, epsilon_ranks
+
+EPS = 1e-6
+
+_FIVE = [1e-2, 1e-3, 1e-4, 1e-5, EPS]
+
+# Whatever is so slow that a few rounds have to do.
+_SLOW_ROUNDS = 3
+
+_BATCH = 1024
+
+_COLUMNS = (
+    Column("features", "features"),
+    Column("eps", "ε", "{:g}".format),
+    Column("what", "what"),
+    Column("answer", "answer"),
+    Column("seconds", "median", seconds),
+    Column("ratio", "ratio", ratio),
+)
+
+_NOTE = (
+    "ratio = time / time of the first row of the block, medians of paired rounds with an interval; "
+    "above 1, the first row is faster. Answers of the alternatives are not certified."
+)
+
+
+def measure(settings: BenchmarkSettings) -> list[Table]:
+    """Run the benchmark.
+
+    Parameters
+    ----------
+    settings : BenchmarkSettings
+        How thoroughly.
+
+    Returns
+    -------
+    list of Table
+        One for each size and dtype, and the exact routes.
+    """
+    small, large = settings.pick(((300, 24), (300, 40)), ((20_000, 1024), (20_000, 2048)))
+    return [
+        in_float64(*small, settings),
+        in_float64(*large, settings),
+        in_float32(*large, settings),
+        exact_routes(settings),
+    ]
+
+
+def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table:
+    """`epsilon_rank` of float64 features, N × n, against the alternatives.
+
+    Parameters
+    ----------
+    n_samples, width : int
+        N and n.
+    settings : BenchmarkSettings
+        How thoroughly.
+
+    Returns
+    -------
+    Table
+        All kinds of features.
+    """
+    rows = []
+    for kind, label in KINDS.items():
+        settings.say(f"rank: {n_samples} × {width} float64, {label}")
+        features = layer_features(kind, n_samples, width, settings.seed)
+        copy = features.copy()
+        tensor = torch.from_numpy(features)
+        fast: dict[str, Action] = {
+            "epsilon_rank": partial(epsilon_rank, features, EPS),
+            "epsilon_rank and spectrum": partial(_with_spectrum, features),
+            "five thresholds": partial(epsilon_ranks, features, _FIVE),
+            "summed in batches": partial(batched_count, tensor, EPS),
+            "AᵀB, general product (dgemm)": product(features, copy),
+            "AᵀA by symmetry (NumPy)": partial(np.matmul, features.T, features),
+            "eigvalsh(AᵀA), unverified": partial(_unverified, features),
+        }
+        slow = {"epsilon_rank": fast["epsilon_rank"], **singular(tensor, EPS)}
+        rows += compared(label, EPS, fast, slow, settings)
+    return Table(
+        f"float64-{n_samples}x{width}",
+        f"ε-rank of {n_samples} × {width} float64 features",
+        _COLUMNS,
+        tuple(rows),
+        _NOTE,
+    )
+
+
+def in_float32(n_samples: int, width: int, settings: BenchmarkSettings) -> Table:
+    """Count of float32 features, at a usual ε and at the least ε that allows float32 products.
+
+    Parameters
+    ----------
+    n_samples, width : int
+        N and n.
+    settings : BenchmarkSettings
+        How thoroughly.
+
+    Returns
+    -------
+    Table
+        All kinds of features.
+    """
+    rows = []
+    for kind, label in KINDS.items():
+        settings.say(f"rank: {n_samples} × {width} float32, {label}")
+        tensor = torch.from_numpy(layer_features(kind, n_samples, width, settings.seed)).float()
+        wide = tensor.double()
+        for eps in (EPS, least_float32_eps(tensor)):
+            in_single = in_float32_products(tensor[:_BATCH], eps)
+            name = f"summed in batches ({'float32' if in_single else 'float64'} products)"
+            fast: dict[str, Action] = {
+                name: partial(batched_count, tensor, eps),
+                "epsilon_rank": partial(epsilon_rank, tensor, eps),
+                "AᵀA in float32 (torch)": partial(torch.mm, tensor.T, tensor),
+            }
+            slow = {
+                name: fast[name],
+                **singular(tensor, eps),
+                **{f"{key}, of a float64 copy": a for key, a in singular(wide, eps).items()},
+            }
+            rows += compared(label, eps, fast, slow, settings)
+    return Table(
+        f"float32-{n_samples}x{width}",
+        f"ε-rank of {n_samples} × {width} float32 features",
+        _COLUMNS,
+        tuple(rows),
+        f"{_NOTE} Float32 products are used where their certified error stays below ε/8.",
+    )
+
+
+def compared(
+    label: str,
+    eps: float,
+    fast: Mapping[str, Action],
+    slow: Mapping[str, Action],
+    settings: BenchmarkSettings,
+) -> list[dict[str, Any]]:
+    """Time alternatives against the first of them.
+
+    Parameters
+    ----------
+    label : str
+        Of the features.
+    eps : float
+        ε.
+    fast, slow : mapping of str to callable
+        What is timed in many rounds, and in few; both begin with the same one.
+    settings : BenchmarkSettings
+        How thoroughly.
+
+    Returns
+    -------
+    list of dict
+        Rows of a table.
+    """
+    base = next(iter(fast))
+    rounds = settings.rounds_of(9)
+    rows = []
+    for actions, number in ((fast, rounds), (slow, min(rounds, _SLOW_ROUNDS))):
+        timings = interleaved(actions, number, rest=settings.rest)
+        rows += [
+            {
+                "features": label,
+                "eps": eps,
+                "what": name,
+                "base": base,
+                "answer": _answer(timings.answers[name]),
+                "route": getattr(timings.answers[name], "route", None),
+                "seconds": timings.median(name),
+                "ratio": timings.ratio(name, base).to_json(),
+            }
+            for name in actions
+            if actions is fast or name != base
+        ]
+    return rows
+
+
+def exact_routes(settings: BenchmarkSettings) -> Table:
+    """Exact ranks, everything included.
+
+    Parameters
+    ----------
+    settings : BenchmarkSettings
+        How thoroughly.
+
+    Returns
+    -------
+    Table
+        Two widths.
+    """
+    settings.say("rank: exact")
+    n_samples, widths = settings.pick((40, (4, 8)), (1000, (50, 100)))
+    features = layer_features("gaussian", n_samples, max(widths), settings.seed)
+    timings = interleaved(
+        {
+            f"{n_samples} × {n}": partial(epsilon_rank, features[:, :n], EPS, exact=True)
+            for n in widths
+        },
+        settings.rounds_of(9),
+        rest=settings.rest,
+    )
+    rows = [
+        {"what": name, "answer": _answer(found), "seconds": timings.median(name)}
+        for name, found in timings.answers.items()
+    ]
+    columns = (
+        Column("what", "features"),
+        Column("answer", "ε-rank"),
+        Column("seconds", "median", seconds),
+    )
+    return Table("exact", "Exact integer ranks of Gaussian features", columns, tuple(rows))
+
+
+def _with_spectrum(features: Array) -> Any:
+    found = epsilon_rank(features, EPS)
+    _ = found.spectrum
+    return found
+
+
+def _unverified(features: Array) -> int:
+    return count_above(np.linalg.eigvalsh(features.T @ features) / len(features), EPS)
+
+
+def _answer(found: Any) -> str | None:
+    """Return a count as text; None where the action counts nothing."""
+    if isinstance(found, list):
+        return ", ".join(str(_answer(entry)) for entry in found)
+    if isinstance(found, int):
+        return str(found)
+    if isinstance(found, tuple):
+        lower, upper = found
+    elif hasattr(found, "lower") and hasattr(found, "upper"):
+        lower, upper = found.lower, found.upper
+    else:
+        return None
+    return str(lower) if lower == upper else f"[{lower}, {upper}]"

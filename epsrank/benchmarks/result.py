@@ -1,0 +1,225 @@
+"""What a benchmark found: tables of figures, and what they were measured on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from epsrank.benchmarks.settings import BenchmarkSettings
+
+Cell = Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    key : str
+        Of the rows.
+    heading : str
+        For people.
+    form : callable
+        Value to text.
+    """
+
+    key: str
+    heading: str
+    form: Cell = str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Figures of one comparison.
+
+    Attributes
+    ----------
+    name : str
+        For JSON.
+    title : str
+        One line.
+    columns : tuple of Column
+        What people see.
+    rows : tuple of mapping
+        Plain data; may hold more than the columns show.
+    note : str
+        How to read it.
+    skipped : tuple of (str, str)
+        What was left out, and why.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    note: str = ""
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def headings(self) -> list[str]:
+        """Headings of the columns."""
+        return [column.heading for column in self.columns]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The rows as text; a dash where there is no value."""
+        return [
+            ["–" if row.get(c.key) is None else c.form(row[c.key]) for c in self.columns]
+            for row in self.rows
+        ]
+
+    @property
+    def notes(self) -> str:
+        """The note, and a line for everything that was left out."""
+        lines = [self.note, *(f"left out: {what} ({why})" for what, why in self.skipped)]
+        return "\n".join(line for line in lines if line)
+
+    def markdown(self) -> str:
+        """Return the table for a page of text.
+
+        Returns
+        -------
+        str
+            Title, table and notes.
+        """
+        lines = [f"### {self.title}", "", _row(self.headings), _row(["---"] * len(self.columns))]
+        lines += [_row([cell.replace("|", "\\|") for cell in cells]) for cells in self.cells]
+        return "\n".join([*lines, "", *self.notes.splitlines(), ""])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``name``, ``title``, ``rows``, ``note``, ``skipped``.
+        """
+        return {
+            "name": self.name,
+            "title": self.title,
+            "rows": [dict(row) for row in self.rows],
+            "note": self.note,
+            "skipped": [{"what": what, "reason": why} for what, why in self.skipped],
+        }
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """Tables of one benchmark.
+
+    Attributes
+    ----------
+    name : str
+        Of the benchmark.
+    settings : BenchmarkSettings
+        How it was run.
+    environment : mapping
+        On what.
+    tables : tuple of Table
+        What it found.
+    """
+
+    name: str
+    settings: BenchmarkSettings
+    environment: Mapping[str, Any]
+    tables: tuple[Table, ...]
+
+    def __str__(self) -> str:
+        threads = json.dumps(self.environment["threads"])
+        return f"{self.name}: {len(self.tables)} tables, threads {threads}"
+
+    def markdown(self) -> str:
+        """Return all tables for a page of text.
+
+        Returns
+        -------
+        str
+            Heading, environment and tables.
+        """
+        packages = self.environment["packages"]
+        threads = self.environment["threads"]
+        about = (
+            f"{self.environment['processor'] or self.environment['architecture']}, "
+            f"{self.environment['cores']} cores, threads: PyTorch {threads['torch']}, "
+            f"BLAS {threads['blas']}; PyTorch {packages['torch']}, NumPy {packages['numpy']}, "
+            f"SciPy {packages['scipy']}, {', '.join(self.environment['blas'])}; "
+            f"load {self.environment['load']}, {self.environment['date']}, "
+            f"effort {self.settings.effort}."
+        )
+        parts = [f"## {self.name}", "", about, "", *(table.markdown() for table in self.tables)]
+        return "\n".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``name``, ``settings``, ``environment``, ``tables``.
+        """
+        return {
+            "name": self.name,
+            "settings": self.settings.to_json(),
+            "environment": dict(self.environment),
+            "tables": [table.to_json() for table in self.tables],
+        }
+
+
+def seconds(value: float) -> str:
+    """Format a duration.
+
+    Parameters
+    ----------
+    value : float
+        Seconds.
+
+    Returns
+    -------
+    str
+        With its unit.
+    """
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if value * factor >= 1:
+            return f"{value * factor:.3g} {unit}"
+    return f"{value * 1e9:.3g} ns"
+
+
+def ratio(value: Mapping[str, Any]) -> str:
+    """Format a ratio with its interval.
+
+    Parameters
+    ----------
+    value : mapping
+        Of `Ratio.to_json`.
+
+    Returns
+    -------
+    str
+        Such as ``5.91 [5.80, 6.02]``.
+    """
+    return f"{value['value']:.3g} [{value['low']:.3g}, {value['high']:.3g}]"
+
+
+def overhead(value: Mapping[str, Any]) -> str:
+    """Format a ratio as what is added to 1, in percent.
+
+    Parameters
+    ----------
+    value : mapping
+        Of `Ratio.to_json`.
+
+    Returns
+    -------
+    str
+        Such as ``+1.21 % [+0.9, +1.6]``.
+    """
+    middle, low, high = (100 * (value[key] - 1) for key in ("value", "low", "high"))
+    digits = 0 if abs(middle) >= 100 else 1 if abs(middle) >= 10 else 2
+    return f"{middle:+.{digits}f} % [{low:+.{digits}f}, {high:+.{digits}f}]"

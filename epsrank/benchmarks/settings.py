@@ -1,0 +1,96 @@
+"""How thoroughly benchmarks are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+Effort = Literal["quick", "default", "full"]
+T = TypeVar("T")
+
+
+def _silence(text: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    """Rounds, sizes, threads and seed of a benchmark.
+
+    Attributes
+    ----------
+    rounds : int or None
+        Rounds of every comparison; None leaves it to the benchmark.
+    effort : {"quick", "default", "full"}
+        ``quick`` runs everything on tiny cases, to see that it works: its figures mean nothing.
+        ``full`` adds the cases that take long.
+    threads : int or None
+        Threads of BLAS and PyTorch; None leaves them as they are.
+    seed : int
+        Of data and initialisations.
+    say : callable
+        Gets one line of progress at a time.
+    """
+
+    rounds: int | None = None
+    effort: Effort = "default"
+    threads: int | None = None
+    seed: int = 0
+    say: Callable[[str], None] = field(default=_silence, repr=False, compare=False)
+
+    def pick(self, quick: T, default: T, full: T | None = None) -> T:
+        """Return the value for the effort.
+
+        Parameters
+        ----------
+        quick, default, full : object
+            Values; `full` is as `default` where it is left out.
+
+        Returns
+        -------
+        object
+            One of them.
+        """
+        if self.effort == "quick":
+            return quick
+        return default if self.effort == "default" or full is None else full
+
+    def rounds_of(self, usual: int) -> int:
+        """Return the rounds of a comparison.
+
+        Parameters
+        ----------
+        usual : int
+            Rounds where none were asked for.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
+        return self.rounds or self.pick(2, usual)
+
+    @property
+    def rest(self) -> float:
+        """Seconds of rest before each timing.
+
+        NumPy's, SciPy's and PyTorch's threads each spin for a while after their work; without a
+        rest, whoever comes second pays.
+        """
+        return self.pick(0.0, 0.2)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``rounds``, ``effort``, ``threads``, ``seed``.
+        """
+        return {
+            "rounds": self.rounds,
+            "effort": self.effort,
+            "threads": self.threads,
+            "seed": self.seed,
+        }

@@ -1,0 +1,187 @@
+"""Interleaved timing: ratios of neighbours in time, and intervals that assume no distribution."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Action = Callable[[], Any]
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two durations, with an interval.
+
+    Attributes
+    ----------
+    value : float
+        Median of the rounds' ratios, or ratio of the sums.
+    low, high : float
+        Ends of the interval.
+    coverage : float
+        Probability that the interval covers what it estimates, for independent rounds; below 0.95
+        where there are too few of them.
+    rounds : int
+        Rounds behind it.
+    """
+
+    value: float
+    low: float
+    high: float
+    coverage: float
+    rounds: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ratio as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``value``, ``low``, ``high``, ``coverage``, ``rounds``.
+        """
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What interleaved actions took, round by round.
+
+    Attributes
+    ----------
+    seconds : dict of str to list of float
+        Per action, in order of the rounds.
+    answers : dict of str to object
+        What the last call of each action returned.
+    """
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def median(self, name: str) -> float:
+        """Return the median seconds of an action.
+
+        Parameters
+        ----------
+        name : str
+            The action.
+
+        Returns
+        -------
+        float
+            Seconds.
+        """
+        return statistics.median(self.seconds[name])
+
+    def ratio(self, name: str, base: str) -> Ratio:
+        """Return how many times as long an action took as another one, paired by round.
+
+        Parameters
+        ----------
+        name, base : str
+            The actions.
+
+        Returns
+        -------
+        Ratio
+            Above 1, `base` was faster.
+        """
+        return median_ratio(self.seconds[name], self.seconds[base])
+
+
+def interleaved(
+    actions: Mapping[str, Action], rounds: int, *, rest: float = 0.0, warm_up: int = 1
+) -> Timings:
+    """Time every action once per round, in turn.
+
+    A noisy machine then slows all of them alike. Every round starts with another action, so that
+    none always runs in the wake of the same neighbour.
+
+    Parameters
+    ----------
+    actions : mapping of str to callable
+        What to time.
+    rounds : int
+        Timed rounds ≥ 1.
+    rest : float
+        Seconds of rest before each.
+    warm_up : int
+        Rounds before, which are not timed.
+
+    Returns
+    -------
+    Timings
+        Of the timed rounds.
+    """
+    names = list(actions)
+    timings = Timings({name: [] for name in names})
+    for turn in range(-warm_up, rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            if rest and turn >= 0:
+                time.sleep(rest)
+            start = time.perf_counter()
+            answer = actions[name]()
+            taken = time.perf_counter() - start
+            if turn >= 0:
+                timings.seconds[name].append(taken)
+                timings.answers[name] = answer
+    return timings
+
+
+def median_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Ratio:
+    """Return the median of paired ratios, between two of them by order statistics.
+
+    With m independent rounds the k-th smallest and k-th largest ratio enclose the median of their
+    distribution with probability 1 − 2·P(Bin(m, ½) < k), whatever the distribution.
+
+    Parameters
+    ----------
+    numerator, denominator : sequence of float
+        Seconds of two actions, round by round.
+
+    Returns
+    -------
+    Ratio
+        With the narrowest interval of at least 95 %, or the range where m < 6.
+    """
+    ratios = sorted(a / b for a, b in zip(numerator, denominator, strict=True))
+    m, k = len(ratios), 1
+    while 2 * (k + 1) <= m and _outside(m, k + 1) <= 0.05:
+        k += 1
+    return Ratio(statistics.median(ratios), ratios[k - 1], ratios[m - k], 1 - _outside(m, k), m)
+
+
+def _outside(m: int, k: int) -> float:
+    """Return 2·P(Bin(m, ½) < k), at most 1."""
+    return float(min(1.0, 2 * sum(math.comb(m, i) for i in range(k)) / 2**m))
+
+
+def total_ratio(numerator: Sequence[float], denominator: Sequence[float], seed: int) -> Ratio:
+    """Return the ratio of the sums, with the 95 % percentile interval of a bootstrap over rounds.
+
+    Rare expensive rounds count here, which a median does not see.
+
+    Parameters
+    ----------
+    numerator, denominator : sequence of float
+        Seconds, round by round.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    Ratio
+        Its coverage is nominal.
+    """
+    above, below = np.asarray(numerator), np.asarray(denominator)
+    drawn = np.random.default_rng(seed).integers(len(above), size=(_RESAMPLES, len(above)))
+    low, high = np.quantile(above[drawn].sum(1) / below[drawn].sum(1), [0.025, 0.975])
+    return Ratio(float(above.sum() / below.sum()), float(low), float(high), 0.95, len(above))

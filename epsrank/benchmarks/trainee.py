@@ -1,0 +1,157 @@
+"""A copy of a network in training, block by block, with somebody watching."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from epsrank.benchmarks.models import Workload, optimizer_of
+from epsrank.benchmarks.watchers import Watcher
+
+
+class TrainingClock:
+    """Seconds that one copy has trained: other copies' turns do not count.
+
+    A monitor that spends a share of the training time must be told the time of its own training,
+    or it would live on its rivals' time.
+    """
+
+    def __init__(self) -> None:
+        self._gone = 0.0
+        self._since: float | None = None
+
+    def __call__(self) -> float:
+        """Return the seconds so far."""
+        return self._gone + (0.0 if self._since is None else time.perf_counter() - self._since)
+
+    def start(self) -> None:
+        """Let the time run."""
+        self._since = time.perf_counter()
+
+    def stop(self) -> float:
+        """Halt the time.
+
+        Returns
+        -------
+        float
+            Seconds since `start`.
+        """
+        assert self._since is not None
+        taken = time.perf_counter() - self._since
+        self._gone += taken
+        self._since = None
+        return taken
+
+
+class Trainee:
+    """A copy of a workload's model, its optimiser, and a watcher.
+
+    Parameters
+    ----------
+    workload : Workload
+        What is trained.
+    watch : callable
+        ``watch(model, clock)`` returns the watcher; called after the warm-up.
+    warm_up : int
+        Steps before the watcher is there.
+
+    Attributes
+    ----------
+    clock : TrainingClock
+        Runs while this copy trains, from 0 after the warm-up.
+    watcher : Watcher
+        Who watches.
+    step_time : float
+        Seconds of an unwatched step of the warm-up.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        watch: Callable[[nn.Module, TrainingClock], Watcher],
+        warm_up: int,
+    ) -> None:
+        self._workload = workload
+        self._model = workload.copy()
+        self._optimizer = optimizer_of(self._model)
+        self._steps = 0
+        self.clock = TrainingClock()
+        self.watcher = Watcher()
+        self.block(warm_up)
+        self.step_time = self.block(warm_up) / warm_up
+        self.clock = TrainingClock()
+        self.watcher = watch(self._model, self.clock)
+
+    def block(self, steps: int) -> float:
+        """Train.
+
+        Parameters
+        ----------
+        steps : int
+            How many.
+
+        Returns
+        -------
+        float
+            Seconds, watching included.
+        """
+        model, optimizer, batches = self._model, self._optimizer, self._workload.batches
+        loss_of, watcher = self._workload.loss, self.watcher
+        self.clock.start()
+        for step in range(self._steps, self._steps + steps):
+            x, y = batches[step % len(batches)]
+            watcher.before()
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_of(model, x, y)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            watcher.after(loss)
+        self._steps += steps
+        return self.clock.stop()
+
+
+def block_steps(step_time: float, least: float, every: int = 1) -> int:
+    """Return the steps of a block: a multiple of `every` that takes long enough to be timed.
+
+    Parameters
+    ----------
+    step_time : float
+        Seconds of a step.
+    least : float
+        Seconds of a block.
+    every : int
+        Steps from one measurement to the next.
+
+    Returns
+    -------
+    int
+        Steps ≥ every.
+    """
+    return every * max(1, math.ceil(least / max(step_time, 1e-9) / every))
+
+
+def run_blocks(trainees: Sequence[Trainee], steps: int, turn: int) -> list[float]:
+    """Train one block of every copy, beginning with another one each turn.
+
+    Parameters
+    ----------
+    trainees : sequence of Trainee
+        The copies.
+    steps : int
+        Of the block.
+    turn : int
+        Number of the round.
+
+    Returns
+    -------
+    list of float
+        Seconds, in the order of the copies.
+    """
+    taken = [0.0] * len(trainees)
+    for index in range(len(trainees)):
+        place = (index + turn) % len(trainees)
+        taken[place] = trainees[place].block(steps)
+    return taken

@@ -1,0 +1,136 @@
+"""``epsrank bench``: speed as ratios against the alternatives, measured in one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from epsrank.cli.console import finite, notice, print_json, print_table
+from epsrank.cli.front import Command, Interrupted
+
+if TYPE_CHECKING:
+    from epsrank.benchmarks.result import BenchmarkResult
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, metavar="[NAME …]")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), metavar="R", help="Rounds of every comparison."
+)
+@click.option("--quick", is_flag=True, help="Tiny cases, to see that all works: no figures.")
+@click.option("--full", is_flag=True, help="Add the cases that take long.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="T", help="Threads of BLAS, PyTorch."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
+@click.option("--out", metavar="DIR", help="Also write DIR/bench.json and DIR/bench.md.")
+def bench(
+    names: tuple[str, ...],
+    rounds: int | None,
+    quick: bool,
+    full: bool,
+    threads: int | None,
+    seed: int,
+    as_json: bool,
+    out: str | None,
+) -> None:
+    """Run benchmarks by NAME, all of them by default; `epsrank bench list` names them.
+
+    Every comparison is made in one run with the alternatives in turn, and ratios are taken between
+    neighbours in time, because machines are shared and noisy.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Benchmarks, or ``list``.
+    rounds : int or None
+        Rounds.
+    quick, full : bool
+        Effort.
+    threads : int or None
+        Threads.
+    seed : int
+        Seed.
+    as_json : bool
+        Print JSON.
+    out : str or None
+        Folder.
+
+    Raises
+    ------
+    UsageError
+        If options contradict each other.
+    Interrupted
+        After Ctrl-C, when something was kept.
+    KeyboardInterrupt
+        After Ctrl-C, when nothing was.
+    """
+    from epsrank.benchmarks import BENCHMARKS, run_benchmarks
+    from epsrank.benchmarks.settings import BenchmarkSettings
+
+    if "list" in names:
+        if len(names) > 1:
+            raise click.UsageError("list takes no other NAME")
+        if as_json:
+            print_json([{"name": name, "about": about} for name, about in BENCHMARKS.items()])
+        else:
+            print_table(["name", "measures"], [[*pair] for pair in BENCHMARKS.items()])
+        return
+    if quick and full:
+        raise click.UsageError("give either --quick or --full")
+    settings = BenchmarkSettings(
+        rounds=rounds,
+        effort="quick" if quick else "full" if full else "default",
+        threads=threads,
+        seed=seed,
+        say=notice,
+    )
+    folder = None if out is None else _folder(out)
+    done: list[BenchmarkResult] = []
+    try:
+        for result in run_benchmarks(names, settings):
+            done.append(result)
+            if folder is not None:
+                _write(folder, done)
+            if not as_json:
+                _print(result)
+    except KeyboardInterrupt:
+        if folder is None or not done:
+            raise
+        kept = ", ".join(result.name for result in done)
+        raise Interrupted(f"interrupted; {folder} holds {kept}") from None
+    if as_json:
+        print_json(_document(done))
+
+
+def _folder(out: str) -> Path:
+    """Make the folder now, so that an unwritable one does not cost a run."""
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder, [])
+    return folder
+
+
+def _write(folder: Path, results: list[BenchmarkResult]) -> None:
+    """Write what there is so far."""
+    text = json.dumps(finite(_document(results)), indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "bench.json").write_text(text + "\n", encoding="utf-8")
+    page = "\n".join(result.markdown() for result in results)
+    (folder / "bench.md").write_text(page, encoding="utf-8")
+
+
+def _document(results: list[BenchmarkResult]) -> dict[str, object]:
+    """Return the JSON document."""
+    return {"benchmarks": [result.to_json() for result in results]}
+
+
+def _print(result: BenchmarkResult) -> None:
+    """Print the tables for people."""
+    click.echo(f"{result}\n")
+    for table in result.tables:
+        print_table(table.headings, table.cells, title=table.title, note=table.notes)
+        click.echo()
