@@ -24,6 +24,8 @@ PAGES = [
     "docs/cli.md",
     "docs/kernels.md",
     "docs/sampling.md",
+    "docs/neuron-selection.md",
+    "docs/apriori-floors.md",
     "docs/continuous-rank.md",
 ]
 

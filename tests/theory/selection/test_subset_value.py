@@ -1,6 +1,7 @@
 """N4: values against a literal loop, certified bounds, duality, and a planted counterexample."""
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,3 +94,13 @@ def test_a_refutation_would_be_reported_with_its_matrix(monkeypatch):
 def test_settled_cases_are_settled():
     assert subset_conjecture.check_settled_cases(Context("quick", 0))[0].state == "passed"
     assert all_cases(4) == [(2, 1), (3, 1), (4, 1), (4, 2)]
+
+
+def test_the_matrices_on_record_are_what_the_page_says():
+    place = Path(__file__).parents[3] / "docs" / "data" / "subset_extremal.npz"
+    with np.load(place, allow_pickle=False) as stored:
+        assert len(stored.files) == 25
+        for name in ("n4_p2", "n6_p3", "n8_p4", "n11_p5"):
+            found = subset_value(stored[name])
+            assert not found.refutes
+            assert found.value == pytest.approx(1.0022 if name == "n11_p5" else 1, abs=1e-4)
