@@ -101,7 +101,7 @@ def apriori_floors(
     *,
     n: int,
     eps: Sequence[float] = (1e-4, 1e-6, 1e-8),
-    norms: Sequence[float] = (1.0, 10.0),
+    norms: Sequence[float] = (1.0, 30.0),
     trained: Sequence[TrainedPoint] = (),
     title: str = "",
 ) -> Figure:

@@ -124,7 +124,7 @@ def _line_error(case: LineCase, weights: Array, inside: list[int]) -> Fraction:
     return error
 
 
-@states("a-priori-floor", case=line_cases(), breaks=st.integers(0, 4))
+@states("a-priori-floor", case=line_cases(), breaks=st.integers(0, 4), share=0.4)
 def segments_enclose_every_partition(tally: Tally, case: LineCase, breaks: int) -> None:
     """The certified bounds of D_p contain the best of all partitions, exactly (N3)."""
     found = segments.relu_distances(
@@ -138,7 +138,7 @@ def segments_enclose_every_partition(tally: Tally, case: LineCase, breaks: int) 
         tally.count(float(exact) == 0 or float(found.lower[p]) > 0)
 
 
-@states("a-priori-floor", case=line_cases(), data=st.data(), share=0.5)
+@states("a-priori-floor", case=line_cases(), data=st.data(), share=0.4)
 def random_networks_stay_above_the_floor(tally: Tally, case: LineCase, data: st.DataObject) -> None:
     """No ReLU network on the line is closer to u* than E_p − √((1+p(n−p))λ_{p+1})‖W‖, for any p."""
     n = data.draw(st.integers(1, 5), label="n")
@@ -174,7 +174,7 @@ def random_networks_stay_above_the_floor(tally: Tally, case: LineCase, data: st.
 
 
 @states("a-priori-floor", axes=st.lists(st.integers(0, 9), min_size=1, max_size=5), data=st.data(),
-        share=0.5)  # fmt: skip
+        share=0.25)  # fmt: skip
 def no_space_beats_the_width(tally: Tally, axes: list[int], data: st.DataObject) -> None:
     """No p-dimensional space is closer to all of an ellipsoid than its (p+1)-st axis, exactly."""
     widths = ellipsoid_widths(axes)

@@ -61,7 +61,7 @@ def _selection_factor(n: int, p: int) -> int:
     return 1 + p * (n - p)
 
 
-@states("neuron-selection", features=integer_features(5, 5, bound=5), data=st.data(), share=0.5)
+@states("neuron-selection", features=integer_features(5, 5, bound=5), data=st.data(), share=0.3)
 def some_neurons_carry_the_network(tally: Tally, features: Array, data: st.DataObject) -> None:
     """Some p neurons have dist(u, span φ_S)² ≤ (1 + p(n−p)) λ_{p+1} ‖W‖², exactly (N1)."""
     n = features.shape[1]
@@ -85,7 +85,7 @@ def some_neurons_carry_the_network(tally: Tally, features: Array, data: st.DataO
 
 
 @states("neuron-selection", case=floor_cases(6, 5), pinned=[{"case": case} for case in _PINNED],
-        share=0.5)  # fmt: skip
+        share=0.2)  # fmt: skip
 def selections_are_as_close_as_certified(tally: Tally, case: FloorCase) -> None:
     """The exact distance of the neurons chosen is at most what was certified, and obeys N1."""
     features = as_features(case.features)
@@ -189,7 +189,7 @@ def has_good_rows(frame: oracle.Matrix) -> bool:
     return False
 
 
-@states("subset-conjecture", frame=rational_frames(), share=0.5)
+@states("subset-conjecture", frame=rational_frames(), share=0.25)
 def rational_frames_have_good_rows(tally: Tally, frame: oracle.Matrix) -> None:
     """Every rational n×p orthonormal matrix drawn has p rows with σ_min ≥ 1/√n, exactly (N4)."""
     if not has_good_rows(frame):

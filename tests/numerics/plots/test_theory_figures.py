@@ -38,10 +38,10 @@ def test_floors_lie_below_the_points(tmp_path):
     figure = apriori_floors(found, n=24, trained=points)
     axes = figure.axes[0]
     labels = [line.get_label() for line in axes.lines]
-    assert "ε = 1e-6, B = 10" in labels
+    assert "ε = 1e-6, B = 30" in labels
     assert "width 24" in labels
-    drawn = axes.lines[labels.index("ε = 1e-6, B = 10")].get_ydata()
-    expected = class_floor(found.lower, n=24, eps=1e-6, norm=10.0)
+    drawn = axes.lines[labels.index("ε = 1e-6, B = 30")].get_ydata()
+    expected = class_floor(found.lower, n=24, eps=1e-6, norm=30.0)
     assert np.allclose(drawn[expected > 0], expected[expected > 0])
     assert "n = 24" in axes.get_xlabel()
     assert "mean measure" in axes.get_ylabel()
