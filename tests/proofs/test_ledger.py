@@ -54,6 +54,7 @@ DECIDED = {
         "operator-floor",
     },
     "certified on instances": {
+        "a-priori-floor",
         "continuous-rank",
         "float-resolution",
         "rank-definition",
