@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from numerics.monitor.accumulate import LayerAccumulator
+from numerics.monitor.few_rows import FewRows
 from numerics.monitor.plan import LayerPlan
 from numerics.monitor.rows import Rows
 from numerics.monitor.settings import Settings
@@ -62,7 +63,9 @@ class Collector:
         if accumulator is None:
             # A spectrum is wanted to the last digit; a count allows float32 where ε does.
             counts = not self._settings.spectrum(int(features.shape[1]))
-            accumulator = self.sums[name] = LayerAccumulator(
+            # One batch is often shorter than its layer is wide; forgetting adds up many.
+            kind = LayerAccumulator if self._settings.forgetting else FewRows
+            accumulator = self.sums[name] = kind(
                 int(features.shape[1]),
                 device=features.device,
                 measure=self._settings.measure,

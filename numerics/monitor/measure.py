@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from numerics.monitor.accumulate import LayerAccumulator
+from numerics.monitor.few_rows import FewRows
 from numerics.monitor.plan import LayerPlan
 from numerics.monitor.quantities import Quantities, quantities, quantities_without_spectrum
 from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
@@ -126,14 +129,23 @@ def layer_numbers(
     tuple of (tuple of LayerRank, Quantities or None, str)
         One rank per ε; quantities unless only ranks are wanted; dtype of the features.
     """
-    gram, activity = accumulator.gram(), accumulator.mean_abs
-    problem = GramProblem(gram.values, gram.error)
+    activity = accumulator.mean_abs
+    if isinstance(accumulator, FewRows):
+        values, error = accumulator.smallest()
+        dtype = accumulator.dtype
+    else:
+        gram = accumulator.gram()
+        values, error, dtype = gram.values, gram.error, gram.dtype
+    problem = GramProblem(values, error)
     everything = settings.spectrum(accumulator.n_features)
     own = None
     if everything:
-        own = quantities(problem.spectrum, problem.spectrum_error, activity)
+        # Fewer samples than neurons leave eigenvalues that are 0 exactly.
+        spectrum = np.zeros(accumulator.n_features)
+        spectrum[: len(values)] = problem.spectrum
+        own = quantities(spectrum, problem.spectrum_error, activity)
     elif settings.quantities == "auto":
-        own = quantities_without_spectrum(gram.values, activity)
+        own = quantities_without_spectrum(values, activity)
     decisions: Sequence[Decision]
     if not activity.any():
         zero = Decision(0, 0, "zero", "every neuron is zero at every sample")
@@ -143,7 +155,7 @@ def layer_numbers(
             settings.eps, relative=settings.relative, counts_only=not everything
         )
     ranks = (LayerRank.of(e, d) for e, d in zip(settings.eps, decisions, strict=True))
-    return tuple(ranks), own, gram.dtype
+    return tuple(ranks), own, dtype
 
 
 def described(error: BaseException) -> str:
