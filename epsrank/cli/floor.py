@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from epsrank.cli.console import interval, number, print_json, print_table
+from epsrank.cli.convex import LIPSCHITZ, convex_command, loss_of
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import (
     DEFAULT_EPS,
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     "--coefficients", metavar="F", help="File with β (n) or W (n×k): gives loss and norm."
 )
 @click.option(
+    "--loss",
+    type=click.Choice(["mse", *LIPSCHITZ]),
+    help="Loss of the outputs.  [default: that of the run, or mse]",
+)
+@click.option(
     "--bias",
     type=click.Choice(["feature", "fixed"]),
     help="Output bias: one more feature 1, or subtracted from u*.",
@@ -49,6 +55,7 @@ def floor(
     eps: float,
     norm: float | None,
     coefficients: str | None,
+    loss: str | None,
     bias: Literal["feature", "fixed"] | None,
     bias_value: str | None,
     exact: bool,
@@ -68,6 +75,9 @@ def floor(
     --model the network is made by code that you name, as in `epsrank rank`, and its own output
     layer is taken unless --norm or --coefficients is given.
 
+    With --loss cross_entropy, huber or absolute the floor is that of the mean of this loss; the
+    target of cross_entropy holds labels 0 … k − 1, or a distribution per sample.
+
     Parameters
     ----------
     file, target : str or None
@@ -78,6 +88,8 @@ def floor(
         Bound on the coefficients.
     coefficients : str or None
         File of coefficients.
+    loss : str or None
+        Loss of the outputs.
     bias, bias_value : str or None
         How the output bias enters, and its value.
     exact : bool
@@ -99,7 +111,7 @@ def floor(
         If both --norm and --coefficients are given, or neither for features in a file, or no
         target is known.
     InputError
-        If a run minimised another loss than the squared error.
+        If a loss other than the squared error is asked for where it has no meaning.
     """
     from theory.errors import InputError
     from theory.floor.loss_floor import loss_floor
@@ -116,33 +128,33 @@ def floor(
             "give either --norm B or --coefficients F; the floor depends on the size of the "
             "output layer (--norm inf for no bound)"
         )
-    if source.loss is not None and source.loss != "mse":
-        raise InputError(
-            str(file),
-            f"minimises {source.loss}",
-            "this floor is one of squared errors: pass a run of --loss mse, or features in a file",
-        )
+    kind = loss_of(loss, source.loss)
+    if kind != "mse" and (exact or source.constant is not None):
+        what = "--exact counts" if exact else f"{source.label} holds"
+        raise InputError("--loss", f"is {kind}, but {what} squares", "take --loss mse")
     features = as_features(source.features, name=source.label)
     if target is None and source.target is None:
         raise click.UsageError("name the target: --target F")
     own_bias = (bias, _bias_value(bias_value))
     if bias is None and bias_value is None and coefficients is None:
         own_bias = _bias_of(source, own)
-    result = loss_floor(
-        features,
-        source.target if target is None else read_target(target, features.n_samples),
-        eps=as_eps(eps, name="--eps"),
-        norm=None if norm is None else as_norm(norm, name="--norm"),
-        coefficients=source.coefficients
+    goal = source.target if target is None else read_target(target, features.n_samples)
+    assert goal is not None
+    arguments: dict[str, Any] = {
+        "eps": as_eps(eps, name="--eps"),
+        "norm": None if norm is None else as_norm(norm, name="--norm"),
+        "coefficients": source.coefficients
         if own
         else read_coefficients(coefficients, features.n_features),
-        weights=source.weights,
-        measure=source.measure,
-        bias=own_bias[0],
-        bias_value=own_bias[1],
-        constant=source.constant,
-        exact=exact,
-    )
+        "weights": source.weights,
+        "measure": source.measure,
+        "bias": own_bias[0],
+        "bias_value": own_bias[1],
+    }
+    if kind != "mse":
+        convex_command(source.label, features, goal, loss=kind, as_json=as_json, **arguments)
+        return
+    result = loss_floor(features, goal, constant=source.constant, exact=exact, **arguments)
     if as_json:
         print_json(result.to_json())
     else:

@@ -283,8 +283,10 @@ def _print_run(run: Run, folder: Path) -> None:
     if last.test_accuracy is not None:
         figures.append(["test accuracy", f"{last.test_accuracy:.2%}"])
     if last.reachable is not None:
+        bound = "V(‖β‖)" if last.envelope is not None else "reachable, certified,"
+        figures.append([f"{bound} at ‖β‖ = {last.coefficient_norm:.4g}", number(last.reachable)])
+    if last.envelope is not None:
         figures += [
-            [f"V(‖β‖) at ‖β‖ = {last.coefficient_norm:.4g}", number(last.reachable)],
             ["envelope", number(last.envelope)],
             *(
                 [f"floor at ε = {eps:g}", number(value)]

@@ -76,7 +76,7 @@ def has_floor(run: Run) -> bool:
     bool
         Whether it was.
     """
-    return all(record.reachable is not None for record in run.records)
+    return all(record.envelope is not None for record in run.records)
 
 
 def title_of_run(run: Run) -> str:

@@ -172,7 +172,8 @@ class StepRecord:
     coefficient_norm : float
         ‖W‖_F, with the bias where ``bias="feature"``.
     reachable, envelope : float or None
-        V(‖W‖_F) and max_p floor_p².
+        V(‖W‖_F) and max_p floor_p². For a cross-entropy `reachable` is a certified lower bound of V
+        (L2), where the probe is small enough, and there is no envelope.
     floors : tuple of (float or None)
         floor² at the ε-rank, one per ε.
     reading : str or None

@@ -201,8 +201,8 @@ def _floors(task: str, features: Array, head: Array, target: Array) -> Evidence:
         CLAIM,
         "exact",
         "refuted" if witness else "passed",
-        f"mean ℓ(φW, y) ≥ floor for three Lipschitz losses on {task}, for its output layer and the best "
-        "one found, in ball arithmetic",
+        f"mean ℓ(φW, y) ≥ floor for three Lipschitz losses on {task}, for its output layer and the "
+        "best one found, in ball arithmetic",
         {"comparisons": len(rows), "floors above 0": sum(row["floor"] > 0 for row in rows)},
         witness=witness,
         part="floor",

@@ -1,0 +1,156 @@
+"""``epsrank floor --loss``: what any output layer of a norm can reach for a Lipschitz loss (L2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from epsrank.cli.console import interval, number, print_json, print_table
+
+if TYPE_CHECKING:
+    from theory.floor.convex_floor import ConvexFloor
+    from theory.floor.lipschitz_floor import LipschitzFloor
+    from theory.inputs import Array, Features
+
+#: Losses beside the squared error, and what they are called in a run.
+LIPSCHITZ = ("cross_entropy", "huber", "absolute")
+# Below that of the floor by ε, so that the chain is seen to be one.
+_TOLERANCE = 1e-4
+
+_IN_RUNS = {"cross-entropy": "cross_entropy"}
+
+
+def loss_of(asked: str | None, minimised: str | None) -> str:
+    """Return the loss whose floor is wanted.
+
+    Parameters
+    ----------
+    asked : str or None
+        ``--loss``.
+    minimised : str or None
+        Loss that the run in question minimised.
+
+    Returns
+    -------
+    str
+        ``"mse"`` or one of `LIPSCHITZ`.
+    """
+    if asked is not None:
+        return asked.replace("-", "_")
+    return _IN_RUNS.get(minimised or "mse", "mse")
+
+
+def convex_command(
+    label: str,
+    features: Features,
+    target: Array,
+    *,
+    loss: str,
+    eps: float,
+    norm: float | None,
+    coefficients: Any,
+    weights: Any,
+    measure: str,
+    bias: Literal["feature", "fixed"] | None,
+    bias_value: Any,
+    as_json: bool,
+) -> None:
+    """Print the floor of a Lipschitz loss and the reading of its plateau.
+
+    Parameters
+    ----------
+    label : str
+        Where the features came from.
+    features : Features, shape (N, n)
+        φ.
+    target : ndarray, shape (N, k)
+        Labels in one column, distributions, or real targets.
+    loss : str
+        One of `LIPSCHITZ`.
+    eps : float
+        ε.
+    norm, coefficients
+        B or W.
+    weights, measure, bias, bias_value
+        As for the squared error; the measure has mass 1.
+    as_json : bool
+        Print JSON.
+
+    Raises
+    ------
+    InputError
+        If the measure is not the mean, or labels are no whole numbers.
+    """
+    from theory.errors import InputError
+    from theory.floor.convex_floor import convex_floor
+    from theory.floor.lipschitz_floor import lipschitz_floor
+
+    if measure != "mean":
+        raise InputError(
+            "--measure", f"is {measure!r} with --loss {loss}", "the floor of L2 needs 'mean'"
+        )
+    goal: Any = target
+    if loss == "cross_entropy" and target.shape[1] == 1:
+        goal = target[:, 0].astype(np.int64)
+        if (goal != target[:, 0]).any():
+            raise InputError("--target", "has labels that are no whole numbers", "pass 0 … k − 1")
+    arguments: dict[str, Any] = {
+        "loss": loss,
+        "norm": norm,
+        "coefficients": coefficients,
+        "weights": weights,
+        "bias": bias,
+        "bias_value": bias_value,
+    }
+    reach = convex_floor(features, goal, tolerance=_TOLERANCE, **arguments)
+    floor = lipschitz_floor(features, goal, eps=eps, **arguments)
+    if as_json:
+        print_json(_as_json(reach, floor))
+    else:
+        _print(label, reach, floor)
+
+
+def _as_json(reach: ConvexFloor, floor: LipschitzFloor) -> dict[str, Any]:
+    """Return the keys of the squared error's JSON, where they have a meaning, and L2's own."""
+    own = reach.to_json()
+    return {
+        "measure": own.pop("measure"),
+        "eps": floor.eps,
+        "rank": {"lower": floor.rank.lower, "upper": floor.rank.upper},
+        "coefficient_norm": own.pop("norm"),
+        "loss": own.pop("loss"),
+        "reachable": own.pop("reachable"),
+        "attained": own.pop("attained"),
+        "envelope": None,
+        "floor": floor.floor,
+        "rank_budget": [],
+        "reading": own.pop("reading"),
+        **own,
+        "lipschitz": floor.lipschitz,
+        "tail": floor.tail,
+    }
+
+
+def _print(label: str, reach: ConvexFloor, floor: LipschitzFloor) -> None:
+    """Print the chain for people."""
+    rank = floor.rank
+    name = reach.loss_name.replace("_", "-")
+    print_table(
+        [f"mean {name}", "value", "meaning"],
+        [
+            ["loss", number(reach.loss), "of the output layer given"],
+            ["attained", number(reach.attained), f"by one with ‖W‖_F ≤ B = {reach.norm:.6g}"],
+            ["reachable", number(reach.reachable), "certified: no such output layer has less"],
+            [
+                "floor",
+                number(floor.floor),
+                f"certified, from the {floor.directions} directions above ε = {floor.eps:g}",
+            ],
+        ],
+        title=(
+            f"{label}: {reach.n_samples} samples × {reach.n_features} features, {reach.dtype}, "
+            f"{reach.measure} measure, ε-rank {interval(rank.lower, rank.upper)}"
+        ),
+        note=f"reading: {reach.verdict}",
+    )
