@@ -1,4 +1,4 @@
-"""``epsrank plot``: figures of training runs."""
+"""``epsrank plot``: figures of training runs, and of the theory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,25 @@ import click
 from epsrank.cli.console import notice
 from epsrank.cli.front import Command
 
-_KINDS = ["staircase", "spectra", "floor", "layers", "tightness", "all"]
+_KINDS = ("staircase", "spectra", "floor", "layers", "tightness")
+_THEORY = (
+    "floor-rank",
+    "floor-classes",
+    "constants",
+    "kernel-spectra",
+    "kernel-width",
+    "kernel-depth",
+    "kernel-slope",
+    "noise",
+    "sampling",
+)
 
 
 @click.command(cls=Command)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN…")
-@click.option("--out", metavar="DIR", help="Folder of the figures.  [default: the run's own]")
+@click.option(
+    "--out", metavar="DIR", help="Folder of the figures.  [default: the run's own; or theory]"
+)
 @click.option(
     "--format",
     "file_format",
@@ -22,21 +35,25 @@ _KINDS = ["staircase", "spectra", "floor", "layers", "tightness", "all"]
     default="svg",
     show_default=True,
 )
-@click.option("--kind", type=click.Choice(_KINDS), default="all", show_default=True)
+@click.option("--kind", metavar="NAME", default="all", show_default=True, help="Which figure.")
 @click.option(
     "--eps", type=float, metavar="E", help="A threshold of the run.  [default: its first]"
 )
 def plot(
     runs: tuple[str, ...], out: str | None, file_format: str, kind: str, eps: float | None
 ) -> None:
-    """Draw the figures of each RUN, a folder that `epsrank train` wrote.
+    """Draw the figures of each RUN, a folder that `epsrank train` wrote, or those of the theory.
 
-    Prints the files written, one per line.
+    `epsrank plot theory` draws what the theory says: floor against ε-rank (floor-rank,
+    floor-classes), constants, kernel spectra and predicted ranks (kernel-spectra, kernel-width,
+    kernel-depth, kernel-slope), noise and sampling. RUNs after the word are trained networks for
+    floor-rank, of one hidden ReLU layer; without any, small ones are trained. Kinds of a run are
+    staircase, spectra, floor, layers and tightness. Prints the files written, one per line.
 
     Parameters
     ----------
     runs : tuple of str
-        Folders of runs.
+        Folders of runs; ``theory`` first for figures of the theory.
     out : str or None
         Folder of the figures.
     file_format : str
@@ -45,14 +62,25 @@ def plot(
         Which figure.
     eps : float or None
         Threshold.
+
+    Raises
+    ------
+    UsageError
+        If a threshold is given for figures of the theory.
     """
-    from numerics.plots.run_figures import KINDS, NEED_FLOOR, figure_of_run, has_floor
+    if runs[0] == "theory" and not (Path("theory") / "config.toml").is_file():
+        if eps is not None:
+            raise click.UsageError("--eps belongs to runs: figures of the theory show several ε")
+        _draw_theory(runs[1:], Path(out or "theory"), file_format, _names(kind, _THEORY))
+        return
+    names = _names(kind, _KINDS)
+    from numerics.plots.run_figures import NEED_FLOOR, figure_of_run, has_floor
     from numerics.plots.save import save_figure
     from numerics.training import load_run
 
     loaded = [load_run(folder) for folder in runs]
     for run, place in zip(loaded, _places(runs, out), strict=True):
-        for name in KINDS if kind == "all" else [kind]:
+        for name in names:
             if kind == "all" and name in NEED_FLOOR and not has_floor(run):
                 notice(f"{run.out}: no {name} figure, the squared-error floor was not measured")
                 continue
@@ -60,6 +88,60 @@ def plot(
             folder, prefix = place
             file = folder / f"{prefix}{name}.{file_format}"
             click.echo(str(save_figure(figure, file)))
+
+
+def _names(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the figures that ``--kind`` names.
+
+    Parameters
+    ----------
+    kind : str
+        A name, or ``all``.
+    known : tuple of str
+        What there is.
+
+    Returns
+    -------
+    tuple of str
+        The names.
+
+    Raises
+    ------
+    BadParameter
+        If it is none of them.
+    """
+    if kind == "all":
+        return known
+    if kind not in known:
+        choices = ", ".join((*known, "all"))
+        raise click.BadParameter(f"{kind!r} is not one of {choices}", param_hint="'--kind'")
+    return (kind,)
+
+
+def _draw_theory(
+    runs: tuple[str, ...], folder: Path, file_format: str, names: tuple[str, ...]
+) -> None:
+    """Draw figures of the theory and print their files.
+
+    Parameters
+    ----------
+    runs : tuple of str
+        Trained networks, for ``floor-rank``.
+    folder : Path
+        Where.
+    file_format : str
+        ``svg``, ``png`` or ``pdf``.
+    names : tuple of str
+        Which figures.
+    """
+    from numerics.plots.gallery import theory_figure
+    from numerics.plots.save import save_figure
+    from numerics.training import load_run
+
+    trained = [load_run(run) for run in runs]
+    for name in names:
+        figure = theory_figure(name, trained)
+        click.echo(str(save_figure(figure, folder / f"{name}.{file_format}")))
 
 
 def _places(runs: tuple[str, ...], out: str | None) -> list[tuple[Path, str]]:

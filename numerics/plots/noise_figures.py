@@ -1,0 +1,204 @@
+"""Noise floors: below which ε a Gram matrix of each dtype resolves nothing (C2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from numerics.plots.style import (
+    FAINT,
+    dress,
+    legend_below,
+    log_axis,
+    look,
+    new_figure,
+    positive,
+    power,
+)
+from theory.errors import InputError
+from theory.rounding import gram_error_bound
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from theory.inputs import Array
+
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+_TORCH = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def noise_floors(trace: float, n_features: int, samples: Sequence[int]) -> dict[str, Array]:
+    """Return the bound of ‖G̃ − G‖₂ over N, by the dtype in which G̃ is summed, mean measure.
+
+    Parameters
+    ----------
+    trace : float
+        tr G.
+    n_features : int
+        n.
+    samples : sequence of int
+        N.
+
+    Returns
+    -------
+    dict of str to ndarray of float64
+        Bounds by dtype; ∞ where the dtype resolves nothing.
+    """
+    return {
+        dtype: np.array(
+            [
+                # The sum over samples has the trace N·tr G; dividing by N scales the bound with it.
+                gram_error_bound(count * trace, count, dtype, n_features=n_features) / count
+                for count in samples
+            ]
+        )
+        for dtype in DTYPES
+    }
+
+
+def measured_noise(features: Array, dtype: str) -> float:
+    """Return ‖G̃ − G‖₂ of the Gram matrix that PyTorch forms in a dtype, features rounded to it.
+
+    Parameters
+    ----------
+    features : ndarray of float64, shape (N, n)
+        Φ.
+    dtype : str
+        One of `DTYPES`.
+
+    Returns
+    -------
+    float
+        The error of product and sum alone: both matrices are of the rounded features.
+    """
+    rounded = torch.from_numpy(features).to(_TORCH[dtype])
+    formed = (rounded.T @ rounded).double().numpy()
+    exact = rounded.double().numpy().astype(np.longdouble)
+    difference = np.asarray((formed - exact.T @ exact) / len(features), dtype=np.float64)
+    return float(np.linalg.norm(difference, 2)) if np.isfinite(difference).all() else math.inf
+
+
+def noise_figure(
+    trace: float,
+    n_features: int,
+    samples: Sequence[int],
+    *,
+    eps: Sequence[float] = (1e-2, 1e-6, 1e-10),
+    measured: Mapping[str, Mapping[int, float]] | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw the noise floor of each dtype over N, with thresholds and measured errors.
+
+    Parameters
+    ----------
+    trace : float
+        tr G in the mean measure.
+    n_features : int
+        n.
+    samples : sequence of int
+        N.
+    eps : sequence of float
+        Thresholds to mark.
+    measured : mapping of str to mapping of int to float, optional
+        Measured ‖G̃ − G‖₂ by dtype and N.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    Figure
+        One panel.
+
+    Raises
+    ------
+    InputError
+        If there are no sample counts.
+    """
+    if not samples or min(samples) < 1:
+        raise InputError("samples", f"are {list(samples)}", "pass numbers N ≥ 1")
+    figure = new_figure(7.2, 5.0)
+    axes = figure.subplots()
+    bounds, shown = noise_floors(trace, n_features, samples), []
+    for index, (dtype, values) in enumerate(bounds.items()):
+        style = look(index)
+        axes.plot(
+            samples,
+            positive(values),
+            color=style.colour,
+            linestyle=style.dashes,
+            linewidth=1.5,
+            label=f"{dtype}: bound",
+        )
+        found = (measured or {}).get(dtype, {})
+        errors = np.array(list(found.values()))
+        if found:
+            axes.plot(
+                list(found),
+                positive(errors),
+                color=style.colour,
+                linestyle="none",
+                marker=style.marker,
+                markersize=6,
+                markerfacecolor="white",
+                label=f"{dtype}: measured",
+            )
+        shown += [values[np.isfinite(values)], errors]
+    for threshold in eps:
+        axes.axhline(threshold, color=FAINT, linewidth=0.9, zorder=0)
+        axes.annotate(
+            f"ε = {power(threshold)}",
+            (1.0, threshold),
+            xycoords=("axes fraction", "data"),
+            xytext=(-3, 2),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8.5,
+        )
+    log_axis(axes, "x", np.asarray(samples, dtype=np.float64))
+    log_axis(axes, "y", np.concatenate([*shown, np.asarray(eps)]))
+    dress(
+        axes,
+        x=f"samples N, of n = {n_features} features",
+        y="‖G̃ − G‖₂, in units of ε (mean measure)",
+        title=title,
+    )
+    legend_below(figure, axes, columns=4)
+    return figure
+
+
+def draw_noise() -> Figure:
+    """Draw noise floors of 20 tanh features on [−1, 1], with errors measured up to N = 10⁴.
+
+    Returns
+    -------
+    Figure
+        One panel.
+    """
+    n = 20
+    centres = np.linspace(-1, 1, n)
+
+    def features(count: int) -> Array:
+        """Return Φ on a grid."""
+        return np.asarray(np.tanh(n / 2 * (np.linspace(-1, 1, count)[:, None] - centres)))
+
+    measured = {
+        dtype: {count: measured_noise(features(count), dtype) for count in (100, 1000, 10_000)}
+        for dtype in DTYPES
+    }
+    trace = float(np.square(features(10_000)).mean(axis=0).sum())
+    samples = [round(10**power_of_ten) for power_of_ten in np.arange(1, 7.01, 0.125)]
+    title = (
+        "structured tanh features on [−1, 1]; below its line a dtype resolves no ε;\n"
+        "a line ends where it resolves none at all"
+    )
+    return noise_figure(trace, n, samples, measured=measured, title=title)
