@@ -78,8 +78,9 @@ def search_subsets(
 ) -> SubsetSearch:
     """Minimise max_S σ_min(Q_S) over n×p orthonormal Q, looking for a value below 1/√n (N4).
 
-    Batched Riemannian descent on a soft maximum whose temperature falls, from random starts; the
-    best few are polished by linear programs (`theory.selection.subset_value.polish`). p > n/2 is
+    Batched Riemannian descent on a soft maximum whose temperature falls, from random starts, every
+    other one with its rows in p + 1 clusters; the best few are polished by linear programs
+    (`theory.selection.subset_value.polish`). p > n/2 is
     searched as n − p, which is the same case (`dual_matrix`).
 
     Parameters
@@ -115,6 +116,7 @@ def search_subsets(
     small = min(p, n - p)
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(restarts, n, small, dtype=torch.float64, generator=generator)
+    start[1::2] = _clustered(start[1::2], generator)
     matrices = _descend(start.to(device), steps).cpu().numpy()
     rows = np.concatenate(list(subsets(n, small)))
     values = [float(np.linalg.svd(q[rows], compute_uv=False)[:, -1].max()) for q in matrices]
@@ -124,6 +126,15 @@ def search_subsets(
     if small != p:
         best = subset_value(dual_matrix(best.matrix))
     return SubsetSearch(best, restarts, steps, time.perf_counter() - began, str(device))
+
+
+def _clustered(start: Tensor, generator: torch.Generator) -> Tensor:
+    """Return starts whose rows fall into p + 1 clusters, as in the known cases of equality."""
+    count, n, p = start.shape
+    extra = torch.randint(0, p + 1, (count, n - p - 1), generator=generator)
+    owners = torch.cat([torch.arange(p + 1).expand(count, p + 1), extra], dim=1)
+    rows = torch.gather(start, 1, owners[:, :, None].expand(count, n, p))
+    return rows + 1e-3 * start
 
 
 def _descend(start: Tensor, steps: int) -> Tensor:

@@ -103,4 +103,4 @@ def test_the_matrices_on_record_are_what_the_page_says():
         for name in ("n4_p2", "n6_p3", "n8_p4", "n11_p5"):
             found = subset_value(stored[name])
             assert not found.refutes
-            assert found.value == pytest.approx(1.0022 if name == "n11_p5" else 1, abs=1e-4)
+            assert found.value == pytest.approx(1, abs=1e-9)
