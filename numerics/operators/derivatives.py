@@ -6,8 +6,9 @@ then differentiates all N points and all m functions in one forward pass.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 
 import torch
@@ -31,6 +32,7 @@ def partial(function: Function, axis: int) -> Function:
     callable
         The derivative, a function of the same kind.
     """
+    _load_rules()
 
     def derivative(x: Tensor) -> Tensor:
         """Return the directional derivative of all rows at once."""
@@ -39,6 +41,15 @@ def partial(function: Function, axis: int) -> Function:
         return tangent
 
     return derivative
+
+
+@cache
+def _load_rules() -> None:
+    """Have PyTorch load its rules of forward differentiation, which warns of a part of PyTorch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        zero = torch.zeros(1)
+        torch.func.jvp(torch.sin, (zero,), (zero,))
 
 
 def laplacian(function: Function, axes: tuple[int, ...] | None = None) -> Function:
