@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from epsrank.cli.console import interval, number, print_json, print_table
 
 if TYPE_CHECKING:
@@ -92,7 +90,7 @@ def convex_command(
         )
     goal: Any = target
     if loss == "cross_entropy" and target.shape[1] == 1:
-        goal = target[:, 0].astype(np.int64)
+        goal = target[:, 0].astype("int64")
         if (goal != target[:, 0]).any():
             raise InputError("--target", "has labels that are no whole numbers", "pass 0 … k − 1")
     arguments: dict[str, Any] = {
