@@ -1,7 +1,5 @@
 """L1 on small networks: automatic features against closed forms, the PINN loss, and its chain."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

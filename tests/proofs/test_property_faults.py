@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from numerics.operators import OperatorSystem
 from proofs.checkers.base import Context
 from proofs.checkers.searches import check_property
 from proofs.properties import (
@@ -17,6 +18,7 @@ from proofs.properties import (
     comparisons,
     continuous,
     floor_chain,
+    lipschitz,
     neuron_selection,
     rank_order,
     rank_perturbation,
@@ -151,6 +153,17 @@ def _halved_for_large(honest):
     return faulty
 
 
+def _without_kappa(honest):
+    """Leave √κ out of the boundary rows."""
+
+    def faulty(system, function):
+        edge = ~system.stacked.inside.numpy()[:, None]
+        found = honest(system, function)
+        return np.where(edge, found / np.sqrt(system.stacked.kappa), found)
+
+    return faulty
+
+
 # Property, where the fault goes, and the fault.
 _OTHER_FAULTS = {
     "some-neurons-carry-the-network": (
@@ -265,6 +278,30 @@ _OTHER_FAULTS = {
         ContinuousProblem,
         "loss",
         lambda _: lambda problem, beta: Interval(Fraction(0), Fraction(0)),
+    ),
+    "operator-features-are-the-closed-forms": (OperatorSystem, "features", _without_kappa),
+    "operator-loss-is-a-norm-above-its-floor": (OperatorSystem, "features", _without_kappa),
+    "operator-chain-holds-in-balls": (
+        decide_chain,
+        "floor_squared",
+        lambda honest: (
+            lambda *a: Interval(*(end + 1 for end in (honest(*a).lower, honest(*a).upper)))
+        ),
+    ),
+    "cross-entropy-stays-above-its-floors": (
+        lipschitz,
+        "convex_floor",
+        _changed("reachable", lambda reachable: 1.05 * reachable + 1e-3),
+    ),
+    "lipschitz-losses-stay-above-their-floors": (
+        lipschitz,
+        "lipschitz_floor",
+        _changed("floor", lambda floor: floor + 0.5),
+    ),
+    "cross-entropy-has-slope-root-two": (
+        lipschitz,
+        "ball_loss",
+        lambda honest: lambda *a: honest(*a) * 3 / 2,
     ),
     # Bounds over boxes that are only those at their centres.
     "suprema-over-boxes": (
