@@ -126,3 +126,11 @@ def test_refuses_shares(share):
 def test_the_arguments_choose():
     assert isinstance(as_schedule("auto", 0.01), OverheadBudget)
     assert isinstance(as_schedule(5, 0.01), EveryStep)
+
+
+def test_a_schedule_stands_for_itself():
+    own = OverheadBudget(0.5)
+    assert as_schedule(own, 0.01) is own
+    for wrong in (object(), type("Half", (), {"step": lambda self: True})()):
+        with pytest.raises(InputError, match="every"):
+            as_schedule(wrong, 0.01)
