@@ -57,6 +57,7 @@ DECIDED = {
         "a-priori-floor",
         "continuous-rank",
         "float-resolution",
+        "lipschitz-floor",
         "rank-definition",
         "sample-rank",
     },
