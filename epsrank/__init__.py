@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numerics.dense import dense_network, network_of_run
     from numerics.monitor import RankMonitor, RankWarning
+    from numerics.operators import BoundaryProblem, OperatorSystem, linear_operator
     from numerics.pruning import load_pruned, prune
     from numerics.structured import structured_first_layer_
     from numerics.training import Run, RunConfig, load_run, train
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BoundaryProblem": "numerics.operators",
     "ContinuousFloor": "theory.continuous",
     "ContinuousRank": "theory.continuous",
     "ConvexFloor": "theory.floor.convex_floor",
@@ -59,6 +61,7 @@ _HOMES = {
     "LipschitzFloor": "theory.floor.lipschitz_floor",
     "LossFloor": "theory.floor.result",
     "NeuronSelection": "theory.selection",
+    "OperatorSystem": "numerics.operators",
     "PopulationRank": "theory.sampling",
     "RankInterval": "theory.rank_interval",
     "RankMonitor": "numerics.monitor",
@@ -84,6 +87,7 @@ _HOMES = {
     "fewest_neurons": "theory.selection",
     "initial_ranks": "theory.kernels.prediction",
     "layer_kernel": "theory.kernels.catalogue",
+    "linear_operator": "numerics.operators",
     "lipschitz_floor": "theory.floor.lipschitz_floor",
     "load_pruned": "numerics.pruning",
     "load_run": "numerics.training",
@@ -100,6 +104,7 @@ _HOMES = {
 
 __all__ = [
     "AprioriFloor",
+    "BoundaryProblem",
     "ContinuousFloor",
     "ContinuousRank",
     "ConvexFloor",
@@ -110,6 +115,7 @@ __all__ = [
     "LipschitzFloor",
     "LossFloor",
     "NeuronSelection",
+    "OperatorSystem",
     "PopulationRank",
     "RankInterval",
     "RankMonitor",
@@ -136,6 +142,7 @@ __all__ = [
     "fewest_neurons",
     "initial_ranks",
     "layer_kernel",
+    "linear_operator",
     "lipschitz_floor",
     "load_pruned",
     "load_run",

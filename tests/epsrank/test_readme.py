@@ -27,6 +27,8 @@ PAGES = [
     "docs/neuron-selection.md",
     "docs/apriori-floors.md",
     "docs/continuous-rank.md",
+    "docs/operator-losses.md",
+    "docs/theory-plots.md",
 ]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
