@@ -35,7 +35,7 @@ NETWORKS: dict[str, dict[str, dict[str, Any]]] = {
 #: How close the certificate has to come to the best primal value.
 GAP = 0.01
 
-_EPS = (1e-1, 1e-2, 1e-3)
+_EPS = (1e-2, 1e-4, 1e-6)
 _TOLERANCE = 2e-3
 
 
