@@ -1,0 +1,38 @@
+"""The list of experiments by id."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from numerics.experiments.experiment import Experiment
+from theory.errors import InputError
+
+#: Where each experiment is, as ``module:name``; imported when asked for.
+EXPERIMENTS: dict[str, str] = {}
+
+
+def experiment(name: str) -> Experiment:
+    """Return an experiment.
+
+    Parameters
+    ----------
+    name : str
+        Its id, upper or lower case.
+
+    Returns
+    -------
+    Experiment
+        The experiment.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    place = EXPERIMENTS.get(name.upper())
+    if place is None:
+        known = ", ".join(EXPERIMENTS)
+        raise InputError("experiment", f"is {name!r}", f"choose of {known}")
+    module, attribute = place.split(":")
+    found: Experiment = getattr(import_module(module), attribute)
+    return found

@@ -1,0 +1,98 @@
+"""The trial of kind ``train``: one training run, and its history as plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from numerics.training.config import RunConfig
+from numerics.training.loop import train
+from theory.errors import InputError
+
+_COLUMNS = (
+    "step",
+    "loss",
+    "training_loss",
+    "test_loss",
+    "test_accuracy",
+    "coefficient_norm",
+    "reachable",
+    "envelope",
+    "reading",
+    "chain",
+)
+
+
+def config_of(settings: Mapping[str, Any]) -> RunConfig:
+    """Return the settings of a run.
+
+    Parameters
+    ----------
+    settings : mapping
+        Entries of `RunConfig`; what is left out has its default.
+
+    Returns
+    -------
+    RunConfig
+        The checked settings.
+
+    Raises
+    ------
+    InputError
+        If an entry is unknown or wrong.
+    """
+    known = [field.name for field in fields(RunConfig)]
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise InputError("settings", f"have unknown entries {', '.join(unknown)}", "drop them")
+    values = dict(settings)
+    if isinstance(values.get("eps"), list):
+        values["eps"] = tuple(values["eps"])
+    return RunConfig(**values)
+
+
+def train_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Train a network, and return its history: loss, floors and every layer's ε-ranks.
+
+    Parameters
+    ----------
+    settings : mapping
+        Entries of `RunConfig`.
+
+    Returns
+    -------
+    dict
+        ``status`` (``"complete"`` or ``"diverged"``), ``cause``, ``task`` (what the data are),
+        ``n_layers``, ``n_features``; the lists ``step``, ``loss``, ``training_loss``,
+        ``test_loss``, ``test_accuracy``, ``coefficient_norm``, ``reachable``, ``envelope``,
+        ``reading``, ``chain``, one entry per measurement; ``floors``, per measurement a list over
+        ε; ``rank_lower`` and ``rank_upper``, which give for every ε (as ``str``) per measurement
+        a list over the layers, first to last. What is not finite is None.
+    """
+    config = config_of(settings)
+    run = train(config)
+    records = [record.to_json() for record in run.records]
+    result: dict[str, Any] = {
+        "status": run.status,
+        "cause": run.cause,
+        "task": run.task.name,
+        "n_layers": run.n_layers,
+        "n_features": config.width,
+    }
+    result |= {name: [_finite(record[name]) for record in records] for name in _COLUMNS}
+    result["floors"] = [[_finite(floor) for floor in record["floors"]] for record in records]
+    for end in ("lower", "upper"):
+        result[f"rank_{end}"] = {
+            str(eps): [
+                [layer["ranks"][index][end] for layer in record["layers"]] for record in records
+            ]
+            for index, eps in enumerate(config.eps)
+        }
+    return result
+
+
+def _finite(value: Any) -> Any:
+    """Return a value that JSON has."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,110 @@
+"""A trial: one computation, named by what it computes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from typing import Any, Literal
+
+from theory.errors import InputError
+
+Result = Mapping[str, Any]
+TrialFunction = Callable[[Mapping[str, Any]], Result]
+
+#: Where the function of each kind of trial is, as ``module:function``. A function takes the
+#: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
+TRIAL_KINDS: dict[str, str] = {
+    "train": "numerics.sweeps.training:train_trial",
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Settings s and the function f of a kind, so that f(s) is known by the hash of both.
+
+    Attributes
+    ----------
+    kind : str
+        A key of `TRIAL_KINDS`.
+    settings : mapping
+        JSON values only. What has no influence on the result (folders, numbers of jobs) does not
+        belong here; the seed does.
+    version : int
+        Raised where the function changes what it returns, so that old results are not taken for
+        new ones.
+    """
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in TRIAL_KINDS:
+            known = ", ".join(TRIAL_KINDS)
+            raise InputError("kind", f"is {self.kind!r}", f"choose one of {known}")
+        try:
+            text = json.dumps(dict(self.settings), sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                "settings", f"are not JSON values ({error})", "pass plain values"
+            ) from (None)
+        # What a JSON file gives back, so that a trial read again equals the one written.
+        object.__setattr__(self, "settings", json.loads(text))
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of kind, version and settings in canonical JSON, in hexadecimal."""
+        content = {"kind": self.kind, "version": self.version, "settings": self.settings}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def function(self) -> TrialFunction:
+        """Return the function of the kind.
+
+        Returns
+        -------
+        callable
+            From settings to result.
+        """
+        module, name = TRIAL_KINDS[self.kind].split(":")
+        function: TrialFunction = getattr(import_module(module), name)
+        return function
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial.
+
+    Attributes
+    ----------
+    trial : Trial
+        The trial.
+    status : {"done", "failed"}
+        A run that diverges is done, and its result says so; ``failed`` is a computation that
+        could not be carried out.
+    result : mapping
+        What the function returned; empty where it failed.
+    cause : str or None
+        Why it failed, in one line.
+    seconds : float
+        Wall-clock time it took. Differs from run to run, so no table is made from it, except those
+        that are about cost.
+    """
+
+    trial: Trial
+    status: Literal["done", "failed"]
+    result: Result = field(default_factory=dict)
+    cause: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings of the trial."""
+        return self.trial.settings
