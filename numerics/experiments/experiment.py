@@ -27,15 +27,17 @@ class Request:
         The seeds are first_seed, first_seed + 1, …
     device : {"cpu", "cuda"}
         Where networks are trained.
-    data : str or None
-        File of MNIST or folder of CIFAR-10, for experiments on them.
+    datasets : tuple of str
+        Which of ``"mnist"`` and ``"cifar10"`` the user has; experiments on others leave their
+        trials out and say so. Where the files are stands in EPSRANK_DATA and EPSRANK_CIFAR10, and
+        never in the settings of a trial, so that its hash is the same on every machine.
     """
 
     size: Size = "quick"
     seeds: int | None = None
     first_seed: int = 0
     device: str = "cpu"
-    data: str | None = None
+    datasets: tuple[str, ...] = ()
 
     def seed_range(self, usual: int) -> range:
         """Return the seeds.

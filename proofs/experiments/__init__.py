@@ -1,0 +1,13 @@
+"""Experiments as evidence: runs of them, the runs on record, and what both say on the ledger."""
+
+from proofs.experiments.records import Record, read_record, recorded_ids, write_record
+from proofs.experiments.reproduce import Reproduction, reproduce
+
+__all__ = [
+    "Record",
+    "Reproduction",
+    "read_record",
+    "recorded_ids",
+    "reproduce",
+    "write_record",
+]

@@ -1,0 +1,211 @@
+"""Outcomes on record: the numbers of an experiment's trials, kept with the package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from numerics.experiments.experiment import Experiment, Request
+from numerics.sweeps.trial import Outcome, Trial
+from numerics.training.storage import read_table, write_atomically
+from theory.errors import InputError
+
+RECORDED = Path(__file__).with_name("recorded")
+
+_SCHEMA = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("version", pa.int64()),
+        ("settings", pa.string()),
+        ("status", pa.string()),
+        ("cause", pa.string()),
+        ("seconds", pa.float64()),
+        ("result", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Outcomes of one experiment as they were on a day; no verdict is in it.
+
+    Attributes
+    ----------
+    id : str
+        The experiment.
+    request : Request
+        What was asked.
+    day : str
+        Date of the run, ISO 8601.
+    environment : dict
+        What it ran on.
+    outcomes : tuple of Outcome
+        In the order of the plan.
+    """
+
+    id: str
+    request: Request
+    day: str
+    environment: dict[str, Any]
+    outcomes: tuple[Outcome, ...]
+
+    def stale(self, experiment: Experiment) -> str | None:
+        """Say why these are not the outcomes that the experiment would have today.
+
+        Parameters
+        ----------
+        experiment : Experiment
+            As it is planned now.
+
+        Returns
+        -------
+        str or None
+            The reason in one line; None where plan and record agree, trial by trial.
+        """
+        planned = [trial.key for trial in experiment.plan(self.request)]
+        held = [outcome.trial.key for outcome in self.outcomes]
+        if planned == held:
+            return None
+        missing = len(set(planned) - set(held))
+        return (
+            f"the record of {self.day} is of another plan ({missing} of {len(planned)} trials are "
+            f"missing); run `epsrank reproduce {self.id} --record`"
+        )
+
+
+def recorded_ids(folder: Path = RECORDED) -> list[str]:
+    """Return the experiments on record.
+
+    Parameters
+    ----------
+    folder : Path
+        Where records are.
+
+    Returns
+    -------
+    list of str
+        Their ids, in order of their numbers.
+    """
+    names = [path.stem for path in folder.glob("*.parquet")]
+    return sorted(names, key=lambda name: (name[0], int(name[1:] or 0)))
+
+
+def write_record(record: Record, folder: Path = RECORDED) -> Path:
+    """Write a record.
+
+    Parameters
+    ----------
+    record : Record
+        What to keep.
+    folder : Path
+        Where.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    rows = [
+        {
+            "kind": outcome.trial.kind,
+            "version": outcome.trial.version,
+            "settings": _text(outcome.settings),
+            "status": outcome.status,
+            "cause": outcome.cause,
+            "seconds": outcome.seconds,
+            "result": _text(outcome.result),
+        }
+        for outcome in record.outcomes
+    ]
+    about = {
+        "request": asdict(record.request),
+        "day": record.day,
+        "environment": record.environment,
+    }
+    schema = _SCHEMA.with_metadata({"epsrank": _text(about)})
+    table = pa.Table.from_pylist(rows, schema=schema)
+    path = folder / f"{record.id}.parquet"
+    write_atomically(
+        path, lambda part: pq.write_table(table, part, compression="zstd", compression_level=19)
+    )
+    return path
+
+
+def read_record(name: str, folder: Path = RECORDED) -> Record:
+    """Read a record.
+
+    Parameters
+    ----------
+    name : str
+        Id of the experiment.
+    folder : Path
+        Where records are.
+
+    Returns
+    -------
+    Record
+        The record.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the file is damaged.
+    """
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        raise InputError("experiment", f"{name} has no record", f"epsrank reproduce {name} --record")
+    table = read_table(path)
+    try:
+        about = json.loads(table.schema.metadata[b"epsrank"])
+        asked = about["request"]
+        request = Request(**asked | {"datasets": tuple(asked["datasets"])})
+        outcomes = tuple(_outcome(row) for row in table.to_pylist())
+        return Record(name, request, about["day"], about["environment"], outcomes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "experiment", f"{name} has a damaged record ({error})", "record it again"
+        ) from None
+
+
+def _outcome(row: dict[str, Any]) -> Outcome:
+    trial = Trial(row["kind"], json.loads(row["settings"]), row["version"])
+    return Outcome(trial, row["status"], json.loads(row["result"]), row["cause"], row["seconds"])
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def same_numbers(first: Sequence[Outcome], second: Sequence[Outcome]) -> bool:
+    """Tell whether two lists of outcomes have the same results, to the last bit.
+
+    Parameters
+    ----------
+    first, second : sequence of Outcome
+        Outcomes of the same trials in the same order.
+
+    Returns
+    -------
+    bool
+        Whether trials, status and results agree; their seconds may differ.
+    """
+    return [(o.trial.key, o.status, _text(_lasting(o.result))) for o in first] == [
+        (o.trial.key, o.status, _text(_lasting(o.result))) for o in second
+    ]
+
+
+def _lasting(result: Any) -> Any:
+    """Return a result without what no second run can repeat: entries named as times or memory."""
+    if isinstance(result, dict):
+        return {
+            key: _lasting(value)
+            for key, value in result.items()
+            if not key.startswith(("seconds", "bytes"))
+        }
+    return [_lasting(value) for value in result] if isinstance(result, list) else result
