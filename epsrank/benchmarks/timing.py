@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from theory.order_statistics import median_interval
 
 Action = Callable[[], Any]
 
@@ -152,16 +153,8 @@ def median_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Ra
     Ratio
         With the narrowest interval of at least 95 %, or the range where m < 6.
     """
-    ratios = sorted(a / b for a, b in zip(numerator, denominator, strict=True))
-    m, k = len(ratios), 1
-    while 2 * (k + 1) <= m and _outside(m, k + 1) <= 0.05:
-        k += 1
-    return Ratio(statistics.median(ratios), ratios[k - 1], ratios[m - k], 1 - _outside(m, k), m)
-
-
-def _outside(m: int, k: int) -> float:
-    """Return 2·P(Bin(m, ½) < k), at most 1."""
-    return float(min(1.0, 2 * sum(math.comb(m, i) for i in range(k)) / 2**m))
+    found = median_interval([a / b for a, b in zip(numerator, denominator, strict=True)])
+    return Ratio(found.value, found.low, found.high, found.coverage, found.count)
 
 
 def total_ratio(numerator: Sequence[float], denominator: Sequence[float], seed: int) -> Ratio:
