@@ -4,6 +4,7 @@ from proofs.checkers.apriori import apriori_checkers
 from proofs.checkers.attaining import attaining_checkers
 from proofs.checkers.base import Checker, Context, Effort
 from proofs.checkers.continuous import continuous_checkers
+from proofs.checkers.depth_order import depth_order_checkers
 from proofs.checkers.formal import formal_checkers
 from proofs.checkers.formal_certificates import certificate_checkers
 from proofs.checkers.initial_rank import initial_rank_checkers
@@ -37,6 +38,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
     return [
         *formal_checkers(),
         *witness_checkers(),
+        *depth_order_checkers(),
         *resolution_checkers(),
         *attaining_checkers(),
         *rank_instance_checkers(effort),

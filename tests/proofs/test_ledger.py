@@ -21,7 +21,8 @@ rank-definition rank-variational rank-monotone-eps rank-monotone-neurons rank-mo
 rank-monotone-data rank-invariance rank-mixing rank-stability rank-subadditive rank-trace
 duplicate-neuron tail loss-floor reachable-loss floor-tight rank-budget floor-decreases
 neuron-selection a-priori-floor subset-conjecture operator-floor lipschitz-floor init-rank
-draft-slips staircase-steps staircase-coupling depth-order pretraining-rank pretraining-speed
+draft-slips staircase-steps staircase-coupling depth-order depth-order-regime pretraining-rank
+pretraining-speed
 pretraining-accuracy resnet-rank unity-rank landscape-rank sample-rank continuous-rank
 float-resolution optimiser-robust three-stages plateau-length second-plateau
 amplitude-transport condensation
@@ -62,7 +63,7 @@ DECIDED = {
         "sample-rank",
     },
     "supported": {"init-rank"},
-    "refuted": {"duplicate-neuron", "draft-slips"},
+    "refuted": {"duplicate-neuron", "draft-slips", "depth-order"},
 }
 
 
