@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     InputError
         If the folder cannot be written.
     """
-    part = path.with_name(f"{_PREFIX}{path.name}{_SUFFIX}")
+    # Two processes may write the same file at a time; each has its own part.
+    part = path.with_name(f"{_PREFIX}{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part)
@@ -95,6 +97,19 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Through bytes rather than save_file, whose memory map a full disk turns into a signal.
     data = safetensors.torch.save(apart)
+    write_bytes(path, data)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a binary file atomically.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    data : bytes
+        What.
+    """
     write_atomically(path, lambda part: _write_bytes(part, data))
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from numerics.monitor.columns import from_table, row_of, schema, to_table
+from numerics.monitor.columns import row_of, to_table
 from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.lines import parse_object, thresholds
+from numerics.monitor.sinks.lines import parse_object
+from numerics.monitor.text_values import csv_names, csv_records
 from theory.errors import InputError
 
 
@@ -61,7 +62,7 @@ class CsvLines:
         InputError
             If the file has other columns.
         """
-        names = _names(head)
+        names = csv_names(head.split(b"\n")[1])
         known = set(names)
         lines = []
         for record in records:
@@ -116,27 +117,11 @@ class CsvLines:
         """
         if not block:
             return []
-        names = _names(head)
-        kinds = schema(thresholds(names))
         try:
-            table = pcsv.read_csv(
-                io.BytesIO(block),
-                read_options=pcsv.ReadOptions(use_threads=False, column_names=names),
-                convert_options=pcsv.ConvertOptions(
-                    column_types=kinds,
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
+            return csv_records(head.partition(b"\n")[2] + block)
         except pa.ArrowException as error:
             reason = str(error).splitlines()[0]
             raise InputError("path", f"has a damaged line ({reason})", "write it again") from None
-        return from_table(table.replace_schema_metadata({"epsrank": "{}"}))[1]
-
-
-def _names(head: bytes) -> list[str]:
-    return head.split(b"\n")[1].decode().replace('"', "").strip().split(",")
 
 
 def _cell(value: Any) -> str:

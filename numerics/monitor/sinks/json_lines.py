@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from numerics.monitor.columns import record_of, row_of, schema, to_table
+from numerics.monitor.columns import record_of, schema, to_table
 from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.lines import parse_object, thresholds
+from numerics.monitor.sinks.lines import parse_object
+from numerics.monitor.text_values import floating_columns, json_row, thresholds, values_of
 from theory.errors import InputError
 
-_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NEEDED = {"step", "layer", "n_samples", "n_features", "dtype", "measure"}
 
 
@@ -55,8 +54,8 @@ class JsonLines:
         bytes
             The lines.
         """
-        rows = ({name: _worded(value) for name, value in row_of(r).items()} for r in records)
-        return b"".join(json.dumps(row, allow_nan=False).encode() + b"\n" for row in rows)
+        rows = (json.dumps(json_row(record), allow_nan=False) for record in records)
+        return b"".join(row.encode() + b"\n" for row in rows)
 
     def metadata(self, head: bytes) -> dict[str, Any]:
         """Return the metadata.
@@ -144,29 +143,13 @@ def _rows(block: bytes) -> list[tuple[dict[str, Any], list[float]]]:
         key = tuple(row)
         if key not in kinds:
             eps = thresholds(key)
-            floats = {field.name: pa.types.is_floating(field.type) for field in schema(eps)}
-            kinds[key] = (floats, eps)
-        columns, eps = kinds[key]
+            kinds[key] = (floating_columns(eps), eps)
+        floating, eps = kinds[key]
         if _NEEDED - row.keys():
             raise InputError("path", "has a damaged line", "write it again")
         try:
-            filled = {n: _number(row.get(n)) if columns[n] else row.get(n) for n in columns}
+            found.append((values_of(row, floating), eps))
         except (KeyError, TypeError, ValueError) as error:
             problem = f"has a damaged line ({error})"
             raise InputError("path", problem, "write it again") from None
-        found.append((filled, eps))
     return found
-
-
-def _worded(value: Any) -> Any:
-    """Return a value that strict JSON can hold."""
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _number(value: Any) -> float | None:
-    """Undo `_worded`."""
-    if value is None:
-        return None
-    return _WORDS[value] if isinstance(value, str) else float(value)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from numerics.monitor.record import LayerRecord
 from theory.errors import InputError
-
-_PREFIX = "rank_lower_"
 
 
 class Lines(Protocol):
@@ -59,19 +57,3 @@ def parse_object(line: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError("path", "is not a history", "pass a file that a monitor wrote")
     return found
-
-
-def thresholds(names: Iterable[str]) -> list[float]:
-    """Return the ε that the names of columns speak of.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Columns of a history.
-
-    Returns
-    -------
-    list of float
-        In their order.
-    """
-    return [float(name[len(_PREFIX) :]) for name in names if name.startswith(_PREFIX)]

@@ -140,6 +140,7 @@ def test_broken_files_are_refused_in_one_line(tmp_path: Path):
     for name, text in {
         "a.json": "{", "b.json": "{}", "c.csv": "x,y\n1,2\n", "d.csv": "# {}\nx\n1\n",
         "e.parquet": "no", "f.txt": "", "g.csv": "# {\nx\n",
+        "h.json": '{"metadata": {}, "records": ["ab"]}', "i.csv": "# {}\nx\n",
     }.items():  # fmt: skip
         (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match="path"):
