@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numerics.monitor.history import History
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.signatures import Signatures
-from numerics.monitor.sinks.protocol import Value
+from numerics.monitor.sinks.protocol import WholeRecords
 from numerics.monitor.view import View, sparkline, view_of_history
 from theory.errors import InputError
 
@@ -133,7 +133,7 @@ def draws(console: Console) -> bool:
     return bool(console.is_terminal and not console.is_dumb_terminal)
 
 
-class LiveTerminal:
+class LiveTerminal(WholeRecords):
     """A sink that shows every measurement: a table that redraws itself, or plain lines.
 
     Where the stream is no terminal that can redraw (a pipe, a log file, a cluster job), one block
@@ -199,23 +199,6 @@ class LiveTerminal:
         now = self._clock()
         if self._shown is None or now - self._shown >= self._interval:
             self._print(now)
-
-    def log(self, step: int, values: Mapping[str, Value]) -> None:
-        """Refuse scalars: the table shows whole records.
-
-        Parameters
-        ----------
-        step : int
-            Not used.
-        values : mapping
-            Not used.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError("values", "are no records", "call write(records, metadata)")
 
     def close(self) -> None:
         """Leave the last table, or lines, on the screen."""

@@ -11,11 +11,11 @@ from numerics.monitor.sinks.appending import AppendedFile
 from numerics.monitor.sinks.csv_lines import CsvLines
 from numerics.monitor.sinks.json_lines import JsonLines
 from numerics.monitor.sinks.lines import Lines
-from numerics.monitor.sinks.protocol import Value
+from numerics.monitor.sinks.protocol import WholeRecords
 from theory.errors import InputError
 
 
-class LineSink:
+class LineSink(WholeRecords):
     """Appends records as lines; a killed run loses at most the measurement being written.
 
     Parameters
@@ -61,23 +61,6 @@ class LineSink:
         block = self._lines.block(records, head)
         self._file.append(head + block if self._head is None else block)
         self._head = head
-
-    def log(self, step: int, values: Mapping[str, Value]) -> None:
-        """Refuse scalars: a history holds whole records.
-
-        Parameters
-        ----------
-        step : int
-            Not used.
-        values : mapping
-            Not used.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError("values", "are no records", "call write(records, metadata)")
 
     def close(self) -> None:
         """Close the file; nothing happens if it is."""

@@ -15,7 +15,7 @@ from numerics.monitor.columns import schema
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.sinks.appending import AppendedFile
 from numerics.monitor.sinks.json_lines import JsonLines
-from numerics.monitor.sinks.protocol import Value
+from numerics.monitor.sinks.protocol import WholeRecords
 from numerics.training.storage import write_atomically
 from theory.errors import InputError
 
@@ -42,7 +42,7 @@ def journal_of(path: Path) -> Path:
     return path.with_name(path.name + ".journal")
 
 
-class ParquetSink:
+class ParquetSink(WholeRecords):
     """Keeps a parquet file of the form of `History.to_parquet`.
 
     Parquet cannot grow in place. New rows go to a journal of JSON lines, and whenever it is as long
@@ -104,23 +104,6 @@ class ParquetSink:
         self._waiting += len(records)
         if self._waiting >= min(max(_FIRST_FOLD, self._folded), _LAST_FOLD):
             self._fold()
-
-    def log(self, step: int, values: Mapping[str, Value]) -> None:
-        """Refuse scalars: a history holds whole records.
-
-        Parameters
-        ----------
-        step : int
-            Not used.
-        values : mapping
-            Not used.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError("values", "are no records", "call write(records, metadata)")
 
     def close(self) -> None:
         """Fold the journal in and remove it; nothing happens the second time."""

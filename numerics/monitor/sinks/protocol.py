@@ -42,6 +42,27 @@ class RecordSink(Sink, Protocol):
         ...
 
 
+class WholeRecords:
+    """Base of sinks that take whole records, and nothing less."""
+
+    def log(self, step: int, values: Mapping[str, Value]) -> None:
+        """Refuse scalars.
+
+        Parameters
+        ----------
+        step : int
+            Not used.
+        values : mapping
+            Not used.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError("values", "are no records", "call write(records, metadata)")
+
+
 def as_sinks(sinks: Any) -> list[Sink]:
     """Check sinks.
 
