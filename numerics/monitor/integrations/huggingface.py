@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, cast
 
-from torch import nn
-
 from numerics.monitor.history import History
 from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
+from numerics.monitor.integrations.parts import part_of
 from numerics.monitor.integrations.processes import shared
 from numerics.monitor.monitor import RankMonitor
 from numerics.monitor.sinks.protocol import Sink, as_sinks, finite_numbers, flat
@@ -126,9 +125,8 @@ class HuggingFaceRankCallback:
         """
         self.close()
         settings = shared(self._settings, args.world_size)
-        self.monitor = RankMonitor(
-            _part(kwargs["model"], self._module), sinks=self._sinks, **settings
-        )
+        part = part_of(kwargs["model"], self._module, "the model")
+        self.monitor = RankMonitor(part, sinks=self._sinks, **settings)
         self.monitor._steps = state.global_step  # of a resumed training
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -193,34 +191,3 @@ class HuggingFaceRankCallback:
         if records and self._log:
             numbers = finite_numbers(flat(records))
             state.log_history.append({**numbers, "step": state.global_step})
-
-
-def _part(model: nn.Module, wanted: str | None) -> nn.Module:
-    """Return the module to watch.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The whole.
-    wanted : str or None
-        Which part.
-
-    Returns
-    -------
-    nn.Module
-        The part.
-
-    Raises
-    ------
-    InputError
-        If there is no such part.
-    """
-    if wanted is None:
-        return model
-    try:
-        return model.get_submodule(wanted)
-    except AttributeError:
-        names = ", ".join(name for name, _ in model.named_children())
-        raise InputError(
-            "module", f"{wanted!r} is no part of the model", f"choose among {names}"
-        ) from None

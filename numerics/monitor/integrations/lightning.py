@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from numerics.monitor.history import History
 from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
+from numerics.monitor.integrations.parts import part_of
 from numerics.monitor.integrations.processes import shared
 from numerics.monitor.monitor import RankMonitor
 from numerics.monitor.sinks.protocol import Sink, Value, as_sinks, finite_numbers
@@ -119,7 +120,8 @@ class LightningRankCallback:
         self._close()
         settings = shared(self._settings, trainer.world_size)
         sinks = [*self._sinks, *([_Loggers(trainer)] if self._log and trainer.loggers else [])]
-        self.monitor = RankMonitor(_part(pl_module, self._module), sinks=sinks, **settings)
+        part = part_of(pl_module, self._module, "the LightningModule")
+        self.monitor = RankMonitor(part, sinks=sinks, **settings)
         self._global_step = trainer.global_step
         self.monitor._steps = trainer.global_step  # of a resumed training
 
@@ -234,39 +236,6 @@ class _Loggers:
 
     def close(self) -> None:
         """Do nothing: the loggers belong to the trainer."""
-
-
-def _part(pl_module: Any, wanted: str | nn.Module | None) -> nn.Module:
-    """Return the module to watch.
-
-    Parameters
-    ----------
-    pl_module : LightningModule
-        The whole.
-    wanted : str, nn.Module or None
-        Which part.
-
-    Returns
-    -------
-    nn.Module
-        The part.
-
-    Raises
-    ------
-    InputError
-        If there is no such part.
-    """
-    if wanted is None:
-        return cast(nn.Module, pl_module)
-    if isinstance(wanted, nn.Module):
-        return wanted
-    try:
-        return cast(nn.Module, pl_module.get_submodule(wanted))
-    except AttributeError:
-        names = ", ".join(name for name, _ in pl_module.named_children())
-        raise InputError(
-            "module", f"{wanted!r} is no part of the LightningModule", f"choose among {names}"
-        ) from None
 
 
 def _second(batch: Any) -> Any:
