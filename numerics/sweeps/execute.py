@@ -1,0 +1,142 @@
+"""Carry out trials: what is in the store costs nothing, and what is finished is never lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from types import FrameType
+from typing import Any
+
+import joblib
+
+from numerics.sweeps.cluster import BACKENDS, prepare_engine, run_on_cluster
+from numerics.sweeps.pool import run_in_workers, was_killed
+from numerics.sweeps.store import TrialStore
+from numerics.sweeps.trial import Outcome, Trial
+from numerics.sweeps.worker import Task, perform
+from theory.errors import InputError
+
+Progress = Callable[[int, int, str], None]
+
+
+def run_trials(
+    trials: Sequence[Trial],
+    store: TrialStore | None,
+    *,
+    jobs: int | None = None,
+    backend: str = "local",
+    progress: Progress | None = None,
+    retry_failed: bool = False,
+) -> list[Outcome]:
+    """Compute trials f(s) that the store does not know, and return the outcomes of all.
+
+    Every trial computes with one thread, in a process of its own kind, and its outcome is kept
+    before anything else happens; so a kill of all processes loses only what was under way,
+    and calling again goes on. What a trial raises is the cause of its failure and stops
+    nothing else; nor does the death of its process.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        What to compute. Equal ones are computed once.
+    store : TrialStore or None
+        Where outcomes are looked up and kept; None keeps nothing.
+    jobs : int or None
+        Processes; None takes one per core. 1 computes in this process: nothing then outlives
+        the death of it.
+    backend : {"local", "ray", "dask"}
+        Processes of this machine, or the engine of a cluster.
+    progress : callable or None
+        Called with (finished, total, text) at first and after each trial; text is what went
+        wrong with it, or empty.
+    retry_failed : bool
+        Compute failed trials again. Those whose process died are computed again in any case.
+
+    Returns
+    -------
+    list of Outcome
+        One per trial, in their order.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be used, or the store cannot be written.
+    KeyboardInterrupt
+        On Ctrl-C or SIGTERM, once the processes are stopped. What was finished is in the store.
+    """
+    jobs = _check(jobs, backend)
+    different = list(dict.fromkeys(trials))
+    found = {} if store is None else _stored(different, store, retry_failed)
+    missing = [trial for trial in different if trial not in found]
+    report = progress or (lambda done, total, text: None)
+    report(len(found), len(different), "")
+    if not missing:
+        return [found[trial] for trial in trials]
+    if store is not None:
+        store.prepare()
+    tasks = [Task.of(trial, store) for trial in missing]
+    with _terminated_as_interrupted(), closing(_outcomes(tasks, jobs, backend)) as outcomes:
+        for outcome in outcomes:
+            found[outcome.trial] = outcome
+            failed = outcome.status == "failed"
+            report(len(found), len(different), f"failed: {outcome.cause}" if failed else "")
+    return [found[trial] for trial in trials]
+
+
+def _check(jobs: int | None, backend: str) -> int:
+    """Return the number of processes.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be used.
+    """
+    if backend not in BACKENDS:
+        raise InputError("backend", f"is {backend!r}", f"choose one of {', '.join(BACKENDS)}")
+    if jobs is None:
+        return int(joblib.cpu_count())
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise InputError("jobs", f"is {jobs!r}", "pass a number of processes ≥ 1")
+    return jobs
+
+
+def _stored(trials: Sequence[Trial], store: TrialStore, retry_failed: bool) -> dict[Trial, Outcome]:
+    """Return the outcomes that stand."""
+    known = {trial: store.get(trial) for trial in trials}
+    return {
+        trial: outcome
+        for trial, outcome in known.items()
+        if outcome is not None
+        and (outcome.status == "done" or not (retry_failed or was_killed(outcome)))
+    }
+
+
+def _outcomes(tasks: Sequence[Task], jobs: int, backend: str) -> Generator[Outcome, None, None]:
+    """Yield outcomes as they come."""
+    if backend != "local":
+        prepare_engine(backend, jobs)
+        yield from run_on_cluster(tasks, jobs, backend)
+    elif jobs == 1:
+        yield from map(perform, tasks)
+    else:
+        yield from run_in_workers(tasks, jobs)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, where it would end the process without a word."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> Any:
+    raise KeyboardInterrupt

@@ -1,0 +1,142 @@
+"""Worker processes that may die: what they leave undone is done, and the one at fault is found."""
+
+from __future__ import annotations
+
+import re
+import signal
+import warnings
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from typing import Any
+
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+
+from numerics.sweeps.store import TrialStore
+from numerics.sweeps.trial import Outcome
+from numerics.sweeps.worker import Task, perform
+
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+# Workers whose parent was killed finish their trial and end after so long without another.
+_IDLE_SECONDS = 20
+_KILLED = "the process that computed it died"
+
+
+def was_killed(outcome: Outcome) -> bool:
+    """Tell whether a trial failed because its process died, say for want of memory.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What became of a trial.
+
+    Returns
+    -------
+    bool
+        True where another attempt may well succeed.
+    """
+    return outcome.status == "failed" and (outcome.cause or "").startswith(_KILLED)
+
+
+def run_in_workers(tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
+    """Compute trials in processes, each as soon as one is free.
+
+    When a worker dies, all trials that were under way are repeated one at a time, each in a
+    process of its own: the one whose process dies again failed.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        The trials.
+    jobs : int
+        Number of processes.
+
+    Yields
+    ------
+    Outcome
+        One per task, as they are finished. Closing the iterator kills the workers.
+    """
+    waiting = deque(tasks)
+    while waiting:
+        suspects = yield from _until_a_worker_dies(waiting, min(jobs, len(waiting)))
+        for task in suspects:
+            yield _kept(task) or _alone(task)
+
+
+def _until_a_worker_dies(waiting: deque[Task], jobs: int) -> Generator[Outcome, None, list[Task]]:
+    """Take tasks from the queue and yield outcomes; return the tasks that a death cut off."""
+    running: dict[Future[Outcome], Task] = {}
+    with _workers(jobs) as pool:
+        while waiting or running:
+            broken = False
+            while waiting and len(running) < jobs and not broken:
+                try:
+                    with _interrupts_held_back():
+                        future = pool.submit(perform, waiting[0])
+                    running[future] = waiting.popleft()
+                except BrokenProcessPool:
+                    broken = True
+            finished = list(running) if broken else wait(running, return_when=FIRST_COMPLETED).done
+            broken = broken or any(isinstance(f.exception(), BrokenProcessPool) for f in finished)
+            if broken:  # then every future has its result or the news of the death
+                wait(running)
+            for future in [f for f in running if f.done()]:
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    del running[future]
+                    yield future.result()
+            if broken:
+                return list(running.values())
+    return []
+
+
+def _alone(task: Task) -> Outcome:
+    """Compute a trial in a process of its own."""
+    try:
+        with _workers(1) as pool:
+            with _interrupts_held_back():
+                future: Future[Outcome] = pool.submit(perform, task)
+            return future.result()
+    except BrokenProcessPool as error:
+        found = re.search(r"\{([^{}]*)\}", str(error))
+        how = f" ({found[1]})" if found else ""
+        cause = f"{_KILLED}{how}, perhaps for want of memory"
+    outcome = _kept(task) or Outcome(task.trial, "failed", {}, cause)
+    if task.folder is not None and outcome.status == "failed":
+        TrialStore(task.folder).put(outcome)
+    return outcome
+
+
+def _kept(task: Task) -> Outcome | None:
+    """Return the outcome where the worker had done the trial before it died."""
+    found = None if task.folder is None else TrialStore(task.folder).get(task.trial)
+    return found if found is not None and found.status == "done" else None
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[Any]:
+    """Open a pool of processes with one thread each; close it at once where something is raised."""
+    pool = ProcessPoolExecutor(jobs, timeout=_IDLE_SECONDS, env=_ONE_THREAD)
+    try:
+        yield pool
+    except BaseException:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # without pgrep, children of workers are not found
+            pool.shutdown(kill_workers=True)
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: this one decides what becomes of them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,178 @@
+"""The store of trials: each finished one in a file of its own, named by its hash."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from numerics.sweeps.rows import outcome_of, row_of, table_of
+from numerics.sweeps.trial import Outcome, Trial
+from numerics.training.storage import read_table, write_table
+from theory.errors import InputError
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+# Writing takes milliseconds; a half-written file of this age belongs to a process that is gone.
+_ABANDONED_SECONDS = 3600.0
+
+
+class TrialStore:
+    """Finished trials on disk: ``folder/ab/abcdef….parquet``, one row each.
+
+    A file is written beside its place, synchronised, and moved there, so that it is whole at any
+    moment and after any kill; several processes may write into one store, also the same trial.
+    A file that is damaged, or whose name is not the hash of its content, counts as absent,
+    and `damaged` says so.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder; made by the first `put`.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder.
+    damaged : dict of Path to str
+        Files that were met and could not be used, and why.
+
+    Raises
+    ------
+    InputError
+        If `folder` is a file.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.damaged: dict[Path, str] = {}
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError("store", f"{self.folder} is a file", "name a folder")
+
+    def path(self, trial: Trial) -> Path:
+        """Return where a trial is kept.
+
+        Parameters
+        ----------
+        trial : Trial
+            The trial.
+
+        Returns
+        -------
+        Path
+            Its file, which need not exist.
+        """
+        return self.folder / trial.key[:2] / f"{trial.key}.parquet"
+
+    def get(self, trial: Trial) -> Outcome | None:
+        """Return what became of a trial.
+
+        Parameters
+        ----------
+        trial : Trial
+            The trial.
+
+        Returns
+        -------
+        Outcome or None
+            The outcome; None if there is none, or its file is damaged.
+        """
+        return self._read(self.path(trial))
+
+    def put(self, outcome: Outcome) -> None:
+        """Keep an outcome, in place of an earlier one of the same trial.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            What became of a trial.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written or the disk is full.
+        """
+        path = self.path(outcome.trial)
+        try:
+            write_table(path, row_of(outcome))
+        except InputError as error:
+            raise InputError("store", error.problem, error.remedy) from None
+        self.damaged.pop(path, None)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Read all outcomes, one at a time.
+
+        Yields
+        ------
+        Outcome
+            The outcomes in the order of their keys, without those of damaged files.
+        """
+        for path in self._paths():
+            outcome = self._read(path)
+            if outcome is not None:
+                yield outcome
+
+    def table(self) -> pa.Table:
+        """Return all outcomes as a table.
+
+        Returns
+        -------
+        Table
+            One row per trial in the order of the keys; columns as of `table_of`.
+        """
+        return table_of(self.outcomes())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._paths())
+
+    def prepare(self) -> None:
+        """Make the folder, see that it can be written, and remove what long-dead writers left.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        problem = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.folder, os.W_OK | os.X_OK):
+                problem = os.strerror(errno.EACCES)
+        except OSError as error:
+            problem = error.strerror or str(error)
+        if problem is not None:
+            raise InputError(
+                "store",
+                f"cannot be written ({self.folder}: {problem})",
+                "make room there, or choose another folder",
+            )
+        before = time.time() - _ABANDONED_SECONDS
+        for part in self.folder.glob("??/.epsrank-*.part"):
+            with contextlib.suppress(OSError):
+                if part.stat().st_mtime < before:
+                    part.unlink()
+
+    def _paths(self) -> Iterator[Path]:
+        for path in sorted(self.folder.glob("??/*.parquet")):
+            if _NAME.fullmatch(path.stem) and path.parent.name == path.stem[:2]:
+                yield path
+
+    def _read(self, path: Path) -> Outcome | None:
+        """Return the outcome in a file, or note why there is none."""
+        if not os.path.exists(path):  # False, not an error, in a folder that cannot be read
+            return None
+        try:
+            outcome = outcome_of(read_table(path))
+        except ValueError as error:  # InputError and JSONDecodeError are such
+            problem = error.problem if isinstance(error, InputError) else str(error)
+            self.damaged[path] = " ".join(problem.split())
+            return None
+        if outcome.trial.key == path.stem:
+            return outcome
+        self.damaged[path] = "holds another trial than its name says"
+        return None

@@ -1,0 +1,97 @@
+"""One trial in one process: computed with one thread, and its outcome kept at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from numerics.sweeps.rows import plain
+from numerics.sweeps.store import TrialStore
+from numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
+from numerics.training.threads import compute_threads
+from theory.errors import InputError
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial, and what another process needs to carry it out.
+
+    Attributes
+    ----------
+    trial : Trial
+        The trial.
+    place : str
+        Where its function is, ``module:function``. Part of the task, as kinds registered in one
+        process are not known in another.
+    folder : Path or None
+        Folder of the store.
+    """
+
+    trial: Trial
+    place: str
+    folder: Path | None
+
+    @classmethod
+    def of(cls, trial: Trial, store: TrialStore | None) -> Task:
+        """Return the task of a trial.
+
+        Parameters
+        ----------
+        trial : Trial
+            The trial.
+        store : TrialStore or None
+            Where its outcome shall be kept.
+
+        Returns
+        -------
+        Task
+            The task.
+        """
+        folder = None if store is None else store.folder.absolute()
+        return cls(trial, TRIAL_KINDS[trial.kind], folder)
+
+
+def perform(task: Task) -> Outcome:
+    """Compute a trial and keep its outcome.
+
+    Parameters
+    ----------
+    task : Task
+        The trial.
+
+    Returns
+    -------
+    Outcome
+        Done or failed; whatever the function raises is a cause, except for an interrupt.
+
+    Raises
+    ------
+    InputError
+        If the store cannot be written.
+    """
+    # A worker may be the first to use a kind that its parent has registered.
+    TRIAL_KINDS.setdefault(task.trial.kind, task.place)
+    start = time.perf_counter()
+    cause, result = None, {}
+    try:
+        module, name = task.place.split(":")
+        # One thread: last bits depend on the number, and trials run side by side.
+        with compute_threads(1):
+            returned = getattr(import_module(module), name)(task.trial.settings)
+        result = plain(returned)
+        if not isinstance(result, dict):
+            cause = f"returned {type(returned).__name__} instead of a mapping"
+    except InputError as error:
+        cause = str(error)
+    except (Exception, SystemExit) as error:
+        cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    seconds = time.perf_counter() - start
+    if cause is None:
+        outcome = Outcome(task.trial, "done", result, None, seconds)
+    else:
+        outcome = Outcome(task.trial, "failed", {}, " ".join(cause.split()), seconds)
+    if task.folder is not None:
+        TrialStore(task.folder).put(outcome)
+    return outcome
