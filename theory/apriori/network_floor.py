@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from theory.apriori.segments import SegmentedDistances, relu_distances
-from theory.errors import InputError
 from theory.floor.weighting import frobenius, norm_error, times_power_of_two
-from theory.inputs import Array, as_coefficients, as_features, as_norm
+from theory.inputs import Array, as_coefficients, as_features, as_norm, refuse_unless_one
 from theory.measure import as_measure
 from theory.rounding import upward
 from theory.selection.basis import NeuronBasis, neuron_basis
@@ -135,8 +134,7 @@ def apriori_floor(
     InputError
         If an argument cannot be used.
     """
-    if (norm is None) == (coefficients is None):
-        raise InputError("norm", "and coefficients: one of them is needed", "pass exactly one")
+    refuse_unless_one(norm, coefficients)
     checked = as_features(features)
     n = checked.n_features
     law = as_measure(measure, weights, checked.n_samples)

@@ -16,7 +16,7 @@ from theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber, Squared
 from theory.floor.convex_solver import minimise_on_ball
 from theory.floor.cross_entropy import CrossEntropy
 from theory.floor.reading import Reading, read_ratio
-from theory.inputs import Array, as_coefficients, as_features, as_norm
+from theory.inputs import Array, as_coefficients, as_features, as_norm, refuse_unless_one
 from theory.measure import as_measure
 from theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
 
@@ -219,11 +219,7 @@ def convex_floor(
         If an argument cannot be used, or outputs overflow float64.
     """
     law = as_convex_loss(loss)
-    if (norm is None) == (coefficients is None):
-        given = "neither" if norm is None else "both"
-        raise InputError(
-            "norm", f"and coefficients: {given} of them given", "pass exactly one of the two"
-        )
+    refuse_unless_one(norm, coefficients)
     checked = as_features(features)
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
     outputs = n_outputs if matrix is None else matrix.shape[1]

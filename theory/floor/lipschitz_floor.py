@@ -29,6 +29,7 @@ from theory.inputs import (
     as_eps,
     as_features,
     as_norm,
+    refuse_unless_one,
 )
 from theory.measure import as_measure
 from theory.rank import epsilon_rank
@@ -143,11 +144,7 @@ def lipschitz_floor(
         If an argument cannot be used, the loss is not Lipschitz, or no eigenvalues can be computed.
     """
     law, threshold = as_convex_loss(loss), as_eps(eps)
-    if (norm is None) == (coefficients is None):
-        given = "neither" if norm is None else "both"
-        raise InputError(
-            "norm", f"and coefficients: {given} of them given", "pass exactly one of the two"
-        )
+    refuse_unless_one(norm, coefficients)
     checked = as_features(features)
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
     k = n_outputs if matrix is None else matrix.shape[1]

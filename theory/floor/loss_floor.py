@@ -15,7 +15,14 @@ from theory.floor.reading import read_plateau
 from theory.floor.result import LossFloor
 from theory.floor.spectral_rank import rank_of
 from theory.floor.weighting import frobenius, residual_norm, weighted_problem
-from theory.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
+from theory.inputs import (
+    as_coefficients,
+    as_eps,
+    as_features,
+    as_norm,
+    as_target,
+    refuse_unless_one,
+)
 from theory.measure import as_measure
 from theory.rank import epsilon_rank
 from theory.rank_interval import RankInterval
@@ -92,11 +99,7 @@ def loss_floor(
     >>> result.floor <= result.envelope <= result.reachable
     True
     """
-    if (norm is None) == (coefficients is None):
-        given = "neither" if norm is None else "both"
-        raise InputError(
-            "norm", f"and coefficients: {given} of them given", "pass exactly one of the two"
-        )
+    refuse_unless_one(norm, coefficients)
     threshold = as_eps(eps)
     checked = as_features(features)
     goal = as_target(target, checked.n_samples)

@@ -11,7 +11,7 @@ from theory.floor.moments import decompose_moments
 from theory.floor.result import LossFloor
 from theory.floor.spectral_loss import spectral_loss_norm
 from theory.floor.weighting import frobenius
-from theory.inputs import as_coefficients, as_eps, as_norm
+from theory.inputs import as_coefficients, as_eps, as_norm, refuse_unless_one
 from theory.measure import MeasureName
 from theory.rank import epsilon_rank_from_gram
 
@@ -68,11 +68,7 @@ def loss_floor_from_moments(
     InputError
         If an argument cannot be used.
     """
-    if (norm is None) == (coefficients is None):
-        given = "neither" if norm is None else "both"
-        raise InputError(
-            "norm", f"and coefficients: {given} of them given", "pass exactly one of the two"
-        )
+    refuse_unless_one(norm, coefficients)
     threshold = as_eps(eps)
     data = decompose_moments(
         gram,
