@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -242,6 +242,12 @@ class ParameterNeurons(NeuronLaw):
         weights, biases, probabilities = self.rules[0]()
         return self.features(weights, biases), probabilities
 
+    def _weighted_values(self) -> Iterator[Array]:
+        """Yield √p_q φ_q(x_i) rule by rule, shape (N, Q)."""
+        for rule in self.rules:
+            weights, biases, probabilities = rule()
+            yield self.features(weights, biases) * np.sqrt(probabilities)
+
     def kernel(self) -> tuple[Array, float]:
         """Evaluate K = Σ_q p_q φ_q(x_i) φ_q(x_j).
 
@@ -250,26 +256,19 @@ class ParameterNeurons(NeuronLaw):
         tuple of (ndarray of float64 of shape (N, N), float)
             K by the first rule, and the largest difference from the others.
         """
-        kernels = []
-        for rule in self.rules:
-            weights, biases, probabilities = rule()
-            values = self.features(weights, biases) * np.sqrt(probabilities)
-            kernels.append(values @ values.T)
+        kernels = [values @ values.T for values in self._weighted_values()]
         gaps = [float(np.abs(other - kernels[0]).max()) for other in kernels[1:]]
         return kernels[0], max(gaps, default=0.0)
 
     @cached_property
     def spectrum(self) -> KernelSpectrum:
         """Eigenvalues by the first rule; their range covers the other rules."""
-        found = []
-        for rule in self.rules:
-            weights, biases, probabilities = rule()
-            values = self.features(weights, biases) * np.sqrt(probabilities)
-            found.append(
-                spectrum_of_features(
-                    values, self.inputs.root_weights, self.inputs.measure.name, self.text
-                )
+        found = [
+            spectrum_of_features(
+                values, self.inputs.root_weights, self.inputs.measure.name, self.text
             )
+            for values in self._weighted_values()
+        ]
         first = found[0]
         size = min(len(item.values) for item in found)
         lower, upper = first.lower[:size].copy(), first.upper[:size].copy()
