@@ -16,6 +16,8 @@ from theory.inputs import Array
 #: Widths up to which chains are certified in ball arithmetic.
 CERTIFIED_WIDTH = 50
 
+_IMAGE_TASKS = {"digits", "mnist"}
+
 # Steps and widths per effort; chosen so that quick stays near a minute of one core.
 _SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {
@@ -100,6 +102,11 @@ class TrainedNetwork:
     skipped: str | None = None
     error: str | None = None
 
+    @property
+    def images(self) -> bool:
+        """Whether its task is one of images."""
+        return self.name.split()[0] in _IMAGE_TASKS
+
     def run(self) -> Run:
         """Return the training run.
 
@@ -107,7 +114,14 @@ class TrainedNetwork:
         -------
         Run
             The run.
+
+        Raises
+        ------
+        RuntimeError
+            If the network could not be trained.
         """
+        if self.error is not None:
+            raise RuntimeError(self.error)
         assert self.folder is not None
         return load_run(self.folder)
 
@@ -199,7 +213,7 @@ def network_config(name: str, effort: str, seed: int, device: str, data: str | N
         The settings; some forty measurements are spread over the steps.
     """
     settings = dict(_SETTINGS[effort][name])
-    image = settings["task"] in {"digits", "mnist"}
+    image = settings["task"] in _IMAGE_TASKS
     return RunConfig(
         **{
             "depth": 2,

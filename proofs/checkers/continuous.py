@@ -49,11 +49,8 @@ def check_network(name: str, context: Context) -> list[Evidence]:
     RuntimeError
         If the network could not be trained.
     """
-    trained = context.networks[name]
     title = f"ε-rank and floor ≤ envelope ≤ V(‖β‖) ≤ loss of {name} in L²(Ω), in ball arithmetic"
-    if trained.error is not None:
-        raise RuntimeError(trained.error)
-    run = trained.run()
+    run = context.networks[name].run()
     network, task = network_of_run(run), run.config.task
     assert run.task.domain is not None
     domain = run.task.domain[0]

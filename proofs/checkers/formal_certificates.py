@@ -141,7 +141,7 @@ def check_measurements(name: str, context: Context) -> list[Evidence]:
     run = network.run()
     *_, last = checkpoints(run, len(run.records))
     point = thinned(last, _SAMPLES[context.effort])
-    thresholds = EPS["images" if name.split()[0] in {"digits", "mnist"} else "cosines"]
+    thresholds = EPS["images" if network.images else "cosines"]
     chosen = thresholds if context.effort == "full" else thresholds[:1]
     kept: dict[str, Certificate] = {}
     ranks = [_rank(name, point, eps, compiled, kept) for eps in chosen]
