@@ -8,7 +8,9 @@ from numerics.experiments.experiment import Experiment
 from theory.errors import InputError
 
 #: Where each experiment is, as ``module:name``; imported when asked for.
-EXPERIMENTS: dict[str, str] = {}
+EXPERIMENTS: dict[str, str] = {
+    "A7": "numerics.experiments.a07_unity:EXPERIMENT",
+}
 
 
 def experiment(name: str) -> Experiment:

@@ -18,6 +18,8 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 #: Where the function of each kind of trial is, as ``module:function``. A function takes the
 #: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
 TRIAL_KINDS: dict[str, str] = {
+    "initial-layers": "numerics.experiments.initial_layers:initial_layers_trial",
+    "random-features": "numerics.experiments.random_features:fit_trial",
     "train": "numerics.sweeps.training:train_trial",
 }
 
