@@ -5,6 +5,7 @@ from proofs.checkers.attaining import attaining_checkers
 from proofs.checkers.base import Checker, Context, Effort
 from proofs.checkers.continuous import continuous_checkers
 from proofs.checkers.depth_order import depth_order_checkers
+from proofs.checkers.experiments import experiment_checkers
 from proofs.checkers.formal import formal_checkers
 from proofs.checkers.formal_certificates import certificate_checkers
 from proofs.checkers.initial_rank import initial_rank_checkers
@@ -53,6 +54,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *apriori_checkers(),
         *subset_checkers(),
         *initial_rank_checkers(),
+        *experiment_checkers(),
         *symbolic_checkers(),
         *property_checkers(),
     ]

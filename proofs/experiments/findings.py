@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from numerics.experiments.analysis import Analysis, Effect, Finding, Judgement
+from numerics.experiments.analysis import Effect, Finding, Judgement
 from proofs.evidence import Evidence, State
 
 STATES: Mapping[Judgement, State] = {
@@ -16,7 +16,7 @@ STATES: Mapping[Judgement, State] = {
 
 
 def evidence_of(
-    finding: Finding, experiment: str, about: Mapping[str, str | int | bool]
+    finding: Finding, state: State, experiment: str, about: Mapping[str, str | int | bool]
 ) -> Evidence:
     """Return a finding as evidence.
 
@@ -24,6 +24,8 @@ def evidence_of(
     ----------
     finding : Finding
         What the runs say about a claim.
+    state : State
+        Its state beside the findings of other experiments, see `reconciled`.
     experiment : str
         Id of the experiment.
     about : mapping
@@ -37,11 +39,11 @@ def evidence_of(
     return Evidence(
         claim=finding.claim,
         kind="empirical",
-        state=STATES[finding.judgement],
-        title=f"{experiment}: {finding.statement}",
+        state=state,
+        title=f"{experiment}, {finding.judgement}: {finding.statement}",
         figures={"experiment": experiment, "comparisons tried": finding.tried, **about},
         witness=finding.witness,
-        cause="the intervals contain no effect" if finding.judgement == "undecided" else None,
+        cause="its intervals contain no effect" if state == "undecided" else None,
         part=finding.part,
         rows=[_row(effect) for effect in finding.effects],
     )
@@ -61,19 +63,25 @@ def _row(effect: Effect) -> dict[str, str | float | int]:
     }
 
 
-def findings_on(analysis: Analysis, claims: Sequence[str]) -> list[Finding]:
-    """Return the findings on some claims.
+def reconciled(findings: Sequence[Finding]) -> list[State]:
+    """Return the states of findings on one statement from several experiments.
+
+    What is supported by one experiment and refuted, undecided or a matter of regime in another
+    one holds in a regime: then nothing is passed, and nothing refuted. Where no experiment is in
+    favour, a refutation stays one.
 
     Parameters
     ----------
-    analysis : Analysis
-        What an experiment found.
-    claims : sequence of str
-        Ids.
+    findings : sequence of Finding
+        On one claim, and on one part of it.
 
     Returns
     -------
-    list of Finding
-        In the order of the analysis.
+    list of State
+        One per finding.
     """
-    return [finding for finding in analysis.findings if finding.claim in claims]
+    judgements = {finding.judgement for finding in findings}
+    in_favour = judgements & {"supported", "regime"}
+    if len(judgements) > 1 and in_favour:
+        return ["undecided" if f.judgement == "undecided" else "regime" for f in findings]
+    return [STATES[finding.judgement] for finding in findings]

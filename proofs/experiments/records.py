@@ -159,7 +159,9 @@ def read_record(name: str, folder: Path = RECORDED) -> Record:
     """
     path = folder / f"{name}.parquet"
     if not path.is_file():
-        raise InputError("experiment", f"{name} has no record", f"epsrank reproduce {name} --record")
+        raise InputError(
+            "experiment", f"{name} has no record", f"epsrank reproduce {name} --record"
+        )
     table = read_table(path)
     try:
         about = json.loads(table.schema.metadata[b"epsrank"])

@@ -33,6 +33,9 @@ _MEANING = {
     "open": "nothing in this run decides it",
 }
 
+#: The look of every page of the project.
+STYLE = Markup(Path(__file__).with_name("style.css").read_text("utf-8"))
+
 # Witnesses are shown up to this many characters; ledger.json has them whole.
 _LONGEST = 900
 
@@ -170,6 +173,7 @@ def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
     counts = report.counts()
     return environment.get_template("index.html.j2").render(
         report=report,
+        style=STYLE,
         counts=[(verdict, counts[verdict]) for verdict in VERDICTS if verdict in counts],
         meaning=_MEANING,
         figures=_embedded(folder, figures),

@@ -1,0 +1,262 @@
+"""``epsrank reproduce``: the experiments of the sources by id."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.front import Command, Interrupted
+from epsrank.cli.progress import live_progress
+
+if TYPE_CHECKING:
+    from numerics.experiments.experiment import Experiment, Request
+    from proofs.experiments import Reproduction
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, metavar="[ID …|all|list]")
+@click.option("--full", is_flag=True, help="The settings of the source; hours for all of them.")
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Seeds per setting.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The first seed."
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where networks are trained.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: cores]"
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "ray", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where processes run.",
+)
+@click.option("--data", metavar="F", help="MNIST as an .npz file.  [default: $EPSRANK_DATA]")
+@click.option(
+    "--out", default="reproduction", show_default=True, metavar="DIR", help="Folder of the reports."
+)
+@click.option("--record", is_flag=True, help="Keep the outcomes as the package's record.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def reproduce(
+    names: tuple[str, ...],
+    full: bool,
+    seeds: int | None,
+    seed: int,
+    device: str,
+    jobs: int | None,
+    backend: str,
+    data: str | None,
+    out: str,
+    record: bool,
+    as_json: bool,
+) -> None:
+    """Run experiments by id, such as A2; `all` runs every one, `list` shows them with their state.
+
+    Writes DIR/A2/index.html, findings.json, tables/*.csv and figures/*.svg. Finished trials are
+    kept in DIR/store: an interrupted reproduction goes on where it was, a repeated one computes
+    nothing. By default the size is quick: a minute or so of two cores per experiment, with at least
+    five seeds.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Ids, ``all`` or ``list``.
+    full : bool
+        Full size.
+    seeds : int or None
+        Seeds per setting.
+    seed : int
+        The first one.
+    device : str
+        Where networks are trained.
+    jobs : int or None
+        Number of processes.
+    backend : str
+        Where they run.
+    data : str or None
+        File of MNIST.
+    out : str
+        Folder of the reports.
+    record : bool
+        Whether to keep the outcomes with the package.
+    as_json : bool
+        Whether to print JSON.
+
+    Raises
+    ------
+    UsageError
+        If no experiment is named.
+    Interrupted
+        After Ctrl-C.
+    """
+    from numerics.experiments.registry import EXPERIMENTS, experiment
+
+    if not names:
+        raise click.UsageError("name experiments, or `all`; `epsrank reproduce list` shows them")
+    if names == ("list",):
+        _show_list(as_json)
+        return
+    chosen = [experiment(name) for name in (EXPERIMENTS if names == ("all",) else names)]
+    request = _request(full, seeds, seed, device, data)
+    from proofs.report import open_report
+
+    folder = open_report(out)
+    assert folder is not None
+    done = []
+    for entry in chosen:
+        result = _run(entry, request, folder, jobs, backend)
+        done.append(result)
+        if record:
+            _keep(result)
+        if not as_json:
+            click.echo(str(result))
+            click.echo(f"  report: {folder / entry.id / 'index.html'}")
+    if as_json:
+        print_json([_as_json(result) for result in done])
+    if any(len(result.failed) == len(result.outcomes) for result in done):
+        click.get_current_context().exit(1)
+
+
+def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | None) -> Request:
+    """Return what is asked for, with the data sets that are at hand.
+
+    Raises
+    ------
+    InputError
+        If a named file does not exist.
+    """
+    from numerics.experiments.experiment import Request
+    from numerics.training.build import resolve_device
+    from proofs.networks import find_mnist
+    from theory.errors import InputError
+
+    mnist = find_mnist(data)
+    if mnist is not None and not Path(mnist).is_file():
+        raise InputError("data", f"names {mnist}, which does not exist", "name the MNIST .npz")
+    datasets = []
+    if mnist is not None:
+        os.environ["EPSRANK_DATA"] = str(Path(mnist).absolute())  # for the worker processes
+        datasets.append("mnist")
+    if os.environ.get("EPSRANK_CIFAR10"):
+        datasets.append("cifar10")
+    return Request(
+        size="full" if full else "quick",
+        seeds=seeds,
+        first_seed=seed,
+        device=resolve_device(device).type,
+        datasets=tuple(datasets),
+    )
+
+
+def _run(
+    entry: Experiment, request: Request, folder: Path, jobs: int | None, backend: str
+) -> Reproduction:
+    """Run one experiment under a progress bar.
+
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C.
+    """
+    from proofs.experiments import reproduce as run
+
+    try:
+        with live_progress(entry.id) as progress:
+            return run(entry, request, out=folder, jobs=jobs, backend=backend, progress=progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted in {entry.id}; what was finished is in {folder / 'store'}: "
+            "the same command goes on from there"
+        ) from None
+
+
+def _keep(result: Reproduction) -> None:
+    """Write the outcomes into the package.
+
+    Raises
+    ------
+    UsageError
+        If a trial failed: a record with holes would decide less than it seems to.
+    """
+    from proofs.environment import describe_environment
+    from proofs.experiments import Record, write_record
+
+    if result.failed:
+        raise click.UsageError(
+            f"{len(result.failed)} trials of {result.experiment.id} failed, so there is nothing to "
+            "record; see its report"
+        )
+    path = write_record(
+        Record(
+            result.experiment.id,
+            result.request,
+            datetime.datetime.now(datetime.UTC).date().isoformat(),
+            describe_environment(result.request.device),
+            result.outcomes,
+        )
+    )
+    notice(f"recorded in {path}")
+
+
+def _as_json(result: Reproduction) -> Mapping[str, Any]:
+    return {
+        "id": result.experiment.id,
+        "title": result.experiment.title,
+        "trials": len(result.outcomes),
+        "failed": len(result.failed),
+        "core_seconds": result.seconds,
+        "findings": [finding.to_json() for finding in result.analysis.findings],
+        "notes": list(result.analysis.notes),
+        "out": None if result.out is None else str(result.out),
+    }
+
+
+State = Literal["recorded", "recorded, of an older plan", "not on record"]
+
+
+def _show_list(as_json: bool) -> None:
+    """Print every experiment with what is on record of it."""
+    from numerics.experiments.registry import EXPERIMENTS, experiment
+    from proofs.experiments import read_record, recorded_ids
+
+    rows: list[dict[str, Any]] = []
+    held = recorded_ids()
+    for name in EXPERIMENTS:
+        entry = experiment(name)
+        row: dict[str, Any] = {
+            "id": name,
+            "title": entry.title,
+            "claims": list(entry.claims),
+            "state": "not on record",
+            "findings": [],
+        }
+        if name in held:
+            record = read_record(name)
+            state: State = "recorded"
+            if record.stale(entry) is not None:
+                state = "recorded, of an older plan"
+            findings = entry.analyse(record.outcomes).findings
+            row |= {
+                "state": f"{state} ({record.day}, {record.request.size})",
+                "findings": [f"{item.claim}: {item.judgement}" for item in findings],
+            }
+        rows.append(row)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ["id", "experiment", "state", "on record"],
+        [[r["id"], r["title"], r["state"], "; ".join(r["findings"])] for r in rows],
+    )

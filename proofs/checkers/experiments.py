@@ -1,0 +1,166 @@
+"""Empirical claims: the experiments on record, judged anew, with a trial of each run again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from numerics.experiments.analysis import Finding
+from numerics.experiments.experiment import Experiment
+from numerics.experiments.registry import experiment
+from numerics.sweeps.execute import run_trials
+from numerics.sweeps.trial import Outcome
+from proofs.checkers.base import Checker, Context
+from proofs.environment import describe_environment
+from proofs.evidence import Evidence
+from proofs.experiments.findings import evidence_of, reconciled
+from proofs.experiments.records import RECORDED, Record, read_record, recorded_ids, same_numbers
+from proofs.networks import find_mnist
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An experiment on record, and why its record is of no use, if so."""
+
+    experiment: Experiment
+    record: Record
+    problem: str | None
+
+
+def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[Evidence]:
+    """Judge the recorded outcomes of all experiments on a claim again, after trying one of them.
+
+    No verdict is on record: the findings are derived from the recorded numbers now, by the rules of
+    the experiments. Except in quick verifications the cheapest of the recorded trials is run again,
+    and on the same arithmetic (versions, BLAS kernels) it has to give the very same numbers.
+
+    Parameters
+    ----------
+    context : Context
+        Of the verification.
+    claim : str
+        Id of the claim.
+    folder : Path
+        Where records are.
+
+    Returns
+    -------
+    list of Evidence
+        One per finding; undecided where a record is of another plan or cannot be repeated.
+    """
+    sources = [_source(name, folder) for name in _experiments_on(claim, folder)]
+    again = "not tried"
+    if context.effort != "quick":
+        again, sources = _try_again(sources)
+    found: list[tuple[_Source, Finding]] = [
+        (source, finding)
+        for source in sources
+        if source.problem is None
+        for finding in source.experiment.analyse(source.record.outcomes).findings
+        if finding.claim == claim
+    ]
+    evidence = [
+        Evidence(
+            claim,
+            "empirical",
+            "undecided",
+            f"{source.experiment.id}: {source.experiment.title}",
+            cause=source.problem,
+        )
+        for source in sources
+        if source.problem is not None
+    ]
+    for part in dict.fromkeys(finding.part for _, finding in found):
+        mine = [(source, finding) for source, finding in found if finding.part == part]
+        states = reconciled([finding for _, finding in mine])
+        for (source, finding), state in zip(mine, states, strict=True):
+            about: dict[str, str | int | bool] = {
+                "recorded": source.record.day,
+                "size": source.record.request.size,
+                "trials": len(source.record.outcomes),
+                "a trial run again": again,
+            }
+            evidence.append(evidence_of(finding, state, source.experiment.id, about))
+    return evidence
+
+
+def _source(name: str, folder: Path) -> _Source:
+    entry, record = experiment(name), read_record(name, folder)
+    return _Source(entry, record, record.stale(entry))
+
+
+def _experiments_on(claim: str, folder: Path) -> list[str]:
+    return [name for name in recorded_ids(folder) if claim in experiment(name).claims]
+
+
+def _try_again(sources: list[_Source]) -> tuple[str, list[_Source]]:
+    """Run the cheapest trial again; return what came of it, and the sources as they then are."""
+    candidates = [
+        (outcome.seconds, index, outcome)
+        for index, source in enumerate(sources)
+        for outcome in source.record.outcomes
+        if source.problem is None and _possible(outcome)
+    ]
+    if not candidates:
+        return "its data are not at hand", sources
+    _, index, held = min(candidates, key=lambda candidate: candidate[:2])
+    source = sources[index]
+    if same_numbers([held], run_trials([held.trial], None, jobs=1)):
+        return f"the same numbers ({source.experiment.id})", sources
+    if _arithmetic(source.record.environment) != _arithmetic(describe_environment("cpu")):
+        return "other numbers, on other versions or another processor", sources
+    problem = (
+        f"a trial of the record of {source.record.day} no longer gives the same numbers; run "
+        f"`epsrank reproduce {source.experiment.id} --record`"
+    )
+    sources = [*sources]
+    sources[index] = replace(source, problem=problem)
+    return "other numbers", sources
+
+
+def _possible(outcome: Outcome) -> bool:
+    settings = outcome.settings
+    needs = {str(value) for value in settings.values() if isinstance(value, str)}
+    return (
+        settings.get("device", "cpu") == "cpu"
+        and "cifar10" not in needs
+        and ("mnist" not in needs or find_mnist(None) is not None)
+    )
+
+
+def _arithmetic(environment: dict[str, object]) -> tuple[object, ...]:
+    """Return what the last bits depend on."""
+    packages = environment.get("packages")
+    versions = {} if not isinstance(packages, dict) else packages
+    return (
+        environment.get("architecture"),
+        tuple(versions.get(name) for name in ("numpy", "scipy", "torch", "scikit-learn")),
+        tuple(environment.get("blas") or ()),  # type: ignore[arg-type]
+        environment.get("processor"),
+    )
+
+
+def experiment_checkers(folder: Path = RECORDED) -> list[Checker]:
+    """Return one checker per claim that an experiment on record is about.
+
+    Parameters
+    ----------
+    folder : Path
+        Where records are.
+
+    Returns
+    -------
+    list of Checker
+        The checkers.
+    """
+    claims = [claim for name in recorded_ids(folder) for claim in experiment(name).claims]
+    return [
+        Checker(
+            f"experiments on {claim}",
+            (claim,),
+            "empirical",
+            partial(check_claim, claim=claim, folder=folder),
+        )
+        for claim in dict.fromkeys(claims)
+    ]

@@ -1,0 +1,119 @@
+"""The report of one experiment: findings, tables and figures as files, and a page of them all."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from numerics.experiments.analysis import Analysis, Table
+from numerics.experiments.experiment import Experiment, Request
+from numerics.plots.save import save_figure
+from numerics.sweeps.trial import Outcome
+from proofs.evidence import jsonable
+from proofs.report.page import STYLE, show
+from proofs.writing import write_atomically
+
+# Longer tables are shown up to here; the file has them whole.
+_MOST_ROWS = 200
+
+
+def write_experiment(
+    folder: Path,
+    experiment: Experiment,
+    request: Request,
+    outcomes: Sequence[Outcome],
+    analysis: Analysis,
+) -> None:
+    """Write findings.json, tables/*.csv, figures/*.svg and index.html.
+
+    The same outcomes give the same files, byte for byte, except for tables named ``cost-…``.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; made if need be.
+    experiment : Experiment
+        The experiment.
+    request : Request
+        What was asked.
+    outcomes : sequence of Outcome
+        Its trials.
+    analysis : Analysis
+        What follows from them.
+    """
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    for table in analysis.tables:
+        write_atomically(folder / "tables" / f"{table.name}.csv", as_csv(table))
+    figures = []
+    for picture in analysis.pictures:
+        path = folder / "figures" / f"{picture.name}.svg"
+        save_figure(picture.draw(), path)
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+        figures.append((picture.title, f"data:image/svg+xml;base64,{data}"))
+    document = {
+        "id": experiment.id,
+        "title": experiment.title,
+        "source": experiment.source,
+        "request": asdict(request),
+        "trials": len(outcomes),
+        "failed": [_failure(item) for item in outcomes if item.status == "failed"],
+        "findings": [finding.to_json() for finding in analysis.findings],
+        "notes": list(analysis.notes),
+    }
+    text = json.dumps(jsonable(document), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(folder / "findings.json", text + "\n")
+    page = _template().render(
+        experiment=experiment,
+        request=request,
+        analysis=analysis,
+        document=document,
+        figures=figures,
+        style=STYLE,
+        most=_MOST_ROWS,
+    )
+    write_atomically(folder / "index.html", page)
+
+
+def _failure(outcome: Outcome) -> dict[str, Any]:
+    return {"settings": dict(outcome.settings), "cause": outcome.cause}
+
+
+def as_csv(table: Table) -> str:
+    """Return a table as comma-separated values with a head.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+
+    Returns
+    -------
+    str
+        Its text; floats to the last bit, None as an empty cell.
+    """
+    text = io.StringIO()
+    columns = list(dict.fromkeys(key for row in table.rows for key in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.rows)
+    return text.getvalue()
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["show"] = show
+    return environment.get_template("experiment.html.j2")

@@ -1,0 +1,120 @@
+"""`reproduce`: run the trials of an experiment, judge them, and write the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from numerics.experiments.analysis import Analysis
+from numerics.experiments.experiment import Experiment, Request
+from numerics.sweeps.execute import run_trials
+from numerics.sweeps.store import TrialStore
+from numerics.sweeps.trial import Outcome
+from proofs.experiments.report import write_experiment
+from theory.errors import InputError
+
+#: ``progress(done, total, what)`` after every trial.
+ProgressCallback = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """An experiment that was run.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        Which.
+    request : Request
+        What was asked.
+    outcomes : tuple of Outcome
+        In the order of the plan.
+    analysis : Analysis
+        What follows from them.
+    out : Path or None
+        Folder of its report.
+    """
+
+    experiment: Experiment
+    request: Request
+    outcomes: tuple[Outcome, ...]
+    analysis: Analysis
+    out: Path | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Time that the trials took in all, on one core each, whenever they were run."""
+        return sum(outcome.seconds for outcome in self.outcomes)
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Trials that could not be carried out."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+    def __str__(self) -> str:
+        lines = [f"{self.experiment.id}: {self.experiment.title}"]
+        lines += [
+            f"  {finding.claim}: {finding.judgement}. {finding.statement}"
+            for finding in self.analysis.findings
+        ]
+        lines += [f"  note: {note}" for note in self.analysis.notes]
+        if self.failed:
+            lines.append(f"  {len(self.failed)} of {len(self.outcomes)} trials failed")
+        return "\n".join(lines)
+
+
+def reproduce(
+    experiment: Experiment,
+    request: Request,
+    *,
+    out: Path | None = None,
+    jobs: int | None = None,
+    backend: str = "local",
+    progress: ProgressCallback | None = None,
+) -> Reproduction:
+    """Run the trials that are not yet in the store, and judge all of them.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Which.
+    request : Request
+        Size, seeds, device, data sets.
+    out : Path, optional
+        Folder: ``store`` keeps every finished trial, ``A2/`` and the like the report of an
+        experiment. None keeps nothing.
+    jobs : int, optional
+        Processes; one per core by default.
+    backend : {"local", "ray", "dask"}
+        Where they run.
+    progress : callable, optional
+        ``progress(done, total, what)``.
+
+    Returns
+    -------
+    Reproduction
+        Outcomes and what follows from them.
+
+    Raises
+    ------
+    InputError
+        If the plan is empty or a folder cannot be written.
+    KeyboardInterrupt
+        On Ctrl-C, with every finished trial kept.
+    """
+    trials = list(experiment.plan(request))
+    if not trials:
+        raise InputError(
+            "experiment",
+            f"{experiment.id} has no trials for this request",
+            "name the data that it needs (EPSRANK_DATA)",
+        )
+    store = None if out is None else TrialStore(out / "store")
+    outcomes = run_trials(trials, store, jobs=jobs, backend=backend, progress=progress)
+    analysis = experiment.analyse(outcomes)
+    folder = None if out is None else out / experiment.id
+    result = Reproduction(experiment, request, tuple(outcomes), analysis, folder)
+    if folder is not None:
+        write_experiment(folder, experiment, request, outcomes, analysis)
+    return result

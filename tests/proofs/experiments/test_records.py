@@ -1,0 +1,128 @@
+"""What is recorded is read again, and a record of another plan or a forged one is seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from numerics.experiments.experiment import Request
+from numerics.experiments.registry import experiment
+from numerics.sweeps.execute import run_trials
+from numerics.sweeps.trial import Outcome, Trial
+from proofs.checkers.base import Context
+from proofs.checkers.experiments import check_claim, experiment_checkers
+from proofs.environment import describe_environment
+from proofs.experiments import Record, read_record, recorded_ids, write_record
+from proofs.verdict import derive_verdict
+from theory.errors import InputError
+
+CLAIM = "depth-order"
+
+
+def recorded(name, folder, request=None, change=None):
+    request = request or Request(datasets=("mnist",))
+    outcomes = run_trials(experiment(name).plan(request), None, jobs=1)
+    if change is not None:
+        outcomes = [change(outcome) for outcome in outcomes]
+    record = Record(name, request, "2026-01-01", describe_environment("cpu"), tuple(outcomes))
+    write_record(record, folder)
+    return record
+
+
+def verdict(folder, effort="default"):
+    evidence = check_claim(Context(effort=effort), CLAIM, folder)
+    return derive_verdict(["empirical"], evidence), evidence
+
+
+def test_record_reads_back(toys, tmp_path):
+    toys(Z1=1.0)
+    record = recorded("Z1", tmp_path)
+    assert read_record("Z1", tmp_path) == record
+    assert recorded_ids(tmp_path) == ["Z1"]
+    assert record.stale(experiment("Z1")) is None
+
+
+def test_missing_and_damaged_records_are_one_line(toys, tmp_path):
+    toys(Z1=1.0)
+    with pytest.raises(InputError, match="no record"):
+        read_record("Z1", tmp_path)
+    recorded("Z1", tmp_path)
+    path = tmp_path / "Z1.parquet"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError):
+        read_record("Z1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shifts", "expected"),
+    [
+        ({"Z1": 1.0}, "supported"),
+        ({"Z1": 1.0, "Z2": 2.0}, "supported"),
+        ({"Z1": -1.0}, "refuted"),
+        ({"Z1": -1.0, "Z2": -2.0}, "refuted"),
+        ({"Z1": 1.0, "Z2": -1.0}, "supported only in a regime"),
+        ({"Z1": 1.0, "Z2": -0.1}, "supported only in a regime"),
+        ({"Z1": -0.1}, "open"),
+    ],
+)
+def test_verdict_over_experiments(toys, tmp_path, shifts, expected):
+    toys(**shifts)
+    for name in shifts:
+        recorded(name, tmp_path)
+    assert verdict(tmp_path)[0] == expected
+
+
+def test_a_record_of_another_plan_decides_nothing(toys, tmp_path):
+    module = toys(Z1=1.0)
+    recorded("Z1", tmp_path)
+    planned = module.Z1.plan
+    more = Trial("toy", {"seed": 99, "shift": 1.0})
+    module.Z1 = replace(module.Z1, plan=lambda request: [*planned(request), more])
+    found, evidence = verdict(tmp_path)
+    assert found == "open"
+    assert "another plan (1 of 7 trials" in evidence[0].cause
+
+
+def test_forged_numbers_are_caught(toys, tmp_path):
+    toys(Z1=-1.0)
+
+    def forge(outcome: Outcome) -> Outcome:
+        return replace(outcome, result={**outcome.result, "value": 3.0})
+
+    recorded("Z1", tmp_path, change=forge)
+    found, evidence = verdict(tmp_path)
+    assert found == "open"
+    assert "no longer gives the same numbers" in evidence[0].cause
+    # A quick verification does not run trials again, and says so.
+    found, evidence = verdict(tmp_path, effort="quick")
+    assert evidence[0].figures["a trial run again"] == "not tried"
+
+
+def test_seconds_may_differ(toys, tmp_path):
+    toys(Z1=1.0)
+    recorded(
+        "Z1",
+        tmp_path,
+        change=lambda o: replace(o, result={**o.result, "seconds": 9.0}, seconds=7.0),
+    )
+    found, evidence = verdict(tmp_path)
+    assert found == "supported"
+    assert evidence[0].figures["a trial run again"] == "the same numbers (Z1)"
+
+
+def test_one_checker_per_claim(toys, tmp_path):
+    toys(Z1=1.0, Z2=-1.0)
+    for name in ("Z1", "Z2"):
+        recorded(name, tmp_path)
+    assert [checker.claims for checker in experiment_checkers(tmp_path)] == [(CLAIM,)]
+
+
+def test_failed_trials_are_part_of_the_analysis(toys, tmp_path):
+    toys(Z1=1.0)
+    recorded(
+        "Z1",
+        tmp_path,
+        change=lambda o: replace(o, status="failed", result={}, cause="the coin fell"),
+    )
+    assert verdict(tmp_path, effort="quick")[0] == "open"

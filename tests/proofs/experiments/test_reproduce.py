@@ -1,0 +1,108 @@
+"""Reproducing writes a report, goes on where it was, and gives the same tables again."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from epsrank.cli import main
+from numerics.experiments.experiment import Request
+from numerics.experiments.registry import experiment
+from numerics.sweeps.trial import TRIAL_KINDS
+from proofs.experiments import reproduce
+from tests.proofs.experiments.conftest import make
+from theory.errors import InputError
+
+
+def test_report_files(toys, tmp_path):
+    toys(Z1=1.0)
+    result = reproduce(experiment("Z1"), Request(), out=tmp_path, jobs=1)
+    rows = list(csv.DictReader((tmp_path / "Z1/tables/coins.csv").read_text().splitlines()))
+    assert [row["seed"] for row in rows] == list("012345")
+    document = json.loads((tmp_path / "Z1/findings.json").read_text())
+    assert document["findings"][0]["judgement"] == "supported"
+    page = (tmp_path / "Z1/index.html").read_text()
+    assert "supported" in page
+    assert "data:image/svg+xml;base64," in page
+    assert result.analysis.findings[0].judgement == "supported"
+    assert "depth-order: supported" in str(result)
+
+
+def test_again_computes_nothing_and_writes_the_same(toys, tmp_path, monkeypatch):
+    module = toys(Z1=1.0)
+    reproduce(experiment("Z1"), Request(), out=tmp_path, jobs=1)
+    before = {p: p.read_bytes() for p in (tmp_path / "Z1").rglob("*") if p.is_file()}
+
+    def never(settings):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(module, "toy_trial", never)
+    result = reproduce(experiment("Z1"), Request(), out=tmp_path, jobs=1)
+    assert not result.failed
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_failures_are_reported_and_do_not_stop_the_rest(toys, tmp_path):
+    module = toys(Z1=1.0)
+    module.Z1 = make("Z1", fail=True)
+    result = reproduce(experiment("Z1"), Request(), out=tmp_path, jobs=1)
+    assert len(result.failed) == len(result.outcomes) == 6
+    assert "the coin fell off the table" in (tmp_path / "Z1/index.html").read_text()
+    assert result.analysis.findings[0].judgement == "undecided"
+
+
+def test_an_empty_plan_is_a_line(toys, tmp_path):
+    module = toys(Z1=1.0)
+    object.__setattr__(module.Z1, "plan", lambda request: [])
+    with pytest.raises(InputError, match="no trials"):
+        reproduce(experiment("Z1"), Request(), out=tmp_path)
+
+
+def test_command(toys, tmp_path, monkeypatch):
+    monkeypatch.delenv("EPSRANK_DATA", raising=False)
+    toys(Z1=1.0)
+    out = str(tmp_path / "out")
+    ran = CliRunner().invoke(main, ["reproduce", "z1", "--jobs", "1", "--out", out, "--json"])
+    assert ran.exit_code == 0, ran.output
+    (entry,) = json.loads(ran.stdout)
+    assert entry["findings"][0]["judgement"] == "supported"
+    ran = CliRunner().invoke(main, ["reproduce", "Z1", "--seeds", "7", "--jobs", "1", "--out", out])
+    assert "report:" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name experiments"),
+        (["Q7"], "is 'Q7'"),
+        (["Z1", "--data", "/nowhere/mnist.npz"], "does not exist"),
+        (["Z1", "--seeds", "0"], "0"),
+    ],
+)
+def test_bad_use(toys, tmp_path, words, said):
+    toys(Z1=1.0)
+    ran = CliRunner().invoke(main, ["reproduce", *words, "--out", str(tmp_path / "o")])
+    assert ran.exit_code == 2
+    assert said in ran.stderr
+
+
+def test_all_failed_is_exit_1_and_never_recorded(toys, tmp_path):
+    module = toys(Z1=1.0)
+    module.Z1 = make("Z1", fail=True)
+    out = str(tmp_path / "o")
+    assert CliRunner().invoke(main, ["reproduce", "Z1", "--jobs", "1", "--out", out]).exit_code == 1
+    ran = CliRunner().invoke(main, ["reproduce", "Z1", "--jobs", "1", "--out", out, "--record"])
+    assert ran.exit_code == 2
+    assert "nothing to record" in ran.stderr
+
+
+def test_list_shows_every_experiment():
+    ran = CliRunner().invoke(main, ["reproduce", "list", "--json"])
+    assert ran.exit_code == 0, ran.output
+    from numerics.experiments.registry import EXPERIMENTS
+
+    assert [entry["id"] for entry in json.loads(ran.stdout)] == list(EXPERIMENTS)
+    assert all(place.count(":") == 1 for place in TRIAL_KINDS.values())
