@@ -101,8 +101,8 @@ def _alone(task: Task) -> Outcome:
             return future.result()
     except BrokenProcessPool as error:
         found = re.search(r"\{([^{}]*)\}", str(error))
-        how = f" ({found[1]})" if found else ""
-        cause = f"{_KILLED}{how}, perhaps for want of memory"
+        cause = f"{_KILLED} ({found[1]})" if found else _KILLED
+        cause += ", perhaps for want of memory" if "SIGKILL" in cause else ""
     outcome = _kept(task) or Outcome(task.trial, "failed", {}, cause)
     if task.folder is not None and outcome.status == "failed":
         TrialStore(task.folder).put(outcome)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from numerics.sweeps.rows import outcome_of, row_of, table_of
 from numerics.sweeps.trial import Outcome, Trial
-from numerics.training.storage import read_table, write_table
+from numerics.writing import read_table, write_table
 from theory.errors import InputError
 
 _NAME = re.compile(r"[0-9a-f]{64}")

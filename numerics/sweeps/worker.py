@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from numerics.sweeps.rows import plain
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
-from numerics.training.threads import compute_threads
 from theory.errors import InputError
 
 
@@ -77,9 +81,9 @@ def perform(task: Task) -> Outcome:
     cause, result = None, {}
     try:
         module, name = task.place.split(":")
-        # One thread: last bits depend on the number, and trials run side by side.
-        with compute_threads(1):
-            returned = getattr(import_module(module), name)(task.trial.settings)
+        function = getattr(import_module(module), name)
+        with _one_thread():
+            returned = function(task.trial.settings)
         result = plain(returned)
         if not isinstance(result, dict):
             cause = f"returned {type(returned).__name__} instead of a mapping"
@@ -95,3 +99,13 @@ def perform(task: Task) -> Outcome:
     if task.folder is not None:
         TrialStore(task.folder).put(outcome)
     return outcome
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Compute with one thread: last bits depend on the number, and trials run side by side."""
+    if "torch" not in sys.modules and os.environ.get("OMP_NUM_THREADS") == "1":
+        limits: AbstractContextManager[object] = threadpool_limits(1)
+        return limits  # and torch, if the trial should import it, obeys the variable
+    from numerics.training.threads import compute_threads
+
+    return compute_threads(1)
