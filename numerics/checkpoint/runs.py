@@ -13,7 +13,7 @@ from numerics.networks import layer_weights
 from numerics.training import load_run
 from numerics.training.build import resolve_device
 from numerics.training.measure import captured, last_layer
-from numerics.training.probe import choose_probe
+from numerics.training.probe import choose_probe, rank_probe
 from theory.errors import InputError
 from theory.floor.bias import BiasName
 
@@ -51,7 +51,9 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
     model = run.network(record)
     config = run.config
     device = resolve_device("cpu" if config.device == "cpu" else "auto")
-    probe = choose_probe(config, run.task, device)
+    chosen = choose_probe(config, run.task, device)
+    probe = rank_probe(chosen)
+    linear = probe is chosen
     hidden = captured(model.to(device), probe)
     number = _layer_number(layer, len(hidden))
     features = hidden[number - 1]
@@ -63,10 +65,10 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
         features=features,
         weights=layer_weights(probe.weights, probe.measure.n_samples, len(features)),
         measure=probe.measure.name,
-        target=probe.target if len(features) == probe.measure.n_samples else None,
+        target=probe.target if linear and len(features) == probe.measure.n_samples else None,
         loss=config.loss,
     )
-    if number < len(hidden):
+    if number < len(hidden) or not linear:
         return found
     last = last_layer(model, probe, hidden[-1])
     return replace(

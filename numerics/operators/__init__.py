@@ -1,7 +1,9 @@
-"""Linear differential operators on features: the floor of a PINN loss (L1)."""
+"""Differential operators on networks: the loss of a PINN, and its floor if they are linear (L1)."""
 
 from numerics.operators.derivatives import laplacian, partial
+from numerics.operators.jets import Jet, derivatives
 from numerics.operators.linearity import linear_operator
+from numerics.operators.nonlinear import NonlinearOperator, allen_cahn, burgers
 from numerics.operators.operator import (
     OPERATORS,
     LinearOperator,
@@ -19,12 +21,17 @@ __all__ = [
     "OPERATORS",
     "PROBLEMS",
     "BoundaryProblem",
+    "Jet",
     "LinearOperator",
+    "NonlinearOperator",
     "OperatorSystem",
     "StackedOperator",
+    "allen_cahn",
     "boundary_points",
     "box_points",
+    "burgers",
     "constant",
+    "derivatives",
     "heat",
     "helmholtz",
     "identity",

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from numerics.operators.derivatives import Function, laplacian, partial
+from numerics.operators.derivatives import Function
+from numerics.operators.jets import derivatives
 from theory.errors import InputError
 
 Transform = Callable[[Function], Function]
@@ -68,8 +70,14 @@ def poisson() -> LinearOperator:
 
     def transform(function: Function) -> Function:
         """Return −Δf."""
-        second = laplacian(function)
-        return lambda x: -second(x)
+
+        def apply(x: Tensor) -> Tensor:
+            """Return the negative sum of second derivatives."""
+            d = x.shape[1]
+            jet = derivatives(function, x, (2,) * d)
+            return -sum((jet.second(axis) for axis in range(1, d)), jet.second(0))
+
+        return apply
 
     return LinearOperator("poisson", "−Δu", transform, 2)
 
@@ -96,11 +104,12 @@ def helmholtz(wavenumber: float = 1.0) -> LinearOperator:
 
     def transform(function: Function) -> Function:
         """Return Δf + k²f."""
-        second = laplacian(function)
 
         def apply(x: Tensor) -> Tensor:
             """Return the sum of both terms."""
-            return second(x) + k * k * function(x)
+            d = x.shape[1]
+            jet = derivatives(function, x, (2,) * d)
+            return sum((jet.second(axis) for axis in range(d)), k * k * jet.value)
 
         return apply
 
@@ -133,8 +142,10 @@ def heat(diffusivity: float = 1.0) -> LinearOperator:
         def apply(x: Tensor) -> Tensor:
             """Return the difference of both terms."""
             last = x.shape[1] - 1
-            space = laplacian(function, tuple(range(last)))
-            return partial(function, last)(x) - nu * space(x)
+            jet = derivatives(function, x, (2,) * last + (1,))
+            return jet.first(last) - nu * sum(
+                (jet.second(axis) for axis in range(last)), torch.zeros_like(jet.value)
+            )
 
         return apply
 

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from numerics.operators.linearity import as_box
+from numerics.operators.nonlinear import NonlinearOperator, allen_cahn, burgers
 from numerics.operators.operator import LinearOperator, heat, helmholtz, identity, poisson
 from numerics.operators.points import Face, PointKind, boundary_points, box_points, parabolic_faces
+from numerics.operators.references import allen_cahn_solution, burgers_solution
 from numerics.operators.stacked import OperatorSystem, StackedOperator, as_kappa
 from theory.errors import InputError
 from theory.inputs import Array
@@ -27,8 +29,8 @@ class BoundaryProblem:
     ----------
     formula : str
         The problem and its solution, as printed.
-    operator : LinearOperator
-        𝓛.
+    operator : LinearOperator or NonlinearOperator
+        𝓛, or 𝒩.
     domain : tuple of (float, float)
         The box.
     source, boundary : callable
@@ -44,7 +46,7 @@ class BoundaryProblem:
     """
 
     formula: str
-    operator: LinearOperator
+    operator: LinearOperator | NonlinearOperator
     domain: tuple[tuple[float, float], ...]
     source: Values
     boundary: Values
@@ -142,7 +144,16 @@ def _heat_line(x: Array) -> Array:
     return np.asarray(np.sin(_PI * x[:, 0]) * np.exp(-_DIFFUSIVITY * _PI**2 * x[:, 1]))
 
 
-#: Problems with exact solutions; κ is ours (the sources print none).
+def _burgers_data(x: Array) -> Array:
+    return np.asarray(np.where(x[:, 1] == 0, -np.sin(_PI * x[:, 0]), 0.0))
+
+
+def _allen_cahn_data(x: Array) -> Array:
+    start = x[:, 0] ** 2 * np.cos(_PI * x[:, 0])
+    return np.asarray(np.where(x[:, 1] == 0, start, -1.0))
+
+
+#: Problems with solutions exact or known to 1e-6; κ is ours (the sources print none).
 PROBLEMS: dict[str, BoundaryProblem] = {
     "poisson": BoundaryProblem(
         "−Δu = 8 sin 2x sin 2y on [−π/2, π/2]², u = 0 on the boundary (experiment A6)",
@@ -192,5 +203,27 @@ PROBLEMS: dict[str, BoundaryProblem] = {
         _heat_line,
         kappa=10.0,
         faces=parabolic_faces(2),
+    ),
+    "burgers": BoundaryProblem(
+        "u_t + u u_x = (0.01/π) u_xx on [−1, 1] × [0, 1], u(x, 0) = −sin πx, u(±1, t) = 0",
+        burgers(),
+        (_UNIT, (0.0, 1.0)),
+        _zero,
+        _burgers_data,
+        burgers_solution,
+        kappa=10.0,
+        faces=parabolic_faces(2),
+        n_interior=900,
+    ),
+    "allen-cahn": BoundaryProblem(
+        "u_t = 10⁻⁴ u_xx + 5u − 5u³ on [−1, 1] × [0, 1], u(x, 0) = x² cos πx, u(±1, t) = −1",
+        allen_cahn(),
+        (_UNIT, (0.0, 1.0)),
+        _zero,
+        _allen_cahn_data,
+        allen_cahn_solution,
+        kappa=100.0,
+        faces=parabolic_faces(2),
+        n_interior=900,
     ),
 }

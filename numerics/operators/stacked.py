@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from numerics.operators.derivatives import Function
+from numerics.operators.nonlinear import NonlinearOperator
 from numerics.operators.operator import LinearOperator
 from theory.errors import InputError
 from theory.inputs import Array
@@ -25,18 +26,26 @@ class StackedOperator:
 
     Attributes
     ----------
-    operator, boundary : LinearOperator
-        𝓛 and 𝓑.
+    operator : LinearOperator or NonlinearOperator
+        𝓛, or 𝒩 where the problem is nonlinear: a loss then, but no features and no floor.
+    boundary : LinearOperator
+        𝓑.
     kappa : float
         κ ≥ 0.
     inside : Tensor of bool, shape (N,)
         Which points are interior ones.
     """
 
-    operator: LinearOperator
+    operator: LinearOperator | NonlinearOperator
     boundary: LinearOperator
     kappa: float
     inside: Tensor = field(repr=False)
+
+    @property
+    def no_floor(self) -> str | None:
+        """Why no floor applies; None for a linear operator."""
+        operator = self.operator
+        return operator.no_floor if isinstance(operator, NonlinearOperator) else None
 
     def __call__(self, function: Function, x: Tensor, index: Tensor | None = None) -> Tensor:
         """Return (𝓛f, √κ 𝓑f) at the points, with the graph of f's parameters.
@@ -129,7 +138,16 @@ class OperatorSystem:
         ndarray of float64, shape (N, n)
             The features of L1, for `theory.floor.loss_floor` and `theory.rank.epsilon_rank` with
             `weights` and `measure`.
+
+        Raises
+        ------
+        InputError
+            If the operator is nonlinear.
         """
+        if self.stacked.no_floor is not None:
+            raise InputError(
+                "operator", "is nonlinear, so images of features do not add up", "linearise it"
+            )
         return images(self.stacked, function, self.x)
 
     def loss(self, function: Function) -> float:

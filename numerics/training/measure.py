@@ -13,7 +13,7 @@ from numerics.operators.stacked import StackedOperator, constant, images
 from numerics.tasks import Task
 from numerics.training.config import RunConfig
 from numerics.training.objective import Objective, float64_loss, sample_losses
-from numerics.training.probe import Probe
+from numerics.training.probe import Probe, rank_probe
 from numerics.training.record import LayerRanks, StepRecord
 from theory.errors import InputError
 from theory.floor.bias import BiasName, with_bias
@@ -120,7 +120,14 @@ def last_layer(model: FeatureNetwork, probe: Probe, features: Array) -> LastLaye
     -------
     LastLayer
         The numbers.
+
+    Raises
+    ------
+    InputError
+        If the operator of the probe is nonlinear, so that 𝒩u is no combination of features.
     """
+    if probe.operator is not None and probe.operator.no_floor is not None:
+        raise InputError("run", f"has no floor: {probe.operator.no_floor}", "ask for its ranks")
     return LastLayer(
         features,
         model.head.weight.detach().double().cpu().numpy().T.copy(),
@@ -145,8 +152,10 @@ def captured(model: FeatureNetwork, probe: Probe) -> list[Array]:
     Returns
     -------
     list of ndarray of float64
-        One (N, n) matrix per dense layer, (N·P, C) per convolution; for a PINN (𝓛φ, √κ 𝓑φ).
+        One (N, n) matrix per dense layer, (N·P, C) per convolution; for a PINN (𝓛φ, √κ 𝓑φ), or
+        φ at the interior points where the operator is nonlinear.
     """
+    probe = rank_probe(probe)
     if probe.operator is not None:
         return _operator_features(model, probe.operator, probe.x)
     return [layer.double().cpu().numpy() for layer in capture(model, probe.x)]
@@ -197,9 +206,7 @@ def measure(
         If features, outputs or coefficients are not finite.
     """
     features = captured(model, probe)
-    last = last_layer(model, probe, features[-1])
-    with np.errstate(over="ignore", invalid="ignore"):
-        outputs = last.outputs
+    last, outputs = _outputs(model, probe, features[-1])
     for number, layer in enumerate(features, start=1):
         if not np.isfinite(layer).all():
             raise NotFiniteError(f"features of hidden layer {number} are not finite at step {step}")
@@ -207,35 +214,56 @@ def measure(
         raise NotFiniteError(f"outputs are not finite at step {step}")
     try:
         layers = tuple(
-            _layer_ranks(number, layer, config, probe)
+            _layer_ranks(number, layer, config, rank_probe(probe))
             for number, layer in enumerate(features, start=1)
         )
-        floors = _floors(last, config)
-        convex = _convex(last, config)
+        floors = [] if last is None else _floors(last, config)
+        convex = None if last is None else _convex(last, config)
     except InputError as error:  # finite, but beyond what float64 arithmetic can square
         raise NotFiniteError(f"{error} (at step {step})") from error
     test_loss, accuracy = _test(model, config, task)
     first = floors[0] if floors else None
     bound: LossFloor | ConvexFloor | None = convex if first is None else first
-    with_bias = config.bias == "feature"
-    own = frobenius(np.vstack([last.coefficients, last.bias]) if with_bias else last.coefficients)
     return StepRecord(
         step=step,
-        loss=float64_loss(config.loss, outputs, last.target, probe.measure)
+        loss=float64_loss(config.loss, outputs, probe.target, probe.measure)
         if first is None or first.loss is None
         else first.loss,
         training_loss=_training_loss(model, config, probe),
         test_loss=test_loss,
         test_accuracy=accuracy,
-        coefficient_norm=own if first is None else first.coefficient_norm,
+        coefficient_norm=_norm(model, config) if first is None else first.coefficient_norm,
         reachable=bound.reachable if bound is not None else None,
         envelope=None if first is None else first.envelope,
         floors=tuple(floor.floor for floor in floors) if floors else (None,) * len(config.eps),
         reading=None if bound is None else bound.reading,
-        reason=_NO_FLOOR if bound is None else bound.verdict.reason,
+        reason=_reason(probe) if bound is None else bound.verdict.reason,
         layers=layers,
         chain=_worst_link(floors),
     )
+
+
+def _outputs(
+    model: FeatureNetwork, probe: Probe, features: Array
+) -> tuple[LastLayer | None, Array]:
+    """Return the last layer, and what is compared with the target: φW + b, 𝓛 of it, or 𝒩u."""
+    operator = probe.operator
+    if operator is not None and operator.no_floor is not None:
+        return None, images(operator, model, probe.x)
+    last = last_layer(model, probe, features)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return last, last.outputs
+
+
+def _norm(model: FeatureNetwork, config: RunConfig) -> float:
+    """Return ‖W‖_F, with the bias where it counts as a feature."""
+    parts = [model.head.weight] + [model.head.bias[:, None]] * (config.bias == "feature")
+    return frobenius(torch.cat(parts, dim=1).detach().double().cpu().numpy())
+
+
+def _reason(probe: Probe) -> str:
+    """Say why there is no floor."""
+    return (probe.operator and probe.operator.no_floor) or _NO_FLOOR
 
 
 def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) -> LayerRanks:

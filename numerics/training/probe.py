@@ -47,6 +47,29 @@ class Probe:
         return self.measure.weights
 
 
+def rank_probe(probe: Probe) -> Probe:
+    """Return the samples on which features are measured.
+
+    Parameters
+    ----------
+    probe : Probe
+        The probe of a run.
+
+    Returns
+    -------
+    Probe
+        The same one; for a nonlinear operator, where features cannot be those of L1, its interior
+        points with their weights, so that ε-ranks are those of φ in L²(Ω).
+    """
+    if probe.operator is None or probe.operator.no_floor is None:
+        return probe
+    inside = probe.operator.inside
+    rows, where = inside.numpy(), inside.to(probe.x.device)
+    weights = None if probe.weights is None else probe.weights[rows]
+    law = Measure(probe.measure.name, int(rows.sum()), weights)
+    return Probe(probe.x[where], probe.y[where], probe.target[rows], law)
+
+
 def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
     """Take the probe of a run: all training samples where they are few, else a draw by seed.
 

@@ -109,6 +109,8 @@ def test_solutions_solve_their_problems(name):
             - 5 / 2 * u(x)
         ) / h**2
 
+    if problem.operator.name in {"burgers", "allen-cahn"}:
+        pytest.skip("held against its equation in test_references.py")
     if problem.operator.name == "heat":
         first = (8 * (shifted(1, 1) - shifted(1, -1)) - shifted(1, 2) + shifted(1, -2)) / (12 * h)
         image = first - 0.1 * second(0)
