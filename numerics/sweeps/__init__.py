@@ -2,7 +2,8 @@
 
 from numerics.sweeps.execute import run_trials
 from numerics.sweeps.pool import was_killed
+from numerics.sweeps.spec import Sweep
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
 
-__all__ = ["TRIAL_KINDS", "Outcome", "Trial", "TrialStore", "run_trials", "was_killed"]
+__all__ = ["TRIAL_KINDS", "Outcome", "Sweep", "Trial", "TrialStore", "run_trials", "was_killed"]
