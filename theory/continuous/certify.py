@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from theory.box import as_box
 from theory.continuous.pieces import analytic_pieces
 from theory.continuous.problem import ContinuousProblem, continuous_problem, length_factor
 from theory.continuous.results import ContinuousFloor, ContinuousRank, Quadrature
@@ -266,12 +267,10 @@ def _as_interval(domain: Any) -> tuple[float, float]:
     InputError
         If it is not a bounded interval.
     """
-    try:
-        low, high = (float(end) for end in np.asarray(domain, dtype=np.float64).ravel())
-    except (TypeError, ValueError):
-        raise InputError("domain", f"is {domain!r}", "pass (a, b)") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError("domain", f"is ({low:g}, {high:g})", "pass finite a < b")
+    box = as_box(domain)
+    if len(box) != 1:
+        raise InputError("domain", f"has {len(box)} sides", "pass (a, b)")
+    low, high = box[0].tolist()
     return low, high
 
 

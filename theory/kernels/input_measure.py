@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
+from theory.box import as_box
 from theory.errors import InputError
 from theory.inputs import Array, as_features
 from theory.measure import Measure, as_measure
@@ -122,12 +123,8 @@ def box_measure(domain: Any, *, measure: str = "mean", n_points: int | None = No
     InputError
         If the box is degenerate, the measure another, or the number of points less than 1.
     """
-    box = np.atleast_2d(np.asarray(domain, dtype=np.float64))
-    if box.ndim != 2 or box.shape[1] != 2 or box.shape[0] == 0:
-        raise InputError("domain", f"has shape {box.shape}", "pass (a, b), or one pair per input")
+    box = as_box(domain)
     low, high = box.T
-    if not (np.isfinite(box).all() and (low < high).all()):
-        raise InputError("domain", f"is degenerate, {box.tolist()}", "pass finite a < b")
     if measure not in {"mean", "volume"}:
         raise InputError("measure", f"is {measure!r}", "choose 'mean' or 'volume' for a box")
     if n_points is not None and not (isinstance(n_points, int) and n_points >= 1):

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from theory.box import as_box
 from theory.errors import InputError
 from theory.inputs import Array, as_features
 from theory.kernels.catalogue import SIGMAS
@@ -258,9 +259,4 @@ def placement(activation: str, width: int, *, domain: Any = None, data: Any = No
         if rows.shape[1] > 1:
             return Placement(activation, n, rows=rows)
         domain = (float(rows.min()), float(rows.max()))
-    box = np.atleast_2d(np.asarray(domain, dtype=np.float64))
-    if box.ndim != 2 or box.shape[1] != 2 or not np.isfinite(box).all():
-        raise InputError("domain", f"is {box.tolist()}", "pass (a, b), or one pair per input")
-    if not (box[:, 0] < box[:, 1]).all():
-        raise InputError("domain", f"is degenerate, {box.tolist()}", "pass finite a < b")
-    return Placement(activation, n, box=box)
+    return Placement(activation, n, box=as_box(domain))

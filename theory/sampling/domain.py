@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from theory.box import as_box
 from theory.dense.network import DenseNetwork
 from theory.dense.ranges import BoxEvaluator, largest_square
 from theory.errors import InputError
@@ -62,18 +63,13 @@ def as_domain(domain: Any, n_inputs: int, *, name: str = "domain") -> Array:
     InputError
         If it is not a bounded box of positive size with d sides.
     """
-    try:
-        box = np.asarray(domain, dtype=np.float64).reshape(-1, 2)
-    except (TypeError, ValueError):
-        raise InputError(name, f"is {domain!r}", "pass pairs (a, b)") from None
+    box = as_box(domain, name=name)
     if len(box) == 1:
         box = np.repeat(box, n_inputs, axis=0)
     if len(box) != n_inputs:
         raise InputError(
             name, f"has {len(box)} sides, but the network takes {n_inputs} inputs", "pass one each"
         )
-    if not np.isfinite(box).all() or not (box[:, 0] < box[:, 1]).all():
-        raise InputError(name, f"is {box.tolist()}", "pass finite a < b in every coordinate")
     return box
 
 
