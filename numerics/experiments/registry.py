@@ -9,6 +9,7 @@ from theory.errors import InputError
 
 #: Where each experiment is, as ``module:name``; imported when asked for.
 EXPERIMENTS: dict[str, str] = {
+    "A2": "numerics.experiments.a02_depth_order:EXPERIMENT",
     "A7": "numerics.experiments.a07_unity:EXPERIMENT",
 }
 

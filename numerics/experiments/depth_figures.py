@@ -1,0 +1,158 @@
+"""The figures of A2: maps of last layer against first, and ranks by layer over training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from numerics.experiments.depth_cells import Cell, trained_cells
+from numerics.experiments.histories import History, over_seeds
+from numerics.plots.over_seeds import Curve, Panel, time_panels
+from numerics.plots.regime_map import Square, regime_map
+from numerics.plots.style import power
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BASE_WIDTH = 50
+_COLOUR = "(rank of the last layer −\nrank of the first) / width"
+
+
+def _square(cell: Cell) -> Square:
+    value = cell.effect.interval.value
+    text = "n = n" if cell.full else f"{value:+g}" if value else "0"
+    return Square(value / cell.width, cell.established, text)
+
+
+def _names(values: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _sizes(values: Sequence[float]) -> list[str]:
+    return [f"{value:g}" for value in sorted(set(values))]
+
+
+def draw_scales(cells: Sequence[Cell], eps: float) -> Figure:
+    """Draw the map over first layer, activation and scale, one panel per kind of inputs.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Cells before training.
+    eps : float
+        ε.
+
+    Returns
+    -------
+    Figure
+        The map.
+    """
+    mine = [cell for cell in cells if cell.eps == eps and cell.width == _BASE_WIDTH]
+    panels: dict[str, dict[tuple[str, str], Square]] = {}
+    for cell in mine:
+        place = (f"{cell.first}, {cell.activation}", f"{cell.scale:g}")
+        panels.setdefault(cell.inputs, {})[place] = _square(cell)
+    return regime_map(
+        panels,
+        rows=_names([f"{c.first}, {c.activation}" for c in sorted(mine, key=lambda c: c.first)]),
+        columns=_sizes([cell.scale for cell in mine]),
+        x="scale s of the hidden weights (1: the default law)",
+        y="first layer, activation",
+        colour=_COLOUR,
+        largest=1.0,
+        title=f"Last hidden layer against first at initialisation, 4 × {_BASE_WIDTH}, "
+        f"ε = {power(eps)} (▲ larger, ▼ smaller)",
+    )
+
+
+def draw_widths(cells: Sequence[Cell]) -> Figure:
+    """Draw the map over width, for tanh at the least ε.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Cells before training.
+
+    Returns
+    -------
+    Figure
+        The map.
+    """
+    least = min(cell.eps for cell in cells)
+    scales = {cell.scale for cell in cells if cell.width != _BASE_WIDTH} or {1.0}
+    mine = [c for c in cells if c.eps == least and c.activation == "tanh" and c.scale in scales]
+    panels: dict[str, dict[tuple[str, str], Square]] = {}
+    for cell in mine:
+        place = (f"{cell.first}, s = {cell.scale:g}", f"{cell.width}")
+        panels.setdefault(cell.inputs, {})[place] = _square(cell)
+    rows = [f"{first}, s = {s:g}" for first in ("default", "structured") for s in sorted(scales)]
+    return regime_map(
+        panels,
+        rows=rows,
+        columns=_sizes([cell.width for cell in mine]),
+        x="width n of the hidden layers",
+        y="first layer, scale",
+        colour=_COLOUR,
+        largest=1.0,
+        title=f"Last hidden layer against first at initialisation, tanh, ε = {power(least)}",
+    )
+
+
+def draw_times(arms: Mapping[str, Sequence[History]]) -> Figure:
+    """Draw the map over training time, one panel per ε.
+
+    Parameters
+    ----------
+    arms : mapping of str to sequence of History
+        Trained runs by arm.
+
+    Returns
+    -------
+    Figure
+        The map.
+    """
+    panels: dict[str, dict[tuple[str, str], Square]] = {}
+    shares = (0.0, 0.1, 0.3, 0.6, 1.0)
+    columns = [f"{share:.0%}" for share in shares]
+    for name, runs in arms.items():
+        last = min(len(run.steps) for run in runs if run.status == "complete") - 1
+        for share, column in zip(shares, columns, strict=True):
+            for cell in trained_cells({name: runs}, at=round(share * last)):
+                panel = panels.setdefault(f"ε = {power(cell.eps)}", {})
+                panel[name, column] = _square(cell)
+    return regime_map(
+        panels,
+        rows=list(arms),
+        columns=columns,
+        x="share of the training steps",
+        y="task, activation, first layer",
+        colour=_COLOUR,
+        largest=1.0,
+        title="Last hidden layer against first during training, 4 × 50",
+    )
+
+
+def draw_layers(arms: Mapping[str, Sequence[History]]) -> Figure:
+    """Draw the ε-rank of every layer over training, default above, structured first layer below.
+
+    Parameters
+    ----------
+    arms : mapping of str to sequence of History
+        Trained runs by arm; those of one task and activation are in one column.
+
+    Returns
+    -------
+    Figure
+        One panel per arm.
+    """
+    columns: dict[str, list[Panel]] = {}
+    for name, runs in arms.items():
+        what, _, first = name.rpartition(", ")
+        eps = runs[0].eps[0]
+        curves = []
+        for layer in range(runs[0].lower[eps].shape[1]):
+            steps, values = over_seeds(runs, lambda run, at=layer: run.rank(at))  # type: ignore[misc]
+            curves.append(Curve(f"layer {layer + 1}", steps, values))
+        label = f"ε-rank at ε = {power(eps)}\n({first} first layer)"
+        columns.setdefault(what, []).append(Panel(label, curves, "rank", what))
+    return time_panels(list(columns.values()), title="ε-rank of the hidden layers, 4 × 50")

@@ -1,0 +1,240 @@
+"""Histories of training runs, read from the outcomes of trials and put side by side over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numerics.sweeps.trial import Outcome
+from theory.inputs import Array
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """One run: loss, floors and the ε-ranks of its hidden layers over training steps.
+
+    Attributes
+    ----------
+    settings : mapping
+        Settings of the trial.
+    status : {"complete", "diverged"}
+        How it ended.
+    task : str
+        What the data were.
+    steps : ndarray, shape (T,)
+        Steps of the measurements.
+    loss, test_loss, reachable, envelope, coefficient_norm : ndarray, shape (T,)
+        Numbers per measurement; NaN where there is none.
+    lower, upper : mapping of float to ndarray of shape (T, L)
+        Ends of the ε-rank by ε: measurements × hidden layers.
+    """
+
+    settings: Mapping[str, Any]
+    status: str
+    task: str
+    steps: Array
+    loss: Array
+    test_loss: Array
+    reachable: Array
+    envelope: Array
+    coefficient_norm: Array
+    lower: Mapping[float, Array] = field(repr=False)
+    upper: Mapping[float, Array] = field(repr=False)
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return int(self.settings["seed"])
+
+    @property
+    def eps(self) -> tuple[float, ...]:
+        """Thresholds, as they were asked for."""
+        return tuple(self.lower)
+
+    def rank(self, layer: int = -1, eps: float | None = None) -> Array:
+        """Return the ε-rank of a layer over time: the middle of its interval.
+
+        Parameters
+        ----------
+        layer : int
+            Index of the hidden layer, from 0; the last by default.
+        eps : float, optional
+            Threshold; the first by default.
+
+        Returns
+        -------
+        ndarray of float64, shape (T,)
+            Whole numbers where the rank is resolved.
+        """
+        at = self.eps[0] if eps is None else eps
+        middle: Array = (self.lower[at][:, layer] + self.upper[at][:, layer]) / 2
+        return middle
+
+    def certain_growth(self, first: int, last: int, eps: float) -> Array:
+        """Return what is certain of r_ε(layer `last`) − r_ε(layer `first`), over time.
+
+        Parameters
+        ----------
+        first, last : int
+            Indices of hidden layers, from 0.
+        eps : float
+            Threshold.
+
+        Returns
+        -------
+        ndarray of float64, shape (T,)
+            The end next to 0 of the interval of the difference; 0 where its sign is not certain.
+        """
+        return certain_difference(
+            self.lower[eps][:, last],
+            self.upper[eps][:, last],
+            self.lower[eps][:, first],
+            self.upper[eps][:, first],
+        )
+
+
+def certain_difference(lower: Array, upper: Array, other_lower: Array, other_upper: Array) -> Array:
+    """Return the number next to 0 in [lower − other_upper, upper − other_lower].
+
+    Parameters
+    ----------
+    lower, upper : ndarray
+        Ends of ranks.
+    other_lower, other_upper : ndarray
+        Ends of the ranks that are subtracted.
+
+    Returns
+    -------
+    ndarray of float64
+        The difference as far as it is certain.
+    """
+    least, most = lower - other_upper, upper - other_lower
+    near: Array = np.where(least > 0, least, np.where(most < 0, most, 0)).astype(np.float64)
+    return near
+
+
+def read_history(outcome: Outcome) -> History:
+    """Return the history of a trial of kind ``train``.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        A trial that is done.
+
+    Returns
+    -------
+    History
+        Its numbers.
+    """
+    result = outcome.result
+    return History(
+        settings=outcome.settings,
+        status=str(result["status"]),
+        task=str(result["task"]),
+        steps=_column(result["step"]),
+        loss=_column(result["loss"]),
+        test_loss=_column(result["test_loss"]),
+        reachable=_column(result["reachable"]),
+        envelope=_column(result["envelope"]),
+        coefficient_norm=_column(result["coefficient_norm"]),
+        lower=_ranks(result["rank_lower"], int(result["n_layers"])),
+        upper=_ranks(result["rank_upper"], int(result["n_layers"])),
+    )
+
+
+def _column(values: Sequence[Any]) -> Array:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _ranks(by_eps: Mapping[str, Any], n_layers: int) -> dict[float, Array]:
+    return {
+        float(eps): np.array(ranks, dtype=np.float64).reshape(-1, n_layers)
+        for eps, ranks in by_eps.items()
+    }
+
+
+def read_histories(outcomes: Iterable[Outcome]) -> tuple[list[History], list[str]]:
+    """Return the histories of all trials of kind ``train`` that were carried out.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        Any outcomes.
+
+    Returns
+    -------
+    tuple of (list of History, list of str)
+        The histories with at least one measurement, those of diverged runs too; and one note per
+        kind of trouble, for the reader.
+    """
+    histories, failed, diverged, notes = [], [], [], []
+    for outcome in outcomes:
+        if outcome.trial.kind != "train":
+            continue
+        if outcome.status == "failed":
+            failed.append(f"{_short(outcome.settings)}: {outcome.cause}")
+            continue
+        if outcome.result.get("status") != "complete":
+            diverged.append(f"{_short(outcome.settings)}: {outcome.result.get('cause')}")
+        if outcome.result.get("step"):
+            histories.append(read_history(outcome))
+    if failed:
+        notes.append(f"{len(failed)} of the trainings failed, the first with {failed[0]}")
+    if diverged:
+        notes.append(f"{len(diverged)} of the trainings diverged, the first with {diverged[0]}")
+    return histories, notes
+
+
+def _short(settings: Mapping[str, Any]) -> str:
+    names = ("task", "init", "optimizer", "learning_rate", "width", "depth", "seed")
+    return ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
+
+
+def grouped(
+    histories: Iterable[History], key: Callable[[History], str]
+) -> dict[str, list[History]]:
+    """Return histories by the name of their arm, in the order they come.
+
+    Parameters
+    ----------
+    histories : iterable of History
+        Runs.
+    key : callable
+        From a run to its arm.
+
+    Returns
+    -------
+    dict of str to list of History
+        Runs of each arm.
+    """
+    arms: dict[str, list[History]] = {}
+    for history in histories:
+        arms.setdefault(key(history), []).append(history)
+    return arms
+
+
+def over_seeds(runs: Sequence[History], value: Callable[[History], Array]) -> tuple[Array, Array]:
+    """Return one series per run on common steps.
+
+    Parameters
+    ----------
+    runs : sequence of History
+        Runs with the same schedule of measurements; a diverged one ends early.
+    value : callable
+        From a run to its series.
+
+    Returns
+    -------
+    tuple of (ndarray of shape (T,), ndarray of shape (S, T))
+        Steps of the longest run, and the series; NaN where a run has ended.
+    """
+    steps: Array = max((run.steps for run in runs), key=len)
+    table = np.full((len(runs), len(steps)), np.nan)
+    for row, run in zip(table, runs, strict=True):
+        place = np.searchsorted(steps, run.steps)
+        known = (place < len(steps)) & (steps[np.minimum(place, len(steps) - 1)] == run.steps)
+        row[place[known]] = value(run)[known]
+    return steps, table

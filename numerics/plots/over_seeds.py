@@ -1,0 +1,201 @@
+"""Several runs on one time axis: medians over seeds, with the range of all seeds as a band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from numerics.plots.style import (
+    dress,
+    integer_axis,
+    log_axis,
+    look,
+    mark_every,
+    new_figure,
+    positive,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One quantity over training, for every seed.
+
+    Attributes
+    ----------
+    name : str
+        What the legend says.
+    steps : ndarray, shape (T,)
+        Training steps.
+    values : ndarray, shape (S, T)
+        One row per seed; NaN where a run has ended.
+    """
+
+    name: str
+    steps: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def middle(self) -> NDArray[np.float64]:
+        """Return the median over seeds, NaN where there is none.
+
+        Returns
+        -------
+        ndarray, shape (T,)
+            The medians.
+        """
+        known = np.ma.masked_invalid(self.values)
+        medians: NDArray[np.float64] = np.ma.median(known, axis=0).filled(np.nan)  # type: ignore[no-untyped-call]
+        return medians
+
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the least and the largest value over seeds.
+
+        Returns
+        -------
+        tuple of ndarray, each of shape (T,)
+            The ends of the band; NaN where there is no value.
+        """
+        known = np.isfinite(self.values)
+        low = np.where(known, self.values, np.inf).min(axis=0)
+        high = np.where(known, self.values, -np.inf).max(axis=0)
+        some = known.any(axis=0)
+        return np.where(some, low, np.nan), np.where(some, high, np.nan)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves in one axes.
+
+    Attributes
+    ----------
+    label : str
+        Of the vertical axis, with units and measure.
+    curves : sequence of Curve
+        What is drawn.
+    scale : {"log", "rank", "linear"}
+        ``rank`` has whole numbers and steps.
+    title : str
+        A line above.
+    guide : float or None
+        A horizontal line, such as the ratio 1.
+    """
+
+    label: str
+    curves: Sequence[Curve]
+    scale: str = "linear"
+    title: str = ""
+    guide: float | None = None
+
+
+def time_panels(
+    columns: Sequence[Sequence[Panel]], *, title: str = "", time_scale: str = "linear"
+) -> Figure:
+    """Draw panels over training time: in a column above each other on one time axis.
+
+    Parameters
+    ----------
+    columns : sequence of sequence of Panel
+        Panels by column, each column from top to bottom; panels in a row share their axis.
+    title : str
+        A line above.
+    time_scale : {"linear", "log"}
+        Scale of time; ``log`` leaves out step 0.
+
+    Returns
+    -------
+    Figure
+        The panels, with one legend for all.
+    """
+    height, width = max(map(len, columns)), len(columns)
+    figure = new_figure(2.2 + 3.5 * width, 1.3 + 2.3 * height)
+    grid = figure.subplots(height, width, squeeze=False, sharex="col", sharey="row")
+    names: dict[str, int] = {}
+    for across, column in enumerate(columns):
+        for down, panel in enumerate(column):
+            axes = grid[down][across]
+            for curve in panel.curves:
+                _draw(axes, curve, panel, names.setdefault(curve.name, len(names)))
+            _finish(axes, panel, below=down == len(column) - 1, left=across == 0)
+            if time_scale == "log":
+                axes.set_xscale("log")
+    if title:
+        figure.suptitle(title, fontsize=10)
+    _legend(figure, names)
+    return figure
+
+
+def _draw(axes: Axes, curve: Curve, panel: Panel, index: int) -> None:
+    """Draw a median and its band."""
+    style = look(index)
+    low, high = curve.ends()
+    middle = curve.middle()
+    if panel.scale == "log":
+        low, high, middle = positive(low), positive(high), positive(middle)
+    axes.fill_between(
+        curve.steps,
+        low,
+        high,
+        step="post" if panel.scale == "rank" else None,
+        color=style.colour,
+        alpha=0.16,
+        linewidth=0,
+    )
+    axes.plot(
+        curve.steps,
+        middle,
+        color=style.colour,
+        linestyle=style.dashes,
+        linewidth=1.5,
+        drawstyle="steps-post" if panel.scale == "rank" else "default",
+        marker=style.marker,
+        markersize=4,
+        markevery=mark_every(curve.steps.size),
+    )
+
+
+def _finish(axes: Axes, panel: Panel, *, below: bool, left: bool) -> None:
+    """Label the axes of a panel."""
+    dress(
+        axes,
+        x="training step" if below else "",
+        y=panel.label if left else "",
+        title=panel.title,
+    )
+    if panel.guide is not None:
+        axes.axhline(panel.guide, color="#222222", linewidth=0.9, linestyle=(0, (6, 2)))
+    if panel.scale == "log":
+        log_axis(
+            axes, "y", np.concatenate([c.values.ravel() for c in panel.curves] or [np.ones(1)])
+        )
+    if panel.scale == "rank":
+        integer_axis(axes, "y")
+        axes.set_ylim(bottom=0)
+
+
+def _legend(figure: Figure, names: dict[str, int]) -> None:
+    """Name every look once, below all panels."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D(
+            [], [], color=look(i).colour, linestyle=look(i).dashes, marker=look(i).marker,
+            markersize=4, linewidth=1.5, label=name,
+        )
+        for name, i in names.items()
+    ]  # fmt: skip
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=min(4, len(handles)),
+            frameon=False,
+            fontsize=8.5,
+            handlelength=3.2,
+        )
