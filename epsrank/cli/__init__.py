@@ -13,6 +13,7 @@ from epsrank.cli.prove import prove
 from epsrank.cli.prune import prune
 from epsrank.cli.rank import rank
 from epsrank.cli.reproduce import reproduce
+from epsrank.cli.sweep import sweep
 from epsrank.cli.train import train
 from epsrank.cli.verify import verify
 from epsrank.cli.watch import watch
@@ -35,6 +36,7 @@ main = Front(
         conjecture,
         predict,
         train,
+        sweep,
         watch,
         reproduce,
         plot,

@@ -1,0 +1,220 @@
+"""``epsrank sweep``: a grid of training runs, each computed once."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.front import Command, Interrupted
+from epsrank.cli.progress import Progress, live_progress
+from epsrank.cli.sweep_results import failures_of, print_results
+
+if TYPE_CHECKING:
+    from numerics.sweeps import Sweep, Trial, TrialStore
+
+
+@click.command(cls=Command)
+@click.argument("spec", metavar="SPEC.toml")
+@click.option("--out", metavar="DIR", help="Folder of the sweep.  [default: sweeps/SPEC]")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one per core]"
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "ray", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where processes run.",
+)
+@click.option("--status", is_flag=True, help="Say what is done, failed and missing; run nothing.")
+@click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def sweep(
+    spec: str,
+    out: str | None,
+    jobs: int | None,
+    backend: str,
+    status: bool,
+    retry_failed: bool,
+    as_json: bool,
+) -> int:
+    """Train the networks of a grid, with several seeds each, and compare the last losses and ranks.
+
+    SPEC.toml has settings in [fixed], lists of them in [grid], distributions in [random], and
+    seeds. DIR/store keeps every finished run at once, so that after an interrupt, a kill or a
+    larger SPEC.toml the same command computes what is missing only. DIR/results.parquet has a
+    row per run. Exit code 0 also where some runs failed; 1 if all did.
+
+    Parameters
+    ----------
+    spec : str
+        The specification.
+    out : str or None
+        Folder of the sweep.
+    jobs : int or None
+        Number of processes.
+    backend : str
+        Where they run.
+    status : bool
+        Compute nothing.
+    retry_failed : bool
+        Compute failed trials again.
+    as_json : bool
+        Print JSON.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C or SIGTERM, with how to go on.
+    """
+    from numerics.sweeps import Sweep, TrialStore, run_trials
+
+    plan = Sweep.from_toml(spec)
+    folder = Path(out) if out is not None else Path("sweeps") / Path(spec).stem
+    store, trials = TrialStore(folder / "store"), plan.trials()
+    if status:
+        _print_status(folder, trials, store, as_json)
+        return 0
+    _keep_spec(folder, plan)
+    try:
+        with live_progress("runs") as bar:
+            outcomes = run_trials(
+                trials,
+                store,
+                jobs=jobs,
+                backend=backend,
+                progress=_counting(bar),
+                retry_failed=retry_failed,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(_how_to_go_on(spec, folder, trials, store)) from None
+    _report_damage(store)
+    print_results(plan, folder, outcomes, as_json)
+    return 1 if all(outcome.status == "failed" for outcome in outcomes) else 0
+
+
+def _keep_spec(folder: Path, plan: Sweep) -> None:
+    """Keep the specification beside the results.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the sweep.
+    plan : Sweep
+        The sweep.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    from numerics.writing import write_text
+    from theory.errors import InputError
+
+    try:
+        write_text(folder / "spec.toml", plan.text)
+    except InputError as error:
+        raise InputError("--out", error.problem, error.remedy) from None
+
+
+def _counting(bar: Progress) -> Progress:
+    """Show how many trials have failed beside the progress bar.
+
+    Parameters
+    ----------
+    bar : callable
+        ``bar(done, total, text)``.
+
+    Returns
+    -------
+    callable
+        Another such.
+    """
+    failures = 0
+
+    def move(done: int, total: int, text: str) -> None:
+        nonlocal failures
+        failures += bool(text)
+        bar(done, total, f"{failures} failed" if failures else "")
+
+    return move
+
+
+def _how_to_go_on(spec: str, folder: Path, trials: Sequence[Trial], store: TrialStore) -> str:
+    """Say what an interrupted sweep has kept.
+
+    Parameters
+    ----------
+    spec : str
+        The specification, as given.
+    folder : Path
+        Folder of the sweep.
+    trials : sequence of Trial
+        Its trials.
+    store : TrialStore
+        Its store.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    kept = sum(store.get(trial) is not None for trial in trials)
+    again = shlex.join(["epsrank", "sweep", spec, "--out", str(folder)])
+    return f"interrupted; {kept} of {len(trials)} runs are kept in {folder}; go on with: {again}"
+
+
+def _report_damage(store: TrialStore) -> None:
+    """Say which files of the store could not be used.
+
+    Parameters
+    ----------
+    store : TrialStore
+        The store.
+    """
+    for path, problem in store.damaged.items():
+        notice(f"{path} {problem}; it counts as absent")
+
+
+def _print_status(folder: Path, trials: Sequence[Trial], store: TrialStore, as_json: bool) -> None:
+    """Say what is done, failed and missing.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the sweep.
+    trials : sequence of Trial
+        Its trials.
+    store : TrialStore
+        Its store.
+    as_json : bool
+        Print JSON.
+    """
+    found = [store.get(trial) for trial in trials]
+    outcomes = [outcome for outcome in found if outcome is not None]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    counts = {
+        "trials": len(trials),
+        "done": len(outcomes) - len(failed),
+        "failed": len(failed),
+        "missing": len(trials) - len(outcomes),
+    }
+    _report_damage(store)
+    if as_json:
+        print_json({"out": str(folder), **counts, "failures": failures_of(outcomes)})
+        return
+    print_table(list(counts), [[str(count) for count in counts.values()]], title=f"{folder}")
+    causes = Counter(str(outcome.cause) for outcome in failed)
+    for cause, count in causes.most_common():
+        click.echo(f"{count} failed: {cause}")
