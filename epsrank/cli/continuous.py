@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from theory.dense import DenseNetwork
     from theory.floor.interval import Interval
 
-# Equispaced points of the rank that is shown for comparison.
-_GRID = 500
-
 
 @click.command(cls=Command, lists={"--eps": is_number})
 @click.argument("run")
@@ -76,6 +73,7 @@ def continuous(
     from numerics.dense import network_of_run
     from numerics.training import load_run
     from theory.continuous import continuous_ranks
+    from theory.continuous.grid import grid_ranks
     from theory.inputs import as_eps
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
@@ -87,7 +85,8 @@ def continuous(
     floor = None
     if not no_floor and layer in (None, network.depth):
         floor = _floor(loaded, network, thresholds[0], ends, measure)
-    grids = [_grid_rank(looked_at, rank) for rank in ranks]
+    sampled = grid_ranks(looked_at, thresholds, ends, measure)
+    grids = [(rank.lower, rank.upper) for rank in sampled]
     if as_json:
         print_json(
             {
@@ -158,36 +157,6 @@ def _floor(
     return continuous_floor(network, run.config.task, eps, ends, measure=measure, bias=bias)
 
 
-def _grid_rank(network: DenseNetwork, rank: ContinuousRank) -> tuple[int, int]:
-    """Return the ε-rank on an equispaced grid, weighted to the same mass.
-
-    Parameters
-    ----------
-    network : DenseNetwork
-        φ.
-    rank : ContinuousRank
-        The certified rank.
-
-    Returns
-    -------
-    tuple of (int, int)
-        Ends of the count on the grid.
-    """
-    import numpy as np
-
-    from theory.rank import epsilon_rank
-
-    low, high = rank.domain
-    mass = high - low if rank.measure == "volume" else 1.0
-    found = epsilon_rank(
-        network.features(np.linspace(low, high, _GRID)),
-        rank.eps,
-        weights=np.full(_GRID, mass / _GRID),
-        measure="raw",
-    )
-    return found.lower, found.upper
-
-
 def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, int]]) -> None:
     """Print ranks for people.
 
@@ -200,12 +169,14 @@ def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, 
     grids : list of (int, int)
         Ranks on the grid.
     """
+    from theory.continuous.grid import GRID
+
     first = ranks[0]
     low, high = first.domain
     how = first.quadrature
     space = f"L²({low:g}, {high:g})" if first.measure == "volume" else "the mean over Ω"
     print_table(
-        ["ε", "ε-rank", f"on {_GRID} points", "why"],
+        ["ε", "ε-rank", f"on {GRID} points", "why"],
         [
             [f"{rank.eps:g}", interval(rank.lower, rank.upper), interval(*grid), rank.reason]
             for rank, grid in zip(ranks, grids, strict=True)

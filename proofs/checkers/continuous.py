@@ -15,16 +15,13 @@ from proofs.evidence import Evidence, State
 from proofs.networks import CERTIFIED_WIDTH, planned
 from theory.continuous import ANALYTIC_TARGETS, AnalyticSystem, continuous_floor, continuous_ranks
 from theory.continuous.gram import continuous_gram
+from theory.continuous.grid import GRID, grid_ranks
 from theory.dense import ANALYTIC, DenseNetwork
-from theory.rank import epsilon_rank
 from theory.routes.ball import ball_precision
 
 CLAIM = "continuous-rank"
 
 EPS = (1e-2, 1e-6, 1e-12)
-
-# Points of the grid rank that stands beside the certified one.
-_GRID = 500
 
 _BITS = 128
 
@@ -56,19 +53,16 @@ def check_network(name: str, context: Context) -> list[Evidence]:
     domain = run.task.domain[0]
     ranks = continuous_ranks(network, EPS, domain)
     floor = continuous_floor(network, task, EPS[1], domain)
-    grid = network.features(np.linspace(*domain, _GRID))
-    weights = np.full(_GRID, (domain[1] - domain[0]) / _GRID)
-    rows: list[dict[str, Any]] = []
-    for rank in ranks:
-        sampled = epsilon_rank(grid, rank.eps, weights=weights, measure="raw")
-        rows.append(
-            {
-                "ε": rank.eps,
-                "ε-rank": [rank.lower, rank.upper],
-                f"on {_GRID} points": [sampled.lower, sampled.upper],
-                "why": rank.reason,
-            }
-        )
+    sampled = grid_ranks(network, EPS, domain, "volume")
+    rows = [
+        {
+            "ε": rank.eps,
+            "ε-rank": [rank.lower, rank.upper],
+            f"on {GRID} points": [grid.lower, grid.upper],
+            "why": rank.reason,
+        }
+        for rank, grid in zip(ranks, sampled, strict=True)
+    ]
     violated = [verdict for verdict in floor.verdicts if verdict.state == "violated"]
     decided = floor.holds and all(rank.resolved for rank in ranks)
     state: State = "refuted" if violated else "passed" if decided else "undecided"
