@@ -25,7 +25,7 @@ from theory.spectrum_source import scaled, scaled_float
 from theory.weighted import scaling_exponent
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues.
-_WIDE = 256
+_WIDE = 64
 _FEW = 2
 
 

@@ -32,8 +32,7 @@ class LayerAccumulator:
 
     The error is accounted for as it arises: of every partial sum over K rows γ_K tr(Φ_tᵀΦ_t), of
     every addition and every multiplication with ρ one u·tr G̃, so ‖G̃ − G‖₂ ≤ `gram().error`.
-    Memory is at most three n × n matrices and one bounded block, however much is accumulated; no
-    batch and no graph is kept.
+    Memory is at most three n × n matrices and one bounded block; no batch and no graph is kept.
 
     Parameters
     ----------
@@ -74,9 +73,6 @@ class LayerAccumulator:
         self.relative = relative
         try:
             self.device = torch.device(device)
-            self._lower = torch.zeros(
-                (n_features, n_features), dtype=torch.float64, device=self.device
-            )
             self._sizes = torch.zeros(n_features, dtype=torch.float64, device=self.device)
             float(self._sizes[0])  # the meta device holds shapes only
         except (RuntimeError, AssertionError, TypeError) as error:
@@ -84,12 +80,25 @@ class LayerAccumulator:
             raise InputError(
                 "device", f"{str(device)!r} holds no float64 sums ({line})", "use device='cpu'"
             ) from None
+        self._sums: Tensor | None = None  # 0 until there is something to sum
         self.n_samples = 0
         self._mass = 0.0
         self._mass_error = 0.0  # of the mass, relative
         self._error = 0.0  # of the unnormalised sums
         self._trace = 0.0  # of the unnormalised sums, as computed
         self._dtypes: set[str] = set()
+
+    @property
+    def order(self) -> int:
+        """Order of the matrix that has the eigenvalues of G."""
+        return self.n_features
+
+    @property
+    def _lower(self) -> Tensor:
+        """The lower triangle of the sums; what stands above it is arbitrary."""
+        n = self.n_features
+        self._sums = self._sizes.new_zeros((n, n)) if self._sums is None else self._sums
+        return self._sums
 
     @property
     def mass(self) -> float:
@@ -131,8 +140,7 @@ class LayerAccumulator:
                         "features", "have squares beyond the range of float32", "rescale them"
                     )
                 raise InputError(*diagnosis(batch, None, None))
-            # The first sum is taken as it is: a matrix less to be written.
-            self._lower = self._lower.add_(sums) if self.n_samples else sums
+            self._sums = sums if self._sums is None else self._sums.add_(sums)
             self._sizes += sizes
             self._count(batch.shape[0], trace, precision)
             self._dtypes.add(dtype)
@@ -206,17 +214,16 @@ class LayerAccumulator:
         InputError
             If ρ is not in [0, 1].
         """
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)):
+        numeric = isinstance(factor, (int, float)) and not isinstance(factor, bool)
+        if not numeric or not 0 <= factor <= 1:
             raise InputError("forgetting", f"is {factor!r}", "pass a number from 0 to 1")
-        if not 0 <= factor <= 1:
-            raise InputError("forgetting", f"is {factor:g}", "pass a number from 0 to 1")
         if factor == 1 or self.n_samples == 0:
             return
-        self._lower *= factor
+        self._lower.mul_(factor)
         self._sizes *= factor
         self._mass *= factor
         if factor == 0 or self._mass < 1e-290:
-            self._lower.zero_()
+            self._sums = None
             self._sizes.zero_()
             self._mass = self._mass_error = self._error = self._trace = 0.0
             self.n_samples = 0

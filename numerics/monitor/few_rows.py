@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg import blas
 from torch import Tensor
 
 from numerics.batch import as_batch, diagnosis
 from numerics.monitor.accumulate import LayerAccumulator
+from numerics.monitor.threads import SMALL
 from theory.errors import InputError
 from theory.inputs import Array
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gram_error_bound, upward
@@ -53,13 +55,18 @@ class FewRows(LayerAccumulator):
                 self._sum()
                 super().update(features)
                 return
-            batch = batch.to(self.device, copy=True)
-            if not math.isfinite(float(_double(batch).square().sum())):
+            rows = _double(batch).to(self.device)
+            if not math.isfinite(_sum_of_squares(rows)):
                 raise InputError(*diagnosis(batch, None, None))
-            self._rows.append(batch)
+            self._rows.append(rows)
             self.n_samples += batch.shape[0]
             self._mass = float(self.n_samples)
             self._dtypes.add(str(batch.dtype).removeprefix("torch."))
+
+    @property
+    def order(self) -> int:
+        """Order of the matrix whose eigenvalues are those of G."""
+        return self.n_samples if self._rows else self.n_features
 
     def smallest(self) -> tuple[Array, float]:
         """Return the smaller one of G and ΦΦᵀ/N, in the measure, and the bound on its error.
@@ -73,9 +80,8 @@ class FewRows(LayerAccumulator):
         if not self._rows:
             gram = self.gram()
             return gram.values, gram.error
-        rows = torch.cat([_double(batch) for batch in self._rows])
-        lower = torch.mm(rows, rows.T).tril()
-        values = (lower + lower.tril(-1).T).cpu().numpy()
+        rows = self._rows[0] if len(self._rows) == 1 else torch.cat(self._rows)
+        values = _outer_products(rows)
         trace = float(np.trace(values))
         error = gram_error_bound(trace, self.n_features, n_features=self.n_samples)
         if self.measure == "mean":
@@ -95,8 +101,11 @@ class FewRows(LayerAccumulator):
         """Mean of |φ_j| over the samples, shape (n,); 0 exactly for a neuron that never fired."""
         if not self._rows:
             return super().mean_abs
-        sizes = sum((_double(batch).abs().sum(0) for batch in self._rows), self._sizes)
-        return np.asarray((sizes / self.n_samples).cpu().numpy())
+        if self.device.type == "cpu":
+            sizes = sum(np.abs(batch.numpy()).sum(axis=0) for batch in self._rows)
+            return np.asarray(sizes / self.n_samples)
+        total = torch.stack([batch.abs().sum(0) for batch in self._rows]).sum(0)
+        return np.asarray((total / self.n_samples).cpu().numpy())
 
     def gram(self) -> Any:
         """Return G̃ in the measure, with its error bound.
@@ -141,13 +150,58 @@ class FewRows(LayerAccumulator):
         rows, self._rows = self._rows, None
         if not rows:
             return
+        dtypes = set(self._dtypes)
         self.n_samples, self._mass = 0, 0.0
-        self._dtypes.clear()
         for batch in rows:
             super().update(batch)
+        self._dtypes = dtypes
 
 
 def _double(batch: Tensor) -> Tensor:
-    """Return rows in float64, exactly; float8 has no way there of its own."""
+    """Return a copy of rows in float64, exactly.
+
+    Parameters
+    ----------
+    batch : Tensor of a float dtype, shape (N, n)
+        Rows.
+
+    Returns
+    -------
+    Tensor of float64, shape (N, n)
+        On the device of the batch.
+    """
+    if batch.is_cpu and batch.dtype in (torch.float32, torch.float64):
+        # A copy of this size is made before PyTorch has woken its threads.
+        return torch.from_numpy(batch.numpy().astype(np.float64, order="C"))
+    # float8 has no way to float64 of its own.
     wide = batch.to(torch.float32) if batch.element_size() == 1 else batch
-    return wide.to(torch.float64)
+    return wide.to(torch.float64, copy=True)
+
+
+def _sum_of_squares(rows: Tensor) -> float:
+    """Return ‖Φ‖_F² as computed; NaN or ∞ if an entry is, or squares overflow."""
+    if rows.is_cpu:
+        flat = rows.numpy().ravel()
+        return float(np.einsum("i,i->", flat, flat))
+    return float(rows.square().sum())
+
+
+def _outer_products(rows: Tensor) -> Array:
+    """Return ΦΦᵀ in float64, exactly symmetric.
+
+    Parameters
+    ----------
+    rows : Tensor of float64, shape (N, n)
+        Φ.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, N)
+        On the CPU.
+    """
+    if rows.is_cpu and len(rows) <= SMALL:
+        # The transpose of an array by rows is by columns, as BLAS wants it.
+        upper = blas.dsyrk(1.0, rows.numpy().T, trans=1)
+        return np.asarray(upper + np.triu(upper, 1).T)
+    lower = torch.mm(rows, rows.T).tril()
+    return np.asarray((lower + lower.tril(-1).T).cpu().numpy())

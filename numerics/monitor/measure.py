@@ -14,6 +14,7 @@ from numerics.monitor.plan import LayerPlan
 from numerics.monitor.quantities import Quantities, quantities, quantities_without_spectrum
 from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
 from numerics.monitor.settings import Settings
+from numerics.monitor.threads import blas_for
 from theory.decision import Decision
 from theory.errors import InputError
 from theory.gram_problem import GramProblem
@@ -82,12 +83,14 @@ def measured(
             failure = "the forward pass did not reach this layer"
         if failure is None and accumulator is not None:
             try:
-                ranks, own, dtype = layer_numbers(accumulator, settings)
+                with blas_for(accumulator.order):
+                    ranks, own, dtype = layer_numbers(accumulator, settings)
             except Exception as error:
                 failure = described(error)
         if layer.role == "last" and failure is None and reader is not None:
             try:
-                reading = reader()
+                with blas_for(accumulator.n_features if accumulator is not None else 0):
+                    reading = reader()
             except Exception as error:
                 failure = f"no reading: {described(error)}"
         seen = accumulator if ranks else None
