@@ -102,16 +102,16 @@ def structured_first_layer_(
     'x_j uniform grid of [-1, 1], γ = n/(b−a) = 25'
     """
     activation_function(activation)
-    linear = _as_layer(layer)
+    linear = as_layer(layer)
     if (domain is None) == (data is None):
         given = "both are given" if domain is not None else "neither is given"
         raise InputError("domain and data", f"exclude each other, {given}", "pass exactly one")
     setting = as_slope(gamma)
     n, d = linear.weight.shape[0], math.prod(linear.weight.shape[1:])
-    rows = None if data is None else _as_data(data, linear)
+    rows = None if data is None else as_data(data, linear)
     if rows is not None and d == 1:
         domain, rows = (float(rows.min()), float(rows.max())), None
-    box = None if rows is not None else _as_box(domain, d)
+    box = None if rows is not None else as_box(domain, d)
     choice = None
     if isinstance(setting, str):
         choice = resolve_slope(setting, activation, n, domain=box, data=rows, eps=eps)
@@ -125,12 +125,22 @@ def structured_first_layer_(
         result = placed(box, n, activation, generator, slope)
     if choice is not None:
         result = replace(result, formula=f"{result.formula}; {choice}")
-    _write(linear, result)
+    write_layer(linear, result)
     return result
 
 
-def _as_layer(layer: nn.Module) -> Layer:
+def as_layer(layer: nn.Module) -> Layer:
     """Check that a layer can be set.
+
+    Parameters
+    ----------
+    layer : Module
+        The layer.
+
+    Returns
+    -------
+    Linear, Conv1d or Conv2d
+        The same layer.
 
     Raises
     ------
@@ -148,8 +158,20 @@ def _as_layer(layer: nn.Module) -> Layer:
     return layer
 
 
-def _as_box(domain: Any, d: int) -> Tensor:
-    """Check a box and return its d intervals as a float64 tensor of shape (d, 2).
+def as_box(domain: Any, d: int) -> Tensor:
+    """Check a box.
+
+    Parameters
+    ----------
+    domain : pair of float, or array_like of shape (d, 2)
+        The box; one pair stands for all inputs.
+    d : int
+        Number of inputs.
+
+    Returns
+    -------
+    Tensor of float64, shape (d, 2)
+        Its intervals.
 
     Raises
     ------
@@ -168,8 +190,20 @@ def _as_box(domain: Any, d: int) -> Tensor:
     return box
 
 
-def _as_data(data: Any, layer: Layer) -> Tensor:
-    """Check data and return them as rows of the layer's inputs (patches for a convolution).
+def as_data(data: Any, layer: Layer) -> Tensor:
+    """Check data.
+
+    Parameters
+    ----------
+    data : array_like or tensor
+        Samples.
+    layer : Linear, Conv1d or Conv2d
+        The layer.
+
+    Returns
+    -------
+    Tensor of float64, shape (N, d)
+        Rows of inputs of the layer: samples, or patches for a convolution.
 
     Raises
     ------
@@ -195,8 +229,16 @@ def _as_data(data: Any, layer: Layer) -> Tensor:
     return rows
 
 
-def _write(layer: Layer, result: StructuredFirstLayer) -> None:
-    """Write weights γ_j a_j and biases −γ_j a_j·c_j into the layer."""
+def write_layer(layer: Layer, result: StructuredFirstLayer) -> None:
+    """Write weights γ_j a_j and biases −γ_j a_j·c_j into a layer.
+
+    Parameters
+    ----------
+    layer : Linear, Conv1d or Conv2d
+        The layer.
+    result : StructuredFirstLayer
+        What to write.
+    """
     weight = result.slopes[:, None] * result.directions
     assert layer.bias is not None
     with torch.no_grad():

@@ -22,7 +22,11 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.command(cls=Command, lists={"--eps": is_number})
 @click.argument("task", required=False)
 @click.option("--net", metavar="KIND:DxW", help="Network in one word: mlp:2x50 is 2 layers of 50.")
-@click.option("--network", metavar="KIND", help="mlp, resnet or cnn.")
+@click.option(
+    "--network",
+    metavar="KIND",
+    help="mlp, resnet, modified, adaptive, cnn or transformer.",
+)
 @click.option("--depth", type=int, metavar="N", help="Hidden layers.")
 @click.option("--width", type=int, metavar="N", help="Neurons of each hidden layer.")
 @click.option(
@@ -33,13 +37,13 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--init",
     metavar="NAME",
-    help="default, structured (first layer), xavier, he, orthogonal, uniform or normal.",
+    help="default, structured or transnet (first layer), xavier, he, orthogonal, uniform or normal.",
 )
 @click.option("--init-scale", type=float, metavar="S", help="Scale of the initialisation.")
 @click.option(
     "--slope",
     metavar="G",
-    help="Slope of the structured layer: a number, auto (largest predicted ε-rank) or auto:R.",
+    help="Slope of the placed layer: a number, auto (largest predicted ε-rank) or auto:R.",
 )
 @click.option("--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw or lbfgs.")
 @click.option("--learning-rate", type=float, metavar="R", help="Step size.")
@@ -52,7 +56,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option("--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.")
 @click.option("--boundary-weight", type=float, metavar="K", help="κ of a PINN's boundary term.")
 @click.option("--n-train", type=int, metavar="N", help="Training samples.")
-@click.option("--data", metavar="F", help="File of the data, for mnist.")
+@click.option("--data", metavar="F", help="Files of the data, for mnist and cifar10.")
 @click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
 @click.option("--dtype", metavar="NAME", help="float64 or float32.")
 @click.option("--device", metavar="NAME", help="auto, cpu or cuda.")
@@ -62,8 +66,8 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 def train(task: str | None, net: str | None, out: str | None, resume: bool, **given: Any) -> None:
     """Train a network on TASK and measure loss, floors and ε-ranks on the way.
 
-    TASK is a function target (cosines, …), a boundary-value problem (poisson, helmholtz, heat, …)
-    for a PINN, digits or mnist. DIR receives the settings, the history,
+    TASK is a function target (cosines, …), a boundary-value problem for a PINN (poisson, helmholtz,
+    heat, burgers, allen-cahn, …), digits, mnist or cifar10. DIR receives the settings, the history,
     spectra, weights and staircase.svg. After Ctrl-C, `--resume` goes on to the same numbers; it
     takes all settings from DIR.
 

@@ -51,6 +51,20 @@ class FeatureNetwork(nn.Module, ABC):
     def first_layer(self) -> nn.Module:
         """The layer that a structured initialisation sets (I3)."""
 
+    @property
+    def input_layers(self) -> tuple[nn.Module, ...]:
+        """All layers that see the inputs themselves, `first_layer` first."""
+        return (self.first_layer,)
+
+    def set_others_(self, generator: torch.Generator) -> None:
+        """Set parameters that belong to no linear or convolutional layer; there are none as a rule.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            Source of randomness, on the CPU.
+        """
+
     def forward(self, x: Tensor) -> Tensor:
         """Return u(x) = φ(x)·W + b.
 

@@ -18,7 +18,11 @@ INITIALISATIONS: dict[str, str] = {
     "uniform": "hidden weights and biases uniform on ±s, head as by default",
     "normal": "all weights and biases normal with deviation s (1/√fan_in where s is not given)",
     "structured": "default, then the structured first layer (I3) with slopes times s",
+    "transnet": "default, then TransNet's first layer, its slope tuned on random fields, times s",
 }
+
+#: Those that place the first layer over the inputs.
+PLACED = ("structured", "transnet")
 
 _Draws = tuple[Tensor, Tensor]
 
@@ -80,8 +84,9 @@ def initialise_(
 
     Numbers are drawn in float64 on the CPU and rounded to the parameters' dtype, so that runs in
     float32 and float64, on any device, begin at the same weights; the global generator is not
-    touched. ``structured`` sets the default here, and the first layer by
-    `numerics.structured.structured_first_layer_` afterwards.
+    touched. ``structured`` and ``transnet`` set the default here, and the first layer by
+    `numerics.structured.structured_first_layer_` or `numerics.transnet.transnet_first_layer_`
+    afterwards.
 
     Parameters
     ----------
@@ -110,11 +115,12 @@ def initialise_(
             if not isinstance(layer, (nn.Linear, nn.Conv2d)):
                 continue
             keep_default = init == "uniform" and layer is model.head
-            name = "default" if keep_default or init == "structured" else init
+            name = "default" if keep_default or init in PLACED else init
             weight, bias = _draw(layer, name, scale, generator)
             layer.weight.copy_(weight)
             if layer.bias is not None:
                 layer.bias.copy_(bias)
+        model.set_others_(generator)
     return model
 
 

@@ -27,18 +27,20 @@ _PATIENCE = 20.0
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Grey images with labels 0…9, as integers.
+    """Images with labels 0…9, as integers.
 
     Attributes
     ----------
-    x_train, x_test : ndarray of an integer or float type, shape (N, H, W)
-        Grey values from 0 to `white`.
+    x_train, x_test : ndarray of an integer or float type, shape (N, H, W) or (N, C, H, W)
+        Values from 0 to `white`.
     y_train, y_test : ndarray of int64, shape (N,)
         Labels.
     white : float
-        Largest grey value.
+        Largest value.
     source : str
         Where they come from.
+    what : str
+        What they are.
     """
 
     x_train: NDArray[Any]
@@ -47,6 +49,7 @@ class LabelledImages:
     y_test: NDArray[Any]
     white: float
     source: str
+    what: str
 
 
 def digits(seed: int) -> LabelledImages:
@@ -69,8 +72,9 @@ def digits(seed: int) -> LabelledImages:
     images, labels = bunch.images[order], bunch.target[order].astype(np.int64)
     cut = len(order) - len(order) // 5
     return LabelledImages(
-        images[:cut], labels[:cut], images[cut:], labels[cut:], 16.0, "scikit-learn"
-    )
+        images[:cut], labels[:cut], images[cut:], labels[cut:], 16.0, "scikit-learn",
+        "scikit-learn's digits",
+    )  # fmt: skip
 
 
 def mnist(data: str | Path | None) -> LabelledImages:
@@ -101,26 +105,38 @@ def mnist(data: str | Path | None) -> LabelledImages:
     return _from_npz(path / "mnist.npz" if path.is_dir() else path, name)
 
 
-def _from_npz(path: Path, name: str) -> LabelledImages:
-    """Read an .npz file without ever unpickling.
+def read_archive(path: Path, name: str, remedy: str) -> list[NDArray[Any]]:
+    """Read x_train, y_train, x_test and y_test of an .npz file without ever unpickling.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name, remedy : str
+        Argument that named it, and what to do, for the error message.
+
+    Returns
+    -------
+    list of ndarray
+        The four arrays, unchecked.
 
     Raises
     ------
     InputError
-        If it is missing, damaged, pickled or holds something else.
+        If it is missing, damaged, pickled or lacks one.
     """
     if not path.is_file():
-        raise InputError(name, f"names {path}, which does not exist", _REMEDY)
+        raise InputError(name, f"names {path}, which does not exist", remedy)
     try:
         # Opened here: np.load leaves its own handle open when the archive is damaged.
         with path.open("rb") as handle:
             archive = np.load(handle, allow_pickle=False)
             if not hasattr(archive, "files"):
-                raise InputError(name, f"names {path}, which is a single array", _REMEDY)
+                raise InputError(name, f"names {path}, which is a single array", remedy)
             missing = [key for key in _KEYS if key not in archive.files]
             if missing:
-                raise InputError(name, f"names {path}, which lacks {', '.join(missing)}", _REMEDY)
-            arrays = [archive[key] for key in _KEYS]
+                raise InputError(name, f"names {path}, which lacks {', '.join(missing)}", remedy)
+            return [archive[key] for key in _KEYS]
     except InputError:
         raise
     except ValueError as error:
@@ -128,9 +144,14 @@ def _from_npz(path: Path, name: str) -> LabelledImages:
         what = (
             "holds pickled objects, which are never loaded" if pickled else f"is damaged ({error})"
         )
-        raise InputError(name, f"names {path}, which {what}", _REMEDY) from None
+        raise InputError(name, f"names {path}, which {what}", remedy) from None
     except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(name, f"names {path}, which cannot be read ({error})", _REMEDY) from None
+        raise InputError(name, f"names {path}, which cannot be read ({error})", remedy) from None
+
+
+def _from_npz(path: Path, name: str) -> LabelledImages:
+    """Read MNIST from an .npz file."""
+    arrays = read_archive(path, name, _REMEDY)
     for images, labels, part in (
         (arrays[0], arrays[1], "train"),
         (arrays[2], arrays[3], "test"),
@@ -138,7 +159,13 @@ def _from_npz(path: Path, name: str) -> LabelledImages:
         _check(images, labels, part, path, name)
     x_train, y_train, x_test, y_test = arrays
     return LabelledImages(
-        x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), 255.0, str(path.name)
+        x_train,
+        y_train.astype(np.int64),
+        x_test,
+        y_test.astype(np.int64),
+        255.0,
+        path.name,
+        "MNIST",
     )
 
 
@@ -196,5 +223,6 @@ def _from_openml() -> LabelledImages:
     images = np.asarray(bunch.data).astype(np.uint8).reshape(-1, 28, 28)
     labels = np.asarray(bunch.target).astype(np.int64)
     return LabelledImages(
-        images[:60_000], labels[:60_000], images[60_000:], labels[60_000:], 255.0, "OpenML"
-    )
+        images[:60_000], labels[:60_000], images[60_000:], labels[60_000:], 255.0, "OpenML",
+        "MNIST",
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from torch import Tensor
 from numerics.networks.base import as_size
 from numerics.operators.problem import PROBLEMS, BoundaryProblem
 from numerics.operators.stacked import as_kappa
+from numerics.tasks.cifar import cifar10
 from numerics.tasks.functions import TARGETS, Target, gauss_legendre, grid
 from numerics.tasks.images import LabelledImages, digits, mnist
 from numerics.tasks.task import Task
@@ -23,10 +24,11 @@ TASKS: dict[str, str] = {
     **{name: problem.formula for name, problem in PROBLEMS.items()},
     "digits": "scikit-learn's 1797 handwritten digits of 8×8 pixels",
     "mnist": "MNIST, handwritten digits of 28×28 pixels (10 000 of 60 000 by default)",
+    "cifar10": "CIFAR-10, colour images of 32×32 pixels (10 000 of 50 000 by default), of the user",
 }
 
-# MNIST in float64 takes 376 MB: the whole of it is there for the asking, not by default.
-_MNIST_TRAIN = 10_000
+# MNIST in float64 takes 376 MB, CIFAR-10 1.2 GB: all of it is there for the asking, not by default.
+_USUAL_TRAIN = 10_000
 
 
 def load_task(
@@ -57,6 +59,8 @@ def load_task(
         For ``mnist``: an .npz file with uint8 arrays x_train, y_train, x_test, y_test, or a folder
         that holds ``mnist.npz``. By default EPSRANK_DATA names it; without that OpenML is asked,
         and where there is no network the task is `digits`, and says so in its name and notice.
+        For ``cifar10``: the folder of its binary version or an .npz (see `numerics.tasks.cifar`);
+        by default EPSRANK_CIFAR10 names it. It is never fetched.
     seed : int
         Seed of the test points, of the split and of subsets.
     dtype : torch.dtype
@@ -82,7 +86,7 @@ def load_task(
     n_test = None if n_test is None else as_size(n_test, "n_test")
     if as_size(seed, "seed", least=0) >= 2**63:
         raise InputError("seed", f"is {seed}", "pass a number below 2^63")
-    if data is not None and name != "mnist":
+    if data is not None and name not in ("mnist", "cifar10"):
         raise InputError("data", f"is given, but {name!r} brings its own", "drop it")
     if boundary_weight is not None and name not in PROBLEMS:
         raise InputError("boundary_weight", f"is given, but {name!r} has no boundary", "drop it")
@@ -92,6 +96,10 @@ def load_task(
         return _function_task(name, TARGETS[name], n_train, n_test, seed, dtype)
     if name == "digits":
         return _image_task(name, digits(seed), n_train, n_test, seed, dtype)
+    if name == "cifar10":
+        images = cifar10(data)
+        wanted = min(_USUAL_TRAIN, len(images.y_train)) if n_train is None else n_train
+        return _image_task(name, images, wanted, n_test, seed, dtype)
     try:
         images = mnist(data)
     except OSError as error:
@@ -101,7 +109,7 @@ def load_task(
         n_train = None if n_train is None else min(n_train, len(images.y_train))
         n_test = None if n_test is None else min(n_test, len(images.y_test))
         return _image_task(name, images, n_train, n_test, seed, dtype, notice=notice)
-    wanted = min(_MNIST_TRAIN, len(images.y_train)) if n_train is None else n_train
+    wanted = min(_USUAL_TRAIN, len(images.y_train)) if n_train is None else n_train
     return _image_task(name, images, wanted, n_test, seed, dtype)
 
 
@@ -213,10 +221,10 @@ def _image_task(
     def one_hot(labels: NDArray[Any]) -> Tensor:
         return torch.nn.functional.one_hot(torch.from_numpy(labels), 10).to(dtype)
 
-    height, width = images.x_train.shape[1:]
+    height, width = images.x_train.shape[-2:]
+    channels = images.x_train.shape[1] if images.x_train.ndim == 4 else 1
     whole = len(images.y_train)
     count = f"{len(y_train)} of {whole}" if len(y_train) < whole else f"all {whole}"
-    what = "MNIST" if name == "mnist" else "scikit-learn's digits"
     stead = ", not MNIST" if notice is not None else ""
     return Task(
         name=name,
@@ -226,9 +234,9 @@ def _image_task(
         x_test=rows(x_test),
         y_test=one_hot(y_test),
         description=(
-            f"{what}{stead}: {count} training images of {height}×{width} pixels "
+            f"{images.what}{stead}: {count} training images of {height}×{width} pixels "
             f"({images.source}), one-hot targets"
         ),
-        image_shape=(1, int(height), int(width)),
+        image_shape=(int(channels), int(height), int(width)),
         notice=notice,
     )

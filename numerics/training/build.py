@@ -5,12 +5,34 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from numerics.networks import MLP, FeatureNetwork, ResNet, SmallCNN, initialise_
+from numerics.networks import (
+    MLP,
+    AdaptiveNet,
+    FeatureNetwork,
+    ModifiedMLP,
+    ResNet,
+    SmallCNN,
+    SmallTransformer,
+    initialise_,
+)
+from numerics.networks.initialise import PLACED
 from numerics.structured import structured_first_layer_
 from numerics.tasks import Task
 from numerics.training.config import RunConfig
 from numerics.training.seeds import Stream, generator
+from numerics.transnet import transnet_first_layer_
 from theory.errors import InputError
+
+_DENSE: dict[str, type[MLP | ResNet | ModifiedMLP | AdaptiveNet]] = {
+    "mlp": MLP,
+    "resnet": ResNet,
+    "modified": ModifiedMLP,
+    "adaptive": AdaptiveNet,
+}
+_OF_IMAGES: dict[str, type[SmallCNN | SmallTransformer]] = {
+    "cnn": SmallCNN,
+    "transformer": SmallTransformer,
+}
 
 
 def check_loss(config: RunConfig, task: Task) -> None:
@@ -71,20 +93,18 @@ def _bare_network(config: RunConfig, task: Task) -> FeatureNetwork:
     Raises
     ------
     InputError
-        If a convolutional network is asked for without images.
+        If a network of images is asked for without images.
     """
+    sizes = (config.width, config.depth, task.n_outputs, config.activation)
     # On the meta device the constructors' own initialisation draws no random numbers.
     with torch.device("meta"):
-        if config.network == "cnn":
-            if task.image_shape is None:
-                raise InputError(
-                    "network", f"is 'cnn', but {task.name} has no images", "choose 'mlp'"
-                )
-            return SmallCNN(
-                task.image_shape, config.width, config.depth, task.n_outputs, config.activation
+        if config.network in _DENSE:
+            return _DENSE[config.network](task.n_inputs, *sizes)
+        if task.image_shape is None:
+            raise InputError(
+                "network", f"is {config.network!r}, but {task.name} has no images", "choose 'mlp'"
             )
-        dense = MLP if config.network == "mlp" else ResNet
-        return dense(task.n_inputs, config.width, config.depth, task.n_outputs, config.activation)
+        return _OF_IMAGES[config.network](task.image_shape, *sizes)
 
 
 def empty_network(config: RunConfig, task: Task) -> FeatureNetwork:
@@ -133,31 +153,34 @@ def build_network(config: RunConfig, task: Task) -> FeatureNetwork:
     model = empty_network(config, task)
     weights = generator(config.seed, Stream.WEIGHTS)
     initialise_(model, config.init, scale=config.init_scale, generator=weights)
-    if config.init == "structured":
-        _set_first_layer(model, config, task)
+    if config.init in PLACED:
+        _place_input_layers(model, config, task)
     return model
 
 
-def _set_first_layer(model: FeatureNetwork, config: RunConfig, task: Task) -> None:
-    """Place the first layer (I3) and scale its slopes, keeping the centres."""
-    layer = model.first_layer
-    domain, data = task.domain, None
-    if domain is None:
-        x = task.x if task.image_shape is None else task.x.reshape(-1, *task.image_shape)
-        data = x if isinstance(layer, nn.Conv2d) else task.x
-    structured_first_layer_(
-        layer,
-        domain,
-        data,
-        activation=config.activation,
-        generator=generator(config.seed, Stream.STRUCTURED),
-        gamma=config.slope,
-        eps=config.eps[0],
-    )
-    if config.init_scale is not None:
+def _place_input_layers(model: FeatureNetwork, config: RunConfig, task: Task) -> None:
+    """Place every layer that sees the inputs (I3) and scale its slopes, keeping the centres."""
+    random = generator(config.seed, Stream.STRUCTURED)
+    place = structured_first_layer_ if config.init == "structured" else transnet_first_layer_
+    for index, layer in enumerate(model.input_layers):
+        domain, data = task.domain, None
+        if domain is None:
+            x = task.x if task.image_shape is None else task.x.reshape(-1, *task.image_shape)
+            data = x if isinstance(layer, nn.Conv2d) else task.x
+        placed = place(
+            layer,
+            domain,
+            data,
+            activation=config.activation,
+            generator=random,
+            gamma=config.slope,
+            eps=config.eps[0],
+        )
         with torch.no_grad():
+            # Equal grids would make a gate between two encoders one between equal values.
+            order = torch.randperm(len(placed.slopes), generator=random) if index else slice(None)
             for parameter in layer.parameters():
-                parameter.mul_(config.init_scale)
+                parameter.copy_(parameter[order] * (config.init_scale or 1.0))
 
 
 def build_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimizer:

@@ -14,7 +14,7 @@ import torch
 from numerics.chosen_slope import as_slope
 from numerics.networks.activations import activation_function
 from numerics.networks.base import as_size
-from numerics.networks.initialise import check_initialisation
+from numerics.networks.initialise import PLACED, check_initialisation
 from numerics.operators.stacked import as_kappa
 from numerics.tasks.load import TASKS
 from theory.errors import InputError
@@ -23,8 +23,11 @@ from theory.inputs import as_eps
 # Rates where none is given; ours.
 DEFAULT_RATES = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "lbfgs": 1.0}
 
+#: Architectures, and the fewest hidden layers that each can have.
+LEAST_DEPTH = {"mlp": 1, "resnet": 1, "modified": 2, "adaptive": 2, "cnn": 2, "transformer": 3}
+
 _CHOICES = {
-    "network": ("mlp", "resnet", "cnn"),
+    "network": tuple(LEAST_DEPTH),
     "optimizer": tuple(DEFAULT_RATES),
     "dtype": ("float64", "float32"),
     "device": ("auto", "cpu", "cuda"),
@@ -41,8 +44,9 @@ class RunConfig:
     ----------
     task : str
         A key of ``numerics.tasks.TASKS``.
-    network : {"mlp", "resnet", "cnn"}
-        Architecture.
+    network : {"mlp", "resnet", "modified", "adaptive", "cnn", "transformer"}
+        Architecture: of ``numerics.networks`` `MLP`, `ResNet`, `ModifiedMLP`, `AdaptiveNet`,
+        `SmallCNN` and `SmallTransformer`.
     width : int
         Neurons n of every hidden layer (channels of a convolution).
     depth : int
@@ -54,8 +58,9 @@ class RunConfig:
     init_scale : float or None
         Factor s of the initialisation; None means its default.
     slope : float, "auto", "auto:R" or None
-        Slope γ of the structured first layer; ``auto`` chooses it by the predicted ε-rank (of
-        at least R) at the first of `eps`; None means its rule.
+        Slope γ of a placed first layer (``structured``, ``transnet``); ``auto`` chooses it by the
+        predicted ε-rank (of at least R) at the first of `eps`; None means its rule, for
+        ``transnet`` the slope that fits random fields best.
     optimizer : {"sgd", "momentum", "adam", "adamw", "lbfgs"}
         ``momentum`` is SGD with momentum 0.9; one step of ``lbfgs`` is one iteration with a strong
         Wolfe line search.
@@ -80,7 +85,8 @@ class RunConfig:
     n_train : int or None
         Training samples; None leaves it to the task.
     probe : int or None
-        Training samples that measurements look at; None means at most 2000 (500 for ``cnn``).
+        Training samples that measurements look at; None means at most 2000 (500 for
+        ``cnn`` and ``transformer``).
     data : str or None
         File of the task's data.
     threads : int
@@ -133,7 +139,7 @@ class RunConfig:
         activation_function(self.activation)
         check_initialisation(self.init, self.init_scale)
         object.__setattr__(self, "slope", as_slope(self.slope, name="slope"))
-        if self.slope is not None and self.init != "structured":
+        if self.slope is not None and self.init not in PLACED:
             raise InputError("slope", f"is {self.slope!r}", "take init 'structured' with it")
         self._whole_numbers()
         if self.boundary_weight is not None:
@@ -151,7 +157,7 @@ class RunConfig:
         InputError
             If one is not a whole number, or too small or large.
         """
-        least = {"depth": 2 if self.network == "cnn" else 1, "steps": 0, "seed": 0}
+        least = {"depth": LEAST_DEPTH[self.network], "steps": 0, "seed": 0}
         needed = ("width", "depth", "steps", "seed", "threads")
         for name in (*needed, "batch_size", "n_train", "probe"):
             value = getattr(self, name)

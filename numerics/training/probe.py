@@ -16,7 +16,7 @@ from theory.inputs import Array
 from theory.measure import Measure
 
 # Probe sizes where none is given: ranks cost N·n², and a convolution has many positions a sample.
-_MOST = {"mlp": 2000, "resnet": 2000, "cnn": 500}
+_MOST, _MOST_WITH_POSITIONS = 2000, 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,8 @@ def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
         If more samples are asked for than there are, or fewer than a quadrature rule has.
     """
     n_samples = task.n_samples
-    size = min(n_samples, _MOST[config.network]) if config.probe is None else config.probe
+    most = _MOST_WITH_POSITIONS if config.network in ("cnn", "transformer") else _MOST
+    size = min(n_samples, most) if config.probe is None else config.probe
     if task.weights is not None and config.probe is None:
         size = n_samples
     if size > n_samples:

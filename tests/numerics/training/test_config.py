@@ -46,7 +46,7 @@ def test_numpy_integers_are_whole_numbers():
     [
         ({"task": "cosinus"}, "task"),
         ({"task": []}, "task"),
-        ({"network": "transformer"}, "network"),
+        ({"network": "perceiver"}, "network"),
         ({"network": ["mlp"]}, "network"),
         ({"width": 0}, "width"),
         ({"width": 5.0}, "width"),

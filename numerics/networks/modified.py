@@ -1,0 +1,83 @@
+"""The modified multilayer perceptron: two encoders of the input gate every hidden layer."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from numerics.networks.activations import activation_function
+from numerics.networks.base import FeatureNetwork, as_rows, as_size
+
+
+class ModifiedMLP(FeatureNetwork):
+    """U = σ(W_U x + b_U), V = σ(W_V x + b_V), y_1 = σ(W_1 x + b_1), and gates between them.
+
+    Z_k = σ(W_k y_{k−1} + b_k) and y_k = (1 − Z_k) ⊙ U + Z_k ⊙ V for k = 2 … L; u = y_L·W + b.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Dimension d of x.
+    width : int
+        Neurons n of every hidden layer and of both encoders.
+    depth : int
+        Number L ≥ 2 of hidden layers y_k.
+    n_outputs : int
+        Number k of outputs.
+    activation : str
+        Name of σ.
+
+    References
+    ----------
+    S. Wang, Y. Teng, P. Perdikaris, SIAM J. Sci. Comput. 43 (2021) A3055–A3081.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        width: int,
+        depth: int,
+        n_outputs: int = 1,
+        activation: str = "tanh",
+    ) -> None:
+        super().__init__(width, n_outputs)
+        self.n_inputs = as_size(n_inputs, "n_inputs")
+        self._sigma = activation_function(activation)
+        self.lifting = nn.Linear(n_inputs, width)
+        self.encoder_u = nn.Linear(n_inputs, width)
+        self.encoder_v = nn.Linear(n_inputs, width)
+        self.gates = nn.ModuleList(
+            nn.Linear(width, width) for _ in range(as_size(depth, "depth", least=2) - 1)
+        )
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Return y_1, …, y_L.
+
+        Parameters
+        ----------
+        x : Tensor, shape (N, d)
+            Inputs; images are flattened.
+
+        Returns
+        -------
+        list of Tensor, each of shape (N, n)
+            The lifting layer, and the gated ones.
+        """
+        rows = as_rows(x, self.n_inputs)
+        y, u, v = (
+            self._sigma(layer(rows)) for layer in (self.lifting, self.encoder_u, self.encoder_v)
+        )
+        outputs, between = [y], v - u
+        for gate in self.gates:
+            y = u + self._sigma(gate(y)) * between
+            outputs.append(y)
+        return outputs
+
+    @property
+    def first_layer(self) -> nn.Linear:
+        """The layer x ↦ W_1 x + b_1."""
+        return self.lifting
+
+    @property
+    def input_layers(self) -> tuple[nn.Module, ...]:
+        """W_1, and both encoders: y_L is made of U and V, so that they decide its ε-rank."""
+        return self.lifting, self.encoder_u, self.encoder_v
