@@ -37,7 +37,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--init",
     metavar="NAME",
-    help="default, structured or transnet (first layer), xavier, he, orthogonal, uniform or normal.",
+    help="default, structured or transnet (first layer), xavier, he, orthogonal, uniform, normal.",
 )
 @click.option("--init-scale", type=float, metavar="S", help="Scale of the initialisation.")
 @click.option(

@@ -1,4 +1,4 @@
-"""PINNs on CUDA: losses, gradients and ε-ranks of the CPU, up to rounding that training magnifies."""
+"""PINNs on CUDA: losses and ε-ranks of the CPU, up to rounding that training magnifies."""
 
 from __future__ import annotations
 
