@@ -1,0 +1,86 @@
+"""The shape of a loss along random lines, in numbers that compare networks of different losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from theory.errors import InputError
+from theory.inputs import Array
+
+
+@dataclass(frozen=True)
+class LineShape:
+    """Medians over random lines through θ.
+
+    Attributes
+    ----------
+    rise : float
+        log₁₀ of L(θ ± r·d)/L(θ), at the largest distance r measured; decades.
+    curvature : float
+        log₁₀ of the second difference over h² and L(θ), h the smallest distance; −∞ where the
+        median line does not curve upwards.
+    not_convex : float
+        Share of the second differences along the lines that are negative.
+    lines : int
+        Number of lines.
+    """
+
+    rise: float
+    curvature: float
+    not_convex: float
+    lines: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the shape as plain values.
+
+        Returns
+        -------
+        dict
+            One entry per attribute; None for −∞.
+        """
+        entry = dict(vars(self))
+        return {key: value if np.isfinite(value) else None for key, value in entry.items()}
+
+
+def line_shape(values: Array, a: Array) -> LineShape:
+    """Return the shape of a loss along lines.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (m, 2k + 1)
+        L(θ + a_j·d_i), positive at the centre.
+    a : ndarray of float64, shape (2k + 1,)
+        Equispaced coordinates around 0, the centre in the middle.
+
+    Returns
+    -------
+    LineShape
+        The medians.
+
+    Raises
+    ------
+    InputError
+        If the coordinates are not equispaced around 0, or the loss at the centre is not positive.
+    """
+    values, a = np.asarray(values, float), np.asarray(a, float)
+    middle = len(a) // 2
+    steps = np.diff(a)
+    symmetric = len(a) % 2 == 1 and len(a) >= 3 and abs(a[middle]) <= 1e-12 * abs(a[-1])
+    if not symmetric or not np.allclose(steps, steps[0], rtol=1e-9) or steps[0] <= 0:
+        raise InputError("a", f"is {a!r}", "pass equispaced coordinates around 0, an odd number")
+    centre = values[:, middle]
+    if not (np.isfinite(centre).all() and (centre > 0).all()):
+        raise InputError("values", "are not positive at the centre", "pass losses that are")
+    ends = np.concatenate([values[:, 0] / centre, values[:, -1] / centre])
+    finite = np.where(np.isfinite(values), values, np.finfo(float).max / 4)
+    second = finite[:, 2:] - 2 * finite[:, 1:-1] + finite[:, :-2]
+    bend = float(np.median(second[:, middle - 1] / (steps[0] ** 2 * centre)))
+    return LineShape(
+        float(np.median(np.log10(np.maximum(ends, np.finfo(float).tiny)))),
+        float(np.log10(bend)) if bend > 0 else -np.inf,
+        float((second < 0).mean()),
+        len(values),
+    )
