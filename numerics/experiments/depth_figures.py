@@ -20,8 +20,16 @@ _COLOUR = "(rank of the last layer −\nrank of the first) / width"
 
 def _square(cell: Cell) -> Square:
     value = cell.effect.interval.value
-    text = "n = n" if cell.full else f"{value:+g}" if value else "0"
+    text = "full" if cell.full else f"{value:+g}" if value else "0"
     return Square(value / cell.width, cell.established, text)
+
+
+def _panel(inputs: str) -> str:
+    """Name inputs for the reader."""
+    dimension = inputs.removeprefix("box-")
+    if dimension == inputs:
+        return inputs
+    return "x uniform on [−1, 1]" + (f"$^{{{dimension}}}$" if dimension != "1" else "")
 
 
 def _names(values: Sequence[str]) -> list[str]:
@@ -51,7 +59,7 @@ def draw_scales(cells: Sequence[Cell], eps: float) -> Figure:
     panels: dict[str, dict[tuple[str, str], Square]] = {}
     for cell in mine:
         place = (f"{cell.first}, {cell.activation}", f"{cell.scale:g}")
-        panels.setdefault(cell.inputs, {})[place] = _square(cell)
+        panels.setdefault(_panel(cell.inputs), {})[place] = _square(cell)
     return regime_map(
         panels,
         rows=_names([f"{c.first}, {c.activation}" for c in sorted(mine, key=lambda c: c.first)]),
@@ -61,7 +69,7 @@ def draw_scales(cells: Sequence[Cell], eps: float) -> Figure:
         colour=_COLOUR,
         largest=1.0,
         title=f"Last hidden layer against first at initialisation, 4 × {_BASE_WIDTH}, "
-        f"ε = {power(eps)} (▲ larger, ▼ smaller)",
+        f"ε = {power(eps)} (▲ larger, ▼ smaller, full: both ranks are n)",
     )
 
 
@@ -84,7 +92,7 @@ def draw_widths(cells: Sequence[Cell]) -> Figure:
     panels: dict[str, dict[tuple[str, str], Square]] = {}
     for cell in mine:
         place = (f"{cell.first}, s = {cell.scale:g}", f"{cell.width}")
-        panels.setdefault(cell.inputs, {})[place] = _square(cell)
+        panels.setdefault(_panel(cell.inputs), {})[place] = _square(cell)
     rows = [f"{first}, s = {s:g}" for first in ("default", "structured") for s in sorted(scales)]
     return regime_map(
         panels,

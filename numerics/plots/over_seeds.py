@@ -85,6 +85,9 @@ class Panel:
         A line above.
     guide : float or None
         A horizontal line, such as the ratio 1.
+    each : bool
+        Draw every run, the first one strong and with its marker, the others faint: a median over
+        seeds would smear what happens in each at another time.
     """
 
     label: str
@@ -92,6 +95,7 @@ class Panel:
     scale: str = "linear"
     title: str = ""
     guide: float | None = None
+    each: bool = False
 
 
 def time_panels(
@@ -117,14 +121,22 @@ def time_panels(
     figure = new_figure(2.2 + 3.5 * width, 1.3 + 2.3 * height)
     grid = figure.subplots(height, width, squeeze=False, sharex="col", sharey="row")
     names: dict[str, int] = {}
+    placed = [
+        (grid[down][across], panel, down == len(column) - 1, across == 0)
+        for across, column in enumerate(columns)
+        for down, panel in enumerate(column)
+    ]
+    for axes, panel, _, _ in placed:
+        for curve in panel.curves:
+            _draw(axes, curve, panel, names.setdefault(curve.name, len(names)))
+    # Once all is drawn: a limit that is set ends the search for the others of a shared axis.
+    for axes, panel, below, left in placed:
+        _finish(axes, panel, below=below, left=left)
+        if time_scale == "log":
+            axes.set_xscale("log")
     for across, column in enumerate(columns):
-        for down, panel in enumerate(column):
-            axes = grid[down][across]
-            for curve in panel.curves:
-                _draw(axes, curve, panel, names.setdefault(curve.name, len(names)))
-            _finish(axes, panel, below=down == len(column) - 1, left=across == 0)
-            if time_scale == "log":
-                axes.set_xscale("log")
+        for down in range(len(column), height):
+            grid[down][across].set_visible(False)
     if title:
         figure.suptitle(title, fontsize=10)
     _legend(figure, names)
@@ -135,25 +147,32 @@ def _draw(axes: Axes, curve: Curve, panel: Panel, index: int) -> None:
     """Draw a median and its band."""
     style = look(index)
     low, high = curve.ends()
-    middle = curve.middle()
+    middle = curve.values[0] if panel.each else curve.middle()
     if panel.scale == "log":
         low, high, middle = positive(low), positive(high), positive(middle)
-    axes.fill_between(
-        curve.steps,
-        low,
-        high,
-        step="post" if panel.scale == "rank" else None,
-        color=style.colour,
-        alpha=0.16,
-        linewidth=0,
-    )
+    drawstyle = "steps-post" if panel.scale == "rank" else "default"
+    for row in curve.values[1:] if panel.each else ():
+        shown = positive(row) if panel.scale == "log" else row
+        axes.plot(
+            curve.steps, shown, color=style.colour, alpha=0.3, linewidth=0.7, drawstyle=drawstyle
+        )
+    if not panel.each:
+        axes.fill_between(
+            curve.steps,
+            low,
+            high,
+            step="post" if panel.scale == "rank" else None,
+            color=style.colour,
+            alpha=0.16,
+            linewidth=0,
+        )
     axes.plot(
         curve.steps,
         middle,
         color=style.colour,
         linestyle=style.dashes,
         linewidth=1.5,
-        drawstyle="steps-post" if panel.scale == "rank" else "default",
+        drawstyle=drawstyle,
         marker=style.marker,
         markersize=4,
         markevery=mark_every(curve.steps.size),

@@ -1,0 +1,119 @@
+"""Function fitting on the target of A1: the trials, and what their histories say arm by arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from numerics.experiments.experiment import Request
+from numerics.experiments.histories import History
+from numerics.sweeps.trial import Trial
+from theory.floor.reading import FEATURE_LIMITED
+from theory.inputs import Array
+from theory.order_statistics import median_interval
+
+EPS = (1e-6, 1e-4, 1e-2)
+#: Points of the grid on [−1, 1], and measurements of a run, evenly spaced for the detector.
+_POINTS = {"quick": 200, "full": 500}
+_MEASUREMENTS = {"quick": 125, "full": 250}
+
+
+def fitting_trial(request: Request, *, steps: int, seed: int, **settings: Any) -> Trial:
+    """Return a training on cos x + cos 2x + cos 30x on [−1, 1], mean squared error.
+
+    Parameters
+    ----------
+    request : Request
+        Size and device.
+    steps : int
+        Updates.
+    seed : int
+        Seed.
+    **settings
+        Entries of `RunConfig` that differ from tanh, Adam with rate 1e-3 and the whole grid in
+        every step (rate and grid are ours).
+
+    Returns
+    -------
+    Trial
+        The trial.
+    """
+    common = {
+        "task": "cosines",
+        "network": "mlp",
+        "activation": "tanh",
+        "init": "default",
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "steps": steps,
+        "n_train": _POINTS[request.size],
+        "measure_every": max(1, steps // _MEASUREMENTS[request.size]),
+        "eps": list(EPS),
+        "device": request.device,
+        "seed": seed,
+    }
+    return Trial("train", common | settings)
+
+
+def arm_rows(arms: Mapping[str, Sequence[History]]) -> list[dict[str, Any]]:
+    """Return one row per arm: ranks, losses and the plateau's reading, medians over seeds.
+
+    Parameters
+    ----------
+    arms : mapping of str to sequence of History
+        Runs by arm.
+
+    Returns
+    -------
+    list of dict
+        ``rank`` is the last layer's at the first ε. ``feature-limited`` is the share of the
+        measurements with loss/V(‖β‖) ≤ 1.25 (F6).
+    """
+    return [_arm_row(name, runs) for name, runs in arms.items()]
+
+
+def _arm_row(name: str, runs: Sequence[History]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "arm": name,
+        "seeds": len(runs),
+        "diverged": sum(run.status != "complete" for run in runs),
+    }
+    for what, values in {
+        "rank at first": [run.rank()[0] for run in runs],
+        "rank at last": [run.rank()[-1] for run in runs],
+        "loss at last": [run.loss[-1] for run in runs],
+        "loss/V at last": [loss_ratio(run)[-1] for run in runs],
+        "feature-limited": [_share(loss_ratio(run)) for run in runs],
+    }.items():
+        known = [float(value) for value in values if np.isfinite(value)]
+        interval = median_interval(known) if known else None
+        row[what] = None if interval is None else interval.value
+        row[f"{what}, low"] = None if interval is None else interval.low
+        row[f"{what}, high"] = None if interval is None else interval.high
+    return row
+
+
+def loss_ratio(run: History) -> Array:
+    """Return loss/V(‖β‖) over time; NaN where V is 0 or not known.
+
+    Parameters
+    ----------
+    run : History
+        A run.
+
+    Returns
+    -------
+    ndarray of float64, shape (T,)
+        At least 1, up to rounding.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = run.loss / run.reachable
+    found: Array = np.where(np.isfinite(ratio), ratio, np.nan)
+    return found
+
+
+def _share(ratio: Array) -> float:
+    known = ratio[np.isfinite(ratio)]
+    return float((known <= FEATURE_LIMITED).mean()) if known.size else float("nan")
