@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -135,3 +136,68 @@ def float_above(value: Fraction) -> float:
     except OverflowError:
         return float("inf")
     return near if Fraction(near) >= value else float(np.nextafter(near, np.inf))
+
+
+def root_above(square: Fraction) -> float:
+    """Return a float64 at least as large as the square root of a rational number.
+
+    Parameters
+    ----------
+    square : Fraction
+        A number ≥ 0.
+
+    Returns
+    -------
+    float
+        The root, rounded up.
+    """
+    if square == 0:
+        return 0.0
+    # Four times a power near the number, so that the root has its full length.
+    bits = square.numerator.bit_length() - square.denominator.bit_length()
+    shift = 64 - bits // 2
+    scaled = square * power_of_two(2 * shift)
+    whole = -(-scaled.numerator // scaled.denominator)
+    root = math.isqrt(whole)
+    root += root * root < whole
+    return float_above(root * power_of_two(-shift))
+
+
+def root_below(square: Fraction) -> float:
+    """Return a float64 at most the square root of a rational number.
+
+    Parameters
+    ----------
+    square : Fraction
+        A number ≥ 0.
+
+    Returns
+    -------
+    float
+        The root, rounded down.
+    """
+    above = root_above(square)
+    root = Fraction(above)
+    # root_above is within a relative 2^-60 before its own rounding: one or two steps suffice.
+    while root > 0 and root * root > square:
+        above = float(np.nextafter(above, 0.0))
+        root = Fraction(above)
+    return float_below(root)
+
+
+def nearest_integer(mantissa: int, exponent: int) -> int:
+    """Return an integer nearest to a dyadic number, a half rounded up.
+
+    Parameters
+    ----------
+    mantissa, exponent : int
+        The number m·2^e.
+
+    Returns
+    -------
+    int
+        ⌊m·2^e + ½⌋.
+    """
+    if exponent >= 0:
+        return mantissa << exponent
+    return (mantissa + (1 << (-exponent - 1))) >> -exponent

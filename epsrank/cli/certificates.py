@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -143,19 +142,15 @@ def _floor(file: str, wanted: Measurement) -> dict[str, Any]:
 
 def _norm(wanted: Measurement, n_features: int) -> float | Fraction:
     """Return the bound B: as given, or the least float above the norm of the coefficients."""
+    from theory.dyadic import root_above
     from theory.floor.exact_data import norm_squared
     from theory.inputs import as_norm
-    from theory.rounding import upward
 
     if wanted.norm is not None:
         return as_norm(wanted.norm, name="--norm")
     layer = read_coefficients(wanted.coefficients, n_features)
     assert layer is not None  # `check` has seen to one of the two
-    exact = norm_squared(layer)
-    bound = math.sqrt(exact)
-    while Fraction(bound) ** 2 < exact:
-        bound = upward(bound)
-    return bound
+    return root_above(norm_squared(layer))
 
 
 def _name(file: str, kind: str, detail: str) -> str:

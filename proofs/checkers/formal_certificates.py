@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from fractions import Fraction
 from functools import partial
@@ -19,6 +18,7 @@ from proofs.formal.export import Certificate, export_project
 from proofs.formal.floor_certificate import certify_floor
 from proofs.formal.rank_certificate import certify_rank
 from proofs.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
+from theory.dyadic import root_above
 from theory.errors import InputError
 from theory.floor.certificate import certify_chain
 from theory.floor.exact_data import norm_squared
@@ -78,11 +78,7 @@ def norm_above(point: Checkpoint) -> Fraction:
     Fraction
         B.
     """
-    square = norm_squared(point.coefficients)
-    bound = math.sqrt(outward(square, +1))
-    while Fraction(bound) ** 2 < square:
-        bound = math.nextafter(bound, math.inf)
-    return Fraction(bound)
+    return Fraction(root_above(norm_squared(point.coefficients)))
 
 
 def ask_coq(compiled: Compiled, certificate: Certificate) -> str | None:
@@ -205,7 +201,7 @@ def _floor(
         "loss": outward(chain.loss, -1),
         "floor": float(chain.floor),
         "eps": eps,
-        "norm": math.sqrt(certificate.norm_squared),
+        "norm": certificate.norm,
         **_figures(certificate, point),
     }
     if refusal is not None:

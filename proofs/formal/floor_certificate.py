@@ -13,6 +13,7 @@ from proofs.formal import coq_text
 from proofs.formal.floor_search import search_floor
 from proofs.formal.floor_test import IntegerTarget, dual_bound, dual_vectors
 from proofs.formal.integer_data import IntegerData, Rows, fixed_point, integer_data
+from theory.dyadic import root_above
 from theory.errors import InputError
 from theory.floor.exact_data import exact_data
 from theory.floor.interval import Interval
@@ -56,6 +57,11 @@ class FloorCertificate:
     dtype: str
 
     @property
+    def norm(self) -> float:
+        """The least float64 that is at least B."""
+        return root_above(self.norm_squared)
+
+    @property
     def gap(self) -> float:
         """How far x may be below V(B), in the units of the loss."""
         return float(max(Fraction(0), self.reachable.upper - self.x))
@@ -87,7 +93,7 @@ class FloorCertificate:
 
     def __str__(self) -> str:
         return (
-            f"loss ≥ {float(self.x):.6g} for ‖W‖ ≤ {math.sqrt(self.norm_squared):.6g}, at most "
+            f"loss ≥ {float(self.x):.6g} for ‖W‖ ≤ {self.norm:.6g}, at most "
             f"{self.gap:.1e} below V(B), with a certificate of {self.bits} bits "
             f"({self.data.n_features} neurons, {self.data.n_samples} samples, {self.measure} "
             f"measure, {self.dtype})"
@@ -114,7 +120,7 @@ class FloorCertificate:
         coq_text.identifier(name)
         outputs = len(self.target.outputs)
         about = coq_text.sentence(
-            f"No output layer of norm at most {math.sqrt(self.norm_squared):.6g} on these "
+            f"No output layer of norm at most {self.norm:.6g} on these "
             f"{self.data.n_features} neurons has a squared loss below {float(self.x):.17g} at the "
             f"{self.data.n_samples} samples ({outputs} outputs, {self.dtype}, {self.measure} "
             f"measure)."

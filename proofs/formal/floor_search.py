@@ -16,7 +16,7 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 
 from proofs.formal.floor_test import DualBound, IntegerTarget, dual_bound, dual_vectors
 from proofs.formal.integer_data import IntegerData
-from theory.dyadic import float_below, power_of_two, to_fmpq
+from theory.dyadic import float_below, nearest_integer, power_of_two, to_fmpq
 from theory.errors import InputError
 from theory.floor.ball_distance import distances
 from theory.floor.ball_matrix import identity
@@ -163,6 +163,4 @@ def _rounded(layer: Any, bits: int) -> fmpz_mat:
 
 def _nearest(number: arb) -> int:
     mantissa, exponent = number.mid().man_exp()
-    if exponent >= 0:
-        return int(mantissa) << int(exponent)
-    return (int(mantissa) + (1 << (-int(exponent) - 1))) >> -int(exponent)
+    return nearest_integer(int(mantissa), int(exponent))

@@ -22,6 +22,7 @@ from proofs.formal.rank_test import (
     sheared,
     threshold,
 )
+from theory.dyadic import nearest_integer
 from theory.errors import InputError
 from theory.floor.ball_matrix import exponent_of, identity, largest_exponent
 from theory.floor.refined_basis import refined_basis
@@ -143,14 +144,8 @@ def _rounded(vectors: list[list[tuple[fmpz, int]]], bits: int) -> fmpz_mat:
     rows = []
     for row, top in zip(vectors, tops, strict=True):
         shift = max(bits - longest, 4 - top)
-        rows.append([_round_shift(int(m), e + shift) for m, e in row])
+        rows.append([nearest_integer(int(m), e + shift) for m, e in row])
     return fmpz_mat(rows)
-
-
-def _round_shift(mantissa: int, exponent: int) -> int:
-    if exponent >= 0:
-        return mantissa << exponent
-    return (mantissa + (1 << (-exponent - 1))) >> -exponent
 
 
 def _smallest(passes: Callable[[int], bool]) -> int:

@@ -136,6 +136,16 @@ def test_a_floor_is_exported(files: Path) -> None:
     assert "‖W‖ ≤ 2.23607" in done.stdout
 
 
+def test_a_layer_whose_squared_norm_float64_does_not_hold(files: Path) -> None:
+    np.save("phi.npy", [[1.0], [0.0]])
+    np.save("u.npy", [1.0, 1.0])
+    np.save("beta.npy", [1e200])
+    words = ["--floor", "phi.npy", "--target", "u.npy", "--coefficients", "beta.npy"]
+    done = prove("--export", "a", *words)
+    assert done.exit_code == 0
+    assert "‖W‖ ≤ 1e+200" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

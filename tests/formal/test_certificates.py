@@ -162,6 +162,14 @@ def test_the_root_is_rounded_against_the_bound():
         )
 
 
+@pytest.mark.parametrize("norm", [1e200, 1e-200])
+def test_norms_whose_squares_float64_does_not_hold(norm):
+    found = certify_floor([[1.0], [0.0]], [1.0, 1.0], norm)
+    assert found.norm == norm
+    assert f"for ‖W‖ ≤ {norm:g}" in str(found)
+    assert f"norm at most {norm:g}" in " ".join(found.to_coq("one").split())
+
+
 def test_json_and_text():
     rank, floor = certify_rank(waves(), 1e-6), certify_floor(waves(), targets(), 0.5)
     for certificate in (rank, floor):

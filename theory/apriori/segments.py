@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from theory.apriori.piece_costs import PieceCosts, piece_bounds
 from theory.apriori.samples import LineSamples, line_samples
-from theory.dyadic import float_below
+from theory.dyadic import root_above, root_below
 from theory.errors import InputError
 from theory.inputs import Array
-from theory.selection.certify import root_above
 
 # Rows of the dynamic program that share one window of candidates.
 _ROWS = 16
@@ -182,28 +181,6 @@ def relu_distances(
         n_points=samples.n_groups,
         measure=samples.measure.name,
     )
-
-
-def root_below(square: Fraction) -> float:
-    """Return a float64 at most the square root of a rational number.
-
-    Parameters
-    ----------
-    square : Fraction
-        A number ≥ 0.
-
-    Returns
-    -------
-    float
-        The root, rounded down.
-    """
-    above = root_above(square)
-    root = Fraction(above)
-    # root_above is within a relative 2^-60 before its own rounding: one or two steps suffice.
-    while root > 0 and root * root > square:
-        above = float(np.nextafter(above, 0.0))
-        root = Fraction(above)
-    return float_below(root)
 
 
 def _square(row: Array) -> Fraction:

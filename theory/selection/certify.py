@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from theory.dyadic import dyadic_matrix, float_above, power_of_two
+from theory.dyadic import dyadic_matrix, power_of_two
 from theory.exact_gram import exact_gram
 from theory.floor.weighting import (
     WeightedProblem,
@@ -212,28 +212,3 @@ def exact_distance(
         image = gram.matrix * type(both)(n, 1, column)
         total += sum(int(x) * int(image[i, 0]) for i, x in enumerate(column))
     return total * gram.scale * power_of_two(2 * exponent)
-
-
-def root_above(square: Fraction) -> float:
-    """Return a float64 at least as large as the square root of a rational number.
-
-    Parameters
-    ----------
-    square : Fraction
-        A number ≥ 0.
-
-    Returns
-    -------
-    float
-        The root, rounded up.
-    """
-    if square == 0:
-        return 0.0
-    # Four times a power near the number, so that the root has its full length.
-    bits = square.numerator.bit_length() - square.denominator.bit_length()
-    shift = 64 - bits // 2
-    scaled = square * power_of_two(2 * shift)
-    whole = -(-scaled.numerator // scaled.denominator)
-    root = math.isqrt(whole)
-    root += root * root < whole
-    return float_above(root * power_of_two(-shift))

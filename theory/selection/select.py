@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from theory.dyadic import root_above
 from theory.errors import InputError
 from theory.floor.weighting import frobenius, norm_error
 from theory.inputs import Array, Features, as_coefficients, as_features, as_norm
@@ -20,7 +21,6 @@ from theory.selection.certify import (
     certified_bound,
     certified_distance,
     exact_distance,
-    root_above,
     transfer_matrix,
 )
 from theory.selection.constants import as_count, draft_bound, selection_bound

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
+from theory.dyadic import root_above
 from theory.errors import InputError
 from theory.inputs import Array, as_matrix_argument
-from theory.selection.certify import root_above
 from theory.selection.rows import subsets
 
 # Subsets within this of the largest σ² take part in a polishing step.

@@ -9,7 +9,7 @@ import pytest
 from proofs.properties.apriori import LineCase, least_squares_by_partition
 from theory.apriori import apriori_floor, relu_distances, segments
 from theory.apriori.samples import line_samples
-from theory.apriori.segments import root_below
+from theory.dyadic import root_below
 from theory.errors import InputError
 
 

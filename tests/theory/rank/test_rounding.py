@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +11,14 @@ import pytest
 import torch
 
 from theory import InputError
-from theory.dyadic import dyadic_integers, dyadic_matrix, float_above, float_below, power_of_two
+from theory.dyadic import (
+    dyadic_integers,
+    dyadic_matrix,
+    float_above,
+    float_below,
+    nearest_integer,
+    power_of_two,
+)
 from theory.exact_gram import exact_gram
 from theory.inputs import as_features
 from theory.measure import as_measure
@@ -122,3 +130,10 @@ def test_floats_beside_a_rational_number() -> None:
         above = float_above(value)
         assert above == np.inf or Fraction(above) >= value
     assert float_below(Fraction(10**400)) < np.inf
+
+
+def test_dyadic_numbers_are_rounded_to_integers():
+    for mantissa in (-13, -8, 0, 7, 12, 2**70 + 1):
+        for exponent in (-75, -3, -1, 0, 5):
+            value = mantissa * power_of_two(exponent)
+            assert nearest_integer(mantissa, exponent) == math.floor(value + Fraction(1, 2))

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from theory.dyadic import root_above
 from theory.errors import InputError
 from theory.inputs import as_features
 from theory.measure import as_measure
@@ -79,7 +80,7 @@ def test_certified_error_is_above_the_exact_one_and_close(method, p, measure):
         as_features(features), law, found.neurons, head, found.coefficients
     )
     assert squared <= Fraction(found.error) ** 2
-    assert found.error <= certify.root_above(squared) * (1 + 1e-6) + 1e-9
+    assert found.error <= root_above(squared) * (1 + 1e-6) + 1e-9
     assert exact.rounding == 0
     assert exact.error <= found.error
     assert found.error <= found.bound * (1 + 1e-9)
@@ -146,11 +147,11 @@ def test_degenerate_features_give_certified_numbers(features, method):
 
 def test_the_root_is_rounded_up():
     for value in (Fraction(2), Fraction(1, 3), Fraction(10) ** 300, Fraction(1, 10**320)):
-        root = Fraction(certify.root_above(value))
+        root = Fraction(root_above(value))
         assert root * root >= value
         if value > Fraction(1, 10**300):
             assert root * root <= value * (1 + Fraction(1, 10**14))
-    assert certify.root_above(Fraction(0)) == 0
+    assert root_above(Fraction(0)) == 0
 
 
 def test_a_wrong_transfer_makes_a_large_bound_and_no_wrong_one():
