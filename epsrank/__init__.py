@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numerics.monitor import RankMonitor, RankWarning
     from numerics.operators import BoundaryProblem, OperatorSystem, linear_operator
     from numerics.pruning import load_pruned, prune
+    from numerics.staircase import Staircase, detect_staircase
     from numerics.structured import structured_first_layer_
     from numerics.training import Run, RunConfig, load_run, train
     from proofs.outcome import Report
@@ -70,6 +71,7 @@ _HOMES = {
     "Run": "numerics.training",
     "RunConfig": "numerics.training",
     "SlopeChoice": "theory.kernels.slope",
+    "Staircase": "numerics.staircase",
     "SegmentedDistances": "theory.apriori",
     "algebraic_rank": "theory.rank",
     "apriori_floor": "theory.apriori",
@@ -80,6 +82,7 @@ _HOMES = {
     "convex_floor": "theory.floor.convex_floor",
     "data_measure": "theory.kernels.input_measure",
     "dense_network": "numerics.dense",
+    "detect_staircase": "numerics.staircase",
     "epsilon_rank": "theory.rank",
     "epsilon_rank_from_gram": "theory.rank",
     "epsilon_rank_from_spectrum": "theory.rank",
@@ -125,6 +128,7 @@ __all__ = [
     "RunConfig",
     "SegmentedDistances",
     "SlopeChoice",
+    "Staircase",
     "__version__",
     "algebraic_rank",
     "apriori_floor",
@@ -135,6 +139,7 @@ __all__ = [
     "convex_floor",
     "data_measure",
     "dense_network",
+    "detect_staircase",
     "epsilon_rank",
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",

@@ -1,0 +1,159 @@
+"""Candidate descriptions of a series by pieces, from change points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import ruptures
+from numpy.typing import NDArray
+from ruptures.base import BaseCost
+
+from theory.inputs import Array
+
+# Most pieces that are tried; ours.
+_MOST_FLAT = 12
+_MOST_LINEAR = 12
+# Common slopes of plateaus that are tried, as shares of the slope of the whole series; ours.
+_SLOPES = (0.0, 0.2, 0.4, 0.6, 0.8)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A function that is linear on [b_k, b_{k+1}) and may jump at every b_k.
+
+    Attributes
+    ----------
+    starts : tuple of int
+        b_0 = 0 < b_1 < …: first index of each piece.
+    slopes : ndarray, shape (number of pieces,)
+        Slope of each.
+    curve : ndarray, shape (n,)
+        The function at the times.
+    parameters : int
+        Numbers fitted, change points among them.
+    """
+
+    starts: tuple[int, ...]
+    slopes: Array
+    curve: Array
+    parameters: int
+
+
+class _LinearCost(BaseCost):  # type: ignore[misc]
+    """RSS of a straight line on t_a, …, t_{b−1}, from cumulative sums."""
+
+    model = "line"
+    min_size = 3
+
+    def fit(self, signal: Array) -> _LinearCost:
+        """Take the series.
+
+        Parameters
+        ----------
+        signal : ndarray, shape (n, 2)
+            Times and values, both centred.
+
+        Returns
+        -------
+        _LinearCost
+            Itself.
+        """
+        self.signal = signal
+        t, y = signal.T
+        products = np.stack([t, y, t * t, t * y, y * y])
+        self._sums = np.cumsum(np.pad(products, ((0, 0), (1, 0))), axis=1).T.tolist()
+        return self
+
+    def error(self, start: int, end: int) -> float:
+        """Return the RSS of the best line.
+
+        Parameters
+        ----------
+        start, end : int
+            The piece is [start, end).
+
+        Returns
+        -------
+        float
+            RSS.
+        """
+        n = end - start
+        before, after = self._sums[start], self._sums[end]
+        t, y, tt, ty, yy = (b - a for a, b in zip(before, after, strict=True))
+        tt, ty, yy = tt - t * t / n, ty - t * y / n, yy - y * y / n
+        rest: float = yy - ty * ty / tt if tt > 0 else yy
+        return max(rest, 0.0)
+
+
+def candidates(time: Array, values: Array) -> list[Pieces]:
+    """Return staircases with parallel plateaus, and curves of linear pieces, of growing size.
+
+    Parameters
+    ----------
+    time, values : ndarray, shape (n,)
+        The series, to be read downwards.
+
+    Returns
+    -------
+    list of Pieces
+        For every number of change points up to a dozen: the plateaus with the least squares
+        (exact dynamic programming), for several common slopes, their levels made non-increasing;
+        and linear pieces, merged bottom-up.
+    """
+    return [*_parallel(time, values), *_linear(time, values)]
+
+
+def _parallel(time: Array, values: Array) -> list[Pieces]:
+    """Return y ≈ s·t + non-increasing levels."""
+    n = time.size
+    most = min(_MOST_FLAT, n // 4 - 1)
+    centred = time - time.mean()
+    overall = float(centred @ values / (centred @ centred))
+    found = []
+    for share in _SLOPES if overall < 0 else (0.0,):
+        slope = share * overall
+        rest = values - slope * centred
+        search = ruptures.KernelCPD(kernel="linear", min_size=2).fit(rest[:, None])
+        seen = set()
+        for count in range(most, 0, -1):
+            edges = np.array([0, *search.predict(n_bkps=count)])
+            starts, levels = _antitonic(rest, edges)
+            if len(starts) > 1 and starts not in seen:
+                seen.add(starts)
+                curve = slope * centred + np.repeat(levels, np.diff([*starts, n]))
+                parameters = 2 * (len(starts) - 1) + (share > 0)
+                found.append(Pieces(starts, np.full(len(starts), slope), curve, parameters))
+    return found
+
+
+def _antitonic(values: Array, edges: NDArray[np.intp]) -> tuple[tuple[int, ...], Array]:
+    """Return the non-increasing step function nearest to the means between edges (pooling)."""
+    sums = np.add.reduceat(values, edges[:-1])
+    blocks: list[tuple[int, float, int]] = []
+    for start, total, size in zip(edges[:-1], sums, np.diff(edges), strict=True):
+        block = (int(start), float(total), int(size))
+        while blocks and blocks[-1][1] * block[2] <= block[1] * blocks[-1][2]:
+            before = blocks.pop()
+            block = (before[0], before[1] + block[1], before[2] + block[2])
+        blocks.append(block)
+    return tuple(block[0] for block in blocks), np.array([b[1] / b[2] for b in blocks])
+
+
+def _linear(time: Array, values: Array) -> list[Pieces]:
+    """Return linear pieces."""
+    n = time.size
+    most = min(_MOST_LINEAR, n // 6 - 1)
+    span, size = float(np.ptp(time)), float(np.ptp(values)) or 1.0
+    signal = np.stack([(time - time.mean()) / span, (values - values.mean()) / size], axis=1)
+    search = ruptures.BottomUp(custom_cost=_LinearCost(), min_size=3, jump=1).fit(signal)
+    found = []
+    for count in range(1, most + 1):
+        starts = (0, *search.predict(n_bkps=count)[:-1])
+        slopes, curve = np.empty(len(starts)), np.empty(n)
+        for k, (a, b) in enumerate(zip(starts, (*starts[1:], n), strict=True)):
+            t, y = time[a:b] - time[a:b].mean(), values[a:b]
+            slopes[k] = t @ y / (t @ t)
+            curve[a:b] = y.mean() + slopes[k] * t
+        found.append(Pieces(starts, slopes, curve, 3 * count + 1))
+    return found

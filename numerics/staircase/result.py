@@ -1,0 +1,120 @@
+"""What was found in a series: plateaus, steps, and how likely chance makes them."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """A drop between two plateaus.
+
+    Attributes
+    ----------
+    index : int
+        First measurement beyond the middle of the drop.
+    start, end : int
+        Last measurement of the plateau before, first one of the plateau after.
+    size : float
+        How far the series falls (rises, where steps go up), on its scale: nats under ``"log"``.
+    """
+
+    index: int
+    start: int
+    end: int
+    size: float
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """A stretch between drops.
+
+    Attributes
+    ----------
+    start, end : int
+        Its first and last measurement.
+    level : float
+        Mean (geometric, under ``"log"``) of the series there, in the units of the series.
+    """
+
+    start: int
+    end: int
+    level: float
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """Steps of a series, tested against smooth decay with autocorrelated noise.
+
+    Attributes
+    ----------
+    is_staircase : bool
+        Whether there is at least one step and `steps_pvalue` ≤ 0.05.
+    found : tuple of Step
+        The steps, in the order of time; empty unless `is_staircase`.
+    plateaus : tuple of Plateau
+        The plateaus between them.
+    steps_pvalue : float
+        Probability that smooth decay with autocorrelated noise looks as much like a staircase, for
+        the worst correlation that the series admits; 1 where there are no steps.
+    coupling_pvalue : float or None
+        Probability that growth of the rank meets the falls of the series as well as it does when
+        one is shifted against the other; None where it cannot be told, see `coupling_reason`.
+    coupling_lift : float or None
+        Fall at growth of the rank over what shifted series have; 1 where they have nothing to do
+        with each other.
+    noise, correlation : float
+        Standard deviation of the noise on the scale, and its ρ.
+    scale : {"log", "linear"}
+        The scale.
+    direction : {"down", "up"}
+        Where steps go.
+    length, used : int
+        Entries given, and those that could be used.
+    reason : str
+        One sentence: why this was decided.
+    coupling_reason : str
+        One sentence on the coupling.
+    """
+
+    is_staircase: bool
+    found: tuple[Step, ...]
+    plateaus: tuple[Plateau, ...]
+    steps_pvalue: float
+    coupling_pvalue: float | None
+    coupling_lift: float | None
+    noise: float
+    correlation: float
+    scale: str
+    direction: str
+    length: int
+    used: int
+    reason: str
+    coupling_reason: str
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Indices of the steps: the first measurement beyond the middle of each drop."""
+        return tuple(step.index for step in self.found)
+
+    def __str__(self) -> str:
+        head = "staircase" if self.is_staircase else "no staircase"
+        text = f"{head}, p = {self.steps_pvalue:.2g}: {self.reason}"
+        if self.coupling_pvalue is not None:
+            text += f"; coupling p = {self.coupling_pvalue:.2g}, lift {self.coupling_lift:.2f}"
+        return text
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the staircase as plain values.
+
+        Returns
+        -------
+        dict
+            One entry per attribute, and ``steps``, the indices.
+        """
+        return asdict(self) | {"steps": list(self.steps)}

@@ -1,0 +1,139 @@
+"""What callers hand in, checked once: a series, its times, ranks; what of it can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.arrays import to_float64, to_numpy
+from theory.errors import InputError
+from theory.inputs import Array
+
+Scale = Literal["log", "linear"]
+Direction = Literal["down", "up"]
+
+# Longer series are averaged over blocks, so that cost is bounded; ours.
+_MOST_POINTS = 250
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values to be read downwards, at the times that can be used, and their averages over blocks.
+
+    Attributes
+    ----------
+    index : ndarray of int, shape (m,)
+        Positions in the series given of the m entries that are finite (and positive, under log).
+    time, values : ndarray, shape (m,)
+        Times, and y: log or −log, or the entries or their negatives.
+    block : int
+        Points per block.
+    coarse_time, coarse : ndarray, shape (m // block,)
+        Averages over blocks.
+    length : int
+        Entries given.
+    sign : int
+        −1 where the series is to be read upwards.
+    """
+
+    index: NDArray[np.intp]
+    time: Array
+    values: Array
+    block: int
+    coarse_time: Array
+    coarse: Array
+    length: int
+    sign: int
+
+
+def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Series:
+    """Check a series.
+
+    Parameters
+    ----------
+    series : array_like, shape (n,)
+        Real numbers; entries that are not finite, or not positive under ``scale="log"``, are left
+        out.
+    times : array_like of shape (n,) or None
+        Increasing times; None means 0, 1, ….
+    scale : {"log", "linear"}
+        Scale that falls are measured on.
+    direction : {"down", "up"}
+        Whether steps go down (losses) or up (ranks).
+
+    Returns
+    -------
+    Series
+        The usable part.
+
+    Raises
+    ------
+    InputError
+        If the series is not a list of real numbers, the times do not fit or do not increase, or a
+        choice is unknown.
+    """
+    if scale not in get_args(Scale):
+        raise InputError("scale", f"is {scale!r}", "choose 'log' or 'linear'")
+    if direction not in get_args(Direction):
+        raise InputError("direction", f"is {direction!r}", "choose 'down' or 'up'")
+    given = as_vector(series, "series")
+    time = np.arange(given.size, dtype=np.float64)
+    if times is not None:
+        time = as_vector(times, "times", given.size)
+        if not (np.isfinite(time).all() and (np.diff(time) > 0).all()):
+            raise InputError("times", "do not increase", "pass finite, strictly increasing times")
+    usable = np.isfinite(given) & ((given > 0) if scale == "log" else True)
+    index = np.flatnonzero(usable)
+    values = np.log(given[index]) if scale == "log" else given[index]
+    sign = 1 if direction == "down" else -1
+    time, values = time[index], sign * values
+    block = max(1, -(-index.size // _MOST_POINTS))
+    coarse_time, coarse = (_averages(v, block) for v in (time, values))
+    return Series(index, time, values, block, coarse_time, coarse, given.size, sign)
+
+
+def as_vector(values: Any, name: str, length: int | None = None) -> Array:
+    """Check a list of real numbers, not necessarily finite.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        The numbers; None counts as NaN.
+    name : str
+        Argument name for the error message.
+    length : int, optional
+        The n that is needed.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        The numbers.
+
+    Raises
+    ------
+    InputError
+        If they are not numbers, or their shape is wrong.
+    """
+    if isinstance(values, (list, tuple)):
+        values = [np.nan if value is None else value for value in values]
+    given, _ = to_numpy(values, name)
+    if given.ndim != 1:
+        raise InputError(name, f"has shape {given.shape}", "pass one number per measurement")
+    if length is not None and given.size != length:
+        raise InputError(
+            name, f"has {given.size} entries, not {length}", "pass one per measurement"
+        )
+    converted, _ = to_float64(given, name)
+    return converted
+
+
+def _averages(values: Array, block: int) -> Array:
+    """Return means over blocks; a shorter last one joins its neighbour."""
+    count = values.size // block
+    if block == 1 or count == 0:
+        return values
+    starts = np.arange(count) * block
+    return np.add.reduceat(values, starts) / np.diff(np.append(starts, values.size))
