@@ -9,6 +9,7 @@ from typing import Any
 
 from numerics.training.config import RunConfig
 from numerics.training.loop import train
+from numerics.training.run import Run
 from theory.errors import InputError
 
 _COLUMNS = (
@@ -71,8 +72,23 @@ def train_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         ε; ``rank_lower`` and ``rank_upper``, which give for every ε (as ``str``) per measurement
         a list over the layers, first to last. What is not finite is None.
     """
-    config = config_of(settings)
-    run = train(config)
+    return history_of(train(config_of(settings)))
+
+
+def history_of(run: Run) -> dict[str, Any]:
+    """Return the history of a run as plain values.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    dict
+        As `train_trial` returns it.
+    """
+    config = run.config
     records = [record.to_json() for record in run.records]
     result: dict[str, Any] = {
         "status": run.status,

@@ -19,6 +19,7 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 #: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
 TRIAL_KINDS: dict[str, str] = {
     "initial-layers": "numerics.experiments.initial_layers:initial_layers_trial",
+    "pretraining": "numerics.experiments.pretraining_trial:pretraining_trial",
     "random-features": "numerics.experiments.random_features:fit_trial",
     "train": "numerics.sweeps.training:train_trial",
 }

@@ -1,0 +1,100 @@
+"""The trial of kind ``pretraining``: a training run, ranks of φ itself, and what the run costs."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from numerics.networks import capture
+from numerics.sweeps.training import config_of, history_of
+from numerics.tasks import load_task
+from numerics.training.build import build_network
+from numerics.training.config import RunConfig
+from numerics.training.loop import train
+from numerics.training.run import Run
+from theory.rank import epsilon_ranks
+
+# Times the network is built; the least of them is its cost.
+_BUILDS = 3
+
+
+def pretraining_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Train a network, and return its history, ε-ranks of φ, and seconds.
+
+    Parameters
+    ----------
+    settings : mapping
+        Entries of `RunConfig`.
+
+    Returns
+    -------
+    dict
+        That of `numerics.sweeps.training.train_trial`; for a PINN ``feature_ranks``: ``lower`` and
+        ``upper``, which give for every ε (as ``str``) the ε-rank of φ in L²(Ω) before and after
+        training; and ``seconds``: ``initialise``, ``update`` (median of those without a
+        measurement). What is in ``seconds`` differs from run to run.
+    """
+    config = config_of(settings)
+    clock = _Clock()
+    run = train(config, progress=clock)
+    result = history_of(run)
+    if run.task.operator is not None and run.records:
+        result["feature_ranks"] = _feature_ranks(run)
+    result["seconds"] = {"initialise": _initialising(config), "update": clock.median()}
+    return result
+
+
+class _Clock:
+    """Times of updates, told apart from measurements."""
+
+    def __init__(self) -> None:
+        self._before: float | None = None
+        self._times: list[float] = []
+
+    def __call__(self, step: int, total: int, record: Any) -> None:
+        now = time.perf_counter()
+        if record is None and self._before is not None:
+            self._times.append(now - self._before)
+        self._before = now
+
+    def median(self) -> float | None:
+        """Return the median time of an update; None where every step was measured."""
+        return statistics.median(self._times) if self._times else None
+
+
+def _initialising(config: RunConfig) -> float:
+    """Return the seconds that building and initialising the network takes."""
+    task = load_task(
+        config.task,
+        n_train=config.n_train,
+        data=config.data,
+        seed=config.seed,
+        dtype=config.torch_dtype,
+        boundary_weight=config.boundary_weight,
+    )
+    times = []
+    for _ in range(_BUILDS):
+        begun = time.perf_counter()
+        build_network(config, task)
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def _feature_ranks(run: Run) -> dict[str, dict[str, list[int]]]:
+    """Return the ε-ranks of φ in L²(Ω), Ω without its boundary, before and after training."""
+    operator, task = run.task.operator, run.task
+    assert operator is not None
+    assert task.weights is not None
+    inside = operator.inside
+    weights = task.weights[inside].numpy()
+    found: dict[str, dict[str, list[int]]] = {
+        end: {str(eps): [] for eps in run.config.eps} for end in ("lower", "upper")
+    }
+    for index in (0, -1):
+        features = capture(run.network(index), task.x[inside])[-1].double().numpy()
+        for rank in epsilon_ranks(features, run.config.eps, weights=weights, measure=task.measure):
+            found["lower"][str(rank.eps)].append(rank.lower)
+            found["upper"][str(rank.eps)].append(rank.upper)
+    return found
