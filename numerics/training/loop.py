@@ -23,7 +23,7 @@ from numerics.training.config import RunConfig
 from numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, RunFolder, open_folder
 from numerics.training.interrupts import Interrupts
 from numerics.training.measure import NotFiniteError, measure
-from numerics.training.objective import Objective, sample_factors
+from numerics.training.objective import task_objective
 from numerics.training.probe import choose_probe
 from numerics.training.record import StepRecord
 from numerics.training.run import Run, read_records
@@ -33,7 +33,6 @@ from numerics.training.state import Progress, restore_state, save_state
 from numerics.training.storage import write_table, write_tensors
 from numerics.training.tables import history_table, spectra_table
 from numerics.training.threads import compute_threads
-from theory.measure import Measure
 
 ProgressCallback = Callable[[int, int, StepRecord | None], None]
 
@@ -135,15 +134,7 @@ class _Session:
         self.probe = choose_probe(config, task, device)
         self.model = build_network(config, task).to(device)
         self.optimizer = build_optimizer(config, self.model)
-        weights = None if task.weights is None else task.weights.numpy()
-        factors = sample_factors(Measure(task.measure, task.n_samples, weights))
-        self.objective = Objective(
-            config.loss,
-            task.x.to(device),
-            task.y.to(device),
-            None if factors is None else torch.as_tensor(factors).to(device, config.torch_dtype),
-            task.operator,
-        )
+        self.objective = task_objective(config.loss, task, device)
         self.testing = replace(task, x_test=task.x_test.to(device), y_test=task.y_test.to(device))
         self.schedule = set(measurement_steps(config.steps, config.measure_every))
         self.records: list[StepRecord] = []

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from numerics.operators.stacked import StackedOperator
+from numerics.tasks import Task
 from theory.inputs import Array
 from theory.measure import Measure
 
@@ -95,6 +96,34 @@ class Objective:
         y = self.y if index is None else self.y[index]
         outputs = model(x) if self.operator is None else self.operator(model, x, index)
         return sample_losses(self.loss, outputs, y)
+
+
+def task_objective(loss: str, task: Task, device: torch.device) -> Objective:
+    """Return the training loss L(θ) of a task over all of its training samples.
+
+    Parameters
+    ----------
+    loss : {"mse", "cross-entropy"}
+        Which ℓ.
+    task : Task
+        The task.
+    device : torch.device
+        Where its samples shall be.
+
+    Returns
+    -------
+    Objective
+        The loss, in the dtype of the samples.
+    """
+    weights = None if task.weights is None else task.weights.numpy()
+    factors = sample_factors(Measure(task.measure, task.n_samples, weights))
+    return Objective(
+        loss,
+        task.x.to(device),
+        task.y.to(device),
+        None if factors is None else torch.as_tensor(factors).to(device, task.x.dtype),
+        task.operator,
+    )
 
 
 def sample_factors(measure: Measure) -> Array | None:
