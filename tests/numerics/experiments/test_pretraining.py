@@ -100,8 +100,7 @@ def test_arms_are_paired_by_seed_and_targets_are_the_same_for_both():
 
 
 def test_runs_that_never_arrive_count_as_infinite():
-    slow = {"rate": 0.01}  # nowhere near its floor after all steps
-    found = comparison(plain=slow, pretrained={"diverged": True})
+    found = comparison(plain={"noise": 0.0}, pretrained={"diverged": True})
     assert math.isinf(found.effects[SPEED].interval.value)
     assert found.effects[SPEED].interval.value > 0
     assert found.effects[ACCURACY].interval.value == math.inf
@@ -109,6 +108,10 @@ def test_runs_that_never_arrive_count_as_infinite():
     rows = {row["arm"]: row for row in tables([found])[0].rows}
     assert rows["pretrained"]["arrive"] == 0
     assert rows["pretrained"]["final error"] == "inf"
+    # Of runs that differ, half of those of the arm that ends worse do not reach its median.
+    half = comparison(pretrained={"diverged": True})
+    assert sum(math.isinf(run.arrival(half.target)) for run in half.plain.values()) == 3
+    assert half.direction(SPEED) == 0
     both = comparison(plain={"diverged": True}, pretrained={"diverged": True})
     assert both.effects[SPEED].interval.value == 0
     assert judge([both], SPEED) == "undecided"
