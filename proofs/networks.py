@@ -283,14 +283,12 @@ def checkpoints(run: Run, count: int) -> Iterator[Checkpoint]:
     chosen = sorted({round(k) for k in np.linspace(0, total - 1, min(count, total))})
     for index in chosen:
         layer = run.last_layer(index)
-        ones = np.ones((len(layer.features), 1))
-        if layer.constant is not None:
-            ones = layer.constant[:, None]
+        features, target, coefficients = layer.without_bias("feature")
         yield Checkpoint(
             step=run.records[index].step,
-            features=np.concatenate([layer.features, ones], axis=1),
-            target=layer.target,
-            coefficients=np.concatenate([layer.coefficients, layer.bias[None]]),
+            features=features.values,
+            target=target,
+            coefficients=coefficients,
             weights=layer.weights,
             measure=layer.measure,
         )

@@ -15,7 +15,6 @@ from proofs.evidence import Evidence, State
 from proofs.properties.apriori import LineCase, least_squares_by_partition
 from theory.apriori import relu_distances
 from theory.floor.exact_data import exact_data
-from theory.inputs import Array, as_features
 from theory.measure import as_measure
 
 CLAIM = "a-priori-floor"
@@ -111,11 +110,9 @@ def exact_loss(run: Run) -> Fraction:
         The squared error in its measure.
     """
     last = run.last_layer(-1)
-    ones = np.ones((len(last.features), 1))
-    features = as_features(np.concatenate([last.features, ones], axis=1))
-    head: Array = np.concatenate([last.coefficients, last.bias[None]])
+    features, target, head = last.without_bias("feature")
     law = as_measure(last.measure, last.weights, features.n_samples)
-    return exact_data(features, last.target, law).loss(head)
+    return exact_data(features, target, law).loss(head)
 
 
 def check_trained(context: Context) -> list[Evidence]:

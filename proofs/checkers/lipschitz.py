@@ -122,12 +122,10 @@ def check_networks(context: Context) -> list[Evidence]:
             ]
             continue
         last = _trained(task, settings, context, data).last_layer(-1)
-        ones = np.ones((len(last.features), 1))
-        features = np.hstack([last.features, ones])
-        head = np.vstack([last.coefficients, last.bias])
+        features, target, head = last.without_bias("feature")
         found += [
-            _certificate(task, features, head, last.target),
-            _floors(task, features, head, last.target),
+            _certificate(task, features.values, head, target),
+            _floors(task, features.values, head, target),
         ]
     return found
 

@@ -178,8 +178,8 @@ def _instance(law: Population, seed: int) -> dict[str, Any]:
     assert law.domain is not None
     truth = continuous_rank(law.network, eps, law.domain[0], measure="mean")
     n = law.network.n_features
-    above = epsilon_ranks(features, [upward(eps * (1 + 2 * _ETA))])[0].lower
-    below = epsilon_ranks(features, [downward(eps * (1 - 2 * _ETA))])[0].upper
+    thresholds = [upward(eps * (1 + 2 * _ETA)), downward(eps * (1 - 2 * _ETA))]
+    above, below = epsilon_ranks(features, thresholds)
     return {
         "population": law.name,
         "ε": eps,
@@ -190,9 +190,10 @@ def _instance(law: Population, seed: int) -> dict[str, Any]:
             * math.log(8 * known.dimension / _DELTA)
         ),
         "ε-rank": [truth.lower, truth.upper],
-        "interval": [above, below],
+        "interval": [above.lower, below.upper],
         "decided": None not in found.values() and truth.resolved,
-        "holds": found == {"above": n, "below": n} and above <= truth.lower <= truth.upper <= below,
+        "holds": found == {"above": n, "below": n}
+        and above.lower <= truth.lower <= truth.upper <= below.upper,
     }  # fmt: skip
 
 
