@@ -1,97 +1,223 @@
-"""Trials on a cluster that exists: the engines of Dask and Ray, through joblib."""
+"""Trials on a cluster: each a task of Dask or Ray, which know whose process died."""
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, suppress
 from importlib import import_module
-from typing import Any
-
-import joblib
+from typing import Any, Protocol
 
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import Outcome
-from numerics.sweeps.worker import Task, perform
+from numerics.sweeps.worker import Task, killed, perform
 from theory.errors import InputError
 
 BACKENDS = ("local", "ray", "dask")
 
 
-def prepare_engine(backend: str, jobs: int) -> None:
-    """Connect with the cluster that the engine is told about, or start one on this machine.
+class Engine(Protocol):
+    """What is asked of a cluster engine."""
+
+    def start(self, task: Task) -> Any:
+        """Hand a task over.
+
+        Parameters
+        ----------
+        task : Task
+            The task.
+
+        Returns
+        -------
+        object
+            A handle that can be hashed.
+        """
+
+    def any_of(self, handles: Sequence[Any]) -> Any:
+        """Wait until a task is finished.
+
+        Parameters
+        ----------
+        handles : sequence
+            Those under way.
+
+        Returns
+        -------
+        object
+            One that is finished.
+        """
+
+    def outcome(self, handle: Any) -> Outcome | str:
+        """Return what became of a finished task.
+
+        Parameters
+        ----------
+        handle : object
+            Its handle.
+
+        Returns
+        -------
+        Outcome or str
+            The outcome, or how its process died.
+        """
+
+    def cancel(self, handles: Sequence[Any]) -> None:
+        """Stop tasks.
+
+        Parameters
+        ----------
+        handles : sequence
+            Those under way.
+        """
+
+
+def run_on_cluster(
+    tasks: Sequence[Task], jobs: int | None, backend: str
+) -> Generator[Outcome, None, None]:
+    """Compute trials on a cluster.
+
+    Dask finds its cluster by a ``distributed.Client`` of this process or the variable
+    ``DASK_SCHEDULER_ADDRESS``, Ray by ``ray.init`` or ``RAY_ADDRESS``; where there is none, the
+    engine starts one on this machine. The store's folder is best one that all machines see: then
+    a trial is kept as soon as it is done. Where they do not, it is kept when its outcome arrives.
 
     Parameters
     ----------
+    tasks : sequence of Task
+        The trials.
+    jobs : int or None
+        Trials at a time; None leaves it to the engine.
     backend : {"ray", "dask"}
-        The engine. Dask finds its cluster by a ``distributed.Client`` of this process or the
-        variable ``DASK_SCHEDULER_ADDRESS``, Ray by ``ray.init`` or ``RAY_ADDRESS``.
-    jobs : int
-        Trials at a time, where a cluster is started.
+        The engine.
+
+    Yields
+    ------
+    Outcome
+        One per task, as they arrive.
 
     Raises
     ------
     InputError
-        If the engine is not installed, or its cluster does not answer.
+        If the engine is not installed, its cluster fails, or the store cannot be written.
     """
-    package = {"dask": "distributed", "ray": "ray.util.joblib"}[backend]
+    package = _package(backend)
+    waiting, running = iter(tasks), {}
+    with ExitStack() as opened:
+        try:
+            engine = (_Dask if backend == "dask" else _Ray)(package, jobs, opened)
+            try:
+                for task in itertools.islice(waiting, jobs):
+                    running[engine.start(task)] = task
+                while running:
+                    handle = engine.any_of(list(running))
+                    found, task = engine.outcome(handle), running.pop(handle)
+                    for following in itertools.islice(waiting, 1):
+                        running[engine.start(following)] = following
+                    yield _kept_here(task, found)
+            finally:
+                engine.cancel(list(running))
+        except InputError:
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(
+                "backend",
+                f"{backend!r} failed ({reason})",
+                "see to the cluster and run it again; what was finished is kept",
+            ) from None
+
+
+def _package(backend: str) -> Any:
+    """Return the package of an engine.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
     try:
-        engine = import_module(package)
+        return import_module({"dask": "distributed", "ray": "ray"}[backend])
     except ImportError:
         raise InputError(
             "backend",
             f"is {backend!r}, which is not installed",
             f"run pip install 'epsrank[{backend}]', or take backend 'local'",
         ) from None
-    try:
-        if backend == "ray":
-            engine.register_ray()
-        else:
-            _dask_client(engine, jobs)
-    except (OSError, ValueError, RuntimeError) as error:  # TimeoutError is an OSError
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            "backend", f"{backend!r} finds no cluster ({reason})", "check its address"
-        ) from None
 
 
-def _dask_client(distributed: Any, jobs: int) -> None:
-    """Make a client the current one, with one trial at a time per worker where it starts them."""
-    try:
-        distributed.get_client()
-    except ValueError:
-        if os.environ.get("DASK_SCHEDULER_ADDRESS"):
-            distributed.Client()
-        else:
-            distributed.Client(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+def _kept_here(task: Task, found: Outcome | str) -> Outcome:
+    """Keep an outcome that the machine it comes from could not keep in the same folder."""
+    store = None if task.folder is None else TrialStore(task.folder)
+    kept = None if store is None else store.get(task.trial)
+    if isinstance(found, str):
+        if kept is not None and kept.status == "done":
+            return kept
+        found = killed(task.trial, found)
+    elif kept is not None and kept.status == found.status:
+        return found
+    if store is not None:
+        store.put(found)
+    return found
 
 
-def run_on_cluster(tasks: Iterable[Task], jobs: int, backend: str) -> Iterator[Outcome]:
-    """Compute trials on a cluster.
+class _Dask:
+    """Tasks as futures of a ``distributed.Client``."""
 
-    The store's folder is best one that all machines see: then a trial is kept as soon as it is
-    done. Where they do not, it is kept when its outcome arrives here.
+    def __init__(self, distributed: Any, jobs: int | None, opened: ExitStack) -> None:
+        self._distributed = distributed
+        with suppress(ValueError):
+            self._client = distributed.get_client()
+            return
+        # Threads of one process would share its number of threads.
+        local = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+        elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
+        self._client = opened.enter_context(distributed.Client(**({} if elsewhere else local)))
 
-    Parameters
-    ----------
-    tasks : iterable of Task
-        The trials.
-    jobs : int
-        Trials at a time.
-    backend : {"ray", "dask"}
-        The engine, prepared.
+    def start(self, task: Task) -> Any:
+        return self._client.submit(perform, task, pure=False)
 
-    Yields
-    ------
-    Outcome
-        One per task, as they arrive.
-    """
-    tasks = list(tasks)
-    with joblib.parallel_config(backend=backend):
-        parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="list")
-        outcomes = parallel(joblib.delayed(perform)(task) for task in tasks)
-    for task, outcome in zip(tasks, outcomes, strict=True):
-        if task.folder is not None:
-            store = TrialStore(task.folder)
-            if store.get(task.trial) is None:
-                store.put(outcome)
-        yield outcome
+    def any_of(self, handles: Sequence[Any]) -> Any:
+        done = self._distributed.wait(handles, return_when="FIRST_COMPLETED").done
+        return next(handle for handle in handles if handle in done)
+
+    def outcome(self, handle: Any) -> Outcome | str:
+        try:
+            found: Outcome = handle.result()
+        except self._distributed.KilledWorker:
+            return "with several workers of Dask"
+        return found
+
+    def cancel(self, handles: Sequence[Any]) -> None:
+        self._client.cancel(handles)
+
+
+class _Ray:
+    """Tasks as references of Ray."""
+
+    def __init__(self, ray: Any, jobs: int | None, opened: ExitStack) -> None:
+        self._ray = ray
+        if not ray.is_initialized():
+            elsewhere = os.environ.get("RAY_ADDRESS")
+            ray.init(**({} if elsewhere else {"num_cpus": jobs, "include_dashboard": False}))
+            opened.callback(ray.shutdown)
+        # Tried once: what kills its process would kill others as well.
+        self._perform = ray.remote(num_cpus=1, max_retries=0)(perform)
+
+    def start(self, task: Task) -> Any:
+        return self._perform.remote(task)
+
+    def any_of(self, handles: Sequence[Any]) -> Any:
+        return self._ray.wait(handles, num_returns=1)[0][0]
+
+    def outcome(self, handle: Any) -> Outcome | str:
+        deaths = self._ray.exceptions
+        try:
+            found: Outcome = self._ray.get(handle)
+        except (deaths.WorkerCrashedError, deaths.OutOfMemoryError, deaths.NodeDiedError) as error:
+            return type(error).__name__
+        return found
+
+    def cancel(self, handles: Sequence[Any]) -> None:
+        for handle in handles:
+            self._ray.cancel(handle, force=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import joblib
 
-from numerics.sweeps.cluster import BACKENDS, prepare_engine, run_on_cluster
-from numerics.sweeps.pool import run_in_workers, was_killed
+from numerics.sweeps.cluster import BACKENDS, run_on_cluster
+from numerics.sweeps.pool import run_in_workers
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import Outcome, Trial
-from numerics.sweeps.worker import Task, perform
+from numerics.sweeps.worker import Task, perform, was_killed
 from theory.errors import InputError
 
 Progress = Callable[[int, int, str], None]
@@ -44,8 +44,8 @@ def run_trials(
     store : TrialStore or None
         Where outcomes are looked up and kept; None keeps nothing.
     jobs : int or None
-        Processes; None takes one per core. 1 computes in this process: nothing then outlives
-        the death of it.
+        Processes; None takes one per core, or what a cluster has. 1 computes in this process, so
+        that the death of a trial's process is the end.
     backend : {"local", "ray", "dask"}
         Processes of this machine, or the engine of a cluster.
     progress : callable or None
@@ -66,7 +66,7 @@ def run_trials(
     KeyboardInterrupt
         On Ctrl-C or SIGTERM, once the processes are stopped. What was finished is in the store.
     """
-    jobs = _check(jobs, backend)
+    _check(jobs, backend)
     different = list(dict.fromkeys(trials))
     found = {} if store is None else _stored(different, store, retry_failed)
     missing = [trial for trial in different if trial not in found]
@@ -85,8 +85,8 @@ def run_trials(
     return [found[trial] for trial in trials]
 
 
-def _check(jobs: int | None, backend: str) -> int:
-    """Return the number of processes.
+def _check(jobs: int | None, backend: str) -> None:
+    """Check the options.
 
     Raises
     ------
@@ -95,11 +95,8 @@ def _check(jobs: int | None, backend: str) -> int:
     """
     if backend not in BACKENDS:
         raise InputError("backend", f"is {backend!r}", f"choose one of {', '.join(BACKENDS)}")
-    if jobs is None:
-        return int(joblib.cpu_count())
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise InputError("jobs", f"is {jobs!r}", "pass a number of processes ≥ 1")
-    return jobs
 
 
 def _stored(trials: Sequence[Trial], store: TrialStore, retry_failed: bool) -> dict[Trial, Outcome]:
@@ -113,15 +110,16 @@ def _stored(trials: Sequence[Trial], store: TrialStore, retry_failed: bool) -> d
     }
 
 
-def _outcomes(tasks: Sequence[Task], jobs: int, backend: str) -> Generator[Outcome, None, None]:
+def _outcomes(
+    tasks: Sequence[Task], jobs: int | None, backend: str
+) -> Generator[Outcome, None, None]:
     """Yield outcomes as they come."""
     if backend != "local":
-        prepare_engine(backend, jobs)
         yield from run_on_cluster(tasks, jobs, backend)
     elif jobs == 1:
         yield from map(perform, tasks)
     else:
-        yield from run_in_workers(tasks, jobs)
+        yield from run_in_workers(tasks, jobs or int(joblib.cpu_count()))
 
 
 @contextmanager

@@ -15,30 +15,13 @@ from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoo
 
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import Outcome
-from numerics.sweeps.worker import Task, perform
+from numerics.sweeps.worker import Task, killed, perform
 
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 # Workers whose parent was killed finish their trial and end after so long without another.
 _IDLE_SECONDS = 20
-_KILLED = "the process that computed it died"
-
-
-def was_killed(outcome: Outcome) -> bool:
-    """Tell whether a trial failed because its process died, say for want of memory.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        What became of a trial.
-
-    Returns
-    -------
-    bool
-        True where another attempt may well succeed.
-    """
-    return outcome.status == "failed" and (outcome.cause or "").startswith(_KILLED)
 
 
 def run_in_workers(tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
@@ -101,9 +84,7 @@ def _alone(task: Task) -> Outcome:
             return future.result()
     except BrokenProcessPool as error:
         found = re.search(r"\{([^{}]*)\}", str(error))
-        cause = f"{_KILLED} ({found[1]})" if found else _KILLED
-        cause += ", perhaps for want of memory" if "SIGKILL" in cause else ""
-    outcome = _kept(task) or Outcome(task.trial, "failed", {}, cause)
+        outcome = _kept(task) or killed(task.trial, found[1] if found else "")
     if task.folder is not None and outcome.status == "failed":
         TrialStore(task.folder).put(outcome)
     return outcome

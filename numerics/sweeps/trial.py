@@ -20,6 +20,7 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 TRIAL_KINDS: dict[str, str] = {
     "initial-layers": "numerics.experiments.initial_layers:initial_layers_trial",
     "pretraining": "numerics.experiments.pretraining_trial:pretraining_trial",
+    "landscape": "numerics.experiments.checkpoint_landscapes:landscape_trial",
     "random-features": "numerics.experiments.random_features:fit_trial",
     "train": "numerics.sweeps.training:train_trial",
 }

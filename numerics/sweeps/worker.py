@@ -17,6 +17,8 @@ from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
 from theory.errors import InputError
 
+_KILLED = "the process that computed it died"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -109,3 +111,39 @@ def _one_thread() -> AbstractContextManager[object]:
     from numerics.training.threads import compute_threads
 
     return compute_threads(1)
+
+
+def killed(trial: Trial, how: str) -> Outcome:
+    """Return the outcome of a trial whose process died.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+    how : str
+        What is known of it, such as ``"SIGKILL(-9)"``; may be empty.
+
+    Returns
+    -------
+    Outcome
+        A failed one that `was_killed` knows.
+    """
+    cause = f"{_KILLED} ({how})" if how else _KILLED
+    cause += ", perhaps for want of memory" if "KILL" in how or "Memory" in how else ""
+    return Outcome(trial, "failed", {}, cause)
+
+
+def was_killed(outcome: Outcome) -> bool:
+    """Tell whether a trial failed because its process died, say for want of memory.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What became of a trial.
+
+    Returns
+    -------
+    bool
+        True where another attempt may well succeed.
+    """
+    return outcome.status == "failed" and (outcome.cause or "").startswith(_KILLED)
