@@ -89,6 +89,8 @@ class RankMonitor:
         Rows kept in the history.
     seed : int
         Of the draw of probe samples.
+    first_step : int
+        Steps made before this monitor, of a resumed training: records go on counting from there.
 
     Raises
     ------
@@ -135,6 +137,7 @@ class RankMonitor:
         warn: bool = True,
         max_records: int | None = MAX_RECORDS,
         seed: int = 0,
+        first_step: int = 0,
     ) -> None:
         self.settings = as_settings(
             eps=eps, relative=relative, measure=measure, quantities=quantities, loss=loss,
@@ -165,9 +168,10 @@ class RankMonitor:
         self._reporter = Reporter(self.history, sinks, None if last is None else last.name, warn)
         self._losses = LossMeter()
         self._watch = BatchWatch(self._measurer)
-        self._steps = 0
+        self._steps = first_step
         self._closed = False
-        self._schedule = self._processes.schedule(as_schedule(every, overhead))
+        schedule = as_schedule(every, overhead, first_step=first_step)
+        self._schedule = self._processes.schedule(schedule)
         self._start = time.perf_counter()
 
     @property
@@ -211,7 +215,7 @@ class RankMonitor:
             Without a probe: targets of the batch of this step, for the reading of the last layer.
         inputs : Tensor, tuple or mapping, optional
             Without a probe: inputs of the batch. Then a due measurement sends them through the
-            model again in evaluation mode, as compiled models need.
+            model again in evaluation mode.
 
         Returns
         -------
@@ -237,8 +241,6 @@ class RankMonitor:
                 return self.measure()
             if inputs is not None:
                 return self._guarded(lambda: self._measurer.run(inputs), targets, self._steps)
-            if self.plan.compiled:
-                return self._guarded(_refuse_compiled, None, self._steps)
             watch.begin(self._steps)
         return records
 
@@ -335,16 +337,3 @@ class RankMonitor:
 
     def _moment(self, step: int) -> Moment:
         return Moment(step, self._losses.mean(), time.perf_counter() - self._start)
-
-
-def _refuse_compiled() -> None:
-    """Say why there is nothing to measure.
-
-    Raises
-    ------
-    InputError
-        Always.
-    """
-    raise InputError(
-        "model", "is compiled, where hooks see nothing", "pass a probe, or inputs to step()"
-    )

@@ -109,18 +109,23 @@ class EveryStep(_Account):
         k ≥ 1.
     clock : callable
         Seconds, monotone; only for the accounts.
+    first_step : int
+        Steps made before.
 
     Raises
     ------
     InputError
-        If k is not a whole number ≥ 1.
+        If k is not a whole number ≥ 1, or a number of steps is negative.
     """
 
-    def __init__(self, every: int, *, clock: Clock = time.perf_counter) -> None:
+    def __init__(
+        self, every: int, *, clock: Clock = time.perf_counter, first_step: int = 0
+    ) -> None:
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise InputError("every", f"is {every!r}", "pass 'auto' or a whole number ≥ 1")
         super().__init__(clock)
         self.every = every
+        self._steps = self._steps_then = as_steps(first_step)
 
     def step(self) -> bool:
         """Count one step.
@@ -201,7 +206,36 @@ class OverheadBudget(_Account):
         return max(1.0, self.cost / (self.share * self.step_time))
 
 
-def as_schedule(every: object, overhead: object, clock: Clock = time.perf_counter) -> Schedule:
+def as_steps(first_step: object) -> int:
+    """Return a number of steps made before.
+
+    Parameters
+    ----------
+    first_step : int
+        As given.
+
+    Returns
+    -------
+    int
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is no whole number ≥ 0.
+    """
+    if isinstance(first_step, bool) or not isinstance(first_step, int) or first_step < 0:
+        raise InputError("first_step", f"is {first_step!r}", "pass a whole number ≥ 0")
+    return first_step
+
+
+def as_schedule(
+    every: object,
+    overhead: object,
+    clock: Clock = time.perf_counter,
+    *,
+    first_step: int = 0,
+) -> Schedule:
     """Return the schedule that the arguments of `RankMonitor` name.
 
     Parameters
@@ -212,6 +246,8 @@ def as_schedule(every: object, overhead: object, clock: Clock = time.perf_counte
         Share of the training time, for ``"auto"``.
     clock : callable
         Seconds, monotone.
+    first_step : int
+        Steps made before, which ``every`` k-th step counts, too.
 
     Returns
     -------
@@ -223,8 +259,9 @@ def as_schedule(every: object, overhead: object, clock: Clock = time.perf_counte
     InputError
         If an argument cannot be used.
     """
+    before = as_steps(first_step)
     if isinstance(every, Schedule):
         return every
     if every == "auto":
         return OverheadBudget(overhead, clock=clock)  # type: ignore[arg-type]
-    return EveryStep(every, clock=clock)  # type: ignore[arg-type]
+    return EveryStep(every, clock=clock, first_step=before)  # type: ignore[arg-type]

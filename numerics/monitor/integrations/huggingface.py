@@ -126,8 +126,8 @@ class HuggingFaceRankCallback:
         self.close()
         settings = shared(self._settings, args.world_size)
         part = part_of(kwargs["model"], self._module, "the model")
+        settings.setdefault("first_step", state.global_step)  # of a resumed training
         self.monitor = RankMonitor(part, sinks=self._sinks, **settings)
-        self.monitor._steps = state.global_step  # of a resumed training
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note that the optimiser made a step; the Trainer may log its loss in a moment.

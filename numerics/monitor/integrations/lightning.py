@@ -121,9 +121,9 @@ class LightningRankCallback:
         settings = shared(self._settings, trainer.world_size)
         sinks = [*self._sinks, *([_Loggers(trainer)] if self._log and trainer.loggers else [])]
         part = part_of(pl_module, self._module, "the LightningModule")
-        self.monitor = RankMonitor(part, sinks=sinks, **settings)
         self._global_step = trainer.global_step
-        self.monitor._steps = trainer.global_step  # of a resumed training
+        settings.setdefault("first_step", self._global_step)  # of a resumed training
+        self.monitor = RankMonitor(part, sinks=sinks, **settings)
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int

@@ -217,15 +217,44 @@ def test_inputs_to_step_are_sent_through_again():
     assert model.training
 
 
-def test_compiled_models_need_a_probe_or_inputs():
-    x, _ = digits()
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # of the compiler itself
+def test_compiled_models_need_no_probe():
+    x, y = digits()
+    records = []
+    for compiled in (False, True):
+        torch.compiler.reset()
+        torch.manual_seed(0)
+        model = torch.compile(mlp(), backend="eager") if compiled else mlp()
+        with RankMonitor(model, every=2, loss="cross_entropy") as m:
+            for step in range(4):
+                rows = slice(20 * step, 20 * step + 20)
+                F.cross_entropy(model(x[rows]), y[rows]).backward()
+                m.step(targets=y[rows])
+        records.append(list(m.history))
+    assert [record.step for record in records[1]] == [2, 2]
+    for eager, other in zip(*records, strict=True):
+        assert other.failure is None
+        assert (other.layer, other.n_samples) == (eager.layer, 20)
+        assert other.ranks == eager.ranks
+        assert other.reading == eager.reading
     model = torch.compile(mlp(), backend="eager")
     with RankMonitor(model, every=1) as m:
-        with pytest.warns(RankWarning, match="compiled"):
-            assert "compiled" in m.step()[0].failure
         assert m.step(inputs=x[:20])[0].n_samples == 20
     with RankMonitor(model, probe=x, every=1) as m:
         assert m.step()[0].failure is None
+
+
+def test_a_resumed_training_goes_on_counting():
+    x, _ = digits()
+    with RankMonitor(mlp(), probe=x, every=10, first_step=37) as m:
+        for _ in range(15):
+            m.step()
+    assert m.history.steps == [40, 50]
+    with RankMonitor(mlp(), probe=x, first_step=37) as m:
+        assert m.step()[0].step == 38
+    for bad in (-1, 1.0, True, "2"):
+        with pytest.raises(InputError, match="first_step"):
+            RankMonitor(mlp(), first_step=bad)
 
 
 def test_measure_at_any_time():
