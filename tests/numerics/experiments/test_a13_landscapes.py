@@ -1,0 +1,118 @@
+"""A13 judges planted differences as planted, by shape and by rank."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from numerics.experiments.a13_landscapes import ARMS, analyse, plan
+from numerics.experiments.checkpoint_landscapes import landscape_trial
+from numerics.experiments.experiment import Request
+from numerics.sweeps.trial import Outcome
+
+
+def outcomes(*, matched=0.0, within=0.0, ranks=20, noise=0.1):
+    random = np.random.default_rng(0)
+
+    def entry(shift, rank):
+        shape = {name: float(shift + noise * random.normal()) for name in ("rise", "curvature")}
+        return {
+            "step": 10,
+            "loss": 0.1,
+            "rank": [rank, rank],
+            **shape,
+            "not_convex": float(np.clip(0.5 + noise * random.normal(), 0, 1)),
+        }
+
+    found = []
+    for trial in plan(Request()):
+        arms = {
+            arm: {
+                "low": entry(0.0, 5),
+                "high": entry(within, 5 + ranks),
+                "matched": entry(matched * (arm == "structured"), 5 + ranks * (arm == ARMS[1])),
+            }
+            for arm in ARMS
+        }
+        found.append(Outcome(trial, "done", {"matched_loss": 0.1, "arms": arms}, None, 1.0))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("planted", "expected"),
+    [
+        ({"matched": 2.0, "within": 2.0}, "supported"),
+        ({"matched": -2.0}, "supported"),
+        ({"within": 2.0}, "regime"),
+        ({}, "undecided"),
+        # Shapes that differ between checkpoints of the same rank say nothing about the rank.
+        ({"matched": 2.0, "within": 2.0, "ranks": 0}, "undecided"),
+    ],
+)
+def test_planted(planted, expected):
+    finding = analyse(outcomes(**planted)).findings[0]
+    assert finding.judgement == expected
+    assert finding.tried == 9
+
+
+def test_too_few_seeds_establish_nothing():
+    finding = analyse(outcomes(matched=2.0, within=2.0)[:5]).findings[0]
+    assert finding.judgement == "undecided"
+
+
+def test_failures_and_missing_checkpoints():
+    done = outcomes(matched=2.0)
+    nothing = [replace(o, status="failed", result={}, cause="no memory") for o in done]
+    found = analyse(nothing)
+    assert found.findings[0].judgement == "undecided"
+    assert "10 of 10 trials failed" in found.notes[0]
+    for outcome in done:
+        del outcome.result["arms"]["default"]["matched"]
+    assert analyse(done).findings[0].judgement == "undecided"
+
+
+def test_flat_lines_are_left_out_in_pairs():
+    done = outcomes(matched=2.0)
+    for outcome in done:
+        for arm in ARMS:
+            outcome.result["arms"][arm]["low"]["curvature"] = None
+            outcome.result["arms"][arm]["high"]["curvature"] = None
+    assert analyse(done).findings[0].judgement == "supported"
+
+
+def test_plan():
+    trials = plan(Request())
+    assert [t.key for t in trials] == [t.key for t in plan(Request())]
+    assert len(trials) >= 9  # fewer could not reach Bonferroni's coverage
+    assert sum(t.settings["grid"] > 0 for t in trials) == 1
+
+
+def test_a_small_trial_is_repeatable_and_its_figures_can_be_drawn(tmp_path):
+    settings = {
+        "train": {
+            "task": "cosines",
+            "width": 10,
+            "depth": 2,
+            "steps": 60,
+            "measure_every": 20,
+            "n_train": 60,
+            "eps": [1e-6],
+            "seed": 3,
+            "device": "cpu",
+        },
+        "arms": list(ARMS),
+        "lines": 3,
+        "grid": 5,
+    }
+    result = landscape_trial(settings)
+    assert landscape_trial(settings) == result
+    for arm in ARMS:
+        entry = result["arms"][arm]
+        assert entry["low"]["rank"][0] <= entry["high"]["rank"][0]
+        assert entry["matched"]["loss"] <= result["matched_loss"]
+        assert 0 < entry["planes"]["path"]["share"] <= 1
+    trial = replace(plan(Request())[0], settings=settings)
+    for picture in analyse([Outcome(trial, "done", result)]).pictures:
+        picture.draw().savefig(tmp_path / f"{picture.name}.png")
