@@ -59,7 +59,8 @@ class Whitening:
         ndarray of float64, shape (N,)
             The leverages, as rounded.
         """
-        return np.asarray(np.einsum("ij,ij->i", features @ self.matrix, features @ self.matrix))
+        whitened = features @ self.matrix
+        return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
 
     def smallest_eigenvalue(self, features: Array) -> float:
         """Return a lower bound of m̂ = λ_min(Tᵀ(Ĝ + τI)T), rounding included.
