@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from numerics.ensemble.optimizers import ELEMENTWISE
 from numerics.networks.base import as_size
-from numerics.operators import NonlinearOperator
 from numerics.operators.problem import PROBLEMS
 from numerics.training.config import RunConfig
 from theory.errors import InputError
@@ -114,8 +113,6 @@ def why_alone(config: RunConfig) -> str | None:
     problem = PROBLEMS.get(config.task)
     if problem is None:
         return None
-    if isinstance(problem.operator, NonlinearOperator):
-        return f"the operator of {config.task} is nonlinear"
     if config.batch_size is not None:
         return "batches of a boundary-value problem differ in their numbers of boundary points"
     return None

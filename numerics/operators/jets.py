@@ -27,17 +27,24 @@ class _Composition(torch.autograd.Function):
     time on slices. The adjoint consists of differentiable operations, so it can be differentiated.
     """
 
+    generate_vmap_rule = True  # many networks at once are differentiated by the same passes
+
     @staticmethod
-    def forward(ctx: Any, parts: Tensor, rule: Rule, a: int) -> Tensor:
+    def forward(parts: Tensor, rule: Rule, a: int) -> Tensor:
         """Return σ(f), σ′∂f, and σ″(∂f)² + σ′∂²f."""
-        ctx.save_for_backward(parts)
-        ctx.rule, ctx.a = rule, a
         value, slope, bend, _ = rule(parts[0])
         image = slope * parts
         image[0] = value
         if len(parts) > 1 + a:
-            image[1 + a :].addcmul_(bend, parts[1 : len(parts) - a].square())
+            square = parts[1 : len(parts) - a].square()
+            image[1 + a :] = torch.addcmul(image[1 + a :], bend, square)
         return image
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Rule, int], output: Tensor) -> None:
+        """Keep what the adjoint needs."""
+        parts, ctx.rule, ctx.a = inputs
+        ctx.save_for_backward(parts)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
