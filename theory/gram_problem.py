@@ -13,14 +13,13 @@ from functools import cached_property
 import numpy as np
 
 from theory.decision import Decision, gap_reason
-from theory.dyadic import float_above, float_below, power_of_two
+from theory.dyadic import float_above, power_of_two
 from theory.enclosure import SpectrumEnclosure
 from theory.errors import InputError
+from theory.factorised_count import factorised_count
 from theory.inputs import Array, as_eps, as_matrix_argument
 from theory.rounding import UNDERFLOW, upward
 from theory.routes.gram import gram_enclosure
-from theory.routes.inertia import inertia_bounds
-from theory.routes.shortcuts import all_above, low_rank_enclosure
 from theory.spectrum_source import scaled, scaled_float
 from theory.weighted import scaling_exponent
 
@@ -112,7 +111,7 @@ class GramProblem:
         if not relative:
             below = above = Fraction(eps) / self.scale
         if fast:
-            spared = self._without_eigenvalues(below)
+            spared = factorised_count(self.matrix, self.error, below, above)
             if spared is not None:
                 return spared
         best = self.enclosure
@@ -126,20 +125,3 @@ class GramProblem:
             "the threshold"
         )
         return Decision(lower, upper, "gram", reason)
-
-    def _without_eigenvalues(self, threshold: Fraction) -> Decision | None:
-        """Decide by Cholesky or LDLᵀ alone, in order of cost; None where they do not decide."""
-        n, low, high = self.n_features, float_below(threshold), float_above(threshold)
-        if not 0 < low <= high < np.inf:
-            return None
-        if all_above(self.matrix, self.error, high):
-            return Decision(n, n, "cholesky", "G − εI is positive definite, rounding included")
-        few = low_rank_enclosure(self.matrix, self.error, low)
-        if few is not None:
-            lower, upper = few.count(threshold, threshold)
-            if lower == upper:
-                return Decision(lower, upper, "low-rank", gap_reason(few, lower, threshold))
-        bounds = inertia_bounds(self.matrix, self.error, low, high)
-        if bounds is None or bounds[0] != bounds[1]:
-            return None
-        return Decision(*bounds, "inertia", "inertia of G − εI by LDLᵀ, rounding included")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -13,13 +14,14 @@ from theory.decision import Decision, gap_reason
 from theory.dyadic import float_above, float_below
 from theory.enclosure import SpectrumEnclosure, intersect
 from theory.exact_gram import ExactGram, exact_gram
+from theory.factorised_count import factorised_count, foresee_gram
 from theory.inputs import Array, Features
 from theory.integer_count import AUTO_BUDGET, integer_count
 from theory.measure import Measure
 from theory.rounding import UNDERFLOW, unit_roundoff, upward
 from theory.routes.ball import MAX_BITS
+from theory.routes.foresight import Foresight
 from theory.routes.gram import form_gram, gram_enclosure
-from theory.routes.inertia import inertia_bounds
 from theory.routes.shortcuts import all_above, low_rank_enclosure
 from theory.routes.svd import right_singular_vectors, svd_enclosure
 from theory.spectrum_source import SpectrumSource, scaled_float
@@ -77,9 +79,17 @@ class RankProblem:
         return self.fast if enclosure is None else intersect(self.fast, enclosure)
 
     @cached_property
+    def _outlook(self) -> Foresight:
+        """What to expect of the spectrum."""
+        assert self._smallest is not None
+        return foresee_gram(self.gram, self._smallest)
+
+    @cached_property
     def _low_rank(self) -> SpectrumEnclosure | None:
         """Enclosure by way of a few columns, on the scale of the smallest threshold."""
         assert self._smallest is not None
+        if not self._outlook.low(self._smallest):
+            return None
         return low_rank_enclosure(self.gram, self.formed, self._smallest)
 
     @cached_property
@@ -178,7 +188,7 @@ class RankProblem:
         )
 
     def _without_eigenvalues(self, below: Fraction, above: Fraction) -> Decision | None:
-        """Decide a wide layer by factorisations alone, where few thresholds are asked.
+        """Decide a wide layer by factorisations alone, where that pays.
 
         Parameters
         ----------
@@ -190,22 +200,19 @@ class RankProblem:
         Decision or None
             None where that does not decide or does not pay.
         """
-        n = self.features.n_features
-        if n < _WIDE or self._smallest is None or "fast" in self.__dict__:
+        if self.features.n_features < _WIDE or self._smallest is None or "fast" in self.__dict__:
             return None
-        low, high = float_below(below), float_above(above)
-        if all_above(self.gram, self.formed, high):
+        if self._few:
+            found = factorised_count(self.gram, self.formed, below, above)
+            return None if found is None else replace(found, route="gram")
+        n, high = self.features.n_features, float_above(above)
+        if self._outlook.full(high) and all_above(self.gram, self.formed, high):
             return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
         if self._low_rank is not None:
             lower, upper = self._low_rank.count(below, above)
             if lower == upper:
                 return Decision(lower, upper, "gram", gap_reason(self._low_rank, lower, below))
-        if not self._few:
-            return None
-        bounds = inertia_bounds(self.gram, self.formed, low, high)
-        if bounds is None or bounds[0] != bounds[1]:
-            return None
-        return Decision(*bounds, "gram", "inertia of G − εI by LDLᵀ, rounding included")
+        return None
 
     def _by_integers(self, below: Fraction, above: Fraction, lower: int, upper: int) -> Decision:
         gram = self.integers

@@ -10,8 +10,10 @@ builds use). Gradual underflow adds at most 2^-1074 per operation.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import blas
 
 from theory.errors import InputError
@@ -194,18 +196,37 @@ def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array
     """
     n_samples, n_features = matrix.shape
     upper = np.zeros((n_features, n_features), order="F")
+    partial = np.zeros_like(upper)
     for start in range(0, n_samples, _BLOCK):
         block = matrix[start : start + _BLOCK]
         if row_factors is not None:
             block = block * row_factors[start : start + _BLOCK, None]
-        upper += blas.dsyrk(1.0, np.ascontiguousarray(block).T)
-    _mirror(upper)
+        columns = np.ascontiguousarray(block).T
+        partial = blas.dsyrk(1.0, columns, beta=0.0, c=partial, overwrite_c=1)
+        add_upper(upper, partial)
+    mirror(upper)
     additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
     # √w (1 rounding), its division by a rounded √c (3), the product with φ (1), on both sides: 10.
     return upper, gamma(additions + (10 if row_factors is not None else 0))
 
 
-def _mirror(matrix: Array) -> None:
+def add_upper(total: Array, partial: NDArray[Any]) -> None:
+    """Add the upper triangle of a partial sum, in place; what stands below it is arbitrary.
+
+    Parameters
+    ----------
+    total : ndarray of float64, shape (n, n)
+        Overwritten, in Fortran order.
+    partial : ndarray of float64 or float32, shape (n, n)
+        What is added.
+    """
+    n = total.shape[0]
+    for start in range(0, n, _TILE):
+        stop = min(start + _TILE, n)
+        total[:stop, start:stop] += partial[:stop, start:stop]
+
+
+def mirror(matrix: Array) -> None:
     """Copy the upper triangle onto the lower one, tile by tile so that the cache holds both.
 
     Parameters
