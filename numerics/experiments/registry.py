@@ -11,6 +11,7 @@ from theory.errors import InputError
 EXPERIMENTS: dict[str, str] = {
     "A2": "numerics.experiments.a02_depth_order:EXPERIMENT",
     "A7": "numerics.experiments.a07_unity:EXPERIMENT",
+    "A12": "numerics.experiments.a12_cost:EXPERIMENT",
     "A13": "numerics.experiments.a13_landscapes:EXPERIMENT",
     "A8": "numerics.experiments.a08_resnet:EXPERIMENT",
 }

@@ -18,11 +18,13 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 #: Where the function of each kind of trial is, as ``module:function``. A function takes the
 #: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
 TRIAL_KINDS: dict[str, str] = {
+    "cost": "numerics.experiments.rank_cost:cost_trial",
     "initial-layers": "numerics.experiments.initial_layers:initial_layers_trial",
     "pretraining": "numerics.experiments.pretraining_trial:pretraining_trial",
     "landscape": "numerics.experiments.checkpoint_landscapes:landscape_trial",
     "random-features": "numerics.experiments.random_features:fit_trial",
     "train": "numerics.sweeps.training:train_trial",
+    "train-many": "numerics.ensemble.trials:train_many_trial",
 }
 
 

@@ -1,0 +1,82 @@
+"""A12: routes count the same features alike, and a wrong count is noted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from numerics.experiments.a12_cost import analyse, exponents, plan, rows_of
+from numerics.experiments.experiment import Request
+from numerics.experiments.rank_cost import ROUTES, cost_trial, layer_features
+from numerics.sweeps.trial import Outcome
+
+
+def outcomes(size="full", seconds=lambda n, samples: 1e-9 * n**2 * samples, count=7):
+    return [
+        Outcome(
+            trial,
+            "done",
+            {
+                "rank_lower": count if trial.settings["route"] == "singular values" else 7,
+                "rank_upper": count if trial.settings["route"] == "singular values" else 7,
+                "parameters": 10,
+                "seconds_count": seconds(trial.settings["width"], trial.settings["samples"]),
+                "seconds_step": 1e-3,
+                "bytes_peak": 10**6,
+            },
+        )
+        for trial in plan(Request(size=size))
+    ]
+
+
+def test_planted_exponents_are_found():
+    found = exponents(rows_of(outcomes()))
+    assert [entry["route"] for entry in found] == list(ROUTES)
+    for entry in found:
+        assert entry["exponent of the width"] == pytest.approx(2)
+        assert entry["exponent of the samples"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_counts_the_same(route):
+    settings = {
+        "route": route,
+        "width": 24,
+        "depth": 3,
+        "inputs": 2,
+        "samples": 300,
+        "eps": 1e-6,
+        "repeats": 1,
+        "seed": 0,
+    }
+    result = cost_trial(settings)
+    exact = np.linalg.svd(layer_features(24, 300, 2, 0), compute_uv=False) ** 2 / 300
+    assert result["rank_lower"] == result["rank_upper"] == int((exact > 1e-6).sum())
+    assert result["parameters"] == 2 * 24 + 24 + 2 * (24 * 24 + 24) + 24 + 1
+    assert result["seconds_count"] > 0
+    assert result["bytes_peak"] is None or result["bytes_peak"] >= 0
+
+
+def test_a_wrong_count_is_noted():
+    assert not analyse(outcomes()).notes
+    notes = analyse(outcomes(count=8)).notes
+    assert notes
+    assert "count 8 where the certified rank is in [7, 7]" in notes[0]
+
+
+def test_failures_and_figure(tmp_path):
+    done = outcomes("quick")
+    some = [replace(done[0], status="failed", result={}), *done[1:]]
+    found = analyse(some)
+    assert found.notes[0].startswith("1 of")
+    found.pictures[0].draw().savefig(tmp_path / "cost.png")
+    nothing = analyse([replace(o, status="failed", result={}) for o in done])
+    assert not nothing.pictures
+    assert nothing.tables[1].rows == []
+
+
+def test_full_size_reaches_millions_of_parameters():
+    widths = {trial.settings["width"] for trial in plan(Request(size="full"))}
+    assert 2 * max(widths) ** 2 > 10**6
