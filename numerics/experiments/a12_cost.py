@@ -1,7 +1,7 @@
 """A12: time and memory of the ε-rank against width and samples, to millions of parameters.
 
-No claim of the ledger hangs on it. Its tables are of cost, which no second run repeats, but
-for the counts in them. Every route counts the same features, so that one which counts wrongly is seen.
+No claim of the ledger hangs on it. Its tables are of cost, which no second run repeats, but for the
+counts in them. Every route counts the same features, so that one which counts wrongly is seen.
 """
 
 from __future__ import annotations
