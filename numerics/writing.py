@@ -18,7 +18,7 @@ from theory.errors import InputError
 _PREFIX, _SUFFIX = ".epsrank-", ".part"
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
     """Write a file beside its place, and move it there once it is whole and on disk.
 
     Parameters
@@ -27,6 +27,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         Where the file shall be.
     write : callable
         Writes the file at the path it is given.
+    durable : bool
+        Whether to wait until it is on disk; in a folder that goes away with the process there is
+        nothing to wait for.
 
     Raises
     ------
@@ -38,8 +41,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part)
-        with part.open("rb+") as handle:
-            os.fsync(handle.fileno())
+        if durable:
+            with part.open("rb+") as handle:
+                os.fsync(handle.fileno())
         os.replace(part, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -81,7 +85,7 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, json.dumps(values, indent=1) + "\n")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a binary file atomically.
 
     Parameters
@@ -90,8 +94,10 @@ def write_bytes(path: Path, data: bytes) -> None:
         Where.
     data : bytes
         What.
+    durable : bool
+        Whether to wait until it is on disk.
     """
-    write_atomically(path, lambda part: _write_bytes(part, data))
+    write_atomically(path, lambda part: _write_bytes(part, data), durable=durable)
 
 
 def _write_bytes(part: Path, data: bytes) -> None:

@@ -82,7 +82,7 @@ class RunFolder:
         weights : dict of str to Tensor
             The weights.
         """
-        write_tensors(self.checkpoint(step), weights)
+        write_tensors(self.checkpoint(step), weights, durable=self.kept)
 
     def load_checkpoint(self, step: int) -> dict[str, Tensor]:
         """Return the weights of a measurement.

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+def write_tensors(path: Path, tensors: dict[str, Tensor], *, durable: bool = True) -> None:
     """Write tensors as safetensors, atomically.
 
     Parameters
@@ -44,11 +44,13 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
         Where.
     tensors : dict of str to Tensor
         What; copied to the CPU and apart from each other first.
+    durable : bool
+        Whether to wait until the file is on disk.
     """
     apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Through bytes rather than save_file, whose memory map a full disk turns into a signal.
     data = safetensors.torch.save(apart)
-    write_bytes(path, data)
+    write_bytes(path, data, durable=durable)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
