@@ -25,7 +25,6 @@ TRIAL_KINDS: dict[str, str] = {
     "random-features": "numerics.experiments.random_features:fit_trial",
     "train": "numerics.sweeps.training:train_trial",
     "train-many": "numerics.ensemble.trials:train_many_trial",
-    "train-many": "numerics.ensemble.trials:train_many_trial",
 }
 
 
