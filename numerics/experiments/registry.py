@@ -10,6 +10,7 @@ from theory.errors import InputError
 #: Where each experiment is, as ``module:name``; imported when asked for.
 EXPERIMENTS: dict[str, str] = {
     "A2": "numerics.experiments.a02_depth_order:EXPERIMENT",
+    "A5": "numerics.experiments.a05_deterministic_layer:EXPERIMENT",
     "A7": "numerics.experiments.a07_unity:EXPERIMENT",
     "A12": "numerics.experiments.a12_cost:EXPERIMENT",
     "A13": "numerics.experiments.a13_landscapes:EXPERIMENT",

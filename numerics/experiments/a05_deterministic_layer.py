@@ -1,0 +1,156 @@
+"""A5: a deterministic first layer against random ones, on the target of A1.
+
+The first layer is φ_j(x) = tanh((n/2)(x − x_j)) with x_j on the uniform grid of [−1, 1] ([S1]
+eq. 4.3; the interval rule of `numerics.structured`), the others as by default; against it stand the
+default of PyTorch and Xavier's initialisation of all layers. Networks of the source: (2, 30) and
+(4, 50). Ours: Adam with rate 1e-3 on the whole grid, as in A1, and the number of steps.
+
+The claims are on pre-training, by the rule of `numerics.experiments.pretraining`; errors are those
+at points drawn uniformly from [−1, 1], which training does not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from numerics.experiments.analysis import Analysis, Picture
+from numerics.experiments.experiment import Experiment, Request
+from numerics.experiments.fitting import EPS, fitting_trial
+from numerics.experiments.histories import History, read_history
+from numerics.experiments.pretraining import CLAIMS, Comparison, compare, findings, tables
+from numerics.experiments.pretraining_figures import draw_effects, draw_training
+from numerics.experiments.pretraining_runs import PretrainingRun, read_run
+from numerics.sweeps.trial import Outcome, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NETWORKS = ((2, 30), (4, 50))
+_PLAIN = ("default", "xavier")
+_PRETRAINED = "structured"
+_STEPS = {"quick": 2500, "full": 15_000}
+_SEEDS = {"quick": 6, "full": 10}
+
+
+def plan(request: Request) -> list[Trial]:
+    """Return one trial per network, initialisation and seed.
+
+    Parameters
+    ----------
+    request : Request
+        Size, seeds and device.
+
+    Returns
+    -------
+    list of Trial
+        The trials, of kind ``pretraining``: they measure their own cost.
+    """
+    found = []
+    for depth, width in _NETWORKS:
+        for init in (*_PLAIN, _PRETRAINED):
+            for seed in request.seed_range(_SEEDS[request.size]):
+                trial = fitting_trial(
+                    request,
+                    steps=_STEPS[request.size],
+                    seed=seed,
+                    depth=depth,
+                    width=width,
+                    init=init,
+                )
+                found.append(Trial("pretraining", trial.settings))
+    return found
+
+
+def _network(settings: Mapping[str, object]) -> str:
+    return f"({settings['depth']}, {settings['width']})"
+
+
+def comparisons(outcomes: Sequence[Outcome]) -> list[Comparison]:
+    """Return the comparisons of the structured first layer with each other one.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials.
+
+    Returns
+    -------
+    list of Comparison
+        One per network and plain initialisation that has seeds in common.
+    """
+    arms: dict[tuple[str, str], list[PretrainingRun]] = {}
+    for outcome in outcomes:
+        run = read_run(outcome, "test_loss", EPS[0])
+        if run is not None:
+            arms.setdefault((_network(run.settings), str(run.settings["init"])), []).append(run)
+    made = [
+        compare(
+            f"{network}, structured against {plain}",
+            arms.get((network, plain), []),
+            arms.get((network, _PRETRAINED), []),
+            "test_loss",
+        )
+        for network in dict.fromkeys(network for network, _ in arms)
+        for plain in _PLAIN
+    ]
+    return [item for item in made if item is not None]
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claims on pre-training.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials.
+
+    Returns
+    -------
+    Analysis
+        Findings on ``pretraining-rank``, ``-speed`` and ``-accuracy``.
+    """
+    made = comparisons(outcomes)
+    cells: dict[str, dict[str, list[History]]] = {}
+    for outcome in outcomes:
+        if outcome.status == "done" and outcome.result.get("step"):
+            arm = cells.setdefault(_network(outcome.settings), {})
+            arm.setdefault(str(outcome.settings["init"]), []).append(read_history(outcome))
+    pictures = []
+    if made:
+        pictures = [
+            Picture(
+                "training",
+                "A5: loss at unseen points and ε-rank of the last hidden layer over training "
+                "(claims on pre-training)",
+                partial(draw_training, cells, "", rank_of="the last hidden layer"),
+            ),
+            Picture(
+                "effects",
+                "A5: what the deterministic first layer changes, medians over seeds with intervals",
+                partial(draw_effects, made, ""),
+            ),
+        ]
+    return Analysis(findings(made), tables(made), tuple(pictures), tuple(_notes(outcomes)))
+
+
+def _notes(outcomes: Sequence[Outcome]) -> list[str]:
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    diverged = [outcome for outcome in outcomes if outcome.result.get("status") == "diverged"]
+    notes = []
+    if failed:
+        notes.append(f"{len(failed)} of {len(outcomes)} trainings failed: {failed[0].cause}")
+    if diverged:
+        notes.append(f"{len(diverged)} of {len(outcomes)} trainings diverged")
+    return notes
+
+
+EXPERIMENT = Experiment(
+    "A5",
+    "A deterministic first layer against random ones",
+    "[S1] eq. 4.3; target of A1, networks (2, 30) and (4, 50), tanh",
+    CLAIMS,
+    plan,
+    analyse,
+)
