@@ -283,28 +283,6 @@ def as_norm(norm: Any, *, name: str = "norm") -> float:
     return value
 
 
-def refuse_unless_one(norm: Any, coefficients: Any) -> None:
-    """Refuse anything but a norm alone, or coefficients, which have one, alone.
-
-    Parameters
-    ----------
-    norm : object
-        B, or None.
-    coefficients : object
-        W, or None.
-
-    Raises
-    ------
-    InputError
-        If neither or both are given.
-    """
-    if (norm is None) == (coefficients is None):
-        given = "neither" if norm is None else "both"
-        raise InputError(
-            "norm", f"and coefficients: {given} of them given", "pass exactly one of the two"
-        )
-
-
 def as_matrix_argument(array: ArrayLike, name: str) -> Array:
     """Check a square real matrix such as a Gram matrix.
 

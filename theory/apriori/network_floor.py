@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from theory.apriori.segments import SegmentedDistances, relu_distances
+from theory.floor.one_norm import refuse_unless_one
 from theory.floor.weighting import frobenius, norm_error, times_power_of_two
-from theory.inputs import Array, as_coefficients, as_features, as_norm, refuse_unless_one
+from theory.inputs import Array, as_coefficients, as_features, as_norm
 from theory.measure import as_measure
 from theory.rounding import upward
 from theory.selection.basis import NeuronBasis, neuron_basis

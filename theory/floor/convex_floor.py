@@ -15,8 +15,9 @@ from theory.floor.convex_certificate import audited_bound, certified_bound
 from theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber, SquaredError
 from theory.floor.convex_solver import minimise_on_ball
 from theory.floor.cross_entropy import CrossEntropy
+from theory.floor.one_norm import refuse_unless_one
 from theory.floor.reading import Reading, read_ratio
-from theory.inputs import Array, as_coefficients, as_features, as_norm, refuse_unless_one
+from theory.inputs import Array, as_coefficients, as_features, as_norm
 from theory.measure import as_measure
 from theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
 

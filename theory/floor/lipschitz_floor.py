@@ -22,6 +22,7 @@ from theory.errors import InputError
 from theory.floor.bias import BiasName, with_bias
 from theory.floor.convex_floor import as_convex_loss, convex_floor
 from theory.floor.convex_losses import ConvexLoss
+from theory.floor.one_norm import refuse_unless_one
 from theory.inputs import (
     Array,
     Features,
@@ -29,7 +30,6 @@ from theory.inputs import (
     as_eps,
     as_features,
     as_norm,
-    refuse_unless_one,
 )
 from theory.measure import as_measure
 from theory.rank import epsilon_rank

@@ -10,6 +10,7 @@ from theory.floor.bias import BiasName, with_bias
 from theory.floor.bounds import envelope, epsilon_floor, floors
 from theory.floor.budget import rank_budget
 from theory.floor.decomposition import FloorData, decompose
+from theory.floor.one_norm import refuse_unless_one
 from theory.floor.reachable import reachable_loss
 from theory.floor.reading import read_plateau
 from theory.floor.result import LossFloor
@@ -21,7 +22,6 @@ from theory.inputs import (
     as_features,
     as_norm,
     as_target,
-    refuse_unless_one,
 )
 from theory.measure import as_measure
 from theory.rank import epsilon_rank

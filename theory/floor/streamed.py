@@ -8,10 +8,11 @@ from typing import Any
 from theory.errors import InputError
 from theory.floor.loss_floor import floor_of
 from theory.floor.moments import decompose_moments
+from theory.floor.one_norm import refuse_unless_one
 from theory.floor.result import LossFloor
 from theory.floor.spectral_loss import spectral_loss_norm
 from theory.floor.weighting import frobenius
-from theory.inputs import as_coefficients, as_eps, as_norm, refuse_unless_one
+from theory.inputs import as_coefficients, as_eps, as_norm
 from theory.measure import MeasureName
 from theory.rank import epsilon_rank_from_gram
 
