@@ -45,6 +45,8 @@ CLAIMS = (RANK, SPEED, ACCURACY)
 
 # Chance of so many comparisons that favour or oppose a claim without any effect.
 _CHANCE = 0.05
+# Comparisons of one kind that a statement names.
+_NAMED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,13 +233,21 @@ def _finding(comparisons: Sequence[Comparison], claim: str) -> Finding:
     statement = f"{words} in {len(groups[1])} of {tried} comparisons"
     for key, lead in ((1, ""), (-1, "the reverse holds in "), (0, "undecided in ")):
         if groups[key]:
-            statement += f"{':' if key == 1 else ';'} {lead}{'; '.join(groups[key])}"
+            statement += f"{':' if key == 1 else ';'} {lead}{_listed(groups[key])}"
     effects = [item.effects[claim] for item in comparisons if claim in item.effects]
+    if claim == SPEED and any(math.isinf(e.interval.value) for e in effects):
+        statement += "; ×0 where the plain arm, ×∞ where the pre-trained one does not arrive"
     if claim == RANK:
         effects += [item.effects["final rank"] for item in comparisons]
     worst = next((item for item in comparisons if item.direction(claim) < 0), None)
     witness = None if worst is None else _witness(worst, claim)
     return Finding(claim, judgement, statement, effects, max(tried, 1), witness)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Name the first few; all are among the effects."""
+    rest = len(names) - _NAMED
+    return "; ".join(names[:_NAMED]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 def _plus(item: Effect, form: str = "g") -> str:

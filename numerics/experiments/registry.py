@@ -11,7 +11,10 @@ from theory.errors import InputError
 EXPERIMENTS: dict[str, str] = {
     "A2": "numerics.experiments.a02_depth_order:EXPERIMENT",
     "A5": "numerics.experiments.a05_deterministic_layer:EXPERIMENT",
+    "A6": "numerics.experiments.a06_poisson:EXPERIMENT",
     "A7": "numerics.experiments.a07_unity:EXPERIMENT",
+    "A9": "numerics.experiments.a09_sfli:EXPERIMENT",
+    "A10": "numerics.experiments.a10_images:EXPERIMENT",
     "A12": "numerics.experiments.a12_cost:EXPERIMENT",
     "A13": "numerics.experiments.a13_landscapes:EXPERIMENT",
     "A8": "numerics.experiments.a08_resnet:EXPERIMENT",

@@ -1,0 +1,137 @@
+"""A6: a PINN for −Δu = 8 sin 2x sin 2y: first layer of uniform density against Xavier and default.
+
+Compared are the ε-rank of φ in L²(Ω) before training, the steps to a common error of the
+*solution*, ‖u − u*‖² at random points of the square against u* = sin 2x sin 2y, and that error
+after training; by the rule of `numerics.experiments.pretraining`. All arms share network, points,
+κ, optimiser, rate and seeds; Adam with rate 1e-3 on all points in every step, κ = 100 and the
+network of two hidden tanh layers are ours.
+
+Curves of rank are those of (𝓛φ, √κ 𝓑φ), to which the floor of the loss belongs (L1). φ and 𝓛φ have
+different ranks: second derivatives of steep neurons are large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from numerics.experiments.analysis import Analysis, Picture, Table
+from numerics.experiments.experiment import Experiment, Request
+from numerics.experiments.fitting import arm_rows
+from numerics.experiments.pretraining import CLAIMS, findings, tables
+from numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
+from numerics.experiments.pretraining_figures import draw_bounds, draw_effects, draw_training
+from numerics.sweeps.trial import Outcome, Trial
+
+EPS = (1e-6, 1e-4, 1e-2)
+ARMS = ("xavier", "default", STRUCTURED)
+# What the ranks of a curve are those of, as matplotlib writes it.
+_FEATURES = r"$\mathcal{L}\varphi$"
+#: Hidden layers and width, steps, points inside, and measurements of a run.
+_SIZES: Mapping[str, tuple[tuple[tuple[int, int], ...], int, int, int]] = {
+    "quick": (((2, 30),), 1000, 256, 125),
+    "full": (((2, 50), (4, 50)), 15_000, 900, 250),
+}
+
+
+def plan(request: Request) -> list[Trial]:
+    """Return the trainings of all arms.
+
+    Parameters
+    ----------
+    request : Request
+        Size and seeds.
+
+    Returns
+    -------
+    list of Trial
+        The trials.
+    """
+    networks, steps, points, measurements = _SIZES[request.size]
+    return [
+        Trial(
+            "pretraining",
+            {
+                "task": "poisson",
+                "network": "mlp",
+                "depth": depth,
+                "width": width,
+                "activation": "tanh",
+                "init": arm,
+                "optimizer": "adam",
+                "learning_rate": 1e-3,
+                "steps": steps,
+                "n_train": points,
+                "measure_every": max(1, steps // measurements),
+                "eps": list(EPS),
+                "device": request.device,
+                "seed": seed,
+            },
+        )
+        for depth, width in networks
+        for arm in ARMS
+        for seed in request.seed_range(6 if request.size == "quick" else 10)
+    ]
+
+
+def _cell(settings: Mapping[str, Any]) -> str:
+    return f"{settings['task']} {settings['depth']}×{settings['width']}"
+
+
+DESIGN = Design("test_loss", EPS[0], _cell)
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claims on pre-training.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials of `plan`.
+
+    Returns
+    -------
+    Analysis
+        Three findings, their tables, and figures.
+    """
+    seen = side_by_side(outcomes, DESIGN)
+    if not seen.histories:
+        return Analysis(findings(seen.comparisons), notes=seen.notes)
+    flat = {
+        f"{cell}, {arm}": runs
+        for cell, arms in seen.histories.items()
+        for arm, runs in arms.items()
+    }
+    arms = Table("arms", "Ranks of (𝓛φ, √κ 𝓑φ), losses and readings, by arm", arm_rows(flat))
+    pictures = [
+        Picture(
+            "training",
+            "Error of the solution and ε-rank over training, by initialisation. Decides "
+            "pretraining-speed and pretraining-accuracy",
+            partial(draw_training, seen.histories, "Poisson PINN", rank_of=_FEATURES),
+        ),
+    ]
+    for cell, runs in seen.histories.items():
+        title = f"PINN loss of {cell}, its bound and its rank"
+        draw = partial(draw_bounds, runs, title, rank_of=_FEATURES)
+        name = cell.replace(" ", "-").replace("×", "x")
+        caption = f"Loss, V(‖β‖), ε-rank and the plateau's reading on {cell}"
+        pictures.append(Picture(f"bounds-{name}", caption, draw))
+    if seen.comparisons:
+        draw_all = partial(draw_effects, seen.comparisons, "Uniform density against other laws")
+        caption = "Effects of the structured first layer with 95 % intervals"
+        pictures.append(Picture("effects", caption, draw_all))
+    return Analysis(
+        findings(seen.comparisons), (*tables(seen.comparisons), arms), tuple(pictures), seen.notes
+    )
+
+
+EXPERIMENT = Experiment(
+    id="A6",
+    title="Poisson by a PINN: first layer of uniform density",
+    source="[S1]: −Δu = 8 sin 2x sin 2y on [−π/2, π/2]², u = 0 on the boundary, against Xavier",
+    claims=CLAIMS,
+    plan=plan,
+    analyse=analyse,
+)

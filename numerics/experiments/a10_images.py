@@ -1,0 +1,195 @@
+"""A10: images, with and without the structured first layer: MLP, CNN and a small Transformer.
+
+Digits are always there; MNIST and CIFAR-10 take part where the user has them. Cross-entropy,
+batches, Adam; for CNN and Transformer the first layer sees patches, over which it is placed.
+Judged by the rule of `numerics.experiments.pretraining`: the ε-rank of the last hidden layer before
+training at ε = 1e-2 (at 1e-6 it is nearly full for every initialisation: there is nothing to gain),
+steps to a common test cross-entropy, and the share of test images classified wrongly. Networks,
+rates, steps and ε are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from numerics.experiments.analysis import Analysis, Picture, Table
+from numerics.experiments.experiment import Experiment, Request
+from numerics.experiments.fitting import arm_rows
+from numerics.experiments.pretraining import ACCURACY, CLAIMS, Comparison, findings, tables
+from numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
+from numerics.experiments.pretraining_figures import draw_effects, draw_training
+from numerics.sweeps.trial import Outcome, Trial
+
+EPS = (1e-2, 1e-4, 1e-6)
+ARMS = ("default", STRUCTURED)
+#: Depth, width and steps of every network.
+_NETWORKS: Mapping[str, Mapping[str, tuple[int, int, int]]] = {
+    "quick": {"mlp": (3, 48, 400), "cnn": (3, 16, 300), "transformer": (3, 16, 250)},
+    "full": {"mlp": (3, 128, 10_000), "cnn": (4, 64, 10_000), "transformer": (4, 64, 10_000)},
+}
+#: Training images of a data set, and the networks that the quick size trains on it.
+_DATA: Mapping[str, Mapping[str, tuple[int | None, tuple[str, ...]]]] = {
+    "quick": {
+        "digits": (None, ("mlp", "cnn", "transformer")),
+        "mnist": (2000, ("mlp",)),
+        "cifar10": (2000, ("mlp",)),
+    },
+    "full": {
+        "digits": (None, ("mlp", "cnn", "transformer")),
+        "mnist": (10_000, ("mlp", "cnn", "transformer")),
+        "cifar10": (10_000, ("mlp", "cnn", "transformer")),
+    },
+}
+_MEASUREMENTS = {"quick": 20, "full": 100}
+_PROBE = {"quick": 200, "full": 500}
+
+
+def plan(request: Request) -> list[Trial]:
+    """Return the trainings on digits, and on what the user has.
+
+    Parameters
+    ----------
+    request : Request
+        Size, seeds and data sets.
+
+    Returns
+    -------
+    list of Trial
+        The trials.
+    """
+    size = request.size
+    trials = []
+    for data, (images, networks) in _DATA[size].items():
+        if data != "digits" and data not in request.datasets:
+            continue
+        for network in networks:
+            depth, width, steps = _NETWORKS[size][network]
+            for init in ARMS:
+                common: dict[str, Any] = {
+                    "task": data,
+                    "network": network,
+                    "depth": depth,
+                    "width": width,
+                    "activation": "tanh",
+                    "init": init,
+                    "optimizer": "adam",
+                    "learning_rate": 2e-3 if size == "quick" else 1e-3,
+                    "batch_size": 128,
+                    "loss": "cross-entropy",
+                    "steps": steps,
+                    "measure_every": max(1, steps // _MEASUREMENTS[size]),
+                    "probe": _PROBE[size],
+                    "eps": list(EPS),
+                    "device": request.device,
+                }
+                if images is not None:
+                    common["n_train"] = images
+                trials += [
+                    Trial("pretraining", common | {"seed": seed}) for seed in request.seed_range(6)
+                ]
+    return trials
+
+
+def _cell(settings: Mapping[str, Any]) -> str:
+    return f"{settings['task']}, {settings['network']}"
+
+
+#: Ranks and steps to a cross-entropy; shares classified wrongly.
+BY_LOSS = Design("test_loss", EPS[0], _cell)
+BY_ERROR = Design("test_error", EPS[0], _cell)
+
+
+def comparisons_of(outcomes: Sequence[Outcome]) -> tuple[Comparison, ...]:
+    """Return comparisons whose speed is that of the cross-entropy, and whose result is accuracy.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials of `plan`.
+
+    Returns
+    -------
+    tuple of Comparison
+        One per data set and network.
+    """
+    by_loss = side_by_side(outcomes, BY_LOSS).comparisons
+    by_error = {item.name: item for item in side_by_side(outcomes, BY_ERROR).comparisons}
+    return tuple(
+        replace(
+            item,
+            metric="test_error",
+            effects={**item.effects, ACCURACY: by_error[item.name].effects[ACCURACY]},
+        )
+        for item in by_loss
+    )
+
+
+def _accuracy_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return the shares classified rightly, by comparison and arm."""
+    rows = [
+        dict(row)
+        for table in tables(side_by_side(outcomes, BY_ERROR).comparisons)[:1]
+        for row in table.rows
+    ]
+    names = ("comparison", "arm", "seeds", "final error", "target", "steps to target", "arrive")
+    return [{name: row[name] for name in names} for row in rows]
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claims on pre-training on images.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials of `plan`.
+
+    Returns
+    -------
+    Analysis
+        Three findings, their tables, and figures.
+    """
+    seen = side_by_side(outcomes, BY_LOSS)
+    comparisons = comparisons_of(outcomes)
+    used = {outcome.settings.get("task") for outcome in outcomes}
+    absent = [name for name in ("mnist", "cifar10") if name not in used]
+    notes = list(seen.notes)
+    if absent:
+        notes.append(f"left out, as the data are not at hand: {', '.join(absent)}")
+    if not comparisons:
+        return Analysis(findings(comparisons), notes=tuple(notes))
+    flat = {
+        f"{cell}, {arm}": runs
+        for cell, arms in seen.histories.items()
+        for arm, runs in arms.items()
+    }
+    extra = (
+        Table("wrong", "Share of test images classified wrongly, by arm", _accuracy_rows(outcomes)),
+        Table("arms", "Ranks and losses by arm, medians over seeds", arm_rows(flat)),
+    )
+    title = "Images: structured first layer against default"
+    pictures = (
+        Picture(
+            "effects",
+            "Effects of the structured first layer with 95 % intervals. Decides the claims",
+            partial(draw_effects, comparisons, title),
+        ),
+        Picture(
+            "training",
+            "Test cross-entropy and ε-rank of the last hidden layer over training",
+            partial(draw_training, seen.histories, title, rank_of="φ", accuracy=True),
+        ),
+    )
+    return Analysis(findings(comparisons), (*tables(comparisons), *extra), pictures, tuple(notes))
+
+
+EXPERIMENT = Experiment(
+    id="A10",
+    title="Images with and without the structured first layer",
+    source="real data: scikit-learn's digits, MNIST, CIFAR-10; no settings in the sources",
+    claims=CLAIMS,
+    plan=plan,
+    analyse=analyse,
+)
