@@ -25,7 +25,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--network",
     metavar="KIND",
-    help="mlp, resnet, modified, adaptive, cnn or transformer.",
+    help="mlp, resnet, modified, adaptive, cnn, transformer or bottleneck.",
 )
 @click.option("--depth", type=int, metavar="N", help="Hidden layers.")
 @click.option("--width", type=int, metavar="N", help="Neurons of each hidden layer.")

@@ -3,6 +3,7 @@
 from numerics.networks.activations import ACTIVATIONS, activation_function
 from numerics.networks.adaptive import AdaptiveNet
 from numerics.networks.base import FeatureNetwork, samples_by_neurons
+from numerics.networks.bottleneck import BottleneckMLP
 from numerics.networks.capture import capture, layer_weights
 from numerics.networks.cnn import SmallCNN
 from numerics.networks.initialise import INITIALISATIONS, initialise_
@@ -16,6 +17,7 @@ __all__ = [
     "INITIALISATIONS",
     "MLP",
     "AdaptiveNet",
+    "BottleneckMLP",
     "FeatureNetwork",
     "ModifiedMLP",
     "ResNet",

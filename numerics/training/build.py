@@ -8,6 +8,7 @@ from torch import nn
 from numerics.networks import (
     MLP,
     AdaptiveNet,
+    BottleneckMLP,
     FeatureNetwork,
     ModifiedMLP,
     ResNet,
@@ -23,8 +24,9 @@ from numerics.training.seeds import Stream, generator
 from numerics.transnet import transnet_first_layer_
 from theory.errors import InputError
 
-_DENSE: dict[str, type[MLP | ResNet | ModifiedMLP | AdaptiveNet]] = {
+_DENSE: dict[str, type[MLP | BottleneckMLP | ResNet | ModifiedMLP | AdaptiveNet]] = {
     "mlp": MLP,
+    "bottleneck": BottleneckMLP,
     "resnet": ResNet,
     "modified": ModifiedMLP,
     "adaptive": AdaptiveNet,

@@ -24,7 +24,15 @@ from theory.inputs import as_eps
 DEFAULT_RATES = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "lbfgs": 1.0}
 
 #: Architectures, and the fewest hidden layers that each can have.
-LEAST_DEPTH = {"mlp": 1, "resnet": 1, "modified": 2, "adaptive": 2, "cnn": 2, "transformer": 3}
+LEAST_DEPTH = {
+    "mlp": 1,
+    "resnet": 1,
+    "modified": 2,
+    "adaptive": 2,
+    "cnn": 2,
+    "transformer": 3,
+    "bottleneck": 3,
+}
 
 _CHOICES = {
     "network": tuple(LEAST_DEPTH),
@@ -44,9 +52,9 @@ class RunConfig:
     ----------
     task : str
         A key of ``numerics.tasks.TASKS``.
-    network : {"mlp", "resnet", "modified", "adaptive", "cnn", "transformer"}
+    network : {"mlp", "resnet", "modified", "adaptive", "cnn", "transformer", "bottleneck"}
         Architecture: of ``numerics.networks`` `MLP`, `ResNet`, `ModifiedMLP`, `AdaptiveNet`,
-        `SmallCNN` and `SmallTransformer`.
+        `SmallCNN`, `SmallTransformer` and `BottleneckMLP`.
     width : int
         Neurons n of every hidden layer (channels of a convolution).
     depth : int

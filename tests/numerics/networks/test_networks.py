@@ -16,6 +16,9 @@ from numerics.networks import (
     layer_weights,
     samples_by_neurons,
 )
+from numerics.tasks import load_task
+from numerics.training.build import build_network
+from numerics.training.config import RunConfig
 from theory.errors import InputError
 
 REFERENCE = {
@@ -139,3 +142,15 @@ def test_bad_input_names_the_argument(build, argument):
         build()
     assert caught.value.argument == argument
     assert "\n" not in str(caught.value)
+
+
+def test_bottleneck_features_are_functions_of_ten_variables():
+    config = RunConfig(task="digits", network="bottleneck", width=20, depth=3, loss="cross-entropy")
+    task = load_task("digits", n_train=30)
+    model = build_network(config, task)
+    first, neck, features = model.hidden(task.x)
+    assert [tuple(y.shape) for y in (first, neck, features)] == [(30, 20), (30, 10), (30, 20)]
+    torch.testing.assert_close(model.features_of_neck(neck), features, rtol=0, atol=0)
+    assert tuple(model(task.x).shape) == (30, 10)
+    with pytest.raises(InputError, match="depth"):
+        RunConfig(network="bottleneck", depth=2)
