@@ -65,7 +65,7 @@ def _inline(lines: list[str], table: str, key: str | None) -> int | None:
 
 def _is_entry(line: str, key: str | None = None) -> bool:
     name = r"[A-Za-z0-9_-]+" if key is None else re.escape(key)
-    return re.match(rf"^\s*[\"']?{name}[\"']?\s*[.=]", line) is not None
+    return re.match(rf"^\s*[\"']?{name}[\"']?\s*(\.[^=\[\],]*)?=", line) is not None
 
 
 def _line_of_value(lines: list[str], index: int, stop: int, value: object) -> int:

@@ -20,6 +20,7 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 TRIAL_KINDS: dict[str, str] = {
     "cost": "numerics.experiments.rank_cost:cost_trial",
     "initial-layers": "numerics.experiments.initial_layers:initial_layers_trial",
+    "neck": "numerics.experiments.neck_ranks:neck_trial",
     "pretraining": "numerics.experiments.pretraining_trial:pretraining_trial",
     "landscape": "numerics.experiments.checkpoint_landscapes:landscape_trial",
     "random-features": "numerics.experiments.random_features:fit_trial",

@@ -35,6 +35,17 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("??/*.parquet")}
 
 
+def unharmed(store: TrialStore, before: dict[str, bytes], said: str) -> dict[str, bytes]:
+    """Assert that nothing finished is lost or changed, nor said to be finished and is not."""
+    after = files(store.folder)
+    assert {name: after.get(name) for name in before} == before
+    finished = [int(line) for line in said.split("\n")[:-1]]
+    assert len(after) >= max(finished, default=0)
+    assert len(list(store.outcomes())) == len(after)
+    assert not store.damaged
+    return after
+
+
 def kill_and_resume(kinds, folder: Path, count: int, kills: int, seed: int) -> int:
     """Kill a sweep at random moments, each time when some more trials are finished; finish it.
 
@@ -56,14 +67,7 @@ def kill_and_resume(kinds, folder: Path, count: int, kills: int, seed: int) -> i
         time.sleep(chance.uniform(0, 0.06))
         killed += process.poll() is None
         kill_group(process)
-        after = files(store.folder)
-        # Nothing that was finished is lost or changed, nor is anything that was said to be.
-        assert {name: after.get(name) for name in before} == before
-        said_done = [int(line) for line in said.read_text().split("\n")[:-1]]
-        assert len(after) >= max(said_done, default=0)
-        assert len(list(store.outcomes())) == len(after)
-        assert not store.damaged
-        before = after
+        before = unharmed(store, before, said.read_text())
     trials = kinds.many(log, count)
     resumed = run_trials(trials, store, jobs=1)
     assert [outcome.status for outcome in resumed] == ["done"] * count

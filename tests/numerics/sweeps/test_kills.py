@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from numerics.sweeps import TrialStore, run_trials
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 
 
@@ -34,3 +36,28 @@ def test_killing_the_parent_alone_keeps_what_its_workers_finish(kinds, tmp_path)
         assert len(files(folder)) == len(kinds.calls(log))
     finally:
         kill_group(process)
+
+
+def _lose(path):
+    path.unlink()
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("harm", [_lose, _cut])
+def test_the_look_at_a_killed_sweep_sees_planted_harm(kinds, tmp_path, harm):
+    from kills import files, unharmed
+
+    store = TrialStore(tmp_path / "store")
+    (first, *_) = run_trials(kinds.many(tmp_path / "log", 3), store, jobs=1)
+    before = files(store.folder)
+    assert unharmed(store, before, "1\n2\n3\n") == before
+    with pytest.raises(AssertionError):
+        unharmed(store, before, "4\n")
+    harm(store.path(first.trial))
+    with pytest.raises(AssertionError):
+        unharmed(store, before, "")
+    with pytest.raises(AssertionError):
+        unharmed(store, {}, "3\n")
