@@ -7,7 +7,7 @@ import pytest
 
 from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
 from numerics.monitor.signatures import WINDOW, Signatures
-from numerics.monitor.trend import trend
+from numerics.monitor.trend import SPREADS, correlation_bound, stretch, trend
 
 LENGTH = 200
 
@@ -46,7 +46,7 @@ def noisy(rng, level, scatter):
 
 def test_a_plateau_is_found_once():
     rng = np.random.default_rng(0)
-    [found] = raised(noisy(rng, np.full(LENGTH, 0.3), 0.01), np.full(LENGTH, 7))
+    [found] = raised(noisy(rng, np.full(LENGTH, 0.3), 0.005), np.full(LENGTH, 7))
     assert found.name == "plateau"
     assert found.step == 10 * (WINDOW - 1)
     assert found.first_step == 0
@@ -61,7 +61,7 @@ def test_a_second_episode_is_a_second_warning():
     rng = np.random.default_rng(1)
     flat = np.full(60, 1.0)
     falling = np.geomspace(1.0, 0.05, 60)
-    losses = noisy(rng, np.concatenate([flat, falling, flat * 0.05]), 0.01)
+    losses = noisy(rng, np.concatenate([flat, falling, flat * 0.05]), 0.005)
     assert names(raised(losses, np.full(180, 7))) == ["plateau", "plateau"]
 
 
@@ -146,25 +146,44 @@ def test_false_alarms_of_a_growing_rank(first, scatter):
     assert alarm_rate(series(seed) for seed in range(100)) <= 0.05
 
 
-def test_correlated_noise_raises_more_false_alarms_as_the_page_says():
-    def series(seed):
-        rng = np.random.default_rng(seed)
-        noise = rng.normal(size=LENGTH)
-        for step in range(1, LENGTH):
-            noise[step] = 0.5 * noise[step - 1] + np.sqrt(0.75) * noise[step]
-        return falling(0.05) * np.exp(0.05 * noise), np.full(LENGTH, 20)
-
-    assert 0.1 <= alarm_rate(series(seed) for seed in range(60)) <= 0.35
+def correlated(rng, rho, length=LENGTH):
+    """Return stationary AR(1) noise of variance 1."""
+    shocks = rng.normal(size=length + 50)
+    noise = shocks.copy()
+    for step in range(1, len(noise)):
+        noise[step] = rho * noise[step - 1] + np.sqrt(1 - rho**2) * shocks[step]
+    return noise[50:]
 
 
-@pytest.mark.parametrize("scatter", [0.003, 0.01])
-def test_power_on_flat_series(scatter):
-    """What is a plateau is found, at noise of up to 1 %."""
+def false_alarms(rho, scatter, series=100):
+    ranks = np.full(LENGTH, 20)
+    return alarm_rate(
+        (falling(0.05) * np.exp(scatter * correlated(np.random.default_rng(seed), rho)), ranks)
+        for seed in range(series)
+    )
+
+
+@pytest.mark.parametrize(("rho", "scatter"), [(0.5, 0.05), (0.7, 0.003), (0.8, 0.003), (0.8, 0.05)])
+def test_false_alarms_of_correlated_noise(rho, scatter):
+    """Noise that stays up or down for several measurements under a loss that falls by the limit."""
+    assert false_alarms(rho, scatter) <= 0.05
+
+
+def test_taking_the_noise_for_independent_is_caught(monkeypatch):
+    """The rate of false alarms would show a detector that does not allow for correlation."""
+    monkeypatch.setattr("numerics.monitor.trend.stretch", lambda count, correlation: 1.0)
+    assert false_alarms(0.5, 0.05, 40) > 0.1
+    assert false_alarms(0.8, 0.05, 20) > 0.5
+
+
+@pytest.mark.parametrize(("rho", "scatter"), [(0.0, 0.003), (0.0, 0.007), (0.8, 0.003)])
+def test_power_on_flat_series(rho, scatter):
+    """What is a plateau is found, at noise of less than 1 %."""
 
     def series(seed):
         rng = np.random.default_rng(seed)
         ranks = 50 + rng.integers(-1, 2, size=LENGTH) * (rng.uniform(size=LENGTH) < 0.3)
-        return noisy(rng, np.full(LENGTH, 0.3), scatter), ranks
+        return 0.3 * np.exp(scatter * correlated(rng, rho)), ranks
 
     assert alarm_rate(series(seed) for seed in range(30)) == 1.0
 
@@ -196,8 +215,33 @@ def test_the_interval_of_a_trend_covers_as_often_as_it_says():
             rng = np.random.default_rng(seed)
             times = np.sort(rng.uniform(0, 100, 24))
             values = 0.03 * times + rng.standard_t(2, size=24)
-            found = trend(times, values, level)
+            found = trend(times, values, level, spreads=-np.inf)
             true = 0.03 * (times[-1] - times[0])
             missed += not found.low <= true <= found.high
             assert found.low <= found.change <= found.high
         assert missed / 300 <= most
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.8])
+def test_the_stretch_is_that_of_the_variance(rho):
+    """f(ρ)² is the ratio of a slope's true variance to the one its residuals suggest."""
+    rng, count = np.random.default_rng(5), 24
+    times = np.arange(count) - (count - 1) / 2
+    slopes, suggested = [], []
+    for _ in range(4000):
+        noise = correlated(rng, rho, count)
+        slope = times @ noise / (times @ times)
+        left = noise - noise.mean() - slope * times
+        slopes.append(slope)
+        suggested.append(left @ left / (count - 2) / (times @ times))
+    assert stretch(count, rho) ** 2 == pytest.approx(np.var(slopes) / np.mean(suggested), rel=0.1)
+
+
+def test_the_bound_on_the_correlation_holds_and_says_something():
+    rng = np.random.default_rng(6)
+    for rho in (0.0, 0.5, 0.8):
+        bounds = [correlation_bound(correlated(rng, rho, WINDOW), SPREADS) for _ in range(300)]
+        assert np.mean(np.array(bounds) >= rho) >= 0.9
+        assert np.median(bounds) < 0.985
+    assert correlation_bound(np.zeros(WINDOW), SPREADS) == 0.0
+    assert correlation_bound(np.arange(5.0), SPREADS) == 0.0
