@@ -6,9 +6,9 @@ differ in the initialisation alone, paired by seed s. It gives three differences
 * rank: r_s(pre-trained) − r_s(plain), ε-rank of the last hidden layer before training, as far as
   the intervals of both make it certain;
 * speed: log₁₀ of the ratio of the numbers of steps after which the error is at most τ for the first
-  time, pre-trained over plain; τ is the larger of the two arms' median final errors, where both are
-  finite: the same for both arms, and what the arm that ends worse just attains. A run that never
-  arrives counts as +∞, two such runs as equal; step 0 counts as 1;
+  time, pre-trained over plain; τ is the largest final error of both arms that is finite: the same
+  for both, and what every completed run attains. A run that never arrives counts as +∞, two such
+  runs as equal; step 0 counts as 1;
 * accuracy: log₁₀ of the ratio of final errors, or the difference of the shares that are classified
   wrongly; a run that diverged has the error +∞.
 
@@ -120,8 +120,8 @@ def compare(
     if not seeds:
         return None
     pairs = [(arms[0][seed], arms[1][seed]) for seed in seeds]
-    medians = [median_interval([pair[k].final_error for pair in pairs]).value for k in range(2)]
-    target = max((value for value in medians if math.isfinite(value)), default=math.inf)
+    ends = [run.final_error for pair in pairs for run in pair]
+    target = max((error for error in ends if math.isfinite(error)), default=math.inf)
     ratio = _log_ratio if metric != "test_error" else _difference
     values = {
         RANK: ("initial ε-rank, pre-trained − plain", "", _gain(pairs, "first_rank")),

@@ -94,13 +94,14 @@ def test_arms_are_paired_by_seed_and_targets_are_the_same_for_both():
     plain, better = runs(arm("default", range(8))), runs(arm("structured", range(2, 12), **BETTER))
     found = compare("x", plain, better, "test_loss")
     assert sorted(found.plain) == sorted(found.pretrained) == list(range(2, 8))
-    finals = sorted(run.final_error for run in found.plain.values())
-    assert found.target == pytest.approx((finals[2] + finals[3]) / 2)
+    finals = [run.final_error for arm in (found.plain, found.pretrained) for run in arm.values()]
+    assert found.target == max(finals)
+    assert all(run.arrival(found.target) <= 320 for run in found.plain.values())
     assert compare("x", plain[:2], runs(arm("structured", range(5, 9))), "test_loss") is None
 
 
 def test_runs_that_never_arrive_count_as_infinite():
-    found = comparison(plain={"noise": 0.0}, pretrained={"diverged": True})
+    found = comparison(pretrained={"diverged": True})
     assert math.isinf(found.effects[SPEED].interval.value)
     assert found.effects[SPEED].interval.value > 0
     assert found.effects[ACCURACY].interval.value == math.inf
@@ -108,10 +109,7 @@ def test_runs_that_never_arrive_count_as_infinite():
     rows = {row["arm"]: row for row in tables([found])[0].rows}
     assert rows["pretrained"]["arrive"] == 0
     assert rows["pretrained"]["final error"] == "inf"
-    # Of runs that differ, half of those of the arm that ends worse do not reach its median.
-    half = comparison(pretrained={"diverged": True})
-    assert sum(math.isinf(run.arrival(half.target)) for run in half.plain.values()) == 3
-    assert half.direction(SPEED) == 0
+    assert found.direction(SPEED) == -1
     both = comparison(plain={"diverged": True}, pretrained={"diverged": True})
     assert both.effects[SPEED].interval.value == 0
     assert judge([both], SPEED) == "undecided"
