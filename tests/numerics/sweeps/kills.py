@@ -30,6 +30,19 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def living(session: int) -> list[int]:
+    """Return the processes of a session that are not dead, on Linux."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """Return the finished trials by name."""
     return {path.name: path.read_bytes() for path in folder.glob("??/*.parquet")}

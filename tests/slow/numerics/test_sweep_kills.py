@@ -34,19 +34,6 @@ def test_killed_ten_times_and_resumed(helpers, tmp_path, seed):
     assert kills.kill_and_resume(kinds, tmp_path, count=300, kills=10, seed=seed) >= 9
 
 
-def _session(number: int) -> list[int]:
-    """Return the living processes of a session."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == number and fields[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
 def test_workers_without_a_parent_end_by_themselves(helpers, tmp_path):
     kills, _ = helpers
     process = kills.start(tmp_path / "store", tmp_path / "log", 300, tmp_path / "said")
@@ -57,9 +44,9 @@ def test_workers_without_a_parent_end_by_themselves(helpers, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         deadline = time.monotonic() + 120
-        while _session(process.pid) and time.monotonic() < deadline:
+        while kills.living(process.pid) and time.monotonic() < deadline:
             time.sleep(0.5)
-        assert not _session(process.pid)
+        assert not kills.living(process.pid)
     finally:
-        for number in _session(process.pid):
+        for number in kills.living(process.pid):
             os.kill(number, signal.SIGKILL)
