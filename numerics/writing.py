@@ -53,6 +53,10 @@ def write_atomically(path: Path, write: Callable[[Path], None], *, durable: bool
             f"cannot be written ({path}: {error.strerror or error})",
             "make room there, or choose another folder",
         ) from None
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

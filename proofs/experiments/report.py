@@ -17,9 +17,9 @@ from numerics.experiments.analysis import Analysis, Table
 from numerics.experiments.experiment import Experiment, Request
 from numerics.plots.save import save_figure
 from numerics.sweeps.trial import Outcome
+from numerics.writing import write_text
 from proofs.evidence import jsonable
 from proofs.report.page import STYLE, show
-from proofs.writing import write_atomically
 
 # Longer tables are shown up to here; the file has them whole.
 _MOST_ROWS = 200
@@ -51,7 +51,7 @@ def write_experiment(
     """
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for table in analysis.tables:
-        write_atomically(folder / "tables" / f"{table.name}.csv", as_csv(table))
+        write_text(folder / "tables" / f"{table.name}.csv", as_csv(table))
     figures = []
     for picture in analysis.pictures:
         path = folder / "figures" / f"{picture.name}.svg"
@@ -69,7 +69,7 @@ def write_experiment(
         "notes": list(analysis.notes),
     }
     text = json.dumps(jsonable(document), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(folder / "findings.json", text + "\n")
+    write_text(folder / "findings.json", text + "\n")
     page = _template().render(
         experiment=experiment,
         request=request,
@@ -79,7 +79,7 @@ def write_experiment(
         style=STYLE,
         most=_MOST_ROWS,
     )
-    write_atomically(folder / "index.html", page)
+    write_text(folder / "index.html", page)
 
 
 def _failure(outcome: Outcome) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from numerics.writing import write_text
 from proofs.formal.audit import Audit
 from proofs.formal.interrogate import CLOSED
 from proofs.formal.scan import sentences, strip_comments
 from proofs.formal.source_audit import audit_sources
 from proofs.formal.sources import fingerprints, read_development
 from proofs.formal.statements import STATEMENTS, read_statements
-from proofs.writing import write_atomically
 from theory.errors import InputError
 
 RECORD = "record.json"
@@ -110,7 +110,7 @@ def write_record(record: Record, folder: Path | str) -> Path:
         "theorems": record.theorems,
     }
     path = Path(folder) / RECORD
-    write_atomically(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
     return path
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from numerics.writing import write_text
 from proofs.formal.interrogate import Printed
-from proofs.writing import write_atomically
 from theory.errors import InputError
 
 STATEMENTS = "statements.txt"
@@ -125,7 +125,7 @@ def write_statements(folder: Path, printed: Mapping[str, Printed], system: str) 
         The file.
     """
     path = folder / STATEMENTS
-    write_atomically(path, render_statements(printed, system))
+    write_text(path, render_statements(printed, system))
     return path
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from numerics.writing import write_text
 from proofs.report.page import render_page
-from proofs.writing import write_atomically
 from theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ def write_report(report: Report, folder: Path, figures: Sequence[str]) -> None:
     """
     # allow_nan=False: strict JSON, or an error here rather than in somebody's parser.
     ledger = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(folder / "ledger.json", ledger + "\n")
-    write_atomically(folder / "index.html", render_page(report, folder, figures))
+    write_text(folder / "ledger.json", ledger + "\n")
+    write_text(folder / "index.html", render_page(report, folder, figures))

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from numerics.writing import write_text
 from proofs.checkers import Checker
 from proofs.evidence import Evidence
 from proofs.ledger import Claim, load_ledger, select_claims
@@ -16,7 +17,6 @@ from proofs.outcome import ClaimResult, Report
 from proofs.report.formulas import formula
 from proofs.report.page import render_page, show
 from proofs.runner import verify
-from proofs.writing import write_atomically
 from theory.errors import InputError
 
 NASTY = "<script>alert('x')</script> & \"quotes\" {{ 7*7 }}"
@@ -176,10 +176,10 @@ def test_long_witnesses_are_cut_on_the_page_only():
 
 def test_writing_is_atomic(tmp_path):
     path = tmp_path / "page.html"
-    write_atomically(path, "first")
+    write_text(path, "first")
     with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "second \ud800")
+        write_text(path, "second \ud800")
     assert path.read_text() == "first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
     with pytest.raises(InputError, match="cannot be written"):
-        write_atomically(tmp_path / "missing" / "page.html", "x")
+        write_text(path / "x.html", "x")
