@@ -1,0 +1,202 @@
+"""Runs in the making: one stack of parameters, and what each run has of its own."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from numerics.ensemble.forward import stacked_forward
+from numerics.ensemble.member import Member
+from numerics.ensemble.optimizers import stacked_optimizer
+from numerics.ensemble.parameters import ParameterStack
+from numerics.ensemble.samples import StackedOrder, StackedSamples
+from numerics.networks import FeatureNetwork
+from numerics.tasks import Task
+from numerics.training.build import build_network, check_loss
+from numerics.training.config import RunConfig
+from numerics.training.interrupts import Interrupts
+from numerics.training.measure import NotFiniteError
+from numerics.training.record import StepRecord
+
+ManyProgress = Callable[[int, int, Mapping[int, StepRecord]], None]
+
+# As in `train`: saving may take a twentieth of the time, and a kill may cost a second or so.
+_SAVE_SHARE, _SAVE_SECONDS = 20.0, 1.0
+
+
+class Ensemble:
+    """Runs in the making: stacked parameters, and what each run has of its own.
+
+    Parameters
+    ----------
+    configs : sequence of RunConfig
+        Their settings, alike where they must be.
+    tasks : sequence of Task
+        Their tasks.
+    device : torch.device
+        Where to compute.
+    """
+
+    def __init__(
+        self, configs: Sequence[RunConfig], tasks: Sequence[Task], device: torch.device
+    ) -> None:
+        first = configs[0]
+        self.steps = first.steps
+        self.device = device
+        models: list[FeatureNetwork] = []
+        for config, task in zip(configs, tasks, strict=True):
+            check_loss(config, task)
+            models.append(build_network(config, task).to(device))
+        self.members = [
+            Member(place, config, task, device)
+            for place, (config, task) in enumerate(zip(configs, tasks, strict=True))
+        ]
+        self.alive = list(self.members)
+        self.forward = stacked_forward(models[0], first.activation, tasks[0].operator)
+        self.stack = ParameterStack([dict(model.named_parameters()) for model in models])
+        rates = [config.rate for config in configs]
+        self.optimizer = stacked_optimizer(first.optimizer, self.stack, rates)
+        self.samples = StackedSamples(first.loss, tasks, first.torch_dtype, device)
+        seeds = [config.seed for config in configs]
+        self.order = StackedOrder(seeds, tasks[0].n_samples, first.batch_size, device)
+        self._scratch = copy.deepcopy(models[0])
+        self._saved_at, self._save_cost = -math.inf, 0.0
+
+    def enter(self, out: Path | None) -> None:
+        """Make the folders.
+
+        Parameters
+        ----------
+        out : Path or None
+            Folder of folders; None keeps nothing beyond the runs.
+        """
+        for member in self.members:
+            member.enter(None if out is None else out / f"{member.place:03d}")
+        self._kept = out is not None
+
+    def network(self, position: int) -> FeatureNetwork:
+        """Return one network of the stack, unstacked; valid until the next call.
+
+        Parameters
+        ----------
+        position : int
+            Its place in the stack.
+
+        Returns
+        -------
+        FeatureNetwork
+            The network.
+        """
+        with torch.no_grad():
+            state = self.stack.state_of(position)
+            for name, parameter in self._scratch.named_parameters():
+                parameter.copy_(state[name])
+        return self._scratch
+
+    def proceed(self, progress: ManyProgress | None, interrupts: Interrupts) -> None:
+        """Update and measure until the end, a signal, or until all have diverged.
+
+        Parameters
+        ----------
+        progress : callable or None
+            As for `train_many`.
+        interrupts : Interrupts
+            Tells when to stop.
+        """
+        step, total = 0, self.steps
+        while True:
+            records = self._measure(step)
+            if progress is not None:
+                progress(step, total, records)
+            if step >= total:
+                self._save(step, "all steps done")
+                return
+            if interrupts.pending:
+                self._save(step, "interrupted by a signal")
+                return
+            if self.alive:
+                self.update(step)
+            if not self.alive:
+                return
+            step += 1
+            if self._save_is_due():
+                self._save(step, "running, or killed")
+
+    def _measure(self, step: int) -> dict[int, StepRecord]:
+        """Measure the networks whose turn it is; drop those whose numbers are not finite."""
+        records: dict[int, StepRecord] = {}
+        causes: dict[int, str] = {}
+        for position, member in enumerate(self.alive):
+            if step in member.schedule:
+                try:
+                    records[member.place] = member.measure(self.network(position), step)
+                except NotFiniteError as error:
+                    causes[position] = str(error)
+        self._drop(causes, step)
+        return records
+
+    def update(self, step: int) -> None:
+        """Make one update of all whose loss is finite; drop the others before it.
+
+        Parameters
+        ----------
+        step : int
+            Number of updates made.
+        """
+        index = self.order.batch(step)
+        losses = self.samples.losses(self.forward, self.stack.named(), index)
+        grad = self.stack.gradient(losses)
+        values = losses.tolist()
+        causes = {
+            position: f"the loss is {value} at step {step}"
+            for position, value in enumerate(values)
+            if not math.isfinite(value)
+        }
+        if causes:
+            grad = self._drop(causes, step, grad)
+        if self.alive:
+            self.optimizer.step(grad)
+
+    def _drop(
+        self, causes: Mapping[int, str], step: int, grad: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """End diverged runs at their last finite weights, and take them out of the stack."""
+        empty = self.stack.flat.new_empty(0)
+        if not causes:
+            return empty
+        for position, cause in causes.items():
+            member = self.alive[position]
+            member.end(step, "diverged", cause)
+            member.save(self.network(position), self.optimizer, position)
+        left = [position for position in range(len(self.alive)) if position not in causes]
+        self.alive = [self.alive[position] for position in left]
+        if not left:
+            return empty
+        kept = torch.tensor(left, device=self.device)
+        if grad is not None:
+            grad = self.stack.selected(kept, grad)
+        self.optimizer.keep(kept)
+        self.samples.keep(kept)
+        self.order.keep(kept)
+        return empty if grad is None else grad
+
+    def _save(self, step: int, cause: str) -> None:
+        """Say how far the runs have come, and bring their folders up to date."""
+        begun = time.monotonic()
+        done = cause == "all steps done"
+        for position, member in enumerate(self.alive):
+            member.end(step, "complete" if done else "stopped", cause)
+            if self._kept:
+                member.save(self.network(position), self.optimizer, position)
+        self._saved_at = time.monotonic()
+        self._save_cost = self._saved_at - begun
+
+    def _save_is_due(self) -> bool:
+        """Whether enough time has passed since the last save."""
+        elapsed = time.monotonic() - self._saved_at
+        return self._kept and elapsed > max(_SAVE_SECONDS, _SAVE_SHARE * self._save_cost)
