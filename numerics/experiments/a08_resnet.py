@@ -44,6 +44,7 @@ CLAIM = "resnet-rank"
 WIDTH, DEPTH = 50, 4
 _STEPS = {"quick": 3000, "full": 15_000}
 _FIRST = ("default", "structured")
+_MEASUREMENTS = 50
 #: ε of the control: the residual network divided by its depth.
 CONTROL = EPS[0] * DEPTH**2
 
@@ -78,6 +79,7 @@ def plan(request: Request) -> list[Trial]:
             depth=DEPTH,
             init=first,
             eps=[*EPS, CONTROL],
+            measure_every=_STEPS[request.size] // _MEASUREMENTS,
         )
         for first in _FIRST
         for network in ("mlp", "resnet")

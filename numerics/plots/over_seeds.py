@@ -139,7 +139,7 @@ def time_panels(
             grid[down][across].set_visible(False)
     if title:
         figure.suptitle(title, fontsize=10)
-    _legend(figure, names)
+    _legend(figure, names, 2 * width)
     return figure
 
 
@@ -198,7 +198,7 @@ def _finish(axes: Axes, panel: Panel, *, below: bool, left: bool) -> None:
         axes.set_ylim(bottom=0)
 
 
-def _legend(figure: Figure, names: dict[str, int]) -> None:
+def _legend(figure: Figure, names: dict[str, int], columns: int) -> None:
     """Name every look once, below all panels."""
     from matplotlib.lines import Line2D
 
@@ -213,7 +213,7 @@ def _legend(figure: Figure, names: dict[str, int]) -> None:
         figure.legend(
             handles=handles,
             loc="outside lower center",
-            ncols=min(4, len(handles)),
+            ncols=max(1, min(columns, len(handles))),
             frameon=False,
             fontsize=8.5,
             handlelength=3.2,
