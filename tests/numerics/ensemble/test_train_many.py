@@ -8,7 +8,7 @@ import signal
 import pytest
 import torch
 
-from numerics.ensemble import loop as ensemble_loop
+from numerics.ensemble import ensemble as parts
 from numerics.ensemble import train_in_groups, train_many
 from numerics.ensemble.samples import StackedOrder
 from numerics.training import RunConfig, load_run, train
@@ -112,9 +112,9 @@ def caught(configs):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
 def test_swapped_rates_are_caught(monkeypatch, optimizer):
-    right = ensemble_loop.stacked_optimizer
+    right = parts.stacked_optimizer
     monkeypatch.setattr(
-        ensemble_loop,
+        parts,
         "stacked_optimizer",
         lambda name, stack, rates: right(name, stack, rates[::-1]),
     )
@@ -126,14 +126,14 @@ def test_a_shared_order_of_the_data_is_caught(monkeypatch):
         def __init__(self, seeds, *others):
             super().__init__([seeds[0]] * len(seeds), *others)
 
-    monkeypatch.setattr(ensemble_loop, "StackedOrder", Shared)
+    monkeypatch.setattr(parts, "StackedOrder", Shared)
     assert caught(runs(2, batch_size=20))
 
 
 def test_data_of_another_run_are_caught(monkeypatch):
-    right = ensemble_loop.StackedSamples
+    right = parts.StackedSamples
     monkeypatch.setattr(
-        ensemble_loop,
+        parts,
         "StackedSamples",
         lambda loss, tasks, *others: right(loss, [tasks[0]] * len(tasks), *others),
     )
@@ -141,19 +141,19 @@ def test_data_of_another_run_are_caught(monkeypatch):
 
 
 def test_mixed_gradients_are_caught(monkeypatch):
-    right = ensemble_loop.ParameterStack.gradient
+    right = parts.ParameterStack.gradient
 
     def mixed(self, losses):
         return right(self, losses + 0.01 * losses * losses.roll(1))
 
-    monkeypatch.setattr(ensemble_loop.ParameterStack, "gradient", mixed)
+    monkeypatch.setattr(parts.ParameterStack, "gradient", mixed)
     assert caught(runs(2, optimizer="sgd"))
 
 
 def test_the_network_of_a_neighbour_is_caught_when_it_is_measured(monkeypatch):
-    right = ensemble_loop.ParameterStack.state_of
+    right = parts.ParameterStack.state_of
     monkeypatch.setattr(
-        ensemble_loop.ParameterStack,
+        parts.ParameterStack,
         "state_of",
         lambda self, position, flat=None: right(self, (position + 1) % self.count, flat),
     )
