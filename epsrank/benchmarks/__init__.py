@@ -17,6 +17,7 @@ BENCHMARKS = {
     "rank": "the certified ε-rank against products, singular values and matrix_rank",
     "monitor": "training with RankMonitor against none, ndtracker, SVD and matrix_rank",
     "scaling": "the count over width, the sums over samples, the monitor over layers and processes",
+    "ensemble": "many networks as one batched program against a loop over them",
 }
 
 

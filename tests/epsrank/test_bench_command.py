@@ -50,7 +50,7 @@ def test_list_names_every_benchmark() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nothing"], "NAME is 'nothing'; choose from rank, monitor, scaling"),
+        (["nothing"], "NAME is 'nothing'; choose from rank, monitor, scaling, ensemble"),
         (["rank", "nothing"], "choose from"),
         (["list", "rank"], "list takes no other NAME"),
         (["--quick", "--full"], "either --quick or --full"),
