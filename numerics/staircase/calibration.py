@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 
@@ -15,13 +15,17 @@ from numerics.staircase.shape import drops
 from theory.inputs import Array
 
 LENGTHS = (24, 36, 50, 75, 110, 160, 250)
+# Correlations of the noise that is simulated, all equally often.
 CORRELATIONS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
+# Drift over the whole series in standard deviations of the noise: none, some, and much.
+DRIFTS = (0.0, 5.0, 20.0)
+# Measured correlations that the table is given for, and the half-width of what is pooled there.
+MEASURED = tuple(round(0.1 * k, 1) for k in range(10))
+_POOLED = 0.1
+_LEAST_POOLED = 200
 # Upper tail probabilities whose quantiles are kept.
 TAILS = (0.5, 0.3, 0.2, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005)
-# Share of series whose measured ρ may be lower than the one kept for it; added to p-values.
-_DOUBT = 0.005
-# Drift over the whole series in standard deviations of the noise: none, and much.
-_DRIFTS = (0.0, 5.0, 20.0)
+_LEAST_TAIL = 0.001
 _NOTHING = -1e6
 
 
@@ -46,7 +50,7 @@ def statistic(time: Array, values: Array) -> tuple[float, float]:
     return (found.statistic if steps else _NOTHING), found.smooth_noise.correlation
 
 
-def simulate(length: int, correlation: float, count: int, seed: int) -> dict[str, Any]:
+def simulate(length: int, drift: float, count: int, seed: int) -> Array:
     """Simulate the statistic on drifting noise.
 
     Constant and linear series lie on the edge of the convex and of the concave ones: what bends
@@ -56,87 +60,108 @@ def simulate(length: int, correlation: float, count: int, seed: int) -> dict[str
     ----------
     length : int
         n.
-    correlation : float
-        ρ of the noise.
+    drift : float
+        Fall over the series, in standard deviations of the noise.
     count : int
-        Series per drift.
+        Series per correlation.
     seed : int
         Seed.
 
     Returns
     -------
-    dict
-        ``quantiles``, upper quantiles of S at `TAILS`, the greatest over drifts; and
-        ``least_correlation``, the lower quantile of the measured ρ.
+    ndarray, shape (count · number of correlations, 2)
+        Statistic and measured correlation of each series.
     """
     time = np.arange(length, dtype=np.float64)
-    tails, least = [], []
-    for index, drift in enumerate(_DRIFTS):
-        generator = np.random.default_rng([seed, length, round(1000 * correlation), index])
-        line = -drift * time / length
-        drawn = [
+    line = -drift * time / length
+    drawn = []
+    for correlation in CORRELATIONS:
+        key = [seed, length, round(1000 * correlation), round(1000 * drift)]
+        generator = np.random.default_rng(key)
+        drawn += [
             statistic(time, line + autocorrelated(generator, length, correlation))
             for _ in range(count)
         ]
-        scores, measured = np.array(drawn).T
-        tails.append(np.quantile(scores, 1 - np.array(TAILS), method="higher"))
-        least.append(np.quantile(measured, _DOUBT, method="lower"))
-    return {
-        "quantiles": np.max(tails, axis=0).round(2).tolist(),
-        "least_correlation": float(np.min(least)),
-    }
+    return np.array(drawn)
+
+
+def tail_quantiles(samples: Sequence[Array]) -> list[list[float]]:
+    """Return the upper quantiles of the statistic given the measured correlation.
+
+    Given the measured correlation the distribution hardly depends on the true one any more, so that
+    the series of all true ones are pooled.
+
+    Parameters
+    ----------
+    samples : sequence of ndarray, each of shape (m, 2)
+        Statistic and measured correlation, one array per drift.
+
+    Returns
+    -------
+    list of list of float
+        For each entry of `MEASURED` the quantiles at `TAILS`, the greatest over drifts.
+    """
+    found = []
+    for centre in MEASURED:
+        rows = []
+        for drawn in samples:
+            apart = np.abs(drawn[:, 1] - centre)
+            most = max(_POOLED, float(np.sort(apart)[min(_LEAST_POOLED, apart.size) - 1]))
+            rows.append(np.quantile(drawn[apart <= most, 0], 1 - np.array(TAILS), method="higher"))
+        found.append(np.max(rows, axis=0).round(2).tolist())
+    return found
 
 
 def p_value(score: float, length: int, correlation: float) -> float:
-    """Return sup_ρ P(S ≥ s) over the ρ that are compatible with the one measured (Berger, Boos).
+    """Return  max over drifts of P(S ≥ s | measured ρ)  under smooth decay.
 
     Parameters
     ----------
     score : float
         s.
     length : int
-        Points n that the statistic saw, between those of the table.
+        Points n that the statistic saw; beyond the table its ends are taken.
     correlation : float
         ρ that the smooth fit leaves.
 
     Returns
     -------
     float
-        The p-value, at least 0.006.
+        The p-value, at least 0.001; between entries of the table it is interpolated.
     """
     table = _table()
-    n = float(np.clip(np.log(length), np.log(LENGTHS[0]), np.log(LENGTHS[-1])))
-    upper = int(np.clip(np.searchsorted(np.log(LENGTHS), n), 1, len(LENGTHS) - 1))
-    low, high = np.log(LENGTHS[upper - 1]), np.log(LENGTHS[upper])
-    share = (n - low) / (high - low)
-    worst = 0.0
-    for k in range(len(CORRELATIONS)):
-        pair = [table[index][k] for index in (upper - 1, upper)]
-        least = (1 - share) * pair[0][1] + share * pair[1][1]
-        if k == 0 or least <= correlation:
-            tails = [_tail(score, quantiles) for quantiles, _ in pair]
-            worst = max(worst, float(tails[0] ** (1 - share) * tails[1] ** share))
-    return min(1.0, worst + _DOUBT)
+    place = np.interp(np.log(length), np.log(LENGTHS), np.arange(len(LENGTHS)))
+    column = np.interp(correlation, MEASURED, np.arange(len(MEASURED)))
+    total = 0.0
+    for row, weight in _neighbours(float(place)):
+        for k, share in _neighbours(float(column)):
+            if weight * share > 0:
+                total += weight * share * np.log(_tail(score, table[row][k]))
+    return float(np.exp(total))
+
+
+def _neighbours(place: float) -> list[tuple[int, float]]:
+    """Return the two whole numbers around a place with their weights."""
+    low = int(place)
+    return [(low, 1 - (place - low)), (low + 1, place - low)]
 
 
 def _tail(score: float, quantiles: Array) -> float:
     """Return P(S ≥ s) between kept quantiles, log-linearly; 1 below them."""
     if score < quantiles[0]:
         return 1.0
-    return float(np.exp(np.interp(score, quantiles, np.log(TAILS), right=np.log(0.001))))
+    # Beyond the last one the tail goes on as it does between the last few.
+    slope = np.log(TAILS[-4] / TAILS[-1]) / max(quantiles[-1] - quantiles[-4], 1.0)
+    beyond = np.log(TAILS[-1]) - slope * (score - quantiles[-1])
+    known = np.interp(score, quantiles, np.log(TAILS))
+    return float(np.exp(max(min(known, beyond), np.log(_LEAST_TAIL))))
 
 
 @lru_cache(maxsize=1)
-def _table() -> list[list[tuple[Array, float]]]:
-    """Read the table: by length and correlation, quantiles of S and least measured ρ."""
+def _table() -> list[list[Array]]:
+    """Read the table: quantiles of S by length and measured correlation."""
     text = files("numerics.staircase").joinpath("calibration.json").read_text(encoding="utf-8")
-    cells = json.loads(text)["cells"]
-    found = {
-        (cell["length"], cell["correlation"]): (
-            # Strictly increasing, so that interpolation is between different scores.
-            np.maximum.accumulate(cell["quantiles"]) + 1e-6 * np.arange(len(TAILS)),
-            float(cell["least_correlation"]),
-        )
-        for cell in cells
-    }
-    return [[found[length, rho] for rho in CORRELATIONS] for length in LENGTHS]
+    cells = {cell["length"]: cell["quantiles"] for cell in json.loads(text)["cells"]}
+    # Strictly increasing, so that interpolation is between different scores.
+    rise = 1e-6 * np.arange(len(TAILS))
+    return [[np.maximum.accumulate(q) + rise for q in cells[length]] for length in LENGTHS]
