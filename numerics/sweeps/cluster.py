@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import Outcome
-from numerics.sweeps.worker import Task, killed, perform
+from numerics.sweeps.worker import Task, kept, killed, perform_once
 from theory.errors import InputError
 
 BACKENDS = ("local", "ray", "dask")
@@ -148,16 +148,15 @@ def _package(backend: str) -> Any:
 
 def _kept_here(task: Task, found: Outcome | str) -> Outcome:
     """Keep an outcome that the machine it comes from could not keep in the same folder."""
-    store = None if task.folder is None else TrialStore(task.folder)
-    kept = None if store is None else store.get(task.trial)
     if isinstance(found, str):
-        if kept is not None and kept.status == "done":
-            return kept
+        done = kept(task)
+        if done is not None:
+            return done
         found = killed(task.trial, found)
-    elif kept is not None and kept.status == found.status:
-        return found
-    if store is not None:
-        store.put(found)
+    if task.folder is not None:
+        store = TrialStore(task.folder)
+        if store.get(task.trial) != found:
+            store.put(found)
     return found
 
 
@@ -175,7 +174,7 @@ class _Dask:
         self._client = opened.enter_context(distributed.Client(**({} if elsewhere else local)))
 
     def start(self, task: Task) -> Any:
-        return self._client.submit(perform, task, pure=False)
+        return self._client.submit(perform_once, task, pure=False)
 
     def any_of(self, handles: Sequence[Any]) -> Any:
         done = self._distributed.wait(handles, return_when="FIRST_COMPLETED").done
@@ -202,7 +201,7 @@ class _Ray:
             ray.init(**({} if elsewhere else {"num_cpus": jobs, "include_dashboard": False}))
             opened.callback(ray.shutdown)
         # Tried once: what kills its process would kill others as well.
-        self._perform = ray.remote(num_cpus=1, max_retries=0)(perform)
+        self._perform = ray.remote(num_cpus=1, max_retries=0)(perform_once)
 
     def start(self, task: Task) -> Any:
         return self._perform.remote(task)
@@ -216,6 +215,8 @@ class _Ray:
             found: Outcome = self._ray.get(handle)
         except (deaths.WorkerCrashedError, deaths.OutOfMemoryError, deaths.NodeDiedError) as error:
             return type(error).__name__
+        except deaths.RayTaskError as error:
+            raise error.cause from None  # what was raised there, without what Ray adds to it
         return found
 
     def cancel(self, handles: Sequence[Any]) -> None:

@@ -15,7 +15,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoo
 
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import Outcome
-from numerics.sweeps.worker import Task, killed, perform
+from numerics.sweeps.worker import Task, kept, killed, perform
 
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
@@ -46,7 +46,7 @@ def run_in_workers(tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
     while waiting:
         suspects = yield from _until_a_worker_dies(waiting, min(jobs, len(waiting)))
         for task in suspects:
-            yield _kept(task) or _alone(task)
+            yield kept(task) or _alone(task)
 
 
 def _until_a_worker_dies(waiting: deque[Task], jobs: int) -> Generator[Outcome, None, list[Task]]:
@@ -84,16 +84,10 @@ def _alone(task: Task) -> Outcome:
             return future.result()
     except BrokenProcessPool as error:
         found = re.search(r"\{([^{}]*)\}", str(error))
-        outcome = _kept(task) or killed(task.trial, found[1] if found else "")
+        outcome = kept(task) or killed(task.trial, found[1] if found else "")
     if task.folder is not None and outcome.status == "failed":
         TrialStore(task.folder).put(outcome)
     return outcome
-
-
-def _kept(task: Task) -> Outcome | None:
-    """Return the outcome where the worker had done the trial before it died."""
-    found = None if task.folder is None else TrialStore(task.folder).get(task.trial)
-    return found if found is not None and found.status == "done" else None
 
 
 @contextmanager

@@ -103,6 +103,39 @@ def perform(task: Task) -> Outcome:
     return outcome
 
 
+def kept(task: Task) -> Outcome | None:
+    """Return what the store has of a trial that was carried out.
+
+    Parameters
+    ----------
+    task : Task
+        The trial.
+
+    Returns
+    -------
+    Outcome or None
+        Its outcome, unless it failed or there is none.
+    """
+    found = None if task.folder is None else TrialStore(task.folder).get(task.trial)
+    return found if found is not None and found.status == "done" else None
+
+
+def perform_once(task: Task) -> Outcome:
+    """Compute a trial unless another process has, for engines that repeat what they lose.
+
+    Parameters
+    ----------
+    task : Task
+        The trial.
+
+    Returns
+    -------
+    Outcome
+        Done or failed.
+    """
+    return kept(task) or perform(task)
+
+
 def _one_thread() -> AbstractContextManager[object]:
     """Compute with one thread: last bits depend on the number, and trials run side by side."""
     if "torch" not in sys.modules and os.environ.get("OMP_NUM_THREADS") == "1":
