@@ -40,7 +40,11 @@ def curve(name: str, runs: Sequence[History], value: Callable[[History], Array])
     return Curve(name, steps, values)
 
 
-def draw_staircases(arms: Mapping[str, Sequence[History]], title: str) -> Figure:
+def draw_staircases(
+    arms: Mapping[str, Sequence[History]],
+    title: str,
+    marks: Mapping[str, Sequence[float]] | None = None,
+) -> Figure:
     """Draw loss with V(‖β‖), ε-rank of the last layer, and loss/V, one column per arm.
 
     Parameters
@@ -49,6 +53,8 @@ def draw_staircases(arms: Mapping[str, Sequence[History]], title: str) -> Figure
         Runs by arm.
     title : str
         A line above.
+    marks : mapping of str to sequence of float, optional
+        Training steps to mark, by arm.
 
     Returns
     -------
@@ -56,6 +62,7 @@ def draw_staircases(arms: Mapping[str, Sequence[History]], title: str) -> Figure
         Every run; the first seed strong.
     """
     columns = []
+    at = marks or {}
     for name, runs in arms.items():
         eps = power(runs[0].eps[0])
         columns.append(
@@ -69,12 +76,14 @@ def draw_staircases(arms: Mapping[str, Sequence[History]], title: str) -> Figure
                     "log",
                     name,
                     each=True,
+                    marks=tuple(at.get(name, ())),
                 ),
                 Panel(
                     f"ε-rank at ε = {eps},\nlast hidden layer",
                     [curve("ε-rank", runs, lambda run: run.rank())],
                     "rank",
                     each=True,
+                    marks=tuple(at.get(name, ())),
                 ),
                 Panel(
                     "loss / V(‖β‖)\n(1: feature-limited)",

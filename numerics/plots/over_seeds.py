@@ -88,6 +88,8 @@ class Panel:
     each : bool
         Draw every run, the first one strong and with its marker, the others faint: a median over
         seeds would smear what happens in each at another time.
+    marks : sequence of float
+        Training steps with a vertical line.
     """
 
     label: str
@@ -96,6 +98,7 @@ class Panel:
     title: str = ""
     guide: float | None = None
     each: bool = False
+    marks: Sequence[float] = ()
 
 
 def time_panels(
@@ -187,6 +190,8 @@ def _finish(axes: Axes, panel: Panel, *, below: bool, left: bool) -> None:
         y=panel.label if left else "",
         title=panel.title,
     )
+    for at in panel.marks:
+        axes.axvline(at, color="#222222", linewidth=0.9, linestyle=(0, (1, 1)))
     if panel.guide is not None:
         axes.axhline(panel.guide, color="#222222", linewidth=0.9, linestyle=(0, (6, 2)))
     if panel.scale == "log":

@@ -1,0 +1,88 @@
+"""A1: fitting cos x + cos 2x + cos 30x on [−1, 1]: loss and ε-rank on one time axis.
+
+Networks of the source: tanh with (hidden layers, width) = (2, 50), (2, 25), (4, 50), (4, 25), mean
+squared error, 15 000 steps. Ours: Adam with rate 1e-3 on the whole grid of 500 points, default
+initialisation; measurements evenly spaced; ε = 1e-6, 1e-4, 1e-2, mean measure. Quick has as many
+steps, for the stairs need them, on 200 points with (2, 50) and (4, 50) alone.
+
+The claims are on staircases, by the rule of `numerics.staircase.judge`, one setting per network.
+Beside them stands the reading of the plateaus (F6): V(‖β‖) is the least loss that the features
+allow with an output layer of the norm there is; where loss/V is near 1 no output layer does better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numerics.experiments.analysis import Analysis
+from numerics.experiments.experiment import Experiment, Request
+from numerics.experiments.fitting import fitting_trial
+from numerics.experiments.histories import History
+from numerics.experiments.stairs import CLAIMS, analysis
+from numerics.sweeps.trial import Outcome, Trial
+
+#: (hidden layers, width) of the source.
+NETS = {"quick": ((2, 50), (4, 50)), "full": ((2, 50), (2, 25), (4, 50), (4, 25))}
+STEPS = 15_000
+
+
+def plan(request: Request) -> list[Trial]:
+    """Return the trainings of the four networks.
+
+    Parameters
+    ----------
+    request : Request
+        Size and seeds.
+
+    Returns
+    -------
+    list of Trial
+        The trials.
+    """
+    return [
+        fitting_trial(request, steps=STEPS, seed=seed, depth=depth, width=width)
+        for depth, width in NETS[request.size]
+        for seed in request.seed_range(6)
+    ]
+
+
+def arm_of(run: History) -> str:
+    """Return depth × width.
+
+    Parameters
+    ----------
+    run : History
+        A run.
+
+    Returns
+    -------
+    str
+        Its arm.
+    """
+    return f"{run.settings['depth']} × {run.settings['width']}"
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claims on staircases.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials of `plan`.
+
+    Returns
+    -------
+    Analysis
+        Findings on steps and coupling, tables and figures.
+    """
+    return analysis(outcomes, arm_of, "cos x + cos 2x + cos 30x on [−1, 1], tanh")
+
+
+EXPERIMENT = Experiment(
+    id="A1",
+    title="Function fitting: loss and ε-rank over width and depth",
+    source="[S1]: cos x + cos 2x + cos 30x on [−1, 1], MSE, tanh, 15 000 steps",
+    claims=CLAIMS,
+    plan=plan,
+    analyse=analyse,
+)

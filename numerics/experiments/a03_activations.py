@@ -1,0 +1,90 @@
+"""A3: the activations of the source on the task of A1: ReLU, ELU, cosine, tanh.
+
+Ours: 2 hidden layers of 50, Adam with rate 1e-3 on the whole grid, default initialisation, 15 000
+steps (quick: on 200 points); measurements evenly spaced; ε = 1e-6, 1e-4, 1e-2, mean measure.
+
+The claims are on staircases, by the rule of `numerics.staircase.judge`, one setting per activation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numerics.experiments.analysis import Analysis
+from numerics.experiments.experiment import Experiment, Request
+from numerics.experiments.fitting import fitting_trial
+from numerics.experiments.histories import History
+from numerics.experiments.stairs import CLAIMS, analysis
+from numerics.sweeps.trial import Outcome, Trial
+
+ACTIVATIONS = ("relu", "elu", "cosine", "tanh")
+STEPS = 15_000
+
+
+def plan(request: Request) -> list[Trial]:
+    """Return the trainings with the four activations.
+
+    Parameters
+    ----------
+    request : Request
+        Size and seeds.
+
+    Returns
+    -------
+    list of Trial
+        The trials.
+    """
+    return [
+        fitting_trial(
+            request,
+            steps=STEPS,
+            seed=seed,
+            depth=2,
+            width=50,
+            activation=activation,
+        )
+        for activation in ACTIVATIONS
+        for seed in request.seed_range(6)
+    ]
+
+
+def arm_of(run: History) -> str:
+    """Return the activation.
+
+    Parameters
+    ----------
+    run : History
+        A run.
+
+    Returns
+    -------
+    str
+        Its arm.
+    """
+    return str(run.settings["activation"])
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claims on staircases.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials of `plan`.
+
+    Returns
+    -------
+    Analysis
+        Findings on steps and coupling, tables and figures.
+    """
+    return analysis(outcomes, arm_of, "cos x + cos 2x + cos 30x on [−1, 1], 2 × 50")
+
+
+EXPERIMENT = Experiment(
+    id="A3",
+    title="Activations: ReLU, ELU, cosine, tanh",
+    source="[S1]: the task of A1 with four activations",
+    claims=CLAIMS,
+    plan=plan,
+    analyse=analyse,
+)

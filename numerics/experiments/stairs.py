@@ -1,0 +1,217 @@
+"""Staircases of training runs: detected, judged arm by arm, and what their plateaus read (F6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from numerics.experiments.analysis import Analysis, Picture, Table
+from numerics.experiments.fitting import arm_rows, loss_ratio
+from numerics.experiments.fitting_figures import draw_comparison, draw_staircases
+from numerics.experiments.histories import History, grouped, read_histories
+from numerics.staircase.judge import (
+    RunStaircase,
+    judge_staircases,
+    run_staircase,
+    staircase_rows,
+)
+from numerics.sweeps.trial import Outcome
+from theory.floor.reading import FEATURE_LIMITED, OPTIMISER_LIMITED
+
+CLAIMS = ("staircase-steps", "staircase-coupling")
+# More columns than this make a figure unreadable.
+_MOST_ARMS = 4
+
+
+def detected(arms: Mapping[str, Sequence[History]]) -> list[RunStaircase]:
+    """Return the staircase of every run: its loss, with the ε-rank of the last layer beside it.
+
+    Parameters
+    ----------
+    arms : mapping of str to sequence of History
+        Runs by arm; those that diverged are left out.
+
+    Returns
+    -------
+    list of RunStaircase
+        One per completed run.
+    """
+    found = []
+    for name, runs in arms.items():
+        for run in runs:
+            if run.status == "complete":
+                eps = run.eps[0]
+                ends = np.stack([run.lower[eps][:, -1], run.upper[eps][:, -1]], axis=1)
+                found.append(run_staircase(name, run.seed, run.steps, run.loss, ends))
+    return found
+
+
+def plateau_rows(
+    arms: Mapping[str, Sequence[History]], found: Sequence[RunStaircase]
+) -> list[dict[str, Any]]:
+    """Return what loss/V(‖β‖) says about every plateau that was found.
+
+    Parameters
+    ----------
+    arms : mapping of str to sequence of History
+        Runs by arm.
+    found : sequence of RunStaircase
+        Their staircases.
+
+    Returns
+    -------
+    list of dict
+        Steps, level, ε-rank and median loss/V of each plateau, with the reading of F6.
+    """
+    runs = {(name, run.seed): run for name, mine in arms.items() for run in mine}
+    rows = []
+    for item in found:
+        run = runs[item.setting, item.seed]
+        for plateau in item.staircase.plateaus:
+            inside = slice(plateau.start, plateau.end + 1)
+            ratios = loss_ratio(run)[inside]
+            known = ratios[np.isfinite(ratios)]
+            ratio = float(np.median(known)) if known.size else None
+            rows.append(
+                {
+                    "arm": item.setting,
+                    "seed": item.seed,
+                    "from step": int(run.steps[plateau.start]),
+                    "to step": int(run.steps[plateau.end]),
+                    "loss": plateau.level,
+                    "rank": float(np.median(run.rank()[inside])),
+                    "loss/V": ratio,
+                    "reading": _reading(ratio),
+                }
+            )
+    return rows
+
+
+def _reading(ratio: float | None) -> str:
+    if ratio is None:
+        return "undetermined"
+    if ratio <= FEATURE_LIMITED:
+        return "feature-limited"
+    return "optimiser-limited" if ratio >= OPTIMISER_LIMITED else "between"
+
+
+def _run_rows(found: Sequence[RunStaircase]) -> list[dict[str, Any]]:
+    return [
+        {
+            "arm": item.setting,
+            "seed": item.seed,
+            "staircase": item.staircase.is_staircase,
+            "p": item.staircase.steps_pvalue,
+            "steps": len(item.staircase.steps),
+            "coupling p": item.staircase.coupling_pvalue,
+            "coupling lift": item.staircase.coupling_lift,
+            "why": item.staircase.reason,
+        }
+        for item in found
+    ]
+
+
+def staircase_tables(
+    arms: Mapping[str, Sequence[History]], found: Sequence[RunStaircase]
+) -> tuple[Table, ...]:
+    """Return the tables of staircases: by arm, by run, and plateau by plateau.
+
+    Parameters
+    ----------
+    arms : mapping of str to sequence of History
+        Runs by arm.
+    found : sequence of RunStaircase
+        Their staircases.
+
+    Returns
+    -------
+    tuple of Table
+        Without those that would be empty.
+    """
+    tables = [
+        Table("staircases", "Staircases and their coupling by arm", staircase_rows(found)),
+        Table("runs", "Staircases run by run", _run_rows(found)),
+        Table("plateaus", "Plateaus, and how they read (F6)", plateau_rows(arms, found)),
+    ]
+    return tuple(table for table in tables if table.rows)
+
+
+def staircase_pictures(
+    arms: Mapping[str, Sequence[History]], found: Sequence[RunStaircase], title: str
+) -> tuple[Picture, ...]:
+    """Return the figures of loss, bound, ε-rank and reading, some arms in each.
+
+    Parameters
+    ----------
+    arms : mapping of str to sequence of History
+        Runs by arm.
+    found : sequence of RunStaircase
+        Their staircases; those of the first seeds are marked.
+    title : str
+        Line above the figures.
+
+    Returns
+    -------
+    tuple of Picture
+        One per four arms.
+    """
+    names = [name for name, runs in arms.items() if runs]
+    marks: dict[str, list[float]] = {}
+    for item in found:
+        first = arms[item.setting][0]
+        if item.seed == first.seed:
+            marks[item.setting] = [float(first.steps[at]) for at in item.staircase.steps]
+    pictures = []
+    for start in range(0, len(names), _MOST_ARMS):
+        part = {name: arms[name] for name in names[start : start + _MOST_ARMS]}
+        number = f"-{start // _MOST_ARMS + 1}" if len(names) > _MOST_ARMS else ""
+        pictures.append(
+            Picture(
+                f"staircases{number}",
+                "Loss with the least loss V(‖β‖) that its features allow, ε-rank of the last "
+                "hidden layer, and their ratio, on one time axis; steps that were found in the "
+                "first seed are marked. Decides staircase-steps and -coupling",
+                partial(draw_staircases, part, title, marks),
+            )
+        )
+    return tuple(pictures)
+
+
+def analysis(outcomes: Sequence[Outcome], arm_of: Callable[[History], str], title: str) -> Analysis:
+    """Judge the claims on staircases from runs by arm.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of trials of kind ``train``.
+    arm_of : callable
+        From a run to its arm.
+    title : str
+        Line above the figures.
+
+    Returns
+    -------
+    Analysis
+        Findings on steps and coupling, tables and figures.
+    """
+    runs, notes = read_histories(outcomes)
+    arms = grouped(runs, arm_of)
+    found = detected(arms)
+    findings = judge_staircases(found)
+    if not arms:
+        return Analysis(findings, notes=tuple(notes))
+    tables = Table("arms", "Ranks, losses and readings, medians over seeds", arm_rows(arms))
+    comparison = Picture(
+        "comparison",
+        "Loss and ε-rank of the last hidden layer, arm against arm",
+        partial(draw_comparison, arms, title),
+    )
+    return Analysis(
+        findings,
+        (tables, *staircase_tables(arms, found)),
+        (*staircase_pictures(arms, found, title), comparison),
+        tuple(notes),
+    )
