@@ -1,0 +1,166 @@
+"""A4: images with cross-entropy; ε-ranks over data, and over the box of a narrow layer.
+
+The early draft of [S1] inserts a layer of 10 neurons, and integrates the last hidden layer's Gram
+matrix over points of its outputs. Here it is done both ways, on that network: over the training
+samples, and over Sobol points of [−1, 1]^10; and on the plain network over the samples. Ours: three
+hidden layers of 50, tanh (the last but one of 10 with the narrow layer), Adam with rate 1e-3,
+batches of 128, 2000 samples of MNIST at quick size, and ε = 1e-2: at 1e-6 a layer of 50 has full
+rank over images within a few steps, and no growth is left to couple with.
+
+The claims are on staircases, by the rule of `numerics.staircase.judge`. Steps are judged once per
+training; their coupling with each of the ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from numerics.experiments.analysis import Analysis
+from numerics.experiments.experiment import Experiment, Request
+from numerics.experiments.histories import History
+from numerics.experiments.stairs import CLAIMS, analysis
+from numerics.sweeps.trial import Outcome, Trial
+
+EPS = (1e-2, 1e-4, 1e-6)
+_STEPS = {"quick": 600, "full": 5000}
+_MEASUREMENTS = 120
+_IMAGES = {"quick": 2000, "full": None}
+_OVER_BOX, _OVER_DATA = "narrow layer, rank over its box", "narrow layer, rank over data"
+_PLAIN = "plain network, rank over data"
+
+
+def plan(request: Request) -> list[Trial]:
+    """Return a training with and one without the narrow layer, per task and seed.
+
+    Parameters
+    ----------
+    request : Request
+        Size, seeds and data sets; digits are always there.
+
+    Returns
+    -------
+    list of Trial
+        The trials, of kinds ``neck`` and ``train``.
+    """
+    tasks = ("digits", *(name for name in ("mnist",) if name in request.datasets))
+    trials = []
+    for task in tasks:
+        for seed in request.seed_range(6):
+            settings = _settings(request, task, seed)
+            neck = {"train": {**settings, "network": "bottleneck"}, "log2_points": 11}
+            trials += [Trial("neck", neck), Trial("train", settings)]
+    return trials
+
+
+def _settings(request: Request, task: str, seed: int) -> dict[str, Any]:
+    steps = _STEPS[request.size]
+    settings: dict[str, Any] = {
+        "task": task,
+        "network": "mlp",
+        "width": 50,
+        "depth": 3,
+        "activation": "tanh",
+        "loss": "cross-entropy",
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "batch_size": 128,
+        "steps": steps,
+        "measure_every": steps // _MEASUREMENTS,
+        "probe": 1000,
+        "eps": list(EPS),
+        "seed": seed,
+        "device": request.device,
+    }
+    images = _IMAGES[request.size]
+    return settings | ({"n_train": images} if task == "mnist" and images else {})
+
+
+def views(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return what each training looks like over data, and with a narrow layer over its box too.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials.
+
+    Returns
+    -------
+    list of Outcome
+        As of kind ``train``, with the entry ``view`` in their settings.
+    """
+    found = []
+    for outcome in outcomes:
+        if outcome.trial.kind != "neck":
+            found.append(_seen(outcome, outcome.settings, _PLAIN))
+            continue
+        settings = outcome.settings["train"]
+        found.append(_seen(outcome, settings, _OVER_DATA))
+        if outcome.status == "done":
+            box = {
+                f"rank_{end}": {
+                    eps: [[rank] for rank in ranks]
+                    for eps, ranks in outcome.result[f"box_{end}"].items()
+                }
+                for end in ("lower", "upper")
+            }
+            result = {**outcome.result, **box, "n_layers": 1}
+            found.append(_seen(replace(outcome, result=result), settings, _OVER_BOX))
+    return found
+
+
+def _seen(outcome: Outcome, settings: Any, view: str) -> Outcome:
+    return replace(outcome, trial=Trial("train", {**settings, "view": view}))
+
+
+def arm_of(run: History) -> str:
+    """Return task and view.
+
+    Parameters
+    ----------
+    run : History
+        A run.
+
+    Returns
+    -------
+    str
+        Its arm.
+    """
+    return f"{run.task}: {run.settings['view']}"
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claims on staircases.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of the trials.
+
+    Returns
+    -------
+    Analysis
+        Findings on steps, and on coupling over every view.
+    """
+    seen = views(outcomes)
+    trainings = [item for item in seen if item.settings["view"] != _OVER_BOX]
+    whole = analysis(seen, arm_of, "A4: images, cross-entropy")
+    steps = [item for item in analysis(trainings, arm_of, "").findings if item.claim == CLAIMS[0]]
+    coupling = [item for item in whole.findings if item.claim == CLAIMS[1]]
+    missing = (
+        ()
+        if any(o.settings.get("task") == "mnist" for o in seen)
+        else ("MNIST was not at hand (EPSRANK_DATA): digits only",)
+    )
+    return replace(whole, findings=(*steps, *coupling), notes=(*whole.notes, *missing))
+
+
+EXPERIMENT = Experiment(
+    "A4",
+    "Images with cross-entropy: ranks over data and over the box of a narrow layer",
+    "[S1] and its early draft; sizes ours",
+    CLAIMS,
+    plan,
+    analyse,
+)
