@@ -64,12 +64,12 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
     return values, dtype
 
 
-def refuse_non_finite(values: Array, name: str) -> None:
+def refuse_non_finite(values: NDArray[Any], name: str) -> None:
     """Raise an error that counts and locates NaN and infinite entries.
 
     Parameters
     ----------
-    values : ndarray of float64
+    values : ndarray of a floating dtype
         Numbers to look at.
     name : str
         Argument name for the error message.
@@ -81,7 +81,7 @@ def refuse_non_finite(values: Array, name: str) -> None:
     """
     # The sum is finite for almost every sane array and costs one pass without a temporary.
     with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(float(np.sum(values))):
+        if math.isfinite(float(np.sum(values, dtype=np.float64))):
             return
     bad = ~np.isfinite(values)
     count = int(bad.sum())

@@ -44,7 +44,7 @@ def factorised_count(
     outlook = foresee_gram(matrix, low)
     if outlook.full(high) and all_above(matrix, error, high):
         return Decision(n, n, "cholesky", "G − εI is positive definite, rounding included")
-    if outlook.low(low):
+    if outlook.low():
         few = low_rank_enclosure(matrix, error, low)
         if few is not None:
             lower, upper = few.count(below, above)

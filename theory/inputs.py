@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,38 +28,51 @@ __all__ = [
 ]
 
 
+_NARROW = (np.dtype(np.float32), np.dtype(np.float16))
+
+
 @dataclass(frozen=True)
 class Features:
     """Feature matrix Φ ∈ R^{N×n}, Φ_ij = φ_j(x_i), as checked input.
 
     Attributes
     ----------
-    values : ndarray of float64, shape (N, n)
-        Φ, equal to what was given unless `rounded`.
+    given : ndarray of a real dtype, shape (N, n)
+        The numbers as given.
     dtype : str
         Type of the numbers as given: ``"float64"``, ``"float32"``, ``"bfloat16"``, ``"int64"`` …
-    integers : ndarray of an integer dtype, shape (N, n), or None
-        The numbers as given where float64 cannot hold them (integers beyond 2⁵³).
+    exact : bool
+        Whether float64 holds them (integers beyond 2⁵³ it does not).
     """
 
-    values: Array
+    given: NDArray[Any]
     dtype: str
-    integers: NDArray[Any] | None = None
+    exact: bool = True
+
+    @cached_property
+    def values(self) -> Array:
+        """Φ in float64, equal to what was given unless `rounded`."""
+        return to_float64(self.given, "features")[0]
+
+    @property
+    def integers(self) -> NDArray[Any] | None:
+        """The numbers as given where float64 cannot hold them, else None."""
+        return None if self.exact else self.given
 
     @property
     def rounded(self) -> bool:
         """Whether `values` differ from the numbers given (by at most one half ulp each)."""
-        return self.integers is not None
+        return not self.exact
 
     @property
     def n_samples(self) -> int:
         """Number of samples N."""
-        return int(self.values.shape[0])
+        return int(self.given.shape[0])
 
     @property
     def n_features(self) -> int:
         """Number of neurons n."""
-        return int(self.values.shape[1])
+        return int(self.given.shape[1])
 
 
 def as_features(features: Any, *, name: str = "features") -> Features:
@@ -96,9 +110,13 @@ def as_features(features: Any, *, name: str = "features") -> Features:
         raise InputError(
             name, f"is empty, shape {given.shape}", "pass at least one sample and one neuron"
         )
+    if given.dtype in _NARROW:
+        # Every number is a float64 number; who can do without 8 bytes for each need not convert.
+        refuse_non_finite(given, name)
+        return Features(given, dtype)
     values, exact = to_float64(given, name)
     refuse_non_finite(values, name)
-    return Features(values, dtype, None if exact else given)
+    return Features(values if exact else given, dtype, exact)
 
 
 def as_target(target: Any, n_samples: int, *, name: str = "target") -> Array:

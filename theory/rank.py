@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from theory.count_problem import CountProblem
+from theory.decision import Decision
 from theory.errors import InputError
 from theory.exact_gram import exact_gram
 from theory.inputs import as_eps, as_features
@@ -13,6 +15,7 @@ from theory.rank_from_gram import epsilon_rank_from_gram
 from theory.rank_from_spectrum import epsilon_rank_from_spectrum
 from theory.rank_interval import RankInterval
 from theory.rank_problem import RankProblem
+from theory.spectrum_source import SpectrumSource
 
 __all__ = [
     "algebraic_rank",
@@ -31,6 +34,7 @@ def epsilon_rank(
     measure: str = "mean",
     exact: bool = False,
     relative: bool = False,
+    counts_only: bool = False,
 ) -> RankInterval:
     """ε-rank  r_ε = #{k : λ_k(G) > ε}  of  G = ∫ φφᵀ dμ = Φᵀ diag(w) Φ / c  (D1, strict).
 
@@ -53,6 +57,9 @@ def epsilon_rank(
         Decide in integer arithmetic whatever the margin.
     relative : bool
         Threshold ε·λ_1 in place of ε.
+    counts_only : bool
+        Nothing else is wanted of the spectrum, so that some of the samples or float32 products may
+        do where they provably suffice; `spectrum` and `storage` are then not to be had.
 
     Returns
     -------
@@ -77,7 +84,13 @@ def epsilon_rank(
     (6, 'gram')
     """
     return epsilon_ranks(
-        features, [eps], weights=weights, measure=measure, exact=exact, relative=relative
+        features,
+        [eps],
+        weights=weights,
+        measure=measure,
+        exact=exact,
+        relative=relative,
+        counts_only=counts_only,
     )[0]
 
 
@@ -89,6 +102,7 @@ def epsilon_ranks(
     measure: str = "mean",
     exact: bool = False,
     relative: bool = False,
+    counts_only: bool = False,
 ) -> list[RankInterval]:
     """ε-ranks at several thresholds from one decomposition; see `epsilon_rank`.
 
@@ -106,6 +120,8 @@ def epsilon_ranks(
         Decide in integer arithmetic whatever the margin.
     relative : bool
         Thresholds ε·λ_1.
+    counts_only : bool
+        As in `epsilon_rank`.
 
     Returns
     -------
@@ -121,9 +137,22 @@ def epsilon_ranks(
     if not thresholds:
         raise InputError("eps", "is an empty sequence", "pass at least one threshold")
     checked = as_features(features)
-    problem = RankProblem(checked, as_measure(measure, weights, checked.n_samples), exact)
-    decisions = problem.decide_all(thresholds, relative)
-    source = problem.source()
+    law = as_measure(measure, weights, checked.n_samples)
+    decisions: list[Decision | None] = [None] * len(thresholds)
+    quick: CountProblem | None = None
+    if counts_only and not (exact or relative):
+        quick = CountProblem(checked, law)
+        decisions = quick.decide_all(thresholds)
+    open_ones = [value for value, found in zip(thresholds, decisions, strict=True) if found is None]
+    source: SpectrumSource | None = None
+    if open_ones or quick is None:
+        problem = RankProblem(checked, law, exact)
+        rest = iter(problem.decide_all(open_ones, relative))
+        decisions = [found if found is not None else next(rest) for found in decisions]
+        source = None if counts_only else problem.source()
+        noise_floor = problem.noise_floor
+    else:
+        noise_floor = quick.noise_floor
     return [
         RankInterval(
             eps=value,
@@ -131,8 +160,8 @@ def epsilon_ranks(
             upper=decision.upper,
             route=decision.route,
             reason=decision.reason,
-            noise_floor=problem.noise_floor,
-            measure=problem.measure.name,
+            noise_floor=noise_floor,
+            measure=law.name,
             dtype=checked.dtype,
             n_samples=checked.n_samples,
             n_features=checked.n_features,
@@ -140,6 +169,7 @@ def epsilon_ranks(
             source=source,
         )
         for value, decision in zip(thresholds, decisions, strict=True)
+        if decision is not None
     ]
 
 

@@ -6,6 +6,7 @@ import html
 from dataclasses import dataclass, field
 from typing import Any
 
+from theory.errors import InputError
 from theory.inputs import Array
 from theory.spectrum_source import SpectrumSource
 
@@ -21,8 +22,9 @@ class RankInterval:
     lower, upper : int
         The ε-rank of the numbers given lies between them, ends included.
     route : str
-        What decided: ``"gram"``, ``"svd"``, ``"exact"``, ``"ball"``, ``"spectrum"``; joined by
-        ``+`` where several routes contributed.
+        What decided: ``"gram"``, ``"svd"``, ``"exact"``, ``"ball"``, ``"spectrum"``, and where only
+        a count was asked for also ``"samples"`` and ``"gram-float32"``; joined by ``+`` where
+        several routes contributed.
     reason : str
         One sentence: why the ends agree, or why they do not.
     noise_floor : float
@@ -36,8 +38,9 @@ class RankInterval:
         N and n (N is 0 where only a Gram matrix or a spectrum was given).
     relative : bool
         Whether the threshold is ε·λ_1.
-    source : SpectrumSource
-        What `spectrum`, `spectrum_error` and `storage` are computed from when asked for.
+    source : SpectrumSource or None
+        What `spectrum`, `spectrum_error` and `storage` are computed from when asked for; None where
+        only a count was asked for, and they raise an `InputError`.
     """
 
     eps: float
@@ -51,17 +54,17 @@ class RankInterval:
     n_samples: int
     n_features: int
     relative: bool = False
-    source: SpectrumSource = field(kw_only=True, repr=False)
+    source: SpectrumSource | None = field(kw_only=True, repr=False)
 
     @property
     def spectrum(self) -> Array:
         """λ_1 ≥ … ≥ λ_n in the measure, float64 of shape (n,), as computed on first use."""
-        return self.source.values
+        return self._known_source().values
 
     @property
     def spectrum_error(self) -> float:
         """|computed λ_k − λ_k| ≤ spectrum_error for every k, rounding included."""
-        return self.source.error
+        return self._known_source().error
 
     @property
     def storage(self) -> tuple[int, int]:
@@ -70,7 +73,14 @@ class RankInterval:
         `lower` and `upper` speak of the stored numbers. Where this interval is wider, a float32 (or
         bfloat16) copy of the features cannot say what rank they had before they were rounded.
         """
-        return self.source.storage(self.eps, self.relative, (self.lower, self.upper))
+        return self._known_source().storage(self.eps, self.relative, (self.lower, self.upper))
+
+    def _known_source(self) -> SpectrumSource:
+        if self.source is None:
+            raise InputError(
+                "counts_only", "left no spectrum", "ask again without counts_only=True"
+            )
+        return self.source
 
     @property
     def resolved(self) -> bool:
@@ -107,7 +117,8 @@ class RankInterval:
         Returns
         -------
         dict
-            Keys ``eps``, ``lower``, ``upper``, ``route``, ``reason``, ``relative``, ``storage``.
+            Keys ``eps``, ``lower``, ``upper``, ``route``, ``reason``, ``relative``, ``storage``
+            (None where only a count was asked for).
         """
         return {
             "eps": self.eps,
@@ -116,5 +127,5 @@ class RankInterval:
             "route": self.route,
             "reason": self.reason,
             "relative": self.relative,
-            "storage": list(self.storage),
+            "storage": None if self.source is None else list(self.storage),
         }

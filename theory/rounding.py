@@ -194,20 +194,44 @@ def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array
     tuple of (ndarray of float64, shape (n, n); float)
         The symmetric product and g.
     """
-    n_samples, n_features = matrix.shape
-    upper = np.zeros((n_features, n_features), order="F")
-    partial = np.zeros_like(upper)
+    n_samples = matrix.shape[0]
+    upper: Array | None = None
+    partial: Array | None = None
     for start in range(0, n_samples, _BLOCK):
         block = matrix[start : start + _BLOCK]
         if row_factors is not None:
             block = block * row_factors[start : start + _BLOCK, None]
         columns = np.ascontiguousarray(block).T
+        if upper is None:
+            upper = blas.dsyrk(1.0, columns)
+            continue
+        if partial is None:
+            partial = np.zeros_like(upper)
         partial = blas.dsyrk(1.0, columns, beta=0.0, c=partial, overwrite_c=1)
         add_upper(upper, partial)
+    assert upper is not None  # N ≥ 1
     mirror(upper)
+    return upper, gram_factor(n_samples, row_factors is not None)
+
+
+def gram_factor(n_samples: int, weighted: bool) -> float:
+    """Return the g of `gram_product`.
+
+    Parameters
+    ----------
+    n_samples : int
+        N.
+    weighted : bool
+        Whether rows have factors.
+
+    Returns
+    -------
+    float
+        g.
+    """
     additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
     # √w (1 rounding), its division by a rounded √c (3), the product with φ (1), on both sides: 10.
-    return upper, gamma(additions + (10 if row_factors is not None else 0))
+    return gamma(additions + (10 if weighted else 0))
 
 
 def add_upper(total: Array, partial: NDArray[Any]) -> None:
@@ -287,3 +311,33 @@ def frobenius(matrix: Array) -> float:
     """
     flat = np.ravel(matrix, order="K")
     return upward(float(blas.dnrm2(flat)) * (1 + 2 * gamma(flat.size)) + UNDERFLOW)
+
+
+def squared_frobenius(matrix: NDArray[Any], row_factors: Array | None = None) -> float:
+    """Return an upper bound of ‖diag(f) M‖_F².
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, float32 or float16, shape (N, n)
+        M.
+    row_factors : ndarray of float64, shape (N,), optional
+        f, in place of 1; four roundings in each are covered.
+
+    Returns
+    -------
+    float
+        The bound, ∞ where squares overflow.
+    """
+    total, size = 0.0, _TILE * matrix.shape[1]
+    narrow = row_factors is None and matrix.dtype == np.float32 and size <= 2**20
+    for start in range(0, matrix.shape[0], _TILE):
+        block = matrix[start : start + _TILE]
+        if row_factors is not None:
+            block = block * row_factors[start : start + _TILE, None]
+        flat = np.ravel(block if narrow else np.asarray(block, dtype=np.float64))
+        total += float(blas.sdot(flat, flat) if narrow else blas.ddot(flat, flat))
+    if narrow:
+        if not 2.0**-60 < total < 2.0**100:  # beyond the range of float32
+            return squared_frobenius(matrix, np.ones(matrix.shape[0]))
+        total = (total + matrix.size * _UNDERFLOW["float32"]) / (1 - gamma(size, 2.0**-24))
+    return upward(total * (1 + 2 * gamma(size + matrix.shape[0])) + UNDERFLOW)

@@ -83,6 +83,25 @@ def scaling_exponent(largest: float) -> int:
     return 0 if largest == 0 or abs(exponent) <= _SAFE else -exponent
 
 
+def weight_roots(measure: Measure) -> tuple[Array | None, int]:
+    """Return the rounded √(w · 4^t) with t, which keeps them in a safe range.
+
+    Parameters
+    ----------
+    measure : Measure
+        Weights.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (N,), or None; int)
+        None and 0 for unit weights.
+    """
+    if measure.weights is None:
+        return None, 0
+    shift = scaling_exponent(float(measure.weights.max())) // 2
+    return np.sqrt(np.ldexp(measure.weights, 2 * shift)), shift
+
+
 def weighted_features(
     features: Features, measure: Measure, *, rescale: bool = True
 ) -> WeightedFeatures:
@@ -107,10 +126,7 @@ def weighted_features(
     shift = scaling_exponent(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
     if shift:
         matrix = np.ldexp(matrix, shift)
-    roots, weight_shift = None, 0
-    if measure.weights is not None:
-        weight_shift = scaling_exponent(float(measure.weights.max())) // 2
-        roots = np.sqrt(np.ldexp(measure.weights, 2 * weight_shift))
+    roots, weight_shift = weight_roots(measure)
     return WeightedFeatures(
         matrix=matrix,
         roots=roots,

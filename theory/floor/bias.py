@@ -88,7 +88,6 @@ def _as_bias(bias_value: Any, n_outputs: int) -> Array:
 def _with_constant(features: Features, constant: Array | None) -> Features:
     """Append the constant function as a feature."""
     ones = np.ones((features.n_samples, 1)) if constant is None else constant.reshape(-1, 1)
-    integers = features.integers
-    if integers is not None:
-        integers = np.hstack([integers, ones.astype(integers.dtype)])
-    return replace(features, values=np.hstack([features.values, ones]), integers=integers)
+    if features.exact:
+        return replace(features, given=np.hstack([features.values, ones]))
+    return replace(features, given=np.hstack([features.given, ones.astype(features.given.dtype)]))

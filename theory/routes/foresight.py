@@ -50,21 +50,21 @@ class Foresight:
             return False
         return self._log_pivot(self.n_features) > math.log(_SAFETY * threshold)
 
-    def low(self, threshold: float) -> bool:
+    def low(self) -> bool:
         """Return whether half of the neurons are expected to leave next to nothing of the rest."""
-        if len(self.pivots) < 2:
-            return True
-        return self._log_pivot(self.n_features / 2) < math.log(_DEPTH * threshold)
+        return len(self.pivots) <= self.looked_at / 2
 
     def _log_pivot(self, index: float) -> float:
-        """Continue log d as a straight line."""
-        first, last = math.log(self.pivots[0]), math.log(self.pivots[-1])
-        return first + (last - first) * index / len(self.pivots)
+        """Continue log d as a straight line, without the last quarter, where pivots run out."""
+        here = max(3 * len(self.pivots) // 4, 1)
+        first, last = math.log(self.pivots[0]), math.log(self.pivots[here - 1])
+        return first + (last - first) * index / here
 
     def near(self, threshold: float, distance: float) -> float:
         """Return the expected number of eigenvalues within a distance of θ."""
         beside = np.abs(np.log(self.pivots / threshold)) <= 1
-        return float(np.count_nonzero(beside)) * distance / threshold
+        share = distance / threshold  # on either side; the pivots counted span e-fold on either
+        return float(np.count_nonzero(beside)) * share * self.n_features / self.looked_at
 
 
 def foresee(matrix: Array, n_features: int, threshold: float) -> Foresight:

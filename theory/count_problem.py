@@ -1,0 +1,127 @@
+"""One feature matrix and counts alone: no more samples and no more digits than a count takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from theory.decision import Decision
+from theory.dyadic import float_above, float_below, power_of_two
+from theory.factorised_count import factorised_count
+from theory.inputs import Array, Features
+from theory.measure import Measure
+from theory.rounding import gram_factor, squared_frobenius, upward
+from theory.routes.foresight import Foresight
+from theory.routes.gram_float32 import (
+    NarrowSizes,
+    errors_of_chunks,
+    form_gram_float32,
+    narrow_sizes,
+)
+from theory.routes.some_samples import full_on_some_samples, look
+from theory.spectrum_source import scaled_float
+from theory.weighted import weight_roots
+
+# Widths and samples from which the shortcuts pay.
+_WIDE = 256
+_LONG = 2048
+
+# Share of the threshold that float32 products may be off by, and the number of eigenvalues that
+# may be expected so close to it.
+_SHARE = 1 / 2
+_NEAR = 0.25
+
+
+class CountProblem:
+    """Certified counts #{k : λ_k(G) > ε} where nothing else of the spectrum is wanted.
+
+    Two routes that `RankProblem` does not take, because they leave no float64 Gram matrix behind:
+    full rank from some of the samples, and a Gram matrix of float32 products. What they do not
+    decide stays undecided here.
+
+    Parameters
+    ----------
+    features : Features
+        Φ; narrow floats are not widened.
+    measure : Measure
+        The measure of G.
+    """
+
+    def __init__(self, features: Features, measure: Measure) -> None:
+        self.features = features
+        self.measure = measure
+        self._roots, shift = weight_roots(measure)
+        self._scale = power_of_two(-2 * shift) / measure.normaliser
+        self._least = 0.0
+        self._gram: tuple[Array, float] | None = None
+
+    def decide_all(self, eps: Sequence[float]) -> list[Decision | None]:
+        """Decide several thresholds.
+
+        Parameters
+        ----------
+        eps : sequence of float
+            Thresholds, each > 0.
+
+        Returns
+        -------
+        list of Decision or None
+            In the order given; None where the usual routes have to decide.
+        """
+        features = self.features
+        if features.n_features < _WIDE or features.n_samples < _LONG or not features.exact:
+            return [None] * len(eps)
+        thetas = [Fraction(value) / self._scale for value in eps]
+        self._least = float_below(min(thetas))
+        if not (self._least > 0 and float_above(max(thetas)) < np.inf):
+            return [None] * len(eps)
+        return [self._decide(theta) for theta in thetas]
+
+    def _decide(self, theta: Fraction) -> Decision | None:
+        n = self.features.n_features
+        used = full_on_some_samples(
+            self.features.given, self._roots, float_above(theta), self._outlook
+        )
+        if used is not None:
+            of = self.features.n_samples
+            reason = f"{used} of the {of} samples suffice for G ≻ εI, rounding included"
+            return Decision(n, n, "samples", reason)
+        gram = self._float32_gram(float_below(theta))
+        found = None if gram is None else factorised_count(*gram, theta, theta)
+        if found is None:
+            return None
+        reason = f"{found.route} of float32 products: {found.reason}"
+        return replace(found, route="gram-float32", reason=reason)
+
+    def _float32_gram(self, theta: float) -> tuple[Array, float] | None:
+        """Return H̃ of float32 products with its error, where that is likely to decide."""
+        if self._gram is not None and self._gram[1] <= _SHARE * theta:
+            return self._gram
+        if self._sizes is None:
+            return None
+        for chunk, error in errors_of_chunks(self._sizes, self.features.n_samples):
+            if error <= _SHARE * theta and self._outlook.near(theta, error) <= _NEAR:
+                self._gram = form_gram_float32(self.features.given, self._roots, self._sizes, chunk)
+                return self._gram
+        return None
+
+    @property
+    def noise_floor(self) -> float:
+        """Rounding bound that the float64 Gram matrix would have, in the units of G."""
+        square = squared_frobenius(self.features.given, self._roots)
+        g = gram_factor(self.features.n_samples, self._roots is not None)
+        return scaled_float(upward(g / (1 - g) * square), self._scale)
+
+    @cached_property
+    def _outlook(self) -> Foresight:
+        """What to expect of the spectrum."""
+        return look(self.features.given, self._roots, self._least)
+
+    @cached_property
+    def _sizes(self) -> NarrowSizes | None:
+        """What float32 products would cost in accuracy."""
+        return narrow_sizes(self.features.given, self._roots)
