@@ -32,7 +32,7 @@ class LayerAccumulator:
 
     The error is accounted for as it arises: of every partial sum over K rows γ_K tr(Φ_tᵀΦ_t), of
     every addition and every multiplication with ρ one u·tr G̃, so ‖G̃ − G‖₂ ≤ `gram().error`.
-    Memory is at most three n × n matrices and one bounded block; no batch and no graph is kept.
+    Memory is at most three n × n matrices and one bounded block; no batch is kept, and no graph.
 
     Parameters
     ----------

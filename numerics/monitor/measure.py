@@ -11,9 +11,11 @@ import numpy as np
 from numerics.monitor.accumulate import LayerAccumulator
 from numerics.monitor.few_rows import FewRows
 from numerics.monitor.plan import LayerPlan
-from numerics.monitor.quantities import Quantities, quantities, quantities_without_spectrum
+from numerics.monitor.quantities import Quantities, quantities
 from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
 from numerics.monitor.settings import Settings
+from numerics.monitor.sketch import sketch_spectrum
+from numerics.monitor.sketched import sketched_decisions, sketched_quantities
 from numerics.monitor.threads import blas_for
 from theory.decision import Decision
 from theory.errors import InputError
@@ -118,7 +120,7 @@ def measured(
 def layer_numbers(
     accumulator: LayerAccumulator, settings: Settings
 ) -> tuple[tuple[LayerRank, ...], Quantities | None, str]:
-    """Return ranks and quantities of one layer from at most one eigen-decomposition.
+    """Return ranks and quantities of one layer: from one eigen-decomposition, a sketch, or counts.
 
     Parameters
     ----------
@@ -140,7 +142,8 @@ def layer_numbers(
         gram = accumulator.gram()
         values, error, dtype = gram.values, gram.error, gram.dtype
     problem = GramProblem(values, error)
-    everything = settings.spectrum(accumulator.n_features)
+    everything = settings.spectrum(accumulator.order)
+    sketch = None
     own = None
     if everything:
         # Fewer samples than neurons leave eigenvalues that are 0 exactly.
@@ -148,11 +151,14 @@ def layer_numbers(
         spectrum[: len(values)] = problem.spectrum
         own = quantities(spectrum, problem.spectrum_error, activity)
     elif settings.quantities == "auto":
-        own = quantities_without_spectrum(values, activity)
+        sketch = sketch_spectrum(problem.matrix, problem.error)
+        own = sketched_quantities(sketch, activity, problem.scale)
     decisions: Sequence[Decision]
     if not activity.any():
         zero = Decision(0, 0, "zero", "every neuron is zero at every sample")
         decisions = [zero] * len(settings.eps)
+    elif sketch is not None:
+        decisions = sketched_decisions(problem, sketch, settings.eps, relative=settings.relative)
     else:
         decisions = problem.decide_all(
             settings.eps, relative=settings.relative, counts_only=not everything

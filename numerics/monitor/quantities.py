@@ -41,23 +41,29 @@ class Quantities:
     participation_ratio : float
         (Σ λ_k)² / Σ λ_k².
     effective_rank : float or None
-        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ; None without a spectrum.
+        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ.
     rankme : float or None
-        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ + 1e-7; None without a spectrum.
+        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ + 1e-7.
     entropy_rank : float or None
-        exp(−Σ q_k log q_k), q_k = λ_k / Σ λ; None without a spectrum.
+        exp(−Σ q_k log q_k), q_k = λ_k / Σ λ.
     condition : float or None
         λ_1/λ_n of G (the square of the condition number of A); None where λ_n is not resolved.
     condition_lower : float or None
-        Certified: λ_1/λ_n is at least this (∞ included); None for zero features, or without a
-        spectrum.
+        Certified: λ_1/λ_n is at least this (∞ included); None for zero features.
     dormant : float
         Share of neurons with a_j ≤ 0.025 · mean_i a_i.
     dead : float
         Share of neurons that are zero at every sample.
     spectrum_error : float or None
-        Every λ_k used above is known to within this; None without a spectrum, where λ_1 is the
-        Rayleigh quotient of a Lanczos vector (a lower bound of λ_1 up to rounding).
+        Every λ_k used above is known to within this; of a sketch, λ_1 is.
+    sketched : float or None
+        Eigenvalues that a sketch of a wide layer has enclosed one by one (`sketch`); None where all
+        were computed.
+    effective_rank_lower, effective_rank_upper : float or None
+        Of a sketch: certified ends. The quantity itself is then their geometric mean where they
+        are within 5 % of each other, else None.
+    rankme_lower, rankme_upper, entropy_rank_lower, entropy_rank_upper : float or None
+        The same.
     """
 
     largest: float
@@ -72,6 +78,13 @@ class Quantities:
     dormant: float
     dead: float
     spectrum_error: float | None
+    sketched: float | None = None
+    effective_rank_lower: float | None = None
+    effective_rank_upper: float | None = None
+    rankme_lower: float | None = None
+    rankme_upper: float | None = None
+    entropy_rank_lower: float | None = None
+    entropy_rank_upper: float | None = None
 
     def to_json(self) -> dict[str, float | None]:
         """Return the numbers, with None for what is not finite.
@@ -120,81 +133,11 @@ def quantities(spectrum: Array, spectrum_error: float, mean_abs: Array) -> Quant
         rankme=exponential_entropy(roots, RANKME_OFFSET),
         entropy_rank=exponential_entropy(spectrum),
         condition=largest / smallest if resolved else None,
-        condition_lower=_condition_lower(largest, smallest, spectrum_error),
+        condition_lower=condition_bound(largest, smallest, spectrum_error),
         dormant=dormant_fraction(mean_abs, DORMANT),
         dead=dormant_fraction(mean_abs, 0.0),
         spectrum_error=spectrum_error,
     )
-
-
-def quantities_without_spectrum(gram: Array, mean_abs: Array) -> Quantities:
-    """Return what a Gram matrix says without its eigenvalues, for wide layers.
-
-    tr G is the sum of the diagonal, Σ λ_k² = ‖G‖_F², and λ_1 comes from a few products with G.
-
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        G, symmetric.
-    mean_abs : ndarray of float64, shape (n,)
-        a_j = ∫ |φ_j| dμ.
-
-    Returns
-    -------
-    Quantities
-        None in place of what needs the whole spectrum.
-    """
-    trace, largest = float(np.trace(gram)), _largest_eigenvalue(gram)
-    shares = _shares(gram, trace)
-    return Quantities(
-        largest=largest,
-        trace=trace,
-        stable_rank=trace / largest if largest > 0 else 0.0,
-        participation_ratio=0.0 if shares is None else 1.0 / float(np.vdot(shares, shares)),
-        effective_rank=None,
-        rankme=None,
-        entropy_rank=None,
-        condition=None,
-        condition_lower=None,
-        dormant=dormant_fraction(mean_abs, DORMANT),
-        dead=dormant_fraction(mean_abs, 0.0),
-        spectrum_error=None,
-    )
-
-
-def _largest_eigenvalue(gram: Array, steps: int = 40) -> float:
-    """Return the Rayleigh quotient of the leading Ritz vector after some Lanczos steps.
-
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        G, symmetric positive semidefinite.
-    steps : int
-        Products with G.
-
-    Returns
-    -------
-    float
-        At most λ_1 up to rounding, and close to it.
-    """
-    basis: list[Array] = []
-    # A non-negative start that meets every neuron; features with a mean have their λ_1 near it.
-    vector = np.sqrt(np.maximum(np.diag(gram), 0.0)) + np.float64(1e-300)
-    images: list[Array] = []
-    for _ in range(min(steps, len(gram))):
-        for _ in range(2):  # twice is enough
-            for earlier in basis:
-                vector = vector - earlier * float(earlier @ vector)
-        size = float(np.linalg.norm(vector))
-        if size == 0 or not np.isfinite(size):
-            break
-        basis.append(vector / size)
-        images.append(gram @ basis[-1])
-        vector = images[-1]
-    if not basis:
-        return 0.0
-    small = np.stack(basis) @ np.stack(images).T
-    return max(0.0, float(np.linalg.eigvalsh((small + small.T) / 2)[-1]))
 
 
 def stable_rank(spectrum: Array) -> float:
@@ -302,8 +245,21 @@ def _shares(weights: Array, largest: float) -> Array | None:
     return None if largest == 0 else weights / largest
 
 
-def _condition_lower(largest: float, smallest: float, error: float) -> float | None:
-    """Return a certified lower bound of λ_1/λ_n."""
+def condition_bound(largest: float, smallest: float, error: float) -> float | None:
+    """Return a certified lower bound of λ_1/λ_n.
+
+    Parameters
+    ----------
+    largest, smallest : float
+        λ_1 and λ_n as computed.
+    error : float
+        Bound on the error of each.
+
+    Returns
+    -------
+    float or None
+        The bound; ∞ where λ_n is 0, None where λ_1 is 0.
+    """
     least, most = (largest - error) * (1 - 1e-15), (smallest + error) * (1 + 1e-15)
     if largest == 0:
         return None

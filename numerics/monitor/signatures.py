@@ -3,9 +3,9 @@
 They look at windows of m = 24 measurements of the last layer:
 
 * ``plateau``: the loss fell by less than 5 % of its median, by the far end of the interval of its
-  Theil–Sen trend at level 1e-4, correlated noise allowed for (`trend`), and the ε-rank stagnated: no quarter of the window has a
-  median above an earlier quarter's by 1 and by 3 % (less 1, lost to whole numbers). More ε-rank is
-  what a lower loss would need, and it does not come.
+  Theil–Sen trend at level 1e-4, correlated noise allowed for (`trend`), and the ε-rank stagnated:
+  no quarter of the window has a median above an earlier quarter's by 1 and by 3 % (less 1, lost to
+  whole numbers). More ε-rank is what a lower loss would need, and it does not come.
 * ``optimiser``: the ε-rank stagnated, and in every measurement of the window loss/V ≥ 2 (F6): the
   features allow half of the loss, the head does not use them.
 * ``floor``: loss/V ≥ 4 in the latest m/2 measurements, whatever the ε-rank does.
@@ -17,7 +17,7 @@ of fewer than 4n samples do not count, for any head fits n samples or less.
 How often they are wrong is measured on simulated series of 200 measurements by
 `tests/numerics/monitor/test_signatures.py`. A loss that falls by just 5 % per window, under noise
 of any size with a correlation of up to 0.8 from one measurement to the next, raises ``plateau`` in
-at most 5 series in 100 (2 at 0.8, none at 0.5; 7 at 0.9); the price is that noise of more than 1 %
+at most 5 series in 100 (3 at 0.8, none at 0.5; 9 at 0.9); the price is that noise of more than 1 %
 hides many plateaus. A flat loss under a noisy rank that grows by 5 %, and by 2 or more, per window
 raises it in at most 5; a ratio that scatters around 1.5 by 20 % raised nothing in 100 series.
 """
@@ -73,8 +73,9 @@ class Signature:
         The window in which it was seen, at the beginning of the episode.
     numbers : dict of str to float
         What it rests on: ``loss`` (median), ``loss_change`` with ``loss_low``, ``loss_high``
-        (relative) and ``correlation`` (that the interval allows for), ``rank`` (median), ``rank_rise`` (between quarters of the window), ``ratio``
-        (least loss/V), as far as they enter.
+        (relative) and ``correlation`` (that the interval allows for), ``rank`` (median),
+        ``rank_rise`` (between quarters of the window), ``ratio`` (least loss/V), as far as they
+        enter.
     """
 
     name: SignatureName

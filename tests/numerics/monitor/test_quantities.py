@@ -15,7 +15,6 @@ from numerics.monitor.quantities import (
     Quantities,
     dormant_fraction,
     quantities,
-    quantities_without_spectrum,
 )
 from theory.gram_problem import GramProblem
 
@@ -131,22 +130,3 @@ def test_json_has_every_name_and_no_infinities():
     assert found.condition_lower == math.inf
     assert set(found.to_json()) == set(QUANTITY_NAMES)
     assert found.to_json()["condition_lower"] is None
-
-
-@given(st.integers(0, 10**6), st.integers(1, 90), st.sampled_from([1, 2, 30, 60]))
-def test_without_a_spectrum_the_rest_is_the_same(seed, n_samples, n):
-    features = random_features(seed, n_samples, n)
-    gram = features.T @ features / n_samples
-    gram = (gram + gram.T) / 2
-    found = quantities_without_spectrum(gram, np.abs(features).mean(axis=0))
-    full = measured(features)
-    assert found.largest <= full.largest * (1 + 1e-12)
-    for name in ("largest", "trace", "stable_rank", "participation_ratio", "dormant", "dead"):
-        assert getattr(found, name) == pytest.approx(getattr(full, name), rel=1e-6), name
-    assert found.effective_rank is found.condition is found.spectrum_error is None
-
-
-def test_without_a_spectrum_zero_features_have_no_dimension():
-    found = quantities_without_spectrum(np.zeros((3, 3)), np.zeros(3))
-    assert (found.largest, found.stable_rank, found.participation_ratio) == (0.0, 0.0, 0.0)
-    assert found.dead == 1.0

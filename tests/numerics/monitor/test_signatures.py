@@ -155,7 +155,7 @@ def correlated(rng, rho, length=LENGTH):
     return noise[50:]
 
 
-def false_alarms(rho, scatter, series=100):
+def false_alarms(rho, scatter, series=60):
     ranks = np.full(LENGTH, 20)
     return alarm_rate(
         (falling(0.05) * np.exp(scatter * correlated(np.random.default_rng(seed), rho)), ranks)
@@ -163,7 +163,7 @@ def false_alarms(rho, scatter, series=100):
     )
 
 
-@pytest.mark.parametrize(("rho", "scatter"), [(0.5, 0.05), (0.7, 0.003), (0.8, 0.003), (0.8, 0.05)])
+@pytest.mark.parametrize(("rho", "scatter"), [(0.5, 0.05), (0.8, 0.003), (0.8, 0.05)])
 def test_false_alarms_of_correlated_noise(rho, scatter):
     """Noise that stays up or down for several measurements under a loss that falls by the limit."""
     assert false_alarms(rho, scatter) <= 0.05
@@ -225,10 +225,10 @@ def test_the_interval_of_a_trend_covers_as_often_as_it_says():
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.8])
 def test_the_stretch_is_that_of_the_variance(rho):
     """f(ρ)² is the ratio of a slope's true variance to the one its residuals suggest."""
-    rng, count = np.random.default_rng(5), 24
+    rng, count = np.random.default_rng(5), WINDOW
     times = np.arange(count) - (count - 1) / 2
     slopes, suggested = [], []
-    for _ in range(4000):
+    for _ in range(3000):
         noise = correlated(rng, rho, count)
         slope = times @ noise / (times @ times)
         left = noise - noise.mean() - slope * times
