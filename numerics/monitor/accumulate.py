@@ -32,7 +32,7 @@ class LayerAccumulator:
 
     The error is accounted for as it arises: of every partial sum over K rows γ_K tr(Φ_tᵀΦ_t), of
     every addition and every multiplication with ρ one u·tr G̃, so ‖G̃ − G‖₂ ≤ `gram().error`.
-    Memory is at most three n × n matrices and one bounded block; no batch is kept, and no graph.
+    Memory: at most three n × n matrices and one bounded block; no batch is kept, and no graph.
 
     Parameters
     ----------
@@ -69,8 +69,7 @@ class LayerAccumulator:
             raise InputError("measure", f"is {measure!r}", "choose 'mean' or 'raw'")
         self.n_features = n_features
         self.measure: Literal["mean", "raw"] = measure
-        self.eps = None if eps is None else as_eps(eps)
-        self.relative = relative
+        self.eps, self.relative = (None if eps is None else as_eps(eps)), relative
         try:
             self.device = torch.device(device)
             self._sizes = torch.zeros(n_features, dtype=torch.float64, device=self.device)
@@ -96,8 +95,8 @@ class LayerAccumulator:
     @property
     def _lower(self) -> Tensor:
         """The lower triangle of the sums; what stands above it is arbitrary."""
-        n = self.n_features
-        self._sums = self._sizes.new_zeros((n, n)) if self._sums is None else self._sums
+        if self._sums is None:
+            self._sums = self._sizes.new_zeros((self.n_features,) * 2)
         return self._sums
 
     @property
@@ -214,8 +213,8 @@ class LayerAccumulator:
         InputError
             If ρ is not in [0, 1].
         """
-        numeric = isinstance(factor, (int, float)) and not isinstance(factor, bool)
-        if not numeric or not 0 <= factor <= 1:
+        number = isinstance(factor, (int, float)) and not isinstance(factor, bool)
+        if not (number and 0 <= factor <= 1):
             raise InputError("forgetting", f"is {factor!r}", "pass a number from 0 to 1")
         if factor == 1 or self.n_samples == 0:
             return

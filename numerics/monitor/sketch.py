@@ -284,7 +284,7 @@ def _leading(matrix: Array) -> float:
     n = matrix.shape[0]
     basis = np.zeros((n, min(_POWERS, n)))
     images = np.zeros_like(basis)
-    vector: Array = np.random.default_rng(1).standard_normal(n)
+    vector: Array = np.random.default_rng(1).standard_normal((n,))
     count = 0
     for step in range(basis.shape[1]):
         known = basis[:, :step]
@@ -295,7 +295,7 @@ def _leading(matrix: Array) -> float:
             break
         basis[:, step] = vector / length
         images[:, step] = matrix @ basis[:, step]
-        vector = images[:, step]
+        vector = np.asarray(images[:, step])
         count = step + 1
     small = basis[:, :count].T @ images[:, :count]
     return float(np.linalg.eigvalsh((small + small.T) / 2)[-1]) if count else 0.0
