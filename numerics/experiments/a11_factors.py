@@ -51,7 +51,7 @@ _OPTIMISERS = (
     ("sgd", 1e-2, 1.0),
     ("momentum", 1e-2, 1.0),
     ("adamw", 1e-3, 1.0),
-    ("lbfgs", 1.0, 0.2),
+    ("lbfgs", 1.0, 0.1),
 )
 _WIDTHS, _DEPTHS = (10, 25, 100, 200), (1, 3, 4, 6)
 _ACTIVATIONS = ("relu", "elu", "cosine", "sine", "gelu")
