@@ -69,7 +69,8 @@ def arm_rows(arms: Mapping[str, Sequence[History]]) -> list[dict[str, Any]]:
     -------
     list of dict
         ``rank`` is the last layer's at the first ε. ``feature-limited`` is the share of the
-        measurements with loss/V(‖β‖) ≤ 1.25 (F6).
+        measurements with loss/V(‖β‖) ≤ 1.25 (F6). ``rank leads by`` is how many steps the rank is
+        half-way up to its largest value before the logarithm of the loss is half-way down.
     """
     return [_arm_row(name, runs) for name, runs in arms.items()]
 
@@ -86,6 +87,7 @@ def _arm_row(name: str, runs: Sequence[History]) -> dict[str, Any]:
         "loss at last": [run.loss[-1] for run in runs],
         "loss/V at last": [loss_ratio(run)[-1] for run in runs],
         "feature-limited": [_share(loss_ratio(run)) for run in runs],
+        "rank leads by": [rank_lead(run) for run in runs],
     }.items():
         known = [float(value) for value in values if np.isfinite(value)]
         interval = median_interval(known) if known else None
@@ -93,6 +95,31 @@ def _arm_row(name: str, runs: Sequence[History]) -> dict[str, Any]:
         row[f"{what}, low"] = None if interval is None else interval.low
         row[f"{what}, high"] = None if interval is None else interval.high
     return row
+
+
+def rank_lead(run: History) -> float:
+    """Return the steps from the rank's half-way up to the log-loss's half-way down.
+
+    Parameters
+    ----------
+    run : History
+        A run.
+
+    Returns
+    -------
+    float
+        Negative where the loss is first; NaN where either does not move.
+    """
+    known = np.isfinite(run.loss) & (run.loss > 0)
+    if not known.any():
+        return float("nan")
+    steps, rank, fall = run.steps[known], run.rank()[known], -np.log(run.loss[known])
+    if rank.max() == rank[0] or fall.max() == fall[0]:
+        return float("nan")
+    arrivals = [
+        float(steps[np.argmax(series >= (series[0] + series.max()) / 2)]) for series in (rank, fall)
+    ]
+    return arrivals[1] - arrivals[0]
 
 
 def loss_ratio(run: History) -> Array:

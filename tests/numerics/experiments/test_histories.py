@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from numerics.experiments.effects import effect, paired, sign
+from numerics.experiments.fitting import arm_rows, loss_ratio, rank_lead
 from numerics.experiments.histories import (
     certain_difference,
     grouped,
@@ -89,3 +90,18 @@ def test_infinite_and_touching_intervals(values):
     found = effect("runs that never arrive", values)
     assert found is not None
     assert sign(found) == int(values[0] == math.inf)
+
+
+def test_the_rank_leads_by_the_steps_between_the_two_half_ways():
+    loss = [1.0, 1.0, 1.0, 1e-2, 1e-4]
+    early = history(trial(0), [[5], [15], [25], [25], [25]], loss, steps=[0, 10, 20, 30, 40])
+    late = history(trial(1), [[5], [5], [5], [5], [25]], loss, steps=[0, 10, 20, 30, 40])
+    still = history(trial(2), [[5]] * 5, loss, steps=[0, 10, 20, 30, 40])
+    runs, _ = read_histories([early, late, still])
+    leads = [rank_lead(run) for run in runs]
+    assert leads[:2] == [20.0, -10.0]
+    assert math.isnan(leads[2])
+    (row,) = arm_rows({"a": runs})
+    assert row["rank leads by"] == 5.0
+    assert row["feature-limited"] == 0.0
+    assert loss_ratio(runs[0]).tolist() == [2.0] * 5
