@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from numerics.staircase.evidence import evidence
 from numerics.staircase.families import autocorrelated
-from numerics.staircase.shape import drops
+from numerics.staircase.shape import drops, least_fall
 from theory.inputs import Array
 
 LENGTHS = (24, 36, 50, 75, 110, 160, 250)
@@ -45,8 +47,7 @@ def statistic(time: Array, values: Array) -> tuple[float, float]:
     found = evidence(time, values)
     if found.pieces is None:
         return _NOTHING, 0.0
-    size = float(np.ptp(values))
-    steps = drops(time, found.pieces, found.noise, size)
+    steps = drops(time, found.pieces, found.noise, least_fall(float(np.ptp(values))))
     return (found.statistic if steps else _NOTHING), found.smooth_noise.correlation
 
 
@@ -110,6 +111,38 @@ def tail_quantiles(samples: Sequence[Array]) -> list[list[float]]:
             rows.append(np.quantile(drawn[apart <= most, 0], 1 - np.array(TAILS), method="higher"))
         found.append(np.max(rows, axis=0).round(2).tolist())
     return found
+
+
+def calibrate(count: int, seed: int, jobs: int = 1) -> dict[str, Any]:
+    """Make the table that is kept in ``calibration.json``.
+
+    Parameters
+    ----------
+    count : int
+        Series per length, drift and correlation.
+    seed : int
+        Seed; not one that `validity_table` is reported for.
+    jobs : int
+        Processes; the table does not depend on them.
+
+    Returns
+    -------
+    dict
+        ``series``, ``seed``, and ``cells`` with ``length`` and ``quantiles``.
+    """
+    keys = [(length, drift) for length in LENGTHS[::-1] for drift in DRIFTS]
+    parallel = Parallel(n_jobs=jobs)
+    drawn = dict(
+        zip(keys, parallel(delayed(simulate)(*key, count, seed) for key in keys), strict=True)
+    )
+    cells = [
+        {
+            "length": length,
+            "quantiles": tail_quantiles([drawn[length, drift] for drift in DRIFTS]),
+        }
+        for length in LENGTHS
+    ]
+    return {"series": count, "seed": seed, "cells": cells}
 
 
 def p_value(score: float, length: int, correlation: float) -> float:

@@ -11,7 +11,7 @@ from numerics.staircase.coupling import Coupling, coupling
 from numerics.staircase.evidence import Evidence, evidence
 from numerics.staircase.result import Plateau, Staircase, Step
 from numerics.staircase.series import Direction, Scale, Series, as_series
-from numerics.staircase.shape import Drop, drops
+from numerics.staircase.shape import Drop, drops, least_fall
 
 # Level of the test of steps.
 LEVEL = 0.05
@@ -74,11 +74,11 @@ def detect_staircase(
         usable = "" if data.index.size == data.length else f" usable of {data.length}"
         problem = f"{data.index.size}{usable} measurements are too few, {LENGTHS[0]} are needed"
         return _nothing(data, scale, direction, problem, linked)
-    found = evidence(data.coarse_time, data.coarse)
+    found = evidence(data.coarse_time, data.coarse, data.resolution)
     if found.pieces is None:
         return _nothing(data, scale, direction, "the series is constant", linked)
-    size = float(np.ptp(data.coarse))
-    steps = drops(data.coarse_time, found.pieces, found.noise, size)
+    least = least_fall(float(np.ptp(data.coarse)), data.resolution)
+    steps = drops(data.coarse_time, found.pieces, found.noise, least)
     if not steps:
         reason = "nothing falls much faster than what is before and after it"
         return _nothing(data, scale, direction, reason, linked, found)

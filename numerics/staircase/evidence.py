@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numerics.staircase.noise import Noise, fit_noise
+from numerics.staircase.noise import Noise, fit_noise, roughness
 from numerics.staircase.pieces import Pieces, candidates
 from numerics.staircase.smooth import nearest_smooth
 from theory.inputs import Array
@@ -43,7 +43,7 @@ class Evidence:
     noise: Noise
 
 
-def evidence(time: Array, values: Array) -> Evidence:
+def evidence(time: Array, values: Array, resolution: float = 0.0) -> Evidence:
     """Return the likelihood ratio of pieces against smooth decay.
 
     Both models have Gaussian noise with e_i = ρ e_{i−1} + η_i, each with the ρ and variance of its
@@ -55,21 +55,24 @@ def evidence(time: Array, values: Array) -> Evidence:
         Increasing.
     values : ndarray, shape (n,)
         The series, to be read downwards.
+    resolution : float
+        Distance of neighbouring values that the series can have; rounding to it is noise.
 
     Returns
     -------
     Evidence
         The statistic and both fits.
     """
-    floor = NOISE_FLOOR * float(np.ptp(values))
-    if floor == 0:
+    floor = max(NOISE_FLOOR * float(np.ptp(values)), resolution / np.sqrt(12))
+    if np.ptp(values) == 0:
         return Evidence(-np.inf, values, Noise(0.0, 0.0, -np.inf), None, Noise(0.0, 0.0, -np.inf))
-    smooth = [(fit_noise(values - g, floor), g) for g in nearest_smooth(time, values)]
+    rough = roughness(values)
+    smooth = [(fit_noise(values - g, floor, rough), g) for g in nearest_smooth(time, values)]
     null, curve = min(smooth, key=lambda pair: pair[0].deviance)
     price = _PRICE * float(np.log(time.size))
     best, best_noise, gain = None, null, -np.inf
     for pieces in candidates(time, values):
-        noise = fit_noise(values - pieces.curve, floor)
+        noise = fit_noise(values - pieces.curve, floor, rough)
         excess = null.deviance - noise.deviance - price * pieces.parameters
         if excess > gain:
             best, best_noise, gain = pieces, noise, excess

@@ -1,14 +1,37 @@
-"""Series whose truth is known: smooth decays with noise, and planted steps."""
+"""Series whose truth is known: smooth decays with noise, planted steps, ranks, pairs of them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from scipy.signal import lfilter
 
 from theory.inputs import Array
 
+Generator = np.random.Generator
 
-def autocorrelated(generator: np.random.Generator, length: int, correlation: float) -> Array:
+
+class Planted(NamedTuple):
+    """A series and its truth.
+
+    Attributes
+    ----------
+    series : ndarray, shape (n,)
+        The values, to be read on a linear scale.
+    steps : tuple of int
+        First index beyond each planted step; none under the null.
+    direction : {"down", "up"}
+        Where steps go.
+    """
+
+    series: Array
+    steps: tuple[int, ...] = ()
+    direction: str = "down"
+
+
+def autocorrelated(generator: Generator, length: int, correlation: float) -> Array:
     """Draw stationary Gaussian noise of variance 1 with correlation ρ^k at lag k.
 
     Parameters
@@ -29,3 +52,195 @@ def autocorrelated(generator: np.random.Generator, length: int, correlation: flo
     scale = np.sqrt(1 - correlation**2)
     noise, _ = lfilter([scale], [1.0, -correlation], drawn, zi=[correlation * before])
     return np.asarray(noise)
+
+
+def smooth_decay(name: str, generator: Generator, length: int) -> Array:
+    """Draw a convex decay from 1 to about 0.
+
+    Parameters
+    ----------
+    name : {"noise", "drift", "exponential", "power law", "mixture"}
+        Family; ``noise`` is 0 throughout, ``mixture`` a sum of five exponentials.
+    generator : numpy.random.Generator
+        Source of rates and exponents.
+    length : int
+        n.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        The decay.
+    """
+    u = np.arange(length) / length
+    if name == "noise":
+        return np.zeros(length)
+    if name == "drift":
+        return 1 - u
+    if name == "exponential":
+        return np.exp(-(10 ** generator.uniform(0, 2)) * u)
+    if name == "power law":
+        scale = 10 ** generator.uniform(0, 2.5)
+        return np.asarray((1 + scale * u) ** -generator.uniform(0.3, 2))
+    rates, weights = 10 ** generator.uniform(-0.5, 2.5, 5), generator.dirichlet(np.ones(5))
+    return np.asarray(weights @ np.exp(-rates[:, None] * u))
+
+
+DECAYS = ("noise", "drift", "exponential", "power law", "mixture")
+
+
+def decay_with_noise(name: str, generator: Generator, length: int, correlation: float) -> Planted:
+    """Draw a smooth decay of 3 to 100 standard deviations of its noise.
+
+    Parameters
+    ----------
+    name : str
+        See `smooth_decay`; ``"random walk"``, ``"heavy tails"`` (drift with Student's t₃ in place
+        of normal innovations) and ``"shrinking noise"`` (exponential decay with noise in proportion
+        to it) lie outside the null of the test.
+    generator : numpy.random.Generator
+        Source of randomness.
+    length : int
+        n.
+    correlation : float
+        ρ.
+
+    Returns
+    -------
+    Planted
+        Without steps.
+    """
+    size = 3 * 10 ** generator.uniform(0, 1.5)
+    if name == "random walk":
+        return Planted(np.cumsum(generator.standard_normal(length)))
+    if name == "heavy tails":
+        drawn = generator.standard_t(3, length) / np.sqrt(3)
+        noise = lfilter([np.sqrt(1 - correlation**2)], [1.0, -correlation], drawn)
+        return Planted(size * smooth_decay("drift", generator, length) + noise)
+    noise = autocorrelated(generator, length, correlation)
+    if name == "shrinking noise":
+        decay = np.exp(-3 * np.arange(length) / length)
+        return Planted(decay * (size + noise))
+    return Planted(size * smooth_decay(name, generator, length) + noise)
+
+
+def planted_steps(
+    generator: Generator,
+    length: int,
+    correlation: float,
+    count: int,
+    size: float = 3.0,
+    width: float = 0.0,
+) -> Planted:
+    """Plant steps between plateaus, with noise of variance 1.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Source of randomness.
+    length : int
+        n.
+    correlation : float
+        ρ.
+    count : int
+        Number of steps k; the plateaus last at least half of n/(k + 1).
+    size : float
+        Fall of each step.
+    width : float
+        Share of the length that a step takes, as a ramp; 0 plants jumps.
+
+    Returns
+    -------
+    Planted
+        The series, with the first index of the lower half of each step.
+    """
+    part = length / (count + 1)
+    places = part * (np.arange(1, count + 1) + generator.uniform(-0.25, 0.25, count))
+    steps = tuple(round(place) for place in places.tolist())
+    index = np.arange(length)
+    curve = np.zeros(length)
+    for step in steps:
+        ramp = (index - step + 0.5) / max(width * length, 1.0) + 0.5
+        curve -= size * np.clip(ramp, 0, 1)
+    return Planted(curve + autocorrelated(generator, length, correlation), steps)
+
+
+def integer_ranks(name: str, generator: Generator, length: int) -> Planted:
+    """Draw whole numbers with long flat runs.
+
+    Parameters
+    ----------
+    name : {"flickering rank", "growing rank", "jumping rank"}
+        A constant with excursions by ±1 in 2 % of the entries; a smooth growth by 3 to 30,
+        rounded; a rank that jumps twice by 4 to 10, with excursions.
+    generator : numpy.random.Generator
+        Source of randomness.
+    length : int
+        n.
+
+    Returns
+    -------
+    Planted
+        The ranks, to be read upwards.
+    """
+    flicker = generator.choice([-1.0, 0.0, 1.0], length, p=[0.01, 0.98, 0.01])
+    if name == "flickering rank":
+        return Planted(generator.integers(3, 40) + flicker, direction="up")
+    if name == "growing rank":
+        shape = 1 - smooth_decay(str(generator.choice(DECAYS[1:])), generator, length)
+        return Planted(np.round(5 + generator.uniform(3, 30) * shape), direction="up")
+    steps = planted_steps(generator, length, 0.0, 2).steps
+    jumps = generator.integers(4, 11, 2)
+    level = sum(jump * (np.arange(length) >= step) for jump, step in zip(jumps, steps, strict=True))
+    return Planted(np.asarray(10 + level + flicker), steps, "up")
+
+
+_INTENSITIES: dict[str, Callable[[Array], Array]] = {
+    "even": np.ones_like,
+    "early": lambda u: np.exp(-5 * u),
+    "late": lambda u: 1 / (1 + np.exp(-12 * (u - 0.7))),
+    "hump": lambda u: np.exp(-(((u - 0.4) / 0.15) ** 2)),
+}
+TRENDS = tuple(_INTENSITIES)
+
+
+def loss_and_rank(
+    generator: Generator, length: int, trend: str, coupled: bool, steps: int = 6
+) -> tuple[Array, Array]:
+    """Draw a loss with steps, and a rank that grows by 20.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+        Source of randomness.
+    length : int
+        n.
+    trend : {"even", "early", "late", "hump"}
+        How often either moves over time: both follow the same trend.
+    coupled : bool
+        Whether the rank grows where the loss falls (within 1 % of the length) or where it likes.
+    steps : int
+        Falls of the loss; 0 makes it follow the trend smoothly.
+
+    Returns
+    -------
+    tuple of ndarray, each of shape (n,)
+        Loss (positive, with 1 % of correlated noise) and rank.
+    """
+    u = np.arange(length) / length
+    weight = _INTENSITIES[trend](u)
+    weight = weight / weight.sum()
+    falls = weight.copy()
+    places = generator.choice(length, max(steps, 1), p=weight)
+    if steps:
+        np.add.at(falls, places, 8 / steps)
+        width = max(1, length // 40)
+        falls = np.convolve(falls, np.ones(width) / width, "same")
+    else:
+        falls *= 8
+    noise = 0.01 * autocorrelated(generator, length, 0.5)
+    near = max(1, length // 100)
+    growth = generator.choice(length, 20, p=weight)
+    if coupled:
+        growth = generator.choice(places, 20) + generator.integers(-near, near + 1, 20)
+    rank = 5 + np.cumsum(np.bincount(np.clip(growth, 0, length - 1), minlength=length))
+    return np.exp(5 - np.cumsum(falls) + noise), rank.astype(np.float64)

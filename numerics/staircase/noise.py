@@ -29,8 +29,30 @@ class Noise(NamedTuple):
     deviance: float
 
 
-def fit_noise(residual: Array, floor: float) -> Noise:
+def roughness(values: Array) -> float:
+    """Estimate the standard deviation of y_{i−1} − 2y_i + y_{i+1}, of which trends have little.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,), n ≥ 3
+        y.
+
+    Returns
+    -------
+    float
+        The 90 % quantile of its absolute value over that of a normal variable: steps in fewer than
+        every thirtieth point leave it alone.
+    """
+    return float(np.quantile(np.abs(np.diff(values, 2)), 0.9)) / 1.645
+
+
+def fit_noise(residual: Array, floor: float, rough: float = np.inf) -> Noise:
     """Maximise the Gaussian likelihood of  e_i = ρ e_{i−1} + η_i  over ρ ≥ 0 and Var η.
+
+    Second differences of e have the variance 2 (3 − ρ) / (1 + ρ) · Var η. Var η is at most what
+    makes their standard deviation twice the measured one: a series without noise, such as the loss
+    of training on all samples, is as smooth between measurements as its curve, and what a
+    model misses there is no wandering noise.
 
     Parameters
     ----------
@@ -39,6 +61,8 @@ def fit_noise(residual: Array, floor: float) -> Noise:
     floor : float
         Least standard deviation of η that is believed: below it series count as free of noise,
         and what a model leaves unexplained says nothing.
+    rough : float
+        Measured standard deviation of the second differences.
 
     Returns
     -------
@@ -52,8 +76,9 @@ def fit_noise(residual: Array, floor: float) -> Noise:
     rho = _CORRELATIONS
     # (1 − ρ²) e_0² + Σ (e_i − ρ e_{i−1})², expanded.
     innovation = np.maximum(total - 2 * rho * lagged + rho**2 * (total - ends), 0.0) / n
-    variance = innovation + floor**2
-    deviance = n * np.log(variance) - np.log1p(-(rho**2))
+    most = (2 * rough) ** 2 * (1 + rho) / (2 * (3 - rho))
+    variance = np.minimum(innovation, most) + floor**2
+    deviance = n * (np.log(variance) + (innovation + floor**2) / variance) - np.log1p(-(rho**2))
     best = int(np.argmin(deviance))
     sigma = float(np.sqrt(innovation[best] / (1 - rho[best] ** 2)))
     return Noise(sigma, float(rho[best]), float(deviance[best]))

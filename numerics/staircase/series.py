@@ -17,6 +17,8 @@ Direction = Literal["down", "up"]
 
 # Longer series are averaged over blocks, so that cost is bounded; ours.
 _MOST_POINTS = 250
+# Beyond this many standard deviations an isolated high value is no noise; ours.
+_SPIKE = 8.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Series:
         Entries given.
     sign : int
         −1 where the series is to be read upwards.
+    resolution : float
+        1 for a series of whole numbers, such as ranks, on a linear scale; 0 otherwise.
     """
 
     index: NDArray[np.intp]
@@ -47,6 +51,7 @@ class Series:
     coarse: Array
     length: int
     sign: int
+    resolution: float
 
 
 def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Series:
@@ -89,10 +94,38 @@ def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Se
     index = np.flatnonzero(usable)
     values = np.log(given[index]) if scale == "log" else given[index]
     sign = 1 if direction == "down" else -1
-    time, values = time[index], sign * values
+    time, values = time[index], without_spikes(sign * values)
     block = max(1, -(-index.size // _MOST_POINTS))
     coarse_time, coarse = (_averages(v, block) for v in (time, values))
-    return Series(index, time, values, block, coarse_time, coarse, given.size, sign)
+    whole = scale == "linear" and bool((values == np.round(values)).all())
+    return Series(
+        index, time, values, block, coarse_time, coarse, given.size, sign, 1.0 if whole else 0.0
+    )
+
+
+def without_spikes(values: Array) -> Array:
+    """Replace isolated upward spikes by the median of five: training steps that went wrong.
+
+    A spike is y_i − median(y_{i−2}, …, y_{i+2}) beyond 8 times the usual size of such differences.
+    Monotone series have none, and in Gaussian noise there are practically none.
+
+    Parameters
+    ----------
+    values : ndarray, shape (m,)
+        y, to be read downwards.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        y without spikes; the first and last two entries as they are.
+    """
+    if values.size < 5:
+        return values
+    apart = np.zeros(values.size)
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(values, 5), axis=1)
+    apart[2:-2] = values[2:-2] - middle
+    usual = 1.4826 * float(np.median(np.abs(apart)))
+    return np.where(apart > max(_SPIKE * usual, 0.0), values - apart, values)
 
 
 def as_vector(values: Any, name: str, length: int | None = None) -> Array:

@@ -15,6 +15,7 @@ RATE_RATIO = 3.0  # a drop is this many times faster than either plateau
 PLATEAU_SHARE = 0.5  # a plateau lasts at least this share of its drop's time
 LEAST_POINTS = 3  # and has as many measurements
 LEAST_FALL = 0.02  # share of the range of the series
+NEW_SHARE = 0.5  # and this share of it is below all values before
 LEAST_NOISE = 3.0  # standard errors of the difference of the two levels
 
 
@@ -39,15 +40,35 @@ class Drop:
     fall: float
 
 
-def drops(time: Array, pieces: Pieces, noise: Noise, size: float) -> list[Drop]:
+def least_fall(size: float, resolution: float = 0.0) -> float:
+    """Return what a drop must fall by at least.
+
+    Parameters
+    ----------
+    size : float
+        Range of the series.
+    resolution : float
+        Distance of neighbouring values that the series can have: a whole number that moves by 1
+        has moved as little as it can, and so does any slow growth when rounded.
+
+    Returns
+    -------
+    float
+        2 % of the range, or 1½ times the resolution.
+    """
+    return max(LEAST_FALL * size, 1.5 * resolution)
+
+
+def drops(time: Array, pieces: Pieces, noise: Noise, least: float) -> list[Drop]:
     """Return the drops between plateaus in a curve of pieces.
 
     Cut the curve at its change points and let the fall between neighbouring points t_{b−1}, t_b be
     a stretch of its own. For a rate θ the stretches that fall at a rate ≥ θ, joined where they
     touch, are candidates, and what lies between them are plateaus. A candidate is a drop if it
-    falls at least `RATE_RATIO` times as fast as either plateau beside it, further than either, and
-    by enough of the range and of the noise; and if both plateaus are long enough. Every θ is
-    tried. Where one candidate holds two drops the two are taken, and otherwise the whole of it.
+    falls at least `RATE_RATIO` times as fast as either plateau beside it, further than either, by
+    enough of the range and of the noise, and at least half of it below all that was before (what
+    returns from a spike is no step); and if both plateaus are long enough. Every θ is tried. Where
+    one candidate holds two drops the two are taken, and otherwise the whole of it.
 
     Parameters
     ----------
@@ -57,8 +78,8 @@ def drops(time: Array, pieces: Pieces, noise: Noise, size: float) -> list[Drop]:
         The curve.
     noise : Noise
         Noise about it.
-    size : float
-        Range of the series.
+    least : float
+        Least fall of a drop: see `least_fall`.
 
     Returns
     -------
@@ -77,7 +98,7 @@ def drops(time: Array, pieces: Pieces, noise: Noise, size: float) -> list[Drop]:
             before = runs[k - 1][1] if k else 0
             after = runs[k + 1][0] if k + 1 < len(runs) else cuts.size - 1
             if before < first and last < after:
-                drop = _judge(time, curve, cuts[[before, first, last, after]], noise, size)
+                drop = _judge(time, curve, cuts[[before, first, last, after]], noise, least)
                 if drop is not None:
                     found[int(first), int(last)] = drop
     return _disjoint(found)
@@ -89,7 +110,7 @@ def _runs(flags: Array) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _judge(time: Array, curve: Array, points: Array, noise: Noise, size: float) -> Drop | None:
+def _judge(time: Array, curve: Array, points: Array, noise: Noise, least: float) -> Drop | None:
     """Return the drop between two plateaus, or None if it is none."""
     falls = -np.diff(curve[points])
     lasts = np.diff(time[points])
@@ -102,10 +123,12 @@ def _judge(time: Array, curve: Array, points: Array, noise: Noise, size: float) 
     error = noise.sigma * np.sqrt(sum(1 / max(1.0, m * share) for m in (left, right)))
     steep = all(RATE_RATIO * abs(falls[k] / lasts[k]) <= rate for k in (0, 2))
     long = min(lasts[0], lasts[2]) >= PLATEAU_SHARE * lasts[1] and min(left, right) >= LEAST_POINTS
-    large = fall >= max(LEAST_FALL * size, LEAST_NOISE * error, abs(before), abs(after))
+    large = fall >= max(least, LEAST_NOISE * error, abs(before), abs(after))
     if not (steep and long and large):
         return None
     a, b, c, d = (int(point) for point in points)
+    if float(curve[: b + 1].min()) - float(curve[c]) < NEW_SHARE * fall:
+        return None
     return Drop(b, c, a, d, float(fall))
 
 

@@ -1,0 +1,285 @@
+"""How reliable `detect_staircase` is: false positives on nulls, recall and timing when planted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from numerics.staircase.detect import LEVEL, detect_staircase
+from numerics.staircase.families import (
+    DECAYS,
+    TRENDS,
+    Planted,
+    decay_with_noise,
+    integer_ranks,
+    loss_and_rank,
+    planted_steps,
+    smooth_decay,
+)
+from numerics.staircase.result import Staircase
+from theory.errors import InputError
+from theory.proportion import Proportion, proportion
+
+Detector = Callable[..., Staircase]
+
+LENGTHS = (50, 200, 1000)
+CORRELATIONS = (0.0, 0.5, 0.9)
+STEP_COUNTS = (1, 2, 3, 5)
+#: What is asked of a detector: most of the nulls flagged, least recall, and placed to within.
+FALSE_POSITIVES, RECALL, PLACED = 0.05, 0.95, 0.01
+_OUTSIDE = ("random walk", "heavy tails", "shrinking noise")
+_RANKS = ("flickering rank", "growing rank", "jumping rank")
+# A step that is found farther than this from a planted one is another one.
+_NEAR = 0.05
+
+
+def cases() -> list[dict[str, Any]]:
+    """Return what is tried at every length.
+
+    Returns
+    -------
+    list of dict
+        ``group``, ``family`` and ``correlation`` (None where there is no noise of that kind), and
+        ``steps`` for planted ones.
+    """
+    found: list[dict[str, Any]] = []
+    for correlation in CORRELATIONS:
+        found += [{"group": "null", "family": name, "correlation": correlation} for name in DECAYS]
+        found += [
+            {"group": "planted", "family": "steps", "correlation": correlation, "steps": count}
+            for count in STEP_COUNTS
+        ]
+        found.append(
+            {"group": "planted", "family": "ramps", "correlation": correlation, "steps": 2}
+        )
+        found += [
+            {"group": "outside", "family": name, "correlation": correlation}
+            for name in _OUTSIDE
+            if name != "random walk" or correlation == 0
+        ]
+    found += [
+        {"group": "null", "family": f"noiseless {n}", "correlation": None} for n in DECAYS[1:]
+    ]
+    for name in _RANKS:
+        group, steps = ("planted", 2) if name == "jumping rank" else ("null", 0)
+        found.append({"group": group, "family": name, "correlation": None, "steps": steps})
+    for group in ("coupling null", "coupling planted"):
+        for trend in TRENDS:
+            found.append({"group": group, "family": f"{trend} steps", "correlation": None})
+    found += [
+        {"group": "coupling null", "family": f"{trend} smooth", "correlation": None}
+        for trend in TRENDS
+    ]
+    return found
+
+
+def validity_trial(
+    settings: Mapping[str, Any], detector: Detector = detect_staircase
+) -> dict[str, Any]:
+    """Apply the detector to series of one case, and count.
+
+    Parameters
+    ----------
+    settings : mapping
+        An entry of `cases` with ``length``, ``series`` (how many), ``seed``.
+    detector : callable
+        Called as `detect_staircase`.
+
+    Returns
+    -------
+    dict
+        ``series``, ``flagged`` (staircases, or coupled ones), ``planted``, ``found`` (planted steps
+        with a detected one within 5 % of the length), ``errors`` (their distances as shares of the
+        length), ``extra`` (detected steps that are none of these).
+    """
+    length, family = int(settings["length"]), str(settings["family"])
+    flagged = planted = extra = 0
+    errors: list[float] = []
+    for number in range(int(settings["series"])):
+        key = [int(settings["seed"]), length, *_code(settings), number]
+        generator = np.random.default_rng(key)
+        if str(settings["group"]).startswith("coupling"):
+            trend, how = family.split()
+            coupled = settings["group"] == "coupling planted"
+            drawn = loss_and_rank(generator, length, trend, coupled, 6 if how == "steps" else 0)
+            p = detector(drawn[0], drawn[1]).coupling_pvalue
+            flagged += p is not None and p <= LEVEL
+            continue
+        truth = _draw(settings, generator, length)
+        result = detector(truth.series, scale="linear", direction=truth.direction)
+        flagged += result.is_staircase
+        planted += len(truth.steps)
+        matched = match(truth.steps, result.steps, length)
+        errors += matched
+        extra += len(result.steps) - len(matched)
+    return {
+        "series": int(settings["series"]),
+        "flagged": int(flagged),
+        "planted": planted,
+        "found": len(errors),
+        "errors": [round(error, 5) for error in errors],
+        "extra": extra,
+    }
+
+
+def match(planted: Sequence[int], found: Sequence[int], length: int) -> list[float]:
+    """Pair planted with detected steps, nearest ones first.
+
+    Parameters
+    ----------
+    planted, found : sequence of int
+        Indices.
+    length : int
+        Length of the series.
+
+    Returns
+    -------
+    list of float
+        Distance of every pair as a share of the length; at most 5 %, or two measurements.
+    """
+    most = max(2.0, _NEAR * length)
+    pairs = sorted((abs(a - b), a, b) for a in planted for b in found if abs(a - b) <= most)
+    left, right, distances = set(planted), set(found), []
+    for distance, a, b in pairs:
+        if a in left and b in right:
+            left.remove(a)
+            right.remove(b)
+            distances.append(distance / length)
+    return distances
+
+
+def validity_rows(
+    results: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
+) -> list[dict[str, Any]]:
+    """Put results of `validity_trial` into a table.
+
+    Parameters
+    ----------
+    results : iterable of (settings, result)
+        Chunks of the same case are added up.
+
+    Returns
+    -------
+    list of dict
+        One row per case and length: share flagged with its interval (Clopper, Pearson), and for
+        planted steps the recall with its interval, the share placed within 1 % of the length (or
+        one measurement), the 95 % quantile of the timing error, extra steps per series, and
+        whether the target is met: ``yes``, ``no``, or ``within error`` of the interval.
+    """
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for settings, result in results:
+        names = ("group", "family", "correlation", "steps", "length")
+        key = tuple(settings.get(name) for name in names)
+        total = sums.setdefault(
+            key, {"series": 0, "flagged": 0, "planted": 0, "found": 0, "extra": 0, "errors": []}
+        )
+        for name in total:
+            total[name] = total[name] + result[name]
+    return [_row(key, total) for key, total in sums.items()]
+
+
+def _row(key: tuple[Any, ...], total: Mapping[str, Any]) -> dict[str, Any]:
+    group, family, correlation, steps, length = key
+    flagged = proportion(total["flagged"], total["series"])
+    row: dict[str, Any] = {
+        "group": group,
+        "family": family,
+        "autocorrelation": correlation,
+        "planted steps": steps or 0,
+        "length": length,
+        "series": total["series"],
+        "flagged": flagged.value,
+        "flagged low": round(flagged.low, 4),
+        "flagged high": round(flagged.high, 4),
+    }
+    row |= dict.fromkeys(
+        ("recall", "recall low", "recall high", "placed", "timing error", "extra steps")
+    )
+    met = _met(flagged, FALSE_POSITIVES, at_most=True)
+    if group == "coupling planted":
+        met = _met(flagged, RECALL, at_most=False)
+    if total["planted"]:
+        recall = proportion(total["found"], total["planted"])
+        errors = np.array(total["errors"])
+        row |= {
+            "recall": recall.value,
+            "recall low": round(recall.low, 4),
+            "recall high": round(recall.high, 4),
+            "extra steps": total["extra"] / total["series"],
+        }
+        met = _met(recall, RECALL, at_most=False)
+        if errors.size:
+            placed = float(np.mean(errors <= max(PLACED, 1.0 / length) + 1e-9))
+            row |= {"placed": placed, "timing error": float(np.quantile(errors, 0.95))}
+    row["target met"] = met
+    return row
+
+
+def _met(share: Proportion, target: float, *, at_most: bool) -> str:
+    """Say whether a share meets a target: yes, no, or no further off than sampling has it."""
+    if share.value <= target if at_most else share.value >= target:
+        return "yes"
+    missed = share.low > target if at_most else share.high < target
+    return "no" if missed else "within error"
+
+
+def validity_table(
+    lengths: Sequence[int] = LENGTHS,
+    series: int = 400,
+    seed: int = 0,
+    detector: Detector = detect_staircase,
+) -> list[dict[str, Any]]:
+    """Measure a detector of staircases.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Lengths of the series.
+    series : int
+        Series per case and length.
+    seed : int
+        Seed; not the one of the calibration.
+    detector : callable
+        Called as `detect_staircase`.
+
+    Returns
+    -------
+    list of dict
+        See `validity_rows`.
+
+    Raises
+    ------
+    InputError
+        If there are no lengths or no series.
+    """
+    if not lengths or series < 1:
+        raise InputError("series", f"is {series}", "pass at least one series and one length")
+    plan = [
+        case | {"length": n, "series": series, "seed": seed} for n in lengths for case in cases()
+    ]
+    return validity_rows((settings, validity_trial(settings, detector)) for settings in plan)
+
+
+def _draw(settings: Mapping[str, Any], generator: np.random.Generator, length: int) -> Planted:
+    """Draw one series of a case of steps."""
+    family, correlation = str(settings["family"]), settings["correlation"]
+    if family in _RANKS:
+        return integer_ranks(family, generator, length)
+    if family.startswith("noiseless "):
+        return Planted(smooth_decay(family.removeprefix("noiseless "), generator, length))
+    if settings["group"] == "planted":
+        width = 0.03 if family == "ramps" else 0.0
+        return planted_steps(
+            generator, length, float(correlation), int(settings["steps"]), width=width
+        )
+    return decay_with_noise(family, generator, length, float(correlation))
+
+
+def _code(settings: Mapping[str, Any]) -> list[int]:
+    """Return numbers that tell cases apart, for seeds."""
+    text = f"{settings['group']}|{settings['family']}"
+    correlation = settings["correlation"]
+    share = 10**6 if correlation is None else round(1000 * float(correlation))
+    return [*text.encode(), share, int(settings.get("steps") or 0), int(settings.get("chunk") or 0)]
