@@ -29,6 +29,7 @@ PAGES = [
     "docs/continuous-rank.md",
     "docs/operator-losses.md",
     "docs/theory-plots.md",
+    "docs/sweeps.md",
 ]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -65,7 +66,9 @@ def test_examples_print_what_the_page_says(
     printed: str | None = None
     tried = 0
     for language, text in blocks(page):
-        if language == "python":
+        if language == "toml" and not Path("SPEC.toml").exists():
+            Path("SPEC.toml").write_text(text, encoding="utf-8")
+        elif language == "python":
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
                 exec(compile(text, page, "exec"), names)
