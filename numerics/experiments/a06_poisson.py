@@ -6,8 +6,10 @@ after training; by the rule of `numerics.experiments.pretraining`. All arms shar
 κ, optimiser, rate and seeds; Adam with rate 1e-3 on all points in every step, κ = 100 and the
 network of two hidden tanh layers are ours.
 
-Curves of rank are those of (𝓛φ, √κ 𝓑φ), to which the floor of the loss belongs (L1). φ and 𝓛φ have
-different ranks: second derivatives of steep neurons are large.
+The claims on staircases are judged on the same runs, loss of the PINN and rank of its features, by
+the rule of `numerics.staircase.judge`. Curves of rank are those of (𝓛φ, √κ 𝓑φ), to which the floor
+of the loss belongs (L1). φ and 𝓛φ have different ranks: second derivatives of steep neurons are
+large.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from numerics.experiments.experiment import Experiment, Request
 from numerics.experiments.fitting import arm_rows
 from numerics.experiments.pretraining import CLAIMS, findings, tables
 from numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
-from numerics.experiments.pretraining_figures import draw_bounds, draw_effects, draw_training
+from numerics.experiments.pretraining_figures import draw_effects, draw_training
+from numerics.experiments.stairs import CLAIMS as STAIRS
+from numerics.experiments.stairs import detected, staircase_pictures, staircase_tables
+from numerics.staircase.judge import judge_staircases
 from numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
@@ -83,7 +88,7 @@ DESIGN = Design("test_loss", EPS[0], _cell)
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on pre-training.
+    """Judge the claims on pre-training and on staircases.
 
     Parameters
     ----------
@@ -93,17 +98,19 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     Returns
     -------
     Analysis
-        Three findings, their tables, and figures.
+        Five findings, their tables, and figures.
     """
     seen = side_by_side(outcomes, DESIGN)
-    if not seen.histories:
-        return Analysis(findings(seen.comparisons), notes=seen.notes)
     flat = {
         f"{cell}, {arm}": runs
         for cell, arms in seen.histories.items()
         for arm, runs in arms.items()
     }
     arms = Table("arms", "Ranks of (𝓛φ, √κ 𝓑φ), losses and readings, by arm", arm_rows(flat))
+    stairs = detected(flat)
+    found = (*findings(seen.comparisons), *judge_staircases(stairs))
+    if not flat:
+        return Analysis(found, notes=seen.notes)
     pictures = [
         Picture(
             "training",
@@ -112,26 +119,20 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
             partial(draw_training, seen.histories, "Poisson PINN", rank_of=_FEATURES),
         ),
     ]
-    for cell, runs in seen.histories.items():
-        title = f"PINN loss of {cell}, its bound and its rank"
-        draw = partial(draw_bounds, runs, title, rank_of=_FEATURES)
-        name = cell.replace(" ", "-").replace("×", "x")
-        caption = f"Loss, V(‖β‖), ε-rank and the plateau's reading on {cell}"
-        pictures.append(Picture(f"bounds-{name}", caption, draw))
+    pictures += staircase_pictures(flat, stairs, "Poisson PINN, volume measure")
     if seen.comparisons:
         draw_all = partial(draw_effects, seen.comparisons, "Uniform density against other laws")
         caption = "Effects of the structured first layer with 95 % intervals"
         pictures.append(Picture("effects", caption, draw_all))
-    return Analysis(
-        findings(seen.comparisons), (*tables(seen.comparisons), arms), tuple(pictures), seen.notes
-    )
+    every = (*tables(seen.comparisons), arms, *staircase_tables(flat, stairs))
+    return Analysis(found, every, tuple(pictures), seen.notes)
 
 
 EXPERIMENT = Experiment(
     id="A6",
     title="Poisson by a PINN: first layer of uniform density",
     source="[S1]: −Δu = 8 sin 2x sin 2y on [−π/2, π/2]², u = 0 on the boundary, against Xavier",
-    claims=CLAIMS,
+    claims=(*CLAIMS, *STAIRS),
     plan=plan,
     analyse=analyse,
 )

@@ -1,4 +1,4 @@
-"""Figures of pre-training: errors and ranks over time, losses and their bounds, effects."""
+"""Figures of pre-training: errors and ranks over time, and effects with their intervals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from numerics.experiments.fitting import loss_ratio
 from numerics.experiments.fitting_figures import curve
 from numerics.experiments.histories import History
 from numerics.experiments.pretraining import ACCURACY, RANK, SPEED, Comparison
@@ -66,46 +65,6 @@ def draw_training(
             [
                 Panel(label, error, "log", name),
                 Panel(f"ε-rank of {rank_of}, ε = {eps},\nlast hidden layer", rank, "rank"),
-            ]
-        )
-    return time_panels(columns, title=title)
-
-
-def draw_bounds(arms: Mapping[str, Sequence[History]], title: str, *, rank_of: str) -> Figure:
-    """Draw loss with V(‖β‖), ε-rank, and loss/V, one column per arm; the first seed strong.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-    title : str
-        A line above.
-    rank_of : str
-        What the ranks are those of.
-
-    Returns
-    -------
-    Figure
-        Where loss/V is near 1 the features limit the loss (F6).
-    """
-    columns = []
-    for name, runs in arms.items():
-        loss = [curve("loss", runs, lambda run: run.loss)]
-        bound = curve("V(‖β‖): least loss with these features", runs[:1], lambda r: r.reachable)
-        rank = [curve("ε-rank", runs, lambda run: run.rank())]
-        columns.append(
-            [
-                Panel("loss and its bound", [*loss, bound], "log", name, each=True),
-                Panel(
-                    f"ε-rank of {rank_of},\nε = {power(runs[0].eps[0])}", rank, "rank", each=True
-                ),
-                Panel(
-                    "loss / V(‖β‖)\n(1: feature-limited)",
-                    [curve("loss / V(‖β‖)", runs, loss_ratio)],
-                    "log",
-                    guide=1.0,
-                    each=True,
-                ),
             ]
         )
     return time_panels(columns, title=title)

@@ -33,8 +33,10 @@ def outcomes(name, pretrained=None, plain=None):
 
 def judged(name, found):
     analysis = MODULES[name].analyse(found)
-    assert [finding.claim for finding in analysis.findings] == list(CLAIMS)
-    return {finding.claim: finding.judgement for finding in analysis.findings}, analysis
+    assert [finding.claim for finding in analysis.findings] == list(experiment(name).claims)
+    assert experiment(name).claims[:3] == CLAIMS
+    mine = analysis.findings[:3]
+    return {finding.claim: finding.judgement for finding in mine}, analysis
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -88,7 +90,7 @@ def test_a_planted_effect_is_supported(name, tmp_path):
 def test_the_reverse_is_refuted(name):
     found, analysis = judged(name, outcomes(name, plain=BETTER))
     assert set(found.values()) == {"refuted"}
-    assert all(finding.witness is not None for finding in analysis.findings)
+    assert all(finding.witness is not None for finding in analysis.findings[:3])
 
 
 @pytest.mark.parametrize("name", MODULES)
