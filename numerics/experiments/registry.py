@@ -22,6 +22,7 @@ EXPERIMENTS: dict[str, str] = {
     "A11": "numerics.experiments.a11_ablations:EXPERIMENT",
     "A12": "numerics.experiments.a12_cost:EXPERIMENT",
     "A13": "numerics.experiments.a13_landscapes:EXPERIMENT",
+    "E": "numerics.experiments.staircase_validity:EXPERIMENT",
 }
 
 

@@ -24,6 +24,7 @@ TRIAL_KINDS: dict[str, str] = {
     "pretraining": "numerics.experiments.pretraining_trial:pretraining_trial",
     "landscape": "numerics.experiments.checkpoint_landscapes:landscape_trial",
     "random-features": "numerics.experiments.random_features:fit_trial",
+    "staircase-validity": "numerics.staircase.validity:validity_trial",
     "train": "numerics.sweeps.training:train_trial",
     "train-many": "numerics.ensemble.trials:train_many_trial",
 }
