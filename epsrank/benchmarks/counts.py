@@ -83,44 +83,6 @@ def batched_count(features: torch.Tensor, eps: float) -> tuple[int, int]:
     return found.lower, found.upper
 
 
-def least_float32_eps(features: torch.Tensor) -> float:
-    """Return the least power of ten that allows float32 products.
-
-    Parameters
-    ----------
-    features : Tensor of float32, shape (N, n)
-        Φ.
-
-    Returns
-    -------
-    float
-        ε.
-    """
-    rows = features[:_BATCH]
-    return next(10.0**k for k in range(-12, 39) if in_float32_products(rows, 10.0**k))
-
-
-def in_float32_products(rows: torch.Tensor, eps: float) -> bool:
-    """Tell from the certified error whether rows are multiplied in float32.
-
-    Parameters
-    ----------
-    rows : Tensor of float32, shape (N, n)
-        Φ.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    bool
-        False for float64.
-    """
-    sums = LayerAccumulator(rows.shape[1], eps=eps)
-    sums.update(rows)
-    gram = sums.gram()
-    return gram.error > 1e-9 * float(np.trace(gram.values))
-
-
 def count_above(eigenvalues: Array, eps: float) -> int:
     """Count eigenvalues as they were computed, right or wrong.
 

@@ -13,6 +13,11 @@ KINDS = {
     "decades": "eigenvalues over 12 decades (half above ε)",
 }
 
+#: Features at one of whose thresholds float32 suffices although that is not at an end.
+SILENT = "every other neuron silent (half above ε, and a gap)"
+
+_SILENCE = 1e-4
+
 
 def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Array:
     """Return features of one kind.
@@ -20,7 +25,7 @@ def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Array:
     Parameters
     ----------
     kind : str
-        Of `KINDS`.
+        Of `KINDS`, or ``"silent"``.
     n_samples, width : int
         N and n.
     seed : int
@@ -39,5 +44,7 @@ def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Array:
     gaussian = generator.standard_normal((n_samples, width))
     if kind == "gaussian":
         return gaussian
+    if kind == "silent":
+        return np.asarray(gaussian * np.where(np.arange(width) % 2, 1.0, _SILENCE))
     rotation = np.linalg.qr(generator.standard_normal((width, width)))[0]
     return np.asarray(gaussian @ (rotation * 10.0 ** -np.linspace(0, 6, width)))

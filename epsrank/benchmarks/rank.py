@@ -12,12 +12,10 @@ import torch
 from epsrank.benchmarks.counts import (
     batched_count,
     count_above,
-    in_float32_products,
-    least_float32_eps,
     product,
     singular,
 )
-from epsrank.benchmarks.features import KINDS, layer_features
+from epsrank.benchmarks.features import KINDS, SILENT, layer_features
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
@@ -31,7 +29,17 @@ _FIVE = [1e-2, 1e-3, 1e-4, 1e-5, EPS]
 # Whatever is so slow that a few rounds have to do.
 _SLOW_ROUNDS = 3
 
-_BATCH = 1024
+# Features in float32 with their thresholds: the usual one, at which most need float64 products, and
+# some at which float32 products suffice, because no eigenvalue is near.
+_NARROW_CASES = (
+    ("gaussian", EPS),
+    ("tanh", EPS),
+    ("tanh", 10.0),
+    ("decades", EPS),
+    ("silent", 0.1),
+)
+
+_COUNT = "count alone"
 
 _COLUMNS = (
     Column("features", "features"),
@@ -92,6 +100,7 @@ def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
         copy = features.copy()
         tensor = torch.from_numpy(features)
         fast: dict[str, Action] = {
+            _COUNT: partial(epsilon_rank, features, EPS, counts_only=True),
             "epsilon_rank": partial(epsilon_rank, features, EPS),
             "epsilon_rank and spectrum": partial(_with_spectrum, features),
             "five thresholds": partial(epsilon_ranks, features, _FIVE),
@@ -100,7 +109,7 @@ def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
             "AᵀA by symmetry (NumPy)": partial(np.matmul, features.T, features),
             "eigvalsh(AᵀA), unverified": partial(_unverified, features),
         }
-        slow = {"epsilon_rank": fast["epsilon_rank"], **singular(tensor, EPS)}
+        slow = {_COUNT: fast[_COUNT], **singular(tensor, EPS)}
         rows += compared(label, EPS, fast, slow, settings)
     return Table(
         f"float64-{n_samples}x{width}",
@@ -112,7 +121,7 @@ def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
 
 
 def in_float32(n_samples: int, width: int, settings: BenchmarkSettings) -> Table:
-    """Count of float32 features, at a usual ε and at the least ε that allows float32 products.
+    """Count of float32 features, where they need float64 products and where float32 suffices.
 
     Parameters
     ----------
@@ -124,33 +133,33 @@ def in_float32(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
     Returns
     -------
     Table
-        All kinds of features.
+        All kinds of features, and the route that each count took.
     """
     rows = []
-    for kind, label in KINDS.items():
-        settings.say(f"rank: {n_samples} × {width} float32, {label}")
+    for kind, eps in _NARROW_CASES:
+        label = KINDS.get(kind, SILENT)
+        settings.say(f"rank: {n_samples} × {width} float32, {label}, ε = {eps:g}")
         tensor = torch.from_numpy(layer_features(kind, n_samples, width, settings.seed)).float()
         wide = tensor.double()
-        for eps in (EPS, least_float32_eps(tensor)):
-            in_single = in_float32_products(tensor[:_BATCH], eps)
-            name = f"summed in batches ({'float32' if in_single else 'float64'} products)"
-            fast: dict[str, Action] = {
-                name: partial(batched_count, tensor, eps),
-                "epsilon_rank": partial(epsilon_rank, tensor, eps),
-                "AᵀA in float32 (torch)": partial(torch.mm, tensor.T, tensor),
-            }
-            slow = {
-                name: fast[name],
-                **singular(tensor, eps),
-                **{f"{key}, of a float64 copy": a for key, a in singular(wide, eps).items()},
-            }
-            rows += compared(label, eps, fast, slow, settings)
+        fast: dict[str, Action] = {
+            _COUNT: partial(epsilon_rank, tensor, eps, counts_only=True),
+            "epsilon_rank": partial(epsilon_rank, tensor, eps),
+            "summed in batches": partial(batched_count, tensor, eps),
+            "AᵀA in float32 (torch)": partial(torch.mm, tensor.T, tensor),
+        }
+        slow = {
+            _COUNT: fast[_COUNT],
+            **singular(tensor, eps),
+            **{f"{key}, of a float64 copy": a for key, a in singular(wide, eps).items()},
+        }
+        rows += compared(label, eps, fast, slow, settings)
     return Table(
         f"float32-{n_samples}x{width}",
         f"ε-rank of {n_samples} × {width} float32 features",
-        _COLUMNS,
+        (*_COLUMNS[:4], Column("route", "route", _or_nothing), *_COLUMNS[4:]),
         tuple(rows),
-        f"{_NOTE} Float32 products are used where their certified error stays below ε/8.",
+        f"{_NOTE} Routes: gram, a float64 Gram matrix; gram-float32, one of float32 products with "
+        "its certified error; samples, full rank from some of the samples.",
     )
 
 
@@ -245,6 +254,10 @@ def _with_spectrum(features: Array) -> Any:
 
 def _unverified(features: Array) -> int:
     return count_above(np.linalg.eigvalsh(features.T @ features) / len(features), EPS)
+
+
+def _or_nothing(value: str | None) -> str:
+    return value or ""
 
 
 def _answer(found: Any) -> str | None:

@@ -110,10 +110,20 @@ def test_alternatives_count_the_same(tmp_path: Path) -> None:
             if row["answer"] is not None and row["what"] != "five thresholds":
                 blocks.setdefault((row["features"], row["eps"]), set()).add(row["answer"])
         assert all(len(answers) == 1 for answers in blocks.values()), blocks
-    # Both precisions are tried: the certified error says so.
-    assert {row["base"] for row in table.rows} == {
-        "summed in batches (float64 products)",
-        "summed in batches (float32 products)",
+        assert {row["base"] for row in table.rows} == {"count alone"}
+
+
+def test_counts_of_float32_features_take_every_route() -> None:
+    routes = {
+        (row["eps"], row["route"])
+        for row in rank.in_float32(2600, 260, QUICK).rows
+        if row["what"] == "count alone"
+    }
+    assert routes == {
+        (1e-6, "samples"),
+        (1e-6, "gram"),
+        (10.0, "gram-float32"),
+        (0.1, "gram-float32"),
     }
 
 

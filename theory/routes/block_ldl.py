@@ -14,7 +14,7 @@ large is refused by the caller.
 What is proved. The computed F = Q|Λ|^{1/2}, W and J define the exact matrix L J Lᵀ, L = [F 0; W …].
 It differs from M by the sum of these:
 
-* A − QΛQᵀ, evaluated for each block with the rounding of its evaluation;
+* A − QΛQᵀ, evaluated for each block with the rounding of its evaluation and of the shift;
 * B − W J Fᵀ with W = fl(BQ) J |Λ|^{-1/2}: since W J Fᵀ is BQQᵀ up to the rounding of one product,
   two scalings and a root, at most ‖B‖_F (‖QQᵀ − I‖ + γ_{b+6}‖Q‖_F²);
 * the rounding of each update C ← C − W_g J_g W_gᵀ with k columns of W at a time: at most
@@ -60,12 +60,9 @@ def block_inertia(matrix: Array, shift: float) -> tuple[int, float] | None:
     tuple of (int, float) or None
         The count and e; None where a block's eigenvectors are unusable or numbers overflow.
     """
-    work = np.array(matrix, order="F")
-    diagonal = np.einsum("ii->i", work)
-    diagonal -= shift
-    elimination = _Elimination(upward(_U * float(np.abs(diagonal).max())))
+    elimination = _Elimination(shift)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        factors = elimination.factors(work)
+        factors = elimination.factors(matrix)
     if factors is None or not np.isfinite(elimination.error):
         return None
     positive = int(np.count_nonzero(factors[1] > 0))
@@ -77,12 +74,13 @@ class _Elimination:
 
     Parameters
     ----------
-    error : float
-        What was wrong before the first step.
+    shift : float
+        θ, subtracted from the diagonal of each block when its turn comes.
     """
 
-    def __init__(self, error: float) -> None:
-        self.error = error
+    def __init__(self, shift: float) -> None:
+        self.shift = shift
+        self.error = 0.0
 
     def factors(self, panel: Array) -> tuple[Array, Array] | None:
         """Eliminate the columns of a lower trapezoid.
@@ -120,6 +118,8 @@ class _Elimination:
         width = panel.shape[1]
         head = np.asfortranarray(np.tril(panel[:width]))
         head += np.tril(head, -1).T
+        diagonal = np.einsum("ii->i", head)
+        diagonal -= self.shift
         if not np.isfinite(head).all():
             return None
         values, vectors, info = lapack.dsyevd(head, lower=1)
@@ -135,7 +135,7 @@ class _Elimination:
         if not defect < 0.5:
             return None
         rebuilt = blas.dgemm(1.0, vectors * values, vectors, trans_b=1)
-        residual = frobenius(head - rebuilt) * (1 + 2 * _U)
+        residual = frobenius(head - rebuilt) * (1 + 2 * _U) + _U * float(np.abs(diagonal).max())
         largest = float(moduli.max())
         self.error = upward(
             self.error + residual + 2 * product_error * largest + _U * frobenius(head) + UNDERFLOW

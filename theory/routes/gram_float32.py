@@ -89,7 +89,7 @@ def narrow_sizes(matrix: NDArray[Any], roots: Array | None) -> NarrowSizes | Non
         return None
     # Sums of up to max(n, c) non-negative numbers, themselves rounded.
     slack = 1 / (1 - gamma(max(n_features, _CHUNKS[-1]) + 2, _U32))
-    lost = max(n_samples, n_features) * _SMALLEST_NORMAL
+    lost = 4.0 * max(n_samples, n_features) * _SMALLEST_NORMAL
     norm = upward((row + lost) * slack) * upward((float(columns.max()) + lost) * slack)
     return NarrowSizes(upward((largest + lost) / (1 - 2 * _U32)), upward(norm), square)
 

@@ -7,6 +7,7 @@ rank shows in little more than n samples, where N ≫ n are given.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def full_on_some_samples(
         return None
     rows = _spread(n_samples, used)
     gram, error = _gram(matrix[rows], None if roots is None else roots[rows])
-    return used if all_above(gram, error, threshold) else None
+    return used if math.isfinite(error) and all_above(gram, error, threshold) else None
 
 
 def _spread(n_samples: int, count: int) -> slice:
