@@ -40,7 +40,7 @@ class BatchWatch:
         """
         began = time.perf_counter()
         self.step = step
-        self._measurer.collector.begin()
+        self._measurer.begin()
         self._capture.start()
         self.cost = time.perf_counter() - began
 
@@ -56,6 +56,6 @@ class BatchWatch:
         """Sum features, and account for the time."""
         began = time.perf_counter()
         try:
-            self._measurer.collector.consume(name, features)
+            self._measurer.consume(name, features)
         finally:
             self.cost += time.perf_counter() - began

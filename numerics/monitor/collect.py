@@ -81,6 +81,16 @@ class Collector:
         if name == self._last and self.rows is not None:
             self.rows.add(features)
 
+    def note(self, problems: dict[str, str]) -> None:
+        """Take over what a capture could not hand on.
+
+        Parameters
+        ----------
+        problems : dict of str to str
+            Layer and why.
+        """
+        self.problems = {**problems, **self.problems}
+
     def end(self) -> None:
         """Let go of what only this measurement needed."""
         self.rows = None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from torch import Tensor
+
+from numerics.monitor.background import Background
 from numerics.monitor.capture import Capture
 from numerics.monitor.collect import Collector
 from numerics.monitor.measure import Moment, described, measured, whole_failure
@@ -40,6 +45,8 @@ class Measurer:
         self.settings = settings
         self.processes = processes
         self.collector = Collector(plan, settings)
+        #: Where set, only that thread touches the collector.
+        self.background: Background | None = None
         self._batch_size = batch_size
         # Where the cross-entropy solver stopped: near where it will stop next time.
         self._start: Array | None = None
@@ -78,9 +85,28 @@ class Measurer:
         inputs : object
             What `probe_pass` takes.
         """
-        self.collector.begin()
-        capture = probe_pass(self.plan, inputs, self.collector.consume, batch_size=self._batch_size)
+        self.begin()
+        capture = probe_pass(self.plan, inputs, self.consume, batch_size=self._batch_size)
         self.note(capture)
+
+    def begin(self) -> None:
+        """Prepare for one measurement."""
+        self._do(self.collector.begin)
+
+    def consume(self, name: str, features: Tensor) -> None:
+        """Take rows of a layer's features, or a copy of them to the background.
+
+        Parameters
+        ----------
+        name : str
+            The layer.
+        features : Tensor, shape (N, n)
+            Its features.
+        """
+        if self.background is None:
+            self.collector.consume(name, features)
+        else:
+            self.background.consume(partial(self.collector.consume, name), features)
 
     def note(self, capture: Capture) -> None:
         """Take over what a capture could not hand on.
@@ -90,9 +116,32 @@ class Measurer:
         capture : Capture
             Stopped.
         """
-        self.collector.problems = {**capture.problems, **self.collector.problems}
+        problems = dict(capture.problems)
+        self._do(lambda: self.collector.note(problems))
 
-    def records(self, moment: Moment, targets: Any, cause: str | None) -> list[LayerRecord]:
+    def _do(self, action: Callable[[], None]) -> None:
+        if self.background is None:
+            action()
+        else:
+            self.background.submit(action)
+
+    def head(self) -> Callable[[], Head] | None:
+        """Return the head as it is now; what is wrong with it shows when it is asked for."""
+        if self.settings.loss is None:
+            return None
+        try:
+            own = Head.of(self.plan.head)
+        except Exception as error:
+            return partial(_raise, error)
+        return lambda: own
+
+    def records(
+        self,
+        moment: Moment,
+        targets: Any,
+        cause: str | None,
+        head: Callable[[], Head] | None = None,
+    ) -> list[LayerRecord]:
         """Return the records of what was summed, in all processes together; never raises.
 
         Parameters
@@ -103,6 +152,8 @@ class Measurer:
             Targets of the samples.
         cause : str or None
             Why the pass failed, if it did.
+        head : callable, optional
+            The head at that moment, from `head`; by default the one of now.
 
         Returns
         -------
@@ -110,13 +161,19 @@ class Measurer:
             One for each layer in the first process; none in the others.
         """
         try:
-            return self._records(moment, targets, cause)
+            return self._records(moment, targets, cause, head)
         except Exception as error:
             return whole_failure(self.plan, self.settings, moment, described(error))
         finally:
             self.collector.end()
 
-    def _records(self, moment: Moment, targets: Any, cause: str | None) -> list[LayerRecord]:
+    def _records(
+        self,
+        moment: Moment,
+        targets: Any,
+        cause: str | None,
+        head: Callable[[], Head] | None,
+    ) -> list[LayerRecord]:
         share, problem = self._share(targets, cause)
         union = self.processes.union(
             self.collector.sums, self.collector.problems, cause, share, problem
@@ -129,7 +186,7 @@ class Measurer:
         def read() -> LayerReading | None:
             if union.share_problem is not None:
                 raise ValueError(union.share_problem)
-            return None if union.share is None else self._read(union.share)
+            return None if union.share is None else self._read(union.share, head)
 
         return measured(self.plan, union.sums, union.problems, self.settings, moment, read)
 
@@ -146,15 +203,19 @@ class Measurer:
         except Exception as error:
             return None, described(error)
 
-    def _read(self, share: Share) -> LayerReading:
+    def _read(self, share: Share, head: Callable[[], Head] | None) -> LayerReading:
         """Return the reading of the last layer."""
         kind = self.settings.loss
         assert kind is not None
         reading, self._start = read_last_layer(
             *share,
-            Head.of(self.plan.head),
+            Head.of(self.plan.head) if head is None else head(),
             kind=kind,
             bias=self.settings.bias,
             start=self._start,
         )
         return reading
+
+
+def _raise(error: Exception) -> Head:
+    raise error

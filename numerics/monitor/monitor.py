@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from numerics.monitor.background import as_background
 from numerics.monitor.batch_watch import BatchWatch
+from numerics.monitor.conductor import Conductor
 from numerics.monitor.environment import environment
 from numerics.monitor.history import MAX_RECORDS, History
 from numerics.monitor.layers import find_layers
 from numerics.monitor.loss_meter import LossMeter
-from numerics.monitor.measure import Moment, described
+from numerics.monitor.measure import Moment
 from numerics.monitor.measurer import Measurer
 from numerics.monitor.plan import SkippedLayer
 from numerics.monitor.probe_set import ProbeSet, as_probe_set
@@ -91,6 +92,10 @@ class RankMonitor:
         Of the draw of probe samples.
     first_step : int
         Steps made before this monitor, of a resumed training: records go on counting from there.
+    background : bool or "auto"
+        Whether a thread of its own computes from copies of the features, on CUDA with a stream of
+        its own: `step` then returns what was finished meanwhile, and `close` waits for the rest.
+        ``"auto"`` does so where the model is on a GPU, or PyTorch leaves a core free.
 
     Raises
     ------
@@ -138,6 +143,7 @@ class RankMonitor:
         max_records: int | None = MAX_RECORDS,
         seed: int = 0,
         first_step: int = 0,
+        background: bool | str = False,
     ) -> None:
         self.settings = as_settings(
             eps=eps, relative=relative, measure=measure, quantities=quantities, loss=loss,
@@ -172,6 +178,10 @@ class RankMonitor:
         self._closed = False
         schedule = as_schedule(every, overhead, first_step=first_step)
         self._schedule = self._processes.schedule(schedule)
+        thread = as_background(background, self.plan.model, process_group is not None)
+        self._conductor = Conductor(
+            self._measurer, self._processes, self._reporter, self._schedule, thread
+        )
         self._start = time.perf_counter()
 
     @property
@@ -220,7 +230,8 @@ class RankMonitor:
         Returns
         -------
         list of LayerRecord
-            The measurement, if one was completed; empty otherwise.
+            The measurement, if one was completed; empty otherwise. In the background, all that were
+            completed since the last call.
 
         Raises
         ------
@@ -231,17 +242,19 @@ class RankMonitor:
             raise InputError("monitor", "is closed", "call step() inside the with block")
         self._losses.add(loss)
         self._steps += 1
-        records: list[LayerRecord] = []
+        records = self._conductor.finished()
         watch = self._watch
         if watch.active:
             watch.end()
-            records = self._guarded(watch.note, targets, watch.step, watch.cost)
+            records += self._made(watch.note, targets, watch.step, watch.cost)
         if self._schedule.step():
             if self._probe is not None:
-                return self.measure()
-            if inputs is not None:
-                return self._guarded(lambda: self._measurer.run(inputs), targets, self._steps)
-            watch.begin(self._steps)
+                probe = self._probe
+                records += self._made(lambda: self._measurer.run(probe.inputs), probe.targets)
+            elif inputs is not None:
+                records += self._made(lambda: self._measurer.run(inputs), targets)
+            else:
+                watch.begin(self._steps)
         return records
 
     def measure(self) -> list[LayerRecord]:
@@ -260,7 +273,18 @@ class RankMonitor:
         if self._probe is None:
             raise InputError("probe", "is missing", "pass probe= to measure at any time")
         probe = self._probe
-        return self._guarded(lambda: self._measurer.run(probe.inputs), probe.targets, self._steps)
+        records = self._made(lambda: self._measurer.run(probe.inputs), probe.targets)
+        return records + self.wait()
+
+    def wait(self) -> list[LayerRecord]:
+        """Wait for what is measured in the background.
+
+        Returns
+        -------
+        list of LayerRecord
+            What was completed since the last call; none without a background.
+        """
+        return self._conductor.finished(wait=True)
 
     def close(self) -> None:
         """Remove hooks and close the sinks; the history stays readable."""
@@ -268,7 +292,7 @@ class RankMonitor:
             return
         self._closed = True
         self._watch.end()
-        self._reporter.close()
+        self._conductor.close()
 
     def __enter__(self) -> RankMonitor:
         return self
@@ -314,26 +338,13 @@ class RankMonitor:
             f"{self._steps} steps, {len(self.history.steps)} measured)"
         )
 
-    def _guarded(
-        self, gather: Callable[[], None], targets: Any, step: int, cost: float = 0.0
+    def _made(
+        self, gather: Callable[[], None], targets: Any, step: int | None = None, cost: float = 0.0
     ) -> list[LayerRecord]:
-        """Measure, whatever happens, and account for the time."""
-        self._processes.settle()
-        began = time.perf_counter() - cost
-        moment = self._moment(step)
-        cause: str | None = None
-        try:
-            gather()
-        except Exception as error:
-            cause = described(error)
-        records = self._measurer.records(moment, targets, cause)
-        spent = time.perf_counter() - began
-        records = [replace(record, cost=spent) for record in records]
-        if records:
-            self._reporter.report(records)
-        # Sinks, warnings and the history are part of the price.
-        self._schedule.spent(time.perf_counter() - began)
-        return records
+        """Have a measurement made, of the present step if no other is named."""
+        return self._conductor.measure(
+            gather, targets, lambda: self._moment(self._steps if step is None else step), cost
+        )
 
     def _moment(self, step: int) -> Moment:
         return Moment(step, self._losses.mean(), time.perf_counter() - self._start)

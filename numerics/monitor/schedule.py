@@ -56,6 +56,7 @@ class _Account:
         self._start = clock()
         self._steps = 0
         self._measuring = 0.0
+        self._beside = 0.0
         self._costs: deque[float] = deque(maxlen=_KEPT)
         # Means over the steps between two measurements; the median of them is what is used.
         self._step_times: deque[float] = deque(maxlen=_KEPT)
@@ -78,6 +79,16 @@ class _Account:
         self._measuring += cost
         self._costs.append(cost)
 
+    def beside(self, seconds: float) -> None:
+        """Book measuring time of another thread, during which training went on.
+
+        Parameters
+        ----------
+        seconds : float
+            Its duration.
+        """
+        self._beside += max(0.0, float(seconds))
+
     @property
     def training(self) -> float:
         """Seconds since the start that did not go into measuring."""
@@ -87,7 +98,7 @@ class _Account:
     def overhead(self) -> float:
         """Measuring time over training time; 0 before either."""
         training = self.training
-        return self._measuring / training if training > 0 else 0.0
+        return (self._measuring + self._beside) / training if training > 0 else 0.0
 
     @property
     def step_time(self) -> float | None:
@@ -187,6 +198,17 @@ class OverheadBudget(_Account):
         # No training was done while measuring, so what was owed before is owed still.
         owed = max(0.0, self._due - (now - cost))
         self._due = now + owed + cost / self.share
+
+    def beside(self, seconds: float) -> None:
+        """Book measuring time of another thread, as debt: it takes a core from somebody.
+
+        Parameters
+        ----------
+        seconds : float
+            Its duration.
+        """
+        super().beside(seconds)
+        self._due = max(self._due, self._clock()) + max(0.0, float(seconds)) / self.share
 
     @property
     def debt(self) -> float:

@@ -1,0 +1,209 @@
+"""A thread that measures beside the training: in order, in bounded memory, on its own stream."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from theory.errors import InputError
+
+# Bytes of copied features that may wait for the thread; a training that is faster waits, too.
+_MOST_BYTES = 2**28
+
+
+class Background:
+    """Runs actions one after another in a thread; what they return is fetched when it is there.
+
+    Only the thread touches what the actions touch, so nothing is locked. On CUDA it has a stream of
+    its own, which waits for the training's stream where features were copied on that.
+
+    Parameters
+    ----------
+    device : torch.device or None
+        A CUDA device whose stream is needed.
+    """
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self._device = device
+        self._stream: Any = None
+        if device is not None:
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._actions: queue.SimpleQueue[tuple[Callable[[], None], int] | None] = (
+            queue.SimpleQueue()
+        )
+        self._changed = threading.Condition()
+        self._bytes = 0
+        self._left = 0
+        self._results: list[Any] = []
+        self._error: BaseException | None = None
+        self._spent = 0.0
+        self._thread = threading.Thread(target=self._run, name="epsrank-monitor", daemon=True)
+        self._thread.start()
+
+    def consume(self, action: Callable[[Tensor], None], features: Tensor) -> None:
+        """Copy features, and run ``action(copy)`` in the thread; waits while too much waits there.
+
+        Parameters
+        ----------
+        action : callable
+            Gets the copy.
+        features : Tensor
+            May change as soon as this returns.
+        """
+        size = features.numel() * features.element_size()
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes == 0 or self._bytes + size <= _MOST_BYTES)
+            self._bytes += size
+        copy = features.detach().clone()
+        ready = None
+        if self._stream is not None and copy.is_cuda:
+            ready = marker(copy)
+            copy.record_stream(self._stream)
+
+        def run() -> None:
+            if ready is not None and self._stream is not None:
+                self._stream.wait_event(ready)
+            action(copy)
+
+        self._put(run, size)
+
+    def submit(self, action: Callable[[], None]) -> None:
+        """Run an action in the thread; what it raises is a cause of the measurement under way.
+
+        Parameters
+        ----------
+        action : callable
+            Anything.
+        """
+        self._put(action, 0)
+
+    def finish(self, action: Callable[[BaseException | None, float], Any]) -> None:
+        """Run ``action(error, seconds)`` in the thread, and keep what it returns for `fetch`.
+
+        Parameters
+        ----------
+        action : callable
+            Gets the first error since the last `finish`, and the seconds that the thread has worked
+            since then, this action left out.
+        """
+
+        def run() -> None:
+            error, spent = self._error, self._spent
+            began = time.perf_counter()
+            self._error, self._spent = None, 0.0
+            found = action(error, spent)
+            with self._changed:
+                self._results.append((found, spent + time.perf_counter() - began))
+
+        self._put(run, 0)
+
+    def fetch(self, *, wait: bool = False) -> list[tuple[Any, float]]:
+        """Return what was finished since the last call, in order, with the thread's seconds.
+
+        Parameters
+        ----------
+        wait : bool
+            Until everything submitted so far has run.
+
+        Returns
+        -------
+        list of (object, float)
+            What the actions of `finish` returned.
+        """
+        if not wait and not self._results:
+            return []
+        with self._changed:
+            if wait:
+                self._changed.wait_for(lambda: self._left == 0)
+            found, self._results = self._results, []
+        return found
+
+    def close(self) -> None:
+        """Let the thread finish its work, and end it."""
+        self._actions.put(None)
+        self._thread.join()
+
+    def _put(self, action: Callable[[], None], size: int) -> None:
+        with self._changed:
+            self._left += 1
+        self._actions.put((action, size))
+
+    def _run(self) -> None:
+        with ExitStack() as around:
+            around.enter_context(torch.no_grad())
+            if self._stream is not None:
+                around.enter_context(torch.cuda.stream(self._stream))
+            while (entry := self._actions.get()) is not None:
+                self._one(*entry)
+                entry = None  # lets go of the features
+
+    def _one(self, action: Callable[[], None], size: int) -> None:
+        began = time.perf_counter()
+        try:
+            action()
+        except InputError:
+            pass  # of one layer; the collector has noted it
+        except BaseException as error:
+            self._error = self._error or error
+        with self._changed:
+            self._spent += time.perf_counter() - began
+            self._bytes -= size
+            self._left -= 1
+            self._changed.notify_all()
+
+
+def marker(tensor: Tensor) -> Any:
+    """Return an event of the current stream of a CUDA tensor: what is queued there until now."""
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record(torch.cuda.current_stream(tensor.device))
+    return event
+
+
+def as_background(choice: object, model: nn.Module, grouped: bool) -> Background | None:
+    """Return the thread that the argument of `RankMonitor` asks for.
+
+    Parameters
+    ----------
+    choice : bool or "auto"
+        ``"auto"`` is a thread where the model is on a GPU, or PyTorch leaves a core free.
+    model : nn.Module
+        The model.
+    grouped : bool
+        Whether several processes measure together.
+
+    Returns
+    -------
+    Background or None
+        None measures in the training's own thread.
+
+    Raises
+    ------
+    InputError
+        If the choice is unknown, or is a thread for a process group: its sums would cross the
+        training's own messages.
+    """
+    if choice not in (True, False, "auto") or not isinstance(choice, (bool, str)):
+        raise InputError("background", f"is {choice!r}", "choose True, False or 'auto'")
+    if choice is True and grouped:
+        raise InputError(
+            "background", "is True, but there is a process group", "leave one of them out"
+        )
+    device = next((p.device for p in model.parameters() if p.is_cuda), None)
+    if choice == "auto":
+        choice = not grouped and (device is not None or _cores() > torch.get_num_threads())
+    return Background(device) if choice else None
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
