@@ -1,1 +1,1 @@
-"""Routes to the ε-rank, one algorithm per file: gram, svd, exact, ball."""
+"""Routes to the ε-rank, one algorithm per file."""
