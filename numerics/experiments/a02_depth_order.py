@@ -49,8 +49,8 @@ _SEEDS = {"quick": 15, "full": 20}
 #: Task, activation, further settings and training steps of the arms after training.
 _TRAINED = {
     "quick": (
-        ("cosines", "tanh", {"n_train": 200}, 3000),
-        ("cosines", "relu", {"n_train": 200}, 1500),
+        ("cosines", "tanh", {"n_train": 200}, 4000),
+        ("cosines", "relu", {"n_train": 200}, 2000),
         ("cosines-2d", "tanh", {"n_train": 400}, 1500),
         ("digits", "tanh", {"batch_size": 64, "probe": 500}, 1500),
     ),

@@ -135,8 +135,7 @@ def time_panels(
     # Once all is drawn: a limit that is set ends the search for the others of a shared axis.
     for axes, panel, below, left in placed:
         _finish(axes, panel, below=below, left=left)
-        if time_scale == "log":
-            axes.set_xscale("log")
+        _time(axes, panel, time_scale)
     for across, column in enumerate(columns):
         for down in range(len(column), height):
             grid[down][across].set_visible(False)
@@ -194,13 +193,23 @@ def _finish(axes: Axes, panel: Panel, *, below: bool, left: bool) -> None:
         axes.axvline(at, color="#222222", linewidth=0.9, linestyle=(0, (1, 1)))
     if panel.guide is not None:
         axes.axhline(panel.guide, color="#222222", linewidth=0.9, linestyle=(0, (6, 2)))
-    if panel.scale == "log":
-        log_axis(
-            axes, "y", np.concatenate([c.values.ravel() for c in panel.curves] or [np.ones(1)])
-        )
+    values = np.concatenate([np.zeros(1), *(curve.values.ravel() for curve in panel.curves)])
+    if panel.scale == "log" and bool(np.isfinite(positive(values)).any()):
+        log_axis(axes, "y", values)
     if panel.scale == "rank":
         integer_axis(axes, "y")
         axes.set_ylim(bottom=0)
+
+
+def _time(axes: Axes, panel: Panel, scale: str) -> None:
+    """Set the time axis by all steps, also those at which nothing can be drawn."""
+    steps = np.concatenate([np.zeros(1), *(curve.steps for curve in panel.curves)])
+    last = float(steps.max())
+    if scale == "log" and last > 0:
+        axes.set_xscale("log")
+        axes.set_xlim(float(steps[steps > 0].min()), 1.05 * last)
+    elif last > 0:
+        axes.set_xlim(-0.02 * last, 1.03 * last)
 
 
 def _legend(figure: Figure, names: dict[str, int], columns: int) -> None:
