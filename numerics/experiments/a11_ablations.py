@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 CLAIM = "optimiser-robust"
 _FIRST = ("default", "structured")
 _WIDTH = {"quick": 30, "full": 50}
-_STEPS = {"quick": 10_000, "full": 15_000}
+_STEPS = {"quick": 7000, "full": 15_000}
 _POINTS = {"quick": 100, "full": 500}
 _MEASUREMENTS = {"quick": 80, "full": 250}
 
