@@ -45,14 +45,23 @@ class TrialStore:
     Raises
     ------
     InputError
-        If `folder` is a file.
+        If `folder` is a file or cannot be read.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.damaged: dict[Path, str] = {}
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError("store", f"{self.folder} is a file", "name a folder")
+        try:
+            if self.folder.exists():
+                os.scandir(self.folder).close()
+        except NotADirectoryError:
+            raise InputError("store", f"{self.folder} is a file", "name a folder") from None
+        except OSError as error:
+            raise InputError(
+                "store",
+                f"cannot be read ({self.folder}: {error.strerror or error})",
+                "see to its permissions, or choose another folder",
+            ) from None
 
     def path(self, trial: Trial) -> Path:
         """Return where a trial is kept.
@@ -164,7 +173,7 @@ class TrialStore:
 
     def _read(self, path: Path) -> Outcome | None:
         """Return the outcome in a file, or note why there is none."""
-        if not os.path.exists(path):  # False, not an error, in a folder that cannot be read
+        if not os.path.exists(path):
             return None
         try:
             outcome = outcome_of(read_table(path))

@@ -295,3 +295,12 @@ def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path):
     for attempt in (store.prepare, lambda: store.put(outcome())):
         with pytest.raises(InputError, match=r"^store cannot be written .*Not a directory"):
             attempt()
+
+
+def test_a_folder_that_may_not_be_read_is_refused_in_one_line(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"^store cannot be read .*Permission denied\); see to"):
+        TrialStore(tmp_path)
