@@ -114,7 +114,7 @@ def _place(data: Series, drop: Drop) -> Step:
     if block == 1 and end - start == 1:
         start, end = index - 1, index
     at = data.index
-    return Step(int(at[index]), int(at[start]), int(at[end]), data.sign * drop.fall)
+    return Step(int(at[index]), int(at[start]), int(at[end]), drop.fall)
 
 
 def _plateaus(data: Series, steps: list[Drop], scale: Scale) -> tuple[Plateau, ...]:

@@ -1,0 +1,190 @@
+"""Steps that are there are found and placed; smooth decays, flat ranks and odd input are not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import epsrank
+from numerics.staircase import detect_staircase
+from numerics.staircase.families import autocorrelated, planted_steps
+from numerics.training.schedule import measurement_steps
+from theory.errors import InputError
+
+
+def test_planted_steps_are_found_where_they_are():
+    drawn = planted_steps(np.random.default_rng(1), 200, 0.0, 3)
+    found = detect_staircase(drawn.series, scale="linear")
+    assert found.is_staircase
+    assert len(found.steps) == 3
+    assert np.abs(np.array(found.steps) - drawn.steps).max() <= 2
+    assert [step.size for step in found.found] == pytest.approx([3, 3, 3], abs=0.8)
+    assert len(found.plateaus) == 4
+    assert [p.level for p in found.plateaus] == pytest.approx([0, -3, -6, -9], abs=0.6)
+    assert found.noise == pytest.approx(1, abs=0.25)
+
+
+def test_a_long_series_is_averaged_and_its_steps_are_still_placed_exactly():
+    drawn = planted_steps(np.random.default_rng(2), 5000, 0.0, 2)
+    found = detect_staircase(drawn.series, scale="linear")
+    assert np.abs(np.array(found.steps) - drawn.steps).max() <= 5
+
+
+def test_the_logarithmic_scale_sees_ratios():
+    rng = np.random.default_rng(3)
+    log = np.repeat([0.0, -4.0, -8.0], 40) - 0.005 * np.arange(120)
+    loss = np.exp(log + 0.05 * rng.normal(size=120))
+    found = detect_staircase(loss)
+    assert found.steps == (40, 80)
+    assert [step.size for step in found.found] == pytest.approx([4, 4], abs=0.3)
+
+
+def test_broad_drops_have_their_extent():
+    u = np.arange(300) / 300
+    log = -6 / (1 + np.exp(-(u - 0.5) / 0.02))
+    found = detect_staircase(np.exp(log), times=1000 * u)
+    (step,) = found.found
+    assert abs(step.index - 150) <= 3
+    # 98 % of the fall of this curve lie within 28 points of its middle.
+    assert 100 < step.start < 135
+    assert 165 < step.end < 200
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+@pytest.mark.parametrize("times", ["even", "dense at first"])
+@pytest.mark.parametrize(
+    "decay",
+    [
+        lambda u: 2 - u,
+        lambda u: np.exp(-8 * u),
+        lambda u: 0.01 + np.exp(-30 * u),
+        lambda u: (1 + 100 * u) ** -1.5,
+        lambda u: 0.5 * np.exp(-3 * u) + 0.4 * np.exp(-200 * u) + 0.1 * np.exp(-20 * u),
+    ],
+)
+def test_smooth_decay_without_noise_is_no_staircase(scale, times, decay):
+    steps = measurement_steps(4000, "auto") if times == "dense at first" else range(150)
+    time = np.array(steps, dtype=float)
+    found = detect_staircase(decay(time / time[-1]), scale=scale, times=time)
+    assert not found.is_staircase
+    assert found.steps == ()
+
+
+def test_convex_in_time_is_not_convex_in_the_number_of_the_measurement():
+    time = np.array(measurement_steps(4000, "auto"), dtype=float)
+    loss = 0.001 + np.exp(-time / 100)
+    assert not detect_staircase(loss, times=time).is_staircase
+    assert detect_staircase(loss).is_staircase
+
+
+def test_wandering_noise_is_no_staircase():
+    flagged = [
+        detect_staircase(
+            autocorrelated(np.random.default_rng([4, k]), 200, 0.9), scale="linear"
+        ).is_staircase
+        for k in range(20)
+    ]
+    assert sum(flagged) <= 3
+
+
+def test_spikes_are_no_steps():
+    time = np.arange(200.0)
+    loss = np.exp(-3 * time / 200 + 0.02 * np.random.default_rng(5).normal(size=200))
+    loss[[50, 90, 91, 130, 170]] *= 100
+    assert not detect_staircase(loss).is_staircase
+
+
+def test_a_drop_needs_a_plateau_before_it():
+    log = np.concatenate([np.linspace(0, -5, 10), -5 - 0.001 * np.arange(90)])
+    rng = np.random.default_rng(6)
+    assert not detect_staircase(np.exp(log + 0.01 * rng.normal(size=100))).is_staircase
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_flat_ranks_that_flicker_are_no_staircase_and_jumps_are(seed):
+    rng = np.random.default_rng([7, seed])
+    flicker = rng.choice([-1, 0, 1], 150, p=[0.02, 0.96, 0.02])
+    flat = detect_staircase(20 + flicker, scale="linear", direction="up")
+    assert not flat.is_staircase
+    jump = 20 + flicker + 8 * (np.arange(150) >= 70)
+    found = detect_staircase(jump, scale="linear", direction="up")
+    assert found.steps == (70,)
+    assert found.found[0].size == pytest.approx(8, abs=0.3)
+    assert not detect_staircase(jump, scale="linear").is_staircase
+
+
+def test_slow_growth_of_whole_numbers_is_no_staircase():
+    rank = np.round(5 + 12 * (np.arange(200) / 200) ** 0.7)
+    assert not detect_staircase(rank, scale="linear", direction="up").is_staircase
+
+
+def test_what_cannot_be_used_is_left_out_and_indices_stay():
+    drawn = planted_steps(np.random.default_rng(8), 200, 0.0, 1, size=6)
+    series = drawn.series.tolist()
+    series[10], series[20], series[30] = None, float("nan"), float("inf")
+    found = detect_staircase(series, scale="linear")
+    assert found.used == 197
+    assert found.steps == drawn.steps
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        ([], "0 measurements are too few"),
+        ([1.0] * 10, "too few"),
+        ([3.5] * 40, "constant"),
+        ([float("nan")] * 40, "0 usable of 40"),
+        ([0.0, -1.0] * 40, "0 usable of 80"),
+    ],
+)
+def test_nothing_can_be_said_and_it_says_why(series, words):
+    found = detect_staircase(series, rank=[1] * len(series))
+    assert not found.is_staircase
+    assert found.steps_pvalue == 1
+    assert found.coupling_pvalue is None
+    assert words in found.reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"series": [[1.0, 2.0]]}, "series"),
+        ({"series": ["a"] * 30}, "series"),
+        ({"series": [1.0] * 30, "times": [0.0] * 30}, "times"),
+        ({"series": [1.0] * 30, "times": [0.0, 1.0]}, "times"),
+        ({"series": [1.0] * 30, "scale": "decibel"}, "scale"),
+        ({"series": [1.0] * 30, "direction": "sideways"}, "direction"),
+        ({"series": [1.0] * 30, "rank": [1, 2]}, "rank"),
+        ({"series": [1.0] * 30, "rank": ([2] * 30, [1] * 30)}, "rank"),
+    ],
+)
+def test_bad_input_names_the_argument(arguments, name):
+    with pytest.raises(InputError) as error:
+        detect_staircase(**arguments)
+    assert error.value.argument == name
+
+
+def test_result_is_deterministic_and_goes_to_json_and_text():
+    drawn = planted_steps(np.random.default_rng(9), 120, 0.5, 2, size=6)
+    rank = np.searchsorted(drawn.steps, np.arange(120), side="right")
+    loss = np.exp(drawn.series)
+    first, second = (detect_staircase(loss, rank) for _ in range(2))
+    assert first == second
+    back = json.loads(json.dumps(first.to_json()))
+    assert back["steps"] == list(first.steps)
+    assert back["plateaus"][0]["start"] == first.plateaus[0].start
+    assert "staircase, p = " in str(first)
+    assert "coupling p = " in first._repr_html_()
+
+
+def test_it_is_a_public_name_that_costs_nothing_until_used():
+    assert epsrank.detect_staircase is detect_staircase
+    code = "import sys, epsrank; print('numerics.staircase' in sys.modules)"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == "False"
