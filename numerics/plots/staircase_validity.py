@@ -49,11 +49,12 @@ def draw_validity(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _label(row: Mapping[str, Any]) -> str:
     """Return the case without its length."""
-    steps = f", {row['planted steps']} steps" if row["planted steps"] else ""
-    rho = row["autocorrelation"]
+    rho, count, family = row["autocorrelation"], row["planted steps"], str(row["family"])
+    if family in {"steps", "ramps"}:
+        family = f"{count} {family if count > 1 else family[:-1]}"
     coupling = "coupling, " if str(row["group"]).startswith("coupling") else ""
     noise = "" if rho is None else f", ρ = {rho:g}"
-    return f"{coupling}{row['family']}{steps}{noise}"
+    return f"{coupling}{family}{noise}"
 
 
 def _count(rows: Sequence[Mapping[str, Any]]) -> int:
