@@ -170,7 +170,7 @@ def p_value(score: float, length: int, correlation: float) -> float:
         for k, share in _neighbours(float(column)):
             if weight * share > 0:
                 total += weight * share * np.log(_tail(score, table[row][k]))
-    return float(np.exp(total))
+    return round(float(np.exp(total)), 6)
 
 
 def _neighbours(place: float) -> list[tuple[int, float]]:

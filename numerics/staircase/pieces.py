@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import ruptures
@@ -146,14 +147,27 @@ def _linear(time: Array, values: Array) -> list[Pieces]:
     most = min(_MOST_LINEAR, n // 6 - 1)
     span, size = float(np.ptp(time)), float(np.ptp(values)) or 1.0
     signal = np.stack([(time - time.mean()) / span, (values - values.mean()) / size], axis=1)
-    search = ruptures.BottomUp(custom_cost=_LinearCost(), min_size=3, jump=1).fit(signal)
+    cost = _LinearCost()
+    search = ruptures.BottomUp(custom_cost=cost, min_size=3, jump=1).fit(signal)
     found = []
-    for count in range(1, most + 1):
-        starts = (0, *search.predict(n_bkps=count)[:-1])
-        slopes, curve = np.empty(len(starts)), np.empty(n)
-        for k, (a, b) in enumerate(zip(starts, (*starts[1:], n), strict=True)):
-            t, y = time[a:b] - time[a:b].mean(), values[a:b]
-            slopes[k] = t @ y / (t @ t)
-            curve[a:b] = y.mean() + slopes[k] * t
-        found.append(Pieces(starts, slopes, curve, 3 * count + 1))
+    edges = [0, *search.predict(n_bkps=most)] if most > 0 else []
+    while len(edges) > 2:
+        found.append(_lines(time, values, edges))
+        # The search goes on like this: merge the neighbours that cost least. Cheaper than to ask it
+        # again for every number of pieces, which it does from the leaves.
+        rises = [
+            cost.error(a, c) - cost.error(a, b) - cost.error(b, c)
+            for a, b, c in zip(edges, edges[1:], edges[2:], strict=False)
+        ]
+        del edges[1 + int(np.argmin(rises))]
     return found
+
+
+def _lines(time: Array, values: Array, edges: list[int]) -> Pieces:
+    """Return the best line between each pair of edges."""
+    slopes, curve = np.empty(len(edges) - 1), np.empty(time.size)
+    for k, (a, b) in enumerate(pairwise(edges)):
+        t, y = time[a:b] - time[a:b].mean(), values[a:b]
+        slopes[k] = t @ y / (t @ t)
+        curve[a:b] = y.mean() + slopes[k] * t
+    return Pieces(tuple(edges[:-1]), slopes, curve, 3 * len(edges) - 5)
