@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from epsrank.cli import main
-from numerics.sweeps import Outcome, Sweep, TrialStore
+from numerics.sweeps import TRIAL_KINDS, Outcome, Sweep, TrialStore
 
 SPEC = """\
 seeds = 2
@@ -176,14 +176,23 @@ def test_bad_use_in_one_line(spec, monkeypatch, words, told):
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 def test_an_interrupted_sweep_says_how_to_go_on(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "numerics" / "sweeps"))
+    helpers = Path(__file__).parents[1] / "numerics" / "sweeps"
+    monkeypatch.syspath_prepend(str(helpers))
     from kills import living
+    from sweep_kinds import KINDS
 
+    monkeypatch.setitem(TRIAL_KINDS, "square", KINDS["square"])
     spec, out = tmp_path / "SPEC.toml", tmp_path / "out"
-    spec.write_text(SPEC.replace("steps = 4", "steps = 40").replace("seeds = 2", "seeds = 200"))
-    words = [sys.executable, "-m", "epsrank", "sweep", str(spec), "--out", str(out), "--jobs", "2"]
+    spec.write_text('kind = "square"\nseeds = 400\n[fixed]\nx = 2\nseconds = 0.05\n')
+    code = "import sweep_kinds; sweep_kinds.register(); from epsrank.cli import main; main()"
+    words = [sys.executable, "-c", code, "sweep", str(spec), "--out", str(out), "--jobs", "2"]
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(helpers)},
     )
     store = TrialStore(out / "store")
     while len(store) < 2 and process.poll() is None:

@@ -67,11 +67,18 @@ def many(log, count=40, seconds=0.01):
     return [Trial("square", {"x": x, "log": str(log), "seconds": seconds}) for x in range(count)]
 
 
-def main(folder: str, log: str, count: str) -> None:
-    """Run the sweep, and say after each trial how many are finished."""
-    from numerics.sweeps import TRIAL_KINDS, TrialStore, run_trials
+def register() -> None:
+    """Make the kinds known to this process."""
+    from numerics.sweeps import TRIAL_KINDS
 
     TRIAL_KINDS.update(KINDS)
+
+
+def main(folder: str, log: str, count: str) -> None:
+    """Run the sweep, and say after each trial how many are finished."""
+    from numerics.sweeps import TrialStore, run_trials
+
+    register()
     run_trials(
         many(log, int(count)),
         TrialStore(folder),
