@@ -13,6 +13,11 @@ from theory.routes.foresight import STRIDE, Foresight, foresee
 from theory.routes.inertia import inertia_bounds
 from theory.routes.shortcuts import all_above, low_rank_enclosure
 
+# Share of the columns up to which the eigenvalues of a small matrix cost less than two LDLᵀ
+# factorisations; and of the neurons looked at, among whom it can be larger.
+_FEW = 0.2
+_LOOKED_AT = 0.375
+
 
 def factorised_count(
     matrix: Array, error: float, below: Fraction, above: Fraction
@@ -44,8 +49,8 @@ def factorised_count(
     outlook = foresee_gram(matrix, low)
     if outlook.full(high) and all_above(matrix, error, high):
         return Decision(n, n, "cholesky", "G − εI is positive definite, rounding included")
-    if outlook.low():
-        few = low_rank_enclosure(matrix, error, low)
+    if outlook.low(_LOOKED_AT):
+        few = low_rank_enclosure(matrix, error, low, _FEW)
         if few is not None:
             lower, upper = few.count(below, above)
             if lower == upper:

@@ -88,7 +88,7 @@ class RankProblem:
     def _low_rank(self) -> SpectrumEnclosure | None:
         """Enclosure by way of a few columns, on the scale of the smallest threshold."""
         assert self._smallest is not None
-        if not self._outlook.low():
+        if not self._outlook.low(0.5):
             return None
         return low_rank_enclosure(self.gram, self.formed, self._smallest)
 

@@ -50,9 +50,9 @@ class Foresight:
             return False
         return self._log_pivot(self.n_features) > math.log(_SAFETY * threshold)
 
-    def low(self) -> bool:
-        """Return whether half of the neurons are expected to leave next to nothing of the rest."""
-        return len(self.pivots) <= self.looked_at / 2
+    def low(self, share: float) -> bool:
+        """Return whether a share of those looked at leaves next to nothing of the rest of them."""
+        return len(self.pivots) <= share * self.looked_at
 
     def _log_pivot(self, index: float) -> float:
         """Continue log d as a straight line, without the last quarter, where pivots run out."""

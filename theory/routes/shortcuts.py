@@ -58,7 +58,9 @@ def all_above(matrix: Array, error: float, threshold: float) -> bool:
     return int(sl.lapack.dpotrf(shifted, lower=1, clean=0, overwrite_a=1)[1]) == 0
 
 
-def low_rank_enclosure(matrix: Array, error: float, threshold: float) -> SpectrumEnclosure | None:
+def low_rank_enclosure(
+    matrix: Array, error: float, threshold: float, few: float = _FEW
+) -> SpectrumEnclosure | None:
     """Enclose the spectrum of H by H̃ = LLᵀ + S with k ≪ n columns in L and ‖S‖ ≪ θ.
 
     By Weyl (M7), |λ_j(H) − λ_j(LᵀL)| ≤ t + ‖S‖_F for j ≤ k and λ_j(H) ≤ t + ‖S‖_F beyond.
@@ -71,6 +73,8 @@ def low_rank_enclosure(matrix: Array, error: float, threshold: float) -> Spectru
         t ≥ ‖H̃ − H‖.
     threshold : float
         θ, the scale on which the spectrum is wanted.
+    few : float
+        Share of the columns up to which k × k eigenvalues are worth their cost.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def low_rank_enclosure(matrix: Array, error: float, threshold: float) -> Spectru
     factor, pivots, rank, info = sl.lapack.dpstrf(
         work, tol=_REMAINDER * threshold, lower=1, overwrite_a=1
     )
-    if info < 0 or not 0 < rank <= _FEW * n:
+    if info < 0 or not 0 < rank <= few * n:
         return None
     lower = np.tril(factor[:, :rank])
     columns = np.empty_like(lower)

@@ -204,10 +204,10 @@ def test_foresight_tells_the_ends_from_the_middle() -> None:
     ):
         features = features_of(kind) / np.sqrt(2600)
         outlook = look(features, None, theta)
-        assert (outlook.full(theta), outlook.low()) == (full, low), kind
+        assert (outlook.full(theta), outlook.low(0.5)) == (full, low), kind
     nothing = foresee(np.zeros((5, 5)), 20, 1.0)
     assert not nothing.full(1.0)
-    assert nothing.low()
+    assert nothing.low(0.5)
     assert nothing.near(1.0, 0.5) == 0
     assert foresee(np.full((5, 5), np.nan), 20, 1.0).pivots.size == 0
 
