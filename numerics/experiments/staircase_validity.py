@@ -19,7 +19,7 @@ from numerics.sweeps.trial import Outcome, Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SERIES = {"quick": 12, "full": 400}
+_SERIES = {"quick": 30, "full": 400}
 # Series of one trial: seconds of work, so that all cores have some.
 _CHUNK = 100
 
