@@ -9,7 +9,8 @@ compared with the unwatched block of its own round.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -27,6 +28,11 @@ from theory.errors import InputError
 SHARE = 0.01
 
 _PROBE = 2048
+
+# Seconds after which a comparison begins no further round: by default all of them take a quarter of
+# an hour together.
+_DEFAULT_SECONDS = 110.0
+_EQUAL_SECONDS = 40.0
 
 
 def measure(settings: BenchmarkSettings) -> list[Table]:
@@ -106,10 +112,11 @@ def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, An
     rounds = settings.rounds or settings.pick(3, 120, 600)
     taken: list[list[float]] = [[] for _ in trainees]
     made: list[list[int]] = [[0] for _ in trainees]
-    for turn in range(rounds):
+    for turn in _turns(rounds, 10, _DEFAULT_SECONDS, settings):
         for index, spent in enumerate(run_blocks(trainees, steps, turn)):
             taken[index].append(spent)
             made[index].append(_moments(trainees[index].watcher))
+    rounds = len(taken[0])
     rows = []
     for index, samples in enumerate(makers):
         watcher = trainees[index].watcher
@@ -127,6 +134,33 @@ def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, An
             )
         watcher.close()
     return rows
+
+
+def _turns(rounds: int, least: int, seconds: float, settings: BenchmarkSettings) -> Iterator[int]:
+    """Count the rounds of a comparison; by default until its time is over.
+
+    Parameters
+    ----------
+    rounds : int
+        At most.
+    least : int
+        At least.
+    seconds : float
+        After which none is begun, unless a number of rounds or all of them were asked for.
+    settings : BenchmarkSettings
+        How thoroughly.
+
+    Yields
+    ------
+    int
+        0, 1, …
+    """
+    began = time.perf_counter()
+    bounded = settings.rounds is None and settings.effort == "default"
+    for turn in range(rounds):
+        if bounded and turn >= least and time.perf_counter() - began > seconds:
+            return
+        yield turn
 
 
 def _moments(watcher: Watcher) -> int:
@@ -206,10 +240,11 @@ def at_equal_frequency(
     run_blocks(list(trainees.values()), steps, 0)
     rounds = settings.rounds_of(9 if every < 100 else 7)
     taken: dict[str, list[float]] = {name: [] for name in trainees}
-    for turn in range(rounds):
+    for turn in _turns(rounds, 3, _EQUAL_SECONDS, settings):
         blocks = run_blocks(list(trainees.values()), steps, turn)
         for name, spent in zip(trainees, blocks, strict=True):
             taken[name].append(spent)
+    rounds = len(next(iter(taken.values())))
     rows = []
     for name, trainee in trainees.items():
         watcher = trainee.watcher

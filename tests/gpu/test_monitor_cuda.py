@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from numerics.monitor import RankMonitor
+from numerics.monitor.background import Background, as_background
 from numerics.monitor.loss_meter import LossMeter
 
 pytestmark = pytest.mark.skipif(
@@ -89,3 +90,42 @@ def test_losses_are_added_on_the_device():
     meter.add(3.0)
     assert meter.mean() == 3.0
     assert meter.mean() is None
+
+
+@pytest.mark.parametrize("probe", [True, False])
+def test_a_stream_beside_the_training_gives_the_same_records(probe):
+    """The thread's stream sees what was copied, and training stays as it is, bit for bit."""
+    keywords = {"probe": data()[0], "targets": data()[1]} if probe else {}
+    alone, _ = train("cuda", False)
+    _, front = train("cuda", True, **keywords)
+    state = torch.cuda.get_rng_state()
+    watched, back = train("cuda", True, background=True, **keywords)
+    assert all(
+        torch.equal(p, q) for p, q in zip(alone.parameters(), watched.parameters(), strict=True)
+    )
+    assert torch.equal(state, torch.cuda.get_rng_state())
+    for one, two in zip(front.history, back.history, strict=True):
+        assert two.failure is None
+        assert (one.step, one.layer, one.n_samples) == (two.step, two.layer, two.n_samples)
+        assert [(r.lower, r.upper) for r in one.ranks] == [(r.lower, r.upper) for r in two.ranks]
+        assert two.quantities.trace == pytest.approx(one.quantities.trace, rel=1e-6)
+        assert two.reading.loss == pytest.approx(one.reading.loss, rel=1e-6)
+
+
+def test_features_that_change_in_place_were_copied_before():
+    """A slow stream of the thread does not see what training writes later."""
+    thread = Background(torch.device("cuda"))
+    seen = []
+    for number in range(20):
+        features = torch.full((512, 512), float(number), device="cuda")
+        thread.consume(lambda rows: seen.append((rows @ rows).mean().item()), features)
+        features.fill_(-1.0)
+    thread.fetch(wait=True)
+    thread.close()
+    assert seen == [512.0 * number**2 for number in range(20)]
+
+
+def test_auto_takes_a_thread_on_cuda():
+    thread = as_background("auto", network().cuda(), False)
+    assert thread is not None
+    thread.close()
