@@ -79,8 +79,9 @@ def run_on_cluster(
 
     Dask finds its cluster by a ``distributed.Client`` of this process or the variable
     ``DASK_SCHEDULER_ADDRESS``, Ray by ``ray.init`` or ``RAY_ADDRESS``; where there is none, the
-    engine starts one on this machine. The store's folder is best one that all machines see: then
-    a trial is kept as soon as it is done. Where they do not, it is kept when its outcome arrives.
+    engine starts one on this machine. What dies with a worker is tried once more, alone. The
+    store's folder is best one that all machines see: then a trial is kept as soon as it is done.
+    Where they do not, it is kept when its outcome arrives.
 
     Parameters
     ----------
@@ -103,6 +104,7 @@ def run_on_cluster(
     """
     package = _package(backend)
     waiting, running = iter(tasks), {}
+    suspects: list[Task] = []
     with ExitStack() as opened:
         try:
             engine = (_Dask if backend == "dask" else _Ray)(package, jobs, opened)
@@ -114,7 +116,15 @@ def run_on_cluster(
                     found, task = engine.outcome(handle), running.pop(handle)
                     for following in itertools.islice(waiting, 1):
                         running[engine.start(following)] = following
-                    yield _kept_here(task, found)
+                    if isinstance(found, str):  # perhaps only beside the one at fault
+                        suspects.append(task)
+                    else:
+                        yield _kept_here(task, found)
+                for task in suspects:
+                    handle = engine.start(task)
+                    running[handle] = task
+                    yield _kept_here(task, engine.outcome(engine.any_of([handle])))
+                    del running[handle]
             finally:
                 engine.cancel(list(running))
         except InputError:
