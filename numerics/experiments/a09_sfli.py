@@ -121,7 +121,8 @@ def plan(request: Request) -> list[Trial]:
             if init == "uniform":
                 common["init_scale"] = 1.0
             trials += [
-                Trial("pretraining", common | {"seed": seed}) for seed in request.seed_range(6)
+                Trial("pretraining", common | {"seed": seed}, version=2)
+                for seed in request.seed_range(6)
             ]
     return trials
 
@@ -156,11 +157,8 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     names = list(seen.histories)
     for number, start in enumerate(range(0, len(names), _COLUMNS), start=1):
         some_cells = {name: seen.histories[name] for name in names[start : start + _COLUMNS]}
-        draw_some = partial(draw_training, some_cells, "", rank_of="features")
-        caption = (
-            "Error and ε-rank over training, by initialisation; features are 𝓛φ for linear PDEs, φ "
-            "otherwise"
-        )
+        draw_some = partial(draw_training, some_cells, "", rank_of="φ")
+        caption = "Error of the function or solution and ε-rank over training, by initialisation"
         pictures.append(Picture(f"training-{number}", caption, draw_some))
     return Analysis(
         findings(seen.comparisons), tables(seen.comparisons), tuple(pictures), seen.notes

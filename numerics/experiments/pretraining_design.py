@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numerics.experiments.histories import History, read_history
+from numerics.experiments.histories import History
 from numerics.experiments.pretraining import Comparison, compare
-from numerics.experiments.pretraining_runs import Metric, PretrainingRun, read_run, read_runs
+from numerics.experiments.pretraining_runs import (
+    Metric,
+    PretrainingRun,
+    read_features,
+    read_run,
+    read_runs,
+)
 from numerics.sweeps.trial import Outcome
 
 #: The arm that is pre-trained.
@@ -43,7 +49,7 @@ class SideBySide:
     comparisons : tuple of Comparison
         In the order of the plan.
     histories : mapping of str to mapping of str to list of History
-        By cell and arm.
+        By cell and arm, with ranks of φ.
     notes : tuple of str
         Runs that failed or diverged.
     """
@@ -96,7 +102,7 @@ def side_by_side(outcomes: Sequence[Outcome], design: Design) -> SideBySide:
             continue
         cell, arm = design.cell(outcome.settings), arm_of(outcome.settings)
         cells.setdefault(cell, {}).setdefault(arm, []).append(run)
-        histories.setdefault(cell, {}).setdefault(arm, []).append(read_history(outcome))
+        histories.setdefault(cell, {}).setdefault(arm, []).append(read_features(outcome))
     found = [
         compare(f"{cell}: {STRUCTURED} against {arm}", runs, arms[STRUCTURED], design.metric)
         for cell, arms in cells.items()

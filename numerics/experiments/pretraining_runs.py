@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from numerics.experiments.histories import certain_difference
+from numerics.experiments.histories import History, certain_difference, read_history
 from numerics.sweeps.trial import Outcome
 from theory.inputs import Array
 
@@ -132,6 +132,29 @@ def read_run(outcome: Outcome, metric: Metric, eps: float) -> PretrainingRun | N
         seconds.get("initialise"),
         seconds.get("update"),
     )
+
+
+def read_features(outcome: Outcome) -> History:
+    """Return the history of a trial with the ε-ranks of φ, where those of a PINN are of 𝓛φ.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        A trial that is done.
+
+    Returns
+    -------
+    History
+        Its numbers; with ranks of the last hidden layer alone where they are those of φ.
+    """
+    ranks = outcome.result.get("feature_ranks")
+    if not ranks:
+        return read_history(outcome)
+    ends = {
+        f"rank_{end}": {eps: [[rank] for rank in values] for eps, values in ranks[end].items()}
+        for end in ("lower", "upper")
+    }
+    return read_history(replace(outcome, result={**outcome.result, **ends, "n_layers": 1}))
 
 
 def _last_layer(result: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:

@@ -32,15 +32,15 @@ def pretraining_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         That of `numerics.sweeps.training.train_trial`; for a PINN ``feature_ranks``: ``lower`` and
-        ``upper``, which give for every ε (as ``str``) the ε-rank of φ in L²(Ω) before and after
-        training; and ``seconds``: ``initialise``, ``update`` (median of those without a
-        measurement). What is in ``seconds`` differs from run to run.
+        ``upper``, which give for every ε (as ``str``) per measurement the ε-rank of φ in L²(Ω); and
+        ``seconds``: ``initialise``, ``update`` (median of those without a measurement). What is in
+        ``seconds`` differs from run to run.
     """
     config = config_of(settings)
     clock = _Clock()
     run = train(config, progress=clock)
     result = history_of(run)
-    if run.task.operator is not None and run.records:
+    if run.task.operator is not None:
         result["feature_ranks"] = _feature_ranks(run)
     result["seconds"] = {"initialise": _initialising(config), "update": clock.median()}
     return result
@@ -83,7 +83,7 @@ def _initialising(config: RunConfig) -> float:
 
 
 def _feature_ranks(run: Run) -> dict[str, dict[str, list[int]]]:
-    """Return the ε-ranks of φ in L²(Ω), Ω without its boundary, before and after training."""
+    """Return the ε-ranks of φ in L²(Ω), Ω without its boundary, per measurement."""
     operator, task = run.task.operator, run.task
     assert operator is not None
     assert task.weights is not None
@@ -92,7 +92,7 @@ def _feature_ranks(run: Run) -> dict[str, dict[str, list[int]]]:
     found: dict[str, dict[str, list[int]]] = {
         end: {str(eps): [] for eps in run.config.eps} for end in ("lower", "upper")
     }
-    for index in (0, -1):
+    for index in range(len(run.records)):
         features = capture(run.network(index), task.x[inside])[-1].double().numpy()
         for rank in epsilon_ranks(features, run.config.eps, weights=weights, measure=task.measure):
             found["lower"][str(rank.eps)].append(rank.lower)

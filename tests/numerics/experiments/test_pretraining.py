@@ -16,7 +16,7 @@ from numerics.experiments.pretraining import (
     judge,
     tables,
 )
-from numerics.experiments.pretraining_runs import read_run, read_runs
+from numerics.experiments.pretraining_runs import read_features, read_run, read_runs
 from numerics.sweeps.trial import Outcome, Trial
 from tests.numerics.experiments.pretraining_outcomes import planted
 
@@ -146,6 +146,10 @@ def test_ranks_of_features_come_before_those_of_the_operator():
     outcome.result["feature_ranks"] = {"lower": {"1e-06": [3, 5]}, "upper": {"1e-06": [4, 5]}}
     run = read_run(outcome, "test_loss", 1e-6)
     assert (run.first_rank, run.last_rank) == ((3.0, 4.0), (5.0, 5.0))
+    outcome.result["feature_ranks"] = {"lower": {"1e-06": [7] * 8}, "upper": {"1e-06": [9] * 8}}
+    assert read_features(outcome).rank().tolist() == [8.0] * 8
+    del outcome.result["feature_ranks"]
+    assert read_features(outcome).rank()[0] >= 20
 
 
 def test_costs_stand_in_a_table_of_their_own():
