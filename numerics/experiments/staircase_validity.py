@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SERIES = {"quick": 30, "full": 400}
+# The detector was mended once after a look at the table of seed 0.
+_FIRST_SEED = 1
 # Series of one trial: seconds of work, so that all cores have some.
 _CHUNK = 100
 
@@ -45,7 +47,7 @@ def plan(request: Request) -> list[Trial]:
             | {
                 "length": length,
                 "series": min(_CHUNK, series - first),
-                "seed": request.first_seed,
+                "seed": _FIRST_SEED + request.first_seed,
                 "chunk": first // _CHUNK,
             },
         )

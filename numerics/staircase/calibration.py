@@ -180,8 +180,12 @@ def _neighbours(place: float) -> list[tuple[int, float]]:
 
 
 def _tail(score: float, quantiles: Array) -> float:
-    """Return P(S ≥ s) between kept quantiles, log-linearly; 1 below them."""
-    if score < quantiles[0]:
+    """Return P(S ≥ s) between kept quantiles, log-linearly; 1 below them.
+
+    Noise and drift seldom have anything like a step, however poor; curved decays have it more
+    often, with statistics far below any that noise has kept here: these say nothing for steps.
+    """
+    if score < quantiles[quantiles > _NOTHING / 2].min(initial=np.inf):
         return 1.0
     # Beyond the last one the tail goes on as it does between the last few.
     slope = np.log(TAILS[-4] / TAILS[-1]) / max(quantiles[-1] - quantiles[-4], 1.0)

@@ -117,12 +117,17 @@ def _blocks(n: int) -> list[int]:
 
 
 def _in_block(falls: Array, growth: Array) -> tuple[Array, Array]:
-    """Return window means in a block, those of the falls without their trend."""
+    """Return window means in a block, those of the falls without their trend.
+
+    Windows are cyclic, as the shifts are: at the ends of a block shorter ones would give both
+    series a greater variance, at the same places only where nothing is shifted.
+    """
     n = falls.size
-    window = max(2, round(WINDOW_SHARE * n))
-    a, b = (uniform_filter1d(v, window, mode="nearest") for v in (falls, growth))
     basis = np.linalg.qr(np.vander(np.linspace(-1, 1, n), DEGREE + 1))[0]
-    return a - basis @ (basis.T @ a), b
+    rest = falls - basis @ (basis.T @ falls)
+    window = max(2, round(WINDOW_SHARE * n))
+    a, b = (uniform_filter1d(v, window, mode="wrap") for v in (rest, growth))
+    return a, b
 
 
 def _lift(falls: Array, growth: Array, edges: list[int]) -> float | None:
