@@ -1,7 +1,7 @@
 """A3: the activations of the source on the task of A1: ReLU, ELU, cosine, tanh.
 
 Ours: 2 hidden layers of 50, Adam with rate 1e-3 on the whole grid, default initialisation, 15 000
-steps (quick: 8000 on 200 points); measurements evenly spaced; ε = 1e-6, 1e-4, 1e-2, mean measure.
+steps (quick: on 100 points); measurements evenly spaced; ε = 1e-6, 1e-4, 1e-2, mean measure.
 
 The claims are on staircases, by the rule of `numerics.staircase.judge`, one setting per activation.
 """
@@ -18,7 +18,8 @@ from numerics.experiments.stairs import CLAIMS, analysis
 from numerics.sweeps.trial import Outcome, Trial
 
 ACTIVATIONS = ("relu", "elu", "cosine", "tanh")
-_STEPS = {"quick": 8000, "full": 15_000}
+STEPS = 15_000
+_POINTS = {"quick": 100, "full": 500}
 
 
 def plan(request: Request) -> list[Trial]:
@@ -37,7 +38,8 @@ def plan(request: Request) -> list[Trial]:
     return [
         fitting_trial(
             request,
-            steps=_STEPS[request.size],
+            steps=STEPS,
+            n_train=_POINTS[request.size],
             seed=seed,
             depth=2,
             width=50,

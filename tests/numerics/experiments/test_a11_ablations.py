@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from numerics.experiments.a11_ablations import EXPERIMENT, analyse, placed, plan
@@ -26,6 +27,22 @@ def planted(trial, gain):
 
 def gains(outcomes):
     return next(f for f in analyse(outcomes).findings if f.part == "gains")
+
+
+def staired(trial):
+    """Return a run with two drops of its loss."""
+    rng = np.random.default_rng(trial.settings["seed"])
+    loss = np.exp(np.repeat([0.0, -3.0, -6.0], [40, 30, 30]) + 0.03 * rng.normal(size=100))
+    return history(trial, np.repeat([[5, 5], [15, 15]], 50, axis=0), loss.tolist())
+
+
+def test_stairs_are_judged_from_runs_of_the_sources_length_only():
+    for size, expected in (("quick", "undecided"), ("full", "supported")):
+        trials = [t for t in plan(Request(size=size)) if t.settings["init"] == "default"]
+        claimed = [t for t in trials if t.settings["optimizer"] in {"adam", "sgd", "lbfgs"}]
+        (_, found) = analyse([staired(trial) for trial in claimed]).findings
+        assert (found.part, found.judgement) == ("staircases", expected)
+    assert "too short" not in found.statement
 
 
 def test_every_level_has_both_arms_and_six_seeds():

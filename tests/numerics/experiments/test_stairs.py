@@ -44,8 +44,8 @@ def test_plans_have_six_seeds_and_the_steps_of_the_source(module):
         seeds = [trial.settings["seed"] for trial in trials]
         assert len(seeds) == len({trial.key for trial in trials})
         assert set(seeds) == set(range(6))
-        least = 15_000 if size == "full" else 8000
-        assert min(trial.settings["steps"] for trial in trials) >= least
+        # Shorter runs end before their stairs do.
+        assert {trial.settings["steps"] for trial in trials} == {15_000}
     assert experiment(module.EXPERIMENT.id) is module.EXPERIMENT
 
 
