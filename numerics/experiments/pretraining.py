@@ -22,8 +22,9 @@ m comparisons of an experiment the claim is
 * refuted, where none favours it, and more oppose it than chance would have;
 * undecided otherwise.
 
-Claims are on steps and errors. What initialising costs, and steps in seconds, are measured and
-stand in a table of costs, which differs from run to run and decides nothing.
+Claims are on steps and errors. What initialising costs, and steps in seconds, are measured (as time
+of the processor, one thread, or a wall clock on CUDA) and stand in a table of costs, which differs
+from run to run and decides nothing.
 """
 
 from __future__ import annotations
@@ -297,7 +298,9 @@ def tables(comparisons: Sequence[Comparison]) -> tuple[Table, ...]:
     costs = [_cost(item) for item in comparisons]
     known = [row for row in costs if row is not None]
     if known:
-        title = "Wall-clock time with the initialisation's own, medians over seeds, this machine"
+        title = (
+            "Time to the target with the initialisation's own (of one thread), medians over seeds"
+        )
         found.append(Table("cost-pretraining", title, known))
     return tuple(found)
 

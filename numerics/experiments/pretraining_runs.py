@@ -79,7 +79,7 @@ class PretrainingRun:
         return next((float(step) for step, error in pairs if error <= target), math.inf)
 
     def seconds(self, steps: float) -> float | None:
-        """Return the wall-clock time of so many steps, the initialisation included.
+        """Return the time of so many steps, the initialisation included.
 
         Parameters
         ----------
