@@ -89,7 +89,7 @@ def sketch_spectrum(gram: Array, error: float, ritz: int = RITZ, seed: int = 0) 
     ritz = min(ritz, n - 1)
     size = frobenius(gram)
     values, vectors = _ritz(gram, ritz, seed)
-    found = _residuals(gram, values, vectors, size)
+    found = _residuals(gram, values, vectors, size) if math.isfinite(error) else None
     trace = float(np.trace(gram))
     # ‖G̃ − G‖_F ≤ √n t; the trace moves by at most n t.
     loose = upward(n * error + gamma(n) * upward(trace))

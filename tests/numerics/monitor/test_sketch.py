@@ -141,6 +141,16 @@ def test_the_error_of_the_matrix_is_part_of_every_interval():
     assert found.trace[0] <= spectrum.sum() <= found.trace[1]
 
 
+def test_a_matrix_without_a_bound_says_nothing():
+    gram, _ = matrix(SPECTRA["squares"])
+    found = sketch_spectrum(gram, np.inf, 20)
+    problem = GramProblem(gram, np.inf)
+    [decision] = sketched_decisions(problem, found, [1e-3], relative=False)
+    assert (decision.lower, decision.upper) == (0, N)
+    own = sketched_quantities(found, np.ones(N))
+    assert (own.rankme, own.sketched, own.spectrum_error) == (None, 0.0, np.finfo(float).max)
+
+
 def test_the_same_seed_gives_the_same_bits():
     gram, error = matrix(SPECTRA["polynomial"])
     one, two = (sketch_spectrum(gram, error, 20, seed=3) for _ in range(2))
