@@ -39,6 +39,7 @@ from scipy.stats import binom
 from numerics.experiments.analysis import Effect, Finding, Judgement, Table
 from numerics.experiments.effects import effect, sign
 from numerics.experiments.pretraining_runs import Metric, PretrainingRun, rank_gain
+from numerics.experiments.pretraining_words import listed, plus, power, times
 from theory.order_statistics import median_interval
 
 RANK, SPEED, ACCURACY = "pretraining-rank", "pretraining-speed", "pretraining-accuracy"
@@ -46,8 +47,6 @@ CLAIMS = (RANK, SPEED, ACCURACY)
 
 # Chance of so many comparisons that favour or oppose a claim without any effect.
 _CHANCE = 0.05
-# Comparisons of one kind that a statement names.
-_NAMED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,9 +215,9 @@ def findings(comparisons: Sequence[Comparison]) -> tuple[Finding, ...]:
 
 
 _ASKED: dict[str, tuple[str, Callable[[Effect], str]]] = {
-    RANK: ("The initial ε-rank is raised", lambda e: _plus(e)),
-    SPEED: ("Fewer steps are needed", lambda e: _times(e)),
-    ACCURACY: ("The result is better", lambda e: _times(e) if e.unit else _plus(e, ".3f")),
+    RANK: ("The initial ε-rank is raised", plus),
+    SPEED: ("Fewer steps are needed", times),
+    ACCURACY: ("The result is better", lambda e: times(e) if e.unit else plus(e, ".3f")),
 }
 
 
@@ -234,7 +233,7 @@ def _finding(comparisons: Sequence[Comparison], claim: str) -> Finding:
     statement = f"{words} in {len(groups[1])} of {tried} comparisons"
     for key, lead in ((1, ""), (-1, "the reverse holds in "), (0, "undecided in ")):
         if groups[key]:
-            statement += f"{':' if key == 1 else ';'} {lead}{_listed(groups[key])}"
+            statement += f"{':' if key == 1 else ';'} {lead}{listed(groups[key])}"
     effects = [item.effects[claim] for item in comparisons if claim in item.effects]
     if claim == SPEED and any(math.isinf(e.interval.value) for e in effects):
         statement += "; ×0 where the plain arm, ×∞ where the pre-trained one does not arrive"
@@ -243,26 +242,6 @@ def _finding(comparisons: Sequence[Comparison], claim: str) -> Finding:
     worst = next((item for item in comparisons if item.direction(claim) < 0), None)
     witness = None if worst is None else _witness(worst, claim)
     return Finding(claim, judgement, statement, effects, max(tried, 1), witness)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Name the first few; all are among the effects."""
-    rest = len(names) - _NAMED
-    return "; ".join(names[:_NAMED]) + (f"; and {rest} more" if rest > 0 else "")
-
-
-def _plus(item: Effect, form: str = "g") -> str:
-    interval = item.interval
-    return f"{interval.value:+{form}}, {interval.low:+{form}} to {interval.high:+{form}}"
-
-
-def _times(item: Effect) -> str:
-    interval = item.interval
-    return f"×{_power(interval.value)}, {_power(interval.low)} to {_power(interval.high)}"
-
-
-def _power(value: float) -> str:
-    return f"{10**value:.2g}" if math.isfinite(value) else ("∞" if value > 0 else "0")
 
 
 def _witness(item: Comparison, claim: str) -> dict[str, Any]:
@@ -346,8 +325,8 @@ def _cost(item: Comparison) -> dict[str, Any] | None:
         },
         "s to target, plain": _median(known[0]),
         "s to target, pre-trained": _median(known[1]),
-        "ratio": _power(ratio.value),
-        "ratio, low": _power(ratio.low),
-        "ratio, high": _power(ratio.high),
+        "ratio": power(ratio.value),
+        "ratio, low": power(ratio.low),
+        "ratio, high": power(ratio.high),
         "pays": "yes" if ratio.high < 0 else "no" if ratio.low > 0 else "undecided",
     }
