@@ -118,7 +118,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
             partial(draw_training, seen.histories, "Poisson PINN", rank_of="φ"),
         ),
     ]
-    pictures += staircase_pictures(flat, stairs, "Poisson PINN, volume measure")
+    pictures += staircase_pictures(flat, stairs, "Poisson PINN", "volume")
     if seen.comparisons:
         draw_all = partial(draw_effects, seen.comparisons, "Uniform density against other laws")
         caption = "Effects of the structured first layer with 95 % intervals"

@@ -44,6 +44,7 @@ def draw_staircases(
     arms: Mapping[str, Sequence[History]],
     title: str,
     marks: Mapping[str, Sequence[float]] | None = None,
+    measure: str = "mean",
 ) -> Figure:
     """Draw loss with V(‖β‖), ε-rank of the last layer, and loss/V, one column per arm.
 
@@ -55,6 +56,8 @@ def draw_staircases(
         A line above.
     marks : mapping of str to sequence of float, optional
         Training steps to mark, by arm.
+    measure : str
+        Measure of the loss.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def draw_staircases(
         columns.append(
             [
                 Panel(
-                    "loss and its bound\n(mean measure)",
+                    f"loss and its bound\n({measure} measure)",
                     [
                         curve(LOSS, runs, lambda run: run.loss),
                         curve(BOUND, runs[:1], lambda run: run.reachable),

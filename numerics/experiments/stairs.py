@@ -140,7 +140,10 @@ def staircase_tables(
 
 
 def staircase_pictures(
-    arms: Mapping[str, Sequence[History]], found: Sequence[RunStaircase], title: str
+    arms: Mapping[str, Sequence[History]],
+    found: Sequence[RunStaircase],
+    title: str,
+    measure: str = "mean",
 ) -> tuple[Picture, ...]:
     """Return the figures of loss, bound, ε-rank and reading, some arms in each.
 
@@ -152,6 +155,8 @@ def staircase_pictures(
         Their staircases; those of the first seeds are marked.
     title : str
         Line above the figures.
+    measure : str
+        Measure of the loss.
 
     Returns
     -------
@@ -174,7 +179,7 @@ def staircase_pictures(
                 "Loss with the least loss V(‖β‖) that its features allow, ε-rank of the last "
                 "hidden layer, and their ratio, on one time axis; steps that were found in the "
                 "first seed are marked. Decides staircase-steps and -coupling",
-                partial(draw_staircases, part, title, marks),
+                partial(draw_staircases, part, title, marks, measure),
             )
         )
     return tuple(pictures)
