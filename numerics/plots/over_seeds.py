@@ -125,16 +125,19 @@ def time_panels(
     grid = figure.subplots(height, width, squeeze=False, sharex="col", sharey="row")
     names: dict[str, int] = {}
     placed = [
-        (grid[down][across], panel, down == len(column) - 1, across == 0)
+        (down, grid[down][across], panel, down == len(column) - 1, across == 0)
         for across, column in enumerate(columns)
         for down, panel in enumerate(column)
     ]
-    for axes, panel, _, _ in placed:
+    for _, axes, panel, _, _ in placed:
         for curve in panel.curves:
             _draw(axes, curve, panel, names.setdefault(curve.name, len(names)))
     # Once all is drawn: a limit that is set ends the search for the others of a shared axis.
-    for axes, panel, below, left in placed:
-        _finish(axes, panel, below=below, left=left)
+    for row, axes, panel, below, left in placed:
+        # All panels of a row have one axis, so its labels have to suit the values of all.
+        values = [c.values.ravel() for down, _, other, *_ in placed if down == row
+                  for c in other.curves]  # fmt: skip
+        _finish(axes, panel, np.concatenate([np.zeros(1), *values]), below=below, left=left)
         _time(axes, panel, time_scale)
     for across, column in enumerate(columns):
         for down in range(len(column), height):
@@ -181,8 +184,10 @@ def _draw(axes: Axes, curve: Curve, panel: Panel, index: int) -> None:
     )
 
 
-def _finish(axes: Axes, panel: Panel, *, below: bool, left: bool) -> None:
-    """Label the axes of a panel."""
+def _finish(
+    axes: Axes, panel: Panel, values: NDArray[np.float64], *, below: bool, left: bool
+) -> None:
+    """Label the axes of a panel, given what is drawn in its row."""
     dress(
         axes,
         x="training step" if below else "",
@@ -193,7 +198,6 @@ def _finish(axes: Axes, panel: Panel, *, below: bool, left: bool) -> None:
         axes.axvline(at, color="#222222", linewidth=0.9, linestyle=(0, (1, 1)))
     if panel.guide is not None:
         axes.axhline(panel.guide, color="#222222", linewidth=0.9, linestyle=(0, (6, 2)))
-    values = np.concatenate([np.zeros(1), *(curve.values.ravel() for curve in panel.curves)])
     if panel.scale == "log" and bool(np.isfinite(positive(values)).any()):
         log_axis(axes, "y", values)
     if panel.scale == "rank":

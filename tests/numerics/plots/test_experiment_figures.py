@@ -77,3 +77,14 @@ def test_a_map_has_its_squares_where_they_belong(tmp_path):
 def test_an_empty_map_is_a_figure(tmp_path):
     figure = regime_map({}, rows=["x"], columns=["1"], x="", y="", colour="")
     save_figure(figure, tmp_path / "empty.png")
+
+
+def test_panels_of_a_row_share_labels_that_suit_all_of_them():
+    import matplotlib.ticker
+
+    steps = np.arange(3.0)
+    wide = Curve("wide", steps, np.array([[1.0, 1e-3, 1e-5]]))
+    narrow = Curve("narrow", steps, np.array([[1.0, 0.9, 0.8]]))
+    figure = time_panels([[Panel("error", [wide], "log")], [Panel("error", [narrow], "log")]])
+    for axes in figure.axes:
+        assert isinstance(axes.yaxis.get_major_locator(), matplotlib.ticker.LogLocator)
