@@ -30,6 +30,8 @@ PAGES = [
     "docs/operator-losses.md",
     "docs/theory-plots.md",
     "docs/sweeps.md",
+    "docs/staircases.md",
+    "docs/many-networks.md",
 ]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
