@@ -54,8 +54,7 @@ def test_failed_and_diverged_runs():
     assert "failed: no memory" in found.notes[0]
     assert not found.pictures
     some = [
-        planted(o.trial, diverged=True) if o.settings["init"] == "structured" else o
-        for o in done
+        planted(o.trial, diverged=True) if o.settings["init"] == "structured" else o for o in done
     ]
     found = judged(some)
     assert found["pretraining-accuracy"] == "refuted"
