@@ -91,7 +91,9 @@ def closed_form_features(
         Middles, and radii without that of √κ.
     """
     points, inside = system.x.double().numpy(), system.stacked.inside.numpy()
-    first = enclosed_features(network, points[inside], on_jets(system.stacked.operator, parameter))
+    operator = system.stacked.operator
+    assert isinstance(operator, LinearOperator)  # the floor is that of linear problems (L1)
+    first = enclosed_features(network, points[inside], on_jets(operator, parameter))
     second = enclosed_features(network, points[~inside], on_jets(system.stacked.boundary, 0.0))
     root = np.sqrt(system.stacked.kappa)
     return (
