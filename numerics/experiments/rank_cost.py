@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import json
+import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -146,22 +148,22 @@ def _peak(settings: Mapping[str, Any]) -> int | None:
     """Return the growth of the peak memory over one count, None where it cannot be told."""
     if sys.platform != "linux":
         return None
-    context = multiprocessing.get_context("spawn")
-    mine, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_measure_peak, args=(theirs, dict(settings)))
-    process.start()
-    theirs.close()
-    try:
-        return int(mine.recv())
-    except EOFError:  # it ran out of memory
-        return None
-    finally:
-        process.join()
-        mine.close()
+    # A plain process: those of multiprocessing cannot be started from every worker.
+    program = f"from {__name__} import print_peak; print_peak()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(dict(settings)),
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return int(done.stdout) if done.returncode == 0 else None  # it may run out of memory
 
 
-def _measure_peak(pipe: Any, settings: dict[str, Any]) -> None:
-    """Send the growth of this process's peak memory over one count."""
+def print_peak() -> None:
+    """Print by how many bytes peak memory grows over the count asked for on stdin."""
+    settings = json.load(sys.stdin)
     # A tiny count first: libraries load, and buffers of threads are made, before the mark.
     _COUNTS[settings["route"]](_features({**settings, "samples": 8, "width": 4}), settings["eps"])
     features = _features(settings)
@@ -170,8 +172,7 @@ def _measure_peak(pipe: Any, settings: dict[str, Any]) -> None:
     with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
         file.write("5")
     _COUNTS[settings["route"]](features, settings["eps"])
-    pipe.send(1024 * (_kilobytes("VmHWM") - before))
-    pipe.close()
+    print(1024 * (_kilobytes("VmHWM") - before))
 
 
 def _kilobytes(entry: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from numerics.experiments.a12_cost import analyse, exponents, plan, rows_of
 from numerics.experiments.experiment import Request
 from numerics.experiments.rank_cost import ROUTES, cost_trial, layer_features
-from numerics.sweeps.trial import Outcome
+from numerics.sweeps.execute import run_trials
+from numerics.sweeps.trial import Outcome, Trial
 
 
 def outcomes(size="full", seconds=lambda n, samples: 1e-9 * n**2 * samples, count=7):
@@ -56,7 +58,17 @@ def test_every_route_counts_the_same(route):
     assert result["rank_lower"] == result["rank_upper"] == int((exact > 1e-6).sum())
     assert result["parameters"] == 2 * 24 + 24 + 2 * (24 * 24 + 24) + 24 + 1
     assert result["seconds_count"] > 0
+    assert (sys.platform != "linux") == (result["bytes_peak"] is None)
     assert result["bytes_peak"] is None or result["bytes_peak"] >= 0
+
+
+def test_memory_is_measured_in_workers_too():
+    trial = plan(Request())[0]
+    small = Trial("cost", {**trial.settings, "width": 8, "samples": 50, "repeats": 1})
+    other = Trial("cost", {**small.settings, "seed": 1})
+    found = run_trials([small, other], None, jobs=2)
+    assert all(o.status == "done" for o in found)
+    assert all((o.result["bytes_peak"] is None) == (sys.platform != "linux") for o in found)
 
 
 def test_a_wrong_count_is_noted():
