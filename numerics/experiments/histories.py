@@ -140,8 +140,8 @@ def read_history(outcome: Outcome) -> History:
         reachable=_column(result["reachable"]),
         envelope=_column(result["envelope"]),
         coefficient_norm=_column(result["coefficient_norm"]),
-        lower=_ranks(result["rank_lower"], int(result["n_layers"])),
-        upper=_ranks(result["rank_upper"], int(result["n_layers"])),
+        lower=_ranks(result["rank_lower"], int(result["n_layers"]), outcome.settings),
+        upper=_ranks(result["rank_upper"], int(result["n_layers"]), outcome.settings),
     )
 
 
@@ -149,11 +149,17 @@ def _column(values: Sequence[Any]) -> Array:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _ranks(by_eps: Mapping[str, Any], n_layers: int) -> dict[float, Array]:
-    return {
+def _ranks(
+    by_eps: Mapping[str, Any], n_layers: int, settings: Mapping[str, Any]
+) -> dict[float, Array]:
+    """Return ranks by ε, in the order in which the thresholds were asked for."""
+    asked = [float(eps) for eps in settings.get("eps", ())]
+    found = {
         float(eps): np.array(ranks, dtype=np.float64).reshape(-1, n_layers)
         for eps, ranks in by_eps.items()
     }
+    order = [eps for eps in asked if eps in found] or list(found)
+    return {eps: found[eps] for eps in order}
 
 
 def read_histories(outcomes: Iterable[Outcome]) -> tuple[list[History], list[str]]:

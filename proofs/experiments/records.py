@@ -119,7 +119,8 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
             "status": outcome.status,
             "cause": outcome.cause,
             "seconds": outcome.seconds,
-            "result": _text(outcome.result),
+            # In its own order: ranks are listed by ε, the first of which is the one judged.
+            "result": _text(outcome.result, sort=False),
         }
         for outcome in record.outcomes
     ]
@@ -180,8 +181,8 @@ def _outcome(row: dict[str, Any]) -> Outcome:
     return Outcome(trial, row["status"], json.loads(row["result"]), row["cause"], row["seconds"])
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _text(value: Any, *, sort: bool = True) -> str:
+    return json.dumps(value, sort_keys=sort, separators=(",", ":"), allow_nan=False)
 
 
 def same_numbers(first: Sequence[Outcome], second: Sequence[Outcome]) -> bool:

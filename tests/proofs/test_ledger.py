@@ -62,7 +62,16 @@ DECIDED = {
         "rank-definition",
         "sample-rank",
     },
-    "supported": {"init-rank"},
+    "supported": {"init-rank", "landscape-rank", "resnet-rank"},
+    "supported only in a regime": {
+        "depth-order-regime",
+        "pretraining-accuracy",
+        "pretraining-rank",
+        "pretraining-speed",
+        "staircase-coupling",
+        "staircase-steps",
+        "unity-rank",
+    },
     "refuted": {"duplicate-neuron", "draft-slips", "depth-order"},
 }
 

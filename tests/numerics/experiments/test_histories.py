@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from numerics.experiments.histories import (
     grouped,
     over_seeds,
     read_histories,
+    read_history,
 )
 from numerics.plots.over_seeds import Curve
 from numerics.sweeps.trial import Outcome, Trial
@@ -105,3 +107,14 @@ def test_the_rank_leads_by_the_steps_between_the_two_half_ways():
     assert row["rank leads by"] == 5.0
     assert row["feature-limited"] == 0.0
     assert loss_ratio(runs[0]).tolist() == [2.0] * 5
+
+
+def test_thresholds_stand_in_the_order_asked_for():
+    trial = Trial("train", {"task": "cosines", "seed": 0, "eps": [1e-6, 1e-2, 1e-4]})
+    outcome = history(trial, [[1], [2]], [1.0, 0.5])
+    shuffled = {
+        end: dict(sorted(outcome.result[end].items())) for end in ("rank_lower", "rank_upper")
+    }
+    assert list(shuffled["rank_lower"]) != ["1e-06", "0.01", "0.0001"]
+    found = read_history(replace(outcome, result={**outcome.result, **shuffled}))
+    assert found.eps == (1e-6, 1e-2, 1e-4)

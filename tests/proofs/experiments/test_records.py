@@ -43,6 +43,14 @@ def test_record_reads_back(toys, tmp_path):
     assert record.stale(experiment("Z1")) is None
 
 
+def test_results_keep_their_order(toys, tmp_path):
+    toys(Z1=1.0)
+    ranks = {"1e-06": [5], "0.0001": [4], "0.01": [3]}
+    recorded("Z1", tmp_path, change=lambda o: replace(o, result={**o.result, "rank": ranks}))
+    found = read_record("Z1", tmp_path).outcomes[0].result
+    assert list(found["rank"]) == list(ranks)
+
+
 def test_missing_and_damaged_records_are_one_line(toys, tmp_path):
     toys(Z1=1.0)
     with pytest.raises(InputError, match="no record"):
