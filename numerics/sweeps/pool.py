@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
@@ -90,13 +91,28 @@ def _alone(task: Task) -> Outcome:
     return outcome
 
 
+def _leave_interrupts_to_the_parent() -> None:
+    """Let Ctrl-C pass a worker by, also where the mask of its start does not hold it back."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
 @contextmanager
 def _workers(jobs: int) -> Iterator[Any]:
     """Open a pool of processes with one thread each; close it at once where something is raised."""
-    pool = ProcessPoolExecutor(jobs, timeout=_IDLE_SECONDS, env=_ONE_THREAD)
+    pool = ProcessPoolExecutor(
+        jobs, timeout=_IDLE_SECONDS, env=_ONE_THREAD, initializer=_leave_interrupts_to_the_parent
+    )
     try:
         yield pool
     except BaseException:
+        # All at the same moment: loky ends them one by one, and those that are left complain on
+        # stderr of pipes that have lost their other end.
+        for number in list(getattr(pool, "_processes", None) or ()):
+            with suppress(OSError):
+                os.kill(number, _KILL)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # without pgrep, children of workers are not found
             pool.shutdown(kill_workers=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numerics.sweeps.trial import Outcome
+from numerics.sweeps.trial import Outcome, Trial
 
 STEPS = [0, 1, 10, 20, 40, 80, 160, 320]
 
@@ -14,7 +14,9 @@ def planted(trial, *, rank=20, rate=1.0, floor=1e-3, status="done", diverged=Fal
     if status == "failed":
         return Outcome(trial, "failed", cause="no memory")
     settings = dict(trial.settings)
-    random = np.random.default_rng([settings["seed"], int(trial.key[:12], 16)])
+    # By what is run, and not by its version: a new version is no new draw.
+    drawn = Trial(trial.kind, settings).key
+    random = np.random.default_rng([settings["seed"], int(drawn[:12], 16)])
     scale, shift = np.exp(noise * random.normal(size=2))
     steps = STEPS[:3] if diverged else STEPS
     errors = [floor * scale + float(np.exp(-rate * shift * step / 40)) for step in steps]
