@@ -6,13 +6,13 @@ import contextlib
 import datetime
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import joblib
 import threadpoolctl
 import torch
 
+from numerics.sweeps.environment import processor
 from proofs.environment import describe_environment
 
 
@@ -28,7 +28,7 @@ def describe_machine() -> dict[str, Any]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         **describe_environment("cpu"),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": int(joblib.cpu_count()),
         "threads": {
             "torch": torch.get_num_threads(),
@@ -41,15 +41,6 @@ def describe_machine() -> dict[str, Any]:
         "load": load,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-
-
-def _processor() -> str | None:
-    """Return the model of the processor where Linux tells it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return None
 
 
 @contextlib.contextmanager

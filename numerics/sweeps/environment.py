@@ -25,7 +25,7 @@ def describe_environment() -> dict[str, str | None]:
         "python": platform.python_version(),
         "system": platform.system(),
         "architecture": platform.machine(),
-        "processor": _processor(),
+        "processor": processor(),
     }
     return found | {name: _version(name) for name in _PACKAGES}
 
@@ -37,8 +37,14 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str | None:
-    """Return the model of the processor where Linux tells it."""
+def processor() -> str | None:
+    """Return the model of the processor where Linux tells it.
+
+    Returns
+    -------
+    str or None
+        Its name.
+    """
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

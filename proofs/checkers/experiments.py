@@ -137,7 +137,6 @@ def _arithmetic(environment: dict[str, object]) -> tuple[object, ...]:
         environment.get("architecture"),
         tuple(versions.get(name) for name in ("numpy", "scipy", "torch", "scikit-learn")),
         tuple(environment.get("blas") or ()),  # type: ignore[arg-type]
-        environment.get("processor"),
     )
 
 
