@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ from epsrank.cli.progress import Progress, live_progress
 from epsrank.cli.sweep_results import failures_of, print_results
 
 if TYPE_CHECKING:
-    from numerics.sweeps import Sweep, Trial, TrialStore
+    from numerics.sweeps import Outcome, Sweep, TrialStore
+
+    Stored = Callable[[], list[Outcome | None]]
 
 
 @click.command(cls=Command)
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where processes run.",
 )
+@click.option(
+    "--batched", is_flag=True, help="Train networks of one shape together, as one program."
+)
 @click.option("--status", is_flag=True, help="Say what is done, failed and missing; run nothing.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -40,6 +45,7 @@ def sweep(
     out: str | None,
     jobs: int | None,
     backend: str,
+    batched: bool,
     status: bool,
     retry_failed: bool,
     as_json: bool,
@@ -49,7 +55,8 @@ def sweep(
     SPEC.toml has settings in [fixed], lists of them in [grid], distributions in [random], and
     seeds. DIR/store keeps every finished run at once, so that after an interrupt, a kill or a
     larger SPEC.toml the same command computes what is missing only. DIR/results.parquet has a
-    row per run. Exit code 0 also where some runs failed; 1 if all did.
+    row per run. Exit code 0 also where some runs failed; 1 if all did. With --batched up to 8
+    networks of one shape are trained, kept and gone on with together.
 
     Parameters
     ----------
@@ -61,6 +68,8 @@ def sweep(
         Number of processes.
     backend : str
         Where they run.
+    batched : bool
+        Train networks of one shape together.
     status : bool
         Compute nothing.
     retry_failed : bool
@@ -78,18 +87,24 @@ def sweep(
     Interrupted
         After Ctrl-C or SIGTERM, with how to go on.
     """
+    from numerics.ensemble.trials import run_train_trials_batched, stored_runs
     from numerics.sweeps import Sweep, TrialStore, run_trials
 
     plan = Sweep.from_toml(spec)
     folder = Path(out) if out is not None else Path("sweeps") / Path(spec).stem
     store, trials = TrialStore(folder / "store"), plan.trials()
+
+    def stored() -> list[Outcome | None]:
+        return stored_runs(trials, store) if batched else [store.get(trial) for trial in trials]
+
     if status:
-        _print_status(folder, trials, store, as_json)
+        _print_status(folder, stored, store, as_json)
         return 0
     _keep_spec(folder, plan)
+    run = run_train_trials_batched if batched else run_trials
     try:
-        with live_progress("runs") as bar:
-            outcomes = run_trials(
+        with live_progress("programs" if batched else "runs") as bar:
+            outcomes = run(
                 trials,
                 store,
                 jobs=jobs,
@@ -98,7 +113,7 @@ def sweep(
                 retry_failed=retry_failed,
             )
     except KeyboardInterrupt:
-        raise Interrupted(_how_to_go_on(spec, folder, trials, store)) from None
+        raise Interrupted(_how_to_go_on(spec, folder, stored, batched)) from None
     _report_damage(store)
     print_results(plan, folder, outcomes, as_json)
     return 1 if all(outcome.status == "failed" for outcome in outcomes) else 0
@@ -151,7 +166,7 @@ def _counting(bar: Progress) -> Progress:
     return move
 
 
-def _how_to_go_on(spec: str, folder: Path, trials: Sequence[Trial], store: TrialStore) -> str:
+def _how_to_go_on(spec: str, folder: Path, stored: Stored, batched: bool) -> str:
     """Say what an interrupted sweep has kept.
 
     Parameters
@@ -160,19 +175,22 @@ def _how_to_go_on(spec: str, folder: Path, trials: Sequence[Trial], store: Trial
         The specification, as given.
     folder : Path
         Folder of the sweep.
-    trials : sequence of Trial
-        Its trials.
-    store : TrialStore
-        Its store.
+    stored : callable
+        Returns what is kept of each of its runs.
+    batched : bool
+        Whether runs of one shape are trained together.
 
     Returns
     -------
     str
         One line.
     """
-    kept = sum(store.get(trial) is not None for trial in trials)
-    again = shlex.join(["epsrank", "sweep", spec, "--out", str(folder)])
-    return f"interrupted; {kept} of {len(trials)} runs are kept in {folder}; go on with: {again}"
+    kept = [outcome is not None for outcome in stored()]
+    words = ["epsrank", "sweep", spec, "--out", str(folder), *(["--batched"] if batched else [])]
+    return (
+        f"interrupted; {sum(kept)} of {len(kept)} runs are kept in {folder}; "
+        f"go on with: {shlex.join(words)}"
+    )
 
 
 def _report_damage(store: TrialStore) -> None:
@@ -187,28 +205,28 @@ def _report_damage(store: TrialStore) -> None:
         notice(f"{path} {problem}; it counts as absent")
 
 
-def _print_status(folder: Path, trials: Sequence[Trial], store: TrialStore, as_json: bool) -> None:
+def _print_status(folder: Path, stored: Stored, store: TrialStore, as_json: bool) -> None:
     """Say what is done, failed and missing.
 
     Parameters
     ----------
     folder : Path
         Folder of the sweep.
-    trials : sequence of Trial
-        Its trials.
+    stored : callable
+        Returns what is kept of each of its runs.
     store : TrialStore
         Its store.
     as_json : bool
         Print JSON.
     """
-    found = [store.get(trial) for trial in trials]
+    found = stored()
     outcomes = [outcome for outcome in found if outcome is not None]
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     counts = {
-        "trials": len(trials),
+        "trials": len(found),
         "done": len(outcomes) - len(failed),
         "failed": len(failed),
-        "missing": len(trials) - len(outcomes),
+        "missing": len(found) - len(outcomes),
     }
     _report_damage(store)
     if as_json:

@@ -26,7 +26,7 @@ KIND = "train-many"
 
 # Larger programs are hardly faster on a CPU, and leave the other cores without work. The number is
 # not that of the cores: a plan must be the same on every machine.
-_AT_MOST = 16
+_AT_MOST = 8
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,37 @@ def run_train_trials_batched(
             found |= zip(batch.members, _shares(batch, outcome), strict=True)
     if again:
         found |= zip(again, run_trials(again, store, **options), strict=True)
+    return [found[trial] for trial in trials]
+
+
+def stored_runs(
+    trials: Sequence[Trial], store: TrialStore, *, at_most: int = _AT_MOST
+) -> list[Outcome | None]:
+    """Return what a store has of trials that `run_train_trials_batched` carries out.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The trials.
+    store : TrialStore
+        Where they are kept.
+    at_most : int
+        As for `run_train_trials_batched`.
+
+    Returns
+    -------
+    list of Outcome or None
+        One per trial, in their order; None where it is missing.
+    """
+    found: dict[Trial, Outcome | None] = {}
+    for batch in plan_batches(trials, at_most=at_most):
+        outcome = store.get(batch.trial)
+        if outcome is None or batch.trial == batch.members[0]:
+            found |= dict.fromkeys(batch.members, outcome)
+        elif outcome.status == "failed":
+            found |= {member: store.get(member) for member in batch.members}
+        else:
+            found |= zip(batch.members, _shares(batch, outcome), strict=True)
     return [found[trial] for trial in trials]
 
 

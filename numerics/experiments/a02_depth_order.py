@@ -309,4 +309,5 @@ EXPERIMENT = Experiment(
     claims=("depth-order", "depth-order-regime"),
     plan=plan,
     analyse=analyse,
+    batched=True,
 )

@@ -46,7 +46,7 @@ def plan(request: Request) -> list[Trial]:
             activation=activation,
         )
         for activation in ACTIVATIONS
-        for seed in request.seed_range(6)
+        for seed in request.seed_range(8)
     ]
 
 
@@ -89,4 +89,5 @@ EXPERIMENT = Experiment(
     claims=CLAIMS,
     plan=plan,
     analyse=analyse,
+    batched=True,
 )

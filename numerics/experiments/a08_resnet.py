@@ -290,4 +290,5 @@ EXPERIMENT = Experiment(
     claims=(CLAIM,),
     plan=plan,
     analyse=analyse,
+    batched=True,
 )

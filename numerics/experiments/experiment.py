@@ -75,6 +75,9 @@ class Experiment:
     analyse : callable
         From outcomes, in the order of the plan, to findings, tables and figures. A pure function:
         it is applied again to recorded outcomes. Failed trials are among them.
+    batched : bool
+        Whether its trainings of one shape are computed together (`numerics.ensemble`), several
+        times faster where measurements are rare.
     """
 
     id: str
@@ -83,3 +86,4 @@ class Experiment:
     claims: tuple[str, ...]
     plan: Callable[[Request], Sequence[Trial]]
     analyse: Callable[[Sequence[Outcome]], Analysis]
+    batched: bool = False

@@ -1,11 +1,12 @@
 """Three signatures of training that has failed to progress, and the numbers behind each.
 
-They look at windows of m = 24 measurements of the last layer:
+They look at windows of m = 24 measurements of the last layer, the first one also at 2m and 4m:
 
 * ``plateau``: the loss fell by less than 5 % of its median, by the far end of the interval of its
   Theil–Sen trend at level 1e-4, correlated noise allowed for (`trend`), and the ε-rank stagnated:
   no quarter of the window has a median above an earlier quarter's by 1 and by 3 % (less 1, lost to
-  whole numbers). More ε-rank is what a lower loss would need, and it does not come.
+  whole numbers). More ε-rank is what a lower loss would need, and it does not come. Noise that hides
+  a plateau in one window is averaged out in a longer one.
 * ``optimiser``: the ε-rank stagnated, and in every measurement of the window loss/V ≥ 2 (F6): the
   features allow half of the loss, the head does not use them.
 * ``floor``: loss/V ≥ 4 in the latest m/2 measurements, whatever the ε-rank does.
@@ -15,11 +16,7 @@ certified lower end of the ratio, so the second and the third cannot be fooled b
 of fewer than 4n samples do not count, for any head fits n samples or less.
 
 How often they are wrong is measured on simulated series of 200 measurements by
-`tests/numerics/monitor/test_signatures.py`. A loss that falls by just 5 % per window, under noise
-of any size with a correlation of up to 0.8 from one measurement to the next, raises ``plateau`` in
-at most 5 series in 100 (3 at 0.8, none at 0.5; 9 at 0.9); the price is that noise of more than 1 %
-hides many plateaus. A flat loss under a noisy rank that grows by 5 %, and by 2 or more, per window
-raises it in at most 5; a ratio that scatters around 1.5 by 20 % raised nothing in 100 series.
+`tests/numerics/monitor/test_signatures.py`.
 """
 
 from __future__ import annotations
@@ -42,6 +39,9 @@ SignatureName = Literal["plateau", "optimiser", "floor"]
 #: Measurements of a window, and the level of the interval of the loss over it.
 WINDOW = 24
 LEVEL = 1e-4
+
+#: Lengths over which a plateau is looked for, in windows, the shortest first.
+SPANS = (1, 2, 4)
 
 #: Least relative fall of the loss over a window, and relative rise of the ε-rank between the
 #: middles of its quarters, that count as progress.
@@ -124,6 +124,10 @@ class _Point:
     ratio: float | None
 
 
+# The number of measurements that show a signature, and the numbers behind it.
+_Seen = tuple[int, dict[str, float]]
+
+
 class Signatures:
     """Watches the last layer's records; memory is bounded by the window and the episodes kept.
 
@@ -136,7 +140,8 @@ class Signatures:
     def __init__(self, window: int = WINDOW) -> None:
         self.window = window
         self.seen: list[Signature] = []
-        self._points: deque[_Point] = deque(maxlen=window)
+        self._points: deque[_Point] = deque(maxlen=max(SPANS) * window)
+        self._count = 0
         self._quiet: dict[SignatureName, int] = {}
 
     def update(self, records: Sequence[LayerRecord], layer: str | None) -> list[Signature]:
@@ -159,39 +164,53 @@ class Signatures:
         if point is None or (self._points and point.step <= self._points[-1].step):
             return []
         self._points.append(point)
+        self._count += 1
         found = []
-        for name, numbers in self._conditions().items():
-            if numbers is None:
+        for name, seen in self._conditions().items():
+            if seen is None:
                 self._quiet[name] = self._quiet.get(name, self.window) + 1
                 continue
             if self._quiet.get(name, self.window) >= self.window // 2:
-                points = self._points
-                first = points[-(self.window // 2)] if name == "floor" else points[0]
-                found.append(Signature(name, own[-1].layer, first.step, point.step, numbers))
+                length, figures = seen
+                first = self._points[-length].step
+                found.append(Signature(name, own[-1].layer, first, point.step, figures))
             self._quiet[name] = 0
         self.seen = [*self.seen, *found][-1000:]
         return found
 
-    def _conditions(self) -> dict[SignatureName, dict[str, float] | None]:
-        """Return for each signature the numbers behind it, or None where it is not seen."""
-        found: dict[SignatureName, dict[str, float] | None] = {}
-        half = list(self._points)[-(self.window // 2) :]
-        far = _least_ratio(half) if len(half) == self.window // 2 else None
-        found["floor"] = {"ratio": far} if far is not None and far >= FAR else None
-        found["plateau"] = found["optimiser"] = None
-        if len(self._points) < self.window:
-            return found
-        points = list(self._points)
-        stagnant = _stagnant_rank(points)
-        if stagnant is None:
-            return found
-        least = _least_ratio(points)
-        if least is not None and least >= OPTIMISER_LIMITED:
-            found["optimiser"] = {**stagnant, "ratio": least}
-        flat = _flat_loss(points)
-        if flat is not None:
-            found["plateau"] = {**flat, **stagnant}
-        return found
+    def _conditions(self) -> dict[SignatureName, _Seen | None]:
+        """Return for each signature what it rests on, or None where it is not seen."""
+        window = self._last(self.window)
+        half = self._last(self.window // 2)
+        far = _least_ratio(half) if half else None
+        # The trend of a window costs the square of its length: longer ones have their turn less often.
+        due = (span for span in SPANS if self._count % span == 0)
+        spans = (self._last(span * self.window) for span in due)
+        return {
+            "floor": (len(half), {"ratio": far}) if far is not None and far >= FAR else None,
+            "optimiser": _optimiser(window),
+            "plateau": next(filter(None, map(_plateau, spans)), None),
+        }
+
+    def _last(self, count: int) -> list[_Point]:
+        """Return the latest measurements; none where there are not so many."""
+        return list(self._points)[-count:] if len(self._points) >= count else []
+
+
+def _optimiser(points: Sequence[_Point]) -> _Seen | None:
+    """Return the numbers of a stagnant rank under a loss far above V."""
+    stagnant = _stagnant_rank(points) if points else None
+    least = None if stagnant is None else _least_ratio(points)
+    if stagnant is None or least is None or least < OPTIMISER_LIMITED:
+        return None
+    return len(points), {**stagnant, "ratio": least}
+
+
+def _plateau(points: Sequence[_Point]) -> _Seen | None:
+    """Return the numbers of a loss that does not fall while the rank does not rise."""
+    stagnant = _stagnant_rank(points) if points else None
+    flat = None if stagnant is None else _flat_loss(points)
+    return None if stagnant is None or flat is None else (len(points), {**flat, **stagnant})
 
 
 def _point(record: LayerRecord) -> _Point | None:

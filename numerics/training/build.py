@@ -201,10 +201,11 @@ def build_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimize
         The optimiser; constants other than the rate are torch's, momentum is 0.9.
     """
     parameters = list(model.parameters())
+    # All tensors in one call: the same bits as one by one, and a sixth of a small step less.
     if config.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=config.rate)
+        return torch.optim.Adam(parameters, lr=config.rate, foreach=True)
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=config.rate)
+        return torch.optim.AdamW(parameters, lr=config.rate, foreach=True)
     if config.optimizer == "lbfgs":
         return torch.optim.LBFGS(
             parameters,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from numerics.ensemble.trials import plan_batches, run_train_trials_batched
 from numerics.experiments.analysis import Finding
 from numerics.experiments.experiment import Experiment
 from numerics.experiments.registry import experiment
@@ -32,8 +34,9 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
     """Judge the recorded outcomes of all experiments on a claim again, after trying one of them.
 
     No verdict is on record: the findings are derived from the recorded numbers now, by the rules of
-    the experiments. Except in quick verifications the cheapest of the recorded trials is run again,
-    and on the same arithmetic (versions, BLAS kernels) it has to give the very same numbers.
+    the experiments. Except in quick verifications the cheapest of the recorded trials (with those
+    that were trained together with it) is run again, and on the same arithmetic (versions, BLAS
+    kernels) it has to give the very same numbers.
 
     Parameters
     ----------
@@ -97,16 +100,18 @@ def _experiments_on(claim: str, folder: Path) -> list[str]:
 def _try_again(sources: list[_Source]) -> tuple[str, list[_Source]]:
     """Run the cheapest trial again; return what came of it, and the sources as they then are."""
     candidates = [
-        (outcome.seconds, index, outcome)
+        (sum(outcome.seconds for outcome in held), index, held)
         for index, source in enumerate(sources)
-        for outcome in source.record.outcomes
-        if source.problem is None and _possible(outcome)
+        if source.problem is None
+        for held in _computed_together(source)
+        if all(map(_possible, held))
     ]
     if not candidates:
         return "its data are not at hand", sources
     _, index, held = min(candidates, key=lambda candidate: candidate[:2])
     source = sources[index]
-    if same_numbers([held], run_trials([held.trial], None, jobs=1)):
+    run = run_train_trials_batched if source.experiment.batched else run_trials
+    if same_numbers(held, run([outcome.trial for outcome in held], None, jobs=1)):
         return f"the same numbers ({source.experiment.id})", sources
     if _arithmetic(source.record.environment) != _arithmetic(describe_environment("cpu")):
         return "other numbers, on other versions or another processor", sources
@@ -117,6 +122,15 @@ def _try_again(sources: list[_Source]) -> tuple[str, list[_Source]]:
     sources = [*sources]
     sources[index] = replace(source, problem=problem)
     return "other numbers", sources
+
+
+def _computed_together(source: _Source) -> list[Sequence[Outcome]]:
+    """Return the recorded outcomes, those of one batched program as one entry."""
+    outcomes = source.record.outcomes
+    if not source.experiment.batched:
+        return [[outcome] for outcome in outcomes]
+    held = {outcome.trial: outcome for outcome in outcomes}
+    return [[held[trial] for trial in batch.members] for batch in plan_batches(list(held))]
 
 
 def _possible(outcome: Outcome) -> bool:

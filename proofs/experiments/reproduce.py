@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from numerics.ensemble.trials import run_train_trials_batched
 from numerics.experiments.analysis import Analysis
 from numerics.experiments.experiment import Experiment, Request
 from numerics.sweeps.execute import run_trials
@@ -111,7 +112,8 @@ def reproduce(
             "name the data that it needs (EPSRANK_DATA)",
         )
     store = None if out is None else TrialStore(out / "store")
-    outcomes = run_trials(trials, store, jobs=jobs, backend=backend, progress=progress)
+    run = run_train_trials_batched if experiment.batched else run_trials
+    outcomes = run(trials, store, jobs=jobs, backend=backend, progress=progress)
     analysis = experiment.analyse(outcomes)
     folder = None if out is None else out / experiment.id
     result = Reproduction(experiment, request, tuple(outcomes), analysis, folder)

@@ -87,6 +87,42 @@ def test_a_repeated_sweep_computes_nothing_and_says_the_same(swept, monkeypatch)
     assert (again.exit_code, again.stdout) == (0, done.stdout)
 
 
+def test_batched_sweeps_say_the_same_and_are_kept_by_program(swept, tmp_path, monkeypatch):
+    spec, _, done = swept
+    words = ["sweep", spec, "--out", tmp_path / "out", "--batched", "--jobs", "1"]
+    before = command(*words, "--status")
+    assert before.stdout.splitlines()[2].split() == ["4", "0", "0", "4"]
+    together = command(*words)
+    assert together.exit_code == 0, together.stderr
+    # Rows, medians and intervals; the last line names the folder.
+    assert together.stdout.splitlines()[:-1] == done.stdout.splitlines()[:-1]
+    kinds = {outcome.trial.kind for outcome in TrialStore(tmp_path / "out" / "store").outcomes()}
+    assert kinds == {"train-many"}
+    table = pq.read_table(tmp_path / "out" / "results.parquet")
+    assert table.column("settings.width").to_pylist() == [3, 3, 5, 5]
+    status = command(*words, "--status")
+    assert status.stdout.splitlines()[2].split() == ["4", "4", "0", "0"]
+    # Not taken for runs that were trained alone.
+    alone = command("sweep", spec, "--out", tmp_path / "out", "--status")
+    assert alone.stdout.splitlines()[2].split() == ["4", "0", "0", "4"]
+
+    def forbidden(task):
+        raise AssertionError("computes")
+
+    monkeypatch.setattr("numerics.sweeps.execute.perform", forbidden)
+    assert command(*words).stdout == together.stdout
+
+
+def test_an_interrupted_batched_sweep_names_its_option(spec, tmp_path, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("numerics.ensemble.trials.run_trials", interrupted)
+    done = command("sweep", spec, "--out", tmp_path / "out", "--batched")
+    assert done.exit_code == 130
+    assert done.stderr.endswith(f"go on with: epsrank sweep {spec} --out {tmp_path}/out --batched\n")
+
+
 def test_a_larger_specification_computes_the_rest_only(swept, tmp_path):
     _, out, _ = swept
     larger = tmp_path / "larger.toml"

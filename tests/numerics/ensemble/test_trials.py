@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from numerics.ensemble import trials as batched
-from numerics.ensemble.trials import plan_batches, run_train_trials_batched, train_many_trial
+from numerics.ensemble.trials import (
+    plan_batches,
+    run_train_trials_batched,
+    stored_runs,
+    train_many_trial,
+)
 from numerics.sweeps.execute import run_trials
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import Trial
@@ -53,6 +58,30 @@ def test_results_are_those_of_single_trials(tmp_path):
     assert again == together
     assert store.get(TRIALS[0]) is None
     assert store.get(TRIALS[2]) is not None
+
+
+def test_what_is_stored_is_found_run_by_run(tmp_path, monkeypatch):
+    store = TrialStore(tmp_path)
+    assert stored_runs(TRIALS, store) == [None] * len(TRIALS)
+    first = run_train_trials_batched(TRIALS[:2], store, jobs=1)
+    # Another list is another program: nothing of it is there yet.
+    assert stored_runs(TRIALS[:2], store) == first
+    assert stored_runs(TRIALS, store) == [None] * len(TRIALS)
+    done = run_train_trials_batched(TRIALS, store, jobs=1)
+    assert stored_runs(TRIALS, store) == done
+
+
+def test_a_failed_program_leaves_what_its_runs_left(tmp_path, monkeypatch):
+    def no(configs):
+        raise MemoryError("too many")
+
+    store, pair = TrialStore(tmp_path), [trial(seed=0), trial(seed=1)]
+    monkeypatch.setattr(batched, "train_many", no)
+    done = run_train_trials_batched(pair, store, jobs=1)
+    assert [outcome.status for outcome in done] == ["done", "done"]
+    assert stored_runs(pair, store) == done
+    store.path(pair[1]).unlink()
+    assert stored_runs(pair, store) == [done[0], None]
 
 
 def test_the_plan_is_a_function_of_the_list():

@@ -176,9 +176,12 @@ def test_taking_the_noise_for_independent_is_caught(monkeypatch):
     assert false_alarms(0.8, 0.05, 20) > 0.5
 
 
-@pytest.mark.parametrize(("rho", "scatter"), [(0.0, 0.003), (0.0, 0.007), (0.8, 0.003)])
+@pytest.mark.parametrize(
+    ("rho", "scatter"),
+    [(0.0, 0.003), (0.0, 0.007), (0.8, 0.003), (0.0, 0.02), (0.5, 0.02), (0.0, 0.03)],
+)
 def test_power_on_flat_series(rho, scatter):
-    """What is a plateau is found, at noise of less than 1 %."""
+    """What is a plateau is found, under noise of 2 or 3 % in the longer windows."""
 
     def series(seed):
         rng = np.random.default_rng(seed)
@@ -186,6 +189,16 @@ def test_power_on_flat_series(rho, scatter):
         return 0.3 * np.exp(scatter * correlated(rng, rho)), ranks
 
     assert alarm_rate(series(seed) for seed in range(30)) == 1.0
+
+
+def test_noise_that_hides_a_plateau_is_averaged_out(monkeypatch):
+    rng = np.random.default_rng(0)
+    losses = noisy(rng, np.full(LENGTH, 0.3), 0.025)
+    [found, *_] = raised(losses, np.full(LENGTH, 7))
+    assert found.name == "plateau"
+    assert found.step - found.first_step in {10 * (k * WINDOW - 1) for k in (2, 4)}
+    monkeypatch.setattr("numerics.monitor.signatures.SPANS", (1,))
+    assert raised(losses, np.full(LENGTH, 7)) == []
 
 
 def test_false_alarms_of_scattered_ratios():

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from numerics.ensemble.trials import run_train_trials_batched
+from numerics.experiments.analysis import Analysis, Finding
 from numerics.experiments.experiment import Request
 from numerics.experiments.registry import experiment
 from numerics.sweeps.execute import run_trials
@@ -13,7 +15,7 @@ from numerics.sweeps.trial import Outcome, Trial
 from proofs.checkers.base import Context
 from proofs.checkers.experiments import check_claim, experiment_checkers
 from proofs.environment import describe_environment
-from proofs.experiments import Record, read_record, recorded_ids, write_record
+from proofs.experiments import Record, read_record, recorded_ids, reproduce, write_record
 from proofs.verdict import derive_verdict
 from theory.errors import InputError
 
@@ -105,6 +107,40 @@ def test_forged_numbers_are_caught(toys, tmp_path):
     # A quick verification does not run trials again, and says so.
     found, evidence = verdict(tmp_path, effort="quick")
     assert evidence[0].figures["a trial run again"] == "not tried"
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_runs_trained_together_are_run_again_together(toys, tmp_path, forged, monkeypatch):
+    module = toys(Z1=1.0)
+    base = {"width": 4, "depth": 1, "steps": 2, "n_train": 10, "measure_every": 1, "device": "cpu"}
+    trials = [Trial("train", base | {"seed": seed}) for seed in range(3)]
+    finding = Finding(CLAIM, "supported", "as planted")
+    module.Z1 = replace(
+        module.Z1,
+        plan=lambda request: trials,
+        analyse=lambda outcomes: Analysis((finding,)),
+        batched=True,
+    )
+    outcomes = reproduce(module.Z1, Request()).outcomes
+    assert outcomes[0].seconds == outcomes[1].seconds  # of one program
+    if forged:
+        loss = [1.0] * len(outcomes[1].result["loss"])
+        forgery = replace(outcomes[1], result={**outcomes[1].result, "loss": loss})
+        outcomes = (outcomes[0], forgery, outcomes[2])
+    record = Record("Z1", Request(), "2026-01-01", describe_environment("cpu"), outcomes)
+    write_record(record, tmp_path)
+    asked = []
+
+    def watched(trials, *args, **options):
+        asked.append(len(trials))
+        return run_train_trials_batched(trials, *args, **options)
+
+    monkeypatch.setattr("proofs.checkers.experiments.run_train_trials_batched", watched)
+    found, evidence = verdict(tmp_path)
+    assert asked == [3]
+    assert found == ("open" if forged else "supported")
+    if not forged:
+        assert evidence[0].figures["a trial run again"] == "the same numbers (Z1)"
 
 
 def test_seconds_may_differ(toys, tmp_path):
