@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import scipy.linalg as sl
+from scipy.linalg import lapack
 
 from theory.enclosure import SpectrumEnclosure, from_error
 from theory.inputs import Array
@@ -36,14 +37,22 @@ def eigenpairs(matrix: Array) -> tuple[Array, Array] | None:
     tuple of (ndarray, ndarray) or None
         Eigenvalues and eigenvectors, None where no driver converges.
     """
-    for driver in ("evd", "ev", "evr"):
+    # The transpose of a symmetric array by rows is the array by columns that LAPACK wants.
+    values, vectors, info = lapack.dsyevd(matrix.T, lower=1)
+    if info == 0 and _finite(values, vectors):
+        return values, vectors
+    for driver in ("ev", "evr"):
         try:
             values, vectors = sl.eigh(matrix, driver=driver, check_finite=False)
         except np.linalg.LinAlgError:
             continue
-        if np.isfinite(values).all() and np.isfinite(vectors).all():
+        if _finite(values, vectors):
             return values, vectors
     return None
+
+
+def _finite(values: Array, vectors: Array) -> bool:
+    return bool(np.isfinite(values).all() and np.isfinite(vectors).all())
 
 
 def symmetric_spectrum(matrix: Array) -> tuple[Array, float]:
