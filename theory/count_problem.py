@@ -22,7 +22,8 @@ from theory.routes.gram_float32 import (
     form_gram_float32,
     narrow_sizes,
 )
-from theory.routes.some_samples import full_on_some_samples, look
+from theory.routes.silent import Audible, without_silent
+from theory.routes.some_samples import full_on_some_samples, gram_of_rows, look
 from theory.spectrum_source import scaled_float
 from theory.weighted import weight_roots
 
@@ -39,9 +40,9 @@ _NEAR = 0.25
 class CountProblem:
     """Certified counts #{k : λ_k(G) > ε} where nothing else of the spectrum is wanted.
 
-    Two routes that `RankProblem` does not take, because they leave no float64 Gram matrix behind:
-    full rank from some of the samples, and a Gram matrix of float32 products. What they do not
-    decide stays undecided here.
+    What `RankProblem` does not do, because it leaves no float64 Gram matrix behind: full rank from
+    some of the samples, a Gram matrix of float32 products, and neurons left out that are silent.
+    What this does not decide stays undecided here.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ class CountProblem:
         self._roots, shift = weight_roots(measure)
         self._scale = power_of_two(-2 * shift) / measure.normaliser
         self._least = 0.0
+        self._matrix = features.given
+        self._audible: Audible | None = None
         self._gram: tuple[Array, float] | None = None
 
     def decide_all(self, eps: Sequence[float]) -> list[Decision | None]:
@@ -79,23 +82,46 @@ class CountProblem:
         self._least = float_below(min(thetas))
         if not (self._least > 0 and float_above(max(thetas)) < np.inf):
             return [None] * len(eps)
-        return [self._decide(theta) for theta in thetas]
+        self._audible = without_silent(features.given, self._roots, self._least)
+        if self._audible is None:
+            return [self._decide(theta, theta) for theta in thetas]
+        self._matrix = self._audible.matrix
+        return [
+            self._told(self._decide(Fraction(self._audible.lowered(float_below(theta))), theta))
+            for theta in thetas
+        ]
 
-    def _decide(self, theta: Fraction) -> Decision | None:
-        n = self.features.n_features
-        used = full_on_some_samples(
-            self.features.given, self._roots, float_above(theta), self._outlook
-        )
+    def _decide(self, below: Fraction, above: Fraction) -> Decision | None:
+        """Count the eigenvalues of the matrix beyond a threshold in an interval."""
+        n = self._matrix.shape[1]
+        if n == 0:
+            return Decision(0, 0, "silent", "all neurons together have less than ε")
+        used = full_on_some_samples(self._matrix, self._roots, float_above(above), self._outlook)
         if used is not None:
             of = self.features.n_samples
             reason = f"{used} of the {of} samples suffice for G ≻ εI, rounding included"
             return Decision(n, n, "samples", reason)
-        gram = self._float32_gram(float_below(theta))
-        found = None if gram is None else factorised_count(*gram, theta, theta)
-        if found is None:
+        gram = self._float32_gram(float_below(below))
+        found = None if gram is None else factorised_count(*gram, below, above)
+        if found is not None:
+            reason = f"{found.route} of float32 products: {found.reason}"
+            return replace(found, route="gram-float32", reason=reason)
+        if self._audible is None:
             return None
-        reason = f"{found.route} of float32 products: {found.reason}"
-        return replace(found, route="gram-float32", reason=reason)
+        found = factorised_count(*self._float64_gram, below, above)
+        return None if found is None else replace(found, route="gram")
+
+    def _told(self, decision: Decision | None) -> Decision | None:
+        """Say that some neurons were left out."""
+        if decision is None or self._audible is None:
+            return None
+        reason = f"{decision.reason}; {self._audible.left_out} silent neurons add nothing"
+        return replace(decision, reason=reason)
+
+    @cached_property
+    def _float64_gram(self) -> tuple[Array, float]:
+        """H̃ of float64 products of what is left, with its error."""
+        return gram_of_rows(self._matrix, self._roots)
 
     def _float32_gram(self, theta: float) -> tuple[Array, float] | None:
         """Return H̃ of float32 products with its error, where that is likely to decide."""
@@ -105,7 +131,7 @@ class CountProblem:
             return None
         for chunk, error in errors_of_chunks(self._sizes, self.features.n_samples):
             if error <= _SHARE * theta and self._outlook.near(theta, error) <= _NEAR:
-                self._gram = form_gram_float32(self.features.given, self._roots, self._sizes, chunk)
+                self._gram = form_gram_float32(self._matrix, self._roots, self._sizes, chunk)
                 return self._gram
         return None
 
@@ -119,9 +145,9 @@ class CountProblem:
     @cached_property
     def _outlook(self) -> Foresight:
         """What to expect of the spectrum."""
-        return look(self.features.given, self._roots, self._least)
+        return look(self._matrix, self._roots, self._least)
 
     @cached_property
     def _sizes(self) -> NarrowSizes | None:
         """What float32 products would cost in accuracy."""
-        return narrow_sizes(self.features.given, self._roots)
+        return narrow_sizes(self._matrix, self._roots)

@@ -13,8 +13,8 @@ beside it (at full size). Rule, fixed beforehand, over all levels of the three f
   steps of `numerics.staircase.judge`.
 
 Runs take the source's 15 000 steps, since shorter ones end before the stairs of A1 do, those of
-L-BFGS a tenth; both first layers of a level have the same number. Quick trains networks of width 30 on 100 points, full those of A1. Those of one shape train
-together as one batched program.
+L-BFGS a tenth; both first layers of a level have the same number. Quick trains networks of width 30
+on 100 points, full those of A1. Those of one shape train together as one batched program.
 """
 
 from __future__ import annotations

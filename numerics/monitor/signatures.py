@@ -5,8 +5,8 @@ They look at windows of m = 24 measurements of the last layer, the first one als
 * ``plateau``: the loss fell by less than 5 % of its median, by the far end of the interval of its
   Theil–Sen trend at level 1e-4, correlated noise allowed for (`trend`), and the ε-rank stagnated:
   no quarter of the window has a median above an earlier quarter's by 1 and by 3 % (less 1, lost to
-  whole numbers). More ε-rank is what a lower loss would need, and it does not come. Noise that hides
-  a plateau in one window is averaged out in a longer one.
+  whole numbers). More ε-rank is what a lower loss would need, and it does not come. Noise that
+  hides a plateau in one window is averaged out in a longer one.
 * ``optimiser``: the ε-rank stagnated, and in every measurement of the window loss/V ≥ 2 (F6): the
   features allow half of the loss, the head does not use them.
 * ``floor``: loss/V ≥ 4 in the latest m/2 measurements, whatever the ε-rank does.
@@ -183,7 +183,7 @@ class Signatures:
         window = self._last(self.window)
         half = self._last(self.window // 2)
         far = _least_ratio(half) if half else None
-        # The trend of a window costs the square of its length: longer ones have their turn less often.
+        # A trend costs the square of its length: longer windows have their turn less often.
         due = (span for span in SPANS if self._count % span == 0)
         spans = (self._last(span * self.window) for span in due)
         return {

@@ -120,7 +120,9 @@ def test_an_interrupted_batched_sweep_names_its_option(spec, tmp_path, monkeypat
     monkeypatch.setattr("numerics.ensemble.trials.run_trials", interrupted)
     done = command("sweep", spec, "--out", tmp_path / "out", "--batched")
     assert done.exit_code == 130
-    assert done.stderr.endswith(f"go on with: epsrank sweep {spec} --out {tmp_path}/out --batched\n")
+    assert done.stderr.endswith(
+        f"go on with: epsrank sweep {spec} --out {tmp_path}/out --batched\n"
+    )
 
 
 def test_a_larger_specification_computes_the_rest_only(swept, tmp_path):

@@ -34,7 +34,7 @@ _SMALLEST_NORMAL = 2.0**-126
 
 # Rows per product. Longer ones are quicker, shorter ones more accurate; below the last one float64
 # is as quick.
-_CHUNKS = (4096, 2048, 1024)
+_CHUNKS = (4096, 2048, 1024, 512)
 
 # Largest entries for which squares are far from both ends of float32.
 _RANGE = (2.0**-40, 2.0**40)

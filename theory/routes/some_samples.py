@@ -45,7 +45,7 @@ def look(matrix: NDArray[Any], roots: Array | None, threshold: float) -> Foresig
     n_samples, n_features = matrix.shape
     quarter = matrix[:, ::STRIDE]
     rows = _spread(n_samples, int(_PER_NEURON * quarter.shape[1]) + 1)
-    gram, _ = _gram(quarter[rows], None if roots is None else roots[rows])
+    gram, _ = gram_of_rows(quarter[rows], None if roots is None else roots[rows])
     gram *= n_samples / len(range(n_samples)[rows])
     return foresee(gram, n_features, threshold)
 
@@ -76,7 +76,7 @@ def full_on_some_samples(
     if n_samples < _PAYS * used or not outlook.full(threshold * n_samples / used):
         return None
     rows = _spread(n_samples, used)
-    gram, error = _gram(matrix[rows], None if roots is None else roots[rows])
+    gram, error = gram_of_rows(matrix[rows], None if roots is None else roots[rows])
     return used if math.isfinite(error) and all_above(gram, error, threshold) else None
 
 
@@ -86,8 +86,21 @@ def _spread(n_samples: int, count: int) -> slice:
     return slice(0, min(step * count, n_samples), step)
 
 
-def _gram(rows: NDArray[Any], factors: Array | None) -> tuple[Array, float]:
-    """Return H̃_S and its error, ∞ where numbers leave the range."""
+def gram_of_rows(rows: NDArray[Any], factors: Array | None) -> tuple[Array, float]:
+    """Form H̃_S by float64 products.
+
+    Parameters
+    ----------
+    rows : ndarray of float64, float32 or float16, shape (K, n)
+        Rows of M, of A = diag(f) M.
+    factors : ndarray of float64, shape (K,), optional
+        Their entries of f, in place of 1.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (n, n); float)
+        H̃_S and its error, ∞ where numbers leave the range.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         product, g = gram_product(np.ascontiguousarray(rows, dtype=np.float64), factors)
         trace = float(np.trace(product))

@@ -16,7 +16,7 @@ from theory.measure import as_measure
 from theory.rank import epsilon_ranks
 from theory.rounding import squared_frobenius
 from theory.routes import gram_float32 as narrow
-from theory.routes import some_samples
+from theory.routes import silent, some_samples
 from theory.routes.foresight import Foresight, foresee
 from theory.routes.gram_float32 import errors_of_chunks, form_gram_float32, narrow_sizes
 from theory.routes.some_samples import full_on_some_samples, look
@@ -48,7 +48,7 @@ def features_of(kind: str, n_samples: int = 2600, n: int = 260, seed: int = 0) -
     [
         ("gaussian", 1e-6, {"samples"}),
         ("duplicates", 1e-6, {"gram"}),
-        ("silent", 0.1, {"gram-float32"}),
+        ("silent", 0.1, {"gram-float32", "gram"}),
         ("tanh", 5.0, {"gram-float32"}),
         ("decades", 1e-2, {"gram", "svd"}),
     ],
@@ -84,6 +84,56 @@ def test_no_count_is_wrong_on_600_cases(monkeypatch: pytest.MonkeyPatch) -> None
         assert rank.lower <= truth <= rank.upper, (features.tolist(), weights, measure, eps)
         routes.add(rank.route)
     assert {"samples", "gram-float32", "gram", "svd", "exact"} <= routes
+
+
+def test_no_count_is_wrong_where_neurons_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "_WIDE", 1)
+    monkeypatch.setattr(counts, "_LONG", 1)
+    monkeypatch.setattr(silent, "_PAYS", 1e-9)
+    monkeypatch.setattr(silent, "_SHARE", 0.9)
+    left_out = 0
+    for features, weights, measure, eps in random_cases(600, seed=37):
+        rank = epsilon_rank(features, eps, weights=weights, measure=measure, counts_only=True)
+        truth = true_rank(features, eps, weights, measure)
+        assert rank.lower <= truth <= rank.upper, (features.tolist(), weights, measure, eps)
+        left_out += "silent" in rank.reason
+    assert left_out >= 50
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_dead_neurons_are_left_out(dtype: Any) -> None:
+    features = np.maximum(features_of("gaussian"), 0).astype(dtype)
+    features[:, ::2] = 0
+    weights = np.random.default_rng(1).choice([0.5, 1.0, 3.0], len(features))
+    for weighting in (None, weights):
+        found = epsilon_rank(features, 1e-6, weights=weighting, counts_only=True)
+        assert int(found) == 130
+        assert "130 silent neurons" in found.reason
+    nothing = epsilon_rank(features * dtype(1e-6), 0.1, counts_only=True)
+    assert (int(nothing), nothing.route) == (0, "silent")
+
+
+def whispering(share: float) -> tuple[Any, float]:
+    """Return features of which one neuron has 99.5 % of ε, and the others a share of ε together."""
+    signal = np.sign(np.sin(np.arange(2600.0)))
+    features = np.zeros((2600, 260))
+    features[:, 0] = np.sqrt(0.995) * signal
+    features[:, 1:] = np.sqrt(share / 259) * signal[:, None]
+    return features, 1.0
+
+
+def test_many_that_are_silent_alone_are_not_silent_together() -> None:
+    features, eps = whispering(0.5)
+    assert int(epsilon_rank(features, eps, counts_only=True)) == 1
+    assert "silent" not in epsilon_rank(features, eps, counts_only=True).reason
+
+
+def test_forgetting_what_silent_neurons_have_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, eps = whispering(0.009)  # λ_1 = 1.004 ε
+    assert int(epsilon_rank(features, eps)) == 1
+    assert int(epsilon_rank(features, eps, counts_only=True)) == 1
+    monkeypatch.setattr(silent.Audible, "lowered", lambda self, threshold: threshold)
+    assert int(epsilon_rank(features, eps, counts_only=True)) == 0
 
 
 @pytest.mark.parametrize("full", [False, True])
