@@ -10,6 +10,7 @@ from theory.decision import Decision, gap_reason
 from theory.dyadic import float_above, float_below
 from theory.inputs import Array
 from theory.routes.foresight import STRIDE, Foresight, foresee
+from theory.routes.gram import live_part
 from theory.routes.inertia import inertia_bounds
 from theory.routes.shortcuts import all_above, low_rank_enclosure
 
@@ -43,12 +44,19 @@ def factorised_count(
         With the route ``"cholesky"``, ``"low-rank"`` or ``"inertia"``; None where none of them
         gives one number.
     """
-    n, low, high = matrix.shape[0], float_below(below), float_above(above)
+    low, high = float_below(below), float_above(above)
     if not 0 < low <= high < np.inf:
         return None
+    n_features = matrix.shape[0]
+    if error < low:  # so that eigenvalues 0 of H̃ are none above θ of H
+        matrix = live_part(matrix)
+    n = matrix.shape[0]
     outlook = foresee_gram(matrix, low)
     if outlook.full(high) and all_above(matrix, error, high):
-        return Decision(n, n, "cholesky", "G − εI is positive definite, rounding included")
+        reason = "G − εI is positive definite, rounding included"
+        if dead := n_features - n:
+            reason = f"{reason}, but for {dead} dead neurons"
+        return Decision(n, n, "cholesky", reason)
     if outlook.low(_LOOKED_AT):
         few = low_rank_enclosure(matrix, error, low, _FEW)
         if few is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -114,6 +115,8 @@ def reproduce(
 
     folder = open_report(out)
     assert folder is not None
+    if len(chosen) > 1:
+        _carry_out(chosen, request, folder, jobs, backend)
     done = []
     for entry in chosen:
         result = _run(entry, request, folder, jobs, backend)
@@ -160,25 +163,41 @@ def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | 
     )
 
 
+def _carry_out(
+    chosen: list[Experiment], request: Request, folder: Path, jobs: int | None, backend: str
+) -> None:
+    """Run the trials of several experiments under one progress bar."""
+    from proofs.experiments import carry_out
+
+    with _kept_on_interrupt(folder), live_progress("trials") as progress:
+        carry_out(chosen, request, folder, jobs=jobs, backend=backend, progress=progress)
+
+
 def _run(
     entry: Experiment, request: Request, folder: Path, jobs: int | None, backend: str
 ) -> Reproduction:
-    """Run one experiment under a progress bar.
+    """Run one experiment under a progress bar."""
+    from proofs.experiments import reproduce as run
+
+    with _kept_on_interrupt(folder), live_progress(entry.id) as progress:
+        return run(entry, request, out=folder, jobs=jobs, backend=backend, progress=progress)
+
+
+@contextmanager
+def _kept_on_interrupt(folder: Path) -> Iterator[None]:
+    """Say after Ctrl-C what is kept.
 
     Raises
     ------
     Interrupted
         After Ctrl-C.
     """
-    from proofs.experiments import reproduce as run
-
     try:
-        with live_progress(entry.id) as progress:
-            return run(entry, request, out=folder, jobs=jobs, backend=backend, progress=progress)
+        yield
     except KeyboardInterrupt:
         raise Interrupted(
-            f"interrupted in {entry.id}; what was finished is in {folder / 'store'}: "
-            "the same command goes on from there"
+            f"interrupted; what was finished is in {folder / 'store'}: the same command goes on "
+            "from there"
         ) from None
 
 

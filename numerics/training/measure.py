@@ -21,6 +21,7 @@ from theory.floor.chain import check_chain
 from theory.floor.convex_floor import ConvexFloor, convex_floor
 from theory.floor.decomposition import decompose
 from theory.floor.loss_floor import floor_of
+from theory.floor.reachable import reachable_loss
 from theory.floor.result import LossFloor
 from theory.floor.weighting import frobenius, residual_norm, weighted_problem
 from theory.inputs import Array, Features, as_features
@@ -276,7 +277,7 @@ def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) 
 def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
     """Return `theory.floor.loss_floor` at every ε; none for a loss that is not the squared error.
 
-    One decomposition serves all ε: calling `loss_floor` for each would make it again every time.
+    One decomposition and one V serve all ε: `loss_floor` would make them again for each.
     """
     if config.loss != "mse":
         return []
@@ -285,6 +286,7 @@ def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
     problem = weighted_problem(features, target, law)
     data, norm = decompose(problem), frobenius(coefficients)
     loss_norm = residual_norm(problem, coefficients)
+    reachable = reachable_loss(data, norm)
     ranks = epsilon_ranks(features, config.eps, weights=last.weights, measure=last.measure)
     return [
         floor_of(
@@ -292,6 +294,7 @@ def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
             eps=rank.eps,
             norm=norm,
             rank=rank,
+            reachable=reachable,
             loss_norm=loss_norm,
             losses=(),
             bias=config.bias,

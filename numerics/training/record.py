@@ -125,8 +125,7 @@ class LayerRanks:
             first.dtype,
             first.measure,
             tuple(
-                RankRecord(r.eps, r.lower, r.upper, r.route, r.reason, (r.storage[0], r.storage[1]))
-                for r in intervals
+                RankRecord(r.eps, r.lower, r.upper, r.route, r.reason, r.storage) for r in intervals
             ),
         )
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from numerics.ensemble.trials import run_train_trials_batched
+from numerics.ensemble.trials import plan_batches, run_train_trials_batched
 from numerics.experiments.analysis import Analysis
 from numerics.experiments.experiment import Experiment, Request
 from numerics.sweeps.execute import run_trials
 from numerics.sweeps.store import TrialStore
-from numerics.sweeps.trial import Outcome
+from numerics.sweeps.trial import Outcome, Trial
 from proofs.experiments.report import write_experiment
 from theory.errors import InputError
 
@@ -63,6 +63,55 @@ class Reproduction:
         if self.failed:
             lines.append(f"  {len(self.failed)} of {len(self.outcomes)} trials failed")
         return "\n".join(lines)
+
+
+def carry_out(
+    experiments: Sequence[Experiment],
+    request: Request,
+    out: Path,
+    *,
+    jobs: int | None = None,
+    backend: str = "local",
+    progress: ProgressCallback | None = None,
+) -> None:
+    """Run what is not yet in the store of several experiments, as one list.
+
+    `reproduce` finds it there. One after another, processes would start anew for each experiment,
+    and wait at its end for the last of its trials.
+
+    Parameters
+    ----------
+    experiments : sequence of Experiment
+        Which.
+    request : Request
+        Size, seeds, device, data sets.
+    out : Path
+        Folder, as for `reproduce`.
+    jobs : int, optional
+        Processes; one per core by default.
+    backend : {"local", "ray", "dask"}
+        Where they run.
+    progress : callable, optional
+        ``progress(done, total, what)``; networks that train together count as one.
+
+    Raises
+    ------
+    InputError
+        If a folder cannot be written.
+    KeyboardInterrupt
+        On Ctrl-C, with every finished trial kept.
+    """
+    programs: list[Trial] = []
+    others: list[Trial] = []
+    for experiment in experiments:
+        trials = list(experiment.plan(request))
+        for batch in plan_batches(trials) if experiment.batched else ():
+            (programs if len(batch.members) > 1 else others).append(batch.trial)
+        if not experiment.batched:
+            others += trials
+    # What takes longest first: at the end, no process waits for long.
+    store = TrialStore(out / "store")
+    run_trials([*programs, *others], store, jobs=jobs, backend=backend, progress=progress)
 
 
 def reproduce(

@@ -11,7 +11,7 @@ from theory.floor.bounds import envelope, epsilon_floor, floors
 from theory.floor.budget import rank_budget
 from theory.floor.decomposition import FloorData, decompose
 from theory.floor.one_norm import refuse_unless_one
-from theory.floor.reachable import reachable_loss
+from theory.floor.reachable import ReachableLoss, reachable_loss
 from theory.floor.reading import read_plateau
 from theory.floor.result import LossFloor
 from theory.floor.spectral_rank import rank_of
@@ -133,6 +133,7 @@ def floor_of(
     eps: float,
     norm: float,
     rank: RankInterval | None = None,
+    reachable: ReachableLoss | None = None,
     loss_norm: float | None = None,
     losses: Iterable[float] | None = None,
     bias: str | None = None,
@@ -150,6 +151,8 @@ def floor_of(
     rank : RankInterval, optional
         An enclosure of the ε-rank of the same features, such as `epsilon_rank` returns; by default
         it is read off the decomposition (`rank_of`), at no further cost.
+    reachable : ReachableLoss, optional
+        V(B), which is the same at every ε; by default it is computed.
     loss_norm : float, optional
         √loss of coefficients of that norm.
     losses : iterable of float, optional
@@ -163,7 +166,8 @@ def floor_of(
         The result.
     """
     rank = rank_of(data, eps) if rank is None else rank
-    reachable = reachable_loss(data, norm)
+    if reachable is None:
+        reachable = reachable_loss(data, norm)
     tolerance = data.tolerance(norm) + reachable.gap
     return LossFloor(
         eps=eps,

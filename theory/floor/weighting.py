@@ -88,15 +88,17 @@ def frobenius(values: Array) -> float:
     float
         The norm; infinite only where the norm itself exceeds float64.
     """
-    largest = max(float(np.max(values, initial=0.0)), -float(np.min(values, initial=0.0)))
+    largest = float(np.abs(values).max(initial=0.0))
     if largest == 0 or not math.isfinite(largest):
         return largest
     exponent = math.frexp(largest)[1]
     flat = np.ldexp(values.ravel(), -exponent)
     whole = flat.size - flat.size % _CHUNK
-    rows = flat[:whole].reshape(-1, _CHUNK)
-    sums = np.append(np.einsum("ij,ij->i", rows, rows), flat[whole:] @ flat[whole:])
-    return times_power_of_two(math.sqrt(float(np.sum(sums))), exponent)
+    total = float(flat[whole:] @ flat[whole:])
+    if whole:
+        rows = flat[:whole].reshape(-1, _CHUNK)
+        total = float(np.sum(np.append(np.einsum("ij,ij->i", rows, rows), total)))
+    return times_power_of_two(math.sqrt(total), exponent)
 
 
 def row_norms(values: Array) -> Array:
@@ -150,8 +152,10 @@ def times_power_of_two(value: float, exponent: int) -> float:
     float
         The product.
     """
-    with np.errstate(over="ignore", under="ignore"):
-        return float(np.ldexp(value, exponent))
+    try:
+        return math.ldexp(value, exponent)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def residual_norm(problem: WeightedProblem, coefficients: Array) -> float:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import main
+from numerics.experiments.analysis import Analysis, Finding
 from numerics.experiments.experiment import Request
 from numerics.experiments.registry import experiment
-from numerics.sweeps.trial import TRIAL_KINDS
-from proofs.experiments import reproduce
+from numerics.sweeps.store import TrialStore
+from numerics.sweeps.trial import TRIAL_KINDS, Trial
+from proofs.experiments import carry_out, reproduce
 from tests.proofs.experiments.conftest import make
 from theory.errors import InputError
 
@@ -71,6 +74,49 @@ def test_command(toys, tmp_path, monkeypatch):
     assert entry["findings"][0]["judgement"] == "supported"
     ran = CliRunner().invoke(main, ["reproduce", "Z1", "--seeds", "7", "--jobs", "1", "--out", out])
     assert "report:" in ran.output
+
+
+def test_several_experiments_are_computed_as_one_list(toys, tmp_path, monkeypatch):
+    module = toys(Z1=1.0, Z2=-1.0)
+    base = {"width": 4, "depth": 1, "steps": 2, "n_train": 10, "measure_every": 1, "device": "cpu"}
+    trials = [Trial("train", base | {"seed": seed}) for seed in range(3)]
+    finding = Finding("depth-order", "supported", "as planted")
+    module.Z2 = replace(
+        module.Z2,
+        plan=lambda request: trials,
+        analyse=lambda outcomes: Analysis((finding,)),
+        batched=True,
+    )
+    carry_out([experiment("Z1"), experiment("Z2")], Request(), tmp_path, jobs=1)
+    kinds = [outcome.trial.kind for outcome in TrialStore(tmp_path / "store").outcomes()]
+    assert sorted(kinds) == ["toy"] * 6 + ["train-many"]
+
+    def never(task):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("numerics.sweeps.execute.perform", never)
+    for name, count in (("Z1", 6), ("Z2", 3)):
+        result = reproduce(experiment(name), Request(), out=tmp_path, jobs=1)
+        assert (len(result.outcomes), len(result.failed)) == (count, 0)
+
+
+def test_command_for_several(toys, tmp_path, monkeypatch):
+    toys(Z1=1.0, Z2=-1.0)
+    words = ["reproduce", "Z1", "Z2", "--jobs", "1", "--out", str(tmp_path)]
+    ran = CliRunner().invoke(main, words)
+    assert ran.exit_code == 0, ran.output
+    assert [line for line in ran.stdout.splitlines() if line.startswith("Z")] == [
+        "Z1: A coin per seed",
+        "Z2: A coin per seed",
+    ]
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("proofs.experiments.carry_out", interrupted)
+    ran = CliRunner().invoke(main, words)
+    assert ran.exit_code == 130
+    assert f"what was finished is in {tmp_path / 'store'}" in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,44 @@ def test_wide_counts_take_every_fast_route():
     assert routes == {"cholesky", "low-rank", "inertia"}
 
 
+def with_dead_neurons(spectrum: np.ndarray, dead: int) -> np.ndarray:
+    n = len(spectrum) + dead
+    alive = np.sort(np.random.default_rng(1).choice(n, len(spectrum), replace=False))
+    gram = np.zeros((n, n))
+    gram[np.ix_(alive, alive)] = matrix_with(spectrum)
+    return gram
+
+
+@pytest.mark.parametrize("dead", [1, 40, 200])
+@pytest.mark.parametrize("counts_only", [False, True])
+def test_dead_neurons_change_nothing(dead, counts_only):
+    spectrum = np.geomspace(3.0, 1e-5, 100)
+    gram = with_dead_neurons(spectrum, dead)
+    for eps in (1e-9, 1e-4, 0.7, 5.0):
+        [found] = GramProblem(gram, 1e-13).decide_all([eps], counts_only=counts_only)
+        assert found.lower == found.upper == int(np.count_nonzero(spectrum > eps))
+    problem = GramProblem(gram, 1e-13)
+    assert problem.spectrum.shape == (100 + dead,)
+    np.testing.assert_allclose(problem.spectrum[:100], spectrum, atol=1e-11)
+    assert (problem.spectrum[100:] <= problem.spectrum_error).all()
+
+
+def test_dead_neurons_may_count_where_the_matrix_is_rough():
+    """An eigenvalue 0 of G̃ may be t of G: above ε = t/2 nothing excludes it."""
+    gram = with_dead_neurons(np.full(100, 3.0), 100)
+    for counts_only in (False, True):
+        [found] = GramProblem(gram, 2e-3).decide_all([1e-3], counts_only=counts_only)
+        assert (found.lower, found.upper) == (100, 200)
+
+
+def test_a_zero_on_the_diagonal_alone_is_no_dead_neuron():
+    gram = np.zeros((100, 100))
+    gram[0, 1] = gram[1, 0] = 1.0
+    for counts_only in (False, True):
+        [found] = GramProblem(gram, 0.0).decide_all([0.5], counts_only=counts_only)
+        assert found.lower == found.upper == 1
+
+
 def test_agrees_with_the_features_and_relative_thresholds():
     rng = np.random.default_rng(3)
     features = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 12)) * 3
