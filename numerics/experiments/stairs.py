@@ -185,7 +185,12 @@ def staircase_pictures(
     return tuple(pictures)
 
 
-def analysis(outcomes: Sequence[Outcome], arm_of: Callable[[History], str], title: str) -> Analysis:
+def analysis(
+    outcomes: Sequence[Outcome],
+    arm_of: Callable[[History], str],
+    title: str,
+    steps_of: Callable[[str], bool] = lambda arm: True,
+) -> Analysis:
     """Judge the claims on staircases from runs by arm.
 
     Parameters
@@ -196,6 +201,8 @@ def analysis(outcomes: Sequence[Outcome], arm_of: Callable[[History], str], titl
         From a run to its arm.
     title : str
         Line above the figures.
+    steps_of : callable
+        Whether the steps of an arm are judged: not if its losses are those of another one too.
 
     Returns
     -------
@@ -205,7 +212,8 @@ def analysis(outcomes: Sequence[Outcome], arm_of: Callable[[History], str], titl
     runs, notes = read_histories(outcomes)
     arms = grouped(runs, arm_of)
     found = detected(arms)
-    findings = judge_staircases(found)
+    steps = judge_staircases([item for item in found if steps_of(item.setting)])[0]
+    findings = (steps, judge_staircases(found)[1])
     if not arms:
         return Analysis(findings, notes=tuple(notes))
     tables = Table("arms", "Ranks, losses and readings, medians over seeds", arm_rows(arms))
