@@ -288,22 +288,12 @@ def chunked_product(left: Array, right: Array, chunk: int = 256) -> tuple[Array,
     # SciPy's and NumPy's BLAS have thread pools of their own that get in each other's way; LAPACK
     # comes from SciPy, so the products do too.
     inner = left.shape[1]
-    g = gamma(min(chunk, inner) + -(-inner // chunk))
-    if inner <= chunk:
-        return _product(left, right), g
     columns, rows = np.asfortranarray(left), np.ascontiguousarray(right)
     total = np.zeros((left.shape[0], right.shape[1]), order="F")
     for start in range(0, inner, chunk):
-        total += _product(columns[:, start : start + chunk], rows[start : start + chunk])
-    return total, g
-
-
-def _product(left: Array, right: Array) -> Array:
-    """Return LR by columns, telling BLAS which of both lie by rows instead of copying them."""
-    by_rows = left.flags.c_contiguous, right.flags.c_contiguous
-    a, b = (m.T if rows else m for m, rows in zip((left, right), by_rows, strict=True))
-    product: Array = blas.dgemm(1.0, a, b, trans_a=by_rows[0], trans_b=by_rows[1])
-    return product
+        stop = start + chunk
+        total += blas.dgemm(1.0, columns[:, start:stop], rows[start:stop].T, trans_b=1)
+    return total, gamma(min(chunk, inner) + -(-inner // chunk))
 
 
 def frobenius(matrix: Array) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -288,19 +288,13 @@ def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
     loss_norm = residual_norm(problem, coefficients)
     reachable = reachable_loss(data, norm)
     ranks = epsilon_ranks(features, config.eps, weights=last.weights, measure=last.measure)
-    return [
-        floor_of(
-            data,
-            eps=rank.eps,
-            norm=norm,
-            rank=rank,
-            reachable=reachable,
-            loss_norm=loss_norm,
-            losses=(),
-            bias=config.bias,
-        )
-        for rank in ranks
-    ]
+    given: dict[str, Any] = {
+        "norm": norm,
+        "reachable": reachable,
+        "loss_norm": loss_norm,
+        "bias": config.bias,
+    }
+    return [floor_of(data, eps=rank.eps, rank=rank, losses=(), **given) for rank in ranks]
 
 
 def _convex(last: LastLayer, config: RunConfig) -> ConvexFloor | None:

@@ -65,6 +65,7 @@ DECIDED = {
     "supported": {"init-rank", "landscape-rank", "resnet-rank"},
     "supported only in a regime": {
         "depth-order-regime",
+        "optimiser-robust",
         "pretraining-accuracy",
         "pretraining-rank",
         "pretraining-speed",
