@@ -13,6 +13,7 @@ import torch
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
+from numerics.allocation import keep_freed_memory
 from numerics.ensemble.ensemble import Ensemble
 from numerics.ensemble.loop import load_tasks, train_many
 from numerics.tasks import Task
@@ -166,6 +167,7 @@ def updates(settings: BenchmarkSettings) -> Table:
     Table
         One row for each K, depth and dtype.
     """
+    keep_freed_memory()  # as training does it, batched or not
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     width, batch = settings.pick((6, 16), (50, 128))
     rows = []

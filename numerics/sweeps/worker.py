@@ -12,6 +12,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from numerics.allocation import keep_freed_memory
 from numerics.sweeps.rows import plain
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
@@ -79,6 +80,7 @@ def perform(task: Task) -> Outcome:
     """
     # A worker may be the first to use a kind that its parent has registered.
     TRIAL_KINDS.setdefault(task.trial.kind, task.place)
+    keep_freed_memory()
     start = time.perf_counter()
     cause, result = None, {}
     try:
