@@ -53,6 +53,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option("--eps", type=float, multiple=True, metavar="E …", help="Thresholds ε > 0.")
 @click.option("--measure-every", type=int, metavar="N", help="Steps between measurements.")
 @click.option("--probe", type=int, metavar="N", help="Samples that measurements look at.")
+@click.option("--n-test", type=int, metavar="N", help="Test samples they look at; all by default.")
 @click.option("--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.")
 @click.option("--boundary-weight", type=float, metavar="K", help="κ of a PINN's boundary term.")
 @click.option("--n-train", type=int, metavar="N", help="Training samples.")

@@ -22,6 +22,7 @@ FREE = (
     "eps",
     "measure_every",
     "probe",
+    "n_test",
     "bias",
 )
 

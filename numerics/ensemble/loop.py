@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from numerics.allocation import keep_freed_memory
 from numerics.ensemble.ensemble import Ensemble, ManyProgress
 from numerics.ensemble.grouping import check_alike, group_configs
 from numerics.tasks import Task, load_task
@@ -76,6 +77,7 @@ def train_many(
         deterministic=True,
         allow_tf32=False,
     )
+    keep_freed_memory()
     with Interrupts() as interrupts, exact, compute_threads(configs[0].threads):
         ensemble.proceed(progress, interrupts)
     interrupts.deliver()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from numerics.training.schedule import measurement_steps
 from numerics.training.state import Progress, Status, save_state
 from numerics.training.storage import write_table, write_tensors
 from numerics.training.tables import history_table, spectra_table
+from numerics.training.testing import with_test_samples
 
 
 class Member:
@@ -44,7 +44,7 @@ class Member:
         self.config = config
         self.task = task
         self.probe = choose_probe(config, task, device)
-        self.testing = replace(task, x_test=task.x_test.to(device), y_test=task.y_test.to(device))
+        self.testing = with_test_samples(config, task, device)
         self.schedule = set(measurement_steps(config.steps, config.measure_every))
         self.records: list[StepRecord] = []
         self.progress = Progress(0, "stopped", "not begun")

@@ -95,6 +95,8 @@ class RunConfig:
     probe : int or None
         Training samples that measurements look at; None means at most 2000 (500 for
         ``cnn`` and ``transformer``).
+    n_test : int or None
+        Test samples that measurements look at; None means all.
     data : str or None
         File of the task's data.
     threads : int
@@ -136,6 +138,7 @@ class RunConfig:
     bias: str = "feature"
     slope: float | str | None = None
     boundary_weight: float | None = None
+    n_test: int | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -167,7 +170,7 @@ class RunConfig:
         """
         least = {"depth": LEAST_DEPTH[self.network], "steps": 0, "seed": 0}
         needed = ("width", "depth", "steps", "seed", "threads")
-        for name in (*needed, "batch_size", "n_train", "probe"):
+        for name in (*needed, "batch_size", "n_train", "probe", "n_test"):
             value = getattr(self, name)
             if value is not None or name in needed:
                 object.__setattr__(self, name, as_size(value, name, least=least.get(name, 1)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from numerics.allocation import keep_freed_memory
 from numerics.networks.base import as_size
 from numerics.tasks import Task, load_task
 from numerics.training.build import (
@@ -32,6 +32,7 @@ from numerics.training.seeds import epoch_order
 from numerics.training.state import Progress, restore_state, save_state
 from numerics.training.storage import write_table, write_tensors
 from numerics.training.tables import history_table, spectra_table
+from numerics.training.testing import with_test_samples
 from numerics.training.threads import compute_threads
 
 ProgressCallback = Callable[[int, int, StepRecord | None], None]
@@ -78,7 +79,8 @@ def train(
     Notes
     -----
     Bad settings, data or folders raise ``InputError``. Ctrl-C and SIGTERM are held back to the end
-    of the step. The global random generators of torch, NumPy and Python are not touched.
+    of the step. The global random generators of torch, NumPy and Python are not touched. The
+    process keeps freed memory from then on (`numerics.allocation`).
 
     Examples
     --------
@@ -107,6 +109,7 @@ def train(
         deterministic=True,
         allow_tf32=False,
     )
+    keep_freed_memory()
     with Interrupts() as interrupts, exact, compute_threads(config.threads):
         session.proceed(stop_after, progress, interrupts)
     interrupts.deliver()
@@ -135,7 +138,7 @@ class _Session:
         self.model = build_network(config, task).to(device)
         self.optimizer = build_optimizer(config, self.model)
         self.objective = task_objective(config.loss, task, device)
-        self.testing = replace(task, x_test=task.x_test.to(device), y_test=task.y_test.to(device))
+        self.testing = with_test_samples(config, task, device)
         self.schedule = set(measurement_steps(config.steps, config.measure_every))
         self.records: list[StepRecord] = []
         self.progress = Progress(0, "stopped", "not begun")

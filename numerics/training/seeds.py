@@ -15,6 +15,7 @@ class Stream(IntEnum):
     STRUCTURED = 1
     ORDER = 2
     PROBE = 3
+    TEST = 4
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
