@@ -26,7 +26,7 @@ KIND = "train-many"
 
 # Larger programs are hardly faster on a CPU, and leave the other cores without work. The number is
 # not that of the cores: a plan must be the same on every machine.
-_AT_MOST = 8
+_AT_MOST = 12
 
 
 @dataclass(frozen=True)
