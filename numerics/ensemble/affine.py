@@ -29,16 +29,20 @@ def stacked_affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     -----
     A batched product adds up each of its K products in the order of a single one where all
     dimensions are at least 2, and in another order where one of them is 1 (a scalar input or
-    output: matrix times vector has kernels of its own). Those products, which cost little, are
-    made one network at a time on the CPU: then every product has the bits of ``nn.Linear``. The
-    tests compare; no BLAS promises it.
+    output: matrix times vector has kernels of its own). Where the inner dimension is 1, nothing is
+    added up: products entry by entry, and then the bias, are rounded alike. The other products
+    with a dimension of 1, which cost little, are made one network at a time on the CPU: then every
+    product has the bits of ``nn.Linear``. The tests compare; no BLAS promises it.
     """
     return cast(Tensor, _Affine.apply(x, weight, bias))  # type: ignore[no-untyped-call]
 
 
 def _product(a: Tensor, b: Tensor, add: Tensor | None = None) -> Tensor:
     """Return a_k b_k, plus a row."""
-    thin = 1 in (a.shape[1], a.shape[2], b.shape[2])
+    if a.shape[2] == 1:
+        outer = a * b
+        return outer if add is None else outer.add_(add.unsqueeze(1))
+    thin = 1 in (a.shape[1], b.shape[2])
     if thin and a.device.type == "cpu":
         out = a.new_empty(a.shape[0], a.shape[1], b.shape[2])
         if add is None:
