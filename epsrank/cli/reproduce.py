@@ -115,17 +115,14 @@ def reproduce(
 
     folder = open_report(out)
     assert folder is not None
-    if len(chosen) > 1:
-        _carry_out(chosen, request, folder, jobs, backend)
     done = []
-    for entry in chosen:
-        result = _run(entry, request, folder, jobs, backend)
+    for result in _run(chosen, request, folder, jobs, backend):
         done.append(result)
         if record:
             _keep(result)
         if not as_json:
             click.echo(str(result))
-            click.echo(f"  report: {folder / entry.id / 'index.html'}")
+            click.echo(f"  report: {folder / result.experiment.id / 'index.html'}")
     if as_json:
         print_json([_as_json(result) for result in done])
     if any(len(result.failed) == len(result.outcomes) for result in done):
@@ -163,24 +160,20 @@ def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | 
     )
 
 
-def _carry_out(
-    chosen: list[Experiment], request: Request, folder: Path, jobs: int | None, backend: str
-) -> None:
-    """Run the trials of several experiments under one progress bar."""
-    from proofs.experiments import carry_out
-
-    with _kept_on_interrupt(folder), live_progress("trials") as progress:
-        carry_out(chosen, request, folder, jobs=jobs, backend=backend, progress=progress)
-
-
 def _run(
-    entry: Experiment, request: Request, folder: Path, jobs: int | None, backend: str
-) -> Reproduction:
-    """Run one experiment under a progress bar."""
+    chosen: list[Experiment], request: Request, folder: Path, jobs: int | None, backend: str
+) -> Iterator[Reproduction]:
+    """Run experiments under one progress bar for the trials of all."""
     from proofs.experiments import reproduce as run
+    from proofs.experiments import reproduce_all
 
-    with _kept_on_interrupt(folder), live_progress(entry.id) as progress:
-        return run(entry, request, out=folder, jobs=jobs, backend=backend, progress=progress)
+    settings: dict[str, Any] = {"out": folder, "jobs": jobs, "backend": backend}
+    name = chosen[0].id if len(chosen) == 1 else "trials"
+    with _kept_on_interrupt(folder), live_progress(name) as progress:
+        if len(chosen) == 1:
+            yield run(chosen[0], request, **settings, progress=progress)
+        else:
+            yield from reproduce_all(chosen, request, **settings, progress=progress)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from numerics.experiments.experiment import Request
 from numerics.experiments.registry import experiment
 from numerics.sweeps.store import TrialStore
 from numerics.sweeps.trial import TRIAL_KINDS, Trial
-from proofs.experiments import carry_out, reproduce
+from proofs.experiments import reproduce, reproduce_all
+from proofs.experiments.reproduce import carry_out
 from tests.proofs.experiments.conftest import make
 from theory.errors import InputError
 
@@ -100,6 +101,32 @@ def test_several_experiments_are_computed_as_one_list(toys, tmp_path, monkeypatc
         assert (len(result.outcomes), len(result.failed)) == (count, 0)
 
 
+def test_reports_of_several_are_written_side_by_side(toys, tmp_path):
+    toys(Z1=1.0, Z2=-1.0)
+    both = [experiment("Z1"), experiment("Z2")]
+    found = {}
+    for jobs in (1, 2):
+        out = tmp_path / str(jobs)
+        carry_out(both, Request(), out, jobs=1)  # toys cannot be imported by another process
+        results = list(reproduce_all(both, Request(), out=out, jobs=jobs))
+        assert [result.experiment.id for result in results] == ["Z1", "Z2"]
+        found[jobs] = {
+            path.relative_to(out): path.read_bytes()
+            for name in ("Z1", "Z2")
+            for path in (out / name).rglob("*")
+            if path.is_file()
+        }
+    assert found[1] == found[2]
+    assert len(found[1]) >= 6
+
+
+def test_an_error_of_one_of_several_is_a_line(toys, tmp_path):
+    module = toys(Z1=1.0, Z2=-1.0)
+    object.__setattr__(module.Z2, "plan", lambda request: [])
+    with pytest.raises(InputError, match="no trials"):
+        list(reproduce_all([experiment("Z1"), experiment("Z2")], Request(), out=tmp_path, jobs=2))
+
+
 def test_command_for_several(toys, tmp_path, monkeypatch):
     toys(Z1=1.0, Z2=-1.0)
     words = ["reproduce", "Z1", "Z2", "--jobs", "1", "--out", str(tmp_path)]
@@ -113,7 +140,7 @@ def test_command_for_several(toys, tmp_path, monkeypatch):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("proofs.experiments.carry_out", interrupted)
+    monkeypatch.setattr("proofs.experiments.reproduce_all", interrupted)
     ran = CliRunner().invoke(main, words)
     assert ran.exit_code == 130
     assert f"what was finished is in {tmp_path / 'store'}" in ran.stderr
