@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from numerics.monitor import RankMonitor, RankWarning
+from numerics.monitor.probe_set import ProbeSet
 
 ROWS = (70, 30)  # samples of each process
 
@@ -72,11 +73,11 @@ def broken(model, x, process, group):
     """Return the failures where one process has a probe of NaN."""
     bad = x * float("nan") if process == 1 else x
     with RankMonitor(model, probe=x, every=1, process_group=group, warn=False) as monitor:
-        monitor._probe = type(monitor._probe)(bad, None, len(bad))
+        monitor._parts.probe = ProbeSet(bad, None, len(bad))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RankWarning)
             monitor.step()
-        monitor._probe = type(monitor._probe)(x, None, len(x))
+        monitor._parts.probe = ProbeSet(x, None, len(x))
         monitor.step()
     return [str(record.failure) for record in monitor.history]
 
