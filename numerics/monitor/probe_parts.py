@@ -96,12 +96,14 @@ class ProbeParts:
             The part that was measured.
         """
         if self.part is None:
-            return self._sample(self._first())
+            return self._first()
         if self.part < 1 and self._made >= SERIES:
             self.part = grown(self.part)
             self._made = 0
         # Counted also where the pass fails: the processes of a group must not differ.
         self._made += 1
+        if self.part == 1:
+            return self.whole()
         self._measurer.run(self.probe.slice(0, self._count(self.part)))
         return self._sample(self.part)
 
@@ -116,8 +118,8 @@ class ProbeParts:
         self._measurer.run(self.probe.inputs)
         return self._sample(1.0)
 
-    def _first(self) -> float:
-        """Measure the least part, and as much more as costs little; return the part.
+    def _first(self) -> Sample:
+        """Measure the least part, and as much more as costs little.
 
         All processes of a group agree on it; each takes part, whatever happens to it, and where one
         of them fails, all begin anew the next time.
@@ -126,8 +128,7 @@ class ProbeParts:
         [least] = processes.highest(self._least)
         if least > 0.5:
             self.part = 1.0
-            self._measurer.run(self.probe.inputs)
-            return 1.0
+            return self.whole()
         begun = self._count(least)
         failed, seconds = None, math.inf
         start = time.perf_counter()
@@ -141,11 +142,11 @@ class ProbeParts:
         if failed is not None:
             raise failed
         if seconds == math.inf:
-            return least
+            return self._sample(least)
         self.part, self._made = affordable(least, seconds, self._allowed), 1
         if self._count(self.part) > begun:
             self._measurer.go_on(self.probe.slice(begun, self._count(self.part)))
-        return self.part
+        return self._sample(self.part)
 
     def _count(self, part: float) -> int:
         """Return the number of samples of a part."""
