@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 import torch
+from matplotlib.text import Text
 from torch import nn
 
 from epsrank import epsilon_rank
@@ -16,6 +17,7 @@ from numerics.monitor.probe_parts import affordable, grown, least_part
 from numerics.monitor.probe_set import as_probe_set
 from numerics.monitor.schedule import OverheadBudget
 from numerics.monitor.signatures import SAMPLES
+from numerics.monitor.view import view_of_history
 from theory.errors import InputError
 
 
@@ -106,6 +108,23 @@ def test_parts_are_constant_for_a_series_and_then_grow(monkeypatch):
     assert counts == [80, 80, 2000, 80, 640, 640, 640, 2000, 2000]
     traces = [record.quantities.trace for record in m.history.of_layer("1")]
     assert traces[0] == traces[1] == traces[3]  # the same samples each time
+
+
+def test_a_change_of_the_part_is_said(monkeypatch):
+    dear(monkeypatch)
+    monkeypatch.setattr(probe_parts, "SERIES", 2)
+    x, _ = data()
+    with RankMonitor(mlp(), probe=x, every=Impatient(0.01)) as m:
+        m.step(1.0)
+        assert "0.08 of the probe" in view_of_history(m.history, title="").state
+        for _ in range(4):
+            m.step(1.0)
+        titles = [text.get_text() for text in m.plot().findobj(Text)]
+    assert any("0.08 from step 1, 0.5 from step 3, 1 from step 5" in text for text in titles)
+    with RankMonitor(mlp(), probe=x, every=1) as m:
+        m.step(1.0)
+        assert "probe" not in view_of_history(m.history, title="").state
+        assert not any("probe" in text.get_text() for text in m.plot().findobj(Text))
 
 
 def test_the_first_measurement_takes_what_it_can_afford(monkeypatch):
