@@ -12,14 +12,11 @@ from torch import Tensor
 
 from numerics.accumulated_gram import AccumulatedGram
 from numerics.batch import as_batch, diagnosis
-from numerics.monitor.products import Precision, lower_gram
+from numerics.monitor.products import BLOCK, Precision, partial_sums
 from theory.errors import InputError
 from theory.inputs import Array, as_eps
 from theory.rank_interval import RankInterval
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma, product_underflow, upward
-
-# Rows of one partial sum: long enough for full speed, short enough for a small bound.
-_ROWS: dict[Precision, int] = {"float64": 1024, "float32": 256}
 
 _U = UNIT_ROUNDOFF["float64"]
 
@@ -123,15 +120,7 @@ class LayerAccumulator:
             if batch.element_size() == 1:
                 batch = batch.to(torch.float32)  # exactly; float8 has no arithmetic of its own
             precision = self._precision(batch)
-            step = _ROWS[precision]
-            sums: Tensor | None = None
-            sizes = torch.zeros_like(self._sizes)
-            for start in range(0, batch.shape[0], step):
-                rows = batch[start : start + step].to(self.device)
-                block = lower_gram(rows, precision)
-                sums = block if sums is None else sums.add_(block)
-                sizes += rows.abs().sum(0, dtype=torch.float64)
-            assert sums is not None  # an empty batch was refused
+            sums, sizes = partial_sums(batch, precision, self.device)
             trace = float(sums.diagonal().sum())
             if not math.isfinite(self._trace + trace):
                 if precision == "float32" and bool(torch.isfinite(batch).all()):
@@ -156,7 +145,7 @@ class LayerAccumulator:
         precision : {"float64", "float32"}
             How it was multiplied.
         """
-        step = _ROWS[precision]
+        step = BLOCK[precision]
         within = gamma(min(step, n_rows) + 1, UNIT_ROUNDOFF[precision])
         lost = self.n_features * n_rows * product_underflow(precision)
         additions = gamma(-(-n_rows // step) + 1)
@@ -197,7 +186,7 @@ class LayerAccumulator:
             squares = 2 * self._lower.tril().square().sum() - self._lower.diagonal().square().sum()
             theta *= float(squares) / self._trace / self._mass
         norm = float(torch.linalg.vector_norm(batch, dtype=torch.float32))
-        share = gamma(_ROWS["float32"] + 1, UNIT_ROUNDOFF["float32"]) * norm**2 / batch.shape[0]
+        share = gamma(BLOCK["float32"] + 1, UNIT_ROUNDOFF["float32"]) * norm**2 / batch.shape[0]
         return "float32" if share <= theta / 8 else "float64"
 
     def forget(self, factor: float) -> None:

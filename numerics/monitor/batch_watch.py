@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from torch import Tensor
 
 from numerics.monitor.capture import Capture
 from numerics.monitor.measurer import Measurer
+from numerics.monitor.probe_parts import Sample
 
 
 class BatchWatch:
@@ -48,9 +50,21 @@ class BatchWatch:
         """Remove the hooks; nothing happens if there are none."""
         self._capture.stop()
 
-    def note(self) -> None:
-        """Hand over what could not be captured."""
+    def note(self, targets: Any) -> Sample:
+        """Hand over what could not be captured.
+
+        Parameters
+        ----------
+        targets : Tensor, array_like or None
+            Of the batch.
+
+        Returns
+        -------
+        Sample
+            The batch.
+        """
         self._measurer.note(self._capture)
+        return Sample(targets)
 
     def _timed(self, name: str, features: Tensor) -> None:
         """Sum features, and account for the time."""

@@ -25,7 +25,12 @@ _PLAIN: dict[str, pa.DataType] = {
     "dtype": pa.string(),
     "measure": pa.string(),
     "relative": pa.bool_(),
+    "probe_part": pa.float64(),
 }
+
+#: Columns that histories written before them lack; they are read as None.
+LATER = ("probe_part",)
+
 _RANK: dict[str, pa.DataType] = {
     "rank_lower": pa.int64(),
     "rank_upper": pa.int64(),
@@ -160,7 +165,7 @@ def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
     metadata = json.loads(stored)
     prefix = "rank_lower_"
     eps = [float(name[len(prefix) :]) for name in table.column_names if name.startswith(prefix)]
-    missing = sorted(set(schema(eps).names) - set(table.column_names))
+    missing = sorted(set(schema(eps).names) - set(table.column_names) - set(LATER))
     if missing:
         raise InputError("path", f"lacks the columns {', '.join(missing)}", "write it again")
     return metadata, [record_of(row, eps) for row in table.to_pylist()]
@@ -192,7 +197,8 @@ def record_of(row: dict[str, Any], eps: Sequence[float]) -> LayerRecord:
     reading = None
     if row["reading"] is not None:
         reading = LayerReading(**{field: row[name] for name, (field, _) in _READING.items()})
-    plain = {name: row[name] for name in _PLAIN}
+    plain: dict[str, Any] = {name: row[name] for name in _PLAIN if name not in LATER}
+    plain |= {name: row.get(name) for name in LATER}
     return LayerRecord(
         **plain, ranks=ranks, quantities=own, reading=reading, failure=row["failure"]
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from torch import Tensor
 
 from numerics.monitor.background import Background, marker
 from numerics.monitor.measure import Moment, described
 from numerics.monitor.measurer import Measurer
+from numerics.monitor.probe_parts import Sample
 from numerics.monitor.processes import Processes
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.reporter import Reporter
@@ -52,8 +52,7 @@ class Conductor:
 
     def measure(
         self,
-        gather: Callable[[], None],
-        targets: Any,
+        gather: Callable[[], Sample],
         moment: Callable[[], Moment],
         cost: float = 0.0,
     ) -> list[LayerRecord]:
@@ -62,9 +61,7 @@ class Conductor:
         Parameters
         ----------
         gather : callable
-            Has the features summed.
-        targets : Tensor, array_like or None
-            Of the samples.
+            Has the features summed, and returns of which samples they were.
         moment : callable
             When this is.
         cost : float
@@ -76,11 +73,13 @@ class Conductor:
             Of this measurement; in the background, of those that were finished by now.
         """
         if self._background is not None:
-            return self._behind(self._background, gather, targets, moment, cost)
+            return self._behind(self._background, gather, moment, cost)
         self._processes.settle()
         began = time.perf_counter() - cost
         now = moment()
-        records = self._measurer.records(now, targets, _caught(gather))
+        sample, cause = _caught(gather)
+        now = replace(now, part=sample.part)
+        records = self._measurer.records(now, sample.targets, cause)
         spent = time.perf_counter() - began
         records = [replace(record, cost=spent) for record in records]
         if records:
@@ -92,14 +91,15 @@ class Conductor:
     def _behind(
         self,
         background: Background,
-        gather: Callable[[], None],
-        targets: Any,
+        gather: Callable[[], Sample],
         moment: Callable[[], Moment],
         cost: float,
     ) -> list[LayerRecord]:
         """Hand a measurement to the thread, and report what it has finished."""
         began = time.perf_counter() - cost
-        now, cause = moment(), _caught(gather)
+        now = moment()
+        sample, cause = _caught(gather)
+        now, targets = replace(now, part=sample.part), sample.targets
         head = self._measurer.head()  # the weights of this moment
         kept = targets.detach().clone() if isinstance(targets, Tensor) else targets
         ready = marker(kept) if isinstance(kept, Tensor) and kept.is_cuda else None
@@ -152,10 +152,9 @@ class Conductor:
         self._reporter.close()
 
 
-def _caught(gather: Callable[[], None]) -> str | None:
-    """Run what gathers features, and return why it failed, if it did."""
+def _caught(gather: Callable[[], Sample]) -> tuple[Sample, str | None]:
+    """Run what gathers features, and return its samples, and why it failed, if it did."""
     try:
-        gather()
+        return gather(), None
     except Exception as error:
-        return described(error)
-    return None
+        return Sample(), described(error)

@@ -26,8 +26,8 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
     -------
     dict
         Keys ``eps``, ``relative``, ``measure``, ``quantities``, ``loss``, ``bias``,
-        ``forgetting``, ``max_samples``, ``samples``, ``model``, ``layers``, ``skipped``,
-        ``versions``.
+        ``forgetting``, ``max_samples``, ``samples``, ``probe_samples`` (None without a
+        probe, or of batches), ``model``, ``layers``, ``skipped``, ``versions``.
     """
     described = plan.to_json()
     return {
@@ -40,6 +40,7 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
         "forgetting": settings.forgetting,
         "max_samples": settings.max_samples,
         "samples": "training batches" if probe is None else "probe",
+        "probe_samples": None if probe is None else probe.n_samples,
         "model": type(plan.model).__name__,
         "layers": described["layers"],
         "skipped": described["skipped"],

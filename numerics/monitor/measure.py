@@ -36,11 +36,14 @@ class Moment:
         Mean training loss since the measurement before.
     seconds : float
         Since the monitor began.
+    part : float or None
+        Share of the probe; None without a probe.
     """
 
     step: int
     loss: float | None
     seconds: float
+    part: float | None = None
 
 
 def measured(
@@ -112,6 +115,7 @@ def measured(
                 seconds=moment.seconds,
                 cost=0.0,
                 failure=failure,
+                probe_part=moment.part,
             )
         )
     return records

@@ -12,6 +12,7 @@ from numerics.monitor.background import Background
 from numerics.monitor.capture import Capture
 from numerics.monitor.collect import Collector
 from numerics.monitor.measure import Moment, described, measured, whole_failure
+from numerics.monitor.pass_size import MOST, Shape, pass_size
 from numerics.monitor.plan import LayerPlan
 from numerics.monitor.probe import probe_pass
 from numerics.monitor.processes import Processes, Share
@@ -34,12 +35,12 @@ class Measurer:
         How.
     processes : Processes
         Where.
-    batch_size : int
-        Samples per pass of a probe.
+    batch_size : int or None
+        Samples per pass of a probe; None leaves it to `pass_size` where the probe was tried out.
     """
 
     def __init__(
-        self, plan: LayerPlan, settings: Settings, processes: Processes, batch_size: int
+        self, plan: LayerPlan, settings: Settings, processes: Processes, batch_size: int | None
     ) -> None:
         self.plan = plan
         self.settings = settings
@@ -51,13 +52,21 @@ class Measurer:
         # Where the cross-entropy solver stopped: near where it will stop next time.
         self._start: Array | None = None
 
-    def try_out(self, example: Any) -> None:
+    def try_out(self, example: Any, n_samples: int | None) -> tuple[Shape, ...]:
         """Run a few probe samples, so that mistakes show at once and not in mid-training.
 
         Parameters
         ----------
         example : object
             Inputs of the model.
+        n_samples : int or None
+            How many, where that is known.
+
+        Returns
+        -------
+        tuple of (float, int)
+            Rows per sample and neurons of each layer that was reached; empty where the number of
+            samples is not known.
 
         Raises
         ------
@@ -74,6 +83,14 @@ class Measurer:
                 f"does not run through the model ({described(error)})",
                 "pass what the model's forward takes",
             ) from error
+        else:
+            if n_samples is None:
+                return ()
+            sums = self.collector.sums.values()
+            shapes = tuple((own.n_samples / n_samples, own.n_features) for own in sums)
+            if self._batch_size is None:
+                self._batch_size = pass_size(shapes, on_cpu=self.processes.on_cpu)
+            return shapes
         finally:
             self.collector.end()
 
@@ -86,8 +103,18 @@ class Measurer:
             What `probe_pass` takes.
         """
         self.begin()
-        capture = probe_pass(self.plan, inputs, self.consume, batch_size=self._batch_size)
-        self.note(capture)
+        self.go_on(inputs)
+
+    def go_on(self, inputs: Any) -> None:
+        """Send further samples of the same measurement through the model.
+
+        Parameters
+        ----------
+        inputs : object
+            What `probe_pass` takes.
+        """
+        size = MOST if self._batch_size is None else self._batch_size
+        self.note(probe_pass(self.plan, inputs, self.consume, batch_size=size))
 
     def begin(self) -> None:
         """Prepare for one measurement."""

@@ -20,7 +20,8 @@ from numerics.monitor.loss_meter import LossMeter
 from numerics.monitor.measure import Moment
 from numerics.monitor.measurer import Measurer
 from numerics.monitor.plan import SkippedLayer
-from numerics.monitor.probe_set import ProbeSet, as_probe_set
+from numerics.monitor.probe_parts import ProbeParts, Sample, as_parts, one_batch
+from numerics.monitor.probe_set import as_probe_set
 from numerics.monitor.processes import Processes
 from numerics.monitor.reading import Head
 from numerics.monitor.record import LayerRecord
@@ -77,8 +78,10 @@ class RankMonitor:
         None looks at the newest batch alone.
     max_samples : int
         Most samples of a probe (drawn by `seed`), and most rows of the last layer's reading.
-    batch_size : int
-        Samples per forward pass of a probe.
+    batch_size : int, optional
+        Samples per forward pass of a probe; None fits them to the caches, see `pass_size`.
+    probe_part : {"auto", "whole"}
+        ``"auto"`` begins with a part where ``every="auto"``, see `ProbeParts`; else whole always.
     process_group : torch.distributed.ProcessGroup, optional
         Sums are added over its processes, each of which needs a monitor; rank 0 keeps the history.
         None measures this process alone.
@@ -136,7 +139,8 @@ class RankMonitor:
         overhead: float = 0.01,
         forgetting: float | None = None,
         max_samples: int = 2048,
-        batch_size: int = 1024,
+        batch_size: int | None = None,
+        probe_part: str = "auto",
         process_group: Any = None,
         sinks: Iterable[Sink] = (),
         warn: bool = True,
@@ -156,27 +160,26 @@ class RankMonitor:
         if probe is not None and forgetting is not None:
             raise InputError("forgetting", "has no use with a probe", "leave one of them out")
         own = self.settings
-        self._probe: ProbeSet | None = None
-        if probe is not None:
-            self._probe = as_probe_set(probe, targets, own.max_samples, seed)
-        example = None if self._probe is None else self._probe.first(2)
+        given = None if probe is None else as_probe_set(probe, targets, own.max_samples, seed)
+        example = None if given is None else given.first(2)
         self.plan = find_layers(model, layers, head=head, example=example)
         if own.loss is not None:
             output = Head.of(self.plan.head)
-            if self._probe is not None and self._probe.targets is not None:
-                check_targets(self._probe.targets, output.weight.shape[1], own.loss)
+            if given is not None and given.targets is not None:
+                check_targets(given.targets, output.weight.shape[1], own.loss)
         self._processes = Processes(process_group, self.plan, own)
         self._measurer = Measurer(self.plan, own, self._processes, batch_size)
-        if self._probe is not None:
-            self._measurer.try_out(example)
+        schedule = as_schedule(every, overhead, first_step=first_step)
+        self._parts: ProbeParts | None = None
+        if given is not None:
+            self._parts = as_parts(given, self._measurer, example, schedule, probe_part, seed)
         last = self.plan.last
-        self.history = History(environment(self.plan, own, self._probe), max_records)
+        self.history = History(environment(self.plan, own, given), max_records)
         self._reporter = Reporter(self.history, sinks, None if last is None else last.name, warn)
         self._losses = LossMeter()
         self._watch = BatchWatch(self._measurer)
         self._steps = first_step
         self._closed = False
-        schedule = as_schedule(every, overhead, first_step=first_step)
         self._schedule = self._processes.schedule(schedule)
         thread = as_background(background, self.plan.model, process_group is not None)
         self._conductor = Conductor(
@@ -246,19 +249,18 @@ class RankMonitor:
         watch = self._watch
         if watch.active:
             watch.end()
-            records += self._made(watch.note, targets, watch.step, watch.cost)
+            records += self._made(lambda: watch.note(targets), watch.step, watch.cost)
         if self._schedule.step():
-            if self._probe is not None:
-                probe = self._probe
-                records += self._made(lambda: self._measurer.run(probe.inputs), probe.targets)
+            if self._parts is not None:
+                records += self._made(self._parts.due)
             elif inputs is not None:
-                records += self._made(lambda: self._measurer.run(inputs), targets)
+                records += self._made(lambda: one_batch(self._measurer, inputs, targets))
             else:
                 watch.begin(self._steps)
         return records
 
     def measure(self) -> list[LayerRecord]:
-        """Measure the probe now, whatever the schedule says.
+        """Measure the whole probe now, whatever the schedule says.
 
         Returns
         -------
@@ -270,11 +272,9 @@ class RankMonitor:
         InputError
             If there is no probe.
         """
-        if self._probe is None:
+        if self._parts is None:
             raise InputError("probe", "is missing", "pass probe= to measure at any time")
-        probe = self._probe
-        records = self._made(lambda: self._measurer.run(probe.inputs), probe.targets)
-        return records + self.wait()
+        return self._made(self._parts.whole) + self.wait()
 
     def wait(self) -> list[LayerRecord]:
         """Wait for what is measured in the background.
@@ -332,18 +332,18 @@ class RankMonitor:
         return figure
 
     def __repr__(self) -> str:
-        where = "probe" if self._probe is not None else "training batches"
+        where = "probe" if self._parts is not None else "training batches"
         return (
             f"RankMonitor({len(self.layers)} layers of {type(self.plan.model).__name__}, {where}, "
             f"{self._steps} steps, {len(self.history.steps)} measured)"
         )
 
     def _made(
-        self, gather: Callable[[], None], targets: Any, step: int | None = None, cost: float = 0.0
+        self, gather: Callable[[], Sample], step: int | None = None, cost: float = 0.0
     ) -> list[LayerRecord]:
         """Have a measurement made, of the present step if no other is named."""
         return self._conductor.measure(
-            gather, targets, lambda: self._moment(self._steps if step is None else step), cost
+            gather, lambda: self._moment(self._steps if step is None else step), cost
         )
 
     def _moment(self, step: int) -> Moment:

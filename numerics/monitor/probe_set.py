@@ -48,6 +48,46 @@ class ProbeSet:
             return [batch for _, batch in zip(range(1), self.inputs, strict=False)]
         return _rows(self.inputs, slice(count))
 
+    def slice(self, start: int, stop: int) -> Any:
+        """Return the inputs of some samples, not copied.
+
+        Parameters
+        ----------
+        start, stop : int
+            The first one, and the first one after them.
+
+        Returns
+        -------
+        object
+            As `inputs`; an iterable of batches is whole.
+        """
+        if self.n_samples is None or (start, stop) == (0, self.n_samples):
+            return self.inputs
+        return _rows(self.inputs, slice(start, stop))
+
+    def shuffled(self, seed: int) -> ProbeSet:
+        """Return the samples in an order drawn by a seed: its first ones stand for all.
+
+        Parameters
+        ----------
+        seed : int
+            Of the draw, which takes no number from PyTorch's own generator.
+
+        Returns
+        -------
+        ProbeSet
+            A copy; an iterable of batches stays as it is.
+        """
+        if self.n_samples is None:
+            return self
+        return self._chosen(_order(self.n_samples, seed))
+
+    def _chosen(self, rows: Tensor) -> ProbeSet:
+        """Return some samples with their targets."""
+        goal = self.targets
+        goal = None if goal is None else goal[rows.to(goal.device)]
+        return ProbeSet(_rows(self.inputs, rows), goal, len(rows))
+
 
 def as_probe_set(probe: Any, targets: Any, max_samples: int, seed: int) -> ProbeSet:
     """Check a probe, and draw `max_samples` of its samples where it has more.
@@ -97,13 +137,15 @@ def as_probe_set(probe: Any, targets: Any, max_samples: int, seed: int) -> Probe
         raise InputError(
             "targets", f"have {found} rows, but the probe {count}", "pass one target per sample"
         )
-    if count > max_samples:
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-        chosen = order[:max_samples].sort().values
-        probe = _rows(probe, chosen)
-        goal = None if goal is None else goal[chosen.to(goal.device)]
-        count = max_samples
-    return ProbeSet(probe, goal, count)
+    whole = ProbeSet(probe, goal, count)
+    if count <= max_samples:
+        return whole
+    return whole._chosen(_order(count, seed)[:max_samples].sort().values)
+
+
+def _order(count: int, seed: int) -> Tensor:
+    """Return a random order of 0, …, count − 1."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
 
 
 def _as_targets(targets: Any) -> Tensor:

@@ -87,6 +87,20 @@ class Processes:
                 )
             self.first = rank == 0
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the model has no parameters on a GPU."""
+        return self._cuda is None
+
+    @property
+    def size(self) -> int:
+        """Number of processes."""
+        if self._group is None:
+            return 1
+        import torch.distributed as dist
+
+        return dist.get_world_size(self._group)
+
     def settle(self) -> None:
         """Wait for the device, so that training is not taken for measuring."""
         if self._cuda is not None:
@@ -122,6 +136,8 @@ class Processes:
         list of float
             The same in each.
         """
+        if self._group is None:
+            return list(numbers)
         import torch.distributed as dist
 
         place = self._cuda if dist.get_backend(self._group) == "nccl" else None

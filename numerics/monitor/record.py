@@ -142,6 +142,9 @@ class LayerRecord:
         Seconds that the whole measurement took, all layers together.
     failure : str or None
         Why something could not be measured.
+    probe_part : float or None
+        Share of the probe that was measured, 1 for all of it; None without a probe, and where the
+        pass failed. Numbers of different parts are of different samples.
     """
 
     step: int
@@ -158,6 +161,7 @@ class LayerRecord:
     seconds: float
     cost: float
     failure: str | None = None
+    probe_part: float | None = None
 
     def rank(self, eps: float | None = None) -> LayerRank:
         """Return the interval at one ε.
@@ -189,9 +193,13 @@ class LayerRecord:
         ranks = ", ".join(f"{entry} at ε = {entry.eps:g}{unit}" for entry in self.ranks)
         text = (
             f"step {self.step}, {self.layer}: ε-rank {ranks} of {self.n_features} "
-            f"({self.n_samples} samples, {self.measure} measure, {self.dtype})"
+            f"({self.n_samples} samples{self._part()}, {self.measure} measure, {self.dtype})"
         )
         return text if self.reading is None else f"{text}; {self.reading}"
+
+    def _part(self) -> str:
+        partial = self.probe_part is not None and self.probe_part < 1
+        return f" from {self.probe_part:.3g} of the probe" if partial else ""
 
     def _repr_html_(self) -> str:
         return f"<span>{html.escape(str(self))}</span>"

@@ -13,7 +13,9 @@ They look at windows of m = 24 measurements of the last layer, the first one als
 
 Losses are those of the reading where there are targets, else mean training losses. loss/V is the
 certified lower end of the ratio, so the second and the third cannot be fooled by rounding; readings
-of fewer than 4n samples do not count, for any head fits n samples or less.
+of fewer than 4n samples do not count, for any head fits n samples or less. A window holds only
+measurements of the same part of a probe (`probe_parts`): a rank that rises because there are more
+samples is no progress, and a loss on other samples is another loss.
 
 How often they are wrong is measured on simulated series of 200 measurements by
 `tests/numerics/monitor/test_signatures.py`.
@@ -122,6 +124,7 @@ class _Point:
     rank: float
     slack: float
     ratio: float | None
+    part: float | None
 
 
 # The number of measurements that show a signature, and the numbers behind it.
@@ -165,36 +168,42 @@ class Signatures:
             return []
         self._points.append(point)
         self._count += 1
+        alike = [other for other in self._points if other.part == point.part]
         found = []
-        for name, seen in self._conditions().items():
+        for name, seen in self._conditions(alike).items():
             if seen is None:
                 self._quiet[name] = self._quiet.get(name, self.window) + 1
                 continue
             if self._quiet.get(name, self.window) >= self.window // 2:
                 length, figures = seen
-                first = self._points[-length].step
+                first = alike[-length].step
                 found.append(Signature(name, own[-1].layer, first, point.step, figures))
             self._quiet[name] = 0
         self.seen = [*self.seen, *found][-1000:]
         return found
 
-    def _conditions(self) -> dict[SignatureName, _Seen | None]:
-        """Return for each signature what it rests on, or None where it is not seen."""
-        window = self._last(self.window)
-        half = self._last(self.window // 2)
-        far = _least_ratio(half) if half else None
-        # A trend costs the square of its length: longer windows have their turn less often.
-        due = (span for span in SPANS if self._count % span == 0)
-        spans = (self._last(span * self.window) for span in due)
-        return {
-            "floor": (len(half), {"ratio": far}) if far is not None and far >= FAR else None,
-            "optimiser": _optimiser(window),
-            "plateau": next(filter(None, map(_plateau, spans)), None),
-        }
+    def _conditions(self, points: list[_Point]) -> dict[SignatureName, _Seen | None]:
+        """Return for each signature what it rests on, or None where it is not seen.
 
-    def _last(self, count: int) -> list[_Point]:
-        """Return the latest measurements; none where there are not so many."""
-        return list(self._points)[-count:] if len(self._points) >= count else []
+        One that the points are too few for is left out: its episode goes on.
+        """
+        found: dict[SignatureName, _Seen | None] = {}
+        if half := _last(points, self.window // 2):
+            far = _least_ratio(half)
+            high = far is not None and far >= FAR
+            found["floor"] = (len(half), {"ratio": far}) if far is not None and high else None
+        if window := _last(points, self.window):
+            # A trend costs the square of its length: longer windows have their turn less often.
+            due = (span for span in SPANS if self._count % span == 0)
+            spans = (_last(points, span * self.window) for span in due)
+            found["optimiser"] = _optimiser(window)
+            found["plateau"] = next(filter(None, map(_plateau, spans)), None)
+        return found
+
+
+def _last(points: list[_Point], count: int) -> list[_Point]:
+    """Return the latest measurements; none where there are not so many."""
+    return points[-count:] if len(points) >= count else []
 
 
 def _optimiser(points: Sequence[_Point]) -> _Seen | None:
@@ -227,6 +236,7 @@ def _point(record: LayerRecord) -> _Point | None:
         rank=(rank.lower + rank.upper) / 2,
         slack=(rank.upper - rank.lower) / 2,
         ratio=reading.ratio_lower if reading is not None and enough else None,
+        part=record.probe_part,
     )
 
 

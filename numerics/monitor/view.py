@@ -122,7 +122,7 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
     failures = [f"{r.layer}: {r.failure}" for r in now.values() if r.failure is not None]
     return View(
         title=title,
-        state=f"step {last}, {count} measurement{'s' * (count != 1)} kept",
+        state=f"step {last}, {count} measurement{'s' * (count != 1)} kept{_part(history[-1])}",
         eps=tuple(f"{eps:g}{mark}" for eps in thresholds),
         extras=("stable rank", "dormant"),
         layers=tuple(_layer(history, name, now.get(name), thresholds) for name in history.layers),
@@ -130,6 +130,12 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
         reading=None if reading is None else str(reading),
         warnings=tuple([str(signature) for signature in signatures][-3:] + failures),
     )
+
+
+def _part(record: LayerRecord) -> str:
+    """Say how much of a probe was measured, where it was not all of it."""
+    part = record.probe_part
+    return "" if part is None or part == 1 else f", {part:.3g} of the probe"
 
 
 def _layer(

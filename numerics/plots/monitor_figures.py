@@ -25,7 +25,9 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
     """Draw losses over the ε-rank r_ε (D1) of the layers, against training steps.
 
     Where the last layer was read, its loss and the certified reachable loss V(‖W‖) are drawn (F6),
-    else the training loss alone. A rank whose interval is open is drawn as a band.
+    else the training loss alone. A rank whose interval is open is drawn as a band. Where the part
+    of a probe that was measured changes, the title says at which steps: what jumps there may be the
+    samples' doing.
 
     Parameters
     ----------
@@ -61,6 +63,7 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
         bounds["certified reachable loss"] = _along(steps, reachable)
         label = "loss on the samples measured"
     first = rows[0]
+    notes = ["thresholds ε are multiples of λ₁"] if first.relative else []
     return staircase(
         steps,
         _along(steps, losses),
@@ -69,8 +72,22 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
         measure=first.measure,
         bounds=bounds,
         loss_label=label,
-        title=title or ("thresholds ε are multiples of λ₁" if first.relative else ""),
+        title=title or "; ".join(notes + _parts(rows)),
     )
+
+
+def _parts(rows: Sequence[LayerRecord]) -> list[str]:
+    """Say from which steps on which part of a probe was measured; nothing if always all of it."""
+    parts = {record.step: record.probe_part for record in rows}
+    if set(parts.values()) <= {None, 1.0}:
+        return []
+    changes = [
+        (step, part)
+        for (step, part), before in zip(parts.items(), [None, *parts.values()], strict=False)
+        if part is not None and part != before
+    ]
+    told = ", ".join(f"{part:.3g} from step {step}" for step, part in changes[:3])
+    return [f"share of the probe: {told}" + " …" * (len(changes) > 3)]
 
 
 def _some(names: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from numerics.monitor.columns import row_of, to_table
+from numerics.monitor.columns import LATER, row_of, to_table
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.sinks.lines import parse_object
 from numerics.monitor.text_values import csv_names, csv_records
@@ -63,7 +63,7 @@ class CsvLines:
             If the file has other columns.
         """
         names = csv_names(head.split(b"\n")[1])
-        known = set(names)
+        known = {*names, *LATER}  # a file from before a column goes on without it
         lines = []
         for record in records:
             row = row_of(record)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from numerics.monitor.columns import schema
+from numerics.monitor.columns import LATER, schema
 from numerics.monitor.record import LayerRecord
 from numerics.monitor.sinks.appending import AppendedFile
 from numerics.monitor.sinks.json_lines import JsonLines
@@ -143,6 +143,8 @@ def _combine(old: Path, new: pa.Table, part: Path) -> None:
     """
     before = pq.ParquetFile(old) if old.exists() else None
     columns = new.schema if before is None else before.schema_arrow
+    # A file from before a column goes on without it.
+    new = new.drop_columns([name for name in LATER if name not in columns.names])
     if new.schema.names != columns.names:
         if new.num_rows:
             raise InputError("path", "has columns of other thresholds", "choose another file")
@@ -180,7 +182,7 @@ def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
         reason = str(error).splitlines()[0]
         raise InputError("path", f"cannot be read ({path}: {reason})", "check the file") from None
     stored = (columns.metadata or {}).get(b"epsrank")
-    if stored is None or not set(schema([]).names) <= set(columns.names):
+    if stored is None or not {*schema([]).names} - {*LATER} <= {*columns.names}:
         raise InputError("path", f"is {path}, no history", "pass a file that a monitor wrote")
     return count, json.loads(stored)
 

@@ -121,13 +121,15 @@ def flat(records: Sequence[LayerRecord]) -> dict[str, Value]:
     dict
         ``epsrank/LAYER/eps=1e-06/lower`` and ``…/upper``, ``epsrank/LAYER/QUANTITY``, for the last
         layer ``epsrank/LAYER/reading`` (text) and ``…/reading/loss``, ``…/reachable`` and so on,
-        ``epsrank/LAYER/failure`` (text), and for all layers together ``epsrank/loss`` and
-        ``epsrank/cost`` (seconds). What is missing or not known is left out.
+        ``epsrank/LAYER/failure`` (text), and for all layers together ``epsrank/loss``,
+        ``epsrank/cost`` (seconds) and ``epsrank/probe_part``. What is missing or not known is left
+        out.
     """
     values: dict[str, Value | None] = {}
     for record in records:
         place = f"epsrank/{record.layer}"
         values |= {"epsrank/loss": record.loss, "epsrank/cost": record.cost}
+        values["epsrank/probe_part"] = record.probe_part
         for entry in record.ranks:
             values[f"{place}/eps={entry.eps:g}/lower"] = entry.lower
             values[f"{place}/eps={entry.eps:g}/upper"] = entry.upper

@@ -13,7 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from numerics.monitor import RankMonitor, RankWarning
+from numerics.monitor import RankMonitor, RankWarning, probe_parts
+from numerics.monitor.probe_set import ProbeSet
+from numerics.monitor.schedule import OverheadBudget
 
 ROWS = (70, 30)  # samples of each process
 
@@ -68,15 +70,52 @@ def budgeted(model, x, process, group):
     return measured
 
 
+def shard(process):
+    """Return one process's share of a larger probe, and its labels."""
+    generator = torch.Generator().manual_seed(process)
+    count = 10 * ROWS[process]
+    x = torch.randn(count, 5, generator=generator)
+    return x, torch.randint(0, 3, (count,), generator=generator)
+
+
+class Eager(OverheadBudget):
+    """Is due after every step, in every process."""
+
+    @property
+    def debt(self):
+        return 0.0
+
+
+def parted(process, group):
+    """Measure parts of a probe that grow; one process fails first. Returns history and failures."""
+    probe_parts.REPAID, probe_parts.SERIES = 0.0, 2
+    x, y = shard(process)
+    model = network()
+    with RankMonitor(
+        model, probe=x, targets=y, loss="cross_entropy", every=Eager(0.01), process_group=group,
+        warn=False, seed=process,
+    ) as monitor:  # fmt: skip
+        if process == 1:
+            handle = model[0].register_forward_hook(lambda *_: 1 / 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RankWarning)
+            monitor.step()
+        if process == 1:
+            handle.remove()
+        for _ in range(5):
+            monitor.step()
+    return monitor.history
+
+
 def broken(model, x, process, group):
     """Return the failures where one process has a probe of NaN."""
     bad = x * float("nan") if process == 1 else x
     with RankMonitor(model, probe=x, every=1, process_group=group, warn=False) as monitor:
-        monitor._probe = type(monitor._probe)(bad, None, len(bad))
+        monitor._parts.probe = ProbeSet(bad, None, len(bad))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RankWarning)
             monitor.step()
-        monitor._probe = type(monitor._probe)(x, None, len(x))
+        monitor._parts.probe = ProbeSet(x, None, len(x))
         monitor.step()
     return [str(record.failure) for record in monitor.history]
 
@@ -110,6 +149,7 @@ def work(process, folder):
     model = DistributedDataParallel(network())
     for kind in ("cross_entropy", "mse"):
         probed(model, x, y, kind, group).to_json(folder / f"{kind}{process}.json")
+    parted(process, group).to_json(folder / f"parted{process}.json")
     watched(model, x, y, group).to_json(folder / f"watched{process}.json")
     result = {
         "budget": budgeted(model, x, process, group),

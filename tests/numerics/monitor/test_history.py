@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import pytest
 from numerics.monitor.history import History
 from numerics.monitor.quantities import Quantities
 from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from numerics.monitor.sinks import CsvSink, ParquetSink
 from theory.errors import InputError
 
 EPS = (1e-6, 0.1)
@@ -60,6 +62,56 @@ def filled() -> History:
 def same(left: History, right: History) -> bool:
     # repr writes floats to the last bit and NaN as a word.
     return left.metadata == right.metadata and list(map(repr, left)) == list(map(repr, right))
+
+
+def parted(step: int) -> list[LayerRecord]:
+    return [replace(record, probe_part=1 / 3) for record in rows(step)]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_parts_of_a_probe_come_back(tmp_path: Path, suffix: str):
+    history = filled()
+    history.append(parted(5))
+    file = tmp_path / f"history.{suffix}"
+    getattr(history, f"to_{suffix}")(file)
+    back = History.read(file)
+    assert same(back, history)
+    assert [record.probe_part for record in back][-3:] == [None, 1 / 3, 1 / 3]
+
+
+def before_parts(folder: Path, suffix: str) -> Path:
+    """Write a history as it was before records knew of parts."""
+    file = folder / f"old.{suffix}"
+    getattr(filled(), f"to_{suffix}")(file)
+    if suffix == "parquet":
+        pq.write_table(pq.read_table(file).drop_columns(["probe_part"]), file)
+    elif suffix == "csv":
+        head, names, *lines = file.read_text().splitlines()
+        place = names.split(",").index('"probe_part"')
+        cut = [",".join(part for i, part in enumerate(line.split(",")) if i != place)
+               for line in (names, *lines)]  # fmt: skip
+        file.write_text("\n".join([head, *cut]) + "\n")
+    else:
+        held = json.loads(file.read_text())
+        for row in held["records"]:
+            del row["probe_part"]
+        file.write_text(json.dumps(held))
+    assert b"probe_part" not in file.read_bytes()
+    return file
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_older_files_are_read(tmp_path: Path, suffix: str):
+    assert same(History.read(before_parts(tmp_path, suffix)), filled())
+
+
+@pytest.mark.parametrize(("suffix", "sink"), [("parquet", ParquetSink), ("csv", CsvSink)])
+def test_older_files_go_on_as_they_are(tmp_path: Path, suffix: str, sink):
+    file = before_parts(tmp_path, suffix)
+    going_on = sink(file, append=True)
+    going_on.write(parted(5), METADATA)
+    going_on.close()
+    assert list(map(repr, History.read(file))) == list(map(repr, [*filled(), *rows(5)]))
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])

@@ -79,7 +79,7 @@ def train(make, steps=12, batch=32, monitored=None, seed=0):
         losses.append(loss.detach().clone())
         gradients.append([p.grad.clone() for p in model.parameters()])
         if monitor is not None:
-            monitor.step(loss, y[chosen] if monitor._probe is None else None)
+            monitor.step(loss, y[chosen] if monitor._parts is None else None)
     if monitor is not None:
         monitor.close()
     state = {name: value.clone() for name, value in model.state_dict().items()}

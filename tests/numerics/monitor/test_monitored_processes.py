@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from numerics.monitor import RankMonitor
 from numerics.monitor.history import History
 from tests.numerics.monitor import monitored_processes as both
 
@@ -86,3 +87,33 @@ def test_a_failure_of_one_process_is_a_record_and_no_deadlock(folder):
     assert rest == ["None", "None"]
     assert all("out of memory" in failure for failure in results[0]["raising"])
     assert len(results[0]["raising"]) == 2
+
+
+def test_parts_of_a_probe_are_the_same_share_in_every_process(folder):
+    found = History.read(folder / "parted0.json")
+    assert len(History.read(folder / "parted1.json")) == 0
+    failed, *rest = found.of_layer("1")
+    assert "ZeroDivisionError" in failed.failure
+    # 64 samples at least, 32 for each process: more than a tenth of the smaller one's 300.
+    least = 32 / 300
+    assert [record.probe_part for record in rest] == [least, least, 0.5, 0.5, 1.0]
+    assert [record.n_samples for record in rest] == [107, 107, 500, 500, 1000]
+    for record, sizes in zip(rest[::2], ((75, 32), (350, 150), (700, 300)), strict=True):
+        x, y = zip(*(drawn(process, size) for process, size in enumerate(sizes)), strict=True)
+        with RankMonitor(
+            both.network(), probe=torch.cat(x), targets=torch.cat(y), loss="cross_entropy", every=1
+        ) as monitor:
+            monitor.step()
+        history = History()
+        history.append([r for r in found if r.step == record.step])
+        for left, right in zip(history, monitor.history, strict=True):
+            assert left.n_samples == right.n_samples
+            assert left.quantities.trace == pytest.approx(right.quantities.trace, rel=1e-12)
+            assert str(left.rank()) == str(right.rank())
+        assert history[-1].reading.loss == pytest.approx(monitor.history[-1].reading.loss, rel=1e-6)
+
+
+def drawn(process, count):
+    x, y = both.shard(process)
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(process))[:count]
+    return x[order], y[order]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -113,6 +115,41 @@ def test_failed_measurements_and_other_layers_are_passed_over():
     for step in range(LENGTH):
         nan.update([record(step, float("nan"), 7)], "last")
     assert nan.seen == []
+
+
+def of_part(step, part, rank=7):
+    return replace(record(step, 0.3, rank), probe_part=part)
+
+
+def test_parts_of_a_probe_are_not_compared():
+    # Loss and rank stay where they are all the time, but on other samples from the middle on.
+    watch, told = Signatures(), []
+    for step in range(3 * WINDOW // 2):
+        part = 0.125 if step < WINDOW // 2 else 1.0
+        told += [step] * len(watch.update([of_part(step, part)], "last"))
+    assert told == [3 * WINDOW // 2 - 1]
+    assert watch.seen[0].first_step == WINDOW // 2
+
+
+def test_more_samples_are_no_growth():
+    # A rank held down by few samples rises with them, which is no progress of the training.
+    watch = Signatures()
+    for step in range(2 * WINDOW):
+        few = step < WINDOW
+        watch.update([of_part(step, 0.125 if few else 1.0, 7 if few else 20)], "last")
+    # Told once: nothing ended in between.
+    assert [(s.name, s.step) for s in watch.seen] == [("plateau", WINDOW - 1)]
+    mixed = raised(np.full(WINDOW, 0.3), [7] * (WINDOW // 2) + [20] * (WINDOW // 2))
+    assert mixed == []
+
+
+def test_a_glance_at_the_whole_probe_breaks_no_window():
+    watch = Signatures()
+    for step in range(WINDOW):
+        watch.update([of_part(2 * step, 0.125)], "last")
+        if step % 5 == 0:
+            watch.update([of_part(2 * step + 1, 1.0, 9)], "last")
+    assert names(watch.seen) == ["plateau"]
 
 
 def falling(per_window):
