@@ -114,7 +114,7 @@ def test_dead_neurons_are_left_out(dtype: Any) -> None:
 
 
 def whispering(share: float) -> tuple[Any, float]:
-    """Return features of which one neuron has 99.95 % of ε, and the others a share of ε together."""
+    """Return features: one neuron has 99.95 % of ε, and the others a share of ε together."""
     signal = np.sign(np.sin(np.arange(2600.0)))
     features = np.zeros((2600, 260))
     features[:, 0] = np.sqrt(0.9995) * signal
