@@ -156,8 +156,10 @@ class CountProblem:
             if self._outlook.near(theta, error) <= _NEAR:
                 self._gram = form_gram_float32(self._matrix, self._roots, self._sizes, chunk)
                 return self._gram
+        if self._looked or n_samples < _MANY * n_features or not self._outlook.blind():
+            return None
         parts = [(chunk, error) for chunk, error in possible if _PARTS * chunk <= n_samples]
-        if not parts or self._looked or n_samples < _MANY * n_features:
+        if not parts:
             return None
         # Some neurons do not show a gap that all of them have. Some samples do.
         self._looked = True

@@ -143,7 +143,8 @@ def form_gram_float32(
         Rows per product.
     stop : callable, optional
         Asked once, when a quarter of the samples (at least `PREVIEW` n) is in, with the sum over
-        them (its upper triangle, in Fortran order) and their number; True breaks off.
+        them (its upper triangle, in Fortran order) and their number; True breaks off. Chunks are
+        then of every so many rows, so that the first ones resemble all.
 
     Returns
     -------
@@ -154,36 +155,30 @@ def form_gram_float32(
     partial = np.zeros((n_features, n_features), dtype=np.float32, order="F")
     buffer = np.empty((min(chunk, n_samples), n_features), dtype=np.float32)
     total: Array | None = None
-    order, first = _spread(n_samples, n_features, chunk)
-    seen = 0
-    for done, start in enumerate(order):
-        if stop is not None and done == first and total is not None and stop(total, seen):
+    chunks = -(-n_samples // chunk)
+    enough = max(n_samples / 4, PREVIEW * n_features)
+    before = seen = 0
+    for k in range(chunks):
+        if stop is not None and total is not None and before < enough <= seen and stop(total, seen):
             return None
-        block = _narrow(matrix, roots, slice(start, start + chunk), buffer)
+        apart = stop is not None
+        rows = slice(k, None, chunks) if apart else slice(k * chunk, (k + 1) * chunk)
+        block = _narrow(matrix, roots, rows, buffer)
         partial = blas.ssyrk(1.0, block.T, beta=0.0, c=partial, overwrite_c=1)
-        seen += len(block)
+        before, seen = seen, seen + len(block)
         if total is None:
             total = partial.astype(np.float64)
         else:
             add_upper(total, partial)
     assert total is not None  # N ≥ 1
     mirror(total)
-    g = _factor(min(chunk, n_samples), len(order))
+    g = _factor(min(chunk, n_samples), chunks)
     lost = 2.0 * n_features * n_samples * _SMALLEST_NORMAL * (1 + 2 * sizes.largest)
     trace = float(np.trace(total))
     if not np.isfinite(trace):
         return total, float("inf")
     square = upward((trace + lost) / (1 - g))
     return total, upward(g * min(square, sizes.norm) + lost + UNDERFLOW)
-
-
-def _spread(n_samples: int, n_features: int, chunk: int) -> tuple[list[int], int]:
-    """Order the chunks so that the first ones, a quarter, are evenly spaced; say how many."""
-    starts = list(range(0, n_samples, chunk))
-    wanted = max(n_samples / 4, PREVIEW * n_features)
-    step = max(int(n_samples / wanted), 1)
-    first = starts[::step]
-    return first + sorted(set(starts) - set(first)), len(first)
 
 
 def _narrow(

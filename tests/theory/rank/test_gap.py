@@ -11,6 +11,7 @@ from theory import count_problem as counts
 from theory import epsilon_rank
 from theory.rank import epsilon_ranks
 from theory.routes import gram_float32 as narrow
+from theory.routes.foresight import Foresight
 from theory.routes.gram_float32 import form_gram_float32, narrow_sizes
 from theory.routes.lanczos import eigenvalues_near
 
@@ -131,6 +132,7 @@ def test_a_lying_forecast_costs_time_only(
     spectra += [np.r_[HALF[1:], value] for value in ends]
     monkeypatch.setattr(counts, "eigenvalues_near", lambda *_: lie)
     monkeypatch.setattr(counts, "_NEAR", -1.0)  # nothing is expected of a look at some neurons
+    monkeypatch.setattr(Foresight, "blind", lambda *_: True)
     routes = set()
     for spectrum in spectra:
         features = rotated(spectrum).astype(dtype)
@@ -150,6 +152,7 @@ def test_lies_about_600_cases_make_no_count_wrong(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(counts, "_MANY", 0.0)
     monkeypatch.setattr(counts, "_PARTS", 1)
     monkeypatch.setattr(counts, "_NEAR", -1.0)
+    monkeypatch.setattr(Foresight, "blind", lambda *_: True)
     monkeypatch.setattr(counts, "_SHARE", 100.0)
     monkeypatch.setattr(counts, "eigenvalues_near", lambda *_: generator.choice([0.0, 9.0]))
     monkeypatch.setattr(narrow, "_CHUNKS", (8, 4, 3))
@@ -190,7 +193,7 @@ def test_forgetting_the_error_of_float32_is_caught(monkeypatch: pytest.MonkeyPat
 def test_a_part_is_what_its_samples_add_up_to() -> None:
     generator = np.random.default_rng(3)
     matrix = generator.standard_normal((5000, 40)).astype(np.float32)
-    matrix *= np.linspace(1, 3, 5000, dtype=np.float32)[:, None]  # not the same everywhere
+    matrix *= np.linspace(0, 3, 5000, dtype=np.float32)[:, None]  # not the same everywhere
     sizes = narrow_sizes(matrix, None)
     assert sizes is not None
     parts = []
@@ -206,9 +209,9 @@ def test_a_part_is_what_its_samples_add_up_to() -> None:
     assert np.linalg.norm(whole[0] - plain[0], 2) <= whole[1] + plain[1]
     assert np.array_equal(whole[0], whole[0].T)
     ((part, seen),) = parts
-    assert 1250 <= seen <= 1700
+    assert 1250 <= seen <= 1320
     scaled = part * 5000 / seen
-    assert np.allclose(scaled.diagonal(), np.diagonal(whole[0]), rtol=0.1)
+    assert np.allclose(scaled.diagonal(), np.diagonal(whole[0]), rtol=0.15)
     assert form_gram_float32(matrix, None, sizes, 64, lambda *_: True) is None
     once = form_gram_float32(matrix, None, sizes, 8192, lambda *_: True)  # no part of one chunk
     assert once is not None
@@ -218,6 +221,7 @@ def test_a_forecast_against_float32_is_heeded_once(monkeypatch: pytest.MonkeyPat
     calls = []
     monkeypatch.setattr(counts, "eigenvalues_near", lambda *_: calls.append(0) or 9.0)
     monkeypatch.setattr(counts, "_NEAR", -1.0)
+    monkeypatch.setattr(Foresight, "blind", lambda *_: True)
     features = rotated(np.geomspace(2, 1e-3, WIDTH))
     eps = [0.5, 0.6, 0.7]
     found = epsilon_ranks(features, eps, counts_only=True)
@@ -234,3 +238,9 @@ def test_no_float32_product_where_its_error_is_too_large(monkeypatch: pytest.Mon
     monkeypatch.setattr(counts, "form_gram_float32", formed)
     features = rotated(np.geomspace(1, 1e-12, WIDTH))
     assert int(epsilon_rank(features, 1e-6, counts_only=True)) == WIDTH // 2
+    # The error is small enough, but some of the neurons show that there is no gap.
+    few = rotated(np.geomspace(1, 1e-12, WIDTH)) * np.sqrt(10)
+    error = float32_error(few, 0.5)
+    assert error < 0.05
+    truth = np.count_nonzero(np.geomspace(10, 1e-11, WIDTH) > 0.5)
+    assert int(epsilon_rank(few, 0.5, counts_only=True)) == truth
