@@ -17,11 +17,13 @@ from theory.measure import Measure
 from theory.rounding import gram_factor, squared_frobenius, upward
 from theory.routes.foresight import Foresight
 from theory.routes.gram_float32 import (
+    PREVIEW,
     NarrowSizes,
     errors_of_chunks,
     form_gram_float32,
     narrow_sizes,
 )
+from theory.routes.lanczos import eigenvalues_near
 from theory.routes.silent import Audible, without_silent
 from theory.routes.some_samples import full_on_some_samples, gram_of_rows, look
 from theory.spectrum_source import scaled_float
@@ -32,9 +34,19 @@ _WIDE = 256
 _LONG = 2048
 
 # Share of the threshold that float32 products may be off by, and the number of eigenvalues that
-# may be expected so close to it.
+# may be expected so close to it from a quarter of the neurons.
 _SHARE = 1 / 2
 _NEAR = 0.25
+
+# The number that may be seen so close to it in the products of a part of the samples, the share of
+# the threshold that these are wanted to be off by at most, and the samples per neuron from which
+# the part is small enough.
+_SEEN = 1.0
+_WANTED = 1 / 4
+_MANY = 2 * PREVIEW
+
+# Chunks at least, for some of them to be a part.
+_PARTS = 4
 
 
 class CountProblem:
@@ -61,6 +73,7 @@ class CountProblem:
         self._matrix = features.given
         self._audible: Audible | None = None
         self._gram: tuple[Array, float] | None = None
+        self._looked = False
 
     def decide_all(self, eps: Sequence[float]) -> list[Decision | None]:
         """Decide several thresholds.
@@ -126,14 +139,38 @@ class CountProblem:
     def _float32_gram(self, theta: float) -> tuple[Array, float] | None:
         """Return H̃ of float32 products with its error, where that is likely to decide."""
         if self._gram is not None and self._gram[1] <= _SHARE * theta:
-            return self._gram
+            matrix, error = self._gram
+            clear = self._outlook.near(theta, error) <= _NEAR or (
+                eigenvalues_near(matrix, theta, error) <= _SEEN
+            )
+            return self._gram if clear else None
         if self._sizes is None:
             return None
-        for chunk, error in errors_of_chunks(self._sizes, self.features.n_samples):
-            if error <= _SHARE * theta and self._outlook.near(theta, error) <= _NEAR:
+        n_samples, n_features = self._matrix.shape
+        possible = [
+            (chunk, error)
+            for chunk, error in errors_of_chunks(self._sizes, n_samples)
+            if error <= _SHARE * theta
+        ]
+        for chunk, error in possible:
+            if self._outlook.near(theta, error) <= _NEAR:
                 self._gram = form_gram_float32(self._matrix, self._roots, self._sizes, chunk)
                 return self._gram
-        return None
+        if self._looked or n_samples < _MANY * n_features or not self._outlook.blind():
+            return None
+        parts = [(chunk, error) for chunk, error in possible if _PARTS * chunk <= n_samples]
+        if not parts:
+            return None
+        # Some neurons do not show a gap that all of them have. Some samples do.
+        self._looked = True
+        chunk, error = next((pair for pair in parts if pair[1] <= _WANTED * theta), parts[-1])
+
+        def crowded(part: Array, seen: int) -> bool:
+            share = seen / n_samples
+            return eigenvalues_near(part, share * theta, share * error) > _SEEN
+
+        self._gram = form_gram_float32(self._matrix, self._roots, self._sizes, chunk, crowded)
+        return self._gram
 
     @property
     def noise_floor(self) -> float:

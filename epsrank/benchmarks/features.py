@@ -14,7 +14,10 @@ KINDS = {
 }
 
 #: Features at one of whose thresholds float32 suffices although that is not at an end.
-SILENT = "every other neuron silent (half above ε, and a gap)"
+GAPS = {
+    "silent": "every other neuron silent (half above ε, and a gap)",
+    "directions": "half of the directions empty, no neuron silent (half above ε, and a gap)",
+}
 
 _SILENCE = 1e-4
 
@@ -25,7 +28,7 @@ def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Array:
     Parameters
     ----------
     kind : str
-        Of `KINDS`, or ``"silent"``.
+        Of `KINDS` or `GAPS`.
     n_samples, width : int
         N and n.
     seed : int
@@ -47,4 +50,7 @@ def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Array:
     if kind == "silent":
         return np.asarray(gaussian * np.where(np.arange(width) % 2, 1.0, _SILENCE))
     rotation = np.linalg.qr(generator.standard_normal((width, width)))[0]
+    if kind == "directions":  # eigenvalues about 2, and as many about 0
+        half = width // 2
+        return np.asarray(gaussian[:, :half] @ (np.sqrt(2) * rotation[:half]))
     return np.asarray(gaussian @ (rotation * 10.0 ** -np.linspace(0, 6, width)))

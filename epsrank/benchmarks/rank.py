@@ -15,7 +15,7 @@ from epsrank.benchmarks.counts import (
     product,
     singular,
 )
-from epsrank.benchmarks.features import KINDS, SILENT, layer_features
+from epsrank.benchmarks.features import GAPS, KINDS, layer_features
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
@@ -24,7 +24,7 @@ from theory.rank import epsilon_rank, epsilon_ranks
 
 EPS = 1e-6
 
-_FIVE = [1e-2, 1e-3, 1e-4, 1e-5, EPS]
+_FIVE = (1e4, 1e3, 1e2, 10.0, 1.0)
 
 # Whatever is so slow that a few rounds have to do.
 _SLOW_ROUNDS = 3
@@ -37,7 +37,13 @@ _NARROW_CASES = (
     ("tanh", 10.0),
     ("decades", EPS),
     ("silent", 0.1),
+    ("directions", 0.5),
 )
+
+# Features in float64: the usual threshold, and one at which float32 products suffice.
+_WIDE_CASES = (*((kind, EPS) for kind in KINDS), ("directions", 0.5))
+
+_LABELS = KINDS | GAPS
 
 _COUNT = "count alone"
 
@@ -46,13 +52,16 @@ _COLUMNS = (
     Column("eps", "ε", "{:g}".format),
     Column("what", "what"),
     Column("answer", "answer"),
+    Column("route", "route", lambda value: value or ""),
     Column("seconds", "median", seconds),
     Column("ratio", "ratio", ratio),
 )
 
 _NOTE = (
     "ratio = time / time of the first row of the block, medians of paired rounds with an interval; "
-    "above 1, the first row is faster. Answers of the alternatives are not certified."
+    "above 1, the first row is faster. Answers of the alternatives are not certified. Routes: "
+    "gram, a float64 Gram matrix; gram-float32, one of float32 products with its certified error; "
+    "samples, full rank from some of the samples."
 )
 
 
@@ -91,26 +100,27 @@ def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
     Returns
     -------
     Table
-        All kinds of features.
+        All kinds of features, and the route that each count took.
     """
     rows = []
-    for kind, label in KINDS.items():
-        settings.say(f"rank: {n_samples} × {width} float64, {label}")
+    for kind, eps in _WIDE_CASES:
+        label = _LABELS[kind]
+        settings.say(f"rank: {n_samples} × {width} float64, {label}, ε = {eps:g}")
         features = layer_features(kind, n_samples, width, settings.seed)
         copy = features.copy()
         tensor = torch.from_numpy(features)
         fast: dict[str, Action] = {
-            _COUNT: partial(epsilon_rank, features, EPS, counts_only=True),
-            "epsilon_rank": partial(epsilon_rank, features, EPS),
-            "epsilon_rank and spectrum": partial(_with_spectrum, features),
-            "five thresholds": partial(epsilon_ranks, features, _FIVE),
-            "summed in batches": partial(batched_count, tensor, EPS),
+            _COUNT: partial(epsilon_rank, features, eps, counts_only=True),
+            "epsilon_rank": partial(epsilon_rank, features, eps),
+            "epsilon_rank and spectrum": partial(_with_spectrum, features, eps),
+            "five thresholds": partial(epsilon_ranks, features, [eps * factor for factor in _FIVE]),
+            "summed in batches": partial(batched_count, tensor, eps),
             "AᵀB, general product (dgemm)": product(features, copy),
             "AᵀA by symmetry (NumPy)": partial(np.matmul, features.T, features),
-            "eigvalsh(AᵀA), unverified": partial(_unverified, features),
+            "eigvalsh(AᵀA), unverified": partial(_unverified, features, eps),
         }
-        slow = {_COUNT: fast[_COUNT], **singular(tensor, EPS)}
-        rows += compared(label, EPS, fast, slow, settings)
+        slow = {_COUNT: fast[_COUNT], **singular(tensor, eps)}
+        rows += compared(label, eps, fast, slow, settings)
     return Table(
         f"float64-{n_samples}x{width}",
         f"ε-rank of {n_samples} × {width} float64 features",
@@ -137,7 +147,7 @@ def in_float32(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
     """
     rows = []
     for kind, eps in _NARROW_CASES:
-        label = KINDS.get(kind, SILENT)
+        label = _LABELS[kind]
         settings.say(f"rank: {n_samples} × {width} float32, {label}, ε = {eps:g}")
         tensor = torch.from_numpy(layer_features(kind, n_samples, width, settings.seed)).float()
         wide = tensor.double()
@@ -156,10 +166,9 @@ def in_float32(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
     return Table(
         f"float32-{n_samples}x{width}",
         f"ε-rank of {n_samples} × {width} float32 features",
-        (*_COLUMNS[:4], Column("route", "route", _or_nothing), *_COLUMNS[4:]),
+        _COLUMNS,
         tuple(rows),
-        f"{_NOTE} Routes: gram, a float64 Gram matrix; gram-float32, one of float32 products with "
-        "its certified error; samples, full rank from some of the samples.",
+        _NOTE,
     )
 
 
@@ -246,18 +255,14 @@ def exact_routes(settings: BenchmarkSettings) -> Table:
     return Table("exact", "Exact integer ranks of Gaussian features", columns, tuple(rows))
 
 
-def _with_spectrum(features: Array) -> Any:
-    found = epsilon_rank(features, EPS)
+def _with_spectrum(features: Array, eps: float) -> Any:
+    found = epsilon_rank(features, eps)
     _ = found.spectrum
     return found
 
 
-def _unverified(features: Array) -> int:
-    return count_above(np.linalg.eigvalsh(features.T @ features) / len(features), EPS)
-
-
-def _or_nothing(value: str | None) -> str:
-    return value or ""
+def _unverified(features: Array, eps: float) -> int:
+    return count_above(np.linalg.eigvalsh(features.T @ features) / len(features), eps)
 
 
 def _answer(found: Any) -> str | None:

@@ -54,6 +54,14 @@ class Foresight:
         """Return whether a share of those looked at leaves next to nothing of the rest of them."""
         return len(self.pivots) <= share * self.looked_at
 
+    def blind(self) -> bool:
+        """Return whether there may be a gap that shows in more neurons only.
+
+        A gap after fewer eigenvalues than neurons were looked at shows in their pivots. One after
+        more does not, and then none of the pivots is negligible.
+        """
+        return 0 < len(self.pivots) == self.looked_at
+
     def _log_pivot(self, index: float) -> float:
         """Continue log d as a straight line, without the last quarter, where pivots run out."""
         here = max(3 * len(self.pivots) // 4, 1)

@@ -19,6 +19,7 @@ number, and there are 2N operations per entry.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,10 @@ _SMALLEST_NORMAL = 2.0**-126
 # Rows per product. Longer ones are quicker, shorter ones more accurate; below the last one float64
 # is as quick.
 _CHUNKS = (4096, 2048, 1024, 512)
+
+#: Samples per neuron from which the spectrum of a part resembles that of the whole: eigenvalues are
+#: off by a factor of (1 ± √(r/K))² for K samples of rank r.
+PREVIEW = 2.5
 
 # Largest entries for which squares are far from both ends of float32.
 _RANGE = (2.0**-40, 2.0**40)
@@ -76,8 +81,10 @@ def narrow_sizes(matrix: NDArray[Any], roots: Array | None) -> NarrowSizes | Non
     """
     n_samples, n_features = matrix.shape
     columns, row, largest, square = np.zeros(n_features), 0.0, 0.0, 0.0
+    buffer = np.empty((min(_CHUNKS[-1], n_samples), n_features), dtype=np.float32)
     for start in range(0, n_samples, _CHUNKS[-1]):
-        moduli = np.abs(_narrow(matrix, roots, slice(start, start + _CHUNKS[-1])))
+        block = _narrow(matrix, roots, slice(start, start + _CHUNKS[-1]), buffer)
+        moduli = np.abs(block, out=buffer[: len(block)])
         largest = max(largest, float(moduli.max()))
         if not largest <= _RANGE[1]:
             return None
@@ -116,8 +123,12 @@ def errors_of_chunks(sizes: NarrowSizes, n_samples: int) -> list[tuple[int, floa
 
 
 def form_gram_float32(
-    matrix: NDArray[Any], roots: Array | None, sizes: NarrowSizes, chunk: int
-) -> tuple[Array, float]:
+    matrix: NDArray[Any],
+    roots: Array | None,
+    sizes: NarrowSizes,
+    chunk: int,
+    stop: Callable[[Array, int], bool] | None = None,
+) -> tuple[Array, float] | None:
     """Form H̃ ≈ AᵀA, A = diag(f) M, by products in float32 and sums in float64.
 
     Parameters
@@ -130,25 +141,38 @@ def form_gram_float32(
         Of A.
     chunk : int
         Rows per product.
+    stop : callable, optional
+        Asked once, when a quarter of the samples (at least `PREVIEW` n) is in, with the sum over
+        them (its upper triangle, in Fortran order) and their number; True breaks off. Chunks are
+        then of every so many rows, so that the first ones resemble all.
 
     Returns
     -------
-    tuple of (ndarray of float64, shape (n, n); float)
-        H̃, symmetric, and t ≥ ‖H̃ − AᵀA‖₂, ∞ where something overflowed.
+    tuple of (ndarray of float64, shape (n, n); float) or None
+        H̃, symmetric, and t ≥ ‖H̃ − AᵀA‖₂, ∞ where something overflowed; None if broken off.
     """
     n_samples, n_features = matrix.shape
     partial = np.zeros((n_features, n_features), dtype=np.float32, order="F")
+    buffer = np.empty((min(chunk, n_samples), n_features), dtype=np.float32)
     total: Array | None = None
-    for start in range(0, n_samples, chunk):
-        block = np.ascontiguousarray(_narrow(matrix, roots, slice(start, start + chunk)))
+    chunks = -(-n_samples // chunk)
+    enough = max(n_samples / 4, PREVIEW * n_features)
+    before = seen = 0
+    for k in range(chunks):
+        if stop is not None and total is not None and before < enough <= seen and stop(total, seen):
+            return None
+        apart = stop is not None
+        rows = slice(k, None, chunks) if apart else slice(k * chunk, (k + 1) * chunk)
+        block = _narrow(matrix, roots, rows, buffer)
         partial = blas.ssyrk(1.0, block.T, beta=0.0, c=partial, overwrite_c=1)
+        before, seen = seen, seen + len(block)
         if total is None:
             total = partial.astype(np.float64)
         else:
             add_upper(total, partial)
     assert total is not None  # N ≥ 1
     mirror(total)
-    g = _factor(min(chunk, n_samples), -(-n_samples // chunk))
+    g = _factor(min(chunk, n_samples), chunks)
     lost = 2.0 * n_features * n_samples * _SMALLEST_NORMAL * (1 + 2 * sizes.largest)
     trace = float(np.trace(total))
     if not np.isfinite(trace):
@@ -157,13 +181,19 @@ def form_gram_float32(
     return total, upward(g * min(square, sizes.norm) + lost + UNDERFLOW)
 
 
-def _narrow(matrix: NDArray[Any], roots: Array | None, rows: slice) -> NDArray[np.float32]:
-    """Return some rows of diag(f) M in float32."""
+def _narrow(
+    matrix: NDArray[Any], roots: Array | None, rows: slice, buffer: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return some rows of diag(f) M in float32, in a buffer unless they are there already."""
     block = matrix[rows]
-    if roots is not None:
-        block = block * roots[rows, None]
+    if roots is None and block.dtype == np.float32 and block.flags.c_contiguous:
+        return block
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(block, dtype=np.float32)
+        if roots is not None:
+            block = block * roots[rows, None]
+        narrow = buffer[: len(block)]  # new memory for each block would cost more than rounding
+        np.copyto(narrow, block, casting="same_kind")
+    return narrow
 
 
 def _factor(rows: int, chunks: int) -> float:

@@ -34,8 +34,12 @@ _TILE = 128
 # room for e. An eigenvalue that close is left to the other routes.
 _ROOM = 1e-3
 
-# The first attempt is closer: what e comes to without growth, in units of u·tr H̃.
+# The first attempt is closer. What e comes to without growth, in units of u·tr H̃; and with the
+# growth of a thousand that leading blocks with eigenvalues all around ε make, as a share of ε.
+# Where t is far above both, a share of t makes sure that e is not what the attempt fails by.
 _ROUNDINGS = 8192
+_GROWTH = 1e-6
+_SPARE = 1 / 16
 
 _Count = Callable[[Array, float], tuple[int, float] | None]
 
@@ -61,29 +65,35 @@ def inertia_bounds(
     """
     n = matrix.shape[0]
     moduli = float(np.sum(np.abs(np.einsum("ii->i", matrix))))
-    close = upward(error + max(_ROUNDINGS * _U * moduli, 4 * _U * above))
+    room = max(_ROUNDINGS * _U * moduli, _GROWTH * above, _SPARE * error)
+    close = upward(error + room)
     wide = max(_ROOM * above, 2 * error)
     attempts: list[tuple[_Count, float]] = [(block_inertia, close), (certified_inertia, wide)]
     if wide > 2 * close:
         attempts.insert(1, (block_inertia, wide))
-    lower = _count_beyond(matrix, error, [(f, upward(above + m), m) for f, m in attempts])
-    if lower is None or lower == n:
-        return None if lower is None else (n, n)
+    above_it = _count_beyond(matrix, error, [(f, upward(above + m), m) for f, m in attempts])
+    if above_it is None:
+        return None
+    lower, tries = above_it
+    if lower == n:
+        return n, n
     if below <= min(close, wide):
         return lower, n
+    # What was not enough on one side of θ seldom is on the other.
+    attempts = attempts[tries - 1 :]
     shifts = [(f, (below - m) * (1 - 4 * _U), m) for f, m in attempts if below > m]
-    upper = _count_beyond(matrix, error, shifts)
-    return None if upper is None else (lower, upper)
+    below_it = _count_beyond(matrix, error, shifts)
+    return None if below_it is None else (lower, below_it[0])
 
 
 def _count_beyond(
     matrix: Array, error: float, attempts: Sequence[tuple[_Count, float, float]]
-) -> int | None:
-    """Count above the first shift whose distance from θ covers t and e; None where none does."""
-    for count, shift, margin in attempts:
+) -> tuple[int, int] | None:
+    """Count above the first shift whose distance from θ covers t and e, and say which one it is."""
+    for number, (count, shift, margin) in enumerate(attempts, start=1):
         found = count(matrix, shift)
         if found is not None and upward(error + found[1]) <= margin:
-            return found[0]
+            return found[0], number
     return None
 
 

@@ -114,10 +114,10 @@ def test_dead_neurons_are_left_out(dtype: Any) -> None:
 
 
 def whispering(share: float) -> tuple[Any, float]:
-    """Return features of which one neuron has 99.5 % of ε, and the others a share of ε together."""
+    """Return features: one neuron has 99.95 % of ε, and the others a share of ε together."""
     signal = np.sign(np.sin(np.arange(2600.0)))
     features = np.zeros((2600, 260))
-    features[:, 0] = np.sqrt(0.995) * signal
+    features[:, 0] = np.sqrt(0.9995) * signal
     features[:, 1:] = np.sqrt(share / 259) * signal[:, None]
     return features, 1.0
 
@@ -129,7 +129,7 @@ def test_many_that_are_silent_alone_are_not_silent_together() -> None:
 
 
 def test_forgetting_what_silent_neurons_have_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    features, eps = whispering(0.009)  # λ_1 = 1.004 ε
+    features, eps = whispering(0.0009)  # λ_1 = 1.0004 ε
     assert int(epsilon_rank(features, eps)) == 1
     assert int(epsilon_rank(features, eps, counts_only=True)) == 1
     monkeypatch.setattr(silent.Audible, "lowered", lambda self, threshold: threshold)
