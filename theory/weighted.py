@@ -123,6 +123,9 @@ def weighted_features(
         A and the scale of its Gram matrix.
     """
     matrix = features.values
+    if rescale and measure.weights is not None and not measure.weights.all():
+        # Rows of weight 0 are no part of A, and shall not decide its scale.
+        matrix = np.where(measure.weights[:, None] > 0, matrix, 0.0)
     shift = scaling_exponent(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
     if shift:
         matrix = np.ldexp(matrix, shift)

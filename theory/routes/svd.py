@@ -126,12 +126,13 @@ def _enclose(images: Array, column_error: float, defect: float) -> SpectrumEnclo
     drop = column_error * np.sqrt(counts) * (1 + 1e-12)
     lower = np.maximum(sigma - drop, 0.0) ** 2 / (1 + defect) * (1 - 1e-12)
 
-    # Columns from k on: ‖B_TᵀB_T‖₂ is at most the largest absolute row sum.
+    # Columns from k on: ‖B_TᵀB_T‖₂ is at most the largest absolute row sum. Squares of columns
+    # below 2^-500 may have vanished from it: what is lost is lost before the root is taken.
     moduli = np.abs(products) + (g + 8 * _U) * np.outer(lengths, lengths)
     from_here = np.cumsum(moduli[:, ::-1], axis=1)[:, ::-1]
-    row_sums = np.max(np.tril(from_here), axis=0)
+    row_sums = np.max(np.tril(from_here), axis=0) + 2 * n * UNDERFLOW
     rest = np.sqrt(counts[::-1])
-    sigma = np.sqrt(row_sums) * (1 + 1e-10) + column_error * rest * (1 + 1e-12) + UNDERFLOW
+    sigma = np.sqrt(row_sums) * (1 + 1e-10) + column_error * rest * (1 + 1e-12)
     upper = sigma**2 / (1 - defect) * (1 + 1e-12)
 
     # λ_k ≥ λ_{k+1}, so a better bound further down (or up) serves here too.
