@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.decision import Decision
+from theory.decision import Decision, gap_reason
 from theory.dyadic import float_above, float_below, power_of_two
+from theory.enclosure import SpectrumEnclosure
 from theory.factorised_count import factorised_count
 from theory.inputs import Array, Features
 from theory.measure import Measure
@@ -24,6 +25,7 @@ from theory.routes.gram_float32 import (
     narrow_sizes,
 )
 from theory.routes.lanczos import eigenvalues_near
+from theory.routes.projection import projected_enclosure
 from theory.routes.silent import Audible, without_silent
 from theory.routes.some_samples import full_on_some_samples, gram_of_rows, look
 from theory.spectrum_source import scaled_float
@@ -53,7 +55,8 @@ class CountProblem:
     """Certified counts #{k : λ_k(G) > ε} where nothing else of the spectrum is wanted.
 
     What `RankProblem` does not do, because it leaves no float64 Gram matrix behind: full rank from
-    some of the samples, a Gram matrix of float32 products, and neurons left out that are silent.
+    some of the samples, a few directions that hold nearly everything, a Gram matrix of float32
+    products, and neurons left out that are silent.
     What this does not decide stays undecided here.
 
     Parameters
@@ -114,6 +117,11 @@ class CountProblem:
             of = self.features.n_samples
             reason = f"{used} of the {of} samples suffice for G ≻ εI, rounding included"
             return Decision(n, n, "samples", reason)
+        if self._projected is not None:
+            lower, upper = self._projected.count(below, above)
+            if lower == upper:
+                reason = gap_reason(self._projected, lower, below)
+                return Decision(lower, upper, "projection", reason)
         gram = self._float32_gram(float_below(below))
         found = None if gram is None else factorised_count(*gram, below, above)
         if found is not None:
@@ -130,6 +138,11 @@ class CountProblem:
             return None
         reason = f"{decision.reason}; {self._audible.left_out} silent neurons add nothing"
         return replace(decision, reason=reason)
+
+    @cached_property
+    def _projected(self) -> SpectrumEnclosure | None:
+        """Enclosure by way of a few directions, where these are enough."""
+        return projected_enclosure(self._matrix, self._roots, self._least, self._outlook)
 
     @cached_property
     def _float64_gram(self) -> tuple[Array, float]:

@@ -49,7 +49,7 @@ def features_of(kind: str, n_samples: int = 2600, n: int = 260, seed: int = 0) -
         ("gaussian", 1e-6, {"samples"}),
         ("duplicates", 1e-6, {"gram"}),
         ("silent", 0.1, {"gram-float32", "gram"}),
-        ("tanh", 5.0, {"gram-float32"}),
+        ("tanh", 5.0, {"projection"}),
         ("decades", 1e-2, {"gram", "svd"}),
     ],
 )

@@ -1,0 +1,159 @@
+"""A few directions that hold nearly all of the energy: the spectrum from a product N × n × m.
+
+Let V have m nearly orthonormal columns, P be the projection onto their span, and H = AᵀA. Then
+AAᵀ = APAᵀ + A(I − P)Aᵀ, both terms positive semidefinite, and the second has the trace
+ρ = ‖A‖_F² − tr APAᵀ. Hence (Weyl, M7)
+
+    λ_k(APAᵀ) ≤ λ_k(H) ≤ λ_k(APAᵀ) + ρ,      and λ_k(H) ≤ ρ for k > m;
+
+and with ‖VᵀV − I‖₂ ≤ δ < 1 (Ostrowski), λ_k(VᵀHV)/(1 + δ) ≤ λ_k(APAᵀ) ≤ λ_k(VᵀHV)/(1 − δ).
+Nothing is assumed of V: a poor choice makes ρ large, and decides nothing. It is taken from some of
+the samples.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.linalg as sl
+from numpy.typing import NDArray
+
+from theory.enclosure import SpectrumEnclosure
+from theory.inputs import Array
+from theory.rounding import (
+    UNDERFLOW,
+    UNIT_ROUNDOFF,
+    chunked_product,
+    frobenius,
+    upward,
+)
+from theory.routes.foresight import Foresight
+from theory.routes.gram import symmetric_spectrum
+from theory.routes.some_samples import gram_of_rows
+
+_U = UNIT_ROUNDOFF["float64"]
+
+# Share of the neurons looked at that may have pivots, and share of all directions that V may have:
+# beyond them the product is no longer much cheaper than AᵀA.
+_FEW, _NARROW = 3 / 8, 1 / 8
+
+# Samples per negligible pivot from which V is taken, and the share of θ of directions that it has.
+_PER_PIVOT, _SPARE_ROWS = 2, 64
+_DEPTH = 1e-5
+
+# Rounding leaves about this share of tr H in ρ; where that is no small part of θ, ρ decides little.
+_ROUGH, _PART = 1e-12, 1 / 4
+
+# Rows multiplied at a time.
+_ROWS = 2048
+
+
+def projected_enclosure(
+    matrix: NDArray[Any], roots: Array | None, threshold: float, outlook: Foresight
+) -> SpectrumEnclosure | None:
+    """Enclose the spectrum of AᵀA, A = diag(f) M, where few directions matter at a threshold.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, float32 or float16, shape (N, n)
+        M, taken as exact.
+    roots : ndarray of float64, shape (N,), optional
+        f, rounded square roots as in `gram_product`, in place of 1.
+    threshold : float
+        θ > 0, the scale on which the spectrum is wanted.
+    outlook : Foresight
+        Whether it is worth a try.
+
+    Returns
+    -------
+    SpectrumEnclosure or None
+        The enclosure; None where it does not pay or numbers leave the range.
+    """
+    n_features = matrix.shape[1]
+    if not outlook.pivots.size or not outlook.low(_FEW):
+        return None
+    square = _energy(matrix, roots)
+    if not 2.0**-400 < square < 2.0**400 or _ROUGH * square > _PART * threshold:
+        return None
+    vectors = _directions(matrix, roots, threshold, outlook)
+    if vectors is None:
+        return None
+    overlaps, g = chunked_product(vectors.T, vectors)
+    overlaps[np.diag_indices_from(overlaps)] -= 1.0
+    size = upward(frobenius(vectors))
+    defect = upward(frobenius(overlaps) * (1 + 2 * _U) + (g + 2 * _U) * size**2)
+    if defect >= 0.5:
+        return None
+    images, g = _images(matrix, roots, vectors)
+    gram, formed = gram_of_rows(images, None)
+    if not math.isfinite(formed):
+        return None
+    values, solved = symmetric_spectrum(gram)
+    # ‖B̂ − AV‖_F, with the roundings of f and of f·M; and what it does to squares.
+    moved = upward((g + 8 * _U) * math.sqrt(square) * size + UNDERFLOW)
+    trace = float(np.trace(gram))
+    moved = upward(2 * math.sqrt(upward(trace + formed)) * moved + moved**2)
+    error = upward(formed + moved + solved)
+    # Not `upward` for these two, whose difference counts: it has a slack of 1e-9.
+    lost = formed + moved + 2 * len(gram) * _U * trace
+    held = max(trace - upward(lost), 0.0) / (1 + defect) * (1 - 4 * _U)
+    rest = max(square - held, 0.0) + 4 * _U * square + UNDERFLOW
+    found = np.zeros(n_features)
+    found[: len(values)] = np.maximum(np.sort(values)[::-1], 0.0)
+    slack = np.where(np.arange(n_features) < len(values), error, 0.0)
+    lower = np.maximum(found - slack, 0.0) / (1 + defect) * (1 - 8 * _U)
+    upper = ((found + slack) / (1 - defect) + rest) * (1 + 8 * _U)
+    return SpectrumEnclosure(np.clip(found, lower, upper), lower, upper)
+
+
+def _energy(matrix: NDArray[Any], roots: Array | None) -> float:
+    """Return an upper bound of ‖A‖_F², a few hundred roundings above it at most; NaN stays NaN."""
+    rows: list[float] = []
+    for start in range(0, len(matrix), _ROWS):
+        block = _rows(matrix, roots, start)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows += np.einsum("ij,ij->i", block, block).tolist()
+    if not all(map(math.isfinite, rows)):
+        return math.nan
+    # Sums of n squares, four roundings in each f_i and one in each f_i m_ij.
+    return float(math.fsum(rows) * (1 + 1.01 * (matrix.shape[1] + 24) * _U) + UNDERFLOW)
+
+
+def _rows(matrix: NDArray[Any], roots: Array | None, start: int) -> Array:
+    """Return some rows of A in float64."""
+    block = np.asarray(matrix[start : start + _ROWS], dtype=np.float64)
+    return block if roots is None else block * roots[start : start + _ROWS, None]
+
+
+def _directions(
+    matrix: NDArray[Any], roots: Array | None, threshold: float, outlook: Foresight
+) -> Array | None:
+    """Return right singular vectors of some samples, nearly orthonormal."""
+    n_samples = matrix.shape[0]
+    # From the first to the last one: samples are often sorted, and ends are not to be extrapolated.
+    count = min(_PER_PIVOT * len(outlook.pivots) + _SPARE_ROWS, n_samples)
+    rows = np.linspace(0, n_samples - 1, count).round().astype(np.intp)
+    some = np.asarray(matrix[rows], dtype=np.float64)
+    if roots is not None:
+        some = some * roots[rows, None]
+    try:
+        _, sigma, vectors = sl.svd(some, full_matrices=False, check_finite=False)
+    except np.linalg.LinAlgError:
+        return None
+    energy = sigma**2 * (n_samples / len(some))
+    kept = int(np.count_nonzero(energy > _DEPTH * threshold))
+    if not 0 < kept <= _NARROW * matrix.shape[1] or not np.isfinite(vectors).all():
+        return None
+    return np.ascontiguousarray(vectors[:kept].T)
+
+
+def _images(matrix: NDArray[Any], roots: Array | None, vectors: Array) -> tuple[Array, float]:
+    """Return B̂ ≈ AV and g with |B̂ − ÂV| ≤ g |Â||V| for the rounded entries Â of f·M."""
+    images = np.empty((matrix.shape[0], vectors.shape[1]))
+    g = 0.0
+    for start in range(0, len(matrix), _ROWS):
+        block = _rows(matrix, roots, start)
+        images[start : start + _ROWS], g = chunked_product(block, vectors)
+    return images, g
