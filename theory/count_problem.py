@@ -29,7 +29,7 @@ from theory.routes.projection import projected_enclosure
 from theory.routes.silent import Audible, without_silent
 from theory.routes.some_samples import full_on_some_samples, gram_of_rows, look
 from theory.spectrum_source import scaled_float
-from theory.weighted import weight_roots
+from theory.weighted import far_apart, weight_roots
 
 # Widths and samples from which the shortcuts pay.
 _WIDE = 256
@@ -93,6 +93,8 @@ class CountProblem:
         """
         features = self.features
         if features.n_features < _WIDE or features.n_samples < _LONG or not features.exact:
+            return [None] * len(eps)
+        if far_apart(self._roots):
             return [None] * len(eps)
         thetas = [Fraction(value) / self._scale for value in eps]
         self._least = float_below(min(thetas))

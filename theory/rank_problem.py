@@ -25,7 +25,7 @@ from theory.routes.gram import form_gram, gram_enclosure
 from theory.routes.shortcuts import all_above, low_rank_enclosure
 from theory.routes.svd import right_singular_vectors, svd_enclosure
 from theory.spectrum_source import SpectrumSource, scaled_float
-from theory.weighted import WeightedFeatures, weighted_features
+from theory.weighted import WeightedFeatures, far_apart, weighted_features
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues where a
 # count is all that is asked.
@@ -61,7 +61,7 @@ class RankProblem:
         self.weighted: WeightedFeatures = weighted_features(features, measure, rescale=False)
         with np.errstate(over="ignore", invalid="ignore"):
             self.gram, self.formed = form_gram(self.weighted)
-        if not _in_range(self.gram):
+        if far_apart(self.weighted.roots) or not _in_range(self.gram):
             self.weighted = weighted_features(features, measure, rescale=True)
             self.gram, self.formed = form_gram(self.weighted)
         self._smallest: float | None = None
@@ -269,7 +269,9 @@ class RankProblem:
         if u == 0:
             return 0.0
         smallest = _SMALLEST.get(dtype, 0.0) * math.sqrt(self.features.values.size)
-        roots = self.weighted.roots
+        roots, weights = self.weighted.roots, self.measure.weights
+        if roots is None and weights is not None:  # multiplied into the features
+            roots = np.sqrt(weights)
         largest_root = 1.0 if roots is None else float(roots.max())
         size = math.sqrt(float(np.trace(self.gram)) + self.formed)
         # Subnormal entries are off by half of the smallest number, scaled as the features were.

@@ -12,9 +12,13 @@ from theory.dyadic import power_of_two
 from theory.inputs import Array, Features
 from theory.measure import Measure
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, upward
+from theory.scaled_rows import scaled_entries
 
 # Fourth powers of numbers up to 2^±100, which norms of a Gram matrix take, stay in range.
 _SAFE = 100
+
+# Roots of weights that may be rounded to fewer digits are below this.
+_LEAST_ROOT = 2.0**-500
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,7 @@ class WeightedFeatures:
     Attributes
     ----------
     matrix : ndarray of float64, shape (N, n)
-        Φ · 2^s.
+        Φ · 2^s; diag(√w) Φ · 2^s where that had to be formed entry by entry.
     roots : ndarray of float64, shape (N,), or None
         √(w · 4^t), rounded; None for unit weights.
     scale : Fraction
@@ -35,7 +39,8 @@ class WeightedFeatures:
     shift : int
         s.
     entry_error : float
-        Relative error of each entry of `matrix`: 0 unless integers beyond 2⁵³ were rounded.
+        Relative error of each entry of `matrix`: 0 unless integers beyond 2⁵³ were rounded, or
+        weights multiplied in.
     features : Features
         What was given.
     measure : Measure
@@ -99,7 +104,24 @@ def weight_roots(measure: Measure) -> tuple[Array | None, int]:
     if measure.weights is None:
         return None, 0
     shift = scaling_exponent(float(measure.weights.max())) // 2
-    return np.sqrt(np.ldexp(measure.weights, 2 * shift)), shift
+    # The root first: what is scaled has half of the exponent, and no weight is lost.
+    return np.ldexp(np.sqrt(measure.weights), shift), shift
+
+
+def far_apart(roots: Array | None) -> bool:
+    """Return whether roots of weights differ so much that some have lost digits.
+
+    Parameters
+    ----------
+    roots : ndarray of float64, shape (N,), or None
+        As `weight_roots` returns them.
+
+    Returns
+    -------
+    bool
+        Whether a product with features has to be formed entry by entry.
+    """
+    return roots is not None and bool(((roots > 0) & (roots < _LEAST_ROOT)).any())
 
 
 def weighted_features(
@@ -123,9 +145,19 @@ def weighted_features(
         A and the scale of its Gram matrix.
     """
     matrix = features.values
-    if rescale and measure.weights is not None and not measure.weights.all():
-        # Rows of weight 0 are no part of A, and shall not decide its scale.
-        matrix = np.where(measure.weights[:, None] > 0, matrix, 0.0)
+    rounded = UNIT_ROUNDOFF["float64"] if features.rounded else 0.0
+    if rescale and measure.weights is not None:
+        # What counts is the size of the products: a weight may vanish where features are enormous.
+        matrix, exponent = scaled_entries(np.sqrt(measure.weights), matrix)
+        return WeightedFeatures(
+            matrix=matrix,
+            roots=None,
+            shift=-exponent,
+            scale=power_of_two(2 * exponent) / measure.normaliser,
+            entry_error=rounded + 2 * UNIT_ROUNDOFF["float64"],
+            features=features,
+            measure=measure,
+        )
     shift = scaling_exponent(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
     if shift:
         matrix = np.ldexp(matrix, shift)
@@ -135,7 +167,7 @@ def weighted_features(
         roots=roots,
         shift=shift,
         scale=power_of_two(-2 * (shift + weight_shift)) / measure.normaliser,
-        entry_error=UNIT_ROUNDOFF["float64"] if features.rounded else 0.0,
+        entry_error=rounded,
         features=features,
         measure=measure,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from theory.inputs import Array, Features
 from theory.measure import Measure
 from theory.rounding import gamma
+from theory.scaled_rows import scaled_entries
 
 # Entries per partial sum of squares: keeps the rounding bound of long sums small.
 _CHUNK = 1024
@@ -221,24 +222,10 @@ def _scaled_rows(factors: Array, values: Array) -> tuple[Array, int]:
         # What underflowed lies 2^-500 below rounding.
         with np.errstate(under="ignore"):
             return np.ldexp(product, -shift), value_exponent + factor_exponent + shift
-    return _scaled_entries(factors, values)
+    return scaled_entries(factors, values)
 
 
 def _exponent(values: Array) -> int:
     """Return e with 2^(e−1) ≤ max|v| < 2^e, and 0 for an array of zeros."""
     largest = max(float(np.max(values, initial=0.0)), -float(np.min(values, initial=0.0)))
     return math.frexp(largest)[1] if largest > 0 else 0
-
-
-def _scaled_entries(factors: Array, values: Array) -> tuple[Array, int]:
-    """Do the same entry by entry, for weights that vanish where the features are enormous."""
-    factor_digits, factor_exponents = np.frexp(factors)
-    digits, exponents = np.frexp(values)
-    product = digits * factor_digits[:, None]
-    powers = exponents + factor_exponents[:, None]
-    present = product != 0
-    if not bool(present.any()):
-        return np.zeros_like(values), 0
-    exponent = int(powers[present].max())
-    with np.errstate(under="ignore"):
-        return np.ldexp(product, powers - exponent), exponent

@@ -121,7 +121,7 @@ def form_gram(features: WeightedFeatures) -> tuple[Array, float]:
     """
     product, g = gram_product(features.matrix, features.roots)
     if features.entry_error:
-        g = upward(g + 3 * gamma(2))
+        g = upward(g + 3 * gamma(3))
     trace = upward(float(np.trace(product)) / (1 - g))
     return product, upward(g * trace + UNDERFLOW)
 

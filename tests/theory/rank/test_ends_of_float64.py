@@ -29,6 +29,26 @@ def test_a_feature_of_weight_0_hides_no_other(measure: str, eps: float) -> None:
     assert (found.lower, found.upper) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("features", "weights", "eps", "rank"),
+    [
+        (
+            [[1e-308, 0.0], [-1.0, -1e-160], [1.0, -1.0], [0.0, 1e308]],
+            [0, 0, 1e160, 5e-324],
+            1e-6,
+            2,
+        ),
+        ([[1e308, 1e-308, 0.0], [-1e-160, 1e-308, -1.0]], [1e-308, 1e308], 1e-6, 2),
+        ([[0.0, 1.0], [1e308, 0.0]], [1e160, 5e-324], 1e-6, 2),
+    ],
+)
+def test_a_weight_that_vanishes_where_features_are_enormous(features, weights, eps, rank) -> None:
+    """Found by search: scaled by the largest weight, the smallest one was 0."""
+    found = epsilon_rank(features, eps, weights=weights)
+    assert (found.lower, found.upper) == (rank, rank)
+    assert int(epsilon_rank(features, eps, weights=weights, exact=True)) == rank
+
+
 def test_squares_that_vanish_are_not_0() -> None:
     # λ_1 = 2^-1100 of exact features: no float64 is as small, and 0 is no upper bound.
     for images in (np.full((1, 1), 2.0**-550), np.full((4, 2), 2.0**-550)):
