@@ -61,7 +61,7 @@ _NOTE = (
     "ratio = time / time of the first row of the block, medians of paired rounds with an interval; "
     "above 1, the first row is faster. Answers of the alternatives are not certified. Routes: "
     "gram, a float64 Gram matrix; gram-float32, one of float32 products with its certified error; "
-    "samples, full rank from some of the samples."
+    "samples, full rank from some of the samples; projection, low rank from a few directions."
 )
 
 

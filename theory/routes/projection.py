@@ -31,6 +31,7 @@ from theory.rounding import (
 )
 from theory.routes.foresight import Foresight
 from theory.routes.gram import symmetric_spectrum
+from theory.routes.orthogonality import orthogonality_defect
 from theory.routes.some_samples import gram_of_rows
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -80,10 +81,7 @@ def projected_enclosure(
     vectors = _directions(matrix, roots, threshold, outlook)
     if vectors is None:
         return None
-    overlaps, g = chunked_product(vectors.T, vectors)
-    overlaps[np.diag_indices_from(overlaps)] -= 1.0
-    size = upward(frobenius(vectors))
-    defect = upward(frobenius(overlaps) * (1 + 2 * _U) + (g + 2 * _U) * size**2)
+    defect = orthogonality_defect(vectors)
     if defect >= 0.5:
         return None
     images, g = _images(matrix, roots, vectors)
@@ -92,7 +90,7 @@ def projected_enclosure(
         return None
     values, solved = symmetric_spectrum(gram)
     # ‖B̂ − AV‖_F, with the roundings of f and of f·M; and what it does to squares.
-    moved = upward((g + 8 * _U) * math.sqrt(square) * size + UNDERFLOW)
+    moved = upward((g + 8 * _U) * math.sqrt(square) * frobenius(vectors) + UNDERFLOW)
     trace = float(np.trace(gram))
     moved = upward(2 * math.sqrt(upward(trace + formed)) * moved + moved**2)
     error = upward(formed + moved + solved)
@@ -112,7 +110,7 @@ def _energy(matrix: NDArray[Any], roots: Array | None) -> float:
     """Return an upper bound of ‖A‖_F², a few hundred roundings above it at most; NaN stays NaN."""
     rows: list[float] = []
     for start in range(0, len(matrix), _ROWS):
-        block = _rows(matrix, roots, start)
+        block = _rows(matrix, roots, slice(start, start + _ROWS))
         with np.errstate(over="ignore", invalid="ignore"):
             rows += np.einsum("ij,ij->i", block, block).tolist()
     if not all(map(math.isfinite, rows)):
@@ -121,10 +119,10 @@ def _energy(matrix: NDArray[Any], roots: Array | None) -> float:
     return float(math.fsum(rows) * (1 + 1.01 * (matrix.shape[1] + 24) * _U) + UNDERFLOW)
 
 
-def _rows(matrix: NDArray[Any], roots: Array | None, start: int) -> Array:
+def _rows(matrix: NDArray[Any], roots: Array | None, rows: slice | NDArray[np.intp]) -> Array:
     """Return some rows of A in float64."""
-    block = np.asarray(matrix[start : start + _ROWS], dtype=np.float64)
-    return block if roots is None else block * roots[start : start + _ROWS, None]
+    block = np.asarray(matrix[rows], dtype=np.float64)
+    return block if roots is None else block * roots[rows, None]
 
 
 def _directions(
@@ -135,9 +133,7 @@ def _directions(
     # From the first to the last one: samples are often sorted, and ends are not to be extrapolated.
     count = min(_PER_PIVOT * len(outlook.pivots) + _SPARE_ROWS, n_samples)
     rows = np.linspace(0, n_samples - 1, count).round().astype(np.intp)
-    some = np.asarray(matrix[rows], dtype=np.float64)
-    if roots is not None:
-        some = some * roots[rows, None]
+    some = _rows(matrix, roots, rows)
     try:
         _, sigma, vectors = sl.svd(some, full_matrices=False, check_finite=False)
     except np.linalg.LinAlgError:
@@ -154,6 +150,6 @@ def _images(matrix: NDArray[Any], roots: Array | None, vectors: Array) -> tuple[
     images = np.empty((matrix.shape[0], vectors.shape[1]))
     g = 0.0
     for start in range(0, len(matrix), _ROWS):
-        block = _rows(matrix, roots, start)
+        block = _rows(matrix, roots, slice(start, start + _ROWS))
         images[start : start + _ROWS], g = chunked_product(block, vectors)
     return images, g

@@ -23,10 +23,10 @@ from theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     chunked_product,
-    frobenius,
     gram_product,
     upward,
 )
+from theory.routes.orthogonality import orthogonality_defect
 from theory.weighted import WeightedFeatures
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -80,9 +80,7 @@ def svd_enclosure(features: WeightedFeatures) -> SpectrumEnclosure | None:
     vectors = right_singular_vectors(matrix)
     if vectors is None:
         return None
-    overlaps, g = chunked_product(vectors.T, vectors)
-    overlaps[np.diag_indices_from(overlaps)] -= 1.0
-    defect = upward(frobenius(overlaps) * (1 + 2 * _U) + (g + 2 * _U) * frobenius(vectors) ** 2)
+    defect = orthogonality_defect(vectors)
     if defect >= 0.5:
         return None
     images, g = chunked_product(matrix, vectors)
