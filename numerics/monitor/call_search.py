@@ -9,6 +9,7 @@ from dataclasses import replace
 from torch import nn
 
 from numerics.monitor.kinds import kind_of
+from numerics.monitor.origins import RAW, UNKNOWN
 from numerics.monitor.structure import Found, blocks
 from numerics.monitor.trace import Call
 
@@ -76,7 +77,7 @@ class CallSearch:
             elif isinstance(call.callee, nn.Module) and kind_of(call.callee) == "weights":
                 # The first weights see the raw input, and branches see the same tensor.
                 if before is not None and call.given not in looked_at:
-                    self._before(call, since, call.callee is head, _fits(before, call))
+                    self._before(call, before, bool(since), call.callee is head)
                 looked_at.add(call.given)
                 since, before = [], call
         # A loop over time that starts from zeros, and then hands on what is measured.
@@ -192,31 +193,94 @@ class CallSearch:
         self.found[site.name] = site
         self.by_call[number] = site.name
 
-    def _before(self, call: Call, since: list[int], is_head: bool, fits: bool) -> None:
+    def _before(self, call: Call, earlier: Call, since: bool, is_head: bool) -> None:
         """Measure what enters weights, where that is the only sight of a layer's output.
 
         Parameters
         ----------
         call : Call
             Call of a weight layer, not the first one.
-        since : list of int
-            Calls measured since the weight layer before it.
+        earlier : Call
+            The weight layer called before it.
+        since : bool
+            Whether anything was measured since then.
         is_head : bool
             Whether that is the output layer, whose input is measured anyway.
-        fits : bool
-            Whether what enters can be what the weight layer before it gave, transformed.
         """
         module = call.callee
         assert isinstance(module, nn.Module)
         name = f"{self.name[id(module)]} (input)"
         if any(source in self.by_call for source in call.sources):
             return
-        if self._summed(call, name) or not since:
-            # A linear chain such as convolution and normalisation has no activation to be seen.
-            sources = [self.calls[source].callee for source in call.sources]
-            chain = any(isinstance(s, nn.Module) and kind_of(s) in _LINEAR for s in sources)
-            if fits and not chain and not is_head:
-                self.found.setdefault(name, Found(name, module, "input", call.axis))
+        summed = self._summed(call, name)
+        # A linear chain such as convolution and normalisation has no activation to be seen.
+        sources = [self.calls[source].callee for source in call.sources]
+        chain = any(isinstance(s, nn.Module) and kind_of(s) in _LINEAR for s in sources)
+        if not (chain or is_head) and self._transformed(call, earlier, since, summed):
+            self.found.setdefault(name, Found(name, module, "input", call.axis))
+
+    def _transformed(self, call: Call, earlier: Call, since: bool, summed: bool) -> bool:
+        """Whether what enters weights is made of a layer's output that is not measured itself.
+
+        Parameters
+        ----------
+        call, earlier : Call
+            Call of a weight layer, and the one called before it.
+        since : bool
+            Whether anything was measured in between.
+        summed : bool
+            Whether a shortcut was added to what is measured.
+
+        Returns
+        -------
+        bool
+            False for the model's input, which reaches later layers past earlier ones, and for what
+            is measured already.
+        """
+        seen, unseen, marks = self._behind(call)
+        if UNKNOWN in marks:
+            return (summed or not since) and _fits(earlier, call)
+        if unseen and not seen and RAW not in marks:
+            return True
+        of = unseen | seen if summed else unseen
+        return any(_fits(self.calls[number], call) for number in of)
+
+    def _behind(self, call: Call) -> tuple[set[int], set[int], set[int]]:
+        """Find the nearest layers that the values entering a call come from.
+
+        Parameters
+        ----------
+        call : Call
+            Any call.
+
+        Returns
+        -------
+        tuple of (set of int, set of int, set of int)
+            Calls that are measured, calls of weights that are not, and the marks `RAW` and
+            `UNKNOWN` where the input of the model or what could not be followed is among them.
+        """
+        seen: set[int] = set()
+        unseen: set[int] = set()
+        marks: set[int] = set()
+        done: set[int] = set()
+        waiting = list(call.behind)
+        while waiting:
+            number = waiting.pop()
+            if number in done:
+                continue
+            done.add(number)
+            if number < 0:
+                marks.add(number)
+            elif number in self.by_call:
+                seen.add(number)
+            else:
+                source = self.calls[number]
+                callee = source.callee
+                if isinstance(callee, nn.Module) and kind_of(callee) == "weights":
+                    unseen.add(number)
+                else:
+                    waiting.extend(source.within)
+        return seen, unseen, marks
 
     def _summed(self, call: Call, total: str) -> bool:
         """Drop an increment σ(Wy) in favour of the sum y + σ(Wy) that enters the next weights.

@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 
 from numerics.monitor.features import first_tensor, trouble
 from numerics.monitor.kinds import kind_of, neurons_axis
+from numerics.monitor.origins import RAW, UNKNOWN, Origins
 
 _NAMES = (
     *("celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"),
@@ -72,6 +73,11 @@ class Call:
         Why what left is no matrix of features.
     changed : bool
         Whether what left is another tensor than what entered, or an activation in place.
+    behind : frozenset of int
+        The calls from which the values of what entered come with no other call in between, and
+        `RAW` and `UNKNOWN` from `numerics.monitor.origins`.
+    within : frozenset of int
+        Likewise for what left: calls inside this one, or what entered.
     """
 
     owner: nn.Module
@@ -84,6 +90,8 @@ class Call:
     axis: int
     trouble: str | None
     changed: bool
+    behind: frozenset[int]
+    within: frozenset[int]
 
 
 class Frames(TorchFunctionMode):
@@ -95,15 +103,19 @@ class Frames(TorchFunctionMode):
         ``on_call(owner, name, index, args, output)`` after a function of those watched.
     watched : dict of callable to str
         Their names.
+    origins : Origins, optional
+        Follows every function.
     """
 
     def __init__(
         self,
         on_call: Callable[[nn.Module, str, int, Any, Any], None],
         watched: Mapping[Any, str] = ACTIVATION_FUNCTIONS,
+        origins: Origins | None = None,
     ) -> None:
         super().__init__()
         self._watched = watched
+        self._origins = origins
         self.running: list[tuple[nn.Module, Counter[Any]]] = []
         self._on_call = on_call
 
@@ -142,6 +154,8 @@ class Frames(TorchFunctionMode):
             What it returns, untouched.
         """
         output = func(*args, **(kwargs or {}))
+        if self._origins is not None:
+            self._origins.follow(func, args, kwargs, output)
         name = self._watched.get(func)
         if name is not None and self.running:
             given = args or tuple((kwargs or {}).values())
@@ -168,7 +182,8 @@ class Trace:
     def __init__(self, names: Mapping[str, nn.Module]) -> None:
         self.calls: list[Call] = []
         self._modules = list(names.values())
-        self._frames = Frames(self._function, _WATCHED)
+        self._origins = Origins(self._modules)
+        self._frames = Frames(self._function, _WATCHED, self._origins)
         self._entered: list[Any] = []
         self._returned: dict[int, tuple[weakref.ref[Tensor], list[int]]] = {}
         self._numbers: dict[int, tuple[weakref.ref[Tensor], int]] = {}
@@ -203,18 +218,21 @@ class Trace:
 
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         index = self._frames.count(module) if self._frames.running else 0
+        if not self._frames.running:
+            self._origins.put((args, kwargs), [RAW])
         owner = self._frames.running[-1][0] if self._frames.running else module
         tensor = first_tensor(args) if args else first_tensor(kwargs)
         shape = None if tensor is None else tensor.shape
         # Looked up now, since the module may overwrite what enters.
-        given = self._number(tensor)
-        self._entered.append((owner, index, self._producers(tensor), given, shape, id(tensor)))
+        given, behind = self._number(tensor), self._origins.of(tensor)
+        sources = self._producers(tensor)
+        self._entered.append((owner, index, sources, given, shape, id(tensor), behind))
         self._first_axis.append(None)
         self._frames.running.append((module, Counter()))
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         self._frames.running.pop()
-        owner, index, sources, given, entered, identity = self._entered.pop()
+        owner, index, sources, given, entered, identity, behind = self._entered.pop()
         first = self._first_axis.pop()
         tensor = first_tensor(output)
         own = neurons_axis(module)
@@ -227,7 +245,12 @@ class Trace:
             if own is None:
                 axis = first if same and first is not None else self._fitting(tensor)
         changed = id(tensor) != identity or kind_of(module) == "activation"
-        self._add(owner, module, index, sources, given, entered, tensor, axis, changed)
+        within = self._origins.of(tensor)
+        if UNKNOWN in within:
+            within = (within - {UNKNOWN}) | behind
+        left, why = _shape(tensor), trouble(tensor)
+        end = (left, axis, why, changed, behind, within)
+        self._add(Call(owner, module, index, sources, given, entered, *end), tensor, output)
 
     def _function(self, owner: nn.Module, name: str, index: int, args: Any, output: Any) -> None:
         given, tensor = first_tensor(args), first_tensor(output)
@@ -235,41 +258,18 @@ class Trace:
         sources = tuple(number for part in operands for number in self._producers(part))
         shape = None if given is None else given.shape
         axis = self._axis if tensor is None or tensor.is_nested else self._fitting(tensor)
-        number = self._number(given)
-        self._add(owner, name, index, sources, number, shape, tensor, axis, True)
+        number, behind = self._number(given), self._origins.of(tensor)
+        end = (_shape(tensor), axis, trouble(tensor), True, behind, behind)
+        self._add(Call(owner, name, index, sources, number, shape, *end), tensor, output)
 
-    def _add(
-        self,
-        owner: nn.Module,
-        callee: nn.Module | str,
-        index: int,
-        sources: tuple[int, ...],
-        given: int,
-        entered: torch.Size | None,
-        tensor: Tensor | None,
-        axis: int,
-        changed: bool,
-    ) -> None:
-        nested = tensor is not None and tensor.is_nested
-        left = None if tensor is None or nested else tensor.shape
-        self.calls.append(
-            Call(
-                owner,
-                callee,
-                index,
-                sources,
-                given,
-                entered,
-                left,
-                axis,
-                trouble(tensor),
-                changed,
-            )
-        )
+    def _add(self, call: Call, tensor: Tensor | None, output: Any) -> None:
+        number = len(self.calls)
+        self.calls.append(call)
+        self._origins.put(output, [number])
         if tensor is not None:
             known = self._returned.get(id(tensor))
             numbers = known[1] if known is not None and known[0]() is tensor else []
-            numbers.append(len(self.calls) - 1)
+            numbers.append(number)
             self._returned[id(tensor)] = (weakref.ref(tensor), numbers)
 
     def _number(self, tensor: Any) -> int:
@@ -302,6 +302,22 @@ class Trace:
             return usual
         fits = [axis - tensor.ndim for axis, n in enumerate(tensor.shape) if n == self._width]
         return fits[0] if len(fits) == 1 and tensor.ndim > 2 else usual
+
+
+def _shape(tensor: Tensor | None) -> torch.Size | None:
+    """Return the shape of a tensor, None where it has no single one.
+
+    Parameters
+    ----------
+    tensor : Tensor or None
+        Any tensor.
+
+    Returns
+    -------
+    torch.Size or None
+        None for a nested tensor.
+    """
+    return None if tensor is None or tensor.is_nested else tensor.shape
 
 
 def _width(module: nn.Module) -> int:

@@ -257,24 +257,3 @@ def test_behind_an_activation_there_is_no_linear_head_unless_it_is_named():
     assert plan.head is model[2]
     reasons = {layer.name: layer.reason for layer in plan.skipped}
     assert reasons["3"] == "acts on the head: the model's output, no features"
-
-
-def test_raw_inputs_of_later_layers_are_no_features():
-    class Experts(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.gate, self.head = nn.Linear(4, 2), nn.Linear(5, 2)
-            self.experts = nn.ModuleList(
-                nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5)) for _ in range(2)
-            )
-
-        def forward(self, x):
-            chosen, y = self.gate(x).argmax(-1), x.new_zeros(len(x), 5)
-            for i, expert in enumerate(self.experts):
-                y[chosen == i] = expert(x[chosen == i])
-            return self.head(y)
-
-    # Of some draws it is not known that experts see raw inputs (docs/monitoring.md): a fixed one.
-    torch.manual_seed(0)
-    plan = find_layers(Experts(), example=torch.randn(50, 4))
-    assert plan.names == ("experts.0.1", "experts.1.1", "head (input)")
