@@ -8,9 +8,8 @@ import scipy.linalg
 from theory.errors import InputError
 from theory.floor.weighting import frobenius
 from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF, chunked_product, gamma, upward
-
-_U = UNIT_ROUNDOFF["float64"]
+from theory.orthogonality import orthogonality_defect
+from theory.rounding import gamma, upward
 
 
 def singular_value_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
@@ -90,8 +89,8 @@ def backward_error(
         A bound on ‖A − Ũ Σ Ṽᵀ‖₂, rounding of the measurement included; the noise level of σ, which
         is the same as measured; and a bound on δ_U.
     """
-    defect_left, measured_left = orthogonality_defect(left)
-    defect_right, measured_right = orthogonality_defect(right)
+    defect_left, measured_left, _ = orthogonality_defect(left)
+    defect_right, measured_right, _ = orthogonality_defect(right)
     scaled = left * sigma
     measured = frobenius(matrix - scaled @ right.T)
     size = frobenius(scaled)
@@ -105,22 +104,3 @@ def backward_error(
     # What rounding actually left behind; a σ below it may be an exact zero.
     noise = 2 * measured + largest * (measured_left + measured_right)
     return bound, noise, defect_left
-
-
-def orthogonality_defect(factor: Array) -> tuple[float, float]:
-    """Return a bound on ‖FᵀF − I‖₂, and the same without the rounding of the measurement.
-
-    Parameters
-    ----------
-    factor : ndarray of float64, shape (m, q)
-        F, with nearly orthonormal columns.
-
-    Returns
-    -------
-    tuple of (float, float)
-        The bound, and ‖FᵀF − I‖_F as measured.
-    """
-    product, g = chunked_product(np.ascontiguousarray(factor.T), factor)
-    product[np.diag_indices_from(product)] -= 1.0
-    measured = frobenius(product)
-    return upward(measured * (1 + 2 * _U) + (g + 2 * _U) * frobenius(factor) ** 2), measured

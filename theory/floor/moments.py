@@ -15,11 +15,11 @@ import numpy as np
 
 from theory.errors import InputError
 from theory.floor.decomposition import FloorData
-from theory.floor.factorisation import orthogonality_defect
 from theory.floor.tolerance import MomentError
 from theory.floor.weighting import frobenius, times_power_of_two
 from theory.inputs import Array, as_coefficients, as_matrix_argument
 from theory.measure import MeasureName
+from theory.orthogonality import orthogonality_defect
 from theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
@@ -119,7 +119,7 @@ def decompose_moments(
         )
         errors[2] += times_power_of_two(k * lost, -2 * target_exponent)
     values, vectors = _descending_eigenpairs(matrix)
-    defect, _ = orthogonality_defect(vectors)
+    defect = orthogonality_defect(vectors).bound
     gram_bound = upward(errors[0] + _eigen_error(matrix, values, vectors, defect))
     kept = values > gram_bound
     dropped = float(np.max(np.abs(values[~kept]), initial=0.0))

@@ -10,6 +10,7 @@ from scipy.linalg import lapack
 
 from theory.enclosure import SpectrumEnclosure, from_error
 from theory.inputs import Array
+from theory.orthogonality import orthogonality_defect
 from theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
@@ -81,17 +82,7 @@ def symmetric_spectrum(matrix: Array) -> tuple[Array, float]:
     if pairs is None:
         return np.zeros(matrix.shape[0]), size
     values, vectors = pairs
-    moduli = np.abs(vectors)
-    # ‖|Q|‖₂² ≤ ‖|Q|‖₁‖|Q|‖_∞, and ≤ ‖Q‖_F².
-    q_norm_squared = upward(
-        min(
-            float(moduli.sum(axis=0).max()) * float(moduli.sum(axis=1).max()),
-            frobenius(vectors) ** 2,
-        )
-    )
-    overlaps, g = chunked_product(vectors.T, vectors)
-    overlaps[np.diag_indices_from(overlaps)] -= 1.0
-    defect = upward(frobenius(overlaps) * (1 + 2 * _U) + (g + 2 * _U) * q_norm_squared)
+    defect, _, q_norm_squared = orthogonality_defect(vectors)
     if defect >= 0.5:
         return np.zeros(matrix.shape[0]), size
     product, g = chunked_product(matrix, vectors)

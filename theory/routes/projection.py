@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from theory.enclosure import SpectrumEnclosure
 from theory.inputs import Array
+from theory.orthogonality import orthogonality_defect
 from theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
@@ -31,7 +32,6 @@ from theory.rounding import (
 )
 from theory.routes.foresight import Foresight
 from theory.routes.gram import symmetric_spectrum
-from theory.routes.orthogonality import orthogonality_defect
 from theory.routes.some_samples import gram_of_rows
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -81,7 +81,7 @@ def projected_enclosure(
     vectors = _directions(matrix, roots, threshold, outlook)
     if vectors is None:
         return None
-    defect = orthogonality_defect(vectors)
+    defect = orthogonality_defect(vectors).bound
     if defect >= 0.5:
         return None
     images, g = _images(matrix, roots, vectors)

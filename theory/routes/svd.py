@@ -19,6 +19,7 @@ import scipy.linalg as sl
 
 from theory.enclosure import SpectrumEnclosure
 from theory.inputs import Array
+from theory.orthogonality import orthogonality_defect
 from theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
@@ -26,7 +27,6 @@ from theory.rounding import (
     gram_product,
     upward,
 )
-from theory.routes.orthogonality import orthogonality_defect
 from theory.weighted import WeightedFeatures
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -80,7 +80,7 @@ def svd_enclosure(features: WeightedFeatures) -> SpectrumEnclosure | None:
     vectors = right_singular_vectors(matrix)
     if vectors is None:
         return None
-    defect = orthogonality_defect(vectors)
+    defect = orthogonality_defect(vectors).bound
     if defect >= 0.5:
         return None
     images, g = chunked_product(matrix, vectors)

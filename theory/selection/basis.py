@@ -8,12 +8,12 @@ import numpy as np
 
 from theory.floor.factorisation import (
     backward_error,
-    orthogonality_defect,
     singular_value_decomposition,
 )
 from theory.floor.weighting import WeightedProblem, frobenius, weighted_problem
 from theory.inputs import Array, Features
 from theory.measure import Measure
+from theory.orthogonality import orthogonality_defect
 from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, upward
 
 # Relative error of each entry of A (see weighted_problem), with one rounding to spare.
@@ -95,7 +95,7 @@ def neuron_basis(features: Features, measure: Measure) -> NeuronBasis:
         matrix = np.concatenate([matrix, np.zeros((missing, features.n_features))])
     left, sigma, right = singular_value_decomposition(matrix)
     backward, _, _ = backward_error(matrix, left, sigma, right)
-    defect, _ = orthogonality_defect(right)
+    defect = orthogonality_defect(right).bound
     size = upward(frobenius(matrix) * (1 + 1e-9) + UNDERFLOW)
     return NeuronBasis(
         problem=problem,
