@@ -20,7 +20,7 @@ from epsrank.benchmarks.models import Workload, workloads
 from epsrank.benchmarks.result import Column, Table, overhead, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import median_ratio, total_ratio
-from epsrank.benchmarks.trainee import Trainee, TrainingClock, block_steps, run_blocks
+from epsrank.benchmarks.trainee import Spent, Trainee, TrainingClock, block_steps, run_blocks
 from epsrank.benchmarks.watchers import Monitored, Watcher, watchers_at
 from numerics.monitor.schedule import OverheadBudget
 from theory.errors import InputError
@@ -69,12 +69,14 @@ def measure(settings: BenchmarkSettings) -> list[Table]:
                 Column("who", "who measures"),
                 Column("step_seconds", "step", seconds),
                 Column("ratio", "added", overhead),
+                Column("ratio_processor", "added, processor time", overhead),
                 Column("measurements", "measured"),
                 Column("layers", "layers", lambda names: str(len(names))),
             ),
             tuple(equal),
             f"medians over rounds of the ratio to the unwatched block of the round; {threads} "
-            "threads; each block holds equally many measurements.",
+            "threads, whose processor time is added up; each block holds equally many "
+            "measurements.",
             tuple(skipped),
         ),
         _measured_table(equal),
@@ -110,7 +112,7 @@ def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, An
     trainees = [Trainee(load, make, settings.pick(1, 10)) for make in makers.values()]
     steps = block_steps(trainees[0].step_time, settings.pick(0.0, 0.5))
     rounds = settings.rounds or settings.pick(3, 120, 600)
-    taken: list[list[float]] = [[] for _ in trainees]
+    taken: list[list[Spent]] = [[] for _ in trainees]
     made: list[list[int]] = [[0] for _ in trainees]
     for turn in _turns(rounds, 10, _DEFAULT_SECONDS, settings):
         for index, spent in enumerate(run_blocks(trainees, steps, turn)):
@@ -127,8 +129,8 @@ def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, An
                     "samples": samples,
                     "steps": steps * rounds,
                     "blocks": rounds,
-                    "window_seconds": sum(taken[index]),
-                    "step_seconds": sum(taken[0]) / (steps * rounds),
+                    "window_seconds": sum(spent.seconds for spent in taken[index]),
+                    "step_seconds": sum(spent.seconds for spent in taken[0]) / (steps * rounds),
                     **_figures(watcher, taken[index], taken[0], made[index], settings.seed),
                 }
             )
@@ -169,7 +171,7 @@ def _moments(watcher: Watcher) -> int:
 
 
 def _figures(
-    watcher: Monitored, watched: list[float], alone: list[float], made: list[int], seed: int
+    watcher: Monitored, watched: list[Spent], alone: list[Spent], made: list[int], seed: int
 ) -> dict[str, Any]:
     """Return what a monitor cost, as it sees it itself and as its blocks show it.
 
@@ -177,8 +179,8 @@ def _figures(
     ----------
     watcher : Monitored
         The monitor.
-    watched, alone : list of float
-        Seconds of its blocks, and of the unwatched ones beside them.
+    watched, alone : list of Spent
+        Time of its blocks, and of the unwatched ones beside them.
     made : list of int
         Measurements before the first block and after each.
     seed : int
@@ -192,9 +194,12 @@ def _figures(
     history = watcher.monitor.history
     costs = list({record.step: record.cost for record in history}.values())
     idle = [i for i in range(len(watched)) if made[i] == made[i + 1]]
-    between = median_ratio([watched[i] for i in idle], [alone[i] for i in idle]) if idle else None
+    with_it, work = (list(times) for times in zip(*watched, strict=True))
+    without, work_without = (list(times) for times in zip(*alone, strict=True))
+    between = median_ratio([with_it[i] for i in idle], [without[i] for i in idle]) if idle else None
     return {
-        "ratio": total_ratio(watched, alone, seed).to_json(),
+        "ratio": total_ratio(with_it, without, seed).to_json(),
+        "ratio_processor": total_ratio(work, work_without, seed).to_json(),
         "ratio_between": None if between is None else between.to_json(),
         "share": watcher.monitor.overhead,
         "measurements": len(costs),
@@ -239,25 +244,29 @@ def at_equal_frequency(
     # One block of each warms up what only a measurement uses.
     run_blocks(list(trainees.values()), steps, 0)
     rounds = settings.rounds_of(9 if every < 100 else 7)
-    taken: dict[str, list[float]] = {name: [] for name in trainees}
+    taken: dict[str, list[Spent]] = {name: [] for name in trainees}
     for turn in _turns(rounds, 3, _EQUAL_SECONDS, settings):
         blocks = run_blocks(list(trainees.values()), steps, turn)
         for name, spent in zip(trainees, blocks, strict=True):
             taken[name].append(spent)
-    rounds = len(next(iter(taken.values())))
+    unwatched = next(iter(taken.values()))
+    rounds = len(unwatched)
     rows = []
     for name, trainee in trainees.items():
         watcher = trainee.watcher
         counts = watcher.counts
         watcher.close()
+        seconds_taken, processor = (list(times) for times in zip(*taken[name], strict=True))
+        alone_seconds, alone_processor = (list(times) for times in zip(*unwatched, strict=True))
         rows.append(
             {
                 "model": load.name,
                 "every": every,
                 "who": name,
                 "steps": steps * rounds,
-                "step_seconds": statistics.median(taken[name]) / steps,
-                "ratio": median_ratio(taken[name], taken[next(iter(taken))]).to_json(),
+                "step_seconds": statistics.median(seconds_taken) / steps,
+                "ratio": median_ratio(seconds_taken, alone_seconds).to_json(),
+                "ratio_processor": median_ratio(processor, alone_processor).to_json(),
                 "measurements": max(counts.values(), default=0),
                 "layers": [layer for layer, count in counts.items() if count],
                 "never_measured": [layer for layer, count in counts.items() if not count],
@@ -278,6 +287,7 @@ def _default_table(rows: list[dict[str, Any]], threads: int) -> Table:
             Column("step_seconds", "step", seconds),
             Column("window_seconds", "window", seconds),
             Column("ratio", "added, all", overhead),
+            Column("ratio_processor", "added, processor time", overhead),
             Column("ratio_between", "added between measurements", overhead),
             Column("share", "own share", "{:.2%}".format),
             Column("measurements", "measured"),
@@ -287,7 +297,8 @@ def _default_table(rows: list[dict[str, Any]], threads: int) -> Table:
         ),
         tuple(rows),
         "added, all: total time of the watched blocks to that of the unwatched ones, with a "
-        "bootstrap interval, first measurement included; between measurements: median over blocks "
+        "bootstrap interval, first measurement included; processor time: likewise, of all threads "
+        "of this process; between measurements: median over blocks "
         "that hold none; own share: as the monitor itself says. The first measurement is made "
         f"after the first step, and training pays for it at {SHARE:.0%} until `repaid after`; a "
         f"shorter training spends more than its share. {threads} threads; clocks of the copies "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from torch import nn
 
@@ -44,6 +45,21 @@ class TrainingClock:
         self._gone += taken
         self._since = None
         return taken
+
+
+class Spent(NamedTuple):
+    """What a block took.
+
+    Attributes
+    ----------
+    seconds : float
+        By the clock on the wall.
+    processor : float
+        Processor time of all threads of this process, which others on the machine prolong less.
+    """
+
+    seconds: float
+    processor: float
 
 
 class Trainee:
@@ -133,7 +149,7 @@ def block_steps(step_time: float, least: float, every: int = 1) -> int:
     return every * max(1, math.ceil(least / max(step_time, 1e-9) / every))
 
 
-def run_blocks(trainees: Sequence[Trainee], steps: int, turn: int) -> list[float]:
+def run_blocks(trainees: Sequence[Trainee], steps: int, turn: int) -> list[Spent]:
     """Train one block of every copy, beginning with another one each turn.
 
     Parameters
@@ -147,11 +163,13 @@ def run_blocks(trainees: Sequence[Trainee], steps: int, turn: int) -> list[float
 
     Returns
     -------
-    list of float
-        Seconds, in the order of the copies.
+    list of Spent
+        In the order of the copies.
     """
-    taken = [0.0] * len(trainees)
+    taken = [Spent(0.0, 0.0)] * len(trainees)
     for index in range(len(trainees)):
         place = (index + turn) % len(trainees)
-        taken[place] = trainees[place].block(steps)
+        began = time.process_time()
+        seconds = trainees[place].block(steps)
+        taken[place] = Spent(seconds, time.process_time() - began)
     return taken

@@ -141,13 +141,14 @@ def test_monitor_tables() -> None:
         assert row["measurements"] >= 1
         assert row["failures"] == 0
         assert row["share"] > 0
+        assert row["ratio_processor"]["value"] > 0
         assert row["first_repaid_after"] == pytest.approx(100 * row["first_cost"])
     equal = found["equal-frequency"].rows
     assert {row["every"] for row in equal} == {1, 3}
     for row in equal:
         assert (row["measurements"] > 0) == (row["who"] != "no monitor")
         if row["who"] == "no monitor":
-            assert row["ratio"]["value"] == 1
+            assert row["ratio"]["value"] == row["ratio_processor"]["value"] == 1
     # What could not watch is named with the reason.
     everybody = set(watchers_at(1))
     for name in {row["model"] for row in equal}:
@@ -181,14 +182,34 @@ class Slow(Watcher):
         time.sleep(0.01)
 
 
+class Busy(Watcher):
+    """A planted fault: works at every step."""
+
+    def after(self, loss: torch.Tensor) -> None:
+        until = time.process_time() + 0.01
+        while time.process_time() < until:
+            pass
+
+
 def test_a_planted_slow_watcher_shows() -> None:
     load = workloads(quick=True, seed=0)[0]
     slow = Trainee(load, lambda model, clock: Slow(), 2)
     alone = Trainee(load, lambda model, clock: Watcher(), 2)
     taken = [run_blocks([alone, slow], 3, turn) for turn in range(5)]
-    found = median_ratio([row[1] for row in taken], [row[0] for row in taken])
+    found = median_ratio([row[1].seconds for row in taken], [row[0].seconds for row in taken])
     assert found.value > 1
     assert "+" in overhead(found.to_json())
+    # Who sleeps takes no processor time.
+    assert sum(row[1].processor for row in taken) < sum(row[1].seconds for row in taken)
+
+
+def test_a_planted_busy_watcher_shows_in_processor_time() -> None:
+    load = workloads(quick=True, seed=0)[0]
+    busy = Trainee(load, lambda model, clock: Busy(), 2)
+    alone = Trainee(load, lambda model, clock: Watcher(), 2)
+    taken = [run_blocks([alone, busy], 3, turn) for turn in range(5)]
+    assert min(row[1].processor for row in taken) >= 0.03
+    assert min(row[1].processor - row[0].processor for row in taken) > 0
 
 
 def test_a_planted_slow_alternative_shows() -> None:
