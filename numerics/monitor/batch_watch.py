@@ -19,18 +19,23 @@ class BatchWatch:
     ----------
     measurer : Measurer
         Whose collector gets the features.
+
+    Attributes
+    ----------
+    active : bool
+        Whether hooks are in place.
+    cost : float
+        Seconds that they took so far.
+    step : int
+        Training steps made before they were put in place.
     """
 
     def __init__(self, measurer: Measurer) -> None:
         self._measurer = measurer
         self._capture = Capture(measurer.plan, self._timed)
+        self.active = False
         self.cost = 0.0
         self.step = 0
-
-    @property
-    def active(self) -> bool:
-        """Whether hooks are in place."""
-        return self._capture.active
 
     def begin(self, step: int) -> None:
         """Put hooks in place.
@@ -43,12 +48,14 @@ class BatchWatch:
         began = time.perf_counter()
         self.step = step
         self._measurer.begin()
+        self.active = True
         self._capture.start()
         self.cost = time.perf_counter() - began
 
     def end(self) -> None:
         """Remove the hooks; nothing happens if there are none."""
         self._capture.stop()
+        self.active = False
 
     def note(self, targets: Any) -> Sample:
         """Hand over what could not be captured.

@@ -35,9 +35,12 @@ class LossMeter:
         InputError
             If it is no number.
         """
-        if loss is None:
-            return
         if isinstance(loss, Tensor):
+            if loss.is_cpu and loss.ndim == 0:
+                # At nearly every step, with cold caches: nothing more than this.
+                self._sum += loss.item()
+                self._count += 1
+                return
             value = loss.detach()
             value = value if value.ndim == 0 else value.mean()
             if value.is_cpu:
@@ -47,6 +50,8 @@ class LossMeter:
                     self._flush()
                     self._on_device = torch.zeros((), dtype=torch.float64, device=value.device)
                 self._on_device += value
+        elif loss is None:
+            return
         else:
             try:
                 self._sum += float(loss)

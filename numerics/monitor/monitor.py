@@ -181,9 +181,9 @@ class RankMonitor:
         self._steps = first_step
         self._closed = False
         self._schedule = self._processes.schedule(schedule)
-        thread = as_background(background, self.plan.model, process_group is not None)
+        self._background = as_background(background, self.plan.model, process_group is not None)
         self._conductor = Conductor(
-            self._measurer, self._processes, self._reporter, self._schedule, thread
+            self._measurer, self._processes, self._reporter, self._schedule, self._background
         )
         self._start = time.perf_counter()
 
@@ -243,9 +243,9 @@ class RankMonitor:
         """
         if self._closed:
             raise InputError("monitor", "is closed", "call step() inside the with block")
-        self._losses.add(loss)
+        self._losses.add(loss)  # with cold caches: every further call costs microseconds
         self._steps += 1
-        records = self._conductor.finished()
+        records = [] if self._background is None else self._conductor.finished()
         watch = self._watch
         if watch.active:
             watch.end()
@@ -332,7 +332,7 @@ class RankMonitor:
         return figure
 
     def __repr__(self) -> str:
-        where = "probe" if self._parts is not None else "training batches"
+        where = "training batches" if self._parts is None else "probe"
         return (
             f"RankMonitor({len(self.layers)} layers of {type(self.plan.model).__name__}, {where}, "
             f"{self._steps} steps, {len(self.history.steps)} measured)"
@@ -342,9 +342,9 @@ class RankMonitor:
         self, gather: Callable[[], Sample], step: int | None = None, cost: float = 0.0
     ) -> list[LayerRecord]:
         """Have a measurement made, of the present step if no other is named."""
-        return self._conductor.measure(
-            gather, lambda: self._moment(self._steps if step is None else step), cost
-        )
 
-    def _moment(self, step: int) -> Moment:
-        return Moment(step, self._losses.mean(), time.perf_counter() - self._start)
+        def now() -> Moment:
+            at = self._steps if step is None else step
+            return Moment(at, self._losses.mean(), time.perf_counter() - self._start)
+
+        return self._conductor.measure(gather, now, cost)
