@@ -22,7 +22,9 @@ from theory.rounding import UNDERFLOW, unit_roundoff, upward
 from theory.routes.ball import MAX_BITS
 from theory.routes.foresight import Foresight
 from theory.routes.gram import form_gram, gram_enclosure
+from theory.routes.projection import projected_enclosure
 from theory.routes.shortcuts import all_above, low_rank_enclosure
+from theory.routes.some_samples import look
 from theory.routes.svd import right_singular_vectors, svd_enclosure
 from theory.spectrum_source import SpectrumSource, scaled_float
 from theory.weighted import WeightedFeatures, far_apart, weighted_features
@@ -31,6 +33,9 @@ from theory.weighted import WeightedFeatures, far_apart, weighted_features
 # count is all that is asked.
 _WIDE = 256
 _FEW = 2
+
+# Routes by floating point in order of cost, and what holds their enclosures.
+_ROUTES = (("gram", "fast"), ("projection", "_projected"), ("svd", "accurate"))
 
 # Smallest positive number of the dtypes: the absolute rounding of a stored subnormal is half of it.
 _SMALLEST = {
@@ -65,6 +70,7 @@ class RankProblem:
             self.weighted = weighted_features(features, measure, rescale=True)
             self.gram, self.formed = form_gram(self.weighted)
         self._smallest: float | None = None
+        self._deepest = 0.0
         self._few = True
 
     @cached_property
@@ -77,6 +83,15 @@ class RankProblem:
         """Enclosure of the SVD route within that of the Gram route."""
         enclosure = svd_enclosure(self.weighted)
         return self.fast if enclosure is None else intersect(self.fast, enclosure)
+
+    @cached_property
+    def _projected(self) -> SpectrumEnclosure | None:
+        """Enclosure by way of a few directions, on the scale of the smallest threshold."""
+        a = self.weighted
+        if self.features.n_features < _WIDE or a.entry_error or not self._deepest > 0:
+            return None
+        outlook = look(a.matrix, a.roots, self._deepest)
+        return projected_enclosure(a.matrix, a.roots, self._deepest, outlook)
 
     @cached_property
     def _outlook(self) -> Foresight:
@@ -106,7 +121,9 @@ class RankProblem:
         forming = n_samples * n * (1e-6 + 7e-9 * n)
         return forming + 0.2 * (n / 200) ** 3
 
-    def _threshold(self, eps: float, relative: bool) -> tuple[Fraction, Fraction]:
+    def _threshold(
+        self, eps: float, relative: bool, best: SpectrumEnclosure | None = None
+    ) -> tuple[Fraction, Fraction]:
         """Return an enclosure of the threshold in units of H = G / scale.
 
         Parameters
@@ -115,6 +132,8 @@ class RankProblem:
             ε.
         relative : bool
             Whether the threshold is ε·λ_1, known as well as λ_1 is.
+        best : SpectrumEnclosure, optional
+            Where λ_1 is taken from; by default from the most accurate one.
 
         Returns
         -------
@@ -124,7 +143,7 @@ class RankProblem:
         if not relative:
             theta = Fraction(eps) / self.weighted.scale
             return theta, theta
-        best = self.accurate
+        best = best or self.accurate
         return Fraction(eps) * Fraction(best.lower[0]), Fraction(eps) * Fraction(best.upper[0])
 
     def decide_all(self, eps: Sequence[float], relative: bool = False) -> list[Decision]:
@@ -142,8 +161,10 @@ class RankProblem:
         list of Decision
             One for each, in the order given.
         """
-        if not relative:
-            self._smallest = float_below(self._threshold(min(eps), False)[0])
+        if relative:
+            self._deepest = float_below(self._threshold(min(eps), True, self.fast)[0])
+        else:
+            self._smallest = self._deepest = float_below(self._threshold(min(eps), False)[0])
             self._few = len(eps) <= _FEW
         return [self.decide(value, relative) for value in eps]
 
@@ -162,15 +183,17 @@ class RankProblem:
         Decision
             The certified interval with its reasons.
         """
-        below, above = self._threshold(eps, relative)
         n = self.features.n_features
         lower, upper, route = 0, n, "gram"
         if not self.exact:
-            spared = self._without_eigenvalues(below, above)
+            spared = None if relative else self._without_eigenvalues(*self._threshold(eps, False))
             if spared is not None:
                 return spared
-            for route, name in (("gram", "fast"), ("svd", "accurate")):
-                enclosure = getattr(self, name)
+            for route, name in _ROUTES:
+                enclosure: SpectrumEnclosure | None = getattr(self, name)
+                if enclosure is None:
+                    continue
+                below, above = self._threshold(eps, relative, enclosure)
                 least, most = enclosure.count(below, above)
                 lower, upper = max(lower, least), min(upper, most)
                 if lower == upper:
@@ -178,6 +201,7 @@ class RankProblem:
                         lower, upper, route, gap_reason(enclosure, lower, below, relative)
                     )
         if self.exact or self._integer_seconds() <= AUTO_BUDGET:
+            below, above = self._threshold(eps, relative)
             return self._by_integers(below, above, lower, upper)
         return Decision(
             lower,

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 #: Mark of the model's own input.
@@ -86,6 +87,8 @@ class Origins:
         if not marks:
             # Tokens and pixels begin as integers.
             marks = _NOTHING.union(*(self.of(tensor) for tensor in taken))
+        if any(isinstance(argument, np.ndarray) for argument in args):
+            marks |= _LOST
         written = list(tensors(output))
         if getattr(func, "__name__", "") == "__setitem__":
             target, _, value = args

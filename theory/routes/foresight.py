@@ -15,6 +15,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from theory.inputs import Array
+from theory.rounding import UNIT_ROUNDOFF
 
 #: One neuron in so many is looked at.
 STRIDE = 4
@@ -93,7 +94,10 @@ def foresee(matrix: Array, n_features: int, threshold: float) -> Foresight:
         Without pivots where the factorisation says nothing.
     """
     work = np.array(matrix, order="F")
-    factor, _, rank, info = lapack.dpstrf(work, tol=_DEPTH * threshold, lower=1, overwrite_a=1)
+    # Smaller pivots are made of rounding, however small the threshold is.
+    noise = len(matrix) * UNIT_ROUNDOFF["float64"] * float(np.diag(matrix).max(initial=0.0))
+    tol = max(_DEPTH * threshold, noise)
+    factor, _, rank, info = lapack.dpstrf(work, tol=tol, lower=1, overwrite_a=1)
     pivots = np.diag(factor)[:rank] ** 2
     if info < 0 or not (np.isfinite(pivots).all() and (pivots > 0).all()):
         pivots = pivots[:0]

@@ -9,16 +9,21 @@ AAᵀ = APAᵀ + A(I − P)Aᵀ, both terms positive semidefinite, and the secon
 and with ‖VᵀV − I‖₂ ≤ δ < 1 (Ostrowski), λ_k(VᵀHV)/(1 + δ) ≤ λ_k(APAᵀ) ≤ λ_k(VᵀHV)/(1 − δ).
 Nothing is assumed of V: a poor choice makes ρ large, and decides nothing. It is taken from some of
 the samples.
+
+As a difference ρ is off by about 10⁻¹² tr H, and squares of AV lose half of the digits. Thresholds
+below that take the singular values of B̂ ≈ AV instead, σ_k(AV) being within ‖B̂ − AV‖ of them, and
+ρ ≤ ‖A − B̂Vᵀ‖_F² from another product, since (A − B̂Vᵀ)(I − P) = A(I − P).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
+from scipy.linalg import blas
 
 from theory.enclosure import SpectrumEnclosure
 from theory.inputs import Array
@@ -28,24 +33,30 @@ from theory.rounding import (
     UNIT_ROUNDOFF,
     chunked_product,
     frobenius,
+    gamma,
     upward,
 )
 from theory.routes.foresight import Foresight
 from theory.routes.gram import symmetric_spectrum
 from theory.routes.some_samples import gram_of_rows
+from theory.routes.svd import directional_enclosure
 
 _U = UNIT_ROUNDOFF["float64"]
 
 # Share of the neurons looked at that may have pivots, and share of all directions that V may have:
 # beyond them the product is no longer much cheaper than AᵀA.
-_FEW, _NARROW = 3 / 8, 1 / 8
+_FEW, _NARROW = 3 / 8, 3 / 16
+
+# Likewise where AᵀA would not do, and the singular directions of A itself are what is spared.
+_FEW_FINE, _NARROW_FINE = 3 / 4, 1 / 2
 
 # Samples per negligible pivot from which V is taken, and the share of θ of directions that it has.
 _PER_PIVOT, _SPARE_ROWS = 2, 64
 _DEPTH = 1e-5
 
-# Rounding leaves about this share of tr H in ρ; where that is no small part of θ, ρ decides little.
-_ROUGH, _PART = 1e-12, 1 / 4
+# Rounding leaves about this share of tr H in a ρ that is a difference; where that is no small part
+# of θ, another product is worth its time.
+_ROUGH, _PART = 1e-12, 1e-2
 
 # Rows multiplied at a time.
 _ROWS = 2048
@@ -73,37 +84,95 @@ def projected_enclosure(
         The enclosure; None where it does not pay or numbers leave the range.
     """
     n_features = matrix.shape[1]
-    if not outlook.pivots.size or not outlook.low(_FEW):
+    if not outlook.pivots.size or not outlook.low(_FEW_FINE):
         return None
     square = _energy(matrix, roots)
-    if not 2.0**-400 < square < 2.0**400 or _ROUGH * square > _PART * threshold:
+    if not 2.0**-400 < square < 2.0**400:
+        return None
+    fine = _ROUGH * square > _PART * threshold
+    if not outlook.low(_FEW_FINE if fine else _FEW):
         return None
     vectors = _directions(matrix, roots, threshold, outlook)
-    if vectors is None:
+    if vectors is None or vectors.shape[1] > (_NARROW_FINE if fine else _NARROW) * n_features:
         return None
     defect = orthogonality_defect(vectors).bound
     if defect >= 0.5:
         return None
     images, g = _images(matrix, roots, vectors)
-    gram, formed = gram_of_rows(images, None)
+    # ‖B̂ − AV‖_F, with the roundings of f and of f·M.
+    moved = upward((g + 8 * _U) * math.sqrt(square) * frobenius(vectors) + UNDERFLOW)
+    parts = _Parts(vectors, defect, images, moved)
+    if fine:
+        return _accurate(matrix, roots, square, parts)
+    return _quick(square, parts)
+
+
+class _Parts(NamedTuple):
+    """V with ‖VᵀV − I‖ ≤ δ, and B̂ with ‖B̂ − AV‖_F ≤ `moved`."""
+
+    vectors: Array
+    defect: float
+    images: Array
+    moved: float
+
+
+def _quick(square: float, parts: _Parts) -> SpectrumEnclosure | None:
+    """Take squares of B̂, and ρ = ‖A‖_F² − tr APAᵀ as a difference."""
+    gram, formed = gram_of_rows(parts.images, None)
     if not math.isfinite(formed):
         return None
     values, solved = symmetric_spectrum(gram)
-    # ‖B̂ − AV‖_F, with the roundings of f and of f·M; and what it does to squares.
-    moved = upward((g + 8 * _U) * math.sqrt(square) * frobenius(vectors) + UNDERFLOW)
     trace = float(np.trace(gram))
-    moved = upward(2 * math.sqrt(upward(trace + formed)) * moved + moved**2)
-    error = upward(formed + moved + solved)
+    # What `moved` does to squares.
+    moved = upward(2 * math.sqrt(upward(trace + formed)) * parts.moved + parts.moved**2)
     # Not `upward` for these two, whose difference counts: it has a slack of 1e-9.
     lost = formed + moved + 2 * len(gram) * _U * trace
-    held = max(trace - upward(lost), 0.0) / (1 + defect) * (1 - 4 * _U)
+    held = max(trace - upward(lost), 0.0) / (1 + parts.defect) * (1 - 4 * _U)
     rest = max(square - held, 0.0) + 4 * _U * square + UNDERFLOW
-    found = np.zeros(n_features)
-    found[: len(values)] = np.maximum(np.sort(values)[::-1], 0.0)
-    slack = np.where(np.arange(n_features) < len(values), error, 0.0)
-    lower = np.maximum(found - slack, 0.0) / (1 + defect) * (1 - 8 * _U)
-    upper = ((found + slack) / (1 - defect) + rest) * (1 + 8 * _U)
-    return SpectrumEnclosure(np.clip(found, lower, upper), lower, upper)
+    found = np.maximum(np.sort(values)[::-1], 0.0)
+    error = upward(formed + moved + solved)
+    lower, upper = np.maximum(found - error, 0.0), found + error
+    return _enclosure(found, lower, upper, rest, parts)
+
+
+def _accurate(
+    matrix: NDArray[Any], roots: Array | None, square: float, parts: _Parts
+) -> SpectrumEnclosure | None:
+    """Take singular values of B̂, and ρ = ‖A − B̂Vᵀ‖_F² from another product.
+
+    (A − B̂Vᵀ)(I − P) = A(I − P), whatever B̂ is, so the norm of the first bounds that of the second.
+    """
+    size = upward(frobenius(parts.images))
+    inner = directional_enclosure(parts.images, size)
+    if inner is None:
+        return None
+    rows: list[float] = []
+    columns = np.asfortranarray(parts.vectors)
+    for start in range(0, len(matrix), _ROWS):
+        block = _rows(matrix, roots, slice(start, start + _ROWS))
+        image = parts.images[start : start + _ROWS]
+        # The transpose, whose columns are the contiguous rows; c is copied.
+        rows.append(frobenius(blas.dgemm(-1.0, columns, image.T, beta=1.0, c=block.T)))
+    # Sums of m + 1 products; roundings of f and of f·M; frobenius() is an upper bound.
+    g = gamma(parts.vectors.shape[1] + 12)
+    norm = math.hypot(*rows) + g * (math.sqrt(square) + size * frobenius(parts.vectors))
+    if not math.isfinite(norm):
+        return None
+    rest = upward(norm) ** 2 + UNDERFLOW
+    lower = np.maximum(np.sqrt(inner.lower) * (1 - 4 * _U) - parts.moved, 0.0) ** 2
+    upper = (np.sqrt(inner.upper) * (1 + 4 * _U) + parts.moved) ** 2
+    return _enclosure(inner.values, lower, upper, rest, parts)
+
+
+def _enclosure(
+    values: Array, lower: Array, upper: Array, rest: float, parts: _Parts
+) -> SpectrumEnclosure:
+    """Go from the eigenvalues of VᵀHV, descending, to those of H."""
+    beyond = np.zeros(len(parts.vectors) - len(values))
+    found = np.concatenate([values, beyond])
+    below = np.concatenate([lower, beyond]) / (1 + parts.defect) * (1 - 8 * _U)
+    above = (np.concatenate([upper, beyond]) / (1 - parts.defect) + rest) * (1 + 8 * _U)
+    return SpectrumEnclosure(np.clip(found, below, above), below, above)
 
 
 def _energy(matrix: NDArray[Any], roots: Array | None) -> float:
@@ -140,7 +209,7 @@ def _directions(
         return None
     energy = sigma**2 * (n_samples / len(some))
     kept = int(np.count_nonzero(energy > _DEPTH * threshold))
-    if not 0 < kept <= _NARROW * matrix.shape[1] or not np.isfinite(vectors).all():
+    if not kept or not np.isfinite(vectors).all():
         return None
     return np.ascontiguousarray(vectors[:kept].T)
 

@@ -72,8 +72,28 @@ def svd_enclosure(features: WeightedFeatures) -> SpectrumEnclosure | None:
     SpectrumEnclosure or None
         The enclosure, or None where LAPACK's SVD does not converge.
     """
-    matrix = features.weighted()
-    size = features.frobenius
+    return directional_enclosure(features.weighted(), features.frobenius, features.entry_error)
+
+
+def directional_enclosure(
+    matrix: Array, size: float, entry_error: float = 0.0
+) -> SpectrumEnclosure | None:
+    """Enclose the spectrum of AᵀA for a matrix whose entries may have been rounded.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (N, n)
+        A; each entry may be off by two roundings beside `entry_error`.
+    size : float
+        At least ‖A‖_F.
+    entry_error : float
+        Relative error of each entry.
+
+    Returns
+    -------
+    SpectrumEnclosure or None
+        The enclosure, or None where LAPACK's SVD does not converge.
+    """
     if size <= UNDERFLOW * 2:
         zeros = np.zeros(matrix.shape[1])
         return SpectrumEnclosure(zeros, zeros, np.full_like(zeros, upward(size * size)))
@@ -85,7 +105,7 @@ def svd_enclosure(features: WeightedFeatures) -> SpectrumEnclosure | None:
         return None
     images, g = chunked_product(matrix, vectors)
     # Each column of AV is off by the product's rounding and by that of A's own entries.
-    column_error = upward((g + 4 * _U + 2 * features.entry_error) * size * (1 + defect) + UNDERFLOW)
+    column_error = upward((g + 4 * _U + 2 * entry_error) * size * (1 + defect) + UNDERFLOW)
     order = np.argsort(-np.einsum("ij,ij->j", images, images))
     return _enclose(np.ascontiguousarray(images[:, order]), column_error, defect)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -134,17 +135,23 @@ class Own(torch.autograd.Function):
         raise NotImplementedError
 
 
+def through_numpy(x):
+    return torch.from_numpy(np.sin(x.numpy()))
+
+
 class Unfollowed(nn.Module):
-    def __init__(self):
+    def __init__(self, function):
         super().__init__()
         self.first, self.second, self.head = nn.Linear(4, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+        self.function = function
 
     def forward(self, x):
-        return self.head(Own.apply(self.second(Own.apply(self.first(x)))))
+        return self.head(self.function(self.second(self.function(self.first(x)))))
 
 
-def test_what_cannot_be_followed_is_known_by_its_shape():
-    plan = find_layers(Unfollowed(), example=torch.randn(7, 4))
+@pytest.mark.parametrize("function", [Own.apply, through_numpy, torch.vmap(torch.sin)])
+def test_what_cannot_be_followed_is_known_by_its_shape(function):
+    plan = find_layers(Unfollowed(function), example=torch.randn(7, 4))
     assert plan.names == ("second (input)", "head (input)")
 
 
@@ -177,6 +184,9 @@ def write_into_a_view(x, y):
         (lambda x, y: torch.stack([y[None].T, y[None].mT]), {1}),
         (lambda x, y: torch.cat(y.split(1))[None], {1}),
         (lambda x, y: torch.zeros(3), set()),
+        (lambda x, y: torch.from_numpy(x.numpy()), {UNKNOWN}),
+        (lambda x, y: torch.ops.aten.sin(y), {1}),
+        (lambda x, y: y.detach().data.clone(), {1}),
         (write, {0, 1}),
         (write_into_a_view, {0, 1}),
     ],

@@ -41,6 +41,13 @@ def interval(features: Any, eps: float, weights: Any, measure: str) -> tuple[int
     return None if found is None else found.count(theta, theta)
 
 
+def integer_rank(features: Any, eps: float) -> int:
+    """Return the count by the singular values of LAPACK, where these are far from √ε."""
+    sigma = np.linalg.svd(features, compute_uv=False) / np.sqrt(len(features))
+    assert np.abs(sigma / np.sqrt(eps) - 1).min() > 1e-3
+    return int(np.count_nonzero(sigma > np.sqrt(eps)))
+
+
 def lying(kind: str) -> Any:
     """Return directions that have nothing to do with the samples."""
 
@@ -56,10 +63,17 @@ def lying(kind: str) -> Any:
     return directions
 
 
+def take(monkeypatch: Any, variant: str) -> None:
+    """Have all directions allowed, and ρ taken as a difference or from another product."""
+    for name in ("_NARROW", "_NARROW_FINE"):
+        monkeypatch.setattr(module, name, 1.0)
+    monkeypatch.setattr(module, "_ROUGH", 0.0 if variant == "quick" else np.inf)
+
+
+@pytest.mark.parametrize("variant", ["quick", "accurate"])
 @pytest.mark.parametrize("kind", ["honest", "random", "skewed"])
-def test_the_interval_contains_the_exact_count(kind: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "_NARROW", 1.0)
-    monkeypatch.setattr(module, "_ROUGH", 0.0)
+def test_the_interval_contains_the_exact_count(kind: str, variant: str, monkeypatch: Any) -> None:
+    take(monkeypatch, variant)
     if kind != "honest":
         monkeypatch.setattr(module, "_directions", lying(kind))
     tried = decided = 0
@@ -78,12 +92,42 @@ def test_the_interval_contains_the_exact_count(kind: str, monkeypatch: Any) -> N
 def test_a_forgotten_remainder_is_caught(monkeypatch: Any) -> None:
     """Two directions of equal size, one of which V lacks: only ρ knows of it."""
     features = np.eye(2) * np.sqrt(2.0)
-    monkeypatch.setattr(module, "_NARROW", 1.0)
+    take(monkeypatch, "quick")
     monkeypatch.setattr(module, "_directions", lambda *_: np.array([[1.0], [0.0]]))
     assert interval(features, 0.5, None, "mean") == (1, 2)
     monkeypatch.setattr(module, "_energy", lambda *_: 2.0)  # as if A were AP
     assert interval(features, 0.5, None, "mean") == (1, 1)
     assert true_rank(features, 0.5) == 2
+
+
+def test_a_forgotten_residual_is_caught(monkeypatch: Any) -> None:
+    """The same where ρ is ‖A − B̂Vᵀ‖²."""
+    features = np.eye(2) * np.sqrt(2.0)
+    take(monkeypatch, "accurate")
+    monkeypatch.setattr(module, "_directions", lambda *_: np.array([[1.0], [0.0]]))
+    assert interval(features, 0.5, None, "mean") == (1, 2)
+    monkeypatch.setattr(module.math, "hypot", lambda *_: 0.0)  # as if A were AP
+    assert interval(features, 0.5, None, "mean") == (1, 1)
+    assert true_rank(features, 0.5) == 2
+
+
+def test_small_thresholds_are_decided_without_singular_directions_of_all(monkeypatch: Any) -> None:
+    features = tanh_neurons()
+    monkeypatch.setattr("theory.rank_problem.svd_enclosure", None)
+    for eps in (1e-11, 1e-12, 1e-13):
+        found, alone = epsilon_rank(features, eps), epsilon_rank(features, eps, counts_only=True)
+        assert found.route == alone.route == "projection"
+        assert found.resolved
+        assert int(found) == int(alone) == integer_rank(features, eps)
+    assert epsilon_rank(features, 1e-11, relative=True).route == "projection"
+
+
+def test_the_gram_matrix_suffices_for_most_relative_thresholds(monkeypatch: Any) -> None:
+    features = np.random.default_rng(0).standard_normal((60, 8))
+    monkeypatch.setattr("theory.rank_problem.svd_enclosure", None)
+    found = epsilon_rank(features, 0.5, relative=True)
+    assert found.route == "gram"
+    assert found.resolved
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
@@ -101,9 +145,9 @@ def test_layers_of_low_rank_take_this_route(dtype: str, weighted: bool) -> None:
 
 def test_where_it_cannot_decide_others_do() -> None:
     features = tanh_neurons()
-    found = epsilon_rank(features, 1e-11, counts_only=True)
+    found = epsilon_rank(features, 1e-22, counts_only=True)
     assert found.route != "projection"
-    assert int(found) == int(epsilon_rank(features, 1e-11))
+    assert str(found) == str(epsilon_rank(features, 1e-22))
 
 
 def test_the_global_generator_is_not_touched() -> None:
