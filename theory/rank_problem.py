@@ -189,7 +189,9 @@ class RankProblem:
             spared = None if relative else self._without_eigenvalues(*self._threshold(eps, False))
             if spared is not None:
                 return spared
-            for route, name in _ROUTES:
+            # Eigenvalues of a Gram matrix whose rounding exceeds the threshold come second.
+            blind = not relative and self.formed > self._deepest > 0
+            for route, name in (*_ROUTES[1::-1], *_ROUTES[2:]) if blind else _ROUTES:
                 enclosure: SpectrumEnclosure | None = getattr(self, name)
                 if enclosure is None:
                     continue
