@@ -121,7 +121,7 @@ def test_counts_name_their_routes() -> None:
     assert routes_of(rank.in_float32(2600, 260, QUICK)) == {
         (1e-6, "samples"),
         (1e-6, "gram"),
-        (10.0, "gram-float32"),
+        (10.0, "projection"),
         (0.1, "gram-float32"),  # of the neurons that are not silent
         (0.5, "gram-float32"),  # half of the directions are empty
     }
