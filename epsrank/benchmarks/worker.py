@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import resource
 import statistics
@@ -140,6 +141,7 @@ def member(
         taken.append(time.perf_counter() - start)
     records = list(monitor.latest.values())
     monitor.close()
+    dist.barrier()
     dist.destroy_process_group()
     return {
         "seconds": statistics.median(taken[1:]),
@@ -163,7 +165,10 @@ def main(words: list[str]) -> None:
     else:
         rank, size = map(int, words[1:3])
         found = member(rank, size, Path(words[3]), *map(int, words[4:]))
-    print(json.dumps(found))
+    print(json.dumps(found), flush=True)
+    # Threads of gloo that still end while the interpreter does have aborted the process, now and
+    # then, after all was measured.
+    os._exit(0)
 
 
 if __name__ == "__main__":
