@@ -49,7 +49,7 @@ def orthogonality_defect(vectors: Array) -> OrthogonalityDefect:
     columns = float(moduli.sum(axis=0).max(initial=0.0))
     rows = float(moduli.sum(axis=1).max(initial=0.0))
     norm_squared = upward(min(columns * rows, frobenius(vectors) ** 2))
-    overlaps, g = chunked_product(np.ascontiguousarray(vectors.T), vectors)
+    overlaps, g = chunked_product(vectors.T, vectors)
     overlaps[np.diag_indices_from(overlaps)] -= 1.0
     measured = frobenius(overlaps)
     bound = upward(measured * (1 + 2 * _U) + (g + 2 * _U) * norm_squared)

@@ -34,8 +34,8 @@ from theory.weighted import WeightedFeatures, far_apart, weighted_features
 _WIDE = 256
 _FEW = 2
 
-# Routes by floating point in order of cost, and what holds their enclosures.
-_ROUTES = (("gram", "fast"), ("projection", "_projected"), ("svd", "accurate"))
+# Routes by floating point, and what holds their enclosures.
+_ENCLOSURES = {"gram": "fast", "projection": "_projected", "svd": "accurate"}
 
 # Smallest positive number of the dtypes: the absolute rounding of a stored subnormal is half of it.
 _SMALLEST = {
@@ -70,7 +70,6 @@ class RankProblem:
             self.weighted = weighted_features(features, measure, rescale=True)
             self.gram, self.formed = form_gram(self.weighted)
         self._smallest: float | None = None
-        self._deepest = 0.0
         self._few = True
 
     @cached_property
@@ -88,10 +87,10 @@ class RankProblem:
     def _projected(self) -> SpectrumEnclosure | None:
         """Enclosure by way of a few directions, on the scale of the smallest threshold."""
         a = self.weighted
-        if self.features.n_features < _WIDE or a.entry_error or not self._deepest > 0:
+        if self.features.n_features < _WIDE or a.entry_error or not self._smallest:
             return None
-        outlook = look(a.matrix, a.roots, self._deepest)
-        return projected_enclosure(a.matrix, a.roots, self._deepest, outlook)
+        outlook = look(a.matrix, a.roots, self._smallest)
+        return projected_enclosure(a.matrix, a.roots, self._smallest, outlook)
 
     @cached_property
     def _outlook(self) -> Foresight:
@@ -161,11 +160,9 @@ class RankProblem:
         list of Decision
             One for each, in the order given.
         """
-        if relative:
-            self._deepest = float_below(self._threshold(min(eps), True, self.fast)[0])
-        else:
-            self._smallest = self._deepest = float_below(self._threshold(min(eps), False)[0])
-            self._few = len(eps) <= _FEW
+        best = self.fast if relative else None
+        self._smallest = float_below(self._threshold(min(eps), relative, best)[0])
+        self._few = len(eps) <= _FEW
         return [self.decide(value, relative) for value in eps]
 
     def decide(self, eps: float, relative: bool = False) -> Decision:
@@ -190,9 +187,11 @@ class RankProblem:
             if spared is not None:
                 return spared
             # Eigenvalues of a Gram matrix whose rounding exceeds the threshold come second.
-            blind = not relative and self.formed > self._deepest > 0
-            for route, name in (*_ROUTES[1::-1], *_ROUTES[2:]) if blind else _ROUTES:
-                enclosure: SpectrumEnclosure | None = getattr(self, name)
+            theta = self._smallest
+            blind = not relative and theta is not None and self.formed > theta > 0
+            first = ("projection", "gram") if blind else ("gram", "projection")
+            for route in (*first, "svd"):
+                enclosure: SpectrumEnclosure | None = getattr(self, _ENCLOSURES[route])
                 if enclosure is None:
                     continue
                 below, above = self._threshold(eps, relative, enclosure)

@@ -129,8 +129,8 @@ def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, An
                     "samples": samples,
                     "steps": steps * rounds,
                     "blocks": rounds,
-                    "window_seconds": sum(spent.seconds for spent in taken[index]),
-                    "step_seconds": sum(spent.seconds for spent in taken[0]) / (steps * rounds),
+                    "window_seconds": sum(_apart(taken[index])[0]),
+                    "step_seconds": sum(_apart(taken[0])[0]) / (steps * rounds),
                     **_figures(watcher, taken[index], taken[0], made[index], settings.seed),
                 }
             )
@@ -170,6 +170,11 @@ def _moments(watcher: Watcher) -> int:
     return len(watcher.monitor.history.steps) if isinstance(watcher, Monitored) else 0
 
 
+def _apart(blocks: list[Spent]) -> tuple[list[float], list[float]]:
+    """Return the seconds of all blocks, and their processor times."""
+    return [spent.seconds for spent in blocks], [spent.processor for spent in blocks]
+
+
 def _figures(
     watcher: Monitored, watched: list[Spent], alone: list[Spent], made: list[int], seed: int
 ) -> dict[str, Any]:
@@ -194,8 +199,7 @@ def _figures(
     history = watcher.monitor.history
     costs = list({record.step: record.cost for record in history}.values())
     idle = [i for i in range(len(watched)) if made[i] == made[i + 1]]
-    with_it, work = (list(times) for times in zip(*watched, strict=True))
-    without, work_without = (list(times) for times in zip(*alone, strict=True))
+    (with_it, work), (without, work_without) = _apart(watched), _apart(alone)
     between = median_ratio([with_it[i] for i in idle], [without[i] for i in idle]) if idle else None
     return {
         "ratio": total_ratio(with_it, without, seed).to_json(),
@@ -251,13 +255,13 @@ def at_equal_frequency(
             taken[name].append(spent)
     unwatched = next(iter(taken.values()))
     rounds = len(unwatched)
+    alone_seconds, alone_processor = _apart(unwatched)
     rows = []
     for name, trainee in trainees.items():
         watcher = trainee.watcher
         counts = watcher.counts
         watcher.close()
-        seconds_taken, processor = (list(times) for times in zip(*taken[name], strict=True))
-        alone_seconds, alone_processor = (list(times) for times in zip(*unwatched, strict=True))
+        seconds_taken, processor = _apart(taken[name])
         rows.append(
             {
                 "model": load.name,

@@ -74,7 +74,7 @@ class CallSearch:
             if site is not None and call.trouble is None:
                 self._add(site, number)
                 since.append(number)
-            elif isinstance(call.callee, nn.Module) and kind_of(call.callee) == "weights":
+            elif call.kind == "weights":
                 # The first weights see the raw input, and branches see the same tensor.
                 if before is not None and call.given not in looked_at:
                     self._before(call, before, bool(since), call.callee is head)
@@ -82,11 +82,8 @@ class CallSearch:
                 since, before = [], call
         # A loop over time that starts from zeros, and then hands on what is measured.
         for call in self.calls:
-            module = call.callee
-            if isinstance(module, str) or kind_of(module) != "weights":
-                continue
-            if any(source in self.by_call for source in call.sources):
-                self.found.pop(f"{self.name[id(module)]} (input)", None)
+            if call.kind == "weights" and any(source in self.by_call for source in call.sources):
+                self.found.pop(f"{self.name[id(call.callee)]} (input)", None)
 
     def _covered(self, call: Call) -> bool:
         """Whether a call is a part of a block, an activation, attention or recurrence.
@@ -147,10 +144,7 @@ class CallSearch:
             return False
         if any(True for _ in module.children()) or any(True for _ in module.parameters()):
             return False
-        sources = [self.calls[source].callee for source in call.sources]
-        fed = any(
-            isinstance(source, nn.Module) and kind_of(source) in _LINEAR for source in sources
-        )
+        fed = any(self.calls[source].kind in _LINEAR for source in call.sources)
         return fed and call.changed and call.entered == call.left
 
     def _after(self, call: Call, what: str) -> str:
@@ -214,8 +208,7 @@ class CallSearch:
             return
         summed = self._summed(call, name)
         # A linear chain such as convolution and normalisation has no activation to be seen.
-        sources = [self.calls[source].callee for source in call.sources]
-        chain = any(isinstance(s, nn.Module) and kind_of(s) in _LINEAR for s in sources)
+        chain = any(self.calls[source].kind in _LINEAR for source in call.sources)
         if not (chain or is_head) and self._transformed(call, earlier, since, summed):
             self.found.setdefault(name, Found(name, module, "input", call.axis))
 
@@ -273,13 +266,10 @@ class CallSearch:
                 marks.add(number)
             elif number in self.by_call:
                 seen.add(number)
+            elif self.calls[number].kind == "weights":
+                unseen.add(number)
             else:
-                source = self.calls[number]
-                callee = source.callee
-                if isinstance(callee, nn.Module) and kind_of(callee) == "weights":
-                    unseen.add(number)
-                else:
-                    waiting.extend(source.within)
+                waiting.extend(self.calls[number].within)
         return seen, unseen, marks
 
     def _summed(self, call: Call, total: str) -> bool:
@@ -310,7 +300,7 @@ class CallSearch:
             read = any(
                 part in other.sources and other is not call
                 for other in self.calls
-                if isinstance(other.callee, nn.Module) and kind_of(other.callee) == "weights"
+                if other.kind == "weights"
             )
             if shared or read or id(site.module) in self.block:
                 continue

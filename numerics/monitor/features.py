@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -32,17 +32,40 @@ def first_tensor(output: Any) -> Tensor | None:
     """
     if isinstance(output, Tensor):
         return output
-    if isinstance(output, Mapping):
-        if isinstance(output.get("last_hidden_state"), Tensor):
-            return output["last_hidden_state"]  # type: ignore[no-any-return]
-        parts: Any = output.values()
-    elif isinstance(output, (tuple, list)):
-        parts = output
-    elif dataclasses.is_dataclass(output):
-        parts = [getattr(output, field.name) for field in dataclasses.fields(output)]
-    else:
-        return None
-    return next((found for part in parts if (found := first_tensor(part)) is not None), None)
+    if isinstance(output, Mapping) and isinstance(output.get("last_hidden_state"), Tensor):
+        return output["last_hidden_state"]  # type: ignore[no-any-return]
+    found = (first_tensor(part) for part in _parts(output))
+    return next((tensor for tensor in found if tensor is not None), None)
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """Yield all tensors in a nest of tuples, lists, mappings and dataclasses.
+
+    Parameters
+    ----------
+    value : Any
+        Anything.
+
+    Yields
+    ------
+    Tensor
+        In order.
+    """
+    if isinstance(value, Tensor):
+        yield value
+    for part in _parts(value):
+        yield from tensors(part)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """Return what a mapping, tuple, list or dataclass consists of; nothing of anything else."""
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, (tuple, list)):
+        return value
+    if dataclasses.is_dataclass(value):
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return ()
 
 
 def trouble(tensor: Tensor | None) -> str | None:

@@ -36,20 +36,15 @@ class LossMeter:
             If it is no number.
         """
         if isinstance(loss, Tensor):
-            if loss.is_cpu and loss.ndim == 0:
-                # At nearly every step, with cold caches: nothing more than this.
-                self._sum += loss.item()
-                self._count += 1
-                return
-            value = loss.detach()
-            value = value if value.ndim == 0 else value.mean()
+            # At nearly every step, with cold caches: no call that is not needed.
+            value = loss if loss.ndim == 0 else loss.detach().mean()
             if value.is_cpu:
                 self._sum += value.item()
             else:
                 if self._on_device is None or self._on_device.device != value.device:
                     self._flush()
                     self._on_device = torch.zeros((), dtype=torch.float64, device=value.device)
-                self._on_device += value
+                self._on_device += value.detach()
         elif loss is None:
             return
         else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
+
+from numerics.monitor.features import tensors
 
 #: Mark of the model's own input.
 RAW = -1
@@ -99,32 +100,6 @@ class Origins:
             # Writing into a view writes into what it is a view of.
             if tensor._base is not None and any(tensor is other for other in taken):
                 self.put(tensor._base, self.of(tensor._base) | mine)
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """Yield all tensors in a nest of tuples, lists, mappings and dataclasses.
-
-    Parameters
-    ----------
-    value : Any
-        Anything.
-
-    Yields
-    ------
-    Tensor
-        In order.
-    """
-    parts: Iterable[Any] = ()
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        parts = value.values()
-    elif isinstance(value, (tuple, list)):
-        parts = value
-    elif dataclasses.is_dataclass(value):
-        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
-    for part in parts:
-        yield from tensors(part)
 
 
 def _has_values(tensor: Tensor) -> bool:

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from numerics.monitor.features import first_tensor, trouble
-from numerics.monitor.kinds import kind_of, neurons_axis
+from numerics.monitor.kinds import Kind, kind_of, neurons_axis
 from numerics.monitor.origins import RAW, UNKNOWN, Origins
 
 _NAMES = (
@@ -92,6 +92,11 @@ class Call:
     changed: bool
     behind: frozenset[int]
     within: frozenset[int]
+
+    @property
+    def kind(self) -> Kind | None:
+        """What was called, where that is a module."""
+        return None if isinstance(self.callee, str) else kind_of(self.callee)
 
 
 class Frames(TorchFunctionMode):
