@@ -6,103 +6,117 @@ The names below are imported when first used, so that ``import epsrank`` takes n
 from __future__ import annotations
 
 from importlib import import_module
+from os.path import dirname, isdir, join
 from typing import TYPE_CHECKING, Any
 
+# The rooms are links in a checkout; a copy made without links would fail far from the cause.
+for _room in ("theory", "numerics", "proofs"):
+    if not isdir(join(dirname(__file__), _room)):
+        raise ImportError(
+            f"epsrank/{_room} is not a folder: this copy was made without symbolic links; "
+            "clone it with git (on Windows: git clone -c core.symlinks=true)"
+        )
+
 if TYPE_CHECKING:
-    from numerics.dense import dense_network, network_of_run
-    from numerics.monitor import RankMonitor, RankWarning
-    from numerics.operators import BoundaryProblem, OperatorSystem, linear_operator
-    from numerics.pruning import load_pruned, prune
-    from numerics.staircase import Staircase, detect_staircase
-    from numerics.structured import structured_first_layer_
-    from numerics.training import Run, RunConfig, load_run, train
-    from proofs.outcome import Report
-    from proofs.runner import verify
-    from theory.apriori import AprioriFloor, SegmentedDistances, apriori_floor, relu_distances
-    from theory.continuous import (
+    from epsrank.numerics.dense import dense_network, network_of_run
+    from epsrank.numerics.monitor import RankMonitor, RankWarning
+    from epsrank.numerics.operators import BoundaryProblem, OperatorSystem, linear_operator
+    from epsrank.numerics.pruning import load_pruned, prune
+    from epsrank.numerics.staircase import Staircase, detect_staircase
+    from epsrank.numerics.structured import structured_first_layer_
+    from epsrank.numerics.training import Run, RunConfig, load_run, train
+    from epsrank.proofs.outcome import Report
+    from epsrank.proofs.runner import verify
+    from epsrank.theory.apriori import (
+        AprioriFloor,
+        SegmentedDistances,
+        apriori_floor,
+        relu_distances,
+    )
+    from epsrank.theory.continuous import (
         ContinuousFloor,
         ContinuousRank,
         continuous_floor,
         continuous_rank,
     )
-    from theory.dense import DenseNetwork
-    from theory.errors import InputError
-    from theory.floor.convex_floor import ConvexFloor, convex_floor
-    from theory.floor.lipschitz_floor import LipschitzFloor, lipschitz_floor
-    from theory.floor.loss_floor import loss_floor
-    from theory.floor.result import LossFloor
-    from theory.kernels.catalogue import layer_kernel
-    from theory.kernels.input_measure import box_measure, data_measure
-    from theory.kernels.layer_kernel import LayerKernel
-    from theory.kernels.prediction import InitialRank, initial_ranks
-    from theory.kernels.slope import SlopeChoice, choose_slope
-    from theory.rank import (
+    from epsrank.theory.dense import DenseNetwork
+    from epsrank.theory.errors import InputError
+    from epsrank.theory.floor.convex_floor import ConvexFloor, convex_floor
+    from epsrank.theory.floor.lipschitz_floor import LipschitzFloor, lipschitz_floor
+    from epsrank.theory.floor.loss_floor import loss_floor
+    from epsrank.theory.floor.result import LossFloor
+    from epsrank.theory.kernels.catalogue import layer_kernel
+    from epsrank.theory.kernels.input_measure import box_measure, data_measure
+    from epsrank.theory.kernels.layer_kernel import LayerKernel
+    from epsrank.theory.kernels.prediction import InitialRank, initial_ranks
+    from epsrank.theory.kernels.slope import SlopeChoice, choose_slope
+    from epsrank.theory.rank import (
         algebraic_rank,
         epsilon_rank,
         epsilon_rank_from_gram,
         epsilon_rank_from_spectrum,
         epsilon_ranks,
     )
-    from theory.rank_interval import RankInterval
-    from theory.sampling import PopulationRank, population_rank
-    from theory.selection import NeuronSelection, fewest_neurons, select_neurons
+    from epsrank.theory.rank_interval import RankInterval
+    from epsrank.theory.sampling import PopulationRank, population_rank
+    from epsrank.theory.selection import NeuronSelection, fewest_neurons, select_neurons
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BoundaryProblem": "numerics.operators",
-    "ContinuousFloor": "theory.continuous",
-    "ContinuousRank": "theory.continuous",
-    "ConvexFloor": "theory.floor.convex_floor",
-    "DenseNetwork": "theory.dense",
-    "InitialRank": "theory.kernels.prediction",
-    "AprioriFloor": "theory.apriori",
-    "InputError": "theory.errors",
-    "LayerKernel": "theory.kernels.layer_kernel",
-    "LipschitzFloor": "theory.floor.lipschitz_floor",
-    "LossFloor": "theory.floor.result",
-    "NeuronSelection": "theory.selection",
-    "OperatorSystem": "numerics.operators",
-    "PopulationRank": "theory.sampling",
-    "RankInterval": "theory.rank_interval",
-    "RankMonitor": "numerics.monitor",
-    "RankWarning": "numerics.monitor",
-    "Report": "proofs.outcome",
-    "Run": "numerics.training",
-    "RunConfig": "numerics.training",
-    "SlopeChoice": "theory.kernels.slope",
-    "Staircase": "numerics.staircase",
-    "SegmentedDistances": "theory.apriori",
-    "algebraic_rank": "theory.rank",
-    "apriori_floor": "theory.apriori",
-    "box_measure": "theory.kernels.input_measure",
-    "choose_slope": "theory.kernels.slope",
-    "continuous_floor": "theory.continuous",
-    "continuous_rank": "theory.continuous",
-    "convex_floor": "theory.floor.convex_floor",
-    "data_measure": "theory.kernels.input_measure",
-    "dense_network": "numerics.dense",
-    "detect_staircase": "numerics.staircase",
-    "epsilon_rank": "theory.rank",
-    "epsilon_rank_from_gram": "theory.rank",
-    "epsilon_rank_from_spectrum": "theory.rank",
-    "epsilon_ranks": "theory.rank",
-    "fewest_neurons": "theory.selection",
-    "initial_ranks": "theory.kernels.prediction",
-    "layer_kernel": "theory.kernels.catalogue",
-    "linear_operator": "numerics.operators",
-    "lipschitz_floor": "theory.floor.lipschitz_floor",
-    "load_pruned": "numerics.pruning",
-    "load_run": "numerics.training",
-    "loss_floor": "theory.floor.loss_floor",
-    "network_of_run": "numerics.dense",
-    "population_rank": "theory.sampling",
-    "prune": "numerics.pruning",
-    "relu_distances": "theory.apriori",
-    "select_neurons": "theory.selection",
-    "structured_first_layer_": "numerics.structured",
-    "train": "numerics.training",
-    "verify": "proofs.runner",
+    "BoundaryProblem": "epsrank.numerics.operators",
+    "ContinuousFloor": "epsrank.theory.continuous",
+    "ContinuousRank": "epsrank.theory.continuous",
+    "ConvexFloor": "epsrank.theory.floor.convex_floor",
+    "DenseNetwork": "epsrank.theory.dense",
+    "InitialRank": "epsrank.theory.kernels.prediction",
+    "AprioriFloor": "epsrank.theory.apriori",
+    "InputError": "epsrank.theory.errors",
+    "LayerKernel": "epsrank.theory.kernels.layer_kernel",
+    "LipschitzFloor": "epsrank.theory.floor.lipschitz_floor",
+    "LossFloor": "epsrank.theory.floor.result",
+    "NeuronSelection": "epsrank.theory.selection",
+    "OperatorSystem": "epsrank.numerics.operators",
+    "PopulationRank": "epsrank.theory.sampling",
+    "RankInterval": "epsrank.theory.rank_interval",
+    "RankMonitor": "epsrank.numerics.monitor",
+    "RankWarning": "epsrank.numerics.monitor",
+    "Report": "epsrank.proofs.outcome",
+    "Run": "epsrank.numerics.training",
+    "RunConfig": "epsrank.numerics.training",
+    "SlopeChoice": "epsrank.theory.kernels.slope",
+    "Staircase": "epsrank.numerics.staircase",
+    "SegmentedDistances": "epsrank.theory.apriori",
+    "algebraic_rank": "epsrank.theory.rank",
+    "apriori_floor": "epsrank.theory.apriori",
+    "box_measure": "epsrank.theory.kernels.input_measure",
+    "choose_slope": "epsrank.theory.kernels.slope",
+    "continuous_floor": "epsrank.theory.continuous",
+    "continuous_rank": "epsrank.theory.continuous",
+    "convex_floor": "epsrank.theory.floor.convex_floor",
+    "data_measure": "epsrank.theory.kernels.input_measure",
+    "dense_network": "epsrank.numerics.dense",
+    "detect_staircase": "epsrank.numerics.staircase",
+    "epsilon_rank": "epsrank.theory.rank",
+    "epsilon_rank_from_gram": "epsrank.theory.rank",
+    "epsilon_rank_from_spectrum": "epsrank.theory.rank",
+    "epsilon_ranks": "epsrank.theory.rank",
+    "fewest_neurons": "epsrank.theory.selection",
+    "initial_ranks": "epsrank.theory.kernels.prediction",
+    "layer_kernel": "epsrank.theory.kernels.catalogue",
+    "linear_operator": "epsrank.numerics.operators",
+    "lipschitz_floor": "epsrank.theory.floor.lipschitz_floor",
+    "load_pruned": "epsrank.numerics.pruning",
+    "load_run": "epsrank.numerics.training",
+    "loss_floor": "epsrank.theory.floor.loss_floor",
+    "network_of_run": "epsrank.numerics.dense",
+    "population_rank": "epsrank.theory.sampling",
+    "prune": "epsrank.numerics.pruning",
+    "relu_distances": "epsrank.theory.apriori",
+    "select_neurons": "epsrank.theory.selection",
+    "structured_first_layer_": "epsrank.numerics.structured",
+    "train": "epsrank.numerics.training",
+    "verify": "epsrank.proofs.runner",
 }
 
 __all__ = [

@@ -1,5 +1,5 @@
 """A `RankMonitor` for training frameworks: ``from epsrank.callbacks import …``."""
 
-from numerics.monitor.integrations import HuggingFaceRankCallback, LightningRankCallback
+from epsrank.numerics.monitor.integrations import HuggingFaceRankCallback, LightningRankCallback
 
 __all__ = ["HuggingFaceRankCallback", "LightningRankCallback"]

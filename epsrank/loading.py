@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 Notice = Callable[[str], None]
 

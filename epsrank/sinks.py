@@ -1,7 +1,7 @@
 """Where a `RankMonitor` reports to besides its history: ``from epsrank.sinks import CsvSink``."""
 
-from numerics.monitor.live import LiveTerminal
-from numerics.monitor.sinks import (
+from epsrank.numerics.monitor.live import LiveTerminal
+from epsrank.numerics.monitor.sinks import (
     CsvSink,
     HistoryFile,
     JsonLinesSink,

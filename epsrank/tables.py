@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epsrank.loading import Notice, choose
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 _INTEGER = re.compile(r"[+-]?\d+")
 _EXACT_INTEGER = 2**53

@@ -1,1 +1,1 @@
-"""."""
+"""Networks and data: features, training, monitors, experiments, plots. Imports theory."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from theory.errors import InputError
-from theory.floor.result import LossFloor
-from theory.floor.streamed import loss_floor_from_moments
-from theory.inputs import Array
-from theory.measure import MeasureName
-from theory.rank import epsilon_rank_from_gram
-from theory.rank_interval import RankInterval
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.result import LossFloor
+from epsrank.theory.floor.streamed import loss_floor_from_moments
+from epsrank.theory.inputs import Array
+from epsrank.theory.measure import MeasureName
+from epsrank.theory.rank import epsilon_rank_from_gram
+from epsrank.theory.rank_interval import RankInterval
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,17 +7,17 @@ import math
 import numpy as np
 import torch
 
-from numerics.training import Run
-from numerics.training.build import resolve_device
-from numerics.training.measure import LastLayer
-from numerics.training.objective import float64_loss
-from numerics.training.probe import choose_probe
-from theory.apriori import AprioriFloor, apriori_floor
-from theory.errors import InputError
-from theory.floor.weighting import frobenius
-from theory.inputs import Array
-from theory.measure import as_measure
-from theory.rounding import unit_roundoff, upward
+from epsrank.numerics.training import Run
+from epsrank.numerics.training.build import resolve_device
+from epsrank.numerics.training.measure import LastLayer
+from epsrank.numerics.training.objective import float64_loss
+from epsrank.numerics.training.probe import choose_probe
+from epsrank.theory.apriori import AprioriFloor, apriori_floor
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.weighting import frobenius
+from epsrank.theory.inputs import Array
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rounding import unit_roundoff, upward
 
 
 def floor_of_run(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 def as_batch(

@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any
 
-from theory.errors import InputError
-from theory.kernels.slope import SlopeChoice, choose_slope
+from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.slope import SlopeChoice, choose_slope
 
 _AUTO = re.compile(r"auto(?::(?P<rank>[1-9]\d*))?")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from numerics.networks import ACTIVATIONS, MLP
-from numerics.training import Run
-from theory.dense import DenseNetwork
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.numerics.networks import ACTIVATIONS, MLP
+from epsrank.numerics.training import Run
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 _MODULES: dict[type[nn.Module], str] = {
     nn.Tanh: "tanh",

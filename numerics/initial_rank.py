@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from numerics.networks import MLP, capture, initialise_
-from numerics.networks.base import as_size
-from numerics.structured import structured_first_layer_
-from theory.inputs import Array
-from theory.kernels.initialisation import LayerInit
-from theory.kernels.input_measure import InputMeasure
-from theory.kernels.placed import Placement
-from theory.rank import epsilon_ranks
+from epsrank.numerics.networks import MLP, capture, initialise_
+from epsrank.numerics.networks.base import as_size
+from epsrank.numerics.structured import structured_first_layer_
+from epsrank.theory.inputs import Array
+from epsrank.theory.kernels.initialisation import LayerInit
+from epsrank.theory.kernels.input_measure import InputMeasure
+from epsrank.theory.kernels.placed import Placement
+from epsrank.theory.rank import epsilon_ranks
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def initial_network(
     width, depth : int
         Neurons of every hidden layer, and hidden layers.
     init : str or LayerInit
-        A key of ``numerics.networks.INITIALISATIONS``, or one law of independent entries.
+        A key of ``epsrank.numerics.networks.INITIALISATIONS``, or one law of independent entries.
     init_scale : float, optional
         Scale of a named initialisation.
     place : Placement, optional

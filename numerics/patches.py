@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 # Patches looked at; beyond it every m-th one is taken.
 MOST_PATCHES = 65_536

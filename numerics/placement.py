@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 # Whose directions are normal vectors as drawn, not unit vectors ([S2], cosine variant).
 _UNNORMALISED = ("cosine", "sine")

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.accumulated_gram import AccumulatedGram
-from numerics.batch import as_batch, diagnosis
-from theory.errors import InputError
-from theory.measure import MeasureName
-from theory.rank_interval import RankInterval
-from theory.rounding import UNDERFLOW, gamma, upward
+from epsrank.numerics.accumulated_gram import AccumulatedGram
+from epsrank.numerics.batch import as_batch, diagnosis
+from epsrank.theory.errors import InputError
+from epsrank.theory.measure import MeasureName
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rounding import UNDERFLOW, gamma, upward
 
 # Rows per float64 copy of a batch: at most 2^21 numbers, enough for full speed of the product.
 _CHUNK_NUMBERS = 2**21

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from numerics.chosen_slope import as_slope, resolve_slope
-from numerics.networks.activations import activation_function
-from numerics.patches import patches
-from numerics.placement import StructuredFirstLayer, in_box, on_interval, over_data
-from theory.errors import InputError
-from theory.inputs import to_numpy
+from epsrank.numerics.chosen_slope import as_slope, resolve_slope
+from epsrank.numerics.networks.activations import activation_function
+from epsrank.numerics.patches import patches
+from epsrank.numerics.placement import StructuredFirstLayer, in_box, on_interval, over_data
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import to_numpy
 
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d
 
@@ -59,13 +59,13 @@ def structured_first_layer_(
     data : array_like or tensor, optional
         Samples, shape (N, d) for a linear layer, (N, C, L) or (N, C, H, W) for a convolution.
     activation : str
-        Name of σ, a key of ``numerics.networks.ACTIVATIONS``.
+        Name of σ, a key of ``epsrank.numerics.networks.ACTIVATIONS``.
     generator : torch.Generator, optional
         Source of randomness on the CPU; by default torch's global one. A grid needs none.
     gamma : float, "auto" or "auto:R", optional
         Slope γ > 0 in place of the rule's; it is not scaled by the domain. ``"auto"`` takes the
         least slope of the largest ε-rank that the layer's law predicts, ``"auto:R"`` the least
-        that predicts R (`theory.kernels.slope.choose_slope`).
+        that predicts R (`epsrank.theory.kernels.slope.choose_slope`).
     eps : float
         ε of that prediction.
 

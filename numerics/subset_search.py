@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.selection.rows import subsets
-from theory.selection.subset_value import SubsetValue, dual_matrix, polish, subset_value
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.selection.rows import subsets
+from epsrank.theory.selection.subset_value import SubsetValue, dual_matrix, polish, subset_value
 
 Progress = Callable[[str], None]
 
@@ -80,7 +80,7 @@ def search_subsets(
 
     Batched Riemannian descent on a soft maximum whose temperature falls, from random starts, every
     other one with its rows in p + 1 clusters; the best few are polished by linear programs
-    (`theory.selection.subset_value.polish`). p > n/2 is
+    (`epsrank.theory.selection.subset_value.polish`). p > n/2 is
     searched as n − p, which is the same case (`dual_matrix`).
 
     Parameters
@@ -208,7 +208,7 @@ def save_extremal(found: Iterable[SubsetSearch], path: Path) -> None:
     path : Path
         An .npz file.
     """
-    from numerics.training.storage import write_atomically
+    from epsrank.numerics.training.storage import write_atomically
 
     arrays: dict[str, Array] = {
         "n{}_p{}".format(*entry.found.matrix.shape): entry.found.matrix for entry in found

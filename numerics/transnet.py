@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from numerics.chosen_slope import as_slope, resolve_slope
-from numerics.networks.activations import Activation, activation_function
-from numerics.placement import StructuredFirstLayer
-from numerics.structured import as_box, as_data, as_layer, write_layer
-from theory.errors import InputError
+from epsrank.numerics.chosen_slope import as_slope, resolve_slope
+from epsrank.numerics.networks.activations import Activation, activation_function
+from epsrank.numerics.placement import StructuredFirstLayer
+from epsrank.numerics.structured import as_box, as_data, as_layer, write_layer
+from epsrank.theory.errors import InputError
 
 # Slopes tried in the coordinates of the unit ball, fields fitted, their correlation length (in
 # radii), plane waves of a field, and points fitted at. Ours: the source tunes by hand.
@@ -50,7 +50,7 @@ def transnet_first_layer_(
     domain : pair of float, or array_like of shape (d, 2), optional
         The box; one pair stands for all inputs.
     data : array_like or tensor, optional
-        Samples, as for `numerics.structured.structured_first_layer_`.
+        Samples, as for `epsrank.numerics.structured.structured_first_layer_`.
     activation : str
         Name of σ.
     generator : torch.Generator, optional

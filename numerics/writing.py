@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 _PREFIX, _SUFFIX = ".epsrank-", ".part"
 

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from proofs.evidence import KINDS
-from proofs.verdict import VERDICTS
-from theory.errors import InputError
+from epsrank.proofs.evidence import KINDS
+from epsrank.proofs.verdict import VERDICTS
+from epsrank.theory.errors import InputError
 
 LEDGER = Path(__file__).with_name("ledger.toml")
 
@@ -40,7 +40,7 @@ class Claim:
     parts : tuple of str
         Names of the statements that a composite claim is made of.
     symbols : tuple of str
-        Ids of its statements in `theory.symbolic`, where there are some.
+        Ids of its statements in `epsrank.theory.symbolic`, where there are some.
     theorems : tuple of pairs (part, name)
         Theorems of the Coq development that together prove it, by full name, with the part of the
         claim that each serves (None where it has no parts).

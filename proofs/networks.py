@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from numerics.training import Run, RunConfig, load_run, train
-from theory.inputs import Array
+from epsrank.numerics.training import Run, RunConfig, load_run, train
+from epsrank.theory.inputs import Array
 
 #: Widths up to which chains are certified in ball arithmetic.
 CERTIFIED_WIDTH = 50

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from proofs.evidence import Evidence
-from proofs.ledger import Claim
-from proofs.verdict import derive_verdict
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.ledger import Claim
+from epsrank.proofs.verdict import derive_verdict
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import numpy as np
 from scipy.special import roots_legendre
 from scipy.stats import chi2
 
-from theory.dense import DenseNetwork
-from theory.inputs import Array
-from theory.rank import epsilon_rank_from_gram
-from theory.sampling import PopulationRank, largest_leverage, population_rank
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.inputs import Array
+from epsrank.theory.rank import epsilon_rank_from_gram
+from epsrank.theory.sampling import PopulationRank, largest_leverage, population_rank
 
 #: Ridge over ε, as in `population_rank`.
 _RIDGE = 0.25

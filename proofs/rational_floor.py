@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from proofs import oracle
-from proofs.strategies.spectra import KnownSpectrum
-from theory.inputs import Array
+from epsrank.proofs import oracle
+from epsrank.proofs.strategies.spectra import KnownSpectrum
+from epsrank.theory.inputs import Array
 
 _ZERO = Fraction(0)
 

@@ -15,15 +15,15 @@ from typing import Any, get_args
 import joblib
 import threadpoolctl
 
-from numerics.training.build import resolve_device
-from proofs.checkers import Checker, Context, Effort, all_checkers
-from proofs.environment import describe_environment
-from proofs.evidence import Evidence
-from proofs.ledger import Claim, load_ledger, select_claims
-from proofs.networks import TrainedNetwork, find_mnist, planned, train_network
-from proofs.outcome import Report, gather
-from proofs.report import draw_figures, open_report, write_report
-from theory.errors import InputError
+from epsrank.numerics.training.build import resolve_device
+from epsrank.proofs.checkers import Checker, Context, Effort, all_checkers
+from epsrank.proofs.environment import describe_environment
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.ledger import Claim, load_ledger, select_claims
+from epsrank.proofs.networks import TrainedNetwork, find_mnist, planned, train_network
+from epsrank.proofs.outcome import Report, gather
+from epsrank.proofs.report import draw_figures, open_report, write_report
+from epsrank.theory.errors import InputError
 
 #: ``progress(done, total, what)`` after every training and every checker.
 ProgressCallback = Callable[[int, int, str], None]
@@ -68,7 +68,7 @@ def verify(
     ledger : sequence of Claim, optional
         Another ledger than ``proofs/ledger.toml``.
     checkers : sequence of Checker, optional
-        Other checkers than all of `proofs.checkers`.
+        Other checkers than all of `epsrank.proofs.checkers`.
 
     Returns
     -------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from proofs.evidence import Evidence
+from epsrank.proofs.evidence import Evidence
 
 #: The vocabulary, strongest support first.
 VERDICTS = (

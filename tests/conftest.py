@@ -1,4 +1,4 @@
-"""Hypothesis profiles and one thread per test process.
+"""Hypothesis profiles, one thread per test process, and one name of the package.
 
 ``HYPOTHESIS_PROFILE`` chooses: ``dev`` (default), ``ci`` (derandomised, so that a red run is a red
 change) or ``thorough`` (long). The profile also sets how many cases each property searches.
@@ -7,8 +7,17 @@ change) or ``thorough`` (long). The profile also sets how many cases each proper
 from __future__ import annotations
 
 import os
+import runpy
+from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
+
+# Here and, by PYTHONPATH, in all processes that tests start: see the file.
+_ONE_NAME = Path(__file__).with_name("one_name")
+runpy.run_path(str(_ONE_NAME / "sitecustomize.py"))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(_ONE_NAME), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 # Before NumPy is imported: one thread each, so that parallel test processes do not fight for cores.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -1,15 +1,15 @@
 """Mathematics of the ε-rank: definitions, floors, kernels, certified numbers. No torch here."""
 
-from theory.errors import InputError
-from theory.measure import Measure
-from theory.rank import (
+from epsrank.theory.errors import InputError
+from epsrank.theory.measure import Measure
+from epsrank.theory.rank import (
     algebraic_rank,
     epsilon_rank,
     epsilon_rank_from_gram,
     epsilon_rank_from_spectrum,
     epsilon_ranks,
 )
-from theory.rank_interval import RankInterval
+from epsrank.theory.rank_interval import RankInterval
 
 __all__ = [
     "InputError",

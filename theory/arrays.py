@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 Array = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 
 def as_box(domain: Any, *, name: str = "domain") -> Array:

@@ -9,27 +9,27 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.decision import Decision, gap_reason
-from theory.dyadic import float_above, float_below, power_of_two
-from theory.enclosure import SpectrumEnclosure
-from theory.factorised_count import factorised_count
-from theory.inputs import Array, Features
-from theory.measure import Measure
-from theory.rounding import gram_factor, squared_frobenius, upward
-from theory.routes.foresight import Foresight
-from theory.routes.gram_float32 import (
+from epsrank.theory.decision import Decision, gap_reason
+from epsrank.theory.dyadic import float_above, float_below, power_of_two
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.factorised_count import factorised_count
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.measure import Measure
+from epsrank.theory.rounding import gram_factor, squared_frobenius, upward
+from epsrank.theory.routes.foresight import Foresight
+from epsrank.theory.routes.gram_float32 import (
     PREVIEW,
     NarrowSizes,
     errors_of_chunks,
     form_gram_float32,
     narrow_sizes,
 )
-from theory.routes.lanczos import eigenvalues_near
-from theory.routes.projection import projected_enclosure
-from theory.routes.silent import Audible, without_silent
-from theory.routes.some_samples import full_on_some_samples, gram_of_rows, look
-from theory.spectrum_source import scaled_float
-from theory.weighted import far_apart, weight_roots
+from epsrank.theory.routes.lanczos import eigenvalues_near
+from epsrank.theory.routes.projection import projected_enclosure
+from epsrank.theory.routes.silent import Audible, without_silent
+from epsrank.theory.routes.some_samples import full_on_some_samples, gram_of_rows, look
+from epsrank.theory.spectrum_source import scaled_float
+from epsrank.theory.weighted import far_apart, weight_roots
 
 # Widths and samples from which the shortcuts pay.
 _WIDE = 256

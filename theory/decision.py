@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from theory.enclosure import SpectrumEnclosure
+from epsrank.theory.enclosure import SpectrumEnclosure
 
 
 @dataclass(frozen=True)

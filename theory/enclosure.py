@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from theory.dyadic import float_above, float_below
-from theory.inputs import Array
+from epsrank.theory.dyadic import float_above, float_below
+from epsrank.theory.inputs import Array
 
 
 @dataclass(frozen=True, eq=False)

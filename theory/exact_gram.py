@@ -11,9 +11,9 @@ import numpy as np
 from flint import fmpz, fmpz_mat
 from numpy.typing import NDArray
 
-from theory.dyadic import dyadic_integers, dyadic_matrix, power_of_two
-from theory.inputs import Array, Features
-from theory.measure import Measure
+from epsrank.theory.dyadic import dyadic_integers, dyadic_matrix, power_of_two
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.measure import Measure
 
 # Rows per integer product: bounds the memory of the Python integers in flight.
 _BLOCK = 4096

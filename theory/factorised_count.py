@@ -6,13 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from theory.decision import Decision, gap_reason
-from theory.dyadic import float_above, float_below
-from theory.inputs import Array
-from theory.routes.foresight import STRIDE, Foresight, foresee
-from theory.routes.gram import live_part
-from theory.routes.inertia import inertia_bounds
-from theory.routes.shortcuts import all_above, low_rank_enclosure
+from epsrank.theory.decision import Decision, gap_reason
+from epsrank.theory.dyadic import float_above, float_below
+from epsrank.theory.inputs import Array
+from epsrank.theory.routes.foresight import STRIDE, Foresight, foresee
+from epsrank.theory.routes.gram import live_part
+from epsrank.theory.routes.inertia import inertia_bounds
+from epsrank.theory.routes.shortcuts import all_above, low_rank_enclosure
 
 # Share of the columns up to which the eigenvalues of a small matrix cost less than two LDLᵀ
 # factorisations; and of the neurons looked at, among whom it can be larger.

@@ -12,16 +12,16 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.decision import Decision, gap_reason
-from theory.dyadic import float_above, power_of_two
-from theory.enclosure import SpectrumEnclosure
-from theory.errors import InputError
-from theory.factorised_count import factorised_count
-from theory.inputs import Array, as_eps, as_matrix_argument
-from theory.rounding import UNDERFLOW, upward
-from theory.routes.gram import gram_enclosure
-from theory.spectrum_source import scaled, scaled_float
-from theory.weighted import scaling_exponent
+from epsrank.theory.decision import Decision, gap_reason
+from epsrank.theory.dyadic import float_above, power_of_two
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.errors import InputError
+from epsrank.theory.factorised_count import factorised_count
+from epsrank.theory.inputs import Array, as_eps, as_matrix_argument
+from epsrank.theory.rounding import UNDERFLOW, upward
+from epsrank.theory.routes.gram import gram_enclosure
+from epsrank.theory.spectrum_source import scaled, scaled_float
+from epsrank.theory.weighted import scaling_exponent
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues.
 _WIDE = 64

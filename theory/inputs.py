@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.arrays import Array, refuse_non_finite, to_float64, to_numpy
-from theory.errors import InputError
+from epsrank.theory.arrays import Array, refuse_non_finite, to_float64, to_numpy
+from epsrank.theory.errors import InputError
 
 __all__ = [
     "Array",
@@ -267,7 +267,7 @@ def as_eps(eps: Any, *, name: str = "eps") -> float:
     if not math.isfinite(value) or value <= 0:
         remedy = "pass a positive number such as 1e-6"
         if value == 0:
-            remedy += ", or ask theory.algebraic_rank for the rank itself (ε = 0)"
+            remedy += ", or ask epsrank.algebraic_rank for the rank itself (ε = 0)"
         raise InputError(name, f"is {value:g}", remedy)
     return value
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from theory.exact_gram import ExactGram
-from theory.inputs import Array
-from theory.routes.ball import ball_count
-from theory.routes.exact import exact_cost, exact_count
+from epsrank.theory.exact_gram import ExactGram
+from epsrank.theory.inputs import Array
+from epsrank.theory.routes.ball import ball_count
+from epsrank.theory.routes.exact import exact_cost, exact_count
 
 #: Seconds of one core that may go into integers where nobody asked for exact arithmetic.
 AUTO_BUDGET = 20.0

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.inputs import Array, as_weights
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_weights
 
 MeasureName = Literal["mean", "raw", "volume"]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, upward
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import beta
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 @dataclass(frozen=True)

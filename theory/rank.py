@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from theory.count_problem import CountProblem
-from theory.decision import Decision
-from theory.errors import InputError
-from theory.exact_gram import exact_gram
-from theory.inputs import as_eps, as_features
-from theory.measure import as_measure
-from theory.rank_from_gram import epsilon_rank_from_gram
-from theory.rank_from_spectrum import epsilon_rank_from_spectrum
-from theory.rank_interval import RankInterval
-from theory.rank_problem import RankProblem
-from theory.spectrum_source import SpectrumSource
+from epsrank.theory.count_problem import CountProblem
+from epsrank.theory.decision import Decision
+from epsrank.theory.errors import InputError
+from epsrank.theory.exact_gram import exact_gram
+from epsrank.theory.inputs import as_eps, as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank_from_gram import epsilon_rank_from_gram
+from epsrank.theory.rank_from_spectrum import epsilon_rank_from_spectrum
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rank_problem import RankProblem
+from epsrank.theory.spectrum_source import SpectrumSource
 
 __all__ = [
     "algebraic_rank",

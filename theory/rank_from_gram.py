@@ -8,18 +8,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory.dyadic import float_above, power_of_two
-from theory.enclosure import from_error
-from theory.errors import InputError
-from theory.exact_gram import exact_gram_of_matrix
-from theory.inputs import Array, as_eps, as_matrix_argument
-from theory.integer_count import integer_count
-from theory.rank_from_spectrum import interval_of_enclosure
-from theory.rank_interval import RankInterval
-from theory.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
-from theory.routes.gram import eigenpairs, symmetric_spectrum
-from theory.spectrum_source import scaled_float
-from theory.weighted import scaling_exponent
+from epsrank.theory.dyadic import float_above, power_of_two
+from epsrank.theory.enclosure import from_error
+from epsrank.theory.errors import InputError
+from epsrank.theory.exact_gram import exact_gram_of_matrix
+from epsrank.theory.inputs import Array, as_eps, as_matrix_argument
+from epsrank.theory.integer_count import integer_count
+from epsrank.theory.rank_from_spectrum import interval_of_enclosure
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
+from epsrank.theory.routes.gram import eigenpairs, symmetric_spectrum
+from epsrank.theory.spectrum_source import scaled_float
+from epsrank.theory.weighted import scaling_exponent
 
 
 def _symmetric_part(gram: Any) -> tuple[Array, float]:

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory.enclosure import SpectrumEnclosure, from_error
-from theory.errors import InputError
-from theory.inputs import as_eps, to_numpy
-from theory.rank_interval import RankInterval
-from theory.spectrum_source import SpectrumSource
+from epsrank.theory.enclosure import SpectrumEnclosure, from_error
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import as_eps, to_numpy
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.spectrum_source import SpectrumSource
 
 
 def interval_of_enclosure(

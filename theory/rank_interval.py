@@ -6,9 +6,9 @@ import html
 from dataclasses import dataclass, field
 from typing import Any
 
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.spectrum_source import SpectrumSource
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.spectrum_source import SpectrumSource
 
 
 @dataclass(frozen=True, eq=False)

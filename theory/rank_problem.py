@@ -10,24 +10,24 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.decision import Decision, gap_reason
-from theory.dyadic import float_above, float_below
-from theory.enclosure import SpectrumEnclosure, intersect
-from theory.exact_gram import ExactGram, exact_gram
-from theory.factorised_count import factorised_count, foresee_gram
-from theory.inputs import Array, Features
-from theory.integer_count import AUTO_BUDGET, integer_count
-from theory.measure import Measure
-from theory.rounding import UNDERFLOW, unit_roundoff, upward
-from theory.routes.ball import MAX_BITS
-from theory.routes.foresight import Foresight
-from theory.routes.gram import form_gram, gram_enclosure
-from theory.routes.projection import projected_enclosure
-from theory.routes.shortcuts import all_above, low_rank_enclosure
-from theory.routes.some_samples import look
-from theory.routes.svd import right_singular_vectors, svd_enclosure
-from theory.spectrum_source import SpectrumSource, scaled_float
-from theory.weighted import WeightedFeatures, far_apart, weighted_features
+from epsrank.theory.decision import Decision, gap_reason
+from epsrank.theory.dyadic import float_above, float_below
+from epsrank.theory.enclosure import SpectrumEnclosure, intersect
+from epsrank.theory.exact_gram import ExactGram, exact_gram
+from epsrank.theory.factorised_count import factorised_count, foresee_gram
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.integer_count import AUTO_BUDGET, integer_count
+from epsrank.theory.measure import Measure
+from epsrank.theory.rounding import UNDERFLOW, unit_roundoff, upward
+from epsrank.theory.routes.ball import MAX_BITS
+from epsrank.theory.routes.foresight import Foresight
+from epsrank.theory.routes.gram import form_gram, gram_enclosure
+from epsrank.theory.routes.projection import projected_enclosure
+from epsrank.theory.routes.shortcuts import all_above, low_rank_enclosure
+from epsrank.theory.routes.some_samples import look
+from epsrank.theory.routes.svd import right_singular_vectors, svd_enclosure
+from epsrank.theory.spectrum_source import SpectrumSource, scaled_float
+from epsrank.theory.weighted import WeightedFeatures, far_apart, weighted_features
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues where a
 # count is all that is asked.

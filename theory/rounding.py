@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 #: Unit roundoff u (half the distance from 1 to the next number) of the dtypes that features have.
 UNIT_ROUNDOFF: dict[str, float] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 
 def scaled_entries(factors: Array, values: Array) -> tuple[Array, int]:

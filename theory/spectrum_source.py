@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.enclosure import SpectrumEnclosure
-from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF, upward
-from theory.routes.gram import gram_enclosure
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNIT_ROUNDOFF, upward
+from epsrank.theory.routes.gram import gram_enclosure
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from theory.dyadic import power_of_two
-from theory.inputs import Array, Features
-from theory.measure import Measure
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, upward
-from theory.scaled_rows import scaled_entries
+from epsrank.theory.dyadic import power_of_two
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.measure import Measure
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, upward
+from epsrank.theory.scaled_rows import scaled_entries
 
 # Fourth powers of numbers up to 2^±100, which norms of a Gram matrix take, stay in range.
 _SAFE = 100

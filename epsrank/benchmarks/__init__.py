@@ -44,7 +44,7 @@ def run_benchmarks(
         If a name is unknown; before anything is run.
     """
     from epsrank.benchmarks.machine import describe_machine, limited_threads
-    from theory.errors import InputError
+    from epsrank.theory.errors import InputError
 
     chosen = list(dict.fromkeys(names)) or list(BENCHMARKS)
     for name in chosen:

@@ -8,9 +8,9 @@ import torch
 from scipy.linalg import blas
 
 from epsrank.benchmarks.timing import Action
-from numerics.monitor.accumulate import LayerAccumulator
-from theory.gram_problem import GramProblem
-from theory.inputs import Array
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.theory.gram_problem import GramProblem
+from epsrank.theory.inputs import Array
 
 _BATCH = 1024
 

@@ -12,8 +12,8 @@ import joblib
 import threadpoolctl
 import torch
 
-from numerics.sweeps.environment import processor
-from proofs.environment import describe_environment
+from epsrank.numerics.sweeps.environment import processor
+from epsrank.proofs.environment import describe_environment
 
 
 def describe_machine() -> dict[str, Any]:

@@ -22,8 +22,8 @@ from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import median_ratio, total_ratio
 from epsrank.benchmarks.trainee import Spent, Trainee, TrainingClock, block_steps, run_blocks
 from epsrank.benchmarks.watchers import Monitored, Watcher, watchers_at
-from numerics.monitor.schedule import OverheadBudget
-from theory.errors import InputError
+from epsrank.numerics.monitor.schedule import OverheadBudget
+from epsrank.theory.errors import InputError
 
 SHARE = 0.01
 

@@ -19,8 +19,8 @@ from epsrank.benchmarks.features import GAPS, KINDS, layer_features
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
-from theory.inputs import Array
-from theory.rank import epsilon_rank, epsilon_ranks
+from epsrank.theory.inputs import Array
+from epsrank.theory.rank import epsilon_rank, epsilon_ranks
 
 EPS = 1e-6
 

@@ -17,8 +17,8 @@ from epsrank.benchmarks.rank import EPS
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
-from numerics.monitor import RankMonitor
-from theory.rank import epsilon_rank
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.theory.rank import epsilon_rank
 
 _MEGABYTE = 1e6
 

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from numerics.monitor import RankMonitor
-from numerics.monitor.capture import Capture
-from numerics.monitor.layers import find_layers
-from numerics.monitor.plan import LayerPlan
-from theory.errors import InputError
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.monitor.layers import find_layers
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.theory.errors import InputError
 
 
 class Watcher:

@@ -21,9 +21,9 @@ import torch.distributed as dist
 from torch import nn
 
 from epsrank.benchmarks.counts import batched_count
-from numerics.monitor import RankMonitor
-from numerics.monitor.accumulate import LayerAccumulator
-from theory.gram_problem import GramProblem
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.theory.gram_problem import GramProblem
 
 # Different batches that a stream goes through in turn: the arithmetic does not see the repetition.
 _POOL = 4

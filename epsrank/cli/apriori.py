@@ -12,8 +12,8 @@ from epsrank.cli.front import Command
 from epsrank.cli.options import DEFAULT_EPS, read_array, read_weights
 
 if TYPE_CHECKING:
-    from theory.apriori import AprioriFloor, SegmentedDistances
-    from theory.inputs import Array
+    from epsrank.theory.apriori import AprioriFloor, SegmentedDistances
+    from epsrank.theory.inputs import Array
 
 
 @click.command(cls=Command)
@@ -107,7 +107,7 @@ def _sobolev(
     as_json: bool,
 ) -> None:
     """Print widths and floors of a Sobolev ball."""
-    from theory.apriori import sobolev_widths, width_floor
+    from epsrank.theory.apriori import sobolev_widths, width_floor
 
     widths = sobolev_widths(smoothness, neurons, dimension=dimension, period=period, radius=radius)
     floors = width_floor(widths, eps=eps, norm=norm)
@@ -140,15 +140,15 @@ def _distances(
     InputError
         If it has several inputs.
     """
-    from theory.apriori import relu_distances
+    from epsrank.theory.apriori import relu_distances
 
     if values is not None:
         points = read_array(target, "TARGET")
         goal = read_array(values, "--target-values")
         law = read_weights(weights, len(points))
         return relu_distances(points, goal, neurons, weights=law, measure=measure)
-    from numerics.tasks import TASKS, load_task
-    from theory.errors import InputError
+    from epsrank.numerics.tasks import TASKS, load_task
+    from epsrank.theory.errors import InputError
 
     if target not in TASKS:
         raise click.UsageError(
@@ -179,7 +179,7 @@ def _curve(
     as_json: bool,
 ) -> None:
     """Print E_p and the floor against the ε-rank."""
-    from theory.apriori import class_floor, draft_class_floor
+    from epsrank.theory.apriori import class_floor, draft_class_floor
 
     count = min(len(found.lower), n + 1)
     lower = found.lower[:count]
@@ -210,8 +210,8 @@ def _curve(
 
 def _run(folder: str, as_json: bool) -> None:
     """Print the a-priori floor of a trained network beside its loss."""
-    from numerics.apriori import floor_of_run
-    from numerics.training import load_run
+    from epsrank.numerics.apriori import floor_of_run
+    from epsrank.numerics.training import load_run
 
     floor, root_loss = floor_of_run(load_run(folder))
     if as_json:

@@ -83,7 +83,7 @@ def export(folder: str, wanted: Measurement, as_json: bool) -> None:
     as_json : bool
         Print JSON.
     """
-    from proofs.formal.export import export_project
+    from epsrank.proofs.formal.export import export_project
 
     wanted.check()
     certificates: dict[str, Any] = {}
@@ -109,8 +109,8 @@ def export(folder: str, wanted: Measurement, as_json: bool) -> None:
 
 def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
     """Return the certificates of ε-ranks, by name."""
-    from proofs.formal.rank_certificate import certify_rank
-    from theory.inputs import as_eps
+    from epsrank.proofs.formal.rank_certificate import certify_rank
+    from epsrank.theory.inputs import as_eps
 
     features = read_features(file, wanted.key)
     weights = read_weights(wanted.weights, features.n_samples)
@@ -126,7 +126,7 @@ def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
 
 def _floor(file: str, wanted: Measurement) -> dict[str, Any]:
     """Return the certificate of a floor, by name."""
-    from proofs.formal.floor_certificate import certify_floor
+    from epsrank.proofs.formal.floor_certificate import certify_floor
 
     features = read_features(file, wanted.key)
     assert wanted.target is not None  # `check` has seen to it
@@ -142,9 +142,9 @@ def _floor(file: str, wanted: Measurement) -> dict[str, Any]:
 
 def _norm(wanted: Measurement, n_features: int) -> float | Fraction:
     """Return the bound B: as given, or the least float above the norm of the coefficients."""
-    from theory.dyadic import root_above
-    from theory.floor.exact_data import norm_squared
-    from theory.inputs import as_norm
+    from epsrank.theory.dyadic import root_above
+    from epsrank.theory.floor.exact_data import norm_squared
+    from epsrank.theory.inputs import as_norm
 
     if wanted.norm is not None:
         return as_norm(wanted.norm, name="--norm")

@@ -12,10 +12,10 @@ from epsrank.cli.options import DEFAULT_EPS
 from epsrank.cli.population import parse_domain
 
 if TYPE_CHECKING:
-    from numerics.training import Run
-    from theory.continuous import ContinuousFloor, ContinuousRank
-    from theory.dense import DenseNetwork
-    from theory.floor.interval import Interval
+    from epsrank.numerics.training import Run
+    from epsrank.theory.continuous import ContinuousFloor, ContinuousRank
+    from epsrank.theory.dense import DenseNetwork
+    from epsrank.theory.floor.interval import Interval
 
 
 @click.command(cls=Command, lists={"--eps": is_number})
@@ -70,11 +70,11 @@ def continuous(
     as_json : bool
         Print JSON.
     """
-    from numerics.dense import network_of_run
-    from numerics.training import load_run
-    from theory.continuous import continuous_ranks
-    from theory.continuous.grid import grid_ranks
-    from theory.inputs import as_eps
+    from epsrank.numerics.dense import network_of_run
+    from epsrank.numerics.training import load_run
+    from epsrank.theory.continuous import continuous_ranks
+    from epsrank.theory.continuous.grid import grid_ranks
+    from epsrank.theory.inputs import as_eps
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
     loaded = load_run(run)
@@ -116,7 +116,7 @@ def _interval(run: Run, domain: str | None) -> tuple[float, float]:
     InputError
         If it is not one interval.
     """
-    from theory.errors import InputError
+    from epsrank.theory.errors import InputError
 
     sides = run.task.domain if domain is None else parse_domain(domain)
     if sides is None or len(sides) != 1:
@@ -149,7 +149,7 @@ def _floor(
     ContinuousFloor or None
         The floor.
     """
-    from theory.continuous import ANALYTIC_TARGETS, continuous_floor
+    from epsrank.theory.continuous import ANALYTIC_TARGETS, continuous_floor
 
     if run.config.task not in ANALYTIC_TARGETS or run.config.loss != "mse":
         return None
@@ -169,7 +169,7 @@ def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, 
     grids : list of (int, int)
         Ranks on the grid.
     """
-    from theory.continuous.grid import GRID
+    from epsrank.theory.continuous.grid import GRID
 
     first = ranks[0]
     low, high = first.domain

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from epsrank.cli.console import interval, number, print_json, print_table
 
 if TYPE_CHECKING:
-    from theory.floor.convex_floor import ConvexFloor
-    from theory.floor.lipschitz_floor import LipschitzFloor
-    from theory.inputs import Array, Features
+    from epsrank.theory.floor.convex_floor import ConvexFloor
+    from epsrank.theory.floor.lipschitz_floor import LipschitzFloor
+    from epsrank.theory.inputs import Array, Features
 
 #: Losses beside the squared error, and what they are called in a run.
 LIPSCHITZ = ("cross_entropy", "huber", "absolute")
@@ -80,9 +80,9 @@ def convex_command(
     InputError
         If the measure is not the mean, or labels are no whole numbers.
     """
-    from theory.errors import InputError
-    from theory.floor.convex_floor import convex_floor
-    from theory.floor.lipschitz_floor import lipschitz_floor
+    from epsrank.theory.errors import InputError
+    from epsrank.theory.floor.convex_floor import convex_floor
+    from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
 
     if measure != "mean":
         raise InputError(

@@ -19,8 +19,8 @@ from epsrank.cli.options import (
 from epsrank.cli.sources import checkpoint_options, read_source
 
 if TYPE_CHECKING:
-    from numerics.checkpoint.layer import CheckpointLayer
-    from theory.floor.result import LossFloor
+    from epsrank.numerics.checkpoint.layer import CheckpointLayer
+    from epsrank.theory.floor.result import LossFloor
 
 
 @click.command(cls=Command)
@@ -113,9 +113,9 @@ def floor(
     InputError
         If a loss other than the squared error is asked for where it has no meaning.
     """
-    from theory.errors import InputError
-    from theory.floor.loss_floor import loss_floor
-    from theory.inputs import as_eps, as_features, as_norm
+    from epsrank.theory.errors import InputError
+    from epsrank.theory.floor.loss_floor import loss_floor
+    from epsrank.theory.inputs import as_eps, as_features, as_norm
 
     if norm is not None and coefficients is not None:
         raise click.UsageError("give either --norm B or --coefficients F")

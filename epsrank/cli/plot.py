@@ -74,9 +74,9 @@ def plot(
         _draw_theory(runs[1:], Path(out or "theory"), file_format, _names(kind, _THEORY))
         return
     names = _names(kind, _KINDS)
-    from numerics.plots.run_figures import NEED_FLOOR, figure_of_run, has_floor
-    from numerics.plots.save import save_figure
-    from numerics.training import load_run
+    from epsrank.numerics.plots.run_figures import NEED_FLOOR, figure_of_run, has_floor
+    from epsrank.numerics.plots.save import save_figure
+    from epsrank.numerics.training import load_run
 
     loaded = [load_run(folder) for folder in runs]
     for run, place in zip(loaded, _places(runs, out), strict=True):
@@ -134,9 +134,9 @@ def _draw_theory(
     names : tuple of str
         Which figures.
     """
-    from numerics.plots.gallery import theory_figure
-    from numerics.plots.save import save_figure
-    from numerics.training import load_run
+    from epsrank.numerics.plots.gallery import theory_figure
+    from epsrank.numerics.plots.save import save_figure
+    from epsrank.numerics.training import load_run
 
     trained = [load_run(run) for run in runs]
     for name in names:

@@ -11,9 +11,9 @@ from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_features
 
 if TYPE_CHECKING:
-    from theory.dense import DenseNetwork
-    from theory.inputs import Features
-    from theory.sampling import PopulationRank
+    from epsrank.theory.dense import DenseNetwork
+    from epsrank.theory.inputs import Features
+    from epsrank.theory.sampling import PopulationRank
 
 
 @click.command(cls=Command, lists={"--eps": is_number})
@@ -91,8 +91,8 @@ def population(
     UsageError
         If options exclude each other.
     """
-    from theory.inputs import as_eps
-    from theory.sampling import population_rank
+    from epsrank.theory.inputs import as_eps
+    from epsrank.theory.sampling import population_rank
 
     if (file is None) == (draw is None):
         raise click.UsageError("pass FILE, or --draw N with --network; not both")
@@ -150,9 +150,9 @@ def read_network(folder: str, domain: str | None) -> tuple[DenseNetwork, Any]:
     InputError
         If there is no such run, or the box cannot be read.
     """
-    from numerics.dense import network_of_run
-    from numerics.training import load_run
-    from theory.errors import InputError
+    from epsrank.numerics.dense import network_of_run
+    from epsrank.numerics.training import load_run
+    from epsrank.theory.errors import InputError
 
     run = load_run(folder)
     known = network_of_run(run)
@@ -181,7 +181,7 @@ def parse_domain(text: str) -> list[tuple[float, float]]:
     InputError
         If it is not of that form.
     """
-    from theory.errors import InputError
+    from epsrank.theory.errors import InputError
 
     pairs = []
     for side in text.split(","):
@@ -203,9 +203,9 @@ def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
     """
     import numpy as np
 
-    from theory.errors import InputError
-    from theory.inputs import as_features
-    from theory.sampling.domain import as_domain
+    from epsrank.theory.errors import InputError
+    from epsrank.theory.inputs import as_features
+    from epsrank.theory.sampling.domain import as_domain
 
     if count is None or count < 4:
         raise InputError("--draw", f"is {count}", "draw 4 points or more")

@@ -12,10 +12,10 @@ from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_array
 
 if TYPE_CHECKING:
-    from numerics.initial_rank import MeasuredRank
-    from theory.kernels.input_measure import InputMeasure
-    from theory.kernels.placed import Placement
-    from theory.kernels.prediction import InitialRank
+    from epsrank.numerics.initial_rank import MeasuredRank
+    from epsrank.theory.kernels.input_measure import InputMeasure
+    from epsrank.theory.kernels.placed import Placement
+    from epsrank.theory.kernels.prediction import InitialRank
 
 
 @click.command(cls=Command, lists={"--eps": is_number, "--width": is_number})
@@ -102,8 +102,8 @@ def predict(
     InputError
         If an option cannot be used.
     """
-    from theory.errors import InputError
-    from theory.inputs import as_eps
+    from epsrank.theory.errors import InputError
+    from epsrank.theory.inputs import as_eps
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
     setup = _Setup(activation, _inputs(given), given, thresholds, measure_seeds)
@@ -143,7 +143,7 @@ class _Setup:
         list of tuple
             By layer and threshold.
         """
-        from theory.kernels.prediction import initial_ranks
+        from epsrank.theory.kernels.prediction import initial_ranks
 
         init, place, gamma = self._initialisation(n)
         common: dict[str, Any] = {
@@ -164,7 +164,7 @@ class _Setup:
         )
         if self.seeds is None:
             return [(item, None) for item in predicted]
-        from numerics.initial_rank import measured_ranks
+        from epsrank.numerics.initial_rank import measured_ranks
 
         found = measured_ranks(
             self.inputs,
@@ -185,8 +185,8 @@ class _Setup:
         InputError
             If options exclude each other.
         """
-        from theory.errors import InputError
-        from theory.kernels.initialisation import LayerInit
+        from epsrank.theory.errors import InputError
+        from epsrank.theory.kernels.initialisation import LayerInit
 
         weight, bias = self.given["weight_variance"], self.given["bias_variance"]
         name, slope = self.given["init"], self.given["slope"]
@@ -206,8 +206,8 @@ class _Setup:
 
     def _structured(self, n: int) -> tuple[Placement, float | None]:
         """Place a structured first layer and choose its slope."""
-        from numerics.chosen_slope import as_slope, resolve_slope
-        from theory.kernels.placed import placement
+        from epsrank.numerics.chosen_slope import as_slope, resolve_slope
+        from epsrank.theory.kernels.placed import placement
 
         box = _domain(self.given)
         where: dict[str, Any] = {"domain": box, "data": None}
@@ -230,7 +230,7 @@ def _domain(given: dict[str, Any]) -> list[tuple[float, float]]:
     InputError
         If the number of inputs is less than 1.
     """
-    from theory.errors import InputError
+    from epsrank.theory.errors import InputError
 
     if given["inputs"] < 1:
         raise InputError("--inputs", f"is {given['inputs']}", "pass a whole number ≥ 1")
@@ -239,7 +239,7 @@ def _domain(given: dict[str, Any]) -> list[tuple[float, float]]:
 
 def _inputs(given: dict[str, Any]) -> InputMeasure:
     """Return the measure of the inputs."""
-    from theory.kernels.input_measure import box_measure, data_measure
+    from epsrank.theory.kernels.input_measure import box_measure, data_measure
 
     if given["data"] is None:
         return box_measure(_domain(given), measure=given["measure"], n_points=given["points"])

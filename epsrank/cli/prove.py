@@ -13,8 +13,8 @@ from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.progress import live_progress
 
 if TYPE_CHECKING:
-    from proofs.formal.audit import Audit
-    from proofs.formal.compilation import Compiled
+    from epsrank.proofs.formal.audit import Audit
+    from epsrank.proofs.formal.compilation import Compiled
 
 
 @click.command(cls=Command, lists={"--eps": is_number})
@@ -118,7 +118,7 @@ def _compile(
     as_json : bool
         Print JSON.
     """
-    from proofs.formal import DEVELOPMENT, CoqError, compile_development, require_coq
+    from epsrank.proofs.formal import DEVELOPMENT, CoqError, compile_development, require_coq
 
     coq = require_coq()
     folder = DEVELOPMENT if development is None else development
@@ -144,15 +144,15 @@ def _compile(
     if found is not None and not found.passed:
         context.exit(1)
     if found is not None and record:
-        from proofs.formal.records import make_record, write_record
+        from epsrank.proofs.formal.records import make_record, write_record
 
         notice(f"wrote {write_record(make_record(found, folder), folder)}")
 
 
 def _audit(compiled: Compiled, folder: Any, jobs: int | None, accept: bool) -> Audit:
     """Audit, after rewriting the reviewed statements where that is asked for."""
-    from proofs.formal.audit import accept_statements, audit
-    from proofs.ledger import ledger_theorems, load_ledger
+    from epsrank.proofs.formal.audit import accept_statements, audit
+    from epsrank.proofs.ledger import ledger_theorems, load_ledger
 
     wanted = ledger_theorems(load_ledger())
     if accept:
@@ -195,8 +195,8 @@ def _print(compiled: Compiled, audit: Audit | None) -> None:
     audit : Audit or None
         The audit.
     """
-    from proofs.formal.audit import plural
-    from proofs.formal.declared import declared, theorems
+    from epsrank.proofs.formal.audit import plural
+    from epsrank.proofs.formal.declared import declared, theorems
 
     names = declared(compiled)
     stated = theorems(names)

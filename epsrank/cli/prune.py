@@ -12,9 +12,9 @@ from epsrank.cli.front import Command
 from epsrank.cli.options import measure_options, read_coefficients, read_features, read_weights
 
 if TYPE_CHECKING:
-    from numerics.pruning import PrunedNetwork
-    from numerics.training import Run
-    from theory.selection import NeuronSelection
+    from epsrank.numerics.pruning import PrunedNetwork
+    from epsrank.numerics.training import Run
+    from epsrank.theory.selection import NeuronSelection
 
 MethodName = Literal["auto", "minors", "exchange", "closest"]
 
@@ -131,8 +131,8 @@ def _prune_run(
     as_json: bool,
 ) -> None:
     """Prune a run, write the network, and print the guarantee beside what was measured."""
-    from numerics.pruning import prune as prune_run
-    from numerics.training import load_run
+    from epsrank.numerics.pruning import prune as prune_run
+    from epsrank.numerics.training import load_run
 
     run = load_run(source)
     found = prune_run(
@@ -156,7 +156,7 @@ def _index(run: Run, step: int | None) -> int:
     InputError
         If there is none.
     """
-    from theory.errors import InputError
+    from epsrank.theory.errors import InputError
 
     steps = [record.step for record in run.records]
     if not steps:
@@ -182,7 +182,7 @@ def _select(
     key: str | None,
 ) -> NeuronSelection:
     """Choose neurons of a features file."""
-    from theory.selection import fewest_neurons, select_neurons
+    from epsrank.theory.selection import fewest_neurons, select_neurons
 
     features = read_features(source, key)
     head = read_coefficients(coefficients, features.n_features)
@@ -216,7 +216,7 @@ def _write(chosen: NeuronSelection, source: str, folder: Path) -> None:
     import torch
 
     from epsrank.cli.console import finite
-    from numerics.training.storage import write_json, write_tensors
+    from epsrank.numerics.training.storage import write_json, write_tensors
 
     assert chosen.coefficients is not None
     tensors = {

@@ -16,8 +16,8 @@ from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.progress import live_progress
 
 if TYPE_CHECKING:
-    from numerics.experiments.experiment import Experiment, Request
-    from proofs.experiments import Reproduction
+    from epsrank.numerics.experiments.experiment import Experiment, Request
+    from epsrank.proofs.experiments import Reproduction
 
 
 @click.command(cls=Command)
@@ -102,7 +102,7 @@ def reproduce(
     Interrupted
         After Ctrl-C.
     """
-    from numerics.experiments.registry import EXPERIMENTS, experiment
+    from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
 
     if not names:
         raise click.UsageError("name experiments, or `all`; `epsrank reproduce list` shows them")
@@ -111,7 +111,7 @@ def reproduce(
         return
     chosen = [experiment(name) for name in (EXPERIMENTS if names == ("all",) else names)]
     request = _request(full, seeds, seed, device, data)
-    from proofs.report import open_report
+    from epsrank.proofs.report import open_report
 
     folder = open_report(out)
     assert folder is not None
@@ -137,10 +137,10 @@ def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | 
     InputError
         If a named file does not exist.
     """
-    from numerics.experiments.experiment import Request
-    from numerics.training.build import resolve_device
-    from proofs.networks import find_mnist
-    from theory.errors import InputError
+    from epsrank.numerics.experiments.experiment import Request
+    from epsrank.numerics.training.build import resolve_device
+    from epsrank.proofs.networks import find_mnist
+    from epsrank.theory.errors import InputError
 
     mnist = find_mnist(data)
     if mnist is not None and not Path(mnist).is_file():
@@ -164,8 +164,8 @@ def _run(
     chosen: list[Experiment], request: Request, folder: Path, jobs: int | None, backend: str
 ) -> Iterator[Reproduction]:
     """Run experiments under one progress bar for the trials of all."""
-    from proofs.experiments import reproduce as run
-    from proofs.experiments import reproduce_all
+    from epsrank.proofs.experiments import reproduce as run
+    from epsrank.proofs.experiments import reproduce_all
 
     settings: dict[str, Any] = {"out": folder, "jobs": jobs, "backend": backend}
     name = chosen[0].id if len(chosen) == 1 else "trials"
@@ -202,8 +202,8 @@ def _keep(result: Reproduction) -> None:
     UsageError
         If a trial failed: a record with holes would decide less than it seems to.
     """
-    from proofs.environment import describe_environment
-    from proofs.experiments import Record, write_record
+    from epsrank.proofs.environment import describe_environment
+    from epsrank.proofs.experiments import Record, write_record
 
     if result.failed:
         raise click.UsageError(
@@ -240,8 +240,8 @@ State = Literal["recorded", "recorded, of an older plan", "not on record"]
 
 def _show_list(as_json: bool) -> None:
     """Print every experiment with what is on record of it."""
-    from numerics.experiments.registry import EXPERIMENTS, experiment
-    from proofs.experiments import read_record, recorded_ids
+    from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
+    from epsrank.proofs.experiments import read_record, recorded_ids
 
     rows: list[dict[str, Any]] = []
     held = recorded_ids()

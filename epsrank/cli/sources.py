@@ -12,7 +12,7 @@ import click
 from epsrank.cli.options import read_array, read_features, read_weights
 
 if TYPE_CHECKING:
-    from numerics.checkpoint.layer import CheckpointLayer
+    from epsrank.numerics.checkpoint.layer import CheckpointLayer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,7 +99,7 @@ def read_source(
         if key is not None:
             raise click.UsageError("--key names an array of a FILE, not of a run")
         return _of_run(*place, layer, weights or sample_weights, measure)
-    from numerics.checkpoint.layer import CheckpointLayer
+    from epsrank.numerics.checkpoint.layer import CheckpointLayer
 
     features = read_features(file, key)
     return CheckpointLayer(
@@ -127,7 +127,7 @@ def split_record(name: str) -> tuple[Path, int] | None:
     """
     if Path(name).is_dir():
         return Path(name), -1
-    from theory.errors import InputError
+    from epsrank.theory.errors import InputError
 
     folder, mark, record = name.rpartition("@")
     if not mark or not Path(folder).is_dir():
@@ -146,7 +146,7 @@ def _of_run(
     """Return a layer of a run, in the run's own measure unless another one is asked for."""
     from dataclasses import replace
 
-    from numerics.checkpoint.runs import layer_of_run
+    from epsrank.numerics.checkpoint.runs import layer_of_run
 
     found = layer_of_run(folder, record, layer)
     if weights is not None:
@@ -175,10 +175,10 @@ def _of_model(
     from dataclasses import replace
 
     from epsrank.cli.console import notice
-    from numerics.checkpoint.factory import make_model
-    from numerics.checkpoint.models import layer_of_model
-    from numerics.checkpoint.weights import load_weights
-    from theory.inputs import as_features
+    from epsrank.numerics.checkpoint.factory import make_model
+    from epsrank.numerics.checkpoint.models import layer_of_model
+    from epsrank.numerics.checkpoint.weights import load_weights
+    from epsrank.theory.inputs import as_features
 
     if data is None:
         raise click.UsageError("--model needs the inputs of the network: --data F")

@@ -16,7 +16,7 @@ from epsrank.cli.progress import Progress, live_progress
 from epsrank.cli.sweep_results import failures_of, print_results
 
 if TYPE_CHECKING:
-    from numerics.sweeps import Outcome, Sweep, TrialStore
+    from epsrank.numerics.sweeps import Outcome, Sweep, TrialStore
 
     Stored = Callable[[], list[Outcome | None]]
 
@@ -87,8 +87,8 @@ def sweep(
     Interrupted
         After Ctrl-C or SIGTERM, with how to go on.
     """
-    from numerics.ensemble.trials import run_train_trials_batched, stored_runs
-    from numerics.sweeps import Sweep, TrialStore, run_trials
+    from epsrank.numerics.ensemble.trials import run_train_trials_batched, stored_runs
+    from epsrank.numerics.sweeps import Sweep, TrialStore, run_trials
 
     plan = Sweep.from_toml(spec)
     folder = Path(out) if out is not None else Path("sweeps") / Path(spec).stem
@@ -134,8 +134,8 @@ def _keep_spec(folder: Path, plan: Sweep) -> None:
     InputError
         If the folder cannot be written.
     """
-    from numerics.writing import write_text
-    from theory.errors import InputError
+    from epsrank.numerics.writing import write_text
+    from epsrank.theory.errors import InputError
 
     try:
         write_text(folder / "spec.toml", plan.text)

@@ -14,7 +14,7 @@ from epsrank.cli.front import Command, Interrupted, is_number
 from epsrank.cli.progress import live_progress
 
 if TYPE_CHECKING:
-    from numerics.training import Run, RunConfig, StepRecord
+    from epsrank.numerics.training import Run, RunConfig, StepRecord
 
 _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?")
 
@@ -97,7 +97,7 @@ def train(task: str | None, net: str | None, out: str | None, resume: bool, **gi
         settings["task"] = task
     folder = _folder(task, out, resume)
     config = _config(settings, folder if resume else None)
-    from numerics.training import train as run_training
+    from epsrank.numerics.training import train as run_training
 
     try:
         with live_progress(config.task) as bar:
@@ -207,8 +207,8 @@ def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
     """
     from dataclasses import replace
 
-    from numerics.training import RunConfig
-    from theory.errors import InputError
+    from epsrank.numerics.training import RunConfig
+    from epsrank.theory.errors import InputError
 
     try:
         if resumed is not None and (resumed / "config.toml").is_file():
@@ -236,9 +236,9 @@ def _how_to_resume(folder: Path) -> str:
     str
         One line.
     """
-    from numerics.training import RunConfig
-    from numerics.training.state import read_progress
-    from theory.errors import InputError
+    from epsrank.numerics.training import RunConfig
+    from epsrank.numerics.training.state import read_progress
+    from epsrank.theory.errors import InputError
 
     try:
         steps = RunConfig.from_toml(folder / "config.toml").steps
@@ -265,8 +265,8 @@ def _print_run(run: Run, folder: Path) -> None:
         notice(f"the run diverged: {run.cause}")
     if not run.records:
         return
-    from numerics.plots.run_figures import figure_of_run, title_of_run
-    from numerics.plots.save import save_figure
+    from epsrank.numerics.plots.run_figures import figure_of_run, title_of_run
+    from epsrank.numerics.plots.save import save_figure
 
     picture = save_figure(figure_of_run(run, "staircase"), folder / "staircase.svg")
     last = run.records[-1]

@@ -70,7 +70,7 @@ def verify(
     """
     if quick and full:
         raise click.UsageError("choose one of --quick and --full")
-    from proofs.runner import verify as decide
+    from epsrank.proofs.runner import verify as decide
 
     with live_progress("checks") as progress:
         report = decide(

@@ -65,7 +65,7 @@ def _follow(source: Source, once: bool, interval: float) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from numerics.monitor.live import draws, lines, render
+    from epsrank.numerics.monitor.live import draws, lines, render
 
     console = Console(highlight=False)
     ascii_only = not (console.encoding or "").lower().startswith("utf")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from numerics.monitor.view import LayerView, View
-    from numerics.training import RunConfig
+    from epsrank.numerics.monitor.view import LayerView, View
+    from epsrank.numerics.training import RunConfig
 
-# Causes of a stopped run that say nothing has ended: see numerics.training.loop.
+# Causes of a stopped run that say nothing has ended: see epsrank.numerics.training.loop.
 _GOING_ON = ("running, or killed", "not begun")
 
 
@@ -42,8 +42,8 @@ def open_source(path: str) -> Source:
     InputError
         If it is a file of another kind.
     """
-    from numerics.monitor.sinks.follow import SUFFIXES
-    from theory.errors import InputError
+    from epsrank.numerics.monitor.sinks.follow import SUFFIXES
+    from epsrank.theory.errors import InputError
 
     place = Path(path)
     if place.suffix.lower() in SUFFIXES and not place.is_dir():
@@ -65,8 +65,8 @@ class HistorySource:
     """
 
     def __init__(self, path: Path) -> None:
-        from numerics.monitor.signatures import Signatures
-        from numerics.monitor.sinks.follow import HistoryFile
+        from epsrank.numerics.monitor.signatures import Signatures
+        from epsrank.numerics.monitor.sinks.follow import HistoryFile
 
         self.finished = False
         self._path = path
@@ -84,9 +84,9 @@ class HistorySource:
         """
         from itertools import groupby
 
-        from numerics.monitor.live import last_layer
-        from numerics.monitor.signatures import Signatures
-        from numerics.monitor.view import View, view_of_history
+        from epsrank.numerics.monitor.live import last_layer
+        from epsrank.numerics.monitor.signatures import Signatures
+        from epsrank.numerics.monitor.view import View, view_of_history
 
         changed = self._file.refresh()
         if not changed and self._polled:
@@ -125,10 +125,10 @@ class RunSource:
         View or None
             None where they did not.
         """
-        from numerics.monitor.view import View
-        from numerics.training import RunConfig
-        from numerics.training.folder import CONFIG, HISTORY, STATE
-        from numerics.training.state import read_progress
+        from epsrank.numerics.monitor.view import View
+        from epsrank.numerics.training import RunConfig
+        from epsrank.numerics.training.folder import CONFIG, HISTORY, STATE
+        from epsrank.numerics.training.state import read_progress
 
         files = [self._folder / name for name in (CONFIG, HISTORY, STATE)]
         stamps = [_stamp(file) for file in files]
@@ -177,9 +177,9 @@ def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> Vi
     InputError
         If the table is damaged, or of another form.
     """
-    from numerics.monitor.view import View
-    from numerics.training.storage import read_table
-    from theory.errors import InputError
+    from epsrank.numerics.monitor.view import View
+    from epsrank.numerics.training.storage import read_table
+    from epsrank.theory.errors import InputError
 
     rows = read_table(history).to_pylist()
     eps = tuple(f"{value:g}" for value in config.eps)
@@ -203,8 +203,8 @@ def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> Vi
 
 def _layer(number: int, rows: list[dict[str, Any]], config: RunConfig) -> LayerView:
     """Return one hidden layer of a run."""
-    from numerics.monitor.view import LayerView, interval
-    from numerics.training.tables import rank_columns
+    from epsrank.numerics.monitor.view import LayerView, interval
+    from epsrank.numerics.training.tables import rank_columns
 
     columns = [rank_columns(number, value) for value in config.eps]
     ranks = tuple(interval(rows[-1][lower], rows[-1][upper]) for lower, upper in columns)

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 def make_model(spec: str, *, name: str = "--model") -> nn.Module:

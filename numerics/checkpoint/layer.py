@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from theory.floor.bias import BiasName
-from theory.inputs import Array
-from theory.measure import MeasureName
+from epsrank.theory.floor.bias import BiasName
+from epsrank.theory.inputs import Array
+from epsrank.theory.measure import MeasureName
 
 
 @dataclass(frozen=True, eq=False)

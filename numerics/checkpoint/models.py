@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from numerics.checkpoint.layer import CheckpointLayer
-from numerics.monitor.layers import find_layers
-from numerics.monitor.plan import LayerPlan
-from numerics.monitor.probe import probe_pass
-from numerics.monitor.reading import Head
-from theory.errors import InputError
+from epsrank.numerics.checkpoint.layer import CheckpointLayer
+from epsrank.numerics.monitor.layers import find_layers
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.reading import Head
+from epsrank.theory.errors import InputError
 
 _BATCH = 256
 

@@ -8,14 +8,14 @@ from typing import cast
 
 import numpy as np
 
-from numerics.checkpoint.layer import CheckpointLayer
-from numerics.networks import layer_weights
-from numerics.training import load_run
-from numerics.training.build import resolve_device
-from numerics.training.measure import captured, last_layer
-from numerics.training.probe import choose_probe, rank_probe
-from theory.errors import InputError
-from theory.floor.bias import BiasName
+from epsrank.numerics.checkpoint.layer import CheckpointLayer
+from epsrank.numerics.networks import layer_weights
+from epsrank.numerics.training import load_run
+from epsrank.numerics.training.build import resolve_device
+from epsrank.numerics.training.measure import captured, last_layer
+from epsrank.numerics.training.probe import choose_probe, rank_probe
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.bias import BiasName
 
 
 def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> CheckpointLayer:

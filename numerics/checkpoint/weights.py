@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 _PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 

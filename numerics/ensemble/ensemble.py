@@ -10,18 +10,18 @@ from pathlib import Path
 
 import torch
 
-from numerics.ensemble.forward import stacked_forward
-from numerics.ensemble.member import Member
-from numerics.ensemble.optimizers import stacked_optimizer
-from numerics.ensemble.parameters import ParameterStack
-from numerics.ensemble.samples import StackedOrder, StackedSamples
-from numerics.networks import FeatureNetwork
-from numerics.tasks import Task
-from numerics.training.build import build_network, check_loss
-from numerics.training.config import RunConfig
-from numerics.training.interrupts import Interrupts
-from numerics.training.measure import NotFiniteError
-from numerics.training.record import StepRecord
+from epsrank.numerics.ensemble.forward import stacked_forward
+from epsrank.numerics.ensemble.member import Member
+from epsrank.numerics.ensemble.optimizers import stacked_optimizer
+from epsrank.numerics.ensemble.parameters import ParameterStack
+from epsrank.numerics.ensemble.samples import StackedOrder, StackedSamples
+from epsrank.numerics.networks import FeatureNetwork
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.build import build_network, check_loss
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.interrupts import Interrupts
+from epsrank.numerics.training.measure import NotFiniteError
+from epsrank.numerics.training.record import StepRecord
 
 ManyProgress = Callable[[int, int, Mapping[int, StepRecord]], None]
 

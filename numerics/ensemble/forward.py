@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from numerics.ensemble.affine import stacked_affine
-from numerics.networks import MLP, FeatureNetwork, ResNet, activation_function
-from numerics.operators.stacked import StackedOperator
+from epsrank.numerics.ensemble.affine import stacked_affine
+from epsrank.numerics.networks import MLP, FeatureNetwork, ResNet, activation_function
+from epsrank.numerics.operators.stacked import StackedOperator
 
 Parameters = Mapping[str, Tensor]
 Forward = Callable[[Parameters, Tensor], Tensor]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from numerics.ensemble.optimizers import ELEMENTWISE
-from numerics.networks.base import as_size
-from numerics.operators.problem import PROBLEMS
-from numerics.training.config import RunConfig
-from theory.errors import InputError
+from epsrank.numerics.ensemble.optimizers import ELEMENTWISE
+from epsrank.numerics.networks.base import as_size
+from epsrank.numerics.operators.problem import PROBLEMS
+from epsrank.numerics.training.config import RunConfig
+from epsrank.theory.errors import InputError
 
 #: Settings in which networks of one program may differ: what they begin with, their own rate and
 #: order of the data, and how they are measured. All others decide the program.

@@ -7,21 +7,21 @@ from typing import Any
 
 import torch
 
-from numerics.ensemble.optimizers import StackedOptimizer
-from numerics.networks import FeatureNetwork
-from numerics.tasks import Task
-from numerics.training.build import build_optimizer
-from numerics.training.config import RunConfig
-from numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, open_folder
-from numerics.training.measure import measure
-from numerics.training.probe import choose_probe
-from numerics.training.record import StepRecord
-from numerics.training.run import Run
-from numerics.training.schedule import measurement_steps
-from numerics.training.state import Progress, Status, save_state
-from numerics.training.storage import write_table, write_tensors
-from numerics.training.tables import history_table, spectra_table
-from numerics.training.testing import with_test_samples
+from epsrank.numerics.ensemble.optimizers import StackedOptimizer
+from epsrank.numerics.networks import FeatureNetwork
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.build import build_optimizer
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, open_folder
+from epsrank.numerics.training.measure import measure
+from epsrank.numerics.training.probe import choose_probe
+from epsrank.numerics.training.record import StepRecord
+from epsrank.numerics.training.run import Run
+from epsrank.numerics.training.schedule import measurement_steps
+from epsrank.numerics.training.state import Progress, Status, save_state
+from epsrank.numerics.training.storage import write_table, write_tensors
+from epsrank.numerics.training.tables import history_table, spectra_table
+from epsrank.numerics.training.testing import with_test_samples
 
 
 class Member:

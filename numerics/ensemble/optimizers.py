@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from numerics.ensemble.parameters import ParameterStack
-from theory.errors import InputError
+from epsrank.numerics.ensemble.parameters import ParameterStack
+from epsrank.theory.errors import InputError
 
 #: Optimisers that work entry by entry.
 ELEMENTWISE = ("sgd", "momentum", "adam", "adamw")

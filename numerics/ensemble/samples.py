@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from numerics.ensemble.forward import Forward, Parameters
-from numerics.tasks import Task
-from numerics.training.objective import sample_factors, sample_losses
-from numerics.training.seeds import epoch_order
-from theory.measure import Measure
+from epsrank.numerics.ensemble.forward import Forward, Parameters
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.objective import sample_factors, sample_losses
+from epsrank.numerics.training.seeds import epoch_order
+from epsrank.theory.measure import Measure
 
 
 class StackedSamples:

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numerics.ensemble.grouping import group_configs
-from numerics.ensemble.loop import train_many
-from numerics.sweeps.execute import Progress, run_trials
-from numerics.sweeps.store import TrialStore
-from numerics.sweeps.training import config_of, history_of
-from numerics.sweeps.trial import Outcome, Trial
-from numerics.training.config import RunConfig
-from theory.errors import InputError
+from epsrank.numerics.ensemble.grouping import group_configs
+from epsrank.numerics.ensemble.loop import train_many
+from epsrank.numerics.sweeps.execute import Progress, run_trials
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.training import config_of, history_of
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.training.config import RunConfig
+from epsrank.theory.errors import InputError
 
 KIND = "train-many"
 
@@ -97,7 +97,7 @@ def train_many_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     settings : mapping
         ``runs``: a list of the settings of ``train``, alike but for those of
-        `numerics.ensemble.grouping.FREE`.
+        `epsrank.numerics.ensemble.grouping.FREE`.
 
     Returns
     -------

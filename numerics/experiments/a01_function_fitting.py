@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numerics.experiments.analysis import Analysis
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.fitting import fitting_trial
-from numerics.experiments.histories import History
-from numerics.experiments.stairs import CLAIMS, analysis
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.fitting import fitting_trial
+from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.stairs import CLAIMS, analysis
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 #: (hidden layers, width) of the source.
 NETS = {"quick": ((2, 50), (4, 50)), "full": ((2, 50), (2, 25), (4, 50), (4, 25))}

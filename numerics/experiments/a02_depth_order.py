@@ -22,12 +22,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from numerics.experiments.analysis import Analysis, Finding, Judgement, Picture, Table
-from numerics.experiments.depth_cells import Cell, initial_cells, tally, trained_cells
-from numerics.experiments.depth_figures import draw_layers, draw_scales, draw_times, draw_widths
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.histories import History, grouped, read_histories
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis, Finding, Judgement, Picture, Table
+from epsrank.numerics.experiments.depth_cells import Cell, initial_cells, tally, trained_cells
+from epsrank.numerics.experiments.depth_figures import (
+    draw_layers,
+    draw_scales,
+    draw_times,
+    draw_widths,
+)
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.histories import History, grouped, read_histories
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
 DEPTH, WIDTH = 4, 50

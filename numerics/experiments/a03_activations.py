@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numerics.experiments.analysis import Analysis
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.fitting import fitting_trial
-from numerics.experiments.histories import History
-from numerics.experiments.stairs import CLAIMS, analysis
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.fitting import fitting_trial
+from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.stairs import CLAIMS, analysis
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 ACTIVATIONS = ("relu", "elu", "cosine", "tanh")
 STEPS = 15_000

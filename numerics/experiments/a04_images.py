@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from numerics.experiments.analysis import Analysis
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.histories import History
-from numerics.experiments.stairs import CLAIMS, analysis
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.stairs import CLAIMS, analysis
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-2, 1e-4, 1e-6)
 _STEPS = {"quick": 600, "full": 5000}

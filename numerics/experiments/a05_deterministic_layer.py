@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from numerics.experiments.analysis import Analysis, Picture
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.fitting import EPS, fitting_trial
-from numerics.experiments.histories import History, read_history
-from numerics.experiments.pretraining import CLAIMS, Comparison, compare, findings, tables
-from numerics.experiments.pretraining_figures import draw_effects, draw_training
-from numerics.experiments.pretraining_runs import PretrainingRun, read_run
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis, Picture
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.fitting import EPS, fitting_trial
+from epsrank.numerics.experiments.histories import History, read_history
+from epsrank.numerics.experiments.pretraining import CLAIMS, Comparison, compare, findings, tables
+from epsrank.numerics.experiments.pretraining_figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining_runs import PretrainingRun, read_run
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

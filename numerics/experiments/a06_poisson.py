@@ -18,16 +18,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from numerics.experiments.analysis import Analysis, Picture, Table
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.fitting import arm_rows
-from numerics.experiments.pretraining import CLAIMS, findings, tables
-from numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
-from numerics.experiments.pretraining_figures import draw_effects, draw_training
-from numerics.experiments.stairs import CLAIMS as STAIRS
-from numerics.experiments.stairs import detected, staircase_pictures, staircase_tables
-from numerics.staircase.judge import judge_staircases
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.fitting import arm_rows
+from epsrank.numerics.experiments.pretraining import CLAIMS, findings, tables
+from epsrank.numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
+from epsrank.numerics.experiments.pretraining_figures import draw_effects, draw_training
+from epsrank.numerics.experiments.stairs import CLAIMS as STAIRS
+from epsrank.numerics.experiments.stairs import detected, staircase_pictures, staircase_tables
+from epsrank.numerics.staircase.judge import judge_staircases
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
 ARMS = ("xavier", "default", STRUCTURED)

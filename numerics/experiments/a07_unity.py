@@ -18,10 +18,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from numerics.experiments.analysis import Analysis, Effect, Finding, Judgement, Picture, Table
-from numerics.experiments.experiment import Experiment, Request
-from numerics.sweeps.trial import Outcome, Trial
-from theory.order_statistics import MedianInterval, median_interval
+from epsrank.numerics.experiments.analysis import (
+    Analysis,
+    Effect,
+    Finding,
+    Judgement,
+    Picture,
+    Table,
+)
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.theory.order_statistics import MedianInterval, median_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -251,7 +258,7 @@ def _taus(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _draw(rows: list[dict[str, Any]]) -> Figure:
     """Draw error against rank."""
-    from numerics.plots.style import look, new_figure
+    from epsrank.numerics.plots.style import look, new_figure
 
     figure = new_figure()
     axes = figure.add_subplot()

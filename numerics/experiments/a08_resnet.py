@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numerics.experiments.analysis import (
+from epsrank.numerics.experiments.analysis import (
     Analysis,
     Effect,
     Finding,
@@ -28,14 +28,14 @@ from numerics.experiments.analysis import (
     Picture,
     Table,
 )
-from numerics.experiments.effects import paired, sign
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.fitting import EPS, arm_rows, fitting_trial
-from numerics.experiments.fitting_figures import curve, draw_comparison
-from numerics.experiments.histories import History, grouped, read_histories
-from numerics.plots.over_seeds import Panel, time_panels
-from numerics.plots.style import power
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.effects import paired, sign
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.fitting import EPS, arm_rows, fitting_trial
+from epsrank.numerics.experiments.fitting_figures import curve, draw_comparison
+from epsrank.numerics.experiments.histories import History, grouped, read_histories
+from epsrank.numerics.plots.over_seeds import Panel, time_panels
+from epsrank.numerics.plots.style import power
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,12 +23,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from numerics.experiments.analysis import Analysis, Picture
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.pretraining import CLAIMS, findings, tables
-from numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
-from numerics.experiments.pretraining_figures import draw_effects, draw_training
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis, Picture
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.pretraining import CLAIMS, findings, tables
+from epsrank.numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
+from epsrank.numerics.experiments.pretraining_figures import draw_effects, draw_training
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
 NETWORKS = ("mlp", "modified", "adaptive")

@@ -10,7 +10,7 @@ beside it (at full size). Rule, fixed beforehand, over all levels of the three f
   level favours both; a regime where some level favours one of them, more often than chance has it;
   refuted where none favours either and one of them is refuted; else undecided.
 * part ``staircases``: the runs with the default first layer, one setting per level, by the rule on
-  steps of `numerics.staircase.judge`.
+  steps of `epsrank.numerics.staircase.judge`.
 
 Runs take the source's 15 000 steps, since shorter ones end before the stairs of A1 do, those of
 L-BFGS a tenth; both first layers of a level have the same number. Quick trains networks of width 30
@@ -25,27 +25,34 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from numerics.experiments.a11_factors import CLAIMED, Level, levels
-from numerics.experiments.analysis import (
+from epsrank.numerics.experiments.a11_factors import CLAIMED, Level, levels
+from epsrank.numerics.experiments.analysis import (
     Analysis,
     Finding,
     Judgement,
     Picture,
     Table,
 )
-from numerics.experiments.experiment import Experiment, Request, Size
-from numerics.experiments.fitting import EPS, arm_rows, fitting_trial
-from numerics.experiments.fitting_figures import curve
-from numerics.experiments.histories import History, read_histories
-from numerics.experiments.pretraining import ACCURACY, RANK, SPEED, Comparison, compare, tables
-from numerics.experiments.pretraining import judge as judge_pretraining
-from numerics.experiments.pretraining_figures import draw_effects
-from numerics.experiments.pretraining_runs import read_run
-from numerics.experiments.stairs import detected, staircase_tables
-from numerics.plots.over_seeds import Panel, time_panels
-from numerics.plots.style import power
-from numerics.staircase.judge import RunStaircase, judge_staircases
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.experiment import Experiment, Request, Size
+from epsrank.numerics.experiments.fitting import EPS, arm_rows, fitting_trial
+from epsrank.numerics.experiments.fitting_figures import curve
+from epsrank.numerics.experiments.histories import History, read_histories
+from epsrank.numerics.experiments.pretraining import (
+    ACCURACY,
+    RANK,
+    SPEED,
+    Comparison,
+    compare,
+    tables,
+)
+from epsrank.numerics.experiments.pretraining import judge as judge_pretraining
+from epsrank.numerics.experiments.pretraining_figures import draw_effects
+from epsrank.numerics.experiments.pretraining_runs import read_run
+from epsrank.numerics.experiments.stairs import detected, staircase_tables
+from epsrank.numerics.plots.over_seeds import Panel, time_panels
+from epsrank.numerics.plots.style import power
+from epsrank.numerics.staircase.judge import RunStaircase, judge_staircases
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from numerics.experiments.experiment import Size
+from epsrank.numerics.experiments.experiment import Size
 
 #: What the claim on robustness is about; the other factors are mapped beside it.
 CLAIMED = ("base", "rate", "batch", "optimiser")

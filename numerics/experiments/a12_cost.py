@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numerics.experiments.analysis import Analysis, Picture, Table
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.rank_cost import ROUTES
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.rank_cost import ROUTES
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -173,7 +173,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
 
 def _draw(rows: Sequence[dict[str, Any]]) -> Figure:
     """Draw seconds against width, one panel per number of samples."""
-    from numerics.plots.style import look, new_figure
+    from epsrank.numerics.plots.style import look, new_figure
 
     counts = sorted({row["samples"] for row in rows})
     figure = new_figure(3.4 * len(counts) + 0.8, 3.8)

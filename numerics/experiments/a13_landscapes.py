@@ -5,7 +5,7 @@ set against that of least; their losses differ too, so a difference there need n
 rank. *At one loss* a run from the structured first layer is set against one from the default, each
 at its first checkpoint below a common loss: the losses agree, the ranks do not. The shape is read
 along 20 random filter-normalised lines: rise over a quarter of the weights' norm, curvature,
-share of the lines that is not convex (`numerics.landscape.LineShape`).
+share of the lines that is not convex (`epsrank.numerics.landscape.LineShape`).
 
 Rule, fixed beforehand, with Bonferroni's correction over all comparisons: the claim that the
 landscapes differ is supported where a shape differs at one loss, between checkpoints whose ranks
@@ -20,10 +20,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from numerics.experiments.analysis import Analysis, Effect, Finding, Judgement, Picture, Table
-from numerics.experiments.effects import paired, sign
-from numerics.experiments.experiment import Experiment, Request
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import (
+    Analysis,
+    Effect,
+    Finding,
+    Judgement,
+    Picture,
+    Table,
+)
+from epsrank.numerics.experiments.effects import paired, sign
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 CLAIM = "landscape-rank"
 ARMS = ("default", "structured")
@@ -232,7 +239,7 @@ def _statement(shapes: Mapping[str, Mapping[str, Effect]], ranks: Mapping[str, E
 
 def _pictures(outcomes: Sequence[Outcome]) -> list[Picture]:
     """Return the figures of the seeds that have planes."""
-    from numerics.plots.landscapes import landscape_pairs, landscape_paths
+    from epsrank.numerics.plots.landscapes import landscape_pairs, landscape_paths
 
     found = []
     for outcome in outcomes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from theory.order_statistics import MedianInterval
+from epsrank.theory.order_statistics import MedianInterval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from numerics.landscape import (
+from epsrank.numerics.landscape import (
     filter_normalised,
     line_shape,
     losses_on_lines,
     losses_on_plane,
     path_directions,
 )
-from numerics.sweeps.training import config_of
-from numerics.training.loop import train
-from numerics.training.objective import task_objective
-from numerics.training.run import Run
-from theory.inputs import Array
+from epsrank.numerics.sweeps.training import config_of
+from epsrank.numerics.training.loop import train
+from epsrank.numerics.training.objective import task_objective
+from epsrank.numerics.training.run import Run
+from epsrank.theory.inputs import Array
 
 #: Coordinates of the lines; the smallest distance gives the curvature.
 REACH, HALF = 0.25, 10

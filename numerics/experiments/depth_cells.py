@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from numerics.experiments.analysis import Effect
-from numerics.experiments.effects import effect, sign
-from numerics.experiments.histories import History, certain_difference
-from numerics.sweeps.trial import Outcome
-from theory.inputs import Array
+from epsrank.numerics.experiments.analysis import Effect
+from epsrank.numerics.experiments.effects import effect, sign
+from epsrank.numerics.experiments.histories import History, certain_difference
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.inputs import Array
 
 Stage = Literal["initial", "trained"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from numerics.experiments.depth_cells import Cell, trained_cells
-from numerics.experiments.histories import History, over_seeds
-from numerics.plots.over_seeds import Curve, Panel, time_panels
-from numerics.plots.regime_map import Square, regime_map
-from numerics.plots.style import power
+from epsrank.numerics.experiments.depth_cells import Cell, trained_cells
+from epsrank.numerics.experiments.histories import History, over_seeds
+from epsrank.numerics.plots.over_seeds import Curve, Panel, time_panels
+from epsrank.numerics.plots.regime_map import Square, regime_map
+from epsrank.numerics.plots.style import power
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from numerics.experiments.analysis import Effect
-from theory.order_statistics import median_interval
+from epsrank.numerics.experiments.analysis import Effect
+from epsrank.theory.order_statistics import median_interval
 
 
 def effect(

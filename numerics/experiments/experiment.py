@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from numerics.experiments.analysis import Analysis
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 Size = Literal["quick", "full"]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from numerics.experiments.experiment import Request
-from numerics.experiments.histories import History
-from numerics.sweeps.trial import Trial
-from theory.floor.reading import FEATURE_LIMITED
-from theory.inputs import Array
-from theory.order_statistics import median_interval
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.sweeps.trial import Trial
+from epsrank.theory.floor.reading import FEATURE_LIMITED
+from epsrank.theory.inputs import Array
+from epsrank.theory.order_statistics import median_interval
 
 EPS = (1e-6, 1e-4, 1e-2)
 #: Points of the grid on [−1, 1], and measurements of a run, evenly spaced for the detector.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from numerics.experiments.fitting import loss_ratio
-from numerics.experiments.histories import History, over_seeds
-from numerics.plots.over_seeds import Curve, Panel, time_panels
-from numerics.plots.style import power
-from theory.inputs import Array
+from epsrank.numerics.experiments.fitting import loss_ratio
+from epsrank.numerics.experiments.histories import History, over_seeds
+from epsrank.numerics.plots.over_seeds import Curve, Panel, time_panels
+from epsrank.numerics.plots.style import power
+from epsrank.theory.inputs import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

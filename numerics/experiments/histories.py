@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from numerics.sweeps.trial import Outcome
-from theory.inputs import Array
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.inputs import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from numerics.initial_rank import initial_network
-from numerics.networks import MLP, capture
-from numerics.networks.base import as_size
-from numerics.tasks import load_task
-from theory.errors import InputError
-from theory.inputs import as_eps
-from theory.kernels.input_measure import InputMeasure, box_measure, data_measure
-from theory.kernels.placed import Placement, placement
-from theory.rank import epsilon_ranks
+from epsrank.numerics.initial_rank import initial_network
+from epsrank.numerics.networks import MLP, capture
+from epsrank.numerics.networks.base import as_size
+from epsrank.numerics.tasks import load_task
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import as_eps
+from epsrank.theory.kernels.input_measure import InputMeasure, box_measure, data_measure
+from epsrank.theory.kernels.placed import Placement, placement
+from epsrank.theory.rank import epsilon_ranks
 
 #: Samples of a data set, and of a box of more than three dimensions.
 SAMPLES = 512

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from scipy.stats import qmc
 
-from numerics.networks import BottleneckMLP
-from numerics.networks.bottleneck import NECK
-from numerics.sweeps.training import config_of, history_of
-from numerics.training.loop import train
-from theory.errors import InputError
-from theory.rank import epsilon_ranks
+from epsrank.numerics.networks import BottleneckMLP
+from epsrank.numerics.networks.bottleneck import NECK
+from epsrank.numerics.sweeps.training import config_of, history_of
+from epsrank.numerics.training.loop import train
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank import epsilon_ranks
 
 
 def neck_trial(settings: Mapping[str, Any]) -> dict[str, Any]:

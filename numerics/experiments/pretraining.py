@@ -36,11 +36,11 @@ from typing import Any
 
 from scipy.stats import binom
 
-from numerics.experiments.analysis import Effect, Finding, Judgement, Table
-from numerics.experiments.effects import effect, sign
-from numerics.experiments.pretraining_runs import Metric, PretrainingRun, rank_gain
-from numerics.experiments.pretraining_words import listed, plus, power, times
-from theory.order_statistics import median_interval
+from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, Table
+from epsrank.numerics.experiments.effects import effect, sign
+from epsrank.numerics.experiments.pretraining_runs import Metric, PretrainingRun, rank_gain
+from epsrank.numerics.experiments.pretraining_words import listed, plus, power, times
+from epsrank.theory.order_statistics import median_interval
 
 RANK, SPEED, ACCURACY = "pretraining-rank", "pretraining-speed", "pretraining-accuracy"
 CLAIMS = (RANK, SPEED, ACCURACY)

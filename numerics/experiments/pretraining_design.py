@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numerics.experiments.histories import History
-from numerics.experiments.pretraining import Comparison, compare
-from numerics.experiments.pretraining_runs import (
+from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.pretraining import Comparison, compare
+from epsrank.numerics.experiments.pretraining_runs import (
     Metric,
     PretrainingRun,
     read_features,
     read_run,
     read_runs,
 )
-from numerics.sweeps.trial import Outcome
+from epsrank.numerics.sweeps.trial import Outcome
 
 #: The arm that is pre-trained.
 STRUCTURED = "structured"

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from numerics.experiments.fitting_figures import curve
-from numerics.experiments.histories import History
-from numerics.experiments.pretraining import ACCURACY, RANK, SPEED, Comparison
-from numerics.plots.over_seeds import Panel, time_panels
-from numerics.plots.style import COLOURS, FAINT, dress, new_figure, power
+from epsrank.numerics.experiments.fitting_figures import curve
+from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.pretraining import ACCURACY, RANK, SPEED, Comparison
+from epsrank.numerics.plots.over_seeds import Panel, time_panels
+from epsrank.numerics.plots.style import COLOURS, FAINT, dress, new_figure, power
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

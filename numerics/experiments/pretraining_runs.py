@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from numerics.experiments.histories import History, certain_difference, read_history
-from numerics.sweeps.trial import Outcome
-from theory.inputs import Array
+from epsrank.numerics.experiments.histories import History, certain_difference, read_history
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.inputs import Array
 
 #: What the result of a run is: a loss (ratios count), or the share of samples classified wrongly.
 Metric = Literal["test_loss", "loss", "test_error"]

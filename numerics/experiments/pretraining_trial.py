@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from numerics.networks import capture
-from numerics.sweeps.training import config_of, history_of
-from numerics.tasks import load_task
-from numerics.training.build import build_network, resolve_device
-from numerics.training.config import RunConfig
-from numerics.training.loop import train
-from numerics.training.run import Run
-from theory.rank import epsilon_ranks
+from epsrank.numerics.networks import capture
+from epsrank.numerics.sweeps.training import config_of, history_of
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training.build import build_network, resolve_device
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.loop import train
+from epsrank.numerics.training.run import Run
+from epsrank.theory.rank import epsilon_ranks
 
 # Times the network is built; the least of them is its cost.
 _BUILDS = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from numerics.experiments.analysis import Effect
+from epsrank.numerics.experiments.analysis import Effect
 
 # Comparisons of one kind that a statement names.
 _NAMED = 6

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lstsq
 
-from numerics.tasks.functions import TARGETS, grid
-from theory.inputs import Array
-from theory.rank import epsilon_ranks
+from epsrank.numerics.tasks.functions import TARGETS, grid
+from epsrank.theory.inputs import Array
+from epsrank.theory.rank import epsilon_ranks
 
 
 def bumps(x: Array, parts: int) -> Array:

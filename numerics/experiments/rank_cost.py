@@ -16,9 +16,9 @@ import torch
 from scipy.linalg import svdvals
 from torch import nn
 
-from numerics.streaming_gram import StreamingGram
-from theory.inputs import Array
-from theory.rank import epsilon_ranks
+from epsrank.numerics.streaming_gram import StreamingGram
+from epsrank.theory.inputs import Array
+from epsrank.theory.rank import epsilon_ranks
 
 #: Ways to come by the count.
 ROUTES = ("certified", "streamed", "singular values")

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from numerics.experiments.analysis import Analysis, Picture, Table
-from numerics.experiments.experiment import Experiment, Request
-from numerics.staircase.validity import LENGTHS, cases, validity_rows
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.staircase.validity import LENGTHS, cases, validity_rows
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,7 +111,7 @@ def _name(row: Mapping[str, Any]) -> str:
 
 def _draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the figure; matplotlib is imported only for it."""
-    from numerics.plots.staircase_validity import draw_validity
+    from epsrank.numerics.plots.staircase_validity import draw_validity
 
     return draw_validity(rows)
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from numerics.experiments.analysis import Analysis, Picture, Table
-from numerics.experiments.fitting import arm_rows, loss_ratio
-from numerics.experiments.fitting_figures import draw_comparison, draw_staircases
-from numerics.experiments.histories import History, grouped, read_histories
-from numerics.staircase.judge import (
+from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
+from epsrank.numerics.experiments.fitting import arm_rows, loss_ratio
+from epsrank.numerics.experiments.fitting_figures import draw_comparison, draw_staircases
+from epsrank.numerics.experiments.histories import History, grouped, read_histories
+from epsrank.numerics.staircase.judge import (
     RunStaircase,
     judge_staircases,
     run_staircase,
     staircase_rows,
 )
-from numerics.sweeps.trial import Outcome
-from theory.floor.reading import FEATURE_LIMITED, OPTIMISER_LIMITED
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.floor.reading import FEATURE_LIMITED, OPTIMISER_LIMITED
 
 CLAIMS = ("staircase-steps", "staircase-coupling")
 # More columns than this make a figure unreadable.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 State = Mapping[str, Tensor]
 

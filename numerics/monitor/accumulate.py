@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.accumulated_gram import AccumulatedGram
-from numerics.batch import as_batch, diagnosis
-from numerics.monitor.products import BLOCK, Precision, partial_sums
-from theory.errors import InputError
-from theory.inputs import Array, as_eps
-from theory.rank_interval import RankInterval
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma, product_underflow, upward
+from epsrank.numerics.accumulated_gram import AccumulatedGram
+from epsrank.numerics.batch import as_batch, diagnosis
+from epsrank.numerics.monitor.products import BLOCK, Precision, partial_sums
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_eps
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma, product_underflow, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 

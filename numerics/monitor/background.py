@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 # Bytes of copied features that may wait for the thread; a training that is faster waits, too.
 _MOST_BYTES = 2**28

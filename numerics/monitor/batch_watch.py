@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from numerics.monitor.capture import Capture
-from numerics.monitor.measurer import Measurer
-from numerics.monitor.probe_parts import Sample
+from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.monitor.measurer import Measurer
+from epsrank.numerics.monitor.probe_parts import Sample
 
 
 class BatchWatch:

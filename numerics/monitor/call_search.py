@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from torch import nn
 
-from numerics.monitor.kinds import kind_of
-from numerics.monitor.origins import RAW, UNKNOWN
-from numerics.monitor.structure import Found, blocks
-from numerics.monitor.trace import Call
+from epsrank.numerics.monitor.kinds import kind_of
+from epsrank.numerics.monitor.origins import RAW, UNKNOWN
+from epsrank.numerics.monitor.structure import Found, blocks
+from epsrank.numerics.monitor.trace import Call
 
 # An owner that calls one function more often than this in one pass is a loop over time.
 _LOOP = 16

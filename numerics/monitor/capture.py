@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from numerics.monitor.features import first_tensor, samples_by_neurons, trouble
-from numerics.monitor.kinds import fuses
-from numerics.monitor.passes import Arguments, run, untouched
-from numerics.monitor.plan import LayerPlan, MonitoredLayer
-from numerics.monitor.trace import Frames
-from numerics.monitor.wrappers import before_call, eagerly, runnable
-from theory.errors import InputError
+from epsrank.numerics.monitor.features import first_tensor, samples_by_neurons, trouble
+from epsrank.numerics.monitor.kinds import fuses
+from epsrank.numerics.monitor.passes import Arguments, run, untouched
+from epsrank.numerics.monitor.plan import LayerPlan, MonitoredLayer
+from epsrank.numerics.monitor.trace import Frames
+from epsrank.numerics.monitor.wrappers import before_call, eagerly, runnable
+from epsrank.theory.errors import InputError
 
 Consume = Callable[[str, Tensor], None]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.few_rows import FewRows
-from numerics.monitor.plan import LayerPlan
-from numerics.monitor.rows import Rows
-from numerics.monitor.settings import Settings
-from theory.errors import InputError
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.few_rows import FewRows
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.rows import Rows
+from epsrank.numerics.monitor.settings import Settings
+from epsrank.theory.errors import InputError
 
 
 class Collector:

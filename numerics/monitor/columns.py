@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from numerics.monitor.quantities import QUANTITY_NAMES, Quantities
-from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
-from theory.errors import InputError
+from epsrank.numerics.monitor.quantities import QUANTITY_NAMES, Quantities
+from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from epsrank.theory.errors import InputError
 
 _KEY = b"epsrank"
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from numerics.monitor.background import Background, marker
-from numerics.monitor.measure import Moment, described
-from numerics.monitor.measurer import Measurer
-from numerics.monitor.probe_parts import Sample
-from numerics.monitor.processes import Processes
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.reporter import Reporter
-from numerics.monitor.schedule import Schedule
+from epsrank.numerics.monitor.background import Background, marker
+from epsrank.numerics.monitor.measure import Moment, described
+from epsrank.numerics.monitor.measurer import Measurer
+from epsrank.numerics.monitor.probe_parts import Sample
+from epsrank.numerics.monitor.processes import Processes
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.reporter import Reporter
+from epsrank.numerics.monitor.schedule import Schedule
 
 
 class Conductor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from numerics.monitor.plan import LayerPlan
-from numerics.monitor.probe_set import ProbeSet
-from numerics.monitor.settings import Settings
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.probe_set import ProbeSet
+from epsrank.numerics.monitor.settings import Settings
 
 
 def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> dict[str, Any]:

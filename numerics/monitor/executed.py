@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from torch import nn
 
-from numerics.monitor.call_search import CallSearch
-from numerics.monitor.kinds import kind_of, why_not
-from numerics.monitor.structure import Found
-from numerics.monitor.trace import Trace
+from epsrank.numerics.monitor.call_search import CallSearch
+from epsrank.numerics.monitor.kinds import kind_of, why_not
+from epsrank.numerics.monitor.structure import Found
+from epsrank.numerics.monitor.trace import Trace
 
 
 def discover_executed(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from numerics.monitor.kinds import kind_of
-from numerics.monitor.structure import blocks
-from numerics.monitor.trace import Call, Trace
+from epsrank.numerics.monitor.kinds import kind_of
+from epsrank.numerics.monitor.structure import blocks
+from epsrank.numerics.monitor.trace import Call, Trace
 
 
 def head_executed(names: Mapping[str, nn.Module], trace: Trace) -> nn.Module | None:

@@ -10,12 +10,12 @@ import torch
 from scipy.linalg import blas
 from torch import Tensor
 
-from numerics.batch import as_batch, diagnosis
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.threads import SMALL
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gram_error_bound, upward
+from epsrank.numerics.batch import as_batch, diagnosis
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.threads import SMALL
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gram_error_bound, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 

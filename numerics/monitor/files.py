@@ -12,17 +12,17 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from numerics.monitor.columns import from_table, record_of, to_table
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.text_values import (
+from epsrank.numerics.monitor.columns import from_table, record_of, to_table
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.text_values import (
     csv_records,
     floating_columns,
     json_row,
     thresholds,
     values_of,
 )
-from numerics.training.storage import write_bytes, write_table, write_text
-from theory.errors import InputError
+from epsrank.numerics.training.storage import write_bytes, write_table, write_text
+from epsrank.theory.errors import InputError
 
 
 def write_parquet(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:

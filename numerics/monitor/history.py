@@ -8,8 +8,8 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from numerics.monitor.record import LayerRecord
-from theory.errors import InputError
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,7 +145,7 @@ class History(Sequence[LayerRecord]):
         Table
             Columns of `columns.schema`, with the metadata under the key ``epsrank``.
         """
-        from numerics.monitor.columns import to_table
+        from epsrank.numerics.monitor.columns import to_table
 
         return to_table(self._records, self.metadata)
 
@@ -167,7 +167,7 @@ class History(Sequence[LayerRecord]):
         InputError
             If it cannot be written.
         """
-        from numerics.monitor.files import write_parquet
+        from epsrank.numerics.monitor.files import write_parquet
 
         return write_parquet(Path(path), self._records, self.metadata)
 
@@ -189,7 +189,7 @@ class History(Sequence[LayerRecord]):
         InputError
             If it cannot be written.
         """
-        from numerics.monitor.files import write_csv
+        from epsrank.numerics.monitor.files import write_csv
 
         return write_csv(Path(path), self._records, self.metadata)
 
@@ -212,7 +212,7 @@ class History(Sequence[LayerRecord]):
         InputError
             If it cannot be written.
         """
-        from numerics.monitor.files import write_json_file
+        from epsrank.numerics.monitor.files import write_json_file
 
         if path is None:
             records = [record.to_json() for record in self._records]
@@ -238,7 +238,7 @@ class History(Sequence[LayerRecord]):
         InputError
             If the file cannot be read as a history.
         """
-        from numerics.monitor.files import read_records
+        from epsrank.numerics.monitor.files import read_records
 
         metadata, records = read_records(Path(path))
         history = cls(metadata, max_records=None)

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from numerics.monitor.executed import discover_executed
-from numerics.monitor.executed_head import callers, head_executed
-from numerics.monitor.named import named_layers, nearest
-from numerics.monitor.passes import Arguments, first_batch, run, untouched
-from numerics.monitor.plan import LayerPlan, MonitoredLayer, Role, SkippedLayer
-from numerics.monitor.structure import Found, discover, find_head
-from numerics.monitor.trace import Trace
-from numerics.monitor.wrappers import (
+from epsrank.numerics.monitor.executed import discover_executed
+from epsrank.numerics.monitor.executed_head import callers, head_executed
+from epsrank.numerics.monitor.named import named_layers, nearest
+from epsrank.numerics.monitor.passes import Arguments, first_batch, run, untouched
+from epsrank.numerics.monitor.plan import LayerPlan, MonitoredLayer, Role, SkippedLayer
+from epsrank.numerics.monitor.structure import Found, discover, find_head
+from epsrank.numerics.monitor.trace import Trace
+from epsrank.numerics.monitor.wrappers import (
     before_call,
     clean_name,
     eagerly,
@@ -24,7 +24,7 @@ from numerics.monitor.wrappers import (
     runnable,
     unwrap,
 )
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 __all__ = ["LayerPlan", "MonitoredLayer", "SkippedLayer", "find_layers"]
 

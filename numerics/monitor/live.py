@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from numerics.monitor.history import History
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.signatures import Signatures
-from numerics.monitor.sinks.protocol import WholeRecords
-from numerics.monitor.view import View, sparkline, view_of_history
-from theory.errors import InputError
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.signatures import Signatures
+from epsrank.numerics.monitor.sinks.protocol import WholeRecords
+from epsrank.numerics.monitor.view import View, sparkline, view_of_history
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

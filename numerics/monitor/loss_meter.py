@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 class LossMeter:

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.few_rows import FewRows
-from numerics.monitor.plan import LayerPlan
-from numerics.monitor.quantities import Quantities, quantities
-from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
-from numerics.monitor.settings import Settings
-from numerics.monitor.sketch import sketch_spectrum
-from numerics.monitor.sketched import sketched_decisions, sketched_quantities
-from numerics.monitor.threads import blas_for
-from theory.decision import Decision
-from theory.errors import InputError
-from theory.gram_problem import GramProblem
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.few_rows import FewRows
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.quantities import Quantities, quantities
+from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.settings import Settings
+from epsrank.numerics.monitor.sketch import sketch_spectrum
+from epsrank.numerics.monitor.sketched import sketched_decisions, sketched_quantities
+from epsrank.numerics.monitor.threads import blas_for
+from epsrank.theory.decision import Decision
+from epsrank.theory.errors import InputError
+from epsrank.theory.gram_problem import GramProblem
 
 Reader = Callable[[], LayerReading | None]
 

@@ -8,20 +8,20 @@ from typing import Any
 
 from torch import Tensor
 
-from numerics.monitor.background import Background
-from numerics.monitor.capture import Capture
-from numerics.monitor.collect import Collector
-from numerics.monitor.measure import Moment, described, measured, whole_failure
-from numerics.monitor.pass_size import MOST, Shape, pass_size
-from numerics.monitor.plan import LayerPlan
-from numerics.monitor.probe import probe_pass
-from numerics.monitor.processes import Processes, Share
-from numerics.monitor.reading import Head, read_last_layer
-from numerics.monitor.record import LayerReading, LayerRecord
-from numerics.monitor.rows import matched
-from numerics.monitor.settings import Settings
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.numerics.monitor.background import Background
+from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.monitor.collect import Collector
+from epsrank.numerics.monitor.measure import Moment, described, measured, whole_failure
+from epsrank.numerics.monitor.pass_size import MOST, Shape, pass_size
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.processes import Processes, Share
+from epsrank.numerics.monitor.reading import Head, read_last_layer
+from epsrank.numerics.monitor.record import LayerReading, LayerRecord
+from epsrank.numerics.monitor.rows import matched
+from epsrank.numerics.monitor.settings import Settings
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 
 class Measurer:

@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from numerics.monitor.background import as_background
-from numerics.monitor.batch_watch import BatchWatch
-from numerics.monitor.conductor import Conductor
-from numerics.monitor.environment import environment
-from numerics.monitor.history import MAX_RECORDS, History
-from numerics.monitor.layers import find_layers
-from numerics.monitor.loss_meter import LossMeter
-from numerics.monitor.measure import Moment
-from numerics.monitor.measurer import Measurer
-from numerics.monitor.plan import SkippedLayer
-from numerics.monitor.probe_parts import ProbeParts, Sample, as_parts, one_batch
-from numerics.monitor.probe_set import as_probe_set
-from numerics.monitor.processes import Processes
-from numerics.monitor.reading import Head
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.reporter import Reporter
-from numerics.monitor.rows import check_targets
-from numerics.monitor.schedule import Schedule, as_schedule
-from numerics.monitor.settings import as_settings
-from numerics.monitor.signatures import Signature
-from numerics.monitor.sinks import Sink
-from theory.errors import InputError
+from epsrank.numerics.monitor.background import as_background
+from epsrank.numerics.monitor.batch_watch import BatchWatch
+from epsrank.numerics.monitor.conductor import Conductor
+from epsrank.numerics.monitor.environment import environment
+from epsrank.numerics.monitor.history import MAX_RECORDS, History
+from epsrank.numerics.monitor.layers import find_layers
+from epsrank.numerics.monitor.loss_meter import LossMeter
+from epsrank.numerics.monitor.measure import Moment
+from epsrank.numerics.monitor.measurer import Measurer
+from epsrank.numerics.monitor.plan import SkippedLayer
+from epsrank.numerics.monitor.probe_parts import ProbeParts, Sample, as_parts, one_batch
+from epsrank.numerics.monitor.probe_set import as_probe_set
+from epsrank.numerics.monitor.processes import Processes
+from epsrank.numerics.monitor.reading import Head
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.reporter import Reporter
+from epsrank.numerics.monitor.rows import check_targets
+from epsrank.numerics.monitor.schedule import Schedule, as_schedule
+from epsrank.numerics.monitor.settings import as_settings
+from epsrank.numerics.monitor.signatures import Signature
+from epsrank.numerics.monitor.sinks import Sink
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -323,8 +323,8 @@ class RankMonitor:
         InputError
             If nothing was measured yet, or the file cannot be written.
         """
-        from numerics.plots.monitor_figures import monitor_figure
-        from numerics.plots.save import save_figure
+        from epsrank.numerics.plots.monitor_figures import monitor_figure
+        from epsrank.numerics.plots.save import save_figure
 
         figure = monitor_figure(self.history, eps=self.settings.eps[0])
         if path is not None:

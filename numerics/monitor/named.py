@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from numerics.monitor.kinds import kind_of, neurons_axis
-from numerics.monitor.structure import Found
-from numerics.monitor.trace import Trace
-from theory.errors import InputError
+from epsrank.numerics.monitor.kinds import kind_of, neurons_axis
+from epsrank.numerics.monitor.structure import Found
+from epsrank.numerics.monitor.trace import Trace
+from epsrank.theory.errors import InputError
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

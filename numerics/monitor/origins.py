@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from numerics.monitor.features import tensors
+from epsrank.numerics.monitor.features import tensors
 
 #: Mark of the model's own input.
 RAW = -1

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 # Samples of the pass that only looks at the structure.
 _LOOK = 2

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from numerics.monitor.capture import Capture, Consume
-from numerics.monitor.passes import batches, run, untouched
-from numerics.monitor.plan import LayerPlan
-from numerics.monitor.wrappers import eagerly, runnable
-from theory.errors import InputError
+from epsrank.numerics.monitor.capture import Capture, Consume
+from epsrank.numerics.monitor.passes import batches, run, untouched
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.wrappers import eagerly, runnable
+from epsrank.theory.errors import InputError
 
 
 def probe_pass(

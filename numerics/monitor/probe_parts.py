@@ -21,12 +21,12 @@ from typing import Any
 
 from torch import Tensor
 
-from numerics.monitor.measurer import Measurer
-from numerics.monitor.pass_size import Shape
-from numerics.monitor.probe_set import ProbeSet
-from numerics.monitor.schedule import OverheadBudget, Schedule
-from numerics.monitor.signatures import SAMPLES, WINDOW
-from theory.errors import InputError
+from epsrank.numerics.monitor.measurer import Measurer
+from epsrank.numerics.monitor.pass_size import Shape
+from epsrank.numerics.monitor.probe_set import ProbeSet
+from epsrank.numerics.monitor.schedule import OverheadBudget, Schedule
+from epsrank.numerics.monitor.signatures import SAMPLES, WINDOW
+from epsrank.theory.errors import InputError
 
 #: Measurements of one part before it grows: two windows of the signatures.
 SERIES = 2 * WINDOW

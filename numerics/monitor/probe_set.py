@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

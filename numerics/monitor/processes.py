@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.plan import LayerPlan
-from numerics.monitor.schedule import OverheadBudget, Schedule
-from numerics.monitor.settings import Settings
-from theory.errors import InputError
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.schedule import OverheadBudget, Schedule
+from epsrank.numerics.monitor.settings import Settings
+from epsrank.theory.errors import InputError
 
 Share = tuple[Tensor, Tensor]
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 #: Offset of RankMe inside the logarithm's argument, as in its paper.
 RANKME_OFFSET = 1e-7

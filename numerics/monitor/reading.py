@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from numerics.monitor.record import LayerReading
-from numerics.monitor.rows import LossKind
-from numerics.streaming_gram import StreamingGram
-from theory.errors import InputError
-from theory.floor.convex_floor import ConvexFloor, convex_floor
-from theory.floor.moments import decompose_moments
-from theory.floor.reachable import reachable_loss
-from theory.floor.reading import read_plateau
-from theory.floor.spectral_loss import spectral_loss_norm
-from theory.floor.weighting import frobenius
-from theory.inputs import Array
+from epsrank.numerics.monitor.record import LayerReading
+from epsrank.numerics.monitor.rows import LossKind
+from epsrank.numerics.streaming_gram import StreamingGram
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.convex_floor import ConvexFloor, convex_floor
+from epsrank.theory.floor.moments import decompose_moments
+from epsrank.theory.floor.reachable import reachable_loss
+from epsrank.theory.floor.reading import read_plateau
+from epsrank.theory.floor.spectral_loss import spectral_loss_norm
+from epsrank.theory.floor.weighting import frobenius
+from epsrank.theory.inputs import Array
 
 Bias = Literal["feature", "fixed"]
 

@@ -6,9 +6,9 @@ import html
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from numerics.monitor.quantities import Quantities
-from theory.decision import Decision
-from theory.floor.reading import ReadingName
+from epsrank.numerics.monitor.quantities import Quantities
+from epsrank.theory.decision import Decision
+from epsrank.theory.floor.reading import ReadingName
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from numerics.monitor.history import History
-from numerics.monitor.measure import described
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.signatures import RankWarning, Signatures
-from numerics.monitor.sinks import Sink, as_sinks, deliver
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.measure import described
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.signatures import RankWarning, Signatures
+from epsrank.numerics.monitor.sinks import Sink, as_sinks, deliver
 
 # Different failures that are spoken of; after so many there is nothing new to say.
 _MOST = 100

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 LossKind = Literal["mse", "cross_entropy"]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Protocol, runtime_checkable
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 # Costs and step times kept for the running medians, which one slow step or one slow measurement
 # does not move.

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from numerics.monitor.quantities import WIDE
-from numerics.monitor.reading import Bias
-from numerics.monitor.rows import LossKind
-from theory.errors import InputError
-from theory.inputs import as_eps
+from epsrank.numerics.monitor.quantities import WIDE
+from epsrank.numerics.monitor.reading import Bias
+from epsrank.numerics.monitor.rows import LossKind
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import as_eps
 
 MeasureKind = Literal["mean", "raw"]
 QuantityChoice = Literal["auto", "all", "ranks"]

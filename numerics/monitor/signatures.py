@@ -31,10 +31,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.trend import trend
-from theory.floor.reading import OPTIMISER_LIMITED
-from theory.inputs import Array
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.trend import trend
+from epsrank.theory.floor.reading import OPTIMISER_LIMITED
+from epsrank.theory.inputs import Array
 
 SignatureName = Literal["plateau", "optimiser", "floor"]
 

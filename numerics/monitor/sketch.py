@@ -26,11 +26,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sl
 
-from theory.enclosure import SpectrumEnclosure
-from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
-from theory.routes.gram import eigenpairs
-from theory.routes.shortcuts import all_above
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
+from epsrank.theory.routes.gram import eigenpairs
+from epsrank.theory.routes.shortcuts import all_above
 
 _U = UNIT_ROUNDOFF["float64"]
 

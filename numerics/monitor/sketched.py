@@ -19,21 +19,21 @@ from fractions import Fraction
 
 import numpy as np
 
-from numerics.monitor.quantities import (
+from epsrank.numerics.monitor.quantities import (
     DORMANT,
     RANKME_OFFSET,
     Quantities,
     condition_bound,
     dormant_fraction,
 )
-from numerics.monitor.sketch import Sketch
-from theory.decision import Decision, gap_reason
-from theory.dyadic import float_above, float_below
-from theory.gram_problem import GramProblem
-from theory.inputs import Array
-from theory.routes.inertia import inertia_bounds
-from theory.routes.shortcuts import all_above
-from theory.spectrum_source import scaled, scaled_float
+from epsrank.numerics.monitor.sketch import Sketch
+from epsrank.theory.decision import Decision, gap_reason
+from epsrank.theory.dyadic import float_above, float_below
+from epsrank.theory.gram_problem import GramProblem
+from epsrank.theory.inputs import Array
+from epsrank.theory.routes.inertia import inertia_bounds
+from epsrank.theory.routes.shortcuts import all_above
+from epsrank.theory.spectrum_source import scaled, scaled_float
 
 # Relative width up to which an interval stands for its middle.
 _NARROW = 0.05

@@ -11,8 +11,8 @@ from typing import Literal
 
 from torch import nn
 
-from numerics.monitor.kinds import is_block, kind_of, neurons_axis, why_not
-from numerics.monitor.wrappers import clean_name
+from epsrank.numerics.monitor.kinds import is_block, kind_of, neurons_axis, why_not
+from epsrank.numerics.monitor.wrappers import clean_name
 
 _HEAD_NAME = re.compile(
     r"^(head|heads|lm_head|classifier|fc|fc_out|output|output_layer|out|out_proj|score|logits"

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from numerics.monitor.columns import from_table, row_of, schema
-from numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.columns import from_table, row_of, schema
+from epsrank.numerics.monitor.record import LayerRecord
 
 _PREFIX = "rank_lower_"
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -17,9 +17,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from numerics.monitor.features import first_tensor, trouble
-from numerics.monitor.kinds import Kind, kind_of, neurons_axis
-from numerics.monitor.origins import RAW, UNKNOWN, Origins
+from epsrank.numerics.monitor.features import first_tensor, trouble
+from epsrank.numerics.monitor.kinds import Kind, kind_of, neurons_axis
+from epsrank.numerics.monitor.origins import RAW, UNKNOWN, Origins
 
 _NAMES = (
     *("celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"),
@@ -75,7 +75,7 @@ class Call:
         Whether what left is another tensor than what entered, or an activation in place.
     behind : frozenset of int
         The calls from which the values of what entered come with no other call in between, and
-        `RAW` and `UNKNOWN` from `numerics.monitor.origins`.
+        `RAW` and `UNKNOWN` from `epsrank.numerics.monitor.origins`.
     within : frozenset of int
         Likewise for what left: calls inside this one, or what entered.
     """

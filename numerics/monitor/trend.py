@@ -22,7 +22,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 #: Standard errors that the bound on the correlation lies above its estimate.
 SPREADS = 2.5

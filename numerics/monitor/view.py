@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numerics.monitor.history import History
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.signatures import Signature
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.signatures import Signature
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII = "_.-~=+*#"

@@ -1,16 +1,16 @@
 """Networks whose hidden layers can be looked at: `hidden(x)` and a linear `head`."""
 
-from numerics.networks.activations import ACTIVATIONS, activation_function
-from numerics.networks.adaptive import AdaptiveNet
-from numerics.networks.base import FeatureNetwork, samples_by_neurons
-from numerics.networks.bottleneck import BottleneckMLP
-from numerics.networks.capture import capture, layer_weights
-from numerics.networks.cnn import SmallCNN
-from numerics.networks.initialise import INITIALISATIONS, initialise_
-from numerics.networks.mlp import MLP
-from numerics.networks.modified import ModifiedMLP
-from numerics.networks.resnet import ResNet
-from numerics.networks.transformer import SmallTransformer
+from epsrank.numerics.networks.activations import ACTIVATIONS, activation_function
+from epsrank.numerics.networks.adaptive import AdaptiveNet
+from epsrank.numerics.networks.base import FeatureNetwork, samples_by_neurons
+from epsrank.numerics.networks.bottleneck import BottleneckMLP
+from epsrank.numerics.networks.capture import capture, layer_weights
+from epsrank.numerics.networks.cnn import SmallCNN
+from epsrank.numerics.networks.initialise import INITIALISATIONS, initialise_
+from epsrank.numerics.networks.mlp import MLP
+from epsrank.numerics.networks.modified import ModifiedMLP
+from epsrank.numerics.networks.resnet import ResNet
+from epsrank.numerics.networks.transformer import SmallTransformer
 
 __all__ = [
     "ACTIVATIONS",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 class FeatureNetwork(nn.Module, ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from numerics.networks.mlp import MLP
+from epsrank.numerics.networks.mlp import MLP
 
 #: Neurons of the narrow layer; the early draft of [S1] has 10, as many as classes.
 NECK = 10

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from numerics.networks.base import FeatureNetwork, as_size, samples_by_neurons
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.numerics.networks.base import FeatureNetwork, as_size, samples_by_neurons
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 
 def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Tensor]:

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from numerics.networks.activations import activation_function
-from numerics.networks.base import FeatureNetwork, as_size
-from theory.errors import InputError
+from epsrank.numerics.networks.activations import activation_function
+from epsrank.numerics.networks.base import FeatureNetwork, as_size
+from epsrank.theory.errors import InputError
 
 Pooling = Literal["average", "flatten"]
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from numerics.networks.base import FeatureNetwork
-from theory.errors import InputError
+from epsrank.numerics.networks.base import FeatureNetwork
+from epsrank.theory.errors import InputError
 
 INITIALISATIONS: dict[str, str] = {
     "default": "weights and biases uniform on ±1/√fan_in, as torch does",

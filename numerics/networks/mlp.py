@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from numerics.networks.activations import activation_function
-from numerics.networks.base import FeatureNetwork, as_rows, as_size
+from epsrank.numerics.networks.activations import activation_function
+from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
 
 
 class MLP(FeatureNetwork):

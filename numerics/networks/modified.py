@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from numerics.networks.activations import activation_function
-from numerics.networks.base import FeatureNetwork, as_rows, as_size
+from epsrank.numerics.networks.activations import activation_function
+from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
 
 
 class ModifiedMLP(FeatureNetwork):

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from numerics.networks.activations import activation_function
-from numerics.networks.base import FeatureNetwork, as_size
-from theory.errors import InputError
+from epsrank.numerics.networks.activations import activation_function
+from epsrank.numerics.networks.base import FeatureNetwork, as_size
+from epsrank.theory.errors import InputError
 
 # From which size on patches are 4×4 rather than 2×2 pixels, and the deviation of what is learned
 # for positions before training (as for the vision Transformer).

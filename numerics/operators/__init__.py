@@ -1,10 +1,10 @@
 """Differential operators on networks: the loss of a PINN, and its floor if they are linear (L1)."""
 
-from numerics.operators.derivatives import laplacian, partial
-from numerics.operators.jets import Jet, derivatives
-from numerics.operators.linearity import linear_operator
-from numerics.operators.nonlinear import NonlinearOperator, allen_cahn, burgers
-from numerics.operators.operator import (
+from epsrank.numerics.operators.derivatives import laplacian, partial
+from epsrank.numerics.operators.jets import Jet, derivatives
+from epsrank.numerics.operators.linearity import linear_operator
+from epsrank.numerics.operators.nonlinear import NonlinearOperator, allen_cahn, burgers
+from epsrank.numerics.operators.operator import (
     OPERATORS,
     LinearOperator,
     heat,
@@ -13,9 +13,9 @@ from numerics.operators.operator import (
     named_operator,
     poisson,
 )
-from numerics.operators.points import boundary_points, box_points, parabolic_faces
-from numerics.operators.problem import PROBLEMS, BoundaryProblem
-from numerics.operators.stacked import OperatorSystem, StackedOperator, constant, images
+from epsrank.numerics.operators.points import boundary_points, box_points, parabolic_faces
+from epsrank.numerics.operators.problem import PROBLEMS, BoundaryProblem
+from epsrank.numerics.operators.stacked import OperatorSystem, StackedOperator, constant, images
 
 __all__ = [
     "OPERATORS",

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from numerics.operators.derivatives import Function, partial
+from epsrank.numerics.operators.derivatives import Function, partial
 
 # σ, σ′, σ″ and σ‴ at once, where a jet meets the torch function of σ.
 Rule = Callable[[Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]

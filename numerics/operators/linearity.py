@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.operators.derivatives import Function
-from numerics.operators.operator import LinearOperator, Transform
-from theory.errors import InputError
+from epsrank.numerics.operators.derivatives import Function
+from epsrank.numerics.operators.operator import LinearOperator, Transform
+from epsrank.theory.errors import InputError
 
 # Two sides of a linear identity differ by rounding alone; second derivatives of the functions below
 # lose some three digits of float64.
@@ -59,7 +59,7 @@ def linear_operator(
 
     Examples
     --------
-    >>> from numerics.operators import laplacian, linear_operator
+    >>> from epsrank.numerics.operators import laplacian, linear_operator
     >>> def drift(u):
     ...     return lambda x: laplacian(u)(x) + x[:, :1] * u(x)
     >>> linear_operator(drift, [(-1, 1)], name="drift").name

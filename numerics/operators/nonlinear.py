@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from numerics.operators.derivatives import Function
-from numerics.operators.jets import derivatives
-from numerics.operators.operator import Transform
+from epsrank.numerics.operators.derivatives import Function
+from epsrank.numerics.operators.jets import derivatives
+from epsrank.numerics.operators.operator import Transform
 
 #: Constants of the two benchmarks.
 ALLEN_CAHN_DIFFUSIVITY = 1e-4

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from numerics.operators.derivatives import Function
-from numerics.operators.jets import derivatives
-from theory.errors import InputError
+from epsrank.numerics.operators.derivatives import Function
+from epsrank.numerics.operators.jets import derivatives
+from epsrank.theory.errors import InputError
 
 Transform = Callable[[Function], Function]
 

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from numerics.operators.linearity import as_box
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.numerics.operators.linearity import as_box
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 PointKind = Literal["quadrature", "random"]
 Box = tuple[tuple[float, float], ...]

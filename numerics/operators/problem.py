@@ -9,14 +9,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from numerics.operators.linearity import as_box
-from numerics.operators.nonlinear import NonlinearOperator, allen_cahn, burgers
-from numerics.operators.operator import LinearOperator, heat, helmholtz, identity, poisson
-from numerics.operators.points import Face, PointKind, boundary_points, box_points, parabolic_faces
-from numerics.operators.references import allen_cahn_solution, burgers_solution
-from numerics.operators.stacked import OperatorSystem, StackedOperator, as_kappa
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.numerics.operators.linearity import as_box
+from epsrank.numerics.operators.nonlinear import NonlinearOperator, allen_cahn, burgers
+from epsrank.numerics.operators.operator import LinearOperator, heat, helmholtz, identity, poisson
+from epsrank.numerics.operators.points import (
+    Face,
+    PointKind,
+    boundary_points,
+    box_points,
+    parabolic_faces,
+)
+from epsrank.numerics.operators.references import allen_cahn_solution, burgers_solution
+from epsrank.numerics.operators.stacked import OperatorSystem, StackedOperator, as_kappa
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 Values = Callable[[Array], Array]
 

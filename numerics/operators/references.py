@@ -7,12 +7,12 @@ from functools import cache
 import numpy as np
 from scipy.fft import dst, idst
 
-from numerics.operators.nonlinear import (
+from epsrank.numerics.operators.nonlinear import (
     ALLEN_CAHN_DIFFUSIVITY,
     ALLEN_CAHN_RATE,
     BURGERS_VISCOSITY,
 )
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 # Nodes of the Gauss–Hermite rule: 60 and 120 of them agree to 1e-9.
 _HERMITE = 120

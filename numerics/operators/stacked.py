@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.operators.derivatives import Function
-from numerics.operators.nonlinear import NonlinearOperator
-from numerics.operators.operator import LinearOperator
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.measure import MeasureName
+from epsrank.numerics.operators.derivatives import Function
+from epsrank.numerics.operators.nonlinear import NonlinearOperator
+from epsrank.numerics.operators.operator import LinearOperator
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.measure import MeasureName
 
 # Rows per differentiation: bounds the memory of second derivatives of wide layers.
 _ROWS = 4096

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.apriori import root_loss, run_points
-from numerics.plots.kernel_figures import KERNEL_FIGURES
-from numerics.plots.noise_figures import draw_noise
-from numerics.plots.sampling_figures import draw_sampling
-from numerics.plots.theory_figures import (
+from epsrank.numerics.apriori import root_loss, run_points
+from epsrank.numerics.plots.kernel_figures import KERNEL_FIGURES
+from epsrank.numerics.plots.noise_figures import draw_noise
+from epsrank.numerics.plots.sampling_figures import draw_sampling
+from epsrank.numerics.plots.theory_figures import (
     TrainedPoint,
     apriori_floors,
     selection_constants,
     width_floors,
 )
-from numerics.training import Run, RunConfig, train
-from theory.apriori import relu_distances, sobolev_widths
-from theory.errors import InputError
-from theory.rank import epsilon_rank
+from epsrank.numerics.training import Run, RunConfig, train
+from epsrank.theory.apriori import relu_distances, sobolev_widths
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank import epsilon_rank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

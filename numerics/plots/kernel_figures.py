@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numerics.initial_rank import measured_ranks
-from numerics.plots.style import (
+from epsrank.numerics.initial_rank import measured_ranks
+from epsrank.numerics.plots.style import (
     FAINT,
     INK,
     dress,
@@ -21,14 +21,14 @@ from numerics.plots.style import (
     positive,
     power,
 )
-from theory.kernels.catalogue import layer_kernel
-from theory.kernels.depth import first_layer
-from theory.kernels.initialisation import LayerInit
-from theory.kernels.input_measure import InputMeasure, box_measure
-from theory.kernels.kernel_spectrum import KernelSpectrum
-from theory.kernels.placed import placement
-from theory.kernels.prediction import InitialRank, initial_ranks
-from theory.kernels.slope import SlopeChoice, choose_slope
+from epsrank.theory.kernels.catalogue import layer_kernel
+from epsrank.theory.kernels.depth import first_layer
+from epsrank.theory.kernels.initialisation import LayerInit
+from epsrank.theory.kernels.input_measure import InputMeasure, box_measure
+from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum
+from epsrank.theory.kernels.placed import placement
+from epsrank.theory.kernels.prediction import InitialRank, initial_ranks
+from epsrank.theory.kernels.slope import SlopeChoice, choose_slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.plots.style import FAINT, dress, integer_axis, legend_below, look, new_figure, power
+from epsrank.numerics.plots.style import (
+    FAINT,
+    dress,
+    integer_axis,
+    legend_below,
+    look,
+    new_figure,
+    power,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.plots.staircase import staircase
-from theory.errors import InputError
+from epsrank.numerics.plots.staircase import staircase
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from numerics.monitor.history import History
-    from numerics.monitor.record import LayerRecord
-    from theory.inputs import Array
+    from epsrank.numerics.monitor.history import History
+    from epsrank.numerics.monitor.record import LayerRecord
+    from epsrank.theory.inputs import Array
 
 # More layers than can be told apart in one panel: the first, the last, and some between.
 _MOST_LAYERS = 6

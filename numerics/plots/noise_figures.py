@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from numerics.plots.style import (
+from epsrank.numerics.plots.style import (
     FAINT,
     dress,
     legend_below,
@@ -19,13 +19,13 @@ from numerics.plots.style import (
     positive,
     power,
 )
-from theory.errors import InputError
-from theory.rounding import gram_error_bound
+from epsrank.theory.errors import InputError
+from epsrank.theory.rounding import gram_error_bound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from theory.inputs import Array
+    from epsrank.theory.inputs import Array
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 

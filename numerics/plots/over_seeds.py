@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.plots.style import (
+from epsrank.numerics.plots.style import (
     dress,
     integer_axis,
     log_axis,

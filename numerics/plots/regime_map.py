@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.plots.style import INK, new_figure
+from epsrank.numerics.plots.style import INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

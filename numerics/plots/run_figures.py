@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.plots.floor_curve import floor_curve
-from numerics.plots.layers import layer_ranks
-from numerics.plots.spectra import spectra
-from numerics.plots.staircase import staircase
-from numerics.plots.tightness import tightness
-from theory.errors import InputError
+from epsrank.numerics.plots.floor_curve import floor_curve
+from epsrank.numerics.plots.layers import layer_ranks
+from epsrank.numerics.plots.spectra import spectra
+from epsrank.numerics.plots.staircase import staircase
+from epsrank.numerics.plots.tightness import tightness
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from numerics.training import Run, StepRecord
-    from theory.floor.result import LossFloor
-    from theory.inputs import Array
+    from epsrank.numerics.training import Run, StepRecord
+    from epsrank.theory.floor.result import LossFloor
+    from epsrank.theory.inputs import Array
 
 # Checkpoints that a floor figure rebuilds: enough for the eye.
 _MOST_POINTS = 60
@@ -172,7 +172,7 @@ def floor_at(run: Run, index: int, eps: float) -> LossFloor:
     LossFloor
         The floor.
     """
-    from theory.floor.loss_floor import loss_floor
+    from epsrank.theory.floor.loss_floor import loss_floor
 
     last = run.last_layer(index)
     return loss_floor(

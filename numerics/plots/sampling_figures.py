@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.plots.style import (
+from epsrank.numerics.plots.style import (
     COLOURS,
     FAINT,
     INK,
@@ -18,9 +18,9 @@ from numerics.plots.style import (
     new_figure,
     power,
 )
-from theory.dense import DenseNetwork
-from theory.errors import InputError
-from theory.sampling import PopulationRank, population_rank
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.sampling import PopulationRank, population_rank
 
 _SOURCES = {"domain": "certified", "given": "as given", "data": "estimated"}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import matplotlib as mpl
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numerics.plots.style import FAINT, INK, dress, integer_axis, log_axis, look, new_figure
+from epsrank.numerics.plots.style import FAINT, INK, dress, integer_axis, log_axis, look, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
-    from numerics.staircase.result import Staircase
+    from epsrank.numerics.staircase.result import Staircase
 
 
 def draw_validity(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -23,7 +23,7 @@ def draw_validity(rows: Sequence[Mapping[str, Any]]) -> Figure:
     Parameters
     ----------
     rows : sequence of mapping
-        Of `numerics.staircase.validity.validity_rows`.
+        Of `epsrank.numerics.staircase.validity.validity_rows`.
 
     Returns
     -------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numerics.plots.style import (
+from epsrank.numerics.plots.style import (
     FAINT,
     INK,
     dress,
@@ -20,8 +20,8 @@ from numerics.plots.style import (
     positive,
     power,
 )
-from theory.apriori import SegmentedDistances, class_floor, width_floor
-from theory.errors import InputError
+from epsrank.theory.apriori import SegmentedDistances, class_floor, width_floor
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

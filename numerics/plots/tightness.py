@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numerics.plots.style import (
+from epsrank.numerics.plots.style import (
     INK,
     dress,
     integer_axis,

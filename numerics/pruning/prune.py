@@ -8,21 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.networks import FeatureNetwork, capture
-from numerics.pruning.record import PrunedNetwork
-from numerics.pruning.shrink import shrink
-from numerics.training import Run
-from numerics.training.measure import LastLayer
-from numerics.training.objective import float64_loss, sample_losses
-from numerics.training.probe import choose_probe
-from theory.errors import InputError
-from theory.floor.weighting import frobenius, weighted_problem
-from theory.inputs import Array, as_features, as_norm
-from theory.measure import Measure, as_measure
-from theory.rounding import UNDERFLOW, gamma, upward
-from theory.selection.certify import output_norm
-from theory.selection.result import NeuronSelection
-from theory.selection.select import Method, fewest_neurons, select_neurons
+from epsrank.numerics.networks import FeatureNetwork, capture
+from epsrank.numerics.pruning.record import PrunedNetwork
+from epsrank.numerics.pruning.shrink import shrink
+from epsrank.numerics.training import Run
+from epsrank.numerics.training.measure import LastLayer
+from epsrank.numerics.training.objective import float64_loss, sample_losses
+from epsrank.numerics.training.probe import choose_probe
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.weighting import frobenius, weighted_problem
+from epsrank.theory.inputs import Array, as_features, as_norm
+from epsrank.theory.measure import Measure, as_measure
+from epsrank.theory.rounding import UNDERFLOW, gamma, upward
+from epsrank.theory.selection.certify import output_norm
+from epsrank.theory.selection.result import NeuronSelection
+from epsrank.theory.selection.select import Method, fewest_neurons, select_neurons
 
 _BATCH = 2048
 
@@ -53,7 +53,7 @@ def prune(
     index : int
         Which measurement of the run.
     method, f
-        As in `theory.selection.select_neurons`.
+        As in `epsrank.theory.selection.select_neurons`.
 
     Returns
     -------

@@ -10,14 +10,20 @@ from typing import Any
 
 import torch
 
-from numerics.networks import FeatureNetwork
-from numerics.pruning.shrink import shrink
-from numerics.tasks import Task
-from numerics.training.build import empty_network
-from numerics.training.config import RunConfig
-from numerics.training.storage import read_json, read_tensors, write_json, write_tensors, write_text
-from theory.errors import InputError
-from theory.selection.result import NeuronSelection
+from epsrank.numerics.networks import FeatureNetwork
+from epsrank.numerics.pruning.shrink import shrink
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.build import empty_network
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.storage import (
+    read_json,
+    read_tensors,
+    write_json,
+    write_tensors,
+    write_text,
+)
+from epsrank.theory.errors import InputError
+from epsrank.theory.selection.result import NeuronSelection
 
 WEIGHTS, RECORD, CONFIG = "weights.safetensors", "pruned.json", "config.toml"
 

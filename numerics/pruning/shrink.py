@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from numerics.networks import MLP, FeatureNetwork, ResNet, SmallCNN
-from numerics.networks.base import as_rows
-from theory.errors import InputError
+from epsrank.numerics.networks import MLP, FeatureNetwork, ResNet, SmallCNN
+from epsrank.numerics.networks.base import as_rows
+from epsrank.theory.errors import InputError
 
 
 class _NarrowResNet(ResNet):

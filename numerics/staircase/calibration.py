@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from numerics.staircase.evidence import evidence
-from numerics.staircase.families import autocorrelated
-from numerics.staircase.shape import drops, least_fall
-from theory.inputs import Array
+from epsrank.numerics.staircase.evidence import evidence
+from epsrank.numerics.staircase.families import autocorrelated
+from epsrank.numerics.staircase.shape import drops, least_fall
+from epsrank.theory.inputs import Array
 
 LENGTHS = (24, 36, 50, 75, 110, 160, 250)
 # Correlations of the noise that is simulated, all equally often.
@@ -197,7 +197,9 @@ def _tail(score: float, quantiles: Array) -> float:
 @lru_cache(maxsize=1)
 def _table() -> list[list[Array]]:
     """Read the table: quantiles of S by length and measured correlation."""
-    text = files("numerics.staircase").joinpath("calibration.json").read_text(encoding="utf-8")
+    text = (
+        files("epsrank.numerics.staircase").joinpath("calibration.json").read_text(encoding="utf-8")
+    )
     cells = {cell["length"]: cell["quantiles"] for cell in json.loads(text)["cells"]}
     # Strictly increasing, so that interpolation is between different scores.
     rise = 1e-6 * np.arange(len(TAILS))

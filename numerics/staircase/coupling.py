@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from numerics.staircase.series import Series, as_vector
-from theory.arrays import to_numpy
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.numerics.staircase.series import Series, as_vector
+from epsrank.theory.arrays import to_numpy
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 LEAST_LENGTH = 24
 # Shifts are within blocks: what varies more slowly than a block is trend, common to both series for

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from numerics.staircase.calibration import LENGTHS, p_value
-from numerics.staircase.coupling import Coupling, coupling
-from numerics.staircase.evidence import Evidence, evidence
-from numerics.staircase.result import Plateau, Staircase, Step
-from numerics.staircase.series import Direction, Scale, Series, as_series
-from numerics.staircase.shape import Drop, drops, least_fall
+from epsrank.numerics.staircase.calibration import LENGTHS, p_value
+from epsrank.numerics.staircase.coupling import Coupling, coupling
+from epsrank.numerics.staircase.evidence import Evidence, evidence
+from epsrank.numerics.staircase.result import Plateau, Staircase, Step
+from epsrank.numerics.staircase.series import Direction, Scale, Series, as_series
+from epsrank.numerics.staircase.shape import Drop, drops, least_fall
 
 # Level of the test of steps.
 LEVEL = 0.05

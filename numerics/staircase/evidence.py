@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numerics.staircase.noise import Noise, fit_noise, roughness
-from numerics.staircase.pieces import Pieces, candidates
-from numerics.staircase.smooth import nearest_smooth
-from theory.inputs import Array
+from epsrank.numerics.staircase.noise import Noise, fit_noise, roughness
+from epsrank.numerics.staircase.pieces import Pieces, candidates
+from epsrank.numerics.staircase.smooth import nearest_smooth
+from epsrank.theory.inputs import Array
 
 # Innovations below this share of the range of a series are not told from model error; ours.
 NOISE_FLOOR = 1e-3

@@ -21,11 +21,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from numerics.experiments.analysis import Effect, Finding, Judgement
-from numerics.staircase.detect import LEVEL, detect_staircase
-from numerics.staircase.result import Staircase
-from theory.order_statistics import MedianInterval, median_interval
-from theory.proportion import Proportion, proportion
+from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement
+from epsrank.numerics.staircase.detect import LEVEL, detect_staircase
+from epsrank.numerics.staircase.result import Staircase
+from epsrank.theory.order_statistics import MedianInterval, median_interval
+from epsrank.theory.proportion import Proportion, proportion
 
 State = Literal["holds", "fails", "open"]
 _MOST = 0.5

@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.arrays import to_float64, to_numpy
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.theory.arrays import to_float64, to_numpy
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 Scale = Literal["log", "linear"]
 Direction = Literal["down", "up"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numerics.staircase.noise import Noise
-from numerics.staircase.pieces import Pieces
-from theory.inputs import Array
+from epsrank.numerics.staircase.noise import Noise
+from epsrank.numerics.staircase.pieces import Pieces
+from epsrank.theory.inputs import Array
 
 # What is called a step; ours, fixed before any run was judged by it.
 RATE_RATIO = 3.0  # a drop is this many times faster than either plateau

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.optimize import nnls
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 # Knots that a curve may bend at; ours. Even ones, and geometric ones from both ends, where decays
 # bend most.

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numerics.staircase.detect import LEVEL, detect_staircase
-from numerics.staircase.families import (
+from epsrank.numerics.staircase.detect import LEVEL, detect_staircase
+from epsrank.numerics.staircase.families import (
     DECAYS,
     TRENDS,
     Planted,
@@ -18,9 +18,9 @@ from numerics.staircase.families import (
     planted_steps,
     smooth_decay,
 )
-from numerics.staircase.result import Staircase
-from theory.errors import InputError
-from theory.proportion import Proportion, proportion
+from epsrank.numerics.staircase.result import Staircase
+from epsrank.theory.errors import InputError
+from epsrank.theory.proportion import Proportion, proportion
 
 Detector = Callable[..., Staircase]
 

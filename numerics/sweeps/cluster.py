@@ -9,10 +9,10 @@ from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import Any, Protocol
 
-from numerics.sweeps.store import TrialStore
-from numerics.sweeps.trial import Outcome
-from numerics.sweeps.worker import Task, kept, killed, perform_once
-from theory.errors import InputError
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.numerics.sweeps.worker import Task, kept, killed, perform_once
+from epsrank.theory.errors import InputError
 
 BACKENDS = ("local", "ray", "dask")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 DISTRIBUTIONS = ("uniform", "loguniform", "integers", "choice")
 _EXAMPLE = "write { uniform = [0, 1] }, or loguniform, integers, choice"

@@ -11,12 +11,12 @@ from typing import Any
 
 import joblib
 
-from numerics.sweeps.cluster import BACKENDS, run_on_cluster
-from numerics.sweeps.pool import run_in_workers
-from numerics.sweeps.store import TrialStore
-from numerics.sweeps.trial import Outcome, Trial
-from numerics.sweeps.worker import Task, perform, was_killed
-from theory.errors import InputError
+from epsrank.numerics.sweeps.cluster import BACKENDS, run_on_cluster
+from epsrank.numerics.sweeps.pool import run_in_workers
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.sweeps.worker import Task, perform, was_killed
+from epsrank.theory.errors import InputError
 
 Progress = Callable[[int, int, str], None]
 

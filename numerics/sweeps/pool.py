@@ -14,9 +14,9 @@ from typing import Any
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
-from numerics.sweeps.store import TrialStore
-from numerics.sweeps.trial import Outcome
-from numerics.sweeps.worker import Task, kept, killed, perform
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.numerics.sweeps.worker import Task, kept, killed, perform
 
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"

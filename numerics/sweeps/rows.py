@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from numerics.sweeps.environment import describe_environment
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.sweeps.environment import describe_environment
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 _TEXTS = (
     "key",

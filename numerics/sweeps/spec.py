@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from numerics.sweeps.distributions import Distribution
-from numerics.sweeps.spec_reader import SpecReader, place
-from numerics.sweeps.toml_lines import line_of
-from numerics.sweeps.trial import Trial
-from theory.errors import InputError
+from epsrank.numerics.sweeps.distributions import Distribution
+from epsrank.numerics.sweeps.spec_reader import SpecReader, place
+from epsrank.numerics.sweeps.toml_lines import line_of
+from epsrank.numerics.sweeps.trial import Trial
+from epsrank.theory.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Sweep:
         """Return settings as `RunConfig` writes them, so that 1 and 1.0 are one trial."""
         if self.kind != "train":
             return settings
-        from numerics.sweeps.training import config_of
+        from epsrank.numerics.sweeps.training import config_of
 
         try:
             # The largest seed, as there is a largest one that can be used.

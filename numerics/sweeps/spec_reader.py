@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, NoReturn
 
-from numerics.sweeps.distributions import Distribution
-from numerics.sweeps.toml_lines import line_of
-from numerics.sweeps.trial import TRIAL_KINDS
-from theory.errors import InputError
+from epsrank.numerics.sweeps.distributions import Distribution
+from epsrank.numerics.sweeps.toml_lines import line_of
+from epsrank.numerics.sweeps.trial import TRIAL_KINDS
+from epsrank.theory.errors import InputError
 
 _ENTRIES = ("kind", "seeds", "fixed", "grid", "random", "exclude")
 _OF_RANDOM = ("samples", "seed")
@@ -151,7 +151,7 @@ class SpecReader:
         seen: dict[str, str] = {}
         for table, entries in tables.items():
             if kind == "train":
-                from numerics.training.config import RunConfig
+                from epsrank.numerics.training.config import RunConfig
 
                 known = [entry.name for entry in fields(RunConfig)]
                 self._known(table, entries, known, "a setting of a run")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from numerics.sweeps.rows import outcome_of, row_of, table_of
-from numerics.sweeps.trial import Outcome, Trial
-from numerics.writing import read_table, write_table
-from theory.errors import InputError
+from epsrank.numerics.sweeps.rows import outcome_of, row_of, table_of
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.writing import read_table, write_table
+from epsrank.theory.errors import InputError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 # Writing takes milliseconds; a half-written file of this age belongs to a process that is gone.

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from numerics.sweeps.rows import table_of
-from numerics.sweeps.trial import Outcome
-from theory.order_statistics import MedianInterval, median_interval
+from epsrank.numerics.sweeps.rows import table_of
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.order_statistics import MedianInterval, median_interval
 
 
 @dataclass(frozen=True)

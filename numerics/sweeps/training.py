@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from numerics.training.config import RunConfig
-from numerics.training.loop import train
-from numerics.training.run import Run
-from theory.errors import InputError
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.loop import train
+from epsrank.numerics.training.run import Run
+from epsrank.theory.errors import InputError
 
 _COLUMNS = (
     "step",

@@ -10,7 +10,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 Result = Mapping[str, Any]
 TrialFunction = Callable[[Mapping[str, Any]], Result]
@@ -18,15 +18,15 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 #: Where the function of each kind of trial is, as ``module:function``. A function takes the
 #: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
 TRIAL_KINDS: dict[str, str] = {
-    "cost": "numerics.experiments.rank_cost:cost_trial",
-    "initial-layers": "numerics.experiments.initial_layers:initial_layers_trial",
-    "neck": "numerics.experiments.neck_ranks:neck_trial",
-    "pretraining": "numerics.experiments.pretraining_trial:pretraining_trial",
-    "landscape": "numerics.experiments.checkpoint_landscapes:landscape_trial",
-    "random-features": "numerics.experiments.random_features:fit_trial",
-    "staircase-validity": "numerics.staircase.validity:validity_trial",
-    "train": "numerics.sweeps.training:train_trial",
-    "train-many": "numerics.ensemble.trials:train_many_trial",
+    "cost": "epsrank.numerics.experiments.rank_cost:cost_trial",
+    "initial-layers": "epsrank.numerics.experiments.initial_layers:initial_layers_trial",
+    "neck": "epsrank.numerics.experiments.neck_ranks:neck_trial",
+    "pretraining": "epsrank.numerics.experiments.pretraining_trial:pretraining_trial",
+    "landscape": "epsrank.numerics.experiments.checkpoint_landscapes:landscape_trial",
+    "random-features": "epsrank.numerics.experiments.random_features:fit_trial",
+    "staircase-validity": "epsrank.numerics.staircase.validity:validity_trial",
+    "train": "epsrank.numerics.sweeps.training:train_trial",
+    "train-many": "epsrank.numerics.ensemble.trials:train_many_trial",
 }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.tasks.images import LabelledImages, read_archive
-from theory.errors import InputError
+from epsrank.numerics.tasks.images import LabelledImages, read_archive
+from epsrank.theory.errors import InputError
 
 _BATCHES = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 _TEST = "test_batch.bin"

@@ -16,7 +16,7 @@ from urllib.error import URLError
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 _REMEDY = "pass an .npz with uint8 arrays x_train, y_train, x_test, y_test"

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from numerics.networks.base import as_size
-from numerics.operators.problem import PROBLEMS, BoundaryProblem
-from numerics.operators.stacked import as_kappa
-from numerics.tasks.cifar import cifar10
-from numerics.tasks.functions import TARGETS, Target, gauss_legendre, grid
-from numerics.tasks.images import LabelledImages, digits, mnist
-from numerics.tasks.task import Task
-from theory.errors import InputError
+from epsrank.numerics.networks.base import as_size
+from epsrank.numerics.operators.problem import PROBLEMS, BoundaryProblem
+from epsrank.numerics.operators.stacked import as_kappa
+from epsrank.numerics.tasks.cifar import cifar10
+from epsrank.numerics.tasks.functions import TARGETS, Target, gauss_legendre, grid
+from epsrank.numerics.tasks.images import LabelledImages, digits, mnist
+from epsrank.numerics.tasks.task import Task
+from epsrank.theory.errors import InputError
 
 TASKS: dict[str, str] = {
     **{name: target.formula for name, target in TARGETS.items()},

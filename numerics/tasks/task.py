@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from numerics.operators.stacked import StackedOperator
-from theory.measure import MeasureName
+from epsrank.numerics.operators.stacked import StackedOperator
+from epsrank.theory.measure import MeasureName
 
 Kind = Literal["regression", "classification"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from numerics.networks import (
+from epsrank.numerics.networks import (
     MLP,
     AdaptiveNet,
     BottleneckMLP,
@@ -16,13 +16,13 @@ from numerics.networks import (
     SmallTransformer,
     initialise_,
 )
-from numerics.networks.initialise import PLACED
-from numerics.structured import structured_first_layer_
-from numerics.tasks import Task
-from numerics.training.config import RunConfig
-from numerics.training.seeds import Stream, generator
-from numerics.transnet import transnet_first_layer_
-from theory.errors import InputError
+from epsrank.numerics.networks.initialise import PLACED
+from epsrank.numerics.structured import structured_first_layer_
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.seeds import Stream, generator
+from epsrank.numerics.transnet import transnet_first_layer_
+from epsrank.theory.errors import InputError
 
 _DENSE: dict[str, type[MLP | BottleneckMLP | ResNet | ModifiedMLP | AdaptiveNet]] = {
     "mlp": MLP,

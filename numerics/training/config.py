@@ -11,14 +11,14 @@ from typing import Any
 import tomli_w
 import torch
 
-from numerics.chosen_slope import as_slope
-from numerics.networks.activations import activation_function
-from numerics.networks.base import as_size
-from numerics.networks.initialise import PLACED, check_initialisation
-from numerics.operators.stacked import as_kappa
-from numerics.tasks.load import TASKS
-from theory.errors import InputError
-from theory.inputs import as_eps
+from epsrank.numerics.chosen_slope import as_slope
+from epsrank.numerics.networks.activations import activation_function
+from epsrank.numerics.networks.base import as_size
+from epsrank.numerics.networks.initialise import PLACED, check_initialisation
+from epsrank.numerics.operators.stacked import as_kappa
+from epsrank.numerics.tasks.load import TASKS
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import as_eps
 
 # Rates where none is given; ours.
 DEFAULT_RATES = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "lbfgs": 1.0}
@@ -51,7 +51,7 @@ class RunConfig:
     Attributes
     ----------
     task : str
-        A key of ``numerics.tasks.TASKS``.
+        A key of ``epsrank.numerics.tasks.TASKS``.
     network : {"mlp", "resnet", "modified", "adaptive", "cnn", "transformer", "bottleneck"}
         Architecture: of ``numerics.networks`` `MLP`, `ResNet`, `ModifiedMLP`, `AdaptiveNet`,
         `SmallCNN`, `SmallTransformer` and `BottleneckMLP`.
@@ -62,7 +62,7 @@ class RunConfig:
     activation : str
         Name of σ.
     init : str
-        A key of ``numerics.networks.INITIALISATIONS``.
+        A key of ``epsrank.numerics.networks.INITIALISATIONS``.
     init_scale : float or None
         Factor s of the initialisation; None means its default.
     slope : float, "auto", "auto:R" or None

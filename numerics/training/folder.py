@@ -9,14 +9,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from numerics.training.config import RunConfig
-from numerics.training.storage import (
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.storage import (
     read_tensors,
     remove_parts,
     write_tensors,
     write_text,
 )
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 CONFIG, HISTORY, SPECTRA, WEIGHTS = (
     "config.toml",

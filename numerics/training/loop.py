@@ -10,30 +10,30 @@ from typing import Any
 
 import torch
 
-from numerics.allocation import keep_freed_memory
-from numerics.networks.base import as_size
-from numerics.tasks import Task, load_task
-from numerics.training.build import (
+from epsrank.numerics.allocation import keep_freed_memory
+from epsrank.numerics.networks.base import as_size
+from epsrank.numerics.tasks import Task, load_task
+from epsrank.numerics.training.build import (
     build_network,
     build_optimizer,
     check_loss,
     resolve_device,
 )
-from numerics.training.config import RunConfig
-from numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, RunFolder, open_folder
-from numerics.training.interrupts import Interrupts
-from numerics.training.measure import NotFiniteError, measure
-from numerics.training.objective import task_objective
-from numerics.training.probe import choose_probe
-from numerics.training.record import StepRecord
-from numerics.training.run import Run, read_records
-from numerics.training.schedule import measurement_steps
-from numerics.training.seeds import epoch_order
-from numerics.training.state import Progress, restore_state, save_state
-from numerics.training.storage import write_table, write_tensors
-from numerics.training.tables import history_table, spectra_table
-from numerics.training.testing import with_test_samples
-from numerics.training.threads import compute_threads
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, RunFolder, open_folder
+from epsrank.numerics.training.interrupts import Interrupts
+from epsrank.numerics.training.measure import NotFiniteError, measure
+from epsrank.numerics.training.objective import task_objective
+from epsrank.numerics.training.probe import choose_probe
+from epsrank.numerics.training.record import StepRecord
+from epsrank.numerics.training.run import Run, read_records
+from epsrank.numerics.training.schedule import measurement_steps
+from epsrank.numerics.training.seeds import epoch_order
+from epsrank.numerics.training.state import Progress, restore_state, save_state
+from epsrank.numerics.training.storage import write_table, write_tensors
+from epsrank.numerics.training.tables import history_table, spectra_table
+from epsrank.numerics.training.testing import with_test_samples
+from epsrank.numerics.training.threads import compute_threads
 
 ProgressCallback = Callable[[int, int, StepRecord | None], None]
 
@@ -80,7 +80,7 @@ def train(
     -----
     Bad settings, data or folders raise ``InputError``. Ctrl-C and SIGTERM are held back to the end
     of the step. The global random generators of torch, NumPy and Python are not touched. The
-    process keeps freed memory from then on (`numerics.allocation`).
+    process keeps freed memory from then on (`epsrank.numerics.allocation`).
 
     Examples
     --------

@@ -8,25 +8,25 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from numerics.networks import FeatureNetwork, capture, layer_weights
-from numerics.operators.stacked import StackedOperator, constant, images
-from numerics.tasks import Task
-from numerics.training.config import RunConfig
-from numerics.training.objective import Objective, float64_loss, sample_losses
-from numerics.training.probe import Probe, rank_probe
-from numerics.training.record import LayerRanks, StepRecord
-from theory.errors import InputError
-from theory.floor.bias import BiasName, with_bias
-from theory.floor.chain import check_chain
-from theory.floor.convex_floor import ConvexFloor, convex_floor
-from theory.floor.decomposition import decompose
-from theory.floor.loss_floor import floor_of
-from theory.floor.reachable import reachable_loss
-from theory.floor.result import LossFloor
-from theory.floor.weighting import frobenius, residual_norm, weighted_problem
-from theory.inputs import Array, Features, as_features
-from theory.measure import as_measure
-from theory.rank import epsilon_ranks
+from epsrank.numerics.networks import FeatureNetwork, capture, layer_weights
+from epsrank.numerics.operators.stacked import StackedOperator, constant, images
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.objective import Objective, float64_loss, sample_losses
+from epsrank.numerics.training.probe import Probe, rank_probe
+from epsrank.numerics.training.record import LayerRanks, StepRecord
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.bias import BiasName, with_bias
+from epsrank.theory.floor.chain import check_chain
+from epsrank.theory.floor.convex_floor import ConvexFloor, convex_floor
+from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.loss_floor import floor_of
+from epsrank.theory.floor.reachable import reachable_loss
+from epsrank.theory.floor.result import LossFloor
+from epsrank.theory.floor.weighting import frobenius, residual_norm, weighted_problem
+from epsrank.theory.inputs import Array, Features, as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import epsilon_ranks
 
 _NO_FLOOR = (
     "the squared-error floor (F2) does not apply to cross-entropy, and the probe is too large for "

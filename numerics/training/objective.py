@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.operators.stacked import StackedOperator
-from numerics.tasks import Task
-from theory.inputs import Array
-from theory.measure import Measure
+from epsrank.numerics.operators.stacked import StackedOperator
+from epsrank.numerics.tasks import Task
+from epsrank.theory.inputs import Array
+from epsrank.theory.measure import Measure
 
 
 def sample_losses(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from numerics.operators.stacked import StackedOperator
-from numerics.tasks import Task
-from numerics.training.config import RunConfig
-from numerics.training.seeds import Stream, generator
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.measure import Measure
+from epsrank.numerics.operators.stacked import StackedOperator
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.seeds import Stream, generator
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.measure import Measure
 
 # Probe sizes where none is given: ranks cost N·n², and a convolution has many positions a sample.
 _MOST, _MOST_WITH_POSITIONS = 2000, 500

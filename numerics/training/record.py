@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from theory.inputs import Array
-from theory.rank_interval import RankInterval
+from epsrank.theory.inputs import Array
+from epsrank.theory.rank_interval import RankInterval
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class LayerRanks:
         layer : int
             1 for the first hidden layer.
         intervals : sequence of RankInterval
-            From ``theory.rank.epsilon_ranks``, of one feature matrix.
+            From ``epsrank.theory.rank.epsilon_ranks``, of one feature matrix.
 
         Returns
         -------

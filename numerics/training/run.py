@@ -11,20 +11,20 @@ from typing import Any, cast
 import pyarrow as pa
 import torch
 
-from numerics.networks import FeatureNetwork
-from numerics.tasks import Task, load_task
-from numerics.training.build import empty_network, resolve_device
-from numerics.training.config import RunConfig
-from numerics.training.folder import CONFIG, HISTORY, SPECTRA, STATE, RunFolder
-from numerics.training.measure import LastLayer, captured, last_layer
-from numerics.training.probe import Probe, choose_probe
-from numerics.training.record import StepRecord
-from numerics.training.state import Progress, Status, read_progress
-from numerics.training.storage import read_json, read_table
-from numerics.training.tables import history_table, records_from_tables, spectra_table
-from theory.errors import InputError
-from theory.floor.bias import BiasName
-from theory.floor.certificate import ChainCertificate, certify_chain
+from epsrank.numerics.networks import FeatureNetwork
+from epsrank.numerics.tasks import Task, load_task
+from epsrank.numerics.training.build import empty_network, resolve_device
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.folder import CONFIG, HISTORY, SPECTRA, STATE, RunFolder
+from epsrank.numerics.training.measure import LastLayer, captured, last_layer
+from epsrank.numerics.training.probe import Probe, choose_probe
+from epsrank.numerics.training.record import StepRecord
+from epsrank.numerics.training.state import Progress, Status, read_progress
+from epsrank.numerics.training.storage import read_json, read_table
+from epsrank.numerics.training.tables import history_table, records_from_tables, spectra_table
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.bias import BiasName
+from epsrank.theory.floor.certificate import ChainCertificate, certify_chain
 
 
 class Run:
@@ -106,7 +106,7 @@ class Run:
         return choose_probe(self.config, self.task, self._device)
 
     def table(self) -> pa.Table:
-        """Return one row per measurement; see ``numerics.training.tables.history_table``.
+        """Return one row per measurement; see ``epsrank.numerics.training.tables.history_table``.
 
         Returns
         -------

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import torch
 
-from numerics.networks import FeatureNetwork
-from numerics.training.folder import STATE, RunFolder
-from numerics.training.storage import read_json, read_tensors, write_json, write_tensors
-from numerics.training.tree import flatten, unflatten
-from theory.errors import InputError
+from epsrank.numerics.networks import FeatureNetwork
+from epsrank.numerics.training.folder import STATE, RunFolder
+from epsrank.numerics.training.storage import read_json, read_tensors, write_json, write_tensors
+from epsrank.numerics.training.tree import flatten, unflatten
+from epsrank.theory.errors import InputError
 
 Status = Literal["complete", "stopped", "diverged"]
 

@@ -8,7 +8,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from numerics.writing import (
+from epsrank.numerics.writing import (
     damaged,
     read_json,
     read_table,
@@ -19,7 +19,7 @@ from numerics.writing import (
     write_table,
     write_text,
 )
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 __all__ = [
     "read_json",

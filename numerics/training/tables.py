@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from numerics.training.record import LayerRanks, RankRecord, StepRecord
-from theory.inputs import Array
+from epsrank.numerics.training.record import LayerRanks, RankRecord, StepRecord
+from epsrank.theory.inputs import Array
 
 _NUMBERS = (
     "loss",

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import torch
 
-from numerics.tasks import Task
-from numerics.training.config import RunConfig
-from numerics.training.seeds import Stream, generator
-from theory.errors import InputError
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.seeds import Stream, generator
+from epsrank.theory.errors import InputError
 
 
 def with_test_samples(config: RunConfig, task: Task, device: torch.device) -> Task:

@@ -1,26 +1,26 @@
 """The checkers, one file per family of claims."""
 
-from proofs.checkers.apriori import apriori_checkers
-from proofs.checkers.attaining import attaining_checkers
-from proofs.checkers.base import Checker, Context, Effort
-from proofs.checkers.continuous import continuous_checkers
-from proofs.checkers.depth_order import depth_order_checkers
-from proofs.checkers.experiments import experiment_checkers
-from proofs.checkers.formal import formal_checkers
-from proofs.checkers.formal_certificates import certificate_checkers
-from proofs.checkers.initial_rank import initial_rank_checkers
-from proofs.checkers.lipschitz import lipschitz_checkers
-from proofs.checkers.network_floor import network_floor_checkers
-from proofs.checkers.operator_floor import operator_floor_checkers
-from proofs.checkers.rank_instances import rank_instance_checkers
-from proofs.checkers.resolution import resolution_checkers
-from proofs.checkers.sampling import sampling_checkers
-from proofs.checkers.sampling_exact import sampling_exact_checkers
-from proofs.checkers.searches import property_checkers
-from proofs.checkers.selection import selection_checkers
-from proofs.checkers.subset_conjecture import subset_checkers
-from proofs.checkers.symbolic_identities import symbolic_checkers
-from proofs.checkers.witnesses import witness_checkers
+from epsrank.proofs.checkers.apriori import apriori_checkers
+from epsrank.proofs.checkers.attaining import attaining_checkers
+from epsrank.proofs.checkers.base import Checker, Context, Effort
+from epsrank.proofs.checkers.continuous import continuous_checkers
+from epsrank.proofs.checkers.depth_order import depth_order_checkers
+from epsrank.proofs.checkers.experiments import experiment_checkers
+from epsrank.proofs.checkers.formal import formal_checkers
+from epsrank.proofs.checkers.formal_certificates import certificate_checkers
+from epsrank.proofs.checkers.initial_rank import initial_rank_checkers
+from epsrank.proofs.checkers.lipschitz import lipschitz_checkers
+from epsrank.proofs.checkers.network_floor import network_floor_checkers
+from epsrank.proofs.checkers.operator_floor import operator_floor_checkers
+from epsrank.proofs.checkers.rank_instances import rank_instance_checkers
+from epsrank.proofs.checkers.resolution import resolution_checkers
+from epsrank.proofs.checkers.sampling import sampling_checkers
+from epsrank.proofs.checkers.sampling_exact import sampling_exact_checkers
+from epsrank.proofs.checkers.searches import property_checkers
+from epsrank.proofs.checkers.selection import selection_checkers
+from epsrank.proofs.checkers.subset_conjecture import subset_checkers
+from epsrank.proofs.checkers.symbolic_identities import symbolic_checkers
+from epsrank.proofs.checkers.witnesses import witness_checkers
 
 
 def all_checkers(effort: Effort) -> list[Checker]:

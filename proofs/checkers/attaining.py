@@ -6,12 +6,12 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from proofs import oracle
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence
-from theory.floor.attaining import AttainingFamily, attaining_family
-from theory.floor.certificate import certify_chain
-from theory.floor.interval import nearest
+from epsrank.proofs import oracle
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence
+from epsrank.theory.floor.attaining import AttainingFamily, attaining_family
+from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.interval import nearest
 
 # ε, B, and α as a multiple of √ε B (or of 1 where B = 0): equality at α = √ε B included.
 _SCALES = (

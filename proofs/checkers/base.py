@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from proofs.evidence import Evidence, Kind
-from proofs.networks import TrainedNetwork
+from epsrank.proofs.evidence import Evidence, Kind
+from epsrank.proofs.networks import TrainedNetwork
 
 Effort = Literal["quick", "default", "full"]
 

@@ -8,16 +8,21 @@ from typing import Any
 import numpy as np
 from flint import acb
 
-from numerics.dense import network_of_run
-from numerics.tasks import TASKS
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.networks import CERTIFIED_WIDTH, planned
-from theory.continuous import ANALYTIC_TARGETS, AnalyticSystem, continuous_floor, continuous_ranks
-from theory.continuous.gram import continuous_gram
-from theory.continuous.grid import GRID, grid_ranks
-from theory.dense import ANALYTIC, DenseNetwork
-from theory.routes.ball import ball_precision
+from epsrank.numerics.dense import network_of_run
+from epsrank.numerics.tasks import TASKS
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.networks import CERTIFIED_WIDTH, planned
+from epsrank.theory.continuous import (
+    ANALYTIC_TARGETS,
+    AnalyticSystem,
+    continuous_floor,
+    continuous_ranks,
+)
+from epsrank.theory.continuous.gram import continuous_gram
+from epsrank.theory.continuous.grid import GRID, grid_ranks
+from epsrank.theory.dense import ANALYTIC, DenseNetwork
+from epsrank.theory.routes.ball import ball_precision
 
 CLAIM = "continuous-rank"
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from numerics.dense import dense_network
-from numerics.initial_rank import initial_network
-from proofs import oracle
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence
-from theory.continuous import continuous_ranks
-from theory.dense import DenseNetwork
-from theory.inputs import Array
-from theory.kernels.input_measure import box_measure
-from theory.rank import epsilon_rank
+from epsrank.numerics.dense import dense_network
+from epsrank.numerics.initial_rank import initial_network
+from epsrank.proofs import oracle
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence
+from epsrank.theory.continuous import continuous_ranks
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.inputs import Array
+from epsrank.theory.kernels.input_measure import box_measure
+from epsrank.theory.rank import epsilon_rank
 
 CLAIM = "depth-order"
 

@@ -7,18 +7,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from numerics.ensemble.trials import plan_batches, run_train_trials_batched
-from numerics.experiments.analysis import Finding
-from numerics.experiments.experiment import Experiment
-from numerics.experiments.registry import experiment
-from numerics.sweeps.execute import run_trials
-from numerics.sweeps.trial import Outcome
-from proofs.checkers.base import Checker, Context
-from proofs.environment import describe_environment
-from proofs.evidence import Evidence
-from proofs.experiments.findings import evidence_of, reconciled
-from proofs.experiments.records import RECORDED, Record, read_record, recorded_ids, same_numbers
-from proofs.networks import find_mnist
+from epsrank.numerics.ensemble.trials import plan_batches, run_train_trials_batched
+from epsrank.numerics.experiments.analysis import Finding
+from epsrank.numerics.experiments.experiment import Experiment
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.sweeps.execute import run_trials
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.environment import describe_environment
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.experiments.findings import evidence_of, reconciled
+from epsrank.proofs.experiments.records import (
+    RECORDED,
+    Record,
+    read_record,
+    recorded_ids,
+    same_numbers,
+)
+from epsrank.proofs.networks import find_mnist
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence
-from proofs.formal.audit import audit
-from proofs.formal.compilation import compile_development
-from proofs.formal.interrogate import CLOSED
-from proofs.formal.records import read_record, recorded_problem
-from proofs.formal.sources import DEVELOPMENT
-from proofs.formal.statements import read_statements
-from proofs.formal.toolchain import explain_missing, find_coq
-from proofs.ledger import Claim, ledger_theorems, load_ledger
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.formal.audit import audit
+from epsrank.proofs.formal.compilation import compile_development
+from epsrank.proofs.formal.interrogate import CLOSED
+from epsrank.proofs.formal.records import read_record, recorded_problem
+from epsrank.proofs.formal.sources import DEVELOPMENT
+from epsrank.proofs.formal.statements import read_statements
+from epsrank.proofs.formal.toolchain import explain_missing, find_coq
+from epsrank.proofs.ledger import Claim, ledger_theorems, load_ledger
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.formal import CoqError, check_text, compile_development, explain_missing, find_coq
-from proofs.formal.compilation import Compiled
-from proofs.formal.export import Certificate, export_project
-from proofs.formal.floor_certificate import certify_floor
-from proofs.formal.rank_certificate import certify_rank
-from proofs.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
-from theory.dyadic import root_above
-from theory.errors import InputError
-from theory.floor.certificate import certify_chain
-from theory.floor.exact_data import norm_squared
-from theory.floor.interval import outward
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.formal import (
+    CoqError,
+    check_text,
+    compile_development,
+    explain_missing,
+    find_coq,
+)
+from epsrank.proofs.formal.compilation import Compiled
+from epsrank.proofs.formal.export import Certificate, export_project
+from epsrank.proofs.formal.floor_certificate import certify_floor
+from epsrank.proofs.formal.rank_certificate import certify_rank
+from epsrank.proofs.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
+from epsrank.theory.dyadic import root_above
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.exact_data import norm_squared
+from epsrank.theory.floor.interval import outward
 
 CLAIMS = ("rank-definition", "loss-floor", "reachable-loss")
 

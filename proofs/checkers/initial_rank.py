@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from numerics.initial_rank import MeasuredRank, measured_ranks
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from theory.kernels.initialisation import LayerInit
-from theory.kernels.input_measure import box_measure
-from theory.kernels.prediction import InitialRank, initial_ranks
+from epsrank.numerics.initial_rank import MeasuredRank, measured_ranks
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.theory.kernels.initialisation import LayerInit
+from epsrank.theory.kernels.input_measure import box_measure
+from epsrank.theory.kernels.prediction import InitialRank, initial_ranks
 
 EPS = 1e-6
 #: ε-ranks that I2 calls a handful; ours.

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import scipy.optimize as so
 
-from numerics.training import Run, RunConfig, train
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.networks import find_mnist
-from proofs.properties.lipschitz import ball_mean_loss, in_ball
-from theory.floor.convex_floor import as_convex_loss, convex_floor
-from theory.floor.convex_losses import ConvexLoss
-from theory.floor.lipschitz_floor import lipschitz_floor
-from theory.inputs import Array
+from epsrank.numerics.training import Run, RunConfig, train
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.networks import find_mnist
+from epsrank.proofs.properties.lipschitz import ball_mean_loss, in_ball
+from epsrank.theory.floor.convex_floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex_losses import ConvexLoss
+from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
+from epsrank.theory.inputs import Array
 
 CLAIM = "lipschitz-floor"
 

@@ -8,20 +8,26 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, Kind, State
-from proofs.networks import CERTIFIED_WIDTH, Checkpoint, TrainedNetwork, checkpoints, planned
-from theory.dyadic import dyadic_matrix, power_of_two
-from theory.floor.ball_distance import distances
-from theory.floor.ball_spectrum import ball_spectrum
-from theory.floor.certificate import ChainCertificate, certify_chain
-from theory.floor.chain import check_chain
-from theory.floor.exact_data import ExactData, exact_data, norm_squared
-from theory.floor.interval import nearest, outward
-from theory.floor.loss_floor import loss_floor
-from theory.floor.result import LossFloor
-from theory.inputs import as_features
-from theory.measure import as_measure
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, Kind, State
+from epsrank.proofs.networks import (
+    CERTIFIED_WIDTH,
+    Checkpoint,
+    TrainedNetwork,
+    checkpoints,
+    planned,
+)
+from epsrank.theory.dyadic import dyadic_matrix, power_of_two
+from epsrank.theory.floor.ball_distance import distances
+from epsrank.theory.floor.ball_spectrum import ball_spectrum
+from epsrank.theory.floor.certificate import ChainCertificate, certify_chain
+from epsrank.theory.floor.chain import check_chain
+from epsrank.theory.floor.exact_data import ExactData, exact_data, norm_squared
+from epsrank.theory.floor.interval import nearest, outward
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.floor.result import LossFloor
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
 
 CLAIMS = ("loss-floor", "reachable-loss", "tail")
 

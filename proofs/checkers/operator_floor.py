@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from numerics.dense import network_of_run
-from numerics.operators import PROBLEMS
-from numerics.operators.stacked import OperatorSystem
-from numerics.training import Run, RunConfig, train
-from proofs.checkers.base import Checker, Context
-from proofs.checkers.network_floor import Score
-from proofs.evidence import Evidence
-from proofs.properties.operators import closed_form_features
-from theory.floor.certificate import ChainCertificate
-from theory.inputs import Array
+from epsrank.numerics.dense import network_of_run
+from epsrank.numerics.operators import PROBLEMS
+from epsrank.numerics.operators.stacked import OperatorSystem
+from epsrank.numerics.training import Run, RunConfig, train
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.checkers.network_floor import Score
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.properties.operators import closed_form_features
+from epsrank.theory.floor.certificate import ChainCertificate
+from epsrank.theory.inputs import Array
 
 CLAIM = "operator-floor"
 

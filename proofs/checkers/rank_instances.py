@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from proofs import oracle
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.networks import checkpoints, planned
-from proofs.strategies.spectra import from_singular_values
-from theory.exact_gram import exact_gram
-from theory.inputs import Array, as_features
-from theory.measure import as_measure
-from theory.rank import epsilon_rank
-from theory.rank_interval import RankInterval
-from theory.rank_problem import RankProblem
-from theory.routes.ball import ball_count
-from theory.routes.exact import exact_count
-from theory.routes.svd import right_singular_vectors, svd_enclosure
+from epsrank.proofs import oracle
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.networks import checkpoints, planned
+from epsrank.proofs.strategies.spectra import from_singular_values
+from epsrank.theory.exact_gram import exact_gram
+from epsrank.theory.inputs import Array, as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rank_problem import RankProblem
+from epsrank.theory.routes.ball import ball_count
+from epsrank.theory.routes.exact import exact_count
+from epsrank.theory.routes.svd import right_singular_vectors, svd_enclosure
 
 EPS = (1e-2, 1e-4, 1e-6, 1e-8, 1e-12, 1e-20)
 

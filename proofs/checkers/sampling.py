@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta, binom
 
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.populations import Population, populations, unseen
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.populations import Population, populations, unseen
 
 CLAIM = "sample-rank"
 

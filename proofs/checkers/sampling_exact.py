@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.populations import Population, populations
-from theory.continuous import continuous_rank
-from theory.continuous.gram import continuous_gram
-from theory.continuous.system import AnalyticSystem
-from theory.dense import ANALYTIC
-from theory.dense.ranges import ball_matrix
-from theory.dyadic import to_fmpq
-from theory.exact_gram import exact_gram
-from theory.inputs import Array, as_features
-from theory.measure import as_measure
-from theory.rank import epsilon_ranks
-from theory.rounding import downward, upward
-from theory.routes.ball import ball_precision, positive_inertia
-from theory.sampling import largest_leverage, sufficient_samples
-from theory.sampling.whitening import whitening
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.populations import Population, populations
+from epsrank.theory.continuous import continuous_rank
+from epsrank.theory.continuous.gram import continuous_gram
+from epsrank.theory.continuous.system import AnalyticSystem
+from epsrank.theory.dense import ANALYTIC
+from epsrank.theory.dense.ranges import ball_matrix
+from epsrank.theory.dyadic import to_fmpq
+from epsrank.theory.exact_gram import exact_gram
+from epsrank.theory.inputs import Array, as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import epsilon_ranks
+from epsrank.theory.rounding import downward, upward
+from epsrank.theory.routes.ball import ball_precision, positive_inertia
+from epsrank.theory.sampling import largest_leverage, sufficient_samples
+from epsrank.theory.sampling.whitening import whitening
 
 CLAIM = "sample-rank"
 

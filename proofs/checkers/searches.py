@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.properties import PROPERTIES, Property, search
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.properties import PROPERTIES, Property, search
 
 
 def describe_case(case: Mapping[str, Any]) -> dict[str, Any]:

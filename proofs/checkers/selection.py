@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from numerics.pruning import prune
-from numerics.training import Run
-from proofs import oracle
-from proofs.checkers.base import Checker, Context
-from proofs.checkers.network_floor import Score
-from proofs.evidence import Evidence, State
-from proofs.networks import CERTIFIED_WIDTH, planned
-from proofs.properties.neuron_selection import squared_distance
-from theory.floor.ball_spectrum import ball_spectrum
-from theory.floor.exact_data import exact_data, norm_squared
-from theory.floor.interval import Interval, nearest
-from theory.inputs import Array, as_features
-from theory.measure import as_measure
-from theory.selection.certify import exact_distance
-from theory.selection.select import select_neurons
+from epsrank.numerics.pruning import prune
+from epsrank.numerics.training import Run
+from epsrank.proofs import oracle
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.checkers.network_floor import Score
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.networks import CERTIFIED_WIDTH, planned
+from epsrank.proofs.properties.neuron_selection import squared_distance
+from epsrank.theory.floor.ball_spectrum import ball_spectrum
+from epsrank.theory.floor.exact_data import exact_data, norm_squared
+from epsrank.theory.floor.interval import Interval, nearest
+from epsrank.theory.inputs import Array, as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.selection.certify import exact_distance
+from epsrank.theory.selection.select import select_neurons
 
 CLAIM = "neuron-selection"
 

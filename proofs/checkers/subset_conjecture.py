@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from numerics.subset_search import all_cases, search_subsets
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence
+from epsrank.numerics.subset_search import all_cases, search_subsets
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence
 
 CLAIM = "subset-conjecture"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence
-from proofs.ledger import load_ledger
-from theory.symbolic.identities import identities
-from theory.symbolic.identity import Identity
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.ledger import load_ledger
+from epsrank.theory.symbolic.identities import identities
+from epsrank.theory.symbolic.identity import Identity
 
 
 def _of_claim(symbols: tuple[str, ...]) -> list[Identity]:

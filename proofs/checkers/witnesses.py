@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from proofs import oracle
-from proofs.checkers.base import Checker, Context
-from proofs.evidence import Evidence, State
-from proofs.rational_floor import rational_problem
-from proofs.strategies.spectra import from_singular_values
-from theory.inputs import Array
-from theory.rank import epsilon_rank
+from epsrank.proofs import oracle
+from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.rational_floor import rational_problem
+from epsrank.proofs.strategies.spectra import from_singular_values
+from epsrank.theory.inputs import Array
+from epsrank.theory.rank import epsilon_rank
 
 
 def _counts(features: Array, eps: float, weights: Array | None = None) -> int:

@@ -1,7 +1,7 @@
 """Experiments as evidence: runs of them, the runs on record, and what both say on the ledger."""
 
-from proofs.experiments.records import Record, read_record, recorded_ids, write_record
-from proofs.experiments.reproduce import Reproduction, reproduce, reproduce_all
+from epsrank.proofs.experiments.records import Record, read_record, recorded_ids, write_record
+from epsrank.proofs.experiments.reproduce import Reproduction, reproduce, reproduce_all
 
 __all__ = [
     "Record",

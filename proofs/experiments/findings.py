@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from numerics.experiments.analysis import Effect, Finding, Judgement
-from proofs.evidence import Evidence, State
+from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement
+from epsrank.proofs.evidence import Evidence, State
 
 STATES: Mapping[Judgement, State] = {
     "supported": "passed",

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from numerics.experiments.experiment import Experiment, Request
-from numerics.sweeps.trial import Outcome, Trial
-from numerics.training.storage import read_table, write_atomically
-from theory.errors import InputError
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.training.storage import read_table, write_atomically
+from epsrank.theory.errors import InputError
 
 RECORDED = Path(__file__).with_name("recorded")
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import jinja2
 
-from numerics.experiments.analysis import Analysis, Table
-from numerics.experiments.experiment import Experiment, Request
-from numerics.plots.save import save_figure
-from numerics.sweeps.trial import Outcome
-from numerics.writing import write_text
-from proofs.evidence import jsonable
-from proofs.report.page import STYLE, show
+from epsrank.numerics.experiments.analysis import Analysis, Table
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.numerics.writing import write_text
+from epsrank.proofs.evidence import jsonable
+from epsrank.proofs.report.page import STYLE, show
 
 # Longer tables are shown up to here; the file has them whole.
 _MOST_ROWS = 200

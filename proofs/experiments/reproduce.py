@@ -8,14 +8,14 @@ from pathlib import Path
 
 import joblib
 
-from numerics.ensemble.trials import plan_batches, run_train_trials_batched
-from numerics.experiments.analysis import Analysis
-from numerics.experiments.experiment import Experiment, Request
-from numerics.sweeps.execute import run_trials
-from numerics.sweeps.store import TrialStore
-from numerics.sweeps.trial import Outcome, Trial
-from proofs.experiments.report import write_experiment
-from theory.errors import InputError
+from epsrank.numerics.ensemble.trials import plan_batches, run_train_trials_batched
+from epsrank.numerics.experiments.analysis import Analysis
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.sweeps.execute import run_trials
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.proofs.experiments.report import write_experiment
+from epsrank.theory.errors import InputError
 
 #: ``progress(done, total, what)`` after every trial.
 ProgressCallback = Callable[[int, int, str], None]

@@ -1,8 +1,8 @@
 """The Coq development from Python: compile it, audit it, and derive evidence from it."""
 
-from proofs.formal.compilation import Compiled, check_text, compile_development
-from proofs.formal.sources import DEVELOPMENT, Development, read_development
-from proofs.formal.toolchain import Coq, CoqError, explain_missing, find_coq, require_coq
+from epsrank.proofs.formal.compilation import Compiled, check_text, compile_development
+from epsrank.proofs.formal.sources import DEVELOPMENT, Development, read_development
+from epsrank.proofs.formal.toolchain import Coq, CoqError, explain_missing, find_coq, require_coq
 
 __all__ = [
     "DEVELOPMENT",

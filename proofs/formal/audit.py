@@ -10,12 +10,12 @@ from typing import Any
 
 import joblib
 
-from proofs.formal.compilation import Compiled
-from proofs.formal.declared import declared, theorems
-from proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
-from proofs.formal.source_audit import Fault, audit_sources
-from proofs.formal.sources import Development
-from proofs.formal.statements import differences, read_statements, write_statements
+from epsrank.proofs.formal.compilation import Compiled
+from epsrank.proofs.formal.declared import declared, theorems
+from epsrank.proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
+from epsrank.proofs.formal.source_audit import Fault, audit_sources
+from epsrank.proofs.formal.sources import Development
+from epsrank.proofs.formal.statements import differences, read_statements, write_statements
 
 Progress = Callable[[int, int, str], None]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import joblib
 
-from proofs.formal import cache
-from proofs.formal.sources import (
+from epsrank.proofs.formal import cache
+from epsrank.proofs.formal.sources import (
     DEVELOPMENT,
     PROJECT,
     Development,
@@ -24,7 +24,7 @@ from proofs.formal.sources import (
     key_of,
     read_development,
 )
-from proofs.formal.toolchain import Coq, CoqError, run_coqc
+from epsrank.proofs.formal.toolchain import Coq, CoqError, run_coqc
 
 #: ``progress(done, total, file)`` after every file.
 Progress = Callable[[int, int, str], None]

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from proofs.formal.integer_data import IntegerData
-from theory.errors import InputError
+from epsrank.proofs.formal.integer_data import IntegerData
+from epsrank.theory.errors import InputError
 
 # Words of Coq and names of the development that a theorem must not shadow.
 _WORDS = """

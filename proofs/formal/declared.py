@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from proofs.formal.compilation import Compiled
-from proofs.formal.scan import strip_comments
-from proofs.formal.toolchain import CoqError
+from epsrank.proofs.formal.compilation import Compiled
+from epsrank.proofs.formal.scan import strip_comments
+from epsrank.proofs.formal.toolchain import CoqError
 
 # Kinds of Coq's index (.glob) that are objects with a type.
 _KINDS = {

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from proofs.formal.coq_text import identifier
-from proofs.formal.floor_certificate import FloorCertificate
-from proofs.formal.rank_certificate import RankCertificate
-from proofs.formal.sources import DEVELOPMENT, PROJECT, Development, read_development
-from proofs.formal.toolchain import PACKAGES
-from theory.errors import InputError
+from epsrank.proofs.formal.coq_text import identifier
+from epsrank.proofs.formal.floor_certificate import FloorCertificate
+from epsrank.proofs.formal.rank_certificate import RankCertificate
+from epsrank.proofs.formal.sources import DEVELOPMENT, PROJECT, Development, read_development
+from epsrank.proofs.formal.toolchain import PACKAGES
+from epsrank.theory.errors import InputError
 
 Certificate = RankCertificate | FloorCertificate
 

@@ -10,9 +10,9 @@ import numpy as np
 from flint import fmpz_mat
 from numpy.typing import NDArray
 
-from theory.dyadic import dyadic_integers
-from theory.inputs import Features
-from theory.measure import Measure
+from epsrank.theory.dyadic import dyadic_integers
+from epsrank.theory.inputs import Features
+from epsrank.theory.measure import Measure
 
 Rows = tuple[tuple[int, ...], ...]
 

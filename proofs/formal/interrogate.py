@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs.formal.compilation import Compiled, check_text
-from proofs.formal.declared import Declared
+from epsrank.proofs.formal.compilation import Compiled, check_text
+from epsrank.proofs.formal.declared import Declared
 
 #: What Coq prints about a theorem without axioms.
 CLOSED = "Closed under the global context"

@@ -8,13 +8,13 @@ from typing import Any
 
 from flint import fmpz_mat
 
-from proofs.formal import coq_text
-from proofs.formal.integer_data import IntegerData, Rows, integer_data
-from proofs.formal.rank_search import search_rank
-from proofs.formal.rank_test import certified_rank
-from theory.errors import InputError
-from theory.inputs import as_eps, as_features
-from theory.measure import as_measure
+from epsrank.proofs.formal import coq_text
+from epsrank.proofs.formal.integer_data import IntegerData, Rows, integer_data
+from epsrank.proofs.formal.rank_search import search_rank
+from epsrank.proofs.formal.rank_test import certified_rank
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import as_eps, as_features
+from epsrank.theory.measure import as_measure
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from fractions import Fraction
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
-from proofs.formal.integer_data import IntegerData
-from proofs.formal.rank_test import (
+from epsrank.proofs.formal.integer_data import IntegerData
+from epsrank.proofs.formal.rank_test import (
     count_signs,
     cut_error,
     feature_products,
@@ -22,10 +22,10 @@ from proofs.formal.rank_test import (
     sheared,
     threshold,
 )
-from theory.dyadic import nearest_integer
-from theory.errors import InputError
-from theory.floor.ball_matrix import exponent_of, identity, largest_exponent
-from theory.floor.refined_basis import refined_basis
+from epsrank.theory.dyadic import nearest_integer
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.ball_matrix import exponent_of, identity, largest_exponent
+from epsrank.theory.floor.refined_basis import refined_basis
 
 # Bits of the eigenvectors to begin with, and at which to give up.
 _FIRST, _LAST = 64, 4096

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from flint import fmpz, fmpz_mat
 
-from proofs.formal.integer_data import IntegerData
+from epsrank.proofs.formal.integer_data import IntegerData
 
 
 def left_out(bits: int) -> int:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numerics.writing import write_text
-from proofs.formal.audit import Audit
-from proofs.formal.interrogate import CLOSED
-from proofs.formal.scan import sentences, strip_comments
-from proofs.formal.source_audit import audit_sources
-from proofs.formal.sources import fingerprints, read_development
-from proofs.formal.statements import STATEMENTS, read_statements
-from theory.errors import InputError
+from epsrank.numerics.writing import write_text
+from epsrank.proofs.formal.audit import Audit
+from epsrank.proofs.formal.interrogate import CLOSED
+from epsrank.proofs.formal.scan import sentences, strip_comments
+from epsrank.proofs.formal.source_audit import audit_sources
+from epsrank.proofs.formal.sources import fingerprints, read_development
+from epsrank.proofs.formal.statements import STATEMENTS, read_statements
+from epsrank.theory.errors import InputError
 
 RECORD = "record.json"
 _FORMAT = 1

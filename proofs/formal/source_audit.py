@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs.formal.scan import scan, scan_options
-from proofs.formal.sources import PROJECT, read_development
+from epsrank.proofs.formal.scan import scan, scan_options
+from epsrank.proofs.formal.sources import PROJECT, read_development
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 #: The development of this project; it travels with the package.
 DEVELOPMENT = Path(__file__).resolve().parents[1] / "coq"

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from numerics.writing import write_text
-from proofs.formal.interrogate import Printed
-from theory.errors import InputError
+from epsrank.numerics.writing import write_text
+from epsrank.proofs.formal.interrogate import Printed
+from epsrank.theory.errors import InputError
 
 STATEMENTS = "statements.txt"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 #: What to install, by the names of Debian and Ubuntu.
 PACKAGES = (

@@ -1,6 +1,6 @@
 """Each M and F statement as a property, searched by pytest and by ``epsrank verify`` alike."""
 
-from proofs.properties import (
+from epsrank.proofs.properties import (
     apriori,
     continuous,
     duplicates,
@@ -14,7 +14,7 @@ from proofs.properties import (
     rational_chain,
     routes,
 )
-from proofs.properties.search import (
+from epsrank.proofs.properties.search import (
     REGISTRY,
     Counterexample,
     Outcome,

@@ -8,9 +8,9 @@ from typing import Any
 
 from hypothesis import assume
 
-from proofs.properties.search import Counterexample, Tally
-from theory.rank import epsilon_rank
-from theory.rank_interval import RankInterval
+from epsrank.proofs.properties.search import Counterexample, Tally
+from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.rank_interval import RankInterval
 
 
 def rank(features: Any, eps: float, exact: bool = True, **measure: Any) -> RankInterval:

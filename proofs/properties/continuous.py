@@ -9,13 +9,13 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies.dense import TARGETS, boxes, dense_networks, readouts
-from theory.continuous import AnalyticSystem, AnalyticTarget, continuous_floor
-from theory.continuous.gram import continuous_gram
-from theory.dense import DenseNetwork
-from theory.floor.interval import from_ball
-from theory.sampling import largest_leverage
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies.dense import TARGETS, boxes, dense_networks, readouts
+from epsrank.theory.continuous import AnalyticSystem, AnalyticTarget, continuous_floor
+from epsrank.theory.continuous.gram import continuous_gram
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.floor.interval import from_ball
+from epsrank.theory.sampling import largest_leverage
 
 _STEEP = DenseNetwork("tanh", (np.array([[6.0], [-6.0]]),), (np.array([3.0, 6.0]),),
                       np.array([[4.0], [1.0]]), np.zeros(1))  # fmt: skip

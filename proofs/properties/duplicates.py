@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from proofs.properties.comparisons import rank
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies import integer_features
-from theory.inputs import Array
+from epsrank.proofs.properties.comparisons import rank
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies import integer_features
+from epsrank.theory.inputs import Array
 
 
 @states(

@@ -11,18 +11,18 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import assume
 
-from proofs.properties.rational_chain import Instance, instances
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies import FloorCase, floor_cases, norms
-from theory.floor.certificate import ChainCertificate, certify_chain
-from theory.floor.chain import check_chain
-from theory.floor.decomposition import decompose
-from theory.floor.loss_floor import loss_floor
-from theory.floor.result import LossFloor
-from theory.floor.tail import tail
-from theory.floor.weighting import weighted_problem
-from theory.inputs import as_features
-from theory.measure import as_measure
+from epsrank.proofs.properties.rational_chain import Instance, instances
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies import FloorCase, floor_cases, norms
+from epsrank.theory.floor.certificate import ChainCertificate, certify_chain
+from epsrank.theory.floor.chain import check_chain
+from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.floor.result import LossFloor
+from epsrank.theory.floor.tail import tail
+from epsrank.theory.floor.weighting import weighted_problem
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
 
 _PINNED = (
     # A zero network, an all-zero target, features that vanish, and a fit that is exact.

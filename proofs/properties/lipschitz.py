@@ -12,13 +12,13 @@ from flint import arb, ctx
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from proofs.properties.search import Tally, refute, states
-from theory.floor.ball_matrix import from_array
-from theory.floor.convex_floor import as_convex_loss, convex_floor
-from theory.floor.convex_losses import ConvexLoss, Huber
-from theory.floor.cross_entropy import CrossEntropy
-from theory.floor.lipschitz_floor import lipschitz_floor
-from theory.inputs import Array
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.theory.floor.ball_matrix import from_array
+from epsrank.theory.floor.convex_floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex_losses import ConvexLoss, Huber
+from epsrank.theory.floor.cross_entropy import CrossEntropy
+from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
+from epsrank.theory.inputs import Array
 
 _BITS = 160
 

@@ -12,13 +12,19 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from proofs import oracle
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies import FloorCase, coefficients, floor_cases, integer_features, small_integers
-from theory.inputs import Array, as_features
-from theory.measure import as_measure
-from theory.selection import certify
-from theory.selection.select import select_neurons
+from epsrank.proofs import oracle
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies import (
+    FloorCase,
+    coefficients,
+    floor_cases,
+    integer_features,
+    small_integers,
+)
+from epsrank.theory.inputs import Array, as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.selection import certify
+from epsrank.theory.selection.select import select_neurons
 
 _PINNED = (
     # Equal neurons, a neuron of zeros, fewer samples than neurons, and a zero network.

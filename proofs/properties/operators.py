@@ -12,8 +12,8 @@ from flint import arb
 from hypothesis import strategies as st
 from torch import Tensor
 
-from numerics.networks import ACTIVATIONS
-from numerics.operators import (
+from epsrank.numerics.networks import ACTIVATIONS
+from epsrank.numerics.operators import (
     BoundaryProblem,
     LinearOperator,
     OperatorSystem,
@@ -23,14 +23,14 @@ from numerics.operators import (
     images,
     poisson,
 )
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies.dense import boxes, dense_networks
-from theory.dense import DenseNetwork
-from theory.dense.second_order import FeatureJets, enclosed_features
-from theory.floor.certificate import certify_chain
-from theory.floor.chain import check_chain
-from theory.floor.loss_floor import loss_floor
-from theory.inputs import Array
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies.dense import boxes, dense_networks
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.dense.second_order import FeatureJets, enclosed_features
+from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.chain import check_chain
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.inputs import Array
 
 # What float64 may lose in second derivatives of networks with weights up to 6, relative to the
 # largest feature of the case.

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from proofs import oracle
-from proofs.properties.comparisons import at_most, rank, same, threshold
-from proofs.properties.search import Tally, states
-from proofs.strategies import (
+from epsrank.proofs import oracle
+from epsrank.proofs.properties.comparisons import at_most, rank, same, threshold
+from epsrank.proofs.properties.search import Tally, states
+from epsrank.proofs.strategies import (
     RankCase,
     dyadic_orthogonal,
     exact_mixings,
@@ -22,7 +22,7 @@ from proofs.strategies import (
     signed_permutations,
     thresholds,
 )
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 
 def _mixed(features: Array, mixing: Array) -> Array:

@@ -11,10 +11,10 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from proofs import oracle
-from proofs.properties.comparisons import at_most, rank
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies import (
+from epsrank.proofs import oracle
+from epsrank.proofs.properties.comparisons import at_most, rank
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies import (
     RankCase,
     feature_pairs,
     gram_matrices,
@@ -22,7 +22,7 @@ from proofs.strategies import (
     sample_weights,
     thresholds,
 )
-from theory.rank import epsilon_rank_from_gram
+from epsrank.theory.rank import epsilon_rank_from_gram
 
 _EYE = RankCase(np.eye(2), 1.0, None, "raw")
 _TINY = RankCase(np.array([[1e-150, 1.0], [0.0, 1e-150]]), 1e-300, None, "mean")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from proofs import oracle
-from proofs.properties.comparisons import at_most, rank, threshold
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies import (
+from epsrank.proofs import oracle
+from epsrank.proofs.properties.comparisons import at_most, rank, threshold
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies import (
     KnownSpectrum,
     feature_pairs,
     integer_features,
@@ -24,8 +24,8 @@ from proofs.strategies import (
     spectra,
     thresholds,
 )
-from proofs.strategies.spectra import from_singular_values
-from theory.inputs import Array
+from epsrank.proofs.strategies.spectra import from_singular_values
+from epsrank.theory.inputs import Array
 
 
 def _difference(first: Array, second: Array) -> Fraction:

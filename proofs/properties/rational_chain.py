@@ -11,10 +11,10 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from proofs import oracle
-from proofs.properties.search import Tally, refute, states
-from proofs.rational_floor import RationalProblem, rational_problem, root_at_most_sum
-from proofs.strategies import (
+from epsrank.proofs import oracle
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.rational_floor import RationalProblem, rational_problem, root_at_most_sum
+from epsrank.proofs.strategies import (
     KnownSpectrum,
     coefficients,
     integer_features,
@@ -23,8 +23,8 @@ from proofs.strategies import (
     targets,
     thresholds,
 )
-from theory.floor.attaining import attaining_family
-from theory.inputs import Array
+from epsrank.theory.floor.attaining import attaining_family
+from epsrank.theory.inputs import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from proofs import oracle
-from proofs.properties.comparisons import contains, rank
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies import (
+from epsrank.proofs import oracle
+from epsrank.proofs.properties.comparisons import contains, rank
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies import (
     KnownSpectrum,
     RankCase,
     feature_matrices,
@@ -26,12 +26,12 @@ from proofs.strategies import (
     rank_cases,
     thresholds,
 )
-from theory.inputs import Array, as_features
-from theory.measure import as_measure
-from theory.rank import algebraic_rank, epsilon_rank, epsilon_rank_from_gram
-from theory.rank_problem import RankProblem
-from theory.rounding import gram_error_bound
-from theory.routes.svd import svd_enclosure
+from epsrank.theory.inputs import Array, as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import algebraic_rank, epsilon_rank, epsilon_rank_from_gram
+from epsrank.theory.rank_problem import RankProblem
+from epsrank.theory.rounding import gram_error_bound
+from epsrank.theory.routes.svd import svd_enclosure
 
 # Two neurons that differ by 1e-30, one whose square underflows, an exact tie, a huge scale.
 _PINNED = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from numerics.plots.run_figures import figure_of_run
-from numerics.plots.save import save_figure
-from proofs.networks import TrainedNetwork
+from epsrank.numerics.plots.run_figures import figure_of_run
+from epsrank.numerics.plots.save import save_figure
+from epsrank.proofs.networks import TrainedNetwork
 
 #: Kinds of figures per network, with what they show.
 KINDS = {

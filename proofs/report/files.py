@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numerics.writing import write_text
-from proofs.report.page import render_page
-from theory.errors import InputError
+from epsrank.numerics.writing import write_text
+from epsrank.proofs.report.page import render_page
+from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
-    from proofs.outcome import Report
+    from epsrank.proofs.outcome import Report
 
 
 def open_report(out: Path | str | None) -> Path | None:

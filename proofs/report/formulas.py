@@ -1,12 +1,12 @@
-"""Formulas of claims as MathML, from the statements of `theory.symbolic`."""
+"""Formulas of claims as MathML, from the statements of `epsrank.theory.symbolic`."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from proofs.ledger import Claim
-from theory.errors import InputError
-from theory.symbolic.registry import statement
+from epsrank.proofs.ledger import Claim
+from epsrank.theory.errors import InputError
+from epsrank.theory.symbolic.registry import statement
 
 
 @cache

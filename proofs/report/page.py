@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from proofs.evidence import Evidence, jsonable
-from proofs.ledger import Claim
-from proofs.report.figures import caption
-from proofs.report.formulas import formula
-from proofs.verdict import VERDICTS
+from epsrank.proofs.evidence import Evidence, jsonable
+from epsrank.proofs.ledger import Claim
+from epsrank.proofs.report.figures import caption
+from epsrank.proofs.report.formulas import formula
+from epsrank.proofs.verdict import VERDICTS
 
 if TYPE_CHECKING:
-    from proofs.outcome import ClaimResult, Report
+    from epsrank.proofs.outcome import ClaimResult, Report
 
 _MEANING = {
     "proved": "the kernel of Coq accepted a proof without axioms: in this run or, where it says "

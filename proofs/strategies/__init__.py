@@ -7,7 +7,7 @@ apart, scales from 10⁻¹⁵⁰ to 10¹⁵⁰, duplicated and zero neurons, ent
 Shrinking leads to small integers.
 """
 
-from proofs.strategies.entries import (
+from epsrank.proofs.strategies.entries import (
     coefficients,
     exponents,
     full_mantissas,
@@ -17,22 +17,22 @@ from proofs.strategies.entries import (
     targets,
     thresholds,
 )
-from proofs.strategies.features import (
+from epsrank.proofs.strategies.features import (
     FLAVOURS,
     feature_matrices,
     feature_pairs,
     integer_features,
     narrow_features,
 )
-from proofs.strategies.mixings import (
+from epsrank.proofs.strategies.mixings import (
     dyadic_orthogonal,
     exact_mixings,
     integer_invertible,
     permutations,
     signed_permutations,
 )
-from proofs.strategies.problems import FloorCase, RankCase, floor_cases, rank_cases
-from proofs.strategies.spectra import (
+from epsrank.proofs.strategies.problems import FloorCase, RankCase, floor_cases, rank_cases
+from epsrank.proofs.strategies.spectra import (
     KnownSpectrum,
     gram_matrices,
     hadamard,

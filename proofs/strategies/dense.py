@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from theory.continuous import AnalyticTarget
-from theory.dense import ANALYTIC, BALL_ACTIVATIONS, DenseNetwork
-from theory.inputs import Array
+from epsrank.theory.continuous import AnalyticTarget
+from epsrank.theory.dense import ANALYTIC, BALL_ACTIVATIONS, DenseNetwork
+from epsrank.theory.inputs import Array
 
 #: Targets of the property: entire, with a pole off the interval, with a break on it.
 TARGETS = (

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from proofs.strategies.entries import full_mantissas, small_integers
-from proofs.strategies.spectra import known_spectra
-from theory.inputs import Array
+from epsrank.proofs.strategies.entries import full_mantissas, small_integers
+from epsrank.proofs.strategies.spectra import known_spectra
+from epsrank.theory.inputs import Array
 
 #: What `feature_matrices` mixes; pass some of them to restrict it.
 FLAVOURS = (

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from proofs.strategies.entries import small_integers
-from proofs.strategies.spectra import hadamard
-from theory.inputs import Array
+from epsrank.proofs.strategies.entries import small_integers
+from epsrank.proofs.strategies.spectra import hadamard
+from epsrank.theory.inputs import Array
 
 
 @st.composite

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from proofs.strategies.entries import coefficients, sample_weights, targets, thresholds
-from proofs.strategies.features import FLAVOURS, feature_matrices
-from theory.inputs import Array
+from epsrank.proofs.strategies.entries import coefficients, sample_weights, targets, thresholds
+from epsrank.proofs.strategies.features import FLAVOURS, feature_matrices
+from epsrank.theory.inputs import Array
 
 #: Flavours whose floors are worth a float64 check (the rest are for exact counts).
 FLOOR_FLAVOURS = (

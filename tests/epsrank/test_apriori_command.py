@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import main
-from numerics.apriori import floor_of_run
-from numerics.training import RunConfig, load_run, train
-from proofs.checkers import apriori
-from proofs.checkers.base import Context
-from theory.errors import InputError
+from epsrank.numerics.apriori import floor_of_run
+from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.proofs.checkers import apriori
+from epsrank.proofs.checkers.base import Context
+from epsrank.theory.errors import InputError
 
 
 def call(*words):

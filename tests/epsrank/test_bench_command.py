@@ -24,8 +24,8 @@ from epsrank.benchmarks.timing import interleaved, median_ratio, total_ratio
 from epsrank.benchmarks.trainee import Trainee, TrainingClock, block_steps, run_blocks
 from epsrank.benchmarks.watchers import Watcher, watchers_at
 from epsrank.cli import main
-from numerics.monitor.layers import find_layers
-from theory.errors import InputError
+from epsrank.numerics.monitor.layers import find_layers
+from epsrank.theory.errors import InputError
 
 QUICK = BenchmarkSettings(effort="quick")
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from epsrank import epsilon_rank, load_run, loss_floor
 from epsrank.cli import main
-from numerics.training import RunConfig, train
+from epsrank.numerics.training import RunConfig, train
 
 CODE = """
 import collections

@@ -20,7 +20,7 @@ import epsrank
 from epsrank.cli import main
 from epsrank.cli.console import finite
 from epsrank.cli.front import Command, Front, Interrupted, is_number
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 

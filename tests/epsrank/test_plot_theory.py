@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from epsrank.cli import main
 from epsrank.cli.plot import _KINDS, _THEORY
-from numerics.plots.gallery import THEORY_FIGURES
-from numerics.plots.run_figures import KINDS
+from epsrank.numerics.plots.gallery import THEORY_FIGURES
+from epsrank.numerics.plots.run_figures import KINDS
 
 
 def call(*words):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import main
-from numerics.training import RunConfig, train
+from epsrank.numerics.training import RunConfig, train
 
 
 @pytest.fixture(scope="module")

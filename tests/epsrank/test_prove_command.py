@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from epsrank.cli import main
-from proofs.formal import explain_missing, find_coq
-from proofs.formal.toolchain import PACKAGES
+from epsrank.proofs.formal import explain_missing, find_coq
+from epsrank.proofs.formal.toolchain import PACKAGES
 
 needs_coq = pytest.mark.skipif(find_coq() is None, reason=explain_missing())
 
@@ -29,7 +29,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "_CoqProject").write_text("-R theories Tiny\ntheories/one.v\n")
     (folder / "theories" / "one.v").write_text(THEOREM)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("proofs.ledger.load_ledger", lambda: ())
+    monkeypatch.setattr("epsrank.proofs.ledger.load_ledger", lambda: ())
     return folder
 
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from epsrank.cli import main
-from numerics.sweeps import TRIAL_KINDS, Outcome, Sweep, TrialStore
+from epsrank.numerics.sweeps import TRIAL_KINDS, Outcome, Sweep, TrialStore
 
 SPEC = """\
 seeds = 2
@@ -82,7 +82,7 @@ def test_a_repeated_sweep_computes_nothing_and_says_the_same(swept, monkeypatch)
     def forbidden(task):
         raise AssertionError("computes")
 
-    monkeypatch.setattr("numerics.sweeps.execute.perform", forbidden)
+    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform", forbidden)
     again = command("sweep", spec, "--out", out, "--jobs", "1")
     assert (again.exit_code, again.stdout) == (0, done.stdout)
 
@@ -109,7 +109,7 @@ def test_batched_sweeps_say_the_same_and_are_kept_by_program(swept, tmp_path, mo
     def forbidden(task):
         raise AssertionError("computes")
 
-    monkeypatch.setattr("numerics.sweeps.execute.perform", forbidden)
+    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform", forbidden)
     assert command(*words).stdout == together.stdout
 
 
@@ -117,7 +117,7 @@ def test_an_interrupted_batched_sweep_names_its_option(spec, tmp_path, monkeypat
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("numerics.ensemble.trials.run_trials", interrupted)
+    monkeypatch.setattr("epsrank.numerics.ensemble.trials.run_trials", interrupted)
     done = command("sweep", spec, "--out", tmp_path / "out", "--batched")
     assert done.exit_code == 130
     assert done.stderr.endswith(

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from epsrank.cli import main
-from numerics.networks.activations import ACTIVATIONS
-from numerics.networks.initialise import INITIALISATIONS
-from numerics.training import RunConfig
-from numerics.training.config import DEFAULT_RATES
+from epsrank.numerics.networks.activations import ACTIVATIONS
+from epsrank.numerics.networks.initialise import INITIALISATIONS
+from epsrank.numerics.training import RunConfig
+from epsrank.numerics.training.config import DEFAULT_RATES
 
 SMALL = ["--net", "mlp:2x6", "--n-train", "30", "--device", "cpu"]
 

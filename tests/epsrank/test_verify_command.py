@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from epsrank.cli import main
-from proofs.ledger import Claim, load_ledger
-from proofs.outcome import ClaimResult, Report
+from epsrank.proofs.ledger import Claim, load_ledger
+from epsrank.proofs.outcome import ClaimResult, Report
 
 
 def verify(*words: str | Path) -> Result:
@@ -28,7 +28,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, report: Callable[[Claim], Report]) 
         options["progress"](1, 2, "a check")
         return report(load_ledger()[0])
 
-    monkeypatch.setattr("proofs.runner.verify", decide)
+    monkeypatch.setattr("epsrank.proofs.runner.verify", decide)
     return seen
 
 

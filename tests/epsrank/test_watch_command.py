@@ -17,10 +17,10 @@ from torch import nn
 
 from epsrank.cli import main
 from epsrank.cli.watched import HistorySource, RunSource, open_source
-from numerics.monitor import RankMonitor
-from numerics.monitor.live import lines
-from numerics.monitor.sinks import CsvSink, JsonLinesSink, ParquetSink
-from numerics.training import RunConfig, train
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.live import lines
+from epsrank.numerics.monitor.sinks import CsvSink, JsonLinesSink, ParquetSink
+from epsrank.numerics.training import RunConfig, train
 
 ROOT = Path(__file__).parents[2]
 

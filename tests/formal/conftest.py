@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from proofs.formal import Coq, compile_development, explain_missing, find_coq
-from proofs.formal.audit import Audit, accept_statements, audit
+from epsrank.proofs.formal import Coq, compile_development, explain_missing, find_coq
+from epsrank.proofs.formal.audit import Audit, accept_statements, audit
 
 PROJECT = "-R theories Small\n\ntheories/base.v\ntheories/top.v\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.formal import coq_text
+from epsrank.proofs.formal import coq_text
 
 
 def waves(samples=12, neurons=5, dtype="float64", seed=0):

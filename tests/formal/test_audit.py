@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from proofs.formal import CoqError, compile_development
-from proofs.formal.audit import accept_statements
-from proofs.formal.interrogate import read_assumptions
-from proofs.formal.source_audit import audit_sources
-from proofs.formal.statements import parse_statements, read_statements
-from theory.errors import InputError
+from epsrank.proofs.formal import CoqError, compile_development
+from epsrank.proofs.formal.audit import accept_statements
+from epsrank.proofs.formal.interrogate import read_assumptions
+from epsrank.proofs.formal.source_audit import audit_sources
+from epsrank.proofs.formal.statements import parse_statements, read_statements
+from epsrank.theory.errors import InputError
 
 from .conftest import WANTED, change
 

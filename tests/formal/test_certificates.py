@@ -9,13 +9,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from proofs.formal.export import export_project
-from proofs.formal.floor_certificate import certify_floor
-from proofs.formal.floor_search import lower_end
-from proofs.formal.floor_test import DualBound
-from proofs.formal.rank_certificate import certify_rank
-from theory import epsilon_rank
-from theory.errors import InputError
+from epsrank.proofs.formal.export import export_project
+from epsrank.proofs.formal.floor_certificate import certify_floor
+from epsrank.proofs.formal.floor_search import lower_end
+from epsrank.proofs.formal.floor_test import DualBound
+from epsrank.proofs.formal.rank_certificate import certify_rank
+from epsrank.theory import epsilon_rank
+from epsrank.theory.errors import InputError
 
 from .measurements import changed, targets, waves
 

@@ -6,13 +6,13 @@ import datetime
 
 import pytest
 
-from proofs.checkers import Checker
-from proofs.checkers import formal as checker
-from proofs.checkers.formal import find_basis, formal_evidence
-from proofs.formal import CoqError
-from proofs.formal.records import make_record, write_record
-from proofs.ledger import Claim
-from proofs.runner import verify
+from epsrank.proofs.checkers import Checker
+from epsrank.proofs.checkers import formal as checker
+from epsrank.proofs.checkers.formal import find_basis, formal_evidence
+from epsrank.proofs.formal import CoqError
+from epsrank.proofs.formal.records import make_record, write_record
+from epsrank.proofs.ledger import Claim
+from epsrank.proofs.runner import verify
 
 from .conftest import WANTED, change
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from proofs.formal import (
+from epsrank.proofs.formal import (
     CoqError,
     compile_development,
     explain_missing,
@@ -19,9 +19,9 @@ from proofs.formal import (
     read_development,
     require_coq,
 )  # fmt: skip
-from proofs.formal.cache import cache_folder, entry
-from proofs.formal.toolchain import PACKAGES
-from theory.errors import InputError
+from epsrank.proofs.formal.cache import cache_folder, entry
+from epsrank.proofs.formal.toolchain import PACKAGES
+from epsrank.theory.errors import InputError
 
 from .conftest import change
 
@@ -136,7 +136,7 @@ def test_without_a_cache_a_temporary_folder_serves(small, coq, monkeypatch, tmp_
 
 _ONCE = """
 import sys
-from proofs.formal import compile_development, find_coq
+from epsrank.proofs.formal import compile_development, find_coq
 compiled = compile_development(find_coq(), folder=sys.argv[1])
 print(compiled.fresh, (compiled.folder / "theories" / "top.vo").is_file())
 """

@@ -10,11 +10,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from proofs import networks
-from proofs.checkers import formal_certificates
-from proofs.checkers.base import Context
-from proofs.checkers.formal_certificates import CLAIMS, certificate_checkers, check_measurements
-from proofs.formal import (
+from epsrank.proofs import networks
+from epsrank.proofs.checkers import formal_certificates
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.checkers.formal_certificates import (
+    CLAIMS,
+    certificate_checkers,
+    check_measurements,
+)
+from epsrank.proofs.formal import (
     DEVELOPMENT,
     CoqError,
     check_text,
@@ -23,10 +27,10 @@ from proofs.formal import (
     find_coq,
     read_development,
 )
-from proofs.formal.coq_text import HEADER
-from proofs.formal.export import needed
-from proofs.formal.floor_certificate import certify_floor
-from proofs.formal.rank_certificate import certify_rank
+from epsrank.proofs.formal.coq_text import HEADER
+from epsrank.proofs.formal.export import needed
+from epsrank.proofs.formal.floor_certificate import certify_floor
+from epsrank.proofs.formal.rank_certificate import certify_rank
 
 from .measurements import changed, floor_term, rank_term, targets, waves
 

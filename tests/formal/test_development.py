@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from proofs.formal import DEVELOPMENT, compile_development, read_development
-from proofs.formal.audit import audit
-from proofs.formal.records import read_record
-from proofs.formal.source_audit import audit_sources
-from proofs.formal.statements import read_statements
-from proofs.ledger import ledger_theorems, load_ledger
+from epsrank.proofs.formal import DEVELOPMENT, compile_development, read_development
+from epsrank.proofs.formal.audit import audit
+from epsrank.proofs.formal.records import read_record
+from epsrank.proofs.formal.source_audit import audit_sources
+from epsrank.proofs.formal.statements import read_statements
+from epsrank.proofs.ledger import ledger_theorems, load_ledger
 
 ROOT = Path(__file__).parents[2]
 

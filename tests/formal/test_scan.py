@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proofs.formal.scan import scan, scan_options, sentences, strip_comments
+from epsrank.proofs.formal.scan import scan, scan_options, sentences, strip_comments
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.capture import Capture
-from numerics.monitor.layers import find_layers
-from numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.monitor.layers import find_layers
+from epsrank.numerics.monitor.probe import probe_pass
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from numerics.ensemble import train_many
-from numerics.training import RunConfig, train
+from epsrank.numerics.ensemble import train_many
+from epsrank.numerics.training import RunConfig, train
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

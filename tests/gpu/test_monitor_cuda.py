@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from numerics.monitor import RankMonitor
-from numerics.monitor.background import Background, as_background
-from numerics.monitor.loss_meter import LossMeter
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.background import Background, as_background
+from epsrank.numerics.monitor.loss_meter import LossMeter
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.training import RunConfig, train
+from epsrank.numerics.training import RunConfig, train
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

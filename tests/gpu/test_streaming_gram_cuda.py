@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.streaming_gram import StreamingGram
-from theory.errors import InputError
-from theory.floor.exact_data import exact_data
-from theory.inputs import as_features
-from theory.measure import as_measure
+from epsrank.numerics.streaming_gram import StreamingGram
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.exact_data import exact_data
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from numerics.sweeps import TRIAL_KINDS, Trial, TrialStore, run_trials, was_killed
+from epsrank.numerics.sweeps import TRIAL_KINDS, Trial, TrialStore, run_trials, was_killed
 
 HERE = Path(__file__).parents[1] / "numerics" / "sweeps"
 
@@ -74,7 +74,7 @@ def test_the_same_bits_as_on_one_machine(cluster, kinds):
 
 
 def test_a_store_that_workers_cannot_write_is_told_in_one_line(cluster, kinds, tmp_path):
-    from theory.errors import InputError
+    from epsrank.theory.errors import InputError
 
     store = TrialStore(tmp_path / "store")
     store.prepare()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from numerics.monitor.integrations import HuggingFaceRankCallback
-from numerics.monitor.sinks import JsonLinesSink, read_history
-from theory.errors import InputError
+from epsrank.numerics.monitor.integrations import HuggingFaceRankCallback
+from epsrank.numerics.monitor.sinks import JsonLinesSink, read_history
+from epsrank.theory.errors import InputError
 
 transformers = pytest.importorskip(
     "transformers", reason="needs transformers: pip install 'epsrank[huggingface]'"

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from numerics.monitor.features import first_tensor
-from numerics.monitor.layers import find_layers
-from numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.features import first_tensor
+from epsrank.numerics.monitor.layers import find_layers
+from epsrank.numerics.monitor.probe import probe_pass
 
 transformers = pytest.importorskip(
     "transformers", reason="needs transformers: pip install 'epsrank[huggingface]'"

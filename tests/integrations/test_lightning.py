@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from numerics.monitor.integrations import LightningRankCallback
-from numerics.monitor.sinks import CsvSink, read_history
-from theory.errors import InputError
+from epsrank.numerics.monitor.integrations import LightningRankCallback
+from epsrank.numerics.monitor.sinks import CsvSink, read_history
+from epsrank.theory.errors import InputError
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'epsrank[lightning]'")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from numerics.monitor.integrations.processes import _share, shared
-from numerics.monitor.sinks import read_history
+from epsrank.numerics.monitor.integrations.processes import _share, shared
+from epsrank.numerics.monitor.sinks import read_history
 
 SCRIPT = """
     import sys
@@ -23,8 +23,8 @@ SCRIPT = """
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
     import lightning.pytorch as pl
-    from numerics.monitor.integrations import LightningRankCallback
-    from numerics.monitor.sinks import ParquetSink
+    from epsrank.numerics.monitor.integrations import LightningRankCallback
+    from epsrank.numerics.monitor.sinks import ParquetSink
 
     torch.set_num_threads(1)
     X = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))

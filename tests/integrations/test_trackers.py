@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from numerics.monitor import RankMonitor
-from numerics.monitor.integrations import HuggingFaceRankCallback, LightningRankCallback
-from numerics.monitor.integrations import bases as bases_module
-from numerics.monitor.sinks import MlflowSink, TensorBoardSink, WandbSink, flat
-from numerics.monitor.sinks.protocol import finite_numbers
-from numerics.monitor.sinks.tensorboard import tag
-from theory.errors import InputError
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.integrations import HuggingFaceRankCallback, LightningRankCallback
+from epsrank.numerics.monitor.integrations import bases as bases_module
+from epsrank.numerics.monitor.sinks import MlflowSink, TensorBoardSink, WandbSink, flat
+from epsrank.numerics.monitor.sinks.protocol import finite_numbers
+from epsrank.numerics.monitor.sinks.tensorboard import tag
+from epsrank.theory.errors import InputError
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 Y = X.sum(dim=1, keepdim=True)

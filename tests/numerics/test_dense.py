@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from numerics.dense import dense_network, network_of_run
-from numerics.networks import MLP, ResNet
-from numerics.training import RunConfig, train
-from theory.errors import InputError
+from epsrank.numerics.dense import dense_network, network_of_run
+from epsrank.numerics.networks import MLP, ResNet
+from epsrank.numerics.training import RunConfig, train
+from epsrank.theory.errors import InputError
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "erf", "sine", "cosine", "gaussian"])

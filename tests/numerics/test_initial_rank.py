@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import nn
 
-from numerics.chosen_slope import as_slope
-from numerics.initial_rank import initial_network, measured_ranks
-from numerics.networks import ACTIVATIONS, MLP, activation_function, initialise_
-from numerics.structured import structured_first_layer_
-from numerics.training import RunConfig
-from theory.errors import InputError
-from theory.kernels.catalogue import SIGMAS, layer_kernel
-from theory.kernels.depth import first_layer
-from theory.kernels.initialisation import LAWS, LayerInit, layer_init
-from theory.kernels.input_measure import box_measure
-from theory.kernels.placed import placement
-from theory.kernels.prediction import initial_ranks
-from theory.rank import epsilon_rank
+from epsrank.numerics.chosen_slope import as_slope
+from epsrank.numerics.initial_rank import initial_network, measured_ranks
+from epsrank.numerics.networks import ACTIVATIONS, MLP, activation_function, initialise_
+from epsrank.numerics.structured import structured_first_layer_
+from epsrank.numerics.training import RunConfig
+from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.catalogue import SIGMAS, layer_kernel
+from epsrank.theory.kernels.depth import first_layer
+from epsrank.theory.kernels.initialisation import LAWS, LayerInit, layer_init
+from epsrank.theory.kernels.input_measure import box_measure
+from epsrank.theory.kernels.placed import placement
+from epsrank.theory.kernels.prediction import initial_ranks
+from epsrank.theory.rank import epsilon_rank
 
 LINE = box_measure((-1.0, 1.0))
 

@@ -14,14 +14,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerics.streaming_gram import StreamingGram
-from theory.dyadic import dyadic_matrix, power_of_two
-from theory.errors import InputError
-from theory.floor.exact_data import exact_data
-from theory.floor.loss_floor import loss_floor
-from theory.inputs import as_features
-from theory.measure import as_measure
-from theory.rank import epsilon_rank
+from epsrank.numerics.streaming_gram import StreamingGram
+from epsrank.theory.dyadic import dyadic_matrix, power_of_two
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.exact_data import exact_data
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import epsilon_rank
 
 
 def exact(features, target=None, weights=None, measure="mean"):
@@ -126,7 +126,7 @@ def test_batch_splits_agree_within_the_bound(cuts, seed, weighted):
 def test_wide_layers_use_shorter_chunks(monkeypatch):
     features, target, _ = sample(n_samples=300)
     whole = accumulate(features, target).gram()
-    monkeypatch.setattr("numerics.streaming_gram._CHUNK_NUMBERS", 64)
+    monkeypatch.setattr("epsrank.numerics.streaming_gram._CHUNK_NUMBERS", 64)
     chunked = accumulate(features, target).gram()
     truth, moments, _ = exact(features, target)
     assert frobenius_squared(chunked.values, truth) <= Fraction(chunked.error) ** 2

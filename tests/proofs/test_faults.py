@@ -8,14 +8,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from numerics.training import RunConfig, train
-from proofs.checkers import attaining, network_floor, rank_instances, resolution, witnesses
-from proofs.checkers.base import Context
-from proofs.networks import TrainedNetwork
-from proofs.rational_floor import RationalProblem
-from theory.enclosure import SpectrumEnclosure
-from theory.floor import decide_chain, loss_floor
-from theory.floor.interval import Interval
+from epsrank.numerics.training import RunConfig, train
+from epsrank.proofs.checkers import attaining, network_floor, rank_instances, resolution, witnesses
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.networks import TrainedNetwork
+from epsrank.proofs.rational_floor import RationalProblem
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.floor import decide_chain, loss_floor
+from epsrank.theory.floor.interval import Interval
 
 NAME = "cosines 1×6"
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from proofs.checkers import initial_rank
-from proofs.checkers.base import Context
-from proofs.checkers.initial_rank import (
+from epsrank.proofs.checkers import initial_rank
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.checkers.initial_rank import (
     ARMS,
     judge_band,
     judge_estimate,
@@ -52,9 +52,9 @@ def test_a_wrong_prediction_is_seen(rows):
 
 
 def test_ranks_outside_the_band_are_counted(rows):
-    from numerics.initial_rank import measured_ranks
-    from theory.kernels.input_measure import box_measure
-    from theory.kernels.prediction import initial_ranks
+    from epsrank.numerics.initial_rank import measured_ranks
+    from epsrank.theory.kernels.input_measure import box_measure
+    from epsrank.theory.kernels.prediction import initial_ranks
 
     inputs = box_measure((-1.0, 1.0))
     (item,) = initial_ranks(inputs, "tanh", width=30, draws=2)

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from proofs.checkers import all_checkers
-from proofs.evidence import KINDS
-from proofs.ledger import LEDGER, load_ledger, select_claims
-from proofs.properties import PROPERTIES
-from proofs.verdict import VERDICTS
-from theory.errors import InputError
+from epsrank.proofs.checkers import all_checkers
+from epsrank.proofs.evidence import KINDS
+from epsrank.proofs.ledger import LEDGER, load_ledger, select_claims
+from epsrank.proofs.properties import PROPERTIES
+from epsrank.proofs.verdict import VERDICTS
+from epsrank.theory.errors import InputError
 
 # The rows of the project's table of claims, one id each.
 ROWS = re.findall(

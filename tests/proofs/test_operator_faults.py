@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from numerics.operators import PROBLEMS, LinearOperator, StackedOperator, laplacian
-from proofs.checkers import lipschitz, operator_floor
-from proofs.checkers.base import Context
-from proofs.properties import lipschitz as properties
+from epsrank.numerics.operators import PROBLEMS, LinearOperator, StackedOperator, laplacian
+from epsrank.proofs.checkers import lipschitz, operator_floor
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.properties import lipschitz as properties
 
 QUICK = Context("quick")
 

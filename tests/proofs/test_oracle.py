@@ -10,8 +10,8 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs import oracle
-from proofs.strategies import integer_features, known_spectra, thresholds
+from epsrank.proofs import oracle
+from epsrank.proofs.strategies import integer_features, known_spectra, thresholds
 
 
 def _sympy_count(gram: oracle.Matrix, eps: Fraction) -> int:

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from flint import arb
 
-from numerics.training import RunConfig, train
-from proofs.checkers import continuous, sampling, sampling_exact
-from proofs.checkers.base import Context
-from proofs.networks import TrainedNetwork
-from proofs.populations import atoms, populations
-from proofs.properties import PROPERTIES, search
-from theory.continuous import gram as gram_module
-from theory.continuous import pieces as pieces_module
-from theory.continuous.ellipse import bounds_on_ellipse
-from theory.sampling import population as population_module
-from theory.sampling.thresholds import Relative
+from epsrank.numerics.training import RunConfig, train
+from epsrank.proofs.checkers import continuous, sampling, sampling_exact
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.networks import TrainedNetwork
+from epsrank.proofs.populations import atoms, populations
+from epsrank.proofs.properties import PROPERTIES, search
+from epsrank.theory.continuous import gram as gram_module
+from epsrank.theory.continuous import pieces as pieces_module
+from epsrank.theory.continuous.ellipse import bounds_on_ellipse
+from epsrank.theory.sampling import population as population_module
+from epsrank.theory.sampling.thresholds import Relative
 
 QUICK = Context("quick")
 

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from numerics.operators import OperatorSystem
-from proofs.checkers.base import Context
-from proofs.checkers.searches import check_property
-from proofs.properties import (
+from epsrank.numerics.operators import OperatorSystem
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.checkers.searches import check_property
+from epsrank.proofs.properties import (
     PROPERTIES,
     apriori,
     comparisons,
@@ -25,12 +25,12 @@ from proofs.properties import (
     rational_chain,
     routes,
 )
-from theory.apriori import network_floor, segments
-from theory.continuous.problem import ContinuousProblem
-from theory.floor import decide_chain, loss_floor
-from theory.floor.interval import Interval
-from theory.sampling import domain
-from theory.selection import select
+from epsrank.theory.apriori import network_floor, segments
+from epsrank.theory.continuous.problem import ContinuousProblem
+from epsrank.theory.floor import decide_chain, loss_floor
+from epsrank.theory.floor.interval import Interval
+from epsrank.theory.sampling import domain
+from epsrank.theory.selection import select
 
 
 def _wrong_rank(change):

@@ -9,15 +9,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from numerics.writing import write_text
-from proofs.checkers import Checker
-from proofs.evidence import Evidence
-from proofs.ledger import Claim, load_ledger, select_claims
-from proofs.outcome import ClaimResult, Report
-from proofs.report.formulas import formula
-from proofs.report.page import render_page, show
-from proofs.runner import verify
-from theory.errors import InputError
+from epsrank.numerics.writing import write_text
+from epsrank.proofs.checkers import Checker
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.ledger import Claim, load_ledger, select_claims
+from epsrank.proofs.outcome import ClaimResult, Report
+from epsrank.proofs.report.formulas import formula
+from epsrank.proofs.report.page import render_page, show
+from epsrank.proofs.runner import verify
+from epsrank.theory.errors import InputError
 
 NASTY = "<script>alert('x')</script> & \"quotes\" {{ 7*7 }}"
 

@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 
-from proofs.checkers import Checker
-from proofs.checkers.base import EXAMPLES
-from proofs.checkers.searches import property_checkers
-from proofs.evidence import Evidence
-from proofs.ledger import Claim, load_ledger
-from proofs.outcome import Report
-from proofs.runner import verify
-from theory.errors import InputError
+from epsrank.proofs.checkers import Checker
+from epsrank.proofs.checkers.base import EXAMPLES
+from epsrank.proofs.checkers.searches import property_checkers
+from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.ledger import Claim, load_ledger
+from epsrank.proofs.outcome import Report
+from epsrank.proofs.runner import verify
+from epsrank.theory.errors import InputError
 
 
 def _claim(name="c", recorded="supported", wanted=("exact", "property"), **more):

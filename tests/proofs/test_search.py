@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from proofs.checkers.base import Context
-from proofs.checkers.searches import check_property, describe_case
-from proofs.properties import PROPERTIES, Property, search
-from proofs.properties.search import Tally, refute, states
-from proofs.strategies import RankCase, rank_cases
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.checkers.searches import check_property, describe_case
+from epsrank.proofs.properties import PROPERTIES, Property, search
+from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.strategies import RankCase, rank_cases
 
 
 def _prop(check, **strategies):

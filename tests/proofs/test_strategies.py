@@ -9,8 +9,8 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from proofs import oracle
-from proofs.strategies import (
+from epsrank.proofs import oracle
+from epsrank.proofs.strategies import (
     FLAVOURS,
     dyadic_orthogonal,
     exact_mixings,

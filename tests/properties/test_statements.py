@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proofs.properties import PROPERTIES, Property, search
+from epsrank.proofs.properties import PROPERTIES, Property, search
 
 
 @pytest.mark.parametrize("prop", PROPERTIES.values(), ids=PROPERTIES)

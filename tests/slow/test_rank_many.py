@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from epsrank.theory import epsilon_rank
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank_problem import RankProblem
 from tests.theory.rank.cases import random_cases, true_rank
 from tests.theory.rank.test_against_exact import assert_encloses
-from theory import epsilon_rank
-from theory.inputs import as_features
-from theory.measure import as_measure
-from theory.rank_problem import RankProblem
 
 
 @pytest.mark.parametrize("seed", range(10))

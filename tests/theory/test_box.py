@@ -7,13 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from theory.box import as_box
-from theory.continuous import continuous_rank
-from theory.dense import DenseNetwork
-from theory.errors import InputError
-from theory.kernels.input_measure import box_measure
-from theory.kernels.placed import placement
-from theory.sampling.domain import as_domain
+from epsrank.theory.box import as_box
+from epsrank.theory.continuous import continuous_rank
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.input_measure import box_measure
+from epsrank.theory.kernels.placed import placement
+from epsrank.theory.sampling.domain import as_domain
 
 NO_BOXES = [(1, 0), (0, 0), (0, np.inf), (np.nan, 1), (0, 1, 2), [], "words", [(0, 1), (0,)], None]
 NETWORK = DenseNetwork("tanh", (np.ones((1, 1)),), (np.zeros(1),))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binom
 
-from theory.errors import InputError
-from theory.proportion import proportion
+from epsrank.theory.errors import InputError
+from epsrank.theory.proportion import proportion
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 6), (1, 6), (3, 6), (6, 6), (12, 400)])

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.inputs import Array, as_eps, as_norm
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_eps, as_norm
 
 
 def class_floor(

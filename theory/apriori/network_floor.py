@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from theory.apriori.segments import SegmentedDistances, relu_distances
-from theory.floor.one_norm import refuse_unless_one
-from theory.floor.weighting import frobenius, norm_error, times_power_of_two
-from theory.inputs import Array, as_coefficients, as_features, as_norm
-from theory.measure import as_measure
-from theory.rounding import upward
-from theory.selection.basis import NeuronBasis, neuron_basis
-from theory.selection.constants import selection_factor
+from epsrank.theory.apriori.segments import SegmentedDistances, relu_distances
+from epsrank.theory.floor.one_norm import refuse_unless_one
+from epsrank.theory.floor.weighting import frobenius, norm_error, times_power_of_two
+from epsrank.theory.inputs import Array, as_coefficients, as_features, as_norm
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rounding import upward
+from epsrank.theory.selection.basis import NeuronBasis, neuron_basis
+from epsrank.theory.selection.constants import selection_factor
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from theory.apriori.samples import LineSamples
-from theory.inputs import Array
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF
+from epsrank.theory.apriori.samples import LineSamples
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -23,7 +23,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 def dirichlet_eigenvalue(sides: Sequence[float]) -> float:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.apriori.piece_costs import PieceCosts, piece_bounds
-from theory.apriori.samples import LineSamples, line_samples
-from theory.dyadic import root_above, root_below
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.theory.apriori.piece_costs import PieceCosts, piece_bounds
+from epsrank.theory.apriori.samples import LineSamples, line_samples
+from epsrank.theory.dyadic import root_above, root_below
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 # Rows of the dynamic program that share one window of candidates.
 _ROWS = 16

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 
 def ellipsoid_widths(semi_axes: Any) -> Array:

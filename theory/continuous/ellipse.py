@@ -17,9 +17,9 @@ from typing import Any
 
 from flint import acb, arb
 
-from theory.continuous.system import AnalyticSystem
-from theory.dyadic import to_fmpq
-from theory.routes.ball import ball_precision
+from epsrank.theory.continuous.system import AnalyticSystem
+from epsrank.theory.dyadic import to_fmpq
+from epsrank.theory.routes.ball import ball_precision
 
 #: ρ of every ellipse, a power of two so that its powers are exact.
 RHO = 2

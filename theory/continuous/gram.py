@@ -10,11 +10,11 @@ from typing import Any
 
 from flint import arb, arb_mat
 
-from theory.continuous.ellipse import remainder
-from theory.continuous.pieces import Piece, analytic_pieces
-from theory.continuous.system import AnalyticSystem
-from theory.dyadic import to_fmpq
-from theory.routes.ball import ball_precision
+from epsrank.theory.continuous.ellipse import remainder
+from epsrank.theory.continuous.pieces import Piece, analytic_pieces
+from epsrank.theory.continuous.system import AnalyticSystem
+from epsrank.theory.dyadic import to_fmpq
+from epsrank.theory.routes.ball import ball_precision
 
 # Bits beyond the accuracy wanted that nodes and values carry.
 _GUARD = 48

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from theory.dense.network import DenseNetwork
-from theory.rank import epsilon_ranks
-from theory.rank_interval import RankInterval
+from epsrank.theory.dense.network import DenseNetwork
+from epsrank.theory.rank import epsilon_ranks
+from epsrank.theory.rank_interval import RankInterval
 
 #: Points of the grid.
 GRID = 500

@@ -8,9 +8,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from theory.continuous.ellipse import bounds_on_ellipse
-from theory.continuous.system import AnalyticSystem
-from theory.errors import InputError
+from epsrank.theory.continuous.ellipse import bounds_on_ellipse
+from epsrank.theory.continuous.system import AnalyticSystem
+from epsrank.theory.errors import InputError
 
 # Covers from coarse to fine; where the finest still holds a pole, the piece is halved.
 _COLUMNS = (6, 16)

@@ -8,16 +8,16 @@ from typing import Any, Literal, get_args
 
 from flint import arb, arb_mat, ctx
 
-from theory.continuous.gram import ContinuousGram, continuous_gram, scaled
-from theory.continuous.pieces import Piece
-from theory.continuous.system import AnalyticSystem
-from theory.dyadic import power_of_two, to_fmpq
-from theory.errors import InputError
-from theory.floor.ball_matrix import exponent_of
-from theory.floor.ball_spectrum import BallSpectrum, enclosed_spectrum
-from theory.floor.interval import Interval, from_ball
-from theory.floor.refined_basis import refined_basis
-from theory.routes.ball import positive_inertia
+from epsrank.theory.continuous.gram import ContinuousGram, continuous_gram, scaled
+from epsrank.theory.continuous.pieces import Piece
+from epsrank.theory.continuous.system import AnalyticSystem
+from epsrank.theory.dyadic import power_of_two, to_fmpq
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.ball_matrix import exponent_of
+from epsrank.theory.floor.ball_spectrum import BallSpectrum, enclosed_spectrum
+from epsrank.theory.floor.interval import Interval, from_ball
+from epsrank.theory.floor.refined_basis import refined_basis
+from epsrank.theory.routes.ball import positive_inertia
 
 ContinuousMeasure = Literal["volume", "mean"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from flint import acb, acb_mat, arb, arb_mat
 
-from theory.continuous.targets import AnalyticTarget
-from theory.dense.activations import BALL_ACTIVATIONS
-from theory.dense.network import DenseNetwork
-from theory.dense.ranges import ball_matrix
-from theory.errors import InputError
+from epsrank.theory.continuous.targets import AnalyticTarget
+from epsrank.theory.dense.activations import BALL_ACTIVATIONS
+from epsrank.theory.dense.network import DenseNetwork
+from epsrank.theory.dense.ranges import ball_matrix
+from epsrank.theory.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

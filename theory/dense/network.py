@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from theory.arrays import refuse_non_finite, to_float64, to_numpy
-from theory.dense.activations import BALL_ACTIVATIONS
-from theory.errors import InputError
-from theory.inputs import Array
+from epsrank.theory.arrays import refuse_non_finite, to_float64, to_numpy
+from epsrank.theory.dense.activations import BALL_ACTIVATIONS
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
 
 
 @dataclass(frozen=True, eq=False)

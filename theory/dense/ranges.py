@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 
-from theory.dense.activations import BALL_ACTIVATIONS
-from theory.dense.network import DenseNetwork
-from theory.inputs import Array
+from epsrank.theory.dense.activations import BALL_ACTIVATIONS
+from epsrank.theory.dense.network import DenseNetwork
+from epsrank.theory.inputs import Array
 
 
 def ball_matrix(values: Array) -> Any:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from theory.dense.network import DenseNetwork
-from theory.errors import InputError
-from theory.floor.ball_matrix import from_array
-from theory.inputs import Array
+from epsrank.theory.dense.network import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.ball_matrix import from_array
+from epsrank.theory.inputs import Array
 
 #: σ, σ′ and σ″ of a ball.
 Jet = tuple[Any, Any, Any]

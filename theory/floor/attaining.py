@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.floor.exact_equality import ExactEquality, verify_equality
-from theory.inputs import Array, as_eps, as_norm
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.exact_equality import ExactEquality, verify_equality
+from epsrank.theory.inputs import Array, as_eps, as_norm
 
 # Numbers in this range keep all their bits when they are divided by a few powers of two.
 _SMALLEST, _LARGEST = 2.0**-900, 2.0**900

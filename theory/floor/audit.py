@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from theory.errors import InputError
-from theory.floor.certificate import ChainCertificate
-from theory.floor.interval import Interval, nearest, point
-from theory.floor.verdict import State, Verdict
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.certificate import ChainCertificate
+from epsrank.theory.floor.interval import Interval, nearest, point
+from epsrank.theory.floor.verdict import State, Verdict
 
 
 def audit(

@@ -19,9 +19,9 @@ from typing import Any
 
 from flint import arb, ctx
 
-from theory.floor.ball_spectrum import BallSpectrum
-from theory.floor.interval import Interval, from_ball
-from theory.floor.least_squares import LeastSquaresData, to_ball
+from epsrank.theory.floor.ball_spectrum import BallSpectrum
+from epsrank.theory.floor.interval import Interval, from_ball
+from epsrank.theory.floor.least_squares import LeastSquaresData, to_ball
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 
 def largest_exponent(numbers: list[Any]) -> int:

@@ -16,10 +16,10 @@ from typing import Any
 
 from flint import arb, arb_mat, ctx
 
-from theory.dyadic import to_fmpq
-from theory.floor.ball_spectrum import BallSpectrum
-from theory.floor.interval import Interval, from_ball
-from theory.floor.least_squares import LeastSquaresData, to_ball
+from epsrank.theory.dyadic import to_fmpq
+from epsrank.theory.floor.ball_spectrum import BallSpectrum
+from epsrank.theory.floor.interval import Interval, from_ball
+from epsrank.theory.floor.least_squares import LeastSquaresData, to_ball
 
 _NEWTON_STEPS = 400
 

@@ -20,12 +20,12 @@ from typing import Any
 
 from flint import arb, arb_mat, ctx
 
-from theory.dyadic import power_of_two, to_fmpq
-from theory.errors import InputError
-from theory.floor.ball_matrix import identity
-from theory.floor.exact_data import ExactData
-from theory.floor.interval import Interval, from_ball
-from theory.floor.refined_basis import RefinedBasis, refined_basis
+from epsrank.theory.dyadic import power_of_two, to_fmpq
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.ball_matrix import identity
+from epsrank.theory.floor.exact_data import ExactData
+from epsrank.theory.floor.interval import Interval, from_ball
+from epsrank.theory.floor.refined_basis import RefinedBasis, refined_basis
 
 
 @dataclass(frozen=True, eq=False)

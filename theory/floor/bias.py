@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.inputs import Array, Features, as_coefficients
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, Features, as_coefficients
 
 BiasName = Literal["feature", "fixed"]
 

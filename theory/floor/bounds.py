@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from theory.floor.decomposition import FloorData
-from theory.inputs import Array
+from epsrank.theory.floor.decomposition import FloorData
+from epsrank.theory.inputs import Array
 
 
 def floors(data: FloorData, norm: float) -> Array:

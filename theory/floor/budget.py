@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.floor.bounds import scaled_root
-from theory.floor.decomposition import FloorData
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.bounds import scaled_root
+from epsrank.theory.floor.decomposition import FloorData
 
 # Losses asked for by default: ‖u*‖² times these factors.
 DECADES = tuple(10.0**-power for power in range(1, 9))

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from theory.errors import InputError
-from theory.floor.ball_spectrum import ball_spectrum
-from theory.floor.decide_chain import decide_chain
-from theory.floor.exact_data import exact_data, norm_squared
-from theory.floor.interval import Interval, json_float, nearest, point
-from theory.floor.verdict import Verdict
-from theory.inputs import as_coefficients, as_eps, as_features, as_target
-from theory.measure import as_measure
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.ball_spectrum import ball_spectrum
+from epsrank.theory.floor.decide_chain import decide_chain
+from epsrank.theory.floor.exact_data import exact_data, norm_squared
+from epsrank.theory.floor.interval import Interval, json_float, nearest, point
+from epsrank.theory.floor.verdict import Verdict
+from epsrank.theory.inputs import as_coefficients, as_eps, as_features, as_target
+from epsrank.theory.measure import as_measure
 
 #: Overlaps up to this fraction of ‖u*‖² are what an equality looks like, not a failure.
 TOLERANCE = Fraction(1, 10**30)

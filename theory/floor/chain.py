@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from theory.floor.result import LossFloor
+from epsrank.theory.floor.result import LossFloor
 
 LinkState = Literal["strict", "rounding", "violated"]
 

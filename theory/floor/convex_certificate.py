@@ -16,11 +16,11 @@ import math
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from theory.errors import InputError
-from theory.floor.ball_matrix import from_array
-from theory.floor.convex_losses import ConvexLoss, DualPoint
-from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, upward
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.ball_matrix import from_array
+from epsrank.theory.floor.convex_losses import ConvexLoss, DualPoint
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.floor.bias import BiasName, with_bias
-from theory.floor.convex_certificate import audited_bound, certified_bound
-from theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber, SquaredError
-from theory.floor.convex_solver import minimise_on_ball
-from theory.floor.cross_entropy import CrossEntropy
-from theory.floor.one_norm import refuse_unless_one
-from theory.floor.reading import Reading, read_ratio
-from theory.inputs import Array, as_coefficients, as_features, as_norm
-from theory.measure import as_measure
-from theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.bias import BiasName, with_bias
+from epsrank.theory.floor.convex_certificate import audited_bound, certified_bound
+from epsrank.theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber, SquaredError
+from epsrank.theory.floor.convex_solver import minimise_on_ball
+from epsrank.theory.floor.cross_entropy import CrossEntropy
+from epsrank.theory.floor.one_norm import refuse_unless_one
+from epsrank.theory.floor.reading import Reading, read_ratio
+from epsrank.theory.inputs import Array, as_coefficients, as_features, as_norm
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 from flint import arb
 
-from theory.errors import InputError
-from theory.inputs import Array, as_target
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_target
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 Objective = Callable[[Array], tuple[float, Array]]
 

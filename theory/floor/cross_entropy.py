@@ -18,11 +18,11 @@ import numpy as np
 from flint import arb
 from scipy.special import xlogy
 
-from theory.arrays import to_numpy
-from theory.errors import InputError
-from theory.floor.convex_losses import DualPoint
-from theory.inputs import Array, as_target
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
+from epsrank.theory.arrays import to_numpy
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.convex_losses import DualPoint
+from epsrank.theory.inputs import Array, as_target
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from flint import arb, ctx
 
-from theory.dyadic import to_fmpq
-from theory.floor.ball_distance import Distances, distances
-from theory.floor.ball_reachable import ReachableEnclosure, reachable
-from theory.floor.ball_spectrum import BallSpectrum
-from theory.floor.interval import Interval, from_ball, hull, maximum, nearest
-from theory.floor.least_squares import LeastSquaresData
-from theory.floor.verdict import Verdict, at_most
+from epsrank.theory.dyadic import to_fmpq
+from epsrank.theory.floor.ball_distance import Distances, distances
+from epsrank.theory.floor.ball_reachable import ReachableEnclosure, reachable
+from epsrank.theory.floor.ball_spectrum import BallSpectrum
+from epsrank.theory.floor.interval import Interval, from_ball, hull, maximum, nearest
+from epsrank.theory.floor.least_squares import LeastSquaresData
+from epsrank.theory.floor.verdict import Verdict, at_most
 
 
 def decide_chain(

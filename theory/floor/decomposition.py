@@ -7,17 +7,17 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.floor.factorisation import backward_error, singular_value_decomposition
-from theory.floor.tolerance import DataError, ErrorModel
-from theory.floor.weighting import (
+from epsrank.theory.floor.factorisation import backward_error, singular_value_decomposition
+from epsrank.theory.floor.tolerance import DataError, ErrorModel
+from epsrank.theory.floor.weighting import (
     WeightedProblem,
     frobenius,
     norm_error,
     row_norms,
     times_power_of_two,
 )
-from theory.inputs import Array
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, chunked_product, gamma, upward
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, chunked_product, gamma, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 

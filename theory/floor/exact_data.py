@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from flint import fmpz_mat
 
-from theory.dyadic import dyadic_integers, dyadic_matrix, power_of_two
-from theory.exact_gram import integer_gram
-from theory.floor.interval import Interval, point
-from theory.inputs import Array, Features
-from theory.measure import Measure
+from epsrank.theory.dyadic import dyadic_integers, dyadic_matrix, power_of_two
+from epsrank.theory.exact_gram import integer_gram
+from epsrank.theory.floor.interval import Interval, point
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.measure import Measure
 
 
 @dataclass(frozen=True, eq=False)

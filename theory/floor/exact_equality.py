@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from theory.floor.attaining import AttainingFamily
+    from epsrank.theory.floor.attaining import AttainingFamily
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from theory.errors import InputError
-from theory.floor.weighting import frobenius
-from theory.inputs import Array
-from theory.orthogonality import orthogonality_defect
-from theory.rounding import gamma, upward
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.weighting import frobenius
+from epsrank.theory.inputs import Array
+from epsrank.theory.orthogonality import orthogonality_defect
+from epsrank.theory.rounding import gamma, upward
 
 
 def singular_value_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
@@ -60,7 +60,7 @@ def singular_value_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
     raise InputError(
         "features",
         f"of shape {matrix.shape} have an SVD that neither gesdd nor gesvd could compute",
-        "pass moments (theory.floor.moments) or another LAPACK build",
+        "pass moments (epsrank.theory.floor.moments) or another LAPACK build",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.dyadic import power_of_two
+from epsrank.theory.dyadic import power_of_two
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from flint import arb
 
-from theory.dyadic import to_fmpq
-from theory.floor.interval import Interval
+from epsrank.theory.dyadic import to_fmpq
+from epsrank.theory.floor.interval import Interval
 
 
 class LeastSquaresData(Protocol):

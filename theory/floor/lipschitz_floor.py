@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.floor.bias import BiasName, with_bias
-from theory.floor.convex_floor import as_convex_loss, convex_floor
-from theory.floor.convex_losses import ConvexLoss
-from theory.floor.one_norm import refuse_unless_one
-from theory.inputs import (
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.bias import BiasName, with_bias
+from epsrank.theory.floor.convex_floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex_losses import ConvexLoss
+from epsrank.theory.floor.one_norm import refuse_unless_one
+from epsrank.theory.inputs import (
     Array,
     Features,
     as_coefficients,
@@ -31,12 +31,12 @@ from theory.inputs import (
     as_features,
     as_norm,
 )
-from theory.measure import as_measure
-from theory.rank import epsilon_rank
-from theory.rank_interval import RankInterval
-from theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
-from theory.routes.gram import eigenpairs, form_gram, symmetric_spectrum
-from theory.weighted import weighted_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
+from epsrank.theory.routes.gram import eigenpairs, form_gram, symmetric_spectrum
+from epsrank.theory.weighted import weighted_features
 
 _U = UNIT_ROUNDOFF["float64"]
 

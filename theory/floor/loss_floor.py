@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from theory.errors import InputError
-from theory.floor.bias import BiasName, with_bias
-from theory.floor.bounds import envelope, epsilon_floor, floors
-from theory.floor.budget import rank_budget
-from theory.floor.decomposition import FloorData, decompose
-from theory.floor.one_norm import refuse_unless_one
-from theory.floor.reachable import ReachableLoss, reachable_loss
-from theory.floor.reading import read_plateau
-from theory.floor.result import LossFloor
-from theory.floor.spectral_rank import rank_of
-from theory.floor.weighting import frobenius, residual_norm, weighted_problem
-from theory.inputs import (
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.bias import BiasName, with_bias
+from epsrank.theory.floor.bounds import envelope, epsilon_floor, floors
+from epsrank.theory.floor.budget import rank_budget
+from epsrank.theory.floor.decomposition import FloorData, decompose
+from epsrank.theory.floor.one_norm import refuse_unless_one
+from epsrank.theory.floor.reachable import ReachableLoss, reachable_loss
+from epsrank.theory.floor.reading import read_plateau
+from epsrank.theory.floor.result import LossFloor
+from epsrank.theory.floor.spectral_rank import rank_of
+from epsrank.theory.floor.weighting import frobenius, residual_norm, weighted_problem
+from epsrank.theory.inputs import (
     as_coefficients,
     as_eps,
     as_features,
     as_norm,
     as_target,
 )
-from theory.measure import as_measure
-from theory.rank import epsilon_rank
-from theory.rank_interval import RankInterval
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.rank_interval import RankInterval
 
 
 def loss_floor(

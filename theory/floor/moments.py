@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.floor.decomposition import FloorData
-from theory.floor.tolerance import MomentError
-from theory.floor.weighting import frobenius, times_power_of_two
-from theory.inputs import Array, as_coefficients, as_matrix_argument
-from theory.measure import MeasureName
-from theory.orthogonality import orthogonality_defect
-from theory.rounding import (
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.decomposition import FloorData
+from epsrank.theory.floor.tolerance import MomentError
+from epsrank.theory.floor.weighting import frobenius, times_power_of_two
+from epsrank.theory.inputs import Array, as_coefficients, as_matrix_argument
+from epsrank.theory.measure import MeasureName
+from epsrank.theory.orthogonality import orthogonality_defect
+from epsrank.theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     gamma,
@@ -28,7 +28,7 @@ from theory.rounding import (
     unit_roundoff,
     upward,
 )
-from theory.routes.gram import eigenpairs
+from epsrank.theory.routes.gram import eigenpairs
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 def refuse_unless_one(norm: Any, coefficients: Any) -> None:

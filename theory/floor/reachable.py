@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from theory.floor.decomposition import FloorData
-from theory.floor.secular import solve_secular
-from theory.floor.weighting import frobenius, times_power_of_two
-from theory.inputs import Array, as_norm
+from epsrank.theory.floor.decomposition import FloorData
+from epsrank.theory.floor.secular import solve_secular
+from epsrank.theory.floor.weighting import frobenius, times_power_of_two
+from epsrank.theory.inputs import Array, as_norm
 
 
 @dataclass(frozen=True, eq=False)

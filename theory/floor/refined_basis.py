@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from theory.floor.ball_matrix import (
+from epsrank.theory.floor.ball_matrix import (
     exponent_of,
     from_array,
     identity,
     largest_exponent,
     to_array,
 )
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 # Rounds of the two moves: each gains at least ten digits, so 60 outlast any precision offered.
 _MAX_ROUNDS = 60

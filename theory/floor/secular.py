@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from theory.floor.weighting import frobenius
-from theory.inputs import Array
+from epsrank.theory.floor.weighting import frobenius
+from epsrank.theory.inputs import Array
 
 _MAX_ITERATIONS = 300
 _RELATIVE = 4 * float(np.finfo(np.float64).eps)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from theory.floor.decomposition import FloorData
-from theory.floor.weighting import frobenius, subtract_scaled, times_power_of_two
-from theory.inputs import as_coefficients
+from epsrank.theory.floor.decomposition import FloorData
+from epsrank.theory.floor.weighting import frobenius, subtract_scaled, times_power_of_two
+from epsrank.theory.inputs import as_coefficients
 
 
 def spectral_loss_norm(data: FloorData, coefficients: Any) -> float:

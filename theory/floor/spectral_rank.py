@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from theory.enclosure import SpectrumEnclosure
-from theory.floor.decomposition import FloorData
-from theory.inputs import as_eps
-from theory.rank_interval import RankInterval
-from theory.spectrum_source import SpectrumSource
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.floor.decomposition import FloorData
+from epsrank.theory.inputs import as_eps
+from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.spectrum_source import SpectrumSource
 
 
 def rank_of(data: FloorData, eps: float) -> RankInterval:

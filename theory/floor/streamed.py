@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from theory.errors import InputError
-from theory.floor.loss_floor import floor_of
-from theory.floor.moments import decompose_moments
-from theory.floor.one_norm import refuse_unless_one
-from theory.floor.result import LossFloor
-from theory.floor.spectral_loss import spectral_loss_norm
-from theory.floor.weighting import frobenius
-from theory.inputs import as_coefficients, as_eps, as_norm
-from theory.measure import MeasureName
-from theory.rank import epsilon_rank_from_gram
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.loss_floor import floor_of
+from epsrank.theory.floor.moments import decompose_moments
+from epsrank.theory.floor.one_norm import refuse_unless_one
+from epsrank.theory.floor.result import LossFloor
+from epsrank.theory.floor.spectral_loss import spectral_loss_norm
+from epsrank.theory.floor.weighting import frobenius
+from epsrank.theory.inputs import as_coefficients, as_eps, as_norm
+from epsrank.theory.measure import MeasureName
+from epsrank.theory.rank import epsilon_rank_from_gram
 
 
 def loss_floor_from_moments(

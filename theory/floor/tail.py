@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from theory.floor.decomposition import FloorData
-from theory.floor.weighting import frobenius, row_norms, times_power_of_two
-from theory.inputs import Array, as_coefficients
+from epsrank.theory.floor.decomposition import FloorData
+from epsrank.theory.floor.weighting import frobenius, row_norms, times_power_of_two
+from epsrank.theory.inputs import Array, as_coefficients
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,8 @@ from typing import Protocol
 
 import numpy as np
 
-from theory.inputs import Array
-from theory.rounding import downward, upward
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import downward, upward
 
 
 class ErrorModel(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from theory.floor.interval import Interval, json_float, nearest
+from epsrank.theory.floor.interval import Interval, json_float, nearest
 
 State = Literal["strict", "within enclosure", "violated", "unresolved"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from theory.inputs import Array, Features
-from theory.measure import Measure
-from theory.rounding import gamma
-from theory.scaled_rows import scaled_entries
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.measure import Measure
+from epsrank.theory.rounding import gamma
+from epsrank.theory.scaled_rows import scaled_entries
 
 # Entries per partial sum of squares: keeps the rounding bound of long sums small.
 _CHUNK = 1024

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.kernels import closed_forms
-from theory.kernels.kolmogorov import mixture_expression, sigmoid_kernel, tanh_kernel
-from theory.kernels.layer_kernel import LayerKernel
-from theory.kernels.polar import polar_kernel
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.kernels import closed_forms
+from epsrank.theory.kernels.kolmogorov import mixture_expression, sigmoid_kernel, tanh_kernel
+from epsrank.theory.kernels.layer_kernel import LayerKernel
+from epsrank.theory.kernels.polar import polar_kernel
 
 Sigma = Callable[[Array], Array]
 

@@ -2,7 +2,7 @@
 
 Sources: Cho & Saul, NIPS 2009 (arc-cosine); Williams, NIPS 1996 (arc-sine); Rahimi & Recht, NIPS
 2007 (cosine). The others follow from Price's theorem ∂κ/∂S_xy = E[σ′(u)σ′(v)], which is also how
-`theory.symbolic.kernel_identities` checks all of them.
+`epsrank.theory.symbolic.kernel_identities` checks all of them.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from functools import partial
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.kernels.initialisation import LayerInit
-from theory.kernels.input_measure import InputMeasure
-from theory.kernels.layer_kernel import LayerKernel
-from theory.kernels.neurons import NeuronLaw, NormalNeurons, ParameterNeurons
-from theory.kernels.uniform_rules import (
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.kernels.initialisation import LayerInit
+from epsrank.theory.kernels.input_measure import InputMeasure
+from epsrank.theory.kernels.layer_kernel import LayerKernel
+from epsrank.theory.kernels.neurons import NeuronLaw, NormalNeurons, ParameterNeurons
+from epsrank.theory.kernels.uniform_rules import (
     KINKED,
     NODES,
     draw_uniform,

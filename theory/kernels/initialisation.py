@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 Distribution = Literal["normal", "uniform"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from theory.box import as_box
-from theory.errors import InputError
-from theory.inputs import Array, as_features
-from theory.measure import Measure, as_measure
+from epsrank.theory.box import as_box
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_features
+from epsrank.theory.measure import Measure, as_measure
 
 #: Points of a box by dimension, where no number is given.
 _PER_AXIS = {1: 200, 2: 24, 3: 10}

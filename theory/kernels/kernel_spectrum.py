@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from theory.enclosure import SpectrumEnclosure
-from theory.errors import InputError
-from theory.inputs import Array, as_eps
-from theory.rank_from_spectrum import interval_of_enclosure
-from theory.rank_interval import RankInterval
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_eps
+from epsrank.theory.rank_from_spectrum import interval_of_enclosure
+from epsrank.theory.rank_interval import RankInterval
 
 _ULP = float(np.finfo(np.float64).eps)
 # Numbers up to which singular values are affordable; beyond, the Gram matrix.

@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 import sympy as sp
 
-from theory.inputs import Array
-from theory.kernels.closed_forms import S_xx, S_xy, S_yy
-from theory.kernels.polar import gauss_rule
+from epsrank.theory.inputs import Array
+from epsrank.theory.kernels.closed_forms import S_xx, S_xy, S_yy
+from epsrank.theory.kernels.polar import gauss_rule
 
 #: Nodes per scale, and of the coarser rule that estimates the error.
 NODES, COARSE = 20, 15

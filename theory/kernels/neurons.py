@@ -9,14 +9,14 @@ from functools import cached_property
 
 import numpy as np
 
-from theory.inputs import Array
-from theory.kernels.input_measure import InputMeasure
-from theory.kernels.kernel_spectrum import (
+from epsrank.theory.inputs import Array
+from epsrank.theory.kernels.input_measure import InputMeasure
+from epsrank.theory.kernels.kernel_spectrum import (
     KernelSpectrum,
     spectrum_of_features,
     spectrum_of_matrix,
 )
-from theory.kernels.layer_kernel import LayerKernel
+from epsrank.theory.kernels.layer_kernel import LayerKernel
 
 #: Parameters of Q neurons: weights (Q, d), biases (Q,), probabilities (Q,).
 Parameters = tuple[Array, Array, Array]

@@ -15,13 +15,13 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from theory.box import as_box
-from theory.errors import InputError
-from theory.inputs import Array, as_features
-from theory.kernels.catalogue import SIGMAS
-from theory.kernels.input_measure import InputMeasure
-from theory.kernels.kernel_spectrum import as_width
-from theory.kernels.neurons import NeuronLaw, ParameterNeurons, Parameters
+from epsrank.theory.box import as_box
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_features
+from epsrank.theory.kernels.catalogue import SIGMAS
+from epsrank.theory.kernels.input_measure import InputMeasure
+from epsrank.theory.kernels.kernel_spectrum import as_width
+from epsrank.theory.kernels.neurons import NeuronLaw, ParameterNeurons, Parameters
 
 # Directions normal as drawn, not of length 1 ([S2], cosine variant); always placed at random.
 _UNNORMALISED = ("cosine", "sine")

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 Sigma = Callable[[Array], Array]
 

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from theory.errors import InputError
-from theory.kernels.band import FiniteWidthBand, finite_width_band
-from theory.kernels.catalogue import layer_kernel
-from theory.kernels.depth import hidden_neurons
-from theory.kernels.initialisation import LayerInit, layer_init
-from theory.kernels.input_measure import InputMeasure
-from theory.kernels.kernel_spectrum import KernelSpectrum, as_width
-from theory.kernels.layer_kernel import LayerKernel
-from theory.kernels.neurons import NeuronLaw
-from theory.kernels.simulation import SimulatedRank, simulate_depth
-from theory.rank_interval import RankInterval
+from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.band import FiniteWidthBand, finite_width_band
+from epsrank.theory.kernels.catalogue import layer_kernel
+from epsrank.theory.kernels.depth import hidden_neurons
+from epsrank.theory.kernels.initialisation import LayerInit, layer_init
+from epsrank.theory.kernels.input_measure import InputMeasure
+from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum, as_width
+from epsrank.theory.kernels.layer_kernel import LayerKernel
+from epsrank.theory.kernels.neurons import NeuronLaw
+from epsrank.theory.kernels.simulation import SimulatedRank, simulate_depth
+from epsrank.theory.rank_interval import RankInterval
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ def initial_ranks(
 
     Examples
     --------
-    >>> from theory.kernels.input_measure import box_measure
+    >>> from epsrank.theory.kernels.input_measure import box_measure
     >>> found = initial_ranks(box_measure((-1, 1)), "tanh", width=50, draws=5)
     >>> int(found[0].limit)
     6

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.inputs import as_eps
-from theory.kernels.input_measure import InputMeasure, box_measure, data_measure
-from theory.kernels.placed import Placement, placement
-from theory.kernels.simulation import simulate_ranks
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import as_eps
+from epsrank.theory.kernels.input_measure import InputMeasure, box_measure, data_measure
+from epsrank.theory.kernels.placed import Placement, placement
+from epsrank.theory.kernels.simulation import simulate_ranks
 
 By = Literal["finite-width", "kernel"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import qmc
 
-from theory.inputs import Array
-from theory.kernels.neurons import Parameters
+from epsrank.theory.inputs import Array
+from epsrank.theory.kernels.neurons import Parameters
 
 #: Activations with a kink or a jump at 0.
 KINKED = ("relu", "leaky_relu", "elu", "step")

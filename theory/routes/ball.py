@@ -16,8 +16,8 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from theory.exact_gram import ExactGram, congruence
-from theory.inputs import Array
+from epsrank.theory.exact_gram import ExactGram, congruence
+from epsrank.theory.inputs import Array
 
 #: Precision at which a count is given up unless told otherwise: a tie, as good as.
 MAX_BITS = 4096

@@ -33,8 +33,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from theory.inputs import Array
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, gamma, upward
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, gamma, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from flint import fmpz, fmpz_poly
 
-from theory.exact_gram import ExactGram
+from epsrank.theory.exact_gram import ExactGram
 
 
 @lru_cache(maxsize=8)

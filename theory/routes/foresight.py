@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNIT_ROUNDOFF
 
 #: One neuron in so many is looked at.
 STRIDE = 4

@@ -8,10 +8,10 @@ import numpy as np
 import scipy.linalg as sl
 from scipy.linalg import lapack
 
-from theory.enclosure import SpectrumEnclosure, from_error
-from theory.inputs import Array
-from theory.orthogonality import orthogonality_defect
-from theory.rounding import (
+from epsrank.theory.enclosure import SpectrumEnclosure, from_error
+from epsrank.theory.inputs import Array
+from epsrank.theory.orthogonality import orthogonality_defect
+from epsrank.theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     chunked_product,
@@ -20,7 +20,7 @@ from theory.rounding import (
     gram_product,
     upward,
 )
-from theory.weighted import WeightedFeatures
+from epsrank.theory.weighted import WeightedFeatures
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from theory.inputs import Array
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, add_upper, gamma, mirror, upward
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, add_upper, gamma, mirror, upward
 
 _U32 = UNIT_ROUNDOFF["float32"]
 _SMALLEST_NORMAL = 2.0**-126

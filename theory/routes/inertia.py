@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
-from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
-from theory.routes.block_ldl import block_inertia
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
+from epsrank.theory.routes.block_ldl import block_inertia
 
 _U = UNIT_ROUNDOFF["float64"]
 

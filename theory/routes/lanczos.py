@@ -16,7 +16,7 @@ import math
 import numpy as np
 from scipy.linalg import blas, eigh_tridiagonal
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 # Steps after which λ_1 is known well enough to say how many are wanted, and the most of them.
 _FIRST = 16

@@ -25,10 +25,10 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from theory.enclosure import SpectrumEnclosure
-from theory.inputs import Array
-from theory.orthogonality import orthogonality_defect
-from theory.rounding import (
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.inputs import Array
+from epsrank.theory.orthogonality import orthogonality_defect
+from epsrank.theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     chunked_product,
@@ -36,10 +36,10 @@ from theory.rounding import (
     gamma,
     upward,
 )
-from theory.routes.foresight import Foresight
-from theory.routes.gram import symmetric_spectrum
-from theory.routes.some_samples import gram_of_rows
-from theory.routes.svd import directional_enclosure
+from epsrank.theory.routes.foresight import Foresight
+from epsrank.theory.routes.gram import symmetric_spectrum
+from epsrank.theory.routes.some_samples import gram_of_rows
+from epsrank.theory.routes.svd import directional_enclosure
 
 _U = UNIT_ROUNDOFF["float64"]
 

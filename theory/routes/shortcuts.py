@@ -12,10 +12,10 @@ import numpy as np
 import scipy.linalg as sl
 from scipy.linalg import blas
 
-from theory.enclosure import SpectrumEnclosure, from_error
-from theory.inputs import Array
-from theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, gram_product, upward
-from theory.routes.gram import symmetric_spectrum
+from epsrank.theory.enclosure import SpectrumEnclosure, from_error
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNIT_ROUNDOFF, frobenius, gamma, gram_product, upward
+from epsrank.theory.routes.gram import symmetric_spectrum
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.inputs import Array
-from theory.rounding import UNDERFLOW, gamma, upward
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNDERFLOW, gamma, upward
 
 # Samples from which candidates are chosen.
 _LOOK = 64

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.inputs import Array
-from theory.rounding import UNDERFLOW, gram_product, upward
-from theory.routes.foresight import STRIDE, Foresight, foresee
-from theory.routes.shortcuts import all_above
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import UNDERFLOW, gram_product, upward
+from epsrank.theory.routes.foresight import STRIDE, Foresight, foresee
+from epsrank.theory.routes.shortcuts import all_above
 
 # Samples per neuron: at 1 the smallest eigenvalue of random features is close to 0.
 _PER_NEURON = 1.5

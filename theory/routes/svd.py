@@ -17,17 +17,17 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg as sl
 
-from theory.enclosure import SpectrumEnclosure
-from theory.inputs import Array
-from theory.orthogonality import orthogonality_defect
-from theory.rounding import (
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.inputs import Array
+from epsrank.theory.orthogonality import orthogonality_defect
+from epsrank.theory.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     chunked_product,
     gram_product,
     upward,
 )
-from theory.weighted import WeightedFeatures
+from epsrank.theory.weighted import WeightedFeatures
 
 _U = UNIT_ROUNDOFF["float64"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from theory.inputs import Array
+from epsrank.theory.inputs import Array
 
 
 @dataclass(frozen=True)

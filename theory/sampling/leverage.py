@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from theory.dense.network import DenseNetwork
-from theory.inputs import Array
-from theory.rounding import gamma, upward
-from theory.sampling.domain import largest_leverage
-from theory.sampling.thresholds import LEAST_LEVERAGE
-from theory.sampling.whitening import Whitening, chernoff_lower, whitening
+from epsrank.theory.dense.network import DenseNetwork
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import gamma, upward
+from epsrank.theory.sampling.domain import largest_leverage
+from epsrank.theory.sampling.thresholds import LEAST_LEVERAGE
+from epsrank.theory.sampling.whitening import Whitening, chernoff_lower, whitening
 
 # Truncation level over the largest leverage of the first half: fixed before the second is seen.
 _HEADROOM = 1.5

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from theory.rounding import upward
+from epsrank.theory.rounding import upward
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from theory.dense.network import DenseNetwork
-from theory.errors import InputError
-from theory.inputs import Array, Features, as_eps, as_features
-from theory.rank import epsilon_ranks
-from theory.rounding import downward, unit_roundoff, upward
-from theory.sampling.bootstrap import bootstrap_interval
-from theory.sampling.domain import as_domain, largest_leverage
-from theory.sampling.leverage import Halves, certified_leverage, cut_in_halves, truncated
-from theory.sampling.plain import PlainInterval, plain_deviation
-from theory.sampling.result import LeverageSource, PopulationRank
-from theory.sampling.thresholds import Relative, relative, separating_samples
-from theory.sampling.whitening import whitening
+from epsrank.theory.dense.network import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, Features, as_eps, as_features
+from epsrank.theory.rank import epsilon_ranks
+from epsrank.theory.rounding import downward, unit_roundoff, upward
+from epsrank.theory.sampling.bootstrap import bootstrap_interval
+from epsrank.theory.sampling.domain import as_domain, largest_leverage
+from epsrank.theory.sampling.leverage import Halves, certified_leverage, cut_in_halves, truncated
+from epsrank.theory.sampling.plain import PlainInterval, plain_deviation
+from epsrank.theory.sampling.result import LeverageSource, PopulationRank
+from epsrank.theory.sampling.thresholds import Relative, relative, separating_samples
+from epsrank.theory.sampling.whitening import whitening
 
 # Share of δ spent on the leverage; the two tails share the rest evenly.
 _LEVERAGE_SHARE = 0.2
@@ -46,7 +46,7 @@ def population_rank(
     """Bound r_ε(E φφᵀ) from N independent samples φ(x_1) … φ(x_N).
 
     With κ ≥ sup_x φᵀ(G+τI)⁻¹φ the relative deviation of Ĝ + τI from G + τI is at most η₊ and η₋
-    (``theory.sampling.tails``), so with probability 1 − δ
+    (``epsrank.theory.sampling.tails``), so with probability 1 − δ
 
         #{λ̂_k > ε + η₊(ε+τ)}  ≤  r_ε(G)  ≤  #{λ̂_k > ε − η₋(ε+τ)}.
 

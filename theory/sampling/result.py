@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from theory.sampling.bootstrap import BootstrapInterval
-from theory.sampling.plain import PlainInterval
+from epsrank.theory.sampling.bootstrap import BootstrapInterval
+from epsrank.theory.sampling.plain import PlainInterval
 
 LeverageSource = Literal["domain", "given", "data"]
 

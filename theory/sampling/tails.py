@@ -27,7 +27,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 Tail = Literal["upper", "lower"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from theory.inputs import Array
-from theory.rounding import downward, upward
-from theory.sampling.tails import deviation, least_ratio
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import downward, upward
+from epsrank.theory.sampling.tails import deviation, least_ratio
 
 #: Any number above κ serves as κ; this one keeps N/κ finite where all features are 0.
 LEAST_LEVERAGE = 1e-6

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.rounding import downward, frobenius, gamma, upward
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.rounding import downward, frobenius, gamma, upward
 
 _BISECTIONS = 200
 

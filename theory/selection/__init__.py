@@ -1,8 +1,8 @@
 """N1: p of the n neurons that span nearly the whole network, with a certified error."""
 
-from theory.selection.constants import draft_factor, selection_factor
-from theory.selection.result import NeuronSelection
-from theory.selection.select import fewest_neurons, select_neurons
+from epsrank.theory.selection.constants import draft_factor, selection_factor
+from epsrank.theory.selection.result import NeuronSelection
+from epsrank.theory.selection.select import fewest_neurons, select_neurons
 
 __all__ = [
     "NeuronSelection",

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from theory.floor.factorisation import (
+from epsrank.theory.floor.factorisation import (
     backward_error,
     singular_value_decomposition,
 )
-from theory.floor.weighting import WeightedProblem, frobenius, weighted_problem
-from theory.inputs import Array, Features
-from theory.measure import Measure
-from theory.orthogonality import orthogonality_defect
-from theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, upward
+from epsrank.theory.floor.weighting import WeightedProblem, frobenius, weighted_problem
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.measure import Measure
+from epsrank.theory.orthogonality import orthogonality_defect
+from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, upward
 
 # Relative error of each entry of A (see weighted_problem), with one rounding to spare.
 ENTRY_ERROR = 6 * UNIT_ROUNDOFF["float64"]

@@ -11,20 +11,20 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from theory.dyadic import dyadic_matrix, power_of_two
-from theory.exact_gram import exact_gram
-from theory.floor.weighting import (
+from epsrank.theory.dyadic import dyadic_matrix, power_of_two
+from epsrank.theory.exact_gram import exact_gram
+from epsrank.theory.floor.weighting import (
     WeightedProblem,
     frobenius,
     norm_error,
     residual_norm,
     times_power_of_two,
 )
-from theory.inputs import Array, Features
-from theory.measure import Measure
-from theory.rounding import UNDERFLOW, chunked_product, gamma, upward
-from theory.selection.basis import ENTRY_ERROR, NeuronBasis
-from theory.selection.constants import selection_factor
+from epsrank.theory.inputs import Array, Features
+from epsrank.theory.measure import Measure
+from epsrank.theory.rounding import UNDERFLOW, chunked_product, gamma, upward
+from epsrank.theory.selection.basis import ENTRY_ERROR, NeuronBasis
+from epsrank.theory.selection.constants import selection_factor
 
 
 def transfer_matrix(basis: NeuronBasis, kept: NDArray[np.intp]) -> Array:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from theory.errors import InputError
-from theory.floor.weighting import frobenius
-from theory.inputs import Array
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.weighting import frobenius
+from epsrank.theory.inputs import Array
 
 
 def as_count(p: int, n: int, *, name: str = "p") -> int:

@@ -10,22 +10,22 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from theory.dyadic import root_above
-from theory.errors import InputError
-from theory.floor.weighting import frobenius, norm_error
-from theory.inputs import Array, Features, as_coefficients, as_features, as_norm
-from theory.measure import Measure, as_measure
-from theory.rounding import upward
-from theory.selection.basis import NeuronBasis, neuron_basis
-from theory.selection.certify import (
+from epsrank.theory.dyadic import root_above
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.weighting import frobenius, norm_error
+from epsrank.theory.inputs import Array, Features, as_coefficients, as_features, as_norm
+from epsrank.theory.measure import Measure, as_measure
+from epsrank.theory.rounding import upward
+from epsrank.theory.selection.basis import NeuronBasis, neuron_basis
+from epsrank.theory.selection.certify import (
     certified_bound,
     certified_distance,
     exact_distance,
     transfer_matrix,
 )
-from theory.selection.constants import as_count, draft_bound, selection_bound
-from theory.selection.result import NeuronSelection
-from theory.selection.rows import closest_neurons, kept_by_exchange, kept_by_minor
+from epsrank.theory.selection.constants import as_count, draft_bound, selection_bound
+from epsrank.theory.selection.result import NeuronSelection
+from epsrank.theory.selection.rows import closest_neurons, kept_by_exchange, kept_by_minor
 
 Method = Literal["auto", "minors", "exchange", "closest"]
 

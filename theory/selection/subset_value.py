@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
-from theory.dyadic import root_above
-from theory.errors import InputError
-from theory.inputs import Array, as_matrix_argument
-from theory.selection.rows import subsets
+from epsrank.theory.dyadic import root_above
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array, as_matrix_argument
+from epsrank.theory.selection.rows import subsets
 
 # Subsets within this of the largest σ² take part in a polishing step.
 _NEAR = 0.05

@@ -12,11 +12,11 @@ from typing import Any
 
 import sympy as sp
 
-from theory.symbolic.floor_statements import DUAL, LENGTH, PRIMAL, TAIL
-from theory.symbolic.identity import Identity
-from theory.symbolic.kernel_identities import kernel_identities
-from theory.symbolic.notation import B, alpha, b, gamma, lam, mu, n, p, target_square
-from theory.symbolic.selection_statements import DRAFT_FACTOR, FACTOR
+from epsrank.theory.symbolic.floor_statements import DUAL, LENGTH, PRIMAL, TAIL
+from epsrank.theory.symbolic.identity import Identity
+from epsrank.theory.symbolic.kernel_identities import kernel_identities
+from epsrank.theory.symbolic.notation import B, alpha, b, gamma, lam, mu, n, p, target_square
+from epsrank.theory.symbolic.selection_statements import DRAFT_FACTOR, FACTOR
 
 _eps = sp.Symbol("epsilon", positive=True)
 _bound = sp.Symbol("B", positive=True)

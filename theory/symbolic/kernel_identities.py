@@ -13,10 +13,10 @@ from typing import Any
 
 import sympy as sp
 
-from theory.kernels import closed_forms
-from theory.kernels.closed_forms import S_xx, S_xy, S_yy, z
-from theory.symbolic.identity import Identity
-from theory.symbolic.kernel_statements import FORMS
+from epsrank.theory.kernels import closed_forms
+from epsrank.theory.kernels.closed_forms import S_xx, S_xy, S_yy, z
+from epsrank.theory.symbolic.identity import Identity
+from epsrank.theory.symbolic.kernel_statements import FORMS
 
 _u, _v = sp.symbols("u v", real=True)
 # S inside the cone of covariance matrices: S_xx = s², S_yy = t², S_xy = s t m/√(1 + m²).

@@ -6,10 +6,10 @@ from typing import Any
 
 import sympy as sp
 
-from theory.kernels import closed_forms
-from theory.kernels.closed_forms import S_xx, S_xy, S_yy
-from theory.symbolic.notation import Indicator, epsilon, k, kernel_eigenvalue, n
-from theory.symbolic.statement import Statement
+from epsrank.theory.kernels import closed_forms
+from epsrank.theory.kernels.closed_forms import S_xx, S_xy, S_yy
+from epsrank.theory.symbolic.notation import Indicator, epsilon, k, kernel_eigenvalue, n
+from epsrank.theory.symbolic.statement import Statement
 
 kappa = sp.Function("kappa")(S_xx, S_xy, S_yy)
 
@@ -55,7 +55,7 @@ def kernel_statements() -> tuple[Statement, ...]:
             sp.Eq(kappa, form, evaluate=False),
             form,
             (S_xx, S_xy, S_yy, *sorted(form.free_symbols - {S_xx, S_xy, S_yy}, key=str)),
-            "" if name == "cubic" else f"theory.kernels.closed_forms.{name}",
+            "" if name == "cubic" else f"epsrank.theory.kernels.closed_forms.{name}",
             "§6",
         )
         for name, form in FORMS.items()
@@ -67,7 +67,7 @@ def kernel_statements() -> tuple[Statement, ...]:
             sp.Eq(sp.Symbol("r_infinity"), count),
             count,
             (n, epsilon, kernel_eigenvalue),
-            "theory.kernels.prediction.initial_ranks",
+            "epsrank.theory.kernels.prediction.initial_ranks",
             "§6",
         ),
         *forms,

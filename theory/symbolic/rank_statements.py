@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from theory.symbolic.notation import (
+from epsrank.theory.symbolic.notation import (
     EpsilonRank,
     G,
     H,
@@ -23,7 +23,7 @@ from theory.symbolic.notation import (
     sigma_min,
     t,
 )
-from theory.symbolic.statement import Statement
+from epsrank.theory.symbolic.statement import Statement
 
 _COUNT = sp.Sum(Indicator(sp.Gt(lam[k], epsilon)), (k, 1, n))
 _MIXED = T.T * G * T
@@ -45,7 +45,7 @@ def rank_statements() -> tuple[Statement, ...]:
             sp.Eq(rank(G, epsilon), _COUNT),
             _COUNT,
             (n, epsilon, lam),
-            "theory.rank.epsilon_rank",
+            "epsrank.theory.rank.epsilon_rank",
             "§1",
         ),
         Statement(
@@ -76,7 +76,7 @@ def rank_statements() -> tuple[Statement, ...]:
                 sp.Le(rank(G, epsilon + t), rank(H, epsilon)),
                 sp.Le(rank(H, epsilon), rank(G, epsilon - t)),
             ),
-            numeric="theory.rank.epsilon_rank_from_gram",
+            numeric="epsrank.theory.rank.epsilon_rank_from_gram",
             source="§1",
         ),
         Statement(

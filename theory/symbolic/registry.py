@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from theory.errors import InputError
-from theory.symbolic.floor_statements import floor_statements
-from theory.symbolic.kernel_statements import kernel_statements
-from theory.symbolic.rank_statements import rank_statements
-from theory.symbolic.selection_statements import selection_statements
-from theory.symbolic.statement import Statement
+from epsrank.theory.errors import InputError
+from epsrank.theory.symbolic.floor_statements import floor_statements
+from epsrank.theory.symbolic.kernel_statements import kernel_statements
+from epsrank.theory.symbolic.rank_statements import rank_statements
+from epsrank.theory.symbolic.selection_statements import selection_statements
+from epsrank.theory.symbolic.statement import Statement
 
 
 @cache

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import sympy as sp
 
-from theory.symbolic.notation import B, E, Jointly, Norm, beta, c, epsilon, k, lam, n, p, u, u_star
-from theory.symbolic.statement import Statement
+from epsrank.theory.symbolic.notation import (
+    B,
+    E,
+    Jointly,
+    Norm,
+    beta,
+    c,
+    epsilon,
+    k,
+    lam,
+    n,
+    p,
+    u,
+    u_star,
+)
+from epsrank.theory.symbolic.statement import Statement
 
 FACTOR = 1 + p * (n - p)
 DRAFT_FACTOR = (p + 1) * (n - p) ** 2

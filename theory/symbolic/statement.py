@@ -11,10 +11,10 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from theory.errors import InputError
-from theory.inputs import Array
-from theory.symbolic.notation import MEANINGS
-from theory.symbolic.printers import to_latex, to_mathml
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import Array
+from epsrank.theory.symbolic.notation import MEANINGS
+from epsrank.theory.symbolic.printers import to_latex, to_mathml
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 _MADE: dict[tuple[type[Any], tuple[type[Any], ...]], type[Any]] = {}
 

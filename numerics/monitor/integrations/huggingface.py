@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, cast
 
-from numerics.monitor.history import History
-from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
-from numerics.monitor.integrations.parts import part_of
-from numerics.monitor.integrations.processes import shared
-from numerics.monitor.monitor import RankMonitor
-from numerics.monitor.sinks.protocol import Sink, as_sinks, finite_numbers, flat
-from theory.errors import InputError
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.integrations.bases import derived, find_bases, rebuilt
+from epsrank.numerics.monitor.integrations.parts import part_of
+from epsrank.numerics.monitor.integrations.processes import shared
+from epsrank.numerics.monitor.monitor import RankMonitor
+from epsrank.numerics.monitor.sinks.protocol import Sink, as_sinks, finite_numbers, flat
+from epsrank.theory.errors import InputError
 
 _BASES = (("transformers", "TrainerCallback"),)
 

@@ -8,14 +8,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from numerics.monitor.history import History
-from numerics.monitor.integrations.bases import derived, find_bases, rebuilt
-from numerics.monitor.integrations.parts import part_of
-from numerics.monitor.integrations.processes import shared
-from numerics.monitor.monitor import RankMonitor
-from numerics.monitor.sinks.protocol import Sink, Value, as_sinks, finite_numbers
-from numerics.monitor.sinks.tensorboard import tag
-from theory.errors import InputError
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.integrations.bases import derived, find_bases, rebuilt
+from epsrank.numerics.monitor.integrations.parts import part_of
+from epsrank.numerics.monitor.integrations.processes import shared
+from epsrank.numerics.monitor.monitor import RankMonitor
+from epsrank.numerics.monitor.sinks.protocol import Sink, Value, as_sinks, finite_numbers
+from epsrank.numerics.monitor.sinks.tensorboard import tag
+from epsrank.theory.errors import InputError
 
 _BASES = (("lightning.pytorch", "Callback"), ("pytorch_lightning", "Callback"))
 

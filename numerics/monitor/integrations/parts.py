@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 def part_of(model: nn.Module, wanted: str | nn.Module | None, whole: str) -> nn.Module:

@@ -1,12 +1,12 @@
 """Where measurements go besides the history: experiment trackers and files that only grow."""
 
-from numerics.monitor.sinks.files import CsvSink, JsonLinesSink
-from numerics.monitor.sinks.follow import HistoryFile, read_history
-from numerics.monitor.sinks.mlflow import MlflowSink
-from numerics.monitor.sinks.parquet import ParquetSink
-from numerics.monitor.sinks.protocol import RecordSink, Sink, Value, as_sinks, deliver, flat
-from numerics.monitor.sinks.tensorboard import TensorBoardSink
-from numerics.monitor.sinks.wandb import WandbSink
+from epsrank.numerics.monitor.sinks.files import CsvSink, JsonLinesSink
+from epsrank.numerics.monitor.sinks.follow import HistoryFile, read_history
+from epsrank.numerics.monitor.sinks.mlflow import MlflowSink
+from epsrank.numerics.monitor.sinks.parquet import ParquetSink
+from epsrank.numerics.monitor.sinks.protocol import RecordSink, Sink, Value, as_sinks, deliver, flat
+from epsrank.numerics.monitor.sinks.tensorboard import TensorBoardSink
+from epsrank.numerics.monitor.sinks.wandb import WandbSink
 
 __all__ = [
     "CsvSink",

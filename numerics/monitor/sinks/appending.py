@@ -7,7 +7,7 @@ import errno
 import os
 from pathlib import Path
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 class AppendedFile:

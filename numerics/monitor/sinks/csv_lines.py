@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from numerics.monitor.columns import LATER, row_of, to_table
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.lines import parse_object
-from numerics.monitor.text_values import csv_names, csv_records
-from theory.errors import InputError
+from epsrank.numerics.monitor.columns import LATER, row_of, to_table
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.sinks.lines import parse_object
+from epsrank.numerics.monitor.text_values import csv_names, csv_records
+from epsrank.theory.errors import InputError
 
 
 class CsvLines:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.appending import AppendedFile
-from numerics.monitor.sinks.csv_lines import CsvLines
-from numerics.monitor.sinks.json_lines import JsonLines
-from numerics.monitor.sinks.lines import Lines
-from numerics.monitor.sinks.protocol import WholeRecords
-from theory.errors import InputError
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.sinks.appending import AppendedFile
+from epsrank.numerics.monitor.sinks.csv_lines import CsvLines
+from epsrank.numerics.monitor.sinks.json_lines import JsonLines
+from epsrank.numerics.monitor.sinks.lines import Lines
+from epsrank.numerics.monitor.sinks.protocol import WholeRecords
+from epsrank.theory.errors import InputError
 
 
 class LineSink(WholeRecords):

@@ -6,14 +6,14 @@ import os
 from itertools import groupby
 from pathlib import Path
 
-from numerics.monitor.files import read_records
-from numerics.monitor.history import MAX_RECORDS, History
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.csv_lines import CsvLines
-from numerics.monitor.sinks.json_lines import JsonLines
-from numerics.monitor.sinks.lines import Lines
-from numerics.monitor.sinks.parquet import journal_of, read_journal
-from theory.errors import InputError
+from epsrank.numerics.monitor.files import read_records
+from epsrank.numerics.monitor.history import MAX_RECORDS, History
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.sinks.csv_lines import CsvLines
+from epsrank.numerics.monitor.sinks.json_lines import JsonLines
+from epsrank.numerics.monitor.sinks.lines import Lines
+from epsrank.numerics.monitor.sinks.parquet import journal_of, read_journal
+from epsrank.theory.errors import InputError
 
 _LINES: dict[str, Lines] = {".csv": CsvLines(), ".jsonl": JsonLines()}
 

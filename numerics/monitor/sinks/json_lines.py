@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from numerics.monitor.columns import record_of, schema, to_table
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.lines import parse_object
-from numerics.monitor.text_values import floating_columns, json_row, thresholds, values_of
-from theory.errors import InputError
+from epsrank.numerics.monitor.columns import record_of, schema, to_table
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.sinks.lines import parse_object
+from epsrank.numerics.monitor.text_values import floating_columns, json_row, thresholds, values_of
+from epsrank.theory.errors import InputError
 
 _NEEDED = {"step", "layer", "n_samples", "n_features", "dtype", "measure"}
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from numerics.monitor.record import LayerRecord
-from theory.errors import InputError
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.theory.errors import InputError
 
 
 class Lines(Protocol):

@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from numerics.monitor.sinks.protocol import Value, finite_numbers, optional_package
-from numerics.monitor.sinks.tensorboard import tag
-from theory.errors import InputError
+from epsrank.numerics.monitor.sinks.protocol import Value, finite_numbers, optional_package
+from epsrank.numerics.monitor.sinks.tensorboard import tag
+from epsrank.theory.errors import InputError
 
 # Most metrics in one request to a tracking server.
 _BATCH = 1000

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from numerics.monitor.columns import LATER, schema
-from numerics.monitor.record import LayerRecord
-from numerics.monitor.sinks.appending import AppendedFile
-from numerics.monitor.sinks.json_lines import JsonLines
-from numerics.monitor.sinks.protocol import WholeRecords
-from numerics.training.storage import write_atomically
-from theory.errors import InputError
+from epsrank.numerics.monitor.columns import LATER, schema
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.sinks.appending import AppendedFile
+from epsrank.numerics.monitor.sinks.json_lines import JsonLines
+from epsrank.numerics.monitor.sinks.protocol import WholeRecords
+from epsrank.numerics.training.storage import write_atomically
+from epsrank.theory.errors import InputError
 
 # Rows in the journal before it is folded into the parquet file, at first and at most, and rows
 # copied at a time.

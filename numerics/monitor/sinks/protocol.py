@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
-from numerics.monitor.quantities import QUANTITY_NAMES
-from numerics.monitor.record import LayerRecord
-from theory.errors import InputError
+from epsrank.numerics.monitor.quantities import QUANTITY_NAMES
+from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.theory.errors import InputError
 
 Value = float | int | str
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from numerics.monitor.sinks.protocol import Value, finite_numbers, optional_package
+from epsrank.numerics.monitor.sinks.protocol import Value, finite_numbers, optional_package
 
 
 class TensorBoardSink:

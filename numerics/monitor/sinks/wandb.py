@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from numerics.monitor.sinks.protocol import Value, finite_numbers, optional_package
-from theory.errors import InputError
+from epsrank.numerics.monitor.sinks.protocol import Value, finite_numbers, optional_package
+from epsrank.theory.errors import InputError
 
 
 class WandbSink:

@@ -7,14 +7,14 @@ import itertools
 import pytest
 import torch
 
-from numerics.ensemble import group_configs, train_many
-from numerics.ensemble.affine import stacked_affine
-from numerics.ensemble.grouping import FREE, check_alike
-from numerics.ensemble.optimizers import stacked_optimizer
-from numerics.ensemble.parameters import ParameterStack
-from numerics.training import RunConfig
-from numerics.training.build import build_optimizer
-from theory.errors import InputError
+from epsrank.numerics.ensemble import group_configs, train_many
+from epsrank.numerics.ensemble.affine import stacked_affine
+from epsrank.numerics.ensemble.grouping import FREE, check_alike
+from epsrank.numerics.ensemble.optimizers import stacked_optimizer
+from epsrank.numerics.ensemble.parameters import ParameterStack
+from epsrank.numerics.training import RunConfig
+from epsrank.numerics.training.build import build_optimizer
+from epsrank.theory.errors import InputError
 
 EPS = {torch.float32: 2.0**-23, torch.float64: 2.0**-52}
 

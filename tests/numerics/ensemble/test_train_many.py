@@ -8,13 +8,13 @@ import signal
 import pytest
 import torch
 
-from numerics.ensemble import ensemble as parts
-from numerics.ensemble import train_in_groups, train_many
-from numerics.ensemble.samples import StackedOrder
-from numerics.training import RunConfig, load_run, train
-from numerics.training.storage import read_tensors
+from epsrank.numerics.ensemble import ensemble as parts
+from epsrank.numerics.ensemble import train_in_groups, train_many
+from epsrank.numerics.ensemble.samples import StackedOrder
+from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.numerics.training.storage import read_tensors
+from epsrank.theory.errors import InputError
 from tests.numerics.ensemble import alike
-from theory.errors import InputError
 
 BASE = {
     "width": 12,

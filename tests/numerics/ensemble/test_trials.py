@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from numerics.ensemble import trials as batched
-from numerics.ensemble.trials import (
+from epsrank.numerics.ensemble import trials as batched
+from epsrank.numerics.ensemble.trials import (
     plan_batches,
     run_train_trials_batched,
     stored_runs,
     train_many_trial,
 )
-from numerics.sweeps.execute import run_trials
-from numerics.sweeps.store import TrialStore
-from numerics.sweeps.trial import Trial
-from theory.errors import InputError
+from epsrank.numerics.sweeps.execute import run_trials
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.trial import Trial
+from epsrank.theory.errors import InputError
 
 BASE = {"width": 6, "depth": 1, "steps": 4, "n_train": 20, "measure_every": 2, "device": "cpu"}
 

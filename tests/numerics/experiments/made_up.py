@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 
 def failed(trial: Trial, cause: str = "InputError: planted") -> Outcome:

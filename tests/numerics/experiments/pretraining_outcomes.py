@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 STEPS = [0, 1, 10, 20, 40, 80, 160, 320]
 

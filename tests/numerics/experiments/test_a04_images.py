@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics.experiments.a04_images import EPS, analyse, plan, views
-from numerics.experiments.experiment import Request
-from numerics.experiments.neck_ranks import neck_trial
-from numerics.sweeps.trial import Trial
+from epsrank.numerics.experiments.a04_images import EPS, analyse, plan, views
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.neck_ranks import neck_trial
+from epsrank.numerics.sweeps.trial import Trial
+from epsrank.theory.errors import InputError
 from tests.numerics.experiments.made_up import failed, history
-from theory.errors import InputError
 
 LENGTH = 100
 GROWING, FLAT = np.repeat([5, 15, 25], [40, 30, 30]), np.full(LENGTH, 7)

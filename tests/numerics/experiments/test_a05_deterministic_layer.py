@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from numerics.experiments.a05_deterministic_layer import analyse, comparisons, plan
-from numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.a05_deterministic_layer import analyse, comparisons, plan
+from epsrank.numerics.experiments.experiment import Request
 from tests.numerics.experiments.pretraining_outcomes import planted
 
 BETTER = {"rank": 40, "rate": 4.0, "floor": 1e-4}

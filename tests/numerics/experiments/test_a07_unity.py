@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics.experiments.a07_unity import EXPERIMENT, analyse, plan
-from numerics.experiments.experiment import Request
-from numerics.experiments.random_features import bumps, fit_trial, random_features
-from numerics.sweeps.trial import Outcome
+from epsrank.numerics.experiments.a07_unity import EXPERIMENT, analyse, plan
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.random_features import bumps, fit_trial, random_features
+from epsrank.numerics.sweeps.trial import Outcome
 
 
 def outcomes(rank, error, *, noise=0.0):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from numerics.experiments.a08_resnet import CONTROL, EXPERIMENT, analyse, comparisons, plan
-from numerics.experiments.experiment import Request
-from numerics.networks import MLP, ResNet, initialise_
-from numerics.plots.save import save_figure
-from numerics.sweeps.trial import Trial
+from epsrank.numerics.experiments.a08_resnet import CONTROL, EXPERIMENT, analyse, comparisons, plan
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.networks import MLP, ResNet, initialise_
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.sweeps.trial import Trial
 from tests.numerics.experiments.made_up import failed, history
 
 TRIALS = plan(Request())
@@ -89,8 +89,8 @@ def test_no_runs_decide_nothing(outcomes):
 
 
 def test_the_control_counts_the_residual_network_at_its_own_threshold():
-    from numerics.experiments.a08_resnet import arm_of
-    from numerics.experiments.histories import grouped, read_histories
+    from epsrank.numerics.experiments.a08_resnet import arm_of
+    from epsrank.numerics.experiments.histories import grouped, read_histories
 
     outcomes = []
     for trial in TRIALS:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numerics.experiments.a11_ablations import EXPERIMENT, analyse, placed, plan
-from numerics.experiments.a11_factors import CLAIMED, levels
-from numerics.experiments.experiment import Request
-from numerics.plots.save import save_figure
-from numerics.sweeps.training import config_of
-from numerics.sweeps.trial import Trial
+from epsrank.numerics.experiments.a11_ablations import EXPERIMENT, analyse, placed, plan
+from epsrank.numerics.experiments.a11_factors import CLAIMED, levels
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.sweeps.training import config_of
+from epsrank.numerics.sweeps.trial import Trial
 from tests.numerics.experiments.made_up import failed, history
 
 TRIALS = plan(Request())

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics.experiments.a12_cost import analyse, exponents, plan, rows_of
-from numerics.experiments.experiment import Request
-from numerics.experiments.rank_cost import ROUTES, cost_trial, layer_features
-from numerics.sweeps.execute import run_trials
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.a12_cost import analyse, exponents, plan, rows_of
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.rank_cost import ROUTES, cost_trial, layer_features
+from epsrank.numerics.sweeps.execute import run_trials
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 
 def outcomes(size="full", seconds=lambda n, samples: 1e-9 * n**2 * samples, count=7):

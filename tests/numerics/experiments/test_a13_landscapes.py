@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics.experiments.a13_landscapes import ARMS, analyse, plan
-from numerics.experiments.checkpoint_landscapes import landscape_trial
-from numerics.experiments.experiment import Request
-from numerics.sweeps.trial import Outcome
+from epsrank.numerics.experiments.a13_landscapes import ARMS, analyse, plan
+from epsrank.numerics.experiments.checkpoint_landscapes import landscape_trial
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.sweeps.trial import Outcome
 
 
 def outcomes(*, matched=0.0, within=0.0, ranks=20, noise=0.1):

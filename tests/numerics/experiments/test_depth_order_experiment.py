@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from numerics.experiments.a02_depth_order import EXPERIMENT, analyse, plan
-from numerics.experiments.experiment import Request
-from numerics.experiments.initial_layers import initial_layers_trial
-from numerics.plots.save import save_figure
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.a02_depth_order import EXPERIMENT, analyse, plan
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.initial_layers import initial_layers_trial
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.theory.errors import InputError
 from tests.numerics.experiments.made_up import failed, history
-from theory.errors import InputError
 
 TRIALS = plan(Request())
 
@@ -171,8 +171,8 @@ def test_wrong_settings_are_refused(change, message):
 
 
 def test_missing_mnist_is_a_failure_and_no_stand_in(monkeypatch):
-    from numerics.experiments import initial_layers
-    from numerics.tasks import load_task
+    from epsrank.numerics.experiments import initial_layers
+    from epsrank.numerics.tasks import load_task
 
     def without(name, n_train):
         from dataclasses import replace

@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics.experiments.effects import effect, paired, sign
-from numerics.experiments.fitting import arm_rows, loss_ratio, rank_lead
-from numerics.experiments.histories import (
+from epsrank.numerics.experiments.effects import effect, paired, sign
+from epsrank.numerics.experiments.fitting import arm_rows, loss_ratio, rank_lead
+from epsrank.numerics.experiments.histories import (
     certain_difference,
     grouped,
     over_seeds,
     read_histories,
     read_history,
 )
-from numerics.plots.over_seeds import Curve
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.plots.over_seeds import Curve
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 from tests.numerics.experiments.made_up import failed, history
 
 

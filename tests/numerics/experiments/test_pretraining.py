@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from numerics.experiments.pretraining import (
+from epsrank.numerics.experiments.pretraining import (
     ACCURACY,
     CLAIMS,
     RANK,
@@ -16,8 +16,8 @@ from numerics.experiments.pretraining import (
     judge,
     tables,
 )
-from numerics.experiments.pretraining_runs import read_features, read_run, read_runs
-from numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.experiments.pretraining_runs import read_features, read_run, read_runs
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 from tests.numerics.experiments.pretraining_outcomes import planted
 
 SEEDS = range(6)

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from numerics.experiments import a06_poisson, a09_sfli, a10_images
-from numerics.experiments.experiment import Request
-from numerics.experiments.pretraining import ACCURACY, CLAIMS, RANK, SPEED
-from numerics.experiments.pretraining_design import arm_of
-from numerics.experiments.pretraining_trial import pretraining_trial
-from numerics.experiments.registry import experiment
-from numerics.plots.save import save_figure
-from numerics.sweeps.training import config_of
-from numerics.sweeps.trial import Outcome, Trial
-from numerics.tasks import TASKS
+from epsrank.numerics.experiments import a06_poisson, a09_sfli, a10_images
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.pretraining import ACCURACY, CLAIMS, RANK, SPEED
+from epsrank.numerics.experiments.pretraining_design import arm_of
+from epsrank.numerics.experiments.pretraining_trial import pretraining_trial
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.sweeps.training import config_of
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.numerics.tasks import TASKS
 from tests.numerics.experiments.pretraining_outcomes import planted
 
 MODULES = {"A6": a06_poisson, "A9": a09_sfli, "A10": a10_images}

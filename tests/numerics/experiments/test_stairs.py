@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numerics.experiments import a01_function_fitting as a1
-from numerics.experiments import a03_activations as a3
-from numerics.experiments.experiment import Request
-from numerics.experiments.registry import experiment
-from numerics.plots.save import save_figure
+from epsrank.numerics.experiments import a01_function_fitting as a1
+from epsrank.numerics.experiments import a03_activations as a3
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.plots.save import save_figure
 from tests.numerics.experiments.made_up import failed, history
 
 LENGTH = 100

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from numerics.landscape import (
+from epsrank.numerics.landscape import (
     filter_normalised,
     line_shape,
     losses_on_lines,
     losses_on_plane,
     path_directions,
 )
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 def linear(seed=0):

@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from numerics.monitor import RankMonitor, RankWarning, probe_parts
-from numerics.monitor.probe_set import ProbeSet
-from numerics.monitor.schedule import OverheadBudget
+from epsrank.numerics.monitor import RankMonitor, RankWarning, probe_parts
+from epsrank.numerics.monitor.probe_set import ProbeSet
+from epsrank.numerics.monitor.schedule import OverheadBudget
 
 ROWS = (70, 30)  # samples of each process
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.capture import Capture
-from numerics.monitor.features import first_tensor
-from numerics.monitor.layers import find_layers, plan_at_first_call
-from numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.monitor.features import first_tensor
+from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.probe import probe_pass
 from tests.numerics.monitor.architectures import CASES, Taped
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from numerics.monitor import RankMonitor, RankWarning, background
-from numerics.monitor.background import Background
-from numerics.monitor.collect import Collector
-from theory.errors import InputError
+from epsrank.numerics.monitor import RankMonitor, RankWarning, background
+from epsrank.numerics.monitor.background import Background
+from epsrank.numerics.monitor.collect import Collector
+from epsrank.theory.errors import InputError
 
 X = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long()
@@ -123,7 +123,7 @@ def test_planted_no_copies(monkeypatch, fault):
     if fault == "features":
         monkeypatch.setattr(torch.Tensor, "clone", lambda self: self)
     else:
-        monkeypatch.setattr("numerics.monitor.measurer.Measurer.head", lambda self: None)
+        monkeypatch.setattr("epsrank.numerics.monitor.measurer.Measurer.head", lambda self: None)
     _, back, _ = train(every=2, background=True)
     monkeypatch.undo()
     with pytest.raises(AssertionError):

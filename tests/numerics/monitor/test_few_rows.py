@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.monitor.few_rows import FewRows
-from numerics.monitor.measure import layer_numbers
-from numerics.monitor.settings import as_settings
-from theory.errors import InputError
-from theory.rank import epsilon_rank
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.few_rows import FewRows
+from epsrank.numerics.monitor.measure import layer_numbers
+from epsrank.numerics.monitor.settings import as_settings
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank import epsilon_rank
 
 
 def settings(**given):

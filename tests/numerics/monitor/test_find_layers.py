@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from numerics.monitor.layers import find_layers, plan_at_first_call
-from numerics.monitor.probe import probe_pass
-from numerics.networks import MLP, ResNet, SmallCNN
-from theory.errors import InputError
+from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.networks import MLP, ResNet, SmallCNN
+from epsrank.theory.errors import InputError
 
 
 def sequential():

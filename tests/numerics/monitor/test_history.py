@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from numerics.monitor.history import History
-from numerics.monitor.quantities import Quantities
-from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
-from numerics.monitor.sinks import CsvSink, ParquetSink
-from theory.errors import InputError
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.quantities import Quantities
+from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.sinks import CsvSink, ParquetSink
+from epsrank.theory.errors import InputError
 
 EPS = (1e-6, 0.1)
 METADATA = {"eps": list(EPS), "measure": "mean", "versions": {"epsrank": "0.1.0"}}

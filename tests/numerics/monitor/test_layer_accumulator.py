@@ -16,10 +16,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerics.monitor.accumulate import LayerAccumulator
-from numerics.streaming_gram import StreamingGram
-from theory.errors import InputError
-from theory.rank import epsilon_rank
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.streaming_gram import StreamingGram
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank import epsilon_rank
 
 
 def exact_gram(batches, factors):
@@ -242,7 +242,7 @@ def test_no_batch_is_kept():
 STREAM = """
 import resource, sys
 import torch
-from numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.monitor.accumulate import LayerAccumulator
 
 rows, batch = int(sys.argv[1]), 8192
 features = torch.randn(batch, 1024)

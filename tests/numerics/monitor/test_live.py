@@ -11,13 +11,13 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from numerics.monitor import RankMonitor
-from numerics.monitor.history import History
-from numerics.monitor.live import LiveTerminal, last_layer, lines, render
-from numerics.monitor.quantities import Quantities
-from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
-from numerics.monitor.view import View, sparkline, view_of_history
-from theory.errors import InputError
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.live import LiveTerminal, last_layer, lines, render
+from epsrank.numerics.monitor.quantities import Quantities
+from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.view import View, sparkline, view_of_history
+from epsrank.theory.errors import InputError
 
 
 def record(step: int, layer: str, lower: int | None, upper: int = 0, **more: Any) -> LayerRecord:

@@ -12,8 +12,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from numerics.monitor import RankMonitor
-from numerics.monitor.history import History
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.history import History
 from tests.numerics.monitor import monitored_processes as both
 
 pytestmark = pytest.mark.skipif(

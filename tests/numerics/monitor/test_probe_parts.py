@@ -11,14 +11,14 @@ from matplotlib.text import Text
 from torch import nn
 
 from epsrank import epsilon_rank
-from numerics.monitor import RankMonitor, RankWarning, probe_parts
-from numerics.monitor.pass_size import pass_size
-from numerics.monitor.probe_parts import affordable, grown, least_part
-from numerics.monitor.probe_set import as_probe_set
-from numerics.monitor.schedule import OverheadBudget
-from numerics.monitor.signatures import SAMPLES
-from numerics.monitor.view import view_of_history
-from theory.errors import InputError
+from epsrank.numerics.monitor import RankMonitor, RankWarning, probe_parts
+from epsrank.numerics.monitor.pass_size import pass_size
+from epsrank.numerics.monitor.probe_parts import affordable, grown, least_part
+from epsrank.numerics.monitor.probe_set import as_probe_set
+from epsrank.numerics.monitor.schedule import OverheadBudget
+from epsrank.numerics.monitor.signatures import SAMPLES
+from epsrank.numerics.monitor.view import view_of_history
+from epsrank.theory.errors import InputError
 
 
 def mlp():

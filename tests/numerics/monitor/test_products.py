@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.monitor import products
-from numerics.monitor.products import BLOCK, partial_sums
-from theory.rounding import UNIT_ROUNDOFF, gamma
+from epsrank.numerics.monitor import products
+from epsrank.numerics.monitor.products import BLOCK, partial_sums
+from epsrank.theory.rounding import UNIT_ROUNDOFF, gamma
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

@@ -11,11 +11,11 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from numerics.monitor.reading import Head, read_last_layer
-from numerics.monitor.rows import Rows, matched
-from theory.errors import InputError
-from theory.floor.convex_floor import convex_floor
-from theory.floor.loss_floor import loss_floor
+from epsrank.numerics.monitor.reading import Head, read_last_layer
+from epsrank.numerics.monitor.rows import Rows, matched
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.convex_floor import convex_floor
+from epsrank.theory.floor.loss_floor import loss_floor
 
 
 def linear(n=6, k=3, bias=True, seed=0) -> nn.Linear:

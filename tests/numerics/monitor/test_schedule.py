@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerics.monitor.schedule import EveryStep, OverheadBudget, as_schedule
-from theory.errors import InputError
+from epsrank.numerics.monitor.schedule import EveryStep, OverheadBudget, as_schedule
+from epsrank.theory.errors import InputError
 
 
 class Clock:

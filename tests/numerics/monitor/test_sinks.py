@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from numerics.monitor.history import History
-from numerics.monitor.quantities import Quantities
-from numerics.monitor.record import LayerRank, LayerReading, LayerRecord
-from numerics.monitor.sinks import (
+from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.quantities import Quantities
+from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.sinks import (
     CsvSink,
     HistoryFile,
     JsonLinesSink,
@@ -29,10 +29,10 @@ from numerics.monitor.sinks import (
     flat,
     read_history,
 )
-from numerics.monitor.sinks import parquet as parquet_sink
-from numerics.monitor.sinks.parquet import journal_of
-from numerics.monitor.sinks.protocol import finite_numbers
-from theory.errors import InputError
+from epsrank.numerics.monitor.sinks import parquet as parquet_sink
+from epsrank.numerics.monitor.sinks.parquet import journal_of
+from epsrank.numerics.monitor.sinks.protocol import finite_numbers
+from epsrank.theory.errors import InputError
 
 EPS = (1e-6, 0.1)
 METADATA: dict[str, Any] = {"eps": list(EPS), "measure": "mean"}

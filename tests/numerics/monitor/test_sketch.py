@@ -10,14 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numerics.monitor import RankMonitor, settings, sketch
-from numerics.monitor.few_rows import FewRows
-from numerics.monitor.measure import layer_numbers
-from numerics.monitor.quantities import quantities
-from numerics.monitor.settings import as_settings
-from numerics.monitor.sketch import sketch_spectrum
-from numerics.monitor.sketched import sketched_decisions, sketched_quantities
-from theory.gram_problem import GramProblem
+from epsrank.numerics.monitor import RankMonitor, settings, sketch
+from epsrank.numerics.monitor.few_rows import FewRows
+from epsrank.numerics.monitor.measure import layer_numbers
+from epsrank.numerics.monitor.quantities import quantities
+from epsrank.numerics.monitor.settings import as_settings
+from epsrank.numerics.monitor.sketch import sketch_spectrum
+from epsrank.numerics.monitor.sketched import sketched_decisions, sketched_quantities
+from epsrank.theory.gram_problem import GramProblem
 
 N = 90
 ORDER = np.arange(1.0, N + 1)

@@ -7,8 +7,8 @@ import threading
 import pytest
 import torch
 
-from numerics.monitor import RankMonitor, measure, threads
-from numerics.monitor.threads import SMALL, blas_for
+from epsrank.numerics.monitor import RankMonitor, measure, threads
+from epsrank.numerics.monitor.threads import SMALL, blas_for
 
 
 class Library:

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from numerics.monitor.capture import Capture
-from numerics.monitor.layers import find_layers, plan_at_first_call
-from numerics.monitor.probe import probe_pass
-from theory.errors import InputError
+from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.theory.errors import InputError
 
 
 class Noisy(nn.Module):
@@ -230,7 +230,7 @@ def test_validation_between_two_steps_is_not_measured():
 
 
 def test_inference_mode_can_be_probed_and_sums_stay_usable():
-    from numerics.monitor.accumulate import LayerAccumulator
+    from epsrank.numerics.monitor.accumulate import LayerAccumulator
 
     model, x = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.randn(5, 4)
     plan, sums = find_layers(model), LayerAccumulator(8)

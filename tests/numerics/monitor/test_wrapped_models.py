@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from numerics.monitor.capture import Capture
-from numerics.monitor.layers import find_layers, plan_at_first_call
-from numerics.monitor.probe import probe_pass
-from numerics.monitor.wrappers import clean_name, is_compiled, runnable, unwrap
-from theory.errors import InputError
+from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.wrappers import clean_name, is_compiled, runnable, unwrap
+from epsrank.theory.errors import InputError
 
 
 class Net(nn.Module):
@@ -233,7 +233,7 @@ def test_a_lazy_model_is_measured_once_it_has_run():
 
 
 def test_bfloat16_under_autocast_is_widened_exactly():
-    from numerics.monitor.accumulate import LayerAccumulator
+    from epsrank.numerics.monitor.accumulate import LayerAccumulator
 
     model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
     plan, x = find_layers(model), torch.randn(40, 5)

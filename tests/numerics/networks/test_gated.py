@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from numerics.networks import AdaptiveNet, ModifiedMLP, SmallTransformer, initialise_
-from numerics.operators import Jet, derivatives
-from numerics.tasks import load_task
-from numerics.training import RunConfig, load_run, train
-from numerics.training.build import build_network, build_optimizer, empty_network
-from numerics.training.objective import Objective
-from theory.errors import InputError
+from epsrank.numerics.networks import AdaptiveNet, ModifiedMLP, SmallTransformer, initialise_
+from epsrank.numerics.operators import Jet, derivatives
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.numerics.training.build import build_network, build_optimizer, empty_network
+from epsrank.numerics.training.objective import Objective
+from epsrank.theory.errors import InputError
 
 
 def built(network, task="cosines", **changes):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.networks import INITIALISATIONS, MLP, SmallCNN, initialise_
-from theory.errors import InputError
+from epsrank.numerics.networks import INITIALISATIONS, MLP, SmallCNN, initialise_
+from epsrank.theory.errors import InputError
 
 
 def generator(seed=0):

@@ -5,7 +5,7 @@ import pytest
 import scipy.special
 import torch
 
-from numerics.networks import (
+from epsrank.numerics.networks import (
     ACTIVATIONS,
     MLP,
     FeatureNetwork,
@@ -16,10 +16,10 @@ from numerics.networks import (
     layer_weights,
     samples_by_neurons,
 )
-from numerics.tasks import load_task
-from numerics.training.build import build_network
-from numerics.training.config import RunConfig
-from theory.errors import InputError
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training.build import build_network
+from epsrank.numerics.training.config import RunConfig
+from epsrank.theory.errors import InputError
 
 REFERENCE = {
     "tanh": np.tanh,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from numerics.networks import ACTIVATIONS, MLP, ResNet
-from numerics.operators import Jet, burgers, derivatives, heat, laplacian, partial, poisson
+from epsrank.numerics.networks import ACTIVATIONS, MLP, ResNet
+from epsrank.numerics.operators import Jet, burgers, derivatives, heat, laplacian, partial, poisson
 
 
 def points(n=12, d=2, seed=0):
@@ -130,7 +130,7 @@ def test_faults_of_a_function_are_its_own():
 
 
 def test_a_planted_wrong_rule_is_caught(monkeypatch):
-    import numerics.operators.jets as jets
+    import epsrank.numerics.operators.jets as jets
 
     def wrong(z):
         value, slope, bend, third = jets._tanh(z)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.networks import ACTIVATIONS, MLP
-from numerics.operators import (
+from epsrank.numerics.networks import ACTIVATIONS, MLP
+from epsrank.numerics.operators import (
     OPERATORS,
     PROBLEMS,
     BoundaryProblem,
@@ -26,10 +26,10 @@ from numerics.operators import (
     partial,
     poisson,
 )
-from theory.errors import InputError
-from theory.floor.chain import check_chain
-from theory.floor.loss_floor import loss_floor
-from theory.rank import epsilon_rank
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.chain import check_chain
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.rank import epsilon_rank
 
 
 def tanh_layer(n=7, d=2, seed=0):

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import main
-from numerics.operators import PROBLEMS
-from numerics.pruning import prune
-from numerics.tasks import load_task
-from numerics.training import RunConfig, load_run, train
-from theory.errors import InputError
-from theory.rank import epsilon_rank
+from epsrank.numerics.operators import PROBLEMS
+from epsrank.numerics.pruning import prune
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank import epsilon_rank
 
 BASE = {"width": 8, "depth": 2, "steps": 20, "measure_every": 10, "device": "cpu", "n_train": 25}
 

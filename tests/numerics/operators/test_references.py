@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.networks import MLP
-from numerics.operators import PROBLEMS, allen_cahn, burgers, partial
-from numerics.operators.references import allen_cahn_solution, burgers_solution
-from numerics.tasks import load_task
-from numerics.training import RunConfig, train
-from theory.errors import InputError
-from theory.rank import epsilon_rank
+from epsrank.numerics.networks import MLP
+from epsrank.numerics.operators import PROBLEMS, allen_cahn, burgers, partial
+from epsrank.numerics.operators.references import allen_cahn_solution, burgers_solution
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training import RunConfig, train
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank import epsilon_rank
 
 RNG = np.random.default_rng(0)
 POINTS = np.column_stack([RNG.uniform(-1, 1, 500), RNG.uniform(0, 1, 500)])

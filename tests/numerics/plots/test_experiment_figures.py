@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numerics.plots.over_seeds import Curve, Panel, time_panels
-from numerics.plots.regime_map import SIGNS, Square, regime_map
-from numerics.plots.save import save_figure
+from epsrank.numerics.plots.over_seeds import Curve, Panel, time_panels
+from epsrank.numerics.plots.regime_map import SIGNS, Square, regime_map
+from epsrank.numerics.plots.save import save_figure
 
 STEPS = np.arange(5.0)
 

@@ -13,14 +13,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from numerics.plots.floor_curve import floor_curve
-from numerics.plots.layers import layer_ranks
-from numerics.plots.save import save_figure
-from numerics.plots.spectra import spectra
-from numerics.plots.staircase import staircase
-from numerics.plots.style import COLOURS, look, power
-from numerics.plots.tightness import tightness
-from theory.errors import InputError
+from epsrank.numerics.plots.floor_curve import floor_curve
+from epsrank.numerics.plots.layers import layer_ranks
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.plots.spectra import spectra
+from epsrank.numerics.plots.staircase import staircase
+from epsrank.numerics.plots.style import COLOURS, look, power
+from epsrank.numerics.plots.tightness import tightness
+from epsrank.theory.errors import InputError
 
 T = np.arange(0, 1001, 50)
 LOSS = np.exp(-T / 200.0) + 1e-4
@@ -206,8 +206,8 @@ def test_a_failed_drawing_keeps_the_old_file(tmp_path: Path) -> None:
 
 def test_drawing_needs_no_pyplot(tmp_path: Path) -> None:
     code = (
-        "import sys; from numerics.plots.save import save_figure; "
-        "from numerics.plots.floor_curve import floor_curve; "
+        "import sys; from epsrank.numerics.plots.save import save_figure; "
+        "from epsrank.numerics.plots.floor_curve import floor_curve; "
         "save_figure(floor_curve([0, 1], [1.0, 0.5], eps=1e-6, norm=1.0), sys.argv[1]); "
         "assert 'matplotlib.pyplot' not in sys.modules"
     )

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from numerics.plots import gallery
-from numerics.plots.gallery import THEORY_FIGURES, floor_against_rank, theory_figure
-from numerics.plots.noise_figures import DTYPES, measured_noise, noise_figure, noise_floors
-from numerics.plots.sampling_figures import sampling_intervals
-from numerics.training import RunConfig, train
-from theory.apriori import class_floor, relu_distances
-from theory.dense import DenseNetwork
-from theory.errors import InputError
-from theory.rounding import gram_error_bound
-from theory.sampling import population_rank
+from epsrank.numerics.plots import gallery
+from epsrank.numerics.plots.gallery import THEORY_FIGURES, floor_against_rank, theory_figure
+from epsrank.numerics.plots.noise_figures import DTYPES, measured_noise, noise_figure, noise_floors
+from epsrank.numerics.plots.sampling_figures import sampling_intervals
+from epsrank.numerics.training import RunConfig, train
+from epsrank.theory.apriori import class_floor, relu_distances
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.rounding import gram_error_bound
+from epsrank.theory.sampling import population_rank
 
 
 def lines(axes):

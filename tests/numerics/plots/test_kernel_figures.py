@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from numerics.plots.kernel_figures import (
+from epsrank.numerics.plots.kernel_figures import (
     KERNEL_FIGURES,
     kernel_spectra,
     rank_over,
     rank_over_slope,
 )
-from numerics.plots.save import save_figure
-from theory.kernels.input_measure import box_measure
-from theory.kernels.placed import placement
-from theory.kernels.prediction import initial_ranks
-from theory.kernels.slope import choose_slope
+from epsrank.numerics.plots.save import save_figure
+from epsrank.theory.kernels.input_measure import box_measure
+from epsrank.theory.kernels.placed import placement
+from epsrank.theory.kernels.prediction import initial_ranks
+from epsrank.theory.kernels.slope import choose_slope
 
 
 @pytest.fixture(scope="module")

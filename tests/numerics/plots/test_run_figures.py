@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numerics.plots.run_figures import KINDS, NEED_FLOOR, figure_of_run, floor_at, has_floor
-from numerics.training import Run, RunConfig, train
-from theory.errors import InputError
+from epsrank.numerics.plots.run_figures import KINDS, NEED_FLOOR, figure_of_run, floor_at, has_floor
+from epsrank.numerics.training import Run, RunConfig, train
+from epsrank.theory.errors import InputError
 
 
 def trained(**settings: object) -> Run:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from numerics.experiments.experiment import Request
-from numerics.experiments.registry import experiment
-from numerics.plots.save import save_figure
-from numerics.plots.staircase_validity import draw_staircase, draw_validity
-from numerics.staircase import detect_staircase
-from numerics.sweeps.trial import Outcome
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.plots.staircase_validity import draw_staircase, draw_validity
+from epsrank.numerics.staircase import detect_staircase
+from epsrank.numerics.sweeps.trial import Outcome
 
 
 def test_validity_has_one_line_per_case_and_the_targets():

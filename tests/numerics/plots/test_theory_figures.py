@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from numerics.plots.save import save_figure
-from numerics.plots.theory_figures import (
+from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.plots.theory_figures import (
     TrainedPoint,
     apriori_floors,
     selection_constants,
     width_floors,
 )
-from theory.apriori import class_floor, relu_distances, sobolev_widths
-from theory.errors import InputError
+from epsrank.theory.apriori import class_floor, relu_distances, sobolev_widths
+from epsrank.theory.errors import InputError
 
 
 def distances():

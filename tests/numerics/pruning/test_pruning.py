@@ -9,11 +9,11 @@ import torch
 from click.testing import CliRunner
 
 from epsrank.cli import main
-from numerics.networks import MLP, ResNet, SmallCNN
-from numerics.pruning import load_pruned, prune, shrink
-from numerics.training import RunConfig, load_run, train
-from proofs.checkers import selection
-from theory.errors import InputError
+from epsrank.numerics.networks import MLP, ResNet, SmallCNN
+from epsrank.numerics.pruning import load_pruned, prune, shrink
+from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.proofs.checkers import selection
+from epsrank.theory.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_tolerance_is_met_by_the_network_itself(runs, name):
 
 
 def test_a_broken_guarantee_is_seen(runs, monkeypatch):
-    module = sys.modules["numerics.pruning.prune"]
+    module = sys.modules["epsrank.numerics.pruning.prune"]
     honest = module.select_neurons
 
     def wrong(*args, **more):

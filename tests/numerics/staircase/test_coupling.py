@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numerics.staircase import detect_staircase
-from numerics.staircase.coupling import coupling
-from numerics.staircase.families import TRENDS, loss_and_rank
-from numerics.staircase.series import as_series
+from epsrank.numerics.staircase import detect_staircase
+from epsrank.numerics.staircase.coupling import coupling
+from epsrank.numerics.staircase.families import TRENDS, loss_and_rank
+from epsrank.numerics.staircase.series import as_series
 
 
 def p_values(trend, coupled, count, steps=6):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import epsrank
-from numerics.staircase import detect_staircase
-from numerics.staircase.families import autocorrelated, planted_steps
-from numerics.training.schedule import measurement_steps
-from theory.errors import InputError
+from epsrank.numerics.staircase import detect_staircase
+from epsrank.numerics.staircase.families import autocorrelated, planted_steps
+from epsrank.numerics.training.schedule import measurement_steps
+from epsrank.theory.errors import InputError
 
 
 def test_planted_steps_are_found_where_they_are():
@@ -183,7 +183,7 @@ def test_result_is_deterministic_and_goes_to_json_and_text():
 
 def test_it_is_a_public_name_that_costs_nothing_until_used():
     assert epsrank.detect_staircase is detect_staircase
-    code = "import sys, epsrank; print('numerics.staircase' in sys.modules)"
+    code = "import sys, epsrank; print('epsrank.numerics.staircase' in sys.modules)"
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics.staircase import Step, detect_staircase
-from numerics.staircase.judge import (
+from epsrank.numerics.staircase import Step, detect_staircase
+from epsrank.numerics.staircase.judge import (
     RunStaircase,
     judge_staircases,
     overall,

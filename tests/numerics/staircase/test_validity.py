@@ -8,13 +8,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from numerics.experiments.experiment import Request
-from numerics.experiments.registry import experiment
-from numerics.staircase import Step, detect_staircase
-from numerics.staircase.calibration import LENGTHS, MEASURED, calibrate, p_value, tail_quantiles
-from numerics.staircase.validity import cases, match, validity_rows, validity_table, validity_trial
-from numerics.sweeps.trial import Outcome
-from theory.errors import InputError
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.staircase import Step, detect_staircase
+from epsrank.numerics.staircase.calibration import (
+    LENGTHS,
+    MEASURED,
+    calibrate,
+    p_value,
+    tail_quantiles,
+)
+from epsrank.numerics.staircase.validity import (
+    cases,
+    match,
+    validity_rows,
+    validity_table,
+    validity_trial,
+)
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.errors import InputError
 
 NULL = {"group": "null", "family": "noise", "correlation": 0.5, "length": 60, "series": 20}
 STEPS = {"group": "planted", "family": "steps", "correlation": 0.0, "steps": 2, "length": 200}
@@ -132,7 +144,7 @@ def test_quantiles_are_those_of_the_worst_drift():
 
 
 def test_the_table_can_be_made_again(monkeypatch):
-    monkeypatch.setattr("numerics.staircase.calibration.LENGTHS", LENGTHS[:1])
+    monkeypatch.setattr("epsrank.numerics.staircase.calibration.LENGTHS", LENGTHS[:1])
     first, second = (calibrate(2, 1) for _ in range(2))
     assert first == second
     assert first["cells"][0]["length"] == LENGTHS[0]

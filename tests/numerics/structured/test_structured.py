@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from numerics.networks import ACTIVATIONS, activation_function
-from numerics.patches import patches
-from numerics.structured import structured_first_layer_
-from theory.errors import InputError
-from theory.rank import epsilon_rank
+from epsrank.numerics.networks import ACTIVATIONS, activation_function
+from epsrank.numerics.patches import patches
+from epsrank.numerics.structured import structured_first_layer_
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank import epsilon_rank
 
 
 def generator(seed=0):

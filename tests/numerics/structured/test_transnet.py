@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.networks import ACTIVATIONS
-from numerics.training import RunConfig, train
-from numerics.transnet import _SLOPES, transnet_first_layer_
-from theory.errors import InputError
+from epsrank.numerics.networks import ACTIVATIONS
+from epsrank.numerics.training import RunConfig, train
+from epsrank.numerics.transnet import _SLOPES, transnet_first_layer_
+from epsrank.theory.errors import InputError
 
 
 def generator(seed=0):

@@ -15,7 +15,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(HERE))
     import sweep_kinds
 
-    from numerics.sweeps import TRIAL_KINDS
+    from epsrank.numerics.sweeps import TRIAL_KINDS
 
     for kind, place in sweep_kinds.KINDS.items():
         monkeypatch.setitem(TRIAL_KINDS, kind, place)

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from numerics.sweeps import TrialStore, run_trials
+from epsrank.numerics.sweeps import TrialStore, run_trials
 
 HERE = Path(__file__).parent
 

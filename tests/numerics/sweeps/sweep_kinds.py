@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 KINDS = {"square": "sweep_kinds:square", "vector": "sweep_kinds:vector"}
 
@@ -62,21 +62,21 @@ def calls(log) -> list[int]:
 
 def many(log, count=40, seconds=0.01):
     """Return the trials of the sweep that is killed."""
-    from numerics.sweeps import Trial
+    from epsrank.numerics.sweeps import Trial
 
     return [Trial("square", {"x": x, "log": str(log), "seconds": seconds}) for x in range(count)]
 
 
 def register() -> None:
     """Make the kinds known to this process."""
-    from numerics.sweeps import TRIAL_KINDS
+    from epsrank.numerics.sweeps import TRIAL_KINDS
 
     TRIAL_KINDS.update(KINDS)
 
 
 def main(folder: str, log: str, count: str) -> None:
     """Run the sweep, and say after each trial how many are finished."""
-    from numerics.sweeps import TrialStore, run_trials
+    from epsrank.numerics.sweeps import TrialStore, run_trials
 
     register()
     run_trials(

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from numerics.sweeps import TrialStore, run_trials
+from epsrank.numerics.sweeps import TrialStore, run_trials
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 

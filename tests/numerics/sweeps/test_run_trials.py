@@ -8,8 +8,8 @@ import threading
 import pyarrow as pa
 import pytest
 
-from numerics.sweeps import Outcome, Trial, TrialStore, run_trials, was_killed
-from theory.errors import InputError
+from epsrank.numerics.sweeps import Outcome, Trial, TrialStore, run_trials, was_killed
+from epsrank.theory.errors import InputError
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_failure_is_recorded_with_its_cause_and_the_rest_goes_on(kinds, store,
 
 
 def test_a_kind_whose_function_is_gone_fails(kinds, monkeypatch):
-    from numerics.sweeps import TRIAL_KINDS
+    from epsrank.numerics.sweeps import TRIAL_KINDS
 
     monkeypatch.setitem(TRIAL_KINDS, "square", "sweep_kinds:cube")
     (outcome,) = run_trials([Trial("square", {"x": 1})], None, jobs=1)

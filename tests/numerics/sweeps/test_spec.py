@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from numerics.sweeps import Sweep, Trial
-from numerics.sweeps.distributions import Distribution
-from numerics.sweeps.toml_lines import line_of
-from theory.errors import InputError
+from epsrank.numerics.sweeps import Sweep, Trial
+from epsrank.numerics.sweeps.distributions import Distribution
+from epsrank.numerics.sweeps.toml_lines import line_of
+from epsrank.theory.errors import InputError
 
 SPEC = """\
 # a sweep

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from numerics.sweeps import Outcome, Trial, TrialStore
-from numerics.sweeps.rows import SCHEMA, outcome_of
-from theory.errors import InputError
+from epsrank.numerics.sweeps import Outcome, Trial, TrialStore
+from epsrank.numerics.sweeps.rows import SCHEMA, outcome_of
+from epsrank.theory.errors import InputError
 
 
 def outcome(seed=0, **result):
@@ -187,7 +187,7 @@ def test_a_key_that_is_not_the_hash_of_the_settings_is_damage(store):
     table = pq.read_table(store.path(outcome().trial))
     row = table.to_pylist()[0] | {"key": "0" * 64}
     # With the digest of a forger who forgot the key.
-    from numerics.sweeps import rows
+    from epsrank.numerics.sweeps import rows
 
     row["digest"] = rows._digest(row)
     with pytest.raises(ValueError, match="not the hash"):
@@ -197,7 +197,7 @@ def test_a_key_that_is_not_the_hash_of_the_settings_is_damage(store):
 def test_a_kind_that_is_gone_is_not_a_crash(store, kinds, monkeypatch):
     trial = Trial("square", {"x": 1})
     store.put(Outcome(trial, "done", {"y": 1}))
-    monkeypatch.delitem(kinds.sys.modules["numerics.sweeps.trial"].TRIAL_KINDS, "square")
+    monkeypatch.delitem(kinds.sys.modules["epsrank.numerics.sweeps.trial"].TRIAL_KINDS, "square")
     assert list(store.outcomes()) == []
     assert "is 'square'" in store.damaged[store.path(trial)]
 

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from numerics.sweeps import Outcome, Trial
-from numerics.sweeps.summary import final_figures, results_table, summarise
+from epsrank.numerics.sweeps import Outcome, Trial
+from epsrank.numerics.sweeps.summary import final_figures, results_table, summarise
 
 
 def run(width, seed, loss, lower=3, upper=None, status="complete"):

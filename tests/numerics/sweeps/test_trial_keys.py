@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from numerics.sweeps import Trial
-from theory.errors import InputError
+from epsrank.numerics.sweeps import Trial
+from epsrank.theory.errors import InputError
 
 SETTINGS = {"width": 5, "seed": 0, "learning_rate": 1e-3, "eps": [1e-6]}
 # Changes only where stored outcomes shall not be found again.
@@ -28,7 +28,7 @@ def test_the_key_does_not_depend_on_order_or_types_that_json_has_not():
 
 
 def test_the_key_is_the_same_in_another_process():
-    code = f"from numerics.sweeps import Trial; print(Trial('train', {SETTINGS}).key)"
+    code = f"from epsrank.numerics.sweeps import Trial; print(Trial('train', {SETTINGS}).key)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == KEY
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numerics.tasks import load_task
-from numerics.training import RunConfig, train
-from theory.errors import InputError
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training import RunConfig, train
+from epsrank.theory.errors import InputError
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 3, 32, 32), dtype=np.uint8)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.tasks import TASKS, load_task
-from numerics.tasks.functions import TARGETS, grid
-from theory.errors import InputError
+from epsrank.numerics.tasks import TASKS, load_task
+from epsrank.numerics.tasks.functions import TARGETS, grid
+from epsrank.theory.errors import InputError
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from numerics.training import Run, RunConfig, load_run, train
-from numerics.training import measure as measuring
-from theory import InputError
-from theory.floor.loss_floor import floor_of
+from epsrank.numerics.training import Run, RunConfig, load_run, train
+from epsrank.numerics.training import measure as measuring
+from epsrank.theory import InputError
+from epsrank.theory.floor.loss_floor import floor_of
 
 SMALL: dict[str, Any] = {"width": 12, "depth": 2, "steps": 40, "n_train": 60, "device": "cpu"}
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.tasks import load_task
-from numerics.training import RunConfig
-from numerics.training.build import build_network, build_optimizer, resolve_device
-from numerics.training.schedule import measurement_steps
-from numerics.training.seeds import Stream, epoch_order, generator
-from theory.errors import InputError
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training import RunConfig
+from epsrank.numerics.training.build import build_network, build_optimizer, resolve_device
+from epsrank.numerics.training.schedule import measurement_steps
+from epsrank.numerics.training.seeds import Stream, epoch_order, generator
+from epsrank.theory.errors import InputError
 
 CONFIGS = [
     RunConfig(),

@@ -9,11 +9,11 @@ import textwrap
 import pytest
 import torch
 
-import numerics.training.state
-from numerics.training import RunConfig, load_run, train
-from numerics.training.storage import read_tensors
-from numerics.training.tree import flatten, unflatten
-from theory.errors import InputError
+import epsrank.numerics.training.state
+from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.numerics.training.storage import read_tensors
+from epsrank.numerics.training.tree import flatten, unflatten
+from epsrank.theory.errors import InputError
 
 OPTIMIZERS = ["sgd", "momentum", "adam", "adamw", "lbfgs"]
 
@@ -24,8 +24,8 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def _save_at_every_step(monkeypatch):
-    monkeypatch.setattr("numerics.training.loop._SAVE_SECONDS", 0.0)
-    monkeypatch.setattr("numerics.training.loop._SAVE_SHARE", 0.0)
+    monkeypatch.setattr("epsrank.numerics.training.loop._SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("epsrank.numerics.training.loop._SAVE_SHARE", 0.0)
     monkeypatch.setattr("os.fsync", lambda handle: None)  # nobody cuts the power here
 
 
@@ -128,8 +128,8 @@ def test_killed_at_every_single_write(moment, tmp_path, monkeypatch):
 PROGRAM = """
     import os, signal, sys
     from pathlib import Path
-    import numerics.training.loop as loop
-    from numerics.training import RunConfig, train
+    import epsrank.numerics.training.loop as loop
+    from epsrank.numerics.training import RunConfig, train
 
     loop._SAVE_SECONDS = loop._SAVE_SHARE = 0.0
 
@@ -199,7 +199,7 @@ def test_other_settings(tmp_path):
 
 def test_other_data(tmp_path, monkeypatch):
     train(config(), tmp_path, stop_after=3)
-    monkeypatch.setattr("numerics.tasks.task.Task.fingerprint", lambda self: "other")
+    monkeypatch.setattr("epsrank.numerics.tasks.task.Task.fingerprint", lambda self: "other")
     with pytest.raises(InputError, match="when the run was interrupted"):
         train(config(), tmp_path, resume=True)
     with pytest.raises(InputError, match="not those of the run"):
@@ -302,5 +302,5 @@ def test_tree_round_trip_and_refusal():
 
 def test_state_names_why_it_stopped(tmp_path):
     train(config(), tmp_path, stop_after=2)
-    progress = numerics.training.state.read_progress(tmp_path)
+    progress = epsrank.numerics.training.state.read_progress(tmp_path)
     assert (progress.step, progress.cause) == (2, "asked to stop after step 2")

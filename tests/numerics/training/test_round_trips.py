@@ -10,10 +10,10 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from numerics.tasks import TASKS
-from numerics.training import RunConfig
-from numerics.training.schedule import measurement_steps
-from numerics.training.tree import flatten, unflatten
+from epsrank.numerics.tasks import TASKS
+from epsrank.numerics.training import RunConfig
+from epsrank.numerics.training.schedule import measurement_steps
+from epsrank.numerics.training.tree import flatten, unflatten
 
 positive = st.floats(min_value=5e-324, max_value=1e300)
 configs = st.builds(

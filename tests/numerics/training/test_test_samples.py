@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from numerics.ensemble.loop import train_many
-from numerics.tasks import load_task
-from numerics.training import RunConfig, train
-from numerics.training.testing import with_test_samples
-from theory import InputError
+from epsrank.numerics.ensemble.loop import train_many
+from epsrank.numerics.tasks import load_task
+from epsrank.numerics.training import RunConfig, train
+from epsrank.numerics.training.testing import with_test_samples
+from epsrank.theory import InputError
 
 SETTINGS = {
     "task": "digits",

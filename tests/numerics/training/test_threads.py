@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from numerics.training import RunConfig, train
-from numerics.training.threads import compute_threads
-from theory import InputError
+from epsrank.numerics.training import RunConfig, train
+from epsrank.numerics.training.threads import compute_threads
+from epsrank.theory import InputError
 
 SMALL = {"width": 8, "depth": 1, "steps": 4, "n_train": 20, "device": "cpu"}
 

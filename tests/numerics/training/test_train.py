@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-import numerics.training.loop
-from numerics.networks import capture
-from numerics.plots.run_figures import has_floor
-from numerics.training import RunConfig, load_run, train
-from theory.errors import InputError
-from theory.floor.convex_floor import convex_floor
-from theory.floor.loss_floor import loss_floor
-from theory.rank import epsilon_ranks
+import epsrank.numerics.training.loop
+from epsrank.numerics.networks import capture
+from epsrank.numerics.plots.run_figures import has_floor
+from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.convex_floor import convex_floor
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.rank import epsilon_ranks
 
 BASE = {"width": 12, "depth": 2, "n_train": 60, "device": "cpu"}
 
@@ -153,7 +153,7 @@ def test_cross_entropy_has_no_squared_error_floor():
 
 
 def test_batches_estimate_the_integral_without_bias():
-    session = numerics.training.loop._Session(
+    session = epsrank.numerics.training.loop._Session(
         config(task="cosines-l2", batch_size=20), *_task_and_device("cosines-l2")
     )
     with torch.no_grad():
@@ -164,7 +164,7 @@ def test_batches_estimate_the_integral_without_bias():
 
 
 def _task_and_device(name):
-    from numerics.tasks import load_task
+    from epsrank.numerics.tasks import load_task
 
     return load_task(name, n_train=60), torch.device("cpu")
 

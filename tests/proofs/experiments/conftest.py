@@ -7,11 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from numerics.experiments.analysis import Analysis, Effect, Finding, Picture, Table
-from numerics.experiments.experiment import Experiment, Request
-from numerics.experiments.registry import EXPERIMENTS
-from numerics.sweeps.trial import TRIAL_KINDS, Trial
-from theory.order_statistics import median_interval
+from epsrank.numerics.experiments.analysis import Analysis, Effect, Finding, Picture, Table
+from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.registry import EXPERIMENTS
+from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Trial
+from epsrank.theory.order_statistics import median_interval
 
 
 def toy_trial(settings):

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from numerics.ensemble.trials import run_train_trials_batched
-from numerics.experiments.analysis import Analysis, Finding
-from numerics.experiments.experiment import Request
-from numerics.experiments.registry import experiment
-from numerics.sweeps.execute import run_trials
-from numerics.sweeps.trial import Outcome, Trial
-from proofs.checkers.base import Context
-from proofs.checkers.experiments import check_claim, experiment_checkers
-from proofs.environment import describe_environment
-from proofs.experiments import Record, read_record, recorded_ids, reproduce, write_record
-from proofs.verdict import derive_verdict
-from theory.errors import InputError
+from epsrank.numerics.ensemble.trials import run_train_trials_batched
+from epsrank.numerics.experiments.analysis import Analysis, Finding
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.sweeps.execute import run_trials
+from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.checkers.experiments import check_claim, experiment_checkers
+from epsrank.proofs.environment import describe_environment
+from epsrank.proofs.experiments import Record, read_record, recorded_ids, reproduce, write_record
+from epsrank.proofs.verdict import derive_verdict
+from epsrank.theory.errors import InputError
 
 CLAIM = "depth-order"
 
@@ -135,7 +135,7 @@ def test_runs_trained_together_are_run_again_together(toys, tmp_path, forged, mo
         asked.append(len(trials))
         return run_train_trials_batched(trials, *args, **options)
 
-    monkeypatch.setattr("proofs.checkers.experiments.run_train_trials_batched", watched)
+    monkeypatch.setattr("epsrank.proofs.checkers.experiments.run_train_trials_batched", watched)
     found, evidence = verdict(tmp_path)
     assert asked == [3]
     assert found == ("open" if forged else "supported")

@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import main
-from numerics.experiments.analysis import Analysis, Finding
-from numerics.experiments.experiment import Request
-from numerics.experiments.registry import experiment
-from numerics.sweeps.store import TrialStore
-from numerics.sweeps.trial import TRIAL_KINDS, Trial
-from proofs.experiments import reproduce, reproduce_all
-from proofs.experiments.reproduce import carry_out
+from epsrank.numerics.experiments.analysis import Analysis, Finding
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Trial
+from epsrank.proofs.experiments import reproduce, reproduce_all
+from epsrank.proofs.experiments.reproduce import carry_out
+from epsrank.theory.errors import InputError
 from tests.proofs.experiments.conftest import make
-from theory.errors import InputError
 
 
 def test_report_files(toys, tmp_path):
@@ -95,7 +95,7 @@ def test_several_experiments_are_computed_as_one_list(toys, tmp_path, monkeypatc
     def never(task):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("numerics.sweeps.execute.perform", never)
+    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform", never)
     for name, count in (("Z1", 6), ("Z2", 3)):
         result = reproduce(experiment(name), Request(), out=tmp_path, jobs=1)
         assert (len(result.outcomes), len(result.failed)) == (count, 0)
@@ -140,7 +140,7 @@ def test_command_for_several(toys, tmp_path, monkeypatch):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("proofs.experiments.reproduce_all", interrupted)
+    monkeypatch.setattr("epsrank.proofs.experiments.reproduce_all", interrupted)
     ran = CliRunner().invoke(main, words)
     assert ran.exit_code == 130
     assert f"what was finished is in {tmp_path / 'store'}" in ran.stderr
@@ -175,7 +175,7 @@ def test_all_failed_is_exit_1_and_never_recorded(toys, tmp_path):
 def test_list_shows_every_experiment():
     ran = CliRunner().invoke(main, ["reproduce", "list", "--json"])
     assert ran.exit_code == 0, ran.output
-    from numerics.experiments.registry import EXPERIMENTS
+    from epsrank.numerics.experiments.registry import EXPERIMENTS
 
     assert [entry["id"] for entry in json.loads(ran.stdout)] == list(EXPERIMENTS)
     assert all(place.count(":") == 1 for place in TRIAL_KINDS.values())

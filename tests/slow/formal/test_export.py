@@ -8,10 +8,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from proofs.formal import explain_missing, find_coq
-from proofs.formal.export import export_project
-from proofs.formal.floor_certificate import certify_floor
-from proofs.formal.rank_certificate import certify_rank
+from epsrank.proofs.formal import explain_missing, find_coq
+from epsrank.proofs.formal.export import export_project
+from epsrank.proofs.formal.floor_certificate import certify_floor
+from epsrank.proofs.formal.rank_certificate import certify_rank
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from numerics.monitor import RankMonitor
+from epsrank.numerics.monitor import RankMonitor
 
 
 def resident() -> float:

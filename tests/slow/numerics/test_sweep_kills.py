@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from numerics.sweeps import TRIAL_KINDS
+from epsrank.numerics.sweeps import TRIAL_KINDS
 
 HERE = Path(__file__).parents[2] / "numerics" / "sweeps"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from proofs.checkers import sampling
-from proofs.populations import populations
-from proofs.properties import PROPERTIES, search
+from epsrank.proofs.checkers import sampling
+from epsrank.proofs.populations import populations
+from epsrank.proofs.properties import PROPERTIES, search
 
 
 @pytest.mark.parametrize("name", ["suprema-over-boxes", "integrals-enclosed", "continuous-chain"])

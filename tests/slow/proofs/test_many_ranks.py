@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proofs.properties import PROPERTIES, search
+from epsrank.proofs.properties import PROPERTIES, search
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from proofs.runner import verify
+from epsrank.proofs.runner import verify
 
 
 def _ledger(folder):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from theory.apriori import (
+from epsrank.theory.apriori import (
     class_floor,
     dirichlet_eigenvalue,
     draft_class_floor,
@@ -14,7 +14,7 @@ from theory.apriori import (
     sobolev_widths,
     width_floor,
 )
-from theory.errors import InputError
+from epsrank.theory.errors import InputError
 
 
 def test_kolmogorovs_widths():

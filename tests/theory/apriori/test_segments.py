@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from proofs.properties.apriori import LineCase, least_squares_by_partition
-from theory.apriori import apriori_floor, relu_distances, segments
-from theory.apriori.samples import line_samples
-from theory.dyadic import root_below
-from theory.errors import InputError
+from epsrank.proofs.properties.apriori import LineCase, least_squares_by_partition
+from epsrank.theory.apriori import apriori_floor, relu_distances, segments
+from epsrank.theory.apriori.samples import line_samples
+from epsrank.theory.dyadic import root_below
+from epsrank.theory.errors import InputError
 
 
 def random_case(seed):

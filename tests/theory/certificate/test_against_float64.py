@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from theory.floor.attaining import attaining_family
-from theory.floor.audit import audit
-from theory.floor.certificate import certify_chain
-from theory.floor.loss_floor import loss_floor
+from epsrank.theory.floor.attaining import attaining_family
+from epsrank.theory.floor.audit import audit
+from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.loss_floor import loss_floor
 
 TINY = Fraction(1, 10**30)
 

@@ -10,12 +10,12 @@ import flint
 import numpy as np
 import pytest
 
-from theory.errors import InputError
-from theory.floor.audit import audit
-from theory.floor.certificate import certify_chain
-from theory.floor.decide_chain import floor_squared
-from theory.floor.interval import Interval, point
-from theory.floor.verdict import at_most
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.audit import audit
+from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.decide_chain import floor_squared
+from epsrank.theory.floor.interval import Interval, point
+from epsrank.theory.floor.verdict import at_most
 
 TINY = Fraction(1, 10**30)
 

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat
 
-from theory.continuous import (
+from epsrank.theory.continuous import (
     AnalyticTarget,
     certify,
     continuous_floor,
     continuous_rank,
     continuous_ranks,
 )
-from theory.continuous import problem as problem_module
-from theory.dense import DenseNetwork
-from theory.errors import InputError
-from theory.floor.loss_floor import loss_floor
-from theory.rank import epsilon_rank
+from epsrank.theory.continuous import problem as problem_module
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.rank import epsilon_rank
 
 
 def _network(activation, sizes, seed=0, scale=2.0):

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from flint import acb, arb
 
-from theory.continuous import ANALYTIC_TARGETS, AnalyticSystem, AnalyticTarget
-from theory.continuous import ellipse as ellipse_module
-from theory.continuous import gram as gram_module
-from theory.continuous.ellipse import bounds_on_ellipse, cover, remainder
-from theory.continuous.gram import continuous_gram
-from theory.continuous.pieces import analytic_pieces
-from theory.continuous.system import AnalyticSystem as System
-from theory.dense import DenseNetwork
-from theory.errors import InputError
-from theory.routes.ball import ball_precision
+from epsrank.theory.continuous import ANALYTIC_TARGETS, AnalyticSystem, AnalyticTarget
+from epsrank.theory.continuous import ellipse as ellipse_module
+from epsrank.theory.continuous import gram as gram_module
+from epsrank.theory.continuous.ellipse import bounds_on_ellipse, cover, remainder
+from epsrank.theory.continuous.gram import continuous_gram
+from epsrank.theory.continuous.pieces import analytic_pieces
+from epsrank.theory.continuous.system import AnalyticSystem as System
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.routes.ball import ball_precision
 
 
 def _neuron(activation, slope, shift=0.0):

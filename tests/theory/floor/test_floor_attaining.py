@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.errors import InputError
-from theory.floor.attaining import attaining_family
-from theory.floor.chain import check_chain
-from theory.floor.decomposition import decompose
-from theory.floor.loss_floor import floor_of, loss_floor
-from theory.floor.weighting import weighted_problem
-from theory.inputs import as_features, as_target
-from theory.measure import Measure, as_measure
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.attaining import attaining_family
+from epsrank.theory.floor.chain import check_chain
+from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.loss_floor import floor_of, loss_floor
+from epsrank.theory.floor.weighting import weighted_problem
+from epsrank.theory.inputs import as_features, as_target
+from epsrank.theory.measure import Measure, as_measure
 
 
 @st.composite

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.floor.reading import FEATURE_LIMITED, OPTIMISER_LIMITED, read_plateau
+from epsrank.theory.floor.reading import FEATURE_LIMITED, OPTIMISER_LIMITED, read_plateau
 
 
 @pytest.mark.parametrize(

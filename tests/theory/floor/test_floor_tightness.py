@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from theory.floor.bounds import envelope, floors
-from theory.floor.certificate import certify_chain
-from theory.floor.decomposition import decompose
-from theory.floor.loss_floor import loss_floor
-from theory.floor.reachable import reachable_loss
-from theory.floor.weighting import weighted_problem
-from theory.inputs import as_features, as_target
-from theory.measure import as_measure
+from epsrank.theory.floor.bounds import envelope, floors
+from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.floor.reachable import reachable_loss
+from epsrank.theory.floor.weighting import weighted_problem
+from epsrank.theory.inputs import as_features, as_target
+from epsrank.theory.measure import as_measure
 
 
 def decomposed(features, target, measure="mean"):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from theory.floor.loss_floor import loss_floor
-from theory.floor.weighting import frobenius, residual_norm, row_norms, weighted_problem
-from theory.inputs import as_features
-from theory.measure import as_measure
+from epsrank.theory.floor.loss_floor import loss_floor
+from epsrank.theory.floor.weighting import frobenius, residual_norm, row_norms, weighted_problem
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
 
 
 def rebuilt(problem):

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.errors import InputError
-from theory.floor import lipschitz_floor as module
-from theory.floor.convex_floor import convex_floor
-from theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber
-from theory.floor.cross_entropy import CrossEntropy
-from theory.floor.lipschitz_floor import lipschitz_floor
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor import lipschitz_floor as module
+from epsrank.theory.floor.convex_floor import convex_floor
+from epsrank.theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber
+from epsrank.theory.floor.cross_entropy import CrossEntropy
+from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
 
 LOSSES: list[ConvexLoss] = [CrossEntropy(), Huber(0.7), AbsoluteError()]
 

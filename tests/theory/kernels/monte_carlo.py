@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from theory.kernels.catalogue import SIGMAS, layer_kernel
-from theory.kernels.layer_kernel import LayerKernel
+from epsrank.theory.kernels.catalogue import SIGMAS, layer_kernel
+from epsrank.theory.kernels.layer_kernel import LayerKernel
 
 # Scales below, at and above the bend of σ; weak, strong, negative and full correlation.
 COVARIANCES = (

@@ -9,12 +9,12 @@ import pytest
 import sympy as sp
 from scipy import integrate, stats
 
+from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.catalogue import SIGMAS, layer_kernel
+from epsrank.theory.kernels.closed_forms import moment
+from epsrank.theory.kernels.kolmogorov import kolmogorov_density
+from epsrank.theory.kernels.polar import gauss_rule, polar_kernel
 from tests.theory.kernels.monte_carlo import COVARIANCES, KERNELS, THRESHOLD, z_scores
-from theory.errors import InputError
-from theory.kernels.catalogue import SIGMAS, layer_kernel
-from theory.kernels.closed_forms import moment
-from theory.kernels.kolmogorov import kolmogorov_density
-from theory.kernels.polar import gauss_rule, polar_kernel
 
 SAMPLES = 100_000
 

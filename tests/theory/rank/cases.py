@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from theory.exact_gram import exact_gram
-from theory.inputs import as_features
-from theory.measure import as_measure
-from theory.routes.exact import exact_count
+from epsrank.theory.exact_gram import exact_gram
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.routes.exact import exact_count
 
 Maker = Callable[[np.random.Generator, int, int], np.ndarray[Any, Any]]
 

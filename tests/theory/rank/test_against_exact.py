@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from theory import epsilon_rank
-from theory.enclosure import SpectrumEnclosure
-from theory.inputs import as_features
-from theory.measure import as_measure
-from theory.rank_problem import RankProblem
-from theory.routes.ball import ball_count
-from theory.routes.exact import exact_count
+from epsrank.theory import epsilon_rank
+from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank_problem import RankProblem
+from epsrank.theory.routes.ball import ball_count
+from epsrank.theory.routes.exact import exact_count
 
 from .cases import random_cases, true_rank
 

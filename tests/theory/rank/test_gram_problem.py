@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theory.errors import InputError
-from theory.gram_problem import GramProblem
-from theory.rank import epsilon_ranks
+from epsrank.theory.errors import InputError
+from epsrank.theory.gram_problem import GramProblem
+from epsrank.theory.rank import epsilon_ranks
 
 
 def matrix_with(spectrum: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -11,9 +11,9 @@ import pytest
 import scipy.sparse
 import torch
 
-from theory import InputError, Measure, epsilon_rank, epsilon_ranks
-from theory.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
-from theory.measure import as_measure, exact_sum
+from epsrank.theory import InputError, Measure, epsilon_rank, epsilon_ranks
+from epsrank.theory.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
+from epsrank.theory.measure import as_measure, exact_sum
 
 GOOD = np.eye(3)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from theory import (
+from epsrank.theory import (
     InputError,
     algebraic_rank,
     epsilon_rank,
@@ -18,7 +18,7 @@ from theory import (
     epsilon_rank_from_spectrum,
     epsilon_ranks,
 )
-from theory.rank_problem import RankProblem
+from epsrank.theory.rank_problem import RankProblem
 
 from .cases import KINDS, true_rank
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from theory import InputError
-from theory.dyadic import (
+from epsrank.theory import InputError
+from epsrank.theory.dyadic import (
     dyadic_integers,
     dyadic_matrix,
     float_above,
@@ -19,10 +19,10 @@ from theory.dyadic import (
     nearest_integer,
     power_of_two,
 )
-from theory.exact_gram import exact_gram
-from theory.inputs import as_features
-from theory.measure import as_measure
-from theory.rounding import (
+from epsrank.theory.exact_gram import exact_gram
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rounding import (
     chunked_product,
     frobenius,
     gamma,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from flint import arb_mat
 
-from theory.dense import BALL_ACTIVATIONS, DenseNetwork
-from theory.dense.ranges import BoxEvaluator, largest_square
-from theory.errors import InputError
-from theory.sampling import domain as domain_module
-from theory.sampling.domain import as_domain, largest_leverage
+from epsrank.theory.dense import BALL_ACTIVATIONS, DenseNetwork
+from epsrank.theory.dense.ranges import BoxEvaluator, largest_square
+from epsrank.theory.errors import InputError
+from epsrank.theory.sampling import domain as domain_module
+from epsrank.theory.sampling.domain import as_domain, largest_leverage
 
 
 def _network(activation, sizes, seed=0, scale=2.0):

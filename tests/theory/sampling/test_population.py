@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from proofs.populations import populations, unseen
-from theory.dense import DenseNetwork
-from theory.errors import InputError
-from theory.rounding import upward
-from theory.sampling import population_rank
-from theory.sampling.plain import plain_deviation
-from theory.sampling.thresholds import separating_samples
-from theory.sampling.whitening import chernoff_lower, whitening
+from epsrank.proofs.populations import populations, unseen
+from epsrank.theory.dense import DenseNetwork
+from epsrank.theory.errors import InputError
+from epsrank.theory.rounding import upward
+from epsrank.theory.sampling import population_rank
+from epsrank.theory.sampling.plain import plain_deviation
+from epsrank.theory.sampling.thresholds import separating_samples
+from epsrank.theory.sampling.whitening import chernoff_lower, whitening
 
 X = np.random.default_rng(0).uniform(-1, 1, 3000)
 NETWORK = DenseNetwork("tanh", (np.linspace(1, 3, 10)[:, None],), (np.linspace(-1, 1, 10),))

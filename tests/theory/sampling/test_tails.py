@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.errors import InputError
-from theory.sampling.tails import (
+from epsrank.theory.errors import InputError
+from epsrank.theory.sampling.tails import (
     closed_form_samples,
     deviation,
     least_ratio,

@@ -7,14 +7,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from theory.dyadic import root_above
-from theory.errors import InputError
-from theory.inputs import as_features
-from theory.measure import as_measure
-from theory.selection import certify, rows, select
-from theory.selection.basis import neuron_basis
-from theory.selection.constants import draft_factor, selection_factor
-from theory.selection.select import fewest_neurons, select_neurons
+from epsrank.theory.dyadic import root_above
+from epsrank.theory.errors import InputError
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.selection import certify, rows, select
+from epsrank.theory.selection.basis import neuron_basis
+from epsrank.theory.selection.constants import draft_factor, selection_factor
+from epsrank.theory.selection.select import fewest_neurons, select_neurons
 
 METHODS = ("minors", "exchange", "closest")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numerics import subset_search
-from numerics.subset_search import all_cases, save_extremal, search_subsets, search_table
-from proofs.checkers import subset_conjecture
-from proofs.checkers.base import Context
-from theory.errors import InputError
-from theory.selection.subset_value import SubsetValue, dual_matrix, polish, subset_value
+from epsrank.numerics import subset_search
+from epsrank.numerics.subset_search import all_cases, save_extremal, search_subsets, search_table
+from epsrank.proofs.checkers import subset_conjecture
+from epsrank.proofs.checkers.base import Context
+from epsrank.theory.errors import InputError
+from epsrank.theory.selection.subset_value import SubsetValue, dual_matrix, polish, subset_value
 
 
 def frame(n, p, seed=0):

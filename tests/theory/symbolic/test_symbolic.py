@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from theory.errors import InputError
-from theory.floor.attaining import attaining_family
-from theory.floor.bounds import envelope, epsilon_floor, floors
-from theory.floor.budget import rank_budget
-from theory.floor.decomposition import decompose
-from theory.floor.reachable import reachable_loss
-from theory.floor.tail import tail
-from theory.floor.weighting import weighted_problem
-from theory.inputs import as_features
-from theory.measure import as_measure
-from theory.rank import epsilon_rank
-from theory.symbolic.identities import identities
-from theory.symbolic.identity import Identity
-from theory.symbolic.notation import EpsilonRank, Extremum, G, epsilon, p
-from theory.symbolic.registry import statement, statements
-from theory.symbolic.statement import Statement, from_one
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.attaining import attaining_family
+from epsrank.theory.floor.bounds import envelope, epsilon_floor, floors
+from epsrank.theory.floor.budget import rank_budget
+from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.reachable import reachable_loss
+from epsrank.theory.floor.tail import tail
+from epsrank.theory.floor.weighting import weighted_problem
+from epsrank.theory.inputs import as_features
+from epsrank.theory.measure import as_measure
+from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.symbolic.identities import identities
+from epsrank.theory.symbolic.identity import Identity
+from epsrank.theory.symbolic.notation import EpsilonRank, Extremum, G, epsilon, p
+from epsrank.theory.symbolic.registry import statement, statements
+from epsrank.theory.symbolic.statement import Statement, from_one
 
 EPS = 1e-3
 
