@@ -45,7 +45,7 @@ def _called(function: ast.expr) -> str:
 
 
 def room_of(name: str) -> str:
-    """Return the room of a dotted name, ``theory`` of ``epsrank.theory.rank``, or its first part."""
+    """Return the room of a dotted name (``theory`` of ``epsrank.theory.rank``), else its start."""
     first, _, rest = name.partition(".")
     second = rest.partition(".")[0]
     return second if first == "epsrank" and second in ROOMS[:-1] else first
