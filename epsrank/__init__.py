@@ -18,14 +18,14 @@ for _room in ("theory", "numerics", "proofs"):
         )
 
 if TYPE_CHECKING:
-    from epsrank.numerics.dense import dense_network, network_of_run
+    from epsrank.numerics.checkpoint.dense import dense_network, network_of_run
+    from epsrank.numerics.first_layer.structured import structured_first_layer_
     from epsrank.numerics.monitor import RankMonitor, RankWarning
     from epsrank.numerics.operators import BoundaryProblem, OperatorSystem, linear_operator
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.staircase import Staircase, detect_staircase
-    from epsrank.numerics.structured import structured_first_layer_
     from epsrank.numerics.training import Run, RunConfig, load_run, train
-    from epsrank.proofs.outcome import Report
+    from epsrank.proofs.ledger.outcome import Report
     from epsrank.proofs.runner import verify
     from epsrank.theory.apriori import (
         AprioriFloor,
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     )
     from epsrank.theory.dense import DenseNetwork
     from epsrank.theory.errors import InputError
-    from epsrank.theory.floor.convex_floor import ConvexFloor, convex_floor
-    from epsrank.theory.floor.lipschitz_floor import LipschitzFloor, lipschitz_floor
+    from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
+    from epsrank.theory.floor.convex.lipschitz import LipschitzFloor, lipschitz_floor
     from epsrank.theory.floor.loss_floor import loss_floor
     from epsrank.theory.floor.result import LossFloor
     from epsrank.theory.kernels.catalogue import layer_kernel
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         epsilon_rank_from_spectrum,
         epsilon_ranks,
     )
-    from epsrank.theory.rank_interval import RankInterval
+    from epsrank.theory.rank.interval import RankInterval
     from epsrank.theory.sampling import PopulationRank, population_rank
     from epsrank.theory.selection import NeuronSelection, fewest_neurons, select_neurons
 
@@ -67,21 +67,21 @@ _HOMES = {
     "BoundaryProblem": "epsrank.numerics.operators",
     "ContinuousFloor": "epsrank.theory.continuous",
     "ContinuousRank": "epsrank.theory.continuous",
-    "ConvexFloor": "epsrank.theory.floor.convex_floor",
+    "ConvexFloor": "epsrank.theory.floor.convex.floor",
     "DenseNetwork": "epsrank.theory.dense",
     "InitialRank": "epsrank.theory.kernels.prediction",
     "AprioriFloor": "epsrank.theory.apriori",
     "InputError": "epsrank.theory.errors",
     "LayerKernel": "epsrank.theory.kernels.layer_kernel",
-    "LipschitzFloor": "epsrank.theory.floor.lipschitz_floor",
+    "LipschitzFloor": "epsrank.theory.floor.convex.lipschitz",
     "LossFloor": "epsrank.theory.floor.result",
     "NeuronSelection": "epsrank.theory.selection",
     "OperatorSystem": "epsrank.numerics.operators",
     "PopulationRank": "epsrank.theory.sampling",
-    "RankInterval": "epsrank.theory.rank_interval",
+    "RankInterval": "epsrank.theory.rank.interval",
     "RankMonitor": "epsrank.numerics.monitor",
     "RankWarning": "epsrank.numerics.monitor",
-    "Report": "epsrank.proofs.outcome",
+    "Report": "epsrank.proofs.ledger.outcome",
     "Run": "epsrank.numerics.training",
     "RunConfig": "epsrank.numerics.training",
     "SlopeChoice": "epsrank.theory.kernels.slope",
@@ -93,9 +93,9 @@ _HOMES = {
     "choose_slope": "epsrank.theory.kernels.slope",
     "continuous_floor": "epsrank.theory.continuous",
     "continuous_rank": "epsrank.theory.continuous",
-    "convex_floor": "epsrank.theory.floor.convex_floor",
+    "convex_floor": "epsrank.theory.floor.convex.floor",
     "data_measure": "epsrank.theory.kernels.input_measure",
-    "dense_network": "epsrank.numerics.dense",
+    "dense_network": "epsrank.numerics.checkpoint.dense",
     "detect_staircase": "epsrank.numerics.staircase",
     "epsilon_rank": "epsrank.theory.rank",
     "epsilon_rank_from_gram": "epsrank.theory.rank",
@@ -105,16 +105,16 @@ _HOMES = {
     "initial_ranks": "epsrank.theory.kernels.prediction",
     "layer_kernel": "epsrank.theory.kernels.catalogue",
     "linear_operator": "epsrank.numerics.operators",
-    "lipschitz_floor": "epsrank.theory.floor.lipschitz_floor",
+    "lipschitz_floor": "epsrank.theory.floor.convex.lipschitz",
     "load_pruned": "epsrank.numerics.pruning",
     "load_run": "epsrank.numerics.training",
     "loss_floor": "epsrank.theory.floor.loss_floor",
-    "network_of_run": "epsrank.numerics.dense",
+    "network_of_run": "epsrank.numerics.checkpoint.dense",
     "population_rank": "epsrank.theory.sampling",
     "prune": "epsrank.numerics.pruning",
     "relu_distances": "epsrank.theory.apriori",
     "select_neurons": "epsrank.theory.selection",
-    "structured_first_layer_": "epsrank.numerics.structured",
+    "structured_first_layer_": "epsrank.numerics.first_layer.structured",
     "train": "epsrank.numerics.training",
     "verify": "epsrank.proofs.runner",
 }

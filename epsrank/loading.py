@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from epsrank.tables import Notice, choose
 from epsrank.theory.errors import InputError
-
-Notice = Callable[[str], None]
 
 SUFFIXES = (".npy", ".npz", ".csv", ".safetensors", ".parquet")
 
@@ -245,38 +243,3 @@ def _load_safetensors(file: Path, label: str, key: str | None) -> Any:
         raise InputError(
             label, f"is not a readable .safetensors file ({error})", "write it again"
         ) from None
-
-
-def choose(names: Iterable[str], key: str | None, label: str) -> str:
-    """Return the name of the array that is meant.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names in the file.
-    key : str or None
-        The one asked for; None where there is only one.
-    label : str
-        Name of the file in error messages.
-
-    Returns
-    -------
-    str
-        The name.
-
-    Raises
-    ------
-    InputError
-        If there is none, several without a choice, or not the one asked for.
-    """
-    known = sorted(names)
-    if not known:
-        raise InputError(label, "holds no array", "write it again with the features in it")
-    listing = ", ".join(known[:20]) + (f", … ({len(known)} in all)" if len(known) > 20 else "")
-    if key is None and len(known) == 1:
-        return known[0]
-    if key is None:
-        raise InputError(label, f"holds {len(known)} arrays: {listing}", "choose one with --key")
-    if key not in known:
-        raise InputError("--key", f"{key!r} is not in {label}", f"choose one of {listing}")
-    return key

@@ -1,6 +1,5 @@
 """Where a `RankMonitor` reports to besides its history: ``from epsrank.sinks import CsvSink``."""
 
-from epsrank.numerics.monitor.live import LiveTerminal
 from epsrank.numerics.monitor.sinks import (
     CsvSink,
     HistoryFile,
@@ -14,6 +13,7 @@ from epsrank.numerics.monitor.sinks import (
     flat,
     read_history,
 )
+from epsrank.numerics.monitor.terminal.live import LiveTerminal
 
 __all__ = [
     "CsvSink",

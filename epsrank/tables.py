@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.loading import Notice, choose
 from epsrank.theory.errors import InputError
+
+Notice = Callable[[str], None]
+
 
 _INTEGER = re.compile(r"[+-]?\d+")
 _EXACT_INTEGER = 2**53
@@ -339,3 +342,38 @@ def _join(columns: list[NDArray[Any]], label: str) -> NDArray[Any]:
                 label, "mixes integers beyond 2^53 with other numbers", "rescale those columns"
             )
     return joined
+
+
+def choose(names: Iterable[str], key: str | None, label: str) -> str:
+    """Return the name of the array that is meant.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names in the file.
+    key : str or None
+        The one asked for; None where there is only one.
+    label : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Raises
+    ------
+    InputError
+        If there is none, several without a choice, or not the one asked for.
+    """
+    known = sorted(names)
+    if not known:
+        raise InputError(label, "holds no array", "write it again with the features in it")
+    listing = ", ".join(known[:20]) + (f", … ({len(known)} in all)" if len(known) > 20 else "")
+    if key is None and len(known) == 1:
+        return known[0]
+    if key is None:
+        raise InputError(label, f"holds {len(known)} arrays: {listing}", "choose one with --key")
+    if key not in known:
+        raise InputError("--key", f"{key!r} is not in {label}", f"choose one of {listing}")
+    return key

@@ -18,10 +18,10 @@ import threadpoolctl
 from epsrank.numerics.training.build import resolve_device
 from epsrank.proofs.checkers import Checker, Context, Effort, all_checkers
 from epsrank.proofs.environment import describe_environment
-from epsrank.proofs.evidence import Evidence
-from epsrank.proofs.ledger import Claim, load_ledger, select_claims
-from epsrank.proofs.networks import TrainedNetwork, find_mnist, planned, train_network
-from epsrank.proofs.outcome import Report, gather
+from epsrank.proofs.instances.networks import TrainedNetwork, find_mnist, planned, train_network
+from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
+from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.proofs.ledger.outcome import Report, gather
 from epsrank.proofs.report import draw_figures, open_report, write_report
 from epsrank.theory.errors import InputError
 

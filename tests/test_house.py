@@ -1,11 +1,13 @@
-"""Rooms import downwards only, theory never imports torch, and no file grows beyond 350 lines."""
+"""Rooms import downwards only, nothing imports in circles, theory never imports torch."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -92,13 +94,96 @@ def test_rooms_import_downwards_only(room):
     assert not faults
 
 
+def lines_of_code(source: str) -> int:
+    """Count the lines of a file without those of its docstrings."""
+    documented = 0
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if ast.get_docstring(node, clean=False) is not None and first is not None:
+                documented += (first.end_lineno or first.lineno) - first.lineno + 1
+    return len(source.splitlines()) - documented
+
+
 def test_no_file_is_longer_than_a_screenful_or_seven():
     long = {
         str(path.relative_to(ROOT)): lines
         for path in _files()
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
+        if (lines := lines_of_code(path.read_text(encoding="utf-8"))) > LONGEST
     }
     assert not long
+
+
+def module_of(path: Path) -> str:
+    """Return the import name of a file."""
+    name = f"{_package(path)}.{path.stem}"
+    return name.removesuffix(".__init__")
+
+
+def import_graph(sources: Mapping[str, str], packages: Collection[str]) -> dict[str, set[str]]:
+    """Return which modules each module names in its imports, those for type checkers too."""
+    graph: dict[str, set[str]] = {name: set() for name in sources}
+    for module, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                graph[module] |= {alias.name for alias in node.names} & set(sources)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    # A submodule, or a name that the module itself gives.
+                    graph[module] |= {inner if inner in sources else node.module} & set(sources)
+        if module in packages:  # a package's face imports what lies behind it
+            graph[module] = {name for name in graph[module] if not name.startswith(f"{module}.")}
+    return graph
+
+
+def folder_graph(graph: Mapping[str, set[str]], packages: Collection[str]) -> dict[str, set[str]]:
+    """Return which folders import which; a folder and what it contains are no pair."""
+    folders: dict[str, set[str]] = {}
+    for module, targets in graph.items():
+        here = module if module in packages else module.rpartition(".")[0]
+        for target in targets:
+            there = target if target in packages else target.rpartition(".")[0]
+            if not f"{here}.".startswith(f"{there}.") and not f"{there}.".startswith(f"{here}."):
+                folders.setdefault(here, set()).add(there)
+    return folders
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Return one circle of a graph, or nothing."""
+    try:
+        tuple(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_files_and_no_folders_import_in_circles():
+    sources = {module_of(path): path.read_text(encoding="utf-8") for path in _files()}
+    packages = {module_of(path) for path in _files() if path.name == "__init__.py"}
+    graph = import_graph(sources, packages)
+    assert sum(len(targets) for targets in graph.values()) > 1000
+    assert not circle(graph)
+    assert not circle(folder_graph(graph, packages))
+
+
+def test_planted_circles_are_caught():
+    packages = {"epsrank.a", "epsrank.b"}
+    sources = {
+        "epsrank.a": "",
+        "epsrank.b": "",
+        "epsrank.a.one": "if TYPE_CHECKING:\n    from epsrank.b.two import f",
+        "epsrank.b.two": "from epsrank.b import three",
+        "epsrank.b.three": "",
+        "epsrank.a.four": "",
+    }
+    assert not circle(import_graph(sources, packages))
+    assert not circle(folder_graph(import_graph(sources, packages), packages))
+    files = {**sources, "epsrank.b.three": "def f():\n    import epsrank.b.two"}
+    assert set(circle(import_graph(files, packages))) == {"epsrank.b.two", "epsrank.b.three"}
+    folders = {**sources, "epsrank.b.three": "from epsrank.a.four import g"}
+    assert not circle(import_graph(folders, packages))
+    assert set(circle(folder_graph(import_graph(folders, packages), packages))) == packages
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Mathematics of the ε-rank: definitions, floors, kernels, certified numbers. No torch here."""
 
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.measure import Measure
 from epsrank.theory.rank import (
     algebraic_rank,
     epsilon_rank,
@@ -9,7 +9,7 @@ from epsrank.theory.rank import (
     epsilon_rank_from_spectrum,
     epsilon_ranks,
 )
-from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rank.interval import RankInterval
 
 __all__ = [
     "InputError",

@@ -43,7 +43,7 @@ def run_benchmarks(
     InputError
         If a name is unknown; before anything is run.
     """
-    from epsrank.benchmarks.machine import describe_machine, limited_threads
+    from epsrank.benchmarks.settings import describe_machine, limited_threads
     from epsrank.theory.errors import InputError
 
     chosen = list(dict.fromkeys(names)) or list(BENCHMARKS)

@@ -22,7 +22,7 @@ from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import median_ratio, total_ratio
 from epsrank.benchmarks.trainee import Spent, Trainee, TrainingClock, block_steps, run_blocks
 from epsrank.benchmarks.watchers import Monitored, Watcher, watchers_at
-from epsrank.numerics.monitor.schedule import OverheadBudget
+from epsrank.numerics.monitor.measuring.schedule import OverheadBudget
 from epsrank.theory.errors import InputError
 
 SHARE = 0.01

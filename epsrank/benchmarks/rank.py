@@ -10,16 +10,18 @@ import numpy as np
 import torch
 
 from epsrank.benchmarks.counts import (
+    GAPS,
+    KINDS,
     batched_count,
     count_above,
+    layer_features,
     product,
     singular,
 )
-from epsrank.benchmarks.features import GAPS, KINDS, layer_features
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_rank, epsilon_ranks
 
 EPS = 1e-6

@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from epsrank.benchmarks.counts import singular
-from epsrank.benchmarks.features import KINDS, layer_features
-from epsrank.benchmarks.processes import finished, start_worker
+from epsrank.benchmarks.counts import KINDS, layer_features, singular
 from epsrank.benchmarks.rank import EPS
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
+from epsrank.benchmarks.worker import finished, start_worker
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.theory.rank import epsilon_rank
 

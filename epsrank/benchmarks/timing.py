@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.order_statistics import median_interval
+from epsrank.theory.statistics import median_interval
 
 Action = Callable[[], Any]
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.monitor import RankMonitor
-from epsrank.numerics.monitor.capture import Capture
-from epsrank.numerics.monitor.layers import find_layers
-from epsrank.numerics.monitor.plan import LayerPlan
+from epsrank.numerics.monitor.model.capture import Capture
+from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.theory.errors import InputError
 
 

@@ -13,7 +13,7 @@ from epsrank.cli.options import DEFAULT_EPS, read_array, read_weights
 
 if TYPE_CHECKING:
     from epsrank.theory.apriori import AprioriFloor, SegmentedDistances
-    from epsrank.theory.inputs import Array
+    from epsrank.theory.numbers.arrays import Array
 
 
 @click.command(cls=Command)
@@ -210,7 +210,7 @@ def _curve(
 
 def _run(folder: str, as_json: bool) -> None:
     """Print the a-priori floor of a trained network beside its loss."""
-    from epsrank.numerics.apriori import floor_of_run
+    from epsrank.numerics.checkpoint.apriori import floor_of_run
     from epsrank.numerics.training import load_run
 
     floor, root_loss = floor_of_run(load_run(folder))

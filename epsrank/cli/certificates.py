@@ -110,7 +110,7 @@ def export(folder: str, wanted: Measurement, as_json: bool) -> None:
 def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
     """Return the certificates of ε-ranks, by name."""
     from epsrank.proofs.formal.rank_certificate import certify_rank
-    from epsrank.theory.inputs import as_eps
+    from epsrank.theory.data.inputs import as_eps
 
     features = read_features(file, wanted.key)
     weights = read_weights(wanted.weights, features.n_samples)
@@ -142,9 +142,9 @@ def _floor(file: str, wanted: Measurement) -> dict[str, Any]:
 
 def _norm(wanted: Measurement, n_features: int) -> float | Fraction:
     """Return the bound B: as given, or the least float above the norm of the coefficients."""
-    from epsrank.theory.dyadic import root_above
-    from epsrank.theory.floor.exact_data import norm_squared
-    from epsrank.theory.inputs import as_norm
+    from epsrank.theory.data.inputs import as_norm
+    from epsrank.theory.floor.certified.exact_data import norm_squared
+    from epsrank.theory.numbers.dyadic import root_above
 
     if wanted.norm is not None:
         return as_norm(wanted.norm, name="--norm")

@@ -11,7 +11,7 @@ from epsrank.cli.console import notice, print_json, print_table
 from epsrank.cli.front import Command, Interrupted
 
 if TYPE_CHECKING:
-    from epsrank.numerics.subset_search import SubsetSearch
+    from epsrank.numerics.pruning.subset_search import SubsetSearch
 
 
 @click.command(cls=Command)
@@ -73,7 +73,12 @@ def conjecture(
     """
     if (n is None) != (p is None):
         raise click.UsageError("give --n and --p together, or neither")
-    from epsrank.numerics.subset_search import LARGEST, all_cases, save_extremal, search_subsets
+    from epsrank.numerics.pruning.subset_search import (
+        LARGEST,
+        all_cases,
+        save_extremal,
+        search_subsets,
+    )
     from epsrank.numerics.training.build import resolve_device
     from epsrank.theory.errors import InputError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -146,3 +147,41 @@ def interval(lower: int, upper: int) -> str:
         ``"29"`` or ``"[29, 34]"``.
     """
     return f"{lower}" if lower == upper else f"[{lower}, {upper}]"
+
+
+Progress = Callable[[int, int, str], None]
+
+
+@contextmanager
+def live_progress(label: str) -> Iterator[Progress]:
+    """Open a progress bar and yield the function that moves it.
+
+    Parameters
+    ----------
+    label : str
+        What is counted.
+
+    Yields
+    ------
+    callable
+        ``progress(done, total, text)``.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(label, total=None, text="")
+
+        def move(done: int, total: int, text: str = "") -> None:
+            bar.update(task, completed=done, total=total, text=text)
+
+        yield move

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from epsrank.numerics.training import Run
     from epsrank.theory.continuous import ContinuousFloor, ContinuousRank
     from epsrank.theory.dense import DenseNetwork
-    from epsrank.theory.floor.interval import Interval
+    from epsrank.theory.numbers.interval import Interval
 
 
 @click.command(cls=Command, lists={"--eps": is_number})
@@ -70,11 +70,11 @@ def continuous(
     as_json : bool
         Print JSON.
     """
-    from epsrank.numerics.dense import network_of_run
+    from epsrank.numerics.checkpoint.dense import network_of_run
     from epsrank.numerics.training import load_run
     from epsrank.theory.continuous import continuous_ranks
     from epsrank.theory.continuous.grid import grid_ranks
-    from epsrank.theory.inputs import as_eps
+    from epsrank.theory.data.inputs import as_eps
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
     loaded = load_run(run)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from epsrank.cli.console import interval, number, print_json, print_table
 
 if TYPE_CHECKING:
-    from epsrank.theory.floor.convex_floor import ConvexFloor
-    from epsrank.theory.floor.lipschitz_floor import LipschitzFloor
-    from epsrank.theory.inputs import Array, Features
+    from epsrank.theory.data.inputs import Features
+    from epsrank.theory.floor.convex.floor import ConvexFloor
+    from epsrank.theory.floor.convex.lipschitz import LipschitzFloor
+    from epsrank.theory.numbers.arrays import Array
 
 #: Losses beside the squared error, and what they are called in a run.
 LIPSCHITZ = ("cross_entropy", "huber", "absolute")
@@ -81,8 +82,8 @@ def convex_command(
         If the measure is not the mean, or labels are no whole numbers.
     """
     from epsrank.theory.errors import InputError
-    from epsrank.theory.floor.convex_floor import convex_floor
-    from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
+    from epsrank.theory.floor.convex.floor import convex_floor
+    from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
 
     if measure != "mean":
         raise InputError(

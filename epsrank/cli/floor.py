@@ -113,9 +113,9 @@ def floor(
     InputError
         If a loss other than the squared error is asked for where it has no meaning.
     """
+    from epsrank.theory.data.inputs import as_eps, as_features, as_norm
     from epsrank.theory.errors import InputError
     from epsrank.theory.floor.loss_floor import loss_floor
-    from epsrank.theory.inputs import as_eps, as_features, as_norm
 
     if norm is not None and coefficients is not None:
         raise click.UsageError("give either --norm B or --coefficients F")

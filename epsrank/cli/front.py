@@ -174,7 +174,7 @@ def _describe(error: Exception) -> str | None:
     """
     if isinstance(error, click.ClickException):
         return error.format_message()
-    from epsrank.theory.errors import InputError  # only now: it is not needed to say `--help`
+    from epsrank.theory.errors import InputError
 
     if isinstance(error, InputError):
         return str(error)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from epsrank.theory.inputs import Array, Features
+    from epsrank.theory.data.inputs import Features
+    from epsrank.theory.numbers.arrays import Array
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +68,7 @@ def read_features(path: str, key: str | None) -> Features:
     """
     from epsrank.cli.console import notice
     from epsrank.loading import load_array
-    from epsrank.theory.inputs import as_features
+    from epsrank.theory.data.inputs import as_features
 
     return as_features(load_array(path, key=key, notice=notice), name=path)
 
@@ -89,7 +90,7 @@ def read_weights(path: str | None, n_samples: int) -> Array | None:
     """
     if path is None:
         return None
-    from epsrank.theory.inputs import as_weights
+    from epsrank.theory.data.inputs import as_weights
 
     return as_weights(read_array(path, "--weights"), n_samples, name=f"--weights {path}")
 
@@ -109,7 +110,7 @@ def read_target(path: str, n_samples: int) -> Array:
     ndarray of float64, shape (N, k)
         The target.
     """
-    from epsrank.theory.inputs import as_target
+    from epsrank.theory.data.inputs import as_target
 
     return as_target(read_array(path, "--target"), n_samples, name=f"--target {path}")
 
@@ -131,7 +132,7 @@ def read_coefficients(path: str | None, n_features: int) -> Array | None:
     """
     if path is None:
         return None
-    from epsrank.theory.inputs import as_coefficients
+    from epsrank.theory.data.inputs import as_coefficients
 
     return as_coefficients(
         read_array(path, "--coefficients"), n_features, name=f"--coefficients {path}"

@@ -11,8 +11,8 @@ from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_features
 
 if TYPE_CHECKING:
+    from epsrank.theory.data.inputs import Features
     from epsrank.theory.dense import DenseNetwork
-    from epsrank.theory.inputs import Features
     from epsrank.theory.sampling import PopulationRank
 
 
@@ -91,7 +91,7 @@ def population(
     UsageError
         If options exclude each other.
     """
-    from epsrank.theory.inputs import as_eps
+    from epsrank.theory.data.inputs import as_eps
     from epsrank.theory.sampling import population_rank
 
     if (file is None) == (draw is None):
@@ -150,7 +150,7 @@ def read_network(folder: str, domain: str | None) -> tuple[DenseNetwork, Any]:
     InputError
         If there is no such run, or the box cannot be read.
     """
-    from epsrank.numerics.dense import network_of_run
+    from epsrank.numerics.checkpoint.dense import network_of_run
     from epsrank.numerics.training import load_run
     from epsrank.theory.errors import InputError
 
@@ -203,8 +203,8 @@ def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
     """
     import numpy as np
 
+    from epsrank.theory.data.inputs import as_features
     from epsrank.theory.errors import InputError
-    from epsrank.theory.inputs import as_features
     from epsrank.theory.sampling.domain import as_domain
 
     if count is None or count < 4:

@@ -12,7 +12,7 @@ from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_array
 
 if TYPE_CHECKING:
-    from epsrank.numerics.initial_rank import MeasuredRank
+    from epsrank.numerics.first_layer.initial_rank import MeasuredRank
     from epsrank.theory.kernels.input_measure import InputMeasure
     from epsrank.theory.kernels.placed import Placement
     from epsrank.theory.kernels.prediction import InitialRank
@@ -102,8 +102,8 @@ def predict(
     InputError
         If an option cannot be used.
     """
+    from epsrank.theory.data.inputs import as_eps
     from epsrank.theory.errors import InputError
-    from epsrank.theory.inputs import as_eps
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
     setup = _Setup(activation, _inputs(given), given, thresholds, measure_seeds)
@@ -164,7 +164,7 @@ class _Setup:
         )
         if self.seeds is None:
             return [(item, None) for item in predicted]
-        from epsrank.numerics.initial_rank import measured_ranks
+        from epsrank.numerics.first_layer.initial_rank import measured_ranks
 
         found = measured_ranks(
             self.inputs,
@@ -206,7 +206,7 @@ class _Setup:
 
     def _structured(self, n: int) -> tuple[Placement, float | None]:
         """Place a structured first layer and choose its slope."""
-        from epsrank.numerics.chosen_slope import as_slope, resolve_slope
+        from epsrank.numerics.first_layer.slope import as_slope, resolve_slope
         from epsrank.theory.kernels.placed import placement
 
         box = _domain(self.given)

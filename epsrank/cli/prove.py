@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.certificates import Measurement, export
-from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.console import live_progress, notice, print_json, print_table
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
-from epsrank.cli.progress import live_progress
 
 if TYPE_CHECKING:
     from epsrank.proofs.formal.audit import Audit
@@ -152,7 +151,7 @@ def _compile(
 def _audit(compiled: Compiled, folder: Any, jobs: int | None, accept: bool) -> Audit:
     """Audit, after rewriting the reviewed statements where that is asked for."""
     from epsrank.proofs.formal.audit import accept_statements, audit
-    from epsrank.proofs.ledger import ledger_theorems, load_ledger
+    from epsrank.proofs.ledger.claims import ledger_theorems, load_ledger
 
     wanted = ledger_theorems(load_ledger())
     if accept:

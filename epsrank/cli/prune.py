@@ -216,7 +216,8 @@ def _write(chosen: NeuronSelection, source: str, folder: Path) -> None:
     import torch
 
     from epsrank.cli.console import finite
-    from epsrank.numerics.training.storage import write_json, write_tensors
+    from epsrank.numerics.files import write_json
+    from epsrank.numerics.training.tensors import write_tensors
 
     assert chosen.coefficients is not None
     tensors = {

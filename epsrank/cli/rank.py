@@ -12,7 +12,7 @@ from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.sources import checkpoint_options, read_source
 
 if TYPE_CHECKING:
-    from epsrank.theory.rank_interval import RankInterval
+    from epsrank.theory.rank.interval import RankInterval
 
 
 @click.command(cls=Command, lists={"--eps": is_number})
@@ -67,7 +67,7 @@ def rank(
     **checkpoint
         Options of a network; see `checkpoint_options`.
     """
-    from epsrank.theory.inputs import as_eps
+    from epsrank.theory.data.inputs import as_eps
     from epsrank.theory.rank import epsilon_ranks
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]

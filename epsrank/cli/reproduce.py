@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.console import live_progress, notice, print_json, print_table
 from epsrank.cli.front import Command, Interrupted
-from epsrank.cli.progress import live_progress
 
 if TYPE_CHECKING:
     from epsrank.numerics.experiments.experiment import Experiment, Request
@@ -139,7 +138,7 @@ def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | 
     """
     from epsrank.numerics.experiments.experiment import Request
     from epsrank.numerics.training.build import resolve_device
-    from epsrank.proofs.networks import find_mnist
+    from epsrank.proofs.instances.networks import find_mnist
     from epsrank.theory.errors import InputError
 
     mnist = find_mnist(data)

@@ -178,7 +178,7 @@ def _of_model(
     from epsrank.numerics.checkpoint.factory import make_model
     from epsrank.numerics.checkpoint.models import layer_of_model
     from epsrank.numerics.checkpoint.weights import load_weights
-    from epsrank.theory.inputs import as_features
+    from epsrank.theory.data.inputs import as_features
 
     if data is None:
         raise click.UsageError("--model needs the inputs of the network: --data F")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.console import Progress, live_progress, notice, print_json, print_table
 from epsrank.cli.front import Command, Interrupted
-from epsrank.cli.progress import Progress, live_progress
 from epsrank.cli.sweep_results import failures_of, print_results
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def _keep_spec(folder: Path, plan: Sweep) -> None:
     InputError
         If the folder cannot be written.
     """
-    from epsrank.numerics.writing import write_text
+    from epsrank.numerics.files import write_text
     from epsrank.theory.errors import InputError
 
     try:

@@ -11,7 +11,7 @@ from epsrank.cli.console import notice, number, print_json, print_table
 if TYPE_CHECKING:
     from epsrank.numerics.sweeps import Outcome, Sweep
     from epsrank.numerics.sweeps.summary import SettingSummary
-    from epsrank.theory.order_statistics import MedianInterval
+    from epsrank.theory.statistics import MedianInterval
 
 _SHOWN = 10  # failures that are named one by one
 
@@ -50,8 +50,8 @@ def print_results(plan: Sweep, folder: Path, outcomes: Sequence[Outcome], as_jso
     as_json : bool
         Print JSON.
     """
+    from epsrank.numerics.files import write_table
     from epsrank.numerics.sweeps.summary import results_table, summarise
-    from epsrank.numerics.writing import write_table
 
     results = folder / "results.parquet"
     write_table(results, results_table(outcomes))

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import notice, number, print_table
+from epsrank.cli.console import live_progress, notice, number, print_table
 from epsrank.cli.front import Command, Interrupted, is_number
-from epsrank.cli.progress import live_progress
 
 if TYPE_CHECKING:
     from epsrank.numerics.training import Run, RunConfig, StepRecord

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from epsrank.cli.console import live_progress
 from epsrank.cli.front import Command, Interrupted
-from epsrank.cli.progress import live_progress
 
 
 @click.command(cls=Command, lists={"--claim": lambda word: not word.startswith("-")})

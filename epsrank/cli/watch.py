@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from epsrank.cli.front import Command
 
 if TYPE_CHECKING:
-    from epsrank.cli.watched import Source
+    from epsrank.numerics.monitor.terminal.view import LayerView, View
+    from epsrank.numerics.training import RunConfig
 
 _SLICE = 0.2
 
@@ -41,8 +44,6 @@ def watch(run: str, once: bool, interval: float) -> None:
     interval : float
         Seconds between looks.
     """
-    from epsrank.cli.watched import open_source
-
     source = open_source(run)
     try:
         _follow(source, once, interval)
@@ -65,7 +66,7 @@ def _follow(source: Source, once: bool, interval: float) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from epsrank.numerics.monitor.live import draws, lines, render
+    from epsrank.numerics.monitor.terminal.live import draws, lines, render
 
     console = Console(highlight=False)
     ascii_only = not (console.encoding or "").lower().startswith("utf")
@@ -99,3 +100,213 @@ def _wait(seconds: float) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(_SLICE, left))
+
+
+# Causes of a stopped run that say nothing has ended: see epsrank.numerics.training.loop.
+_GOING_ON = ("running, or killed", "not begun")
+
+
+class Source(Protocol):
+    """Something that may grow."""
+
+    finished: bool
+
+    def poll(self) -> View | None:
+        """Return how it is now; None if it is as at the last call."""
+        ...
+
+
+def open_source(path: str) -> Source:
+    """Return what a path names, whether or not there is anything yet.
+
+    Parameters
+    ----------
+    path : str
+        A folder of ``epsrank train``, or a file that ends as histories do.
+
+    Returns
+    -------
+    Source
+        The source.
+
+    Raises
+    ------
+    InputError
+        If it is a file of another kind.
+    """
+    from epsrank.numerics.monitor.sinks.follow import SUFFIXES
+    from epsrank.theory.errors import InputError
+
+    place = Path(path)
+    if place.suffix.lower() in SUFFIXES and not place.is_dir():
+        return HistorySource(place)
+    if place.exists() and not place.is_dir():
+        raise InputError(
+            path, "is neither a run nor a history", f"pass a folder, or {', '.join(SUFFIXES)}"
+        )
+    return RunSource(place)
+
+
+class HistorySource:
+    """The history file of a monitor; it never says that it is finished.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from epsrank.numerics.monitor.alarms.signatures import Signatures
+        from epsrank.numerics.monitor.sinks.follow import HistoryFile
+
+        self.finished = False
+        self._path = path
+        self._file = HistoryFile(path)
+        self._signatures = Signatures()
+        self._polled = False
+
+    def poll(self) -> View | None:
+        """Read what is new.
+
+        Returns
+        -------
+        View or None
+            None where nothing is.
+        """
+        from itertools import groupby
+
+        from epsrank.numerics.monitor.alarms.signatures import Signatures
+        from epsrank.numerics.monitor.terminal.live import last_layer
+        from epsrank.numerics.monitor.terminal.view import View, view_of_history
+
+        changed = self._file.refresh()
+        if not changed and self._polled:
+            return None
+        self._polled = True
+        if not self._file.exists:
+            return View(str(self._path), "nothing there yet")
+        if self._file.restarted:
+            self._signatures = Signatures()
+        history = self._file.history
+        last = last_layer(history.metadata)
+        for _, rows in groupby(self._file.fresh, key=lambda record: record.step):
+            self._signatures.update(list(rows), last)
+        return view_of_history(history, title=str(self._path), signatures=self._signatures.seen)
+
+
+class RunSource:
+    """The folder of a run of ``epsrank train``.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.finished = False
+        self._folder = folder
+        self._stamps: Any = ()
+
+    def poll(self) -> View | None:
+        """Read the tables, if they changed.
+
+        Returns
+        -------
+        View or None
+            None where they did not.
+        """
+        from epsrank.numerics.monitor.terminal.view import View
+        from epsrank.numerics.training import RunConfig
+        from epsrank.numerics.training.folder import CONFIG, HISTORY, STATE
+        from epsrank.numerics.training.state import read_progress
+
+        files = [self._folder / name for name in (CONFIG, HISTORY, STATE)]
+        stamps = [_stamp(file) for file in files]
+        if stamps == self._stamps:
+            return None
+        self._stamps = stamps
+        if stamps[0] is None:
+            there = "holds no run yet" if self._folder.is_dir() else "nothing there yet"
+            return View(str(self._folder), there)
+        config = RunConfig.from_toml(files[0])
+        title = (
+            f"{self._folder}: {config.task}, {config.activation} {config.network} "
+            f"{config.depth}×{config.width}, seed {config.seed}"
+        )
+        progress = read_progress(self._folder)
+        if progress is None:
+            return View(title, f"step 0 of {config.steps}, nothing saved yet")
+        going_on = progress.status == "stopped" and progress.cause in _GOING_ON
+        self.finished = not going_on
+        status = progress.cause if going_on else f"{progress.status}: {progress.cause}"
+        state = f"step {progress.step} of {config.steps}, {status}"
+        if stamps[1] is None:
+            return View(title, state)
+        return _view_of_run(title, state, files[1], config)
+
+
+def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> View:
+    """Return the view of a run's table.
+
+    Parameters
+    ----------
+    title, state : str
+        Lines above.
+    history : Path
+        The table.
+    config : RunConfig
+        Settings of the run.
+
+    Returns
+    -------
+    View
+        The view.
+
+    Raises
+    ------
+    InputError
+        If the table is damaged, or of another form.
+    """
+    from epsrank.numerics.files import read_table
+    from epsrank.numerics.monitor.terminal.view import View
+    from epsrank.theory.errors import InputError
+
+    rows = read_table(history).to_pylist()
+    eps = tuple(f"{value:g}" for value in config.eps)
+    if not rows:
+        return View(title, state, eps)
+    last = rows[-1]
+    try:
+        layers = tuple(_layer(number, rows, config) for number in range(1, config.depth + 1))
+        loss = tuple(math.nan if row["loss"] is None else row["loss"] for row in rows)
+        reading = last["reading"]
+        if reading is not None:
+            reading = f"{reading}: {last['reason']}"
+        broken = [row["step"] for row in rows if row["chain"] == "violated"]
+    except KeyError as error:
+        raise InputError(
+            str(history), f"has no column {error}", "train again with this version"
+        ) from None
+    warnings = (f"the chain of floors is violated at step {broken[0]}",) if broken else ()
+    return View(title, state, eps, (), layers, loss, reading, warnings)
+
+
+def _layer(number: int, rows: list[dict[str, Any]], config: RunConfig) -> LayerView:
+    """Return one hidden layer of a run."""
+    from epsrank.numerics.monitor.terminal.view import LayerView, interval
+    from epsrank.numerics.training.record import rank_columns
+
+    columns = [rank_columns(number, value) for value in config.eps]
+    ranks = tuple(interval(rows[-1][lower], rows[-1][upper]) for lower, upper in columns)
+    series = tuple(float(row[columns[0][0]]) for row in rows)
+    return LayerView(f"hidden layer {number}", config.width, ranks, series)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from epsrank.theory.floor.bias import BiasName
-from epsrank.theory.inputs import Array
-from epsrank.theory.measure import MeasureName
+from epsrank.theory.data.measure import MeasureName
+from epsrank.theory.floor.arguments import BiasName
+from epsrank.theory.numbers.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

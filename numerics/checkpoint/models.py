@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.checkpoint.layer import CheckpointLayer
-from epsrank.numerics.monitor.layers import find_layers
-from epsrank.numerics.monitor.plan import LayerPlan
-from epsrank.numerics.monitor.probe import probe_pass
-from epsrank.numerics.monitor.reading import Head
+from epsrank.numerics.monitor.measuring.reading import Head
+from epsrank.numerics.monitor.model.capture import probe_pass
+from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.theory.errors import InputError
 
 _BATCH = 256

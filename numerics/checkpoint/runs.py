@@ -15,7 +15,7 @@ from epsrank.numerics.training.build import resolve_device
 from epsrank.numerics.training.measure import captured, last_layer
 from epsrank.numerics.training.probe import choose_probe, rank_probe
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.bias import BiasName
+from epsrank.theory.floor.arguments import BiasName
 
 
 def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> CheckpointLayer:

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import torch
 
-from epsrank.numerics.allocation import keep_freed_memory
 from epsrank.numerics.ensemble.ensemble import Ensemble, ManyProgress
 from epsrank.numerics.ensemble.grouping import check_alike, group_configs
 from epsrank.numerics.tasks import Task, load_task
 from epsrank.numerics.training.build import resolve_device
 from epsrank.numerics.training.config import RunConfig
-from epsrank.numerics.training.interrupts import Interrupts
 from epsrank.numerics.training.loop import train
+from epsrank.numerics.training.process import Interrupts, compute_threads, keep_freed_memory
 from epsrank.numerics.training.run import Run
-from epsrank.numerics.training.threads import compute_threads
 
 
 def train_many(

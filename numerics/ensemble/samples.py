@@ -11,7 +11,7 @@ from epsrank.numerics.ensemble.forward import Forward, Parameters
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.objective import sample_factors, sample_losses
 from epsrank.numerics.training.seeds import epoch_order
-from epsrank.theory.measure import Measure
+from epsrank.theory.data.measure import Measure
 
 
 class StackedSamples:

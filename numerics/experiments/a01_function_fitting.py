@@ -7,7 +7,7 @@ steps, for the stairs need them, on 200 points with (2, 50) and (4, 50) alone. N
 train together. There are 12 seeds, since 6 do not tell coupling: of the same six of (4, 50), 5 were
 coupled on one processor and 3 on another.
 
-The claims are on staircases, by the rule of `numerics.staircase.judge`, one setting per network.
+The claims are on staircases, by the rule of `experiments.stair_claims`, one setting per network.
 Beside them stands the reading of the plateaus (F6): V(‖β‖) is the least loss that the features
 allow with an output layer of the norm there is; where loss/V is near 1 no output layer does better.
 """

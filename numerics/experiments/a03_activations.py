@@ -3,7 +3,7 @@
 Ours: 2 hidden layers of 50, Adam with rate 1e-3 on the whole grid, default initialisation, 15 000
 steps (quick: on 100 points); measurements evenly spaced; ε = 1e-6, 1e-4, 1e-2, mean measure.
 
-The claims are on staircases, by the rule of `numerics.staircase.judge`, one setting per activation.
+The claims are on staircases, by the rule of `experiments.stair_claims`, one setting per activation.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ batches of 128, 2000 samples of MNIST at quick size (and 1000 of its test sample
 at 1e-6 a layer of 50 has full rank over images within a few steps, and no growth is left to couple
 with.
 
-The claims are on staircases, by the rule of `numerics.staircase.judge`. Steps are judged once per
+The claims are on staircases, by the rule of `experiments.stair_claims`. Steps are judged once per
 training; their coupling with each of the ranks.
 """
 

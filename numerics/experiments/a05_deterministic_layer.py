@@ -1,11 +1,11 @@
 """A5: a deterministic first layer against random ones, on the target of A1.
 
 The first layer is φ_j(x) = tanh((n/2)(x − x_j)) with x_j on the uniform grid of [−1, 1] ([S1]
-eq. 4.3; the interval rule of `numerics.structured`), the others as by default; against it stand the
+eq. 4.3; the interval rule of `structured`), the others as by default; against it stand the
 default of PyTorch and Xavier's initialisation of all layers. Networks of the source: (2, 30) and
 (4, 50). Ours: Adam with rate 1e-3 on the whole grid, as in A1, and the number of steps.
 
-The claims are on pre-training, by the rule of `numerics.experiments.pretraining`; errors are those
+The claims are on pre-training, by the rule of `experiments.pretraining.claims`; errors are those
 at points drawn uniformly from [−1, 1], which training does not see.
 """
 
@@ -19,9 +19,15 @@ from epsrank.numerics.experiments.analysis import Analysis, Picture
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import EPS, fitting_trial
 from epsrank.numerics.experiments.histories import History, read_history
-from epsrank.numerics.experiments.pretraining import CLAIMS, Comparison, compare, findings, tables
-from epsrank.numerics.experiments.pretraining_figures import draw_effects, draw_training
-from epsrank.numerics.experiments.pretraining_runs import PretrainingRun, read_run
+from epsrank.numerics.experiments.pretraining.claims import (
+    CLAIMS,
+    Comparison,
+    compare,
+    findings,
+    tables,
+)
+from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.runs import PretrainingRun, read_run
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:

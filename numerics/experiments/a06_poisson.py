@@ -2,12 +2,12 @@
 
 Compared are the ε-rank of φ in L²(Ω) before training, the steps to a common error of the
 *solution*, ‖u − u*‖² at random points of the square against u* = sin 2x sin 2y, and that error
-after training; by the rule of `numerics.experiments.pretraining`. All arms share network, points,
+after training; by the rule of `experiments.pretraining.claims`. All arms share network, points,
 κ, optimiser, rate and seeds; Adam with rate 1e-3 on all points in every step, κ = 100 and the
 network of two hidden tanh layers are ours.
 
 The claims on staircases are judged on the same runs, from the loss of the PINN and the ε-rank of φ,
-by the rule of `numerics.staircase.judge`. (The floor of the loss belongs to (𝓛φ, √κ 𝓑φ), whose
+by the rule of `experiments.stair_claims`. (The floor of the loss belongs to (𝓛φ, √κ 𝓑φ), whose
 ε-rank is larger: second derivatives of steep neurons are large, and at ε = 1e-6 nearly all of them
 count from the start.)
 """
@@ -21,12 +21,12 @@ from typing import Any
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import arm_rows
-from epsrank.numerics.experiments.pretraining import CLAIMS, findings, tables
-from epsrank.numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
-from epsrank.numerics.experiments.pretraining_figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings, tables
+from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
+from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.stair_claims import judge_staircases
 from epsrank.numerics.experiments.stairs import CLAIMS as STAIRS
 from epsrank.numerics.experiments.stairs import detected, staircase_pictures, staircase_tables
-from epsrank.numerics.staircase.judge import judge_staircases
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)

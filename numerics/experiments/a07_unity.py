@@ -28,7 +28,7 @@ from epsrank.numerics.experiments.analysis import (
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.sweeps.trial import Outcome, Trial
-from epsrank.theory.order_statistics import MedianInterval, median_interval
+from epsrank.theory.statistics import MedianInterval, median_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -27,11 +27,17 @@ from epsrank.numerics.experiments.analysis import (
     Judgement,
     Picture,
     Table,
+    paired,
+    sign,
 )
-from epsrank.numerics.experiments.effects import paired, sign
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.fitting import EPS, arm_rows, fitting_trial
-from epsrank.numerics.experiments.fitting_figures import curve, draw_comparison
+from epsrank.numerics.experiments.fitting import (
+    EPS,
+    arm_rows,
+    curve,
+    draw_comparison,
+    fitting_trial,
+)
 from epsrank.numerics.experiments.histories import History, grouped, read_histories
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
 from epsrank.numerics.plots.style import power

@@ -12,7 +12,7 @@ changes one thing at a time about tanh and MLP:
 * Xavier, He, orthogonal, wide uniform and TransNet against structured on the target of A1.
 
 Poisson is A6. Errors are those of the function or solution at random points; judged by the rule of
-`numerics.experiments.pretraining`, with the ε-rank of φ at ε = 1e-6. In two dimensions a Gaussian
+`experiments.pretraining.claims`, with the ε-rank of φ at ε = 1e-6. In two dimensions a Gaussian
 neuron is a ridge function of the linear layer, not the radial one of [S2]. Sizes, rates, κ and
 steps are ours.
 """
@@ -25,9 +25,9 @@ from typing import Any
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.pretraining import CLAIMS, findings, tables
-from epsrank.numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
-from epsrank.numerics.experiments.pretraining_figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings, tables
+from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
+from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)

@@ -2,7 +2,7 @@
 
 Digits are always there; MNIST and CIFAR-10 take part where the user has them. Cross-entropy,
 batches, Adam; for CNN and Transformer the first layer sees patches, over which it is placed.
-Judged by the rule of `numerics.experiments.pretraining`: the ε-rank of the last hidden layer before
+Judged by the rule of `experiments.pretraining.claims`: the ε-rank of the last hidden layer before
 training at ε = 1e-2 (at 1e-6 it is nearly full for every initialisation: there is nothing to gain),
 steps to a common test cross-entropy, and the share of test images classified wrongly. Networks,
 rates, steps and ε are ours.
@@ -18,9 +18,15 @@ from typing import Any
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import arm_rows
-from epsrank.numerics.experiments.pretraining import ACCURACY, CLAIMS, Comparison, findings, tables
-from epsrank.numerics.experiments.pretraining_design import STRUCTURED, Design, side_by_side
-from epsrank.numerics.experiments.pretraining_figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.claims import (
+    ACCURACY,
+    CLAIMS,
+    Comparison,
+    findings,
+    tables,
+)
+from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
+from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-2, 1e-4, 1e-6)

@@ -14,7 +14,7 @@ import numpy as np
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.rank_cost import ROUTES
+from epsrank.numerics.experiments.trials.rank_cost import ROUTES
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:

@@ -27,8 +27,9 @@ from epsrank.numerics.experiments.analysis import (
     Judgement,
     Picture,
     Table,
+    paired,
+    sign,
 )
-from epsrank.numerics.experiments.effects import paired, sign
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 

@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from epsrank.numerics.experiments.analysis import Effect
-from epsrank.numerics.experiments.effects import effect, sign
+from epsrank.numerics.experiments.analysis import Effect, effect, sign
 from epsrank.numerics.experiments.histories import History, certain_difference
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 Stage = Literal["initial", "trained"]
 

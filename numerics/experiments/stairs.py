@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
-from epsrank.numerics.experiments.fitting import arm_rows, loss_ratio
-from epsrank.numerics.experiments.fitting_figures import draw_comparison, draw_staircases
+from epsrank.numerics.experiments.fitting import (
+    arm_rows,
+    draw_comparison,
+    draw_staircases,
+    loss_ratio,
+)
 from epsrank.numerics.experiments.histories import History, grouped, read_histories
-from epsrank.numerics.staircase.judge import (
+from epsrank.numerics.experiments.stair_claims import (
     RunStaircase,
     judge_staircases,
     run_staircase,

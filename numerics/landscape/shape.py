@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 Direction = Mapping[str, Tensor]
 LossFunction = Callable[[nn.Module], Tensor]

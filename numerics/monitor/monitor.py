@@ -10,26 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from epsrank.numerics.monitor.background import as_background
-from epsrank.numerics.monitor.batch_watch import BatchWatch
-from epsrank.numerics.monitor.conductor import Conductor
-from epsrank.numerics.monitor.environment import environment
-from epsrank.numerics.monitor.history import MAX_RECORDS, History
-from epsrank.numerics.monitor.layers import find_layers
-from epsrank.numerics.monitor.loss_meter import LossMeter
-from epsrank.numerics.monitor.measure import Moment
-from epsrank.numerics.monitor.measurer import Measurer
-from epsrank.numerics.monitor.plan import SkippedLayer
-from epsrank.numerics.monitor.probe_parts import ProbeParts, Sample, as_parts, one_batch
-from epsrank.numerics.monitor.probe_set import as_probe_set
-from epsrank.numerics.monitor.processes import Processes
-from epsrank.numerics.monitor.reading import Head
-from epsrank.numerics.monitor.record import LayerRecord
-from epsrank.numerics.monitor.reporter import Reporter
-from epsrank.numerics.monitor.rows import check_targets
-from epsrank.numerics.monitor.schedule import Schedule, as_schedule
-from epsrank.numerics.monitor.settings import as_settings
-from epsrank.numerics.monitor.signatures import Signature
+from epsrank.numerics.monitor.alarms.signatures import Signature
+from epsrank.numerics.monitor.measuring.background import as_background
+from epsrank.numerics.monitor.measuring.conductor import Conductor, Reporter
+from epsrank.numerics.monitor.measuring.layer_numbers import Moment
+from epsrank.numerics.monitor.measuring.measurer import Measurer
+from epsrank.numerics.monitor.measuring.probe_parts import ProbeParts, Sample, as_parts, one_batch
+from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
+from epsrank.numerics.monitor.measuring.processes import Processes
+from epsrank.numerics.monitor.measuring.reading import Head, check_targets
+from epsrank.numerics.monitor.measuring.schedule import Schedule, as_schedule
+from epsrank.numerics.monitor.measuring.settings import as_settings, environment
+from epsrank.numerics.monitor.measuring.watch import BatchWatch, LossMeter
+from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.plan import SkippedLayer
+from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
+from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks import Sink
 from epsrank.theory.errors import InputError
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from epsrank.numerics.networks.base import FeatureNetwork, as_size, samples_by_neurons
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Tensor]:

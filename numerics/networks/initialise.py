@@ -85,7 +85,7 @@ def initialise_(
     Numbers are drawn in float64 on the CPU and rounded to the parameters' dtype, so that runs in
     float32 and float64, on any device, begin at the same weights; the global generator is not
     touched. ``structured`` and ``transnet`` set the default here, and the first layer by
-    `numerics.structured.structured_first_layer_` or `numerics.transnet.transnet_first_layer_`
+    `first_layer.structured.structured_first_layer_` or `first_layer.transnet.transnet_first_layer_`
     afterwards.
 
     Parameters

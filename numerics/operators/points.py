@@ -11,7 +11,7 @@ import numpy as np
 
 from epsrank.numerics.operators.linearity import as_box
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 PointKind = Literal["quadrature", "random"]
 Box = tuple[tuple[float, float], ...]

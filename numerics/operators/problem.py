@@ -22,7 +22,7 @@ from epsrank.numerics.operators.points import (
 from epsrank.numerics.operators.references import allen_cahn_solution, burgers_solution
 from epsrank.numerics.operators.stacked import OperatorSystem, StackedOperator, as_kappa
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 Values = Callable[[Array], Array]
 

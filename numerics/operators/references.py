@@ -12,7 +12,7 @@ from epsrank.numerics.operators.nonlinear import (
     ALLEN_CAHN_RATE,
     BURGERS_VISCOSITY,
 )
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 # Nodes of the Gauss–Hermite rule: 60 and 120 of them agree to 1e-9.
 _HERMITE = 120

@@ -12,9 +12,9 @@ from torch import Tensor
 from epsrank.numerics.operators.derivatives import Function
 from epsrank.numerics.operators.nonlinear import NonlinearOperator
 from epsrank.numerics.operators.operator import LinearOperator
+from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
-from epsrank.theory.measure import MeasureName
+from epsrank.theory.numbers.arrays import Array
 
 # Rows per differentiation: bounds the memory of second derivatives of wide layers.
 _ROWS = 4096

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epsrank.numerics.apriori import root_loss, run_points
+from epsrank.numerics.checkpoint.apriori import root_loss, run_points
 from epsrank.numerics.plots.kernel_figures import KERNEL_FIGURES
 from epsrank.numerics.plots.noise_figures import draw_noise
 from epsrank.numerics.plots.sampling_figures import draw_sampling

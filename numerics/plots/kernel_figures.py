@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsrank.numerics.initial_rank import measured_ranks
+from epsrank.numerics.first_layer.initial_rank import measured_ranks
 from epsrank.numerics.plots.style import (
     FAINT,
     INK,

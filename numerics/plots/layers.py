@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.collections import LineCollection
 
 from epsrank.numerics.plots.style import (
+    COLOURS,
     FAINT,
+    INK,
     dress,
     integer_axis,
     legend_below,
+    log_axis,
     look,
     new_figure,
+    positive,
     power,
 )
 
@@ -84,3 +89,85 @@ def layer_ranks(
     dress(axes, x="hidden layer", y=f"ε-rank at ε = {power(eps)}\n({measure} measure)", title=title)
     legend_below(figure, axes, columns=5)
     return figure
+
+
+def spectra(
+    steps: ArrayLike,
+    eigenvalues: ArrayLike,
+    *,
+    eps: float,
+    measure: str = "mean",
+    noise_floor: ArrayLike | None = None,
+    layer: str = "last hidden layer",
+    title: str = "",
+) -> Figure:
+    """Draw λ_1(t) ≥ … ≥ λ_n(t); r_ε(t) is the number of lines above ε (D1).
+
+    Parameters
+    ----------
+    steps : array_like, shape (T,)
+        Training steps.
+    eigenvalues : array_like, shape (T, n)
+        Spectra in descending order; values ≤ 0 (rounding) are left out.
+    eps : float
+        Threshold ε.
+    measure : str
+        Measure of the Gram matrices.
+    noise_floor : array_like, shape () or (T,), optional
+        Rounding bound: eigenvalues below it are not known.
+    layer : str
+        Whose spectra.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    Figure
+        One panel.
+    """
+    time = np.asarray(steps, dtype=np.float64)
+    values = np.asarray(eigenvalues, dtype=np.float64)
+    figure = new_figure(7.2, 4.8)
+    axes = figure.subplots()
+    floor = None
+    if noise_floor is not None:
+        floor = positive(np.broadcast_to(np.asarray(noise_floor, dtype=np.float64), time.shape))
+    lowest = _lowest(values, eps, floor)
+    drawn = positive(values)
+    lines = [np.column_stack([time, drawn[:, index]]) for index in range(values.shape[1])]
+    axes.add_collection(LineCollection(lines, colors=COLOURS[0], linewidths=0.8, alpha=0.75))
+    axes.plot([], [], color=COLOURS[0], linewidth=0.8, label=f"λ₁ … λ$_{{{values.shape[1]}}}$")
+    axes.axhline(eps, color=INK, linestyle=(0, (6, 2)), linewidth=1.4, label=f"ε = {power(eps)}")
+    if floor is not None:
+        axes.fill_between(
+            time, lowest, floor, color=FAINT, alpha=0.35, linewidth=0, label="below the noise floor"
+        )
+    log_axis(axes, "y", np.append(drawn[drawn >= lowest], [eps, lowest]))
+    axes.set_ylim(lowest, 3.0 * max(eps, float(np.nanmax(drawn, initial=eps))))
+    axes.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
+    dress(axes, x="training step", y=f"Gram eigenvalues, {layer}\n({measure} measure)", title=title)
+    legend_below(figure, axes)
+    return figure
+
+
+def _lowest(values: np.ndarray, eps: float, floor: np.ndarray | None) -> float:
+    """Return where the axis ends: a little below whatever can still be told apart.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Eigenvalues.
+    eps : float
+        Threshold.
+    floor : ndarray of float64 or None
+        Noise floor.
+
+    Returns
+    -------
+    float
+        A positive number.
+    """
+    if floor is not None and not np.isnan(floor).all():
+        return 0.03 * min(eps, float(np.nanmin(floor)))
+    visible = values[values > 0]
+    return 0.3 * min(eps, max(float(np.min(visible, initial=eps)), 1e-20))

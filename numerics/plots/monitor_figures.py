@@ -13,9 +13,9 @@ from epsrank.theory.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from epsrank.numerics.monitor.history import History
-    from epsrank.numerics.monitor.record import LayerRecord
-    from epsrank.theory.inputs import Array
+    from epsrank.numerics.monitor.records.history import History
+    from epsrank.numerics.monitor.records.record import LayerRecord
+    from epsrank.theory.numbers.arrays import Array
 
 # More layers than can be told apart in one panel: the first, the last, and some between.
 _MOST_LAYERS = 6

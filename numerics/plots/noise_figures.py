@@ -20,12 +20,12 @@ from epsrank.numerics.plots.style import (
     power,
 )
 from epsrank.theory.errors import InputError
-from epsrank.theory.rounding import gram_error_bound
+from epsrank.theory.numbers.rounding import gram_error_bound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from epsrank.theory.inputs import Array
+    from epsrank.theory.numbers.arrays import Array
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 

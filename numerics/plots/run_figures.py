@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epsrank.numerics.plots.floor_curve import floor_curve
-from epsrank.numerics.plots.layers import layer_ranks
-from epsrank.numerics.plots.spectra import spectra
+from epsrank.numerics.plots.floor_curve import floor_curve, tightness
+from epsrank.numerics.plots.layers import layer_ranks, spectra
 from epsrank.numerics.plots.staircase import staircase
-from epsrank.numerics.plots.tightness import tightness
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
     from epsrank.numerics.training import Run, StepRecord
     from epsrank.theory.floor.result import LossFloor
-    from epsrank.theory.inputs import Array
+    from epsrank.theory.numbers.arrays import Array
 
 # Checkpoints that a floor figure rebuilds: enough for the eye.
 _MOST_POINTS = 60

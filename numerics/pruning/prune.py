@@ -15,11 +15,13 @@ from epsrank.numerics.training import Run
 from epsrank.numerics.training.measure import LastLayer
 from epsrank.numerics.training.objective import float64_loss, sample_losses
 from epsrank.numerics.training.probe import choose_probe
+from epsrank.theory.data.inputs import as_features, as_norm
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.weighting import frobenius, weighted_problem
-from epsrank.theory.inputs import Array, as_features, as_norm
-from epsrank.theory.measure import Measure, as_measure
-from epsrank.theory.rounding import UNDERFLOW, gamma, upward
+from epsrank.theory.floor.decomposed.weighting import weighted_problem
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import UNDERFLOW, gamma, upward
+from epsrank.theory.numbers.scaled import frobenius
 from epsrank.theory.selection.certify import output_norm
 from epsrank.theory.selection.result import NeuronSelection
 from epsrank.theory.selection.select import Method, fewest_neurons, select_neurons

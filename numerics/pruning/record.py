@@ -10,18 +10,13 @@ from typing import Any
 
 import torch
 
+from epsrank.numerics.files import read_json, write_json, write_text
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.pruning.shrink import shrink
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import empty_network
 from epsrank.numerics.training.config import RunConfig
-from epsrank.numerics.training.storage import (
-    read_json,
-    read_tensors,
-    write_json,
-    write_tensors,
-    write_text,
-)
+from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
 from epsrank.theory.selection.result import NeuronSelection
 

@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from epsrank.numerics.staircase.evidence import evidence
 from epsrank.numerics.staircase.families import autocorrelated
 from epsrank.numerics.staircase.shape import drops, least_fall
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 LENGTHS = (24, 36, 50, 75, 110, 160, 250)
 # Correlations of the noise that is simulated, all equally often.

@@ -9,9 +9,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from epsrank.numerics.staircase.series import Series, as_vector
-from epsrank.theory.arrays import to_numpy
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array, to_numpy
 
 LEAST_LENGTH = 24
 # Shifts are within blocks: what varies more slowly than a block is trend, common to both series for

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 Generator = np.random.Generator
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 _CORRELATIONS = np.linspace(0.0, 0.98, 50)
 

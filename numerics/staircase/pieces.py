@@ -10,7 +10,7 @@ import ruptures
 from numpy.typing import NDArray
 from ruptures.base import BaseCost
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 # Most pieces that are tried; ours.
 _MOST_FLAT = 12

@@ -8,9 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.theory.arrays import to_float64, to_numpy
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array, to_float64, to_numpy
 
 Scale = Literal["log", "linear"]
 Direction = Literal["down", "up"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from epsrank.numerics.staircase.noise import Noise
 from epsrank.numerics.staircase.pieces import Pieces
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 # What is called a step; ours, fixed before any run was judged by it.
 RATE_RATIO = 3.0  # a drop is this many times faster than either plateau

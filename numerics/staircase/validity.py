@@ -20,7 +20,7 @@ from epsrank.numerics.staircase.families import (
 )
 from epsrank.numerics.staircase.result import Staircase
 from epsrank.theory.errors import InputError
-from epsrank.theory.proportion import Proportion, proportion
+from epsrank.theory.statistics import Proportion, proportion
 
 Detector = Callable[..., Staircase]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from epsrank.numerics.sweeps.environment import describe_environment
+from epsrank.numerics.environment import describe_environment
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 _TEXTS = (

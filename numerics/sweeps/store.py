@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from epsrank.numerics.files import read_table, write_table
 from epsrank.numerics.sweeps.rows import outcome_of, row_of, table_of
 from epsrank.numerics.sweeps.trial import Outcome, Trial
-from epsrank.numerics.writing import read_table, write_table
 from epsrank.theory.errors import InputError
 
 _NAME = re.compile(r"[0-9a-f]{64}")

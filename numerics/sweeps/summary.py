@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from epsrank.numerics.sweeps.rows import table_of
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.theory.order_statistics import MedianInterval, median_interval
+from epsrank.theory.statistics import MedianInterval, median_interval
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 #: Where the function of each kind of trial is, as ``module:function``. A function takes the
 #: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
 TRIAL_KINDS: dict[str, str] = {
-    "cost": "epsrank.numerics.experiments.rank_cost:cost_trial",
-    "initial-layers": "epsrank.numerics.experiments.initial_layers:initial_layers_trial",
-    "neck": "epsrank.numerics.experiments.neck_ranks:neck_trial",
-    "pretraining": "epsrank.numerics.experiments.pretraining_trial:pretraining_trial",
-    "landscape": "epsrank.numerics.experiments.checkpoint_landscapes:landscape_trial",
-    "random-features": "epsrank.numerics.experiments.random_features:fit_trial",
+    "cost": "epsrank.numerics.experiments.trials.rank_cost:cost_trial",
+    "initial-layers": "epsrank.numerics.experiments.trials.initial_layers:initial_layers_trial",
+    "neck": "epsrank.numerics.experiments.trials.neck_ranks:neck_trial",
+    "pretraining": "epsrank.numerics.experiments.pretraining.trial:pretraining_trial",
+    "landscape": "epsrank.numerics.experiments.trials.checkpoint_landscapes:landscape_trial",
+    "random-features": "epsrank.numerics.experiments.trials.random_features:fit_trial",
     "staircase-validity": "epsrank.numerics.staircase.validity:validity_trial",
     "train": "epsrank.numerics.sweeps.training:train_trial",
     "train-many": "epsrank.numerics.ensemble.trials:train_many_trial",

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from epsrank.numerics.allocation import keep_freed_memory
 from epsrank.numerics.sweeps.rows import plain
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
+from epsrank.numerics.training.process import keep_freed_memory
 from epsrank.theory.errors import InputError
 
 _KILLED = "the process that computed it died"
@@ -143,7 +143,7 @@ def _one_thread() -> AbstractContextManager[object]:
     if "torch" not in sys.modules and os.environ.get("OMP_NUM_THREADS") == "1":
         limits: AbstractContextManager[object] = threadpool_limits(1)
         return limits  # and torch, if the trial should import it, obeys the variable
-    from epsrank.numerics.training.threads import compute_threads
+    from epsrank.numerics.training.process import compute_threads
 
     return compute_threads(1)
 

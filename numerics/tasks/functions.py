@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 _PI = math.pi
 

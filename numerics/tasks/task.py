@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from epsrank.numerics.operators.stacked import StackedOperator
-from epsrank.theory.measure import MeasureName
+from epsrank.theory.data.measure import MeasureName
 
 Kind = Literal["regression", "classification"]
 

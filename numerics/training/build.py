@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from epsrank.numerics.first_layer.structured import structured_first_layer_
+from epsrank.numerics.first_layer.transnet import transnet_first_layer_
 from epsrank.numerics.networks import (
     MLP,
     AdaptiveNet,
@@ -17,11 +19,9 @@ from epsrank.numerics.networks import (
     initialise_,
 )
 from epsrank.numerics.networks.initialise import PLACED
-from epsrank.numerics.structured import structured_first_layer_
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.seeds import Stream, generator
-from epsrank.numerics.transnet import transnet_first_layer_
 from epsrank.theory.errors import InputError
 
 _DENSE: dict[str, type[MLP | BottleneckMLP | ResNet | ModifiedMLP | AdaptiveNet]] = {

@@ -11,14 +11,14 @@ from typing import Any
 import tomli_w
 import torch
 
-from epsrank.numerics.chosen_slope import as_slope
+from epsrank.numerics.first_layer.slope import as_slope
 from epsrank.numerics.networks.activations import activation_function
 from epsrank.numerics.networks.base import as_size
 from epsrank.numerics.networks.initialise import PLACED, check_initialisation
 from epsrank.numerics.operators.stacked import as_kappa
 from epsrank.numerics.tasks.load import TASKS
+from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import as_eps
 
 # Rates where none is given; ours.
 DEFAULT_RATES = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "lbfgs": 1.0}

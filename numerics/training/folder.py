@@ -9,13 +9,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from epsrank.numerics.files import remove_parts, write_text
 from epsrank.numerics.training.config import RunConfig
-from epsrank.numerics.training.storage import (
-    read_tensors,
-    remove_parts,
-    write_tensors,
-    write_text,
-)
+from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
 
 CONFIG, HISTORY, SPECTRA, WEIGHTS = (

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from epsrank.numerics.allocation import keep_freed_memory
+from epsrank.numerics.files import write_table
 from epsrank.numerics.networks.base import as_size
 from epsrank.numerics.tasks import Task, load_task
 from epsrank.numerics.training.build import (
@@ -21,19 +21,51 @@ from epsrank.numerics.training.build import (
 )
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, RunFolder, open_folder
-from epsrank.numerics.training.interrupts import Interrupts
 from epsrank.numerics.training.measure import NotFiniteError, measure
 from epsrank.numerics.training.objective import task_objective
-from epsrank.numerics.training.probe import choose_probe
-from epsrank.numerics.training.record import StepRecord
+from epsrank.numerics.training.probe import choose_probe, with_test_samples
+from epsrank.numerics.training.process import Interrupts, compute_threads, keep_freed_memory
+from epsrank.numerics.training.record import StepRecord, history_table, spectra_table
 from epsrank.numerics.training.run import Run, read_records
-from epsrank.numerics.training.schedule import measurement_steps
 from epsrank.numerics.training.seeds import epoch_order
 from epsrank.numerics.training.state import Progress, restore_state, save_state
-from epsrank.numerics.training.storage import write_table, write_tensors
-from epsrank.numerics.training.tables import history_table, spectra_table
-from epsrank.numerics.training.testing import with_test_samples
-from epsrank.numerics.training.threads import compute_threads
+from epsrank.numerics.training.tensors import write_tensors
+
+# Measurements per decade at first, and in all over the evenly spaced rest; ours.
+_PER_DECADE = 16
+_EVEN = 100
+
+
+def measurement_steps(steps: int, every: int | str) -> list[int]:
+    """Return the steps at which a run is measured, 0 and the last one always among them.
+
+    ``auto`` takes the union of a geometric sequence (16 a decade: the early phase changes on a
+    logarithmic clock) and an even one of 100 (so that a late plateau or drop is never a single
+    point between two far ones).
+
+    Parameters
+    ----------
+    steps : int
+        Number of updates of the run.
+    every : int or "auto"
+        Updates between measurements.
+
+    Returns
+    -------
+    list of int
+        Increasing steps from 0 to `steps`.
+    """
+    if isinstance(every, int):
+        chosen = set(range(0, steps, every))
+    else:
+        chosen = set(range(0, steps, max(1, steps // _EVEN)))
+        k, step = 0, 1
+        while step < steps:
+            chosen.add(step)
+            k += 1
+            step = round(10 ** (k / _PER_DECADE))
+    return sorted(chosen | {0, steps})
+
 
 ProgressCallback = Callable[[int, int, StepRecord | None], None]
 
@@ -80,7 +112,7 @@ def train(
     -----
     Bad settings, data or folders raise ``InputError``. Ctrl-C and SIGTERM are held back to the end
     of the step. The global random generators of torch, NumPy and Python are not touched. The
-    process keeps freed memory from then on (`epsrank.numerics.allocation`).
+    process keeps freed memory from then on (`epsrank.numerics.training.process`).
 
     Examples
     --------

@@ -15,17 +15,19 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.objective import Objective, float64_loss, sample_losses
 from epsrank.numerics.training.probe import Probe, rank_probe
 from epsrank.numerics.training.record import LayerRanks, StepRecord
+from epsrank.theory.data.inputs import Features, as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.bias import BiasName, with_bias
+from epsrank.theory.floor.arguments import BiasName, with_bias
 from epsrank.theory.floor.chain import check_chain
-from epsrank.theory.floor.convex_floor import ConvexFloor, convex_floor
-from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.reachable import reachable_loss
+from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 from epsrank.theory.floor.loss_floor import floor_of
-from epsrank.theory.floor.reachable import reachable_loss
 from epsrank.theory.floor.result import LossFloor
-from epsrank.theory.floor.weighting import frobenius, residual_norm, weighted_problem
-from epsrank.theory.inputs import Array, Features, as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.scaled import frobenius
 from epsrank.theory.rank import epsilon_ranks
 
 _NO_FLOOR = (

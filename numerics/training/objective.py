@@ -10,8 +10,8 @@ from torch import Tensor
 
 from epsrank.numerics.operators.stacked import StackedOperator
 from epsrank.numerics.tasks import Task
-from epsrank.theory.inputs import Array
-from epsrank.theory.measure import Measure
+from epsrank.theory.data.measure import Measure
+from epsrank.theory.numbers.arrays import Array
 
 
 def sample_losses(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,9 +11,9 @@ from epsrank.numerics.operators.stacked import StackedOperator
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.seeds import Stream, generator
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
-from epsrank.theory.measure import Measure
+from epsrank.theory.numbers.arrays import Array
 
 # Probe sizes where none is given: ranks cost N·n², and a convolution has many positions a sample.
 _MOST, _MOST_WITH_POSITIONS = 2000, 500
@@ -112,3 +112,35 @@ def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
     target: Array = y.double().numpy()
     law = Measure(task.measure, size, weights)
     return Probe(x.to(device), y.to(device), target, law, task.operator)
+
+
+def with_test_samples(config: RunConfig, task: Task, device: torch.device) -> Task:
+    """Return a task whose test samples are those of a run: all, or a draw by its seed.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Settings, with ``n_test``.
+    task : Task
+        The task.
+    device : torch.device
+        Where the test samples shall be.
+
+    Returns
+    -------
+    Task
+        The task; its training samples are as they were.
+
+    Raises
+    ------
+    InputError
+        If more samples are asked for than there are.
+    """
+    x, y, size = task.x_test, task.y_test, config.n_test
+    if size is not None and size > len(x):
+        raise InputError("n_test", f"is {size}", f"there are {len(x)} test samples")
+    if size is not None and size < len(x):
+        order = torch.randperm(len(x), generator=generator(config.seed, Stream.TEST))
+        chosen = order[:size].sort().values
+        x, y = x[chosen], y[chosen]
+    return replace(task, x_test=x.to(device), y_test=y.to(device))

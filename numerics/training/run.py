@@ -11,6 +11,7 @@ from typing import Any, cast
 import pyarrow as pa
 import torch
 
+from epsrank.numerics.files import read_json, read_table
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.tasks import Task, load_task
 from epsrank.numerics.training.build import empty_network, resolve_device
@@ -18,13 +19,16 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.folder import CONFIG, HISTORY, SPECTRA, STATE, RunFolder
 from epsrank.numerics.training.measure import LastLayer, captured, last_layer
 from epsrank.numerics.training.probe import Probe, choose_probe
-from epsrank.numerics.training.record import StepRecord
+from epsrank.numerics.training.record import (
+    StepRecord,
+    history_table,
+    records_from_tables,
+    spectra_table,
+)
 from epsrank.numerics.training.state import Progress, Status, read_progress
-from epsrank.numerics.training.storage import read_json, read_table
-from epsrank.numerics.training.tables import history_table, records_from_tables, spectra_table
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.bias import BiasName
-from epsrank.theory.floor.certificate import ChainCertificate, certify_chain
+from epsrank.theory.floor.arguments import BiasName
+from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
 
 
 class Run:
@@ -106,7 +110,7 @@ class Run:
         return choose_probe(self.config, self.task, self._device)
 
     def table(self) -> pa.Table:
-        """Return one row per measurement; see ``epsrank.numerics.training.tables.history_table``.
+        """Return one row per measurement; see ``epsrank.numerics.training.record.history_table``.
 
         Returns
         -------

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import torch
 
+from epsrank.numerics.files import read_json, write_json
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.training.folder import STATE, RunFolder
-from epsrank.numerics.training.storage import read_json, read_tensors, write_json, write_tensors
-from epsrank.numerics.training.tree import flatten, unflatten
+from epsrank.numerics.training.tensors import flatten, read_tensors, unflatten, write_tensors
 from epsrank.theory.errors import InputError
 
 Status = Literal["complete", "stopped", "diverged"]

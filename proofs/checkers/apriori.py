@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.numerics.apriori import floor_of_run
+from epsrank.numerics.checkpoint.apriori import floor_of_run
 from epsrank.numerics.training import Run, RunConfig, train
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties.apriori import LineCase, least_squares_by_partition
 from epsrank.theory.apriori import relu_distances
-from epsrank.theory.floor.exact_data import exact_data
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.certified.exact_data import exact_data
 
 CLAIM = "a-priori-floor"
 

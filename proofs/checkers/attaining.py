@@ -6,12 +6,12 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from epsrank.proofs import oracle
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence
-from epsrank.theory.floor.attaining import AttainingFamily, attaining_family
-from epsrank.theory.floor.certificate import certify_chain
-from epsrank.theory.floor.interval import nearest
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.theory.floor.certified.attaining import AttainingFamily, attaining_family
+from epsrank.theory.floor.certified.certificate import certify_chain
+from epsrank.theory.numbers.interval import nearest
 
 # ε, B, and α as a multiple of √ε B (or of 1 where B = 0): equality at α = √ε B included.
 _SCALES = (

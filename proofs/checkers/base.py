@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from epsrank.proofs.evidence import Evidence, Kind
-from epsrank.proofs.networks import TrainedNetwork
+from epsrank.proofs.instances.networks import (
+    TrainedNetwork,
+)
+from epsrank.proofs.ledger.evidence import Evidence, Kind, State
 
 Effort = Literal["quick", "default", "full"]
 
@@ -70,3 +72,71 @@ class Checker:
     kind: Kind
     check: Check
     networks: tuple[str, ...] = ()
+
+
+@dataclass
+class Score:
+    """Counts of inequalities by outcome, and the first violation.
+
+    Attributes
+    ----------
+    strict, rounding, unresolved : int
+        Proved strictly; proved up to the stated slack; left open by the arithmetic.
+    violation : dict or None
+        The first inequality that was disproved.
+    """
+
+    strict: int = 0
+    rounding: int = 0
+    unresolved: int = 0
+    violation: dict[str, Any] | None = None
+
+    def add(self, state: str, what: dict[str, Any]) -> None:
+        """Count one inequality.
+
+        Parameters
+        ----------
+        state : str
+            ``strict``, ``within enclosure``, ``rounding``, ``violated`` or ``unresolved``.
+        what : dict
+            What it says, kept if it is violated.
+        """
+        if state == "strict":
+            self.strict += 1
+        elif state in {"within enclosure", "rounding"}:
+            self.rounding += 1
+        elif state == "violated":
+            self.violation = self.violation or what
+        else:
+            self.unresolved += 1
+
+    def evidence(self, claim: str, kind: Kind, title: str, figures: dict[str, Any]) -> Evidence:
+        """Return the evidence that the counts are.
+
+        Parameters
+        ----------
+        claim : str
+            Claim.
+        kind : str
+            ``exact`` or ``property``.
+        title : str
+            What was done.
+        figures : dict
+            Further numbers.
+
+        Returns
+        -------
+        Evidence
+            Passed, undecided or refuted.
+        """
+        state: State = "refuted" if self.violation else "undecided" if self.unresolved else "passed"
+        if not (self.strict or self.rounding or self.violation):
+            state = "undecided"
+        numbers = {
+            **figures,
+            "inequalities strict": self.strict,
+            "equal up to enclosure": self.rounding,
+            "unresolved": self.unresolved,
+        }
+        cause = None if state != "undecided" else "the arithmetic left inequalities open"
+        return Evidence(claim, kind, state, title, numbers, witness=self.violation, cause=cause)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from flint import acb
 
-from epsrank.numerics.dense import network_of_run
+from epsrank.numerics.checkpoint.dense import network_of_run
 from epsrank.numerics.tasks import TASKS
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
-from epsrank.proofs.networks import CERTIFIED_WIDTH, planned
+from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, planned
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.theory.continuous import (
     ANALYTIC_TARGETS,
     AnalyticSystem,
@@ -22,7 +22,7 @@ from epsrank.theory.continuous import (
 from epsrank.theory.continuous.gram import continuous_gram
 from epsrank.theory.continuous.grid import GRID, grid_ranks
 from epsrank.theory.dense import ANALYTIC, DenseNetwork
-from epsrank.theory.routes.ball import ball_precision
+from epsrank.theory.rank.routes.ball import ball_precision
 
 CLAIM = "continuous-rank"
 

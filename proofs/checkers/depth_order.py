@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.numerics.dense import dense_network
-from epsrank.numerics.initial_rank import initial_network
-from epsrank.proofs import oracle
+from epsrank.numerics.checkpoint.dense import dense_network
+from epsrank.numerics.first_layer.initial_rank import initial_network
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.theory.continuous import continuous_ranks
 from epsrank.theory.dense import DenseNetwork
-from epsrank.theory.inputs import Array
 from epsrank.theory.kernels.input_measure import box_measure
+from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_rank
 
 CLAIM = "depth-order"

@@ -15,7 +15,6 @@ from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.environment import describe_environment
-from epsrank.proofs.evidence import Evidence
 from epsrank.proofs.experiments.findings import evidence_of, reconciled
 from epsrank.proofs.experiments.records import (
     RECORDED,
@@ -24,7 +23,8 @@ from epsrank.proofs.experiments.records import (
     recorded_ids,
     same_numbers,
 )
-from epsrank.proofs.networks import find_mnist
+from epsrank.proofs.instances.networks import find_mnist
+from epsrank.proofs.ledger.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence
 from epsrank.proofs.formal.audit import audit
 from epsrank.proofs.formal.compilation import compile_development
 from epsrank.proofs.formal.interrogate import CLOSED
@@ -16,7 +15,8 @@ from epsrank.proofs.formal.records import read_record, recorded_problem
 from epsrank.proofs.formal.sources import DEVELOPMENT
 from epsrank.proofs.formal.statements import read_statements
 from epsrank.proofs.formal.toolchain import explain_missing, find_coq
-from epsrank.proofs.ledger import Claim, ledger_theorems, load_ledger
+from epsrank.proofs.ledger.claims import Claim, ledger_theorems, load_ledger
+from epsrank.proofs.ledger.evidence import Evidence
 
 
 @dataclass(frozen=True)

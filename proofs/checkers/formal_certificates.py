@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
 from epsrank.proofs.formal import (
     CoqError,
     check_text,
@@ -23,12 +22,13 @@ from epsrank.proofs.formal.compilation import Compiled
 from epsrank.proofs.formal.export import Certificate, export_project
 from epsrank.proofs.formal.floor_certificate import certify_floor
 from epsrank.proofs.formal.rank_certificate import certify_rank
-from epsrank.proofs.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
-from epsrank.theory.dyadic import root_above
+from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.certificate import certify_chain
-from epsrank.theory.floor.exact_data import norm_squared
-from epsrank.theory.floor.interval import outward
+from epsrank.theory.floor.certified.certificate import certify_chain
+from epsrank.theory.floor.certified.exact_data import norm_squared
+from epsrank.theory.numbers.dyadic import root_above
+from epsrank.theory.numbers.interval import outward
 
 CLAIMS = ("rank-definition", "loss-floor", "reachable-loss")
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from epsrank.numerics.initial_rank import MeasuredRank, measured_ranks
+from epsrank.numerics.first_layer.initial_rank import MeasuredRank, measured_ranks
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.theory.kernels.initialisation import LayerInit
 from epsrank.theory.kernels.input_measure import box_measure
 from epsrank.theory.kernels.prediction import InitialRank, initial_ranks

@@ -9,13 +9,13 @@ import scipy.optimize as so
 
 from epsrank.numerics.training import Run, RunConfig, train
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
-from epsrank.proofs.networks import find_mnist
+from epsrank.proofs.instances.networks import find_mnist
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties.lipschitz import ball_mean_loss, in_ball
-from epsrank.theory.floor.convex_floor import as_convex_loss, convex_floor
-from epsrank.theory.floor.convex_losses import ConvexLoss
-from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
-from epsrank.theory.inputs import Array
+from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
+from epsrank.theory.floor.convex.losses import ConvexLoss
+from epsrank.theory.numbers.arrays import Array
 
 CLAIM = "lipschitz-floor"
 

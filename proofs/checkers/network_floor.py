@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, Kind, State
-from epsrank.proofs.networks import (
+from epsrank.proofs.checkers.base import Checker, Context, Score
+from epsrank.proofs.instances.networks import (
     CERTIFIED_WIDTH,
     Checkpoint,
     TrainedNetwork,
     checkpoints,
     planned,
 )
-from epsrank.theory.dyadic import dyadic_matrix, power_of_two
-from epsrank.theory.floor.ball_distance import distances
-from epsrank.theory.floor.ball_spectrum import ball_spectrum
-from epsrank.theory.floor.certificate import ChainCertificate, certify_chain
+from epsrank.proofs.ledger.evidence import Evidence, Kind
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.certified.ball_distance import distances
+from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
+from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
+from epsrank.theory.floor.certified.exact_data import ExactData, exact_data, norm_squared
 from epsrank.theory.floor.chain import check_chain
-from epsrank.theory.floor.exact_data import ExactData, exact_data, norm_squared
-from epsrank.theory.floor.interval import nearest, outward
 from epsrank.theory.floor.loss_floor import loss_floor
 from epsrank.theory.floor.result import LossFloor
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.numbers.dyadic import dyadic_matrix, power_of_two
+from epsrank.theory.numbers.interval import nearest, outward
 
 CLAIMS = ("loss-floor", "reachable-loss", "tail")
 
@@ -39,74 +39,6 @@ _SHOWN = {"quick": 6, "default": 11, "full": 41}
 
 # A distance and an eigenvalue are compared as enclosures of 256 bits: what is left of an equality.
 _SLACK = Fraction(1, 10**30)
-
-
-@dataclass
-class Score:
-    """Counts of inequalities by outcome, and the first violation.
-
-    Attributes
-    ----------
-    strict, rounding, unresolved : int
-        Proved strictly; proved up to the stated slack; left open by the arithmetic.
-    violation : dict or None
-        The first inequality that was disproved.
-    """
-
-    strict: int = 0
-    rounding: int = 0
-    unresolved: int = 0
-    violation: dict[str, Any] | None = None
-
-    def add(self, state: str, what: dict[str, Any]) -> None:
-        """Count one inequality.
-
-        Parameters
-        ----------
-        state : str
-            ``strict``, ``within enclosure``, ``rounding``, ``violated`` or ``unresolved``.
-        what : dict
-            What it says, kept if it is violated.
-        """
-        if state == "strict":
-            self.strict += 1
-        elif state in {"within enclosure", "rounding"}:
-            self.rounding += 1
-        elif state == "violated":
-            self.violation = self.violation or what
-        else:
-            self.unresolved += 1
-
-    def evidence(self, claim: str, kind: Kind, title: str, figures: dict[str, Any]) -> Evidence:
-        """Return the evidence that the counts are.
-
-        Parameters
-        ----------
-        claim : str
-            Claim.
-        kind : str
-            ``exact`` or ``property``.
-        title : str
-            What was done.
-        figures : dict
-            Further numbers.
-
-        Returns
-        -------
-        Evidence
-            Passed, undecided or refuted.
-        """
-        state: State = "refuted" if self.violation else "undecided" if self.unresolved else "passed"
-        if not (self.strict or self.rounding or self.violation):
-            state = "undecided"
-        numbers = {
-            **figures,
-            "inequalities strict": self.strict,
-            "equal up to enclosure": self.rounding,
-            "unresolved": self.unresolved,
-        }
-        cause = None if state != "undecided" else "the arithmetic left inequalities open"
-        return Evidence(claim, kind, state, title, numbers, witness=self.violation, cause=cause)
 
 
 def tail_data(data: ExactData, coefficients: Any) -> ExactData:

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.numerics.dense import network_of_run
+from epsrank.numerics.checkpoint.dense import network_of_run
 from epsrank.numerics.operators import PROBLEMS
 from epsrank.numerics.operators.stacked import OperatorSystem
 from epsrank.numerics.training import Run, RunConfig, train
-from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.checkers.network_floor import Score
-from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.checkers.base import Checker, Context, Score
+from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.properties.operators import closed_form_features
-from epsrank.theory.floor.certificate import ChainCertificate
-from epsrank.theory.inputs import Array
+from epsrank.theory.floor.certified.certificate import ChainCertificate
+from epsrank.theory.numbers.arrays import Array
 
 CLAIM = "operator-floor"
 

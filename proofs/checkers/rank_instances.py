@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.proofs import oracle
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
-from epsrank.proofs.networks import checkpoints, planned
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.instances.networks import checkpoints, planned
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.strategies.spectra import from_singular_values
-from epsrank.theory.exact_gram import exact_gram
-from epsrank.theory.inputs import Array, as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.exact_gram import exact_gram
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_rank
-from epsrank.theory.rank_interval import RankInterval
-from epsrank.theory.rank_problem import RankProblem
-from epsrank.theory.routes.ball import ball_count
-from epsrank.theory.routes.exact import exact_count
-from epsrank.theory.routes.svd import right_singular_vectors, svd_enclosure
+from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.rank.of_features import RankProblem
+from epsrank.theory.rank.routes.ball import ball_count
+from epsrank.theory.rank.routes.exact import exact_count
+from epsrank.theory.rank.routes.svd import right_singular_vectors, svd_enclosure
 
 EPS = (1e-2, 1e-4, 1e-6, 1e-8, 1e-12, 1e-20)
 

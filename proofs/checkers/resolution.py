@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.proofs import oracle
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence
-from epsrank.theory.inputs import Array
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import gram_error_bound
 from epsrank.theory.rank import epsilon_rank
-from epsrank.theory.rounding import gram_error_bound
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import beta, binom
 
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
-from epsrank.proofs.populations import Population, populations, unseen
+from epsrank.proofs.instances.populations import Population, populations, unseen
+from epsrank.proofs.ledger.evidence import Evidence, State
 
 CLAIM = "sample-rank"
 

@@ -11,20 +11,21 @@ import numpy as np
 from flint import arb, arb_mat
 
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
-from epsrank.proofs.populations import Population, populations
+from epsrank.proofs.instances.populations import Population, populations
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.theory.continuous import continuous_rank
 from epsrank.theory.continuous.gram import continuous_gram
 from epsrank.theory.continuous.system import AnalyticSystem
+from epsrank.theory.data.exact_gram import exact_gram
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.dense import ANALYTIC
 from epsrank.theory.dense.ranges import ball_matrix
-from epsrank.theory.dyadic import to_fmpq
-from epsrank.theory.exact_gram import exact_gram
-from epsrank.theory.inputs import Array, as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import to_fmpq
+from epsrank.theory.numbers.rounding import downward, upward
 from epsrank.theory.rank import epsilon_ranks
-from epsrank.theory.rounding import downward, upward
-from epsrank.theory.routes.ball import ball_precision, positive_inertia
+from epsrank.theory.rank.routes.ball import ball_precision, positive_inertia
 from epsrank.theory.sampling import largest_leverage, sufficient_samples
 from epsrank.theory.sampling.whitening import whitening
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties import PROPERTIES, Property, search
 
 

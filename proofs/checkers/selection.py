@@ -12,17 +12,17 @@ import numpy as np
 
 from epsrank.numerics.pruning import prune
 from epsrank.numerics.training import Run
-from epsrank.proofs import oracle
-from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.checkers.network_floor import Score
-from epsrank.proofs.evidence import Evidence, State
-from epsrank.proofs.networks import CERTIFIED_WIDTH, planned
+from epsrank.proofs.checkers.base import Checker, Context, Score
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, planned
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties.neuron_selection import squared_distance
-from epsrank.theory.floor.ball_spectrum import ball_spectrum
-from epsrank.theory.floor.exact_data import exact_data, norm_squared
-from epsrank.theory.floor.interval import Interval, nearest
-from epsrank.theory.inputs import Array, as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
+from epsrank.theory.floor.certified.exact_data import exact_data, norm_squared
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.interval import Interval, nearest
 from epsrank.theory.selection.certify import exact_distance
 from epsrank.theory.selection.select import select_neurons
 

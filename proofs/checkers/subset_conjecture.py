@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from epsrank.numerics.subset_search import all_cases, search_subsets
+from epsrank.numerics.pruning.subset_search import all_cases, search_subsets
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence
+from epsrank.proofs.ledger.evidence import Evidence
 
 CLAIM = "subset-conjecture"
 

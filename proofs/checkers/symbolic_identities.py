@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence
-from epsrank.proofs.ledger import load_ledger
+from epsrank.proofs.ledger.claims import load_ledger
+from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.theory.symbolic.identities import identities
 from epsrank.theory.symbolic.identity import Identity
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.proofs import oracle
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.evidence import Evidence, State
-from epsrank.proofs.rational_floor import rational_problem
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.exact.rational_floor import rational_problem
+from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.strategies.spectra import from_singular_values
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_rank
 
 

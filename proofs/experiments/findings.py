@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement
-from epsrank.proofs.evidence import Evidence, State
+from epsrank.proofs.ledger.evidence import Evidence, State
 
 STATES: Mapping[Judgement, State] = {
     "supported": "passed",

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.files import read_table, write_atomically
 from epsrank.numerics.sweeps.trial import Outcome, Trial
-from epsrank.numerics.training.storage import read_table, write_atomically
 from epsrank.theory.errors import InputError
 
 RECORDED = Path(__file__).with_name("recorded")

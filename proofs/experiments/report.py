@@ -15,10 +15,10 @@ import jinja2
 
 from epsrank.numerics.experiments.analysis import Analysis, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.files import write_text
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.numerics.writing import write_text
-from epsrank.proofs.evidence import jsonable
+from epsrank.proofs.ledger.evidence import jsonable
 from epsrank.proofs.report.page import STYLE, show
 
 # Longer tables are shown up to here; the file has them whole.

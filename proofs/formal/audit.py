@@ -13,7 +13,7 @@ import joblib
 from epsrank.proofs.formal.compilation import Compiled
 from epsrank.proofs.formal.declared import declared, theorems
 from epsrank.proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
-from epsrank.proofs.formal.source_audit import Fault, audit_sources
+from epsrank.proofs.formal.scan import Fault, audit_sources
 from epsrank.proofs.formal.sources import Development
 from epsrank.proofs.formal.statements import differences, read_statements, write_statements
 

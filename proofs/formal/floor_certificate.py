@@ -10,15 +10,15 @@ from typing import Any
 from flint import fmpz_mat
 
 from epsrank.proofs.formal import coq_text
+from epsrank.proofs.formal.floor_check import IntegerTarget, dual_bound, dual_vectors
 from epsrank.proofs.formal.floor_search import search_floor
-from epsrank.proofs.formal.floor_test import IntegerTarget, dual_bound, dual_vectors
 from epsrank.proofs.formal.integer_data import IntegerData, Rows, fixed_point, integer_data
-from epsrank.theory.dyadic import root_above
+from epsrank.theory.data.inputs import as_features, as_norm, as_target
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.exact_data import exact_data
-from epsrank.theory.floor.interval import Interval
-from epsrank.theory.inputs import as_features, as_norm, as_target
-from epsrank.theory.measure import as_measure
+from epsrank.theory.floor.certified.exact_data import exact_data
+from epsrank.theory.numbers.dyadic import root_above
+from epsrank.theory.numbers.interval import Interval
 
 
 @dataclass(frozen=True, eq=False)

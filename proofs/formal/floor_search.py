@@ -14,16 +14,16 @@ from typing import Any
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from epsrank.proofs.formal.floor_test import DualBound, IntegerTarget, dual_bound, dual_vectors
+from epsrank.proofs.formal.floor_check import DualBound, IntegerTarget, dual_bound, dual_vectors
 from epsrank.proofs.formal.integer_data import IntegerData
-from epsrank.theory.dyadic import float_below, nearest_integer, power_of_two, to_fmpq
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.ball_distance import distances
-from epsrank.theory.floor.ball_matrix import identity
-from epsrank.theory.floor.ball_reachable import reachable
-from epsrank.theory.floor.ball_spectrum import ball_spectrum
-from epsrank.theory.floor.exact_data import ExactData
-from epsrank.theory.floor.interval import Interval
+from epsrank.theory.floor.certified.ball_distance import distances
+from epsrank.theory.floor.certified.ball_matrix import identity
+from epsrank.theory.floor.certified.ball_reachable import reachable
+from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
+from epsrank.theory.floor.certified.exact_data import ExactData
+from epsrank.theory.numbers.dyadic import float_below, nearest_integer, power_of_two, to_fmpq
+from epsrank.theory.numbers.interval import Interval
 
 # Bits of the ball arithmetic that encloses V(B), and of the linear solve.
 _BALLS, _SOLVE = 256, 1024

@@ -10,9 +10,9 @@ import numpy as np
 from flint import fmpz_mat
 from numpy.typing import NDArray
 
-from epsrank.theory.dyadic import dyadic_integers
-from epsrank.theory.inputs import Features
-from epsrank.theory.measure import Measure
+from epsrank.theory.data.inputs import Features
+from epsrank.theory.data.measure import Measure
+from epsrank.theory.numbers.dyadic import dyadic_integers
 
 Rows = tuple[tuple[int, ...], ...]
 

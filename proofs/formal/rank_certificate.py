@@ -10,11 +10,11 @@ from flint import fmpz_mat
 
 from epsrank.proofs.formal import coq_text
 from epsrank.proofs.formal.integer_data import IntegerData, Rows, integer_data
+from epsrank.proofs.formal.rank_check import certified_rank
 from epsrank.proofs.formal.rank_search import search_rank
-from epsrank.proofs.formal.rank_test import certified_rank
+from epsrank.theory.data.inputs import as_eps, as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import as_eps, as_features
-from epsrank.theory.measure import as_measure
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """The search for a rank certificate: nearly the eigenvectors, in as few bits as dominance allows.
 
-Nothing here is trusted: `theory.floor.refined_basis` finds eigenvectors to as many bits as the
+Nothing here is trusted: `floor.certified.refined_basis` finds eigenvectors to as many bits as the
 nearest eigenvalue asks for, rows are scaled by powers of two towards |T_ii| ≈ 1 for
 T = S(G − εI)Sᵀ, and each choice of bits is tried on integers by the test of the checker.
 """
@@ -14,7 +14,7 @@ from fractions import Fraction
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
 from epsrank.proofs.formal.integer_data import IntegerData
-from epsrank.proofs.formal.rank_test import (
+from epsrank.proofs.formal.rank_check import (
     count_signs,
     cut_error,
     feature_products,
@@ -22,10 +22,10 @@ from epsrank.proofs.formal.rank_test import (
     sheared,
     threshold,
 )
-from epsrank.theory.dyadic import nearest_integer
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.ball_matrix import exponent_of, identity, largest_exponent
-from epsrank.theory.floor.refined_basis import refined_basis
+from epsrank.theory.floor.certified.ball_matrix import exponent_of, identity, largest_exponent
+from epsrank.theory.floor.certified.refined_basis import refined_basis
+from epsrank.theory.numbers.dyadic import nearest_integer
 
 # Bits of the eigenvectors to begin with, and at which to give up.
 _FIRST, _LAST = 64, 4096

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from epsrank.numerics.writing import write_text
+from epsrank.numerics.files import write_text
 from epsrank.proofs.formal.audit import Audit
 from epsrank.proofs.formal.interrogate import CLOSED
-from epsrank.proofs.formal.scan import sentences, strip_comments
-from epsrank.proofs.formal.source_audit import audit_sources
+from epsrank.proofs.formal.scan import audit_sources, sentences, strip_comments
 from epsrank.proofs.formal.sources import fingerprints, read_development
 from epsrank.proofs.formal.statements import STATEMENTS, read_statements
 from epsrank.theory.errors import InputError

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from epsrank.numerics.writing import write_text
+from epsrank.numerics.files import write_text
 from epsrank.proofs.formal.interrogate import Printed
 from epsrank.theory.errors import InputError
 

@@ -3,7 +3,6 @@
 from epsrank.proofs.properties import (
     apriori,
     continuous,
-    duplicates,
     floor_chain,
     lipschitz,
     neuron_selection,
@@ -30,7 +29,6 @@ PROPERTIES: dict[str, Property] = REGISTRY
 _MODULES = (
     apriori,
     continuous,
-    duplicates,
     floor_chain,
     lipschitz,
     neuron_selection,

@@ -13,13 +13,13 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.neuron_selection import squared_distance
 from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import sample_weights
 from epsrank.theory.apriori import network_floor, segments
 from epsrank.theory.apriori.widths import ellipsoid_widths
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from hypothesis import assume
 
 from epsrank.proofs.properties.search import Counterexample, Tally
 from epsrank.theory.rank import epsilon_rank
-from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rank.interval import RankInterval
 
 
 def rank(features: Any, eps: float, exact: bool = True, **measure: Any) -> RankInterval:

@@ -14,7 +14,7 @@ from epsrank.proofs.strategies.dense import TARGETS, boxes, dense_networks, read
 from epsrank.theory.continuous import AnalyticSystem, AnalyticTarget, continuous_floor
 from epsrank.theory.continuous.gram import continuous_gram
 from epsrank.theory.dense import DenseNetwork
-from epsrank.theory.floor.interval import from_ball
+from epsrank.theory.numbers.interval import from_ball
 from epsrank.theory.sampling import largest_leverage
 
 _STEEP = DenseNetwork("tanh", (np.array([[6.0], [-6.0]]),), (np.array([3.0, 6.0]),),

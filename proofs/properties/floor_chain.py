@@ -14,15 +14,15 @@ from hypothesis import assume
 from epsrank.proofs.properties.rational_chain import Instance, instances
 from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import FloorCase, floor_cases, norms
-from epsrank.theory.floor.certificate import ChainCertificate, certify_chain
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
 from epsrank.theory.floor.chain import check_chain
-from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.decomposed.bounds import tail
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.weighting import weighted_problem
 from epsrank.theory.floor.loss_floor import loss_floor
 from epsrank.theory.floor.result import LossFloor
-from epsrank.theory.floor.tail import tail
-from epsrank.theory.floor.weighting import weighted_problem
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
 
 _PINNED = (
     # A zero network, an all-zero target, features that vanish, and a fit that is exact.

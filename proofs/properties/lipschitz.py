@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from epsrank.proofs.properties.search import Tally, refute, states
-from epsrank.theory.floor.ball_matrix import from_array
-from epsrank.theory.floor.convex_floor import as_convex_loss, convex_floor
-from epsrank.theory.floor.convex_losses import ConvexLoss, Huber
-from epsrank.theory.floor.cross_entropy import CrossEntropy
-from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
-from epsrank.theory.inputs import Array
+from epsrank.theory.floor.certified.ball_matrix import from_array
+from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
+from epsrank.theory.floor.convex.losses import ConvexLoss, CrossEntropy, Huber
+from epsrank.theory.numbers.arrays import Array
 
 _BITS = 160
 

@@ -12,7 +12,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
     FloorCase,
@@ -21,8 +21,9 @@ from epsrank.proofs.strategies import (
     integer_features,
     small_integers,
 )
-from epsrank.theory.inputs import Array, as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.selection import certify
 from epsrank.theory.selection.select import select_neurons
 

@@ -27,10 +27,10 @@ from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies.dense import boxes, dense_networks
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.dense.second_order import FeatureJets, enclosed_features
-from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.certified.certificate import certify_chain
 from epsrank.theory.floor.chain import check_chain
 from epsrank.theory.floor.loss_floor import loss_floor
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 # What float64 may lose in second derivatives of networks with weights up to 6, relative to the
 # largest feature of the case.

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import at_most, rank, same, threshold
 from epsrank.proofs.properties.search import Tally, states
 from epsrank.proofs.strategies import (
@@ -22,7 +22,7 @@ from epsrank.proofs.strategies import (
     signed_permutations,
     thresholds,
 )
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 def _mixed(features: Array, mixing: Array) -> Array:

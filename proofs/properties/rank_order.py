@@ -1,7 +1,5 @@
 """M2–M4 and M9: the ε-rank in the order of thresholds, neurons, Gram matrices and data."""
 
-# ruff: noqa: D401 — the docstring of a property is its statement, not a command.
-
 from __future__ import annotations
 
 from fractions import Fraction
@@ -11,18 +9,23 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import at_most, rank
 from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
     RankCase,
     feature_pairs,
     gram_matrices,
+    integer_features,
     rank_cases,
     sample_weights,
     thresholds,
 )
+from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_rank_from_gram
+
+# ruff: noqa: D401 — the docstring of a property is its statement, not a command.
+
 
 _EYE = RankCase(np.eye(2), 1.0, None, "raw")
 _TINY = RankCase(np.array([[1e-150, 1.0], [0.0, 1e-150]]), 1e-300, None, "mean")
@@ -129,3 +132,28 @@ def bounded_by_the_trace(tally: Tally, case: RankCase) -> None:
     if count.lower * Fraction(case.eps) > trace:
         refute(f"{count.lower}·{case.eps!r} exceeds the trace {float(trace)!r}")
     tally.count(count.resolved)
+
+
+# ruff: noqa: D401 — the docstring of a property is its statement, not a command.
+
+
+@states(
+    "duplicate-neuron",
+    refutable=True,
+    features=integer_features(3, 3, bound=3),
+    copied=st.integers(0, 2),
+    eps=st.integers(1, 30).map(float),
+)
+def duplicating_does_not_raise_the_rank(
+    tally: Tally, features: Array, copied: int, eps: float
+) -> None:
+    """Appending a copy of a neuron does not raise r_ε (this is false)."""
+    column = copied % features.shape[1]
+    twice = np.concatenate([features, features[:, [column]]], axis=1)
+    before, after = rank(features, eps, measure="raw"), rank(twice, eps, measure="raw")
+    tally.count(before.resolved and after.resolved)
+    if after.lower > before.upper:
+        refute(
+            f"copying neuron {column} raises the rank from {before.upper} to {after.lower} "
+            f"at ε = {eps:g} (raw weights)"
+        )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import at_most, rank, threshold
 from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
@@ -25,7 +25,7 @@ from epsrank.proofs.strategies import (
     thresholds,
 )
 from epsrank.proofs.strategies.spectra import from_singular_values
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 def _difference(first: Array, second: Array) -> Fraction:

@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.exact.rational_floor import RationalProblem, rational_problem, root_at_most_sum
 from epsrank.proofs.properties.search import Tally, refute, states
-from epsrank.proofs.rational_floor import RationalProblem, rational_problem, root_at_most_sum
 from epsrank.proofs.strategies import (
     KnownSpectrum,
     coefficients,
@@ -23,8 +23,8 @@ from epsrank.proofs.strategies import (
     targets,
     thresholds,
 )
-from epsrank.theory.floor.attaining import attaining_family
-from epsrank.theory.inputs import Array
+from epsrank.theory.floor.certified.attaining import attaining_family
+from epsrank.theory.numbers.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

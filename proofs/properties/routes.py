@@ -13,7 +13,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import contains, rank
 from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
@@ -26,12 +26,13 @@ from epsrank.proofs.strategies import (
     rank_cases,
     thresholds,
 )
-from epsrank.theory.inputs import Array, as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import gram_error_bound
 from epsrank.theory.rank import algebraic_rank, epsilon_rank, epsilon_rank_from_gram
-from epsrank.theory.rank_problem import RankProblem
-from epsrank.theory.rounding import gram_error_bound
-from epsrank.theory.routes.svd import svd_enclosure
+from epsrank.theory.rank.of_features import RankProblem
+from epsrank.theory.rank.routes.svd import svd_enclosure
 
 # Two neurons that differ by 1e-30, one whose square underflows, an exact tie, a huge scale.
 _PINNED = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from epsrank.numerics.plots.run_figures import figure_of_run
 from epsrank.numerics.plots.save import save_figure
-from epsrank.proofs.networks import TrainedNetwork
+from epsrank.proofs.instances.networks import TrainedNetwork
 
 #: Kinds of figures per network, with what they show.
 KINDS = {

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epsrank.numerics.writing import write_text
+from epsrank.numerics.files import write_text
 from epsrank.proofs.report.page import render_page
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
-    from epsrank.proofs.outcome import Report
+    from epsrank.proofs.ledger.outcome import Report
 
 
 def open_report(out: Path | str | None) -> Path | None:

@@ -6,20 +6,48 @@ import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
 
-from epsrank.proofs.evidence import Evidence, jsonable
-from epsrank.proofs.ledger import Claim
+from epsrank.proofs.ledger.claims import Claim
+from epsrank.proofs.ledger.evidence import Evidence, jsonable
+from epsrank.proofs.ledger.verdict import VERDICTS
 from epsrank.proofs.report.figures import caption
-from epsrank.proofs.report.formulas import formula
-from epsrank.proofs.verdict import VERDICTS
+from epsrank.theory.errors import InputError
+from epsrank.theory.symbolic.registry import statement
 
 if TYPE_CHECKING:
-    from epsrank.proofs.outcome import ClaimResult, Report
+    from epsrank.proofs.ledger.outcome import ClaimResult, Report
+
+
+@cache
+def _mathml(identifier: str) -> str:
+    """Return the MathML of one statement, nothing where it has gone from the registry."""
+    try:
+        return statement(identifier).mathml
+    except InputError:
+        return ""
+
+
+def formula(claim: Claim) -> str | None:
+    """Return the MathML of a claim, None where it has no symbolic statement.
+
+    Parameters
+    ----------
+    claim : Claim
+        The claim.
+
+    Returns
+    -------
+    str or None
+        ``<math>`` elements, one after the other.
+    """
+    return "".join(_mathml(identifier) for identifier in claim.symbols) or None
+
 
 _MEANING = {
     "proved": "the kernel of Coq accepted a proof without axioms: in this run or, where it says "

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from epsrank.theory.continuous import AnalyticTarget
 from epsrank.theory.dense import ANALYTIC, BALL_ACTIVATIONS, DenseNetwork
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 #: Targets of the property: entire, with a pole off the interval, with a break on it.
 TARGETS = (

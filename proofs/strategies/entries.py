@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 #: Thresholds that users set, and a few that only adversaries do.
 COMMON_EPS = (1e-6, 1e-2, 1e-4, 1e-8, 1e-10, 1e-12, 1e-20, 0.25, 1.0, 2.0, 1e-30, 1e-300, 1e300)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from epsrank.proofs.strategies.entries import full_mantissas, small_integers
 from epsrank.proofs.strategies.spectra import known_spectra
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 #: What `feature_matrices` mixes; pass some of them to restrict it.
 FLAVOURS = (

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from epsrank.proofs.strategies.entries import small_integers
 from epsrank.proofs.strategies.spectra import hadamard
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 @st.composite

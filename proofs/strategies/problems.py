@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from epsrank.proofs.strategies.entries import coefficients, sample_weights, targets, thresholds
 from epsrank.proofs.strategies.features import FLAVOURS, feature_matrices
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 #: Flavours whose floors are worth a float64 check (the rest are for exact counts).
 FLOOR_FLAVOURS = (

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 #: An s_k within 2^±20 of the others keeps sums of eight of them inside 53 bits.
 _SPREAD = 20

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import main
-from epsrank.numerics.apriori import floor_of_run
+from epsrank.numerics.checkpoint.apriori import floor_of_run
 from epsrank.numerics.training import RunConfig, load_run, train
 from epsrank.proofs.checkers import apriori
 from epsrank.proofs.checkers.base import Context

@@ -16,15 +16,14 @@ from click.testing import CliRunner, Result
 from torch import nn
 
 from epsrank.benchmarks import BENCHMARKS, monitor, rank, run_benchmarks
-from epsrank.benchmarks.machine import limited_threads
 from epsrank.benchmarks.models import workloads
 from epsrank.benchmarks.result import Column, Table, overhead, seconds
-from epsrank.benchmarks.settings import BenchmarkSettings
+from epsrank.benchmarks.settings import BenchmarkSettings, limited_threads
 from epsrank.benchmarks.timing import interleaved, median_ratio, total_ratio
 from epsrank.benchmarks.trainee import Trainee, TrainingClock, block_steps, run_blocks
 from epsrank.benchmarks.watchers import Watcher, watchers_at
 from epsrank.cli import main
-from epsrank.numerics.monitor.layers import find_layers
+from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.theory.errors import InputError
 
 QUICK = BenchmarkSettings(effort="quick")

@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
 from epsrank.loading import load_array
+from epsrank.theory.data.inputs import as_features
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import as_features
 
 PHI = np.random.default_rng(0).normal(size=(7, 3))
 

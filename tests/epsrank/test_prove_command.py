@@ -29,7 +29,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "_CoqProject").write_text("-R theories Tiny\ntheories/one.v\n")
     (folder / "theories" / "one.v").write_text(THEOREM)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("epsrank.proofs.ledger.load_ledger", lambda: ())
+    monkeypatch.setattr("epsrank.proofs.ledger.claims.load_ledger", lambda: ())
     return folder
 
 

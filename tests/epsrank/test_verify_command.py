@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from epsrank.cli import main
-from epsrank.proofs.ledger import Claim, load_ledger
-from epsrank.proofs.outcome import ClaimResult, Report
+from epsrank.proofs.ledger.claims import Claim, load_ledger
+from epsrank.proofs.ledger.outcome import ClaimResult, Report
 
 
 def verify(*words: str | Path) -> Result:

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 from torch import nn
 
 from epsrank.cli import main
-from epsrank.cli.watched import HistorySource, RunSource, open_source
+from epsrank.cli.watch import HistorySource, RunSource, open_source
 from epsrank.numerics.monitor import RankMonitor
-from epsrank.numerics.monitor.live import lines
 from epsrank.numerics.monitor.sinks import CsvSink, JsonLinesSink, ParquetSink
+from epsrank.numerics.monitor.terminal.live import lines
 from epsrank.numerics.training import RunConfig, train
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import pytest
 from epsrank.proofs.formal import CoqError, compile_development
 from epsrank.proofs.formal.audit import accept_statements
 from epsrank.proofs.formal.interrogate import read_assumptions
-from epsrank.proofs.formal.source_audit import audit_sources
+from epsrank.proofs.formal.scan import audit_sources
 from epsrank.proofs.formal.statements import parse_statements, read_statements
 from epsrank.theory.errors import InputError
 

@@ -11,8 +11,8 @@ import pytest
 
 from epsrank.proofs.formal.export import export_project
 from epsrank.proofs.formal.floor_certificate import certify_floor
+from epsrank.proofs.formal.floor_check import DualBound
 from epsrank.proofs.formal.floor_search import lower_end
-from epsrank.proofs.formal.floor_test import DualBound
 from epsrank.proofs.formal.rank_certificate import certify_rank
 from epsrank.theory import epsilon_rank
 from epsrank.theory.errors import InputError

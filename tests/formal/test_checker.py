@@ -11,7 +11,7 @@ from epsrank.proofs.checkers import formal as checker
 from epsrank.proofs.checkers.formal import find_basis, formal_evidence
 from epsrank.proofs.formal import CoqError
 from epsrank.proofs.formal.records import make_record, write_record
-from epsrank.proofs.ledger import Claim
+from epsrank.proofs.ledger.claims import Claim
 from epsrank.proofs.runner import verify
 
 from .conftest import WANTED, change

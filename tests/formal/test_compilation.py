@@ -18,7 +18,7 @@ from epsrank.proofs.formal import (
     find_coq,
     read_development,
     require_coq,
-)  # fmt: skip
+)
 from epsrank.proofs.formal.cache import cache_folder, entry
 from epsrank.proofs.formal.toolchain import PACKAGES
 from epsrank.theory.errors import InputError

@@ -10,7 +10,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from epsrank.proofs import networks
 from epsrank.proofs.checkers import formal_certificates
 from epsrank.proofs.checkers.base import Context
 from epsrank.proofs.checkers.formal_certificates import (
@@ -31,6 +30,7 @@ from epsrank.proofs.formal.coq_text import HEADER
 from epsrank.proofs.formal.export import needed
 from epsrank.proofs.formal.floor_certificate import certify_floor
 from epsrank.proofs.formal.rank_certificate import certify_rank
+from epsrank.proofs.instances import networks
 
 from .measurements import changed, floor_term, rank_term, targets, waves
 

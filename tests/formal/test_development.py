@@ -12,9 +12,9 @@ import pytest
 from epsrank.proofs.formal import DEVELOPMENT, compile_development, read_development
 from epsrank.proofs.formal.audit import audit
 from epsrank.proofs.formal.records import read_record
-from epsrank.proofs.formal.source_audit import audit_sources
+from epsrank.proofs.formal.scan import audit_sources
 from epsrank.proofs.formal.statements import read_statements
-from epsrank.proofs.ledger import ledger_theorems, load_ledger
+from epsrank.proofs.ledger.claims import ledger_theorems, load_ledger
 
 ROOT = Path(__file__).parents[2]
 

@@ -91,7 +91,7 @@ def test_a_theorem_that_nobody_reviewed_does_not_count(recorded):
 
 def test_sources_hashed_anew_by_hand_still_have_to_pass(recorded):
     change(recorded, "theories/base.v", "Proof. reflexivity. Qed.", "Admitted.")
-    from epsrank.proofs.formal.records import fingerprints, read_development
+    from epsrank.proofs.formal.sources import fingerprints, read_development
 
     hashes = fingerprints(read_development(recorded), ["statements.txt"])
     _edit(recorded, lambda data: data.update(sources=hashes))

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
-from epsrank.numerics.monitor.capture import Capture
-from epsrank.numerics.monitor.layers import find_layers
-from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.find import find_layers
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

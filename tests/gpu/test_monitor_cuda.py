@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from epsrank.numerics.monitor import RankMonitor
-from epsrank.numerics.monitor.background import Background, as_background
-from epsrank.numerics.monitor.loss_meter import LossMeter
+from epsrank.numerics.monitor.measuring.background import Background, as_background
+from epsrank.numerics.monitor.measuring.watch import LossMeter
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

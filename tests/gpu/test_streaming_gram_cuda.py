@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from epsrank.numerics.streaming_gram import StreamingGram
+from epsrank.numerics.gram.streaming import StreamingGram
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.exact_data import exact_data
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.floor.certified.exact_data import exact_data
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

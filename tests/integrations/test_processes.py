@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from epsrank.numerics.monitor.integrations.processes import _share, shared
+from epsrank.numerics.monitor.integrations.shared import _share, shared
 from epsrank.numerics.monitor.sinks import read_history
 
 SCRIPT = """

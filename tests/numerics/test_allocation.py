@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from epsrank.numerics.allocation import keep_freed_memory
+from epsrank.numerics.training.process import keep_freed_memory
 
 # 200 arrays of 1.6 MB, as the steps of 32 networks of width 50 allocate and free them.
 PROGRAM = """

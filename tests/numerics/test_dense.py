@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from epsrank.numerics.dense import dense_network, network_of_run
+from epsrank.numerics.checkpoint.dense import dense_network, network_of_run
 from epsrank.numerics.networks import MLP, ResNet
 from epsrank.numerics.training import RunConfig, train
 from epsrank.theory.errors import InputError

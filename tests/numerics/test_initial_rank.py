@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from epsrank.numerics.chosen_slope import as_slope
-from epsrank.numerics.initial_rank import initial_network, measured_ranks
+from epsrank.numerics.first_layer.initial_rank import initial_network, measured_ranks
+from epsrank.numerics.first_layer.slope import as_slope
+from epsrank.numerics.first_layer.structured import structured_first_layer_
 from epsrank.numerics.networks import ACTIVATIONS, MLP, activation_function, initialise_
-from epsrank.numerics.structured import structured_first_layer_
 from epsrank.numerics.training import RunConfig
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.catalogue import SIGMAS, layer_kernel

@@ -14,13 +14,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epsrank.numerics.streaming_gram import StreamingGram
-from epsrank.theory.dyadic import dyadic_matrix, power_of_two
+from epsrank.numerics.gram.streaming import StreamingGram
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.exact_data import exact_data
+from epsrank.theory.floor.certified.exact_data import exact_data
 from epsrank.theory.floor.loss_floor import loss_floor
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.numbers.dyadic import dyadic_matrix, power_of_two
 from epsrank.theory.rank import epsilon_rank
 
 
@@ -126,7 +126,7 @@ def test_batch_splits_agree_within_the_bound(cuts, seed, weighted):
 def test_wide_layers_use_shorter_chunks(monkeypatch):
     features, target, _ = sample(n_samples=300)
     whole = accumulate(features, target).gram()
-    monkeypatch.setattr("epsrank.numerics.streaming_gram._CHUNK_NUMBERS", 64)
+    monkeypatch.setattr("epsrank.numerics.gram.streaming._CHUNK_NUMBERS", 64)
     chunked = accumulate(features, target).gram()
     truth, moments, _ = exact(features, target)
     assert frobenius_squared(chunked.values, truth) <= Fraction(chunked.error) ** 2

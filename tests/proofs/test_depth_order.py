@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from epsrank.proofs import oracle
 from epsrank.proofs.checkers import depth_order
 from epsrank.proofs.checkers.base import Context
-from epsrank.proofs.evidence import jsonable
-from epsrank.proofs.verdict import derive_verdict
+from epsrank.proofs.exact import oracle
+from epsrank.proofs.ledger.evidence import jsonable
+from epsrank.proofs.ledger.verdict import derive_verdict
 
 
 def test_the_integer_witness_can_be_repeated_by_hand():

@@ -11,11 +11,12 @@ import pytest
 from epsrank.numerics.training import RunConfig, train
 from epsrank.proofs.checkers import attaining, network_floor, rank_instances, resolution, witnesses
 from epsrank.proofs.checkers.base import Context
-from epsrank.proofs.networks import TrainedNetwork
-from epsrank.proofs.rational_floor import RationalProblem
-from epsrank.theory.enclosure import SpectrumEnclosure
-from epsrank.theory.floor import decide_chain, loss_floor
-from epsrank.theory.floor.interval import Interval
+from epsrank.proofs.exact.rational_floor import RationalProblem
+from epsrank.proofs.instances.networks import TrainedNetwork
+from epsrank.theory.floor import loss_floor
+from epsrank.theory.floor.certified import chain as decide_chain
+from epsrank.theory.numbers.interval import Interval
+from epsrank.theory.rank.enclosure import SpectrumEnclosure
 
 NAME = "cosines 1×6"
 

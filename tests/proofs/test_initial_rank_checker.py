@@ -52,7 +52,7 @@ def test_a_wrong_prediction_is_seen(rows):
 
 
 def test_ranks_outside_the_band_are_counted(rows):
-    from epsrank.numerics.initial_rank import measured_ranks
+    from epsrank.numerics.first_layer.initial_rank import measured_ranks
     from epsrank.theory.kernels.input_measure import box_measure
     from epsrank.theory.kernels.prediction import initial_ranks
 

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from epsrank.proofs.checkers import all_checkers
-from epsrank.proofs.evidence import KINDS
-from epsrank.proofs.ledger import LEDGER, load_ledger, select_claims
+from epsrank.proofs.ledger.claims import LEDGER, load_ledger, select_claims
+from epsrank.proofs.ledger.evidence import KINDS
+from epsrank.proofs.ledger.verdict import VERDICTS
 from epsrank.proofs.properties import PROPERTIES
-from epsrank.proofs.verdict import VERDICTS
 from epsrank.theory.errors import InputError
 
 # The rows of the project's table of claims, one id each.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from epsrank.proofs import networks
-from epsrank.proofs.networks import (
+from epsrank.proofs.instances import networks
+from epsrank.proofs.instances.networks import (
     CERTIFIED_WIDTH,
     checkpoints,
     find_mnist,

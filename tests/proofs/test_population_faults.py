@@ -9,8 +9,8 @@ from flint import arb
 from epsrank.numerics.training import RunConfig, train
 from epsrank.proofs.checkers import continuous, sampling, sampling_exact
 from epsrank.proofs.checkers.base import Context
-from epsrank.proofs.networks import TrainedNetwork
-from epsrank.proofs.populations import atoms, populations
+from epsrank.proofs.instances.networks import TrainedNetwork
+from epsrank.proofs.instances.populations import atoms, populations
 from epsrank.proofs.properties import PROPERTIES, search
 from epsrank.theory.continuous import gram as gram_module
 from epsrank.theory.continuous import pieces as pieces_module

@@ -27,8 +27,9 @@ from epsrank.proofs.properties import (
 )
 from epsrank.theory.apriori import network_floor, segments
 from epsrank.theory.continuous.problem import ContinuousProblem
-from epsrank.theory.floor import decide_chain, loss_floor
-from epsrank.theory.floor.interval import Interval
+from epsrank.theory.floor import loss_floor
+from epsrank.theory.floor.certified import chain as decide_chain
+from epsrank.theory.numbers.interval import Interval
 from epsrank.theory.sampling import domain
 from epsrank.theory.selection import select
 

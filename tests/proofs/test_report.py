@@ -9,13 +9,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from epsrank.numerics.writing import write_text
+from epsrank.numerics.files import write_text
 from epsrank.proofs.checkers import Checker
-from epsrank.proofs.evidence import Evidence
-from epsrank.proofs.ledger import Claim, load_ledger, select_claims
-from epsrank.proofs.outcome import ClaimResult, Report
-from epsrank.proofs.report.formulas import formula
-from epsrank.proofs.report.page import render_page, show
+from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
+from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.proofs.ledger.outcome import ClaimResult, Report
+from epsrank.proofs.report.page import formula, render_page, show
 from epsrank.proofs.runner import verify
 from epsrank.theory.errors import InputError
 

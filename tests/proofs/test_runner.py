@@ -11,9 +11,9 @@ import pytest
 from epsrank.proofs.checkers import Checker
 from epsrank.proofs.checkers.base import EXAMPLES
 from epsrank.proofs.checkers.searches import property_checkers
-from epsrank.proofs.evidence import Evidence
-from epsrank.proofs.ledger import Claim, load_ledger
-from epsrank.proofs.outcome import Report
+from epsrank.proofs.ledger.claims import Claim, load_ledger
+from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.proofs.ledger.outcome import Report
 from epsrank.proofs.runner import verify
 from epsrank.theory.errors import InputError
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from epsrank.proofs import oracle
+from epsrank.proofs.exact import oracle
 from epsrank.proofs.strategies import (
     FLAVOURS,
     dyadic_orthogonal,

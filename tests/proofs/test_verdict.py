@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from epsrank.proofs.evidence import Evidence, jsonable
-from epsrank.proofs.verdict import VERDICTS, derive_verdict
+from epsrank.proofs.ledger.evidence import Evidence, jsonable
+from epsrank.proofs.ledger.verdict import VERDICTS, derive_verdict
 
 
 def _item(kind, state="passed", part=None):

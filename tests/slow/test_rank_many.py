@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from epsrank.theory import epsilon_rank
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
-from epsrank.theory.rank_problem import RankProblem
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.rank.of_features import RankProblem
 from tests.theory.rank.cases import random_cases, true_rank
 from tests.theory.rank.test_against_exact import assert_encloses
 

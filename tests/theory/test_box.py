@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from epsrank.theory.box import as_box
 from epsrank.theory.continuous import continuous_rank
+from epsrank.theory.data.inputs import as_box
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.input_measure import box_measure

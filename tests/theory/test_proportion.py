@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binom
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.proportion import proportion
+from epsrank.theory.statistics import proportion
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 6), (1, 6), (3, 6), (6, 6), (12, 400)])

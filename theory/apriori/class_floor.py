@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from epsrank.theory.data.inputs import as_eps, as_norm
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_eps, as_norm
+from epsrank.theory.numbers.arrays import Array
 
 
 def class_floor(

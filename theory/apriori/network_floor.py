@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.apriori.segments import SegmentedDistances, relu_distances
-from epsrank.theory.floor.one_norm import refuse_unless_one
-from epsrank.theory.floor.weighting import frobenius, norm_error, times_power_of_two
-from epsrank.theory.inputs import Array, as_coefficients, as_features, as_norm
-from epsrank.theory.measure import as_measure
-from epsrank.theory.rounding import upward
+from epsrank.theory.data.inputs import as_coefficients, as_features, as_norm
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.arguments import refuse_unless_one
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import upward
+from epsrank.theory.numbers.scaled import frobenius, norm_error, times_power_of_two
 from epsrank.theory.selection.basis import NeuronBasis, neuron_basis
 from epsrank.theory.selection.constants import selection_factor
 

@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 
 from epsrank.theory.apriori.samples import LineSamples
-from epsrank.theory.inputs import Array
-from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF
 
 _U = UNIT_ROUNDOFF["float64"]
 

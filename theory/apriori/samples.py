@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.theory.arrays import refuse_non_finite, to_float64, to_numpy
-from epsrank.theory.dyadic import power_of_two
+from epsrank.theory.data.inputs import as_target
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_target
-from epsrank.theory.measure import Measure, as_measure
+from epsrank.theory.numbers.arrays import Array, refuse_non_finite, to_float64, to_numpy
+from epsrank.theory.numbers.dyadic import power_of_two
 
 # Weights this far apart (in powers of two) make products underflow.
 _WEIGHT_RANGE = 400

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from epsrank.theory.apriori.piece_costs import PieceCosts, piece_bounds
 from epsrank.theory.apriori.samples import LineSamples, line_samples
-from epsrank.theory.dyadic import root_above, root_below
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import root_above, root_below
 
 # Rows of the dynamic program that share one window of candidates.
 _ROWS = 16

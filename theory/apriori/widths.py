@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 def ellipsoid_widths(semi_axes: Any) -> Array:

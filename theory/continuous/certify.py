@@ -9,19 +9,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from epsrank.theory.box import as_box
 from epsrank.theory.continuous.pieces import analytic_pieces
 from epsrank.theory.continuous.problem import ContinuousProblem, continuous_problem, length_factor
 from epsrank.theory.continuous.results import ContinuousFloor, ContinuousRank, Quadrature
 from epsrank.theory.continuous.system import AnalyticSystem
 from epsrank.theory.continuous.targets import ANALYTIC_TARGETS, AnalyticTarget
+from epsrank.theory.data.inputs import as_box, as_eps
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.certificate import TOLERANCE
-from epsrank.theory.floor.decide_chain import decide_chain
-from epsrank.theory.floor.exact_data import norm_squared
-from epsrank.theory.floor.interval import nearest
-from epsrank.theory.inputs import as_eps
+from epsrank.theory.floor.certified.certificate import TOLERANCE
+from epsrank.theory.floor.certified.chain import decide_chain
+from epsrank.theory.floor.certified.exact_data import norm_squared
+from epsrank.theory.numbers.interval import nearest
 
 BiasTreatment = Literal["feature", "fixed", "none"]
 

@@ -18,8 +18,8 @@ from typing import Any
 from flint import acb, arb
 
 from epsrank.theory.continuous.system import AnalyticSystem
-from epsrank.theory.dyadic import to_fmpq
-from epsrank.theory.routes.ball import ball_precision
+from epsrank.theory.numbers.dyadic import to_fmpq
+from epsrank.theory.rank.routes.ball import ball_precision
 
 #: ρ of every ellipse, a power of two so that its powers are exact.
 RHO = 2

@@ -13,8 +13,8 @@ from flint import arb, arb_mat
 from epsrank.theory.continuous.ellipse import remainder
 from epsrank.theory.continuous.pieces import Piece, analytic_pieces
 from epsrank.theory.continuous.system import AnalyticSystem
-from epsrank.theory.dyadic import to_fmpq
-from epsrank.theory.routes.ball import ball_precision
+from epsrank.theory.numbers.dyadic import to_fmpq
+from epsrank.theory.rank.routes.ball import ball_precision
 
 # Bits beyond the accuracy wanted that nodes and values carry.
 _GUARD = 48

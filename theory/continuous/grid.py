@@ -8,7 +8,7 @@ import numpy as np
 
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.rank import epsilon_ranks
-from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rank.interval import RankInterval
 
 #: Points of the grid.
 GRID = 500

@@ -11,13 +11,13 @@ from flint import arb, arb_mat, ctx
 from epsrank.theory.continuous.gram import ContinuousGram, continuous_gram, scaled
 from epsrank.theory.continuous.pieces import Piece
 from epsrank.theory.continuous.system import AnalyticSystem
-from epsrank.theory.dyadic import power_of_two, to_fmpq
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.ball_matrix import exponent_of
-from epsrank.theory.floor.ball_spectrum import BallSpectrum, enclosed_spectrum
-from epsrank.theory.floor.interval import Interval, from_ball
-from epsrank.theory.floor.refined_basis import refined_basis
-from epsrank.theory.routes.ball import positive_inertia
+from epsrank.theory.floor.certified.ball_matrix import exponent_of
+from epsrank.theory.floor.certified.ball_spectrum import BallSpectrum, enclosed_spectrum
+from epsrank.theory.floor.certified.refined_basis import refined_basis
+from epsrank.theory.numbers.dyadic import power_of_two, to_fmpq
+from epsrank.theory.numbers.interval import Interval, from_ball
+from epsrank.theory.rank.routes.ball import positive_inertia
 
 ContinuousMeasure = Literal["volume", "mean"]
 

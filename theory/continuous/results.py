@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from epsrank.theory.floor.interval import Interval, json_float, nearest
-from epsrank.theory.floor.verdict import Verdict
+from epsrank.theory.floor.certified.chain import Verdict
+from epsrank.theory.numbers.interval import Interval, json_float, nearest
 
 
 @dataclass(frozen=True, eq=False)

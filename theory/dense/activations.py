@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb
 from scipy.special import erf, expit
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 _HALF = arb(1) / 2
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.arrays import refuse_non_finite, to_float64, to_numpy
 from epsrank.theory.dense.activations import BALL_ACTIVATIONS
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array, refuse_non_finite, to_float64, to_numpy
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from flint import arb, arb_mat
 
 from epsrank.theory.dense.activations import BALL_ACTIVATIONS
 from epsrank.theory.dense.network import DenseNetwork
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 def ball_matrix(values: Array) -> Any:

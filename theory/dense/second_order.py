@@ -18,8 +18,8 @@ from flint import arb, arb_mat, ctx
 
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.ball_matrix import from_array
-from epsrank.theory.inputs import Array
+from epsrank.theory.floor.certified.ball_matrix import from_array
+from epsrank.theory.numbers.arrays import Array
 
 #: σ, σ′ and σ″ of a ball.
 Jet = tuple[Any, Any, Any]

@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from epsrank.theory.data.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
+from epsrank.theory.data.measure import MeasureName, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.bias import BiasName, with_bias
-from epsrank.theory.floor.bounds import envelope, epsilon_floor, floors
-from epsrank.theory.floor.budget import rank_budget
-from epsrank.theory.floor.decomposition import FloorData, decompose
-from epsrank.theory.floor.one_norm import refuse_unless_one
-from epsrank.theory.floor.reachable import ReachableLoss, reachable_loss
+from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bias
+from epsrank.theory.floor.decomposed.bounds import envelope, epsilon_floor, floors, rank_budget
+from epsrank.theory.floor.decomposed.decomposition import FloorData, decompose
+from epsrank.theory.floor.decomposed.moments import decompose_moments
+from epsrank.theory.floor.decomposed.reachable import ReachableLoss, reachable_loss
+from epsrank.theory.floor.decomposed.spectral import rank_of, spectral_loss_norm
+from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 from epsrank.theory.floor.reading import read_plateau
 from epsrank.theory.floor.result import LossFloor
-from epsrank.theory.floor.spectral_rank import rank_of
-from epsrank.theory.floor.weighting import frobenius, residual_norm, weighted_problem
-from epsrank.theory.inputs import (
-    as_coefficients,
-    as_eps,
-    as_features,
-    as_norm,
-    as_target,
-)
-from epsrank.theory.measure import as_measure
-from epsrank.theory.rank import epsilon_rank
-from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.numbers.scaled import frobenius
+from epsrank.theory.rank import epsilon_rank, epsilon_rank_from_gram
+from epsrank.theory.rank.interval import RankInterval
 
 
 def loss_floor(
@@ -193,4 +187,98 @@ def floor_of(
         n_samples=data.n_samples,
         n_features=data.n_features,
         n_outputs=data.n_outputs,
+    )
+
+
+def loss_floor_from_moments(
+    gram: Any,
+    cross: Any,
+    target_square: float,
+    *,
+    eps: float,
+    norm: float | None = None,
+    coefficients: Any = None,
+    gram_error: float = 0.0,
+    cross_error: float = 0.0,
+    target_error: float = 0.0,
+    accumulated_in: str | None = "float64",
+    n_samples: int = 0,
+    measure: MeasureName = "mean",
+    dtype: str = "float64",
+    losses: Iterable[float] | None = None,
+) -> LossFloor:
+    """Return the chain of `loss_floor` from G, b and t alone, with the larger tolerance they leave.
+
+    Parameters
+    ----------
+    gram, cross, target_square
+        G (n × n), b (n × k) and t = ‖u*‖²; see `decompose_moments`.
+    eps : float
+        ε > 0.
+    norm : float, optional
+        B ≥ 0. Exactly one of `norm` and `coefficients` is needed.
+    coefficients : array_like, shape (n,) or (n, k), optional
+        β or W.
+    gram_error, cross_error, target_error : float
+        Errors of the moments as handed in.
+    accumulated_in : str or None
+        Dtype in which the moments were summed.
+    n_samples : int
+        N.
+    measure : {"mean", "raw", "volume"}
+        Label of the measure.
+    dtype : str
+        Label of the features' type.
+    losses : iterable of float, optional
+        Losses of the rank budget.
+
+    Returns
+    -------
+    LossFloor
+        Route ``"moments"``; `tolerance` is about the root of what the data route would give.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    """
+    refuse_unless_one(norm, coefficients)
+    threshold = as_eps(eps)
+    data = decompose_moments(
+        gram,
+        cross,
+        target_square,
+        gram_error=gram_error,
+        cross_error=cross_error,
+        target_error=target_error,
+        accumulated_in=accumulated_in,
+        n_samples=n_samples,
+        measure=measure,
+        dtype=dtype,
+    )
+    rank = epsilon_rank_from_gram(
+        gram,
+        threshold,
+        gram_error=gram_error,
+        accumulated_in=accumulated_in if n_samples > 0 else None,
+        n_samples=n_samples,
+        measure=measure,
+        dtype=dtype,
+    )
+    if coefficients is None:
+        return floor_of(data, eps=threshold, norm=as_norm(norm), rank=rank, losses=losses)
+    weights = as_coefficients(coefficients, data.n_features)
+    if weights.shape[1] != data.n_outputs:
+        raise InputError(
+            "coefficients",
+            f"have {weights.shape[1]} outputs, but cross has {data.n_outputs}",
+            "pass one column per output",
+        )
+    return floor_of(
+        data,
+        eps=threshold,
+        norm=frobenius(weights),
+        rank=rank,
+        loss_norm=spectral_loss_norm(data, weights),
+        losses=losses,
     )

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.floor.budget import RankBudget
+from epsrank.theory.floor.decomposed.bounds import RankBudget
 from epsrank.theory.floor.reading import Reading, ReadingName
-from epsrank.theory.inputs import Array
-from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.rank.interval import RankInterval
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
+from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_eps
 from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum, as_width
 from epsrank.theory.kernels.neurons import NeuronLaw
+from epsrank.theory.numbers.arrays import Array
 
 # Cuts R tried, as quantiles of the leverage.
 _CUTS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0)

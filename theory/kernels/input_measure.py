@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from epsrank.theory.box import as_box
+from epsrank.theory.data.inputs import as_box, as_features
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_features
-from epsrank.theory.measure import Measure, as_measure
+from epsrank.theory.numbers.arrays import Array
 
 #: Points of a box by dimension, where no number is given.
 _PER_AXIS = {1: 200, 2: 24, 3: 10}

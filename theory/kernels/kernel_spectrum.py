@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.enclosure import SpectrumEnclosure
+from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_eps
-from epsrank.theory.rank_from_spectrum import interval_of_enclosure
-from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.rank.enclosure import SpectrumEnclosure
+from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.rank.of_gram import interval_of_enclosure
 
 _ULP = float(np.finfo(np.float64).eps)
 # Numbers up to which singular values are affordable; beyond, the Gram matrix.

@@ -13,9 +13,9 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
 from epsrank.theory.kernels.closed_forms import S_xx, S_xy, S_yy
-from epsrank.theory.symbolic.printers import to_latex
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.printers import to_latex
 
 #: Values and an estimate of their error, from vectors of S_xx, S_xy, S_yy.
 Quadrature = Callable[[Array, Array, Array], tuple[Array, float]]

@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 
-from epsrank.theory.inputs import Array
 from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.kernel_spectrum import (
     KernelSpectrum,
@@ -17,6 +16,7 @@ from epsrank.theory.kernels.kernel_spectrum import (
     spectrum_of_matrix,
 )
 from epsrank.theory.kernels.layer_kernel import LayerKernel
+from epsrank.theory.numbers.arrays import Array
 
 #: Parameters of Q neurons: weights (Q, d), biases (Q,), probabilities (Q,).
 Parameters = tuple[Array, Array, Array]

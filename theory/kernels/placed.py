@@ -1,6 +1,6 @@
 """The law of the structured first layer (I3): σ(γ(a·x − r)) with directions a and offsets r.
 
-The same rules as `numerics.structured.structured_first_layer_`, as a law: [S1] eq. 4.3 (uniform
+The same rules as `first_layer.structured.structured_first_layer_`, as a law: [S1] eq. 4.3 (uniform
 grid of an interval), [S2] and [S6] (uniform density in a box, or over data).
 """
 
@@ -15,13 +15,13 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from epsrank.theory.box import as_box
+from epsrank.theory.data.inputs import as_box, as_features
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_features
 from epsrank.theory.kernels.catalogue import SIGMAS
 from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.kernel_spectrum import as_width
 from epsrank.theory.kernels.neurons import NeuronLaw, ParameterNeurons, Parameters
+from epsrank.theory.numbers.arrays import Array
 
 # Directions normal as drawn, not of length 1 ([S2], cosine variant); always placed at random.
 _UNNORMALISED = ("cosine", "sine")

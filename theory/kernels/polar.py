@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 Sigma = Callable[[Array], Array]
 

@@ -17,7 +17,7 @@ from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum, as_width
 from epsrank.theory.kernels.layer_kernel import LayerKernel
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.kernels.simulation import SimulatedRank, simulate_depth
-from epsrank.theory.rank_interval import RankInterval
+from epsrank.theory.rank.interval import RankInterval
 
 
 @dataclass(frozen=True, eq=False)

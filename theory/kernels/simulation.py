@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_eps
 from epsrank.theory.kernels.initialisation import LayerInit
 from epsrank.theory.kernels.kernel_spectrum import as_width
 from epsrank.theory.kernels.layer_kernel import LayerKernel
 from epsrank.theory.kernels.neurons import NeuronLaw
+from epsrank.theory.numbers.arrays import Array
 
 _ULP = float(np.finfo(np.float64).eps)
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import as_eps
 from epsrank.theory.kernels.input_measure import InputMeasure, box_measure, data_measure
 from epsrank.theory.kernels.placed import Placement, placement
 from epsrank.theory.kernels.simulation import simulate_ranks

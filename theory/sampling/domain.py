@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.box import as_box
+from epsrank.theory.data.inputs import as_box
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.dense.ranges import BoxEvaluator, largest_square
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
-from epsrank.theory.routes.ball import ball_precision
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.rank.routes.ball import ball_precision
 
 _BITS = 96
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.dense.network import DenseNetwork
-from epsrank.theory.inputs import Array
-from epsrank.theory.rounding import gamma, upward
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import gamma, upward
 from epsrank.theory.sampling.domain import largest_leverage
 from epsrank.theory.sampling.thresholds import LEAST_LEVERAGE
 from epsrank.theory.sampling.whitening import Whitening, chernoff_lower, whitening

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from epsrank.theory.data.inputs import Features, as_eps, as_features
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, Features, as_eps, as_features
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import downward, unit_roundoff, upward
 from epsrank.theory.rank import epsilon_ranks
-from epsrank.theory.rounding import downward, unit_roundoff, upward
-from epsrank.theory.sampling.bootstrap import bootstrap_interval
 from epsrank.theory.sampling.domain import as_domain, largest_leverage
 from epsrank.theory.sampling.leverage import Halves, certified_leverage, cut_in_halves, truncated
-from epsrank.theory.sampling.plain import PlainInterval, plain_deviation
+from epsrank.theory.sampling.plain import PlainInterval, bootstrap_interval, plain_deviation
 from epsrank.theory.sampling.result import LeverageSource, PopulationRank
 from epsrank.theory.sampling.thresholds import Relative, relative, separating_samples
 from epsrank.theory.sampling.whitening import whitening

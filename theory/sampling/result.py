@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from epsrank.theory.sampling.bootstrap import BootstrapInterval
-from epsrank.theory.sampling.plain import PlainInterval
+from epsrank.theory.sampling.plain import BootstrapInterval, PlainInterval
 
 LeverageSource = Literal["domain", "given", "data"]
 

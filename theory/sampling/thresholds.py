@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from epsrank.theory.inputs import Array
-from epsrank.theory.rounding import downward, upward
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import downward, upward
 from epsrank.theory.sampling.tails import deviation, least_ratio
 
 #: Any number above κ serves as κ; this one keeps N/κ finite where all features are 0.

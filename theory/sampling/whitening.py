@@ -25,8 +25,8 @@ import numpy as np
 from scipy.linalg import eigh
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
-from epsrank.theory.rounding import downward, frobenius, gamma, upward
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import downward, frobenius, gamma, upward
 
 _BISECTIONS = 200
 

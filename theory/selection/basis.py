@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from epsrank.theory.floor.factorisation import (
+from epsrank.theory.data.inputs import Features
+from epsrank.theory.data.measure import Measure
+from epsrank.theory.floor.decomposed.factorisation import (
     backward_error,
     singular_value_decomposition,
 )
-from epsrank.theory.floor.weighting import WeightedProblem, frobenius, weighted_problem
-from epsrank.theory.inputs import Array, Features
-from epsrank.theory.measure import Measure
-from epsrank.theory.orthogonality import orthogonality_defect
-from epsrank.theory.rounding import UNDERFLOW, UNIT_ROUNDOFF, upward
+from epsrank.theory.floor.decomposed.weighting import WeightedProblem, weighted_problem
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.orthogonality import orthogonality_defect
+from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, upward
+from epsrank.theory.numbers.scaled import frobenius
 
 # Relative error of each entry of A (see weighted_problem), with one rounding to spare.
 ENTRY_ERROR = 6 * UNIT_ROUNDOFF["float64"]

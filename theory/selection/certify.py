@@ -11,18 +11,14 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from epsrank.theory.dyadic import dyadic_matrix, power_of_two
-from epsrank.theory.exact_gram import exact_gram
-from epsrank.theory.floor.weighting import (
-    WeightedProblem,
-    frobenius,
-    norm_error,
-    residual_norm,
-    times_power_of_two,
-)
-from epsrank.theory.inputs import Array, Features
-from epsrank.theory.measure import Measure
-from epsrank.theory.rounding import UNDERFLOW, chunked_product, gamma, upward
+from epsrank.theory.data.exact_gram import exact_gram
+from epsrank.theory.data.inputs import Features
+from epsrank.theory.data.measure import Measure
+from epsrank.theory.floor.decomposed.weighting import WeightedProblem, residual_norm
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import dyadic_matrix, power_of_two
+from epsrank.theory.numbers.rounding import UNDERFLOW, chunked_product, gamma, upward
+from epsrank.theory.numbers.scaled import frobenius, norm_error, times_power_of_two
 from epsrank.theory.selection.basis import ENTRY_ERROR, NeuronBasis
 from epsrank.theory.selection.constants import selection_factor
 

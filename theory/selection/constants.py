@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.weighting import frobenius
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.scaled import frobenius
 
 
 def as_count(p: int, n: int, *, name: str = "p") -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

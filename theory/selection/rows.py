@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
 
 # Subsets handled by one batched LAPACK call.
 _BATCH = 4096

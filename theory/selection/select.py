@@ -10,12 +10,13 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from epsrank.theory.dyadic import root_above
+from epsrank.theory.data.inputs import Features, as_coefficients, as_features, as_norm
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.weighting import frobenius, norm_error
-from epsrank.theory.inputs import Array, Features, as_coefficients, as_features, as_norm
-from epsrank.theory.measure import Measure, as_measure
-from epsrank.theory.rounding import upward
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import root_above
+from epsrank.theory.numbers.rounding import upward
+from epsrank.theory.numbers.scaled import frobenius, norm_error
 from epsrank.theory.selection.basis import NeuronBasis, neuron_basis
 from epsrank.theory.selection.certify import (
     certified_bound,

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
-from epsrank.theory.dyadic import root_above
+from epsrank.theory.data.inputs import as_matrix_argument
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array, as_matrix_argument
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import root_above
 from epsrank.theory.selection.rows import subsets
 
 # Subsets within this of the largest σ² take part in a polishing step.

@@ -60,7 +60,7 @@ def floor_statements() -> tuple[Statement, ...]:
             Jointly(sp.Eq(Norm(u - P_u) ** 2, TAIL), sp.Le(TAIL, lam[p + 1] * Norm(beta) ** 2)),
             TAIL,
             (n, p, lam, gamma),
-            "epsrank.theory.floor.tail.tail",
+            "epsrank.theory.floor.decomposed.bounds.tail",
             "§2",
         ),
         Statement(
@@ -69,7 +69,7 @@ def floor_statements() -> tuple[Statement, ...]:
             sp.Ge(error, FLOOR),
             FLOOR,
             (p, B, lam, d),
-            "epsrank.theory.floor.bounds.floors",
+            "epsrank.theory.floor.decomposed.bounds.floors",
             "§2",
         ),
         Statement(
@@ -78,7 +78,7 @@ def floor_statements() -> tuple[Statement, ...]:
             sp.Ge(error, sp.Max(0, d[_r] - reach)),
             sp.Max(0, d[_r] - reach),
             (_r, epsilon, B, d),
-            "epsrank.theory.floor.bounds.epsilon_floor",
+            "epsrank.theory.floor.decomposed.bounds.epsilon_floor",
             "§2",
         ),
         Statement(
@@ -87,7 +87,7 @@ def floor_statements() -> tuple[Statement, ...]:
             sp.Ge(error, Extremum("max", FLOOR, p, 0, n)),
             Extremum("max", FLOOR, p, 0, n),
             (n, B, lam, d),
-            "epsrank.theory.floor.bounds.envelope",
+            "epsrank.theory.floor.decomposed.bounds.envelope",
             "§2",
         ),
         Statement(
@@ -102,7 +102,7 @@ def floor_statements() -> tuple[Statement, ...]:
             Jointly(sp.Ge(error**2, value(B)), sp.Ge(value(B), FLOOR**2)),
             FLOOR**2,
             (p, B, lam, d),
-            "epsrank.theory.floor.certificate.certify_chain",
+            "epsrank.theory.floor.certified.certificate.certify_chain",
             "§2",
         ),
         Statement(
@@ -113,7 +113,7 @@ def floor_statements() -> tuple[Statement, ...]:
             ),
             DUAL,
             (n, mu, B, target_square, lam, b),
-            "epsrank.theory.floor.ball_reachable.reachable",
+            "epsrank.theory.floor.certified.ball_reachable.reachable",
             "§2",
         ),
         Statement(
@@ -122,7 +122,7 @@ def floor_statements() -> tuple[Statement, ...]:
             sp.Eq(LENGTH, B**2),
             LENGTH,
             (n, mu, lam, b),
-            "epsrank.theory.floor.secular.solve_secular",
+            "epsrank.theory.floor.decomposed.reachable.solve_secular",
             "§2",
         ),
         Statement(
@@ -131,7 +131,7 @@ def floor_statements() -> tuple[Statement, ...]:
             sp.Eq(value(B), PRIMAL),
             PRIMAL,
             (n, mu, target_square, lam, b),
-            "epsrank.theory.floor.reachable.reachable_loss",
+            "epsrank.theory.floor.decomposed.reachable.reachable_loss",
             "§2",
         ),
         Statement(
@@ -150,7 +150,7 @@ def floor_statements() -> tuple[Statement, ...]:
             ),
             alpha - reach,
             (alpha, epsilon, B),
-            "epsrank.theory.floor.attaining.attaining_family",
+            "epsrank.theory.floor.certified.attaining.attaining_family",
             "§2",
         ),
         Statement(
@@ -159,7 +159,7 @@ def floor_statements() -> tuple[Statement, ...]:
             sp.Ge(_r, Extremum("min", p, sp.Le(d[p], delta + reach))),
             delta + reach,
             (delta, epsilon, B),
-            "epsrank.theory.floor.budget.rank_budget",
+            "epsrank.theory.floor.decomposed.bounds.rank_budget",
             "§2",
         ),
         Statement(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import sympy as sp
 
-from epsrank.theory.symbolic.printers import to_latex, to_mathml
+from epsrank.theory.printers import to_latex, to_mathml
 
 Kind = Literal["equal", "nonnegative", "positive"]
 

@@ -12,9 +12,9 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import Array
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.printers import to_latex, to_mathml
 from epsrank.theory.symbolic.notation import MEANINGS
-from epsrank.theory.symbolic.printers import to_latex, to_mathml
 
 
 @dataclass(frozen=True, eq=False)

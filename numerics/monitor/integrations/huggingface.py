@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, cast
 
-from epsrank.numerics.monitor.history import History
-from epsrank.numerics.monitor.integrations.bases import derived, find_bases, rebuilt
-from epsrank.numerics.monitor.integrations.parts import part_of
-from epsrank.numerics.monitor.integrations.processes import shared
+from epsrank.numerics.monitor.integrations.shared import (
+    derived,
+    find_bases,
+    part_of,
+    rebuilt,
+    shared,
+)
 from epsrank.numerics.monitor.monitor import RankMonitor
+from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.sinks.protocol import Sink, as_sinks, finite_numbers, flat
 from epsrank.theory.errors import InputError
 

@@ -8,13 +8,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from epsrank.numerics.monitor.history import History
-from epsrank.numerics.monitor.integrations.bases import derived, find_bases, rebuilt
-from epsrank.numerics.monitor.integrations.parts import part_of
-from epsrank.numerics.monitor.integrations.processes import shared
+from epsrank.numerics.monitor.integrations.shared import (
+    derived,
+    find_bases,
+    part_of,
+    rebuilt,
+    shared,
+)
 from epsrank.numerics.monitor.monitor import RankMonitor
+from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.sinks.protocol import Sink, Value, as_sinks, finite_numbers
-from epsrank.numerics.monitor.sinks.tensorboard import tag
+from epsrank.numerics.monitor.sinks.trackers import tag
 from epsrank.theory.errors import InputError
 
 _BASES = (("lightning.pytorch", "Callback"), ("pytorch_lightning", "Callback"))

@@ -2,11 +2,9 @@
 
 from epsrank.numerics.monitor.sinks.files import CsvSink, JsonLinesSink
 from epsrank.numerics.monitor.sinks.follow import HistoryFile, read_history
-from epsrank.numerics.monitor.sinks.mlflow import MlflowSink
 from epsrank.numerics.monitor.sinks.parquet import ParquetSink
 from epsrank.numerics.monitor.sinks.protocol import RecordSink, Sink, Value, as_sinks, deliver, flat
-from epsrank.numerics.monitor.sinks.tensorboard import TensorBoardSink
-from epsrank.numerics.monitor.sinks.wandb import WandbSink
+from epsrank.numerics.monitor.sinks.trackers import MlflowSink, TensorBoardSink, WandbSink
 
 __all__ = [
     "CsvSink",

@@ -2,17 +2,157 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from epsrank.numerics.monitor.record import LayerRecord
-from epsrank.numerics.monitor.sinks.appending import AppendedFile
-from epsrank.numerics.monitor.sinks.csv_lines import CsvLines
-from epsrank.numerics.monitor.sinks.json_lines import JsonLines
-from epsrank.numerics.monitor.sinks.lines import Lines
+from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.sinks.lines import CsvLines, JsonLines, Lines
 from epsrank.numerics.monitor.sinks.protocol import WholeRecords
 from epsrank.theory.errors import InputError
+
+
+class AppendedFile:
+    """Bytes appended in blocks of whole lines.
+
+    A block goes to the operating system before `append` returns, so a killed process loses at most
+    the block that it was writing. A block that does not fit (a full disk) is taken back.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+    resume : bool
+        Whether an existing file is continued, after its last whole line.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, or holds something and is not to be continued.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        self._closed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            size = path.stat().st_size if path.exists() else 0
+            if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise InputError(*_unwritable(path, error)) from None
+        if size and not resume:
+            raise InputError(
+                "path",
+                f"is {path}, which is not empty",
+                "pass append=True to continue it, or choose another file",
+            )
+        # Opened with the first block: of several processes only the one that writes touches it.
+        self.size = _whole_lines(path) if size else 0
+
+    def head(self, lines: int) -> bytes:
+        """Return the first lines of the file.
+
+        Parameters
+        ----------
+        lines : int
+            How many.
+
+        Returns
+        -------
+        bytes
+            Fewer, if it has fewer.
+        """
+        with self.path.open("rb") as stream:
+            return b"".join(stream.readline() for _ in range(lines))
+
+    def append(self, block: bytes) -> None:
+        """Write a block of whole lines at the end.
+
+        Parameters
+        ----------
+        block : bytes
+            Ends in a line feed.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or the file is closed.
+        """
+        if self._closed:
+            raise InputError("path", f"is {self.path}, which is closed", "open it again")
+        try:
+            if self._descriptor is None:
+                self._descriptor = self._open()
+            os.lseek(self._descriptor, self.size, os.SEEK_SET)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            self._cut()
+            raise InputError(*_unwritable(self.path, error)) from None
+        self.size += len(block)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._descriptor = os.open(self.path, flags, 0o666)
+        self._cut()
+        return self._descriptor
+
+    def _cut(self) -> None:
+        """Take back what is not counted in `size`."""
+        with contextlib.suppress(OSError):  # a device has no length
+            if self._descriptor is not None:
+                os.ftruncate(self._descriptor, self.size)
+
+    def clear(self) -> None:
+        """Take everything out of the file."""
+        self.size = 0
+        self._cut()
+
+    def close(self) -> None:
+        """Close the file; nothing happens if it is."""
+        self._closed = True
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _whole_lines(path: Path) -> int:
+    """Return the length of a file without a last line that has no end.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    int
+        The length.
+    """
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            stream.seek(start)
+            found = stream.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0
+
+
+def _unwritable(path: Path, error: OSError) -> tuple[str, str, str]:
+    return (
+        "path",
+        f"cannot be written ({path}: {error.strerror or error})",
+        "make room there, or choose another file",
+    )
 
 
 class LineSink(WholeRecords):

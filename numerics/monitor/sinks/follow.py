@@ -6,12 +6,10 @@ import os
 from itertools import groupby
 from pathlib import Path
 
-from epsrank.numerics.monitor.files import read_records
-from epsrank.numerics.monitor.history import MAX_RECORDS, History
-from epsrank.numerics.monitor.record import LayerRecord
-from epsrank.numerics.monitor.sinks.csv_lines import CsvLines
-from epsrank.numerics.monitor.sinks.json_lines import JsonLines
-from epsrank.numerics.monitor.sinks.lines import Lines
+from epsrank.numerics.monitor.records.files import read_records
+from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
+from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.sinks.lines import CsvLines, JsonLines, Lines
 from epsrank.numerics.monitor.sinks.parquet import journal_of, read_journal
 from epsrank.theory.errors import InputError
 

@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from epsrank.numerics.monitor.columns import LATER, schema
-from epsrank.numerics.monitor.record import LayerRecord
-from epsrank.numerics.monitor.sinks.appending import AppendedFile
-from epsrank.numerics.monitor.sinks.json_lines import JsonLines
+from epsrank.numerics.files import write_atomically
+from epsrank.numerics.monitor.records.columns import LATER, schema
+from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.sinks.files import AppendedFile
+from epsrank.numerics.monitor.sinks.lines import JsonLines
 from epsrank.numerics.monitor.sinks.protocol import WholeRecords
-from epsrank.numerics.training.storage import write_atomically
 from epsrank.theory.errors import InputError
 
 # Rows in the journal before it is folded into the parquet file, at first and at most, and rows

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
-from epsrank.numerics.monitor.quantities import QUANTITY_NAMES
-from epsrank.numerics.monitor.record import LayerRecord
+from epsrank.numerics.monitor.numbers.quantities import QUANTITY_NAMES
+from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.theory.errors import InputError
 
 Value = float | int | str

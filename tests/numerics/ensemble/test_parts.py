@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from epsrank.numerics.ensemble import group_configs, train_many
-from epsrank.numerics.ensemble.affine import stacked_affine
+from epsrank.numerics.ensemble.forward import stacked_affine
 from epsrank.numerics.ensemble.grouping import FREE, check_alike
 from epsrank.numerics.ensemble.optimizers import stacked_optimizer
 from epsrank.numerics.ensemble.parameters import ParameterStack

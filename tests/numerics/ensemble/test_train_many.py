@@ -12,7 +12,7 @@ from epsrank.numerics.ensemble import ensemble as parts
 from epsrank.numerics.ensemble import train_in_groups, train_many
 from epsrank.numerics.ensemble.samples import StackedOrder
 from epsrank.numerics.training import RunConfig, load_run, train
-from epsrank.numerics.training.storage import read_tensors
+from epsrank.numerics.training.tensors import read_tensors
 from epsrank.theory.errors import InputError
 from tests.numerics.ensemble import alike
 

@@ -9,7 +9,7 @@ import pytest
 
 from epsrank.numerics.experiments.a04_images import EPS, analyse, plan, views
 from epsrank.numerics.experiments.experiment import Request
-from epsrank.numerics.experiments.neck_ranks import neck_trial
+from epsrank.numerics.experiments.trials.neck_ranks import neck_trial
 from epsrank.numerics.sweeps.trial import Trial
 from epsrank.theory.errors import InputError
 from tests.numerics.experiments.made_up import failed, history

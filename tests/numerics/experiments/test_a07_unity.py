@@ -9,7 +9,7 @@ import pytest
 
 from epsrank.numerics.experiments.a07_unity import EXPERIMENT, analyse, plan
 from epsrank.numerics.experiments.experiment import Request
-from epsrank.numerics.experiments.random_features import bumps, fit_trial, random_features
+from epsrank.numerics.experiments.trials.random_features import bumps, fit_trial, random_features
 from epsrank.numerics.sweeps.trial import Outcome
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from epsrank.numerics.experiments.a11_ablations import EXPERIMENT, analyse, placed, plan
-from epsrank.numerics.experiments.a11_factors import CLAIMED, levels
+from epsrank.numerics.experiments.a11_ablations import (
+    CLAIMED,
+    EXPERIMENT,
+    analyse,
+    levels,
+    placed,
+    plan,
+)
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.training import config_of

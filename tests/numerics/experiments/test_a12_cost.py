@@ -10,7 +10,7 @@ import pytest
 
 from epsrank.numerics.experiments.a12_cost import analyse, exponents, plan, rows_of
 from epsrank.numerics.experiments.experiment import Request
-from epsrank.numerics.experiments.rank_cost import ROUTES, cost_trial, layer_features
+from epsrank.numerics.experiments.trials.rank_cost import ROUTES, cost_trial, layer_features
 from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from epsrank.numerics.experiments.a13_landscapes import ARMS, analyse, plan
-from epsrank.numerics.experiments.checkpoint_landscapes import landscape_trial
 from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.trials.checkpoint_landscapes import landscape_trial
 from epsrank.numerics.sweeps.trial import Outcome
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from epsrank.numerics.experiments.a02_depth_order import EXPERIMENT, analyse, plan
 from epsrank.numerics.experiments.experiment import Request
-from epsrank.numerics.experiments.initial_layers import initial_layers_trial
+from epsrank.numerics.experiments.trials.initial_layers import initial_layers_trial
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
@@ -171,7 +171,7 @@ def test_wrong_settings_are_refused(change, message):
 
 
 def test_missing_mnist_is_a_failure_and_no_stand_in(monkeypatch):
-    from epsrank.numerics.experiments import initial_layers
+    from epsrank.numerics.experiments.trials import initial_layers
     from epsrank.numerics.tasks import load_task
 
     def without(name, n_train):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from epsrank.numerics.experiments.effects import effect, paired, sign
+from epsrank.numerics.experiments.analysis import effect, paired, sign
 from epsrank.numerics.experiments.fitting import arm_rows, loss_ratio, rank_lead
 from epsrank.numerics.experiments.histories import (
     certain_difference,

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from epsrank.numerics.experiments.pretraining import (
+from epsrank.numerics.experiments.pretraining.claims import (
     ACCURACY,
     CLAIMS,
     RANK,
@@ -16,7 +16,7 @@ from epsrank.numerics.experiments.pretraining import (
     judge,
     tables,
 )
-from epsrank.numerics.experiments.pretraining_runs import read_features, read_run, read_runs
+from epsrank.numerics.experiments.pretraining.runs import read_features, read_run, read_runs
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from tests.numerics.experiments.pretraining_outcomes import planted
 

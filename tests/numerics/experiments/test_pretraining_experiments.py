@@ -9,9 +9,9 @@ import pytest
 
 from epsrank.numerics.experiments import a06_poisson, a09_sfli, a10_images
 from epsrank.numerics.experiments.experiment import Request
-from epsrank.numerics.experiments.pretraining import ACCURACY, CLAIMS, RANK, SPEED
-from epsrank.numerics.experiments.pretraining_design import arm_of
-from epsrank.numerics.experiments.pretraining_trial import pretraining_trial
+from epsrank.numerics.experiments.pretraining.claims import ACCURACY, CLAIMS, RANK, SPEED
+from epsrank.numerics.experiments.pretraining.design import arm_of
+from epsrank.numerics.experiments.pretraining.trial import pretraining_trial
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.training import config_of

@@ -13,9 +13,10 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from epsrank.numerics.monitor import RankMonitor, RankWarning, probe_parts
-from epsrank.numerics.monitor.probe_set import ProbeSet
-from epsrank.numerics.monitor.schedule import OverheadBudget
+from epsrank.numerics.monitor import RankMonitor, RankWarning
+from epsrank.numerics.monitor.measuring import probe_parts
+from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
+from epsrank.numerics.monitor.measuring.schedule import OverheadBudget
 
 ROWS = (70, 30)  # samples of each process
 

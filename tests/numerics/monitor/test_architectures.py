@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
-from epsrank.numerics.monitor.capture import Capture
-from epsrank.numerics.monitor.features import first_tensor
-from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
-from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.features import first_tensor
+from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
 from tests.numerics.monitor.architectures import CASES, Taped
 
 

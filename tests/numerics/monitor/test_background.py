@@ -11,9 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from epsrank.numerics.monitor import RankMonitor, RankWarning, background
-from epsrank.numerics.monitor.background import Background
-from epsrank.numerics.monitor.collect import Collector
+from epsrank.numerics.monitor import RankMonitor, RankWarning
+from epsrank.numerics.monitor.measuring import background
+from epsrank.numerics.monitor.measuring.background import Background
+from epsrank.numerics.monitor.measuring.measurer import Collector
 from epsrank.theory.errors import InputError
 
 X = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
@@ -123,7 +124,9 @@ def test_planted_no_copies(monkeypatch, fault):
     if fault == "features":
         monkeypatch.setattr(torch.Tensor, "clone", lambda self: self)
     else:
-        monkeypatch.setattr("epsrank.numerics.monitor.measurer.Measurer.head", lambda self: None)
+        monkeypatch.setattr(
+            "epsrank.numerics.monitor.measuring.measurer.Measurer.head", lambda self: None
+        )
     _, back, _ = train(every=2, background=True)
     monkeypatch.undo()
     with pytest.raises(AssertionError):

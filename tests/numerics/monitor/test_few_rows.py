@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
-from epsrank.numerics.monitor.few_rows import FewRows
-from epsrank.numerics.monitor.measure import layer_numbers
-from epsrank.numerics.monitor.settings import as_settings
+from epsrank.numerics.gram.few_rows import FewRows
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.measuring.layer_numbers import layer_numbers
+from epsrank.numerics.monitor.measuring.settings import as_settings
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_rank
 

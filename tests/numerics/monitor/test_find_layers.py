@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
-from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.model.capture import probe_pass
+from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
 from epsrank.numerics.networks import MLP, ResNet, SmallCNN
 from epsrank.theory.errors import InputError
 

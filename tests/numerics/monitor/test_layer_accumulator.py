@@ -16,8 +16,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
-from epsrank.numerics.streaming_gram import StreamingGram
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.gram.streaming import StreamingGram
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_rank
 

@@ -12,11 +12,11 @@ from rich.console import Console
 from torch import nn
 
 from epsrank.numerics.monitor import RankMonitor
-from epsrank.numerics.monitor.history import History
-from epsrank.numerics.monitor.live import LiveTerminal, last_layer, lines, render
-from epsrank.numerics.monitor.quantities import Quantities
-from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
-from epsrank.numerics.monitor.view import View, sparkline, view_of_history
+from epsrank.numerics.monitor.numbers.quantities import Quantities
+from epsrank.numerics.monitor.records.history import History
+from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.terminal.live import LiveTerminal, last_layer, lines, render
+from epsrank.numerics.monitor.terminal.view import View, sparkline, view_of_history
 from epsrank.theory.errors import InputError
 
 

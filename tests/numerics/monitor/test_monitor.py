@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 import epsrank
 from epsrank.numerics.monitor import RankMonitor, RankWarning
-from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.records.history import History
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_rank
 
@@ -337,7 +337,7 @@ def test_a_solver_that_fails_is_a_record(monkeypatch):
         def broken(*args, **keywords):
             raise np.linalg.LinAlgError("did not converge")
 
-        monkeypatch.setattr("epsrank.numerics.monitor.measure.quantities", broken)
+        monkeypatch.setattr("epsrank.numerics.monitor.measuring.layer_numbers.quantities", broken)
         with pytest.warns(RankWarning, match="converge"):
             records = m.step()
     assert "LinAlgError" in records[0].failure
@@ -521,7 +521,7 @@ def test_measures_and_thresholds(quantities, relative, measure):
 
 
 def test_wide_layers_are_sketched(monkeypatch):
-    monkeypatch.setattr("epsrank.numerics.monitor.settings.WIDE", 15)
+    monkeypatch.setattr("epsrank.numerics.monitor.measuring.settings.WIDE", 15)
     x, _ = digits()
     model = mlp()
     with RankMonitor(model, probe=x, every=1, eps=1e-4) as m:

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from epsrank.numerics.monitor import RankMonitor
-from epsrank.numerics.monitor.history import History
+from epsrank.numerics.monitor.records.history import History
 from tests.numerics.monitor import monitored_processes as both
 
 pytestmark = pytest.mark.skipif(

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from epsrank.numerics.monitor import trace
-from epsrank.numerics.monitor.layers import find_layers
-from epsrank.numerics.monitor.origins import RAW, UNKNOWN, Origins
+from epsrank.numerics.monitor.model import trace
+from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN, Origins
 
 
 def expert(wide=5):

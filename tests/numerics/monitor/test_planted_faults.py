@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from epsrank.numerics.monitor import capture as capturing
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
-from epsrank.numerics.monitor.capture import Capture
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.model import capture as capturing
+from epsrank.numerics.monitor.model.capture import Capture
 from tests.numerics.monitor import test_architectures as table
 from tests.numerics.monitor import test_layer_accumulator as sums
 from tests.numerics.monitor import test_untouched as untouched

@@ -11,13 +11,14 @@ from matplotlib.text import Text
 from torch import nn
 
 from epsrank import epsilon_rank
-from epsrank.numerics.monitor import RankMonitor, RankWarning, probe_parts
-from epsrank.numerics.monitor.pass_size import pass_size
-from epsrank.numerics.monitor.probe_parts import affordable, grown, least_part
-from epsrank.numerics.monitor.probe_set import as_probe_set
-from epsrank.numerics.monitor.schedule import OverheadBudget
-from epsrank.numerics.monitor.signatures import SAMPLES
-from epsrank.numerics.monitor.view import view_of_history
+from epsrank.numerics.monitor import RankMonitor, RankWarning
+from epsrank.numerics.monitor.alarms.signatures import SAMPLES
+from epsrank.numerics.monitor.measuring import probe_parts
+from epsrank.numerics.monitor.measuring.probe_parts import affordable, grown, least_part
+from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
+from epsrank.numerics.monitor.measuring.schedule import OverheadBudget
+from epsrank.numerics.monitor.model.passes import pass_size
+from epsrank.numerics.monitor.terminal.view import view_of_history
 from epsrank.theory.errors import InputError
 
 

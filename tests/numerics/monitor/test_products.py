@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from epsrank.numerics.monitor import products
-from epsrank.numerics.monitor.products import BLOCK, partial_sums
-from epsrank.theory.rounding import UNIT_ROUNDOFF, gamma
+from epsrank.numerics.gram import products
+from epsrank.numerics.gram.products import BLOCK, partial_sums
+from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, gamma
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

@@ -10,13 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epsrank.numerics.monitor.quantities import (
+from epsrank.numerics.monitor.numbers.quantities import (
     QUANTITY_NAMES,
     Quantities,
     dormant_fraction,
     quantities,
 )
-from epsrank.theory.gram_problem import GramProblem
+from epsrank.theory.rank.of_gram import GramProblem
 
 DIMENSIONS = ("stable_rank", "participation_ratio", "effective_rank", "rankme", "entropy_rank")
 

@@ -11,10 +11,9 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from epsrank.numerics.monitor.reading import Head, read_last_layer
-from epsrank.numerics.monitor.rows import Rows, matched
+from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.convex_floor import convex_floor
+from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.loss_floor import loss_floor
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epsrank.numerics.monitor.schedule import EveryStep, OverheadBudget, as_schedule
+from epsrank.numerics.monitor.measuring.schedule import EveryStep, OverheadBudget, as_schedule
 from epsrank.theory.errors import InputError
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
-from epsrank.numerics.monitor.signatures import WINDOW, Signatures
-from epsrank.numerics.monitor.trend import SPREADS, correlation_bound, stretch, trend
+from epsrank.numerics.monitor.alarms.signatures import WINDOW, Signatures
+from epsrank.numerics.monitor.alarms.trend import SPREADS, correlation_bound, stretch, trend
+from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
 
 LENGTH = 200
 
@@ -208,7 +208,9 @@ def test_false_alarms_of_correlated_noise(rho, scatter):
 
 def test_taking_the_noise_for_independent_is_caught(monkeypatch):
     """The rate of false alarms would show a detector that does not allow for correlation."""
-    monkeypatch.setattr("epsrank.numerics.monitor.trend.stretch", lambda count, correlation: 1.0)
+    monkeypatch.setattr(
+        "epsrank.numerics.monitor.alarms.trend.stretch", lambda count, correlation: 1.0
+    )
     assert false_alarms(0.5, 0.05, 40) > 0.1
     assert false_alarms(0.8, 0.05, 20) > 0.5
 
@@ -241,7 +243,7 @@ def test_noise_that_hides_a_plateau_is_averaged_out(monkeypatch):
     [found, *_] = raised(losses, np.full(LENGTH, 7))
     assert found.name == "plateau"
     assert found.step - found.first_step in {10 * (k * WINDOW - 1) for k in (2, 4)}
-    monkeypatch.setattr("epsrank.numerics.monitor.signatures.SPANS", (1,))
+    monkeypatch.setattr("epsrank.numerics.monitor.alarms.signatures.SPANS", (1,))
     assert raised(losses, np.full(LENGTH, 7)) == []
 
 
@@ -257,7 +259,7 @@ def test_false_alarms_of_scattered_ratios():
 
 def test_a_detector_without_intervals_is_caught(monkeypatch):
     """With intervals of no width the rate of false alarms is far above the one stated."""
-    monkeypatch.setattr("epsrank.numerics.monitor.signatures.LEVEL", 0.999)
+    monkeypatch.setattr("epsrank.numerics.monitor.alarms.signatures.LEVEL", 0.999)
     ranks = np.full(LENGTH, 20)
     rate = alarm_rate(
         (noisy(np.random.default_rng(seed), falling(0.05), 0.05), ranks) for seed in range(20)

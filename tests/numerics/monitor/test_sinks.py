@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from epsrank.numerics.monitor.history import History
-from epsrank.numerics.monitor.quantities import Quantities
-from epsrank.numerics.monitor.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.numbers.quantities import Quantities
+from epsrank.numerics.monitor.records.history import History
+from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
 from epsrank.numerics.monitor.sinks import (
     CsvSink,
     HistoryFile,

@@ -10,14 +10,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epsrank.numerics.monitor import RankMonitor, settings, sketch
-from epsrank.numerics.monitor.few_rows import FewRows
-from epsrank.numerics.monitor.measure import layer_numbers
-from epsrank.numerics.monitor.quantities import quantities
-from epsrank.numerics.monitor.settings import as_settings
-from epsrank.numerics.monitor.sketch import sketch_spectrum
-from epsrank.numerics.monitor.sketched import sketched_decisions, sketched_quantities
-from epsrank.theory.gram_problem import GramProblem
+from epsrank.numerics.gram.few_rows import FewRows
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.measuring import settings
+from epsrank.numerics.monitor.measuring.layer_numbers import layer_numbers
+from epsrank.numerics.monitor.measuring.settings import as_settings
+from epsrank.numerics.monitor.numbers import sketch
+from epsrank.numerics.monitor.numbers.quantities import quantities
+from epsrank.numerics.monitor.numbers.sketch import sketch_spectrum
+from epsrank.numerics.monitor.numbers.sketched import sketched_decisions, sketched_quantities
+from epsrank.theory.rank.of_gram import GramProblem
 
 N = 90
 ORDER = np.arange(1.0, N + 1)

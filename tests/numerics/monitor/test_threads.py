@@ -7,8 +7,10 @@ import threading
 import pytest
 import torch
 
-from epsrank.numerics.monitor import RankMonitor, measure, threads
-from epsrank.numerics.monitor.threads import SMALL, blas_for
+from epsrank.numerics.gram import threads
+from epsrank.numerics.gram.threads import SMALL, blas_for
+from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.monitor.measuring import layer_numbers as measure
 
 
 class Library:

@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.gram.layer import LayerAccumulator
 from tests.numerics.monitor import two_processes
 
 pytestmark = pytest.mark.skipif(

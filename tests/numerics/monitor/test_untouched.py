@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from epsrank.numerics.monitor.capture import Capture
-from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
-from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
 from epsrank.theory.errors import InputError
 
 
@@ -230,7 +229,7 @@ def test_validation_between_two_steps_is_not_measured():
 
 
 def test_inference_mode_can_be_probed_and_sums_stay_usable():
-    from epsrank.numerics.monitor.accumulate import LayerAccumulator
+    from epsrank.numerics.gram.layer import LayerAccumulator
 
     model, x = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.randn(5, 4)
     plan, sums = find_layers(model), LayerAccumulator(8)

@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from epsrank.numerics.monitor.capture import Capture
-from epsrank.numerics.monitor.layers import find_layers, plan_at_first_call
-from epsrank.numerics.monitor.probe import probe_pass
-from epsrank.numerics.monitor.wrappers import clean_name, is_compiled, runnable, unwrap
+from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.model.wrappers import clean_name, is_compiled, runnable, unwrap
 from epsrank.theory.errors import InputError
 
 
@@ -233,7 +232,7 @@ def test_a_lazy_model_is_measured_once_it_has_run():
 
 
 def test_bfloat16_under_autocast_is_widened_exactly():
-    from epsrank.numerics.monitor.accumulate import LayerAccumulator
+    from epsrank.numerics.gram.layer import LayerAccumulator
 
     model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
     plan, x = find_layers(model), torch.randn(40, 5)

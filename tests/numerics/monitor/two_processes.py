@@ -11,10 +11,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
-from epsrank.numerics.monitor.capture import Capture
-from epsrank.numerics.monitor.layers import find_layers
-from epsrank.numerics.monitor.probe import probe_pass
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.find import find_layers
 
 SIZES = ((3, 20), (20, 5), (7, 0))  # rows of each process in each step: uneven, and none
 

@@ -13,13 +13,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from epsrank.numerics.plots.floor_curve import floor_curve
-from epsrank.numerics.plots.layers import layer_ranks
+from epsrank.numerics.plots.floor_curve import floor_curve, tightness
+from epsrank.numerics.plots.layers import layer_ranks, spectra
 from epsrank.numerics.plots.save import save_figure
-from epsrank.numerics.plots.spectra import spectra
 from epsrank.numerics.plots.staircase import staircase
 from epsrank.numerics.plots.style import COLOURS, look, power
-from epsrank.numerics.plots.tightness import tightness
 from epsrank.theory.errors import InputError
 
 T = np.arange(0, 1001, 50)

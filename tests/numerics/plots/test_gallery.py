@@ -14,7 +14,7 @@ from epsrank.numerics.training import RunConfig, train
 from epsrank.theory.apriori import class_floor, relu_distances
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.errors import InputError
-from epsrank.theory.rounding import gram_error_bound
+from epsrank.theory.numbers.rounding import gram_error_bound
 from epsrank.theory.sampling import population_rank
 
 

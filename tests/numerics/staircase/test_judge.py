@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from epsrank.numerics.staircase import Step, detect_staircase
-from epsrank.numerics.staircase.judge import (
+from epsrank.numerics.experiments.stair_claims import (
     RunStaircase,
     judge_staircases,
     overall,
     run_staircase,
     staircase_rows,
 )
+from epsrank.numerics.staircase import Step, detect_staircase
 
 BLANK = detect_staircase([1.0] * 30)
 STEP = (Step(10, 9, 10, 1.0),)

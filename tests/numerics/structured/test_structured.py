@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from epsrank.numerics.first_layer.placement import patches
+from epsrank.numerics.first_layer.structured import structured_first_layer_
 from epsrank.numerics.networks import ACTIVATIONS, activation_function
-from epsrank.numerics.patches import patches
-from epsrank.numerics.structured import structured_first_layer_
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_rank
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from epsrank.numerics.first_layer.transnet import _SLOPES, transnet_first_layer_
 from epsrank.numerics.networks import ACTIVATIONS
 from epsrank.numerics.training import RunConfig, train
-from epsrank.numerics.transnet import _SLOPES, transnet_first_layer_
 from epsrank.theory.errors import InputError
 
 

@@ -11,8 +11,7 @@ import torch
 
 import epsrank.numerics.training.state
 from epsrank.numerics.training import RunConfig, load_run, train
-from epsrank.numerics.training.storage import read_tensors
-from epsrank.numerics.training.tree import flatten, unflatten
+from epsrank.numerics.training.tensors import flatten, read_tensors, unflatten
 from epsrank.theory.errors import InputError
 
 OPTIMIZERS = ["sgd", "momentum", "adam", "adamw", "lbfgs"]

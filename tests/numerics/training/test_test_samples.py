@@ -9,7 +9,7 @@ import torch
 from epsrank.numerics.ensemble.loop import train_many
 from epsrank.numerics.tasks import load_task
 from epsrank.numerics.training import RunConfig, train
-from epsrank.numerics.training.testing import with_test_samples
+from epsrank.numerics.training.probe import with_test_samples
 from epsrank.theory import InputError
 
 SETTINGS = {

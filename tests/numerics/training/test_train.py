@@ -11,7 +11,7 @@ from epsrank.numerics.networks import capture
 from epsrank.numerics.plots.run_figures import has_floor
 from epsrank.numerics.training import RunConfig, load_run, train
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.convex_floor import convex_floor
+from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.loss_floor import loss_floor
 from epsrank.theory.rank import epsilon_ranks
 

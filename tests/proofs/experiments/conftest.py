@@ -11,7 +11,7 @@ from epsrank.numerics.experiments.analysis import Analysis, Effect, Finding, Pic
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.registry import EXPERIMENTS
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Trial
-from epsrank.theory.order_statistics import median_interval
+from epsrank.theory.statistics import median_interval
 
 
 def toy_trial(settings):

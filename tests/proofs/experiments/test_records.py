@@ -16,7 +16,7 @@ from epsrank.proofs.checkers.base import Context
 from epsrank.proofs.checkers.experiments import check_claim, experiment_checkers
 from epsrank.proofs.environment import describe_environment
 from epsrank.proofs.experiments import Record, read_record, recorded_ids, reproduce, write_record
-from epsrank.proofs.verdict import derive_verdict
+from epsrank.proofs.ledger.verdict import derive_verdict
 from epsrank.theory.errors import InputError
 
 CLAIM = "depth-order"

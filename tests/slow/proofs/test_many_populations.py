@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from epsrank.proofs.checkers import sampling
-from epsrank.proofs.populations import populations
+from epsrank.proofs.instances.populations import populations
 from epsrank.proofs.properties import PROPERTIES, search
 
 

@@ -9,8 +9,8 @@ import pytest
 from epsrank.proofs.properties.apriori import LineCase, least_squares_by_partition
 from epsrank.theory.apriori import apriori_floor, relu_distances, segments
 from epsrank.theory.apriori.samples import line_samples
-from epsrank.theory.dyadic import root_below
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.dyadic import root_below
 
 
 def random_case(seed):

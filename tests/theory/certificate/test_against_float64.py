@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from epsrank.theory.floor.attaining import attaining_family
-from epsrank.theory.floor.audit import audit
-from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.certified.attaining import attaining_family
+from epsrank.theory.floor.certified.audit import audit
+from epsrank.theory.floor.certified.certificate import certify_chain
 from epsrank.theory.floor.loss_floor import loss_floor
 
 TINY = Fraction(1, 10**30)

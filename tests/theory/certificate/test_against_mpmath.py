@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from epsrank.theory.floor.certificate import certify_chain
+from epsrank.theory.floor.certified.certificate import certify_chain
 
 mp = pytest.importorskip("mpmath")
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.ball_distance import distances
-from epsrank.theory.floor.ball_reachable import reachable
-from epsrank.theory.floor.ball_spectrum import ball_spectrum, verified_spectrum
-from epsrank.theory.floor.decide_chain import rank_interval
-from epsrank.theory.floor.exact_data import exact_data
-from epsrank.theory.floor.interval import Interval
-from epsrank.theory.floor.refined_basis import refined_basis
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.floor.certified.ball_distance import distances
+from epsrank.theory.floor.certified.ball_reachable import reachable
+from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum, verified_spectrum
+from epsrank.theory.floor.certified.chain import rank_interval
+from epsrank.theory.floor.certified.exact_data import exact_data
+from epsrank.theory.floor.certified.refined_basis import refined_basis
+from epsrank.theory.numbers.interval import Interval
 
 BITS = 256
 

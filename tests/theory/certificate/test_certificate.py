@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.audit import audit
-from epsrank.theory.floor.certificate import certify_chain
-from epsrank.theory.floor.decide_chain import floor_squared
-from epsrank.theory.floor.interval import Interval, point
-from epsrank.theory.floor.verdict import at_most
+from epsrank.theory.floor.certified.audit import audit
+from epsrank.theory.floor.certified.certificate import certify_chain
+from epsrank.theory.floor.certified.chain import at_most, floor_squared
+from epsrank.theory.numbers.interval import Interval, point
 
 TINY = Fraction(1, 10**30)
 

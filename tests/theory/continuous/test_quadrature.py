@@ -18,7 +18,7 @@ from epsrank.theory.continuous.pieces import analytic_pieces
 from epsrank.theory.continuous.system import AnalyticSystem as System
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.errors import InputError
-from epsrank.theory.routes.ball import ball_precision
+from epsrank.theory.rank.routes.ball import ball_precision
 
 
 def _neuron(activation, slope, shift=0.0):

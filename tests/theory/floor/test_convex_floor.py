@@ -13,12 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor import convex_floor as module
-from epsrank.theory.floor.convex_certificate import audited_bound, certified_bound
-from epsrank.theory.floor.convex_floor import as_convex_loss, convex_floor
-from epsrank.theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber, SquaredError
-from epsrank.theory.floor.convex_solver import minimise_on_ball
-from epsrank.theory.floor.cross_entropy import CrossEntropy
+from epsrank.theory.floor.convex import floor as module
+from epsrank.theory.floor.convex.certificate import audited_bound, certified_bound
+from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex.losses import (
+    AbsoluteError,
+    ConvexLoss,
+    CrossEntropy,
+    Huber,
+    SquaredError,
+)
+from epsrank.theory.floor.convex.solver import minimise_on_ball
 from epsrank.theory.floor.loss_floor import loss_floor
 
 LOSSES: list[ConvexLoss] = [CrossEntropy(), Huber(0.7), AbsoluteError(), SquaredError()]

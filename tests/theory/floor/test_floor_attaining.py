@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epsrank.theory.data.inputs import as_features, as_target
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.attaining import attaining_family
+from epsrank.theory.floor.certified.attaining import attaining_family
 from epsrank.theory.floor.chain import check_chain
-from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.weighting import weighted_problem
 from epsrank.theory.floor.loss_floor import floor_of, loss_floor
-from epsrank.theory.floor.weighting import weighted_problem
-from epsrank.theory.inputs import as_features, as_target
-from epsrank.theory.measure import Measure, as_measure
 
 
 @st.composite

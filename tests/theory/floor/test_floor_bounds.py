@@ -5,16 +5,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epsrank.theory.data.inputs import as_features, as_target
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.bounds import envelope, epsilon_floor, floors
-from epsrank.theory.floor.budget import rank_budget
-from epsrank.theory.floor.decomposition import decompose
-from epsrank.theory.floor.factorisation import backward_error, singular_value_decomposition
-from epsrank.theory.floor.reachable import reachable_loss
-from epsrank.theory.floor.tail import tail
-from epsrank.theory.floor.weighting import residual_norm, weighted_problem
-from epsrank.theory.inputs import as_features, as_target
-from epsrank.theory.measure import as_measure
+from epsrank.theory.floor.decomposed.bounds import (
+    envelope,
+    epsilon_floor,
+    floors,
+    rank_budget,
+    tail,
+)
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.factorisation import (
+    backward_error,
+    singular_value_decomposition,
+)
+from epsrank.theory.floor.decomposed.reachable import reachable_loss
+from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 
 
 def problem_of(features, target, measure="mean", weights=None):
@@ -218,7 +225,7 @@ def test_the_error_bound_covers_a_reference_in_longer_precision():
 
 
 def test_lapack_failures_fall_through_to_the_next_driver(monkeypatch):
-    import epsrank.theory.floor.factorisation as module
+    import epsrank.theory.floor.decomposed.factorisation as module
 
     matrix = np.random.default_rng(0).standard_normal((9, 4))
     right = singular_value_decomposition(matrix)

@@ -5,17 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epsrank.theory.data.inputs import as_features, as_target
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.bounds import floors
 from epsrank.theory.floor.chain import check_chain
-from epsrank.theory.floor.decomposition import decompose
-from epsrank.theory.floor.loss_floor import loss_floor
-from epsrank.theory.floor.moments import decompose_moments
-from epsrank.theory.floor.reachable import reachable_loss
-from epsrank.theory.floor.streamed import loss_floor_from_moments
-from epsrank.theory.floor.weighting import residual_norm, weighted_problem
-from epsrank.theory.inputs import as_features, as_target
-from epsrank.theory.measure import as_measure
+from epsrank.theory.floor.decomposed.bounds import floors
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.moments import decompose_moments
+from epsrank.theory.floor.decomposed.reachable import reachable_loss
+from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
+from epsrank.theory.floor.loss_floor import loss_floor, loss_floor_from_moments
 
 
 def moments_of(features, target):

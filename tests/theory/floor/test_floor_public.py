@@ -9,15 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epsrank.theory.data.inputs import as_features, as_target
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.chain import check_chain
-from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.spectral import rank_of, spectral_loss_norm
+from epsrank.theory.floor.decomposed.weighting import weighted_problem
 from epsrank.theory.floor.loss_floor import floor_of, loss_floor
-from epsrank.theory.floor.spectral_loss import spectral_loss_norm
-from epsrank.theory.floor.spectral_rank import rank_of
-from epsrank.theory.floor.weighting import weighted_problem
-from epsrank.theory.inputs import as_features, as_target
-from epsrank.theory.measure import as_measure
 
 
 def network(seed=0, n_samples=60, n=6, k=1):

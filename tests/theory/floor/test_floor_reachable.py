@@ -6,12 +6,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from epsrank.theory.floor.decomposition import decompose
-from epsrank.theory.floor.reachable import reachable_loss
-from epsrank.theory.floor.secular import solve_secular
-from epsrank.theory.floor.weighting import residual_norm, weighted_problem
-from epsrank.theory.inputs import as_features, as_target
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.inputs import as_features, as_target
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.reachable import reachable_loss, solve_secular
+from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 
 
 def problem_of(features, target, measure="mean", weights=None):

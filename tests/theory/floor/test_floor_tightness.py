@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from epsrank.theory.floor.bounds import envelope, floors
-from epsrank.theory.floor.certificate import certify_chain
-from epsrank.theory.floor.decomposition import decompose
+from epsrank.theory.data.inputs import as_features, as_target
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.certified.certificate import certify_chain
+from epsrank.theory.floor.decomposed.bounds import envelope, floors
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.reachable import reachable_loss
+from epsrank.theory.floor.decomposed.weighting import weighted_problem
 from epsrank.theory.floor.loss_floor import loss_floor
-from epsrank.theory.floor.reachable import reachable_loss
-from epsrank.theory.floor.weighting import weighted_problem
-from epsrank.theory.inputs import as_features, as_target
-from epsrank.theory.measure import as_measure
 
 
 def decomposed(features, target, measure="mean"):

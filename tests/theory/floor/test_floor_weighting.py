@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 from epsrank.theory.floor.loss_floor import loss_floor
-from epsrank.theory.floor.weighting import frobenius, residual_norm, row_norms, weighted_problem
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.numbers.scaled import frobenius, row_norms
 
 
 def rebuilt(problem):

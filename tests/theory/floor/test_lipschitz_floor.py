@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor import lipschitz_floor as module
-from epsrank.theory.floor.convex_floor import convex_floor
-from epsrank.theory.floor.convex_losses import AbsoluteError, ConvexLoss, Huber
-from epsrank.theory.floor.cross_entropy import CrossEntropy
-from epsrank.theory.floor.lipschitz_floor import lipschitz_floor
+from epsrank.theory.floor.convex import lipschitz as module
+from epsrank.theory.floor.convex.floor import convex_floor
+from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
+from epsrank.theory.floor.convex.losses import AbsoluteError, ConvexLoss, CrossEntropy, Huber
 
 LOSSES: list[ConvexLoss] = [CrossEntropy(), Huber(0.7), AbsoluteError()]
 

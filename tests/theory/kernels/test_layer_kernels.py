@@ -10,9 +10,8 @@ import sympy as sp
 from scipy import integrate, stats
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.kernels.catalogue import SIGMAS, layer_kernel
+from epsrank.theory.kernels.catalogue import SIGMAS, kolmogorov_density, layer_kernel
 from epsrank.theory.kernels.closed_forms import moment
-from epsrank.theory.kernels.kolmogorov import kolmogorov_density
 from epsrank.theory.kernels.polar import gauss_rule, polar_kernel
 from tests.theory.kernels.monte_carlo import COVARIANCES, KERNELS, THRESHOLD, z_scores
 

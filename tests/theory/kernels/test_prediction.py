@@ -10,7 +10,13 @@ import pytest
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.band import coordinates, failure_of_rank, finite_width_band
 from epsrank.theory.kernels.catalogue import layer_kernel
-from epsrank.theory.kernels.depth import first_layer, hidden_neurons, input_covariance
+from epsrank.theory.kernels.depth import (
+    first_layer,
+    hidden_neurons,
+    input_covariance,
+    product_rule,
+    split_rule,
+)
 from epsrank.theory.kernels.initialisation import LAWS, LayerInit, layer_init
 from epsrank.theory.kernels.input_measure import box_measure, data_measure
 from epsrank.theory.kernels.kernel_spectrum import spectrum_of_matrix
@@ -19,7 +25,6 @@ from epsrank.theory.kernels.placed import placement
 from epsrank.theory.kernels.prediction import initial_ranks
 from epsrank.theory.kernels.simulation import simulate_depth, simulate_ranks
 from epsrank.theory.kernels.slope import choose_slope
-from epsrank.theory.kernels.uniform_rules import product_rule, split_rule
 
 UNIT = LayerInit("normal", 1.0, 1.0)
 LINE = box_measure((-1.0, 1.0))

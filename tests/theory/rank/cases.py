@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.exact_gram import exact_gram
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
-from epsrank.theory.routes.exact import exact_count
+from epsrank.theory.data.exact_gram import exact_gram
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.rank.routes.exact import exact_count
 
 Maker = Callable[[np.random.Generator, int, int], np.ndarray[Any, Any]]
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from epsrank.theory import epsilon_rank
-from epsrank.theory.enclosure import SpectrumEnclosure
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
-from epsrank.theory.rank_problem import RankProblem
-from epsrank.theory.routes.ball import ball_count
-from epsrank.theory.routes.exact import exact_count
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.rank.enclosure import SpectrumEnclosure
+from epsrank.theory.rank.of_features import RankProblem
+from epsrank.theory.rank.routes.ball import ball_count
+from epsrank.theory.rank.routes.exact import exact_count
 
 from .cases import random_cases, true_rank
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from epsrank.theory.exact_gram import exact_gram_of_matrix
-from epsrank.theory.routes import block_ldl
-from epsrank.theory.routes import inertia as inertia_route
-from epsrank.theory.routes.ball import ball_count
-from epsrank.theory.routes.block_ldl import block_inertia
-from epsrank.theory.routes.inertia import inertia_bounds
+from epsrank.theory.data.exact_gram import exact_gram_of_matrix
+from epsrank.theory.rank.routes import block_ldl
+from epsrank.theory.rank.routes import inertia as inertia_route
+from epsrank.theory.rank.routes.ball import ball_count
+from epsrank.theory.rank.routes.block_ldl import block_inertia
+from epsrank.theory.rank.routes.inertia import inertia_bounds
 
 
 def with_spectrum(spectrum: Any, seed: int = 0) -> Any:

@@ -10,16 +10,20 @@ import pytest
 import torch
 
 from epsrank.theory import InputError, epsilon_rank
-from epsrank.theory import count_problem as counts
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
-from epsrank.theory.rank import epsilon_ranks
-from epsrank.theory.rounding import squared_frobenius
-from epsrank.theory.routes import gram_float32 as narrow
-from epsrank.theory.routes import silent, some_samples
-from epsrank.theory.routes.foresight import Foresight, foresee
-from epsrank.theory.routes.gram_float32 import errors_of_chunks, form_gram_float32, narrow_sizes
-from epsrank.theory.routes.some_samples import full_on_some_samples, look
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.numbers.rounding import squared_frobenius
+from epsrank.theory.rank import counts, epsilon_ranks
+from epsrank.theory.rank.routes import gram_float32 as narrow
+from epsrank.theory.rank.routes import parts as silent
+from epsrank.theory.rank.routes import parts as some_samples
+from epsrank.theory.rank.routes.foresight import Foresight, foresee
+from epsrank.theory.rank.routes.gram_float32 import (
+    errors_of_chunks,
+    form_gram_float32,
+    narrow_sizes,
+)
+from epsrank.theory.rank.routes.parts import full_on_some_samples, look
 
 from .cases import random_cases, true_rank
 from .test_rounding import exact_product

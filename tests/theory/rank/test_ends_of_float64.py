@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.weighted import weighted_features
 from epsrank.theory.rank import epsilon_rank
-from epsrank.theory.routes.svd import _enclose, svd_enclosure
-from epsrank.theory.weighted import weighted_features
+from epsrank.theory.rank.routes.svd import _enclose, svd_enclosure
 
 hostile = st.sampled_from([0.0, 1.0, -1.0, 5e-324, 1e-308, -1e-160, 1e160, 1e308, -1.7e308])
 

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from epsrank.theory import count_problem as counts
 from epsrank.theory import epsilon_rank
-from epsrank.theory.rank import epsilon_ranks
-from epsrank.theory.routes import gram_float32 as narrow
-from epsrank.theory.routes.foresight import Foresight
-from epsrank.theory.routes.gram_float32 import form_gram_float32, narrow_sizes
-from epsrank.theory.routes.lanczos import eigenvalues_near
+from epsrank.theory.rank import counts, epsilon_ranks
+from epsrank.theory.rank.routes import gram_float32 as narrow
+from epsrank.theory.rank.routes.foresight import Foresight, eigenvalues_near
+from epsrank.theory.rank.routes.gram_float32 import form_gram_float32, narrow_sizes
 
 from .cases import random_cases, true_rank
 
@@ -185,7 +183,9 @@ def test_forgetting_the_error_of_float32_is_caught(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         counts, "form_gram_float32", lambda m, r, s, _, stop: (right(m, r, s, 512)[0], 0.0)
     )
-    monkeypatch.setattr("epsrank.theory.routes.inertia._GROWTH", 2e-8)  # nearer than the error was
+    monkeypatch.setattr(
+        "epsrank.theory.rank.routes.inertia._GROWTH", 2e-8
+    )  # nearer than the error was
     wrong = epsilon_rank(features, eps, counts_only=True)
     assert (int(wrong), wrong.route) == (2 * last - 1 - truth, "gram-float32")
 

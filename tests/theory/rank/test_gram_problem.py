@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.gram_problem import GramProblem
 from epsrank.theory.rank import epsilon_ranks
+from epsrank.theory.rank.of_gram import GramProblem
 
 
 def matrix_with(spectrum: np.ndarray, seed: int = 0) -> np.ndarray:

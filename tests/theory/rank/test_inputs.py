@@ -12,8 +12,8 @@ import scipy.sparse
 import torch
 
 from epsrank.theory import InputError, Measure, epsilon_rank, epsilon_ranks
-from epsrank.theory.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
-from epsrank.theory.measure import as_measure, exact_sum
+from epsrank.theory.data.inputs import as_coefficients, as_eps, as_features, as_norm, as_target
+from epsrank.theory.data.measure import as_measure, exact_sum
 
 GOOD = np.eye(3)
 

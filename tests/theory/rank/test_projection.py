@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import epsrank.theory.routes.projection as module
+import epsrank.theory.rank.routes.projection as module
 from epsrank.theory import epsilon_rank
-from epsrank.theory.dyadic import float_below
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.weighted import weight_roots
+from epsrank.theory.numbers.dyadic import float_below
 from epsrank.theory.rank import epsilon_ranks
-from epsrank.theory.routes.foresight import Foresight
-from epsrank.theory.weighted import weight_roots
+from epsrank.theory.rank.routes.foresight import Foresight
 
 from .cases import random_cases, true_rank
 
@@ -113,7 +113,7 @@ def test_a_forgotten_residual_is_caught(monkeypatch: Any) -> None:
 
 def test_small_thresholds_are_decided_without_singular_directions_of_all(monkeypatch: Any) -> None:
     features = tanh_neurons()
-    monkeypatch.setattr("epsrank.theory.rank_problem.svd_enclosure", None)
+    monkeypatch.setattr("epsrank.theory.rank.of_features.svd_enclosure", None)
     for eps in (1e-11, 1e-12, 1e-13):
         found, alone = epsilon_rank(features, eps), epsilon_rank(features, eps, counts_only=True)
         assert found.route == alone.route == "projection"
@@ -124,7 +124,7 @@ def test_small_thresholds_are_decided_without_singular_directions_of_all(monkeyp
 
 def test_the_gram_matrix_suffices_for_most_relative_thresholds(monkeypatch: Any) -> None:
     features = np.random.default_rng(0).standard_normal((60, 8))
-    monkeypatch.setattr("epsrank.theory.rank_problem.svd_enclosure", None)
+    monkeypatch.setattr("epsrank.theory.rank.of_features.svd_enclosure", None)
     found = epsilon_rank(features, 0.5, relative=True)
     assert found.route == "gram"
     assert found.resolved

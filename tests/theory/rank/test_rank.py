@@ -18,7 +18,7 @@ from epsrank.theory import (
     epsilon_rank_from_spectrum,
     epsilon_ranks,
 )
-from epsrank.theory.rank_problem import RankProblem
+from epsrank.theory.rank.of_features import RankProblem
 
 from .cases import KINDS, true_rank
 

@@ -11,7 +11,10 @@ import pytest
 import torch
 
 from epsrank.theory import InputError
-from epsrank.theory.dyadic import (
+from epsrank.theory.data.exact_gram import exact_gram
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.numbers.dyadic import (
     dyadic_integers,
     dyadic_matrix,
     float_above,
@@ -19,10 +22,7 @@ from epsrank.theory.dyadic import (
     nearest_integer,
     power_of_two,
 )
-from epsrank.theory.exact_gram import exact_gram
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
-from epsrank.theory.rounding import (
+from epsrank.theory.numbers.rounding import (
     chunked_product,
     frobenius,
     gamma,

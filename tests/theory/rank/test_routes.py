@@ -11,17 +11,17 @@ import pytest
 import scipy.linalg as sl
 from flint import fmpz_poly
 
-from epsrank.theory.exact_gram import exact_gram, exact_gram_of_matrix
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
-from epsrank.theory.rank_problem import RankProblem
-from epsrank.theory.routes import gram as gram_route
-from epsrank.theory.routes import inertia as inertia_route
-from epsrank.theory.routes import svd as svd_route
-from epsrank.theory.routes.ball import ball_count, ball_precision
-from epsrank.theory.routes.exact import exact_count, sign_changes
-from epsrank.theory.routes.inertia import certified_inertia, inertia_bounds
-from epsrank.theory.routes.shortcuts import all_above, low_rank_enclosure
+from epsrank.theory.data.exact_gram import exact_gram, exact_gram_of_matrix
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.rank.of_features import RankProblem
+from epsrank.theory.rank.routes import gram as gram_route
+from epsrank.theory.rank.routes import inertia as inertia_route
+from epsrank.theory.rank.routes import svd as svd_route
+from epsrank.theory.rank.routes.ball import ball_count, ball_precision
+from epsrank.theory.rank.routes.exact import exact_count, sign_changes
+from epsrank.theory.rank.routes.inertia import certified_inertia, inertia_bounds
+from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
 
 from .cases import KINDS, true_rank
 from .test_against_exact import assert_encloses

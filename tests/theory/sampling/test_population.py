@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from epsrank.proofs.populations import populations, unseen
+from epsrank.proofs.instances.populations import populations, unseen
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.errors import InputError
-from epsrank.theory.rounding import upward
+from epsrank.theory.numbers.rounding import upward
 from epsrank.theory.sampling import population_rank
 from epsrank.theory.sampling.plain import plain_deviation
 from epsrank.theory.sampling.thresholds import separating_samples

@@ -7,10 +7,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from epsrank.theory.dyadic import root_above
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.numbers.dyadic import root_above
 from epsrank.theory.selection import certify, rows, select
 from epsrank.theory.selection.basis import neuron_basis
 from epsrank.theory.selection.constants import draft_factor, selection_factor

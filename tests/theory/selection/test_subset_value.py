@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from epsrank.numerics import subset_search
-from epsrank.numerics.subset_search import all_cases, save_extremal, search_subsets, search_table
+from epsrank.numerics.pruning import subset_search
+from epsrank.numerics.pruning.subset_search import (
+    all_cases,
+    save_extremal,
+    search_subsets,
+    search_table,
+)
 from epsrank.proofs.checkers import subset_conjecture
 from epsrank.proofs.checkers.base import Context
 from epsrank.theory.errors import InputError

@@ -11,16 +11,20 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.attaining import attaining_family
-from epsrank.theory.floor.bounds import envelope, epsilon_floor, floors
-from epsrank.theory.floor.budget import rank_budget
-from epsrank.theory.floor.decomposition import decompose
-from epsrank.theory.floor.reachable import reachable_loss
-from epsrank.theory.floor.tail import tail
-from epsrank.theory.floor.weighting import weighted_problem
-from epsrank.theory.inputs import as_features
-from epsrank.theory.measure import as_measure
+from epsrank.theory.floor.certified.attaining import attaining_family
+from epsrank.theory.floor.decomposed.bounds import (
+    envelope,
+    epsilon_floor,
+    floors,
+    rank_budget,
+    tail,
+)
+from epsrank.theory.floor.decomposed.decomposition import decompose
+from epsrank.theory.floor.decomposed.reachable import reachable_loss
+from epsrank.theory.floor.decomposed.weighting import weighted_problem
 from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.symbolic.identities import identities
 from epsrank.theory.symbolic.identity import Identity

@@ -1,0 +1,137 @@
+"""Figures of pre-training: errors and ranks over time, and effects with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from epsrank.numerics.experiments.fitting import curve
+from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.pretraining.claims import ACCURACY, RANK, SPEED, Comparison
+from epsrank.numerics.plots.over_seeds import Panel, time_panels
+from epsrank.numerics.plots.style import COLOURS, FAINT, dress, new_figure, power
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# What the panels of effects show, and how wide one row of them is.
+_EFFECTS = (
+    (RANK, "initial ε-rank,\npre-trained − plain", False),
+    (SPEED, "steps to target,\npre-trained / plain", True),
+    (ACCURACY, "error at the end,\npre-trained / plain", True),
+)
+_ROW = 0.3
+# Ratios beyond these powers of ten are drawn at the edge, as an arrow.
+_EDGE = 4.0
+
+
+def draw_training(
+    cells: Mapping[str, Mapping[str, Sequence[History]]],
+    title: str,
+    *,
+    rank_of: str,
+    accuracy: bool = False,
+) -> Figure:
+    """Draw test error and ε-rank of the last hidden layer over time, one column per cell.
+
+    Parameters
+    ----------
+    cells : mapping of str to mapping of str to sequence of History
+        Runs by cell and arm.
+    title : str
+        A line above.
+    rank_of : str
+        What the ranks are those of: φ or 𝓛φ.
+    accuracy : bool
+        Say that the error is a loss of classification.
+
+    Returns
+    -------
+    Figure
+        Medians over seeds with the range of all seeds.
+    """
+    columns = []
+    for name, arms in cells.items():
+        shown = {arm: runs for arm, runs in arms.items() if runs}
+        if not shown:
+            continue
+        eps = power(next(iter(shown.values()))[0].eps[0])
+        error = [curve(arm, runs, lambda run: run.test_loss) for arm, runs in shown.items()]
+        rank = [curve(arm, runs, lambda run: run.rank()) for arm, runs in shown.items()]
+        label = "test cross-entropy" if accuracy else "squared test error (mean)"
+        columns.append(
+            [
+                Panel(label, error, "log", name),
+                Panel(f"ε-rank of {rank_of}, ε = {eps},\nlast hidden layer", rank, "rank"),
+            ]
+        )
+    return time_panels(columns, title=title)
+
+
+def draw_effects(comparisons: Sequence[Comparison], title: str) -> Figure:
+    """Draw the three effects of every comparison with their intervals.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        All that were made.
+    title : str
+        A line above.
+
+    Returns
+    -------
+    Figure
+        One row per comparison; filled where the interval excludes no effect in the claimed
+        direction, crossed where in the other one; an arrow where it goes to infinity.
+    """
+    figure = new_figure(10.5, 1.8 + _ROW * max(len(comparisons), 3))
+    grid = figure.subplots(1, len(_EFFECTS), sharey=True, squeeze=False)[0]
+    for axes, (claim, label, ratio) in zip(grid, _EFFECTS, strict=True):
+        linear = claim == ACCURACY and any(c.metric == "test_error" for c in comparisons)
+        for row, item in enumerate(comparisons):
+            if claim in item.effects:
+                _draw_effect(axes, item, claim, row)
+        axes.axvline(0, color="#222222", linewidth=0.9)
+        if linear:
+            label = "share wrong at the end,\npre-trained − plain"
+        elif ratio:
+            _ratio_axis(axes)
+        dress(axes, x=label, y="", title="")
+    grid[0].set_yticks(range(len(comparisons)), [item.name for item in comparisons], fontsize=8)
+    grid[0].set_ylim(len(comparisons) - 0.4, -0.6)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _draw_effect(axes: Axes, item: Comparison, claim: str, row: int) -> None:
+    """Draw one interval."""
+    interval = item.effects[claim].interval
+    direction = item.direction(claim)
+    colour = {1: COLOURS[0], 0: FAINT, -1: COLOURS[1]}[direction]
+    low, middle, high = (
+        max(-_EDGE, min(_EDGE, value)) if math.isinf(value) else value
+        for value in (interval.low, interval.value, interval.high)
+    )
+    axes.plot([low, high], [row, row], color=colour, linewidth=1.8)
+    for end, marker in ((interval.low, "<"), (interval.high, ">")):
+        if math.isinf(end):
+            edge = _EDGE if end > 0 else -_EDGE
+            axes.plot([edge], [row], marker=marker, color=colour, markersize=5)
+    axes.plot(
+        [middle],
+        [row],
+        marker={1: "o", 0: "o", -1: "X"}[direction],
+        color=colour,
+        markerfacecolor="white" if direction == 0 else colour,
+        markersize=6,
+    )
+
+
+def _ratio_axis(axes: Axes) -> None:
+    """Label powers of ten as ratios."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{10**value:.2g}"))

@@ -1,0 +1,1 @@
+"""Initialisation of the first layer by structure: placement, slopes, TransNet; its ranks."""

@@ -1,0 +1,156 @@
+"""A Gram matrix summed in floating point, together with a bound of its rounding error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from epsrank.theory.data.measure import MeasureName
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.loss_floor import loss_floor_from_moments
+from epsrank.theory.floor.result import LossFloor
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.rank import epsilon_rank_from_gram
+from epsrank.theory.rank.interval import RankInterval
+
+
+@dataclass(frozen=True, eq=False)
+class AccumulatedGram:
+    """G̃ ≈ G = Φᵀ diag(w) Φ / c with ‖G̃ − G‖₂ ≤ error, and the moments of a target.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n, n)
+        G̃, symmetric.
+    error : float
+        Bound of ‖G̃ − G‖₂: accumulation, normalisation and symmetrisation included (C2).
+    moments : ndarray of float64, shape (n, k), or None
+        Φᵀ diag(w) u* / c as computed; None without outputs.
+    moments_error : float
+        Bound of the Frobenius norm of their error; 0 without outputs.
+    target_norm_squared : float
+        Σ w‖u*‖² / c as computed; 0 without outputs.
+    target_error : float
+        Bound of its error.
+    mass : float
+        Σ w as computed (N for unit weights).
+    measure, dtype : str
+        Measure, and dtype of the batches (``"mixed"`` if there were several).
+    n_samples : int
+        N.
+    """
+
+    values: Array = field(repr=False)
+    error: float
+    moments: Array | None = field(repr=False)
+    moments_error: float
+    target_norm_squared: float
+    target_error: float
+    mass: float
+    measure: MeasureName
+    dtype: str
+    n_samples: int
+
+    def __str__(self) -> str:
+        n = self.values.shape[0]
+        return (
+            f"Gram matrix {n} × {n} of {self.n_samples} samples ({self.measure} measure, "
+            f"{self.dtype} features, float64 sums, error ≤ {self.error:.1e})"
+        )
+
+    def rank(self, eps: float, *, relative: bool = False) -> RankInterval:
+        """ε-rank of G, certified against the rounding of the sums (M7).
+
+        Parameters
+        ----------
+        eps : float
+            ε > 0.
+        relative : bool
+            Threshold ε·λ_1.
+
+        Returns
+        -------
+        RankInterval
+            The interval; it stays open where the rounding of the sums does not decide.
+        """
+        return epsilon_rank_from_gram(
+            self.values,
+            eps,
+            gram_error=self.error,
+            n_samples=self.n_samples,
+            measure=self.measure,
+            dtype=self.dtype,
+            relative=relative,
+        )
+
+    def loss_floor(
+        self,
+        *,
+        eps: float,
+        norm: float | None = None,
+        coefficients: Any = None,
+        losses: Iterable[float] | None = None,
+    ) -> LossFloor:
+        """Loss ≥ V(‖β‖) ≥ envelope² ≥ floor² of the accumulated target (F1–F6).
+
+        Parameters
+        ----------
+        eps : float
+            ε > 0.
+        norm : float, optional
+            B ≥ 0. Exactly one of `norm` and `coefficients` is needed.
+        coefficients : array_like, shape (n,) or (n, k), optional
+            β or W.
+        losses : iterable of float, optional
+            Losses δ² whose rank budget is wanted.
+
+        Returns
+        -------
+        LossFloor
+            The chain, with a tolerance that contains the rounding of the sums.
+
+        Raises
+        ------
+        InputError
+            If no target was accumulated, or an argument cannot be used.
+        """
+        if self.moments is None:
+            raise InputError("target", "was not accumulated", "set n_outputs and pass targets")
+        return loss_floor_from_moments(
+            self.values,
+            self.moments,
+            self.target_norm_squared,
+            eps=eps,
+            norm=norm,
+            coefficients=coefficients,
+            gram_error=self.error,
+            cross_error=self.moments_error,
+            target_error=self.target_error,
+            accumulated_in=None,
+            n_samples=self.n_samples,
+            measure=self.measure,
+            dtype=self.dtype,
+            losses=losses,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the matrix and its bounds as plain data.
+
+        Returns
+        -------
+        dict
+            One key per attribute.
+        """
+        return {
+            "values": self.values.tolist(),
+            "error": self.error,
+            "moments": None if self.moments is None else self.moments.tolist(),
+            "moments_error": self.moments_error,
+            "target_norm_squared": self.target_norm_squared,
+            "target_error": self.target_error,
+            "mass": self.mass,
+            "measure": self.measure,
+            "dtype": self.dtype,
+            "n_samples": self.n_samples,
+        }

@@ -1,0 +1,1 @@
+"""One measurement, from schedule to record: probe, sums, numbers, reading; threads, processes."""

@@ -1,0 +1,213 @@
+"""From a layer's sums to its record: counts, quantities, and for the last layer the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from epsrank.numerics.gram.few_rows import FewRows
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.gram.threads import blas_for
+from epsrank.numerics.monitor.measuring.settings import Settings
+from epsrank.numerics.monitor.model.plan import LayerPlan
+from epsrank.numerics.monitor.numbers.quantities import Quantities, quantities
+from epsrank.numerics.monitor.numbers.sketch import sketch_spectrum
+from epsrank.numerics.monitor.numbers.sketched import sketched_decisions, sketched_quantities
+from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
+from epsrank.theory.errors import InputError
+from epsrank.theory.rank.interval import Decision
+from epsrank.theory.rank.of_gram import GramProblem
+
+Reader = Callable[[], LayerReading | None]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What all records of one measurement have in common.
+
+    Attributes
+    ----------
+    step : int
+        Training steps made.
+    loss : float or None
+        Mean training loss since the measurement before.
+    seconds : float
+        Since the monitor began.
+    part : float or None
+        Share of the probe; None without a probe.
+    """
+
+    step: int
+    loss: float | None
+    seconds: float
+    part: float | None = None
+
+
+def measured(
+    plan: LayerPlan,
+    sums: Mapping[str, LayerAccumulator],
+    problems: Mapping[str, str],
+    settings: Settings,
+    moment: Moment,
+    reader: Reader | None,
+) -> list[LayerRecord]:
+    """Return one record for each planned layer; trouble is a value in it.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        The layers.
+    sums : mapping of str to LayerAccumulator
+        What was accumulated.
+    problems : mapping of str to str
+        Why a layer could not be used.
+    settings : Settings
+        What is wanted.
+    moment : Moment
+        When.
+    reader : callable or None
+        Returns the reading of the last layer.
+
+    Returns
+    -------
+    list of LayerRecord
+        In the order of the plan; their `cost` is 0 until it is known.
+    """
+    records = []
+    for layer in plan.layers:
+        failure = problems.get(layer.name)
+        accumulator = sums.get(layer.name)
+        dtype = "unknown"
+        ranks: tuple[LayerRank, ...] = ()
+        own: Quantities | None = None
+        reading: LayerReading | None = None
+        if failure is None and (accumulator is None or accumulator.n_samples == 0):
+            failure = "the forward pass did not reach this layer"
+        if failure is None and accumulator is not None:
+            try:
+                with blas_for(accumulator.order):
+                    ranks, own, dtype = layer_numbers(accumulator, settings)
+            except Exception as error:
+                failure = described(error)
+        if layer.role == "last" and failure is None and reader is not None:
+            try:
+                with blas_for(accumulator.n_features if accumulator is not None else 0):
+                    reading = reader()
+            except Exception as error:
+                failure = f"no reading: {described(error)}"
+        seen = accumulator if ranks else None
+        records.append(
+            LayerRecord(
+                step=moment.step,
+                layer=layer.name,
+                loss=moment.loss,
+                n_samples=0 if seen is None else seen.n_samples,
+                n_features=0 if accumulator is None else accumulator.n_features,
+                dtype=dtype,
+                measure=settings.measure,
+                relative=settings.relative,
+                ranks=ranks,
+                quantities=own,
+                reading=reading,
+                seconds=moment.seconds,
+                cost=0.0,
+                failure=failure,
+                probe_part=moment.part,
+            )
+        )
+    return records
+
+
+def layer_numbers(
+    accumulator: LayerAccumulator, settings: Settings
+) -> tuple[tuple[LayerRank, ...], Quantities | None, str]:
+    """Return ranks and quantities of one layer: from one eigen-decomposition, a sketch, or counts.
+
+    Parameters
+    ----------
+    accumulator : LayerAccumulator
+        Its sums.
+    settings : Settings
+        What is wanted.
+
+    Returns
+    -------
+    tuple of (tuple of LayerRank, Quantities or None, str)
+        One rank per ε; quantities unless only ranks are wanted; dtype of the features.
+    """
+    activity = accumulator.mean_abs
+    if isinstance(accumulator, FewRows):
+        values, error = accumulator.smallest()
+        dtype = accumulator.dtype
+    else:
+        gram = accumulator.gram()
+        values, error, dtype = gram.values, gram.error, gram.dtype
+    problem = GramProblem(values, error)
+    everything = settings.spectrum(accumulator.order)
+    sketch = None
+    own = None
+    if everything:
+        # Fewer samples than neurons leave eigenvalues that are 0 exactly.
+        spectrum = np.zeros(accumulator.n_features)
+        spectrum[: len(values)] = problem.spectrum
+        own = quantities(spectrum, problem.spectrum_error, activity)
+    elif settings.quantities == "auto":
+        sketch = sketch_spectrum(problem.matrix, problem.error)
+        own = sketched_quantities(sketch, activity, problem.scale)
+    decisions: Sequence[Decision]
+    if not activity.any():
+        zero = Decision(0, 0, "zero", "every neuron is zero at every sample")
+        decisions = [zero] * len(settings.eps)
+    elif sketch is not None:
+        decisions = sketched_decisions(problem, sketch, settings.eps, relative=settings.relative)
+    else:
+        decisions = problem.decide_all(
+            settings.eps, relative=settings.relative, counts_only=not everything
+        )
+    ranks = (LayerRank.of(e, d) for e, d in zip(settings.eps, decisions, strict=True))
+    return tuple(ranks), own, dtype
+
+
+def described(error: BaseException) -> str:
+    """Return an exception as one line.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any.
+
+    Returns
+    -------
+    str
+        Its kind, unless it is an `InputError`, and the first line of its message.
+    """
+    line = (str(error).splitlines() or [""])[0]
+    return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}"
+
+
+def whole_failure(
+    plan: LayerPlan, settings: Settings, moment: Moment, cause: str
+) -> list[LayerRecord]:
+    """Return the records of a measurement that failed as a whole.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        The layers.
+    settings : Settings
+        What was wanted.
+    moment : Moment
+        When.
+    cause : str
+        Why.
+
+    Returns
+    -------
+    list of LayerRecord
+        One for each layer.
+    """
+    problems: dict[str, Any] = {layer.name: cause for layer in plan.layers}
+    return measured(plan, {}, problems, settings, moment, None)

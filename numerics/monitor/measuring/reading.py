@@ -1,0 +1,391 @@
+"""The last layer against its floor: whose fault a plateau is (F6), for squares and cross-entropy.
+
+The head is u = φW + b. With ``bias="feature"`` the constant 1 is a feature like the others and
+B = ‖(W; b)‖_F; with ``bias="fixed"`` b stays as it is and B = ‖W‖_F.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from epsrank.numerics.gram.streaming import StreamingGram
+from epsrank.numerics.monitor.records.record import LayerReading
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
+from epsrank.theory.floor.decomposed.moments import decompose_moments
+from epsrank.theory.floor.decomposed.reachable import reachable_loss
+from epsrank.theory.floor.decomposed.spectral import spectral_loss_norm
+from epsrank.theory.floor.reading import read_plateau
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.scaled import frobenius
+
+LossKind = Literal["mse", "cross_entropy"]
+
+#: Label that PyTorch's cross-entropy leaves out.
+IGNORED = -100
+
+
+def check_targets(targets: Tensor, n_outputs: int, kind: LossKind) -> None:
+    """Check targets of a probe against the head that they will be read with.
+
+    Parameters
+    ----------
+    targets : Tensor
+        As given.
+    n_outputs : int
+        Outputs k of the head.
+    kind : {"mse", "cross_entropy"}
+        The loss.
+
+    Raises
+    ------
+    InputError
+        If a label has no output, or the columns are not those of the head.
+    """
+    k = n_outputs
+    if kind == "cross_entropy" and not targets.is_floating_point():
+        labels = targets[targets != IGNORED]
+        if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < k:
+            found = f"{int(labels.min())} to {int(labels.max())}"
+            raise InputError(
+                "targets", f"have labels {found}", f"the head has {k} outputs: 0 to {k - 1}"
+            )
+        return
+    columns = 1 if targets.ndim < 2 else int(targets.shape[-1])
+    if columns != k:
+        raise InputError(
+            "targets",
+            f"have {columns} columns, but the head has {k} outputs",
+            "name the right head",
+        )
+
+
+class Rows:
+    """The first rows of the last layer's features, kept until the targets are known.
+
+    Parameters
+    ----------
+    limit : int
+        Most rows; memory is bounded by them.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.total = 0
+        self._pieces: list[Tensor] = []
+        self._kept = 0
+
+    def add(self, features: Tensor) -> None:
+        """Copy what fits.
+
+        Parameters
+        ----------
+        features : Tensor, shape (N, n)
+            Rows in the order of the batch.
+        """
+        self.total += features.shape[0]
+        room = self.limit - self._kept
+        if room > 0:
+            piece = features[:room].detach().to("cpu", copy=True)
+            self._pieces.append(piece)
+            self._kept += piece.shape[0]
+
+    def features(self) -> Tensor | None:
+        """Return the rows kept, and None without any."""
+        return torch.cat(self._pieces) if self._pieces else None
+
+
+def matched(rows: Rows, targets: Any, kind: LossKind) -> tuple[Tensor, Tensor]:
+    """Return features and targets of the same samples, those with ignored labels left out.
+
+    Parameters
+    ----------
+    rows : Rows
+        Features seen.
+    targets : Tensor or array_like
+        One target per row; further axes of labels (tokens) are flattened.
+    kind : {"mse", "cross_entropy"}
+        The loss.
+
+    Returns
+    -------
+    tuple of (Tensor, Tensor)
+        Shapes (N, n) and (N,) or (N, k).
+
+    Raises
+    ------
+    InputError
+        If their numbers differ, or nothing is left.
+    """
+    features = rows.features()
+    if features is None:
+        raise InputError("targets", "have no features", "check that the head is part of the pass")
+    goal = torch.as_tensor(targets).detach()
+    labels = kind == "cross_entropy" and not goal.is_floating_point()
+    # Tokens and positions are samples: all axes of labels, and all but the last of rows.
+    if labels:
+        goal = goal.reshape(-1)
+    elif goal.ndim > 1:
+        goal = goal.reshape(-1, goal.shape[-1])
+    if goal.ndim == 0 or goal.shape[0] != rows.total:
+        raise InputError(
+            "targets",
+            f"have {0 if goal.ndim == 0 else goal.shape[0]} rows, but the last layer has "
+            f"{rows.total}",
+            "pass one target for every sample that went through the model since the last step",
+        )
+    goal = goal[: features.shape[0]].cpu()
+    if labels:
+        kept = goal != IGNORED
+        features, goal = features[kept], goal[kept]
+    if len(goal) == 0:
+        raise InputError("targets", "are empty or all ignored", "pass at least one target")
+    return features, goal
+
+
+Bias = Literal["feature", "fixed"]
+
+# Most numbers in the outputs of the samples read, and in W, of a cross-entropy reading.
+_MOST_OUTPUTS = 2**24
+_MOST_WEIGHTS = 2**22
+
+# Relative gap at which the cross-entropy solver stops, and its most steps: the thresholds of F6 are
+# a fifth and a half of the loss.
+_TOLERANCE = 1e-2
+_ITERATIONS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The output layer u = φW + b in float64.
+
+    Attributes
+    ----------
+    weight : ndarray of float64, shape (n, k)
+        W.
+    bias : ndarray of float64, shape (k,), or None
+        b.
+    """
+
+    weight: Array
+    bias: Array | None
+
+    @classmethod
+    def of(cls, module: nn.Module | None) -> Head:
+        """Read the numbers of an ``nn.Linear``.
+
+        Parameters
+        ----------
+        module : nn.Module or None
+            The output layer.
+
+        Returns
+        -------
+        Head
+            Copies of its weights.
+
+        Raises
+        ------
+        InputError
+            If it is no linear layer.
+        """
+        weight = getattr(module, "weight", None)
+        if not isinstance(weight, Tensor) or weight.ndim != 2:
+            kind = "not known" if module is None else f"a {type(module).__name__}"
+            raise InputError(
+                "head", f"is {kind}, so no floor can be read", "name the last nn.Linear: head='…'"
+            )
+        bias = getattr(module, "bias", None)
+        own = None if bias is None else bias.detach().double().cpu().numpy().copy()
+        return cls(weight.detach().double().cpu().numpy().T.copy(), own)
+
+
+def read_last_layer(
+    features: Tensor,
+    targets: Tensor,
+    head: Head,
+    *,
+    kind: LossKind,
+    bias: Bias,
+    start: Array | None = None,
+) -> tuple[LayerReading, Array | None]:
+    """Read the last layer.
+
+    Parameters
+    ----------
+    features : Tensor, shape (N, n)
+        φ.
+    targets : Tensor
+        From `matched`.
+    head : Head
+        W and b.
+    kind : {"mse", "cross_entropy"}
+        The loss.
+    bias : {"feature", "fixed"}
+        What b is taken for.
+    start : ndarray of float64, optional
+        Where the cross-entropy solver begins.
+
+    Returns
+    -------
+    tuple of (LayerReading, ndarray or None)
+        The reading, and a good start for the next one.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or numbers are not finite.
+    """
+    if features.shape[1] != head.weight.shape[0]:
+        raise InputError(
+            "head",
+            f"takes {head.weight.shape[0]} features, but its input has {features.shape[1]}",
+            "name the layer that follows the last hidden one: head='…'",
+        )
+    if not np.isfinite(head.weight).all() or (
+        head.bias is not None and not np.isfinite(head.bias).all()
+    ):
+        raise InputError("head", "has NaN or infinite weights", "mend the training")
+    mode = None if head.bias is None else bias
+    if kind == "mse":
+        return _read_squares(features, targets, head, mode), None
+    floor = _cross_entropy(features, targets, head, mode, start)
+    verdict = floor.verdict
+    assert floor.loss is not None
+    reading = LayerReading(
+        name=verdict.name,
+        loss=floor.loss,
+        reachable=floor.reachable,
+        attained=floor.attained,
+        norm=floor.norm,
+        ratio_lower=verdict.lower or 0.0,
+        ratio_upper=math.inf if verdict.upper is None else verdict.upper,
+        bias=mode,
+        kind=kind,
+        n_samples=floor.n_samples,
+        reason=verdict.reason,
+    )
+    return reading, floor.point
+
+
+def _cross_entropy(
+    features: Tensor, targets: Tensor, head: Head, mode: Bias | None, start: Array | None
+) -> ConvexFloor:
+    """Return the certified floor of the cross-entropy (L2), on fewer rows for many classes.
+
+    Parameters
+    ----------
+    features, targets : Tensor
+        Samples.
+    head : Head
+        W and b.
+    mode : {"feature", "fixed"} or None
+        What b is taken for.
+    start : ndarray or None
+        Where the solver begins, if it fits.
+
+    Returns
+    -------
+    ConvexFloor
+        The floor.
+
+    Raises
+    ------
+    InputError
+        If the head is too large.
+    """
+    n, k = head.weight.shape
+    if n * k > _MOST_WEIGHTS:
+        raise InputError(
+            "head",
+            f"has {n} × {k} weights: a cross-entropy floor of that size takes too long",
+            "leave targets out, and the ranks are measured all the same",
+        )
+    rows = max(1, _MOST_OUTPUTS // k)
+    shape = (n + (mode == "feature"), k)
+    return convex_floor(
+        features[:rows].double().numpy(),
+        targets[:rows].numpy(),
+        coefficients=head.weight,
+        bias=mode,
+        bias_value=head.bias if mode else None,
+        start=start if start is not None and start.shape == shape else None,
+        tolerance=_TOLERANCE,
+        iterations=_ITERATIONS,
+    )
+
+
+def _read_squares(features: Tensor, targets: Tensor, head: Head, mode: Bias | None) -> LayerReading:
+    """Return the reading of the squared error from moments (F3, F6).
+
+    Parameters
+    ----------
+    features, targets : Tensor
+        Samples.
+    head : Head
+        W and b.
+    mode : {"feature", "fixed"} or None
+        What b is taken for.
+
+    Returns
+    -------
+    LayerReading
+        The reading.
+
+    Raises
+    ------
+    InputError
+        If targets and head do not fit.
+    """
+    goal = targets.double().reshape(len(targets), -1)
+    phi, weight = features.double(), head.weight
+    k = weight.shape[1]
+    if goal.shape[1] != k:
+        raise InputError(
+            "targets",
+            f"have {goal.shape[1]} columns, but the head has {k} outputs",
+            "pass one column per output",
+        )
+    if mode == "feature":
+        assert head.bias is not None
+        phi = torch.cat([phi, torch.ones(len(phi), 1, dtype=torch.float64)], dim=1)
+        weight = np.vstack([weight, head.bias])
+    if mode == "fixed":
+        goal = goal - torch.from_numpy(head.bias)
+    sums = StreamingGram(phi.shape[1], k)
+    sums.update(phi, target=goal)
+    gram = sums.gram()
+    data = decompose_moments(
+        gram.values,
+        gram.moments,
+        gram.target_norm_squared,
+        gram_error=gram.error,
+        cross_error=gram.moments_error,
+        target_error=gram.target_error,
+        accumulated_in=None,
+        n_samples=gram.n_samples,
+        dtype=gram.dtype,
+    )
+    norm, loss_norm = frobenius(weight), spectral_loss_norm(data, weight)
+    reachable = reachable_loss(data, norm)
+    tolerance = data.tolerance(norm) + reachable.gap
+    verdict = read_plateau(loss_norm, reachable.norm, tolerance)
+    return LayerReading(
+        name=verdict.name,
+        loss=loss_norm**2,
+        reachable=max(0.0, reachable.norm - tolerance) ** 2,
+        attained=(reachable.norm + tolerance) ** 2,
+        norm=norm,
+        ratio_lower=verdict.lower or 0.0,
+        ratio_upper=math.inf if verdict.upper is None else verdict.upper,
+        bias=mode,
+        kind="mse",
+        n_samples=len(phi),
+        reason=verdict.reason,
+    )

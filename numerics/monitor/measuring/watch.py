@@ -1,0 +1,148 @@
+"""Watching one training step: hooks from one `step` call to the next, and what they cost."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from epsrank.numerics.monitor.measuring.measurer import Measurer
+from epsrank.numerics.monitor.measuring.probe_parts import Sample
+from epsrank.numerics.monitor.model.capture import Capture
+from epsrank.theory.errors import InputError
+
+
+class BatchWatch:
+    """Hooks that sum the features of the training batches of one step.
+
+    Parameters
+    ----------
+    measurer : Measurer
+        Whose collector gets the features.
+
+    Attributes
+    ----------
+    active : bool
+        Whether hooks are in place.
+    cost : float
+        Seconds that they took so far.
+    step : int
+        Training steps made before they were put in place.
+    """
+
+    def __init__(self, measurer: Measurer) -> None:
+        self._measurer = measurer
+        self._capture = Capture(measurer.plan, self._timed)
+        self.active = False
+        self.cost = 0.0
+        self.step = 0
+
+    def begin(self, step: int) -> None:
+        """Put hooks in place.
+
+        Parameters
+        ----------
+        step : int
+            Training steps made so far.
+        """
+        began = time.perf_counter()
+        self.step = step
+        self._measurer.begin()
+        self.active = True
+        self._capture.start()
+        self.cost = time.perf_counter() - began
+
+    def end(self) -> None:
+        """Remove the hooks; nothing happens if there are none."""
+        self._capture.stop()
+        self.active = False
+
+    def note(self, targets: Any) -> Sample:
+        """Hand over what could not be captured.
+
+        Parameters
+        ----------
+        targets : Tensor, array_like or None
+            Of the batch.
+
+        Returns
+        -------
+        Sample
+            The batch.
+        """
+        self._measurer.note(self._capture)
+        return Sample(targets)
+
+    def _timed(self, name: str, features: Tensor) -> None:
+        """Sum features, and account for the time."""
+        began = time.perf_counter()
+        try:
+            self._measurer.consume(name, features)
+        finally:
+            self.cost += time.perf_counter() - began
+
+
+class LossMeter:
+    """Sums losses where they are; only `mean` waits for the device.
+
+    A loss on a GPU is added there, in float64, and no value is asked for until a measurement is
+    made; no graph is kept.
+    """
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._count = 0
+        self._on_device: Tensor | None = None
+
+    def add(self, loss: Any) -> None:
+        """Add the loss of one step.
+
+        Parameters
+        ----------
+        loss : Tensor, float or None
+            A tensor of several losses counts with their mean; None adds nothing.
+
+        Raises
+        ------
+        InputError
+            If it is no number.
+        """
+        if isinstance(loss, Tensor):
+            # At nearly every step, with cold caches: no call that is not needed.
+            value = loss if loss.ndim == 0 else loss.detach().mean()
+            if value.is_cpu:
+                self._sum += value.item()
+            else:
+                if self._on_device is None or self._on_device.device != value.device:
+                    self._flush()
+                    self._on_device = torch.zeros((), dtype=torch.float64, device=value.device)
+                self._on_device += value.detach()
+        elif loss is None:
+            return
+        else:
+            try:
+                self._sum += float(loss)
+            except (TypeError, ValueError):
+                problem = f"is a {type(loss).__name__}"
+                raise InputError("loss", problem, "pass the loss tensor or a float") from None
+        self._count += 1
+
+    def mean(self) -> float | None:
+        """Return the mean since the last call, and start anew.
+
+        Returns
+        -------
+        float or None
+            None if there was no loss.
+        """
+        self._flush()
+        mean = self._sum / self._count if self._count else None
+        self._sum, self._count = 0.0, 0
+        return mean
+
+    def _flush(self) -> None:
+        if self._on_device is not None:
+            self._sum += float(self._on_device)
+            self._on_device = None

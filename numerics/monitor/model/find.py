@@ -1,0 +1,330 @@
+"""Which layers of a model are measured, and why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from epsrank.numerics.monitor.model.kinds import kind_of
+from epsrank.numerics.monitor.model.named import named_layers, nearest
+from epsrank.numerics.monitor.model.passes import Arguments, first_batch, run, untouched
+from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer, Role, SkippedLayer
+from epsrank.numerics.monitor.model.search import discover_executed
+from epsrank.numerics.monitor.model.structure import Found, blocks, discover, find_head
+from epsrank.numerics.monitor.model.trace import Call, Trace
+from epsrank.numerics.monitor.model.wrappers import (
+    before_call,
+    clean_name,
+    eagerly,
+    is_compiled,
+    runnable,
+    unwrap,
+)
+from epsrank.theory.errors import InputError
+
+
+def head_executed(names: Mapping[str, nn.Module], trace: Trace) -> nn.Module | None:
+    """Return the ``Linear`` that was called last, unless weights or an activation came after it.
+
+    Parameters
+    ----------
+    names : mapping of str to nn.Module
+        All modules.
+    trace : Trace
+        One pass.
+
+    Returns
+    -------
+    nn.Module or None
+        The output layer.
+    """
+    inside = {id(part) for block in blocks(names).values() for part in block.modules()}
+    for call in reversed(trace.calls):
+        module = call.callee
+        if isinstance(module, str):
+            continue
+        if id(module) in inside or kind_of(module) in ("attention", "recurrent"):
+            return None
+        if kind_of(module) == "weights":
+            linear = isinstance(module, nn.Linear) and gives_the_output(trace, module)
+            return module if linear else None
+    return None
+
+
+def gives_the_output(trace: Trace, head: nn.Module) -> bool:
+    """Whether no activation acts on the head, so that u = φ·W + b is what the model gives.
+
+    Parameters
+    ----------
+    trace : Trace
+        One pass.
+    head : nn.Module
+        The output layer.
+
+    Returns
+    -------
+    bool
+        False for a network that ends in, say, a sigmoid.
+    """
+    return not any(
+        trace.calls[source].callee is head
+        for call in trace.calls
+        if call.callee not in ("add", "dropout")
+        and (isinstance(call.callee, str) or kind_of(call.callee) == "activation")
+        for source in call.sources
+    )
+
+
+def callers(calls: list[Call]) -> tuple[nn.Module, ...]:
+    """Return the modules that call activation functions, or activation modules in many places.
+
+    Parameters
+    ----------
+    calls : list of Call
+        From one pass.
+
+    Returns
+    -------
+    tuple of nn.Module
+        The modules that have to be followed for a call to be recognised.
+    """
+    owners = {
+        id(call.owner): call.owner
+        for call in calls
+        if isinstance(call.callee, str) or kind_of(call.callee) in ("activation", "other")
+    }
+    return tuple(owners.values())
+
+
+__all__ = ["LayerPlan", "MonitoredLayer", "SkippedLayer", "find_layers"]
+
+
+def find_layers(
+    model: nn.Module,
+    layers: Any = "auto",
+    *,
+    head: Any = "auto",
+    example: Any = None,
+) -> LayerPlan:
+    """Decide which layers of a model are measured.
+
+    ``auto`` takes outputs of activation modules, outputs of recurrent layers, outputs of the blocks
+    of residual networks and Transformers, and always what enters the head: that is φ.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model; wrappers (``torch.compile``, data parallelism) are looked through.
+    layers : "auto", str, nn.Module, iterable of both, or mapping of names to modules
+        Which modules' outputs to measure: dotted names with ``*`` and ``?``, or modules.
+    head : "auto", str, nn.Module or None
+        The output layer; its input is measured too. None measures no such input, and ``auto`` finds
+        none where an activation acts on the last ``Linear``.
+    example : Tensor, tuple, dict, or iterable of them, optional
+        A batch of inputs, as in `probe_pass`. One pass of it (evaluation mode, no gradients) shows
+        functional activations, the order of layers and the head; without it they are guessed from
+        the modules alone, and a functional activation is only seen where it enters the head.
+
+    Returns
+    -------
+    LayerPlan
+        Layers, and everything else with the reason.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be measured (no modules, uninitialised lazy layers, quantised or complex
+        weights), a name or module does not exist, or nothing is left to measure.
+    """
+    if not isinstance(model, nn.Module):
+        raise InputError("model", f"is {type(model).__name__}", "pass a torch.nn.Module")
+    plain = unwrap(model)
+    refuse(plain)
+    names = {clean_name(name): module for name, module in plain.named_modules()}
+    automatic = isinstance(layers, str) and layers == "auto"
+    trace = _traced(plain, model, names, example) if example is not None else None
+    output = _head(names, head, trace)
+    if not automatic:
+        found, skipped = named_layers(names, layers, trace)
+    elif trace is not None:
+        found, skipped = discover_executed(names, trace, output)
+    else:
+        found, skipped = discover(plain, output)
+    monitored = [_monitored(site) for site in found]
+    if output is not None and not any(layer.role == "last" for layer in monitored):
+        name = next(name for name, module in names.items() if module is output)
+        last = MonitoredLayer(f"{name} (input)".strip(), output, "input", -1, "last")
+        monitored.append(last)
+        skipped = {key: why for key, why in skipped.items() if key != name}
+    if not monitored:
+        raise InputError(
+            "layers",
+            f"{layers!r} finds nothing to measure in {type(plain).__name__}",
+            "name the modules to measure: layers=['encoder.*'] or layers=[model.encoder]",
+        )
+    followed = trace is not None and any(layer.at == "call" for layer in monitored)
+    return LayerPlan(
+        wrapper=model,
+        model=plain,
+        layers=tuple(monitored),
+        skipped=tuple(SkippedLayer(name, reason) for name, reason in skipped.items()),
+        head=output,
+        compiled=is_compiled(model),
+        callers=callers(trace.calls) if followed and trace is not None else (),
+    )
+
+
+def plan_at_first_call(
+    model: nn.Module,
+    ready: Callable[[LayerPlan], None],
+    layers: Any = "auto",
+    *,
+    head: Any = "auto",
+) -> Callable[[], None]:
+    """Find the layers when the model is called next, with what it is called on as the example.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Model, wrapped or not.
+    ready : callable
+        Gets the plan, before that call of the model runs.
+    layers, head : optional
+        As in `find_layers`, whose errors are raised by the call of the model.
+
+    Returns
+    -------
+    callable
+        Call it to cancel; afterwards, and after the first call of the model, no hook is left.
+    """
+
+    def look(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        cancel()
+        ready(find_layers(model, layers, head=head, example=[Arguments(args, kwargs)]))
+
+    cancel = before_call(model, look)
+    return cancel
+
+
+def _traced(
+    plain: nn.Module, model: nn.Module, names: Mapping[str, nn.Module], example: Any
+) -> Trace:
+    """Watch one forward pass in evaluation mode.
+
+    Parameters
+    ----------
+    plain, model : nn.Module
+        The model without and with its wrappers.
+    names : mapping of str to nn.Module
+        All modules.
+    example : Tensor, tuple, dict, or iterable of them
+        One batch, or batches of which the first is used.
+
+    Returns
+    -------
+    Trace
+        What was called.
+
+    Raises
+    ------
+    InputError
+        If the pass fails.
+    """
+    arguments = first_batch(example)
+    trace = Trace(names)
+    runner = runnable(model)
+    with untouched(runner), eagerly(model), torch.no_grad(), trace:
+        runner.eval()
+        try:
+            run(runner, arguments)
+        except Exception as error:
+            line = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(
+                "probe",
+                f"does not run through {type(plain).__name__} ({line})",
+                "pass the model's inputs, without targets: a tensor, a tuple of them, or a dict",
+            ) from error
+    return trace
+
+
+def refuse(model: nn.Module) -> None:
+    """Refuse a model that has no real floating-point features.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Plain model.
+
+    Raises
+    ------
+    InputError
+        With the reason and the remedy.
+    """
+    for name, module in model.named_modules():
+        where = f"layer {clean_name(name)!r}" if name else type(model).__name__
+        if isinstance(module, torch.jit.ScriptModule):
+            raise InputError("model", f"is TorchScript ({where})", "measure the model it came from")
+        if "quantized" in type(module).__module__.split("."):
+            raise InputError(
+                "model", f"is quantised ({where})", "measure the model before quantisation"
+            )
+        for parameter in module.parameters(recurse=False):
+            if is_lazy(parameter):
+                raise InputError(
+                    "model",
+                    f"has uninitialised lazy weights ({where})",
+                    "run one batch through it first: model(x)",
+                )
+            if parameter.is_complex():
+                raise InputError(
+                    "model",
+                    f"has complex weights ({where})",
+                    "ε-rank is defined here for real features: measure real and imaginary parts",
+                )
+
+
+def _monitored(site: Found) -> MonitoredLayer:
+    suffix = " (input)" if site.at == "input" else ""
+    role: Role = "last" if site.last else "hidden"
+    name = site.name if site.name.endswith(suffix) else f"{site.name}{suffix}"
+    return MonitoredLayer(name, site.module, site.at, site.axis, role, site.callee, site.indices)
+
+
+def _head(names: Mapping[str, nn.Module], head: Any, trace: Trace | None) -> nn.Module | None:
+    """Return the output layer that is meant.
+
+    Parameters
+    ----------
+    names : mapping of str to nn.Module
+        All modules.
+    head : "auto", str, nn.Module or None
+        As given.
+    trace : Trace or None
+        One pass, where there was an example.
+
+    Returns
+    -------
+    nn.Module or None
+        The layer.
+
+    Raises
+    ------
+    InputError
+        If it is not part of the model.
+    """
+    if head is None:
+        return None
+    if isinstance(head, str) and head == "auto":
+        return find_head(names) if trace is None else head_executed(names, trace)
+    if isinstance(head, str):
+        if head not in names:
+            raise InputError("head", f"{head!r} is no module of the model", nearest(head, names))
+        return names[head]
+    if not isinstance(head, nn.Module) or all(head is not module for module in names.values()):
+        kind = type(head).__name__
+        raise InputError("head", f"is a {kind} outside the model", "pass one of its modules")
+    return head

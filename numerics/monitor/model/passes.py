@@ -1,0 +1,222 @@
+"""Inputs cut into batches, and passes that leave the model and the random numbers as they were."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from epsrank.theory.errors import InputError
+
+# Samples of the pass that only looks at the structure.
+_LOOK = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Arguments:
+    """Positional and named arguments of one call of a model.
+
+    Attributes
+    ----------
+    args : tuple
+        Positional.
+    kwargs : dict
+        Named.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
+    """Yield the arguments of the forward passes over a probe set.
+
+    Parameters
+    ----------
+    probe : Tensor, tuple, dict, or iterable of them
+        See `probe_pass`.
+    batch_size : int
+        Samples per pass.
+
+    Yields
+    ------
+    Arguments
+        Of one pass.
+
+    Raises
+    ------
+    InputError
+        If the probe is of another type, can be read only once, or its tensors differ in length.
+    """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise InputError("batch_size", f"is {batch_size!r}", "pass a whole number ≥ 1")
+    if not isinstance(probe, (Tensor, tuple, Mapping)):
+        if not isinstance(probe, Iterable) or isinstance(probe, (str, bytes)):
+            kind = type(probe).__name__
+            raise InputError("probe", f"is {kind}", "pass a tensor, a tuple, a dict or a loader")
+        if isinstance(probe, Iterator):
+            raise InputError("probe", "can be read only once", "pass a list or a loader")
+        for batch in probe:
+            yield _arguments(batch)
+        return
+    lengths = {len(leaf) for leaf in tree_leaves(probe) if isinstance(leaf, Tensor) and leaf.ndim}
+    if len(lengths) != 1:
+        problem = f"has tensors of lengths {sorted(lengths)}" if lengths else "has no tensor"
+        raise InputError(
+            "probe", problem, "pass tensors with one row per sample, or a list of batches"
+        )
+    for start in range(0, lengths.pop(), batch_size):
+        yield _arguments(_rows(probe, slice(start, start + batch_size)))
+
+
+def _rows(probe: Any, rows: slice) -> Any:
+    return tree_map(
+        lambda leaf: leaf[rows] if isinstance(leaf, Tensor) and leaf.ndim else leaf, probe
+    )
+
+
+def _arguments(batch: Any) -> Arguments:
+    if isinstance(batch, Arguments):
+        return batch
+    if isinstance(batch, Mapping):
+        return Arguments((), dict(batch))
+    return Arguments(tuple(batch) if isinstance(batch, (tuple, list)) else (batch,), {})
+
+
+def first_batch(probe: Any) -> Arguments:
+    """Return the arguments of one small forward pass.
+
+    Parameters
+    ----------
+    probe : Tensor, tuple, dict, or iterable of them
+        See `probe_pass`.
+
+    Returns
+    -------
+    Arguments
+        Two samples, or the first batch of an iterable.
+
+    Raises
+    ------
+    InputError
+        If the probe is empty or of another type.
+    """
+    for arguments in batches(probe, _LOOK):
+        return arguments
+    raise InputError("probe", "is empty", "pass at least one sample")
+
+
+def run(model: nn.Module, arguments: Arguments) -> None:
+    """Call a model on copies of arguments, since it may overwrite its inputs, on its own device.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+    arguments : Arguments
+        Not changed.
+    """
+    tensor = next(iter([*model.parameters(), *model.buffers()]), None)
+
+    def copied(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        place = leaf.device if tensor is None else tensor.device
+        return leaf.detach().to(place, copy=True)
+
+    model(*tree_map(copied, arguments.args), **tree_map(copied, arguments.kwargs))
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Restore modes, buffers and random number generators at the end.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+
+    Yields
+    ------
+    None
+        Inside, a forward pass may draw numbers and update running statistics.
+    """
+    modules = list(model.modules())
+    modes = [module.training for module in modules]
+    buffers = [dict(module._buffers) for module in modules]
+    values = [
+        {name: buffer.detach().clone() for name, buffer in own.items() if buffer is not None}
+        for own in buffers
+    ]
+    devices = sorted({leaf.device for leaf in model.parameters() if leaf.is_cuda}, key=str)
+    python, legacy = random.getstate(), np.random.get_state()
+    fast = torch.backends.mha.get_fastpath_enabled()
+    caching = torch.is_autocast_cache_enabled()
+    with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+        # What the model warns about belongs to the user's own passes.
+        warnings.simplefilter("ignore")
+        # The fused Transformer path calls no submodule; and hooks would turn it off anyway.
+        torch.backends.mha.set_fastpath_enabled(False)
+        # Weights that autocast converts without gradients must not serve the next training step.
+        torch.set_autocast_cache_enabled(False)
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+            torch.set_autocast_cache_enabled(caching)
+            random.setstate(python)
+            np.random.set_state(legacy)
+            for module, training in zip(modules, modes, strict=True):
+                module.training = training
+            with torch.no_grad():
+                for module, own, before in zip(modules, buffers, values, strict=True):
+                    module._buffers.clear()
+                    module._buffers.update(own)
+                    for name, value in before.items():
+                        module._buffers[name].copy_(value)  # type: ignore[union-attr]
+
+
+#: Rows per sample and neurons of a layer.
+Shape = tuple[float, int]
+
+#: Most and fewest samples of one pass whose size was not asked for.
+MOST, LEAST = 1024, 16
+
+# Bytes of the widest layer's features in one pass. On a CPU 4 MiB stay in the caches, and memory is
+# used again and not asked for anew: convolutions on 1024 images at once take three times as long
+# as on 64. A GPU wants large batches.
+_CPU_BYTES = 2**22
+_GPU_BYTES = 2**28
+
+_FLOAT = 4
+
+
+def pass_size(shapes: Iterable[Shape], *, on_cpu: bool) -> int:
+    """Return the samples b of one forward pass:  b · max_l (rows_l · n_l) · 4 bytes ≤ 4 MiB.
+
+    Parameters
+    ----------
+    shapes : iterable of (float, int)
+        Rows per sample and neurons of every layer measured.
+    on_cpu : bool
+        False allows 256 MiB.
+
+    Returns
+    -------
+    int
+        A power of two from 16 to 1024.
+    """
+    widest = max((rows * n for rows, n in shapes), default=0.0)
+    room = _CPU_BYTES if on_cpu else _GPU_BYTES
+    size = MOST
+    while size > LEAST and size * widest * _FLOAT > room:
+        size //= 2
+    return size

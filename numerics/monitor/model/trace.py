@@ -1,0 +1,344 @@
+"""One forward pass, watched: which modules and activation functions were called, and on what."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from epsrank.numerics.monitor.model.features import first_tensor, trouble
+from epsrank.numerics.monitor.model.kinds import Kind, kind_of, neurons_axis
+from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN, Origins
+
+_NAMES = (
+    *("celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"),
+    *("logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu"),
+    *("softplus", "softsign", "tanh", "tanhshrink", "threshold"),
+)
+
+#: Activation functions, however they are spelled, by the function that the interpreter calls.
+ACTIVATION_FUNCTIONS: dict[Any, str] = {
+    getattr(place, name + suffix): name
+    for name in _NAMES
+    for place in (functional, torch, Tensor)
+    for suffix in ("", "_")
+    if hasattr(place, name + suffix)
+}
+
+# What a trace needs besides: sums with a shortcut, and noise between features and head.
+_WATCHED = (
+    ACTIVATION_FUNCTIONS
+    | {getattr(Tensor, name): "add" for name in ("add", "add_", "__add__", "__radd__", "__iadd__")}
+    | {torch.add: "add"}
+    | {
+        getattr(functional, name): "dropout"
+        for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a module or an activation function inside a forward pass.
+
+    Attributes
+    ----------
+    owner : nn.Module
+        The module whose forward made the call.
+    callee : nn.Module or str
+        Module, or name of the function (``"add"`` and ``"dropout"`` are no activations).
+    index : int
+        How many times this owner, in this call of it, had called the same before.
+    sources : tuple of int
+        Numbers of the earlier calls that returned the very tensor that entered (of a sum, any of
+        the two); empty if none did.
+    given : int
+        A number for the tensor that entered, the same for the same tensor.
+    entered, left : torch.Size or None
+        Shapes of the tensors.
+    axis : int
+        Negative axis of the neurons in what left.
+    trouble : str or None
+        Why what left is no matrix of features.
+    changed : bool
+        Whether what left is another tensor than what entered, or an activation in place.
+    behind : frozenset of int
+        The calls from which the values of what entered come with no other call in between, and
+        `RAW` and `UNKNOWN` from `epsrank.numerics.monitor.model.origins`.
+    within : frozenset of int
+        Likewise for what left: calls inside this one, or what entered.
+    """
+
+    owner: nn.Module
+    callee: nn.Module | str
+    index: int
+    sources: tuple[int, ...]
+    given: int
+    entered: torch.Size | None
+    left: torch.Size | None
+    axis: int
+    trouble: str | None
+    changed: bool
+    behind: frozenset[int]
+    within: frozenset[int]
+
+    @property
+    def kind(self) -> Kind | None:
+        """What was called, where that is a module."""
+        return None if isinstance(self.callee, str) else kind_of(self.callee)
+
+
+class Frames(TorchFunctionMode):
+    """Follows which module is running, and reports calls of activation functions in it.
+
+    Parameters
+    ----------
+    on_call : callable
+        ``on_call(owner, name, index, args, output)`` after a function of those watched.
+    watched : dict of callable to str
+        Their names.
+    origins : Origins, optional
+        Follows every function.
+    """
+
+    def __init__(
+        self,
+        on_call: Callable[[nn.Module, str, int, Any, Any], None],
+        watched: Mapping[Any, str] = ACTIVATION_FUNCTIONS,
+        origins: Origins | None = None,
+    ) -> None:
+        super().__init__()
+        self._watched = watched
+        self._origins = origins
+        self.running: list[tuple[nn.Module, Counter[Any]]] = []
+        self._on_call = on_call
+
+    def count(self, callee: Any) -> int:
+        """Return how many times the running module has called this before, and count the call.
+
+        Parameters
+        ----------
+        callee : hashable
+            Name of a function, or a module.
+
+        Returns
+        -------
+        int
+            0 for the first call.
+        """
+        counter = self.running[-1][1]
+        counter[callee] += 1
+        return counter[callee] - 1
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run any torch function, and report it if it is an activation.
+
+        Parameters
+        ----------
+        func : callable
+            The function.
+        types : Any
+            Classes that override it; unused.
+        args, kwargs : Any
+            Its arguments.
+
+        Returns
+        -------
+        Any
+            What it returns, untouched.
+        """
+        output = func(*args, **(kwargs or {}))
+        if self._origins is not None:
+            self._origins.follow(func, args, kwargs, output)
+        name = self._watched.get(func)
+        if name is not None and self.running:
+            given = args or tuple((kwargs or {}).values())
+            self._on_call(self.running[-1][0], name, self.count(name), given, output)
+        return output
+
+
+class Trace:
+    """Watches forward passes of a model: `calls` in the order in which they ended.
+
+    No tensor is kept alive, and the hooks go away at exit.
+
+    Parameters
+    ----------
+    names : mapping of str to nn.Module
+        The modules to watch, the model itself included.
+
+    Attributes
+    ----------
+    calls : list of Call
+        What was called.
+    """
+
+    def __init__(self, names: Mapping[str, nn.Module]) -> None:
+        self.calls: list[Call] = []
+        self._modules = list(names.values())
+        self._origins = Origins(self._modules)
+        self._frames = Frames(self._function, _WATCHED, self._origins)
+        self._entered: list[Any] = []
+        self._returned: dict[int, tuple[weakref.ref[Tensor], list[int]]] = {}
+        self._numbers: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._fresh = itertools.count()
+        self._axis, self._width = -1, 0
+        self._first_axis: list[int | None] = []
+        self._handles: list[RemovableHandle] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Trace:
+        for module in self._modules:
+            self._handles += [
+                module.register_forward_pre_hook(self._before, with_kwargs=True),
+                module.register_forward_hook(self._after),
+            ]
+        self._stack.enter_context(self._frames)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+        while self._handles:
+            self._handles.pop().remove()
+        self._entered.clear()
+        self._returned.clear()
+        self._numbers.clear()
+        self._frames.running.clear()
+
+    def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        index = self._frames.count(module) if self._frames.running else 0
+        if not self._frames.running:
+            self._origins.put((args, kwargs), [RAW])
+        owner = self._frames.running[-1][0] if self._frames.running else module
+        tensor = first_tensor(args) if args else first_tensor(kwargs)
+        shape = None if tensor is None else tensor.shape
+        # Looked up now, since the module may overwrite what enters.
+        given, behind = self._number(tensor), self._origins.of(tensor)
+        sources = self._producers(tensor)
+        self._entered.append((owner, index, sources, given, shape, id(tensor), behind))
+        self._first_axis.append(None)
+        self._frames.running.append((module, Counter()))
+
+    def _after(self, module: nn.Module, args: Any, output: Any) -> None:
+        self._frames.running.pop()
+        owner, index, sources, given, entered, identity, behind = self._entered.pop()
+        first = self._first_axis.pop()
+        tensor = first_tensor(output)
+        own = neurons_axis(module)
+        if own is not None:
+            self._axis, self._width = own, _width(module)
+            self._first_axis = [own if axis is None else axis for axis in self._first_axis]
+        axis = self._axis
+        if tensor is not None and not tensor.is_nested:
+            same = next(module.children(), None) is not None and tensor.shape == entered
+            if own is None:
+                axis = first if same and first is not None else self._fitting(tensor)
+        changed = id(tensor) != identity or kind_of(module) == "activation"
+        within = self._origins.of(tensor)
+        if UNKNOWN in within:
+            within = (within - {UNKNOWN}) | behind
+        left, why = _shape(tensor), trouble(tensor)
+        end = (left, axis, why, changed, behind, within)
+        self._add(Call(owner, module, index, sources, given, entered, *end), tensor, output)
+
+    def _function(self, owner: nn.Module, name: str, index: int, args: Any, output: Any) -> None:
+        given, tensor = first_tensor(args), first_tensor(output)
+        operands = args[:2] if name == "add" else (given,)
+        sources = tuple(number for part in operands for number in self._producers(part))
+        shape = None if given is None else given.shape
+        axis = self._axis if tensor is None or tensor.is_nested else self._fitting(tensor)
+        number, behind = self._number(given), self._origins.of(tensor)
+        end = (_shape(tensor), axis, trouble(tensor), True, behind, behind)
+        self._add(Call(owner, name, index, sources, number, shape, *end), tensor, output)
+
+    def _add(self, call: Call, tensor: Tensor | None, output: Any) -> None:
+        number = len(self.calls)
+        self.calls.append(call)
+        self._origins.put(output, [number])
+        if tensor is not None:
+            known = self._returned.get(id(tensor))
+            numbers = known[1] if known is not None and known[0]() is tensor else []
+            numbers.append(number)
+            self._returned[id(tensor)] = (weakref.ref(tensor), numbers)
+
+    def _number(self, tensor: Any) -> int:
+        if not isinstance(tensor, Tensor):
+            return -1
+        known = self._numbers.get(id(tensor))
+        if known is None or known[0]() is not tensor:
+            known = self._numbers[id(tensor)] = (weakref.ref(tensor), next(self._fresh))
+        return known[1]
+
+    def _producers(self, tensor: Any) -> tuple[int, ...]:
+        known = self._returned.get(id(tensor))
+        return tuple(known[1]) if known is not None and known[0]() is tensor else ()
+
+    def _fitting(self, tensor: Tensor) -> int:
+        """Return the axis that holds as many neurons as the last layer has.
+
+        Parameters
+        ----------
+        tensor : Tensor
+            What an activation or a container returned.
+
+        Returns
+        -------
+        int
+            The last layer's own axis, unless only another one fits.
+        """
+        usual = self._axis if tensor.ndim > 2 and tensor.ndim >= -self._axis else -1
+        if not self._width or tensor.shape[usual] == self._width:
+            return usual
+        fits = [axis - tensor.ndim for axis, n in enumerate(tensor.shape) if n == self._width]
+        return fits[0] if len(fits) == 1 and tensor.ndim > 2 else usual
+
+
+def _shape(tensor: Tensor | None) -> torch.Size | None:
+    """Return the shape of a tensor, None where it has no single one.
+
+    Parameters
+    ----------
+    tensor : Tensor or None
+        Any tensor.
+
+    Returns
+    -------
+    torch.Size or None
+        None for a nested tensor.
+    """
+    return None if tensor is None or tensor.is_nested else tensor.shape
+
+
+def _width(module: nn.Module) -> int:
+    """Return the number of neurons of a layer, 0 where it does not say.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module with `neurons_axis`.
+
+    Returns
+    -------
+    int
+        Size of that axis.
+    """
+    for name in ("out_features", "out_channels", "num_features", "embedding_dim", "embed_dim"):
+        if isinstance(getattr(module, name, None), int):
+            return int(getattr(module, name))
+    return 0

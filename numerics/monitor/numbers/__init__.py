@@ -1,0 +1,1 @@
+"""What follows from the Gram matrix of a layer: spectral quantities, whole or sketched."""

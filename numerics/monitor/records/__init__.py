@@ -1,0 +1,1 @@
+"""What was measured: one record, the history, its columns and its files."""

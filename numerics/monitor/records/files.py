@@ -1,0 +1,280 @@
+"""Histories as files: parquet, CSV and JSON, written whole or not at all, read without pickle."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from epsrank.numerics.files import write_bytes, write_table, write_text
+from epsrank.numerics.monitor.records.columns import from_table, record_of, row_of, schema, to_table
+from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.theory.errors import InputError
+
+_PREFIX = "rank_lower_"
+_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def thresholds(names: Iterable[str]) -> list[float]:
+    """Return the ε that the names of columns speak of.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Columns of a history.
+
+    Returns
+    -------
+    list of float
+        In their order.
+    """
+    return [float(name[len(_PREFIX) :]) for name in names if name.startswith(_PREFIX)]
+
+
+def json_row(record: LayerRecord) -> dict[str, Any]:
+    """Return a record as an object of strict JSON; NaN and infinities are words.
+
+    Parameters
+    ----------
+    record : LayerRecord
+        One row.
+
+    Returns
+    -------
+    dict
+        One entry per column that the record fills.
+    """
+    return {name: _worded(value) for name, value in row_of(record).items()}
+
+
+def floating_columns(eps: Sequence[float]) -> dict[str, bool]:
+    """Tell which columns of a history hold floats.
+
+    Parameters
+    ----------
+    eps : sequence of float
+        Thresholds.
+
+    Returns
+    -------
+    dict of str to bool
+        By name, for all columns.
+    """
+    return {field.name: pa.types.is_floating(field.type) for field in schema(eps)}
+
+
+def values_of(row: Mapping[str, Any], floating: Mapping[str, bool]) -> dict[str, Any]:
+    """Undo `json_row`.
+
+    Parameters
+    ----------
+    row : mapping
+        An object.
+    floating : mapping of str to bool
+        From `floating_columns`.
+
+    Returns
+    -------
+    dict
+        One entry per column, None where the object has none.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If a column of floats holds anything else.
+    """
+    return {name: _number(row.get(name)) if f else row.get(name) for name, f in floating.items()}
+
+
+def csv_names(line: bytes) -> list[str]:
+    """Return the names of columns.
+
+    Parameters
+    ----------
+    line : bytes
+        The line of CSV that holds them.
+
+    Returns
+    -------
+    list of str
+        In their order.
+    """
+    return line.decode().replace('"', "").strip().split(",")
+
+
+def csv_records(lines: bytes) -> list[LayerRecord]:
+    """Return the records in lines of CSV.
+
+    Parameters
+    ----------
+    lines : bytes
+        The names of the columns first.
+
+    Returns
+    -------
+    list of LayerRecord
+        The records.
+
+    Raises
+    ------
+    ArrowException
+        If a line is damaged.
+    InputError
+        If columns are missing.
+    """
+    table = pcsv.read_csv(
+        io.BytesIO(lines),
+        read_options=pcsv.ReadOptions(use_threads=False),
+        convert_options=pcsv.ConvertOptions(
+            column_types=schema(thresholds(csv_names(lines.partition(b"\n")[0]))),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    return from_table(table.replace_schema_metadata({"epsrank": "{}"}))[1]
+
+
+def _worded(value: Any) -> Any:
+    """Return a value that strict JSON can hold."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _number(value: Any) -> float | None:
+    """Undo `_worded` in a column of floats."""
+    if value is None:
+        return None
+    return _WORDS[value] if isinstance(value, str) else float(value)
+
+
+def write_parquet(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
+    """Write records as parquet.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    records : sequence of LayerRecord
+        Rows.
+    metadata : dict
+        Stored in the schema.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    write_table(path, to_table(records, metadata))
+    return path
+
+
+def write_csv(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
+    """Write records as CSV behind one line of ``# {metadata}``.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    records : sequence of LayerRecord
+        Rows.
+    metadata : dict
+        Written as JSON in the first line.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    buffer = io.BytesIO()
+    pc.write_csv(to_table(records, metadata), buffer)
+    text = f"# {json.dumps(metadata)}\n".encode() + buffer.getvalue()
+    write_bytes(path, text)
+    return path
+
+
+def write_json_file(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
+    """Write records as JSON, one flat object each.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    records : sequence of LayerRecord
+        Rows.
+    metadata : dict
+        Under ``"metadata"``.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    rows = [json_row(record) for record in records]
+    write_text(path, json.dumps({"metadata": metadata, "records": rows}, indent=1) + "\n")
+    return path
+
+
+def read_records(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
+    """Read a file that one of the functions above wrote.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .parquet, .csv or .json.
+
+    Returns
+    -------
+    tuple of (dict, list of LayerRecord)
+        Metadata and rows.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a history.
+    """
+    readers = {".parquet": _read_parquet, ".csv": _read_csv, ".json": _read_json}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError("path", f"is {path}", "end it in .parquet, .csv or .json")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise InputError(
+            "path", f"cannot be read ({path}: {error.strerror or error})", "check the name"
+        ) from None
+    except InputError:
+        raise
+    except (pa.ArrowException, ValueError, KeyError, TypeError, AttributeError) as error:
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            "path", f"is not a history ({path}: {line})", "pass a file that History wrote"
+        ) from None
+
+
+def _read_parquet(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
+    return from_table(pq.read_table(path, use_threads=False))
+
+
+def _read_csv(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
+    head, _, body = path.read_bytes().partition(b"\n")
+    if not head.startswith(b"# "):
+        raise InputError("path", "has no line of metadata", "pass a file that History wrote")
+    return json.loads(head[2:]), csv_records(body)
+
+
+def _read_json(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
+    held = json.loads(path.read_text(encoding="utf-8"))
+    metadata, rows = held["metadata"], held["records"]
+    eps = list(dict.fromkeys(value for row in rows for value in thresholds(row)))
+    floating = floating_columns(eps)
+    return metadata, [record_of(values_of(row, floating), eps) for row in rows]

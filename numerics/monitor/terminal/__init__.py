@@ -1,0 +1,1 @@
+"""What a terminal shows of a training: text of its layers, and a view that follows it."""

@@ -1,0 +1,265 @@
+"""A live table of a training in the terminal; plain lines where there is none."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from epsrank.numerics.monitor.alarms.signatures import Signatures
+from epsrank.numerics.monitor.records.history import History
+from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.sinks.protocol import WholeRecords
+from epsrank.numerics.monitor.terminal.view import View, sparkline, view_of_history
+from epsrank.theory.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+# Rows kept for the series: a sparkline has no more characters.
+_KEPT = 2000
+_SPARK = 24
+# Most layers in the table; a terminal has no more lines.
+_LAYERS = 30
+
+
+def render(view: View, *, ascii_only: bool = False) -> RenderableType:
+    """Return a view as something that rich draws.
+
+    Parameters
+    ----------
+    view : View
+        The view.
+    ascii_only : bool
+        For terminals without block characters.
+
+    Returns
+    -------
+    RenderableType
+        A table with lines above and below.
+    """
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    def text(value: str, style: str = "") -> Text:
+        return Text(value, style=style, overflow="fold")
+
+    parts: list[RenderableType] = [text(f"{view.title}: {view.state}", "bold")]
+    if view.loss:
+        parts.append(text(_loss_line(view, ascii_only)))
+    if view.layers:
+        table = Table(header_style="bold")
+        table.add_column("layer", overflow="fold")
+        for heading in (*(f"ε = {eps}" for eps in view.eps), "of", *view.extras):
+            table.add_column(heading, justify="right")
+        table.add_column("ε-rank over time", no_wrap=True)
+        shown, left_out = _some(view)
+        for layer in shown:
+            table.add_row(
+                text(layer.name),
+                *map(text, (*layer.ranks, str(layer.n_features or "–"), *layer.extras)),
+                text(sparkline(layer.series, _SPARK, ascii_only=ascii_only)),
+            )
+        parts.append(table)
+        if left_out:
+            parts.append(text(f"{left_out} more layers are not shown", "dim"))
+    if view.reading is not None:
+        parts.append(text(f"reading: {view.reading}"))
+    parts += [text(f"warning: {warning}", "yellow") for warning in view.warnings]
+    return Group(*parts)
+
+
+def lines(view: View, *, ascii_only: bool = False) -> list[str]:
+    """Return a view as lines of plain text.
+
+    Parameters
+    ----------
+    view : View
+        The view.
+    ascii_only : bool
+        Without block characters.
+
+    Returns
+    -------
+    list of str
+        The lines.
+    """
+    found = [f"{view.title}: {view.state}"]
+    if view.loss:
+        found.append(_loss_line(view, ascii_only))
+    shown, left_out = _some(view)
+    for layer in shown:
+        ranks = ", ".join(
+            f"{rank} at {eps}" for rank, eps in zip(layer.ranks, view.eps, strict=True)
+        )
+        line = f"{layer.name}: ε-rank {ranks} of {layer.n_features}"
+        if layer.failure is not None:
+            line = f"{layer.name}: {layer.failure}"
+        spark = sparkline(layer.series, _SPARK, ascii_only=ascii_only)
+        found.append(f"{line}  {spark}".rstrip())
+    if left_out:
+        found.append(f"{left_out} more layers are not shown")
+    if view.reading is not None:
+        found.append(f"reading: {view.reading}")
+    return found + [f"warning: {warning}" for warning in view.warnings]
+
+
+def _some(view: View) -> tuple[tuple[Any, ...], int]:
+    """Return the layers that fit, the last ones, and the number of those left out."""
+    return view.layers[-_LAYERS:], max(0, len(view.layers) - _LAYERS)
+
+
+def _loss_line(view: View, ascii_only: bool) -> str:
+    spark = sparkline(view.loss, 2 * _SPARK, log=True, ascii_only=ascii_only)
+    return f"loss {view.loss[-1]:.4g}  {spark}".rstrip()
+
+
+def draws(console: Console) -> bool:
+    """Tell whether a console is a terminal that can redraw.
+
+    Parameters
+    ----------
+    console : Console
+        The console.
+
+    Returns
+    -------
+    bool
+        False in pipes, files, and dumb terminals.
+    """
+    return bool(console.is_terminal and not console.is_dumb_terminal)
+
+
+class LiveTerminal(WholeRecords):
+    """A sink that shows every measurement: a table that redraws itself, or plain lines.
+
+    Where the stream is no terminal that can redraw (a pipe, a log file, a cluster job), one block
+    of lines is written at most every `interval` seconds, and one at the end.
+
+    Parameters
+    ----------
+    title : str
+        A name for the training.
+    interval : float
+        Seconds between blocks of plain lines.
+    stream : file object, optional
+        Where to write; standard error by default.
+    clock : callable
+        Seconds, monotone.
+
+    Raises
+    ------
+    InputError
+        If the interval is not a number ≥ 0.
+    """
+
+    def __init__(
+        self,
+        title: str = "RankMonitor",
+        *,
+        interval: float = 30.0,
+        stream: Any = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not isinstance(interval, (int, float)) or not interval >= 0:
+            raise InputError("interval", f"is {interval!r}", "pass seconds ≥ 0")
+        from rich.console import Console
+
+        self._title = title
+        self._interval = interval
+        self._clock = clock
+        self._console = Console(
+            file=sys.stderr if stream is None else stream, highlight=False, soft_wrap=False
+        )
+        self._history = History(max_records=_KEPT)
+        self._signatures = Signatures()
+        self._live: Any = None
+        self._shown: float | None = None
+        self._waiting = False
+
+    def write(self, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:
+        """Show one measurement.
+
+        Parameters
+        ----------
+        records : sequence of LayerRecord
+            Its layers.
+        metadata : mapping
+            Names the last layer, which the signatures look at.
+        """
+        self._history.append(records)
+        self._signatures.update(records, last_layer(metadata))
+        if draws(self._console):
+            self._draw()
+            return
+        self._waiting = True
+        now = self._clock()
+        if self._shown is None or now - self._shown >= self._interval:
+            self._print(now)
+
+    def close(self) -> None:
+        """Leave the last table, or lines, on the screen."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if self._waiting:
+            self._print(self._clock())
+
+    def __enter__(self) -> LiveTerminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _view(self) -> View:
+        return view_of_history(self._history, title=self._title, signatures=self._signatures.seen)
+
+    def _ascii(self) -> bool:
+        return not (self._console.encoding or "").lower().startswith("utf")
+
+    def _draw(self) -> None:
+        from rich.live import Live
+
+        drawn = render(self._view(), ascii_only=self._ascii())
+        if self._live is None:
+            # No thread of its own: redrawn when there is something new.
+            self._live = Live(drawn, console=self._console, auto_refresh=False)
+            self._live.start()
+        self._live.update(drawn, refresh=True)
+
+    def _print(self, now: float) -> None:
+        for line in lines(self._view(), ascii_only=self._ascii()):
+            self._console.print(line, markup=False, soft_wrap=True)
+        self._shown, self._waiting = now, False
+
+
+def last_layer(metadata: Mapping[str, Any]) -> str | None:
+    """Return the name of the last hidden layer, as the metadata of a history say it.
+
+    Parameters
+    ----------
+    metadata : mapping
+        Of a history.
+
+    Returns
+    -------
+    str or None
+        None where they do not say.
+    """
+    layers = metadata.get("layers")
+    if not isinstance(layers, list):
+        return None
+    names = [
+        entry.get("name")
+        for entry in layers
+        if isinstance(entry, Mapping) and entry.get("role") == "last"
+    ]
+    return str(names[0]) if names and names[0] is not None else None

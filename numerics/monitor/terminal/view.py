@@ -1,0 +1,197 @@
+"""What a terminal shows of a training: a few numbers per layer and how they went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from epsrank.numerics.monitor.alarms.signatures import Signature
+from epsrank.numerics.monitor.records.history import History
+from epsrank.numerics.monitor.records.record import LayerRecord
+
+_BARS = "▁▂▃▄▅▆▇█"
+_ASCII = "_.-~=+*#"
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """One layer.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    n_features : int
+        Neurons n; 0 where it was not reached.
+    ranks : tuple of str
+        The interval at every ε: ``"29"`` or ``"[29, 34]"``, ``"–"`` where there is none.
+    series : tuple of float
+        Lower ends at the first ε, over time.
+    extras : tuple of str
+        What the further columns hold.
+    failure : str or None
+        Why it was not measured.
+    """
+
+    name: str
+    n_features: int
+    ranks: tuple[str, ...]
+    series: tuple[float, ...]
+    extras: tuple[str, ...] = ()
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """One moment of a training, with its past as series.
+
+    Attributes
+    ----------
+    title : str
+        What is watched.
+    state : str
+        How far it is.
+    eps, extras : tuple of str
+        Headings of the thresholds, and of further columns.
+    layers : tuple of LayerView
+        One per layer.
+    loss : tuple of float
+        Losses over time, NaN where none is known.
+    reading : str or None
+        The last layer against its floor.
+    warnings : tuple of str
+        Failure signatures and failures.
+    """
+
+    title: str
+    state: str
+    eps: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    layers: tuple[LayerView, ...] = ()
+    loss: tuple[float, ...] = ()
+    reading: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def interval(lower: int, upper: int) -> str:
+    """Format a rank: one number where the ends agree.
+
+    Parameters
+    ----------
+    lower, upper : int
+        The ends.
+
+    Returns
+    -------
+    str
+        ``"29"`` or ``"[29, 34]"``.
+    """
+    return f"{lower}" if lower == upper else f"[{lower}, {upper}]"
+
+
+def view_of_history(history: History, *, title: str, signatures: Sequence[Signature] = ()) -> View:
+    """Return the view of what a monitor saw.
+
+    Parameters
+    ----------
+    history : History
+        Its records.
+    title : str
+        What is watched.
+    signatures : sequence of Signature
+        Failure signatures; the latest three are shown.
+
+    Returns
+    -------
+    View
+        The view of its latest measurement.
+    """
+    if not len(history):
+        return View(title, "no measurement yet")
+    last = history[-1].step
+    now = {record.layer: record for record in history if record.step == last}
+    thresholds: list[float] = list(
+        dict.fromkeys(entry.eps for record in history for entry in record.ranks)
+    )
+    mark = "·λ₁" if history[-1].relative else ""
+    losses = {record.step: record.loss for record in history}
+    count = len(losses)
+    reading = next((record.reading for record in now.values() if record.reading is not None), None)
+    failures = [f"{r.layer}: {r.failure}" for r in now.values() if r.failure is not None]
+    return View(
+        title=title,
+        state=f"step {last}, {count} measurement{'s' * (count != 1)} kept{_part(history[-1])}",
+        eps=tuple(f"{eps:g}{mark}" for eps in thresholds),
+        extras=("stable rank", "dormant"),
+        layers=tuple(_layer(history, name, now.get(name), thresholds) for name in history.layers),
+        loss=tuple(math.nan if loss is None else loss for _, loss in sorted(losses.items())),
+        reading=None if reading is None else str(reading),
+        warnings=tuple([str(signature) for signature in signatures][-3:] + failures),
+    )
+
+
+def _part(record: LayerRecord) -> str:
+    """Say how much of a probe was measured, where it was not all of it."""
+    part = record.probe_part
+    return "" if part is None or part == 1 else f", {part:.3g} of the probe"
+
+
+def _layer(
+    history: History, name: str, record: LayerRecord | None, thresholds: Sequence[float]
+) -> LayerView:
+    """Return one layer of `view_of_history`."""
+    rows = history.of_layer(name)
+    series = tuple(float(row.ranks[0].lower) for row in rows if row.ranks)
+    if record is None or not record.ranks:
+        failure = "not in the latest measurement" if record is None else record.failure
+        n_features = max(row.n_features for row in rows)
+        unknown = ("–",) * len(thresholds)
+        return LayerView(name, n_features, unknown, series, ("–", "–"), failure)
+    found = {entry.eps: interval(entry.lower, entry.upper) for entry in record.ranks}
+    extras: tuple[str, ...] = ("–", "–")
+    if record.quantities is not None:
+        own = record.quantities
+        extras = (f"{own.stable_rank:.3g}", f"{own.dormant:.0%}")
+    ranks = tuple(found.get(eps, "–") for eps in thresholds)
+    return LayerView(name, record.n_features, ranks, series, extras, record.failure)
+
+
+def sparkline(
+    series: Sequence[float], width: int, *, log: bool = False, ascii_only: bool = False
+) -> str:
+    """Draw a series in one line of characters, its last point at the right end.
+
+    Parameters
+    ----------
+    series : sequence of float
+        Numbers; NaN and infinities leave a gap.
+    width : int
+        Most characters: longer series are shown by the last number of equal parts.
+    log : bool
+        Whether heights are logarithms, where all numbers are positive.
+    ascii_only : bool
+        For terminals without block characters.
+
+    Returns
+    -------
+    str
+        At most `width` characters.
+    """
+    values: list[Any] = list(series)
+    if len(values) > width > 0:
+        values = [values[(i + 1) * len(values) // width - 1] for i in range(width)]
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite or width < 1:
+        return ""
+    if log and min(finite) > 0:
+        values = [math.log(v) if math.isfinite(v) else v for v in values]
+        finite = [math.log(value) for value in finite]
+    low, high = min(finite), max(finite)
+    bars = _ASCII if ascii_only else _BARS
+    span = (high - low) or 1.0
+    return "".join(
+        bars[min(7, int(8 * ((value - low) / span)))] if math.isfinite(value) else " "
+        for value in values
+    )

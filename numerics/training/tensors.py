@@ -1,0 +1,145 @@
+"""The folder of a run: tensors, and the files of `numerics.files`, each replaced as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from epsrank.numerics.files import (
+    damaged,
+    read_json,
+    read_table,
+    remove_parts,
+    write_atomically,
+    write_bytes,
+    write_json,
+    write_table,
+    write_text,
+)
+from epsrank.theory.errors import InputError
+
+__all__ = [
+    "read_json",
+    "read_table",
+    "read_tensors",
+    "remove_parts",
+    "write_atomically",
+    "write_bytes",
+    "write_json",
+    "write_table",
+    "write_tensors",
+    "write_text",
+]
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], *, durable: bool = True) -> None:
+    """Write tensors as safetensors, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    tensors : dict of str to Tensor
+        What; copied to the CPU and apart from each other first.
+    durable : bool
+        Whether to wait until the file is on disk.
+    """
+    apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    # Through bytes rather than save_file, whose memory map a full disk turns into a signal.
+    data = safetensors.torch.save(apart)
+    write_bytes(path, data, durable=durable)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read safetensors.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The tensors, on the CPU.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged.
+    """
+    try:
+        return safetensors.torch.load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(*damaged(path, error)) from None
+
+
+_TENSOR, _TUPLE, _DICT = "tensor", "tuple", "dict"
+
+
+def flatten(tree: Any, tensors: dict[str, Tensor], prefix: str) -> Any:
+    """Write a tree of dicts, lists, tuples, numbers, strings, None and tensors as JSON values.
+
+    Parameters
+    ----------
+    tree : object
+        The tree.
+    tensors : dict of str to Tensor
+        Receives the tensors, under names that begin with `prefix`.
+    prefix : str
+        Name of this tree.
+
+    Returns
+    -------
+    object
+        JSON values that refer to the tensors by name. Floats survive exactly: JSON writes the
+        shortest decimal that rounds back.
+
+    Raises
+    ------
+    TypeError
+        If something else is in the tree.
+    """
+    if isinstance(tree, Tensor):
+        tensors[prefix] = tree
+        return {_TENSOR: prefix}
+    if tree is None or isinstance(tree, (bool, int, float, str)):
+        return tree
+    if isinstance(tree, dict):
+        # Keys may be integers, which JSON objects cannot have.
+        pairs = [[key, flatten(value, tensors, f"{prefix}.{key}")] for key, value in tree.items()]
+        return {_DICT: pairs}
+    if isinstance(tree, (list, tuple)):
+        items = [flatten(item, tensors, f"{prefix}.{i}") for i, item in enumerate(tree)]
+        return {_TUPLE: items} if isinstance(tree, tuple) else items
+    raise TypeError(f"{prefix} is a {type(tree).__name__}, which is not kept")
+
+
+def unflatten(values: Any, tensors: dict[str, Tensor]) -> Any:
+    """Undo `flatten`.
+
+    Parameters
+    ----------
+    values : object
+        JSON values.
+    tensors : dict of str to Tensor
+        The tensors by name.
+
+    Returns
+    -------
+    object
+        The tree.
+    """
+    if isinstance(values, list):
+        return [unflatten(item, tensors) for item in values]
+    if not isinstance(values, dict):
+        return values
+    if _TENSOR in values:
+        return tensors[values[_TENSOR]]
+    if _TUPLE in values:
+        return tuple(unflatten(item, tensors) for item in values[_TUPLE])
+    return {key: unflatten(value, tensors) for key, value in values[_DICT]}

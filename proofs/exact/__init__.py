@@ -1,0 +1,1 @@
+"""Oracles in exact arithmetic that share nothing with the routes of theory."""

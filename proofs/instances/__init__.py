@@ -1,0 +1,1 @@
+"""Networks and populations on which statements are certified."""

@@ -1,0 +1,294 @@
+"""The networks that a verification trains: once per run, shared by every checker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from epsrank.numerics.training import Run, RunConfig, load_run, train
+from epsrank.theory.numbers.arrays import Array
+
+#: Widths up to which chains are certified in ball arithmetic.
+CERTIFIED_WIDTH = 50
+
+_IMAGE_TASKS = {"digits", "mnist"}
+
+# Steps and widths per effort; chosen so that quick stays near a minute of one core.
+_SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "quick": {
+        "cosines 2×25": {"task": "cosines", "width": 25, "steps": 800},
+        "digits 2×30": {"task": "digits", "width": 30, "steps": 200},
+        "mnist 2×30": {"task": "mnist", "width": 30, "steps": 100, "n_train": 2000},
+    },
+    "default": {
+        "cosines 2×25": {"task": "cosines", "width": 25, "steps": 4000},
+        "cosines 2×50": {"task": "cosines", "width": 50, "steps": 6000},
+        "cosines 2×30 structured": {
+            "task": "cosines",
+            "width": 30,
+            "steps": 3000,
+            "init": "structured",
+        },
+        "cosines-l2 2×30": {"task": "cosines-l2", "width": 30, "steps": 2000},
+        "digits 2×40": {"task": "digits", "width": 40, "steps": 800},
+        "digits 2×128": {"task": "digits", "width": 128, "steps": 400},
+        "mnist 2×40": {"task": "mnist", "width": 40, "steps": 400, "n_train": 10_000},
+        "mnist 2×128": {"task": "mnist", "width": 128, "steps": 200, "n_train": 10_000},
+    },
+    "full": {
+        "cosines 2×25": {"task": "cosines", "width": 25, "steps": 15_000},
+        "cosines 2×50": {"task": "cosines", "width": 50, "steps": 15_000},
+        "cosines 4×25": {"task": "cosines", "width": 25, "depth": 4, "steps": 15_000},
+        "cosines 4×50": {"task": "cosines", "width": 50, "depth": 4, "steps": 15_000},
+        "cosines 2×50 relu": {
+            "task": "cosines",
+            "width": 50,
+            "steps": 10_000,
+            "activation": "relu",
+        },
+        "cosines 2×30 structured": {
+            "task": "cosines",
+            "width": 30,
+            "steps": 10_000,
+            "init": "structured",
+        },
+        "cosines-l2 2×30": {"task": "cosines-l2", "width": 30, "steps": 10_000},
+        "cosines 2×30 float32": {
+            "task": "cosines",
+            "width": 30,
+            "steps": 10_000,
+            "dtype": "float32",
+        },
+        "digits 2×50": {"task": "digits", "width": 50, "steps": 5000},
+        "digits 2×128": {"task": "digits", "width": 128, "steps": 3000},
+        "mnist 2×50": {"task": "mnist", "width": 50, "steps": 3000, "n_train": 60_000},
+        "mnist 3×128": {
+            "task": "mnist",
+            "width": 128,
+            "depth": 3,
+            "steps": 2000,
+            "n_train": 60_000,
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network of this verification, or why there is none.
+
+    Attributes
+    ----------
+    name : str
+        Task and architecture.
+    width : int
+        Neurons of the last hidden layer.
+    folder : Path or None
+        Its run folder.
+    skipped : str or None
+        Why it was not trained.
+    error : str or None
+        What went wrong in training.
+    """
+
+    name: str
+    width: int
+    folder: Path | None = None
+    skipped: str | None = None
+    error: str | None = None
+
+    @property
+    def images(self) -> bool:
+        """Whether its task is one of images."""
+        return self.name.split()[0] in _IMAGE_TASKS
+
+    def run(self) -> Run:
+        """Return the training run.
+
+        Returns
+        -------
+        Run
+            The run.
+
+        Raises
+        ------
+        RuntimeError
+            If the network could not be trained.
+        """
+        if self.error is not None:
+            raise RuntimeError(self.error)
+        assert self.folder is not None
+        return load_run(self.folder)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Last layer of a network at one training step, the output bias taken as a feature.
+
+    Attributes
+    ----------
+    step : int
+        Training step.
+    features : ndarray of float64, shape (N, n + 1)
+        φ, and the constant 1.
+    target : ndarray of float64, shape (N, k)
+        u*.
+    coefficients : ndarray of float64, shape (n + 1, k)
+        W, and the bias b as its last row.
+    weights : ndarray of float64 of shape (N,), or None
+        w.
+    measure : str
+        Measure.
+    """
+
+    step: int
+    features: Array
+    target: Array
+    coefficients: Array
+    weights: Array | None
+    measure: str
+
+
+def planned(effort: str) -> dict[str, int]:
+    """Return the names and widths of the networks of an effort.
+
+    Parameters
+    ----------
+    effort : {"quick", "default", "full"}
+        How much to do.
+
+    Returns
+    -------
+    dict of str to int
+        Widths by name.
+    """
+    return {name: int(settings["width"]) for name, settings in _SETTINGS[effort].items()}
+
+
+def find_mnist(data: str | Path | None) -> str | None:
+    """Return where MNIST is, if the user has it; nothing is downloaded.
+
+    Parameters
+    ----------
+    data : path or None
+        An .npz file, or a folder that holds ``mnist.npz``; None asks EPSRANK_DATA.
+
+    Returns
+    -------
+    str or None
+        The file, or None.
+    """
+    place = data if data is not None else os.environ.get("EPSRANK_DATA")
+    if not place:
+        return None
+    path = Path(place).expanduser()
+    path = path / "mnist.npz" if path.is_dir() else path
+    return str(path) if path.is_file() or data is not None else None
+
+
+def network_config(name: str, effort: str, seed: int, device: str, data: str | None) -> RunConfig:
+    """Return the settings of one of the networks of an effort.
+
+    Parameters
+    ----------
+    name : str
+        A key of `planned`.
+    effort : {"quick", "default", "full"}
+        How much to do.
+    seed : int
+        Seed of the run.
+    device : {"auto", "cpu", "cuda"}
+        Where to train.
+    data : str or None
+        MNIST file.
+
+    Returns
+    -------
+    RunConfig
+        The settings; some forty measurements are spread over the steps.
+    """
+    settings = dict(_SETTINGS[effort][name])
+    image = settings["task"] in _IMAGE_TASKS
+    return RunConfig(
+        **{
+            "depth": 2,
+            "seed": seed,
+            "device": device,
+            "batch_size": 128 if image else None,
+            "probe": 600 if image else None,
+            "measure_every": max(1, settings["steps"] // 40),
+            "data": data if settings["task"] == "mnist" else None,
+            **settings,
+        }
+    )
+
+
+def train_network(
+    name: str, effort: str, seed: int, device: str, data: str | None, folder: Path
+) -> TrainedNetwork:
+    """Train one of the networks of an effort.
+
+    Parameters
+    ----------
+    name : str
+        A key of `planned`.
+    effort : {"quick", "default", "full"}
+        How much to do.
+    seed : int
+        Seed of the run.
+    device : {"auto", "cpu", "cuda"}
+        Where to train.
+    data : str or None
+        MNIST file.
+    folder : Path
+        Where to keep the run; a folder of this name is made in it.
+
+    Returns
+    -------
+    TrainedNetwork
+        The network, or why it was skipped, or what went wrong.
+    """
+    config = network_config(name, effort, seed, device, data)
+    if config.task == "mnist" and data is None:
+        reason = "MNIST was not found: pass its .npz as data, or name it in EPSRANK_DATA"
+        return TrainedNetwork(name, config.width, skipped=reason)
+    place = folder / name.replace(" ", "-").replace("×", "x")
+    run = train(config, place)
+    if run.status != "complete":
+        return TrainedNetwork(name, config.width, error=f"training ended {run.status}: {run.cause}")
+    return TrainedNetwork(name, config.width, folder=place)
+
+
+def checkpoints(run: Run, count: int) -> Iterator[Checkpoint]:
+    """Yield evenly spaced measurements of a run, first and last included.
+
+    Parameters
+    ----------
+    run : Run
+        A training run.
+    count : int
+        How many.
+
+    Yields
+    ------
+    Checkpoint
+        Last layer with the bias as a feature.
+    """
+    total = len(run.records)
+    chosen = sorted({round(k) for k in np.linspace(0, total - 1, min(count, total))})
+    for index in chosen:
+        layer = run.last_layer(index)
+        features, target, coefficients = layer.without_bias("feature")
+        yield Checkpoint(
+            step=run.records[index].step,
+            features=features.values,
+            target=target,
+            coefficients=coefficients,
+            weights=layer.weights,
+            measure=layer.measure,
+        )

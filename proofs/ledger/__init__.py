@@ -1,0 +1,1 @@
+"""The claims as data, the evidence for each, and the verdict that follows."""

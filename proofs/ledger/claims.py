@@ -1,0 +1,212 @@
+"""The claims ledger as data: what is claimed, by whom, and which verdict is on record."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from epsrank.proofs.ledger.evidence import KINDS
+from epsrank.proofs.ledger.verdict import VERDICTS
+from epsrank.theory.errors import InputError
+
+LEDGER = Path(__file__).with_name("ledger.toml")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of a source or of this project.
+
+    Attributes
+    ----------
+    id : str
+        Its name.
+    title : str
+        A few words.
+    statement : str
+        The statement in plain text.
+    latex : str
+        The statement in LaTeX.
+    source : str
+        Where it comes from.
+    wanted : tuple of str
+        Kinds of evidence that would decide it.
+    recorded : str
+        The verdict on record; another one is a regression.
+    parts : tuple of str
+        Names of the statements that a composite claim is made of.
+    symbols : tuple of str
+        Ids of its statements in `epsrank.theory.symbolic`, where there are some.
+    theorems : tuple of pairs (part, name)
+        Theorems of the Coq development that together prove it, by full name, with the part of the
+        claim that each serves (None where it has no parts).
+    refuting_theorems : tuple of pairs (part, name)
+        Theorems that prove a counterexample.
+    code : tuple of str
+        The numeric code that uses the statement, as ``"theory/rank/epsilon.py:epsilon_rank"``.
+    """
+
+    id: str
+    title: str
+    statement: str
+    latex: str
+    source: str
+    wanted: tuple[str, ...]
+    recorded: str
+    parts: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    theorems: tuple[tuple[str | None, str], ...] = ()
+    refuting_theorems: tuple[tuple[str | None, str], ...] = ()
+    code: tuple[str, ...] = ()
+
+
+#: Fields that an entry may leave out.
+_OPTIONAL = {"parts", "symbols", "theorems", "refuting_theorems", "code"}
+
+
+def _claim(entry: dict[str, Any], path: Path) -> Claim:
+    required = {"id", "title", "statement", "latex", "source", "wanted", "verdict"}
+    name = str(entry.get("id", "?"))
+    where = f"{path.name}, claim {name!r}"
+    missing, unknown = required - entry.keys(), entry.keys() - required - _OPTIONAL
+    if missing or unknown:
+        problem = f"lacks {sorted(missing)} or has unknown keys {sorted(unknown)}"
+        raise InputError(where, problem, "compare it with the other entries")
+    if entry["verdict"] not in VERDICTS:
+        raise InputError(
+            where, f"records {entry['verdict']!r}", f"use one of {', '.join(VERDICTS)}"
+        )
+    foreign = [kind for kind in entry["wanted"] if kind not in KINDS]
+    if foreign:
+        raise InputError(where, f"wants evidence {foreign}", f"use some of {', '.join(KINDS)}")
+    parts = tuple(entry.get("parts", ()))
+    return Claim(
+        id=name,
+        title=entry["title"],
+        statement=" ".join(entry["statement"].split()),
+        latex=" ".join(entry["latex"].split()),
+        source=entry["source"],
+        wanted=tuple(entry["wanted"]),
+        recorded=entry["verdict"],
+        parts=parts,
+        symbols=tuple(entry.get("symbols", ())),
+        theorems=_theorems(entry.get("theorems", []), parts, where),
+        refuting_theorems=_theorems(entry.get("refuting_theorems", []), parts, where),
+        code=tuple(entry.get("code", ())),
+    )
+
+
+def _theorems(given: Any, parts: tuple[str, ...], where: str) -> tuple[tuple[str | None, str], ...]:
+    """Read names of theorems: a list, or for a claim of parts a table of lists by part.
+
+    Raises
+    ------
+    InputError
+        If they are neither, or name a part that the claim does not have.
+    """
+    by_part = given if isinstance(given, dict) else {None: given}
+    named: tuple[tuple[str | None, Any], ...] = tuple(
+        (part, name)
+        for part, names in by_part.items()
+        for name in (names if isinstance(names, list) else [names])
+    )
+    wrong = [name for _, name in named if not isinstance(name, str) or "." not in name]
+    if wrong or len(set(named)) < len(named):
+        remedy = "list each once, in full, such as EpsRank.rank.rank_trace"
+        raise InputError(where, f"names theorems {[name for _, name in named]}", remedy)
+    if named and {part for part, _ in named} - set(parts or [None]):
+        remedy = f"give them by part: {', '.join(parts) or 'the claim has none, so as a list'}"
+        raise InputError(where, f"names theorems for {list(by_part)}", remedy)
+    return named
+
+
+@cache
+def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
+    """Read the ledger.
+
+    Parameters
+    ----------
+    path : Path
+        A file like ``proofs/ledger.toml``.
+
+    Returns
+    -------
+    tuple of Claim
+        All claims, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If an entry is incomplete, repeated or uses unknown words, or the file is not TOML.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            "ledger", f"cannot be read ({error})", "restore proofs/ledger.toml"
+        ) from None
+    claims = tuple(_claim(entry, path) for entry in data.get("claim", []))
+    ids = [claim.id for claim in claims]
+    repeated = sorted({name for name in ids if ids.count(name) > 1})
+    if repeated or not claims:
+        raise InputError("ledger", f"repeats {repeated} or is empty", "give each claim one entry")
+    return claims
+
+
+def ledger_theorems(claims: Iterable[Claim]) -> list[str]:
+    """Return every theorem that claims name, whether it proves or refutes.
+
+    Parameters
+    ----------
+    claims : iterable of Claim
+        The ledger.
+
+    Returns
+    -------
+    list of str
+        Full names, each once, in the order of the ledger.
+    """
+    named = [pair for claim in claims for pair in (*claim.theorems, *claim.refuting_theorems)]
+    return list(dict.fromkeys(name for _, name in named))
+
+
+def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Return the claims asked for, in the order of the ledger.
+
+    Parameters
+    ----------
+    names : iterable of str or None
+        Ids; None means all.
+    claims : iterable of Claim
+        The ledger.
+
+    Returns
+    -------
+    tuple of Claim
+        The chosen ones.
+
+    Raises
+    ------
+    InputError
+        If an id is unknown; the near ones are listed.
+    """
+    everything = tuple(claims)
+    if names is None:
+        return everything
+    wanted = [names] if isinstance(names, str) else list(names)
+    known = [claim.id for claim in everything]
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
+            near += [other for other in known if name in other and other not in near][:4]
+            remedy = (
+                f"did you mean {', '.join(near)}?" if near else f"choose from {', '.join(known)}"
+            )
+            raise InputError("claim", f"{name!r} is not in the ledger", remedy)
+    if not wanted:
+        raise InputError("claim", "names no claim", "name one, or leave it out for all")
+    return tuple(claim for claim in everything if claim.id in set(wanted))

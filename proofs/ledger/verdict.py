@@ -1,0 +1,79 @@
+"""From evidence to verdict: the one place where a verdict comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from epsrank.proofs.ledger.evidence import Evidence
+
+#: The vocabulary, strongest support first.
+VERDICTS = (
+    "proved",
+    "certified on instances",
+    "supported",
+    "supported only in a regime",
+    "refuted",
+    "open",
+)
+
+_BY_KIND = {
+    "formal": "proved",
+    "exact": "certified on instances",
+    "symbolic": "supported",
+    "property": "supported",
+    "empirical": "supported",
+}
+
+# From least to most said in favour; a claim of several parts is as good as its weakest part.
+_STRENGTH = {verdict: len(VERDICTS) - index for index, verdict in enumerate(VERDICTS[:4])}
+
+
+def derive_verdict(
+    wanted: Iterable[str], evidence: Sequence[Evidence], parts: Sequence[str] = ()
+) -> str:
+    """Derive the verdict on a claim from the evidence of this run.
+
+    A witness refutes, whatever else passed. Otherwise the strongest kind *that the claim asks for*
+    decides: formal → ``proved``, exact → ``certified on instances``, symbolic, property or
+    empirical → ``supported`` (``supported only in a regime`` where that is all it shows). Evidence
+    of a kind the claim does not ask for is reported but decides nothing, so a claim that wants a
+    proof stays ``open`` until it has one. Skipped, undecided and erroneous checks decide nothing.
+
+    Parameters
+    ----------
+    wanted : iterable of str
+        Kinds of evidence that the claim asks for.
+    evidence : sequence of Evidence
+        What the checkers found.
+    parts : sequence of str
+        Names of the parts of a claim made of several statements; each is judged by itself.
+
+    Returns
+    -------
+    str
+        One of `VERDICTS`.
+    """
+    if not parts:
+        return _derive_one(set(wanted), evidence)
+    verdicts = [
+        _derive_one(set(wanted), [item for item in evidence if item.part == part]) for part in parts
+    ]
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    if any(verdict not in _STRENGTH for verdict in verdicts):
+        # Part refuted and part not, or part undecided: nothing is decided about the whole.
+        return "open"
+    return min(verdicts, key=_STRENGTH.__getitem__)
+
+
+def _derive_one(wanted: set[str], evidence: Sequence[Evidence]) -> str:
+    if any(item.state == "refuted" for item in evidence):
+        return "refuted"
+    counted = [item for item in evidence if item.kind in wanted]
+    passed = {item.kind for item in counted if item.state == "passed"}
+    for kind, verdict in _BY_KIND.items():
+        if kind in passed:
+            return verdict
+    if any(item.state == "regime" for item in counted):
+        return "supported only in a regime"
+    return "open"

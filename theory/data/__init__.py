@@ -1,0 +1,1 @@
+"""What callers hand in, checked once: features, measures, boxes; diag(√w)Φ, and G in integers."""

@@ -1,0 +1,367 @@
+"""What callers hand in, checked once: features, targets, coefficients, weights, thresholds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Array, refuse_non_finite, to_float64, to_numpy
+
+__all__ = [
+    "Array",
+    "Features",
+    "as_coefficients",
+    "as_eps",
+    "as_features",
+    "as_matrix_argument",
+    "as_norm",
+    "as_target",
+    "as_weights",
+    "to_numpy",
+]
+
+
+_NARROW = (np.dtype(np.float32), np.dtype(np.float16))
+
+
+@dataclass(frozen=True)
+class Features:
+    """Feature matrix Φ ∈ R^{N×n}, Φ_ij = φ_j(x_i), as checked input.
+
+    Attributes
+    ----------
+    given : ndarray of a real dtype, shape (N, n)
+        The numbers as given.
+    dtype : str
+        Type of the numbers as given: ``"float64"``, ``"float32"``, ``"bfloat16"``, ``"int64"`` …
+    exact : bool
+        Whether float64 holds them (integers beyond 2⁵³ it does not).
+    """
+
+    given: NDArray[Any]
+    dtype: str
+    exact: bool = True
+
+    @cached_property
+    def values(self) -> Array:
+        """Φ in float64, equal to what was given unless `rounded`."""
+        return to_float64(self.given, "features")[0]
+
+    @property
+    def integers(self) -> NDArray[Any] | None:
+        """The numbers as given where float64 cannot hold them, else None."""
+        return None if self.exact else self.given
+
+    @property
+    def rounded(self) -> bool:
+        """Whether `values` differ from the numbers given (by at most one half ulp each)."""
+        return not self.exact
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples N."""
+        return int(self.given.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of neurons n."""
+        return int(self.given.shape[1])
+
+
+def as_features(features: Any, *, name: str = "features") -> Features:
+    """Check a feature matrix Φ ∈ R^{N×n} and keep its numbers exactly.
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        One row per sample, one column per neuron. Floats of any width, integers (taken exactly)
+        and booleans.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    Features
+        The checked matrix.
+
+    Raises
+    ------
+    InputError
+        If the array is not two-dimensional, is empty, not real, or not finite.
+    """
+    if isinstance(features, Features):
+        return features
+    given, dtype = to_numpy(features, name)
+    if given.ndim != 2:
+        remedy = (
+            "for one neuron pass features.reshape(-1, 1)"
+            if given.ndim == 1
+            else "flatten it to samples × neurons (channels are neurons, positions are samples)"
+        )
+        raise InputError(name, f"has {given.ndim} dimensions, shape {given.shape}", remedy)
+    if given.size == 0:
+        raise InputError(
+            name, f"is empty, shape {given.shape}", "pass at least one sample and one neuron"
+        )
+    if given.dtype in _NARROW:
+        # Every number is a float64 number; who can do without 8 bytes for each need not convert.
+        refuse_non_finite(given, name)
+        return Features(given, dtype)
+    values, exact = to_float64(given, name)
+    refuse_non_finite(values, name)
+    return Features(values if exact else given, dtype, exact)
+
+
+def as_target(target: Any, n_samples: int, *, name: str = "target") -> Array:
+    """Check target values u* at the samples.
+
+    Parameters
+    ----------
+    target : array_like or tensor, shape (N,) or (N, k)
+        One row per sample.
+    n_samples : int
+        Number of samples N of the features.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, k)
+        The target, with k = 1 for a vector.
+
+    Raises
+    ------
+    InputError
+        If the length is not N, or the numbers are not real and finite.
+    """
+    given, _ = to_numpy(target, name)
+    if given.ndim not in (1, 2) or given.size == 0:
+        raise InputError(
+            name, f"has shape {given.shape}", f"pass ({n_samples},) or ({n_samples}, k)"
+        )
+    if given.shape[0] != n_samples:
+        raise InputError(
+            name,
+            f"has {given.shape[0]} rows, but the features have {n_samples} samples",
+            "pass one target row per sample",
+        )
+    values, exact = to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the target")
+    refuse_non_finite(values, name)
+    return values.reshape(n_samples, -1)
+
+
+def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coefficients") -> Array:
+    """Check output coefficients β ∈ R^n or W ∈ R^{n×k}.
+
+    Parameters
+    ----------
+    coefficients : array_like or tensor, shape (n,) or (n, k)
+        Output layer, one row per neuron (the transpose of a torch ``Linear.weight``).
+    n_features : int
+        Number of neurons n.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, k)
+        The coefficients, with k = 1 for a vector.
+
+    Raises
+    ------
+    InputError
+        If the shape does not fit or the numbers are not real and finite.
+    """
+    given, _ = to_numpy(coefficients, name)
+    if given.ndim not in (1, 2) or given.size == 0 or given.shape[0] != n_features:
+        raise InputError(
+            name,
+            f"has shape {given.shape}, but there are {n_features} neurons",
+            f"pass ({n_features},) or ({n_features}, k): one row per neuron",
+        )
+    values, exact = to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the coefficients")
+    refuse_non_finite(values, name)
+    return values.reshape(n_features, -1)
+
+
+def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Array:
+    """Check sample weights w_i ≥ 0 of a data measure Σ w_i δ_{x_i}.
+
+    Parameters
+    ----------
+    weights : array_like or tensor, shape (N,)
+        Quadrature or sample weights.
+    n_samples : int
+        Number of samples N of the features.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        The weights.
+
+    Raises
+    ------
+    InputError
+        If the length is not N, a weight is negative or not finite, or all are zero.
+    """
+    given, _ = to_numpy(weights, name)
+    if given.shape not in {(n_samples,), (n_samples, 1)}:
+        raise InputError(
+            name,
+            f"has shape {given.shape}, but the features have {n_samples} samples",
+            f"pass ({n_samples},): one weight per sample",
+        )
+    values, exact = to_float64(given.reshape(n_samples), name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the weights")
+    refuse_non_finite(values, name)
+    if float(values.min()) < 0:
+        index = int(values.argmin())
+        raise InputError(
+            name, f"has a negative entry, {values[index]:g} at index {index}", "pass w ≥ 0"
+        )
+    if float(values.max()) == 0:
+        raise InputError(name, "are all zero", "give at least one sample a positive weight")
+    return values
+
+
+def as_eps(eps: Any, *, name: str = "eps") -> float:
+    """Check a threshold ε > 0.
+
+    Parameters
+    ----------
+    eps : float
+        Threshold; the float64 number given is the threshold, to its last bit.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    float
+        ε.
+
+    Raises
+    ------
+    InputError
+        If ε is not a real number, is NaN or infinite, or is not positive.
+    """
+    if isinstance(eps, (bool, np.bool_)) or not isinstance(eps, (int, float, np.number, Fraction)):
+        raise InputError(name, f"is {eps!r}", "pass one positive number such as 1e-6")
+    try:
+        value = float(eps)
+    except (TypeError, OverflowError):
+        raise InputError(name, f"is {eps!r}", "pass one positive number such as 1e-6") from None
+    if not math.isfinite(value) or value <= 0:
+        remedy = "pass a positive number such as 1e-6"
+        if value == 0:
+            remedy += ", or ask epsrank.algebraic_rank for the rank itself (ε = 0)"
+        raise InputError(name, f"is {value:g}", remedy)
+    return value
+
+
+def as_norm(norm: Any, *, name: str = "norm") -> float:
+    """Check a bound B ≥ 0 on the coefficient norm (+∞ means no bound).
+
+    Parameters
+    ----------
+    norm : float
+        Bound on ‖β‖₂ or ‖W‖_F.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    float
+        B.
+
+    Raises
+    ------
+    InputError
+        If B is negative, NaN or not a number.
+    """
+    try:
+        value = float(norm)
+    except (TypeError, ValueError):
+        raise InputError(name, f"is {norm!r}", "pass one number ≥ 0") from None
+    if math.isnan(value) or value < 0:
+        raise InputError(name, f"is {value:g}", "pass a number ≥ 0 (inf for no bound)")
+    return value
+
+
+def as_matrix_argument(array: ArrayLike, name: str) -> Array:
+    """Check a square real matrix such as a Gram matrix.
+
+    Parameters
+    ----------
+    array : array_like or tensor, shape (n, n)
+        Real numbers that float64 holds exactly.
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, n)
+        The matrix.
+
+    Raises
+    ------
+    InputError
+        If the matrix is not square, is empty, not real, or not finite.
+    """
+    given, _ = to_numpy(array, name)
+    if given.ndim != 2 or given.shape[0] != given.shape[1] or given.size == 0:
+        raise InputError(name, f"has shape {given.shape}", "pass a square matrix n × n")
+    values, exact = to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2^53", "rescale the matrix")
+    refuse_non_finite(values, name)
+    return values
+
+
+def as_box(domain: Any, *, name: str = "domain") -> Array:
+    """Check a bounded box of positive size.
+
+    Parameters
+    ----------
+    domain : array_like, shape (d, 2), or (2,) for d = 1
+        Intervals [a_k, b_k].
+    name : str
+        Argument name for the error message.
+
+    Returns
+    -------
+    ndarray of float64, shape (d, 2)
+        The box.
+
+    Raises
+    ------
+    InputError
+        If it is no array of pairs, or a pair is not finite or not a < b.
+
+    Examples
+    --------
+    >>> as_box((-1, 1)).tolist()
+    [[-1.0, 1.0]]
+    """
+    try:
+        box = np.atleast_2d(np.asarray(domain, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError(name, f"is {domain!r}", "pass (a, b), or one pair per input") from None
+    if box.ndim != 2 or box.shape[1] != 2 or len(box) == 0:
+        raise InputError(name, f"has shape {box.shape}", "pass (a, b), or one pair per input")
+    if not (np.isfinite(box).all() and (box[:, 0] < box[:, 1]).all()):
+        raise InputError(name, f"is degenerate, {box.tolist()}", "pass finite a < b")
+    return box

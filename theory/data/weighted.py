@@ -1,0 +1,174 @@
+"""The weighted feature matrix A = diag(√w) Φ, scaled so that nothing over- or underflows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from epsrank.theory.data.inputs import Features
+from epsrank.theory.data.measure import Measure
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import power_of_two
+from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, upward
+from epsrank.theory.numbers.scaled import scaled_entries
+
+# Fourth powers of numbers up to 2^±100, which norms of a Gram matrix take, stay in range.
+_SAFE = 100
+
+# Roots of weights that may be rounded to fewer digits are below this.
+_LEAST_ROOT = 2.0**-500
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedFeatures:
+    """A = diag(√w) Φ up to powers of two, with what it takes to come back.
+
+    The Gram matrix in the measure is  G = scale · H  with H = AᵀA for the exact A; the float64
+    arrays here give A to within `entry_error` per entry beside the roundings of √w.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (N, n)
+        Φ · 2^s; diag(√w) Φ · 2^s where that had to be formed entry by entry.
+    roots : ndarray of float64, shape (N,), or None
+        √(w · 4^t), rounded; None for unit weights.
+    scale : Fraction
+        4^{-s-t} / c, exactly.
+    shift : int
+        s.
+    entry_error : float
+        Relative error of each entry of `matrix`: 0 unless integers beyond 2⁵³ were rounded, or
+        weights multiplied in.
+    features : Features
+        What was given.
+    measure : Measure
+        The measure of G.
+    """
+
+    matrix: Array
+    roots: Array | None
+    scale: Fraction
+    shift: int
+    entry_error: float
+    features: Features
+    measure: Measure
+
+    def weighted(self) -> Array:
+        """Return diag(roots) · matrix, each entry rounded at most twice.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, n)
+            A.
+        """
+        return self.matrix if self.roots is None else self.matrix * self.roots[:, None]
+
+    @property
+    def frobenius(self) -> float:
+        """Upper bound of ‖A‖_F."""
+        return upward(frobenius(self.weighted()) * (1 + 4 * UNIT_ROUNDOFF["float64"]) + UNDERFLOW)
+
+
+def scaling_exponent(largest: float) -> int:
+    """Return s such that largest · 2^s is near 1, or 0 where no scaling is needed.
+
+    Parameters
+    ----------
+    largest : float
+        Largest modulus.
+
+    Returns
+    -------
+    int
+        The power.
+    """
+    exponent = math.frexp(largest)[1]
+    return 0 if largest == 0 or abs(exponent) <= _SAFE else -exponent
+
+
+def weight_roots(measure: Measure) -> tuple[Array | None, int]:
+    """Return the rounded √(w · 4^t) with t, which keeps them in a safe range.
+
+    Parameters
+    ----------
+    measure : Measure
+        Weights.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (N,), or None; int)
+        None and 0 for unit weights.
+    """
+    if measure.weights is None:
+        return None, 0
+    shift = scaling_exponent(float(measure.weights.max())) // 2
+    # The root first: what is scaled has half of the exponent, and no weight is lost.
+    return np.ldexp(np.sqrt(measure.weights), shift), shift
+
+
+def far_apart(roots: Array | None) -> bool:
+    """Return whether roots of weights differ so much that some have lost digits.
+
+    Parameters
+    ----------
+    roots : ndarray of float64, shape (N,), or None
+        As `weight_roots` returns them.
+
+    Returns
+    -------
+    bool
+        Whether a product with features has to be formed entry by entry.
+    """
+    return roots is not None and bool(((roots > 0) & (roots < _LEAST_ROOT)).any())
+
+
+def weighted_features(
+    features: Features, measure: Measure, *, rescale: bool = True
+) -> WeightedFeatures:
+    """Scale features and weights by powers of two into the safe range of float64.
+
+    Parameters
+    ----------
+    features : Features
+        Φ.
+    measure : Measure
+        Weights and normalisation.
+    rescale : bool
+        False leaves the features as they are, and spares two passes over them, where the caller
+        will notice an overflow.
+
+    Returns
+    -------
+    WeightedFeatures
+        A and the scale of its Gram matrix.
+    """
+    matrix = features.values
+    rounded = UNIT_ROUNDOFF["float64"] if features.rounded else 0.0
+    if rescale and measure.weights is not None:
+        # What counts is the size of the products: a weight may vanish where features are enormous.
+        matrix, exponent = scaled_entries(np.sqrt(measure.weights), matrix)
+        return WeightedFeatures(
+            matrix=matrix,
+            roots=None,
+            shift=-exponent,
+            scale=power_of_two(2 * exponent) / measure.normaliser,
+            entry_error=rounded + 2 * UNIT_ROUNDOFF["float64"],
+            features=features,
+            measure=measure,
+        )
+    shift = scaling_exponent(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
+    if shift:
+        matrix = np.ldexp(matrix, shift)
+    roots, weight_shift = weight_roots(measure)
+    return WeightedFeatures(
+        matrix=matrix,
+        roots=roots,
+        shift=shift,
+        scale=power_of_two(-2 * (shift + weight_shift)) / measure.normaliser,
+        entry_error=rounded,
+        features=features,
+        measure=measure,
+    )

@@ -1,0 +1,1 @@
+"""The chain ℓ ≥ V ≥ envelope ≥ floor in exact and ball arithmetic."""

@@ -1,0 +1,249 @@
+"""Enclosures of d_p = dist(u*, Ψ_p) for every p, valid for each choice of Ψ_p.
+
+For the split W = [W₁ W₂] after p columns the features φW₁ span a space whose distance to u* is
+d² = ‖u*‖² − tr m₁ᵀS₁₁⁻¹m₁ (m = Wᵀb). With S₁₁ = diag(s) + E₁₁ and η = ‖s^{-1/2} E₁₁ s^{-1/2}‖_F < 1
+the trace lies between Σ‖m_k‖²/s_k divided by 1 + η and by 1 − η.
+
+That encloses d_p for *this* basis, for which F2 holds word for word (the proof only needs the
+component of u orthogonal to φW₁). Where λ_p and λ_{p+1} are separated, Ψ_p is unique and is added
+to the enclosure: by Davis & Kahan it is spanned by W[I; X], ‖X‖ ≤ τ = tan θ, sin θ ≤ ‖E‖_F/gap,
+which moves m₁ by at most τ‖m₂‖ and S₁₁ by at most 2τ‖E‖ + τ²‖S₂₂‖. Where they are not separated,
+Ψ_p is not unique, and the enclosure is that of one choice, marked as such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx
+
+from epsrank.theory.floor.certified.ball_spectrum import BallSpectrum
+from epsrank.theory.floor.certified.exact_data import LeastSquaresData, to_ball
+from epsrank.theory.numbers.interval import Interval, from_ball
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """d_p² for p = 0…n.
+
+    Attributes
+    ----------
+    squared : list of Interval, length n + 1
+        d_p².
+    separated : list of bool, length n + 1
+        Whether λ_p > λ_{p+1} is proved, so that Ψ_p is unique and the interval holds for it.
+    resolved : bool
+        Whether every interval comes from the arithmetic; False where the precision ran out and
+        only d_n² ≤ d_p² ≤ d_{p−1}² is known for some p.
+    """
+
+    squared: list[Interval]
+    separated: list[bool]
+    resolved: bool
+
+
+def distances(data: LeastSquaresData, spectrum: BallSpectrum) -> Distances:
+    """Enclose d_0² … d_n².
+
+    Parameters
+    ----------
+    data : LeastSquaresData
+        The facts beside the spectrum.
+    spectrum : BallSpectrum
+        Verified eigen-structure.
+
+    Returns
+    -------
+    Distances
+        The enclosures.
+    """
+    size, rank = spectrum.size, spectrum.rank
+    target = data.target_norm
+    squared = [target]
+    separated = [True]
+    resolved = True
+    with ctx.workprec(spectrum.precision + 96):
+        norms = spectrum.moment_norms()
+        total = to_ball(target)
+        tails = _tails(norms)
+        explained, coupling = arb(0), arb(0)
+        for p in range(1, rank + 1):
+            s_p = spectrum.diagonal[p - 1]
+            # Every later sum contains this term: where it is unknown, so are they.
+            resolved = resolved and bool(s_p > 0)
+            ball = None
+            if resolved:
+                explained += norms[p - 1] / s_p
+                coupling += _coupling_growth(spectrum, p - 1)
+                ball = _enclosed(explained, coupling.sqrt())
+                resolved = ball is not None
+            unique = p == rank
+            if ball is not None and not unique:
+                moved = _moved_subspace(spectrum, p, ball, tails[p])
+                unique = moved is not None
+                ball = ball if moved is None else ball.union(moved)
+            if ball is None:
+                # For one basis, distances only shrink as p grows.
+                squared.append(Interval(Fraction(0), squared[-1].upper))
+            else:
+                found = from_ball(total - ball, non_negative=True)
+                cap = target.upper
+                squared.append(Interval(min(found.lower, cap), min(found.upper, cap)))
+            separated.append(unique)
+    if data.target_in_span:
+        squared[rank] = Interval(Fraction(0), Fraction(0))
+    # ψ_p = 0 beyond the rank: nothing is added to the span.
+    squared += [squared[rank]] * (size - rank)
+    separated += [True] * (size - rank)
+    return Distances(squared, separated, resolved)
+
+
+def _enclosed(value: Any, eta: Any) -> Any:
+    """Return a ball around [value/(1+η), value/(1−η)], or None unless η < 1/2.
+
+    Parameters
+    ----------
+    value, eta : arb
+        Σ‖m_k‖²/s_k ≥ 0 and a bound of the relative coupling.
+
+    Returns
+    -------
+    arb or None
+        The ball.
+    """
+    if not eta < arb("0.5"):
+        return None
+    eta = arb(eta.abs_upper())
+    return (value / (1 + eta)).union(value / (1 - eta))
+
+
+def _coupling_growth(spectrum: BallSpectrum, last: int) -> Any:
+    """Return what row `last` adds to ‖s^{-1/2} E₁₁ s^{-1/2}‖_F².
+
+    Parameters
+    ----------
+    spectrum : BallSpectrum
+        Verified eigen-structure; s_0 … s_last are positive.
+    last : int
+        Index of the new row.
+
+    Returns
+    -------
+    arb
+        2 Σ_{j<last} |E_lj|²/(s_l s_j).
+    """
+    row, s = spectrum.couplings[last], spectrum.diagonal
+    total = arb(0)
+    for j in range(last):
+        total += row[j] * row[j] / s[j]
+    return 2 * total / s[last]
+
+
+def _moved_subspace(spectrum: BallSpectrum, p: int, value: Any, tail: Any) -> Any:
+    """Enclose the explained part of ‖u*‖² for the true Ψ_p, or None where it is not separated.
+
+    Parameters
+    ----------
+    spectrum : BallSpectrum
+        Verified eigen-structure.
+    p : int
+        0 < p < n.
+    value : arb
+        The explained part for W₁.
+    tail : arb
+        ‖m₂‖².
+
+    Returns
+    -------
+    arb or None
+        A ball that holds it.
+    """
+    coupling = spectrum.coupling_norm
+    smallest = _lower(spectrum.diagonal[:p]) - coupling
+    gap = smallest - _upper(spectrum.diagonal[p:]) - coupling
+    if not (gap > 0 and smallest > 0):
+        return None
+    sine = coupling / gap
+    if not sine < arb("0.5"):
+        return None
+    tangent = 2 * arb(sine.abs_upper())
+    norm = _upper(spectrum.diagonal[p:]) + coupling
+    moved = 2 * tangent * coupling + tangent * tangent * norm
+    eta = arb((moved / smallest).abs_upper())
+    if not eta < arb("0.5"):
+        return None
+    shift = arb((tangent * (tail / smallest).sqrt()).abs_upper())
+    root = arb(value.upper()).sqrt()
+    low = arb(value.lower()).nonnegative_part().sqrt() - shift
+    low = low.nonnegative_part()
+    return (low * low / (1 + eta)).union((root + shift) * (root + shift) / (1 - eta))
+
+
+def _tails(norms: list[Any]) -> list[Any]:
+    """Return Σ_{k>p} ‖m_k‖² for p = 0…n.
+
+    Parameters
+    ----------
+    norms : list of arb
+        ‖m_k‖².
+
+    Returns
+    -------
+    list of arb
+        The sums, non-negative.
+    """
+    sums = [arb(0)]
+    for norm in reversed(norms):
+        sums.append(sums[-1] + arb(norm.abs_upper()))
+    sums.reverse()
+    return sums
+
+
+def _lower(balls: list[Any]) -> Any:
+    """Return a lower bound of all balls.
+
+    Parameters
+    ----------
+    balls : list of arb
+        At least one.
+
+    Returns
+    -------
+    arb
+        The bound, as a point.
+    """
+    return min((ball.lower() for ball in balls), key=_midpoint)
+
+
+def _upper(balls: list[Any]) -> Any:
+    """Return an upper bound of all balls.
+
+    Parameters
+    ----------
+    balls : list of arb
+        At least one.
+
+    Returns
+    -------
+    arb
+        The bound, as a point.
+    """
+    return max((ball.upper() for ball in balls), key=_midpoint)
+
+
+def _midpoint(ball: Any) -> Fraction:
+    """Return the exact midpoint, for ordering.
+
+    Parameters
+    ----------
+    ball : arb
+        A ball.
+
+    Returns
+    -------
+    Fraction
+        Its midpoint.
+    """
+    return from_ball(ball.mid()).lower

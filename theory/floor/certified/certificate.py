@@ -1,0 +1,240 @@
+"""The chain floor ≤ envelope ≤ V(‖β‖) ≤ loss, decided by enclosures on one instance (F2, F3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from epsrank.theory.data.inputs import as_coefficients, as_eps, as_features, as_target
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
+from epsrank.theory.floor.certified.chain import Verdict, decide_chain
+from epsrank.theory.floor.certified.exact_data import exact_data, norm_squared
+from epsrank.theory.numbers.interval import Interval, json_float, nearest, point
+
+#: Overlaps up to this fraction of ‖u*‖² are what an equality looks like, not a failure.
+TOLERANCE = Fraction(1, 10**30)
+
+_MAX_PRECISION = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class ChainCertificate:
+    """Certified  (d_r − √ε B)₊² ≤ max_p floor_p² ≤ V(B) ≤ ‖φ·β − u*‖²  with B = ‖β‖.
+
+    Every number is an enclosure with exact rational ends, or exact. All of them are squared norms
+    in the stated measure, except the spectrum.
+
+    Attributes
+    ----------
+    loss : Fraction
+        ‖φW − u*‖², exactly.
+    norm_squared : Fraction
+        B² = ‖W‖_F², exactly.
+    target_norm_squared : Fraction
+        ‖u*‖², exactly.
+    spectrum : tuple of Interval, length n
+        λ_1 ≥ … ≥ λ_n.
+    distances_squared : tuple of Interval, length n + 1
+        d_p² for p = 0…n.
+    separated : tuple of bool, length n + 1
+        Whether Ψ_p is proved to be unique; where it is not, d_p and floor_p belong to one choice.
+    floors : tuple of Interval, length n + 1
+        floor_p² = (d_p − √λ_{p+1} B)₊².
+    envelope : Interval
+        max_p floor_p².
+    envelope_at : int
+        The p of the largest lower end.
+    floor : Interval
+        (d_r − √ε B)₊² at r = r_ε, over all r in the rank interval.
+    reachable : Interval
+        V(B).
+    multiplier : Fraction
+        The μ of the dual lower bound of V(B).
+    rank_lower, rank_upper : int
+        r_ε lies between them.
+    verdicts : tuple of Verdict
+        The inequalities of the chain, in order, and floor ≤ loss.
+    reason : str
+        Empty, or why something stayed unresolved.
+    eps : float
+        ε.
+    measure, dtype : str
+        Measure of all numbers and type of the features as given.
+    n_samples, n_features, n_outputs : int
+        N, n, k.
+    precision : int
+        Bits of the ball arithmetic that decided.
+    """
+
+    loss: Fraction
+    norm_squared: Fraction
+    target_norm_squared: Fraction
+    spectrum: tuple[Interval, ...] = field(repr=False)
+    distances_squared: tuple[Interval, ...] = field(repr=False)
+    separated: tuple[bool, ...] = field(repr=False)
+    floors: tuple[Interval, ...] = field(repr=False)
+    envelope: Interval
+    envelope_at: int
+    floor: Interval
+    reachable: Interval
+    multiplier: Fraction
+    rank_lower: int
+    rank_upper: int
+    verdicts: tuple[Verdict, ...]
+    reason: str
+    eps: float
+    measure: str
+    dtype: str
+    n_samples: int
+    n_features: int
+    n_outputs: int
+    precision: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every inequality of the chain was proved (up to the stated slack)."""
+        return all(verdict.holds for verdict in self.verdicts)
+
+    @property
+    def violated(self) -> tuple[Verdict, ...]:
+        """The inequalities that were disproved; never any, if the arithmetic is right."""
+        return tuple(verdict for verdict in self.verdicts if verdict.state == "violated")
+
+    def __str__(self) -> str:
+        rank = f"{self.rank_lower}"
+        if self.rank_lower != self.rank_upper:
+            rank = f"[{self.rank_lower}, {self.rank_upper}]"
+        state = "certified" if self.holds else "NOT certified"
+        return (
+            f"floor² {float(self.floor):.6g} ≤ envelope² {float(self.envelope):.6g} ≤ V(B) "
+            f"{float(self.reachable):.6g} ≤ loss {nearest(self.loss):.6g}: {state} (ε = "
+            f"{self.eps:g}, r_ε = {rank} of {self.n_features}, B = "
+            f"{nearest(self.norm_squared) ** 0.5:.6g}, {self.measure} measure, {self.dtype}, "
+            f"balls of {self.precision} bits)"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the certificate as plain data, with floats rounded outward.
+
+        Returns
+        -------
+        dict
+            One key per attribute; enclosures as in `Interval.to_json`.
+        """
+        return {
+            "measure": self.measure,
+            "dtype": self.dtype,
+            "eps": self.eps,
+            "n_samples": self.n_samples,
+            "n_features": self.n_features,
+            "n_outputs": self.n_outputs,
+            "precision": self.precision,
+            "rank": {"lower": self.rank_lower, "upper": self.rank_upper},
+            "loss": Interval(self.loss, self.loss).to_json(),
+            "coefficient_norm_squared": json_float(self.norm_squared, +1),
+            "target_norm_squared": json_float(self.target_norm_squared, +1),
+            "reachable": self.reachable.to_json(),
+            "multiplier": json_float(self.multiplier, +1),
+            "envelope": self.envelope.to_json(),
+            "envelope_at": self.envelope_at,
+            "floor": self.floor.to_json(),
+            "floors": [interval.to_json() for interval in self.floors],
+            "distances_squared": [interval.to_json() for interval in self.distances_squared],
+            "separated": list(self.separated),
+            "spectrum": [interval.to_json() for interval in self.spectrum],
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+            "holds": self.holds,
+            "reason": self.reason,
+        }
+
+
+def certify_chain(
+    features: Any,
+    target: Any,
+    coefficients: Any,
+    eps: float,
+    *,
+    weights: Any = None,
+    measure: str = "mean",
+    precision: int = 256,
+    max_precision: int = _MAX_PRECISION,
+    tolerance: Fraction = TOLERANCE,
+) -> ChainCertificate:
+    """Prove or disprove  floor ≤ envelope ≤ V(‖β‖) ≤ loss  for one network (F2, F3).
+
+    The floats are taken as the dyadic rationals that they are: G, b, ‖u*‖², ‖β‖² and the loss are
+    exact. The eigenbasis is refined in high precision and verified by balls; V(B) is enclosed by
+    weak duality from below and by a feasible vector from above; no inequality is assumed. The
+    precision doubles until every inequality is decided.
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        Φ. Append the constant column for a bias that is a feature.
+    target : array_like or tensor, shape (N,) or (N, k)
+        u*.
+    coefficients : array_like or tensor, shape (n,) or (n, k)
+        β or W.
+    eps : float
+        ε > 0.
+    weights : array_like, shape (N,), optional
+        Sample weights.
+    measure : {"mean", "raw", "volume"}
+        Measure of all numbers.
+    precision : int
+        Bits to start with, relative to ‖G‖; at least 64.
+    max_precision : int
+        Bits at which to give up.
+    tolerance : Fraction
+        Overlap, relative to ‖u*‖², that counts as ``within enclosure``.
+
+    Returns
+    -------
+    ChainCertificate
+        The certificate. Where the largest precision did not decide, the verdicts say
+        ``unresolved`` and `reason` says why.
+
+    Raises
+    ------
+    InputError
+        If the input does not fit together.
+    """
+    checked = as_features(features)
+    goal = as_target(target, checked.n_samples)
+    beta = as_coefficients(coefficients, checked.n_features)
+    if beta.shape[1] != goal.shape[1]:
+        raise InputError(
+            "coefficients",
+            f"have {beta.shape[1]} outputs, but the target has {goal.shape[1]}",
+            "pass one column per output",
+        )
+    threshold = as_eps(eps)
+    if precision < 64 or max_precision < precision:
+        raise InputError(
+            "precision", f"is {precision} of at most {max_precision}", "pass 64 bits or more"
+        )
+    checked_measure = as_measure(measure, weights, checked.n_samples)
+    data = exact_data(checked, goal, checked_measure)
+    loss, budget = data.loss(beta), norm_squared(beta)
+    while True:
+        found = decide_chain(
+            data, ball_spectrum(data, precision), threshold, point(loss), budget, tolerance
+        )
+        if not found["reason"] or 2 * precision > max_precision:
+            break
+        precision *= 2
+    return ChainCertificate(
+        **found,
+        loss=loss,
+        norm_squared=budget,
+        target_norm_squared=data.target_norm_squared,
+        eps=threshold,
+        measure=checked_measure.name,
+        dtype=checked.dtype,
+        n_samples=checked.n_samples,
+        n_features=checked.n_features,
+        n_outputs=int(goal.shape[1]),
+    )

@@ -1,0 +1,245 @@
+"""L2: the floor that the ε-rank puts under the mean of a Lipschitz loss.
+
+Let P project onto the span of p directions q_1 … q_p and ‖W‖_F ≤ B. Then P W = QC, and with a loss
+that is L-Lipschitz in ‖·‖₂ and a measure of mass 1
+
+    mean ℓ(φW, y) ≥ min_{‖C‖_F ≤ B} mean ℓ(φQC, y) − L ‖A(I − P)‖₂ B,
+
+where ‖A(I − P)‖₂² = λ_{p+1} for eigenvectors. For computed directions the same holds with what is
+evaluated here: C in a ball of B/σ_min(Q), and ‖A(I − P)‖₂² ≤ ‖G − QΛQᵀ‖₂ for every Λ.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from epsrank.theory.data.inputs import Features, as_coefficients, as_eps, as_features, as_norm
+from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.weighted import weighted_features
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bias
+from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex.losses import ConvexLoss
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
+from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.rank.routes.gram import eigenpairs, form_gram, symmetric_spectrum
+
+_U = UNIT_ROUNDOFF["float64"]
+
+
+@dataclass(frozen=True, eq=False)
+class LipschitzFloor:
+    """mean ℓ(φW, y) ≥ restricted − L √tail B = floor for every ‖W‖_F ≤ B (L2).
+
+    Attributes
+    ----------
+    eps : float
+        ε.
+    rank : RankInterval
+        The ε-rank of the features (the constant included where the bias is a feature).
+    directions : int
+        p, the upper end of the rank.
+    norm : float
+        B.
+    restricted : float
+        Certified lower bound of min_C mean ℓ(φQC, y).
+    tail : float
+        Certified upper bound of ‖A(I − P)‖₂², λ_{p+1} up to rounding.
+    lipschitz : float
+        L.
+    floor : float
+        The floor, at least 0.
+    loss_name, measure, dtype : str
+        ℓ, ``"mean"``, and the type of the features.
+    bias : {None, "feature", "fixed"}
+        How an output bias entered.
+    """
+
+    eps: float
+    rank: RankInterval
+    directions: int
+    norm: float
+    restricted: float
+    tail: float
+    lipschitz: float
+    floor: float
+    loss_name: str
+    measure: str
+    dtype: str
+    bias: str | None
+
+    def __str__(self) -> str:
+        return (
+            f"floor {self.floor:.6g} of the {self.loss_name} at B = {self.norm:.6g}: "
+            f"{self.restricted:.6g} with {self.directions} directions (ε = {self.eps:g}), less "
+            f"{self.restricted - self.floor:.3g} for the others ({self.measure} measure, "
+            f"{self.dtype})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers as plain data.
+
+        Returns
+        -------
+        dict
+            One entry per attribute; the rank as in `RankInterval.to_json`.
+        """
+        names = ("eps", "directions", "norm", "restricted", "tail", "lipschitz", "floor")
+        labels = ("loss_name", "measure", "dtype", "bias")
+        numbers = {name: getattr(self, name) for name in (*names, *labels)}
+        return {**numbers, "rank": self.rank.to_json()}
+
+
+def lipschitz_floor(
+    features: Any,
+    target: Any,
+    *,
+    eps: float,
+    loss: str | ConvexLoss = "cross_entropy",
+    norm: float | None = None,
+    coefficients: Any = None,
+    n_outputs: int | None = None,
+    weights: Any = None,
+    bias: BiasName | None = None,
+    bias_value: Any = None,
+    tolerance: float = 1e-3,
+) -> LipschitzFloor:
+    """Floor under the mean of a Lipschitz loss from the directions above ε (L2).
+
+    It needs no more than p = r_ε directions of the features, and is below the bound of
+    `convex_floor`, which knows all of them.
+
+    Parameters
+    ----------
+    features, target, loss, norm, coefficients, n_outputs, weights, bias, bias_value, tolerance
+        See `convex_floor`.
+    eps : float
+        ε > 0, in the mean measure.
+
+    Returns
+    -------
+    LipschitzFloor
+        The floor, certified, with its parts.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used, the loss is not Lipschitz, or no eigenvalues can be computed.
+    """
+    law, threshold = as_convex_loss(loss), as_eps(eps)
+    refuse_unless_one(norm, coefficients)
+    checked = as_features(features)
+    matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
+    k = n_outputs if matrix is None else matrix.shape[1]
+    goal = law.targets(target, checked.n_samples, k)
+    slope = law.lipschitz(goal)
+    if not math.isfinite(slope):
+        raise InputError("loss", f"{law.name} is not Lipschitz", "ask loss_floor for its floor")
+    if bias == "feature":
+        checked, _, matrix = with_bias(checked, goal, matrix, bias, bias_value)
+        bias_value = None
+    radius = as_norm(norm) if matrix is None else frobenius(matrix)
+    rank = epsilon_rank(checked, threshold, weights=weights)
+    part = _directions(checked, weights, rank.upper)
+    inner = upward(radius / math.sqrt(1 - part.defect))
+    restricted = convex_floor(
+        part.features,
+        goal,
+        loss=law,
+        norm=inner,
+        weights=weights,
+        bias="fixed" if bias == "fixed" else None,
+        bias_value=bias_value if bias == "fixed" else None,
+        tolerance=tolerance,
+    ).reachable
+    lost = upward(slope * (math.sqrt(part.tail) * radius + part.rounding * inner))
+    return LipschitzFloor(
+        eps=threshold,
+        rank=rank,
+        directions=rank.upper,
+        norm=radius,
+        restricted=restricted,
+        tail=part.tail,
+        lipschitz=slope,
+        floor=max(0.0, restricted - lost - 4 * _U * (restricted + lost)),
+        loss_name=law.name,
+        measure="mean",
+        dtype=checked.dtype,
+        bias=bias,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Directions:
+    """Ψ̃ ≈ ΦQ, ‖QᵀQ − I‖ ≤ defect, ‖ψ̃_i − φ_iQ‖ ≤ rounding, ‖A(I − P)‖₂² ≤ tail."""
+
+    features: Array
+    defect: float
+    rounding: float
+    tail: float
+
+
+def _directions(features: Features, weights: Any, count: int) -> _Directions:
+    """Return the features along the leading eigenvectors, with what is left of them.
+
+    Parameters
+    ----------
+    features : Features
+        Φ.
+    weights : array_like or None
+        Sample weights.
+    count : int
+        p.
+
+    Returns
+    -------
+    _Directions
+        The parts of the theorem.
+
+    Raises
+    ------
+    InputError
+        If no eigenvalues can be computed, or the features are beyond the safe range of squares.
+    """
+    law = as_measure("mean", weights, features.n_samples)
+    weighted = weighted_features(features, law, rescale=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        product, formed = form_gram(weighted)
+    scale = float(weighted.scale)
+    gram = product * scale
+    pairs = eigenpairs(gram) if np.isfinite(gram).all() else None
+    if pairs is None:
+        raise InputError("features", "have no Gram matrix in float64", "rescale them")
+    values, vectors = pairs
+    if count == 0:
+        found, solved = symmetric_spectrum(gram)
+        error = formed * scale + 4 * _U * frobenius(gram)
+        tail = upward(float(np.abs(found).max()) + solved + error)
+        return _Directions(np.zeros((features.n_samples, 1)), 0.0, 0.0, tail)
+    kept = len(values) - count
+    basis, leading = vectors[:, kept:], values[kept:]
+    overlaps, g = chunked_product(basis.T, basis)
+    overlaps[np.diag_indices_from(overlaps)] -= 1.0
+    size = frobenius(basis)
+    defect = upward(frobenius(overlaps) + (g + 2 * _U) * size**2)
+    if defect >= 0.5:
+        raise InputError("features", "have no orthonormal eigenvectors in float64", "rescale them")
+    outer, g = chunked_product(basis * leading, basis.T)
+    rest = gram - (outer + outer.T) / 2
+    found, solved = symmetric_spectrum(rest)
+    # The conversion of G by a rounded scale, the product QΛQᵀ, and the difference all round.
+    error = formed * scale + (g + 4 * _U) * (frobenius(basis * leading) * size + frobenius(gram))
+    tail = upward(float(np.abs(found).max()) + solved + error)
+    rows = float(np.sqrt(np.einsum("ij,ij->i", features.values, features.values).max()))
+    rounding = upward(gamma(features.n_features + 2) * rows * size * 1.01)
+    return _Directions(features.values @ basis, defect, rounding, tail)

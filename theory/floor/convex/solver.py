@@ -1,0 +1,151 @@
+"""Minimising a convex function over a Frobenius ball by spectral projected gradients.
+
+Steps of Barzilai and Borwein's length, projected, with the non-monotone search of Grippo,
+Lampariello and Lucidi [Birgin, Martínez, Raydan, SIAM J. Optim. 10 (2000) 1196–1211]. The solver is
+trusted with nothing: what it returns is a point, and the point is certified elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from epsrank.theory.numbers.arrays import Array
+
+Objective = Callable[[Array], tuple[float, Array]]
+
+# Values that a step may rise above, Armijo's constant, and the range of step lengths.
+_MEMORY = 10
+_DECREASE = 1e-4
+_SHORTEST, _LONGEST = 1e-12, 1e12
+
+# Just inside the ball, so that rounding does not put a point outside it.
+_INSIDE = 1 - 2.0**-45
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """What a solver found.
+
+    Attributes
+    ----------
+    point : ndarray of float64
+        Point of the ball with the least value.
+    value : float
+        f there, as computed.
+    dual_point : ndarray of float64
+        Point whose linear bound was highest.
+    bound : float
+        That bound as computed, not certified.
+    iterations : int
+        Steps taken.
+    converged : bool
+        Whether value − bound fell below the tolerance.
+    """
+
+    point: Array
+    value: float
+    dual_point: Array
+    bound: float
+    iterations: int
+    converged: bool
+
+
+def minimise_on_ball(
+    objective: Objective,
+    start: Array,
+    radius: float,
+    *,
+    tolerance: float = 1e-3,
+    iterations: int = 500,
+) -> Minimum:
+    """Minimise f over ‖C‖_F ≤ B until f(C) − max (f − ⟨∇f, C⟩ − B‖∇f‖) ≤ tolerance · f(C).
+
+    Parameters
+    ----------
+    objective : callable
+        Returns f and a (sub)gradient at a point.
+    start : ndarray of float64
+        Where to begin; projected onto the ball.
+    radius : float
+        B ≥ 0, finite.
+    tolerance : float
+        Relative gap that ends the search.
+    iterations : int
+        Most steps.
+
+    Returns
+    -------
+    Minimum
+        The best points found, whether or not the gap was closed.
+    """
+    point = _projected(start, radius)
+    value, gradient = objective(point)
+    best, best_value = point, value
+    dual_point, bound = point, _linear_bound(point, value, gradient, radius)
+    recent = deque([value], maxlen=_MEMORY)
+    length = radius / max(_norm(gradient), 1e-300) if radius else 0.0
+    step = 0
+    while step < iterations and best_value - bound > tolerance * abs(best_value):
+        step += 1
+        direction = _projected(point - _clipped(length) * gradient, radius) - point
+        slope = _inner(gradient, direction)
+        if not slope < 0:
+            break
+        found = _search(objective, point, direction, slope, max(recent))
+        if found is None:
+            break
+        new, new_value, new_gradient = found
+        moved, turned = new - point, new_gradient - gradient
+        curvature = _inner(moved, turned)
+        length = _inner(moved, moved) / curvature if curvature > 0 else _LONGEST
+        point, value, gradient = new, new_value, new_gradient
+        recent.append(value)
+        if value < best_value:
+            best, best_value = point, value
+        own = _linear_bound(point, value, gradient, radius)
+        if own > bound:
+            dual_point, bound = point, own
+    converged = best_value - bound <= tolerance * abs(best_value)
+    return Minimum(best, best_value, dual_point, bound, step, converged)
+
+
+def _search(
+    objective: Objective, point: Array, direction: Array, slope: float, ceiling: float
+) -> tuple[Array, float, Array] | None:
+    """Return the first of the points at 1, ½, ¼ … of the direction that decreases enough."""
+    share = 1.0
+    while share > 1e-10:
+        new = point + share * direction
+        value, gradient = objective(new)
+        if math.isfinite(value) and value <= ceiling + _DECREASE * share * slope:
+            return new, value, gradient
+        share /= 2
+    return None
+
+
+def _linear_bound(point: Array, value: float, gradient: Array, radius: float) -> float:
+    """Return min over the ball of the linearisation at a point."""
+    return value - _inner(gradient, point) - radius * _norm(gradient)
+
+
+def _projected(point: Array, radius: float) -> Array:
+    """Return the nearest point of the ball."""
+    size = _norm(point)
+    return point if size <= radius * _INSIDE else point * (radius * _INSIDE / size)
+
+
+def _norm(values: Array) -> float:
+    return float(np.linalg.norm(values))
+
+
+def _inner(left: Array, right: Array) -> float:
+    return float(np.vdot(left, right))
+
+
+def _clipped(length: float) -> float:
+    return min(max(length, _SHORTEST), _LONGEST)

@@ -1,0 +1,1 @@
+"""Numbers with a bound on their error: arrays, roundoff, dyadic numbers, intervals, products."""

@@ -1,0 +1,350 @@
+"""Bounds on floating-point error, evaluated so that they are never too small.
+
+The model is the standard one: fl(a ∘ b) = (a ∘ b)(1 + δ), |δ| ≤ u. An inner product of length k has
+error at most γ_k Σ|a_i||b_i| with γ_k = ku/(1 − ku), in *every* order of summation and with or
+without fused multiply-add [Higham, Accuracy and Stability of Numerical Algorithms, §3.1], so the
+bounds hold for every conventional BLAS (not for Strassen-like products, which none of NumPy's
+builds use). Gradual underflow adds at most 2^-1074 per operation.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import blas
+
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Array
+
+#: Unit roundoff u (half the distance from 1 to the next number) of the dtypes that features have.
+UNIT_ROUNDOFF: dict[str, float] = {
+    "float64": 2.0**-53,
+    "float32": 2.0**-24,
+    "float16": 2.0**-11,
+    "bfloat16": 2.0**-8,
+}
+
+# Scalar bounds are evaluated in float64 with far fewer than 2^20 operations on non-negative
+# numbers, so a relative slack of 2^-30 makes each of them an upper bound.
+_SLACK = 1.0 + 2.0**-30
+
+# Covers gradual underflow in every product below: fewer than 2^60 operations of 2^-1074 each.
+UNDERFLOW = 2.0**-1000
+
+# What a product may lose to underflow in the narrow dtypes.
+_UNDERFLOW = {"float32": 2.0**-126, "bfloat16": 2.0**-126, "float16": 2.0**-24}
+
+# Rows per partial Gram matrix: long enough for full speed, short enough for a small γ.
+_BLOCK = 4096
+
+# Order of the tiles in which a symmetric matrix is mirrored.
+_TILE = 128
+
+
+def upward(value: float) -> float:
+    """Return a number that is at least the exact value of a short non-negative expression.
+
+    Parameters
+    ----------
+    value : float
+        The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
+
+    Returns
+    -------
+    float
+        An upper bound.
+    """
+    return value * _SLACK
+
+
+def downward(value: float) -> float:
+    """Return a number that is at most the exact value of a short non-negative expression.
+
+    Parameters
+    ----------
+    value : float
+        The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
+
+    Returns
+    -------
+    float
+        A lower bound.
+    """
+    return value / _SLACK
+
+
+def unit_roundoff(dtype: str) -> float:
+    """Return u of a floating dtype, and 0 for integers and booleans, which carry no rounding.
+
+    Parameters
+    ----------
+    dtype : str
+        Name such as ``"float32"`` or ``"bfloat16"``.
+
+    Returns
+    -------
+    float
+        The unit roundoff.
+
+    Raises
+    ------
+    InputError
+        If the dtype is not known.
+    """
+    if dtype in UNIT_ROUNDOFF:
+        return UNIT_ROUNDOFF[dtype]
+    if dtype.startswith(("int", "uint", "bool")):
+        return 0.0
+    if dtype.startswith("float") and not dtype.startswith("float8"):
+        return UNIT_ROUNDOFF["float64"]  # wider floats that float64 held exactly
+    if dtype.startswith("float8"):
+        return 2.0**-4 if "e4m3" in dtype else 2.0**-3
+    raise InputError("dtype", f"is {dtype!r}", f"choose one of {', '.join(UNIT_ROUNDOFF)}")
+
+
+def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
+    """Return an upper bound of γ_k = ku/(1 − ku), and ∞ once ku ≥ 1.
+
+    Parameters
+    ----------
+    k : int
+        Number of rounded operations on the longest path.
+    u : float
+        Unit roundoff.
+
+    Returns
+    -------
+    float
+        γ_k, rounded upward.
+    """
+    product = k * u
+    return math.inf if product >= 1 else upward(product / (1 - product))
+
+
+def product_underflow(dtype: str) -> float:
+    """Return η, what one product may lose to underflow in a dtype.
+
+    Parameters
+    ----------
+    dtype : str
+        Type in which products are formed.
+
+    Returns
+    -------
+    float
+        The smallest normal number of float32 and bfloat16, since hardware may flush to zero; the
+        smallest subnormal one of float16 and float64.
+    """
+    return _UNDERFLOW.get(dtype, 2.0**-1074)
+
+
+def gram_error_bound(
+    trace: float, n_samples: int, dtype: str = "float64", *, n_features: int
+) -> float:
+    """Bound ‖G̃ − G‖₂ for a Gram matrix accumulated over N samples in one dtype (C2).
+
+    ‖fl(AᵀA) − AᵀA‖₂ ≤ γ_N ‖|A|ᵀ|A|‖₂ + nNη ≤ γ_N tr G + nNη, for any order of summation, where each
+    product may lose η to underflow: the smallest normal number, since hardware may flush to zero
+    (for float16 the smallest subnormal one, which it keeps). With tr G̃ in the place of tr G the
+    factor is γ_N/(1 − γ_N), and the trace itself may have lost nNη.
+
+    Parameters
+    ----------
+    trace : float
+        tr G̃ of the computed matrix, ≥ 0.
+    n_samples : int
+        Length N of each inner product.
+    dtype : str
+        Type in which products were formed and summed.
+    n_features : int
+        Order n of the matrix.
+
+    Returns
+    -------
+    float
+        The bound, ∞ where N is so large that the dtype resolves nothing.
+    """
+    factor = gamma(n_samples + 2, unit_roundoff(dtype))
+    if factor >= 1:
+        return math.inf
+    lost = n_features * n_samples * product_underflow(dtype)
+    return upward(factor / (1 - factor) * (trace + lost) + lost + UNDERFLOW)
+
+
+def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array, float]:
+    """Return H̃ ≈ AᵀA and g with |H̃ − AᵀA|_ij ≤ g ‖a_i‖‖a_j‖ for the columns a_i of A.
+
+    A = diag(f) M, where f are rounded square roots: four roundings in each f_i are covered by g,
+    which bounds the distance to the Gram matrix of the exact diag(√w) M. Blocks of rows are formed
+    by symmetric rank-k updates and then added, so g grows with the block and the number of blocks
+    instead of with N.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (N, n)
+        M.
+    row_factors : ndarray of float64, shape (N,), optional
+        f, in place of 1.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (n, n); float)
+        The symmetric product and g.
+    """
+    n_samples = matrix.shape[0]
+    upper: Array | None = None
+    partial: Array | None = None
+    for start in range(0, n_samples, _BLOCK):
+        block = matrix[start : start + _BLOCK]
+        if row_factors is not None:
+            block = block * row_factors[start : start + _BLOCK, None]
+        columns = np.ascontiguousarray(block).T
+        if upper is None:
+            upper = blas.dsyrk(1.0, columns)
+            continue
+        if partial is None:
+            partial = np.zeros_like(upper)
+        partial = blas.dsyrk(1.0, columns, beta=0.0, c=partial, overwrite_c=1)
+        add_upper(upper, partial)
+    assert upper is not None  # N ≥ 1
+    mirror(upper)
+    return upper, gram_factor(n_samples, row_factors is not None)
+
+
+def gram_factor(n_samples: int, weighted: bool) -> float:
+    """Return the g of `gram_product`.
+
+    Parameters
+    ----------
+    n_samples : int
+        N.
+    weighted : bool
+        Whether rows have factors.
+
+    Returns
+    -------
+    float
+        g.
+    """
+    additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
+    # √w (1 rounding), its division by a rounded √c (3), the product with φ (1), on both sides: 10.
+    return gamma(additions + (10 if weighted else 0))
+
+
+def add_upper(total: Array, partial: NDArray[Any]) -> None:
+    """Add the upper triangle of a partial sum, in place; what stands below it is arbitrary.
+
+    Parameters
+    ----------
+    total : ndarray of float64, shape (n, n)
+        Overwritten, in Fortran order.
+    partial : ndarray of float64 or float32, shape (n, n)
+        What is added.
+    """
+    n = total.shape[0]
+    for start in range(0, n, _TILE):
+        stop = min(start + _TILE, n)
+        total[:stop, start:stop] += partial[:stop, start:stop]
+
+
+def mirror(matrix: Array) -> None:
+    """Copy the upper triangle onto the lower one, tile by tile so that the cache holds both.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        Overwritten below the diagonal.
+    """
+    n = matrix.shape[0]
+    for start in range(0, n, _TILE):
+        stop = min(start + _TILE, n)
+        tile = matrix[start:stop, start:stop]
+        tile[...] = np.triu(tile) + np.triu(tile, 1).T
+        matrix[stop:, start:stop] = matrix[start:stop, stop:].T
+
+
+def chunked_product(left: Array, right: Array, chunk: int = 256) -> tuple[Array, float]:
+    """Return P̃ ≈ LR and g with |P̃ − LR| ≤ g |L||R| entrywise.
+
+    The inner dimension is cut into chunks whose products are added, for a smaller g.
+
+    Parameters
+    ----------
+    left : ndarray of float64, shape (m, k)
+        L.
+    right : ndarray of float64, shape (k, n)
+        R.
+    chunk : int
+        Length of each partial inner product.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (m, n); float)
+        The product and g.
+    """
+    # SciPy's and NumPy's BLAS have thread pools of their own that get in each other's way; LAPACK
+    # comes from SciPy, so the products do too.
+    inner = left.shape[1]
+    rows = np.ascontiguousarray(right)
+    total = np.zeros((left.shape[0], right.shape[1]), order="F")
+    # SciPy copies what is no contiguous block. Columns of an array by rows are copied piece by
+    # piece, which costs a third of a copy of all of it by columns.
+    by_rows = left.flags.c_contiguous
+    columns = left if by_rows else np.asfortranarray(left)
+    for start in range(0, inner, chunk):
+        piece, factor = columns[:, start : start + chunk], rows[start : start + chunk].T
+        if by_rows:
+            total += blas.dgemm(1.0, np.ascontiguousarray(piece).T, factor, trans_a=1, trans_b=1)
+        else:
+            total += blas.dgemm(1.0, piece, factor, trans_b=1)
+    return total, gamma(min(chunk, inner) + -(-inner // chunk))
+
+
+def frobenius(matrix: Array) -> float:
+    """Return an upper bound of ‖M‖_F.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64
+        M, any shape, with entries far from overflow.
+
+    Returns
+    -------
+    float
+        The bound.
+    """
+    flat = np.ravel(matrix, order="K")
+    return upward(float(blas.dnrm2(flat)) * (1 + 2 * gamma(flat.size)) + UNDERFLOW)
+
+
+def squared_frobenius(matrix: NDArray[Any], row_factors: Array | None = None) -> float:
+    """Return an upper bound of ‖diag(f) M‖_F².
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, float32 or float16, shape (N, n)
+        M.
+    row_factors : ndarray of float64, shape (N,), optional
+        f, in place of 1; four roundings in each are covered.
+
+    Returns
+    -------
+    float
+        The bound, ∞ where squares overflow.
+    """
+    total, size = 0.0, _TILE * matrix.shape[1]
+    narrow = row_factors is None and matrix.dtype == np.float32 and size <= 2**20
+    for start in range(0, matrix.shape[0], _TILE):
+        block = matrix[start : start + _TILE]
+        if row_factors is not None:
+            block = block * row_factors[start : start + _TILE, None]
+        flat = np.ravel(block if narrow else np.asarray(block, dtype=np.float64))
+        total += float(blas.sdot(flat, flat) if narrow else blas.ddot(flat, flat))
+    if narrow:
+        if not 2.0**-60 < total < 2.0**100:  # beyond the range of float32
+            return squared_frobenius(matrix, np.ones(matrix.shape[0]))
+        total = (total + matrix.size * _UNDERFLOW["float32"]) / (1 - gamma(size, 2.0**-24))
+    return upward(total * (1 + 2 * gamma(size + matrix.shape[0])) + UNDERFLOW)

@@ -1,0 +1,312 @@
+"""The ε-rank as a result: an interval with its reasons, one number only when both ends agree."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, upward
+from epsrank.theory.rank.enclosure import SpectrumEnclosure
+from epsrank.theory.rank.routes.gram import gram_enclosure
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumSource:
+    """Eigenvalues of G = scale · H, from H̃ with ‖H̃ − H‖ ≤ formed, or already enclosed.
+
+    Attributes
+    ----------
+    scale : Fraction
+        Positive; brings H to the units of the measure.
+    gram : ndarray of float64, shape (n, n), or None
+        H̃; None where `known` is given.
+    formed : float
+        Rounding bound of H̃.
+    known : SpectrumEnclosure or None
+        Enclosure of the spectrum of H, where one was made.
+    move : float
+        ‖A − A′‖_F ≤ move for every A′ whose entries round to those of A in their dtype.
+    """
+
+    scale: Fraction
+    gram: Array | None = None
+    formed: float = 0.0
+    known: SpectrumEnclosure | None = None
+    move: float = 0.0
+
+    @cached_property
+    def enclosure(self) -> SpectrumEnclosure:
+        """Enclosure of the spectrum of H."""
+        if self.known is not None:
+            return self.known
+        assert self.gram is not None
+        return gram_enclosure(self.gram, self.formed)
+
+    @cached_property
+    def values(self) -> Array:
+        """λ_1 ≥ … ≥ λ_n of G, as computed."""
+        return scaled(self.enclosure.values, self.scale)
+
+    @cached_property
+    def error(self) -> float:
+        """Bound on |values_k − λ_k| for every k, conversion to the measure's units included."""
+        error = float(scaled(np.array([self.enclosure.error]), self.scale)[0])
+        return upward(error + 8 * UNIT_ROUNDOFF["float64"] * float(self.values[0]))
+
+    def storage(self, eps: float, relative: bool, found: tuple[int, int]) -> tuple[int, int]:
+        """Return the interval of the count over all matrices that round to the one given (C2).
+
+        |σ_k(A) − σ_k(A′)| ≤ ‖A − A′‖_F.
+
+        Parameters
+        ----------
+        eps : float
+            ε.
+        relative : bool
+            Whether the threshold is ε·λ_1.
+        found : tuple of (int, int)
+            Bounds of the count for the numbers given.
+
+        Returns
+        -------
+        tuple of (int, int)
+            Ends; they enclose `found`.
+        """
+        if self.move == 0:
+            return found
+        best = self.enclosure
+        lower = np.maximum(np.sqrt(best.lower) * (1 - 1e-15) - self.move, 0.0) ** 2 * (1 - 1e-15)
+        upper = (np.sqrt(best.upper) * (1 + 1e-15) + self.move) ** 2 * (1 + 1e-15)
+        below = above = Fraction(eps) / self.scale
+        if relative:
+            below = Fraction(eps) * Fraction(float(lower[0]))
+            above = Fraction(eps) * Fraction(float(upper[0]))
+        least, most = SpectrumEnclosure(best.values, lower, upper).count(below, above)
+        return min(least, found[0]), max(most, found[1])
+
+
+def scaled(values: Array, scale: Fraction) -> Array:
+    """Return values · scale, cut at the largest float64 instead of overflowing.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Numbers ≥ 0.
+    scale : Fraction
+        Positive, of any magnitude.
+
+    Returns
+    -------
+    ndarray of float64
+        The products, to a few ulps.
+    """
+    shift = scale.numerator.bit_length() - scale.denominator.bit_length()
+    factor = float(scale / Fraction(2) ** shift)
+    with np.errstate(over="ignore", under="ignore"):
+        product = np.ldexp(np.asarray(values, dtype=np.float64) * factor, shift)
+    return np.asarray(np.minimum(product, np.finfo(np.float64).max))
+
+
+def scaled_float(value: float, scale: Fraction) -> float:
+    """Return value · scale rounded upward, cut at the largest float64.
+
+    Parameters
+    ----------
+    value : float
+        Number ≥ 0.
+    scale : Fraction
+        Positive.
+
+    Returns
+    -------
+    float
+        An upper bound of the product wherever it is below the largest float64.
+    """
+    largest = float(np.finfo(np.float64).max)
+    return min(upward(float(scaled(np.array([value]), scale)[0])), largest)
+
+
+@dataclass(frozen=True, eq=False)
+class RankInterval:
+    """Certified enclosure  lower ≤ r_ε(G) ≤ upper  of r_ε(G) = #{k : λ_k(G) > ε}  (D1).
+
+    Attributes
+    ----------
+    eps : float
+        Threshold as given; relative to λ_1 when `relative`.
+    lower, upper : int
+        The ε-rank of the numbers given lies between them, ends included.
+    route : str
+        What decided: ``"gram"``, ``"projection"``, ``"svd"``, ``"exact"``, ``"ball"``,
+        ``"spectrum"``, and where only a count was asked for also ``"samples"`` and
+        ``"gram-float32"``; joined by ``+`` where several routes contributed.
+    reason : str
+        One sentence: why the ends agree, or why they do not.
+    noise_floor : float
+        Rounding bound ‖G̃ − G‖₂ of the float64 Gram matrix, in the units of λ: below it the Gram
+        route alone resolves no ε (C2).
+    measure : str
+        ``"mean"``, ``"raw"`` or ``"volume"``.
+    dtype : str
+        Type of the features as given.
+    n_samples, n_features : int
+        N and n (N is 0 where only a Gram matrix or a spectrum was given).
+    relative : bool
+        Whether the threshold is ε·λ_1.
+    source : SpectrumSource or None
+        What `spectrum`, `spectrum_error` and `storage` are computed from when asked for; None where
+        only a count was asked for, and they raise an `InputError`.
+    """
+
+    eps: float
+    lower: int
+    upper: int
+    route: str
+    reason: str
+    noise_floor: float
+    measure: str
+    dtype: str
+    n_samples: int
+    n_features: int
+    relative: bool = False
+    source: SpectrumSource | None = field(kw_only=True, repr=False)
+
+    @property
+    def spectrum(self) -> Array:
+        """λ_1 ≥ … ≥ λ_n in the measure, float64 of shape (n,), as computed on first use."""
+        return self._known_source().values
+
+    @property
+    def spectrum_error(self) -> float:
+        """|computed λ_k − λ_k| ≤ spectrum_error for every k, rounding included."""
+        return self._known_source().error
+
+    @property
+    def storage(self) -> tuple[int, int]:
+        """Interval of the ε-rank over *every* real matrix that rounds to the features given (C2).
+
+        `lower` and `upper` speak of the stored numbers. Where this interval is wider, a float32 (or
+        bfloat16) copy of the features cannot say what rank they had before they were rounded.
+        """
+        return self._known_source().storage(self.eps, self.relative, (self.lower, self.upper))
+
+    def _known_source(self) -> SpectrumSource:
+        if self.source is None:
+            raise InputError(
+                "counts_only", "left no spectrum", "ask again without counts_only=True"
+            )
+        return self.source
+
+    @property
+    def resolved(self) -> bool:
+        """Whether both ends agree, so that the ε-rank is one number."""
+        return self.lower == self.upper
+
+    def __int__(self) -> int:
+        if not self.resolved:
+            raise ValueError(
+                f"the {self.eps:g}-rank is only known to lie in [{self.lower}, {self.upper}]: "
+                f"{self.reason}; use .lower and .upper, or ask with exact=True"
+            )
+        return self.lower
+
+    def __contains__(self, rank: object) -> bool:
+        return isinstance(rank, int) and self.lower <= rank <= self.upper
+
+    def __str__(self) -> str:
+        rank = f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
+        eps = f"{self.eps:g}·λ₁" if self.relative else f"{self.eps:g}"
+        return (
+            f"ε-rank {rank} of {self.n_features} at ε = {eps} ({self.measure} measure, "
+            f"{self.dtype}, route {self.route}, float64 Gram noise floor {self.noise_floor:.1e})"
+        )
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of ``"ranks"`` in the contract of ``epsrank rank --json``.
+
+        Returns
+        -------
+        dict
+            Keys ``eps``, ``lower``, ``upper``, ``route``, ``reason``, ``relative``, ``storage``
+            (None where only a count was asked for).
+        """
+        return {
+            "eps": self.eps,
+            "lower": self.lower,
+            "upper": self.upper,
+            "route": self.route,
+            "reason": self.reason,
+            "relative": self.relative,
+            "storage": None if self.source is None else list(self.storage),
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was found for one threshold.
+
+    Attributes
+    ----------
+    lower, upper : int
+        Certified bounds of the count.
+    route : str
+        Routes that contributed, joined by ``+``.
+    reason : str
+        Why the ends agree or not.
+    """
+
+    lower: int
+    upper: int
+    route: str
+    reason: str
+
+
+def gap_reason(
+    enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool = False
+) -> str:
+    """Say how far the neighbouring eigenvalues are from the threshold.
+
+    Parameters
+    ----------
+    enclosure : SpectrumEnclosure
+        What decided.
+    rank : int
+        The count.
+    threshold : Fraction
+        θ > 0.
+    relative : bool
+        Whether θ is ε·λ_1.
+
+    Returns
+    -------
+    str
+        One clause.
+    """
+    unit = "ε·λ₁" if relative else "ε"
+    parts = []
+    if rank:
+        ratio = Fraction(float(enclosure.lower[rank - 1])) / threshold if threshold else 0
+        parts.append(f"λ_{rank} ≥ {_short(ratio)}·{unit}")
+    if rank < len(enclosure.values):
+        ratio = Fraction(float(enclosure.upper[rank])) / threshold if threshold else 0
+        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·{unit}")
+    return " and ".join(parts) + ", rounding included"
+
+
+def _short(value: Fraction | int) -> str:
+    try:
+        return f"{float(value):.4g}"
+    except OverflowError:
+        return "10^308"

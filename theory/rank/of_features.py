@@ -1,0 +1,322 @@
+"""One feature matrix, its thresholds, and the routes that are tried on it in order of cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from epsrank.theory.data.exact_gram import ExactGram, exact_gram
+from epsrank.theory.data.inputs import Features
+from epsrank.theory.data.measure import Measure
+from epsrank.theory.data.weighted import WeightedFeatures, far_apart, weighted_features
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import float_above, float_below
+from epsrank.theory.numbers.rounding import UNDERFLOW, unit_roundoff, upward
+from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
+from epsrank.theory.rank.interval import Decision, SpectrumSource, gap_reason, scaled_float
+from epsrank.theory.rank.routes.ball import MAX_BITS
+from epsrank.theory.rank.routes.exact import AUTO_BUDGET, integer_count
+from epsrank.theory.rank.routes.factorised import factorised_count, foresee_gram
+from epsrank.theory.rank.routes.foresight import Foresight
+from epsrank.theory.rank.routes.gram import form_gram, gram_enclosure
+from epsrank.theory.rank.routes.parts import look
+from epsrank.theory.rank.routes.projection import projected_enclosure
+from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
+from epsrank.theory.rank.routes.svd import right_singular_vectors, svd_enclosure
+
+# From this width on, and up to this many thresholds, factorisations spare the eigenvalues where a
+# count is all that is asked.
+_WIDE = 256
+_FEW = 2
+
+# Routes by floating point, and what holds their enclosures.
+_ENCLOSURES = {"gram": "fast", "projection": "_projected", "svd": "accurate"}
+
+# Smallest positive number of the dtypes: the absolute rounding of a stored subnormal is half of it.
+_SMALLEST = {
+    "float64": 2.0**-1074,
+    "float32": 2.0**-149,
+    "float16": 2.0**-24,
+    "bfloat16": 2.0**-133,
+}
+
+
+class RankProblem:
+    """Certified counts #{k : λ_k(G) > ε} for one feature matrix, each costly part made once.
+
+    Parameters
+    ----------
+    features : Features
+        Φ.
+    measure : Measure
+        The measure of G.
+    exact : bool
+        Decide by integer arithmetic even where floating point would do.
+    """
+
+    def __init__(self, features: Features, measure: Measure, exact: bool = False) -> None:
+        self.features = features
+        self.measure = measure
+        self.exact = exact
+        self.weighted: WeightedFeatures = weighted_features(features, measure, rescale=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.gram, self.formed = form_gram(self.weighted)
+        if far_apart(self.weighted.roots) or not _in_range(self.gram):
+            self.weighted = weighted_features(features, measure, rescale=True)
+            self.gram, self.formed = form_gram(self.weighted)
+        self._smallest: float | None = None
+        self._few = True
+
+    @cached_property
+    def fast(self) -> SpectrumEnclosure:
+        """Enclosure of the Gram route."""
+        return gram_enclosure(self.gram, self.formed)
+
+    @cached_property
+    def accurate(self) -> SpectrumEnclosure:
+        """Enclosure of the SVD route within that of the Gram route."""
+        enclosure = svd_enclosure(self.weighted)
+        return self.fast if enclosure is None else intersect(self.fast, enclosure)
+
+    @cached_property
+    def _projected(self) -> SpectrumEnclosure | None:
+        """Enclosure by way of a few directions, on the scale of the smallest threshold."""
+        a = self.weighted
+        if self.features.n_features < _WIDE or a.entry_error or not self._smallest:
+            return None
+        outlook = look(a.matrix, a.roots, self._smallest)
+        return projected_enclosure(a.matrix, a.roots, self._smallest, outlook)
+
+    @cached_property
+    def _outlook(self) -> Foresight:
+        """What to expect of the spectrum."""
+        assert self._smallest is not None
+        return foresee_gram(self.gram, self._smallest)
+
+    @cached_property
+    def _low_rank(self) -> SpectrumEnclosure | None:
+        """Enclosure by way of a few columns, on the scale of the smallest threshold."""
+        assert self._smallest is not None
+        if not self._outlook.low(0.5):
+            return None
+        return low_rank_enclosure(self.gram, self.formed, self._smallest)
+
+    @cached_property
+    def integers(self) -> ExactGram:
+        """The exact Gram matrix."""
+        return exact_gram(self.features, self.measure)
+
+    @cached_property
+    def _vectors(self) -> Array | None:
+        return right_singular_vectors(self.weighted.weighted())
+
+    def _integer_seconds(self) -> float:
+        n_samples, n = self.features.n_samples, self.features.n_features
+        forming = n_samples * n * (1e-6 + 7e-9 * n)
+        return forming + 0.2 * (n / 200) ** 3
+
+    def _threshold(
+        self, eps: float, relative: bool, best: SpectrumEnclosure | None = None
+    ) -> tuple[Fraction, Fraction]:
+        """Return an enclosure of the threshold in units of H = G / scale.
+
+        Parameters
+        ----------
+        eps : float
+            ε.
+        relative : bool
+            Whether the threshold is ε·λ_1, known as well as λ_1 is.
+        best : SpectrumEnclosure, optional
+            Where λ_1 is taken from; by default from the most accurate one.
+
+        Returns
+        -------
+        tuple of (Fraction, Fraction)
+            Ends; equal for an absolute threshold.
+        """
+        if not relative:
+            theta = Fraction(eps) / self.weighted.scale
+            return theta, theta
+        best = best or self.accurate
+        return Fraction(eps) * Fraction(best.lower[0]), Fraction(eps) * Fraction(best.upper[0])
+
+    def decide_all(self, eps: Sequence[float], relative: bool = False) -> list[Decision]:
+        """Decide several thresholds; see `decide`.
+
+        Parameters
+        ----------
+        eps : sequence of float
+            Thresholds.
+        relative : bool
+            Whether they are multiples of λ_1.
+
+        Returns
+        -------
+        list of Decision
+            One for each, in the order given.
+        """
+        best = self.fast if relative else None
+        self._smallest = float_below(self._threshold(min(eps), relative, best)[0])
+        self._few = len(eps) <= _FEW
+        return [self.decide(value, relative) for value in eps]
+
+    def decide(self, eps: float, relative: bool = False) -> Decision:
+        """Try the routes in order of cost until both ends agree.
+
+        Parameters
+        ----------
+        eps : float
+            ε.
+        relative : bool
+            Whether the threshold is ε·λ_1.
+
+        Returns
+        -------
+        Decision
+            The certified interval with its reasons.
+        """
+        n = self.features.n_features
+        lower, upper, route = 0, n, "gram"
+        if not self.exact:
+            spared = None if relative else self._without_eigenvalues(*self._threshold(eps, False))
+            if spared is not None:
+                return spared
+            # Eigenvalues of a Gram matrix whose rounding exceeds the threshold come second.
+            theta = self._smallest
+            blind = not relative and theta is not None and self.formed > theta > 0
+            first = ("projection", "gram") if blind else ("gram", "projection")
+            for route in (*first, "svd"):
+                enclosure: SpectrumEnclosure | None = getattr(self, _ENCLOSURES[route])
+                if enclosure is None:
+                    continue
+                below, above = self._threshold(eps, relative, enclosure)
+                least, most = enclosure.count(below, above)
+                lower, upper = max(lower, least), min(upper, most)
+                if lower == upper:
+                    return Decision(
+                        lower, upper, route, gap_reason(enclosure, lower, below, relative)
+                    )
+        if self.exact or self._integer_seconds() <= AUTO_BUDGET:
+            below, above = self._threshold(eps, relative)
+            return self._by_integers(below, above, lower, upper)
+        return Decision(
+            lower,
+            upper,
+            route,
+            f"eigenvalues {lower + 1} to {upper} lie within rounding error of the threshold, and "
+            "integer arithmetic on this size takes minutes: ask with exact=True",
+        )
+
+    def _without_eigenvalues(self, below: Fraction, above: Fraction) -> Decision | None:
+        """Decide a wide layer by factorisations alone, where that pays.
+
+        Parameters
+        ----------
+        below, above : Fraction
+            Enclosure of the threshold.
+
+        Returns
+        -------
+        Decision or None
+            None where that does not decide or does not pay.
+        """
+        if self.features.n_features < _WIDE or self._smallest is None or "fast" in self.__dict__:
+            return None
+        if self._few:
+            found = factorised_count(self.gram, self.formed, below, above)
+            return None if found is None else replace(found, route="gram")
+        n, high = self.features.n_features, float_above(above)
+        if self._outlook.full(high) and all_above(self.gram, self.formed, high):
+            return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
+        if self._low_rank is not None:
+            lower, upper = self._low_rank.count(below, above)
+            if lower == upper:
+                return Decision(lower, upper, "gram", gap_reason(self._low_rank, lower, below))
+        return None
+
+    def _by_integers(self, below: Fraction, above: Fraction, lower: int, upper: int) -> Decision:
+        gram = self.integers
+        unit = self.weighted.scale / gram.scale
+        ends, routes = [], []
+        for theta in (above, below) if above != below else (below,):
+            count, route = integer_count(
+                gram, theta * unit, lambda: self._vectors, exact=self.exact
+            )
+            routes.append(route)
+            ends.append(count)
+        if ends[0] is not None:
+            lower = ends[0]
+        if ends[-1] is not None:
+            upper = ends[-1]
+        route = "+".join(sorted(set(routes)))
+        if lower == upper:
+            return Decision(lower, upper, route, "counted in integer or ball arithmetic")
+        if None in ends:
+            reason = (
+                f"an eigenvalue agrees with the threshold to {MAX_BITS} binary digits, and the "
+                "characteristic polynomial of this width is out of reach"
+            )
+        else:
+            reason = "an eigenvalue lies within the enclosure of ε·λ₁"
+        return Decision(lower, upper, route, reason)
+
+    @property
+    def noise_floor(self) -> float:
+        """Rounding bound of the float64 Gram matrix in the units of G."""
+        return scaled_float(self.formed, self.weighted.scale)
+
+    def source(self) -> SpectrumSource:
+        """Return what the spectrum is computed from, with the best enclosure made so far.
+
+        Returns
+        -------
+        SpectrumSource
+            Shared by the results of all thresholds.
+        """
+        made = self.__dict__
+        known = made.get("accurate", made.get("fast"))
+        return SpectrumSource(
+            scale=self.weighted.scale,
+            gram=self.gram if known is None else None,
+            formed=self.formed,
+            known=known,
+            move=self._storage_move(),
+        )
+
+    def _storage_move(self) -> float:
+        dtype = self.features.dtype
+        u = unit_roundoff(dtype)
+        if u == 0:
+            return 0.0
+        smallest = _SMALLEST.get(dtype, 0.0) * math.sqrt(self.features.values.size)
+        roots, weights = self.weighted.roots, self.measure.weights
+        if roots is None and weights is not None:  # multiplied into the features
+            roots = np.sqrt(weights)
+        largest_root = 1.0 if roots is None else float(roots.max())
+        size = math.sqrt(float(np.trace(self.gram)) + self.formed)
+        # Subnormal entries are off by half of the smallest number, scaled as the features were.
+        smallest *= 2.0 ** min(self.weighted.shift, 1000)
+        return upward(1.01 * u * size + smallest * largest_root + UNDERFLOW)
+
+
+def _in_range(gram: Array) -> bool:
+    """Return whether the squares of its entries neither overflow nor underflow.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        Computed Gram matrix.
+
+    Returns
+    -------
+    bool
+        Whether no scaling is needed.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        trace = float(np.trace(gram))
+    return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400

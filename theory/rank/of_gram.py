@@ -1,0 +1,439 @@
+"""One Gram matrix that is known to an error bound: its spectrum once, and as many counts as wanted.
+
+The sibling of `RankProblem` for a matrix without its features, such as one that was summed over
+batches. No integer arithmetic: what float64 and the matrix's own error leave open stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache, cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from epsrank.theory.data.exact_gram import exact_gram_of_matrix
+from epsrank.theory.data.inputs import as_eps, as_matrix_argument
+from epsrank.theory.data.weighted import scaling_exponent
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Array, to_numpy
+from epsrank.theory.numbers.dyadic import float_above, power_of_two
+from epsrank.theory.numbers.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
+from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
+from epsrank.theory.rank.interval import (
+    Decision,
+    RankInterval,
+    SpectrumSource,
+    gap_reason,
+    scaled,
+    scaled_float,
+)
+from epsrank.theory.rank.routes.exact import integer_count
+from epsrank.theory.rank.routes.factorised import factorised_count
+from epsrank.theory.rank.routes.gram import eigenpairs, gram_enclosure, symmetric_spectrum
+
+# From this width on, and up to this many thresholds, factorisations spare the eigenvalues.
+_WIDE = 64
+_FEW = 2
+
+
+class GramProblem:
+    """Certified counts #{k : λ_k(G) > ε} for every G with ‖G̃ − G‖₂ ≤ t  (D1 with M7).
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        G̃, exactly symmetric.
+    error : float
+        t ≥ 0.
+
+    Raises
+    ------
+    InputError
+        If the matrix is not square, symmetric and finite, or t is not a number ≥ 0.
+    """
+
+    def __init__(self, gram: Array, error: float) -> None:
+        matrix = as_matrix_argument(gram, "gram")
+        if not np.array_equal(matrix, matrix.T):
+            raise InputError("gram", "is not symmetric", "pass (G + Gᵀ)/2 and count the change")
+        if not error >= 0:
+            raise InputError("gram_error", f"is {error!r}", "pass a bound ≥ 0 on ‖G̃ − G‖₂")
+        shift = scaling_exponent(float(np.abs(matrix).max()))
+        self.scale = power_of_two(-shift)
+        self.error = float(error)
+        if shift and np.isfinite(self.error):
+            matrix = np.ldexp(matrix, shift)
+            self.error = upward(float_above(Fraction(error) / self.scale) + UNDERFLOW)
+        self.matrix: Array = matrix
+        self.n_features = int(matrix.shape[0])
+
+    @cached_property
+    def enclosure(self) -> SpectrumEnclosure:
+        """Certified intervals of the eigenvalues of G / scale."""
+        return gram_enclosure(self.matrix, self.error)
+
+    @property
+    def spectrum(self) -> Array:
+        """λ_1 ≥ … ≥ λ_n of G as computed, clipped at 0."""
+        return scaled(self.enclosure.values, self.scale)
+
+    @property
+    def spectrum_error(self) -> float:
+        """|spectrum_k − λ_k| ≤ spectrum_error for every k."""
+        return scaled_float(self.enclosure.error, self.scale)
+
+    def decide_all(
+        self, eps: Sequence[float], *, relative: bool = False, counts_only: bool = False
+    ) -> list[Decision]:
+        """Decide several thresholds, from one spectrum or, for wide matrices, from none.
+
+        Parameters
+        ----------
+        eps : sequence of float
+            Thresholds, each > 0.
+        relative : bool
+            Thresholds ε·λ_1.
+        counts_only : bool
+            Whether nothing else is wanted of the spectrum, so that factorisations may spare it.
+
+        Returns
+        -------
+        list of Decision
+            One for each threshold, in the order given.
+        """
+        thresholds = [as_eps(value) for value in eps]
+        fast = (
+            counts_only
+            and not relative
+            and self.n_features >= _WIDE
+            and len(thresholds) <= _FEW
+            and "enclosure" not in self.__dict__
+        )
+        return [self._decide(value, relative, fast) for value in thresholds]
+
+    def _decide(self, eps: float, relative: bool, fast: bool) -> Decision:
+        """Decide one threshold."""
+        if not np.isfinite(self.error):
+            return Decision(0, self.n_features, "gram", "the matrix has no finite error bound")
+        below = above = Fraction(eps)
+        if not relative:
+            below = above = Fraction(eps) / self.scale
+        if fast:
+            spared = factorised_count(self.matrix, self.error, below, above)
+            if spared is not None:
+                return spared
+        best = self.enclosure
+        if relative:
+            below, above = below * Fraction(best.lower[0]), above * Fraction(best.upper[0])
+        lower, upper = best.count(below, above)
+        if lower == upper:
+            return Decision(lower, upper, "gram", gap_reason(best, lower, below, relative))
+        reason = (
+            f"eigenvalues {lower + 1} to {upper} lie within the error bound {best.error:.1e} of "
+            "the threshold"
+        )
+        return Decision(lower, upper, "gram", reason)
+
+
+def interval_of_enclosure(
+    enclosure: SpectrumEnclosure,
+    eps: float,
+    decision: tuple[int, int, str, str],
+    *,
+    noise_floor: float,
+    labels: tuple[str, str, int, bool],
+    scale: Fraction = Fraction(1),
+) -> RankInterval:
+    """Wrap a decision that was made without features, in the units of scale · H.
+
+    Parameters
+    ----------
+    enclosure : SpectrumEnclosure
+        Spectrum of H.
+    eps : float
+        ε as given.
+    decision : tuple of (int, int, str, str)
+        Lower end, upper end, route, reason.
+    noise_floor : float
+        Error bound of the eigenvalues, in the units of λ.
+    labels : tuple of (str, str, int, bool)
+        Measure, dtype, number of samples (0 if unknown), whether the threshold is relative.
+    scale : Fraction
+        G = scale · H.
+
+    Returns
+    -------
+    RankInterval
+        The result.
+    """
+    lower, upper, route, reason = decision
+    measure, dtype, n_samples, relative = labels
+    return RankInterval(
+        eps=eps,
+        lower=lower,
+        upper=upper,
+        route=route,
+        reason=reason,
+        noise_floor=noise_floor,
+        measure=measure,
+        dtype=dtype,
+        n_samples=n_samples,
+        n_features=len(enclosure.values),
+        relative=relative,
+        source=SpectrumSource(scale, known=enclosure),
+    )
+
+
+def epsilon_rank_from_spectrum(
+    spectrum: Any,
+    eps: float,
+    *,
+    error: float = 0.0,
+    measure: Literal["mean", "raw", "volume"] = "raw",
+    dtype: str = "float64",
+    relative: bool = False,
+) -> RankInterval:
+    """ε-rank of a spectrum  λ_1, …, λ_n  whose entries are known to within `error`  (D1).
+
+    Parameters
+    ----------
+    spectrum : array_like, shape (n,)
+        Eigenvalues of the Gram matrix, in any order (squares of singular values of A, not the
+        singular values themselves).
+    eps : float
+        ε > 0.
+    error : float
+        |entry − λ_k| ≤ error for each k; 0 takes the numbers as exact.
+    measure : {"mean", "raw", "volume"}
+        Measure of the spectrum; a label.
+    dtype : str
+        Dtype of the features; a label.
+    relative : bool
+        Threshold ε·λ_1.
+
+    Returns
+    -------
+    RankInterval
+        The interval.
+
+    Raises
+    ------
+    InputError
+        If the spectrum is not a non-empty vector of finite numbers ≥ −error.
+    """
+    threshold = as_eps(eps)
+    given, _ = to_numpy(spectrum, "spectrum")
+    values = given.astype(np.float64)
+    if values.ndim != 1 or values.size == 0:
+        raise InputError("spectrum", f"has shape {values.shape}", "pass a vector of eigenvalues")
+    if not np.isfinite(values).all():
+        raise InputError("spectrum", "has NaN or infinite entries", "drop or recompute them")
+    if not error >= 0:
+        raise InputError("error", f"is {error!r}", "pass a bound ≥ 0 on each eigenvalue's error")
+    if float(values.min()) < -error:
+        raise InputError(
+            "spectrum",
+            f"has the negative eigenvalue {float(values.min()):.3g}",
+            "pass the eigenvalues of a Gram matrix, or their error bound",
+        )
+    if error == 0:
+        descending = np.sort(values)[::-1]
+        enclosure = SpectrumEnclosure(descending, descending, descending)
+    else:
+        enclosure = from_error(values, float(error))
+    below = above = Fraction(threshold)
+    if relative:
+        below, above = below * Fraction(enclosure.lower[0]), above * Fraction(enclosure.upper[0])
+        # λ_k > ελ_1 compares rationals where the entries are exact.
+    lower, upper = _count_rational(enclosure, below, above)
+    reason = (
+        "counted in the spectrum given"
+        if lower == upper
+        else f"eigenvalues {lower + 1} to {upper} lie within {error:.3g} of the threshold"
+    )
+    return interval_of_enclosure(
+        enclosure,
+        threshold,
+        (lower, upper, "spectrum", reason),
+        noise_floor=float(error),
+        labels=(measure, dtype, 0, relative),
+    )
+
+
+def _count_rational(
+    enclosure: SpectrumEnclosure, below: Fraction, above: Fraction
+) -> tuple[int, int]:
+    lower = sum(Fraction(value) > above for value in enclosure.lower.tolist())
+    upper = sum(Fraction(value) > below for value in enclosure.upper.tolist())
+    return lower, upper
+
+
+def _symmetric_part(gram: Any) -> tuple[Array, float]:
+    """Return (G + Gᵀ)/2 and a bound on the distance to G, refusing a plainly asymmetric matrix.
+
+    Parameters
+    ----------
+    gram : array_like
+        G.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, float)
+        Symmetric matrix and ‖(G − Gᵀ)/2‖_F, rounded upward.
+
+    Raises
+    ------
+    InputError
+        If the asymmetry exceeds rounding.
+    """
+    matrix = as_matrix_argument(gram, "gram")
+    if np.array_equal(matrix, matrix.T):
+        return matrix, 0.0
+    largest = float(np.abs(matrix).max())
+    gap = float(np.abs(matrix - matrix.T).max())
+    if gap > 1e-6 * largest:
+        raise InputError(
+            "gram", f"is not symmetric (entries differ by {gap:.3g})", "pass ΦᵀΦ, or its mean"
+        )
+    symmetric = matrix / 2 + matrix.T / 2
+    return symmetric, upward(frobenius(matrix - symmetric) + 1e-15 * frobenius(matrix))
+
+
+def epsilon_rank_from_gram(
+    gram: Any,
+    eps: float,
+    *,
+    gram_error: float = 0.0,
+    accumulated_in: str | None = None,
+    n_samples: int = 0,
+    measure: Literal["mean", "raw", "volume"] = "raw",
+    dtype: str = "float64",
+    relative: bool = False,
+) -> RankInterval:
+    """ε-rank of a Gram matrix that is known to within ‖G̃ − G‖₂ ≤ t  (D1 with M7).
+
+    r_{ε+t}(G̃) ≤ r_ε(G) ≤ r_{ε−t}(G̃), each side counted with certified eigenvalues, and in integer
+    arithmetic where float64 cannot decide.
+
+    Parameters
+    ----------
+    gram : array_like or tensor, shape (n, n)
+        G̃, symmetric positive semidefinite to within t.
+    eps : float
+        ε > 0.
+    gram_error : float
+        t ≥ 0, with which G̃ was computed; 0 takes G̃ as exact.
+    accumulated_in : {"float64", "float32", "float16", "bfloat16"}, optional
+        Adds the rounding bound of a product accumulated in that dtype over `n_samples` (C2).
+    n_samples : int
+        N, where known.
+    measure : {"mean", "raw", "volume"}
+        Measure that G̃ was taken in; a label.
+    dtype : str
+        Dtype of the features; a label.
+    relative : bool
+        Threshold ε·λ_1.
+
+    Returns
+    -------
+    RankInterval
+        The certified interval; `noise_floor` is t plus the eigenvalue solver's own bound.
+
+    Raises
+    ------
+    InputError
+        If the matrix is not square, symmetric, finite and positive semidefinite to within t.
+    """
+    threshold = as_eps(eps)
+    matrix, asymmetry = _symmetric_part(gram)
+    if not gram_error >= 0:
+        raise InputError("gram_error", f"is {gram_error!r}", "pass a bound ≥ 0 on ‖G̃ − G‖₂")
+    error = upward(float(gram_error) + asymmetry)
+    if accumulated_in is not None:
+        if n_samples < 1:
+            raise InputError("n_samples", f"is {n_samples}", "say how many samples were summed")
+        error = upward(
+            error
+            + gram_error_bound(
+                float(np.trace(matrix)), n_samples, accumulated_in, n_features=len(matrix)
+            )
+        )
+    shift = scaling_exponent(float(np.abs(matrix).max()))
+    scale = power_of_two(-shift)
+    if shift:
+        # 2^shift itself can lie outside float64.
+        matrix = np.ldexp(matrix, shift)
+        error = upward(float_above(Fraction(error) / scale) + UNDERFLOW)
+    values, solver = symmetric_spectrum(matrix)
+    if float(values.min()) < -(error + solver) - UNDERFLOW:
+        raise InputError(
+            "gram",
+            f"has the eigenvalue {float(values.min()) * float(scale):.3g}, below its error bound",
+            "pass a Gram matrix (positive semidefinite), or its gram_error",
+        )
+    enclosure = from_error(values, upward(error + solver))
+    below = above = Fraction(threshold) / scale
+    if relative:
+        below = above = Fraction(threshold)
+        below, above = below * Fraction(enclosure.lower[0]), above * Fraction(enclosure.upper[0])
+    lower, upper = enclosure.count(below, above)
+    route, reason = "gram", "no eigenvalue lies within the error bound of the threshold"
+    if lower != upper:
+        lower, upper, route = _sharpen(matrix, error, below, above, (lower, upper))
+        reason = (
+            "counted in integer or ball arithmetic"
+            if lower == upper
+            else "eigenvalues lie within the matrix's own error bound of the threshold"
+        )
+    return interval_of_enclosure(
+        enclosure,
+        threshold,
+        (lower, upper, route, reason),
+        noise_floor=scaled_float(upward(error + solver), scale),
+        labels=(measure, dtype, n_samples, relative),
+        scale=scale,
+    )
+
+
+def _sharpen(
+    matrix: Array, error: float, below: Fraction, above: Fraction, found: tuple[int, int]
+) -> tuple[int, int, str]:
+    """Count at θ ± t in integer or ball arithmetic, for a matrix taken as exact.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        G̃.
+    error : float
+        t.
+    below, above : Fraction
+        Enclosure of the threshold.
+    found : tuple of (int, int)
+        Bounds known already.
+
+    Returns
+    -------
+    tuple of (int, int, str)
+        Bounds and route.
+    """
+    gram = exact_gram_of_matrix(matrix)
+
+    @cache
+    def vectors() -> Array | None:
+        pairs = eigenpairs(matrix)
+        return None if pairs is None else pairs[1][:, ::-1]
+
+    shift = Fraction(error)
+    counts = [
+        integer_count(gram, gram.threshold(theta), vectors) if theta > 0 else None
+        for theta in ((above + shift), (below - shift))
+    ]
+    routes = sorted({count[1] for count in counts if count is not None})
+    low, high = (count[0] if count is not None else None for count in counts)
+    return (
+        found[0] if low is None else max(low, found[0]),
+        found[1] if high is None else min(high, found[1]),
+        "+".join(routes) or "gram",
+    )

@@ -1,0 +1,87 @@
+"""One count from a Gram matrix by factorisations alone, the one that is likely to decide first."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.dyadic import float_above, float_below
+from epsrank.theory.rank.interval import Decision, gap_reason
+from epsrank.theory.rank.routes.foresight import STRIDE, Foresight, foresee
+from epsrank.theory.rank.routes.gram import live_part
+from epsrank.theory.rank.routes.inertia import inertia_bounds
+from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
+
+# Share of the columns up to which the eigenvalues of a small matrix cost less than two LDLᵀ
+# factorisations; and of the neurons looked at, among whom it can be larger.
+_FEW = 0.2
+_LOOKED_AT = 0.375
+
+
+def factorised_count(
+    matrix: Array, error: float, below: Fraction, above: Fraction
+) -> Decision | None:
+    """Count #{k : λ_k(H) > θ} for every H with ‖H̃ − H‖₂ ≤ t, without an eigenvalue.
+
+    Cholesky where G − θI may be positive definite, pivoted Cholesky where few columns may do, and
+    inertia. Which of the first two is tried is a guess from a quarter of the neurons; the
+    certificates do not depend on it.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        H̃, symmetric.
+    error : float
+        t.
+    below, above : Fraction
+        Enclosure of the threshold θ > 0.
+
+    Returns
+    -------
+    Decision or None
+        With the route ``"cholesky"``, ``"low-rank"`` or ``"inertia"``; None where none of them
+        gives one number.
+    """
+    low, high = float_below(below), float_above(above)
+    if not 0 < low <= high < np.inf:
+        return None
+    n_features = matrix.shape[0]
+    if error < low:  # so that eigenvalues 0 of H̃ are none above θ of H
+        matrix = live_part(matrix)
+    n = matrix.shape[0]
+    outlook = foresee_gram(matrix, low)
+    if outlook.full(high) and all_above(matrix, error, high):
+        reason = "G − εI is positive definite, rounding included"
+        if dead := n_features - n:
+            reason = f"{reason}, but for {dead} dead neurons"
+        return Decision(n, n, "cholesky", reason)
+    if outlook.low(_LOOKED_AT):
+        few = low_rank_enclosure(matrix, error, low, _FEW)
+        if few is not None:
+            lower, upper = few.count(below, above)
+            if lower == upper:
+                return Decision(lower, upper, "low-rank", gap_reason(few, lower, below))
+    bounds = inertia_bounds(matrix, error, low, high)
+    if bounds is None or bounds[0] != bounds[1]:
+        return None
+    return Decision(*bounds, "inertia", "inertia of G − εI by LDLᵀ, rounding included")
+
+
+def foresee_gram(matrix: Array, threshold: float) -> Foresight:
+    """Look at a quarter of the neurons of a Gram matrix.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        H̃.
+    threshold : float
+        The least threshold of interest.
+
+    Returns
+    -------
+    Foresight
+        What to expect.
+    """
+    return foresee(matrix[::STRIDE, ::STRIDE], matrix.shape[0], threshold)

@@ -1,0 +1,159 @@
+"""The fast route: a float64 Gram matrix, its eigenvalues, and what rounding did to both."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.linalg as sl
+from scipy.linalg import lapack
+
+from epsrank.theory.data.weighted import WeightedFeatures
+from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.orthogonality import orthogonality_defect
+from epsrank.theory.numbers.rounding import (
+    UNDERFLOW,
+    UNIT_ROUNDOFF,
+    chunked_product,
+    frobenius,
+    gamma,
+    gram_product,
+    upward,
+)
+from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
+
+_U = UNIT_ROUNDOFF["float64"]
+
+# Share of dead neurons from which a smaller matrix pays for being copied.
+_DEAD = 0.05
+
+
+def eigenpairs(matrix: Array) -> tuple[Array, Array] | None:
+    """Return float64 eigenpairs from the first LAPACK driver that converges.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        Symmetric.
+
+    Returns
+    -------
+    tuple of (ndarray, ndarray) or None
+        Eigenvalues and eigenvectors, None where no driver converges.
+    """
+    # The transpose of a symmetric array by rows is the array by columns that LAPACK wants.
+    values, vectors, info = lapack.dsyevd(matrix.T, lower=1)
+    if info == 0 and _finite(values, vectors):
+        return values, vectors
+    for driver in ("ev", "evr"):
+        try:
+            values, vectors = sl.eigh(matrix, driver=driver, check_finite=False)
+        except np.linalg.LinAlgError:
+            continue
+        if _finite(values, vectors):
+            return values, vectors
+    return None
+
+
+def _finite(values: Array, vectors: Array) -> bool:
+    return bool(np.isfinite(values).all() and np.isfinite(vectors).all())
+
+
+def symmetric_spectrum(matrix: Array) -> tuple[Array, float]:
+    """Return eigenvalues of a float64 matrix with a certified bound on their error.
+
+    For any computed Q, Λ let F = QᵀQ − I and R = HQ − QΛ. If ‖F‖ ≤ f < 1, then with the polar
+    factor U of Q, UᵀHU = Λ + E and ‖E‖ ≤ (2f‖Λ‖ + ‖R‖)/√(1−f), so by Weyl (M7) every eigenvalue is
+    known to within ‖E‖. F and R are evaluated here with their own rounding: nothing is assumed of
+    LAPACK.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n, n)
+        H, symmetric, taken as exact.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (n,); float)
+        Computed eigenvalues, ascending, and the bound (‖H‖_F where no driver converges).
+    """
+    size = frobenius(matrix)
+    pairs = eigenpairs(matrix)
+    if pairs is None:
+        return np.zeros(matrix.shape[0]), size
+    values, vectors = pairs
+    defect, _, q_norm_squared = orthogonality_defect(vectors)
+    if defect >= 0.5:
+        return np.zeros(matrix.shape[0]), size
+    product, g = chunked_product(matrix, vectors)
+    scaled = vectors * values
+    residual = upward(
+        frobenius(product - scaled) * (1 + 2 * _U)
+        + 2 * _U * frobenius(scaled)
+        + g * size * math.sqrt(q_norm_squared)
+    )
+    largest = float(np.abs(values).max())
+    error = upward((2 * defect * largest + residual) / math.sqrt(1 - defect) + UNDERFLOW)
+    return values, min(error, upward(size + largest))
+
+
+def form_gram(features: WeightedFeatures) -> tuple[Array, float]:
+    """Form H̃ ≈ AᵀA in float64 with a bound on what rounding did (C2).
+
+    Parameters
+    ----------
+    features : WeightedFeatures
+        A.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (n, n); float)
+        H̃ and t ≥ ‖H̃ − AᵀA‖₂: the noise floor, below which this route resolves no threshold.
+    """
+    product, g = gram_product(features.matrix, features.roots)
+    if features.entry_error:
+        g = upward(g + 3 * gamma(3))
+    trace = upward(float(np.trace(product)) / (1 - g))
+    return product, upward(g * trace + UNDERFLOW)
+
+
+def gram_enclosure(gram: Array, formed: float) -> SpectrumEnclosure:
+    """Enclose the spectrum of H by way of its float64 Gram matrix.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        H̃.
+    formed : float
+        t ≥ ‖H̃ − H‖₂.
+
+    Returns
+    -------
+    SpectrumEnclosure
+        The enclosure, of width t plus the eigenvalue solver's own certified error on either side.
+    """
+    alive = live_part(gram)
+    values, solved = symmetric_spectrum(alive)
+    zeros = np.zeros(len(gram) - len(alive))
+    return from_error(np.concatenate([zeros, values]), upward(formed + solved))
+
+
+def live_part(gram: Array) -> Array:
+    """Leave out neurons that are zero at every sample: they add eigenvalues 0 and nothing else.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (n, n)
+        Symmetric.
+
+    Returns
+    -------
+    ndarray of float64, shape (m, m)
+        The rows and columns that are not 0, where leaving out the others pays; else all of them.
+    """
+    # A zero on the diagonal of a Gram matrix comes with a row of zeros, which is what counts.
+    silent = np.flatnonzero(np.diagonal(gram) == 0)
+    if len(silent) < _DEAD * len(gram) or len(silent) == len(gram) or gram[silent].any():
+        return gram
+    alive = np.flatnonzero(np.diagonal(gram))
+    return gram[np.ix_(alive, alive)]

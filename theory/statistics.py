@@ -1,0 +1,230 @@
+"""Intervals for a median from order statistics: exact coverage, no distribution assumed."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scipy.stats import beta
+
+from epsrank.theory.errors import InputError
+
+
+@dataclass(frozen=True)
+class MedianInterval:
+    """A sample median m̂ with [low, high] ∋ m, m the median of the distribution.
+
+    Attributes
+    ----------
+    value : float
+        Sample median; ±∞ is possible where values are.
+    low, high : float
+        Two of the observations.
+    coverage : float
+        P(low ≤ m ≤ high) for independent observations, at least; below what was asked for where
+        there are too few of them.
+    count : int
+        Observations behind it.
+    """
+
+    value: float
+    low: float
+    high: float
+    coverage: float
+    count: int
+
+    def excludes(self, value: float) -> bool:
+        """Tell whether a value lies outside.
+
+        Parameters
+        ----------
+        value : float
+            The value, such as the 0 of no effect.
+
+        Returns
+        -------
+        bool
+            Whether it is below `low` or above `high`.
+        """
+        return value < self.low or value > self.high
+
+    def __str__(self) -> str:
+        return (
+            f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}] "
+            f"({100 * self.coverage:.1f} %, n = {self.count})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the interval as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``value``, ``low``, ``high``, ``coverage``, ``count``.
+        """
+        return dict(vars(self))
+
+
+def median_interval(values: Sequence[float], coverage: float = 0.95) -> MedianInterval:
+    """Return the sample median between the k-th smallest and the k-th largest observation.
+
+    For m independent observations P(X_(k) ≤ median ≤ X_(m+1−k)) ≥ 1 − 2·P(Bin(m, ½) < k), whatever
+    their distribution; the largest k with at least the coverage asked for is taken, and k = 1 where
+    there is none (m < 6 for 95 %). Observations of +∞, such as the time of a run that
+    never arrives, are as good as others: only their order counts.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The observations, m ≥ 1; ±∞ is allowed, NaN is not.
+    coverage : float
+        Coverage asked for, in (0, 1).
+
+    Returns
+    -------
+    MedianInterval
+        The interval, with the coverage it has.
+
+    Raises
+    ------
+    InputError
+        If there are no observations, one is NaN, or the coverage is not in (0, 1).
+
+    References
+    ----------
+    H. A. David, H. N. Nagaraja, Order Statistics, 3rd ed., 2003, section 7.1.
+
+    Examples
+    --------
+    >>> print(median_interval([3.0, 1.0, 2.0, 5.0, 4.0, 6.0]))
+    3.5 [1, 6] (96.9 %, n = 6)
+    """
+    if len(values) == 0:
+        raise InputError("values", "are empty", "pass at least one observation")
+    if any(math.isnan(value) for value in values):
+        raise InputError("values", "hold NaN", "drop such observations, and say how many they were")
+    if not 0 < coverage < 1:
+        raise InputError("coverage", f"is {coverage}", "pass a number between 0 and 1")
+    ordered = sorted(float(value) for value in values)
+    m, k = len(ordered), 1
+    while 2 * (k + 1) <= m and _outside(m, k + 1) <= 1 - coverage:
+        k += 1
+    middle, upper = ordered[(m - 1) // 2], ordered[m // 2]
+    # Infinities have no mean: equal ones need none, and of an infinite and another one the lower
+    # is a sample median as well.
+    value = (middle + upper) / 2 if math.isfinite(middle) and math.isfinite(upper) else middle
+    return MedianInterval(value, ordered[k - 1], ordered[m - k], 1 - _outside(m, k), m)
+
+
+def _outside(m: int, k: int) -> float:
+    """Return 2·P(Bin(m, ½) < k), at most 1."""
+    return float(min(1.0, 2 * sum(math.comb(m, i) for i in range(k)) / 2**m))
+
+
+def sign_test(differences: Sequence[float]) -> float:
+    """Return the two-sided p-value of the sign test of median 0: 2·P(Bin(m, ½) ≤ min(#+, #−)).
+
+    Parameters
+    ----------
+    differences : sequence of float
+        Paired differences; zeros are dropped, as usual.
+
+    Returns
+    -------
+    float
+        The p-value; 1 where nothing differs.
+    """
+    above = sum(value > 0 for value in differences)
+    below = sum(value < 0 for value in differences)
+    return _outside(above + below, min(above, below) + 1)
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share k/m with [low, high] ∋ p for k ~ Bin(m, p).
+
+    Attributes
+    ----------
+    count, total : int
+        k and m.
+    low, high : float
+        Ends of the interval.
+    coverage : float
+        P(low ≤ p ≤ high), at least, whatever p.
+    """
+
+    count: int
+    total: int
+    low: float
+    high: float
+    coverage: float
+
+    @property
+    def value(self) -> float:
+        """k/m."""
+        return self.count / self.total
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.total} [{self.low:.2f}, {self.high:.2f}]"
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the share as plain data.
+
+        Returns
+        -------
+        dict
+            Keys ``count``, ``total``, ``value``, ``low``, ``high``, ``coverage``.
+        """
+        return dict(vars(self)) | {"value": self.value}
+
+
+def proportion(count: int, total: int, coverage: float = 0.95) -> Proportion:
+    """Return the interval of all p with  P(Bin(m, p) ≥ k), P(Bin(m, p) ≤ k) > (1 − coverage)/2.
+
+    Parameters
+    ----------
+    count : int
+        k, from 0 to m.
+    total : int
+        m ≥ 1.
+    coverage : float
+        Coverage asked for, in (0, 1).
+
+    Returns
+    -------
+    Proportion
+        The share and its interval, of coverage at least what is asked for.
+
+    Raises
+    ------
+    InputError
+        If k is not between 0 and m, m is not positive, or the coverage is not in (0, 1).
+
+    References
+    ----------
+    C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404–413.
+
+    Examples
+    --------
+    >>> print(proportion(6, 6))
+    6 of 6 [0.54, 1.00]
+    """
+    if total < 1:
+        raise InputError("total", f"is {total}", "pass at least one trial")
+    if not 0 <= count <= total:
+        raise InputError("count", f"is {count} of {total}", "pass 0 ≤ count ≤ total")
+    if not 0 < coverage < 1:
+        raise InputError("coverage", f"is {coverage}", "pass a number between 0 and 1")
+    half = (1 - coverage) / 2
+    low = float(beta.ppf(half, count, total - count + 1)) if count else 0.0
+    high = float(beta.ppf(1 - half, count + 1, total - count)) if count < total else 1.0
+    return Proportion(count, total, low, high, coverage)
