@@ -9,7 +9,7 @@ from scipy.linalg import blas
 
 from epsrank.benchmarks.timing import Action
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.rank.of_gram import GramProblem
 
 _BATCH = 1024
@@ -44,7 +44,7 @@ def singular(features: torch.Tensor, eps: float) -> dict[str, Action]:
     }
 
 
-def product(features: Array, copy: Array) -> Action:
+def product(features: Matrix, copy: Matrix) -> Action:
     """One general float64 product AᵀB (2Nn² operations), by the BLAS that the rank uses.
 
     Parameters
@@ -117,7 +117,7 @@ GAPS = {
 _SILENCE = 1e-4
 
 
-def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Array:
+def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Matrix:
     """Return features of one kind.
 
     Parameters

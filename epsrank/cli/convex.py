@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from epsrank.theory.data.inputs import Features
     from epsrank.theory.floor.convex.floor import ConvexFloor
     from epsrank.theory.floor.convex.lipschitz import LipschitzFloor
-    from epsrank.theory.numbers.arrays import Array
+    from epsrank.theory.numbers.arrays import Matrix
 
 #: Losses beside the squared error, and what they are called in a run.
 LIPSCHITZ = ("cross_entropy", "huber", "absolute")
@@ -43,7 +43,7 @@ def loss_of(asked: str | None, minimised: str | None) -> str:
 def convex_command(
     label: str,
     features: Features,
-    target: Array,
+    target: Matrix,
     *,
     loss: str,
     eps: float,

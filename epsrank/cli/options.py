@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from epsrank.theory.data.inputs import Features
-    from epsrank.theory.numbers.arrays import Array
+    from epsrank.theory.numbers.arrays import Matrix, Vector
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,7 +73,7 @@ def read_features(path: str, key: str | None) -> Features:
     return as_features(load_array(path, key=key, notice=notice), name=path)
 
 
-def read_weights(path: str | None, n_samples: int) -> Array | None:
+def read_weights(path: str | None, n_samples: int) -> Vector | None:
     """Return the weights in a file, checked; errors name the file.
 
     Parameters
@@ -95,7 +95,7 @@ def read_weights(path: str | None, n_samples: int) -> Array | None:
     return as_weights(read_array(path, "--weights"), n_samples, name=f"--weights {path}")
 
 
-def read_target(path: str, n_samples: int) -> Array:
+def read_target(path: str, n_samples: int) -> Matrix:
     """Return the target values in a file, checked; errors name the file.
 
     Parameters
@@ -115,7 +115,7 @@ def read_target(path: str, n_samples: int) -> Array:
     return as_target(read_array(path, "--target"), n_samples, name=f"--target {path}")
 
 
-def read_coefficients(path: str | None, n_features: int) -> Array | None:
+def read_coefficients(path: str | None, n_features: int) -> Matrix | None:
     """Return the output coefficients in a file, checked; errors name the file.
 
     Parameters

@@ -15,7 +15,7 @@ from epsrank.numerics.training.probe import choose_probe
 from epsrank.theory.apriori import AprioriFloor, apriori_floor
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.rounding import unit_roundoff, upward
 from epsrank.theory.numbers.scaled import frobenius
 
@@ -85,7 +85,7 @@ def _feature_error(run: Run, index: int, last: LastLayer) -> float:
     return upward(4 * u * frobenius(sizes))
 
 
-def run_points(run: Run) -> Array:
+def run_points(run: Run) -> Vector:
     """Return the inputs x of a run on an interval, in the order of its features.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Any
 
 from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.floor.arguments import BiasName
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +40,14 @@ class CheckpointLayer:
 
     label: str
     features: Any
-    weights: Array | None = None
+    weights: Vector | None = None
     measure: MeasureName = "mean"
-    target: Array | None = None
-    coefficients: Array | None = None
-    bias_value: Array | None = None
+    target: Matrix | None = None
+    coefficients: Matrix | None = None
+    bias_value: Vector | None = None
     bias: BiasName | None = None
     loss: str | None = None
-    constant: Array | None = None
+    constant: Vector | None = None
 
     def __str__(self) -> str:
         rows, columns = self.features.shape

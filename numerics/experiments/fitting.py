@@ -13,7 +13,7 @@ from epsrank.numerics.plots.over_seeds import Curve, Panel, time_panels
 from epsrank.numerics.plots.style import power
 from epsrank.numerics.sweeps.trial import Trial
 from epsrank.theory.floor.reading import FEATURE_LIMITED
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.statistics import median_interval
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def rank_lead(run: History) -> float:
     return arrivals[1] - arrivals[0]
 
 
-def loss_ratio(run: History) -> Array:
+def loss_ratio(run: History) -> Vector:
     """Return loss/V(‖β‖) over time; NaN where V is 0 or not known.
 
     Parameters

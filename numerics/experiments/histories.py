@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +35,14 @@ class History:
     settings: Mapping[str, Any]
     status: str
     task: str
-    steps: Array
-    loss: Array
-    test_loss: Array
-    reachable: Array
-    envelope: Array
-    coefficient_norm: Array
-    lower: Mapping[float, Array] = field(repr=False)
-    upper: Mapping[float, Array] = field(repr=False)
+    steps: Vector
+    loss: Vector
+    test_loss: Vector
+    reachable: Vector
+    envelope: Vector
+    coefficient_norm: Vector
+    lower: Mapping[float, Matrix] = field(repr=False)
+    upper: Mapping[float, Matrix] = field(repr=False)
 
     @property
     def seed(self) -> int:
@@ -54,7 +54,7 @@ class History:
         """Thresholds, as they were asked for."""
         return tuple(self.lower)
 
-    def rank(self, layer: int = -1, eps: float | None = None) -> Array:
+    def rank(self, layer: int = -1, eps: float | None = None) -> Vector:
         """Return the ε-rank of a layer over time: the middle of its interval.
 
         Parameters
@@ -73,7 +73,7 @@ class History:
         middle: Array = (self.lower[at][:, layer] + self.upper[at][:, layer]) / 2
         return middle
 
-    def certain_growth(self, first: int, last: int, eps: float) -> Array:
+    def certain_growth(self, first: int, last: int, eps: float) -> Vector:
         """Return what is certain of r_ε(layer `last`) − r_ε(layer `first`), over time.
 
         Parameters
@@ -222,7 +222,7 @@ def grouped(
     return arms
 
 
-def over_seeds(runs: Sequence[History], value: Callable[[History], Array]) -> tuple[Array, Array]:
+def over_seeds(runs: Sequence[History], value: Callable[[History], Array]) -> tuple[Vector, Matrix]:
     """Return one series per run on common steps.
 
     Parameters

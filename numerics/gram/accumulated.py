@@ -10,7 +10,7 @@ from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.loss_floor import loss_floor_from_moments
 from epsrank.theory.floor.result import LossFloor
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Square
 from epsrank.theory.rank import epsilon_rank_from_gram
 from epsrank.theory.rank.interval import RankInterval
 
@@ -41,9 +41,9 @@ class AccumulatedGram:
         N.
     """
 
-    values: Array = field(repr=False)
+    values: Square = field(repr=False)
     error: float
-    moments: Array | None = field(repr=False)
+    moments: Matrix | None = field(repr=False)
     moments_error: float
     target_norm_squared: float
     target_error: float

@@ -14,7 +14,7 @@ from epsrank.numerics.gram.batch import as_batch, diagnosis
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.gram.threads import SMALL
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, gram_error_bound, upward
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -186,7 +186,7 @@ def _sum_of_squares(rows: Tensor) -> float:
     return float(rows.square().sum())
 
 
-def _outer_products(rows: Tensor) -> Array:
+def _outer_products(rows: Tensor) -> Square:
     """Return ΦΦᵀ in float64, exactly symmetric.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class LineShape:
         return {key: value if np.isfinite(value) else None for key, value in entry.items()}
 
 
-def line_shape(values: Array, a: Array) -> LineShape:
+def line_shape(values: Matrix, a: Vector) -> LineShape:
     """Return the shape of a loss along lines.
 
     Parameters

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from epsrank.numerics.networks.base import FeatureNetwork, as_size, samples_by_neurons
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 
 def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Tensor]:
@@ -52,7 +52,7 @@ def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Te
     return [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
 
-def layer_weights(weights: Array | None, n_samples: int, n_rows: int) -> Array | None:
+def layer_weights(weights: Vector | None, n_samples: int, n_rows: int) -> Vector | None:
     """Spread sample weights w_i evenly over the positions of a convolutional layer.
 
     Parameters

@@ -11,7 +11,7 @@ import numpy as np
 
 from epsrank.numerics.operators.linearity import as_box
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 PointKind = Literal["quadrature", "random"]
 Box = tuple[tuple[float, float], ...]
@@ -56,7 +56,7 @@ def box_points(
     count: int,
     kind: PointKind = "quadrature",
     generator: np.random.Generator | None = None,
-) -> tuple[Array, Array]:
+) -> tuple[Matrix, Vector]:
     """Return points of a box with weights that sum to |Ω|.
 
     Parameters
@@ -105,7 +105,7 @@ def boundary_points(
     kind: PointKind = "quadrature",
     generator: np.random.Generator | None = None,
     faces: Sequence[Face] | None = None,
-) -> tuple[Array, Array]:
+) -> tuple[Matrix, Vector]:
     """Return points of the sides of a box with weights that sum to their area.
 
     The ends of an interval have weight 1 each.

@@ -12,7 +12,7 @@ from epsrank.numerics.operators.nonlinear import (
     ALLEN_CAHN_RATE,
     BURGERS_VISCOSITY,
 )
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # Nodes of the Gauss–Hermite rule: 60 and 120 of them agree to 1e-9.
 _HERMITE = 120
@@ -23,7 +23,7 @@ _MODES, _STEPS = 2048, 1000
 _KEEP, _STENCIL = 5, 8
 
 
-def burgers_solution(x: Array, *, nodes: int = _HERMITE) -> Array:
+def burgers_solution(x: Matrix, *, nodes: int = _HERMITE) -> Vector:
     """Return u with u_t + u u_x = ν u_xx, ν = 0.01/π, u(x, 0) = −sin πx, u(±1, t) = 0.
 
     By Cole and Hopf's transformation u = −2ν ∂_x log ψ, where ψ solves the heat equation: with
@@ -59,7 +59,7 @@ def burgers_solution(x: Array, *, nodes: int = _HERMITE) -> Array:
     return values
 
 
-def allen_cahn_solution(x: Array, *, modes: int = _MODES, steps: int = _STEPS) -> Array:
+def allen_cahn_solution(x: Matrix, *, modes: int = _MODES, steps: int = _STEPS) -> Vector:
     """Return u with u_t = 10⁻⁴u_xx + 5u − 5u³ on [−1, 1], u(x, 0) = x² cos πx, u(±1, t) = −1.
 
     v = u + 1 is a sine series on [−1, 1], and its coefficients are followed in time by the

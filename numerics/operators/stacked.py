@@ -14,7 +14,7 @@ from epsrank.numerics.operators.nonlinear import NonlinearOperator
 from epsrank.numerics.operators.operator import LinearOperator
 from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # Rows per differentiation: bounds the memory of second derivatives of wide layers.
 _ROWS = 4096
@@ -116,8 +116,8 @@ class OperatorSystem:
 
     stacked: StackedOperator
     x: Tensor = field(repr=False)
-    weights: Array = field(repr=False)
-    target: Array = field(repr=False)
+    weights: Vector = field(repr=False)
+    target: Matrix = field(repr=False)
     measure: MeasureName = "volume"
 
     @property
@@ -125,7 +125,7 @@ class OperatorSystem:
         """Number of interior points."""
         return int(self.stacked.inside.sum())
 
-    def features(self, function: Function) -> Array:
+    def features(self, function: Function) -> Matrix:
         """Return the matrix (𝓛φ_j, √κ 𝓑φ_j) in float64.
 
         Parameters
@@ -174,7 +174,7 @@ class OperatorSystem:
         return first + self.stacked.kappa * second
 
 
-def images(stacked: StackedOperator, function: Function, x: Tensor) -> Array:
+def images(stacked: StackedOperator, function: Function, x: Tensor) -> Matrix:
     """Return (𝓛f, √κ 𝓑f) at the points in float64, without a graph, some thousand rows at a time.
 
     Parameters

@@ -25,7 +25,7 @@ from epsrank.theory.numbers.rounding import gram_error_bound
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from epsrank.theory.numbers.arrays import Array
+    from epsrank.theory.numbers.arrays import Array, Matrix
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 
@@ -66,7 +66,7 @@ def noise_floors(trace: float, n_features: int, samples: Sequence[int]) -> dict[
     }
 
 
-def measured_noise(features: Array, dtype: str) -> float:
+def measured_noise(features: Matrix, dtype: str) -> float:
     """Return ‖G̃ − G‖₂ of the Gram matrix that PyTorch forms in a dtype, features rounded to it.
 
     Parameters

@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from epsrank.numerics.staircase.evidence import evidence
 from epsrank.numerics.staircase.families import autocorrelated
 from epsrank.numerics.staircase.shape import drops, least_fall
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 LENGTHS = (24, 36, 50, 75, 110, 160, 250)
 # Correlations of the noise that is simulated, all equally often.
@@ -31,7 +31,7 @@ _LEAST_TAIL = 0.001
 _NOTHING = -1e6
 
 
-def statistic(time: Array, values: Array) -> tuple[float, float]:
+def statistic(time: Vector, values: Vector) -> tuple[float, float]:
     """Return what the table is of: S where its pieces have a step, −10⁶ otherwise; and ρ.
 
     Parameters
@@ -51,7 +51,7 @@ def statistic(time: Array, values: Array) -> tuple[float, float]:
     return (found.statistic if steps else _NOTHING), found.smooth_noise.correlation
 
 
-def simulate(length: int, drift: float, count: int, seed: int) -> Array:
+def simulate(length: int, drift: float, count: int, seed: int) -> Matrix:
     """Simulate the statistic on drifting noise.
 
     Constant and linear series lie on the edge of the convex and of the concave ones: what bends
@@ -86,7 +86,7 @@ def simulate(length: int, drift: float, count: int, seed: int) -> Array:
     return np.array(drawn)
 
 
-def tail_quantiles(samples: Sequence[Array]) -> list[list[float]]:
+def tail_quantiles(samples: Sequence[Matrix]) -> list[list[float]]:
     """Return the upper quantiles of the statistic given the measured correlation.
 
     Given the measured correlation the distribution hardly depends on the true one any more, so that

@@ -10,7 +10,7 @@ from scipy.ndimage import uniform_filter1d
 
 from epsrank.numerics.staircase.series import Series, as_vector
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, to_numpy
+from epsrank.theory.numbers.arrays import Array, Matrix, to_numpy
 
 LEAST_LENGTH = 24
 # Shifts are within blocks: what varies more slowly than a block is trend, common to both series for
@@ -141,7 +141,7 @@ def _lift(falls: Array, growth: Array, edges: list[int]) -> float | None:
     return together / apart if apart > 0 else None
 
 
-def as_rank(rank: Any, length: int) -> Array:
+def as_rank(rank: Any, length: int) -> Matrix:
     """Check ranks.
 
     Parameters

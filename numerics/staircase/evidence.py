@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 
 from epsrank.numerics.staircase.noise import Noise, fit_noise, roughness
 from epsrank.numerics.staircase.pieces import Pieces, candidates
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 
 # Knots that a curve may bend at; ours. Even ones, and geometric ones from both ends, where decays
 # bend most.
@@ -18,7 +18,7 @@ _EVEN_KNOTS = 16
 _PER_OCTAVE = 2.0
 
 
-def nearest_smooth(time: Array, values: Array) -> tuple[Array, Array]:
+def nearest_smooth(time: Vector, values: Vector) -> tuple[Vector, Vector]:
     """Return argmin ‖y − g‖₂ over convex g and over concave g.
 
     Linear drift, a + b·exp(−λt), a + b·t^{−p} and all mixtures of them with a, b ≥ 0 are convex,
@@ -96,13 +96,13 @@ class Evidence:
     """
 
     statistic: float
-    smooth: Array
+    smooth: Vector
     smooth_noise: Noise
     pieces: Pieces | None
     noise: Noise
 
 
-def evidence(time: Array, values: Array, resolution: float = 0.0) -> Evidence:
+def evidence(time: Vector, values: Vector, resolution: float = 0.0) -> Evidence:
     """Return the likelihood ratio of pieces against smooth decay.
 
     Both models have Gaussian noise with e_i = ρ e_{i−1} + η_i, each with the ρ and variance of its

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 Generator = np.random.Generator
 
@@ -26,12 +26,12 @@ class Planted(NamedTuple):
         Where steps go.
     """
 
-    series: Array
+    series: Vector
     steps: tuple[int, ...] = ()
     direction: str = "down"
 
 
-def autocorrelated(generator: Generator, length: int, correlation: float) -> Array:
+def autocorrelated(generator: Generator, length: int, correlation: float) -> Vector:
     """Draw stationary Gaussian noise of variance 1 with correlation ρ^k at lag k.
 
     Parameters
@@ -54,7 +54,7 @@ def autocorrelated(generator: Generator, length: int, correlation: float) -> Arr
     return np.asarray(noise)
 
 
-def smooth_decay(name: str, generator: Generator, length: int) -> Array:
+def smooth_decay(name: str, generator: Generator, length: int) -> Vector:
     """Draw a convex decay from 1 to about 0.
 
     Parameters
@@ -205,7 +205,7 @@ TRENDS = tuple(_INTENSITIES)
 
 def loss_and_rank(
     generator: Generator, length: int, trend: str, coupled: bool, steps: int = 6
-) -> tuple[Array, Array]:
+) -> tuple[Vector, Vector]:
     """Draw a loss with steps, and a rank that grows by 20.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 
 _CORRELATIONS = np.linspace(0.0, 0.98, 50)
 
@@ -29,7 +29,7 @@ class Noise(NamedTuple):
     deviance: float
 
 
-def roughness(values: Array) -> float:
+def roughness(values: Vector) -> float:
     """Estimate the standard deviation of y_{i−1} − 2y_i + y_{i+1}, of which trends have little.
 
     Parameters
@@ -46,7 +46,7 @@ def roughness(values: Array) -> float:
     return float(np.quantile(np.abs(np.diff(values, 2)), 0.9)) / 1.645
 
 
-def fit_noise(residual: Array, floor: float, rough: float = np.inf) -> Noise:
+def fit_noise(residual: Vector, floor: float, rough: float = np.inf) -> Noise:
     """Maximise the Gaussian likelihood of  e_i = ρ e_{i−1} + η_i  over ρ ≥ 0 and Var η.
 
     Second differences of e have the variance 2 (3 − ρ) / (1 + ρ) · Var η. Var η is at most what

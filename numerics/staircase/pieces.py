@@ -10,7 +10,7 @@ import ruptures
 from numpy.typing import NDArray
 from ruptures.base import BaseCost
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # Most pieces that are tried; ours.
 _MOST_FLAT = 12
@@ -36,8 +36,8 @@ class Pieces:
     """
 
     starts: tuple[int, ...]
-    slopes: Array
-    curve: Array
+    slopes: Vector
+    curve: Vector
     parameters: int
 
 
@@ -47,7 +47,7 @@ class _LinearCost(BaseCost):  # type: ignore[misc]
     model = "line"
     min_size = 3
 
-    def fit(self, signal: Array) -> _LinearCost:
+    def fit(self, signal: Matrix) -> _LinearCost:
         """Take the series.
 
         Parameters
@@ -87,7 +87,7 @@ class _LinearCost(BaseCost):  # type: ignore[misc]
         return max(rest, 0.0)
 
 
-def candidates(time: Array, values: Array) -> list[Pieces]:
+def candidates(time: Vector, values: Vector) -> list[Pieces]:
     """Return staircases with parallel plateaus, and curves of linear pieces, of growing size.
 
     Parameters

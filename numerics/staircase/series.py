@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, to_float64, to_numpy
+from epsrank.theory.numbers.arrays import Array, Vector, to_float64, to_numpy
 
 Scale = Literal["log", "linear"]
 Direction = Literal["down", "up"]
@@ -43,11 +43,11 @@ class Series:
     """
 
     index: NDArray[np.intp]
-    time: Array
-    values: Array
+    time: Vector
+    values: Vector
     block: int
-    coarse_time: Array
-    coarse: Array
+    coarse_time: Vector
+    coarse: Vector
     length: int
     sign: int
     resolution: float
@@ -102,7 +102,7 @@ def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Se
     )
 
 
-def without_spikes(values: Array) -> Array:
+def without_spikes(values: Vector) -> Vector:
     """Replace isolated upward spikes by the median of five: training steps that went wrong.
 
     A spike is y_i − median(y_{i−2}, …, y_{i+2}) beyond 8 times the usual size of such differences.
@@ -127,7 +127,7 @@ def without_spikes(values: Array) -> Array:
     return np.where(apart > max(_SPIKE * usual, 0.0), values - apart, values)
 
 
-def as_vector(values: Any, name: str, length: int | None = None) -> Array:
+def as_vector(values: Any, name: str, length: int | None = None) -> Vector:
     """Check a list of real numbers, not necessarily finite.
 
     Parameters

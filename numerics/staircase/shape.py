@@ -8,7 +8,7 @@ import numpy as np
 
 from epsrank.numerics.staircase.noise import Noise
 from epsrank.numerics.staircase.pieces import Pieces
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 # What is called a step; ours, fixed before any run was judged by it.
 RATE_RATIO = 3.0  # a drop is this many times faster than either plateau
@@ -59,7 +59,7 @@ def least_fall(size: float, resolution: float = 0.0) -> float:
     return max(LEAST_FALL * size, 1.5 * resolution)
 
 
-def drops(time: Array, pieces: Pieces, noise: Noise, least: float) -> list[Drop]:
+def drops(time: Vector, pieces: Pieces, noise: Noise, least: float) -> list[Drop]:
     """Return the drops between plateaus in a curve of pieces.
 
     Cut the curve at its change points and let the fall between neighbouring points t_{b−1}, t_b be

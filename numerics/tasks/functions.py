@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 _PI = math.pi
 
@@ -99,7 +99,7 @@ TARGETS: dict[str, Target] = {
 }
 
 
-def grid(domain: tuple[tuple[float, float], ...], n_points: int) -> Array:
+def grid(domain: tuple[tuple[float, float], ...], n_points: int) -> Matrix:
     """Return the equispaced grid of a box, both ends included, with at least n_points points.
 
     Parameters

@@ -26,7 +26,7 @@ from epsrank.theory.floor.decomposed.reachable import reachable_loss
 from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 from epsrank.theory.floor.loss_floor import floor_of
 from epsrank.theory.floor.result import LossFloor
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.scaled import frobenius
 from epsrank.theory.rank import epsilon_ranks
 
@@ -67,13 +67,13 @@ class LastLayer:
         features (𝓛φ, √κ 𝓑φ) of L1, and this is (𝓛1, √κ 𝓑1).
     """
 
-    features: Array
-    coefficients: Array
-    bias: Array
-    target: Array
-    weights: Array | None
+    features: Matrix
+    coefficients: Matrix
+    bias: Vector
+    target: Matrix
+    weights: Vector | None
     measure: str
-    constant: Array | None = None
+    constant: Vector | None = None
 
     @property
     def outputs(self) -> Array:
@@ -107,7 +107,7 @@ class LastLayer:
         return features, target, coefficients
 
 
-def last_layer(model: FeatureNetwork, probe: Probe, features: Array) -> LastLayer:
+def last_layer(model: FeatureNetwork, probe: Probe, features: Matrix) -> LastLayer:
     """Collect the last layer of a network on its probe.
 
     Parameters

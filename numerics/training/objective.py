@@ -11,7 +11,7 @@ from torch import Tensor
 from epsrank.numerics.operators.stacked import StackedOperator
 from epsrank.numerics.tasks import Task
 from epsrank.theory.data.measure import Measure
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 
 def sample_losses(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ def task_objective(loss: str, task: Task, device: torch.device) -> Objective:
     )
 
 
-def sample_factors(measure: Measure) -> Array | None:
+def sample_factors(measure: Measure) -> Vector | None:
     """Return w_i/c, or None where all are 1/N.
 
     Parameters
@@ -146,7 +146,7 @@ def sample_factors(measure: Measure) -> Array | None:
     return factors
 
 
-def float64_loss(loss: str, outputs: Array, targets: Array, measure: Measure) -> float:
+def float64_loss(loss: str, outputs: Matrix, targets: Matrix, measure: Measure) -> float:
     """Return L = Σ_i (w_i/c) ℓ(u_i, y_i) in float64.
 
     Parameters

@@ -13,7 +13,7 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.seeds import Stream, generator
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 # Probe sizes where none is given: ranks cost N·n², and a convolution has many positions a sample.
 _MOST, _MOST_WITH_POSITIONS = 2000, 500
@@ -37,7 +37,7 @@ class Probe:
 
     x: Tensor
     y: Tensor
-    target: Array
+    target: Matrix
     measure: Measure
     operator: StackedOperator | None = None
 

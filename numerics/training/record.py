@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.interval import RankInterval
 
 
@@ -90,7 +90,7 @@ class LayerRanks:
     """
 
     layer: int
-    spectrum: Array = field(repr=False)
+    spectrum: Vector = field(repr=False)
     spectrum_error: float
     noise_floor: float
     n_samples: int

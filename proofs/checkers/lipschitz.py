@@ -15,7 +15,7 @@ from epsrank.proofs.properties.lipschitz import ball_mean_loss, in_ball
 from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
 from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
 from epsrank.theory.floor.convex.losses import ConvexLoss
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 CLAIM = "lipschitz-floor"
 
@@ -40,8 +40,8 @@ _TOLERANCE = 2e-3
 
 
 def independent_minimum(
-    law: ConvexLoss, features: Array, target: Array, radius: float, start: Array
-) -> Array:
+    law: ConvexLoss, features: Matrix, target: Matrix, radius: float, start: Matrix
+) -> Matrix:
     """Return a good point of the ball by other means: L-BFGS on f + μ‖C‖²/2, and a search over μ.
 
     Parameters

@@ -17,7 +17,7 @@ from epsrank.proofs.strategies.spectra import from_singular_values
 from epsrank.theory.data.exact_gram import exact_gram
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.rank.interval import RankInterval
 from epsrank.theory.rank.of_features import RankProblem
@@ -31,7 +31,7 @@ _COUNTS = {"quick": 3, "default": 5, "full": 12}
 
 
 def routes(
-    features: Any, eps: float, weights: Array | None, measure: str
+    features: Any, eps: float, weights: Vector | None, measure: str
 ) -> dict[str, tuple[int, int] | None]:
     """Return what each route says about r_ε, run by itself.
 
@@ -68,7 +68,7 @@ def routes(
     }
 
 
-def exact_truth(features: Any, eps: float, weights: Array | None, measure: str) -> int:
+def exact_truth(features: Any, eps: float, weights: Vector | None, measure: str) -> int:
     """Return r_ε by the integer characteristic polynomial (C1).
 
     Parameters

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.ledger.evidence import Evidence
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.rounding import gram_error_bound
 from epsrank.theory.rank import epsilon_rank
 
@@ -40,12 +40,12 @@ class Pinned:
     """
 
     name: str
-    features: Array
+    features: Matrix
     eps: float
     dtype: str
 
 
-def monomials(n_samples: int, n_features: int, dtype: str) -> Array:
+def monomials(n_samples: int, n_features: int, dtype: str) -> Matrix:
     """Return x, x², …, xⁿ at x = i/N, by rounded products: the same numbers everywhere.
 
     Parameters
@@ -94,7 +94,7 @@ def pinned() -> list[Pinned]:
     ]
 
 
-def accumulated_gram(features: Array, dtype: str) -> NDArray[Any]:
+def accumulated_gram(features: Matrix, dtype: str) -> NDArray[Any]:
     """Return Σ_i φ(x_i) φ(x_i)ᵀ, summed in order in the given type.
 
     Parameters

@@ -21,7 +21,7 @@ from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.dense import ANALYTIC
 from epsrank.theory.dense.ranges import ball_matrix
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.dyadic import to_fmpq
 from epsrank.theory.numbers.rounding import downward, upward
 from epsrank.theory.rank import epsilon_ranks
@@ -89,7 +89,7 @@ def known_population(law: Population, ridge: float) -> _Known:
     return _Known(gram, kappa, min(float(n), kappa))
 
 
-def sandwich(known: _Known, features: Array, ridge: float, eta: float) -> dict[str, int | None]:
+def sandwich(known: _Known, features: Matrix, ridge: float, eta: float) -> dict[str, int | None]:
     """Count positive eigenvalues of (1+η)(G+τI) − (Ĝ+τI) and of (Ĝ+τI) − (1−η)(G+τI).
 
     Parameters

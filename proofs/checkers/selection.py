@@ -21,7 +21,7 @@ from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
 from epsrank.theory.floor.certified.exact_data import exact_data, norm_squared
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.interval import Interval, nearest
 from epsrank.theory.selection.certify import exact_distance
 from epsrank.theory.selection.select import select_neurons
@@ -34,7 +34,7 @@ _SIZES = {"quick": (2, 3, 4), "default": (2, 3, 4, 5), "full": (2, 3, 4, 5, 6)}
 _DEEPEST = Fraction(1, 10**20)
 
 
-def integer_instances(n: int) -> dict[str, Array]:
+def integer_instances(n: int) -> dict[str, Matrix]:
     """Return integer features of n neurons: monomials, nearly equal ones, a circulant, noise.
 
     Parameters
@@ -60,7 +60,7 @@ def integer_instances(n: int) -> dict[str, Array]:
     }
 
 
-def worst_share(features: Array, head: Array) -> tuple[float, dict[str, Any] | None]:
+def worst_share(features: Matrix, head: Matrix) -> tuple[float, dict[str, Any] | None]:
     """Return the largest min_S dist² / ((1 + p(n−p)) λ_{p+1} ‖W‖²) over p, and a violation.
 
     Parameters

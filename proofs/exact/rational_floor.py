@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.strategies.spectra import KnownSpectrum
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 
 _ZERO = Fraction(0)
 
@@ -136,7 +136,7 @@ def _distances(directions: oracle.Matrix, goal: oracle.Matrix) -> tuple[Fraction
     return tuple(found)
 
 
-def rational_problem(known: KnownSpectrum, target: Array, coefficients: Array) -> RationalProblem:
+def rational_problem(known: KnownSpectrum, target: Matrix, coefficients: Matrix) -> RationalProblem:
     """Compute every number of F1–F5 exactly, under raw unit weights.
 
     Parameters

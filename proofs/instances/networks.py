@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.numerics.training import Run, RunConfig, load_run, train
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 #: Widths up to which chains are certified in ball arithmetic.
 CERTIFIED_WIDTH = 50
@@ -147,10 +147,10 @@ class Checkpoint:
     """
 
     step: int
-    features: Array
-    target: Array
-    coefficients: Array
-    weights: Array | None
+    features: Matrix
+    target: Matrix
+    coefficients: Matrix
+    weights: Vector | None
     measure: str
 
 

@@ -12,7 +12,7 @@ from scipy.special import roots_legendre
 from scipy.stats import chi2
 
 from epsrank.theory.dense import DenseNetwork
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
 from epsrank.theory.rank import epsilon_rank_from_gram
 from epsrank.theory.sampling import PopulationRank, largest_leverage, population_rank
 
@@ -43,7 +43,7 @@ class Population:
     """
 
     name: str
-    gram: Array
+    gram: Square
     draw: Callable[[np.random.Generator, int], Array]
     eps: float
     leverage: float | None = None
@@ -67,7 +67,7 @@ class Population:
         return int(epsilon_rank_from_gram(self.gram, self.eps))
 
     def ask(
-        self, features: Array, confidence: float, *, known: bool = True, resamples: int = 0
+        self, features: Matrix, confidence: float, *, known: bool = True, resamples: int = 0
     ) -> PopulationRank:
         """Return the interval from one sample.
 
@@ -182,7 +182,7 @@ def _gaussian(n: int, eps: float) -> Population:
     return Population("Gaussian, leverage unbounded", np.diag(variances), draw, eps)
 
 
-def atoms(name: str, points: Array, masses: Array, eps: float) -> Population:
+def atoms(name: str, points: Matrix, masses: Vector, eps: float) -> Population:
     """Return the law Σ p_i δ of finitely many feature vectors.
 
     Parameters

@@ -19,7 +19,7 @@ from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import sample_weights
 from epsrank.theory.apriori import network_floor, segments
 from epsrank.theory.apriori.widths import ellipsoid_widths
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +36,9 @@ class LineCase:
         w.
     """
 
-    points: Array
-    target: Array
-    weights: Array | None
+    points: Vector
+    target: Matrix
+    weights: Vector | None
 
 
 @st.composite

@@ -17,7 +17,7 @@ from epsrank.theory.floor.certified.ball_matrix import from_array
 from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
 from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
 from epsrank.theory.floor.convex.losses import ConvexLoss, CrossEntropy, Huber
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 _BITS = 160
 
@@ -56,7 +56,7 @@ def _huber(r: Any, delta: Any) -> Any:
 
 
 def ball_mean_loss(
-    law: ConvexLoss, features: Array, coefficients: Array, target: Array, *, bits: int = _BITS
+    law: ConvexLoss, features: Matrix, coefficients: Matrix, target: Matrix, *, bits: int = _BITS
 ) -> Any:
     """Return mean ℓ(φW, y) of exact float64 numbers as a ball.
 
@@ -102,10 +102,10 @@ class HeadCase:
         ε.
     """
 
-    features: Array
-    coefficients: Array
-    other: Array
-    target: Array
+    features: Matrix
+    coefficients: Matrix
+    other: Matrix
+    target: Matrix
     eps: float
 
 

@@ -30,7 +30,7 @@ from epsrank.theory.dense.second_order import FeatureJets, enclosed_features
 from epsrank.theory.floor.certified.certificate import certify_chain
 from epsrank.theory.floor.chain import check_chain
 from epsrank.theory.floor.loss_floor import loss_floor
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # What float64 may lose in second derivatives of networks with weights up to 6, relative to the
 # largest feature of the case.
@@ -73,7 +73,7 @@ def on_jets(operator: LinearOperator, parameter: float) -> Callable[..., list[An
 
 def closed_form_features(
     system: OperatorSystem, network: DenseNetwork, parameter: float
-) -> tuple[Array, Array]:
+) -> tuple[Matrix, Matrix]:
     """Return (𝓛φ, √κ φ) by closed forms of σ″ in ball arithmetic: middles and radii.
 
     Parameters
@@ -129,7 +129,7 @@ class OperatorCase:
     parameter: float
     domain: list[tuple[float, float]]
     kappa: float
-    data: Array
+    data: Vector
     count: int
 
     def operator(self) -> LinearOperator:

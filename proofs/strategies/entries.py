@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 #: Thresholds that users set, and a few that only adversaries do.
 COMMON_EPS = (1e-6, 1e-2, 1e-4, 1e-8, 1e-10, 1e-12, 1e-20, 0.25, 1.0, 2.0, 1e-30, 1e-300, 1e300)
@@ -80,7 +80,7 @@ def thresholds(draw: st.DrawFn) -> float:
 
 
 @st.composite
-def sample_weights(draw: st.DrawFn, n_samples: int) -> Array:
+def sample_weights(draw: st.DrawFn, n_samples: int) -> Vector:
     """Draw weights w ∈ R^N, w ≥ 0, not all zero: integers, dyadics, quadrature-like, with zeros.
 
     Parameters
@@ -102,7 +102,7 @@ def sample_weights(draw: st.DrawFn, n_samples: int) -> Array:
 
 
 @st.composite
-def targets(draw: st.DrawFn, n_samples: int, n_outputs: int | None = None) -> Array:
+def targets(draw: st.DrawFn, n_samples: int, n_outputs: int | None = None) -> Matrix:
     """Draw a target u* ∈ R^{N×k}, zero included.
 
     Parameters
@@ -126,7 +126,7 @@ def targets(draw: st.DrawFn, n_samples: int, n_outputs: int | None = None) -> Ar
 
 
 @st.composite
-def coefficients(draw: st.DrawFn, n_features: int, n_outputs: int = 1) -> Array:
+def coefficients(draw: st.DrawFn, n_features: int, n_outputs: int = 1) -> Matrix:
     """Draw output coefficients W ∈ R^{n×k} of very different norms, zero included.
 
     Parameters

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from epsrank.proofs.strategies.entries import full_mantissas, small_integers
 from epsrank.proofs.strategies.spectra import known_spectra
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 #: What `feature_matrices` mixes; pass some of them to restrict it.
 FLAVOURS = (
@@ -38,7 +38,7 @@ def _shape(draw: st.DrawFn, max_samples: int, max_features: int) -> tuple[int, i
 @st.composite
 def integer_features(
     draw: st.DrawFn, max_samples: int = 7, max_features: int = 6, bound: int = 9
-) -> Array:
+) -> Matrix:
     """Draw integer features, held in float64.
 
     Parameters

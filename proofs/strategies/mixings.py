@@ -8,11 +8,11 @@ from hypothesis.extra import numpy as hnp
 
 from epsrank.proofs.strategies.entries import small_integers
 from epsrank.proofs.strategies.spectra import hadamard
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Square
 
 
 @st.composite
-def permutations(draw: st.DrawFn, size: int) -> Array:
+def permutations(draw: st.DrawFn, size: int) -> Square:
     """Draw a permutation matrix.
 
     Parameters
@@ -31,7 +31,7 @@ def permutations(draw: st.DrawFn, size: int) -> Array:
 
 
 @st.composite
-def signed_permutations(draw: st.DrawFn, size: int) -> Array:
+def signed_permutations(draw: st.DrawFn, size: int) -> Square:
     """Draw a permutation matrix with signs: orthogonal, and exact on any float features.
 
     Parameters
@@ -51,7 +51,7 @@ def signed_permutations(draw: st.DrawFn, size: int) -> Array:
 
 
 @st.composite
-def dyadic_orthogonal(draw: st.DrawFn, size: int) -> Array:
+def dyadic_orthogonal(draw: st.DrawFn, size: int) -> Square:
     """Draw an orthogonal matrix with entries 0, ±1/4, ±1/2, ±1, QᵀQ = I without rounding.
 
     Blocks H₄/2 and H₁₆/4 between signed permutations; sizes below 4 give signed permutations.
@@ -77,7 +77,7 @@ def dyadic_orthogonal(draw: st.DrawFn, size: int) -> Array:
 
 
 @st.composite
-def integer_invertible(draw: st.DrawFn, size: int) -> Array:
+def integer_invertible(draw: st.DrawFn, size: int) -> Square:
     """Draw an invertible integer matrix: unit lower triangular × integer upper triangular.
 
     Parameters
@@ -102,7 +102,7 @@ def integer_invertible(draw: st.DrawFn, size: int) -> Array:
 
 
 @st.composite
-def exact_mixings(draw: st.DrawFn, size: int) -> tuple[Array, float, float]:
+def exact_mixings(draw: st.DrawFn, size: int) -> tuple[Square, float, float]:
     """Draw T = Q₁ diag(2^{e_k}) Q₂ with dyadic orthogonal Q's: σ_min and σ_max are known exactly.
 
     Parameters

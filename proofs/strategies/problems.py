@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from epsrank.proofs.strategies.entries import coefficients, sample_weights, targets, thresholds
 from epsrank.proofs.strategies.features import FLAVOURS, feature_matrices
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 #: Flavours whose floors are worth a float64 check (the rest are for exact counts).
 FLOOR_FLAVOURS = (
@@ -44,7 +44,7 @@ class RankCase:
 
     features: NDArray[Any]
     eps: float
-    weights: Array | None
+    weights: Vector | None
     measure: str
 
 
@@ -68,11 +68,11 @@ class FloorCase:
         ``"mean"``, ``"raw"`` or ``"volume"``.
     """
 
-    features: Array
-    target: Array
-    coefficients: Array
+    features: Matrix
+    target: Matrix
+    coefficients: Matrix
     eps: float
-    weights: Array | None
+    weights: Vector | None
     measure: str
 
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Square, Vector
 
 #: An s_k within 2^±20 of the others keeps sums of eight of them inside 53 bits.
 _SPREAD = 20
@@ -33,9 +33,9 @@ class KnownSpectrum:
         Columns q_k·√c with one common c: orthogonal integer vectors, in the order of λ.
     """
 
-    features: Array
+    features: Matrix
     eigenvalues: tuple[Fraction, ...]
-    eigenvectors: Array
+    eigenvectors: Square
 
     def rank(self, eps: Fraction | float) -> int:
         """Count the eigenvalues above ε, exactly (D1).
@@ -53,7 +53,7 @@ class KnownSpectrum:
         return sum(value > Fraction(eps) for value in self.eigenvalues)
 
 
-def hadamard(order: int) -> Array:
+def hadamard(order: int) -> Square:
     """Return the Sylvester–Hadamard matrix H, H Hᵀ = order·I, entries ±1.
 
     Parameters
@@ -79,7 +79,7 @@ def hadamard(order: int) -> Array:
     return matrix
 
 
-def from_singular_values(values: Array, n_samples: int) -> KnownSpectrum:
+def from_singular_values(values: Vector, n_samples: int) -> KnownSpectrum:
     """Build features with ΦᵀΦ = Hᵀ diag(N s²) H, hence λ_k = N·n·s_k².
 
     Parameters
@@ -102,7 +102,7 @@ def from_singular_values(values: Array, n_samples: int) -> KnownSpectrum:
 
 
 @st.composite
-def spectra(draw: st.DrawFn, length: int) -> Array:
+def spectra(draw: st.DrawFn, length: int) -> Vector:
     """Draw singular values s ≥ 0: clustered, repeated, zero and tiny ones, times one power of two.
 
     Parameters
@@ -153,7 +153,7 @@ def known_spectra(draw: st.DrawFn, max_features: int = 8) -> KnownSpectrum:
 
 
 @st.composite
-def gram_matrices(draw: st.DrawFn, max_features: int = 8) -> tuple[Array, tuple[Fraction, ...]]:
+def gram_matrices(draw: st.DrawFn, max_features: int = 8) -> tuple[Square, tuple[Fraction, ...]]:
     """Draw a Gram matrix G with float64 entries that are exact, and its exact eigenvalues.
 
     Parameters

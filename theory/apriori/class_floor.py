@@ -9,12 +9,12 @@ import numpy as np
 
 from epsrank.theory.data.inputs import as_eps, as_norm
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 
 def class_floor(
     distances: Any, *, n: int, eps: float, norm: float, stability: float = 1.0
-) -> Array:
+) -> Vector:
     """Return C_S⁻¹ (E_p − √((1 + p(n−p)) ε) B)_+ for p = 0…P: √L(u) is at least that (N2).
 
     For every network of n last-layer neurons with r_ε = p and ‖β‖ ≤ B, where E_p is the distance
@@ -46,7 +46,7 @@ def class_floor(
 
 def draft_class_floor(
     distances: Any, *, n: int, eps: float, norm: float, stability: float = 1.0
-) -> Array:
+) -> Vector:
     """Return C_S⁻¹ (E_p − √((p+1)(n−p)² ε) B)_+: the floor of [S1] (draft), weaker than N2.
 
     Parameters
@@ -72,7 +72,7 @@ def draft_class_floor(
     return _floor(found, np.asarray((p + 1.0) * (n - p) ** 2), eps, norm, stability)
 
 
-def width_floor(widths: Any, *, eps: float, norm: float) -> Array:
+def width_floor(widths: Any, *, eps: float, norm: float) -> Vector:
     """Return (d_p(K) − √ε B)_+: some u* ∈ K is at least that far from every network with r_ε = p.
 
     The span Ψ_p of the leading eigenfeatures has dimension p, so some u* ∈ K has distance d_p(K) or

@@ -13,7 +13,7 @@ from epsrank.theory.apriori.segments import SegmentedDistances, relu_distances
 from epsrank.theory.data.inputs import as_coefficients, as_features, as_norm
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.floor.arguments import refuse_unless_one
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.numbers.rounding import upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error, times_power_of_two
 from epsrank.theory.selection.basis import NeuronBasis, neuron_basis
@@ -40,8 +40,8 @@ class AprioriFloor:
         Measure of the norms.
     """
 
-    floors: Array = field(repr=False)
-    reaches: Array = field(repr=False)
+    floors: Vector = field(repr=False)
+    reaches: Vector = field(repr=False)
     distances: SegmentedDistances
     norm: float
     n_features: int

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from epsrank.theory.apriori.samples import LineSamples
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -53,7 +53,7 @@ class PieceCosts:
         self._stops = np.append(samples.starts[1:], len(samples.x))
         self._next = 0
 
-    def advance(self) -> Array:
+    def advance(self) -> Vector:
         """Add the next group g of equal x, and bound the cost of every piece that ends with it.
 
         Returns

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from epsrank.theory.data.inputs import as_target
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, refuse_non_finite, to_float64, to_numpy
+from epsrank.theory.numbers.arrays import (
+    Array,
+    Matrix,
+    Vector,
+    refuse_non_finite,
+    to_float64,
+    to_numpy,
+)
 from epsrank.theory.numbers.dyadic import power_of_two
 
 # Weights this far apart (in powers of two) make products underflow.
@@ -42,9 +49,9 @@ class LineSamples:
         The measure.
     """
 
-    x: Array = field(repr=False)
-    y: Array = field(repr=False)
-    w: Array = field(repr=False)
+    x: Vector = field(repr=False)
+    y: Matrix = field(repr=False)
+    w: Vector = field(repr=False)
     starts: NDArray[np.intp] = field(repr=False)
     unit: Fraction
     x_exponent: int

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from epsrank.theory.apriori.piece_costs import PieceCosts, piece_bounds
 from epsrank.theory.apriori.samples import LineSamples, line_samples
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.dyadic import root_above, root_below
 
 # Rows of the dynamic program that share one window of candidates.
@@ -46,8 +46,8 @@ class SegmentedDistances:
         Measure of the norms.
     """
 
-    lower: Array
-    upper: Array
+    lower: Vector
+    upper: Vector
     knots: tuple[Array, ...] = field(repr=False)
     target_norm: float
     n_samples: int

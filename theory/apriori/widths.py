@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 
-def ellipsoid_widths(semi_axes: Any) -> Array:
+def ellipsoid_widths(semi_axes: Any) -> Vector:
     """Return d_p(K) = a_{p+1} of K = {Σ c_k e_k : Σ (c_k/a_k)² ≤ 1}, the a_k in falling order.
 
     The first p axes span a best space. No other does better: K contains the ball of radius a_{p+1}
@@ -48,7 +48,7 @@ def sobolev_widths(
     period: float = 2 * math.pi,
     radius: float = 1.0,
     ball: Literal["norm", "seminorm"] = "norm",
-) -> Array:
+) -> Vector:
     """Return d_0 … d_count of the periodic Sobolev ball W^s in L² of the torus of that period.
 
     In the orthonormal basis of cosines and sines of frequencies ω_k = 2πk/L, k ∈ Z^d,

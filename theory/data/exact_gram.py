@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Square
 from epsrank.theory.numbers.dyadic import dyadic_integers, dyadic_matrix, power_of_two
 
 # Rows per integer product: bounds the memory of the Python integers in flight.
@@ -114,7 +114,7 @@ def exact_gram(features: Features, measure: Measure) -> ExactGram:
     return ExactGram(matrix, unit * power_of_two(2 * exponent))
 
 
-def exact_gram_of_matrix(matrix: Array) -> ExactGram:
+def exact_gram_of_matrix(matrix: Square) -> ExactGram:
     """Take a symmetric float64 matrix as exact.
 
     Parameters
@@ -131,7 +131,7 @@ def exact_gram_of_matrix(matrix: Array) -> ExactGram:
     return ExactGram(integers, power_of_two(exponent))
 
 
-def congruence(gram: ExactGram, theta: Fraction, vectors: Array) -> fmpz_mat:
+def congruence(gram: ExactGram, theta: Fraction, vectors: Square) -> fmpz_mat:
     """Return Vᵀ(q M − p I)V for θ = p/q, exactly; it has the inertia of M − θI if V is invertible.
 
     Parameters

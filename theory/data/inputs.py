@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, refuse_non_finite, to_float64, to_numpy
+from epsrank.theory.numbers.arrays import (
+    Array,
+    Matrix,
+    Square,
+    Vector,
+    refuse_non_finite,
+    to_float64,
+    to_numpy,
+)
 
 __all__ = [
     "Array",
@@ -119,7 +127,7 @@ def as_features(features: Any, *, name: str = "features") -> Features:
     return Features(values if exact else given, dtype, exact)
 
 
-def as_target(target: Any, n_samples: int, *, name: str = "target") -> Array:
+def as_target(target: Any, n_samples: int, *, name: str = "target") -> Matrix:
     """Check target values u* at the samples.
 
     Parameters
@@ -159,7 +167,7 @@ def as_target(target: Any, n_samples: int, *, name: str = "target") -> Array:
     return values.reshape(n_samples, -1)
 
 
-def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coefficients") -> Array:
+def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coefficients") -> Matrix:
     """Check output coefficients β ∈ R^n or W ∈ R^{n×k}.
 
     Parameters
@@ -195,7 +203,7 @@ def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coeffici
     return values.reshape(n_features, -1)
 
 
-def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Array:
+def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Vector:
     """Check sample weights w_i ≥ 0 of a data measure Σ w_i δ_{x_i}.
 
     Parameters
@@ -301,7 +309,7 @@ def as_norm(norm: Any, *, name: str = "norm") -> float:
     return value
 
 
-def as_matrix_argument(array: ArrayLike, name: str) -> Array:
+def as_matrix_argument(array: ArrayLike, name: str) -> Square:
     """Check a square real matrix such as a Gram matrix.
 
     Parameters
@@ -331,7 +339,7 @@ def as_matrix_argument(array: ArrayLike, name: str) -> Array:
     return values
 
 
-def as_box(domain: Any, *, name: str = "domain") -> Array:
+def as_box(domain: Any, *, name: str = "domain") -> Matrix:
     """Check a bounded box of positive size.
 
     Parameters

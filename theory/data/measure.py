@@ -11,7 +11,7 @@ import numpy as np
 
 from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 
 MeasureName = Literal["mean", "raw", "volume"]
 
@@ -38,7 +38,7 @@ class Measure:
 
     name: MeasureName
     n_samples: int
-    weights: Array | None = None
+    weights: Vector | None = None
 
     @cached_property
     def weight_sum(self) -> Fraction:
@@ -55,7 +55,7 @@ class Measure:
         """μ(Ω) = Σ w / c, exactly."""
         return self.weight_sum / self.normaliser
 
-    def row_factors(self) -> Array:
+    def row_factors(self) -> Vector:
         """Return √(w_i / c), so that A = diag(factors) Φ has AᵀA = G (to rounding).
 
         Returns
@@ -70,7 +70,7 @@ class Measure:
         return np.asarray(np.sqrt(weights) / root)
 
 
-def exact_sum(values: Array) -> Fraction:
+def exact_sum(values: Vector) -> Fraction:
     """Return Σ v_i without rounding.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Vector
 from epsrank.theory.numbers.dyadic import power_of_two
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, upward
 from epsrank.theory.numbers.scaled import scaled_entries
@@ -48,15 +48,15 @@ class WeightedFeatures:
         The measure of G.
     """
 
-    matrix: Array
-    roots: Array | None
+    matrix: Matrix
+    roots: Vector | None
     scale: Fraction
     shift: int
     entry_error: float
     features: Features
     measure: Measure
 
-    def weighted(self) -> Array:
+    def weighted(self) -> Matrix:
         """Return diag(roots) · matrix, each entry rounded at most twice.
 
         Returns
@@ -89,7 +89,7 @@ def scaling_exponent(largest: float) -> int:
     return 0 if largest == 0 or abs(exponent) <= _SAFE else -exponent
 
 
-def weight_roots(measure: Measure) -> tuple[Array | None, int]:
+def weight_roots(measure: Measure) -> tuple[Vector | None, int]:
     """Return the rounded √(w · 4^t) with t, which keeps them in a safe range.
 
     Parameters
@@ -109,7 +109,7 @@ def weight_roots(measure: Measure) -> tuple[Array | None, int]:
     return np.ldexp(np.sqrt(measure.weights), shift), shift
 
 
-def far_apart(roots: Array | None) -> bool:
+def far_apart(roots: Vector | None) -> bool:
     """Return whether roots of weights differ so much that some have lost digits.
 
     Parameters

@@ -10,7 +10,14 @@ import numpy as np
 
 from epsrank.theory.dense.activations import BALL_ACTIVATIONS
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, refuse_non_finite, to_float64, to_numpy
+from epsrank.theory.numbers.arrays import (
+    Array,
+    Matrix,
+    Vector,
+    refuse_non_finite,
+    to_float64,
+    to_numpy,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +44,8 @@ class DenseNetwork:
     activation: str
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
-    head: Array | None = None
-    offset: Array | None = None
+    head: Matrix | None = None
+    offset: Vector | None = None
 
     def __post_init__(self) -> None:
         if self.activation not in BALL_ACTIVATIONS:
@@ -128,7 +135,7 @@ class DenseNetwork:
             "offset": None if self.offset is None else self.offset.tolist(),
         }
 
-    def features(self, x: Array) -> Array:
+    def features(self, x: Matrix) -> Matrix:
         """Return φ at some points in float64, rounded as float64 rounds.
 
         Parameters

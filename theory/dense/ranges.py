@@ -15,10 +15,10 @@ from flint import arb, arb_mat
 
 from epsrank.theory.dense.activations import BALL_ACTIVATIONS
 from epsrank.theory.dense.network import DenseNetwork
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 
-def ball_matrix(values: Array) -> Any:
+def ball_matrix(values: Matrix) -> Any:
     """Return a float64 matrix as balls of radius 0.
 
     Parameters
@@ -61,13 +61,13 @@ class BoxEvaluator:
         T: evaluate Tᵀφ in the place of φ.
     """
 
-    def __init__(self, network: DenseNetwork, readout: Array | None = None) -> None:
+    def __init__(self, network: DenseNetwork, readout: Matrix | None = None) -> None:
         self.sigma = BALL_ACTIVATIONS[network.activation]
         self.weights = [ball_matrix(w) for w in network.weights]
         self.biases = [[arb(b) for b in bias.tolist()] for bias in network.biases]
         self.readout = None if readout is None else ball_matrix(readout.T)
 
-    def __call__(self, centres: Array, radii: Array) -> BoxRange:
+    def __call__(self, centres: Matrix, radii: Matrix) -> BoxRange:
         """Enclose φ (or Tᵀφ) and its slopes.
 
         Parameters
@@ -138,7 +138,7 @@ def _mean_value(centre: Any, slopes: Any, offsets: Any) -> Any:
     return total
 
 
-def largest_square(found: BoxRange, radii: Array) -> tuple[Array, Array]:
+def largest_square(found: BoxRange, radii: Matrix) -> tuple[Vector, Vector]:
     """Bound ‖φ‖² at the centre from below and over the box from above.
 
     Parameters

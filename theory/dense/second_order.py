@@ -19,7 +19,7 @@ from flint import arb, arb_mat, ctx
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.ball_matrix import from_array
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 
 #: σ, σ′ and σ″ of a ball.
 Jet = tuple[Any, Any, Any]
@@ -140,11 +140,11 @@ def feature_jets(network: DenseNetwork, point: Sequence[float], *, bits: int = 1
 
 def enclosed_features(
     network: DenseNetwork,
-    points: Array,
+    points: Matrix,
     combine: Callable[[FeatureJets, Sequence[float]], list[Any]],
     *,
     bits: int = 128,
-) -> tuple[Array, Array]:
+) -> tuple[Matrix, Matrix]:
     """Return the middle and the radius of combinations of jets, such as −Δφ, at several points.
 
     Parameters

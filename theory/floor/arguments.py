@@ -9,18 +9,18 @@ import numpy as np
 
 from epsrank.theory.data.inputs import Features, as_coefficients
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 BiasName = Literal["feature", "fixed"]
 
 
 def with_bias(
     features: Features,
-    target: Array,
-    coefficients: Array | None,
+    target: Matrix,
+    coefficients: Matrix | None,
     bias: BiasName | None,
     bias_value: Any,
-    constant: Array | None = None,
+    constant: Vector | None = None,
 ) -> tuple[Features, Array, Array | None]:
     """Rewrite φ·W + 1·b ≈ u* without a bias.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from epsrank.theory.floor.decomposed.bounds import RankBudget
 from epsrank.theory.floor.reading import Reading, ReadingName
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.interval import RankInterval
 
 
@@ -76,9 +76,9 @@ class LossFloor:
     envelope_norm: float
     floor_norm: float
     multiplier: float
-    distances: Array = field(repr=False)
-    floor_norms: Array = field(repr=False)
-    spectrum: Array = field(repr=False)
+    distances: Vector = field(repr=False)
+    floor_norms: Vector = field(repr=False)
+    spectrum: Vector = field(repr=False)
     rank_budget: tuple[RankBudget, ...]
     verdict: Reading
     tolerance: float

@@ -27,7 +27,7 @@ from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum, as_width
 from epsrank.theory.kernels.neurons import NeuronLaw
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # Cuts R tried, as quantiles of the leverage.
 _CUTS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0)
@@ -103,7 +103,9 @@ class FiniteWidthBand:
         }
 
 
-def coordinates(spectrum: KernelSpectrum, features: Array, root_weights: Array, kept: int) -> Array:
+def coordinates(
+    spectrum: KernelSpectrum, features: Matrix, root_weights: Vector, kept: int
+) -> Matrix:
     """Return ξ_k = ⟨φ, e_k⟩/√μ_k of neurons given at the points.
 
     Parameters
@@ -196,7 +198,7 @@ def _largest_sure(
     return low
 
 
-def failure_of_rank(xi: Array, probabilities: Array, n: int, ratio: float) -> float:
+def failure_of_rank(xi: Matrix, probabilities: Vector, n: int, ratio: float) -> float:
     """Bound the probability that λ_min(Σ_j ξ_j ξ_jᵀ) ≤ ratio for n independent columns.
 
     The best of several cuts R of k exp(−n m ψ(η)/R) with (1 − η) n m = ratio.

@@ -15,7 +15,7 @@ from epsrank.theory.kernels import closed_forms
 from epsrank.theory.kernels.closed_forms import S_xx, S_xy, S_yy
 from epsrank.theory.kernels.layer_kernel import LayerKernel
 from epsrank.theory.kernels.polar import gauss_rule, polar_kernel
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 #: Nodes per scale, and of the coarser rule that estimates the error.
 NODES, COARSE = 20, 15
@@ -80,7 +80,7 @@ def _estimate(xx: Array, xy: Array, yy: Array, shift: float) -> float:
     return float(np.abs(fine - coarse).max())
 
 
-def tanh_kernel(xx: Array, xy: Array, yy: Array) -> tuple[Array, float]:
+def tanh_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
     """E[tanh u tanh v] = (2/π) E asin(S_xy/√((K² + S_xx)(K′² + S_yy))).
 
     Parameters
@@ -97,7 +97,7 @@ def tanh_kernel(xx: Array, xy: Array, yy: Array) -> tuple[Array, float]:
     return factor * _mixture(xx, xy, yy, 1.0, NODES), factor * _estimate(xx, xy, yy, 1.0)
 
 
-def sigmoid_kernel(xx: Array, xy: Array, yy: Array) -> tuple[Array, float]:
+def sigmoid_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
     """E[sigmoid u sigmoid v] = 1/4 + E asin(S_xy/√((4K² + S_xx)(4K′² + S_yy)))/(2π).
 
     Parameters

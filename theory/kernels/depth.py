@@ -14,7 +14,7 @@ from epsrank.theory.kernels.initialisation import LayerInit
 from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.layer_kernel import LayerKernel
 from epsrank.theory.kernels.neurons import NeuronLaw, NormalNeurons, ParameterNeurons, Parameters
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
 
 #: Activations with a kink or a jump at 0.
 KINKED = ("relu", "leaky_relu", "elu", "step")
@@ -52,7 +52,7 @@ def product_rule(d: int, half: float, half_bias: float, nodes: int) -> Parameter
     return half * grid[:, :d], biases, probability.ravel()
 
 
-def split_rule(points: Array, half: float, half_bias: float, nodes: int) -> Parameters:
+def split_rule(points: Vector, half: float, half_bias: float, nodes: int) -> Parameters:
     """Return a rule for one input and σ with a kink at 0: no kink lies inside a panel.
 
     For every w the bias is integrated between neighbours among −w x_i, where the products
@@ -143,7 +143,7 @@ def draw_uniform(
 _PRODUCT, _SCATTERED = 2, 8
 
 
-def input_covariance(points: Array, init: LayerInit) -> Array:
+def input_covariance(points: Matrix, init: LayerInit) -> Square:
     """Covariance of the first pre-activations: S(x, y) = σ_b² + σ_w² x·y/d.
 
     Parameters

@@ -13,7 +13,7 @@ from scipy.stats import qmc
 from epsrank.theory.data.inputs import as_box, as_features
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 #: Points of a box by dimension, where no number is given.
 _PER_AXIS = {1: 200, 2: 24, 3: 10}
@@ -34,7 +34,7 @@ class InputMeasure:
         Where the points come from.
     """
 
-    points: Array = field(repr=False)
+    points: Matrix = field(repr=False)
     measure: Measure = field(repr=False)
     text: str
 
@@ -135,7 +135,7 @@ def box_measure(domain: Any, *, measure: str = "mean", n_points: int | None = No
     return InputMeasure(low + (high - low) * unit, rule, f"uniform on {box_text(box)}")
 
 
-def box_text(box: Array) -> str:
+def box_text(box: Matrix) -> str:
     """Write a box such as [-1, 1]².
 
     Parameters

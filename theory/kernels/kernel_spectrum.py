@@ -11,7 +11,7 @@ import numpy as np
 
 from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Square, Vector
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.interval import RankInterval
 from epsrank.theory.rank.of_gram import interval_of_enclosure
@@ -40,10 +40,10 @@ class KernelSpectrum:
         How the spectrum was found.
     """
 
-    values: Array = field(repr=False)
-    lower: Array = field(repr=False)
-    upper: Array = field(repr=False)
-    functions: Array = field(repr=False)
+    values: Vector = field(repr=False)
+    lower: Vector = field(repr=False)
+    upper: Vector = field(repr=False)
+    functions: Matrix = field(repr=False)
     measure: str
     text: str
 
@@ -144,7 +144,7 @@ def as_width(width: Any) -> int:
 
 
 def spectrum_of_matrix(
-    kernel: Array, error: float, root_weights: Array, measure: str, text: str
+    kernel: Square, error: float, root_weights: Vector, measure: str, text: str
 ) -> KernelSpectrum:
     """Diagonalise √w_i K(x_i, x_j) √w_j.
 
@@ -175,7 +175,7 @@ def spectrum_of_matrix(
 
 
 def spectrum_of_features(
-    features: Array, root_weights: Array, measure: str, text: str
+    features: Matrix, root_weights: Vector, measure: str, text: str
 ) -> KernelSpectrum:
     """Diagonalise Σ_q φ_q ⊗ φ_q by the singular values of diag(√w) F.
 

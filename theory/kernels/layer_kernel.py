@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.closed_forms import S_xx, S_xy, S_yy
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.printers import to_latex
 
 #: Values and an estimate of their error, from vectors of S_xx, S_xy, S_yy.
@@ -126,7 +126,7 @@ class LayerKernel:
         scale = float(np.abs(values).max(initial=0.0))
         return values.reshape(shape), error + 8 * _ULP * scale
 
-    def matrix(self, covariance: ArrayLike) -> tuple[Array, float]:
+    def matrix(self, covariance: ArrayLike) -> tuple[Square, float]:
         """Evaluate κ for all pairs of N points.
 
         Parameters

@@ -16,7 +16,7 @@ from epsrank.theory.kernels.kernel_spectrum import (
     spectrum_of_matrix,
 )
 from epsrank.theory.kernels.layer_kernel import LayerKernel
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
 
 #: Parameters of Q neurons: weights (Q, d), biases (Q,), probabilities (Q,).
 Parameters = tuple[Array, Array, Array]
@@ -56,7 +56,7 @@ class NeuronLaw(ABC):
         """Squared norm below which a drawn neuron's components are rounding."""
 
     @abstractmethod
-    def draw(self, count: int, rng: np.random.Generator) -> Array:
+    def draw(self, count: int, rng: np.random.Generator) -> Matrix:
         """Draw neurons.
 
         Parameters
@@ -73,7 +73,7 @@ class NeuronLaw(ABC):
         """
 
     @abstractmethod
-    def kernel(self) -> tuple[Array, float]:
+    def kernel(self) -> tuple[Square, float]:
         """Evaluate K(x_i, x_j) = E[φ(x_i)φ(x_j)].
 
         Returns
@@ -124,12 +124,12 @@ class NormalNeurons(NeuronLaw):
 
     inputs: InputMeasure
     activation: LayerKernel
-    covariance: Array = field(repr=False)
+    covariance: Square = field(repr=False)
     covariance_error: float
     text: str
     deviations: tuple[float, float] | None = None
 
-    def kernel(self) -> tuple[Array, float]:
+    def kernel(self) -> tuple[Square, float]:
         """Evaluate K_ij = κ(S_ii, S_ij, S_jj).
 
         Returns
@@ -163,7 +163,7 @@ class NormalNeurons(NeuronLaw):
         heaviest = float(self.inputs.root_weights.max()) ** 2
         return 10 * _ULP * heaviest * float(np.linalg.norm(self.covariance, 2))
 
-    def draw(self, count: int, rng: np.random.Generator) -> Array:
+    def draw(self, count: int, rng: np.random.Generator) -> Matrix:
         """Draw σ(g) for independent g ~ N(0, S).
 
         Parameters
@@ -214,7 +214,7 @@ class ParameterNeurons(NeuronLaw):
     text: str
     deterministic: bool = False
 
-    def features(self, weights: Array, biases: Array) -> Array:
+    def features(self, weights: Matrix, biases: Vector) -> Matrix:
         """Evaluate neurons at the points.
 
         Parameters
@@ -248,7 +248,7 @@ class ParameterNeurons(NeuronLaw):
             weights, biases, probabilities = rule()
             yield self.features(weights, biases) * np.sqrt(probabilities)
 
-    def kernel(self) -> tuple[Array, float]:
+    def kernel(self) -> tuple[Square, float]:
         """Evaluate K = Σ_q p_q φ_q(x_i) φ_q(x_j).
 
         Returns
@@ -289,7 +289,7 @@ class ParameterNeurons(NeuronLaw):
         """Rounding of a neuron's values."""
         return _ULP**2 * len(self.inputs.points)
 
-    def draw(self, count: int, rng: np.random.Generator) -> Array:
+    def draw(self, count: int, rng: np.random.Generator) -> Matrix:
         """Draw neurons by their parameters.
 
         Parameters

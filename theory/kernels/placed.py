@@ -21,7 +21,7 @@ from epsrank.theory.kernels.catalogue import SIGMAS
 from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.kernel_spectrum import as_width
 from epsrank.theory.kernels.neurons import NeuronLaw, ParameterNeurons, Parameters
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 # Directions normal as drawn, not of length 1 ([S2], cosine variant); always placed at random.
 _UNNORMALISED = ("cosine", "sine")
@@ -48,8 +48,8 @@ class Placement:
 
     activation: str
     width: int
-    box: Array | None = field(default=None, repr=False)
-    rows: Array | None = field(default=None, repr=False)
+    box: Matrix | None = field(default=None, repr=False)
+    rows: Matrix | None = field(default=None, repr=False)
 
     @property
     def on_grid(self) -> bool:
@@ -112,7 +112,7 @@ class Placement:
         low, high = self._reach(directions)
         return np.maximum(high - low, np.finfo(float).tiny)
 
-    def from_cube(self, cube: Array, gamma: float | None) -> tuple[Array, Array]:
+    def from_cube(self, cube: Matrix, gamma: float | None) -> tuple[Array, Array]:
         """Return weights and biases from points of the unit cube of R^{d+1}.
 
         Parameters

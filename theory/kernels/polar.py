@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 Sigma = Callable[[Array], Array]
 
@@ -23,7 +23,7 @@ _TRIAL, _HELD = 96, 2_000_000
 _RULE_ERROR = 2e-13
 
 
-def gauss_rule(points: Array, weights: Array, count: int) -> tuple[Array, Array]:
+def gauss_rule(points: Vector, weights: Vector, count: int) -> tuple[Vector, Vector]:
     """Return the Gauss rule of a discrete measure: exact for polynomials of degree 2m − 1.
 
     Parameters
@@ -88,8 +88,8 @@ def _at_level(sigma: Sigma, xx: Array, xy: Array, yy: Array, count: int) -> Arra
 
 
 def polar_kernel(
-    sigma: Sigma, xx: Array, xy: Array, yy: Array, *, tolerance: float = TOLERANCE
-) -> tuple[Array, float]:
+    sigma: Sigma, xx: Vector, xy: Vector, yy: Vector, *, tolerance: float = TOLERANCE
+) -> tuple[Vector, float]:
     """E[σ(u)σ(v)] = (2π)⁻¹ ∫∫ σ(√S_xx r cos φ) σ(√S_yy r cos(φ − θ)) dφ r e^{−r²/2} dr, cos θ = ρ.
 
     Exponentially accurate for σ that is smooth, or smooth on either side of 0.

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from epsrank.theory.errors import InputError
 
+#: Float64 numbers of any shape.
 Array = NDArray[np.float64]
+#: Shape (n,).
+Vector = NDArray[np.float64]
+#: Shape (N, n): samples by neurons where both are meant.
+Matrix = NDArray[np.float64]
+#: Shape (n, n), as a Gram matrix has it.
+Square = NDArray[np.float64]
 
 # Integers up to this size are float64 numbers; beyond it only the exact route sees them as given.
 _EXACT_INTEGER = 2**53

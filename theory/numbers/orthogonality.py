@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, upward
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -30,7 +30,7 @@ class OrthogonalityDefect(NamedTuple):
     norm_squared: float
 
 
-def orthogonality_defect(vectors: Array) -> OrthogonalityDefect:
+def orthogonality_defect(vectors: Matrix) -> OrthogonalityDefect:
     """Measure ‖VᵀV − I‖₂, as ‖fl(VᵀV) − I‖_F + g‖|V|‖₂² with rounding |fl(VᵀV) − VᵀV| ≤ g|V|ᵀ|V|.
 
     ‖|V|‖₂² is the lesser of ‖|V|‖₁‖|V|‖_∞ and ‖V‖_F².

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import blas
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
 
 #: Unit roundoff u (half the distance from 1 to the next number) of the dtypes that features have.
 UNIT_ROUNDOFF: dict[str, float] = {
@@ -174,7 +174,7 @@ def gram_error_bound(
     return upward(factor / (1 - factor) * (trace + lost) + lost + UNDERFLOW)
 
 
-def gram_product(matrix: Array, row_factors: Array | None = None) -> tuple[Array, float]:
+def gram_product(matrix: Matrix, row_factors: Vector | None = None) -> tuple[Square, float]:
     """Return H̃ ≈ AᵀA and g with |H̃ − AᵀA|_ij ≤ g ‖a_i‖‖a_j‖ for the columns a_i of A.
 
     A = diag(f) M, where f are rounded square roots: four roundings in each f_i are covered by g,
@@ -234,7 +234,7 @@ def gram_factor(n_samples: int, weighted: bool) -> float:
     return gamma(additions + (10 if weighted else 0))
 
 
-def add_upper(total: Array, partial: NDArray[Any]) -> None:
+def add_upper(total: Square, partial: NDArray[Any]) -> None:
     """Add the upper triangle of a partial sum, in place; what stands below it is arbitrary.
 
     Parameters
@@ -250,7 +250,7 @@ def add_upper(total: Array, partial: NDArray[Any]) -> None:
         total[:stop, start:stop] += partial[:stop, start:stop]
 
 
-def mirror(matrix: Array) -> None:
+def mirror(matrix: Square) -> None:
     """Copy the upper triangle onto the lower one, tile by tile so that the cache holds both.
 
     Parameters
@@ -266,7 +266,7 @@ def mirror(matrix: Array) -> None:
         matrix[stop:, start:stop] = matrix[start:stop, stop:].T
 
 
-def chunked_product(left: Array, right: Array, chunk: int = 256) -> tuple[Array, float]:
+def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matrix, float]:
     """Return P̃ ≈ LR and g with |P̃ − LR| ≤ g |L||R| entrywise.
 
     The inner dimension is cut into chunks whose products are added, for a smaller g.
@@ -320,7 +320,7 @@ def frobenius(matrix: Array) -> float:
     return upward(float(blas.dnrm2(flat)) * (1 + 2 * gamma(flat.size)) + UNDERFLOW)
 
 
-def squared_frobenius(matrix: NDArray[Any], row_factors: Array | None = None) -> float:
+def squared_frobenius(matrix: NDArray[Any], row_factors: Vector | None = None) -> float:
     """Return an upper bound of ‖diag(f) M‖_F².
 
     Parameters

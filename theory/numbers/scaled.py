@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.rounding import gamma
 
 # Entries per partial sum of squares: keeps the rounding bound of long sums small.
@@ -16,7 +16,7 @@ _CHUNK = 1024
 _DEEP = -450
 
 
-def scaled_entries(factors: Array, values: Array) -> tuple[Array, int]:
+def scaled_entries(factors: Vector, values: Matrix) -> tuple[Matrix, int]:
     """Return (P, e) with diag(f)·M = 2^e·P, formed entry by entry.
 
     Digits and exponents are multiplied apart, so that a weight that vanishes where the features are
@@ -73,7 +73,7 @@ def frobenius(values: Array) -> float:
     return times_power_of_two(math.sqrt(total), exponent)
 
 
-def row_norms(values: Array) -> Array:
+def row_norms(values: Matrix) -> Vector:
     """Return the Euclidean norm of every row, without overflow or underflow of the squares.
 
     Parameters

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.numbers.dyadic import float_above, float_below
 
 
@@ -23,9 +23,9 @@ class SpectrumEnclosure:
         Certified ends, rounding included.
     """
 
-    values: Array
-    lower: Array
-    upper: Array
+    values: Vector
+    lower: Vector
+    upper: Vector
 
     @property
     def error(self) -> float:
@@ -50,7 +50,7 @@ class SpectrumEnclosure:
         return least, max(most, least)
 
 
-def from_error(values: Array, error: float) -> SpectrumEnclosure:
+def from_error(values: Vector, error: float) -> SpectrumEnclosure:
     """Return the enclosure of width 2·error around computed eigenvalues of a PSD matrix (M7, Weyl).
 
     Parameters

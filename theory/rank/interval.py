@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, upward
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.routes.gram import gram_enclosure
@@ -36,7 +36,7 @@ class SpectrumSource:
     """
 
     scale: Fraction
-    gram: Array | None = None
+    gram: Square | None = None
     formed: float = 0.0
     known: SpectrumEnclosure | None = None
     move: float = 0.0

@@ -14,7 +14,7 @@ from epsrank.theory.data.exact_gram import ExactGram, exact_gram
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.data.weighted import WeightedFeatures, far_apart, weighted_features
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.dyadic import float_above, float_below
 from epsrank.theory.numbers.rounding import UNDERFLOW, unit_roundoff, upward
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
@@ -304,7 +304,7 @@ class RankProblem:
         return upward(1.01 * u * size + smallest * largest_root + UNDERFLOW)
 
 
-def _in_range(gram: Array) -> bool:
+def _in_range(gram: Square) -> bool:
     """Return whether the squares of its entries neither overflow nor underflow.
 
     Parameters

@@ -17,7 +17,7 @@ from epsrank.theory.data.exact_gram import exact_gram_of_matrix
 from epsrank.theory.data.inputs import as_eps, as_matrix_argument
 from epsrank.theory.data.weighted import scaling_exponent
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, to_numpy
+from epsrank.theory.numbers.arrays import Array, Square, to_numpy
 from epsrank.theory.numbers.dyadic import float_above, power_of_two
 from epsrank.theory.numbers.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
@@ -54,7 +54,7 @@ class GramProblem:
         If the matrix is not square, symmetric and finite, or t is not a number ≥ 0.
     """
 
-    def __init__(self, gram: Array, error: float) -> None:
+    def __init__(self, gram: Square, error: float) -> None:
         matrix = as_matrix_argument(gram, "gram")
         if not np.array_equal(matrix, matrix.T):
             raise InputError("gram", "is not symmetric", "pass (G + Gᵀ)/2 and count the change")
@@ -398,7 +398,7 @@ def epsilon_rank_from_gram(
 
 
 def _sharpen(
-    matrix: Array, error: float, below: Fraction, above: Fraction, found: tuple[int, int]
+    matrix: Square, error: float, below: Fraction, above: Fraction, found: tuple[int, int]
 ) -> tuple[int, int, str]:
     """Count at θ ± t in integer or ball arithmetic, for a matrix taken as exact.
 

@@ -12,7 +12,7 @@ from epsrank.theory.data.inputs import as_box
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.dense.ranges import BoxEvaluator, largest_square
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.rank.routes.ball import ball_precision
 
 _BITS = 96
@@ -41,7 +41,7 @@ class Supremum:
     finished: bool
 
 
-def as_domain(domain: Any, n_inputs: int, *, name: str = "domain") -> Array:
+def as_domain(domain: Any, n_inputs: int, *, name: str = "domain") -> Matrix:
     """Check a box Π [a_k, b_k].
 
     Parameters
@@ -76,7 +76,7 @@ def as_domain(domain: Any, n_inputs: int, *, name: str = "domain") -> Array:
 def largest_leverage(
     network: DenseNetwork,
     domain: Sequence[tuple[float, float]] | Array,
-    readout: Array | None = None,
+    readout: Matrix | None = None,
     *,
     gap: float = 0.1,
     max_boxes: int = 40_000,
@@ -136,7 +136,7 @@ def largest_leverage(
         pieces = _halve(everything[open_], widths)
 
 
-def _cut(box: Array, parts: int) -> Array:
+def _cut(box: Matrix, parts: int) -> Array:
     """Cut a box into equal parts along its first sides.
 
     Parameters
@@ -160,7 +160,7 @@ def _cut(box: Array, parts: int) -> Array:
     return np.stack([axis[g.ravel()] for axis, g in zip(axes, grids, strict=True)], axis=1)
 
 
-def _halve(pieces: Array, widths: Array) -> Array:
+def _halve(pieces: Array, widths: Vector) -> Array:
     """Halve every box along its widest side, relative to the domain.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.dense.network import DenseNetwork
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.numbers.rounding import gamma, upward
 from epsrank.theory.sampling.domain import largest_leverage
 from epsrank.theory.sampling.thresholds import LEAST_LEVERAGE
@@ -35,7 +35,7 @@ class Halves:
     whitener: Whitening
 
 
-def cut_in_halves(features: Array, ridge: float) -> Halves:
+def cut_in_halves(features: Matrix, ridge: float) -> Halves:
     """Take alternate rows: independent samples may be split in any way fixed beforehand.
 
     Parameters
@@ -84,7 +84,7 @@ def certified_leverage(
     return transfer(halves.whitener, halves.second, top, delta)
 
 
-def transfer(whitener: Whitening, second: Array, top: float, delta: float) -> float:
+def transfer(whitener: Whitening, second: Matrix, top: float, delta: float) -> float:
     """Return κ̂/m with m ≤ λ_min(Tᵀ(G + τI)T) with probability 1 − δ.
 
     Parameters
@@ -109,7 +109,7 @@ def transfer(whitener: Whitening, second: Array, top: float, delta: float) -> fl
     return upward(top / least) if least > 0 else float("inf")
 
 
-def truncated(halves: Halves, delta: float) -> tuple[Array, float]:
+def truncated(halves: Halves, delta: float) -> tuple[Matrix, float]:
     """Zero the rows of the second half beyond a leverage that the first half fixed.
 
     E φφᵀ 1(‖Tᵀφ‖² ≤ L) ≼ E φφᵀ = G, and its leverage is at most L by construction: a lower end of

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.rounding import upward
 
 
@@ -114,7 +114,7 @@ class BootstrapInterval:
 
 
 def bootstrap_interval(
-    features: Array, eps: float, confidence: float, resamples: int, seed: int
+    features: Matrix, eps: float, confidence: float, resamples: int, seed: int
 ) -> BootstrapInterval:
     """Resample rows with replacement and count.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.numbers.rounding import downward, upward
 from epsrank.theory.sampling.tails import deviation, least_ratio
 
@@ -75,7 +75,7 @@ def relative(
 
 
 def separating_samples(
-    spectrum: Array, eps: float, ridge: float, kappa: float, delta: float, *, rank: int
+    spectrum: Vector, eps: float, ridge: float, kappa: float, delta: float, *, rank: int
 ) -> int | None:
     """Return the N at which both ends would meet, were this spectrum the population's.
 

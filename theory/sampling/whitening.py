@@ -25,7 +25,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Square, Vector
 from epsrank.theory.numbers.rounding import downward, frobenius, gamma, upward
 
 _BISECTIONS = 200
@@ -43,10 +43,10 @@ class Whitening:
         τ.
     """
 
-    matrix: Array
+    matrix: Square
     ridge: float
 
-    def leverage(self, features: Array) -> Array:
+    def leverage(self, features: Matrix) -> Vector:
         """Return ‖Tᵀφ(x_i)‖² in float64.
 
         Parameters
@@ -62,7 +62,7 @@ class Whitening:
         whitened = features @ self.matrix
         return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
 
-    def smallest_eigenvalue(self, features: Array) -> float:
+    def smallest_eigenvalue(self, features: Matrix) -> float:
         """Return a lower bound of m̂ = λ_min(Tᵀ(Ĝ + τI)T), rounding included.
 
         Parameters
@@ -90,7 +90,7 @@ class Whitening:
         return max(0.0, downward(least - upward(error)) if least > error else 0.0)
 
 
-def whitening(features: Array, ridge: float) -> Whitening:
+def whitening(features: Matrix, ridge: float) -> Whitening:
     """Return T from one half of a sample.
 
     Parameters

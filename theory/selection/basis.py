@@ -13,7 +13,7 @@ from epsrank.theory.floor.decomposed.factorisation import (
     singular_value_decomposition,
 )
 from epsrank.theory.floor.decomposed.weighting import WeightedProblem, weighted_problem
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.orthogonality import orthogonality_defect
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, upward
 from epsrank.theory.numbers.scaled import frobenius
@@ -45,8 +45,8 @@ class NeuronBasis:
     """
 
     problem: WeightedProblem = field(repr=False)
-    vectors: Array = field(repr=False)
-    sigma: Array = field(repr=False)
+    vectors: Square = field(repr=False)
+    sigma: Vector = field(repr=False)
     error: float
     defect: float
     size: float
@@ -62,7 +62,7 @@ class NeuronBasis:
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(self.sigma, self.problem.feature_exponent)
 
-    def compressed(self) -> Array:
+    def compressed(self) -> Square:
         """Return Σ Vᵀ (n × n): ‖A z‖ = ‖Σ Vᵀ z‖ for every z, to rounding.
 
         Returns

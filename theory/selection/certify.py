@@ -15,7 +15,7 @@ from epsrank.theory.data.exact_gram import exact_gram
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.floor.decomposed.weighting import WeightedProblem, residual_norm
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.dyadic import dyadic_matrix, power_of_two
 from epsrank.theory.numbers.rounding import UNDERFLOW, chunked_product, gamma, upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error, times_power_of_two
@@ -23,7 +23,7 @@ from epsrank.theory.selection.basis import ENTRY_ERROR, NeuronBasis
 from epsrank.theory.selection.constants import selection_factor
 
 
-def transfer_matrix(basis: NeuronBasis, kept: NDArray[np.intp]) -> Array:
+def transfer_matrix(basis: NeuronBasis, kept: NDArray[np.intp]) -> Matrix:
     """Return K = V₁₂V₂₂⁻¹: the p neurons kept take over −K W_T of the n − p left out (N1).
 
     The combination C = W_S − K W_T has u − φ_S C = φ·(K; I)W_T, whose coefficients lie in the span
@@ -57,7 +57,7 @@ def transfer_matrix(basis: NeuronBasis, kept: NDArray[np.intp]) -> Array:
     return np.ascontiguousarray(-found if small else found.T)
 
 
-def certified_bound(basis: NeuronBasis, kept: NDArray[np.intp], transfer: Array) -> float:
+def certified_bound(basis: NeuronBasis, kept: NDArray[np.intp], transfer: Matrix) -> float:
     """Return c with ‖u − φ_S(W_S − K W_T)‖ ≤ c ‖W_T‖_F for every W, rounding included (N1).
 
     With K as stored, t = max|K_ij| and the residual R = V₂ − (K; I)V₂₂ of the computed trailing
@@ -108,7 +108,7 @@ def certified_bound(basis: NeuronBasis, kept: NDArray[np.intp], transfer: Array)
 
 
 def certified_distance(
-    basis: NeuronBasis, kept: NDArray[np.intp], coefficients: Array, chosen: Array
+    basis: NeuronBasis, kept: NDArray[np.intp], coefficients: Matrix, chosen: Matrix
 ) -> tuple[float, float]:
     """Return an upper bound of ‖φ·W − φ_S·C‖, and the rounding in it, from the data.
 
@@ -133,7 +133,7 @@ def certified_distance(
     return output_norm(basis.problem, basis.size, difference)
 
 
-def output_norm(problem: WeightedProblem, size: float, difference: Array) -> tuple[float, float]:
+def output_norm(problem: WeightedProblem, size: float, difference: Matrix) -> tuple[float, float]:
     """Return an upper bound of ‖φ·z‖ in the measure, and the rounding in it, from the data.
 
     The norm is formed in float64; every rounding of features, weights, products and sums, and one
@@ -173,8 +173,8 @@ def exact_distance(
     features: Features,
     measure: Measure,
     kept: NDArray[np.intp],
-    coefficients: Array,
-    chosen: Array,
+    coefficients: Matrix,
+    chosen: Matrix,
 ) -> Fraction:
     """Return ‖φ·W − φ_S·C‖² without rounding: zᵀGz in integers.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.numbers.scaled import frobenius
 
 
@@ -78,7 +78,7 @@ def draft_factor(n: int, p: int) -> int:
     return (p + 1) * (n - p)
 
 
-def selection_bound(singular_values: Array, p: int, norm: float, f: float = 1.0) -> float:
+def selection_bound(singular_values: Vector, p: int, norm: float, f: float = 1.0) -> float:
     """Return √((1 + f²p(n−p)) λ_{p+1}) ‖β‖, to rounding (N1).
 
     Parameters
@@ -102,7 +102,7 @@ def selection_bound(singular_values: Array, p: int, norm: float, f: float = 1.0)
     return math.sqrt(selection_factor(n, p, f)) * following * norm
 
 
-def draft_bound(singular_values: Array, p: int, norm: float) -> float:
+def draft_bound(singular_values: Vector, p: int, norm: float) -> float:
     """Return √((p+1)(n−p) Σ_{k>p} λ_k) ‖β‖, the draft's bound, to rounding.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +54,9 @@ class NeuronSelection:
     n_features: int
     method: str
     growth: float
-    transfer: Array = field(repr=False)
+    transfer: Matrix = field(repr=False)
     constant: float
-    coefficients: Array | None = field(repr=False)
+    coefficients: Matrix | None = field(repr=False)
     route: str | None
     error: float | None
     rounding: float | None

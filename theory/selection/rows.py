@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Square
 
 # Subsets handled by one batched LAPACK call.
 _BATCH = 4096
@@ -39,7 +39,7 @@ def subsets(n: int, p: int, batch: int = _BATCH) -> Iterator[NDArray[np.intp]]:
         yield np.array(chunk, dtype=np.intp).reshape(len(chunk), p)
 
 
-def maximal_minor(block: Array) -> NDArray[np.intp]:
+def maximal_minor(block: Matrix) -> NDArray[np.intp]:
     """Return the m rows of B ∈ R^{n×m} whose minor is the largest in modulus, by trying all.
 
     Parameters
@@ -62,7 +62,7 @@ def maximal_minor(block: Array) -> NDArray[np.intp]:
     return chosen
 
 
-def exchanged_rows(block: Array, f: float) -> NDArray[np.intp]:
+def exchanged_rows(block: Matrix, f: float) -> NDArray[np.intp]:
     """Return m rows T of B ∈ R^{n×m} such that no entry of B B_T⁻¹ exceeds f in modulus.
 
     Strong rank-revealing QR ([S4], algorithm 4) on orthonormal columns: start from the pivots of
@@ -103,7 +103,7 @@ def exchanged_rows(block: Array, f: float) -> NDArray[np.intp]:
         return np.sort(chosen)
 
 
-def kept_by_minor(vectors: Array, p: int) -> NDArray[np.intp]:
+def kept_by_minor(vectors: Square, p: int) -> NDArray[np.intp]:
     """Return the p neurons S for which the minor |det V₂₂| of those left out is the largest (N1).
 
     V is orthogonal, so |det V₂₂| over the rows outside S equals |det V₁₁| over the rows in S
@@ -127,7 +127,7 @@ def kept_by_minor(vectors: Array, p: int) -> NDArray[np.intp]:
     return _complement(maximal_minor(vectors[:, p:]), n)
 
 
-def kept_by_exchange(vectors: Array, p: int, f: float) -> NDArray[np.intp]:
+def kept_by_exchange(vectors: Square, p: int, f: float) -> NDArray[np.intp]:
     """Return p neurons S with |V₁₂V₂₂⁻¹| ≤ f entrywise, by strong rank-revealing QR.
 
     V₁₂V₂₂⁻¹ = −(V₂₁V₁₁⁻¹)ᵀ for orthogonal V, so the smaller block is worked on.
@@ -152,7 +152,7 @@ def kept_by_exchange(vectors: Array, p: int, f: float) -> NDArray[np.intp]:
     return _complement(exchanged_rows(vectors[:, p:], f), n)
 
 
-def closest_neurons(compressed: Array, coefficients: Array, p: int) -> NDArray[np.intp]:
+def closest_neurons(compressed: Square, coefficients: Matrix, p: int) -> NDArray[np.intp]:
     """Return the p neurons whose span is closest to u = φ·W, by trying all subsets.
 
     Parameters

@@ -12,7 +12,7 @@ import scipy.optimize
 
 from epsrank.theory.data.inputs import as_matrix_argument
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.numbers.dyadic import root_above
 from epsrank.theory.selection.rows import subsets
 
@@ -37,7 +37,7 @@ class SubsetValue:
 
     value: float
     certified: float
-    matrix: Array = field(repr=False)
+    matrix: Matrix = field(repr=False)
 
     @property
     def refutes(self) -> bool:
@@ -120,7 +120,7 @@ def _quotient(rows: list[list[Fraction]], vector: Array) -> Fraction:
     return sum((x * x for x in image), Fraction(0)) / sum((x * x for x in v), Fraction(0))
 
 
-def dual_matrix(matrix: Array) -> Array:
+def dual_matrix(matrix: Matrix) -> Matrix:
     """Return Q⊥ ∈ R^{n×(n−p)}, which has the same value: σ_min(Q_S) = σ_min(Q⊥_{Sᶜ}).
 
     The cosine–sine decomposition of the orthogonal matrix [Q Q⊥] gives its diagonal blocks of order
@@ -142,7 +142,7 @@ def dual_matrix(matrix: Array) -> Array:
     return as_matrix_argument(full, "matrix")[:, p:n]
 
 
-def polish(matrix: Array, rounds: int = 200) -> Array:
+def polish(matrix: Matrix, rounds: int = 200) -> Matrix:
     """Descend from Q to a local minimum of max_S σ_min(Q_S) by linear programs.
 
     With Q(K) = Q + Q⊥K to first order, λ_S(K) ≈ λ_S + 2⟨Q⊥_Sᵀ Q_S v vᵀ, K⟩ for the least eigenvalue

@@ -12,7 +12,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.printers import to_latex, to_mathml
 from epsrank.theory.symbolic.notation import MEANINGS
 
@@ -109,7 +109,7 @@ class Statement:
         }
 
 
-def from_one(values: ArrayLike | Sequence[float], *, trailing_zero: bool = False) -> Array:
+def from_one(values: ArrayLike | Sequence[float], *, trailing_zero: bool = False) -> Vector:
     """Return an array whose entry k is the k-th value, counted from 1 as formulas do.
 
     Parameters

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.linalg import lstsq
 
 from epsrank.numerics.tasks.functions import TARGETS, grid
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.rank import epsilon_ranks
 
 
-def bumps(x: Array, parts: int) -> Array:
+def bumps(x: Vector, parts: int) -> Matrix:
     """Return a smooth partition of unity on [−1, 1]: ψ_i ≥ 0 with Σ_i ψ_i = 1.
 
     ψ_i is 1 in the middle half of the i-th of `parts` equal intervals of half-width h, and passes
@@ -49,8 +49,8 @@ def bumps(x: Array, parts: int) -> Array:
 
 
 def random_features(
-    x: Array, parts: int, per_part: int, scale: float, random: np.random.Generator
-) -> Array:
+    x: Matrix, parts: int, per_part: int, scale: float, random: np.random.Generator
+) -> Matrix:
     """Return φ_{ij}(x) = ψ_i(x) tanh(w_ij·ξ_i + b_ij), ξ_i = (x − c_i)·m the local coordinates.
 
     w and b are uniform on ±R; one part (m = 1) is an extreme-learning-machine block, with ψ = 1 and

@@ -17,7 +17,7 @@ from scipy.linalg import svdvals
 from torch import nn
 
 from epsrank.numerics.gram.streaming import StreamingGram
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.rank import epsilon_ranks
 
 #: Ways to come by the count.
@@ -25,7 +25,7 @@ ROUTES = ("certified", "streamed", "singular values")
 _BATCH = 4096
 
 
-def layer_features(width: int, samples: int, inputs: int, seed: int) -> Array:
+def layer_features(width: int, samples: int, inputs: int, seed: int) -> Matrix:
     """Return tanh(w·x + b) with w, b uniform on ±√(6/d): a random layer over random inputs.
 
     Parameters

@@ -22,7 +22,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 #: Standard errors that the bound on the correlation lies above its estimate.
 SPREADS = 2.5
@@ -54,7 +54,7 @@ class Trend:
     correlation: float
 
 
-def trend(times: Array, values: Array, level: float, *, spreads: float = SPREADS) -> Trend:
+def trend(times: Vector, values: Vector, level: float, *, spreads: float = SPREADS) -> Trend:
     """Return the Theil–Sen change of a series and its interval from Kendall's statistic.
 
     Parameters
@@ -101,7 +101,7 @@ def trend(times: Array, values: Array, level: float, *, spreads: float = SPREADS
     )
 
 
-def correlation_bound(values: Array, spreads: float) -> float:
+def correlation_bound(values: Vector, spreads: float) -> float:
     """Return an upper bound of the correlation of neighbours around a straight line.
 
     The estimate r from residuals is too small by (2 + 4ρ)/m on average [1]_; its standard error is

@@ -22,7 +22,7 @@ from epsrank.theory.floor.decomposed.moments import decompose_moments
 from epsrank.theory.floor.decomposed.reachable import reachable_loss
 from epsrank.theory.floor.decomposed.spectral import spectral_loss_norm
 from epsrank.theory.floor.reading import read_plateau
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.scaled import frobenius
 
 LossKind = Literal["mse", "cross_entropy"]
@@ -173,8 +173,8 @@ class Head:
         b.
     """
 
-    weight: Array
-    bias: Array | None
+    weight: Matrix
+    bias: Vector | None
 
     @classmethod
     def of(cls, module: nn.Module | None) -> Head:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 
 #: Offset of RankMe inside the logarithm's argument, as in its paper.
 RANKME_OFFSET = 1e-7
@@ -104,7 +104,7 @@ class Quantities:
 QUANTITY_NAMES = tuple(field.name for field in fields(Quantities))
 
 
-def quantities(spectrum: Array, spectrum_error: float, mean_abs: Array) -> Quantities:
+def quantities(spectrum: Vector, spectrum_error: float, mean_abs: Vector) -> Quantities:
     """Return every quantity of one layer from its spectrum and its neurons' mean activity.
 
     Parameters
@@ -140,7 +140,7 @@ def quantities(spectrum: Array, spectrum_error: float, mean_abs: Array) -> Quant
     )
 
 
-def stable_rank(spectrum: Array) -> float:
+def stable_rank(spectrum: Vector) -> float:
     """Return  tr G / λ_1 = ‖A‖_F² / ‖A‖₂²,  between 1 and the rank; 0 for zero features.
 
     Parameters
@@ -161,7 +161,7 @@ def stable_rank(spectrum: Array) -> float:
     return 0.0 if shares is None else float(shares.sum())
 
 
-def participation_ratio(spectrum: Array) -> float:
+def participation_ratio(spectrum: Vector) -> float:
     """Return  (Σ λ_k)² / Σ λ_k²,  between 1 and the rank; 0 for zero features.
 
     Parameters
@@ -182,7 +182,7 @@ def participation_ratio(spectrum: Array) -> float:
     return 0.0 if shares is None else float(shares.sum() ** 2 / (shares @ shares))
 
 
-def exponential_entropy(weights: Array, offset: float = 0.0) -> float:
+def exponential_entropy(weights: Vector, offset: float = 0.0) -> float:
     """Return  exp(−Σ p_k log p_k)  with p_k = weights_k / Σ weights + offset; 0 for zero weights.
 
     Of singular values this is the effective rank [1]_, with the offset 1e-7 RankMe [2]_; of
@@ -214,7 +214,7 @@ def exponential_entropy(weights: Array, offset: float = 0.0) -> float:
     return float(np.exp(-np.sum(p * np.log(p))))
 
 
-def dormant_fraction(mean_abs: Array, tau: float) -> float:
+def dormant_fraction(mean_abs: Vector, tau: float) -> float:
     """Return the share of τ-dormant neurons, a_j ≤ τ · mean_i a_i with a_j = ∫ |φ_j| dμ.
 
     With τ = 0 those are the neurons that are zero at every sample. All are dormant in a layer of

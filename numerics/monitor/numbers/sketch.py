@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sl
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.routes.gram import eigenpairs
@@ -66,7 +66,7 @@ class Sketch:
     squares: tuple[float, float]
 
 
-def sketch_spectrum(gram: Array, error: float, ritz: int = RITZ, seed: int = 0) -> Sketch:
+def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0) -> Sketch:
     """Enclose the spectrum of every PSD matrix G with ‖G̃ − G‖₂ ≤ t.
 
     Parameters
@@ -125,7 +125,7 @@ def sketch_spectrum(gram: Array, error: float, ritz: int = RITZ, seed: int = 0) 
     return Sketch(enclosure, ritz, traces, squares)
 
 
-def _ritz(gram: Array, ritz: int, seed: int) -> tuple[Array, Array]:
+def _ritz(gram: Square, ritz: int, seed: int) -> tuple[Array, Array]:
     """Return Ritz values, descending, and vectors after some rounds of subspace iteration.
 
     Parameters
@@ -154,8 +154,8 @@ def _ritz(gram: Array, ritz: int, seed: int) -> tuple[Array, Array]:
 
 
 def _residuals(
-    gram: Array, values: Array, vectors: Array, size: float
-) -> tuple[float, Array, float] | None:
+    gram: Square, values: Array, vectors: Array, size: float
+) -> tuple[float, Vector, float] | None:
     """Return e, bounds of ‖E‖ for the first j Ritz vectors, and f; None where V is no basis.
 
     Parameters
@@ -193,7 +193,7 @@ def _residuals(
     return inner, (columns * (1 + 1e-8) + off) / math.sqrt(1 - f) * (1 + 1e-12), f
 
 
-def _above(values: Array, columns: Array, c: float, defect: float) -> Array:
+def _above(values: Vector, columns: Vector, c: float, defect: float) -> Vector:
     """Return upper bounds of the leading eigenvalues: of each, the least over all blocks.
 
     Parameters
@@ -229,7 +229,7 @@ def _schur(values: Array, c: Array, coupling: Array | float) -> Array:
 
 
 def _largest_of_rest(
-    gram: Array, values: Array, vectors: Array, size: float, rest: float
+    gram: Square, values: Array, vectors: Array, size: float, rest: float
 ) -> float | None:
     """Certify a bound of λ_max(G̃ − VΘVᵀ) on the complement of V by one Cholesky factorisation.
 
@@ -268,7 +268,7 @@ def _largest_of_rest(
     return None
 
 
-def _leading(matrix: Array) -> float:
+def _leading(matrix: Square) -> float:
     """Return about the largest eigenvalue of a symmetric matrix, from Lanczos steps.
 
     Parameters

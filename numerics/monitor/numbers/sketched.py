@@ -27,7 +27,7 @@ from epsrank.numerics.monitor.numbers.quantities import (
     dormant_fraction,
 )
 from epsrank.numerics.monitor.numbers.sketch import Sketch
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.dyadic import float_above, float_below
 from epsrank.theory.rank.interval import Decision, gap_reason, scaled, scaled_float
 from epsrank.theory.rank.of_gram import GramProblem
@@ -42,7 +42,7 @@ _SLACK = 1e-9
 
 
 def sketched_quantities(
-    sketch: Sketch, mean_abs: Array, scale: Fraction = Fraction(1)
+    sketch: Sketch, mean_abs: Vector, scale: Fraction = Fraction(1)
 ) -> Quantities:
     """Return every quantity of one layer from a sketch of its spectrum.
 
@@ -174,7 +174,7 @@ def _mixed(w: float, head: float, tail: float) -> float:
     return mixing + (1 - w) * head + w * tail
 
 
-def _entropy_of_intervals(below: Array, above: Array) -> tuple[float, float]:
+def _entropy_of_intervals(below: Vector, above: Vector) -> tuple[float, float]:
     """Enclose −Σ p log p for weights in intervals, p their shares of the sum.
 
     Parameters

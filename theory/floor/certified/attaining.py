@@ -10,7 +10,7 @@ import numpy as np
 
 from epsrank.theory.data.inputs import as_eps, as_norm
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,11 @@ class AttainingFamily:
         Whether every statement holds for the stored numbers in exact arithmetic (`verify`).
     """
 
-    features: Array = field(repr=False)
-    weights: Array = field(repr=False)
-    target: Array = field(repr=False)
-    coefficients: Array = field(repr=False)
-    eigenvalues: Array = field(repr=False)
+    features: Matrix = field(repr=False)
+    weights: Vector = field(repr=False)
+    target: Vector = field(repr=False)
+    coefficients: Vector = field(repr=False)
+    eigenvalues: Vector = field(repr=False)
     rank: int
     eps: float
     norm: float

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 
 
 def largest_exponent(numbers: list[Any]) -> int:
@@ -82,7 +82,7 @@ def to_array(matrix: Any) -> Array:
     return np.array(flat).reshape(matrix.nrows(), matrix.ncols())
 
 
-def from_array(array: Array) -> Any:
+def from_array(array: Matrix) -> Any:
     """Return a float64 array as exact points.
 
     Parameters

@@ -13,7 +13,7 @@ from flint import arb, fmpz_mat
 from epsrank.theory.data.exact_gram import integer_gram
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.dyadic import dyadic_integers, dyadic_matrix, power_of_two, to_fmpq
 from epsrank.theory.numbers.interval import Interval, point
 
@@ -94,7 +94,7 @@ class ExactData:
             shifted[k, k] = int(shifted[k, k]) - ratio.numerator
         return self.n_features - int(shifted.rank())
 
-    def loss(self, coefficients: Array) -> Fraction:
+    def loss(self, coefficients: Matrix) -> Fraction:
         """Return ‖ΦW − u*‖² exactly.
 
         Parameters
@@ -114,7 +114,7 @@ class ExactData:
         return quadratic - 2 * linear + self.target_norm_squared
 
 
-def exact_data(features: Features, target: Array, measure: Measure) -> ExactData:
+def exact_data(features: Features, target: Matrix, measure: Measure) -> ExactData:
     """Form the exact data of min ‖Φβ − u*‖².
 
     Parameters
@@ -146,7 +146,7 @@ def exact_data(features: Features, target: Array, measure: Measure) -> ExactData
     )
 
 
-def norm_squared(coefficients: Array) -> Fraction:
+def norm_squared(coefficients: Matrix) -> Fraction:
     """Return ‖W‖_F² exactly.
 
     Parameters

@@ -26,7 +26,7 @@ from epsrank.theory.floor.certified.ball_matrix import (
     largest_exponent,
     to_array,
 )
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Square
 
 # Rounds of the two moves: each gains at least ten digits, so 60 outlast any precision offered.
 _MAX_ROUNDS = 60
@@ -176,7 +176,7 @@ def _block_rotation(entries: list[list[Any]], clusters: list[list[int]]) -> Any:
     return arb_mat(rotation)
 
 
-def _eigenvectors(matrix: Array) -> Array:
+def _eigenvectors(matrix: Square) -> Square:
     """Return float64 eigenvectors of a symmetric matrix, by descending eigenvalue.
 
     Parameters

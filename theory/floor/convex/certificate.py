@@ -19,14 +19,14 @@ from flint import arb, arb_mat, ctx
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.ball_matrix import from_array
 from epsrank.theory.floor.convex.losses import ConvexLoss, DualPoint
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, upward
 
 _U = UNIT_ROUNDOFF["float64"]
 
 
 def certified_bound(
-    features: Array, dual: DualPoint, weights: Array, norm: float, offset: Array | None = None
+    features: Matrix, dual: DualPoint, weights: Vector, norm: float, offset: Vector | None = None
 ) -> float:
     """Evaluate the bound in float64, rounded so that it is never too high.
 
@@ -76,12 +76,12 @@ def _sum(terms: Array) -> tuple[float, float]:
 
 def audited_bound(
     loss: ConvexLoss,
-    features: Array,
-    outputs: Array,
-    target: Array,
-    weights: Array,
+    features: Matrix,
+    outputs: Matrix,
+    target: Matrix,
+    weights: Vector,
     norm: float,
-    offset: Array | None = None,
+    offset: Vector | None = None,
     *,
     bits: int = 128,
 ) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from epsrank.theory.floor.convex.losses import (
 )
 from epsrank.theory.floor.convex.solver import minimise_on_ball
 from epsrank.theory.floor.reading import Reading, read_ratio
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -93,8 +93,8 @@ class ConvexFloor:
     n_samples: int
     n_features: int
     n_outputs: int
-    point: Array = field(repr=False)
-    outputs: Array = field(repr=False)
+    point: Matrix = field(repr=False)
+    outputs: Matrix = field(repr=False)
 
     @property
     def gap(self) -> float:

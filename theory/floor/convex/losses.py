@@ -20,7 +20,7 @@ from scipy.special import xlogy
 
 from epsrank.theory.data.inputs import as_target
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, to_numpy
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector, to_numpy
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -42,9 +42,9 @@ class DualPoint:
         Bound for every sample.
     """
 
-    slopes: Array
-    values: Array
-    errors: Array
+    slopes: Matrix
+    values: Vector
+    errors: Vector
     slope_error: float
 
 
@@ -196,7 +196,7 @@ class SquaredError:
         return _quadratic_ball(slopes, target, arb(1) / 4), slopes
 
 
-def _regression_targets(target: Any, n_samples: int, n_outputs: int | None) -> Array:
+def _regression_targets(target: Any, n_samples: int, n_outputs: int | None) -> Matrix:
     """Return real targets.
 
     Parameters
@@ -258,7 +258,7 @@ class CrossEntropy:
         """``"cross_entropy"``."""
         return "cross_entropy"
 
-    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Array:
+    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Matrix:
         """Return targets of shape (N, k): labels as unit vectors, rows of numbers ≥ 0 as they are.
 
         Parameters

@@ -12,11 +12,11 @@ import numpy as np
 from epsrank.theory.data.inputs import as_coefficients
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.decomposed.decomposition import FloorData
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.scaled import frobenius, row_norms, times_power_of_two
 
 
-def floors(data: FloorData, norm: float) -> Array:
+def floors(data: FloorData, norm: float) -> Vector:
     """Return floor_p = (d_p − √λ_{p+1} B)_+ for p = 0…n: ‖φ·W − u*‖ ≥ floor_p if ‖W‖_F ≤ B (F2).
 
     Proof: project φ·W − u* onto Ψ_p^⊥; there u* has norm d_p and φ·W at most √λ_{p+1} ‖W‖_F (F1).
@@ -253,8 +253,8 @@ class Tail:
         The measure of the norms.
     """
 
-    norms: Array = field(repr=False)
-    bounds: Array = field(repr=False)
+    norms: Vector = field(repr=False)
+    bounds: Vector = field(repr=False)
     coefficient_norm: float
     measure: str
 
@@ -271,7 +271,7 @@ class Tail:
             return np.square(self.bounds)
 
 
-def tail(data: FloorData, coefficients: Array) -> Tail:
+def tail(data: FloorData, coefficients: Vector) -> Tail:
     """Return the tail of u = φ·W beyond every p, exactly and bounded (F1).
 
     Parameters

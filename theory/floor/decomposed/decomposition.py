@@ -13,7 +13,7 @@ from epsrank.theory.floor.decomposed.factorisation import (
 )
 from epsrank.theory.floor.decomposed.tolerance import DataError, ErrorModel
 from epsrank.theory.floor.decomposed.weighting import WeightedProblem
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, chunked_product, gamma, upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error, row_norms, times_power_of_two
 
@@ -59,12 +59,12 @@ class FloorData:
         N (0 where only moments were given and N was not).
     """
 
-    sigma: Array = field(repr=False)
-    components: Array = field(repr=False)
+    sigma: Vector = field(repr=False)
+    components: Matrix = field(repr=False)
     outside: float
-    right: Array = field(repr=False)
+    right: Matrix = field(repr=False)
     target_norm: float
-    computed_sigma: Array = field(repr=False)
+    computed_sigma: Vector = field(repr=False)
     feature_exponent: int
     target_exponent: int
     error: ErrorModel

@@ -6,13 +6,13 @@ import numpy as np
 import scipy.linalg
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.orthogonality import orthogonality_defect
 from epsrank.theory.numbers.rounding import gamma, upward
 from epsrank.theory.numbers.scaled import frobenius
 
 
-def singular_value_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
+def singular_value_decomposition(matrix: Matrix) -> tuple[Array, Array, Array]:
     """Return U (N×q), σ (q), Q (n×q) of A = U diag(σ) Qᵀ with q = min(N, n).
 
     The first driver that converges is used. Tall matrices are first reduced to the triangle of a
@@ -65,7 +65,7 @@ def singular_value_decomposition(matrix: Array) -> tuple[Array, Array, Array]:
 
 
 def backward_error(
-    matrix: Array, left: Array, sigma: Array, right: Array
+    matrix: Matrix, left: Matrix, sigma: Vector, right: Matrix
 ) -> tuple[float, float, float]:
     """Measure how far a computed decomposition is from one with orthonormal factors.
 

@@ -18,7 +18,7 @@ from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.decomposed.decomposition import FloorData
 from epsrank.theory.floor.decomposed.tolerance import MomentError
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.orthogonality import orthogonality_defect
 from epsrank.theory.numbers.rounding import (
     UNDERFLOW,
@@ -190,7 +190,7 @@ def _non_negative(value: float, name: str) -> float:
     return number
 
 
-def _descending_eigenpairs(matrix: Array) -> tuple[Array, Array]:
+def _descending_eigenpairs(matrix: Square) -> tuple[Array, Array]:
     """Return eigenvalues, descending, and eigenvectors.
 
     Parameters

@@ -11,7 +11,7 @@ import numpy as np
 
 from epsrank.theory.data.inputs import as_norm
 from epsrank.theory.floor.decomposed.decomposition import FloorData
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.scaled import frobenius, times_power_of_two
 
 _MAX_ITERATIONS = 300
@@ -43,15 +43,15 @@ class SecularPoint:
     """
 
     root: float
-    gains: Array = field(repr=False)
-    residual: Array = field(repr=False)
+    gains: Vector = field(repr=False)
+    residual: Vector = field(repr=False)
     norm: float
     dual_excess: float
-    dual_residual: Array = field(repr=False)
+    dual_residual: Vector = field(repr=False)
     iterations: int
 
 
-def solve_secular(sigma: Array, amplitudes: Array, bound: float) -> SecularPoint:
+def solve_secular(sigma: Vector, amplitudes: Vector, bound: float) -> SecularPoint:
     """Minimise Σ (a_k − σ_k z_k)² over ‖z‖ ≤ B, for a_k ≥ 0 and σ_k > 0.
 
     Parameters
@@ -184,7 +184,7 @@ class ReachableLoss:
     attained_norm: float
     iterations: int
     measure: str
-    coefficients: Array | None = field(default=None, repr=False)
+    coefficients: Matrix | None = field(default=None, repr=False)
 
     @property
     def value(self) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.scaled import (
     _scaled_rows,
     frobenius,
@@ -38,15 +38,15 @@ class WeightedProblem:
         Type of the features as given.
     """
 
-    matrix: Array = field(repr=False)
-    target: Array = field(repr=False)
+    matrix: Matrix = field(repr=False)
+    target: Matrix = field(repr=False)
     feature_exponent: int
     target_exponent: int
     measure: Measure
     dtype: str
 
 
-def weighted_problem(features: Features, target: Array, measure: Measure) -> WeightedProblem:
+def weighted_problem(features: Features, target: Matrix, measure: Measure) -> WeightedProblem:
     """Form A = diag(√(w/c)) Φ and y = diag(√(w/c)) u*, each scaled by a power of two.
 
     Every entry carries a relative error of at most 5 u (the root of the weight, the root of c,
@@ -74,7 +74,7 @@ def weighted_problem(features: Features, target: Array, measure: Measure) -> Wei
     )
 
 
-def residual_norm(problem: WeightedProblem, coefficients: Array) -> float:
+def residual_norm(problem: WeightedProblem, coefficients: Matrix) -> float:
     """Return ‖A W − y‖_F = √loss, computed from the data and not from a decomposition.
 
     Parameters

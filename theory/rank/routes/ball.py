@@ -17,7 +17,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 from epsrank.theory.data.exact_gram import ExactGram, congruence
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Square
 
 #: Precision at which a count is given up unless told otherwise: a tie, as good as.
 MAX_BITS = 4096
@@ -188,7 +188,7 @@ def positive_inertia(matrix: arb_mat) -> int | None:
 
 
 def ball_count(
-    gram: ExactGram, theta: Fraction, vectors: Array | None = None, *, max_bits: int = MAX_BITS
+    gram: ExactGram, theta: Fraction, vectors: Square | None = None, *, max_bits: int = MAX_BITS
 ) -> tuple[int | None, int]:
     """Count #{k : λ_k(M) > θ} by ball arithmetic of rising precision (C1).
 

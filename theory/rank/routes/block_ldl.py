@@ -33,7 +33,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius, gamma, upward
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -45,7 +45,7 @@ _BLOCK = 64
 _COLUMNS = 256
 
 
-def block_inertia(matrix: Array, shift: float) -> tuple[int, float] | None:
+def block_inertia(matrix: Square, shift: float) -> tuple[int, float] | None:
     """Count the eigenvalues of H̃ + E above θ, for some ‖E‖₂ ≤ e that is bounded on the way.
 
     Parameters
@@ -82,7 +82,7 @@ class _Elimination:
         self.shift = shift
         self.error = 0.0
 
-    def factors(self, panel: Array) -> tuple[Array, Array] | None:
+    def factors(self, panel: Matrix) -> tuple[Matrix, Vector] | None:
         """Eliminate the columns of a lower trapezoid.
 
         Parameters

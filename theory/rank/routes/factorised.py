@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Square
 from epsrank.theory.numbers.dyadic import float_above, float_below
 from epsrank.theory.rank.interval import Decision, gap_reason
 from epsrank.theory.rank.routes.foresight import STRIDE, Foresight, foresee
@@ -21,7 +21,7 @@ _LOOKED_AT = 0.375
 
 
 def factorised_count(
-    matrix: Array, error: float, below: Fraction, above: Fraction
+    matrix: Square, error: float, below: Fraction, above: Fraction
 ) -> Decision | None:
     """Count #{k : λ_k(H) > θ} for every H with ‖H̃ − H‖₂ ≤ t, without an eigenvalue.
 
@@ -69,7 +69,7 @@ def factorised_count(
     return Decision(*bounds, "inertia", "inertia of G − εI by LDLᵀ, rounding included")
 
 
-def foresee_gram(matrix: Array, threshold: float) -> Foresight:
+def foresee_gram(matrix: Square, threshold: float) -> Foresight:
     """Look at a quarter of the neurons of a Gram matrix.
 
     Parameters

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import blas, eigh_tridiagonal, lapack
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF
 
 #: One neuron in so many is looked at.
@@ -41,7 +41,7 @@ class Foresight:
         n.
     """
 
-    pivots: Array
+    pivots: Vector
     looked_at: int
     n_features: int
 
@@ -76,7 +76,7 @@ class Foresight:
         return float(np.count_nonzero(beside)) * share * self.n_features / self.looked_at
 
 
-def foresee(matrix: Array, n_features: int, threshold: float) -> Foresight:
+def foresee(matrix: Square, n_features: int, threshold: float) -> Foresight:
     """Look at some neurons.
 
     Parameters
@@ -120,7 +120,7 @@ _FAR = 1 / 2
 _SEED = 0
 
 
-def eigenvalues_near(upper: Array, theta: float, distance: float) -> float:
+def eigenvalues_near(upper: Square, theta: float, distance: float) -> float:
     """Estimate #{k : |λ_k(H) − θ| < d}.
 
     Where d is not resolved, the eigenvalues within what is (θ/2 at most) are taken to be spread

@@ -9,7 +9,7 @@ import scipy.linalg as sl
 from scipy.linalg import lapack
 
 from epsrank.theory.data.weighted import WeightedFeatures
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.orthogonality import orthogonality_defect
 from epsrank.theory.numbers.rounding import (
     UNDERFLOW,
@@ -28,7 +28,7 @@ _U = UNIT_ROUNDOFF["float64"]
 _DEAD = 0.05
 
 
-def eigenpairs(matrix: Array) -> tuple[Array, Array] | None:
+def eigenpairs(matrix: Square) -> tuple[Array, Array] | None:
     """Return float64 eigenpairs from the first LAPACK driver that converges.
 
     Parameters
@@ -59,7 +59,7 @@ def _finite(values: Array, vectors: Array) -> bool:
     return bool(np.isfinite(values).all() and np.isfinite(vectors).all())
 
 
-def symmetric_spectrum(matrix: Array) -> tuple[Array, float]:
+def symmetric_spectrum(matrix: Square) -> tuple[Vector, float]:
     """Return eigenvalues of a float64 matrix with a certified bound on their error.
 
     For any computed Q, Λ let F = QᵀQ − I and R = HQ − QΛ. If ‖F‖ ≤ f < 1, then with the polar
@@ -97,7 +97,7 @@ def symmetric_spectrum(matrix: Array) -> tuple[Array, float]:
     return values, min(error, upward(size + largest))
 
 
-def form_gram(features: WeightedFeatures) -> tuple[Array, float]:
+def form_gram(features: WeightedFeatures) -> tuple[Square, float]:
     """Form H̃ ≈ AᵀA in float64 with a bound on what rounding did (C2).
 
     Parameters
@@ -117,7 +117,7 @@ def form_gram(features: WeightedFeatures) -> tuple[Array, float]:
     return product, upward(g * trace + UNDERFLOW)
 
 
-def gram_enclosure(gram: Array, formed: float) -> SpectrumEnclosure:
+def gram_enclosure(gram: Square, formed: float) -> SpectrumEnclosure:
     """Enclose the spectrum of H by way of its float64 Gram matrix.
 
     Parameters
@@ -138,7 +138,7 @@ def gram_enclosure(gram: Array, formed: float) -> SpectrumEnclosure:
     return from_error(np.concatenate([zeros, values]), upward(formed + solved))
 
 
-def live_part(gram: Array) -> Array:
+def live_part(gram: Square) -> Square:
     """Leave out neurons that are zero at every sample: they add eigenvalues 0 and nothing else.
 
     Parameters

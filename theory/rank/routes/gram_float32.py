@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
@@ -71,7 +71,7 @@ class NarrowSizes:
     square: float
 
 
-def narrow_sizes(matrix: NDArray[Any], roots: Array | None) -> NarrowSizes | None:
+def narrow_sizes(matrix: NDArray[Any], roots: Vector | None) -> NarrowSizes | None:
     """Measure A = diag(f) M in one pass.
 
     Parameters
@@ -131,11 +131,11 @@ def errors_of_chunks(sizes: NarrowSizes, n_samples: int) -> list[tuple[int, floa
 
 def form_gram_float32(
     matrix: NDArray[Any],
-    roots: Array | None,
+    roots: Vector | None,
     sizes: NarrowSizes,
     chunk: int,
     stop: Callable[[Array, int], bool] | None = None,
-) -> tuple[Array, float] | None:
+) -> tuple[Square, float] | None:
     """Form H̃ ≈ AᵀA, A = diag(f) M, by products in float32 and sums in float64.
 
     Parameters

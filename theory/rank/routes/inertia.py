@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
 from epsrank.theory.rank.routes.block_ldl import block_inertia
 
@@ -45,7 +45,7 @@ _Count = Callable[[Array, float], tuple[int, float] | None]
 
 
 def inertia_bounds(
-    matrix: Array, error: float, below: float, above: float
+    matrix: Square, error: float, below: float, above: float
 ) -> tuple[int, int] | None:
     """Bound #{k : λ_k(H) > θ} for every H with ‖H̃ − H‖₂ ≤ t and every θ in an interval.
 
@@ -97,7 +97,7 @@ def _count_beyond(
     return None
 
 
-def certified_inertia(matrix: Array, shift: float) -> tuple[int, float] | None:
+def certified_inertia(matrix: Square, shift: float) -> tuple[int, float] | None:
     """Count the eigenvalues of H̃ + E above θ, for some ‖E‖ ≤ e that is evaluated a posteriori.
 
     Parameters
@@ -148,7 +148,7 @@ def certified_inertia(matrix: Array, shift: float) -> tuple[int, float] | None:
     return (count, upward(error)) if np.isfinite(error) else None
 
 
-def _factorise(shifted: Array) -> tuple[Array, Array, Array] | None:
+def _factorise(shifted: Square) -> tuple[Array, Array, Array] | None:
     """Return a row-permuted unit lower triangular L, and D, with M ≈ LDLᵀ (Bunch–Kaufman).
 
     Parameters
@@ -175,7 +175,7 @@ def _factorise(shifted: Array) -> tuple[Array, Array, Array] | None:
     return outer, pivots, off[: n - 1]
 
 
-def _make_unit_lower(packed: Array) -> None:
+def _make_unit_lower(packed: Square) -> None:
     """Clear the upper triangle and set the diagonal to 1, in place.
 
     Parameters
@@ -213,7 +213,7 @@ def _permutation(swaps: NDArray[np.int32]) -> NDArray[np.int64]:
     return order
 
 
-def _positive_pivots(diagonal: Array, off: Array) -> int | None:
+def _positive_pivots(diagonal: Vector, off: Vector) -> int | None:
     """Count the positive eigenvalues of a block-diagonal D with 1×1 and 2×2 blocks.
 
     Parameters

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.rounding import UNDERFLOW, gamma, gram_product, upward
 from epsrank.theory.rank.routes.foresight import STRIDE, Foresight, foresee
 from epsrank.theory.rank.routes.shortcuts import all_above
@@ -26,7 +26,7 @@ _PER_NEURON = 1.5
 _PAYS = 1.5
 
 
-def look(matrix: NDArray[Any], roots: Array | None, threshold: float) -> Foresight:
+def look(matrix: NDArray[Any], roots: Vector | None, threshold: float) -> Foresight:
     """Look at a quarter of the neurons on as many samples as that takes.
 
     Parameters
@@ -52,7 +52,7 @@ def look(matrix: NDArray[Any], roots: Array | None, threshold: float) -> Foresig
 
 
 def full_on_some_samples(
-    matrix: NDArray[Any], roots: Array | None, threshold: float, outlook: Foresight
+    matrix: NDArray[Any], roots: Vector | None, threshold: float, outlook: Foresight
 ) -> int | None:
     """Certify λ_n(AᵀA) > θ, A = diag(f) M, from evenly spaced rows of A.
 
@@ -87,7 +87,7 @@ def _spread(n_samples: int, count: int) -> slice:
     return slice(0, min(step * count, n_samples), step)
 
 
-def gram_of_rows(rows: NDArray[Any], factors: Array | None) -> tuple[Array, float]:
+def gram_of_rows(rows: NDArray[Any], factors: Vector | None) -> tuple[Square, float]:
     """Form H̃_S by float64 products.
 
     Parameters
@@ -157,7 +157,7 @@ class Audible:
         return math.nextafter(threshold - self.energy, 0.0)
 
 
-def without_silent(matrix: NDArray[Any], roots: Array | None, threshold: float) -> Audible | None:
+def without_silent(matrix: NDArray[Any], roots: Vector | None, threshold: float) -> Audible | None:
     """Leave out neurons that are silent next to a threshold, if there are many.
 
     Parameters

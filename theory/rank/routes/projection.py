@@ -25,7 +25,7 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.orthogonality import orthogonality_defect
 from epsrank.theory.numbers.rounding import (
     UNDERFLOW,
@@ -63,7 +63,7 @@ _ROWS = 2048
 
 
 def projected_enclosure(
-    matrix: NDArray[Any], roots: Array | None, threshold: float, outlook: Foresight
+    matrix: NDArray[Any], roots: Vector | None, threshold: float, outlook: Foresight
 ) -> SpectrumEnclosure | None:
     """Enclose the spectrum of AᵀA, A = diag(f) M, where few directions matter at a threshold.
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg as sl
 from scipy.linalg import blas
 
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Square
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, frobenius, gamma, gram_product, upward
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
 from epsrank.theory.rank.routes.gram import symmetric_spectrum
@@ -26,7 +26,7 @@ _REMAINDER = 1e-3
 _FEW = 0.5
 
 
-def all_above(matrix: Array, error: float, threshold: float) -> bool:
+def all_above(matrix: Square, error: float, threshold: float) -> bool:
     """Certify λ_n(H) > θ for every H with ‖H − H̃‖ ≤ t, by one Cholesky factorisation.
 
     A Cholesky factorisation that completes in floating point is the exact one of a matrix within
@@ -59,7 +59,7 @@ def all_above(matrix: Array, error: float, threshold: float) -> bool:
 
 
 def low_rank_enclosure(
-    matrix: Array, error: float, threshold: float, few: float = _FEW
+    matrix: Square, error: float, threshold: float, few: float = _FEW
 ) -> SpectrumEnclosure | None:
     """Enclose the spectrum of H by H̃ = LLᵀ + S with k ≪ n columns in L and ‖S‖ ≪ θ.
 

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from epsrank.theory.data.weighted import WeightedFeatures
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Matrix, Square
 from epsrank.theory.numbers.orthogonality import orthogonality_defect
 from epsrank.theory.numbers.rounding import (
     UNDERFLOW,
@@ -32,7 +32,7 @@ from epsrank.theory.rank.enclosure import SpectrumEnclosure
 _U = UNIT_ROUNDOFF["float64"]
 
 
-def right_singular_vectors(matrix: Array) -> Array | None:
+def right_singular_vectors(matrix: Matrix) -> Square | None:
     """Return approximate right singular vectors, by QR and SVD of the triangle.
 
     Parameters
@@ -76,7 +76,7 @@ def svd_enclosure(features: WeightedFeatures) -> SpectrumEnclosure | None:
 
 
 def directional_enclosure(
-    matrix: Array, size: float, entry_error: float = 0.0
+    matrix: Matrix, size: float, entry_error: float = 0.0
 ) -> SpectrumEnclosure | None:
     """Enclose the spectrum of AᵀA for a matrix whose entries may have been rounded.
 
@@ -110,7 +110,7 @@ def directional_enclosure(
     return _enclose(np.ascontiguousarray(images[:, order]), column_error, defect)
 
 
-def _enclose(images: Array, column_error: float, defect: float) -> SpectrumEnclosure:
+def _enclose(images: Matrix, column_error: float, defect: float) -> SpectrumEnclosure:
     """Turn B = AV + ΔB into intervals for the eigenvalues of AᵀA.
 
     Parameters
