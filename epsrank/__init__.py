@@ -19,11 +19,20 @@ for _room in ("theory", "numerics", "proofs"):
 
 if TYPE_CHECKING:
     from epsrank.numerics.checkpoint.dense import dense_network, network_of_run
+    from epsrank.numerics.ensemble import group_configs, train_in_groups, train_many
     from epsrank.numerics.first_layer.structured import structured_first_layer_
     from epsrank.numerics.monitor import RankMonitor, RankWarning
-    from epsrank.numerics.operators import BoundaryProblem, OperatorSystem, linear_operator
+    from epsrank.numerics.monitor.measuring.schedule import OverheadBudget
+    from epsrank.numerics.operators import (
+        BoundaryProblem,
+        OperatorSystem,
+        laplacian,
+        linear_operator,
+        partial,
+    )
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.staircase import Staircase, detect_staircase
+    from epsrank.numerics.sweeps import Trial, TrialStore, run_trials
     from epsrank.numerics.training import Run, RunConfig, load_run, train
     from epsrank.proofs.ledger.outcome import Report
     from epsrank.proofs.runner import verify
@@ -31,15 +40,19 @@ if TYPE_CHECKING:
         AprioriFloor,
         SegmentedDistances,
         apriori_floor,
+        poisson_stability,
         relu_distances,
+        sobolev_widths,
+        width_floor,
     )
     from epsrank.theory.continuous import (
+        AnalyticTarget,
         ContinuousFloor,
         ContinuousRank,
         continuous_floor,
         continuous_rank,
     )
-    from epsrank.theory.dense import DenseNetwork
+    from epsrank.theory.dense import ANALYTIC, BALL_ACTIVATIONS, DenseNetwork
     from epsrank.theory.errors import InputError
     from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
     from epsrank.theory.floor.convex.lipschitz import LipschitzFloor, lipschitz_floor
@@ -64,62 +77,80 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BoundaryProblem": "epsrank.numerics.operators",
-    "ContinuousFloor": "epsrank.theory.continuous",
-    "ContinuousRank": "epsrank.theory.continuous",
-    "ConvexFloor": "epsrank.theory.floor.convex.floor",
-    "DenseNetwork": "epsrank.theory.dense",
-    "InitialRank": "epsrank.theory.kernels.prediction",
-    "AprioriFloor": "epsrank.theory.apriori",
-    "InputError": "epsrank.theory.errors",
-    "LayerKernel": "epsrank.theory.kernels.layer_kernel",
-    "LipschitzFloor": "epsrank.theory.floor.convex.lipschitz",
-    "LossFloor": "epsrank.theory.floor.result",
-    "NeuronSelection": "epsrank.theory.selection",
-    "OperatorSystem": "epsrank.numerics.operators",
-    "PopulationRank": "epsrank.theory.sampling",
-    "RankInterval": "epsrank.theory.rank.interval",
-    "RankMonitor": "epsrank.numerics.monitor",
-    "RankWarning": "epsrank.numerics.monitor",
-    "Report": "epsrank.proofs.ledger.outcome",
-    "Run": "epsrank.numerics.training",
-    "RunConfig": "epsrank.numerics.training",
-    "SlopeChoice": "epsrank.theory.kernels.slope",
-    "Staircase": "epsrank.numerics.staircase",
-    "SegmentedDistances": "epsrank.theory.apriori",
     "algebraic_rank": "epsrank.theory.rank",
+    "ANALYTIC": "epsrank.theory.dense",
+    "AnalyticTarget": "epsrank.theory.continuous",
     "apriori_floor": "epsrank.theory.apriori",
+    "AprioriFloor": "epsrank.theory.apriori",
+    "BALL_ACTIVATIONS": "epsrank.theory.dense",
+    "BoundaryProblem": "epsrank.numerics.operators",
     "box_measure": "epsrank.theory.kernels.input_measure",
     "choose_slope": "epsrank.theory.kernels.slope",
     "continuous_floor": "epsrank.theory.continuous",
     "continuous_rank": "epsrank.theory.continuous",
+    "ContinuousFloor": "epsrank.theory.continuous",
+    "ContinuousRank": "epsrank.theory.continuous",
     "convex_floor": "epsrank.theory.floor.convex.floor",
+    "ConvexFloor": "epsrank.theory.floor.convex.floor",
     "data_measure": "epsrank.theory.kernels.input_measure",
     "dense_network": "epsrank.numerics.checkpoint.dense",
+    "DenseNetwork": "epsrank.theory.dense",
     "detect_staircase": "epsrank.numerics.staircase",
     "epsilon_rank": "epsrank.theory.rank",
     "epsilon_rank_from_gram": "epsrank.theory.rank",
     "epsilon_rank_from_spectrum": "epsrank.theory.rank",
     "epsilon_ranks": "epsrank.theory.rank",
     "fewest_neurons": "epsrank.theory.selection",
+    "group_configs": "epsrank.numerics.ensemble",
     "initial_ranks": "epsrank.theory.kernels.prediction",
+    "InitialRank": "epsrank.theory.kernels.prediction",
+    "InputError": "epsrank.theory.errors",
+    "laplacian": "epsrank.numerics.operators",
     "layer_kernel": "epsrank.theory.kernels.catalogue",
+    "LayerKernel": "epsrank.theory.kernels.layer_kernel",
     "linear_operator": "epsrank.numerics.operators",
     "lipschitz_floor": "epsrank.theory.floor.convex.lipschitz",
+    "LipschitzFloor": "epsrank.theory.floor.convex.lipschitz",
     "load_pruned": "epsrank.numerics.pruning",
     "load_run": "epsrank.numerics.training",
     "loss_floor": "epsrank.theory.floor.loss_floor",
+    "LossFloor": "epsrank.theory.floor.result",
     "network_of_run": "epsrank.numerics.checkpoint.dense",
+    "NeuronSelection": "epsrank.theory.selection",
+    "OperatorSystem": "epsrank.numerics.operators",
+    "OverheadBudget": "epsrank.numerics.monitor.measuring.schedule",
+    "partial": "epsrank.numerics.operators",
+    "poisson_stability": "epsrank.theory.apriori",
     "population_rank": "epsrank.theory.sampling",
+    "PopulationRank": "epsrank.theory.sampling",
     "prune": "epsrank.numerics.pruning",
+    "RankInterval": "epsrank.theory.rank.interval",
+    "RankMonitor": "epsrank.numerics.monitor",
+    "RankWarning": "epsrank.numerics.monitor",
     "relu_distances": "epsrank.theory.apriori",
+    "Report": "epsrank.proofs.ledger.outcome",
+    "Run": "epsrank.numerics.training",
+    "run_trials": "epsrank.numerics.sweeps",
+    "RunConfig": "epsrank.numerics.training",
+    "SegmentedDistances": "epsrank.theory.apriori",
     "select_neurons": "epsrank.theory.selection",
+    "SlopeChoice": "epsrank.theory.kernels.slope",
+    "sobolev_widths": "epsrank.theory.apriori",
+    "Staircase": "epsrank.numerics.staircase",
     "structured_first_layer_": "epsrank.numerics.first_layer.structured",
     "train": "epsrank.numerics.training",
+    "train_in_groups": "epsrank.numerics.ensemble",
+    "train_many": "epsrank.numerics.ensemble",
+    "Trial": "epsrank.numerics.sweeps",
+    "TrialStore": "epsrank.numerics.sweeps",
     "verify": "epsrank.proofs.runner",
+    "width_floor": "epsrank.theory.apriori",
 }
 
 __all__ = [
+    "ANALYTIC",
+    "BALL_ACTIVATIONS",
+    "AnalyticTarget",
     "AprioriFloor",
     "BoundaryProblem",
     "ContinuousFloor",
@@ -133,6 +164,7 @@ __all__ = [
     "LossFloor",
     "NeuronSelection",
     "OperatorSystem",
+    "OverheadBudget",
     "PopulationRank",
     "RankInterval",
     "RankMonitor",
@@ -143,6 +175,8 @@ __all__ = [
     "SegmentedDistances",
     "SlopeChoice",
     "Staircase",
+    "Trial",
+    "TrialStore",
     "__version__",
     "algebraic_rank",
     "apriori_floor",
@@ -159,7 +193,9 @@ __all__ = [
     "epsilon_rank_from_spectrum",
     "epsilon_ranks",
     "fewest_neurons",
+    "group_configs",
     "initial_ranks",
+    "laplacian",
     "layer_kernel",
     "linear_operator",
     "lipschitz_floor",
@@ -167,34 +203,25 @@ __all__ = [
     "load_run",
     "loss_floor",
     "network_of_run",
+    "partial",
+    "poisson_stability",
     "population_rank",
     "prune",
     "relu_distances",
+    "run_trials",
     "select_neurons",
+    "sobolev_widths",
     "structured_first_layer_",
     "train",
+    "train_in_groups",
+    "train_many",
     "verify",
+    "width_floor",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used (PEP 562).
-
-    Parameters
-    ----------
-    name : str
-        Attribute that was asked for.
-
-    Returns
-    -------
-    object
-        The object of that name.
-
-    Raises
-    ------
-    AttributeError
-        If the name is not public.
-    """
+    """Import a public name when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
@@ -203,11 +230,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the public names.
-
-    Returns
-    -------
-    list of str
-        The names.
-    """
+    """Return the public names."""
     return sorted(__all__)

@@ -20,28 +20,8 @@ def load_array(
 ) -> Any:
     """Return the array in a file, its numbers and dtype as stored.
 
-    Parameters
-    ----------
-    path : str or Path
-        A .npy, .npz, .csv, .safetensors or .parquet file.
-    key : str, optional
-        Which array of a .npz or .safetensors file, or which column of a .parquet file; needed
-        where there are several arrays.
-    name : str
-        Prefix of error messages, such as ``"--weights"``.
-    notice : callable, optional
-        Receives a sentence about what had to be guessed (a header line in a .csv).
-
-    Returns
-    -------
-    ndarray or torch.Tensor
-        The array; a tensor only for number types that NumPy lacks (bfloat16, float8).
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is no regular file, has another suffix, is damaged, empty or
-        pickled, or does not say which of its arrays is meant.
+    `key`: Which array of a .npz or .safetensors file, or which column of a .parquet file; needed
+    where there are several arrays.
     """
     file = Path(path)
     label = f"{name} {file}".strip()
@@ -70,20 +50,7 @@ def load_array(
 
 
 def _refuse_unreadable(file: Path, label: str) -> None:
-    """Raise an error unless the path is a regular file with a known suffix.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        Its name in error messages.
-
-    Raises
-    ------
-    InputError
-        If it is missing, a directory, empty, or of an unknown kind.
-    """
+    """Raise an error unless the path is a regular file with a known suffix."""
     try:
         if not file.exists():
             raise InputError(label, "does not exist", "check the path")
@@ -105,25 +72,7 @@ def _refuse_unreadable(file: Path, label: str) -> None:
 
 
 def _load_npy(file: Path, label: str) -> Any:
-    """Read a .npy file.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        Its name in error messages.
-
-    Returns
-    -------
-    ndarray
-        The array.
-
-    Raises
-    ------
-    InputError
-        If the content is something else, pickled or cut short.
-    """
+    """Read a .npy file."""
     with file.open("rb") as stream:
         if stream.read(6) != b"\x93NUMPY":
             raise InputError(
@@ -136,25 +85,7 @@ def _load_npy(file: Path, label: str) -> Any:
 
 
 def _read_npy(stream: Any, label: str) -> Any:
-    """Read one array in the .npy format from an open stream.
-
-    Parameters
-    ----------
-    stream : file object
-        Positioned at the magic number.
-    label : str
-        Name of the file in error messages.
-
-    Returns
-    -------
-    ndarray
-        The array.
-
-    Raises
-    ------
-    InputError
-        If the array is one of objects, or is damaged.
-    """
+    """Read one array in the .npy format from an open stream."""
     try:
         return np.lib.format.read_array(stream, allow_pickle=False)
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, OverflowError) as error:
@@ -168,27 +99,7 @@ def _read_npy(stream: Any, label: str) -> Any:
 
 
 def _load_npz(file: Path, label: str, key: str | None) -> Any:
-    """Read one array of a .npz archive.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        Its name in error messages.
-    key : str or None
-        Name of the array.
-
-    Returns
-    -------
-    ndarray
-        The array.
-
-    Raises
-    ------
-    InputError
-        If the archive is damaged, or the array is not in it.
-    """
+    """Read one array of a .npz archive."""
     try:
         with zipfile.ZipFile(file) as archive:
             members = {
@@ -206,27 +117,7 @@ def _load_npz(file: Path, label: str, key: str | None) -> Any:
 
 
 def _load_safetensors(file: Path, label: str, key: str | None) -> Any:
-    """Read one tensor of a .safetensors file.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        Its name in error messages.
-    key : str or None
-        Name of the tensor.
-
-    Returns
-    -------
-    ndarray or torch.Tensor
-        The tensor, through torch only where NumPy lacks its number type.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged, or the tensor is not in it.
-    """
+    """Read one tensor of a .safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -25,25 +25,6 @@ def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[An
 
     The first line is a header when none of its cells is a number. A first line 0, 1, 2, … could
     be either (pandas writes such headers) and is refused rather than guessed.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        Its name in error messages.
-    notice : callable, optional
-        Receives a sentence when a header line is set aside.
-
-    Returns
-    -------
-    ndarray of float64 or int64, shape (rows, columns)
-        The numbers; int64 only where float64 could not hold the integers.
-
-    Raises
-    ------
-    InputError
-        If the text is not such a table.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -71,63 +52,19 @@ def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[An
 
 
 def _delimiter(line: str) -> str | None:
-    """Return the character that separates cells, None for blanks.
-
-    Parameters
-    ----------
-    line : str
-        First line of the table.
-
-    Returns
-    -------
-    str or None
-        The delimiter.
-    """
+    """Return the character that separates cells, None for blanks."""
     return next((mark for mark in (";", ",", "\t") if mark in line), None)
 
 
 def _cells(line: str, delimiter: str | None) -> list[str]:
-    """Split a line into cells.
-
-    Parameters
-    ----------
-    line : str
-        One line.
-    delimiter : str or None
-        What separates cells; None for blanks.
-
-    Returns
-    -------
-    list of str
-        The cells without quotes and blanks.
-    """
+    """Split a line into cells."""
     if delimiter is None:
         return [cell.strip('"') for cell in line.split()]
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
 
 
 def _is_header(cells: list[str], n_lines: int, label: str) -> bool:
-    """Tell a header from a row of numbers.
-
-    Parameters
-    ----------
-    cells : list of str
-        First line.
-    n_lines : int
-        Number of lines.
-    label : str
-        Name of the file in error messages.
-
-    Returns
-    -------
-    bool
-        True for a header.
-
-    Raises
-    ------
-    InputError
-        If the line could be either.
-    """
+    """Tell a header from a row of numbers."""
     numbers = [_is_number(cell) for cell in cells]
     if cells[0] == "" and len(cells) > 1:
         raise InputError(
@@ -155,18 +92,7 @@ def _is_header(cells: list[str], n_lines: int, label: str) -> bool:
 
 
 def _is_number(cell: str) -> bool:
-    """Tell whether a cell is a number, NaN and infinities included.
-
-    Parameters
-    ----------
-    cell : str
-        Text of the cell.
-
-    Returns
-    -------
-    bool
-        Whether it is.
-    """
+    """Tell whether a cell is a number, NaN and infinities included."""
     try:
         float(cell)
     except ValueError:
@@ -177,29 +103,7 @@ def _is_number(cell: str) -> bool:
 def _exact_integers(
     values: NDArray[np.float64], lines: list[str], delimiter: str | None, label: str
 ) -> NDArray[Any]:
-    """Return the numbers as int64 where float64 rounded integers beyond 2⁵³.
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        The numbers as read.
-    lines : list of str
-        Where they came from.
-    delimiter : str or None
-        What separates cells.
-    label : str
-        Name of the file in error messages.
-
-    Returns
-    -------
-    ndarray of float64 or int64
-        The numbers, no integer rounded.
-
-    Raises
-    ------
-    InputError
-        If integers would be rounded either way.
-    """
+    """Return the numbers as int64 where float64 rounded integers beyond 2⁵³."""
     large = np.flatnonzero((np.abs(values) >= _EXACT_INTEGER).any(axis=1))
     rounded = any(
         _INTEGER.fullmatch(cell) and int(cell) != int(float(cell))
@@ -221,27 +125,7 @@ def _exact_integers(
 
 
 def load_parquet(file: Path, label: str, key: str | None = None) -> NDArray[Any]:
-    """Read numeric columns, or one column of equally long lists, as a matrix.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        Its name in error messages.
-    key : str, optional
-        One column; all of them by default.
-
-    Returns
-    -------
-    ndarray, shape (rows, columns)
-        The numbers, in the smallest dtype that holds every column exactly.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged, a column is not numeric, has missing entries, or is an index.
-    """
+    """Read numeric columns, or one column of equally long lists, as a matrix."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -269,27 +153,7 @@ def load_parquet(file: Path, label: str, key: str | None = None) -> NDArray[Any]
 
 
 def _column(column: Any, name: str, label: str) -> NDArray[Any]:
-    """Return one column as a matrix of one column, or of as many as its lists are long.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        The column.
-    name : str
-        Its name.
-    label : str
-        Name of the file in error messages.
-
-    Returns
-    -------
-    ndarray, shape (rows, width)
-        The numbers.
-
-    Raises
-    ------
-    InputError
-        If it is not numeric, has missing entries, or lists of different length.
-    """
+    """Return one column as a matrix of one column, or of as many as its lists are long."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -314,25 +178,7 @@ def _column(column: Any, name: str, label: str) -> NDArray[Any]:
 
 
 def _join(columns: list[NDArray[Any]], label: str) -> NDArray[Any]:
-    """Put columns side by side without rounding any.
-
-    Parameters
-    ----------
-    columns : list of ndarray
-        Matrices with the same number of rows.
-    label : str
-        Name of the file in error messages.
-
-    Returns
-    -------
-    ndarray
-        The matrix.
-
-    Raises
-    ------
-    InputError
-        If no common number type holds all of them.
-    """
+    """Put columns side by side without rounding any."""
     joined: NDArray[Any] = np.concatenate(columns, axis=1)
     if joined.dtype.kind != "f":
         return joined
@@ -345,27 +191,7 @@ def _join(columns: list[NDArray[Any]], label: str) -> NDArray[Any]:
 
 
 def choose(names: Iterable[str], key: str | None, label: str) -> str:
-    """Return the name of the array that is meant.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names in the file.
-    key : str or None
-        The one asked for; None where there is only one.
-    label : str
-        Name of the file in error messages.
-
-    Returns
-    -------
-    str
-        The name.
-
-    Raises
-    ------
-    InputError
-        If there is none, several without a choice, or not the one asked for.
-    """
+    """Return the name of the array that is meant."""
     known = sorted(names)
     if not known:
         raise InputError(label, "holds no array", "write it again with the features in it")

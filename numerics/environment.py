@@ -15,11 +15,8 @@ _PACKAGES = ("epsrank", "numpy", "scipy", "torch", "scikit-learn", "python-flint
 def describe_environment() -> dict[str, str | None]:
     """Return what may change the last bits of a number.
 
-    Returns
-    -------
-    dict
-        ``python``, ``system``, ``architecture``, ``processor`` (None where the system does not
-        tell), and the version of each package that computes (None where it is not installed).
+    Returns ``python``, ``system``, ``architecture``, ``processor`` (None where the system does not
+    tell), and the version of each package that computes (None where it is not installed).
     """
     found: dict[str, str | None] = {
         "python": platform.python_version(),
@@ -38,13 +35,7 @@ def _version(package: str) -> str | None:
 
 
 def processor() -> str | None:
-    """Return the model of the processor where Linux tells it.
-
-    Returns
-    -------
-    str or None
-        Its name.
-    """
+    """Return the model of the processor where Linux tells it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -21,20 +21,8 @@ _PREFIX, _SUFFIX = ".epsrank-", ".part"
 def write_atomically(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
     """Write a file beside its place, and move it there once it is whole and on disk.
 
-    Parameters
-    ----------
-    path : Path
-        Where the file shall be.
-    write : callable
-        Writes the file at the path it is given.
-    durable : bool
-        Whether to wait until it is on disk; in a folder that goes away with the process there is
-        nothing to wait for.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written.
+    `durable`: Whether to wait until it is on disk; in a folder that goes away with the process
+    there is nothing to wait for.
     """
     # Two processes may write the same file at a time; each has its own part.
     part = path.with_name(f"{_PREFIX}{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
@@ -60,15 +48,7 @@ def write_atomically(path: Path, write: Callable[[Path], None], *, durable: bool
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    text : str
-        What.
-    """
+    """Write a text file atomically."""
     write_atomically(path, lambda part: _write_text(part, text))
 
 
@@ -77,30 +57,12 @@ def _write_text(part: Path, text: str) -> None:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write plain values as JSON, atomically.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    values : object
-        What.
-    """
+    """Write plain values as JSON, atomically."""
     write_text(path, json.dumps(values, indent=1) + "\n")
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a binary file atomically.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    data : bytes
-        What.
-    durable : bool
-        Whether to wait until it is on disk.
-    """
+    """Write a binary file atomically."""
     write_atomically(path, lambda part: _write_bytes(part, data), durable=durable)
 
 
@@ -109,36 +71,12 @@ def _write_bytes(part: Path, data: bytes) -> None:
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table as parquet, atomically.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    table : Table
-        What.
-    """
+    """Write a table as parquet, atomically."""
     write_atomically(path, lambda part: pq.write_table(table, part, compression="zstd"))
 
 
 def read_table(path: Path) -> pa.Table:
-    """Read a parquet table.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Table
-        The table.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged.
-    """
+    """Read a parquet table."""
     try:
         # From bytes: a memory map would keep the file open under a later replacement.
         # In one thread: a pool still starting up aborts a process that ends right after Ctrl-C.
@@ -148,23 +86,7 @@ def read_table(path: Path) -> pa.Table:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    object
-        Its values.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged.
-    """
+    """Read JSON."""
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -174,30 +96,14 @@ def read_json(path: Path) -> Any:
 def damaged(path: Path, error: Exception) -> tuple[str, str, str]:
     """Say what is wrong with a file of a run that cannot be read.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    error : Exception
-        What reading it raised.
-
-    Returns
-    -------
-    tuple of str
-        The parts of an `InputError`.
+    Returns the parts of an `InputError`.
     """
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return "out", f"holds {path.name}, which cannot be read ({reason})", "train again elsewhere"
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove half-written files that a kill has left behind.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of a run.
-    """
+    """Remove half-written files that a kill has left behind."""
     for part in folder.rglob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError):
             part.unlink()

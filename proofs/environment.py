@@ -23,18 +23,7 @@ _PACKAGES = (
 
 
 def describe_environment(device: str) -> dict[str, Any]:
-    """Return versions, BLAS libraries and the device.
-
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda"}
-        As asked for.
-
-    Returns
-    -------
-    dict
-        Plain data.
-    """
+    """Return versions, BLAS libraries and the device."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),

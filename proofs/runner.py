@@ -118,13 +118,7 @@ def verify(
 
 
 def _check_options(effort: str, device: str, seed: int, jobs: int | None) -> int:
-    """Return the number of processes.
-
-    Raises
-    ------
-    InputError
-        If an option cannot be used.
-    """
+    """Return the number of processes."""
     if effort not in get_args(Effort):
         raise InputError("effort", f"is {effort!r}", "choose quick, default or full")
     if device not in {"auto", "cpu", "cuda"}:
@@ -142,14 +136,8 @@ def _check_options(effort: str, device: str, seed: int, jobs: int | None) -> int
 class _Session:
     """The state of a verification under way.
 
-    Attributes
-    ----------
-    evidence : dict of str to list of Evidence
-        What finished checkers found.
-    seconds : dict of str to float
-        How long each training and checker took.
-    interrupted : bool
-        Whether Ctrl-C came.
+    `evidence`: What finished checkers found. `seconds`: How long each training and checker took.
+    `interrupted`: Whether Ctrl-C came.
     """
 
     def __init__(
@@ -171,15 +159,7 @@ class _Session:
         self._done = self._total = 0
 
     def run(self, checkers: Sequence[Checker], scratch: Path) -> None:
-        """Train what is needed, then check.
-
-        Parameters
-        ----------
-        checkers : sequence of Checker
-            What to run.
-        scratch : Path
-            Folder for the training runs.
-        """
+        """Train what is needed, then check."""
         needed = {name for checker in checkers for name in checker.networks}
         widths = planned(self.effort)
         trainings: list[_Task] = [
@@ -235,18 +215,7 @@ class _Session:
             self.progress(self._done, self._total, name)
 
     def figures(self, folder: Path) -> list[str]:
-        """Draw the figures of the networks that were trained.
-
-        Parameters
-        ----------
-        folder : Path
-            Folder of the report.
-
-        Returns
-        -------
-        list of str
-            Paths relative to it.
-        """
+        """Draw the figures of the networks that were trained."""
         order = list(planned(self.effort))
         tasks: list[_Task] = [
             (name, partial(draw_figures, self.networks[name], folder))
@@ -303,13 +272,7 @@ def _timed(task: _Task) -> tuple[str, float, Any]:
 
 
 def _execute(tasks: list[_Task], jobs: int) -> Iterator[tuple[str, float, Any]]:
-    """Run tasks, in this process or in several, and yield results as they come.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        On Ctrl-C, after the worker processes are stopped.
-    """
+    """Run tasks, in this process or in several, and yield results as they come."""
     if jobs == 1 or len(tasks) <= 1:
         yield from map(_timed, tasks)
         return

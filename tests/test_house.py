@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
@@ -220,6 +221,103 @@ def test_planted_circles_are_caught():
 )
 def test_planted_imports_are_caught(source, package, wrong):
     assert wrong_imports(source, package) == wrong
+
+
+SECTION = re.compile(r"^ *(Parameters|Returns|Yields|Raises|Attributes)\n *-{3,}$", re.MULTILINE)
+
+
+def public_names() -> set[str]:
+    """Return what a user imports: the names of epsrank, its sinks, callbacks and strategies."""
+    modules = ("epsrank", "epsrank.callbacks", "epsrank.sinks", "epsrank.strategies")
+    return {name for module in modules for name in importlib.import_module(module).__all__}
+
+
+def with_tables(source: str, public: Collection[str]) -> list[str]:
+    """Return the functions and classes whose docstrings have sections though they are internal."""
+    found = []
+
+    def visit(body: list[ast.stmt], inherited: bool | None) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                hidden = node.name.startswith("_") and node.name != "__init__"
+                # At the top of a file a name is public if it is exported, in a class with it.
+                shown = node.name in public if inherited is None else inherited and not hidden
+                if not shown and SECTION.search(ast.get_docstring(node) or ""):
+                    found.append(node.name)
+                visit(node.body, shown if isinstance(node, ast.ClassDef) else False)
+
+    visit(ast.parse(source).body, None)
+    return found
+
+
+def test_only_public_names_have_sections_in_their_docstrings():
+    public = public_names()
+    tables = {
+        str(path.relative_to(ROOT)): names
+        for path in _files()
+        if (names := with_tables(path.read_text(encoding="utf-8"), public))
+    }
+    assert not tables
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('def f(x):\n    """Do.\n\n    Parameters\n    ----------\n    x : int\n    """', ["f"]),
+        ('def shown(x):\n    """Do.\n\n    Raises\n    ------\n    E\n    """', []),
+        (
+            'class Shown:\n    def _f(self):\n        """Do.\n\n        Returns\n        -------\n'
+            '        int\n        """',
+            ["_f"],
+        ),
+        (
+            'class Shown:\n    def f(self):\n        """Do.\n\n        Returns\n        -------\n'
+            '        int\n        """',
+            [],
+        ),
+        ('def f(x):\n    """Return x; Parameters are named elsewhere."""', []),
+    ],
+)
+def test_planted_sections_are_caught(source, found):
+    assert with_tables(source, {"shown", "Shown"}) == found
+
+
+def lacking_sections(source: str, public: Collection[str]) -> list[str]:
+    """Return what the docstrings of exported functions leave out: arguments, or errors."""
+    lacking = []
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.FunctionDef) or node.name not in public:
+            continue
+        text = ast.get_docstring(node) or ""
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        # Hypothesis fills in the first argument of a composite strategy.
+        if {item.arg for item in arguments} - {"draw"} and "Parameters\n---" not in text:
+            lacking.append(f"{node.name}: Parameters")
+        raised = {
+            _called(item.exc.func)
+            for item in ast.walk(node)
+            if isinstance(item, ast.Raise) and isinstance(item.exc, ast.Call)
+        }
+        if "InputError" in raised and "Raises\n---" not in text:
+            lacking.append(f"{node.name}: Raises")
+    return lacking
+
+
+def test_public_functions_say_what_they_take_and_raise():
+    public = public_names()
+    lacking = {
+        str(path.relative_to(ROOT)): names
+        for path in _files()
+        if path.parent.name != "cli"  # commands of the same names
+        and (names := lacking_sections(path.read_text(encoding="utf-8"), public))
+    }
+    assert not lacking
+
+
+def test_planted_lack_of_sections_is_caught():
+    source = 'def f(x):\n    """Do."""\n    raise InputError("x", "is bad", "mend it")'
+    assert lacking_sections(source, {"f"}) == ["f: Parameters", "f: Raises"]
+    assert lacking_sections(source, {"g"}) == []
 
 
 def test_no_ignore_rule_swallows_a_source_file():

@@ -52,34 +52,12 @@ _ENTITIES = (
 
 
 def to_latex(formula: Any) -> str:
-    """Return a formula in LaTeX, without delimiters.
-
-    Parameters
-    ----------
-    formula : sympy Basic
-        The formula.
-
-    Returns
-    -------
-    str
-        LaTeX.
-    """
+    """Return a formula in LaTeX, without delimiters."""
     return str(_Latex().doprint(formula))
 
 
 def to_mathml(formula: Any) -> str:
-    """Return a formula as a presentation MathML element ``<math>``.
-
-    Parameters
-    ----------
-    formula : sympy Basic
-        The formula.
-
-    Returns
-    -------
-    str
-        Well-formed XML.
-    """
+    """Return a formula as a presentation MathML element ``<math>``."""
     inner = str(_MathML().doprint(formula))
     for raw, escaped in _ENTITIES:
         inner = inner.replace(raw, escaped)

@@ -15,40 +15,21 @@ from epsrank.theory.errors import InputError
 
 @dataclass(frozen=True)
 class MedianInterval:
-    """A sample median m̂ with [low, high] ∋ m, m the median of the distribution.
+    """A sample median m̂ with [low, high] ∋ m, m the median of the distribution."""
 
-    Attributes
-    ----------
-    value : float
-        Sample median; ±∞ is possible where values are.
-    low, high : float
-        Two of the observations.
-    coverage : float
-        P(low ≤ m ≤ high) for independent observations, at least; below what was asked for where
-        there are too few of them.
-    count : int
-        Observations behind it.
-    """
-
+    #: Sample median; ±∞ is possible where values are.
     value: float
+    #: Two of the observations.
     low: float
     high: float
+    #: P(low ≤ m ≤ high) for independent observations, at least; below what was asked for where
+    #: there are too few of them.
     coverage: float
+    #: Observations behind it.
     count: int
 
     def excludes(self, value: float) -> bool:
-        """Tell whether a value lies outside.
-
-        Parameters
-        ----------
-        value : float
-            The value, such as the 0 of no effect.
-
-        Returns
-        -------
-        bool
-            Whether it is below `low` or above `high`.
-        """
+        """Tell whether a value lies outside."""
         return value < self.low or value > self.high
 
     def __str__(self) -> str:
@@ -61,13 +42,7 @@ class MedianInterval:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the interval as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``value``, ``low``, ``high``, ``coverage``, ``count``.
-        """
+        """Return the interval as plain data."""
         return dict(vars(self))
 
 
@@ -79,31 +54,10 @@ def median_interval(values: Sequence[float], coverage: float = 0.95) -> MedianIn
     there is none (m < 6 for 95 %). Observations of +∞, such as the time of a run that
     never arrives, are as good as others: only their order counts.
 
-    Parameters
-    ----------
-    values : sequence of float
-        The observations, m ≥ 1; ±∞ is allowed, NaN is not.
-    coverage : float
-        Coverage asked for, in (0, 1).
-
-    Returns
-    -------
-    MedianInterval
-        The interval, with the coverage it has.
-
-    Raises
-    ------
-    InputError
-        If there are no observations, one is NaN, or the coverage is not in (0, 1).
-
-    References
-    ----------
-    H. A. David, H. N. Nagaraja, Order Statistics, 3rd ed., 2003, section 7.1.
-
-    Examples
-    --------
     >>> print(median_interval([3.0, 1.0, 2.0, 5.0, 4.0, 6.0]))
     3.5 [1, 6] (96.9 %, n = 6)
+
+    Source: .
     """
     if len(values) == 0:
         raise InputError("values", "are empty", "pass at least one observation")
@@ -128,18 +82,7 @@ def _outside(m: int, k: int) -> float:
 
 
 def sign_test(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value of the sign test of median 0: 2·P(Bin(m, ½) ≤ min(#+, #−)).
-
-    Parameters
-    ----------
-    differences : sequence of float
-        Paired differences; zeros are dropped, as usual.
-
-    Returns
-    -------
-    float
-        The p-value; 1 where nothing differs.
-    """
+    """Return the two-sided p-value of the sign test of median 0: 2·P(Bin(m, ½) ≤ min(#+, #−))."""
     above = sum(value > 0 for value in differences)
     below = sum(value < 0 for value in differences)
     return _outside(above + below, min(above, below) + 1)
@@ -147,22 +90,15 @@ def sign_test(differences: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share k/m with [low, high] ∋ p for k ~ Bin(m, p).
+    """A share k/m with [low, high] ∋ p for k ~ Bin(m, p)."""
 
-    Attributes
-    ----------
-    count, total : int
-        k and m.
-    low, high : float
-        Ends of the interval.
-    coverage : float
-        P(low ≤ p ≤ high), at least, whatever p.
-    """
-
+    #: k and m.
     count: int
     total: int
+    #: Ends of the interval.
     low: float
     high: float
+    #: P(low ≤ p ≤ high), at least, whatever p.
     coverage: float
 
     @property
@@ -177,46 +113,17 @@ class Proportion:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the share as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``count``, ``total``, ``value``, ``low``, ``high``, ``coverage``.
-        """
+        """Return the share as plain data."""
         return dict(vars(self)) | {"value": self.value}
 
 
 def proportion(count: int, total: int, coverage: float = 0.95) -> Proportion:
     """Return the interval of all p with  P(Bin(m, p) ≥ k), P(Bin(m, p) ≤ k) > (1 − coverage)/2.
 
-    Parameters
-    ----------
-    count : int
-        k, from 0 to m.
-    total : int
-        m ≥ 1.
-    coverage : float
-        Coverage asked for, in (0, 1).
-
-    Returns
-    -------
-    Proportion
-        The share and its interval, of coverage at least what is asked for.
-
-    Raises
-    ------
-    InputError
-        If k is not between 0 and m, m is not positive, or the coverage is not in (0, 1).
-
-    References
-    ----------
-    C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404–413.
-
-    Examples
-    --------
     >>> print(proportion(6, 6))
     6 of 6 [0.54, 1.00]
+
+    `count` is k, from 0 to m. Source: .
     """
     if total < 1:
         raise InputError("total", f"is {total}", "pass at least one trial")

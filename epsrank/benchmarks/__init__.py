@@ -24,25 +24,7 @@ BENCHMARKS = {
 def run_benchmarks(
     names: Iterable[str] = (), settings: BenchmarkSettings | None = None
 ) -> Iterator[BenchmarkResult]:
-    """Run benchmarks one after another.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Which; none named are all.
-    settings : BenchmarkSettings, optional
-        How thoroughly.
-
-    Yields
-    ------
-    BenchmarkResult
-        As soon as one is done.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown; before anything is run.
-    """
+    """Run benchmarks one after another."""
     from epsrank.benchmarks.settings import describe_machine, limited_threads
     from epsrank.theory.errors import InputError
 

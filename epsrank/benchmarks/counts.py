@@ -18,17 +18,7 @@ _BATCH = 1024
 def singular(features: torch.Tensor, eps: float) -> dict[str, Action]:
     """Return the ways to the same count by singular values: λ = σ²/N > ε.
 
-    Parameters
-    ----------
-    features : Tensor, shape (N, n)
-        Φ.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    dict of str to callable
-        Each returns its count.
+    `eps` is ε.
     """
     values = features.numpy()
     n_samples = len(values)
@@ -47,15 +37,7 @@ def singular(features: torch.Tensor, eps: float) -> dict[str, Action]:
 def product(features: Matrix, copy: Matrix) -> Action:
     """One general float64 product AᵀB (2Nn² operations), by the BLAS that the rank uses.
 
-    Parameters
-    ----------
-    features, copy : ndarray of float64, shape (N, n)
-        A, and B elsewhere in memory.
-
-    Returns
-    -------
-    callable
-        Makes the product.
+    `features`, `copy` are A, and B elsewhere in memory.
     """
     return lambda: blas.dgemm(1.0, features.T, copy.T, trans_b=1)
 
@@ -63,17 +45,7 @@ def product(features: Matrix, copy: Matrix) -> Action:
 def batched_count(features: torch.Tensor, eps: float) -> tuple[int, int]:
     """Count as a monitor does: sums over batches, then factorisations, and no eigenvalue.
 
-    Parameters
-    ----------
-    features : Tensor, shape (N, n)
-        Φ.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    tuple of (int, int)
-        Certified ends.
+    Returns certified ends.
     """
     sums = LayerAccumulator(features.shape[1], eps=eps)
     for start in range(0, len(features), _BATCH):
@@ -84,20 +56,7 @@ def batched_count(features: torch.Tensor, eps: float) -> tuple[int, int]:
 
 
 def count_above(eigenvalues: Array, eps: float) -> int:
-    """Count eigenvalues as they were computed, right or wrong.
-
-    Parameters
-    ----------
-    eigenvalues : ndarray of float
-        λ.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    int
-        #{k : λ_k > ε}.
-    """
+    """Count eigenvalues as they were computed, right or wrong."""
     return int((eigenvalues > eps).sum())
 
 
@@ -118,22 +77,7 @@ _SILENCE = 1e-4
 
 
 def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Matrix:
-    """Return features of one kind.
-
-    Parameters
-    ----------
-    kind : str
-        Of `KINDS` or `GAPS`.
-    n_samples, width : int
-        N and n.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, n)
-        Φ.
-    """
+    """Return features of one kind."""
     generator = np.random.default_rng(seed)
     if kind == "tanh":
         x = np.linspace(-1, 1, n_samples)[:, None]

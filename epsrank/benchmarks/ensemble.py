@@ -26,33 +26,12 @@ _SAMPLES, _LONG = 1024, 64
 
 
 def measure(settings: BenchmarkSettings) -> list[Table]:
-    """Run the benchmark.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    list of Table
-        Updates alone, and whole runs with their measurements.
-    """
+    """Run the benchmark."""
     return [updates(settings), whole_runs(settings)]
 
 
 class SingleLoop:
-    """The updates of `epsrank.numerics.training.train`, one network after another.
-
-    Parameters
-    ----------
-    configs : sequence of RunConfig
-        The runs.
-    tasks : sequence of Task
-        Their tasks.
-    device : torch.device
-        Where to compute.
-    """
+    """The updates of `epsrank.numerics.training.train`, one network after another."""
 
     def __init__(
         self, configs: Sequence[RunConfig], tasks: Sequence[Task], device: torch.device
@@ -66,13 +45,7 @@ class SingleLoop:
         self.device = device
 
     def update(self, step: int) -> None:
-        """Make one update of every network.
-
-        Parameters
-        ----------
-        step : int
-            Updates made before.
-        """
+        """Make one update of every network."""
         for config, model, optimizer, objective in self._runs:
             index = self._batch(config, step)
             # As `train` does it: zero, evaluate, differentiate, step, and read the loss.
@@ -92,33 +65,12 @@ class SingleLoop:
         return self._orders[key][position * config.batch_size : (position + 1) * config.batch_size]
 
     def weights(self, position: int) -> dict[str, torch.Tensor]:
-        """Return the weights of a network.
-
-        Parameters
-        ----------
-        position : int
-            Its place.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Weights by name.
-        """
+        """Return the weights of a network."""
         return dict(self._runs[position][1].state_dict())
 
 
 class Stepper:
-    """Updates with a given number of threads, a block at a time.
-
-    Parameters
-    ----------
-    update : callable
-        From the number of updates before to one update of all networks.
-    threads : int
-        Threads of PyTorch.
-    steps : int
-        Updates of a block.
-    """
+    """Updates with a given number of threads, a block at a time."""
 
     def __init__(self, update: Callable[[int], None], threads: int, steps: int) -> None:
         self._update, self._threads, self._steps = update, threads, steps
@@ -134,18 +86,7 @@ class Stepper:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Compute with so many threads of PyTorch inside the block.
-
-    Parameters
-    ----------
-    count : int
-        Threads.
-
-    Yields
-    ------
-    None
-        Control.
-    """
+    """Compute with so many threads of PyTorch inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -155,18 +96,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 def updates(settings: BenchmarkSettings) -> Table:
-    """Time updates alone, for up to 128 networks of width 50 with batches of 128.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        One row for each K, depth and dtype.
-    """
+    """Time updates alone, for up to 128 networks of width 50 with batches of 128."""
     keep_freed_memory()  # as training does it, batched or not
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     width, batch = settings.pick((6, 16), (50, 128))
@@ -249,18 +179,7 @@ def _difference(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor
 
 
 def whole_runs(settings: BenchmarkSettings) -> Table:
-    """Time whole runs with their measurements, which are made network by network.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        One row for each number of measurements.
-    """
+    """Time whole runs with their measurements, which are made network by network."""
     width, batch, count, steps = settings.pick((6, 16, 2, 4), (50, 128, 16, 200))
     rows = []
     for measured in settings.pick((2,), (2, 11, 21)):

@@ -15,15 +15,7 @@ _POOL = 32
 
 
 class ResidualBlock(nn.Module):
-    """σ(x + BN(conv(σ(BN(conv(x)))))), with a 1 × 1 convolution where the shape changes.
-
-    Parameters
-    ----------
-    before, after : int
-        Channels.
-    stride : int
-        Of the first convolution.
-    """
+    """σ(x + BN(conv(σ(BN(conv(x)))))), with a 1 × 1 convolution where the shape changes."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
@@ -37,30 +29,13 @@ class ResidualBlock(nn.Module):
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, before, H, W)
-            Images.
-
-        Returns
-        -------
-        Tensor, shape (N, after, H/stride, W/stride)
-            Images.
-        """
+        """Return the block's output."""
         inner = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
         return torch.as_tensor(self.relu2(self.skip(x) + inner))
 
 
 class TokenClassifier(nn.Module):
-    """Embedding, Transformer encoder, mean over the tokens, linear output.
-
-    Parameters
-    ----------
-    tokens, length, width, depth : int
-        Vocabulary, sequence length, model width and encoder layers.
-    """
+    """Embedding, Transformer encoder, mean over the tokens, linear output."""
 
     def __init__(self, tokens: int, length: int, width: int, depth: int) -> None:
         super().__init__()
@@ -71,99 +46,38 @@ class TokenClassifier(nn.Module):
         self.head = nn.Linear(width, _CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return class scores.
-
-        Parameters
-        ----------
-        x : Tensor of int64, shape (N, length)
-            Tokens.
-
-        Returns
-        -------
-        Tensor, shape (N, classes)
-            Scores.
-        """
+        """Return class scores."""
         encoded = self.encoder(self.embedding(x) + self.position)
         return torch.as_tensor(self.head(encoded.mean(1)))
 
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """A network and the batches that it is trained on.
+    """A network and the batches that it is trained on."""
 
-    Attributes
-    ----------
-    name : str
-        For people.
-    model : nn.Module
-        Initialised; every copy starts from it.
-    batches : tuple of (Tensor, Tensor)
-        Inputs and labels, made beforehand and gone through in turn, so that loading costs nothing
-        and every share of a monitor counts in full.
-    """
-
+    #: For people.
     name: str
+    #: Initialised; every copy starts from it.
     model: nn.Module
+    #: Inputs and labels, made beforehand and gone through in turn, so that loading costs nothing
+    #: and every share of a monitor counts in full.
     batches: tuple[tuple[Tensor, Tensor], ...]
 
     def copy(self) -> nn.Module:
-        """Return a copy of the model to train.
-
-        Returns
-        -------
-        nn.Module
-            In training mode.
-        """
+        """Return a copy of the model to train."""
         return copy.deepcopy(self.model).train()
 
     def probe(self, n_samples: int) -> Tensor:
-        """Return inputs of the first batches.
-
-        Parameters
-        ----------
-        n_samples : int
-            Most samples.
-
-        Returns
-        -------
-        Tensor
-            Inputs.
-        """
+        """Return inputs of the first batches."""
         return torch.cat([x for x, _ in self.batches])[:n_samples]
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """Return the training loss.
-
-        Parameters
-        ----------
-        model : nn.Module
-            A copy.
-        x, y : Tensor
-            A batch.
-
-        Returns
-        -------
-        Tensor
-            Cross-entropy.
-        """
+        """Return the training loss."""
         return functional.cross_entropy(model(x), y)
 
 
 def workloads(*, quick: bool, seed: int) -> list[Workload]:
-    """Return the three workloads; the same seed gives the same weights and batches.
-
-    Parameters
-    ----------
-    quick : bool
-        Tiny ones.
-    seed : int
-        Of weights and batches; the caller's random numbers stay as they are.
-
-    Returns
-    -------
-    list of Workload
-        MLP, ResNet, Transformer.
-    """
+    """Return the three workloads; the same seed gives the same weights and batches."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return [_mlp(quick), _resnet(quick), _transformer(quick)]
@@ -222,16 +136,5 @@ def _labelled(batches: list[Tensor]) -> tuple[tuple[Tensor, Tensor], ...]:
 
 
 def optimizer_of(model: nn.Module) -> Any:
-    """Return the optimiser of a copy.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The copy.
-
-    Returns
-    -------
-    torch.optim.Optimizer
-        SGD with momentum, the cheapest step in use.
-    """
+    """Return the optimiser of a copy."""
     return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)

@@ -36,18 +36,7 @@ _EQUAL_SECONDS = 40.0
 
 
 def measure(settings: BenchmarkSettings) -> list[Table]:
-    """Run the benchmark.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    list of Table
-        By default, at equal frequency, and what was measured.
-    """
+    """Run the benchmark."""
     threads = torch.get_num_threads()
     loads = workloads(quick=settings.effort == "quick", seed=settings.seed)
     default = [row for load in loads for row in by_default(load, settings)]
@@ -84,20 +73,7 @@ def measure(settings: BenchmarkSettings) -> list[Table]:
 
 
 def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, Any]]:
-    """Train with default monitors over a long window.
-
-    Parameters
-    ----------
-    load : Workload
-        What is trained.
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    list of dict
-        One row for training batches, one for a probe.
-    """
+    """Train with default monitors over a long window."""
     settings.say(f"monitor: {load.name}, default settings")
     probe = load.probe(_PROBE)
     makers: dict[str, Callable[[nn.Module, TrainingClock], Watcher]] = {
@@ -141,21 +117,7 @@ def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, An
 def _turns(rounds: int, least: int, seconds: float, settings: BenchmarkSettings) -> Iterator[int]:
     """Count the rounds of a comparison; by default until its time is over.
 
-    Parameters
-    ----------
-    rounds : int
-        At most.
-    least : int
-        At least.
-    seconds : float
-        After which none is begun, unless a number of rounds or all of them were asked for.
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Yields
-    ------
-    int
-        0, 1, …
+    `seconds`: After which none is begun, unless a number of rounds or all of them were asked for.
     """
     began = time.perf_counter()
     bounded = settings.rounds is None and settings.effort == "default"
@@ -178,24 +140,7 @@ def _apart(blocks: list[Spent]) -> tuple[list[float], list[float]]:
 def _figures(
     watcher: Monitored, watched: list[Spent], alone: list[Spent], made: list[int], seed: int
 ) -> dict[str, Any]:
-    """Return what a monitor cost, as it sees it itself and as its blocks show it.
-
-    Parameters
-    ----------
-    watcher : Monitored
-        The monitor.
-    watched, alone : list of Spent
-        Time of its blocks, and of the unwatched ones beside them.
-    made : list of int
-        Measurements before the first block and after each.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    dict
-        Part of a row.
-    """
+    """Return what a monitor cost, as it sees it itself and as its blocks show it."""
     history = watcher.monitor.history
     costs = list({record.step: record.cost for record in history}.values())
     idle = [i for i in range(len(watched)) if made[i] == made[i + 1]]
@@ -221,19 +166,7 @@ def at_equal_frequency(
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Train with everybody measuring after the same steps.
 
-    Parameters
-    ----------
-    load : Workload
-        What is trained.
-    every : int
-        Steps from one measurement to the next.
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    tuple of (list of dict, list of (str, str))
-        One row for each, unwatched training first; and who could not, with the reason.
+    Returns one row for each, unwatched training first; and who could not, with the reason.
     """
     settings.say(f"monitor: {load.name}, every {every}")
     trainees: dict[str, Trainee] = {}

@@ -68,18 +68,7 @@ _NOTE = (
 
 
 def measure(settings: BenchmarkSettings) -> list[Table]:
-    """Run the benchmark.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    list of Table
-        One for each size and dtype, and the exact routes.
-    """
+    """Run the benchmark."""
     small, large = settings.pick(((300, 24), (300, 40)), ((20_000, 1024), (20_000, 2048)))
     return [
         in_float64(*small, settings),
@@ -90,20 +79,7 @@ def measure(settings: BenchmarkSettings) -> list[Table]:
 
 
 def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table:
-    """`epsilon_rank` of float64 features, N × n, against the alternatives.
-
-    Parameters
-    ----------
-    n_samples, width : int
-        N and n.
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        All kinds of features, and the route that each count took.
-    """
+    """`epsilon_rank` of float64 features, N × n, against the alternatives."""
     rows = []
     for kind, eps in _WIDE_CASES:
         label = _LABELS[kind]
@@ -133,20 +109,7 @@ def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
 
 
 def in_float32(n_samples: int, width: int, settings: BenchmarkSettings) -> Table:
-    """Count of float32 features, where they need float64 products and where float32 suffices.
-
-    Parameters
-    ----------
-    n_samples, width : int
-        N and n.
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        All kinds of features, and the route that each count took.
-    """
+    """Count of float32 features, where they need float64 products and where float32 suffices."""
     rows = []
     for kind, eps in _NARROW_CASES:
         label = _LABELS[kind]
@@ -181,24 +144,7 @@ def compared(
     slow: Mapping[str, Action],
     settings: BenchmarkSettings,
 ) -> list[dict[str, Any]]:
-    """Time alternatives against the first of them.
-
-    Parameters
-    ----------
-    label : str
-        Of the features.
-    eps : float
-        ε.
-    fast, slow : mapping of str to callable
-        What is timed in many rounds, and in few; both begin with the same one.
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    list of dict
-        Rows of a table.
-    """
+    """Time alternatives against the first of them."""
     base = next(iter(fast))
     rounds = settings.rounds_of(9)
     rows = []
@@ -222,18 +168,7 @@ def compared(
 
 
 def exact_routes(settings: BenchmarkSettings) -> Table:
-    """Exact ranks, everything included.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        Two widths.
-    """
+    """Exact ranks, everything included."""
     settings.say("rank: exact")
     n_samples, widths = settings.pick((40, (4, 8)), (1000, (50, 100)))
     features = layer_features("gaussian", n_samples, max(widths), settings.seed)

@@ -14,48 +14,31 @@ Cell = Callable[[Any], str]
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table.
+    """One column of a table."""
 
-    Attributes
-    ----------
-    key : str
-        Of the rows.
-    heading : str
-        For people.
-    form : callable
-        Value to text.
-    """
-
+    #: Of the rows.
     key: str
+    #: For people.
     heading: str
+    #: Value to text.
     form: Cell = str
 
 
 @dataclass(frozen=True)
 class Table:
-    """Figures of one comparison.
+    """Figures of one comparison."""
 
-    Attributes
-    ----------
-    name : str
-        For JSON.
-    title : str
-        One line.
-    columns : tuple of Column
-        What people see.
-    rows : tuple of mapping
-        Plain data; may hold more than the columns show.
-    note : str
-        How to read it.
-    skipped : tuple of (str, str)
-        What was left out, and why.
-    """
-
+    #: For JSON.
     name: str
+    #: One line.
     title: str
+    #: What people see.
     columns: tuple[Column, ...]
+    #: Plain data; may hold more than the columns show.
     rows: tuple[Mapping[str, Any], ...]
+    #: How to read it.
     note: str = ""
+    #: What was left out, and why.
     skipped: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -78,25 +61,13 @@ class Table:
         return "\n".join(line for line in lines if line)
 
     def markdown(self) -> str:
-        """Return the table for a page of text.
-
-        Returns
-        -------
-        str
-            Title, table and notes.
-        """
+        """Return the table for a page of text."""
         lines = [f"### {self.title}", "", _row(self.headings), _row(["---"] * len(self.columns))]
         lines += [_row([cell.replace("|", "\\|") for cell in cells]) for cells in self.cells]
         return "\n".join([*lines, "", *self.notes.splitlines(), ""])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the table as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``name``, ``title``, ``rows``, ``note``, ``skipped``.
-        """
+        """Return the table as plain data."""
         return {
             "name": self.name,
             "title": self.title,
@@ -112,23 +83,15 @@ def _row(cells: list[str]) -> str:
 
 @dataclass(frozen=True)
 class BenchmarkResult:
-    """Tables of one benchmark.
+    """Tables of one benchmark."""
 
-    Attributes
-    ----------
-    name : str
-        Of the benchmark.
-    settings : BenchmarkSettings
-        How it was run.
-    environment : mapping
-        On what.
-    tables : tuple of Table
-        What it found.
-    """
-
+    #: Of the benchmark.
     name: str
+    #: How it was run.
     settings: BenchmarkSettings
+    #: On what.
     environment: Mapping[str, Any]
+    #: What it found.
     tables: tuple[Table, ...]
 
     def __str__(self) -> str:
@@ -136,13 +99,7 @@ class BenchmarkResult:
         return f"{self.name}: {len(self.tables)} tables, threads {threads}"
 
     def markdown(self) -> str:
-        """Return all tables for a page of text.
-
-        Returns
-        -------
-        str
-            Heading, environment and tables.
-        """
+        """Return all tables for a page of text."""
         packages = self.environment["packages"]
         threads = self.environment["threads"]
         about = (
@@ -157,13 +114,7 @@ class BenchmarkResult:
         return "\n".join(parts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``name``, ``settings``, ``environment``, ``tables``.
-        """
+        """Return everything as plain data."""
         return {
             "name": self.name,
             "settings": self.settings.to_json(),
@@ -173,18 +124,7 @@ class BenchmarkResult:
 
 
 def seconds(value: float) -> str:
-    """Format a duration.
-
-    Parameters
-    ----------
-    value : float
-        Seconds.
-
-    Returns
-    -------
-    str
-        With its unit.
-    """
+    """Format a duration."""
     for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
         if value * factor >= 1:
             return f"{value * factor:.3g} {unit}"
@@ -192,34 +132,12 @@ def seconds(value: float) -> str:
 
 
 def ratio(value: Mapping[str, Any]) -> str:
-    """Format a ratio with its interval.
-
-    Parameters
-    ----------
-    value : mapping
-        Of `Ratio.to_json`.
-
-    Returns
-    -------
-    str
-        Such as ``5.91 [5.80, 6.02]``.
-    """
+    """Format a ratio with its interval."""
     return f"{value['value']:.3g} [{value['low']:.3g}, {value['high']:.3g}]"
 
 
 def overhead(value: Mapping[str, Any]) -> str:
-    """Format a ratio as what is added to 1, in percent.
-
-    Parameters
-    ----------
-    value : mapping
-        Of `Ratio.to_json`.
-
-    Returns
-    -------
-    str
-        Such as ``+1.21 % [+0.9, +1.6]``.
-    """
+    """Format a ratio as what is added to 1, in percent."""
     middle, low, high = (100 * (value[key] - 1) for key in ("value", "low", "high"))
     digits = 0 if abs(middle) >= 100 else 1 if abs(middle) >= 10 else 2
     return f"{middle:+.{digits}f} % [{low:+.{digits}f}, {high:+.{digits}f}]"

@@ -23,18 +23,7 @@ _MEGABYTE = 1e6
 
 
 def measure(settings: BenchmarkSettings) -> list[Table]:
-    """Run the benchmark.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    list of Table
-        Width, samples, layers, processes.
-    """
+    """Run the benchmark."""
     return [
         over_width(settings),
         over_samples(settings),
@@ -44,18 +33,7 @@ def measure(settings: BenchmarkSettings) -> list[Table]:
 
 
 def over_width(settings: BenchmarkSettings) -> Table:
-    """Time one count at widths from 64 to 8192, with N = max(2048, 2n) samples.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        One row for each width and kind of features.
-    """
+    """Time one count at widths from 64 to 8192, with N = max(2048, 2n) samples."""
     widths = settings.pick((8, 16), (64, 128, 256, 512, 1024, 2048, 4096, 8192))
     widest_svd = settings.pick(16, 2048, 8192)
     rows = []
@@ -113,18 +91,7 @@ def over_width(settings: BenchmarkSettings) -> Table:
 
 
 def over_samples(settings: BenchmarkSettings) -> Table:
-    """Stream batches of 1024 float32 neurons into sums, each length in a process of its own.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        Time and memory for each length.
-    """
+    """Stream batches of 1024 float32 neurons into sums, each length in a process of its own."""
     width, rows = settings.pick((16, 32), (1024, 8192))
     lengths = settings.pick(
         (1000,),
@@ -166,18 +133,7 @@ def over_samples(settings: BenchmarkSettings) -> Table:
 
 
 def over_layers(settings: BenchmarkSettings) -> Table:
-    """Time one measurement of a probe over the number of layers.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        One row for each depth.
-    """
+    """Time one measurement of a probe over the number of layers."""
     width, samples = settings.pick((8, 32), (256, 2048))
     depths = settings.pick((1, 2), (1, 2, 4, 8, 16, 32))
     rows = []
@@ -229,18 +185,7 @@ def over_layers(settings: BenchmarkSettings) -> Table:
 
 
 def over_processes(settings: BenchmarkSettings) -> Table:
-    """Time one measurement of a probe that several processes share.
-
-    Parameters
-    ----------
-    settings : BenchmarkSettings
-        How thoroughly.
-
-    Returns
-    -------
-    Table
-        One row for each number of processes.
-    """
+    """Time one measurement of a probe that several processes share."""
     import torch.distributed as dist
 
     title = "One measurement over processes (gloo, one thread each)"

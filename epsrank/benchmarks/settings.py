@@ -26,59 +26,28 @@ def _silence(text: str) -> None:
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
-    """Rounds, sizes, threads and seed of a benchmark.
+    """Rounds, sizes, threads and seed of a benchmark."""
 
-    Attributes
-    ----------
-    rounds : int or None
-        Rounds of every comparison; None leaves it to the benchmark.
-    effort : {"quick", "default", "full"}
-        ``quick`` runs everything on tiny cases, to see that it works: its figures mean nothing.
-        ``full`` adds the cases that take long.
-    threads : int or None
-        Threads of BLAS and PyTorch; None leaves them as they are.
-    seed : int
-        Of data and initialisations.
-    say : callable
-        Gets one line of progress at a time.
-    """
-
+    #: Rounds of every comparison; None leaves it to the benchmark.
     rounds: int | None = None
+    #: ``quick`` runs everything on tiny cases, to see that it works: its figures mean nothing.
+    #: ``full`` adds the cases that take long.
     effort: Effort = "default"
+    #: Threads of BLAS and PyTorch; None leaves them as they are.
     threads: int | None = None
+    #: Of data and initialisations.
     seed: int = 0
+    #: Gets one line of progress at a time.
     say: Callable[[str], None] = field(default=_silence, repr=False, compare=False)
 
     def pick(self, quick: T, default: T, full: T | None = None) -> T:
-        """Return the value for the effort.
-
-        Parameters
-        ----------
-        quick, default, full : object
-            Values; `full` is as `default` where it is left out.
-
-        Returns
-        -------
-        object
-            One of them.
-        """
+        """Return the value for the effort."""
         if self.effort == "quick":
             return quick
         return default if self.effort == "default" or full is None else full
 
     def rounds_of(self, usual: int) -> int:
-        """Return the rounds of a comparison.
-
-        Parameters
-        ----------
-        usual : int
-            Rounds where none were asked for.
-
-        Returns
-        -------
-        int
-            At least 1.
-        """
+        """Return the rounds of a comparison."""
         return self.rounds or self.pick(2, usual)
 
     @property
@@ -91,13 +60,7 @@ class BenchmarkSettings:
         return self.pick(0.0, 0.2)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``rounds``, ``effort``, ``threads``, ``seed``.
-        """
+        """Return the settings as plain data."""
         return {
             "rounds": self.rounds,
             "effort": self.effort,
@@ -109,11 +72,8 @@ class BenchmarkSettings:
 def describe_machine() -> dict[str, Any]:
     """Return versions, processor, cores, threads, and how busy the machine was.
 
-    Returns
-    -------
-    dict
-        Plain data; ``load`` is the mean number of running processes over the last minute, None
-        where the system does not tell.
+    Returns plain data; ``load`` is the mean number of running processes over the last minute, None
+    where the system does not tell.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
@@ -135,18 +95,7 @@ def describe_machine() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def limited_threads(threads: int | None) -> Iterator[None]:
-    """Limit BLAS and PyTorch to some threads for a while.
-
-    Parameters
-    ----------
-    threads : int or None
-        How many; None changes nothing.
-
-    Yields
-    ------
-    None
-        While the limit holds.
-    """
+    """Limit BLAS and PyTorch to some threads for a while."""
     if threads is None:
         yield
         return

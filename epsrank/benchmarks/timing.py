@@ -19,81 +19,39 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of two durations, with an interval.
+    """A ratio of two durations, with an interval."""
 
-    Attributes
-    ----------
-    value : float
-        Median of the rounds' ratios, or ratio of the sums.
-    low, high : float
-        Ends of the interval.
-    coverage : float
-        Probability that the interval covers what it estimates, for independent rounds; below 0.95
-        where there are too few of them.
-    rounds : int
-        Rounds behind it.
-    """
-
+    #: Median of the rounds' ratios, or ratio of the sums.
     value: float
+    #: Ends of the interval.
     low: float
     high: float
+    #: Probability that the interval covers what it estimates, for independent rounds; below 0.95
+    #: where there are too few of them.
     coverage: float
+    #: Rounds behind it.
     rounds: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return the ratio as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``value``, ``low``, ``high``, ``coverage``, ``rounds``.
-        """
+        """Return the ratio as plain data."""
         return dict(vars(self))
 
 
 @dataclass(frozen=True)
 class Timings:
-    """What interleaved actions took, round by round.
+    """What interleaved actions took, round by round."""
 
-    Attributes
-    ----------
-    seconds : dict of str to list of float
-        Per action, in order of the rounds.
-    answers : dict of str to object
-        What the last call of each action returned.
-    """
-
+    #: Per action, in order of the rounds.
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    #: What the last call of each action returned.
     answers: dict[str, Any] = field(default_factory=dict)
 
     def median(self, name: str) -> float:
-        """Return the median seconds of an action.
-
-        Parameters
-        ----------
-        name : str
-            The action.
-
-        Returns
-        -------
-        float
-            Seconds.
-        """
+        """Return the median seconds of an action."""
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str, base: str) -> Ratio:
-        """Return how many times as long an action took as another one, paired by round.
-
-        Parameters
-        ----------
-        name, base : str
-            The actions.
-
-        Returns
-        -------
-        Ratio
-            Above 1, `base` was faster.
-        """
+        """Return how many times as long an action took as another one, paired by round."""
         return median_ratio(self.seconds[name], self.seconds[base])
 
 
@@ -104,22 +62,6 @@ def interleaved(
 
     A noisy machine then slows all of them alike. Every round starts with another action, so that
     none always runs in the wake of the same neighbour.
-
-    Parameters
-    ----------
-    actions : mapping of str to callable
-        What to time.
-    rounds : int
-        Timed rounds ≥ 1.
-    rest : float
-        Seconds of rest before each.
-    warm_up : int
-        Rounds before, which are not timed.
-
-    Returns
-    -------
-    Timings
-        Of the timed rounds.
     """
     names = list(actions)
     timings = Timings({name: [] for name in names})
@@ -142,16 +84,6 @@ def median_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Ra
 
     With m independent rounds the k-th smallest and k-th largest ratio enclose the median of their
     distribution with probability 1 − 2·P(Bin(m, ½) < k), whatever the distribution.
-
-    Parameters
-    ----------
-    numerator, denominator : sequence of float
-        Seconds of two actions, round by round.
-
-    Returns
-    -------
-    Ratio
-        With the narrowest interval of at least 95 %, or the range where m < 6.
     """
     found = median_interval([a / b for a, b in zip(numerator, denominator, strict=True)])
     return Ratio(found.value, found.low, found.high, found.coverage, found.count)
@@ -161,18 +93,6 @@ def total_ratio(numerator: Sequence[float], denominator: Sequence[float], seed: 
     """Return the ratio of the sums, with the 95 % percentile interval of a bootstrap over rounds.
 
     Rare expensive rounds count here, which a median does not see.
-
-    Parameters
-    ----------
-    numerator, denominator : sequence of float
-        Seconds, round by round.
-    seed : int
-        Of the resampling.
-
-    Returns
-    -------
-    Ratio
-        Its coverage is nominal.
     """
     above, below = np.asarray(numerator), np.asarray(denominator)
     drawn = np.random.default_rng(seed).integers(len(above), size=(_RESAMPLES, len(above)))

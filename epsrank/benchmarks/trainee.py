@@ -33,13 +33,7 @@ class TrainingClock:
         self._since = time.perf_counter()
 
     def stop(self) -> float:
-        """Halt the time.
-
-        Returns
-        -------
-        float
-            Seconds since `start`.
-        """
+        """Halt the time."""
         assert self._since is not None
         taken = time.perf_counter() - self._since
         self._gone += taken
@@ -48,40 +42,19 @@ class TrainingClock:
 
 
 class Spent(NamedTuple):
-    """What a block took.
+    """What a block took."""
 
-    Attributes
-    ----------
-    seconds : float
-        By the clock on the wall.
-    processor : float
-        Processor time of all threads of this process, which others on the machine prolong less.
-    """
-
+    #: By the clock on the wall.
     seconds: float
+    #: Processor time of all threads of this process, which others on the machine prolong less.
     processor: float
 
 
 class Trainee:
     """A copy of a workload's model, its optimiser, and a watcher.
 
-    Parameters
-    ----------
-    workload : Workload
-        What is trained.
-    watch : callable
-        ``watch(model, clock)`` returns the watcher; called after the warm-up.
-    warm_up : int
-        Steps before the watcher is there.
-
-    Attributes
-    ----------
-    clock : TrainingClock
-        Runs while this copy trains, from 0 after the warm-up.
-    watcher : Watcher
-        Who watches.
-    step_time : float
-        Seconds of an unwatched step of the warm-up.
+    `clock`: Runs while this copy trains, from 0 after the warm-up. `watcher`: Who watches.
+    `step_time`: Seconds of an unwatched step of the warm-up.
     """
 
     def __init__(
@@ -102,18 +75,7 @@ class Trainee:
         self.watcher = watch(self._model, self.clock)
 
     def block(self, steps: int) -> float:
-        """Train.
-
-        Parameters
-        ----------
-        steps : int
-            How many.
-
-        Returns
-        -------
-        float
-            Seconds, watching included.
-        """
+        """Train."""
         model, optimizer, batches = self._model, self._optimizer, self._workload.batches
         loss_of, watcher = self._workload.loss, self.watcher
         self.clock.start()
@@ -130,42 +92,12 @@ class Trainee:
 
 
 def block_steps(step_time: float, least: float, every: int = 1) -> int:
-    """Return the steps of a block: a multiple of `every` that takes long enough to be timed.
-
-    Parameters
-    ----------
-    step_time : float
-        Seconds of a step.
-    least : float
-        Seconds of a block.
-    every : int
-        Steps from one measurement to the next.
-
-    Returns
-    -------
-    int
-        Steps ≥ every.
-    """
+    """Return the steps of a block: a multiple of `every` that takes long enough to be timed."""
     return every * max(1, math.ceil(least / max(step_time, 1e-9) / every))
 
 
 def run_blocks(trainees: Sequence[Trainee], steps: int, turn: int) -> list[Spent]:
-    """Train one block of every copy, beginning with another one each turn.
-
-    Parameters
-    ----------
-    trainees : sequence of Trainee
-        The copies.
-    steps : int
-        Of the block.
-    turn : int
-        Number of the round.
-
-    Returns
-    -------
-    list of Spent
-        In the order of the copies.
-    """
+    """Train one block of every copy, beginning with another one each turn."""
     taken = [Spent(0.0, 0.0)] * len(trainees)
     for index in range(len(trainees)):
         place = (index + turn) % len(trainees)

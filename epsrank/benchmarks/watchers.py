@@ -22,28 +22,18 @@ from epsrank.theory.errors import InputError
 class Watcher:
     """Nobody: a training step alone.
 
-    Attributes
-    ----------
-    measures : str
-        What a measurement gives.
-    layers : tuple of str
-        Where.
+    `measures`: What a measurement gives.
     """
 
     measures = "nothing"
+    #: Where.
     layers: tuple[str, ...] = ()
 
     def before(self) -> None:
         """Do what there is to do before a step."""
 
     def after(self, loss: Tensor) -> None:
-        """Do what there is to do after a step.
-
-        Parameters
-        ----------
-        loss : Tensor
-            Of the step.
-        """
+        """Do what there is to do after a step."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -55,15 +45,7 @@ class Watcher:
 
 
 class Monitored(Watcher):
-    """`RankMonitor`.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The model.
-    **settings
-        Of `RankMonitor`.
-    """
+    """`RankMonitor`."""
 
     def __init__(self, model: nn.Module, **settings: Any) -> None:
         self.monitor = RankMonitor(model, warn=False, **settings)
@@ -76,13 +58,7 @@ class Monitored(Watcher):
             )
 
     def after(self, loss: Tensor) -> None:
-        """Count a step.
-
-        Parameters
-        ----------
-        loss : Tensor
-            Of the step.
-        """
+        """Count a step."""
         self.monitor.step(loss)
 
     @property
@@ -97,22 +73,7 @@ class Monitored(Watcher):
 
 
 class NDTracked(Watcher):
-    """The ``ndtracker`` package.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The model.
-    every : int
-        Steps from one measurement to the next.
-    modules : list of nn.Module, optional
-        What it hooks; by default what it chooses.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed.
-    """
+    """The ``ndtracker`` package."""
 
     measures = "stable rank, participation ratio, cumulative energy, nuclear norm ratio; loss"
 
@@ -130,13 +91,7 @@ class NDTracked(Watcher):
         self._steps = 0
 
     def after(self, loss: Tensor) -> None:
-        """Log a step.
-
-        Parameters
-        ----------
-        loss : Tensor
-            Of the step.
-        """
+        """Log a step."""
         self._steps += 1
         self._tracker.log(self._steps, loss.item())
 
@@ -151,19 +106,7 @@ class NDTracked(Watcher):
 
 
 class ByHand(Watcher):
-    """A number of every layer's activations, from hooks that are there when they are needed.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The model.
-    every : int
-        Steps from one measurement to the next.
-    number : callable
-        Of features, shape (N, n).
-    measures : str
-        What it is.
-    """
+    """A number of every layer's activations, from hooks that are there when they are needed."""
 
     def __init__(
         self, model: nn.Module, every: int, number: Callable[[Tensor], Any], measures: str
@@ -188,13 +131,7 @@ class ByHand(Watcher):
             self._capture.start()
 
     def after(self, loss: Tensor) -> None:
-        """Compute the numbers, if the step was watched.
-
-        Parameters
-        ----------
-        loss : Tensor
-            Of the step.
-        """
+        """Compute the numbers, if the step was watched."""
         if not self._capture.active:
             return
         self._capture.stop()
@@ -217,15 +154,7 @@ class ByHand(Watcher):
 def watchers_at(every: int) -> dict[str, Callable[[nn.Module], Watcher]]:
     """Return all that can watch every k-th step, by name; the first is nobody.
 
-    Parameters
-    ----------
-    every : int
-        k.
-
-    Returns
-    -------
-    dict of str to callable
-        ``make(model)``; raises ImportError or InputError where it cannot.
+    `every` is k.
     """
     return {
         "no monitor": lambda model: Watcher(),
@@ -249,23 +178,7 @@ def _matrix_rank(features: Tensor) -> int:
 
 
 def _modules(plan: LayerPlan) -> list[nn.Module]:
-    """Return the modules whose outputs are the planned layers.
-
-    Parameters
-    ----------
-    plan : LayerPlan
-        The layers.
-
-    Returns
-    -------
-    list of nn.Module
-        One for each layer.
-
-    Raises
-    ------
-    InputError
-        If a layer is no module's output.
-    """
+    """Return the modules whose outputs are the planned layers."""
     for layer in plan.layers:
         if layer.at != "output":
             raise InputError(

@@ -31,26 +31,7 @@ _POOL = 4
 
 
 def stream(n_samples: int, width: int, rows: int, dtype: str, eps: float, seed: int) -> Any:
-    """Sum a stream of batches and count, watching the memory.
-
-    Parameters
-    ----------
-    n_samples, width, rows : int
-        Samples, neurons, rows of a batch.
-    dtype : str
-        Of the features.
-    eps : float
-        ε.
-    seed : int
-        Of the features.
-
-    Returns
-    -------
-    dict
-        ``seconds`` of the sums and of the count, ``product_seconds`` of float32 products of as many
-        rows alone, ``memory``: peak of the process above what was in use with the batches in place,
-        in bytes (an upper bound, since an earlier peak counts too), and ``rank``.
-    """
+    """Sum a stream of batches and count, watching the memory."""
     generator = torch.Generator().manual_seed(seed)
     pool = [
         torch.randn(rows, width, generator=generator).tanh_().to(getattr(torch, dtype))
@@ -104,26 +85,7 @@ def _in_use() -> int:
 def member(
     rank: int, size: int, folder: Path, n_samples: int, width: int, rounds: int, seed: int
 ) -> Any:
-    """Measure a share of a probe as one of several processes.
-
-    Parameters
-    ----------
-    rank, size : int
-        Which process of how many.
-    folder : Path
-        Where they meet.
-    n_samples, width : int
-        Samples of all processes together, and neurons.
-    rounds : int
-        Measurements.
-    seed : int
-        Of model and samples, the same in each.
-
-    Returns
-    -------
-    dict
-        ``seconds``, the median of the measurements, and the layers' ``ranks`` and ``traces``.
-    """
+    """Measure a share of a probe as one of several processes."""
     dist.init_process_group(
         "gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=size
     )
@@ -153,13 +115,7 @@ def member(
 
 
 def main(words: list[str]) -> None:
-    """Run one of the two, and print what it found.
-
-    Parameters
-    ----------
-    words : list of str
-        Of the command line.
-    """
+    """Run one of the two, and print what it found."""
     if words[0] == "stream":
         n_samples, width, rows = map(int, words[1:4])
         found = stream(n_samples, width, rows, words[4], float(words[5]), int(words[6]))
@@ -177,20 +133,7 @@ if __name__ == "__main__":
 
 
 def start_worker(words: list[Any], threads: int) -> subprocess.Popen[str]:
-    """Start a worker.
-
-    Parameters
-    ----------
-    words : list
-        Its command line.
-    threads : int
-        Threads of its libraries.
-
-    Returns
-    -------
-    subprocess.Popen
-        Running.
-    """
+    """Start a worker."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     environment = os.environ | dict.fromkeys(names, str(threads))
     # The same packages as here, installed or not.
@@ -205,23 +148,7 @@ def start_worker(words: list[Any], threads: int) -> subprocess.Popen[str]:
 
 
 def finished(workers: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
-    """Wait for workers, and return what they printed.
-
-    Parameters
-    ----------
-    workers : list of subprocess.Popen
-        Running.
-
-    Returns
-    -------
-    list of dict
-        One for each.
-
-    Raises
-    ------
-    RuntimeError
-        If one of them failed.
-    """
+    """Wait for workers, and return what they printed."""
     try:
         found = []
         for worker in workers:

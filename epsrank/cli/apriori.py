@@ -58,33 +58,6 @@ def apriori(
     TARGET is a function on an interval (`cosines`, `absolute`, …), a run folder of one hidden ReLU
     layer on an interval, a file with points x (then --target-values gives u*), or `sobolev`: the
     periodic Sobolev ball of order s. For a run the floor is held against its loss.
-
-    Parameters
-    ----------
-    target : str
-        Name, folder or file.
-    neurons : int
-        Largest p.
-    width : int or None
-        n.
-    eps : float
-        Threshold.
-    norm : float
-        Bound on the coefficients.
-    stability : float
-        C_S.
-    target_values : str or None
-        File of u*.
-    n_train : int or None
-        Points.
-    smoothness, dimension, period, radius : number
-        The Sobolev ball.
-    weights : str or None
-        File of weights.
-    measure : str
-        Name of the measure.
-    as_json : bool
-        Print JSON.
     """
     if target == "sobolev":
         _sobolev(neurons, eps, norm, smoothness, dimension, period, radius, as_json)
@@ -131,15 +104,7 @@ def _distances(
     weights: str | None,
     measure: str,
 ) -> SegmentedDistances:
-    """Return bounds of E_p for a named target or for points in a file.
-
-    Raises
-    ------
-    UsageError
-        If the target is neither, or options do not fit.
-    InputError
-        If it has several inputs.
-    """
+    """Return bounds of E_p for a named target or for points in a file."""
     from epsrank.theory.apriori import relu_distances
 
     if values is not None:

@@ -42,32 +42,6 @@ def bench(
 
     Every comparison is made in one run with the alternatives in turn, and ratios are taken between
     neighbours in time, because machines are shared and noisy.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Benchmarks, or ``list``.
-    rounds : int or None
-        Rounds.
-    quick, full : bool
-        Effort.
-    threads : int or None
-        Threads.
-    seed : int
-        Seed.
-    as_json : bool
-        Print JSON.
-    out : str or None
-        Folder.
-
-    Raises
-    ------
-    UsageError
-        If options contradict each other.
-    Interrupted
-        After Ctrl-C, when something was kept.
-    KeyboardInterrupt
-        After Ctrl-C, when nothing was.
     """
     from epsrank.benchmarks import BENCHMARKS, run_benchmarks
     from epsrank.benchmarks.settings import BenchmarkSettings

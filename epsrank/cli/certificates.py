@@ -22,42 +22,26 @@ from epsrank.cli.options import (
 
 @dataclass(frozen=True)
 class Measurement:
-    """What ``--export`` was asked to certify.
+    """What ``--export`` was asked to certify."""
 
-    Attributes
-    ----------
-    rank, floor : str or None
-        Files of features, for an ε-rank and for a floor.
-    eps : tuple of float
-        Thresholds of the ε-rank.
-    target, coefficients : str or None
-        Files of u* and of the output layer, for the floor.
-    norm : float or None
-        Bound on the output layer, instead of the layer.
-    weights, key : str or None
-        File of weights, and array of an archive.
-    measure : str
-        Name of the measure.
-    """
-
+    #: Files of features, for an ε-rank and for a floor.
     rank: str | None
     floor: str | None
+    #: Thresholds of the ε-rank.
     eps: tuple[float, ...]
+    #: Files of u* and of the output layer, for the floor.
     target: str | None
     coefficients: str | None
+    #: Bound on the output layer, instead of the layer.
     norm: float | None
+    #: File of weights, and array of an archive.
     weights: str | None
     key: str | None
+    #: Name of the measure.
     measure: str
 
     def check(self) -> None:
-        """Refuse options that do not fit together.
-
-        Raises
-        ------
-        UsageError
-            If nothing is to be certified, or a floor lacks its target or its norm.
-        """
+        """Refuse options that do not fit together."""
         if self.rank is None and self.floor is None:
             raise click.UsageError("--export needs --rank FILE or --floor FILE")
         if self.rank is None and self.eps:
@@ -72,17 +56,7 @@ class Measurement:
 
 
 def export(folder: str, wanted: Measurement, as_json: bool) -> None:
-    """Certify measurements and write the project.
-
-    Parameters
-    ----------
-    folder : str
-        Where to.
-    wanted : Measurement
-        What to certify.
-    as_json : bool
-        Print JSON.
-    """
+    """Certify measurements and write the project."""
     from epsrank.proofs.formal.export import export_project
 
     wanted.check()

@@ -42,34 +42,6 @@ def conjecture(
     """Minimise max_S σ_min(Q_S)·√n over n×p orthonormal matrices: below 1 it refutes N4.
 
     Exit code 1 if a certified counterexample is found. p ≤ n/2 is searched; n − p is the same case.
-
-    Parameters
-    ----------
-    largest : int or None
-        Largest n.
-    n, p : int or None
-        One case.
-    restarts, steps : int or None
-        Effort.
-    full : bool
-        The full search.
-    device : str
-        Where to descend.
-    seed : int
-        Seed.
-    out : str or None
-        File of matrices.
-    as_json : bool
-        Print JSON.
-
-    Raises
-    ------
-    UsageError
-        If only one of --n and --p is given.
-    InputError
-        If a number is out of range.
-    Interrupted
-        After Ctrl-C; what was found is kept.
     """
     if (n is None) != (p is None):
         raise click.UsageError("give --n and --p together, or neither")

@@ -13,29 +13,12 @@ import click
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document to stdout, without NaN or Infinity (they become null).
-
-    Parameters
-    ----------
-    value : object
-        Nested dicts, lists, strings and numbers, NumPy scalars included.
-    """
+    """Print one JSON document to stdout, without NaN or Infinity (they become null)."""
     click.echo(json.dumps(finite(value), allow_nan=False))
 
 
 def finite(value: Any) -> Any:
-    """Return a JSON value with plain Python numbers, and None for every non-finite one.
-
-    Parameters
-    ----------
-    value : object
-        Nested dicts, sequences, strings and numbers.
-
-    Returns
-    -------
-    object
-        The same with numbers that JSON can hold.
-    """
+    """Return a JSON value with plain Python numbers, and None for every non-finite one."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -48,30 +31,14 @@ def finite(value: Any) -> Any:
 
 
 def notice(text: str) -> None:
-    """Print a remark to stderr, where it does not disturb a pipe.
-
-    Parameters
-    ----------
-    text : str
-        The remark.
-    """
+    """Print a remark to stderr, where it does not disturb a pipe."""
     click.echo(f"epsrank: {text}", err=True)
 
 
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", note: str = ""
 ) -> None:
-    """Print a table: drawn on a terminal, aligned plain text in a pipe.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Headings.
-    rows : sequence of sequences of str
-        Cells, as long as `columns`.
-    title, note : str
-        Lines above and below.
-    """
+    """Print a table: drawn on a terminal, aligned plain text in a pipe."""
     if sys.stdout is not None and sys.stdout.isatty():  # None: started with stdout closed
         _print_drawn(columns, rows, title, note)
         return
@@ -91,17 +58,7 @@ def print_table(
 def _print_drawn(
     columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, note: str
 ) -> None:
-    """Print a table with rich.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Headings.
-    rows : sequence of sequences of str
-        Cells.
-    title, note : str
-        Lines above and below.
-    """
+    """Print a table with rich."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -118,34 +75,12 @@ def _print_drawn(
 
 
 def number(value: float | None) -> str:
-    """Format a figure for a table cell.
-
-    Parameters
-    ----------
-    value : float or None
-        The figure.
-
-    Returns
-    -------
-    str
-        Four significant digits, or a dash.
-    """
+    """Format a figure for a table cell."""
     return "–" if value is None else f"{value:.4g}"
 
 
 def interval(lower: int, upper: int) -> str:
-    """Format a rank: one number where the ends agree.
-
-    Parameters
-    ----------
-    lower, upper : int
-        Ends of the interval.
-
-    Returns
-    -------
-    str
-        ``"29"`` or ``"[29, 34]"``.
-    """
+    """Format a rank: one number where the ends agree."""
     return f"{lower}" if lower == upper else f"[{lower}, {upper}]"
 
 
@@ -154,18 +89,7 @@ Progress = Callable[[int, int, str], None]
 
 @contextmanager
 def live_progress(label: str) -> Iterator[Progress]:
-    """Open a progress bar and yield the function that moves it.
-
-    Parameters
-    ----------
-    label : str
-        What is counted.
-
-    Yields
-    ------
-    callable
-        ``progress(done, total, text)``.
-    """
+    """Open a progress bar and yield the function that moves it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

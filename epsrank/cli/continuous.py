@@ -52,23 +52,6 @@ def continuous(
     RUN is the folder of a run of an mlp with one input and an analytic activation (tanh, erf,
     sine, cosine, sigmoid, gaussian). Integrals are Gauss–Legendre sums with a remainder that is
     bounded by ball arithmetic, so the numbers are theorems about the network, not about a grid.
-
-    Parameters
-    ----------
-    run : str
-        Folder of a run.
-    eps : tuple of float
-        Thresholds.
-    domain : str or None
-        Interval.
-    measure : str
-        Name of the measure.
-    layer : int or None
-        Hidden layer.
-    no_floor : bool
-        Ranks only.
-    as_json : bool
-        Print JSON.
     """
     from epsrank.numerics.checkpoint.dense import network_of_run
     from epsrank.numerics.training import load_run
@@ -109,13 +92,7 @@ def continuous(
 
 
 def _interval(run: Run, domain: str | None) -> tuple[float, float]:
-    """Return Ω.
-
-    Raises
-    ------
-    InputError
-        If it is not one interval.
-    """
+    """Return Ω."""
     from epsrank.theory.errors import InputError
 
     sides = run.task.domain if domain is None else parse_domain(domain)
@@ -129,26 +106,7 @@ def _interval(run: Run, domain: str | None) -> tuple[float, float]:
 def _floor(
     run: Run, network: DenseNetwork, eps: float, ends: tuple[float, float], measure: str
 ) -> ContinuousFloor | None:
-    """Return the floor against the target of the run's task, None where it has no formula.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    network : DenseNetwork
-        Its network.
-    eps : float
-        ε.
-    ends : (float, float)
-        Ω.
-    measure : str
-        The measure.
-
-    Returns
-    -------
-    ContinuousFloor or None
-        The floor.
-    """
+    """Return the floor against the target of the run's task, None where it has no formula."""
     from epsrank.theory.continuous import ANALYTIC_TARGETS, continuous_floor
 
     if run.config.task not in ANALYTIC_TARGETS or run.config.loss != "mse":
@@ -158,17 +116,7 @@ def _floor(
 
 
 def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, int]]) -> None:
-    """Print ranks for people.
-
-    Parameters
-    ----------
-    name : str
-        The run.
-    ranks : list of ContinuousRank
-        Its ranks.
-    grids : list of (int, int)
-        Ranks on the grid.
-    """
+    """Print ranks for people."""
     from epsrank.theory.continuous.grid import GRID
 
     first = ranks[0]
@@ -193,13 +141,7 @@ def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, 
 
 
 def _print_floor(floor: ContinuousFloor) -> None:
-    """Print the chain for people.
-
-    Parameters
-    ----------
-    floor : ContinuousFloor
-        The chain.
-    """
+    """Print the chain for people."""
     rows: list[tuple[str, Interval, str]] = [
         ("loss", floor.loss, "‖u − u*‖²"),
         ("V(B)", floor.reachable, "least with this norm"),

@@ -21,20 +21,7 @@ _IN_RUNS = {"cross-entropy": "cross_entropy"}
 
 
 def loss_of(asked: str | None, minimised: str | None) -> str:
-    """Return the loss whose floor is wanted.
-
-    Parameters
-    ----------
-    asked : str or None
-        ``--loss``.
-    minimised : str or None
-        Loss that the run in question minimised.
-
-    Returns
-    -------
-    str
-        ``"mse"`` or one of `LIPSCHITZ`.
-    """
+    """Return the loss whose floor is wanted."""
     if asked is not None:
         return asked.replace("-", "_")
     return _IN_RUNS.get(minimised or "mse", "mse")
@@ -55,32 +42,7 @@ def convex_command(
     bias_value: Any,
     as_json: bool,
 ) -> None:
-    """Print the floor of a Lipschitz loss and the reading of its plateau.
-
-    Parameters
-    ----------
-    label : str
-        Where the features came from.
-    features : Features, shape (N, n)
-        φ.
-    target : ndarray, shape (N, k)
-        Labels in one column, distributions, or real targets.
-    loss : str
-        One of `LIPSCHITZ`.
-    eps : float
-        ε.
-    norm, coefficients
-        B or W.
-    weights, measure, bias, bias_value
-        As for the squared error; the measure has mass 1.
-    as_json : bool
-        Print JSON.
-
-    Raises
-    ------
-    InputError
-        If the measure is not the mean, or labels are no whole numbers.
-    """
+    """Print the floor of a Lipschitz loss and the reading of its plateau."""
     from epsrank.theory.errors import InputError
     from epsrank.theory.floor.convex.floor import convex_floor
     from epsrank.theory.floor.convex.lipschitz import lipschitz_floor

@@ -77,41 +77,6 @@ def floor(
 
     With --loss cross_entropy, huber or absolute the floor is that of the mean of this loss; the
     target of cross_entropy holds labels 0 … k − 1, or a distribution per sample.
-
-    Parameters
-    ----------
-    file, target : str or None
-        Features, or a run, and target.
-    eps : float
-        Threshold.
-    norm : float or None
-        Bound on the coefficients.
-    coefficients : str or None
-        File of coefficients.
-    loss : str or None
-        Loss of the outputs.
-    bias, bias_value : str or None
-        How the output bias enters, and its value.
-    exact : bool
-        Exact arithmetic for the rank.
-    weights : str or None
-        File of weights.
-    measure : str
-        Name of the measure.
-    key : str or None
-        Array of the file.
-    as_json : bool
-        Print JSON.
-    **checkpoint
-        Options of a network; see `checkpoint_options`.
-
-    Raises
-    ------
-    UsageError
-        If both --norm and --coefficients are given, or neither for features in a file, or no
-        target is known.
-    InputError
-        If a loss other than the squared error is asked for where it has no meaning.
     """
     from epsrank.theory.data.inputs import as_eps, as_features, as_norm
     from epsrank.theory.errors import InputError
@@ -164,50 +129,22 @@ def floor(
 def _bias_of(source: CheckpointLayer, own: bool) -> tuple[Literal["feature", "fixed"] | None, Any]:
     """Return the bias of a checkpoint's output layer, and its value where that is needed.
 
-    Parameters
-    ----------
-    source : CheckpointLayer
-        The checkpoint.
-    own : bool
-        Whether its coefficients are taken; a norm includes the bias that is a feature.
-
-    Returns
-    -------
-    tuple of (str or None, array or None)
-        Name and value.
+    `own`: Whether its coefficients are taken; a norm includes the bias that is a feature. Returns
+    name and value.
     """
     needed = own or source.bias == "fixed"
     return source.bias, source.bias_value if source.bias is not None and needed else None
 
 
 def _bias_value(given: str | None) -> Any:
-    """Return the bias: a number, or the numbers in a file.
-
-    Parameters
-    ----------
-    given : str or None
-        What followed ``--bias-value``.
-
-    Returns
-    -------
-    float, array or None
-        The bias.
-    """
+    """Return the bias: a number, or the numbers in a file."""
     if given is None:
         return None
     return float(given) if is_number(given) else read_array(given, "--bias-value")
 
 
 def _print_floor(file: str, result: LossFloor) -> None:
-    """Print the chain of F3 for people, from the loss down to the floor, and the rank budget.
-
-    Parameters
-    ----------
-    file : str
-        Where the features came from.
-    result : LossFloor
-        The floor.
-    """
+    """Print the chain of F3 for people, from the loss down to the floor, and the rank budget."""
     rank, norm = result.rank, result.coefficient_norm
     print_table(
         ["squared error", "value", "meaning"],

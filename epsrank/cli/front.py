@@ -15,26 +15,13 @@ INTERRUPTED = 130
 
 
 class Interrupted(Exception):
-    """Ctrl-C, with one line that says what was kept and how to go on.
-
-    Parameters
-    ----------
-    message : str
-        What was kept and how to resume.
-    """
+    """Ctrl-C, with one line that says what was kept and how to go on."""
 
 
 class Front(click.Group):
     """The group ``epsrank``: subcommands in a fixed order, errors in one line.
 
     Exit codes: 0 as asked, 1 a regression (``verify``), 2 bad use or input, 130 interrupted.
-
-    Parameters
-    ----------
-    commands : sequence of click.Command
-        Subcommands in the order of the help page.
-    **settings
-        Passed on to :class:`click.Group`.
     """
 
     def __init__(self, *, commands: Sequence[click.Command], **settings: Any) -> None:
@@ -48,33 +35,11 @@ class Front(click.Group):
         )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the subcommands in the order given.
-
-        Parameters
-        ----------
-        ctx : click.Context
-            Not used.
-
-        Returns
-        -------
-        list of str
-            Their names.
-        """
+        """Return the subcommands in the order given."""
         return list(self.commands)
 
     def _without_command(self, version: bool) -> None:
-        """Answer ``epsrank --version``, and refuse a bare ``epsrank``.
-
-        Parameters
-        ----------
-        version : bool
-            Whether ``--version`` was given.
-
-        Raises
-        ------
-        UsageError
-            If neither a command nor ``--version`` was given.
-        """
+        """Answer ``epsrank --version``, and refuse a bare ``epsrank``."""
         context = click.get_current_context()
         if version:
             from epsrank import __version__
@@ -93,26 +58,7 @@ class Front(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run a command line and exit with its code.
-
-        Parameters
-        ----------
-        args : sequence of str, optional
-            Arguments; ``sys.argv[1:]`` by default.
-        prog_name : str, optional
-            Name in the help pages; always ``epsrank``.
-        complete_var : str, optional
-            Environment variable of shell completion.
-        standalone_mode : bool
-            False hands exceptions and the return value to the caller instead.
-        **extra
-            Passed on to :meth:`click.Group.main`.
-
-        Returns
-        -------
-        object
-            The value of the command, where `standalone_mode` is False.
-        """
+        """Run a command line and exit with its code."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(
                 stream, io.TextIOWrapper
@@ -131,18 +77,7 @@ class Front(click.Group):
 
 
 def _leave(error: Exception) -> NoReturn:
-    """Print one line for an expected kind of failure and exit; a programming error goes on up.
-
-    Parameters
-    ----------
-    error : Exception
-        What ended the command.
-
-    Raises
-    ------
-    Exception
-        `error` itself, where it is none of the expected kinds.
-    """
+    """Print one line for an expected kind of failure and exit; a programming error goes on up."""
     if isinstance(error, BrokenPipeError):
         _silence_stdout()
         sys.exit(1)
@@ -160,18 +95,7 @@ def _leave(error: Exception) -> NoReturn:
 
 
 def _describe(error: Exception) -> str | None:
-    """Return one line for an expected kind of failure, None for a programming error.
-
-    Parameters
-    ----------
-    error : Exception
-        What ended the command.
-
-    Returns
-    -------
-    str or None
-        The line.
-    """
+    """Return one line for an expected kind of failure, None for a programming error."""
     if isinstance(error, click.ClickException):
         return error.format_message()
     from epsrank.theory.errors import InputError
@@ -191,13 +115,7 @@ def _describe(error: Exception) -> str | None:
 
 
 def _say(text: str) -> None:
-    """Write one line to stderr.
-
-    Parameters
-    ----------
-    text : str
-        The message; line breaks in it become spaces.
-    """
+    """Write one line to stderr."""
     click.echo("epsrank: " + " ".join(text.split()), err=True)
 
 
@@ -213,16 +131,7 @@ def _silence_stdout() -> None:
 
 
 class Command(click.Command):
-    """A command whose list options take several values at once: ``--eps 1e-6 1e-8``.
-
-    Parameters
-    ----------
-    lists : mapping of str to callable, optional
-        Option name, and the test that a following word belongs to its list.
-    **settings
-        Passed on to :class:`click.Command`; its help page is the docstring up to the section
-        on parameters, which describes the Python function.
-    """
+    """A command whose list options take several values at once: ``--eps 1e-6 1e-8``."""
 
     def __init__(
         self, *, lists: Mapping[str, Callable[[str], bool]] | None = None, **settings: Any
@@ -233,38 +142,12 @@ class Command(click.Command):
         super().__init__(**settings)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option before each of its values, then parse as usual.
-
-        Parameters
-        ----------
-        ctx : click.Context
-            Context of the command.
-        args : list of str
-            Words of the command line.
-
-        Returns
-        -------
-        list of str
-            Words that are left over.
-        """
+        """Repeat the option before each of its values, then parse as usual."""
         return super().parse_args(ctx, list(_spread(args, self.lists)))
 
 
 def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iterable[str]:
-    """Yield the words with ``--eps a b`` written as ``--eps a --eps b``.
-
-    Parameters
-    ----------
-    args : list of str
-        Words of the command line.
-    lists : mapping of str to callable
-        Option name, and the test that a following word belongs to its list.
-
-    Yields
-    ------
-    str
-        The words.
-    """
+    """Yield the words with ``--eps a b`` written as ``--eps a --eps b``."""
     words = iter(args)
     current: str | None = None
     for word in words:
@@ -287,18 +170,7 @@ def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iter
 
 
 def is_number(word: str) -> bool:
-    """Tell whether a word of the command line is a number.
-
-    Parameters
-    ----------
-    word : str
-        The word.
-
-    Returns
-    -------
-    bool
-        True for ``1e-6``; False for a file name.
-    """
+    """Tell whether a word of the command line is a number."""
     try:
         float(word)
     except ValueError:

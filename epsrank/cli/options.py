@@ -17,18 +17,7 @@ DEFAULT_EPS = 1e-6
 
 
 def measure_options(command: F) -> F:
-    """Add ``--weights``, ``--measure``, ``--key`` and ``--json``.
-
-    Parameters
-    ----------
-    command : callable
-        Callback of a command.
-
-    Returns
-    -------
-    callable
-        The same callback.
-    """
+    """Add ``--weights``, ``--measure``, ``--key`` and ``--json``."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else."),
         click.option(
@@ -52,20 +41,7 @@ def measure_options(command: F) -> F:
 
 
 def read_features(path: str, key: str | None) -> Features:
-    """Return the features in a file, checked; errors name the file.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    key : str or None
-        Which array of the file.
-
-    Returns
-    -------
-    Features
-        Φ, shape (N, n).
-    """
+    """Return the features in a file, checked; errors name the file."""
     from epsrank.cli.console import notice
     from epsrank.loading import load_array
     from epsrank.theory.data.inputs import as_features
@@ -74,20 +50,7 @@ def read_features(path: str, key: str | None) -> Features:
 
 
 def read_weights(path: str | None, n_samples: int) -> Vector | None:
-    """Return the weights in a file, checked; errors name the file.
-
-    Parameters
-    ----------
-    path : str or None
-        The file; None for no weights.
-    n_samples : int
-        Number of samples N.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,), or None
-        The weights.
-    """
+    """Return the weights in a file, checked; errors name the file."""
     if path is None:
         return None
     from epsrank.theory.data.inputs import as_weights
@@ -96,40 +59,14 @@ def read_weights(path: str | None, n_samples: int) -> Vector | None:
 
 
 def read_target(path: str, n_samples: int) -> Matrix:
-    """Return the target values in a file, checked; errors name the file.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    n_samples : int
-        Number of samples N.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, k)
-        The target.
-    """
+    """Return the target values in a file, checked; errors name the file."""
     from epsrank.theory.data.inputs import as_target
 
     return as_target(read_array(path, "--target"), n_samples, name=f"--target {path}")
 
 
 def read_coefficients(path: str | None, n_features: int) -> Matrix | None:
-    """Return the output coefficients in a file, checked; errors name the file.
-
-    Parameters
-    ----------
-    path : str or None
-        The file; None for no coefficients.
-    n_features : int
-        Number of neurons n.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, k), or None
-        The coefficients.
-    """
+    """Return the output coefficients in a file, checked; errors name the file."""
     if path is None:
         return None
     from epsrank.theory.data.inputs import as_coefficients
@@ -140,20 +77,7 @@ def read_coefficients(path: str | None, n_features: int) -> Matrix | None:
 
 
 def read_array(path: str, name: str) -> Any:
-    """Load a side file, of which .npz and .safetensors must hold one array only.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    name : str
-        The option that names it.
-
-    Returns
-    -------
-    array
-        Its content.
-    """
+    """Load a side file, of which .npz and .safetensors must hold one array only."""
     from epsrank.cli.console import notice
     from epsrank.loading import load_array
 

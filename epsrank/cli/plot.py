@@ -49,24 +49,6 @@ def plot(
     kernel-depth, kernel-slope), noise and sampling. RUNs after the word are trained networks for
     floor-rank, of one hidden ReLU layer; without any, small ones are trained. Kinds of a run are
     staircase, spectra, floor, layers and tightness. Prints the files written, one per line.
-
-    Parameters
-    ----------
-    runs : tuple of str
-        Folders of runs; ``theory`` first for figures of the theory.
-    out : str or None
-        Folder of the figures.
-    file_format : str
-        ``svg``, ``png`` or ``pdf``.
-    kind : str
-        Which figure.
-    eps : float or None
-        Threshold.
-
-    Raises
-    ------
-    UsageError
-        If a threshold is given for figures of the theory.
     """
     if runs[0] == "theory" and not (Path("theory") / "config.toml").is_file():
         if eps is not None:
@@ -93,22 +75,7 @@ def plot(
 def _names(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Return the figures that ``--kind`` names.
 
-    Parameters
-    ----------
-    kind : str
-        A name, or ``all``.
-    known : tuple of str
-        What there is.
-
-    Returns
-    -------
-    tuple of str
-        The names.
-
-    Raises
-    ------
-    BadParameter
-        If it is none of them.
+    Returns the names.
     """
     if kind == "all":
         return known
@@ -121,19 +88,7 @@ def _names(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
 def _draw_theory(
     runs: tuple[str, ...], folder: Path, file_format: str, names: tuple[str, ...]
 ) -> None:
-    """Draw figures of the theory and print their files.
-
-    Parameters
-    ----------
-    runs : tuple of str
-        Trained networks, for ``floor-rank``.
-    folder : Path
-        Where.
-    file_format : str
-        ``svg``, ``png`` or ``pdf``.
-    names : tuple of str
-        Which figures.
-    """
+    """Draw figures of the theory and print their files."""
     from epsrank.numerics.plots.gallery import theory_figure
     from epsrank.numerics.plots.save import save_figure
     from epsrank.numerics.training import load_run
@@ -145,20 +100,7 @@ def _draw_theory(
 
 
 def _places(runs: tuple[str, ...], out: str | None) -> list[tuple[Path, str]]:
-    """Return for every run the folder of its figures and the beginning of their names.
-
-    Parameters
-    ----------
-    runs : tuple of str
-        Folders of runs.
-    out : str or None
-        Common folder of the figures.
-
-    Returns
-    -------
-    list of tuple of (Path, str)
-        ``RUN`` each, or ``DIR`` with names that differ.
-    """
+    """Return for every run the folder of its figures and the beginning of their names."""
     if out is None:
         return [(Path(run), "") for run in runs]
     names = [Path(run).resolve().name for run in runs]

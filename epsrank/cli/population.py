@@ -64,32 +64,6 @@ def population(
     The rows are taken to be independent draws that the network was not trained on. With
     --network and a domain the interval is guaranteed at the stated confidence; without them its
     upper end is an estimate, and said to be one.
-
-    Parameters
-    ----------
-    file : str or None
-        Features.
-    eps : tuple of float
-        Thresholds.
-    confidence : float
-        1 − δ.
-    network, domain : str or None
-        Run folder and box.
-    draw : int or None
-        Number of points to draw.
-    leverage : float or None
-        κ.
-    resamples, seed : int
-        Of the bootstrap.
-    key : str or None
-        Array of the file.
-    as_json : bool
-        Print JSON.
-
-    Raises
-    ------
-    UsageError
-        If options exclude each other.
     """
     from epsrank.theory.data.inputs import as_eps
     from epsrank.theory.sampling import population_rank
@@ -133,22 +107,7 @@ def population(
 def read_network(folder: str, domain: str | None) -> tuple[DenseNetwork, Any]:
     """Return the network of a run and its box.
 
-    Parameters
-    ----------
-    folder : str
-        Folder of a run.
-    domain : str or None
-        ``"a:b"`` or ``"a:b,c:d"``; the domain of the run's task where None.
-
-    Returns
-    -------
-    tuple of (DenseNetwork, box)
-        The network and the box.
-
-    Raises
-    ------
-    InputError
-        If there is no such run, or the box cannot be read.
+    Returns the network and the box.
     """
     from epsrank.numerics.checkpoint.dense import network_of_run
     from epsrank.numerics.training import load_run
@@ -164,23 +123,7 @@ def read_network(folder: str, domain: str | None) -> tuple[DenseNetwork, Any]:
 
 
 def parse_domain(text: str) -> list[tuple[float, float]]:
-    """Read ``"a:b,c:d"``.
-
-    Parameters
-    ----------
-    text : str
-        The words.
-
-    Returns
-    -------
-    list of (float, float)
-        The pairs.
-
-    Raises
-    ------
-    InputError
-        If it is not of that form.
-    """
+    """Read ``"a:b,c:d"``."""
     from epsrank.theory.errors import InputError
 
     pairs = []
@@ -194,13 +137,7 @@ def parse_domain(text: str) -> list[tuple[float, float]]:
 
 
 def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
-    """Return the features at uniform points of the box.
-
-    Raises
-    ------
-    InputError
-        If the count is too small or the box does not fit.
-    """
+    """Return the features at uniform points of the box."""
     import numpy as np
 
     from epsrank.theory.data.inputs import as_features
@@ -216,15 +153,7 @@ def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
 
 
 def _print_ranks(name: str, ranks: list[PopulationRank]) -> None:
-    """Print intervals for people.
-
-    Parameters
-    ----------
-    name : str
-        Where the features came from.
-    ranks : list of PopulationRank
-        The intervals.
-    """
+    """Print intervals for people."""
     first = ranks[0]
     rows = []
     for entry in ranks:

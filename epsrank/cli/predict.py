@@ -81,26 +81,6 @@ def predict(
     `limit` is the count #{k : nμ_k > ε} of the layer's kernel, which many neurons reach; `estimate`
     draws layers of n neurons; `band` holds with the given probability, by a derived bound.
     `measured` are certified ranks of networks of the suite.
-
-    Parameters
-    ----------
-    activation : str
-        Name of σ.
-    width : tuple of int
-        Widths.
-    eps : tuple of float
-        Thresholds.
-    measure_seeds : int or None
-        Networks to measure.
-    as_json : bool
-        Print JSON.
-    **given
-        Initialisation, inputs and accuracy.
-
-    Raises
-    ------
-    InputError
-        If an option cannot be used.
     """
     from epsrank.theory.data.inputs import as_eps
     from epsrank.theory.errors import InputError
@@ -131,18 +111,7 @@ class _Setup:
     seeds: int | None
 
     def at(self, n: int) -> list[tuple[InitialRank, MeasuredRank | None]]:
-        """Predict, and measure where asked to, at one width.
-
-        Parameters
-        ----------
-        n : int
-            Width.
-
-        Returns
-        -------
-        list of tuple
-            By layer and threshold.
-        """
+        """Predict, and measure where asked to, at one width."""
         from epsrank.theory.kernels.prediction import initial_ranks
 
         init, place, gamma = self._initialisation(n)
@@ -178,13 +147,7 @@ class _Setup:
         return list(zip(predicted, found, strict=True))
 
     def _initialisation(self, n: int) -> tuple[Any, Placement | None, float | None]:
-        """Return the law of the layers, and where a structured first layer goes.
-
-        Raises
-        ------
-        InputError
-            If options exclude each other.
-        """
+        """Return the law of the layers, and where a structured first layer goes."""
         from epsrank.theory.errors import InputError
         from epsrank.theory.kernels.initialisation import LayerInit
 
@@ -223,13 +186,7 @@ class _Setup:
 
 
 def _domain(given: dict[str, Any]) -> list[tuple[float, float]]:
-    """Return the box of the options.
-
-    Raises
-    ------
-    InputError
-        If the number of inputs is less than 1.
-    """
+    """Return the box of the options."""
     from epsrank.theory.errors import InputError
 
     if given["inputs"] < 1:

@@ -60,26 +60,6 @@ def prove(
     that does not exist, and on a statement that is not as reviewed. --export writes a Coq project
     that proves an ε-rank or a floor of the features in a file; it needs no Coq itself. Exit code
     0: accepted; 1: Coq or the audit refuses; 2: bad use, or no Coq.
-
-    Parameters
-    ----------
-    auditing, record, accept_statements : bool
-        What to do after compiling.
-    development : str or None
-        Folder of the development.
-    jobs : int or None
-        Number of Coqs at a time.
-    folder : str or None
-        Where to export to.
-    as_json : bool
-        Print JSON.
-    **measurement
-        What to export, as in `Measurement`.
-
-    Raises
-    ------
-    UsageError
-        If options of the export stand without it, or beside an audit.
     """
     wanted = Measurement(**measurement)
     if folder is None and wanted != _NOTHING:
@@ -104,19 +84,7 @@ def _compile(
     jobs: int | None,
     as_json: bool,
 ) -> None:
-    """Compile, audit and record.
-
-    Parameters
-    ----------
-    auditing, record, accept : bool
-        What to do after compiling.
-    development : str or None
-        Folder of the development.
-    jobs : int or None
-        Number of Coqs at a time.
-    as_json : bool
-        Print JSON.
-    """
+    """Compile, audit and record."""
     from epsrank.proofs.formal import DEVELOPMENT, CoqError, compile_development, require_coq
 
     coq = require_coq()
@@ -161,20 +129,7 @@ def _audit(compiled: Compiled, folder: Any, jobs: int | None, accept: bool) -> A
 
 
 def document(compiled: Compiled, audit: Audit | None) -> dict[str, Any]:
-    """Return the JSON document of ``epsrank prove --json``.
-
-    Parameters
-    ----------
-    compiled : Compiled
-        The compilation.
-    audit : Audit or None
-        The audit, where one was asked for.
-
-    Returns
-    -------
-    dict
-        Keys ``passed``, ``coq``, ``mathcomp``, ``seconds`` per file, and ``audit``.
-    """
+    """Return the JSON document of ``epsrank prove --json``."""
     return {
         "passed": audit is None or audit.passed,
         "coq": compiled.coq.version,
@@ -185,15 +140,7 @@ def document(compiled: Compiled, audit: Audit | None) -> dict[str, Any]:
 
 
 def _print(compiled: Compiled, audit: Audit | None) -> None:
-    """Print files, seconds and theorems for people, and what the audit found.
-
-    Parameters
-    ----------
-    compiled : Compiled
-        The compilation.
-    audit : Audit or None
-        The audit.
-    """
+    """Print files, seconds and theorems for people, and what the audit found."""
     from epsrank.proofs.formal.audit import plural
     from epsrank.proofs.formal.declared import declared, theorems
 

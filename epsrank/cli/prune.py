@@ -149,13 +149,7 @@ def _prune_run(
 
 
 def _index(run: Run, step: int | None) -> int:
-    """Return the measurement made at a step.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Return the measurement made at a step."""
     from epsrank.theory.errors import InputError
 
     steps = [record.step for record in run.records]

@@ -47,25 +47,6 @@ def rank(
     --weights its weights (.safetensors, or .pt of tensors only), with --data its inputs. The rank
     is an interval: its ends agree where the arithmetic resolves ε, and where they do not the
     reason is said.
-
-    Parameters
-    ----------
-    file : str or None
-        Features, or a run.
-    eps : tuple of float
-        Thresholds.
-    relative, exact : bool
-        Relative thresholds; exact arithmetic.
-    weights : str or None
-        File of weights.
-    measure : str
-        Name of the measure.
-    key : str or None
-        Array of the file.
-    as_json : bool
-        Print JSON.
-    **checkpoint
-        Options of a network; see `checkpoint_options`.
     """
     from epsrank.theory.data.inputs import as_eps
     from epsrank.theory.rank import epsilon_ranks
@@ -87,19 +68,7 @@ def rank(
 
 
 def rank_document(ranks: list[RankInterval]) -> dict[str, Any]:
-    """Return the JSON document of ``epsrank rank --json``.
-
-    Parameters
-    ----------
-    ranks : list of RankInterval
-        Ranks of the same features at one or more thresholds.
-
-    Returns
-    -------
-    dict
-        Keys ``n_samples``, ``n_features``, ``measure``, ``dtype``, ``noise_floor``, ``spectrum``
-        and ``ranks``.
-    """
+    """Return the JSON document of ``epsrank rank --json``."""
     first = ranks[0]
     return {
         "n_samples": first.n_samples,
@@ -113,15 +82,7 @@ def rank_document(ranks: list[RankInterval]) -> dict[str, Any]:
 
 
 def _print_ranks(file: str, ranks: list[RankInterval]) -> None:
-    """Print ranks for people.
-
-    Parameters
-    ----------
-    file : str
-        Where the features came from.
-    ranks : list of RankInterval
-        Their ranks.
-    """
+    """Print ranks for people."""
     first = ranks[0]
     mark = "·λ₁" if first.relative else ""
     print_table(
@@ -146,18 +107,7 @@ def _print_ranks(file: str, ranks: list[RankInterval]) -> None:
 
 
 def _spectrum_note(rank: RankInterval) -> str:
-    """Return a line on the ends of the spectrum and the float64 noise floor.
-
-    Parameters
-    ----------
-    rank : RankInterval
-        Any rank of the features.
-
-    Returns
-    -------
-    str
-        The line.
-    """
+    """Return a line on the ends of the spectrum and the float64 noise floor."""
     largest, least = float(rank.spectrum[0]), float(rank.spectrum[-1])
     return (
         f"λ_1 = {largest:.6g}, λ_{rank.n_features} = {least:.3g} (± {rank.spectrum_error:.1g}); "
@@ -166,18 +116,7 @@ def _spectrum_note(rank: RankInterval) -> str:
 
 
 def _storage_notes(ranks: list[RankInterval]) -> list[str]:
-    """Say where rounding to the stored dtype hides the rank that the features had before.
-
-    Parameters
-    ----------
-    ranks : list of RankInterval
-        The ranks.
-
-    Returns
-    -------
-    list of str
-        One line for each threshold concerned.
-    """
+    """Say where rounding to the stored dtype hides the rank that the features had before."""
     return [
         f"at ε = {entry.eps:g} features that round to these {entry.dtype} numbers have ε-ranks in "
         f"[{entry.storage[0]}, {entry.storage[1]}]"

@@ -68,38 +68,6 @@ def reproduce(
     kept in DIR/store: an interrupted reproduction goes on where it was, a repeated one computes
     nothing. By default the size is quick: a minute or so of two cores per experiment, with at least
     five seeds.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Ids, ``all`` or ``list``.
-    full : bool
-        Full size.
-    seeds : int or None
-        Seeds per setting.
-    seed : int
-        The first one.
-    device : str
-        Where networks are trained.
-    jobs : int or None
-        Number of processes.
-    backend : str
-        Where they run.
-    data : str or None
-        File of MNIST.
-    out : str
-        Folder of the reports.
-    record : bool
-        Whether to keep the outcomes with the package.
-    as_json : bool
-        Whether to print JSON.
-
-    Raises
-    ------
-    UsageError
-        If no experiment is named.
-    Interrupted
-        After Ctrl-C.
     """
     from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
 
@@ -129,13 +97,7 @@ def reproduce(
 
 
 def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | None) -> Request:
-    """Return what is asked for, with the data sets that are at hand.
-
-    Raises
-    ------
-    InputError
-        If a named file does not exist.
-    """
+    """Return what is asked for, with the data sets that are at hand."""
     from epsrank.numerics.experiments.experiment import Request
     from epsrank.numerics.training.build import resolve_device
     from epsrank.proofs.instances.networks import find_mnist
@@ -177,13 +139,7 @@ def _run(
 
 @contextmanager
 def _kept_on_interrupt(folder: Path) -> Iterator[None]:
-    """Say after Ctrl-C what is kept.
-
-    Raises
-    ------
-    Interrupted
-        After Ctrl-C.
-    """
+    """Say after Ctrl-C what is kept."""
     try:
         yield
     except KeyboardInterrupt:
@@ -194,13 +150,7 @@ def _kept_on_interrupt(folder: Path) -> Iterator[None]:
 
 
 def _keep(result: Reproduction) -> None:
-    """Write the outcomes into the package.
-
-    Raises
-    ------
-    UsageError
-        If a trial failed: a record with holes would decide less than it seems to.
-    """
+    """Write the outcomes into the package."""
     from epsrank.proofs.environment import describe_environment
     from epsrank.proofs.experiments import Record, write_record
 

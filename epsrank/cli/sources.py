@@ -18,18 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def checkpoint_options(command: F) -> F:
-    """Add ``--model``, ``--data``, ``--layer`` and ``--sample-weights``.
-
-    Parameters
-    ----------
-    command : callable
-        Callback of a command.
-
-    Returns
-    -------
-    callable
-        The same callback.
-    """
+    """Add ``--model``, ``--data``, ``--layer`` and ``--sample-weights``."""
     for option in (
         click.option(
             "--sample-weights",
@@ -63,25 +52,7 @@ def read_source(
     layer: str | None,
     sample_weights: str | None,
 ) -> CheckpointLayer:
-    """Return the features that a command line names, with all that is known about them.
-
-    Parameters
-    ----------
-    file : str or None
-        Features, or the folder of a run, perhaps with ``@record``.
-    key, weights, measure, model, data, layer, sample_weights
-        The options.
-
-    Returns
-    -------
-    CheckpointLayer
-        Features, weights and measure; target and output layer where they are known.
-
-    Raises
-    ------
-    UsageError
-        If the options do not fit together.
-    """
+    """Return the features that a command line names, with all that is known about them."""
     if model is not None:
         if file is not None:
             raise click.UsageError("give either FILE or --model; inputs of the network are --data")
@@ -110,20 +81,8 @@ def read_source(
 def split_record(name: str) -> tuple[Path, int] | None:
     """Return folder and index that ``RUN`` or ``RUN@index`` names.
 
-    Parameters
-    ----------
-    name : str
-        A path; the index may be negative, and is −1 (the last measurement) where left out.
-
-    Returns
-    -------
-    tuple of (Path, int) or None
-        None where it names no folder.
-
-    Raises
-    ------
-    InputError
-        If the folder is there and the index is no whole number.
+    `name`: A path; the index may be negative, and is −1 (the last measurement) where left out.
+    Returns None where it names no folder.
     """
     if Path(name).is_dir():
         return Path(name), -1
@@ -165,13 +124,7 @@ def _of_model(
     measure: str,
     key: str | None,
 ) -> CheckpointLayer:
-    """Return a layer of a network of the user.
-
-    Raises
-    ------
-    UsageError
-        If there are no inputs.
-    """
+    """Return a layer of a network of the user."""
     from dataclasses import replace
 
     from epsrank.cli.console import notice
@@ -195,18 +148,7 @@ def _of_model(
 
 
 def _inputs(path: str) -> Any:
-    """Return the inputs in a file: one array, or all arrays of an archive by name.
-
-    Parameters
-    ----------
-    path : str
-        The file, perhaps with ``::name``.
-
-    Returns
-    -------
-    array or dict of str to array
-        The inputs.
-    """
+    """Return the inputs in a file: one array, or all arrays of an archive by name."""
     names = [] if "::" in path else _names(Path(path))
     if len(names) < 2:
         return read_array(path, "--data")

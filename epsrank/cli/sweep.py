@@ -56,35 +56,6 @@ def sweep(
     larger SPEC.toml the same command computes what is missing only. DIR/results.parquet has a
     row per run. Exit code 0 also where some runs failed; 1 if all did. With --batched up to 8
     networks of one shape are trained, kept and gone on with together.
-
-    Parameters
-    ----------
-    spec : str
-        The specification.
-    out : str or None
-        Folder of the sweep.
-    jobs : int or None
-        Number of processes.
-    backend : str
-        Where they run.
-    batched : bool
-        Train networks of one shape together.
-    status : bool
-        Compute nothing.
-    retry_failed : bool
-        Compute failed trials again.
-    as_json : bool
-        Print JSON.
-
-    Returns
-    -------
-    int
-        Exit code.
-
-    Raises
-    ------
-    Interrupted
-        After Ctrl-C or SIGTERM, with how to go on.
     """
     from epsrank.numerics.ensemble.trials import run_train_trials_batched, stored_runs
     from epsrank.numerics.sweeps import Sweep, TrialStore, run_trials
@@ -119,20 +90,7 @@ def sweep(
 
 
 def _keep_spec(folder: Path, plan: Sweep) -> None:
-    """Keep the specification beside the results.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the sweep.
-    plan : Sweep
-        The sweep.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written.
-    """
+    """Keep the specification beside the results."""
     from epsrank.numerics.files import write_text
     from epsrank.theory.errors import InputError
 
@@ -143,18 +101,7 @@ def _keep_spec(folder: Path, plan: Sweep) -> None:
 
 
 def _counting(bar: Progress) -> Progress:
-    """Show how many trials have failed beside the progress bar.
-
-    Parameters
-    ----------
-    bar : callable
-        ``bar(done, total, text)``.
-
-    Returns
-    -------
-    callable
-        Another such.
-    """
+    """Show how many trials have failed beside the progress bar."""
     failures = 0
 
     def move(done: int, total: int, text: str) -> None:
@@ -166,24 +113,7 @@ def _counting(bar: Progress) -> Progress:
 
 
 def _how_to_go_on(spec: str, folder: Path, stored: Stored, batched: bool) -> str:
-    """Say what an interrupted sweep has kept.
-
-    Parameters
-    ----------
-    spec : str
-        The specification, as given.
-    folder : Path
-        Folder of the sweep.
-    stored : callable
-        Returns what is kept of each of its runs.
-    batched : bool
-        Whether runs of one shape are trained together.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """Say what an interrupted sweep has kept."""
     kept = [outcome is not None for outcome in stored()]
     words = ["epsrank", "sweep", spec, "--out", str(folder), *(["--batched"] if batched else [])]
     return (
@@ -193,31 +123,13 @@ def _how_to_go_on(spec: str, folder: Path, stored: Stored, batched: bool) -> str
 
 
 def _report_damage(store: TrialStore) -> None:
-    """Say which files of the store could not be used.
-
-    Parameters
-    ----------
-    store : TrialStore
-        The store.
-    """
+    """Say which files of the store could not be used."""
     for path, problem in store.damaged.items():
         notice(f"{path} {problem}; it counts as absent")
 
 
 def _print_status(folder: Path, stored: Stored, store: TrialStore, as_json: bool) -> None:
-    """Say what is done, failed and missing.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the sweep.
-    stored : callable
-        Returns what is kept of each of its runs.
-    store : TrialStore
-        Its store.
-    as_json : bool
-        Print JSON.
-    """
+    """Say what is done, failed and missing."""
     found = stored()
     outcomes = [outcome for outcome in found if outcome is not None]
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]

@@ -17,18 +17,7 @@ _SHOWN = 10  # failures that are named one by one
 
 
 def failures_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return the trials that could not be carried out.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        What became of all.
-
-    Returns
-    -------
-    list of dict
-        ``settings`` and ``cause`` of each.
-    """
+    """Return the trials that could not be carried out."""
     return [
         {"settings": dict(outcome.settings), "cause": outcome.cause}
         for outcome in outcomes
@@ -37,19 +26,7 @@ def failures_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def print_results(plan: Sweep, folder: Path, outcomes: Sequence[Outcome], as_json: bool) -> None:
-    """Write the table of all runs, and print the medians over the seeds.
-
-    Parameters
-    ----------
-    plan : Sweep
-        The sweep.
-    folder : Path
-        Its folder.
-    outcomes : sequence of Outcome
-        What became of its trials.
-    as_json : bool
-        Print JSON.
-    """
+    """Write the table of all runs, and print the medians over the seeds."""
     from epsrank.numerics.files import write_table
     from epsrank.numerics.sweeps.summary import results_table, summarise
 
@@ -85,20 +62,7 @@ def _named(plan: Sweep, settings: Mapping[str, Any]) -> str:
 
 
 def _figures(summaries: Sequence[SettingSummary], outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Return the figures to print and their headings; the two ends of a rank are one.
-
-    Parameters
-    ----------
-    summaries : sequence of SettingSummary
-        What was found.
-    outcomes : sequence of Outcome
-        What became of the trials, for the ε of the ranks.
-
-    Returns
-    -------
-    dict
-        From the figure to its heading.
-    """
+    """Return the figures to print and their headings; the two ends of a rank are one."""
     eps = {next(iter(entry.result.get("rank_lower", {"": None}))) for entry in outcomes} - {""}
     names = dict.fromkeys(name for summary in summaries for name in summary.medians)
     at = f" at {float(eps.pop()):g}" if len(eps) == 1 else ""
@@ -107,22 +71,7 @@ def _figures(summaries: Sequence[SettingSummary], outcomes: Sequence[Outcome]) -
 
 
 def _row(varied: Sequence[str], names: Mapping[str, str], summary: SettingSummary) -> list[str]:
-    """Return a line of the table.
-
-    Parameters
-    ----------
-    varied : sequence of str
-        Settings in which runs differ.
-    names : mapping
-        Figures.
-    summary : SettingSummary
-        The runs of one setting.
-
-    Returns
-    -------
-    list of str
-        Its cells.
-    """
+    """Return a line of the table."""
     troubles = [
         f"{count} {name}"
         for name, count in (("failed", summary.failed), ("diverged", summary.diverged))
@@ -134,20 +83,7 @@ def _row(varied: Sequence[str], names: Mapping[str, str], summary: SettingSummar
 
 
 def _cell(name: str, medians: Mapping[str, MedianInterval]) -> str:
-    """Format a median: the lower end of a rank and the upper one where rounding leaves both open.
-
-    Parameters
-    ----------
-    name : str
-        The figure.
-    medians : mapping
-        Its median and those of the others.
-
-    Returns
-    -------
-    str
-        Such as ``"12 [11, 14] 93.8 %"``.
-    """
+    """Format a median: both ends of a rank where rounding leaves them apart."""
     lower = medians.get(name)
     if lower is None:
         return "—"

@@ -109,13 +109,7 @@ def train(task: str | None, net: str | None, out: str | None, resume: bool, **gi
 
 
 class _Reporter:
-    """Moves the progress bar and shows the last measurement beside it.
-
-    Parameters
-    ----------
-    bar : callable
-        ``bar(done, total, text)``.
-    """
+    """Moves the progress bar and shows the last measurement beside it."""
 
     def __init__(self, bar: Any) -> None:
         self._bar, self._text = bar, ""
@@ -127,23 +121,7 @@ class _Reporter:
 
 
 def _parse_net(net: str) -> dict[str, Any]:
-    """Read ``mlp:2x50``, ``resnet`` or ``4x25``.
-
-    Parameters
-    ----------
-    net : str
-        Kind of network, hidden layers and width.
-
-    Returns
-    -------
-    dict
-        Those of ``network``, ``depth`` and ``width`` that it names.
-
-    Raises
-    ------
-    BadParameter
-        If it is none of these.
-    """
+    """Read ``mlp:2x50``, ``resnet`` or ``4x25``."""
     found = _NET.fullmatch(net.lower().replace("×", "x"))
     if not net or found is None:
         raise click.BadParameter(f"{net!r}; write it as mlp:2x50", param_hint="'--net'")
@@ -152,27 +130,7 @@ def _parse_net(net: str) -> dict[str, Any]:
 
 
 def _folder(task: str | None, out: str | None, resume: bool) -> Path:
-    """Return the folder of the run.
-
-    Parameters
-    ----------
-    task : str or None
-        Name of the task.
-    out : str or None
-        Folder given.
-    resume : bool
-        Whether it should hold a run.
-
-    Returns
-    -------
-    Path
-        The folder given, or a new one below ``runs``.
-
-    Raises
-    ------
-    UsageError
-        If the task is missing, or the folder of a run to resume.
-    """
+    """Return the folder of the run."""
     if task is None and not resume:
         raise click.UsageError("name a TASK, such as cosines or digits")
     if out is not None:
@@ -185,25 +143,7 @@ def _folder(task: str | None, out: str | None, resume: bool) -> Path:
 
 
 def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
-    """Return the settings of the run; errors name the options.
-
-    Parameters
-    ----------
-    settings : dict
-        Settings given on the command line.
-    resumed : Path or None
-        Folder of a run whose settings hold where none are given.
-
-    Returns
-    -------
-    RunConfig
-        The settings.
-
-    Raises
-    ------
-    InputError
-        If a setting cannot be used, or a run to resume is not there.
-    """
+    """Return the settings of the run; errors name the options."""
     from dataclasses import replace
 
     from epsrank.numerics.training import RunConfig
@@ -223,18 +163,7 @@ def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
 
 
 def _how_to_resume(folder: Path) -> str:
-    """Say what an interrupted run has kept.
-
-    Parameters
-    ----------
-    folder : Path
-        Its folder.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """Say what an interrupted run has kept."""
     from epsrank.numerics.training import RunConfig
     from epsrank.numerics.training.state import read_progress
     from epsrank.theory.errors import InputError
@@ -251,15 +180,7 @@ def _how_to_resume(folder: Path) -> str:
 
 
 def _print_run(run: Run, folder: Path) -> None:
-    """Draw the staircase and print the last measurement.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    folder : Path
-        Its folder.
-    """
+    """Draw the staircase and print the last measurement."""
     if run.status == "diverged":
         notice(f"the run diverged: {run.cause}")
     if not run.records:

@@ -34,15 +34,6 @@ def watch(run: str, once: bool, interval: float) -> None:
     RUN is a folder of `epsrank train`, or a history file of a monitor (.csv, .jsonl, .json or
     .parquet), running or finished; it need not exist yet. The view ends with the run, and with
     Ctrl-C. In a pipe it is plain text, one block per change.
-
-    Parameters
-    ----------
-    run : str
-        Folder or file.
-    once : bool
-        Look once.
-    interval : float
-        Seconds between looks.
     """
     source = open_source(run)
     try:
@@ -52,17 +43,7 @@ def watch(run: str, once: bool, interval: float) -> None:
 
 
 def _follow(source: Source, once: bool, interval: float) -> None:
-    """Show a source until it is finished.
-
-    Parameters
-    ----------
-    source : Source
-        What to show.
-    once : bool
-        Look once.
-    interval : float
-        Seconds between looks.
-    """
+    """Show a source until it is finished."""
     from rich.console import Console
     from rich.live import Live
 
@@ -117,23 +98,7 @@ class Source(Protocol):
 
 
 def open_source(path: str) -> Source:
-    """Return what a path names, whether or not there is anything yet.
-
-    Parameters
-    ----------
-    path : str
-        A folder of ``epsrank train``, or a file that ends as histories do.
-
-    Returns
-    -------
-    Source
-        The source.
-
-    Raises
-    ------
-    InputError
-        If it is a file of another kind.
-    """
+    """Return what a path names, whether or not there is anything yet."""
     from epsrank.numerics.monitor.sinks.follow import SUFFIXES
     from epsrank.theory.errors import InputError
 
@@ -148,13 +113,7 @@ def open_source(path: str) -> Source:
 
 
 class HistorySource:
-    """The history file of a monitor; it never says that it is finished.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    """
+    """The history file of a monitor; it never says that it is finished."""
 
     def __init__(self, path: Path) -> None:
         from epsrank.numerics.monitor.alarms.signatures import Signatures
@@ -169,10 +128,7 @@ class HistorySource:
     def poll(self) -> View | None:
         """Read what is new.
 
-        Returns
-        -------
-        View or None
-            None where nothing is.
+        Returns None where nothing is.
         """
         from itertools import groupby
 
@@ -196,13 +152,7 @@ class HistorySource:
 
 
 class RunSource:
-    """The folder of a run of ``epsrank train``.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    """
+    """The folder of a run of ``epsrank train``."""
 
     def __init__(self, folder: Path) -> None:
         self.finished = False
@@ -212,10 +162,7 @@ class RunSource:
     def poll(self) -> View | None:
         """Read the tables, if they changed.
 
-        Returns
-        -------
-        View or None
-            None where they did not.
+        Returns None where they did not.
         """
         from epsrank.numerics.monitor.terminal.view import View
         from epsrank.numerics.training import RunConfig
@@ -248,27 +195,7 @@ class RunSource:
 
 
 def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> View:
-    """Return the view of a run's table.
-
-    Parameters
-    ----------
-    title, state : str
-        Lines above.
-    history : Path
-        The table.
-    config : RunConfig
-        Settings of the run.
-
-    Returns
-    -------
-    View
-        The view.
-
-    Raises
-    ------
-    InputError
-        If the table is damaged, or of another form.
-    """
+    """Return the view of a run's table."""
     from epsrank.numerics.files import read_table
     from epsrank.numerics.monitor.terminal.view import View
     from epsrank.theory.errors import InputError

@@ -27,24 +27,8 @@ def floor_of_run(
 
     E_p comes from the target by `theory.apriori.relu_distances`, never from a trained network.
 
-    Parameters
-    ----------
-    run : Run
-        A run of one hidden ReLU layer on an interval, trained on the squared error.
-    index : int
-        Which measurement.
-    neurons : int, optional
-        Largest p for which E_p is computed; the width by default.
-
-    Returns
-    -------
-    tuple of (AprioriFloor, float)
-        Certified floors for p = 0…n, and √loss as measured.
-
-    Raises
-    ------
-    InputError
-        If the network is another one.
+    `run`: A run of one hidden ReLU layer on an interval, trained on the squared error. Returns
+    certified floors for p = 0…n, and √loss as measured.
     """
     config = run.config
     if config.network == "cnn" or config.depth != 1 or config.activation != "relu":
@@ -86,35 +70,13 @@ def _feature_error(run: Run, index: int, last: LastLayer) -> float:
 
 
 def run_points(run: Run) -> Vector:
-    """Return the inputs x of a run on an interval, in the order of its features.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,)
-        The points.
-    """
+    """Return the inputs x of a run on an interval, in the order of its features."""
     probe = choose_probe(run.config, run.task, resolve_device("cpu"))
     points: Array = probe.x.double().numpy().reshape(-1)
     return points
 
 
 def root_loss(last: LastLayer) -> float:
-    """Return ‖u − u*‖ as measured.
-
-    Parameters
-    ----------
-    last : LastLayer
-        The last layer.
-
-    Returns
-    -------
-    float
-        The root of the squared error.
-    """
+    """Return ‖u − u*‖ as measured."""
     law = as_measure(last.measure, last.weights, len(last.features))
     return math.sqrt(float64_loss("mse", last.outputs, last.target, law))

@@ -21,24 +21,9 @@ from epsrank.theory.errors import InputError
 def make_model(spec: str, *, name: str = "--model") -> nn.Module:
     """Import a module and make the network that it describes.
 
-    Parameters
-    ----------
-    spec : str
-        ``package.module:factory``, where the factory is a function or class that can be called
-        without arguments, or a network that exists already. The module is looked for in the working
-        directory first.
-    name : str
-        Argument name for error messages.
-
-    Returns
-    -------
-    nn.Module
-        The network.
-
-    Raises
-    ------
-    InputError
-        If the module cannot be imported, has no such name, the call fails, or gives no network.
+    `spec`: ``package.module:factory``, where the factory is a function or class that can be called
+    without arguments, or a network that exists already. The module is looked for in the working
+    directory first.
     """
     module, mark, factory = spec.partition(":")
     if not mark or not module or not factory or module.startswith("."):

@@ -23,29 +23,10 @@ def layer_of_model(
 ) -> CheckpointLayer:
     """Return the features of one layer, in evaluation mode and without gradients.
 
-    Parameters
-    ----------
-    model : nn.Module
-        The network.
-    inputs : array, Tensor, or mapping of names to them
-        One row per sample: the one argument of the network, or its named arguments. Numbers that
-        are not integers are rounded to the dtype of the network.
-    layer : str, optional
-        Name of a module, whose output is meant, or of a layer as `RankMonitor` names them; by
-        default what enters the output layer.
-    label : str
-        What the network is called.
-
-    Returns
-    -------
-    CheckpointLayer
-        Features; with the head's coefficients where the layer is what enters it.
-
-    Raises
-    ------
-    InputError
-        If the inputs do not run through the network, there is no such layer, or its output is no
-        matrix of features.
+    `inputs`: One row per sample: the one argument of the network, or its named arguments. Numbers
+    that are not integers are rounded to the dtype of the network; `layer`: Name of a module, whose
+    output is meant, or of a layer as `RankMonitor` names them; by default what enters the output
+    layer.
     """
     named = isinstance(inputs, Mapping)
     parts = {name: _tensor(value, model) for name, value in inputs.items()} if named else {}
@@ -93,27 +74,7 @@ def layer_of_model(
 
 
 def _plan(model: nn.Module, layer: str | None, probe: Any) -> LayerPlan:
-    """Return a plan of one layer.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The network.
-    layer : str or None
-        Its name; None for what enters the head.
-    probe : object
-        Inputs.
-
-    Returns
-    -------
-    LayerPlan
-        With one layer.
-
-    Raises
-    ------
-    InputError
-        If there is none, or several.
-    """
+    """Return a plan of one layer."""
     from dataclasses import replace
 
     example = [_first(probe)]
@@ -142,20 +103,7 @@ def _first(probe: Any) -> Any:
 
 
 def _tensor(values: Any, model: nn.Module) -> Tensor:
-    """Return inputs as a tensor that the network takes.
-
-    Parameters
-    ----------
-    values : array or Tensor
-        Inputs.
-    model : nn.Module
-        The network.
-
-    Returns
-    -------
-    Tensor
-        Floats in the dtype of the network; everything else as it was.
-    """
+    """Return inputs as a tensor that the network takes."""
     tensor = values if isinstance(values, Tensor) else torch.from_numpy(values.copy())
     if not tensor.is_floating_point():
         return tensor

@@ -23,25 +23,6 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
 
     They are computed anew from the checkpoint: on the device of the run the very numbers that were
     measured.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    record : int
-        Index of the measurement.
-    layer : str, optional
-        Number of the hidden layer, from 1; the last one by default.
-
-    Returns
-    -------
-    CheckpointLayer
-        Features, weights, measure and target; with the head's coefficients for the last layer.
-
-    Raises
-    ------
-    InputError
-        If there is no such run, measurement or layer, or a file of it is damaged.
     """
     run = load_run(folder)
     if not run.records:
@@ -81,25 +62,7 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
 
 
 def _layer_number(layer: str | None, count: int) -> int:
-    """Return the number of a hidden layer.
-
-    Parameters
-    ----------
-    layer : str or None
-        As given.
-    count : int
-        How many there are.
-
-    Returns
-    -------
-    int
-        1 for the first.
-
-    Raises
-    ------
-    InputError
-        If there is no such layer.
-    """
+    """Return the number of a hidden layer."""
     if layer is None:
         return count
     try:

@@ -23,21 +23,9 @@ _WRAPPERS = ("module.", "_orig_mod.")
 def load_weights(model: nn.Module, path: str | Path, *, name: str = "--weights") -> None:
     """Put the weights in a file into a network, in place; every one must fit.
 
-    Parameters
-    ----------
-    model : nn.Module
-        The network.
-    path : str or Path
-        A .safetensors file, or a .pt, .pth, .bin or .ckpt file of tensors, which is read with
-        ``weights_only=True``. A state dict under the key ``"state_dict"`` or ``"model"`` is found,
-        and the prefixes of data-parallel and compiled models are taken off.
-    name : str
-        Argument name for error messages.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, holds anything but tensors, or does not fit the network.
+    `path`: A .safetensors file, or a .pt, .pth, .bin or .ckpt file of tensors, which is read with
+    ``weights_only=True``. A state dict under the key ``"state_dict"`` or ``"model"`` is found, and
+    the prefixes of data-parallel and compiled models are taken off.
     """
     file = Path(path)
     label = f"{name} {file}"
@@ -66,25 +54,7 @@ def load_weights(model: nn.Module, path: str | Path, *, name: str = "--weights")
 
 
 def _read(file: Path, label: str) -> Any:
-    """Read a file of tensors.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        Its name in error messages.
-
-    Returns
-    -------
-    object
-        A mapping, as a rule.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
+    """Read a file of tensors."""
     suffix = file.suffix.lower()
     try:
         if suffix == ".safetensors":
@@ -110,23 +80,7 @@ def _read(file: Path, label: str) -> Any:
 
 
 def _unwrapped(found: Any) -> dict[str, Tensor]:
-    """Return the state dict in what was read, without the prefixes of wrappers.
-
-    Parameters
-    ----------
-    found : object
-        What was read.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Names and weights.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
+    """Return the state dict in what was read, without the prefixes of wrappers."""
     for key in ("state_dict", "model"):
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]

@@ -32,19 +32,7 @@ from epsrank.numerics.training.tensors import write_tensors
 
 
 class Member:
-    """One run of an ensemble: its data, probe, schedule, records and folder.
-
-    Parameters
-    ----------
-    place : int
-        Its place in the list of the user.
-    config : RunConfig
-        Its settings.
-    task : Task
-        Its task, on the CPU.
-    device : torch.device
-        Where it is computed.
-    """
+    """One run of an ensemble: its data, probe, schedule, records and folder."""
 
     def __init__(self, place: int, config: RunConfig, task: Task, device: torch.device) -> None:
         self.place = place
@@ -58,61 +46,22 @@ class Member:
         self.device = device
 
     def enter(self, out: Path | None) -> None:
-        """Make the folder of the run.
-
-        Parameters
-        ----------
-        out : Path or None
-            Where; None keeps it only as long as the run.
-        """
+        """Make the folder of the run."""
         self.folder = open_folder(out, self.config, resume=False)
 
     def measure(self, model: FeatureNetwork, step: int) -> StepRecord:
-        """Measure as `train` does, and keep the weights of the measurement.
-
-        Parameters
-        ----------
-        model : FeatureNetwork
-            The network of this run as it is now.
-        step : int
-            Updates made.
-
-        Returns
-        -------
-        StepRecord
-            The measurement.
-        """
+        """Measure as `train` does, and keep the weights of the measurement."""
         record = measure(model, self.config, self.testing, self.probe, step)
         self.folder.save_checkpoint(step, model.state_dict())
         self.records.append(record)
         return record
 
     def end(self, step: int, status: Status, cause: str) -> None:
-        """Say how far the run has come.
-
-        Parameters
-        ----------
-        step : int
-            Updates made.
-        status : {"complete", "stopped", "diverged"}
-            What became of it.
-        cause : str
-            Why.
-        """
+        """Say how far the run has come."""
         self.progress = Progress(step, status, cause)
 
     def save(self, model: FeatureNetwork, optimizer: StackedOptimizer, position: int) -> None:
-        """Bring the folder up to date, so that `train` could resume the run.
-
-        Parameters
-        ----------
-        model : FeatureNetwork
-            The network of this run as it is now.
-        optimizer : StackedOptimizer
-            The optimiser of all.
-        position : int
-            Place of this run in its stack.
-        """
+        """Bring the folder up to date, so that `train` could resume the run."""
         if not self.folder.kept:
             return
         path, config = self.folder.path, self.config
@@ -130,13 +79,7 @@ class Member:
         save_state(self.folder, model, own, self.progress, environment)
 
     def run(self) -> Run:
-        """Return the run as it stands.
-
-        Returns
-        -------
-        Run
-            Of the same form as that of `train`.
-        """
+        """Return the run as it stands."""
         return Run(self.config, self.records, self.progress, self.folder, self.task)
 
 
@@ -147,17 +90,7 @@ _SAVE_SHARE, _SAVE_SECONDS = 20.0, 1.0
 
 
 class Ensemble:
-    """Runs in the making: stacked parameters, and what each run has of its own.
-
-    Parameters
-    ----------
-    configs : sequence of RunConfig
-        Their settings, alike where they must be.
-    tasks : sequence of Task
-        Their tasks.
-    device : torch.device
-        Where to compute.
-    """
+    """Runs in the making: stacked parameters, and what each run has of its own."""
 
     def __init__(
         self, configs: Sequence[RunConfig], tasks: Sequence[Task], device: torch.device
@@ -185,30 +118,13 @@ class Ensemble:
         self._saved_at, self._save_cost = -math.inf, 0.0
 
     def enter(self, out: Path | None) -> None:
-        """Make the folders.
-
-        Parameters
-        ----------
-        out : Path or None
-            Folder of folders; None keeps nothing beyond the runs.
-        """
+        """Make the folders."""
         for member in self.members:
             member.enter(None if out is None else out / f"{member.place:03d}")
         self._kept = out is not None
 
     def network(self, position: int) -> FeatureNetwork:
-        """Return one network of the stack, unstacked; valid until the next call.
-
-        Parameters
-        ----------
-        position : int
-            Its place in the stack.
-
-        Returns
-        -------
-        FeatureNetwork
-            The network.
-        """
+        """Return one network of the stack, unstacked; valid until the next call."""
         with torch.no_grad():
             state = self.stack.state_of(position)
             for name, parameter in self._scratch.named_parameters():
@@ -216,15 +132,7 @@ class Ensemble:
         return self._scratch
 
     def proceed(self, progress: ManyProgress | None, interrupts: Interrupts) -> None:
-        """Update and measure until the end, a signal, or until all have diverged.
-
-        Parameters
-        ----------
-        progress : callable or None
-            As for `train_many`.
-        interrupts : Interrupts
-            Tells when to stop.
-        """
+        """Update and measure until the end, a signal, or until all have diverged."""
         step, total = 0, self.steps
         while True:
             records = self._measure(step)
@@ -258,13 +166,7 @@ class Ensemble:
         return records
 
     def update(self, step: int) -> None:
-        """Make one update of all whose loss is finite; drop the others before it.
-
-        Parameters
-        ----------
-        step : int
-            Number of updates made.
-        """
+        """Make one update of all whose loss is finite; drop the others before it."""
         index = self.order.batch(step)
         losses = self.samples.losses(self.forward, self.stack.named(), index)
         grad = self.stack.gradient(losses)

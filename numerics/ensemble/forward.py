@@ -17,28 +17,14 @@ from epsrank.numerics.operators.stacked import StackedOperator
 def stacked_affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return x_k W_kᵀ + b_k for every network k.
 
-    Parameters
-    ----------
-    x : Tensor, shape (K, N, d)
-        Inputs; may be one matrix expanded to K.
-    weight : Tensor, shape (K, n, d)
-        W_k, as ``nn.Linear`` keeps it.
-    bias : Tensor, shape (K, n)
-        b_k.
-
-    Returns
-    -------
-    Tensor, shape (K, N, n)
-        The images, with their graph.
-
-    Notes
-    -----
     A batched product adds up each of its K products in the order of a single one where all
     dimensions are at least 2, and in another order where one of them is 1 (a scalar input or
     output: matrix times vector has kernels of its own). Where the inner dimension is 1, nothing is
     added up: products entry by entry, and then the bias, are rounded alike. The other products
     with a dimension of 1, which cost little, are made one network at a time on the CPU: then every
     product has the bits of ``nn.Linear``. The tests compare; no BLAS promises it.
+
+    `weight` is W_k, as ``nn.Linear`` keeps it; `bias` is b_k.
     """
     return cast(Tensor, _Affine.apply(x, weight, bias))  # type: ignore[no-untyped-call]
 
@@ -92,20 +78,6 @@ def stacked_forward(
 
     Multilayer perceptrons and residual networks are products of stacked matrices; all else goes
     through ``torch.func.vmap``.
-
-    Parameters
-    ----------
-    model : FeatureNetwork
-        One of the networks; only its architecture is used.
-    activation : str
-        Name of their σ.
-    operator : StackedOperator, optional
-        What is done to u for a PINN; then all K are evaluated at all points.
-
-    Returns
-    -------
-    callable
-        From parameters by name, each (K, …), and inputs (K, N, …) to outputs (K, N, k).
     """
     if operator is None and type(model) is MLP:
         return _mlp(len(model.layers), activation)

@@ -29,20 +29,13 @@ FREE = (
 
 @dataclass(frozen=True)
 class Grouping:
-    """Runs that can be trained together, and those that cannot.
+    """Runs that can be trained together, and those that cannot."""
 
-    Attributes
-    ----------
-    groups : tuple of tuple of int
-        Places in the list, group by group, each in the order of the list.
-    single : tuple of int
-        Places of those that train one by one.
-    reasons : tuple of str
-        Per single run, why.
-    """
-
+    #: Places in the list, group by group, each in the order of the list.
     groups: tuple[tuple[int, ...], ...]
+    #: Places of those that train one by one.
     single: tuple[int, ...]
+    #: Per single run, why.
     reasons: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -99,15 +92,7 @@ def group_configs(configs: Sequence[RunConfig], *, at_most: int | None = None) -
 def why_alone(config: RunConfig) -> str | None:
     """Return why a run cannot share a program with any other.
 
-    Parameters
-    ----------
-    config : RunConfig
-        The run.
-
-    Returns
-    -------
-    str or None
-        The reason; None where it can.
+    Returns the reason; None where it can.
     """
     if config.optimizer not in ELEMENTWISE:
         return f"{config.optimizer} searches along a line, network by network"
@@ -120,19 +105,7 @@ def why_alone(config: RunConfig) -> str | None:
 
 
 def check_alike(configs: Sequence[RunConfig]) -> None:
-    """Check that runs can be trained as one program.
-
-    Parameters
-    ----------
-    configs : sequence of RunConfig
-        The runs.
-
-    Raises
-    ------
-    InputError
-        If there is none, one cannot be batched, or they differ in a setting outside `FREE`; the
-        error names the setting.
-    """
+    """Check that runs can be trained as one program."""
     if not configs:
         raise InputError("configs", "is empty", "pass at least one run")
     for place, config in enumerate(configs):

@@ -106,18 +106,7 @@ def train_in_groups(configs: Sequence[RunConfig], *, at_most: int | None = None)
 
 
 def load_tasks(configs: Sequence[RunConfig]) -> list[Task]:
-    """Load the task of every run; equal training data are kept once.
-
-    Parameters
-    ----------
-    configs : sequence of RunConfig
-        Runs of the same task.
-
-    Returns
-    -------
-    list of Task
-        One per run.
-    """
+    """Load the task of every run; equal training data are kept once."""
     tasks: list[Task] = []
     by_seed: dict[int, Task] = {}
     for config in configs:

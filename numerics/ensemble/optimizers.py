@@ -25,15 +25,7 @@ _BETAS, _EPS, _DECAY, _MOMENTUM = (0.9, 0.999), 1e-8, 1e-2, 0.9
 
 
 class StackedOptimizer(ABC):
-    """Updates θ_k of K networks, each with its own rate.
-
-    Parameters
-    ----------
-    stack : ParameterStack
-        The parameters.
-    rates : sequence of float
-        Rate per network.
-    """
+    """Updates θ_k of K networks, each with its own rate."""
 
     def __init__(self, stack: ParameterStack, rates: Sequence[float]) -> None:
         self.stack = stack
@@ -43,38 +35,15 @@ class StackedOptimizer(ABC):
 
     @abstractmethod
     def step(self, grad: Tensor) -> None:
-        """Make one update.
-
-        Parameters
-        ----------
-        grad : Tensor, shape (K·P,)
-            Gradients in the layout of the buffer.
-        """
+        """Make one update."""
 
     @abstractmethod
     def keep(self, kept: Tensor) -> None:
-        """Drop all but some networks, parameters and state alike.
-
-        Parameters
-        ----------
-        kept : Tensor of int64
-            Which stay.
-        """
+        """Drop all but some networks, parameters and state alike."""
 
     @abstractmethod
     def state_of(self, position: int) -> list[dict[str, Any]]:
-        """Return what PyTorch's optimiser of one network would remember.
-
-        Parameters
-        ----------
-        position : int
-            Its place in the stack.
-
-        Returns
-        -------
-        list of dict
-            Per parameter its state, copied.
-        """
+        """Return what PyTorch's optimiser of one network would remember."""
 
     def _per_entry(self, values: Sequence[float]) -> float | Tensor:
         """Spread a number per network over the buffer; one number where all are the same."""
@@ -98,14 +67,7 @@ class StackedOptimizer(ABC):
 class StackedSGD(StackedOptimizer):
     """v ← m v + g, θ ← θ − η v  (v = g at first, and always without momentum).
 
-    Parameters
-    ----------
-    stack : ParameterStack
-        The parameters.
-    rates : sequence of float
-        η per network.
-    momentum : float
-        m.
+    `momentum` is m.
     """
 
     def __init__(self, stack: ParameterStack, rates: Sequence[float], momentum: float) -> None:
@@ -114,13 +76,7 @@ class StackedSGD(StackedOptimizer):
         self.velocity: Tensor | None = None
 
     def step(self, grad: Tensor) -> None:
-        """Make one update.
-
-        Parameters
-        ----------
-        grad : Tensor, shape (K·P,)
-            Gradients in the layout of the buffer.
-        """
+        """Make one update."""
         self.steps += 1
         if self.momentum:
             if self.velocity is None:
@@ -135,31 +91,14 @@ class StackedSGD(StackedOptimizer):
             self.stack.flat.add_(grad, alpha=rate)
 
     def keep(self, kept: Tensor) -> None:
-        """Drop all but some networks.
-
-        Parameters
-        ----------
-        kept : Tensor of int64
-            Which stay.
-        """
+        """Drop all but some networks."""
         if self.velocity is None:
             self._reduced(kept)
         else:
             (self.velocity,) = self._reduced(kept, self.velocity)
 
     def state_of(self, position: int) -> list[dict[str, Any]]:
-        """Return what ``torch.optim.SGD`` would remember.
-
-        Parameters
-        ----------
-        position : int
-            Place of the network in the stack.
-
-        Returns
-        -------
-        list of dict
-            Per parameter its state.
-        """
+        """Return what ``torch.optim.SGD`` would remember."""
         if not self.momentum:
             return []
         if self.velocity is None:
@@ -172,15 +111,6 @@ class StackedAdam(StackedOptimizer):
     """m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − η m̂ / (√v̂ + ε), after θ ← (1 − ηλ)θ.
 
     m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) at update t.
-
-    Parameters
-    ----------
-    stack : ParameterStack
-        The parameters.
-    rates : sequence of float
-        η per network.
-    decay : float
-        λ: 0 for Adam.
     """
 
     def __init__(self, stack: ParameterStack, rates: Sequence[float], decay: float) -> None:
@@ -190,13 +120,7 @@ class StackedAdam(StackedOptimizer):
         self.square = torch.zeros_like(stack.flat)
 
     def step(self, grad: Tensor) -> None:
-        """Make one update.
-
-        Parameters
-        ----------
-        grad : Tensor, shape (K·P,)
-            Gradients in the layout of the buffer.
-        """
+        """Make one update."""
         self.steps += 1
         flat, (beta1, beta2) = self.stack.flat, _BETAS
         if self.decay:
@@ -212,28 +136,11 @@ class StackedAdam(StackedOptimizer):
             flat.addcdiv_(self.mean, scale, value=size)
 
     def keep(self, kept: Tensor) -> None:
-        """Drop all but some networks.
-
-        Parameters
-        ----------
-        kept : Tensor of int64
-            Which stay.
-        """
+        """Drop all but some networks."""
         self.mean, self.square = self._reduced(kept, self.mean, self.square)
 
     def state_of(self, position: int) -> list[dict[str, Any]]:
-        """Return what ``torch.optim.Adam`` would remember.
-
-        Parameters
-        ----------
-        position : int
-            Place of the network in the stack.
-
-        Returns
-        -------
-        list of dict
-            Per parameter its state.
-        """
+        """Return what ``torch.optim.Adam`` would remember."""
         if not self.steps:
             return []
         mean = self.stack.state_of(position, self.mean)
@@ -249,27 +156,7 @@ class StackedAdam(StackedOptimizer):
 
 
 def stacked_optimizer(name: str, stack: ParameterStack, rates: Sequence[float]) -> StackedOptimizer:
-    """Return the optimiser of a run, for many.
-
-    Parameters
-    ----------
-    name : str
-        One of `ELEMENTWISE`.
-    stack : ParameterStack
-        The parameters.
-    rates : sequence of float
-        Rate per network.
-
-    Returns
-    -------
-    StackedOptimizer
-        The optimiser at step 0.
-
-    Raises
-    ------
-    InputError
-        If it does not work entry by entry.
-    """
+    """Return the optimiser of a run, for many."""
     if name in ("adam", "adamw"):
         return StackedAdam(stack, rates, _DECAY if name == "adamw" else 0.0)
     if name in ("sgd", "momentum"):

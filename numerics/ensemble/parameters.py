@@ -13,11 +13,6 @@ class ParameterStack:
     """Parameters of K networks in one flat buffer, so that an update is one elementwise pass.
 
     Parameter i of all networks is one block of the buffer, seen as (K, …).
-
-    Parameters
-    ----------
-    states : sequence of mapping
-        Per network its parameters by name, alike in names and shapes.
     """
 
     def __init__(self, states: Sequence[Mapping[str, Tensor]]) -> None:
@@ -36,31 +31,14 @@ class ParameterStack:
         self.leaves = [block.requires_grad_() for block in self.blocks(self.flat)]
 
     def blocks(self, flat: Tensor) -> list[Tensor]:
-        """See a buffer of the same layout as blocks (K, …), one per parameter.
-
-        Parameters
-        ----------
-        flat : Tensor, shape (K·P,)
-            The buffer.
-
-        Returns
-        -------
-        list of Tensor
-            Views, cut off from any graph.
-        """
+        """See a buffer of the same layout as blocks (K, …), one per parameter."""
         return [
             flat.detach()[start:end].view(self.count, *shape)
             for (start, end), shape in zip(pairwise(self._ends), self.shapes, strict=True)
         ]
 
     def named(self) -> dict[str, Tensor]:
-        """Return the parameters by name, to be differentiated by.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Each (K, …).
-        """
+        """Return the parameters by name, to be differentiated by."""
         return dict(zip(self.names, self.leaves, strict=True))
 
     def gradient(self, losses: Tensor) -> Tensor:
@@ -68,72 +46,24 @@ class ParameterStack:
 
         The loss of one network does not depend on another's parameters: the gradient of the sum
         has them all, unmixed.
-
-        Parameters
-        ----------
-        losses : Tensor, shape (K,)
-            The losses, with their graph.
-
-        Returns
-        -------
-        Tensor, shape (K·P,)
-            In the layout of the buffer.
         """
         grads = torch.autograd.grad(losses, self.leaves, torch.ones_like(losses))
         return torch.cat([grad.reshape(-1) for grad in grads])
 
     def owners(self) -> Tensor:
-        """Return to which network each entry of the buffer belongs.
-
-        Returns
-        -------
-        Tensor of int64, shape (K·P,)
-            Numbers from 0 to K − 1.
-        """
+        """Return to which network each entry of the buffer belongs."""
         numbers = torch.arange(self.count, device=self.flat.device)
         return torch.cat([numbers.repeat_interleave(shape.numel()) for shape in self.shapes])
 
     def selected(self, kept: Tensor, flat: Tensor) -> Tensor:
-        """Return a buffer of this layout without the networks that are dropped.
-
-        Parameters
-        ----------
-        kept : Tensor of int64
-            Which stay, in their order.
-        flat : Tensor, shape (K·P,)
-            The buffer.
-
-        Returns
-        -------
-        Tensor
-            The smaller buffer.
-        """
+        """Return a buffer of this layout without the networks that are dropped."""
         return torch.cat([block[kept].reshape(-1) for block in self.blocks(flat)])
 
     def keep(self, kept: Tensor) -> None:
-        """Drop all but some networks.
-
-        Parameters
-        ----------
-        kept : Tensor of int64
-            Which stay, in their order.
-        """
+        """Drop all but some networks."""
         self._adopt([block[kept] for block in self.blocks(self.flat)])
 
     def state_of(self, position: int, flat: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the parameters of one network, or the like entries of another buffer.
-
-        Parameters
-        ----------
-        position : int
-            Its place in the stack.
-        flat : Tensor, shape (K·P,), optional
-            A buffer of the same layout; the parameters by default.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Views by name.
-        """
+        """Return the parameters of one network, or the like entries of another buffer."""
         blocks = self.blocks(self.flat if flat is None else flat)
         return {name: block[position] for name, block in zip(self.names, blocks, strict=True)}

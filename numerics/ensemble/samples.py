@@ -15,19 +15,7 @@ from epsrank.theory.data.measure import Measure
 
 
 class StackedSamples:
-    """L_k(θ_k) = Σ_i (w_i/c) ℓ(u_k(x_i), y_i), each network on its own samples.
-
-    Parameters
-    ----------
-    loss : {"mse", "cross-entropy"}
-        Which ℓ.
-    tasks : sequence of Task
-        Per network its task. Equal data are kept once.
-    dtype : torch.dtype
-        Of the training.
-    device : torch.device
-        Where the samples shall be.
-    """
+    """L_k(θ_k) = Σ_i (w_i/c) ℓ(u_k(x_i), y_i), each network on its own samples."""
 
     def __init__(
         self, loss: str, tasks: Sequence[Task], dtype: torch.dtype, device: torch.device
@@ -53,22 +41,7 @@ class StackedSamples:
         self._whole: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     def losses(self, forward: Forward, parameters: Parameters, index: Tensor | None) -> Tensor:
-        """Return L_k(θ_k), or its unbiased estimate from a batch.
-
-        Parameters
-        ----------
-        forward : callable
-            From parameters and inputs to outputs.
-        parameters : mapping of str to Tensor
-            Stacked parameters.
-        index : Tensor of int64, shape (K, M), or None
-            Per network the samples of its batch; None means all.
-
-        Returns
-        -------
-        Tensor, shape (K,)
-            The losses, with their graph.
-        """
+        """Return L_k(θ_k), or its unbiased estimate from a batch."""
         x, y, factors = self._batch(index)
         outputs = forward(parameters, x)
         count, size, n_outputs = outputs.shape
@@ -104,31 +77,13 @@ class StackedSamples:
         return x, y, factors
 
     def keep(self, kept: Tensor) -> None:
-        """Drop all but some networks.
-
-        Parameters
-        ----------
-        kept : Tensor of int64
-            Which stay.
-        """
+        """Drop all but some networks."""
         self.which = self.which[kept]
         self._whole = None
 
 
 class StackedOrder:
-    """Batches of K networks, each in the order that its own seed draws.
-
-    Parameters
-    ----------
-    seeds : sequence of int
-        Seeds of the runs.
-    n_samples : int
-        Number N of samples.
-    batch_size : int or None
-        Samples per step; None means all.
-    device : torch.device
-        Where the indices shall be.
-    """
+    """Batches of K networks, each in the order that its own seed draws."""
 
     def __init__(
         self, seeds: Sequence[int], n_samples: int, batch_size: int | None, device: torch.device
@@ -143,15 +98,7 @@ class StackedOrder:
     def batch(self, step: int) -> Tensor | None:
         """Return the samples of a step.
 
-        Parameters
-        ----------
-        step : int
-            Number of updates made.
-
-        Returns
-        -------
-        Tensor of int64, shape (K, M), or None
-            None for all.
+        Returns None for all.
         """
         size, n_samples = self.batch_size, self.n_samples
         if size is None or size >= n_samples:
@@ -163,13 +110,7 @@ class StackedOrder:
         return self._orders[:, position * size : (position + 1) * size]
 
     def keep(self, kept: Tensor) -> None:
-        """Drop all but some networks.
-
-        Parameters
-        ----------
-        kept : Tensor of int64
-            Which stay.
-        """
+        """Drop all but some networks."""
         self.seeds = [self.seeds[index] for index in kept.tolist()]
         if self._orders is not None:
             self._orders = self._orders[kept]

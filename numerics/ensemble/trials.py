@@ -31,34 +31,18 @@ _AT_MOST = 12
 
 @dataclass(frozen=True)
 class Batch:
-    """What is computed for some of the trials of a list.
+    """What is computed for some of the trials of a list."""
 
-    Attributes
-    ----------
-    trial : Trial
-        One of kind ``train-many``, or a trial of the list itself.
-    members : tuple of Trial
-        The trials of the list that it computes, in the order of its runs.
-    """
-
+    #: One of kind ``train-many``, or a trial of the list itself.
     trial: Trial
+    #: The trials of the list that it computes, in the order of its runs.
     members: tuple[Trial, ...]
 
 
 def plan_batches(trials: Sequence[Trial], *, at_most: int = _AT_MOST) -> list[Batch]:
     """Pack trials of kind ``train`` into batched ones; all others stay as they are.
 
-    Parameters
-    ----------
-    trials : sequence of Trial
-        Any trials. Equal ones are packed once.
-    at_most : int
-        Most runs of one batch. It decides what is computed together, and so the names.
-
-    Returns
-    -------
-    list of Batch
-        Batches, then what is left over: a function of the list and of `at_most` alone.
+    `at_most`: Most runs of one batch. It decides what is computed together, and so the names.
     """
     different = list(dict.fromkeys(trials))
     candidates: list[tuple[Trial, RunConfig]] = []
@@ -93,21 +77,8 @@ def _config(trial: Trial) -> RunConfig | None:
 def train_many_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train networks of one shape together, and return the history of each.
 
-    Parameters
-    ----------
-    settings : mapping
-        ``runs``: a list of the settings of ``train``, alike but for those of
-        `epsrank.numerics.ensemble.grouping.FREE`.
-
-    Returns
-    -------
-    dict
-        ``runs``: per run what ``train`` returns.
-
-    Raises
-    ------
-    InputError
-        If the runs cannot be trained together.
+    `settings`: ``runs``: a list of the settings of ``train``, alike but for those of
+    `epsrank.numerics.ensemble.grouping.FREE`.
     """
     runs = settings.get("runs")
     if set(settings) != {"runs"} or not isinstance(runs, list):
@@ -125,26 +96,7 @@ def run_train_trials_batched(
     retry_failed: bool = False,
     at_most: int = _AT_MOST,
 ) -> list[Outcome]:
-    """Carry out trials as `run_trials` does, those of kind ``train`` many at once.
-
-    Parameters
-    ----------
-    trials : sequence of Trial
-        Any trials.
-    store : TrialStore or None
-        Where outcomes are looked up and kept: batches under their own names.
-    jobs, backend, progress, retry_failed
-        As for `run_trials`; a batch counts as one trial.
-    at_most : int
-        Most runs of one batch.
-
-    Returns
-    -------
-    list of Outcome
-        One per trial, in their order, of the very form of `run_trials`. The seconds of a batch are
-        shared out evenly. Where a batch fails as a whole, its runs are trained one by one, so that
-        one bad run costs no other its outcome.
-    """
+    """Carry out trials as `run_trials` does, those of kind ``train`` many at once."""
     batches = plan_batches(trials, at_most=at_most)
     options: dict[str, Any] = {
         "jobs": jobs,
@@ -172,19 +124,7 @@ def stored_runs(
 ) -> list[Outcome | None]:
     """Return what a store has of trials that `run_train_trials_batched` carries out.
 
-    Parameters
-    ----------
-    trials : sequence of Trial
-        The trials.
-    store : TrialStore
-        Where they are kept.
-    at_most : int
-        As for `run_train_trials_batched`.
-
-    Returns
-    -------
-    list of Outcome or None
-        One per trial, in their order; None where it is missing.
+    Returns one per trial, in their order; None where it is missing.
     """
     found: dict[Trial, Outcome | None] = {}
     for batch in plan_batches(trials, at_most=at_most):

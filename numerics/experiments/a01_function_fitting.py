@@ -29,18 +29,7 @@ STEPS = 15_000
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trainings of the four networks.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trainings of the four networks."""
     return [
         fitting_trial(request, steps=STEPS, seed=seed, depth=depth, width=width)
         for depth, width in NETS[request.size]
@@ -49,34 +38,12 @@ def plan(request: Request) -> list[Trial]:
 
 
 def arm_of(run: History) -> str:
-    """Return depth × width.
-
-    Parameters
-    ----------
-    run : History
-        A run.
-
-    Returns
-    -------
-    str
-        Its arm.
-    """
+    """Return depth × width."""
     return f"{run.settings['depth']} × {run.settings['width']}"
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on staircases.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    Analysis
-        Findings on steps and coupling, tables and figures.
-    """
+    """Judge the claims on staircases."""
     return analysis(outcomes, arm_of, "cos x + cos 2x + cos 30x on [−1, 1], tanh")
 
 

@@ -73,18 +73,7 @@ _MEASUREMENTS = 10
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trials of the map before training, then those of the trained networks.
-
-    Parameters
-    ----------
-    request : Request
-        Size, seeds, and whether MNIST is there.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trials of the map before training, then those of the trained networks."""
     return [*_initial(request), *_trained(request)]
 
 
@@ -152,33 +141,14 @@ def _trained(request: Request) -> list[Trial]:
 
 
 def arm_of(run: History) -> str:
-    """Return the name of a trained arm: task, activation and first layer.
-
-    Parameters
-    ----------
-    run : History
-        A run.
-
-    Returns
-    -------
-    str
-        Its arm.
-    """
+    """Return the name of a trained arm: task, activation and first layer."""
     return f"{run.task}, {run.settings['activation']}, {run.settings['init']}"
 
 
 def judge(cells: Sequence[Cell]) -> tuple[Judgement, Judgement]:
     """Apply the rule of this experiment.
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        All settings.
-
-    Returns
-    -------
-    tuple of str
-        Judgements on ``depth-order`` and on ``depth-order-regime``.
+    Returns judgements on ``depth-order`` and on ``depth-order-regime``.
     """
     counts = tally(cells)
     larger, smaller = counts["larger"], counts["smaller"]
@@ -258,18 +228,7 @@ def _findings(initial: Sequence[Cell], trained: Sequence[Cell]) -> tuple[Finding
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge both claims, and draw the map.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`; failed and diverged ones are left out and counted.
-
-    Returns
-    -------
-    Analysis
-        Two findings, tables of all settings, and figures.
-    """
+    """Judge both claims, and draw the map."""
     initial, notes = initial_cells(outcomes)
     runs, more = read_histories(outcomes)
     arms = grouped(runs, arm_of)

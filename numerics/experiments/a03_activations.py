@@ -23,18 +23,7 @@ _POINTS = {"quick": 100, "full": 500}
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trainings with the four activations.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trainings with the four activations."""
     return [
         fitting_trial(
             request,
@@ -51,34 +40,12 @@ def plan(request: Request) -> list[Trial]:
 
 
 def arm_of(run: History) -> str:
-    """Return the activation.
-
-    Parameters
-    ----------
-    run : History
-        A run.
-
-    Returns
-    -------
-    str
-        Its arm.
-    """
+    """Return the activation."""
     return str(run.settings["activation"])
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on staircases.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    Analysis
-        Findings on steps and coupling, tables and figures.
-    """
+    """Judge the claims on staircases."""
     return analysis(outcomes, arm_of, "cos x + cos 2x + cos 30x on [−1, 1], 2 × 50")
 
 

@@ -33,18 +33,7 @@ _PLAIN = "plain network, rank over data"
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return a training with and one without the narrow layer, per task and seed.
-
-    Parameters
-    ----------
-    request : Request
-        Size, seeds and data sets; digits are always there.
-
-    Returns
-    -------
-    list of Trial
-        The trials, of kinds ``neck`` and ``train``.
-    """
+    """Return a training with and one without the narrow layer, per task and seed."""
     tasks = ("digits", *(name for name in ("mnist",) if name in request.datasets))
     trials = []
     for task in tasks:
@@ -80,18 +69,7 @@ def _settings(request: Request, task: str, seed: int) -> dict[str, Any]:
 
 
 def views(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return what each training looks like over data, and with a narrow layer over its box too.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    list of Outcome
-        As of kind ``train``, with the entry ``view`` in their settings.
-    """
+    """Return what each training looks like over data, and with a narrow layer over its box too."""
     found = []
     for outcome in outcomes:
         if outcome.trial.kind != "neck":
@@ -117,34 +95,12 @@ def _seen(outcome: Outcome, settings: Any, view: str) -> Outcome:
 
 
 def arm_of(run: History) -> str:
-    """Return task and view.
-
-    Parameters
-    ----------
-    run : History
-        A run.
-
-    Returns
-    -------
-    str
-        Its arm.
-    """
+    """Return task and view."""
     return f"{run.task}: {run.settings['view']}"
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on staircases.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    Analysis
-        Findings on steps, and on coupling over every view.
-    """
+    """Judge the claims on staircases."""
     seen = views(outcomes)
     # One training has two views where it has a narrow layer, and its steps count once.
     found = analysis(

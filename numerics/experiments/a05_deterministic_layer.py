@@ -41,18 +41,7 @@ _SEEDS = {"quick": 6, "full": 10}
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return one trial per network, initialisation and seed.
-
-    Parameters
-    ----------
-    request : Request
-        Size, seeds and device.
-
-    Returns
-    -------
-    list of Trial
-        The trials, of kind ``pretraining``: they measure their own cost.
-    """
+    """Return one trial per network, initialisation and seed."""
     found = []
     for depth, width in _NETWORKS:
         for init in (*_PLAIN, _PRETRAINED):
@@ -74,18 +63,7 @@ def _network(settings: Mapping[str, object]) -> str:
 
 
 def comparisons(outcomes: Sequence[Outcome]) -> list[Comparison]:
-    """Return the comparisons of the structured first layer with each other one.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    list of Comparison
-        One per network and plain initialisation that has seeds in common.
-    """
+    """Return the comparisons of the structured first layer with each other one."""
     arms: dict[tuple[str, str], list[PretrainingRun]] = {}
     for outcome in outcomes:
         run = read_run(outcome, "test_loss", EPS[0])
@@ -105,18 +83,7 @@ def comparisons(outcomes: Sequence[Outcome]) -> list[Comparison]:
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on pre-training.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    Analysis
-        Findings on ``pretraining-rank``, ``-speed`` and ``-accuracy``.
-    """
+    """Judge the claims on pre-training."""
     made = comparisons(outcomes)
     cells: dict[str, dict[str, list[History]]] = {}
     for outcome in outcomes:

@@ -39,18 +39,7 @@ _SIZES: Mapping[str, tuple[tuple[tuple[int, int], ...], int, int, int]] = {
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trainings of all arms.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trainings of all arms."""
     networks, steps, points, measurements = _SIZES[request.size]
     return [
         Trial(
@@ -87,18 +76,7 @@ DESIGN = Design("test_loss", EPS[0], _cell)
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on pre-training and on staircases.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    Analysis
-        Five findings, their tables, and figures.
-    """
+    """Judge the claims on pre-training and on staircases."""
     seen = side_by_side(outcomes, DESIGN)
     flat = {
         f"{cell}, {arm}": runs

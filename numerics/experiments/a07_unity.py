@@ -45,18 +45,7 @@ _POINTS = {"quick": 1225, "full": 2500}
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return one trial per arm, scale R and seed.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return one trial per arm, scale R and seed."""
     size = request.size
     return [
         Trial(
@@ -78,18 +67,7 @@ def plan(request: Request) -> list[Trial]:
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return one row per fit that was carried out.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    list of dict
-        Arm, R, seed, ranks, errors, ‖β‖.
-    """
+    """Return one row per fit that was carried out."""
     names = {parts: arm for arm, parts in ARMS.items()}
     rows = []
     for outcome in outcomes:
@@ -138,18 +116,7 @@ def _best(rows: list[dict[str, Any]], arm: str) -> float:
 
 
 def judge(comparisons: Sequence[dict[str, MedianInterval]]) -> Judgement:
-    """Judge by the rule of this module.
-
-    Parameters
-    ----------
-    comparisons : sequence of dict
-        Per setting the intervals ``rank`` (differences) and ``error`` (decades).
-
-    Returns
-    -------
-    str
-        The judgement.
-    """
+    """Judge by the rule of this module."""
     holds = [pair["rank"].low > 0 and pair["error"].high < 0 for pair in comparisons]
     against = [pair["rank"].high < 0 or pair["error"].low > 0 for pair in comparisons]
     if comparisons and all(holds):
@@ -160,18 +127,7 @@ def judge(comparisons: Sequence[dict[str, MedianInterval]]) -> Judgement:
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Compare the arms at every R and at the best R of each, and correlate rank and error.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    Analysis
-        One finding on ``unity-rank``.
-    """
+    """Compare the arms at every R and at the best R of each, and correlate rank and error."""
     rows = rows_of(outcomes)
     failed = len(outcomes) - len(rows)
     notes = (f"{failed} of {len(outcomes)} fits failed",) if failed else ()

@@ -63,18 +63,7 @@ _READ: Mapping[str, Callable[..., float]] = {
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trainings of both networks with both first layers.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trainings of both networks with both first layers."""
     return [
         fitting_trial(
             request,
@@ -94,18 +83,7 @@ def plan(request: Request) -> list[Trial]:
 
 
 def arm_of(run: History) -> str:
-    """Return network and first layer.
-
-    Parameters
-    ----------
-    run : History
-        A run.
-
-    Returns
-    -------
-    str
-        Its arm.
-    """
+    """Return network and first layer."""
     return f"{run.settings['network']}, {run.settings['init']}"
 
 
@@ -117,20 +95,7 @@ def _by_seed(runs: Sequence[History], read: Callable[[History], float]) -> dict[
 def comparisons(
     arms: Mapping[str, Sequence[History]], eps: float, eps_plain: float
 ) -> list[Effect]:
-    """Return the paired differences of last-layer ranks, residual network less plain one.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-    eps, eps_plain : float
-        ε of the residual and of the plain network.
-
-    Returns
-    -------
-    list of Effect
-        One per first layer and time that have runs.
-    """
+    """Return the paired differences of last-layer ranks, residual network less plain one."""
     found = []
     at = f"ε = {power(eps)}" if eps == eps_plain else f"ε = {power(eps)} against {power(eps_plain)}"
     for first in _FIRST:
@@ -147,18 +112,7 @@ def comparisons(
 
 
 def judge(effects: Sequence[Effect]) -> Judgement:
-    """Apply the rule of this experiment.
-
-    Parameters
-    ----------
-    effects : sequence of Effect
-        The comparisons.
-
-    Returns
-    -------
-    str
-        The judgement.
-    """
+    """Apply the rule of this experiment."""
     signs = [sign(item) for item in effects]
     if signs and min(signs) > 0 and len(signs) == len(_FIRST) * len(_READ):
         return "supported"
@@ -218,18 +172,7 @@ def _loss_effects(arms: Mapping[str, Sequence[History]]) -> list[Effect]:
 
 
 def draw_layers(arms: Mapping[str, Sequence[History]]) -> Figure:
-    """Draw the ε-rank of every layer over training, one panel per arm.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-
-    Returns
-    -------
-    Figure
-        Plain networks above, residual ones below.
-    """
+    """Draw the ε-rank of every layer over training, one panel per arm."""
     columns = []
     for first in _FIRST:
         column = []
@@ -248,18 +191,7 @@ def draw_layers(arms: Mapping[str, Sequence[History]]) -> Figure:
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claim on residual networks.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    Analysis
-        One finding, tables by arm and by layer, and two figures.
-    """
+    """Judge the claim on residual networks."""
     runs, notes = read_histories(outcomes)
     arms = grouped(runs, arm_of)
     effects = comparisons(arms, EPS[0], EPS[0])

@@ -59,18 +59,7 @@ Cell = tuple[str, str, str]
 
 
 def cells(size: str) -> dict[Cell, tuple[str, ...]]:
-    """Return the initialisations of every combination of task, network and activation.
-
-    Parameters
-    ----------
-    size : {"quick", "full"}
-        Which design.
-
-    Returns
-    -------
-    dict of tuple to tuple of str
-        The combinations in order.
-    """
+    """Return the initialisations of every combination of task, network and activation."""
     tasks = tuple(_TASKS[size])
     if size == "full":
         every = [(t, n, a) for t in tasks for n in NETWORKS for a in ACTIVATIONS]
@@ -86,18 +75,7 @@ def cells(size: str) -> dict[Cell, tuple[str, ...]]:
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trainings of the design.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trainings of the design."""
     size = request.size
     trials = []
     for (task, network, activation), inits in cells(size).items():
@@ -135,18 +113,7 @@ DESIGN = Design("test_loss", EPS[0], _cell)
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on pre-training over the whole design.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    Analysis
-        Three findings, their tables, and figures.
-    """
+    """Judge the claims on pre-training over the whole design."""
     seen = side_by_side(outcomes, DESIGN)
     pictures = []
     for number, start in enumerate(range(0, len(seen.comparisons), _ROWS), start=1):

@@ -54,18 +54,7 @@ _PROBE = {"quick": 200, "full": 500}
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trainings on digits, and on what the user has.
-
-    Parameters
-    ----------
-    request : Request
-        Size, seeds and data sets.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trainings on digits, and on what the user has."""
     size = request.size
     trials = []
     for data, (images, networks) in _DATA[size].items():
@@ -111,15 +100,7 @@ BY_ERROR = Design("test_error", EPS[0], _cell)
 def comparisons_of(outcomes: Sequence[Outcome]) -> tuple[Comparison, ...]:
     """Return comparisons whose speed is that of the cross-entropy, and whose result is accuracy.
 
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    tuple of Comparison
-        One per data set and network.
+    Returns one per data set and network.
     """
     by_loss = side_by_side(outcomes, BY_LOSS).comparisons
     by_error = {item.name: item for item in side_by_side(outcomes, BY_ERROR).comparisons}
@@ -145,18 +126,7 @@ def _accuracy_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the claims on pre-training on images.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    Analysis
-        Three findings, their tables, and figures.
-    """
+    """Judge the claims on pre-training on images."""
     seen = side_by_side(outcomes, BY_LOSS)
     comparisons = comparisons_of(outcomes)
     used = {outcome.settings.get("task") for outcome in outcomes}

@@ -55,27 +55,18 @@ CLAIMED = ("base", "rate", "batch", "optimiser")
 
 @dataclass(frozen=True)
 class Level:
-    """One level of one factor.
+    """One level of one factor."""
 
-    Attributes
-    ----------
-    factor : str
-        What is varied: ``"rate"``, ``"batch"``, ``"optimiser"``, ``"width"``, ``"depth"``,
-        ``"activation"``, ``"scale"``; ``"base"`` where nothing is.
-    name : str
-        The level.
-    settings : mapping
-        Entries of `RunConfig` that it changes, in both arms.
-    structured : mapping
-        Entries that it changes in the arm with the structured first layer alone.
-    share : float
-        Share of the steps of the other levels that it takes.
-    """
-
+    #: What is varied: ``"rate"``, ``"batch"``, ``"optimiser"``, ``"width"``, ``"depth"``,
+    #: ``"activation"``, ``"scale"``; ``"base"`` where nothing is.
     factor: str
+    #: The level.
     name: str
+    #: Entries of `RunConfig` that it changes, in both arms.
     settings: Mapping[str, Any]
+    #: Entries that it changes in the arm with the structured first layer alone.
     structured: Mapping[str, Any] = field(default_factory=dict)
+    #: Share of the steps of the other levels that it takes.
     share: float = 1.0
 
     @property
@@ -101,20 +92,7 @@ _SCALES = (0.25, 0.5, 2.0, 4.0)
 
 
 def levels(size: Size, width: int) -> Iterator[Level]:
-    """Give the levels of all factors.
-
-    Parameters
-    ----------
-    size : {"quick", "full"}
-        Quick leaves out the factors that the claim is not about.
-    width : int
-        Width of the base setting.
-
-    Yields
-    ------
-    Level
-        The base first, then factor by factor.
-    """
+    """Give the levels of all factors."""
     yield Level("base", "Adam 1e-3, all samples", {})
     for rate in _RATES[size]:
         yield Level("rate", f"{rate:g}", {"learning_rate": rate})
@@ -150,18 +128,7 @@ _MEASUREMENTS = {"quick": 125, "full": 250}
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trainings of all levels with both first layers.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trainings of all levels with both first layers."""
     return [
         _trial(request, level, first, seed)
         for level in levels(request.size, _WIDTH[request.size])
@@ -205,19 +172,7 @@ def _mark(settings: Mapping[str, Any]) -> str:
 def placed(
     outcomes: Sequence[Outcome],
 ) -> dict[tuple[str, str], tuple[Level, str, list[Outcome]]]:
-    """Return outcomes by level and first layer.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    dict
-        From (label of the level, first layer) to level, first layer and outcomes, in the order of
-        the plan; trials of other plans are left out.
-    """
+    """Return outcomes by level and first layer."""
     found: dict[tuple[str, str], tuple[Level, str, list[Outcome]]] = {}
     for outcome in outcomes:
         entry = _catalogue().get(_mark(outcome.settings))
@@ -228,18 +183,7 @@ def placed(
 
 
 def comparisons(outcomes: Sequence[Outcome]) -> dict[str, tuple[Level, Comparison]]:
-    """Return structured against default first layer, level by level.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    dict of str to (Level, Comparison)
-        By the label of the level; those without a pair of runs are missing.
-    """
+    """Return structured against default first layer, level by level."""
     arms = placed(outcomes)
     found = {}
     for (label, first), (level, _, plain) in arms.items():
@@ -257,18 +201,7 @@ def comparisons(outcomes: Sequence[Outcome]) -> dict[str, tuple[Level, Compariso
 
 
 def judge_gains(found: Sequence[Comparison]) -> Judgement:
-    """Apply the rule on gains.
-
-    Parameters
-    ----------
-    found : sequence of Comparison
-        Of the levels that the claim is about.
-
-    Returns
-    -------
-    str
-        The judgement.
-    """
+    """Apply the rule on gains."""
     both = {judge_pretraining(found, claim) for claim in (SPEED, ACCURACY)}
     if both == {"supported"}:
         return "supported"
@@ -304,18 +237,7 @@ def _stairs(found: Sequence[RunStaircase]) -> Finding:
 
 
 def draw_levels(arms: Mapping[str, Mapping[str, Sequence[History]]]) -> Figure:
-    """Draw loss and ε-rank of all levels of the claim, one column per first layer.
-
-    Parameters
-    ----------
-    arms : mapping of str to mapping of str to sequence of History
-        Runs by first layer, then by level.
-
-    Returns
-    -------
-    Figure
-        Medians and ranges over seeds.
-    """
+    """Draw loss and ε-rank of all levels of the claim, one column per first layer."""
     columns = []
     for first, by_level in arms.items():
         runs = {label: mine for label, mine in by_level.items() if mine}
@@ -345,18 +267,7 @@ def _histories(
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge whether staircases and the gains of the structured first layer persist.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials of `plan`.
-
-    Returns
-    -------
-    Analysis
-        Findings on both parts of the claim, tables and figures.
-    """
+    """Judge whether staircases and the gains of the structured first layer persist."""
     known = [item for _, _, mine in placed(outcomes).values() for item in mine]
     notes = read_histories(known)[1]
     made = comparisons(outcomes)

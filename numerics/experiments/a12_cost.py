@@ -29,18 +29,7 @@ _DEPTH, _INPUTS = 3, 16
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return one trial per route, width and number of samples.
-
-    Parameters
-    ----------
-    request : Request
-        Size; costs have repeats in place of seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return one trial per route, width and number of samples."""
     size = request.size
     return [
         Trial(
@@ -64,18 +53,7 @@ def plan(request: Request) -> list[Trial]:
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return one row per trial that was carried out.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    list of dict
-        Route, width, samples, parameters, counts and costs.
-    """
+    """Return one row per trial that was carried out."""
     rows = []
     for outcome in outcomes:
         if outcome.status != "done":
@@ -134,18 +112,7 @@ def exponents(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Put costs side by side, and look whether the counts agree.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    Analysis
-        Tables and a figure; no findings.
-    """
+    """Put costs side by side, and look whether the counts agree."""
     rows = rows_of(outcomes)
     notes = []
     if len(rows) < len(outcomes):

@@ -48,18 +48,7 @@ _SEEDS = {"quick": 10, "full": 16}
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return one trial per seed; the first one has planes for the figures.
-
-    Parameters
-    ----------
-    request : Request
-        Size and seeds.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return one trial per seed; the first one has planes for the figures."""
     size = request.size
     return [
         Trial(
@@ -89,18 +78,7 @@ def _seed(outcome: Outcome) -> int:
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return one row per checkpoint that was looked at.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    list of dict
-        Seed, arm, checkpoint, step, loss, rank and shape.
-    """
+    """Return one row per checkpoint that was looked at."""
     rows = []
     for outcome in outcomes:
         for arm, entry in outcome.result.get("arms", {}).items():
@@ -161,20 +139,7 @@ def _compared(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, Effec
 
 
 def judge(shapes: Mapping[str, Mapping[str, Effect]], ranks: Mapping[str, Effect]) -> Judgement:
-    """Judge by the rule of this module.
-
-    Parameters
-    ----------
-    shapes : mapping of str to mapping of str to Effect
-        Per shape and comparison the paired differences.
-    ranks : mapping of str to Effect
-        Per comparison the difference of the ranks.
-
-    Returns
-    -------
-    str
-        The judgement.
-    """
+    """Judge by the rule of this module."""
 
     def differs(comparison: str) -> bool:
         return (
@@ -193,18 +158,7 @@ def judge(shapes: Mapping[str, Mapping[str, Effect]], ranks: Mapping[str, Effect
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Compare the shapes, and draw the planes of the first seed.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    Analysis
-        One finding on ``landscape-rank``.
-    """
+    """Compare the shapes, and draw the planes of the first seed."""
     rows = rows_of(outcomes)
     shapes = {shape: _compared(rows, shape) for shape in _SHAPES}
     ranks = _compared(rows, "rank, lower")

@@ -17,77 +17,46 @@ Judgement = Literal["supported", "regime", "refuted", "undecided"]
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect size over seeds.
+    """One effect size over seeds."""
 
-    Attributes
-    ----------
-    name : str
-        What is compared, in words: ``"rank of layer 4 − rank of layer 1, d = 1, default"``.
-    interval : MedianInterval
-        Median over seeds and its interval.
-    null : float
-        The value of no effect (0 for differences, 1 for ratios).
-    unit : str
-        Unit of the numbers, ``""`` where they have none.
-    """
-
+    #: What is compared, in words: ``"rank of layer 4 − rank of layer 1, d = 1, default"``.
     name: str
+    #: Median over seeds and its interval.
     interval: MedianInterval
+    #: The value of no effect (0 for differences, 1 for ratios).
     null: float = 0.0
+    #: Unit of the numbers, ``""`` where they have none.
     unit: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the effect as plain values.
-
-        Returns
-        -------
-        dict
-            Keys ``name``, ``null``, ``unit`` and those of the interval.
-        """
+        """Return the effect as plain values."""
         head = {"name": self.name, "null": self.null, "unit": self.unit}
         return head | self.interval.to_json()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the runs say about one claim of the ledger.
+    """What the runs say about one claim of the ledger."""
 
-    Attributes
-    ----------
-    claim : str
-        Id of the claim.
-    judgement : {"supported", "regime", "refuted", "undecided"}
-        ``regime``: it holds in the part of the settings that the statement names, and not
-        elsewhere. ``refuted``: an interval that excludes the claim, see `witness`. ``undecided``:
-        intervals that contain no effect, or too few seeds.
-    statement : str
-        What was found, in one or two sentences with its numbers and its regime.
-    effects : sequence of Effect
-        All comparisons that were made for it, the unfavourable ones too.
-    tried : int
-        How many comparisons there were in all, for the reader's multiplicity.
-    witness : mapping or None
-        Settings and numbers of a counterexample.
-    part : str or None
-        Part of a claim of several statements.
-    """
-
+    #: Id of the claim.
     claim: str
+    #: ``regime``: it holds in the part of the settings that the statement names, and not elsewhere.
+    #: ``refuted``: an interval that excludes the claim, see `witness`. ``undecided``: intervals
+    #: that contain no effect, or too few seeds.
     judgement: Judgement
+    #: What was found, in one or two sentences with its numbers and its regime.
     statement: str
+    #: All comparisons that were made for it, the unfavourable ones too.
     effects: Sequence[Effect] = ()
+    #: How many comparisons there were in all, for the reader's multiplicity.
     tried: int = 1
+    #: Settings and numbers of a counterexample.
     witness: Mapping[str, Any] | None = None
+    #: Part of a claim of several statements.
     part: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the finding as plain values.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the finding as plain values."""
         return {
             "claim": self.claim,
             "part": self.part,
@@ -101,61 +70,39 @@ class Finding:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a name.
+    """Rows under a name."""
 
-    Attributes
-    ----------
-    name : str
-        File name without ending: letters, digits and hyphens.
-    title : str
-        One sentence.
-    rows : sequence of mapping
-        All with the same keys; numbers, strings or None.
-    """
-
+    #: File name without ending: letters, digits and hyphens.
     name: str
+    #: One sentence.
     title: str
+    #: All with the same keys; numbers, strings or None.
     rows: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, drawn when asked for.
+    """A figure, drawn when asked for."""
 
-    Attributes
-    ----------
-    name : str
-        File name without ending: letters, digits and hyphens.
-    title : str
-        Caption: what is seen, and which claim it decides.
-    draw : callable
-        Makes the matplotlib figure.
-    """
-
+    #: File name without ending: letters, digits and hyphens.
     name: str
+    #: Caption: what is seen, and which claim it decides.
     title: str
+    #: Makes the matplotlib figure.
     draw: Callable[[], Figure] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that follows from the outcomes of an experiment's trials, and from nothing else.
+    """All that follows from the outcomes of an experiment's trials, and from nothing else."""
 
-    Attributes
-    ----------
-    findings : tuple of Finding
-        On the claims of the ledger.
-    tables : tuple of Table
-        The numbers behind them.
-    pictures : tuple of Picture
-        The figures.
-    notes : tuple of str
-        What a reader has to know: runs that failed or diverged, data that were stood in for.
-    """
-
+    #: On the claims of the ledger.
     findings: tuple[Finding, ...]
+    #: The numbers behind them.
     tables: tuple[Table, ...] = ()
+    #: The figures.
     pictures: tuple[Picture, ...] = ()
+    #: What a reader has to know: runs that failed or diverged, data that were stood in for.
     notes: tuple[str, ...] = ()
 
 
@@ -169,23 +116,7 @@ def effect(
 ) -> Effect | None:
     """Return the median of observations with its interval.
 
-    Parameters
-    ----------
-    name : str
-        What is compared.
-    values : sequence of float
-        One number per seed; NaN is left out.
-    null : float
-        Value of no effect.
-    unit : str
-        Unit.
-    coverage : float
-        Coverage asked for.
-
-    Returns
-    -------
-    Effect or None
-        None where there is no observation.
+    Returns None where there is no observation.
     """
     known = [float(value) for value in values if not math.isnan(value)]
     if not known:
@@ -203,21 +134,7 @@ def paired(
 ) -> Effect | None:
     """Return the median of a_s − b_s over the seeds s that both arms have.
 
-    Parameters
-    ----------
-    name : str
-        What is compared.
-    values, others : mapping of int to float
-        a_s and b_s by seed.
-    unit : str
-        Unit.
-    coverage : float
-        Coverage asked for.
-
-    Returns
-    -------
-    Effect or None
-        None where no seed has both.
+    Returns None where no seed has both.
     """
     common = sorted(set(values) & set(others))
     differences = [values[seed] - others[seed] for seed in common]
@@ -227,17 +144,7 @@ def paired(
 def sign(item: Effect, least: float = 0.95) -> int:
     """Return what an effect establishes about its median.
 
-    Parameters
-    ----------
-    item : Effect
-        Median and interval.
-    least : float
-        Coverage that the interval must have; with fewer seeds nothing is established.
-
-    Returns
-    -------
-    int
-        1 if the interval lies above no effect, −1 if below, 0 otherwise.
+    `least`: Coverage that the interval must have; with fewer seeds nothing is established.
     """
     interval = item.interval
     if interval.coverage < least:

@@ -21,46 +21,31 @@ FAMILY = 0.05
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting, with the differences r_ε(last layer) − r_ε(first layer) over seeds.
+    """One setting, with the differences r_ε(last layer) − r_ε(first layer) over seeds."""
 
-    Attributes
-    ----------
-    stage : {"initial", "trained"}
-        Before or after training.
-    inputs : str
-        What the inputs are.
-    first : {"default", "structured"}
-        First layer.
-    activation : str
-        Name of σ.
-    width, depth : int
-        Neurons of every hidden layer, and hidden layers.
-    scale : float
-        Factor on the default law of the hidden layers.
-    eps : float
-        ε.
-    effect : Effect
-        Median of the certain difference, with its interval.
-    established : {1, 0, -1}
-        1 where the last layer's rank is larger, −1 where it is smaller, 0 where neither is
-        established.
-    ordered : float
-        Share of the seeds in which no layer certainly has less rank than the one before it.
-    medians : tuple of float
-        Median ε-rank of every layer.
-    """
-
+    #: Before or after training.
     stage: Stage
+    #: What the inputs are.
     inputs: str
+    #: First layer.
     first: str
+    #: Name of σ.
     activation: str
+    #: Neurons of every hidden layer, and hidden layers.
     width: int
     depth: int
+    #: Factor on the default law of the hidden layers.
     scale: float
+    #: ε.
     eps: float
+    #: Median of the certain difference, with its interval.
     effect: Effect
+    #: 1 where the last layer's rank is larger, −1 where it is smaller, 0 where neither is
+    #: established.
     established: int
+    #: Share of the seeds in which no layer certainly has less rank than the one before it.
     ordered: float
+    #: Median ε-rank of every layer.
     medians: tuple[float, ...]
 
     @property
@@ -69,13 +54,7 @@ class Cell:
         return self.medians[0] == self.medians[-1] == self.width
 
     def row(self) -> dict[str, Any]:
-        """Return the cell as a row of a table.
-
-        Returns
-        -------
-        dict
-            Settings and numbers.
-        """
+        """Return the cell as a row of a table."""
         interval = self.effect.interval
         return {
             "stage": self.stage,
@@ -129,16 +108,8 @@ def _cell(
 def initial_cells(outcomes: Iterable[Outcome]) -> tuple[list[Cell], list[str]]:
     """Return one cell per trial of kind ``initial-layers`` and ε.
 
-    Parameters
-    ----------
-    outcomes : iterable of Outcome
-        Any outcomes.
-
-    Returns
-    -------
-    tuple of (list of Cell, list of str)
-        The cells, their intervals at the coverage that all of them have together (Bonferroni); and
-        a note where trials failed.
+    Returns the cells, their intervals at the coverage that all of them have together (Bonferroni);
+    and a note where trials failed.
     """
     mine = [outcome for outcome in outcomes if outcome.trial.kind == "initial-layers"]
     done = [outcome for outcome in mine if outcome.status == "done"]
@@ -163,20 +134,7 @@ def initial_cells(outcomes: Iterable[Outcome]) -> tuple[list[Cell], list[str]]:
 
 
 def trained_cells(arms: Mapping[str, Sequence[History]], at: int = -1) -> list[Cell]:
-    """Return one cell per arm and ε, at a measurement of its runs.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs of each arm; those that diverged are left out.
-    at : int
-        Index of the measurement.
-
-    Returns
-    -------
-    list of Cell
-        The cells, each at 95 % by itself.
-    """
+    """Return one cell per arm and ε, at a measurement of its runs."""
     cells = []
     for runs in arms.values():
         kept = [run for run in runs if run.status == "complete"]
@@ -198,18 +156,7 @@ def trained_cells(arms: Mapping[str, Sequence[History]], at: int = -1) -> list[C
 
 
 def tally(cells: Iterable[Cell]) -> dict[str, int]:
-    """Count what is established.
-
-    Parameters
-    ----------
-    cells : iterable of Cell
-        Cells.
-
-    Returns
-    -------
-    dict of str to int
-        ``larger``, ``smaller``, ``neither`` and, of these last, ``full``.
-    """
+    """Count what is established."""
     counts = {"larger": 0, "smaller": 0, "neither": 0, "full": 0}
     for cell in cells:
         counts[{1: "larger", -1: "smaller", 0: "neither"}[cell.established]] += 1

@@ -41,20 +41,7 @@ def _sizes(values: Sequence[float]) -> list[str]:
 
 
 def draw_scales(cells: Sequence[Cell], eps: float) -> Figure:
-    """Draw the map over first layer, activation and scale, one panel per kind of inputs.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Cells before training.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    Figure
-        The map.
-    """
+    """Draw the map over first layer, activation and scale, one panel per kind of inputs."""
     mine = [cell for cell in cells if cell.eps == eps and cell.width == _BASE_WIDTH]
     panels: dict[str, dict[tuple[str, str], Square]] = {}
     for cell in mine:
@@ -74,18 +61,7 @@ def draw_scales(cells: Sequence[Cell], eps: float) -> Figure:
 
 
 def draw_widths(cells: Sequence[Cell]) -> Figure:
-    """Draw the map over width, for tanh at the least ε.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        Cells before training.
-
-    Returns
-    -------
-    Figure
-        The map.
-    """
+    """Draw the map over width, for tanh at the least ε."""
     least = min(cell.eps for cell in cells)
     scales = {cell.scale for cell in cells if cell.width != _BASE_WIDTH} or {1.0}
     mine = [c for c in cells if c.eps == least and c.activation == "tanh" and c.scale in scales]
@@ -107,18 +83,7 @@ def draw_widths(cells: Sequence[Cell]) -> Figure:
 
 
 def draw_times(arms: Mapping[str, Sequence[History]]) -> Figure:
-    """Draw the map over training time, one panel per ε.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Trained runs by arm.
-
-    Returns
-    -------
-    Figure
-        The map.
-    """
+    """Draw the map over training time, one panel per ε."""
     panels: dict[str, dict[tuple[str, str], Square]] = {}
     shares = (0.0, 0.1, 0.3, 0.6, 1.0)
     columns = [f"{share:.0%}" for share in shares]
@@ -141,18 +106,7 @@ def draw_times(arms: Mapping[str, Sequence[History]]) -> Figure:
 
 
 def draw_layers(arms: Mapping[str, Sequence[History]]) -> Figure:
-    """Draw the ε-rank of every layer over training, default above, structured first layer below.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Trained runs by arm; those of one task and activation are in one column.
-
-    Returns
-    -------
-    Figure
-        One panel per arm.
-    """
+    """Draw the ε-rank of every layer over training, default above, structured first layer below."""
     columns: dict[str, list[Panel]] = {}
     for name, runs in arms.items():
         what, _, first = name.rpartition(", ")

@@ -14,76 +14,45 @@ Size = Literal["quick", "full"]
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks of an experiment.
+    """What the user asks of an experiment."""
 
-    Attributes
-    ----------
-    size : {"quick", "full"}
-        ``quick`` takes a minute or so of a core and still has at least five seeds; ``full`` has
-        the settings of the source.
-    seeds : int or None
-        Seeds per setting; None leaves the number to the experiment.
-    first_seed : int
-        The seeds are first_seed, first_seed + 1, …
-    device : {"cpu", "cuda"}
-        Where networks are trained.
-    datasets : tuple of str
-        Which of ``"mnist"`` and ``"cifar10"`` the user has; experiments on others leave their
-        trials out and say so. Where the files are stands in EPSRANK_DATA and EPSRANK_CIFAR10, and
-        never in the settings of a trial, so that its hash is the same on every machine.
-    """
-
+    #: ``quick`` takes a minute or so of a core and still has at least five seeds; ``full`` has the
+    #: settings of the source.
     size: Size = "quick"
+    #: Seeds per setting; None leaves the number to the experiment.
     seeds: int | None = None
+    #: The seeds are first_seed, first_seed + 1, …
     first_seed: int = 0
+    #: Where networks are trained.
     device: str = "cpu"
+    #: Which of ``"mnist"`` and ``"cifar10"`` the user has; experiments on others leave their trials
+    #: out and say so. Where the files are stands in EPSRANK_DATA and EPSRANK_CIFAR10, and never in
+    #: the settings of a trial, so that its hash is the same on every machine.
     datasets: tuple[str, ...] = ()
 
     def seed_range(self, usual: int) -> range:
-        """Return the seeds.
-
-        Parameters
-        ----------
-        usual : int
-            How many there are where the user does not say.
-
-        Returns
-        -------
-        range
-            The seeds.
-        """
+        """Return the seeds."""
         count = usual if self.seeds is None else self.seeds
         return range(self.first_seed, self.first_seed + count)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One entry of the list of experiments.
+    """One entry of the list of experiments."""
 
-    Attributes
-    ----------
-    id : str
-        Such as ``"A2"``.
-    title : str
-        What is done, in words.
-    source : str
-        Where its settings come from.
-    claims : tuple of str
-        Claims of the ledger on which it gives findings.
-    plan : callable
-        From the request to trials; the same request gives the same trials.
-    analyse : callable
-        From outcomes, in the order of the plan, to findings, tables and figures. A pure function:
-        it is applied again to recorded outcomes. Failed trials are among them.
-    batched : bool
-        Whether its trainings of one shape are computed together (`numerics.ensemble`), several
-        times faster where measurements are rare.
-    """
-
+    #: Such as ``"A2"``.
     id: str
+    #: What is done, in words.
     title: str
+    #: Where its settings come from.
     source: str
+    #: Claims of the ledger on which it gives findings.
     claims: tuple[str, ...]
+    #: From the request to trials; the same request gives the same trials.
     plan: Callable[[Request], Sequence[Trial]]
+    #: From outcomes, in the order of the plan, to findings, tables and figures. A pure function: it
+    #: is applied again to recorded outcomes. Failed trials are among them.
     analyse: Callable[[Sequence[Outcome]], Analysis]
+    #: Whether its trainings of one shape are computed together (`numerics.ensemble`), several times
+    #: faster where measurements are rare.
     batched: bool = False

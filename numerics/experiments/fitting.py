@@ -28,22 +28,8 @@ _MEASUREMENTS = {"quick": 125, "full": 250}
 def fitting_trial(request: Request, *, steps: int, seed: int, **settings: Any) -> Trial:
     """Return a training on cos x + cos 2x + cos 30x on [−1, 1], mean squared error.
 
-    Parameters
-    ----------
-    request : Request
-        Size and device.
-    steps : int
-        Updates.
-    seed : int
-        Seed.
-    **settings
-        Entries of `RunConfig` that differ from tanh, Adam with rate 1e-3 and the whole grid in
-        every step (rate and grid are ours).
-
-    Returns
-    -------
-    Trial
-        The trial.
+    `**settings`: Entries of `RunConfig` that differ from tanh, Adam with rate 1e-3 and the whole
+    grid in every step (rate and grid are ours).
     """
     common = {
         "task": "cosines",
@@ -63,20 +49,7 @@ def fitting_trial(request: Request, *, steps: int, seed: int, **settings: Any) -
 
 
 def arm_rows(arms: Mapping[str, Sequence[History]]) -> list[dict[str, Any]]:
-    """Return one row per arm: ranks, losses and the plateau's reading, medians over seeds.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-
-    Returns
-    -------
-    list of dict
-        ``rank`` is the last layer's at the first ε. ``feature-limited`` is the share of the
-        measurements with loss/V(‖β‖) ≤ 1.25 (F6). ``rank leads by`` is how many steps the rank is
-        half-way up to its largest value before the logarithm of the loss is half-way down.
-    """
+    """Return one row per arm: ranks, losses and the plateau's reading, medians over seeds."""
     return [_arm_row(name, runs) for name, runs in arms.items()]
 
 
@@ -103,18 +76,7 @@ def _arm_row(name: str, runs: Sequence[History]) -> dict[str, Any]:
 
 
 def rank_lead(run: History) -> float:
-    """Return the steps from the rank's half-way up to the log-loss's half-way down.
-
-    Parameters
-    ----------
-    run : History
-        A run.
-
-    Returns
-    -------
-    float
-        Negative where the loss is first; NaN where either does not move.
-    """
+    """Return the steps from the rank's half-way up to the log-loss's half-way down."""
     known = np.isfinite(run.loss) & (run.loss > 0)
     if not known.any():
         return float("nan")
@@ -128,18 +90,7 @@ def rank_lead(run: History) -> float:
 
 
 def loss_ratio(run: History) -> Vector:
-    """Return loss/V(‖β‖) over time; NaN where V is 0 or not known.
-
-    Parameters
-    ----------
-    run : History
-        A run.
-
-    Returns
-    -------
-    ndarray of float64, shape (T,)
-        At least 1, up to rounding.
-    """
+    """Return loss/V(‖β‖) over time; NaN where V is 0 or not known."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = run.loss / run.reachable
     found: Array = np.where(np.isfinite(ratio), ratio, np.nan)
@@ -157,22 +108,7 @@ BOUND = "V(‖β‖): least loss with these features"
 
 
 def curve(name: str, runs: Sequence[History], value: Callable[[History], Array]) -> Curve:
-    """Return one quantity of an arm over its seeds.
-
-    Parameters
-    ----------
-    name : str
-        Its name in the legend.
-    runs : sequence of History
-        Runs of the arm.
-    value : callable
-        From a run to its series.
-
-    Returns
-    -------
-    Curve
-        The series.
-    """
+    """Return one quantity of an arm over its seeds."""
     steps, values = over_seeds(runs, value)
     return Curve(name, steps, values)
 
@@ -183,24 +119,7 @@ def draw_staircases(
     marks: Mapping[str, Sequence[float]] | None = None,
     measure: str = "mean",
 ) -> Figure:
-    """Draw loss with V(‖β‖), ε-rank of the last layer, and loss/V, one column per arm.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-    title : str
-        A line above.
-    marks : mapping of str to sequence of float, optional
-        Training steps to mark, by arm.
-    measure : str
-        Measure of the loss.
-
-    Returns
-    -------
-    Figure
-        Every run; the first seed strong.
-    """
+    """Draw loss with V(‖β‖), ε-rank of the last layer, and loss/V, one column per arm."""
     columns = []
     at = marks or {}
     for name, runs in arms.items():
@@ -238,20 +157,7 @@ def draw_staircases(
 
 
 def draw_comparison(arms: Mapping[str, Sequence[History]], title: str) -> Figure:
-    """Draw loss and ε-rank of several arms in the same axes, medians and ranges over seeds.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        Two panels on one time axis.
-    """
+    """Draw loss and ε-rank of several arms in the same axes, medians and ranges over seeds."""
     eps = power(next(iter(arms.values()))[0].eps[0])
     loss = [curve(name, runs, lambda run: run.loss) for name, runs in arms.items()]
     rank = [curve(name, runs, lambda run: run.rank()) for name, runs in arms.items()]

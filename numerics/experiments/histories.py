@@ -14,33 +14,23 @@ from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """One run: loss, floors and the ε-ranks of its hidden layers over training steps.
+    """One run: loss, floors and the ε-ranks of its hidden layers over training steps."""
 
-    Attributes
-    ----------
-    settings : mapping
-        Settings of the trial.
-    status : {"complete", "diverged"}
-        How it ended.
-    task : str
-        What the data were.
-    steps : ndarray, shape (T,)
-        Steps of the measurements.
-    loss, test_loss, reachable, envelope, coefficient_norm : ndarray, shape (T,)
-        Numbers per measurement; NaN where there is none.
-    lower, upper : mapping of float to ndarray of shape (T, L)
-        Ends of the ε-rank by ε: measurements × hidden layers.
-    """
-
+    #: Settings of the trial.
     settings: Mapping[str, Any]
+    #: How it ended.
     status: str
+    #: What the data were.
     task: str
+    #: Steps of the measurements.
     steps: Vector
+    #: Numbers per measurement; NaN where there is none.
     loss: Vector
     test_loss: Vector
     reachable: Vector
     envelope: Vector
     coefficient_norm: Vector
+    #: Ends of the ε-rank by ε: measurements × hidden layers.
     lower: Mapping[float, Matrix] = field(repr=False)
     upper: Mapping[float, Matrix] = field(repr=False)
 
@@ -55,39 +45,13 @@ class History:
         return tuple(self.lower)
 
     def rank(self, layer: int = -1, eps: float | None = None) -> Vector:
-        """Return the ε-rank of a layer over time: the middle of its interval.
-
-        Parameters
-        ----------
-        layer : int
-            Index of the hidden layer, from 0; the last by default.
-        eps : float, optional
-            Threshold; the first by default.
-
-        Returns
-        -------
-        ndarray of float64, shape (T,)
-            Whole numbers where the rank is resolved.
-        """
+        """Return the ε-rank of a layer over time: the middle of its interval."""
         at = self.eps[0] if eps is None else eps
         middle: Array = (self.lower[at][:, layer] + self.upper[at][:, layer]) / 2
         return middle
 
     def certain_growth(self, first: int, last: int, eps: float) -> Vector:
-        """Return what is certain of r_ε(layer `last`) − r_ε(layer `first`), over time.
-
-        Parameters
-        ----------
-        first, last : int
-            Indices of hidden layers, from 0.
-        eps : float
-            Threshold.
-
-        Returns
-        -------
-        ndarray of float64, shape (T,)
-            The end next to 0 of the interval of the difference; 0 where its sign is not certain.
-        """
+        """Return what is certain of r_ε(layer `last`) − r_ε(layer `first`), over time."""
         return certain_difference(
             self.lower[eps][:, last],
             self.upper[eps][:, last],
@@ -97,20 +61,7 @@ class History:
 
 
 def certain_difference(lower: Array, upper: Array, other_lower: Array, other_upper: Array) -> Array:
-    """Return the number next to 0 in [lower − other_upper, upper − other_lower].
-
-    Parameters
-    ----------
-    lower, upper : ndarray
-        Ends of ranks.
-    other_lower, other_upper : ndarray
-        Ends of the ranks that are subtracted.
-
-    Returns
-    -------
-    ndarray of float64
-        The difference as far as it is certain.
-    """
+    """Return the number next to 0 in [lower − other_upper, upper − other_lower]."""
     least, most = lower - other_upper, upper - other_lower
     near: Array = np.where(least > 0, least, np.where(most < 0, most, 0)).astype(np.float64)
     return near
@@ -165,16 +116,8 @@ def _ranks(
 def read_histories(outcomes: Iterable[Outcome]) -> tuple[list[History], list[str]]:
     """Return the histories of all trials of kind ``train`` that were carried out.
 
-    Parameters
-    ----------
-    outcomes : iterable of Outcome
-        Any outcomes.
-
-    Returns
-    -------
-    tuple of (list of History, list of str)
-        The histories with at least one measurement, those of diverged runs too; and one note per
-        kind of trouble, for the reader.
+    Returns the histories with at least one measurement, those of diverged runs too; and one note
+    per kind of trouble, for the reader.
     """
     histories, failed, diverged, notes = [], [], [], []
     for outcome in outcomes:
@@ -202,20 +145,7 @@ def _short(settings: Mapping[str, Any]) -> str:
 def grouped(
     histories: Iterable[History], key: Callable[[History], str]
 ) -> dict[str, list[History]]:
-    """Return histories by the name of their arm, in the order they come.
-
-    Parameters
-    ----------
-    histories : iterable of History
-        Runs.
-    key : callable
-        From a run to its arm.
-
-    Returns
-    -------
-    dict of str to list of History
-        Runs of each arm.
-    """
+    """Return histories by the name of their arm, in the order they come."""
     arms: dict[str, list[History]] = {}
     for history in histories:
         arms.setdefault(key(history), []).append(history)
@@ -225,17 +155,7 @@ def grouped(
 def over_seeds(runs: Sequence[History], value: Callable[[History], Array]) -> tuple[Vector, Matrix]:
     """Return one series per run on common steps.
 
-    Parameters
-    ----------
-    runs : sequence of History
-        Runs with the same schedule of measurements; a diverged one ends early.
-    value : callable
-        From a run to its series.
-
-    Returns
-    -------
-    tuple of (ndarray of shape (T,), ndarray of shape (S, T))
-        Steps of the longest run, and the series; NaN where a run has ended.
+    Returns steps of the longest run, and the series; NaN where a run has ended.
     """
     steps: Array = max((run.steps for run in runs), key=len)
     table = np.full((len(runs), len(steps)), np.nan)

@@ -27,23 +27,7 @@ EXPERIMENTS: dict[str, str] = {
 
 
 def experiment(name: str) -> Experiment:
-    """Return an experiment.
-
-    Parameters
-    ----------
-    name : str
-        Its id, upper or lower case.
-
-    Returns
-    -------
-    Experiment
-        The experiment.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Return an experiment."""
     place = EXPERIMENTS.get(name.upper())
     if place is None:
         known = ", ".join(EXPERIMENTS)

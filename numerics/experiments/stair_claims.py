@@ -32,43 +32,28 @@ _MOST = 0.5
 
 @dataclass(frozen=True)
 class RunStaircase:
-    """The staircase of one run.
+    """The staircase of one run."""
 
-    Attributes
-    ----------
-    setting : str
-        Name of the setting, in words, for the reader.
-    seed : int
-        Seed of the run.
-    staircase : Staircase
-        What was detected.
-    """
-
+    #: Name of the setting, in words, for the reader.
     setting: str
+    #: Seed of the run.
     seed: int
+    #: What was detected.
     staircase: Staircase
 
 
 @dataclass(frozen=True)
 class Shares:
-    """What the runs of a setting, or of all, say.
+    """What the runs of a setting, or of all, say."""
 
-    Attributes
-    ----------
-    setting : str
-        Name of the setting.
-    stairs, coupled : Proportion
-        Runs that are staircases, and those coupled with p ≤ 0.05.
-    steps : MedianInterval
-        Number of steps over runs.
-    lift : MedianInterval
-        Lift over runs.
-    """
-
+    #: Name of the setting.
     setting: str
+    #: Runs that are staircases, and those coupled with p ≤ 0.05.
     stairs: Proportion
     coupled: Proportion
+    #: Number of steps over runs.
     steps: MedianInterval
+    #: Lift over runs.
     lift: MedianInterval
 
     @property
@@ -93,44 +78,12 @@ def run_staircase(
     loss: Any,
     rank: Any = None,
 ) -> RunStaircase:
-    """Detect the staircase of a run's history.
-
-    Parameters
-    ----------
-    setting : str
-        Name of the setting.
-    seed : int
-        Seed.
-    steps : array_like, shape (n,)
-        Training steps of the measurements.
-    loss : array_like, shape (n,)
-        Loss, None or NaN where there is none.
-    rank : array_like of shape (n,), (n, 2) or (2, n), optional
-        ε-rank of the last hidden layer, or the ends of its interval.
-
-    Returns
-    -------
-    RunStaircase
-        The staircase of the logarithm of the loss over training steps.
-    """
+    """Detect the staircase of a run's history."""
     return RunStaircase(setting, seed, detect_staircase(loss, rank, times=steps))
 
 
 def shares(runs: Sequence[RunStaircase], setting: str) -> Shares:
-    """Count staircases and coupled runs.
-
-    Parameters
-    ----------
-    runs : sequence of RunStaircase
-        At least one run.
-    setting : str
-        Name for the result.
-
-    Returns
-    -------
-    Shares
-        Shares and medians with their intervals.
-    """
+    """Count staircases and coupled runs."""
     found = [run.staircase for run in runs]
     coupled = sum(s.coupling_pvalue is not None and s.coupling_pvalue <= LEVEL for s in found)
     return Shares(
@@ -145,17 +98,8 @@ def shares(runs: Sequence[RunStaircase], setting: str) -> Shares:
 def judge_staircases(runs: Sequence[RunStaircase], part: str | None = None) -> tuple[Finding, ...]:
     """Return the findings on ``staircase-steps`` and ``staircase-coupling``.
 
-    Parameters
-    ----------
-    runs : sequence of RunStaircase
-        Runs of any number of settings; failed ones are left out by the caller, who says so.
-    part : str, optional
-        Part of the claim that these runs decide.
-
-    Returns
-    -------
-    tuple of Finding
-        Two findings; both undecided where there are no runs.
+    `runs`: Runs of any number of settings; failed ones are left out by the caller, who says so.
+    Returns two findings; both undecided where there are no runs.
     """
     if not runs:
         return tuple(
@@ -169,35 +113,13 @@ def judge_staircases(runs: Sequence[RunStaircase], part: str | None = None) -> t
 
 
 def shares_by_setting(runs: Sequence[RunStaircase]) -> list[Shares]:
-    """Count by setting.
-
-    Parameters
-    ----------
-    runs : sequence of RunStaircase
-        Runs.
-
-    Returns
-    -------
-    list of Shares
-        One per setting, in the order of their first runs.
-    """
+    """Count by setting."""
     names = list(dict.fromkeys(run.setting for run in runs))
     return [shares([run for run in runs if run.setting == name], name) for name in names]
 
 
 def staircase_rows(runs: Sequence[RunStaircase]) -> list[dict[str, Any]]:
-    """Return a table of the settings.
-
-    Parameters
-    ----------
-    runs : sequence of RunStaircase
-        Runs.
-
-    Returns
-    -------
-    list of dict
-        One row per setting: shares with intervals, medians, and the states by the rule.
-    """
+    """Return a table of the settings."""
     return [
         {
             "setting": s.setting,
@@ -218,20 +140,7 @@ def staircase_rows(runs: Sequence[RunStaircase]) -> list[dict[str, Any]]:
 
 
 def overall(states: Sequence[State], together: State) -> Judgement:
-    """Join the states of settings to a judgement.
-
-    Parameters
-    ----------
-    states : sequence of str
-        States of the settings.
-    together : {"holds", "fails", "open"}
-        State of all runs taken together.
-
-    Returns
-    -------
-    str
-        The judgement, by the rule above.
-    """
+    """Join the states of settings to a judgement."""
     if "holds" in states and "fails" in states:
         return "regime"
     if "fails" not in states and together == "holds":

@@ -27,18 +27,7 @@ _CHUNK = 100
 
 
 def plan(request: Request) -> list[Trial]:
-    """Return the trials of every case at every length, in chunks of series.
-
-    Parameters
-    ----------
-    request : Request
-        Size; ``seeds`` is the number of series per case, where given.
-
-    Returns
-    -------
-    list of Trial
-        The trials.
-    """
+    """Return the trials of every case at every length, in chunks of series."""
     series = _SERIES[request.size] if request.seeds is None else request.seeds
     return [
         Trial(
@@ -58,18 +47,7 @@ def plan(request: Request) -> list[Trial]:
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Put the counts into tables, and name what misses its target.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of the trials.
-
-    Returns
-    -------
-    Analysis
-        No findings; the table of nulls, that of planted steps, that of the coupling, one figure.
-    """
+    """Put the counts into tables, and name what misses its target."""
     done = [(o.settings, o.result) for o in outcomes if o.status == "done"]
     rows = validity_rows(done)
     notes = [f"{len(outcomes) - len(done)} trials failed"] if len(done) < len(outcomes) else []

@@ -31,18 +31,7 @@ _MOST_ARMS = 4
 
 
 def detected(arms: Mapping[str, Sequence[History]]) -> list[RunStaircase]:
-    """Return the staircase of every run: its loss, with the ε-rank of the last layer beside it.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm; those that diverged are left out.
-
-    Returns
-    -------
-    list of RunStaircase
-        One per completed run.
-    """
+    """Return the staircase of every run: its loss, with the ε-rank of the last layer beside it."""
     found = []
     for name, runs in arms.items():
         for run in runs:
@@ -56,20 +45,7 @@ def detected(arms: Mapping[str, Sequence[History]]) -> list[RunStaircase]:
 def plateau_rows(
     arms: Mapping[str, Sequence[History]], found: Sequence[RunStaircase]
 ) -> list[dict[str, Any]]:
-    """Return what loss/V(‖β‖) says about every plateau that was found.
-
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-    found : sequence of RunStaircase
-        Their staircases.
-
-    Returns
-    -------
-    list of dict
-        Steps, level, ε-rank and median loss/V of each plateau, with the reading of F6.
-    """
+    """Return what loss/V(‖β‖) says about every plateau that was found."""
     runs = {(name, run.seed): run for name, mine in arms.items() for run in mine}
     rows = []
     for item in found:
@@ -123,17 +99,7 @@ def staircase_tables(
 ) -> tuple[Table, ...]:
     """Return the tables of staircases: by arm, by run, and plateau by plateau.
 
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-    found : sequence of RunStaircase
-        Their staircases.
-
-    Returns
-    -------
-    tuple of Table
-        Without those that would be empty.
+    Returns without those that would be empty.
     """
     tables = [
         Table("staircases", "Staircases and their coupling by arm", staircase_rows(found)),
@@ -151,21 +117,7 @@ def staircase_pictures(
 ) -> tuple[Picture, ...]:
     """Return the figures of loss, bound, ε-rank and reading, some arms in each.
 
-    Parameters
-    ----------
-    arms : mapping of str to sequence of History
-        Runs by arm.
-    found : sequence of RunStaircase
-        Their staircases; those of the first seeds are marked.
-    title : str
-        Line above the figures.
-    measure : str
-        Measure of the loss.
-
-    Returns
-    -------
-    tuple of Picture
-        One per four arms.
+    Returns one per four arms.
     """
     names = [name for name, runs in arms.items() if runs]
     marks: dict[str, list[float]] = {}
@@ -197,21 +149,8 @@ def analysis(
 ) -> Analysis:
     """Judge the claims on staircases from runs by arm.
 
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of trials of kind ``train``.
-    arm_of : callable
-        From a run to its arm.
-    title : str
-        Line above the figures.
-    steps_of : callable
-        Whether the steps of an arm are judged: not if its losses are those of another one too.
-
-    Returns
-    -------
-    Analysis
-        Findings on steps and coupling, tables and figures.
+    `steps_of`: Whether the steps of an arm are judged: not if its losses are those of another one
+    too.
     """
     runs, notes = read_histories(outcomes)
     arms = grouped(runs, arm_of)

@@ -24,27 +24,18 @@ from epsrank.theory.rank import epsilon_ranks
 
 @dataclass(frozen=True)
 class MeasuredRank:
-    """Certified ε-ranks of one hidden layer over seeds.
+    """Certified ε-ranks of one hidden layer over seeds."""
 
-    Attributes
-    ----------
-    layer : int
-        Number of the hidden layer, from 1.
-    width : int
-        n.
-    eps : float
-        ε.
-    lower, upper : tuple of int
-        Ends of the ε-rank's interval, one per seed.
-    measure : str
-        Measure of the inputs.
-    """
-
+    #: Number of the hidden layer, from 1.
     layer: int
+    #: n.
     width: int
+    #: ε.
     eps: float
+    #: Ends of the ε-rank's interval, one per seed.
     lower: tuple[int, ...]
     upper: tuple[int, ...]
+    #: Measure of the inputs.
     measure: str
 
     @property
@@ -71,14 +62,7 @@ class MeasuredRank:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``layer``, ``width``, ``eps``, ``lower``, ``upper``, ``mean``,
-            ``standard_error``.
-        """
+        """Return the figures as plain data."""
         return {
             "layer": self.layer,
             "width": self.width,
@@ -104,29 +88,8 @@ def initial_network(
 ) -> MLP:
     """Draw a multilayer perceptron before training, in float64.
 
-    Parameters
-    ----------
-    inputs : InputMeasure
-        Inputs, for their dimension.
-    activation : str
-        Name of σ.
-    width, depth : int
-        Neurons of every hidden layer, and hidden layers.
-    init : str or LayerInit
-        A key of ``epsrank.numerics.networks.INITIALISATIONS``, or one law of independent entries.
-    init_scale : float, optional
-        Scale of a named initialisation.
-    place : Placement, optional
-        Where a structured first layer goes.
-    gamma : float, optional
-        Its slope.
-    seed : int
-        Seed of the draw.
-
-    Returns
-    -------
-    MLP
-        The network.
+    `init`: A key of ``epsrank.numerics.networks.INITIALISATIONS``, or one law of independent
+    entries.
     """
     with torch.device("meta"):
         bare = MLP(inputs.dimension, width, depth, 1, activation)
@@ -179,36 +142,7 @@ def measured_ranks(
     seeds: int = 5,
     seed: int = 0,
 ) -> list[MeasuredRank]:
-    """Measure the ε-rank of every hidden layer at initialisation over seeds.
-
-    Parameters
-    ----------
-    inputs : InputMeasure
-        Measure of the inputs.
-    activation : str
-        Name of σ.
-    width, depth : int
-        Neurons n of every hidden layer, and hidden layers.
-    eps : sequence of float
-        Thresholds.
-    init : str or LayerInit
-        Initialisation.
-    init_scale : float, optional
-        Its scale.
-    place : Placement, optional
-        Where a structured first layer goes.
-    gamma : float, optional
-        Its slope.
-    seeds : int
-        Number of networks.
-    seed : int
-        First seed.
-
-    Returns
-    -------
-    list of MeasuredRank
-        By layer, then by threshold.
-    """
+    """Measure the ε-rank of every hidden layer at initialisation over seeds."""
     count = as_size(seeds, "seeds")
     x = torch.as_tensor(np.ascontiguousarray(inputs.points))
     ends: dict[tuple[int, int], list[tuple[int, int]]] = {}

@@ -20,32 +20,21 @@ _DATA_SPREAD = 4.0
 
 @dataclass(frozen=True, eq=False)
 class StructuredFirstLayer:
-    """What was set: φ_j(x) = σ(γ_j a_j·(x − c_j)), that is weight γ_j a_j and bias −γ_j a_j·c_j.
+    """What was set: φ_j(x) = σ(γ_j a_j·(x − c_j)), that is weight γ_j a_j and bias −γ_j a_j·c_j."""
 
-    Attributes
-    ----------
-    formula : str
-        The rule used, with its numbers.
-    activation : str
-        Name of σ.
-    mode : {"grid", "domain", "data"}
-        Uniform grid of an interval, random in a box, or random over data.
-    directions : Tensor of float64, shape (n, d)
-        a_j: unit vectors (±1 in one dimension), or normal vectors for cosine and sine.
-    offsets : Tensor of float64, shape (n,)
-        a_j·c_j: where along its direction neuron j is centred.
-    slopes : Tensor of float64, shape (n,)
-        γ_j.
-    domain : tuple of (float, float), or None
-        The box, one interval per input.
-    """
-
+    #: The rule used, with its numbers.
     formula: str
+    #: Name of σ.
     activation: str
+    #: Uniform grid of an interval, random in a box, or random over data.
     mode: str
+    #: a_j: unit vectors (±1 in one dimension), or normal vectors for cosine and sine.
     directions: Tensor = field(repr=False)
+    #: a_j·c_j: where along its direction neuron j is centred.
     offsets: Tensor = field(repr=False)
+    #: γ_j.
     slopes: Tensor = field(repr=False)
+    #: The box, one interval per input.
     domain: tuple[tuple[float, float], ...] | None = None
 
     def __str__(self) -> str:
@@ -56,14 +45,7 @@ class StructuredFirstLayer:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return what was set as plain numbers.
-
-        Returns
-        -------
-        dict
-            Keys ``formula``, ``activation``, ``mode``, ``domain``, ``directions``, ``offsets``,
-            ``slopes``.
-        """
+        """Return what was set as plain numbers."""
         return {
             "formula": self.formula,
             "activation": self.activation,
@@ -146,13 +128,7 @@ def in_box(
 def over_data(
     rows: Tensor, n: int, activation: str, generator: torch.Generator | None, gamma: float | None
 ) -> StructuredFirstLayer:
-    """Place n neurons over data: offsets uniform over the projections, a slope per direction.
-
-    Raises
-    ------
-    InputError
-        If the data do not vary along a direction.
-    """
+    """Place n neurons over data: offsets uniform over the projections, a slope per direction."""
     d = rows.shape[1]
     directions = _directions(n, d, activation, generator)
     low = torch.empty(n, dtype=torch.float64)
@@ -187,23 +163,6 @@ def patches(x: Tensor, layer: nn.Conv1d | nn.Conv2d) -> Tensor:
     that position. Stride and dilation of the layer are kept; padded positions are left out, because
     zeros at the border are not data. With groups the rows of all groups are stacked: every channel
     is placed over all of them.
-
-    Parameters
-    ----------
-    x : Tensor, shape (N, C, L) or (N, C, H, W)
-        Inputs.
-    layer : Conv1d or Conv2d
-        The convolution.
-
-    Returns
-    -------
-    Tensor, shape (patches, C/groups · kernel size)
-        At most about `MOST_PATCHES` rows, evenly taken.
-
-    Raises
-    ------
-    InputError
-        If the shape does not fit, or an image is smaller than the kernel.
     """
     axes = len(layer.kernel_size)
     if x.ndim != axes + 2 or x.shape[1] != layer.in_channels:

@@ -13,25 +13,7 @@ _AUTO = re.compile(r"auto(?::(?P<rank>[1-9]\d*))?")
 
 
 def as_slope(slope: Any, *, name: str = "gamma") -> float | str | None:
-    """Check a slope γ: a positive number, ``"auto"``, or ``"auto:R"``.
-
-    Parameters
-    ----------
-    slope : float, str or None
-        The setting; a number may come as text.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    float, str or None
-        A number as float, the rest as it is.
-
-    Raises
-    ------
-    InputError
-        If it is none of these.
-    """
+    """Check a slope γ: a positive number, ``"auto"``, or ``"auto:R"``."""
     if slope is None:
         return None
     if isinstance(slope, str) and _AUTO.fullmatch(slope):
@@ -50,23 +32,7 @@ def resolve_slope(
 ) -> SlopeChoice:
     """Choose γ for ``"auto"`` (largest predicted ε-rank) or ``"auto:R"`` (at least R).
 
-    Parameters
-    ----------
-    slope : str
-        The setting.
-    activation : str
-        Name of σ.
-    width : int
-        Neurons n.
-    domain, data : array_like or None
-        The box, or samples as rows.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    SlopeChoice
-        The choice.
+    `eps` is ε.
     """
     found = _AUTO.fullmatch(slope)
     assert found is not None

@@ -135,23 +135,7 @@ def structured_first_layer_(
 
 
 def as_layer(layer: nn.Module) -> Layer:
-    """Check that a layer can be set.
-
-    Parameters
-    ----------
-    layer : Module
-        The layer.
-
-    Returns
-    -------
-    Linear, Conv1d or Conv2d
-        The same layer.
-
-    Raises
-    ------
-    InputError
-        If it is of another type or has no bias.
-    """
+    """Check that a layer can be set."""
     if not isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)) or isinstance(
         layer, nn.modules.lazy.LazyModuleMixin
     ):
@@ -164,25 +148,7 @@ def as_layer(layer: nn.Module) -> Layer:
 
 
 def as_box(domain: Any, d: int) -> Tensor:
-    """Check a box.
-
-    Parameters
-    ----------
-    domain : pair of float, or array_like of shape (d, 2)
-        The box; one pair stands for all inputs.
-    d : int
-        Number of inputs.
-
-    Returns
-    -------
-    Tensor of float64, shape (d, 2)
-        Its intervals.
-
-    Raises
-    ------
-    InputError
-        If its shape does not fit or an interval is degenerate.
-    """
+    """Check a box."""
     values, _ = to_numpy(domain, "domain")
     if values.shape not in {(2,), (d, 2)}:
         raise InputError(
@@ -196,25 +162,7 @@ def as_box(domain: Any, d: int) -> Tensor:
 
 
 def as_data(data: Any, layer: Layer) -> Tensor:
-    """Check data.
-
-    Parameters
-    ----------
-    data : array_like or tensor
-        Samples.
-    layer : Linear, Conv1d or Conv2d
-        The layer.
-
-    Returns
-    -------
-    Tensor of float64, shape (N, d)
-        Rows of inputs of the layer: samples, or patches for a convolution.
-
-    Raises
-    ------
-    InputError
-        If they are empty, not finite, constant or of another shape.
-    """
+    """Check data."""
     values, _ = to_numpy(data, "data")
     x = torch.as_tensor(values.astype("float64"))
     if x.numel() == 0:
@@ -235,15 +183,7 @@ def as_data(data: Any, layer: Layer) -> Tensor:
 
 
 def write_layer(layer: Layer, result: StructuredFirstLayer) -> None:
-    """Write weights γ_j a_j and biases −γ_j a_j·c_j into a layer.
-
-    Parameters
-    ----------
-    layer : Linear, Conv1d or Conv2d
-        The layer.
-    result : StructuredFirstLayer
-        What to write.
-    """
+    """Write weights γ_j a_j and biases −γ_j a_j·c_j into a layer."""
     weight = result.slopes[:, None] * result.directions
     assert layer.bias is not None
     with torch.no_grad():

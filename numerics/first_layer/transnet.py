@@ -43,33 +43,9 @@ def transnet_first_layer_(
     powers of √2 from ½ to 128, with which least squares on the n neurons fit Gaussian random fields
     best.
 
-    Parameters
-    ----------
-    layer : Linear, Conv1d or Conv2d
-        The layer, with a bias. For a convolution one input is one patch.
-    domain : pair of float, or array_like of shape (d, 2), optional
-        The box; one pair stands for all inputs.
-    data : array_like or tensor, optional
-        Samples, as for `epsrank.numerics.first_layer.structured.structured_first_layer_`.
-    activation : str
-        Name of σ.
-    generator : torch.Generator, optional
-        Source of randomness on the CPU; by default torch's global one.
-    gamma : float, "auto" or "auto:R", optional
-        γ/R in place of the tuned one: a number, or the slope chosen by the predicted ε-rank of the
-        structured layer of equal width.
-    eps : float
-        ε of that prediction.
-
-    Returns
-    -------
-    StructuredFirstLayer
-        What was set, before rounding to the layer's dtype.
-
-    Raises
-    ------
-    InputError
-        If the layer, the domain or the data do not fit; or both or neither of these are given.
+    `data`: Samples, as for `epsrank.numerics.first_layer.structured.structured_first_layer_`;
+    `gamma`: γ/R in place of the tuned one: a number, or the slope chosen by the predicted ε-rank of
+    the structured layer of equal width.
     """
     sigma = activation_function(activation)
     linear = as_layer(layer)

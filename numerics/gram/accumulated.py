@@ -17,39 +17,26 @@ from epsrank.theory.rank.interval import RankInterval
 
 @dataclass(frozen=True, eq=False)
 class AccumulatedGram:
-    """G̃ ≈ G = Φᵀ diag(w) Φ / c with ‖G̃ − G‖₂ ≤ error, and the moments of a target.
+    """G̃ ≈ G = Φᵀ diag(w) Φ / c with ‖G̃ − G‖₂ ≤ error, and the moments of a target."""
 
-    Attributes
-    ----------
-    values : ndarray of float64, shape (n, n)
-        G̃, symmetric.
-    error : float
-        Bound of ‖G̃ − G‖₂: accumulation, normalisation and symmetrisation included (C2).
-    moments : ndarray of float64, shape (n, k), or None
-        Φᵀ diag(w) u* / c as computed; None without outputs.
-    moments_error : float
-        Bound of the Frobenius norm of their error; 0 without outputs.
-    target_norm_squared : float
-        Σ w‖u*‖² / c as computed; 0 without outputs.
-    target_error : float
-        Bound of its error.
-    mass : float
-        Σ w as computed (N for unit weights).
-    measure, dtype : str
-        Measure, and dtype of the batches (``"mixed"`` if there were several).
-    n_samples : int
-        N.
-    """
-
+    #: G̃, symmetric.
     values: Square = field(repr=False)
+    #: Bound of ‖G̃ − G‖₂: accumulation, normalisation and symmetrisation included (C2).
     error: float
+    #: Φᵀ diag(w) u* / c as computed; None without outputs.
     moments: Matrix | None = field(repr=False)
+    #: Bound of the Frobenius norm of their error; 0 without outputs.
     moments_error: float
+    #: Σ w‖u*‖² / c as computed; 0 without outputs.
     target_norm_squared: float
+    #: Bound of its error.
     target_error: float
+    #: Σ w as computed (N for unit weights).
     mass: float
+    #: Measure, and dtype of the batches (``"mixed"`` if there were several).
     measure: MeasureName
     dtype: str
+    #: N.
     n_samples: int
 
     def __str__(self) -> str:
@@ -60,20 +47,7 @@ class AccumulatedGram:
         )
 
     def rank(self, eps: float, *, relative: bool = False) -> RankInterval:
-        """ε-rank of G, certified against the rounding of the sums (M7).
-
-        Parameters
-        ----------
-        eps : float
-            ε > 0.
-        relative : bool
-            Threshold ε·λ_1.
-
-        Returns
-        -------
-        RankInterval
-            The interval; it stays open where the rounding of the sums does not decide.
-        """
+        """ε-rank of G, certified against the rounding of the sums (M7)."""
         return epsilon_rank_from_gram(
             self.values,
             eps,
@@ -92,29 +66,7 @@ class AccumulatedGram:
         coefficients: Any = None,
         losses: Iterable[float] | None = None,
     ) -> LossFloor:
-        """Loss ≥ V(‖β‖) ≥ envelope² ≥ floor² of the accumulated target (F1–F6).
-
-        Parameters
-        ----------
-        eps : float
-            ε > 0.
-        norm : float, optional
-            B ≥ 0. Exactly one of `norm` and `coefficients` is needed.
-        coefficients : array_like, shape (n,) or (n, k), optional
-            β or W.
-        losses : iterable of float, optional
-            Losses δ² whose rank budget is wanted.
-
-        Returns
-        -------
-        LossFloor
-            The chain, with a tolerance that contains the rounding of the sums.
-
-        Raises
-        ------
-        InputError
-            If no target was accumulated, or an argument cannot be used.
-        """
+        """Loss ≥ V(‖β‖) ≥ envelope² ≥ floor² of the accumulated target (F1–F6)."""
         if self.moments is None:
             raise InputError("target", "was not accumulated", "set n_outputs and pass targets")
         return loss_floor_from_moments(
@@ -135,13 +87,7 @@ class AccumulatedGram:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the matrix and its bounds as plain data.
-
-        Returns
-        -------
-        dict
-            One key per attribute.
-        """
+        """Return the matrix and its bounds as plain data."""
         return {
             "values": self.values.tolist(),
             "error": self.error,

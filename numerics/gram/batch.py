@@ -17,24 +17,7 @@ def as_batch(
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Return detached tensors of shapes (N, n), (N,) and (N, k), not copied.
 
-    Parameters
-    ----------
-    features, weights, target : Tensor or array_like of float dtypes
-        As given; weights and target may be None.
-    n_features : int
-        Neurons n.
-    n_outputs : int
-        Outputs k; a target is needed if and only if it is positive.
-
-    Returns
-    -------
-    tuple of (Tensor, Tensor or None, Tensor or None)
-        Features, weights, target.
-
-    Raises
-    ------
-    InputError
-        If something is not a float array or does not fit.
+    Returns features, weights, target.
     """
     batch = _as_tensor(features, "features")
     shape = tuple(batch.shape)
@@ -69,25 +52,7 @@ def as_batch(
 
 
 def _as_tensor(array: Any, name: str) -> Tensor:
-    """Return a detached tensor of a float dtype.
-
-    Parameters
-    ----------
-    array : Tensor or array_like
-        Real numbers.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    Tensor
-        The numbers, not copied where that can be avoided.
-
-    Raises
-    ------
-    InputError
-        If they are not floats.
-    """
+    """Return a detached tensor of a float dtype."""
     try:
         tensor = array.detach() if isinstance(array, Tensor) else _from_numpy(array)
     except (TypeError, ValueError) as error:
@@ -100,18 +65,7 @@ def _as_tensor(array: Any, name: str) -> Tensor:
 
 
 def _from_numpy(array: Any) -> Tensor:
-    """Return a tensor that shares memory with an array where torch can.
-
-    Parameters
-    ----------
-    array : array_like
-        Numbers.
-
-    Returns
-    -------
-    Tensor
-        The same numbers.
-    """
+    """Return a tensor that shares memory with an array where torch can."""
     values = np.asarray(array)
     if any(stride < 0 for stride in values.strides) or not values.dtype.isnative:
         values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
@@ -124,15 +78,7 @@ def _from_numpy(array: Any) -> Tensor:
 def diagnosis(batch: Tensor, weight: Tensor | None, goal: Tensor | None) -> tuple[str, str, str]:
     """Say why the sums of a batch are not usable.
 
-    Parameters
-    ----------
-    batch, weight, goal : Tensor
-        The batch.
-
-    Returns
-    -------
-    tuple of (str, str, str)
-        Argument, problem and remedy for an `InputError`.
+    Returns argument, problem and remedy for an `InputError`.
     """
     for name, tensor in (("features", batch), ("weights", weight), ("target", goal)):
         if tensor is None:

@@ -34,18 +34,7 @@ class FewRows(LayerAccumulator):
         self._rows: list[Tensor] | None = []
 
     def update(self, features: Any) -> None:
-        """Add one batch; a batch that is refused leaves everything as it was.
-
-        Parameters
-        ----------
-        features : Tensor or array_like of a float dtype, shape (N, n)
-            Post-activations; not changed.
-
-        Raises
-        ------
-        InputError
-            If the shape does not fit, an entry is NaN or infinite, or squares overflow.
-        """
+        """Add one batch; a batch that is refused leaves everything as it was."""
         if self._rows is None:
             super().update(features)
             return
@@ -71,11 +60,8 @@ class FewRows(LayerAccumulator):
     def smallest(self) -> tuple[Array, float]:
         """Return the smaller one of G and ΦΦᵀ/N, in the measure, and the bound on its error.
 
-        Returns
-        -------
-        tuple of (ndarray of float64; float)
-            An n × n matrix, or an N × N one with N < n: its eigenvalues are the N largest of G, and
-            the others are 0.
+        Returns an n × n matrix, or an N × N one with N < n: its eigenvalues are the N largest of G,
+        and the others are 0.
         """
         if not self._rows:
             gram = self.gram()
@@ -108,40 +94,17 @@ class FewRows(LayerAccumulator):
         return np.asarray((total / self.n_samples).cpu().numpy())
 
     def gram(self) -> Any:
-        """Return G̃ in the measure, with its error bound.
-
-        Returns
-        -------
-        AccumulatedGram
-            Of the sums.
-        """
+        """Return G̃ in the measure, with its error bound."""
         self._sum()
         return super().gram()
 
     def forget(self, factor: float) -> None:
-        """Let everything seen so far count ρ times as much.
-
-        Parameters
-        ----------
-        factor : float
-            ρ in [0, 1].
-        """
+        """Let everything seen so far count ρ times as much."""
         self._sum()
         super().forget(factor)
 
     def all_reduce(self, group: Any = None) -> LayerAccumulator:
-        """Return the sum over all processes of a group.
-
-        Parameters
-        ----------
-        group : torch.distributed.ProcessGroup, optional
-            None is the default group.
-
-        Returns
-        -------
-        LayerAccumulator
-            The same in every process.
-        """
+        """Return the sum over all processes of a group."""
         self._sum()
         return super().all_reduce(group)
 
@@ -158,18 +121,7 @@ class FewRows(LayerAccumulator):
 
 
 def _double(batch: Tensor) -> Tensor:
-    """Return a copy of rows in float64, exactly.
-
-    Parameters
-    ----------
-    batch : Tensor of a float dtype, shape (N, n)
-        Rows.
-
-    Returns
-    -------
-    Tensor of float64, shape (N, n)
-        On the device of the batch.
-    """
+    """Return a copy of rows in float64, exactly."""
     if batch.is_cpu and batch.dtype in (torch.float32, torch.float64):
         # A copy of this size is made before PyTorch has woken its threads.
         return torch.from_numpy(batch.numpy().astype(np.float64, order="C"))
@@ -189,15 +141,7 @@ def _sum_of_squares(rows: Tensor) -> float:
 def _outer_products(rows: Tensor) -> Square:
     """Return ΦΦᵀ in float64, exactly symmetric.
 
-    Parameters
-    ----------
-    rows : Tensor of float64, shape (N, n)
-        Φ.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, N)
-        On the CPU.
+    `rows` is Φ.
     """
     if rows.is_cpu and len(rows) <= SMALL:
         # The transpose of an array by rows is by columns, as BLAS wants it.

@@ -37,25 +37,6 @@ class LayerAccumulator:
     The error is accounted for as it arises: of every partial sum over K rows γ_K tr(Φ_tᵀΦ_t), of
     every addition and every multiplication with ρ one u·tr G̃, so ‖G̃ − G‖₂ ≤ `gram().error`.
     Memory: at most three n × n matrices and one bounded block; no batch is kept, and no graph.
-
-    Parameters
-    ----------
-    n_features : int
-        Neurons n ≥ 1.
-    device : str or torch.device
-        Where the sums live.
-    measure : {"mean", "raw"}
-        How `gram` normalises.
-    eps : float, optional
-        Smallest threshold of interest. Where given, a batch is multiplied in float32 if that
-        provably stays below ε/8; otherwise everything is multiplied in float64.
-    relative : bool
-        `eps` is a multiple of λ_1.
-
-    Raises
-    ------
-    InputError
-        If a number is not positive, the measure unknown, or the device unusable.
     """
 
     def __init__(
@@ -109,18 +90,7 @@ class LayerAccumulator:
         return self._mass
 
     def update(self, features: Any) -> None:
-        """Add one batch: G ← G + ΦᵀΦ. A batch that is refused leaves everything as it was.
-
-        Parameters
-        ----------
-        features : Tensor or array_like of a float dtype, shape (N, n)
-            Post-activations, on any device; not changed and not kept.
-
-        Raises
-        ------
-        InputError
-            If the shape does not fit, an entry is NaN or infinite, or squares overflow.
-        """
+        """Add one batch: G ← G + ΦᵀΦ. A batch that is refused leaves everything as it was."""
         with torch.no_grad():
             batch, _, _ = as_batch(features, None, None, self.n_features, 0)
             dtype = str(batch.dtype).removeprefix("torch.")
@@ -141,17 +111,7 @@ class LayerAccumulator:
             self._dtypes.add(dtype)
 
     def _count(self, n_rows: int, trace: float, precision: Precision) -> None:
-        """Account for the rounding of a batch.
-
-        Parameters
-        ----------
-        n_rows : int
-            Samples that were added.
-        trace : float
-            tr ΦᵀΦ as computed.
-        precision : {"float64", "float32"}
-            How it was multiplied.
-        """
+        """Account for the rounding of a batch."""
         step = BLOCK[precision]
         within = gamma(min(step, n_rows) + 1, UNIT_ROUNDOFF[precision])
         lost = self.n_features * n_rows * product_underflow(precision)
@@ -171,18 +131,7 @@ class LayerAccumulator:
         self._error = upward(self._error + _U * (1.01 * self._trace + 2 * self._error) + UNDERFLOW)
 
     def _precision(self, batch: Tensor) -> Precision:
-        """Choose where a batch is multiplied.
-
-        Parameters
-        ----------
-        batch : Tensor, shape (N, n)
-            The batch.
-
-        Returns
-        -------
-        {"float64", "float32"}
-            float32 if its rounding stays below an eighth of the threshold.
-        """
+        """Choose where a batch is multiplied."""
         if self.eps is None or batch.dtype not in (torch.float32, torch.bfloat16, torch.float16):
             return "float64"
         theta = self.eps
@@ -197,18 +146,7 @@ class LayerAccumulator:
         return "float32" if share <= theta / 8 else "float64"
 
     def forget(self, factor: float) -> None:
-        """Let everything seen so far count ρ times as much.
-
-        Parameters
-        ----------
-        factor : float
-            ρ in [0, 1]; 0 starts anew.
-
-        Raises
-        ------
-        InputError
-            If ρ is not in [0, 1].
-        """
+        """Let everything seen so far count ρ times as much."""
         number = isinstance(factor, (int, float)) and not isinstance(factor, bool)
         if not (number and 0 <= factor <= 1):
             raise InputError("forgetting", f"is {factor!r}", "pass a number from 0 to 1")
@@ -229,18 +167,7 @@ class LayerAccumulator:
         self._add_rounding()
 
     def gram(self) -> AccumulatedGram:
-        """Return G̃ in the measure, with its error bound; on the CPU, as NumPy arrays.
-
-        Returns
-        -------
-        AccumulatedGram
-            The matrix, exactly symmetric, and ‖G̃ − G‖₂ ≤ error.
-
-        Raises
-        ------
-        InputError
-            If nothing was accumulated.
-        """
+        """Return G̃ in the measure, with its error bound; on the CPU, as NumPy arrays."""
         mass = self._some_mass()
         lower = self._lower.tril()
         values = (lower + lower.tril(-1).T).cpu().numpy()
@@ -273,36 +200,13 @@ class LayerAccumulator:
         return self._mass
 
     def rank(self, eps: float, *, relative: bool = False) -> RankInterval:
-        """ε-rank of everything seen so far, certified against the rounding of the sums.
-
-        Parameters
-        ----------
-        eps : float
-            ε > 0.
-        relative : bool
-            Threshold ε·λ_1.
-
-        Returns
-        -------
-        RankInterval
-            The interval.
-        """
+        """ε-rank of everything seen so far, certified against the rounding of the sums."""
         return self.gram().rank(eps, relative=relative)
 
     def all_reduce(self, group: Any = None) -> LayerAccumulator:
         """Return the sum over all processes of a group; this accumulator stays as it is.
 
         Every process of the group has to call it. Processes that saw no samples add nothing.
-
-        Parameters
-        ----------
-        group : torch.distributed.ProcessGroup, optional
-            None is the default group; without torch.distributed there is one process.
-
-        Returns
-        -------
-        LayerAccumulator
-            The same in every process.
         """
         total = copy.deepcopy(self)
         return total if not _distributed() else total._reduce(group)

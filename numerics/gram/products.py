@@ -28,17 +28,7 @@ def lower_gram(rows: Tensor, precision: Precision) -> Tensor:
     PyTorch's own products are used, and not BLAS's symmetric update: inside a training loop the
     thread pool of another library has to wait for PyTorch's.
 
-    Parameters
-    ----------
-    rows : Tensor of a float dtype, shape (N, n)
-        X, which the dtype asked for holds exactly, or else is rounded to it.
-    precision : {"float64", "float32"}
-        Where products are formed and summed.
-
-    Returns
-    -------
-    Tensor of float64, shape (n, n)
-        What stands above the diagonal is arbitrary, NaN included, and not to be used.
+    `rows` is X, which the dtype asked for holds exactly, or else is rounded to it.
     """
     block = rows.to(torch.float32 if precision == "float32" else torch.float64)
     n = block.shape[1]
@@ -57,19 +47,8 @@ def partial_sums(
     Every product is summed over the rows of one block, in one dtype, and the ⌈N/K⌉ blocks are added
     in float64 in some order: the rounding is at most γ_{K+1} and γ_{⌈N/K⌉} of the trace.
 
-    Parameters
-    ----------
-    batch : Tensor of a float dtype, shape (N, n)
-        X, N ≥ 1.
-    precision : {"float64", "float32"}
-        Where products are formed and summed within a block.
-    device : torch.device
-        Where.
-
-    Returns
-    -------
-    tuple of (Tensor, Tensor)
-        float64, shapes (n, n), of which the lower triangle is to be used, and (n,).
+    `batch` is X, N ≥ 1. Returns float64, shapes (n, n), of which the lower triangle is to be used,
+    and (n,).
     """
     sums: Tensor | None = None
     sizes = torch.zeros(batch.shape[1], dtype=torch.float64, device=device)

@@ -30,24 +30,6 @@ class StreamingGram:
     A sum that went through d roundings is off by at most γ_d = du/(1 − du) times the sum of the
     absolute values, in any order [Higham, §3.1]. Here d is counted: rows of a chunk, the product
     with the weight, chunks of a batch, batches, merges. Hence ‖G̃ − G‖₂ ≤ γ_d Σ w‖φ‖².
-
-    Parameters
-    ----------
-    n_features : int
-        Neurons n ≥ 1.
-    n_outputs : int
-        Outputs k of the target; 0 accumulates no target.
-    device : str or torch.device
-        Where the sums live; batches are moved there chunk by chunk.
-    measure : {"mean", "raw", "volume"}
-        How `gram` normalises. ``volume`` needs weights with every batch.
-    dtype : torch.dtype
-        float64, the only dtype whose sums resolve the ε-ranks of practice (C2).
-
-    Raises
-    ------
-    InputError
-        If a number is not positive, the measure unknown, or the device or dtype cannot be used.
     """
 
     def __init__(
@@ -96,21 +78,6 @@ class StreamingGram:
         """Add one batch: G ← G + Σ w_i φ(x_i)φ(x_i)ᵀ.
 
         A batch that is refused leaves everything as it was.
-
-        Parameters
-        ----------
-        features : Tensor or array_like of a float dtype, shape (N, n)
-            Post-activations of one batch, on any device; never changed, and not kept.
-        weights : Tensor or array_like, shape (N,), optional
-            w ≥ 0; None means 1 each.
-        target : Tensor or array_like, shape (N,) or (N, k), optional
-            u*, needed if and only if `n_outputs` > 0.
-
-        Raises
-        ------
-        InputError
-            If a shape does not fit, an entry is NaN or infinite, a weight is negative or missing
-            in ``volume`` measure, or squares overflow float64.
         """
         with torch.no_grad():
             batch, weight, goal = as_batch(
@@ -158,23 +125,7 @@ class StreamingGram:
         self._dtypes.add(str(batch.dtype).removeprefix("torch."))
 
     def merge(self, other: StreamingGram) -> StreamingGram:
-        """Add what another accumulator has seen (data of another worker, device or epoch).
-
-        Parameters
-        ----------
-        other : StreamingGram
-            Same n, k and measure; unchanged.
-
-        Returns
-        -------
-        StreamingGram
-            This accumulator.
-
-        Raises
-        ------
-        InputError
-            If the other one accumulates something else.
-        """
+        """Add what another accumulator has seen (data of another worker, device or epoch)."""
         mine = (self.n_features, self.n_outputs, self.measure)
         theirs = (other.n_features, other.n_outputs, other.measure)
         if mine != theirs:
@@ -196,18 +147,7 @@ class StreamingGram:
         return self
 
     def gram(self) -> AccumulatedGram:
-        """Return G̃ in the measure, with its error bound; on the CPU, as NumPy arrays.
-
-        Returns
-        -------
-        AccumulatedGram
-            The matrix, the moments and their bounds.
-
-        Raises
-        ------
-        InputError
-            If nothing was accumulated, or all weights are zero.
-        """
+        """Return G̃ in the measure, with its error bound; on the CPU, as NumPy arrays."""
         if self.n_samples == 0:
             raise InputError("batches", "are missing: nothing was accumulated", "call update first")
         mass = float(self._mass)
@@ -243,30 +183,11 @@ class StreamingGram:
         )
 
     def rank(self, eps: float, *, relative: bool = False) -> RankInterval:
-        """ε-rank of everything seen so far, certified against the rounding of the sums.
-
-        Parameters
-        ----------
-        eps : float
-            ε > 0.
-        relative : bool
-            Threshold ε·λ_1.
-
-        Returns
-        -------
-        RankInterval
-            The interval; it stays open where the rounding of the sums does not decide.
-        """
+        """ε-rank of everything seen so far, certified against the rounding of the sums."""
         return self.gram().rank(eps, relative=relative)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything accumulated, as tensors on the CPU and plain values.
-
-        Returns
-        -------
-        dict
-            For `load_state_dict`; the tensors are copies.
-        """
+        """Return everything accumulated, as tensors on the CPU and plain values."""
         return {
             "sums": self._sums.detach().cpu().clone(),
             "squares": self._squares.detach().cpu().clone(),
@@ -279,18 +200,7 @@ class StreamingGram:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Replace everything accumulated by a saved state.
-
-        Parameters
-        ----------
-        state : dict
-            From `state_dict` of an accumulator with the same n, k and measure.
-
-        Raises
-        ------
-        InputError
-            If entries are missing, or belong to another layer or measure.
-        """
+        """Replace everything accumulated by a saved state."""
         missing = sorted(self.state_dict().keys() - state.keys())
         if missing:
             raise InputError("state", f"lacks {', '.join(missing)}", "pass a state_dict()")
@@ -319,16 +229,5 @@ class StreamingGram:
         )
 
     def _widened(self, rows: Tensor) -> Tensor:
-        """Return rows in float64 on the accumulator's device, exactly.
-
-        Parameters
-        ----------
-        rows : Tensor of a float dtype
-            One chunk.
-
-        Returns
-        -------
-        Tensor of float64
-            The same numbers.
-        """
+        """Return rows in float64 on the accumulator's device, exactly."""
         return rows.to(device=self.device).to(dtype=torch.float64)

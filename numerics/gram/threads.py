@@ -26,16 +26,6 @@ def blas_for(order: int) -> Iterator[None]:
     cores of the next training step; and on a busy machine every product of small matrices waits for
     a thread that has no core: eigenvalues of order 128 then take a hundred times as long. PyTorch's
     own threads are left alone, and every number of threads is as before afterwards.
-
-    Parameters
-    ----------
-    order : int
-        Largest order of the matrices; above `SMALL` nothing is changed.
-
-    Yields
-    ------
-    None
-        Several threads may be inside at once; the last one to leave restores.
     """
     global _users, _before
     if order > SMALL:

@@ -19,22 +19,7 @@ def filter_normalised(state: State, generator: torch.Generator) -> dict[str, Ten
     Scaling a neuron's weights then scales the direction as well, so that networks of different
     weight norms can be compared. Biases and other vectors are scaled as a whole.
 
-    Parameters
-    ----------
-    state : mapping of str to Tensor
-        θ, by name.
-    generator : torch.Generator
-        Source of randomness, on the CPU.
-
-    Returns
-    -------
-    dict of str to Tensor
-        d, in the shapes and dtypes of θ; 0 where θ is 0, and where θ holds no floats.
-
-    References
-    ----------
-    H. Li, Z. Xu, G. Taylor, C. Studer, T. Goldstein, Visualizing the loss landscape of neural nets,
-    2018.
+    `state` is θ, by name. Source: .
     """
     direction = {}
     for name, value in state.items():
@@ -57,25 +42,8 @@ def path_directions(
 
     The first two principal components of θ_t − θ_T, T the last state; the plane goes through θ_T.
 
-    Parameters
-    ----------
-    states : sequence of mapping
-        θ_t in order of training, at least three.
-
-    Returns
-    -------
-    tuple of (dict, dict, Tensor of shape (T, 2), float)
-        Two orthonormal directions, the coordinates of every state, and the share of Σ‖θ_t − θ_T‖²
-        that the plane holds.
-
-    Raises
-    ------
-    InputError
-        If there are too few states, or the path does not span a plane.
-
-    References
-    ----------
-    H. Li et al., 2018, section 7.
+    Returns two orthonormal directions, the coordinates of every state, and the share of Σ‖θ_t −
+    θ_T‖² that the plane holds. Source: .
     """
     if len(states) < 3:
         raise InputError("states", f"are {len(states)}", "pass at least three checkpoints")

@@ -13,58 +13,29 @@ from epsrank.theory.numbers.arrays import Matrix, Vector
 
 @dataclass(frozen=True)
 class LineShape:
-    """Medians over random lines through θ.
+    """Medians over random lines through θ."""
 
-    Attributes
-    ----------
-    rise : float
-        log₁₀ of L(θ ± r·d)/L(θ), at the largest distance r measured; decades.
-    curvature : float
-        log₁₀ of the second difference over h² and L(θ), h the smallest distance; −∞ where the
-        median line does not curve upwards.
-    not_convex : float
-        Share of the second differences along the lines that are negative.
-    lines : int
-        Number of lines.
-    """
-
+    #: log₁₀ of L(θ ± r·d)/L(θ), at the largest distance r measured; decades.
     rise: float
+    #: log₁₀ of the second difference over h² and L(θ), h the smallest distance; −∞ where the median
+    #: line does not curve upwards.
     curvature: float
+    #: Share of the second differences along the lines that are negative.
     not_convex: float
+    #: Number of lines.
     lines: int
 
     def to_json(self) -> dict[str, Any]:
         """Return the shape as plain values.
 
-        Returns
-        -------
-        dict
-            One entry per attribute; None for −∞.
+        Returns one entry per attribute; None for −∞.
         """
         entry = dict(vars(self))
         return {key: value if np.isfinite(value) else None for key, value in entry.items()}
 
 
 def line_shape(values: Matrix, a: Vector) -> LineShape:
-    """Return the shape of a loss along lines.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (m, 2k + 1)
-        L(θ + a_j·d_i), positive at the centre.
-    a : ndarray of float64, shape (2k + 1,)
-        Equispaced coordinates around 0, the centre in the middle.
-
-    Returns
-    -------
-    LineShape
-        The medians.
-
-    Raises
-    ------
-    InputError
-        If the coordinates are not equispaced around 0, or the loss at the centre is not positive.
-    """
+    """Return the shape of a loss along lines."""
     values, a = np.asarray(values, float), np.asarray(a, float)
     middle = len(a) // 2
     steps = np.diff(a)

@@ -23,24 +23,7 @@ def losses_on_plane(
     a: Sequence[float],
     b: Sequence[float],
 ) -> Array:
-    """Return L(θ + a_i·d₁ + b_j·d₂); the model is left as it was.
-
-    Parameters
-    ----------
-    model : Module
-        Network with weights θ.
-    loss : callable
-        From the network to its loss, such as an ``Objective``.
-    first, second : mapping of str to Tensor
-        Directions d₁, d₂, by the names of the state.
-    a, b : sequence of float
-        Coordinates.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(a), len(b))
-        The losses; ∞ where the network overflows.
-    """
+    """Return L(θ + a_i·d₁ + b_j·d₂); the model is left as it was."""
     centre = {name: value.detach().clone() for name, value in model.state_dict().items()}
     values = np.empty((len(a), len(b)))
     try:
@@ -56,24 +39,7 @@ def losses_on_plane(
 def losses_on_lines(
     model: nn.Module, loss: LossFunction, directions: Sequence[Direction], a: Sequence[float]
 ) -> Array:
-    """Return L(θ + a_j·d_i); the model is left as it was.
-
-    Parameters
-    ----------
-    model : Module
-        Network with weights θ.
-    loss : callable
-        From the network to its loss.
-    directions : sequence of mapping
-        Directions d_i.
-    a : sequence of float
-        Coordinates.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(directions), len(a))
-        The losses; ∞ where the network overflows.
-    """
+    """Return L(θ + a_j·d_i); the model is left as it was."""
     centre = {name: value.detach().clone() for name, value in model.state_dict().items()}
     values = np.empty((len(directions), len(a)))
     try:

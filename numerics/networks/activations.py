@@ -34,21 +34,6 @@ def activation_function(name: str) -> Activation:
 
     ``gaussian`` is exp(−z²), ``elu`` has α = 1, ``gelu`` is z·Φ(z) with the exact normal
     distribution function.
-
-    Parameters
-    ----------
-    name : str
-        A key of `ACTIVATIONS`.
-
-    Returns
-    -------
-    callable
-        Entrywise function of a tensor.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown.
     """
     try:
         return ACTIVATIONS[name]

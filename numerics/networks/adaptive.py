@@ -10,15 +10,7 @@ from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
 
 
 class AdaptiveBlock(nn.Module):
-    """y ↦ αh + (1 − α)y, where h is three layers of y, gated twice, and α = 0 before training.
-
-    Parameters
-    ----------
-    width : int
-        Neurons n.
-    activation : str
-        Name of σ.
-    """
+    """y ↦ αh + (1 − α)y, where h is three layers of y, gated twice, and α = 0 before training."""
 
     def __init__(self, width: int, activation: str) -> None:
         super().__init__()
@@ -27,18 +19,7 @@ class AdaptiveBlock(nn.Module):
         self.alpha = nn.Parameter(torch.zeros(1))
 
     def forward(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """Return the output of the block.
-
-        Parameters
-        ----------
-        y, u, v : Tensor, shape (N, n)
-            What comes in, and both encoders.
-
-        Returns
-        -------
-        Tensor, shape (N, n)
-            What goes out.
-        """
+        """Return the output of the block."""
         between = u - v
         z = self._sigma(self.first(y)) * between + v
         z = self._sigma(self.second(z)) * between + v
@@ -53,29 +34,11 @@ class AdaptiveNet(FeatureNetwork):
     y ↦ αh + (1 − α)y. As all α begin at 0, φ = y_1 before training, whatever the depth: the ε-rank
     of the network is that of its first layer.
 
-    Parameters
-    ----------
-    n_inputs : int
-        Dimension d of x.
-    width : int
-        Neurons n of every layer.
-    depth : int
-        Number L ≥ 2 of hidden layers: y_1 and the outputs of L − 1 blocks, of three matrices each.
-    n_outputs : int
-        Number k of outputs.
-    activation : str
-        Name of σ.
-
-    Notes
-    -----
     In the source y_1 are random Fourier features, and the head is fitted to data by least squares
     before training. Here y_1 is a trainable layer like that of the other networks, so that
     initialisations can be compared, and the head is drawn.
 
-    References
-    ----------
-    S. Wang, B. Li, Y. Chen, P. Perdikaris, PirateNets: physics-informed deep learning with
-    residual adaptive networks, J. Mach. Learn. Res. 25 (2024) 1–51.
+    Source: .
     """
 
     def __init__(
@@ -96,18 +59,7 @@ class AdaptiveNet(FeatureNetwork):
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return y_1, …, y_L.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, d)
-            Inputs; images are flattened.
-
-        Returns
-        -------
-        list of Tensor, each of shape (N, n)
-            The lifting layer, and the output of every block.
-        """
+        """Return y_1, …, y_L."""
         y = self._sigma(self.lifting(as_rows(x, self.n_inputs)))
         u, v = self._sigma(self.encoder_u(y)), self._sigma(self.encoder_v(y))
         outputs = [y]
@@ -122,12 +74,6 @@ class AdaptiveNet(FeatureNetwork):
         return self.lifting
 
     def set_others_(self, generator: torch.Generator) -> None:
-        """Set all α to 0.
-
-        Parameters
-        ----------
-        generator : torch.Generator
-            Not needed.
-        """
+        """Set all α to 0."""
         for block in self.blocks:
             nn.init.zeros_(block.alpha)  # type: ignore[arg-type]

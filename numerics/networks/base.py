@@ -16,13 +16,6 @@ class FeatureNetwork(nn.Module, ABC):
     """Network u(x) = φ(x)·W + b whose features φ are the outputs of its last hidden layer.
 
     Subclasses set `head` (W and b) and implement `hidden` and `first_layer`.
-
-    Parameters
-    ----------
-    n_features : int
-        Number n of neurons of the last hidden layer.
-    n_outputs : int
-        Number k of outputs.
     """
 
     def __init__(self, n_features: int, n_outputs: int) -> None:
@@ -33,18 +26,7 @@ class FeatureNetwork(nn.Module, ABC):
 
     @abstractmethod
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return the post-activation outputs of every hidden layer, first to last.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, …)
-            Inputs.
-
-        Returns
-        -------
-        list of Tensor
-            Dense layers give N×n, convolutions N×C×H×W; the last entry is φ, N×n.
-        """
+        """Return the post-activation outputs of every hidden layer, first to last."""
 
     @property
     @abstractmethod
@@ -57,53 +39,16 @@ class FeatureNetwork(nn.Module, ABC):
         return (self.first_layer,)
 
     def set_others_(self, generator: torch.Generator) -> None:
-        """Set parameters that belong to no linear or convolutional layer; there are none as a rule.
-
-        Parameters
-        ----------
-        generator : torch.Generator
-            Source of randomness, on the CPU.
-        """
+        """Set parameters that belong to no linear or convolutional layer; mostly there are none."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return u(x) = φ(x)·W + b.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, …)
-            Inputs.
-
-        Returns
-        -------
-        Tensor, shape (N, k)
-            Outputs.
-        """
+        """Return u(x) = φ(x)·W + b."""
         outputs: Tensor = self.head(self.hidden(x)[-1])
         return outputs
 
 
 def as_size(value: Any, name: str, *, least: int = 1) -> int:
-    """Check a whole number such as a width.
-
-    Parameters
-    ----------
-    value : int
-        The number.
-    name : str
-        Argument name for the error message.
-    least : int
-        Smallest admissible value.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    InputError
-        If it is not a whole number or is too small.
-    """
+    """Check a whole number such as a width."""
     try:
         size = operator.index(value)  # NumPy's integers too, but no floats
     except TypeError:
@@ -114,25 +59,7 @@ def as_size(value: Any, name: str, *, least: int = 1) -> int:
 
 
 def as_rows(x: Tensor, n_inputs: int) -> Tensor:
-    """Check inputs of a dense network and flatten everything behind the sample axis.
-
-    Parameters
-    ----------
-    x : Tensor, shape (N, …)
-        Inputs.
-    n_inputs : int
-        Number d of inputs per sample.
-
-    Returns
-    -------
-    Tensor, shape (N, d)
-        The inputs as rows.
-
-    Raises
-    ------
-    InputError
-        If a sample does not have d numbers.
-    """
+    """Check inputs of a dense network and flatten everything behind the sample axis."""
     rows = x.reshape(x.shape[0], -1) if x.ndim > 1 else x.reshape(-1, 1)
     if rows.shape[1] != n_inputs:
         raise InputError(
@@ -144,18 +71,7 @@ def as_rows(x: Tensor, n_inputs: int) -> Tensor:
 
 
 def samples_by_neurons(output: Tensor) -> Tensor:
-    """Write a layer's output as a matrix: channels are neurons, positions are samples.
-
-    Parameters
-    ----------
-    output : Tensor, shape (N, n) or (N, C, *positions)
-        Output of a dense or convolutional layer.
-
-    Returns
-    -------
-    Tensor, shape (N, n) or (N·P, C)
-        Rows are sample-major: the P positions of one sample follow each other.
-    """
+    """Write a layer's output as a matrix: channels are neurons, positions are samples."""
     if output.ndim == 2:
         return output
     flat: Tensor = torch.movedim(output, 1, -1).reshape(-1, output.shape[1])

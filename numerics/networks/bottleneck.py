@@ -17,21 +17,6 @@ class BottleneckMLP(MLP):
     Gram matrix can be integrated over the box of z as well as over data: the way in which the early
     draft of [S1] measures on MNIST.
 
-    Parameters
-    ----------
-    n_inputs : int
-        Dimension d of x.
-    width : int
-        Neurons n of every hidden layer but the narrow one.
-    depth : int
-        Number L of hidden layers.
-    n_outputs : int
-        Number k of outputs.
-    activation : str
-        Name of σ.
-
-    Examples
-    --------
     >>> import torch
     >>> network = BottleneckMLP(n_inputs=784, width=50, depth=3, n_outputs=10)
     >>> [tuple(layer.shape) for layer in network.hidden(torch.zeros(7, 784))]
@@ -51,17 +36,6 @@ class BottleneckMLP(MLP):
         self.layers[-1] = nn.Linear(NECK, width)
 
     def features_of_neck(self, z: Tensor) -> Tensor:
-        """Return φ as a function of the outputs of the narrow layer.
-
-        Parameters
-        ----------
-        z : Tensor, shape (N, 10)
-            Points.
-
-        Returns
-        -------
-        Tensor, shape (N, n)
-            The features.
-        """
+        """Return φ as a function of the outputs of the narrow layer."""
         features: Tensor = self._sigma(self.layers[-1](z))
         return features

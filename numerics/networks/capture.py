@@ -16,25 +16,8 @@ def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Te
     No graph is built and nothing is kept on the model; the mode of the model (training or
     evaluation) is as before afterwards.
 
-    Parameters
-    ----------
-    model : FeatureNetwork
-        The network.
-    x : Tensor, shape (N, …)
-        Inputs, on the device of the model.
-    batch_size : int
-        Inputs per forward pass. The features can differ in the last bit between batch sizes.
-
-    Returns
-    -------
-    list of Tensor
-        One matrix per hidden layer, in the model's dtype: (N, n) for dense layers, (N·P, C) for
-        convolutions (channels are neurons, the P positions of an image are samples).
-
-    Raises
-    ------
-    InputError
-        If there are no inputs.
+    `batch_size`: Inputs per forward pass. The features can differ in the last bit between batch
+    sizes.
     """
     as_size(batch_size, "batch_size")
     if x.shape[0] == 0:
@@ -55,19 +38,7 @@ def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Te
 def layer_weights(weights: Vector | None, n_samples: int, n_rows: int) -> Vector | None:
     """Spread sample weights w_i evenly over the positions of a convolutional layer.
 
-    Parameters
-    ----------
-    weights : ndarray of float64, shape (N,), or None
-        Sample weights; None means 1 each.
-    n_samples : int
-        Number of samples N.
-    n_rows : int
-        Rows N·P of the layer's feature matrix.
-
-    Returns
-    -------
-    ndarray of float64, shape (N·P,), or None
-        w_i / P for each position of sample i; None where all are equal under the mean measure.
+    Returns w_i / P for each position of sample i; None where all are equal under the mean measure.
     """
     if weights is None or n_rows == n_samples:
         return weights

@@ -19,22 +19,6 @@ class SmallCNN(FeatureNetwork):
 
     Channels are neurons and positions are samples: the Gram matrix of a convolutional layer is the
     average over images and positions, C×C whatever the image size.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        (C, H, W) of one image.
-    width : int
-        Channels of every convolution and neurons of the dense hidden layer.
-    depth : int
-        Number L ≥ 2 of hidden layers: L − 1 convolutions and the dense one.
-    n_outputs : int
-        Number k of outputs.
-    activation : str
-        Name of σ.
-    pooling : {"average", "flatten"}
-        What stands between the last convolution and the dense hidden layer: the mean over all
-        positions, or all positions side by side.
     """
 
     def __init__(
@@ -62,23 +46,7 @@ class SmallCNN(FeatureNetwork):
         self.dense = nn.Linear(width * (height * breadth if pooling == "flatten" else 1), width)
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return the outputs of every convolution and of the dense hidden layer.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, C, H, W) or (N, C·H·W)
-            Images, as such or as rows.
-
-        Returns
-        -------
-        list of Tensor
-            Shapes (N, n, H_k, W_k) for convolutions, (N, n) for the dense layer.
-
-        Raises
-        ------
-        InputError
-            If the images do not have the declared shape.
-        """
+        """Return the outputs of every convolution and of the dense hidden layer."""
         if tuple(x.shape[1:]) not in {self.image_shape, (self.image_shape_size,)}:
             raise InputError(
                 "x",

@@ -40,21 +40,7 @@ def _draw(
 ) -> _Draws:
     """Draw weight and bias of one layer in float64.
 
-    Parameters
-    ----------
-    layer : Linear or Conv2d
-        The layer, for its shapes.
-    init : str
-        Name of the initialisation.
-    scale : float or None
-        The factor s.
-    generator : torch.Generator
-        Source of randomness, on the CPU.
-
-    Returns
-    -------
-    tuple of Tensor
-        Weight and bias.
+    Returns weight and bias.
     """
     shape = tuple(layer.weight.shape)
     receptive = math.prod(shape[2:])
@@ -87,27 +73,6 @@ def initialise_(
     touched. ``structured`` and ``transnet`` set the default here, and the first layer by
     `first_layer.structured.structured_first_layer_` or `first_layer.transnet.transnet_first_layer_`
     afterwards.
-
-    Parameters
-    ----------
-    model : FeatureNetwork
-        The network; its layers are ``Linear`` and ``Conv2d``.
-    init : str
-        A key of `INITIALISATIONS`.
-    scale : float, optional
-        The factor s of the initialisation.
-    generator : torch.Generator
-        Source of randomness, on the CPU.
-
-    Returns
-    -------
-    FeatureNetwork
-        The same network.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, the scale is not positive, or it does not apply.
     """
     check_initialisation(init, scale)
     with torch.no_grad():
@@ -125,20 +90,7 @@ def initialise_(
 
 
 def check_initialisation(init: str, scale: float | None) -> None:
-    """Check the name and the factor of an initialisation.
-
-    Parameters
-    ----------
-    init : str
-        A key of `INITIALISATIONS`.
-    scale : float or None
-        The factor s.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, the scale is not positive, or it does not apply.
-    """
+    """Check the name and the factor of an initialisation."""
     if not isinstance(init, str) or init not in INITIALISATIONS:
         known = ", ".join(INITIALISATIONS)
         raise InputError("init", f"is {init!r}", f"choose one of {known}")

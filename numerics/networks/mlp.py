@@ -13,21 +13,6 @@ from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
 class MLP(FeatureNetwork):
     """Multilayer perceptron y_0 = x, y_k = σ(W_k y_{k−1} + b_k), u = y_L·W + b.
 
-    Parameters
-    ----------
-    n_inputs : int
-        Dimension d of x.
-    width : int
-        Neurons n of every hidden layer.
-    depth : int
-        Number L ≥ 1 of hidden layers.
-    n_outputs : int
-        Number k of outputs.
-    activation : str
-        Name of σ.
-
-    Examples
-    --------
     >>> import torch
     >>> network = MLP(n_inputs=1, width=50, depth=2)
     >>> [tuple(layer.shape) for layer in network.hidden(torch.zeros(7, 1))]
@@ -51,18 +36,7 @@ class MLP(FeatureNetwork):
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return y_1, …, y_L.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, d)
-            Inputs; images are flattened.
-
-        Returns
-        -------
-        list of Tensor, each of shape (N, n)
-            Post-activation outputs.
-        """
+        """Return y_1, …, y_L."""
         y = as_rows(x, self.n_inputs)
         outputs: list[Tensor] = []
         for layer in self.layers:

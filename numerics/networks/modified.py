@@ -13,22 +13,7 @@ class ModifiedMLP(FeatureNetwork):
 
     Z_k = σ(W_k y_{k−1} + b_k) and y_k = (1 − Z_k) ⊙ U + Z_k ⊙ V for k = 2 … L; u = y_L·W + b.
 
-    Parameters
-    ----------
-    n_inputs : int
-        Dimension d of x.
-    width : int
-        Neurons n of every hidden layer and of both encoders.
-    depth : int
-        Number L ≥ 2 of hidden layers y_k.
-    n_outputs : int
-        Number k of outputs.
-    activation : str
-        Name of σ.
-
-    References
-    ----------
-    S. Wang, Y. Teng, P. Perdikaris, SIAM J. Sci. Comput. 43 (2021) A3055–A3081.
+    Source: .
     """
 
     def __init__(
@@ -50,18 +35,7 @@ class ModifiedMLP(FeatureNetwork):
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return y_1, …, y_L.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, d)
-            Inputs; images are flattened.
-
-        Returns
-        -------
-        list of Tensor, each of shape (N, n)
-            The lifting layer, and the gated ones.
-        """
+        """Return y_1, …, y_L."""
         rows = as_rows(x, self.n_inputs)
         y, u, v = (
             self._sigma(layer(rows)) for layer in (self.lifting, self.encoder_u, self.encoder_v)

@@ -11,22 +11,6 @@ from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
 class ResNet(FeatureNetwork):
     """Residual network y_1 = σ(W_0 x + b_0), y_{k+1} = y_k + σ(W_k y_k + b_k), u = y_L·W + b.
 
-    Parameters
-    ----------
-    n_inputs : int
-        Dimension d of x.
-    width : int
-        Neurons n of every hidden layer.
-    depth : int
-        Number L ≥ 1 of hidden layers: the lifting layer and L − 1 residual ones, so that equal
-        depth means equally many matrices as in an `MLP`.
-    n_outputs : int
-        Number k of outputs.
-    activation : str
-        Name of σ.
-
-    Notes
-    -----
     The output of a residual layer is the sum y_{k+1}, as in experiment A8; the ε-rank of the
     increment σ(W_k y_k + b_k) alone would be that of an `MLP` layer.
     """
@@ -48,18 +32,7 @@ class ResNet(FeatureNetwork):
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return y_1, …, y_L.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, d)
-            Inputs; images are flattened.
-
-        Returns
-        -------
-        list of Tensor, each of shape (N, n)
-            Outputs of the lifting layer and of every residual layer.
-        """
+        """Return y_1, …, y_L."""
         y = self._sigma(self.lifting(as_rows(x, self.n_inputs)))
         outputs = [y]
         for block in self.blocks:

@@ -17,15 +17,7 @@ _LARGE, _POSITION = 16, 0.02
 
 
 class EncoderBlock(nn.Module):
-    """t ↦ t + attention(norm t), then t ↦ t + W₂σ(W₁ norm t + b₁) + b₂.
-
-    Parameters
-    ----------
-    width : int
-        Numbers n of a token; the layer inside has 2n.
-    activation : str
-        Name of σ.
-    """
+    """t ↦ t + attention(norm t), then t ↦ t + W₂σ(W₁ norm t + b₁) + b₂."""
 
     def __init__(self, width: int, activation: str) -> None:
         super().__init__()
@@ -35,18 +27,7 @@ class EncoderBlock(nn.Module):
         self.widening, self.narrowing = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the tokens after the block.
-
-        Parameters
-        ----------
-        tokens : Tensor, shape (N, P, n)
-            The tokens.
-
-        Returns
-        -------
-        Tensor, shape (N, P, n)
-            What they become.
-        """
+        """Return the tokens after the block."""
         tokens = tokens + self._attention(_normalised(tokens))
         inner: Tensor = self.narrowing(self._sigma(self.widening(_normalised(tokens))))
         return tokens + inner
@@ -72,24 +53,6 @@ class SmallTransformer(FeatureNetwork):
     """Patches σ(W ∗ x + b) as tokens, L − 2 encoder blocks, and σ of a dense layer of their mean.
 
     As in a convolutional network channels are neurons and positions are samples.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        (C, H, W) of one image; patches of 4×4 pixels from 16×16 on, of 2×2 below, must tile it.
-    width : int
-        Numbers n of a token, and neurons of the dense hidden layer.
-    depth : int
-        Number L ≥ 3 of hidden layers: the patches, L − 2 blocks and the dense one.
-    n_outputs : int
-        Number k of outputs.
-    activation : str
-        Name of σ.
-
-    Raises
-    ------
-    InputError
-        If patches do not tile the image.
     """
 
     def __init__(
@@ -122,23 +85,7 @@ class SmallTransformer(FeatureNetwork):
         self.dense = nn.Linear(width, width)
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return the patches, the tokens after every block, and the dense hidden layer.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, C, H, W) or (N, C·H·W)
-            Images, as such or as rows.
-
-        Returns
-        -------
-        list of Tensor
-            Shapes (N, n, H/p, W/p), and (N, n) for the dense layer.
-
-        Raises
-        ------
-        InputError
-            If the images do not have the declared shape.
-        """
+        """Return the patches, the tokens after every block, and the dense hidden layer."""
         size = math.prod(self.image_shape)
         if tuple(x.shape[1:]) not in {self.image_shape, (size,)}:
             raise InputError(
@@ -161,12 +108,6 @@ class SmallTransformer(FeatureNetwork):
         return self.patches
 
     def set_others_(self, generator: torch.Generator) -> None:
-        """Draw what is learned for positions, normal with deviation 0.02.
-
-        Parameters
-        ----------
-        generator : torch.Generator
-            Source of randomness, on the CPU.
-        """
+        """Draw what is learned for positions, normal with deviation 0.02."""
         drawn = torch.empty(self.position.shape, dtype=torch.float64)
         self.position.copy_(drawn.normal_(0.0, _POSITION, generator=generator))

@@ -70,12 +70,8 @@ class _Composition(torch.autograd.Function):
 class Jet:
     """f, ∂_i f and ∂_i² f at N points for m functions f.
 
-    Parameters
-    ----------
-    parts : Tensor, shape (1 + a + b, N, m)
-        f, its a first derivatives, and second derivatives along the first b of the same axes.
-    axes : tuple of int
-        The a coordinates.
+    `parts` is f, its a first derivatives, and second derivatives along the first b of the same
+    axes.
     """
 
     def __init__(self, parts: Tensor, axes: tuple[int, ...]) -> None:
@@ -87,33 +83,11 @@ class Jet:
         return self._parts[0]
 
     def first(self, axis: int) -> Tensor:
-        """Return ∂f/∂x_axis.
-
-        Parameters
-        ----------
-        axis : int
-            One of the axes.
-
-        Returns
-        -------
-        Tensor, shape (N, m)
-            The derivative.
-        """
+        """Return ∂f/∂x_axis."""
         return self._parts[1 + self._axes.index(axis)]
 
     def second(self, axis: int) -> Tensor:
-        """Return ∂²f/∂x_axis².
-
-        Parameters
-        ----------
-        axis : int
-            One of the axes of second derivatives.
-
-        Returns
-        -------
-        Tensor, shape (N, m)
-            The derivative.
-        """
+        """Return ∂²f/∂x_axis²."""
         return self._parts[1 + len(self._axes) + self._axes.index(axis)]
 
     @property
@@ -127,35 +101,13 @@ class Jet:
         return self.value.ndim
 
     def reshape(self, *sizes: int) -> Jet:
-        """Return the jet itself, whose shape may be asked for again.
-
-        Parameters
-        ----------
-        *sizes : int
-            (N, m) or (N, −1).
-
-        Returns
-        -------
-        Jet
-            The same.
-
-        Raises
-        ------
-        TypeError
-            If another shape is meant.
-        """
+        """Return the jet itself, whose shape may be asked for again."""
         if sizes not in {(self.shape[0], -1), tuple(self.shape)}:
             raise TypeError("a jet has samples and functions, and no other shape")
         return self
 
     def square(self) -> Jet:
-        """Return f².
-
-        Returns
-        -------
-        Jet
-            The square.
-        """
+        """Return f²."""
         return self._compose(_square)
 
     def _compose(self, rule: Rule) -> Jet:
@@ -210,13 +162,7 @@ class Jet:
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Carry a jet through a torch function, where there is a rule for it.
-
-        Returns
-        -------
-        Jet or NotImplemented
-            The image.
-        """
+        """Carry a jet through a torch function, where there is a rule for it."""
         jet = args[0] if args else None
         if function in _RULES and isinstance(jet, Jet) and len(args) == 1 and not kwargs:
             return jet._compose(_RULES[function])
@@ -319,21 +265,9 @@ _RULES: dict[Any, Rule] = {
 def derivatives(function: Function, x: Tensor, orders: Sequence[int]) -> Jet:
     """Return u with its first and pure second derivatives at points.
 
-    Parameters
-    ----------
-    function : callable
-        u, from points (N, d) to values (N, m), each row from its own point alone. Networks of
-        linear layers and the suite's activations are carried through as jets; any other function
-        is differentiated forward, one derivative at a time.
-    x : Tensor, shape (N, d)
-        The points.
-    orders : sequence of int
-        Per coordinate the highest derivative wanted, 0 to 2.
-
-    Returns
-    -------
-    Jet
-        The derivatives.
+    `function` is u, from points (N, d) to values (N, m), each row from its own point alone.
+    Networks of linear layers and the suite's activations are carried through as jets; any other
+    function is differentiated forward, one derivative at a time.
     """
     axes = tuple(axis for order in (2, 1) for axis, wanted in enumerate(orders) if wanted == order)
     twice = sum(order == 2 for order in orders)

@@ -73,13 +73,7 @@ def linear_operator(
 
 def _try(transform: Transform, box: tuple[tuple[float, float], ...], rng: np.random.Generator
          ) -> None:  # fmt: skip
-    """Compare both sides of the identity once.
-
-    Raises
-    ------
-    InputError
-        If they differ.
-    """
+    """Compare both sides of the identity once."""
     low, high = np.array(box).T
     x = torch.from_numpy(rng.uniform(low, high, (_POINTS, len(box))))
     f, g = (_waves(rng, len(box), 10.0 ** rng.uniform(-1, 1)) for _ in range(2))
@@ -114,13 +108,7 @@ def _waves(rng: np.random.Generator, n_inputs: int, size: float) -> Function:
 
 
 def _image(transform: Transform, function: Function, x: Tensor, columns: int = 1) -> Tensor:
-    """Return 𝓛f at the points.
-
-    Raises
-    ------
-    InputError
-        If it is no matrix of finite numbers, one row per point.
-    """
+    """Return 𝓛f at the points."""
     try:
         image = transform(function)(x)
     except InputError:
@@ -152,20 +140,7 @@ def _size(values: Tensor) -> float:
 def as_box(domain: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     """Check a box.
 
-    Parameters
-    ----------
-    domain : sequence of (float, float)
-        d intervals.
-
-    Returns
-    -------
-    tuple of (float, float)
-        The box as floats.
-
-    Raises
-    ------
-    InputError
-        If an interval is empty or not finite.
+    Returns the box as floats.
     """
     try:
         box = tuple((float(low), float(high)) for low, high in domain)

@@ -24,29 +24,19 @@ BURGERS_VISCOSITY = 0.01 / math.pi
 
 @dataclass(frozen=True)
 class NonlinearOperator:
-    """𝒩: u ↦ 𝒩u without 𝒩(au + bv) = a𝒩u + b𝒩v.
+    """𝒩: u ↦ 𝒩u without 𝒩(au + bv) = a𝒩u + b𝒩v."""
 
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    formula : str
-        As printed.
-    transform : callable
-        From a function (points (N, d) to values (N, 1)) to another one.
-    term : str
-        The term that is not linear.
-    order : int
-        Its highest derivative.
-    n_inputs : int or None
-        d, where it is bound to one.
-    """
-
+    #: What it is called.
     name: str
+    #: As printed.
     formula: str
+    #: From a function (points (N, d) to values (N, 1)) to another one.
     transform: Transform = field(repr=False)
+    #: The term that is not linear.
     term: str
+    #: Its highest derivative.
     order: int = 2
+    #: d, where it is bound to one.
     n_inputs: int | None = 2
 
     def __call__(self, function: Function) -> Function:
@@ -66,13 +56,7 @@ class NonlinearOperator:
 
 
 def allen_cahn() -> NonlinearOperator:
-    """Return u ↦ u_t − 10⁻⁴ u_xx − 5u + 5u³ on points (x, t).
-
-    Returns
-    -------
-    NonlinearOperator
-        The operator.
-    """
+    """Return u ↦ u_t − 10⁻⁴ u_xx − 5u + 5u³ on points (x, t)."""
 
     def transform(function: Function) -> Function:
         """Return the residual of u."""
@@ -90,13 +74,7 @@ def allen_cahn() -> NonlinearOperator:
 
 
 def burgers() -> NonlinearOperator:
-    """Return u ↦ u_t + u u_x − (0.01/π) u_xx on points (x, t).
-
-    Returns
-    -------
-    NonlinearOperator
-        The operator.
-    """
+    """Return u ↦ u_t + u u_x − (0.01/π) u_xx on points (x, t)."""
 
     def transform(function: Function) -> Function:
         """Return the residual of u."""

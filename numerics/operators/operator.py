@@ -18,26 +18,17 @@ Transform = Callable[[Function], Function]
 
 @dataclass(frozen=True)
 class LinearOperator:
-    """𝓛: f ↦ 𝓛f with 𝓛(af + bg) = a𝓛f + b𝓛g.
+    """𝓛: f ↦ 𝓛f with 𝓛(af + bg) = a𝓛f + b𝓛g."""
 
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    formula : str
-        As printed.
-    transform : callable
-        From a function (points (N, d) to values (N, m)) to another one.
-    order : int
-        Its highest derivative; features need so many that do not vanish.
-    n_inputs : int or None
-        d, where it is bound to one.
-    """
-
+    #: What it is called.
     name: str
+    #: As printed.
     formula: str
+    #: From a function (points (N, d) to values (N, m)) to another one.
     transform: Transform = field(repr=False)
+    #: Its highest derivative; features need so many that do not vanish.
     order: int
+    #: d, where it is bound to one.
     n_inputs: int | None = None
 
     def __call__(self, function: Function) -> Function:
@@ -49,24 +40,12 @@ class LinearOperator:
 
 
 def identity() -> LinearOperator:
-    """Return u ↦ u, whose restriction to ∂Ω is the Dirichlet operator.
-
-    Returns
-    -------
-    LinearOperator
-        The operator.
-    """
+    """Return u ↦ u, whose restriction to ∂Ω is the Dirichlet operator."""
     return LinearOperator("identity", "u", lambda function: function, 0)
 
 
 def poisson() -> LinearOperator:
-    """Return u ↦ −Δu.
-
-    Returns
-    -------
-    LinearOperator
-        The operator.
-    """
+    """Return u ↦ −Δu."""
 
     def transform(function: Function) -> Function:
         """Return −Δf."""
@@ -85,20 +64,7 @@ def poisson() -> LinearOperator:
 def helmholtz(wavenumber: float = 1.0) -> LinearOperator:
     """Return u ↦ Δu + k²u.
 
-    Parameters
-    ----------
-    wavenumber : float
-        k.
-
-    Returns
-    -------
-    LinearOperator
-        The operator.
-
-    Raises
-    ------
-    InputError
-        If k is not finite.
+    `wavenumber` is k.
     """
     k = _number(wavenumber, "wavenumber")
 
@@ -119,20 +85,7 @@ def helmholtz(wavenumber: float = 1.0) -> LinearOperator:
 def heat(diffusivity: float = 1.0) -> LinearOperator:
     """Return u ↦ ∂_t u − νΔu, where t is the last coordinate and Δ acts on the others.
 
-    Parameters
-    ----------
-    diffusivity : float
-        ν.
-
-    Returns
-    -------
-    LinearOperator
-        The operator.
-
-    Raises
-    ------
-    InputError
-        If ν is not finite.
+    `diffusivity` is ν.
     """
     nu = _number(diffusivity, "diffusivity")
 
@@ -171,25 +124,7 @@ _NONLINEAR = {
 
 
 def named_operator(name: str, **parameters: float) -> LinearOperator:
-    """Return a linear operator by its name.
-
-    Parameters
-    ----------
-    name : {"identity", "poisson", "helmholtz", "heat"}
-        Which.
-    **parameters : float
-        ``wavenumber`` of Helmholtz, ``diffusivity`` of heat.
-
-    Returns
-    -------
-    LinearOperator
-        The operator.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, belongs to a nonlinear operator, or a parameter does not fit.
-    """
+    """Return a linear operator by its name."""
     key = str(name).lower().replace("_", "-").replace("ö", "o")
     if key in _NONLINEAR:
         raise InputError(

@@ -22,15 +22,7 @@ Face = tuple[int, bool]
 def all_faces(n_inputs: int) -> tuple[Face, ...]:
     """Return the 2d sides of a box.
 
-    Parameters
-    ----------
-    n_inputs : int
-        d.
-
-    Returns
-    -------
-    tuple of (int, bool)
-        The sides.
+    `n_inputs` is d. Returns the sides.
     """
     return tuple(product(range(n_inputs), (False, True)))
 
@@ -38,15 +30,7 @@ def all_faces(n_inputs: int) -> tuple[Face, ...]:
 def parabolic_faces(n_inputs: int) -> tuple[Face, ...]:
     """Return the sides where a problem in time is given data: all but that of the final time.
 
-    Parameters
-    ----------
-    n_inputs : int
-        d, time being the last coordinate.
-
-    Returns
-    -------
-    tuple of (int, bool)
-        The sides.
+    `n_inputs` is d, time being the last coordinate. Returns the sides.
     """
     return tuple(face for face in all_faces(n_inputs) if face != (n_inputs - 1, True))
 
@@ -59,27 +43,8 @@ def box_points(
 ) -> tuple[Matrix, Vector]:
     """Return points of a box with weights that sum to |Ω|.
 
-    Parameters
-    ----------
-    domain : sequence of (float, float)
-        The box.
-    count : int
-        Points wanted; a product rule has m^d with the least sufficient m.
-    kind : {"quadrature", "random"}
-        The Gauss–Legendre product rule, exact to degree 2m − 1 in each coordinate, or a uniform
-        draw with equal weights.
-    generator : Generator, optional
-        Source of a random draw.
-
-    Returns
-    -------
-    tuple of (ndarray of shape (N, d), ndarray of shape (N,))
-        Points and weights.
-
-    Raises
-    ------
-    InputError
-        If the kind is unknown, or a draw has no generator.
+    `kind`: The Gauss–Legendre product rule, exact to degree 2m − 1 in each coordinate, or a uniform
+    draw with equal weights. Returns points and weights.
     """
     box = as_box(domain)
     if kind not in get_args(PointKind):
@@ -110,23 +75,7 @@ def boundary_points(
 
     The ends of an interval have weight 1 each.
 
-    Parameters
-    ----------
-    domain : sequence of (float, float)
-        The box.
-    count : int
-        Points wanted on every side; one on the ends of an interval.
-    kind : {"quadrature", "random"}
-        As in `box_points`.
-    generator : Generator, optional
-        Source of a random draw.
-    faces : sequence of (int, bool), optional
-        The sides; all by default.
-
-    Returns
-    -------
-    tuple of (ndarray of shape (N, d), ndarray of shape (N,))
-        Points and weights, side after side.
+    Returns points and weights, side after side.
     """
     box = as_box(domain)
     points, weights = [], []

@@ -33,22 +33,7 @@ def burgers_solution(x: Matrix, *, nodes: int = _HERMITE) -> Vector:
 
     both by one Gauss–Hermite rule.
 
-    Parameters
-    ----------
-    x : ndarray of float64, shape (N, 2)
-        Points (x, t), t ≥ 0.
-    nodes : int
-        Nodes of the rule.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,)
-        Values.
-
-    References
-    ----------
-    J. D. Cole, Quart. Appl. Math. 9 (1951) 225–236; C. Basdevant et al., Computers & Fluids 14
-    (1986) 23–41.
+    Source: .
     """
     z, weights = np.polynomial.hermite.hermgauss(nodes)
     y = x[:, :1] - np.sqrt(4 * BURGERS_VISCOSITY * np.maximum(x[:, 1:2], 0.0)) * z
@@ -66,24 +51,7 @@ def allen_cahn_solution(x: Matrix, *, modes: int = _MODES, steps: int = _STEPS) 
     exponential Runge–Kutta scheme ETDRK4. Between the times kept, the polynomial through 8 of
     them is taken.
 
-    Parameters
-    ----------
-    x : ndarray of float64, shape (N, 2)
-        Points (x, t), 0 ≤ t ≤ 1.
-    modes : int
-        Intervals of the grid; one less sine modes.
-    steps : int
-        Steps of time.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,)
-        Values.
-
-    References
-    ----------
-    S. M. Cox, P. C. Matthews, J. Comput. Phys. 176 (2002) 430–455; A.-K. Kassam, L. N. Trefethen,
-    SIAM J. Sci. Comput. 26 (2005) 1214–1233.
+    Source: .
     """
     times, table = _allen_cahn_series(modes, steps)
     spacing = times[1]

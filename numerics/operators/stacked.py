@@ -22,23 +22,15 @@ _ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class StackedOperator:
-    """u ↦ (𝓛u, √κ 𝓑u), the first at interior points and the second at boundary points.
+    """u ↦ (𝓛u, √κ 𝓑u), the first at interior points and the second at boundary points."""
 
-    Attributes
-    ----------
-    operator : LinearOperator or NonlinearOperator
-        𝓛, or 𝒩 where the problem is nonlinear: a loss then, but no features and no floor.
-    boundary : LinearOperator
-        𝓑.
-    kappa : float
-        κ ≥ 0.
-    inside : Tensor of bool, shape (N,)
-        Which points are interior ones.
-    """
-
+    #: 𝓛, or 𝒩 where the problem is nonlinear: a loss then, but no features and no floor.
     operator: LinearOperator | NonlinearOperator
+    #: 𝓑.
     boundary: LinearOperator
+    #: κ ≥ 0.
     kappa: float
+    #: Which points are interior ones.
     inside: Tensor = field(repr=False)
 
     @property
@@ -50,19 +42,7 @@ class StackedOperator:
     def __call__(self, function: Function, x: Tensor, index: Tensor | None = None) -> Tensor:
         """Return (𝓛f, √κ 𝓑f) at the points, with the graph of f's parameters.
 
-        Parameters
-        ----------
-        function : callable
-            f, from points (N, d) to values (N, m).
-        x : Tensor, shape (N, d) or (M, d)
-            The points, or those of `index`.
-        index : Tensor of int64, shape (M,), optional
-            Which points they are; all by default.
-
-        Returns
-        -------
-        Tensor, shape (N, m) or (M, m)
-            Values in the order of the points.
+        `function` is f, from points (N, d) to values (N, m).
         """
         inside = (self.inside if index is None else self.inside[index]).to(x.device)
         interior, edge = inside.nonzero()[:, 0], (~inside).nonzero()[:, 0]
@@ -79,18 +59,7 @@ class StackedOperator:
 
 
 def constant(x: Tensor) -> Tensor:
-    """Return the function 1, whose image is what an output bias adds.
-
-    Parameters
-    ----------
-    x : Tensor, shape (N, d)
-        Points.
-
-    Returns
-    -------
-    Tensor, shape (N, 1)
-        Ones.
-    """
+    """Return the function 1, whose image is what an output bias adds."""
     return torch.ones_like(x[:, :1])
 
 
@@ -177,19 +146,7 @@ class OperatorSystem:
 def images(stacked: StackedOperator, function: Function, x: Tensor) -> Matrix:
     """Return (𝓛f, √κ 𝓑f) at the points in float64, without a graph, some thousand rows at a time.
 
-    Parameters
-    ----------
-    stacked : StackedOperator
-        The operator.
-    function : callable
-        f, from points (N, d) to values (N, m).
-    x : Tensor, shape (N, d)
-        The points.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, m)
-        Values.
+    `function` is f, from points (N, d) to values (N, m).
     """
     rows = torch.split(torch.arange(len(x), device=x.device), _ROWS)
     with torch.no_grad():
@@ -201,22 +158,7 @@ def images(stacked: StackedOperator, function: Function, x: Tensor) -> Matrix:
 def as_kappa(kappa: float, *, name: str = "kappa") -> float:
     """Check a boundary weight κ ≥ 0.
 
-    Parameters
-    ----------
-    kappa : float
-        κ.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    float
-        κ.
-
-    Raises
-    ------
-    InputError
-        If it is no finite number ≥ 0.
+    `kappa` is κ.
     """
     try:
         value = float(kappa)

@@ -40,29 +40,8 @@ def floor_curve(
 ) -> Figure:
     """Draw the squared floor (d_p − √ε B)_+² (F2) over p, with the losses of a run at their ranks.
 
-    Parameters
-    ----------
-    ranks, floors : array_like, shape (P,)
-        The theory's curve: ranks p and squared floors.
-    eps : float
-        Threshold ε.
-    norm : float
-        Coefficient norm B the curve is for.
-    run_ranks, run_loss, run_floors : array_like, shape (T,)
-        ε-rank, squared loss and squared floor of every checkpoint, in training order.
-    measure : str
-        Measure of ranks and losses.
-    rank_label : str
-        What p is.
-    curve_label : str
-        What the curve is.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
+    `run_ranks`, `run_loss`, `run_floors` are ε-rank, squared loss and squared floor of every
+    checkpoint, in training order.
     """
     figure = new_figure(6.6, 4.6)
     axes = figure.subplots()
@@ -132,23 +111,8 @@ def tightness(
 ) -> Figure:
     """Draw loss/V and V/envelope (F3, F6) over the ε-rank; both are ≥ 1, and 1 is tight.
 
-    Parameters
-    ----------
-    ranks : array_like, shape (T,)
-        ε-rank of every checkpoint.
-    loss, reachable, envelope : array_like, shape (T,)
-        Squared loss, V(‖β‖) and squared envelope there; a zero below leaves the point out.
-    eps : float
-        Threshold ε of the ranks.
-    measure : str
-        Measure of all of them.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
+    `loss, reachable, envelope`: Squared loss, V(‖β‖) and squared envelope there; a zero below
+    leaves the point out.
     """
     figure = new_figure(6.6, 4.4)
     axes = figure.subplots()
@@ -184,17 +148,6 @@ def tightness(
 
 
 def _ratio(above: ArrayLike, below: ArrayLike) -> NDArray[np.float64]:
-    """Return the quotient, NaN where the divisor is not positive.
-
-    Parameters
-    ----------
-    above, below : array_like, shape (T,)
-        Dividend and divisor.
-
-    Returns
-    -------
-    ndarray of float64, shape (T,)
-        The ratio, NaN where a logarithmic axis could not show it.
-    """
+    """Return the quotient, NaN where the divisor is not positive."""
     divisor = positive(np.asarray(below, dtype=np.float64))
     return positive(positive(np.asarray(above, dtype=np.float64)) / divisor)

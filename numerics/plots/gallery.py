@@ -36,21 +36,8 @@ _MOST = 24
 def floor_against_rank(runs: Sequence[Run] = ()) -> Figure:
     """Draw the floor (E_p − √((1+p(n−p))ε)B)_+ over p for several ε and B, with trained networks.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        Networks of one hidden ReLU layer on one task of one input; small ones are trained on
-        `cosines` where none are given.
-
-    Returns
-    -------
-    Figure
-        One panel.
-
-    Raises
-    ------
-    InputError
-        If E_p is not known for a run, or the runs do not share task and points.
+    `runs`: Networks of one hidden ReLU layer on one task of one input; small ones are trained on
+    `cosines` where none are given.
     """
     networks = list(runs) or _trained()
     first = networks[0]
@@ -95,13 +82,7 @@ def _trained() -> list[Run]:
 
 
 def _check(run: Run, first: Run) -> None:
-    """Check that a run belongs into the figure.
-
-    Raises
-    ------
-    InputError
-        If it does not.
-    """
+    """Check that a run belongs into the figure."""
     config = run.config
     where = "a run" if run.out is None else str(run.out)
     if (config.network, config.depth, config.activation) != ("mlp", 1, "relu"):
@@ -119,13 +100,7 @@ def _check(run: Run, first: Run) -> None:
 
 
 def draw_widths() -> Figure:
-    """Draw the floors of periodic Sobolev balls over the ε-rank.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw the floors of periodic Sobolev balls over the ε-rank."""
     widths = {f"s = {s}": sobolev_widths(s, 60) for s in (1, 2, 4)}
     return width_floors(widths, title="unit balls of the periodic W$^s$(0, 2π), ε = 1e-6",
                         measure="volume")  # fmt: skip
@@ -143,25 +118,7 @@ THEORY_FIGURES: dict[str, Callable[[], Figure]] = {
 
 
 def theory_figure(name: str, runs: Sequence[Run] = ()) -> Figure:
-    """Draw one figure of the theory.
-
-    Parameters
-    ----------
-    name : str
-        A key of `THEORY_FIGURES`.
-    runs : sequence of Run
-        Trained networks, for ``floor-rank``.
-
-    Returns
-    -------
-    Figure
-        The figure.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or a run does not belong into it.
-    """
+    """Draw one figure of the theory."""
     if name not in THEORY_FIGURES:
         raise InputError("kind", f"is {name!r}", f"choose one of {', '.join(THEORY_FIGURES)}")
     return floor_against_rank(runs) if name == "floor-rank" else THEORY_FIGURES[name]()

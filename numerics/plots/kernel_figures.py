@@ -46,21 +46,7 @@ def kernel_spectra(
 ) -> Figure:
     """Draw nμ_k over k; the predicted ε-rank is the number of points above ε.
 
-    Parameters
-    ----------
-    spectra : mapping of str to KernelSpectrum
-        By name, in one measure.
-    eps : float
-        ε.
-    width : int
-        n.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
+    `eps` is ε; `width` is n.
     """
     figure = new_figure(7.0, 4.8)
     axes = figure.subplots()
@@ -104,28 +90,7 @@ def rank_over(
     measured: Measured | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw predicted ε-ranks over width, depth or any parameter: limit, estimate, band, measured.
-
-    Parameters
-    ----------
-    horizontal : sequence of float
-        Where the predictions lie.
-    predictions : mapping of str to sequence of InitialRank
-        Series by name, of one ε and measure.
-    label : str
-        Label of the horizontal axis.
-    logarithmic : bool
-        Whether that axis is.
-    measured : mapping of str to sequence of float, optional
-        Mean measured ε-ranks of the same series.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw predicted ε-ranks over any parameter: limit, estimate, band, measured."""
     figure = new_figure(7.0, 4.8)
     axes = figure.subplots()
     x = np.asarray(horizontal, dtype=np.float64)
@@ -196,20 +161,7 @@ def _series(
 
 
 def rank_over_slope(choices: Mapping[str, SlopeChoice], *, title: str = "") -> Figure:
-    """Draw the predicted ε-rank of a structured first layer over its slope, and the choices.
-
-    Parameters
-    ----------
-    choices : mapping of str to SlopeChoice
-        By name, of one ε and measure.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel; a filled mark is the slope chosen, a cross that of the rule.
-    """
+    """Draw the predicted ε-rank of a structured first layer over its slope, and the choices."""
     figure = new_figure(7.0, 4.6)
     axes = figure.subplots()
     every = np.concatenate([np.asarray(item.slopes) for item in choices.values()])
@@ -261,13 +213,7 @@ def _inputs() -> InputMeasure:
 
 
 def draw_spectra() -> Figure:
-    """Draw the kernel spectra of six activations on [−1, 1], unit weight and bias variance.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw the kernel spectra of six activations on [−1, 1], unit weight and bias variance."""
     init = LayerInit("normal", 1.0, 1.0)
     names = ("tanh", "erf", "sine", "gelu", "elu", "relu")
     found = {name: first_layer(_inputs(), layer_kernel(name), init).spectrum for name in names}
@@ -277,13 +223,7 @@ def draw_spectra() -> Figure:
 
 
 def draw_width() -> Figure:
-    """Draw the predicted ε-rank over the width: erf with weights of scale 1, default tanh.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw the predicted ε-rank over the width: erf with weights of scale 1, default tanh."""
     widths = (10, 20, 50, 100, 200, 500, 1000)
     arms: dict[str, tuple[str, Any]] = {
         "erf, N(0, 1)": ("erf", LayerInit("normal", 1.0, 1.0)),
@@ -302,13 +242,7 @@ def draw_width() -> Figure:
 
 
 def draw_depth() -> Figure:
-    """Draw the predicted ε-rank over depth: default and structured first layer, tanh, n = 50.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw the predicted ε-rank over depth: default and structured first layer, tanh, n = 50."""
     inputs = _inputs()
     place = placement("tanh", 50, domain=_BOX)
     first = place.neurons(inputs)
@@ -325,13 +259,7 @@ def draw_depth() -> Figure:
 
 
 def draw_slope() -> Figure:
-    """Draw the predicted ε-rank over the slope of a structured first layer of 50 neurons.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw the predicted ε-rank over the slope of a structured first layer of 50 neurons."""
     found = {name: choose_slope(name, 50, domain=_BOX) for name in ("tanh", "cosine", "gaussian")}
     return rank_over_slope(found, title="structured first layer on [−1, 1]")
 

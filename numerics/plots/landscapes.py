@@ -25,16 +25,8 @@ def _grid(values: Any) -> Any:
 def landscape_pairs(arms: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Draw log₁₀ L on random planes around the checkpoints of least and largest ε-rank.
 
-    Parameters
-    ----------
-    arms : mapping of str to mapping
-        Per initialisation the checkpoints ``low`` and ``high`` and their ``planes``, as the trial
-        of kind ``landscape`` returns them.
-
-    Returns
-    -------
-    Figure
-        One row per initialisation, two panels each, on one scale of colours.
+    `arms`: Per initialisation the checkpoints ``low`` and ``high`` and their ``planes``, as the
+    trial of kind ``landscape`` returns them.
     """
     figure = new_figure(7.6, 3.4 * len(arms))
     axes = figure.subplots(len(arms), 2, squeeze=False)
@@ -68,15 +60,7 @@ def landscape_pairs(arms: Mapping[str, Mapping[str, Any]]) -> Figure:
 def landscape_paths(arms: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Draw log₁₀ L on the plane of each training path.
 
-    Parameters
-    ----------
-    arms : mapping of str to mapping
-        Per initialisation the ``planes``, as the trial of kind ``landscape`` returns them.
-
-    Returns
-    -------
-    Figure
-        One panel per initialisation.
+    `arms`: Per initialisation the ``planes``, as the trial of kind ``landscape`` returns them.
     """
     figure = new_figure(4.4 * len(arms), 4.0)
     axes = figure.subplots(1, len(arms), squeeze=False)[0]

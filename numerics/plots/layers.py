@@ -38,26 +38,8 @@ def layer_ranks(
 ) -> Figure:
     """Draw r_ε of the hidden layers from first to last, one line per training step.
 
-    Parameters
-    ----------
-    layers : sequence of str, length L
-        Names of the hidden layers, first to last.
-    ranks : mapping of int to (array_like, array_like), each of shape (L,)
-        For a few training steps the lower and upper ends of the ranks; drawn as a bar where they
-        differ.
-    eps : float
-        Threshold ε.
-    measure : str
-        Measure of the ranks.
-    widths : sequence of int, length L, optional
-        Numbers of neurons, drawn as the ceiling of the rank.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
+    `ranks`: For a few training steps the lower and upper ends of the ranks; drawn as a bar where
+    they differ.
     """
     figure = new_figure(6.2, 4.4)
     axes = figure.subplots()
@@ -151,22 +133,7 @@ def spectra(
 
 
 def _lowest(values: np.ndarray, eps: float, floor: np.ndarray | None) -> float:
-    """Return where the axis ends: a little below whatever can still be told apart.
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        Eigenvalues.
-    eps : float
-        Threshold.
-    floor : ndarray of float64 or None
-        Noise floor.
-
-    Returns
-    -------
-    float
-        A positive number.
-    """
+    """Return where the axis ends: a little below whatever can still be told apart."""
     if floor is not None and not np.isnan(floor).all():
         return 0.03 * min(eps, float(np.nanmin(floor)))
     visible = values[values > 0]

@@ -28,25 +28,6 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
     else the training loss alone. A rank whose interval is open is drawn as a band. Where the part
     of a probe that was measured changes, the title says at which steps: what jumps there may be the
     samples' doing.
-
-    Parameters
-    ----------
-    history : History
-        What was seen.
-    eps : float
-        Threshold, one of those measured.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        Two panels.
-
-    Raises
-    ------
-    InputError
-        If nothing was measured.
     """
     rows = [record for record in history if record.ranks]
     if not rows:

@@ -40,19 +40,7 @@ _TORCH = {
 def noise_floors(trace: float, n_features: int, samples: Sequence[int]) -> dict[str, Array]:
     """Return the bound of ‖G̃ − G‖₂ over N, by the dtype in which G̃ is summed, mean measure.
 
-    Parameters
-    ----------
-    trace : float
-        tr G.
-    n_features : int
-        n.
-    samples : sequence of int
-        N.
-
-    Returns
-    -------
-    dict of str to ndarray of float64
-        Bounds by dtype; ∞ where the dtype resolves nothing.
+    `n_features` is n; `samples` is N.
     """
     return {
         dtype: np.array(
@@ -67,20 +55,7 @@ def noise_floors(trace: float, n_features: int, samples: Sequence[int]) -> dict[
 
 
 def measured_noise(features: Matrix, dtype: str) -> float:
-    """Return ‖G̃ − G‖₂ of the Gram matrix that PyTorch forms in a dtype, features rounded to it.
-
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, n)
-        Φ.
-    dtype : str
-        One of `DTYPES`.
-
-    Returns
-    -------
-    float
-        The error of product and sum alone: both matrices are of the rounded features.
-    """
+    """Return ‖G̃ − G‖₂ of the Gram matrix that PyTorch forms in a dtype, features rounded to it."""
     rounded = torch.from_numpy(features).to(_TORCH[dtype])
     formed = (rounded.T @ rounded).double().numpy()
     exact = rounded.double().numpy().astype(np.longdouble)
@@ -99,30 +74,7 @@ def noise_figure(
 ) -> Figure:
     """Draw the noise floor of each dtype over N, with thresholds and measured errors.
 
-    Parameters
-    ----------
-    trace : float
-        tr G in the mean measure.
-    n_features : int
-        n.
-    samples : sequence of int
-        N.
-    eps : sequence of float
-        Thresholds to mark.
-    measured : mapping of str to mapping of int to float, optional
-        Measured ‖G̃ − G‖₂ by dtype and N.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
-
-    Raises
-    ------
-    InputError
-        If there are no sample counts.
+    `n_features` is n; `samples` is N.
     """
     if not samples or min(samples) < 1:
         raise InputError("samples", f"are {list(samples)}", "pass numbers N ≥ 1")
@@ -177,13 +129,7 @@ def noise_figure(
 
 
 def draw_noise() -> Figure:
-    """Draw noise floors of 20 tanh features on [−1, 1], with errors measured up to N = 10⁴.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw noise floors of 20 tanh features on [−1, 1], with errors measured up to N = 10⁴."""
     n = 20
     centres = np.linspace(-1, 1, n)
 

@@ -26,30 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One quantity over training, for every seed.
+    """One quantity over training, for every seed."""
 
-    Attributes
-    ----------
-    name : str
-        What the legend says.
-    steps : ndarray, shape (T,)
-        Training steps.
-    values : ndarray, shape (S, T)
-        One row per seed; NaN where a run has ended.
-    """
-
+    #: What the legend says.
     name: str
+    #: Training steps.
     steps: NDArray[np.float64]
+    #: One row per seed; NaN where a run has ended.
     values: NDArray[np.float64]
 
     def middle(self) -> NDArray[np.float64]:
-        """Return the median over seeds, NaN where there is none.
-
-        Returns
-        -------
-        ndarray, shape (T,)
-            The medians.
-        """
+        """Return the median over seeds, NaN where there is none."""
         known = np.ma.masked_invalid(self.values)
         medians: NDArray[np.float64] = np.ma.median(known, axis=0).filled(np.nan)  # type: ignore[no-untyped-call]
         return medians
@@ -57,10 +44,7 @@ class Curve:
     def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the least and the largest value over seeds.
 
-        Returns
-        -------
-        tuple of ndarray, each of shape (T,)
-            The ends of the band; NaN where there is no value.
+        Returns the ends of the band; NaN where there is no value.
         """
         known = np.isfinite(self.values)
         low = np.where(known, self.values, np.inf).min(axis=0)
@@ -71,33 +55,22 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves in one axes.
+    """Curves in one axes."""
 
-    Attributes
-    ----------
-    label : str
-        Of the vertical axis, with units and measure.
-    curves : sequence of Curve
-        What is drawn.
-    scale : {"log", "rank", "linear"}
-        ``rank`` has whole numbers and steps.
-    title : str
-        A line above.
-    guide : float or None
-        A horizontal line, such as the ratio 1.
-    each : bool
-        Draw every run, the first one strong and with its marker, the others faint: a median over
-        seeds would smear what happens in each at another time.
-    marks : sequence of float
-        Training steps with a vertical line.
-    """
-
+    #: Of the vertical axis, with units and measure.
     label: str
+    #: What is drawn.
     curves: Sequence[Curve]
+    #: ``rank`` has whole numbers and steps.
     scale: str = "linear"
+    #: A line above.
     title: str = ""
+    #: A horizontal line, such as the ratio 1.
     guide: float | None = None
+    #: Draw every run, the first one strong and with its marker, the others faint: a median over
+    #: seeds would smear what happens in each at another time.
     each: bool = False
+    #: Training steps with a vertical line.
     marks: Sequence[float] = ()
 
 
@@ -106,19 +79,7 @@ def time_panels(
 ) -> Figure:
     """Draw panels over training time: in a column above each other on one time axis.
 
-    Parameters
-    ----------
-    columns : sequence of sequence of Panel
-        Panels by column, each column from top to bottom; panels in a row share their axis.
-    title : str
-        A line above.
-    time_scale : {"linear", "log"}
-        Scale of time; ``log`` leaves out step 0.
-
-    Returns
-    -------
-    Figure
-        The panels, with one legend for all.
+    `columns`: Panels by column, each column from top to bottom; panels in a row share their axis.
     """
     height, width = max(map(len, columns)), len(columns)
     figure = new_figure(2.2 + 3.5 * width, 1.3 + 2.3 * height)

@@ -23,20 +23,13 @@ _REVERSE, _EFFECT = (0.835, 0.369, 0.0), (0.0, 0.447, 0.698)
 
 @dataclass(frozen=True)
 class Square:
-    """One square of the map.
+    """One square of the map."""
 
-    Attributes
-    ----------
-    value : float
-        Median effect, which the colour shows; NaN leaves the square empty.
-    established : {1, 0, -1}
-        What its interval excludes.
-    text : str
-        What is written in it, below the sign.
-    """
-
+    #: Median effect, which the colour shows; NaN leaves the square empty.
     value: float
+    #: What its interval excludes.
     established: int
+    #: What is written in it, below the sign.
     text: str
 
 
@@ -51,28 +44,7 @@ def regime_map(
     largest: float | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw one heat map per panel, all on one scale of colours.
-
-    Parameters
-    ----------
-    panels : mapping of str to mapping of (str, str) to Square
-        Squares by (row, column), by the name of the panel.
-    rows, columns : sequence of str
-        Names of the rows, top to bottom, and of the columns, left to right.
-    x, y : str
-        Labels of the axes.
-    colour : str
-        What the colour shows.
-    largest : float, optional
-        End of the scale of colours; the largest value by default.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        The panels side by side, at most four in a row.
-    """
+    """Draw one heat map per panel, all on one scale of colours."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     palette = LinearSegmentedColormap.from_list("regime", [_REVERSE, (1, 1, 1), _EFFECT])

@@ -24,27 +24,7 @@ _MOST_POINTS = 60
 
 
 def figure_of_run(run: Run, kind: str, *, eps: float | None = None) -> Figure:
-    """Draw one figure of a run.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    kind : {"staircase", "spectra", "floor", "layers", "tightness"}
-        Which figure.
-    eps : float, optional
-        One of the thresholds of the run; its first by default.
-
-    Returns
-    -------
-    Figure
-        The figure.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to draw: an unknown kind or threshold, no records, or no floor.
-    """
+    """Draw one figure of a run."""
     if kind not in KINDS:
         raise InputError("kind", f"is {kind!r}", f"choose one of {', '.join(KINDS)}")
     if not run.records:
@@ -62,34 +42,12 @@ def figure_of_run(run: Run, kind: str, *, eps: float | None = None) -> Figure:
 
 
 def has_floor(run: Run) -> bool:
-    """Tell whether the squared-error floor was measured (it does not apply to cross-entropy).
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    bool
-        Whether it was.
-    """
+    """Tell whether the squared-error floor was measured (it does not apply to cross-entropy)."""
     return all(record.envelope is not None for record in run.records)
 
 
 def title_of_run(run: Run) -> str:
-    """Return one line that names a run.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    str
-        Task, network, initialisation and seed.
-    """
+    """Return one line that names a run."""
     config = run.config
     return (
         f"{config.task}, {config.activation} {config.network} {config.depth}×{config.width}, "
@@ -154,22 +112,7 @@ def _floor(run: Run, eps: float) -> Figure:
 
 
 def floor_at(run: Run, index: int, eps: float) -> LossFloor:
-    """Return the floor at one measurement, with d_p for every p, rebuilt from its checkpoint.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    index : int
-        Index into its records.
-    eps : float
-        Threshold ε.
-
-    Returns
-    -------
-    LossFloor
-        The floor.
-    """
+    """Return the floor at one measurement, with d_p for every p, rebuilt from its checkpoint."""
     from epsrank.theory.floor.loss_floor import loss_floor
 
     last = run.last_layer(index)

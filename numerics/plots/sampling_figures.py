@@ -32,26 +32,7 @@ if TYPE_CHECKING:
 def sampling_intervals(
     found: Mapping[float, Sequence[PopulationRank]], *, title: str = ""
 ) -> Figure:
-    """Draw intervals of the population ε-rank over N, one panel per ε.
-
-    Parameters
-    ----------
-    found : mapping of float to sequence of PopulationRank
-        By ε: results of growing N, of one network.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel per ε: the interval by relative concentration as an area, the end that holds
-        whatever the leverage, the sample's own rank, and the plain Bernstein interval.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to draw.
-    """
+    """Draw intervals of the population ε-rank over N, one panel per ε."""
     if not found or not all(found.values()):
         raise InputError("found", "is empty", "pass at least one result per ε")
     figure = new_figure(4.6 * len(found) + 0.6, 4.6)
@@ -101,13 +82,7 @@ def _panel(axes: Axes, series: Sequence[PopulationRank]) -> None:
 
 
 def draw_sampling() -> Figure:
-    """Draw the intervals for 20 tanh neurons on [−1, 1], leverage certified over the interval.
-
-    Returns
-    -------
-    Figure
-        Two panels.
-    """
+    """Draw the intervals for 20 tanh neurons on [−1, 1], leverage certified over the interval."""
     n, slope = 20, 3.0
     centres = np.linspace(-1, 1, n)
     network = DenseNetwork("tanh", (np.full((n, 1), slope),), (-slope * centres,))

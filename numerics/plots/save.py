@@ -26,27 +26,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
-    """Write a figure as .svg, .png or .pdf, atomically and reproducibly.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    path : str or Path
-        Where; its suffix names the format. Missing folders are made.
-    dpi : int
-        Dots per inch of a .png.
-
-    Returns
-    -------
-    Path
-        The file written.
-
-    Raises
-    ------
-    InputError
-        If the suffix is none of the three, or the folder cannot be written.
-    """
+    """Write a figure as .svg, .png or .pdf, atomically and reproducibly."""
     file = Path(path)
     kind = file.suffix.lower().lstrip(".")
     if kind not in get_args(FigureFormat):

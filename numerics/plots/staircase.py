@@ -43,31 +43,9 @@ def staircase(
 ) -> Figure:
     """Draw  loss ≥ V(‖β‖) ≥ envelope ≥ floor  (F3) over the ε-rank r_ε (D1) of each hidden layer.
 
-    Parameters
-    ----------
-    steps : array_like, shape (T,)
-        Training steps.
-    loss : array_like, shape (T,)
-        Loss at those steps.
-    ranks : mapping of str to (array_like, array_like), each of shape (T,)
-        For every layer the lower and upper end of its rank; drawn as a band where they differ.
-    eps : float
-        Threshold ε.
-    measure : str
-        Measure of the ranks and floors.
-    bounds : mapping of str to array_like of shape (T,), optional
-        Lower bounds of the loss by name, such as V, envelope and floor; NaN or 0 leaves a gap.
-    loss_label : str
-        Name of the loss, with its units.
-    title : str
-        A line above.
-    time_scale : {"linear", "log"}
-        Scale of the time axis; ``"log"`` leaves out step 0.
-
-    Returns
-    -------
-    Figure
-        Two panels.
+    `ranks`: For every layer the lower and upper end of its rank; drawn as a band where they differ;
+    `bounds`: Lower bounds of the loss by name, such as V, envelope and floor; NaN or 0 leaves a
+    gap.
     """
     figure = new_figure(7.2, 6.0)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.25, 1.0])
@@ -105,19 +83,7 @@ def _draw_losses(
     label: str,
     bounds: Mapping[str, ArrayLike],
 ) -> None:
-    """Draw the loss and its lower bounds on a logarithmic axis.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where.
-    time, loss : ndarray, shape (T,)
-        Steps and losses.
-    label : str
-        Name of the loss.
-    bounds : mapping of str to array_like
-        Lower bounds by name.
-    """
+    """Draw the loss and its lower bounds on a logarithmic axis."""
     axes.plot(time, positive(loss), color=_LOSS.colour, linewidth=1.6, label=label)
     drawn = [loss]
     for index, (name, values) in enumerate(bounds.items()):
@@ -143,21 +109,7 @@ def _draw_rank(
     name: str,
     style: Look,
 ) -> None:
-    """Draw one layer's rank as steps, with a band where it is not resolved.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where.
-    time : ndarray, shape (T,)
-        Steps.
-    lower, upper : ndarray, shape (T,)
-        Ends of the rank interval.
-    name : str
-        Name of the layer.
-    style : Look
-        Its look.
-    """
+    """Draw one layer's rank as steps, with a band where it is not resolved."""
     # Both ends as steps: one line where they agree, the edges of a band where they do not.
     for end, label in ((lower, name), (upper, None)):
         axes.plot(

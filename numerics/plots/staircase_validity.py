@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 
 
 def draw_validity(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw shares of flagged nulls and of found steps with their intervals, by length.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of `epsrank.numerics.staircase.validity.validity_rows`.
-
-    Returns
-    -------
-    Figure
-        Two panels: nulls, and planted steps.
-    """
+    """Draw shares of flagged nulls and of found steps with their intervals, by length."""
     nulls = [row for row in rows if row["group"] in {"null", "coupling null"}]
     planted = [row for row in rows if row["recall"] is not None]
     count = max(_count(nulls), _count(planted), 1)
@@ -95,26 +84,7 @@ def draw_staircase(
     *,
     title: str = "",
 ) -> Figure:
-    """Draw a loss with its plateaus and steps, and the ε-rank below on the same time axis.
-
-    Parameters
-    ----------
-    times : array_like, shape (n,)
-        Training steps.
-    loss : array_like, shape (n,)
-        Loss.
-    found : Staircase
-        What was detected in it.
-    rank : pair of array_like of shape (n,), optional
-        Lower and upper ends of the ε-rank.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel or two.
-    """
+    """Draw a loss with its plateaus and steps, and the ε-rank below on the same time axis."""
     time, values = np.asarray(times, np.float64), np.asarray(loss, np.float64)
     figure = new_figure(7.2, 5.2 if rank is not None else 3.4)
     panels = figure.subplots(1 if rank is None else 2, 1, sharex=True, squeeze=False)[:, 0]

@@ -34,51 +34,19 @@ class Look(NamedTuple):
 
 
 def look(index: int) -> Look:
-    """Return the look of the `index`-th series.
-
-    Parameters
-    ----------
-    index : int
-        Position of the series in its figure.
-
-    Returns
-    -------
-    Look
-        Colour, dash pattern and marker.
-    """
+    """Return the look of the `index`-th series."""
     return Look(
         COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)], MARKERS[index % len(MARKERS)]
     )
 
 
 def new_figure(width: float = 7.0, height: float = 4.4) -> Figure:
-    """Return an empty figure that arranges its own axes.
-
-    Parameters
-    ----------
-    width, height : float
-        Size in inches.
-
-    Returns
-    -------
-    Figure
-        A figure that belongs to no global state and no window.
-    """
+    """Return an empty figure that arranges its own axes."""
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
 def dress(axes: Axes, *, x: str, y: str, title: str = "") -> None:
-    """Label axes and give them a quiet grid.
-
-    Parameters
-    ----------
-    axes : Axes
-        The axes.
-    x, y : str
-        Axis labels, with measure and units.
-    title : str
-        A line above.
-    """
+    """Label axes and give them a quiet grid."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if title:
@@ -90,17 +58,7 @@ def dress(axes: Axes, *, x: str, y: str, title: str = "") -> None:
 
 
 def log_axis(axes: Axes, which: str, values: NDArray[np.float64]) -> None:
-    """Make an axis logarithmic with a few labelled decades, whatever its range.
-
-    Parameters
-    ----------
-    axes : Axes
-        The axes.
-    which : {"x", "y"}
-        The axis.
-    values : ndarray
-        What is drawn along it; only positive finite entries count.
-    """
+    """Make an axis logarithmic with a few labelled decades, whatever its range."""
     drawn = positive(values)
     drawn = drawn[np.isfinite(drawn)]
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -116,49 +74,19 @@ def log_axis(axes: Axes, which: str, values: NDArray[np.float64]) -> None:
 
 
 def integer_axis(axes: Axes, which: str) -> None:
-    """Label an axis at whole numbers only.
-
-    Parameters
-    ----------
-    axes : Axes
-        The axes.
-    which : {"x", "y"}
-        The axis.
-    """
+    """Label an axis at whole numbers only."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=2, steps=[1, 2, 5, 10]))
 
 
 def power(value: float) -> str:
-    """Write a threshold briefly: 1e-6, not 1e-06.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-
-    Returns
-    -------
-    str
-        Its text.
-    """
+    """Write a threshold briefly: 1e-6, not 1e-06."""
     digits, mark, exponent = f"{value:g}".partition("e")
     return f"{digits}e{int(exponent)}" if mark else digits
 
 
 def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values with NaN in place of what a logarithmic axis cannot show (a gap).
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        Numbers.
-
-    Returns
-    -------
-    ndarray of float64
-        Those from 1e-150 to 1e150; NaN elsewhere.
-    """
+    """Return the values with NaN in place of what a logarithmic axis cannot show (a gap)."""
     with np.errstate(invalid="ignore"):
         return np.where((values > 1 / _LARGEST) & (values < _LARGEST), values, np.nan)
 
@@ -166,33 +94,13 @@ def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def mark_every(count: int, marks: int = 8) -> tuple[int, int]:
     """Return which points of a dense line get a marker.
 
-    Parameters
-    ----------
-    count : int
-        Number of points.
-    marks : int
-        Number of markers wanted.
-
-    Returns
-    -------
-    tuple of (int, int)
-        First marked point, and the step, as matplotlib's ``markevery``.
+    Returns first marked point, and the step, as matplotlib's ``markevery``.
     """
     return (0, max(1, count // marks))
 
 
 def legend_below(figure: Figure, axes: Axes, *, columns: int = 4) -> None:
-    """Put the legend of some axes under the figure, where it covers no data.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    axes : Axes
-        The axes whose labelled artists it lists.
-    columns : int
-        Entries per row.
-    """
+    """Put the legend of some axes under the figure, where it covers no data."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(

@@ -30,20 +30,13 @@ if TYPE_CHECKING:
 
 
 class TrainedPoint(NamedTuple):
-    """A trained network in the plane of ε-rank and error.
+    """A trained network in the plane of ε-rank and error."""
 
-    Attributes
-    ----------
-    rank : int
-        r_ε at the ε of its series.
-    root_loss : float
-        ‖u − u*‖.
-    label : str
-        What it is; points of one label share a look.
-    """
-
+    #: r_ε at the ε of its series.
     rank: int
+    #: ‖u − u*‖.
     root_loss: float
+    #: What it is; points of one label share a look.
     label: str = "trained networks"
 
 
@@ -52,22 +45,7 @@ def selection_constants(widths: Sequence[int] = (10, 30, 100, 300), *, title: st
 
     Both multiply ε‖β‖² where λ_k ≤ ε for all k > p.
 
-    Parameters
-    ----------
-    widths : sequence of int
-        n.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        Two panels: the constants, and the draft's over ours.
-
-    Raises
-    ------
-    InputError
-        If there is no width of 2 or more.
+    `widths` is n.
     """
     if not widths or min(widths) < 2:
         raise InputError("widths", f"are {list(widths)}", "pass numbers of neurons n ≥ 2")
@@ -105,28 +83,7 @@ def apriori_floors(
     trained: Sequence[TrainedPoint] = (),
     title: str = "",
 ) -> Figure:
-    """Draw (E_p − √((1+p(n−p))ε) B)_+ over the ε-rank p, with trained networks above it (N2, N3).
-
-    Parameters
-    ----------
-    distances : SegmentedDistances
-        Bounds of E_p for ReLU networks on the line.
-    n : int
-        Number of neurons.
-    eps : sequence of float
-        Thresholds, one colour each.
-    norms : sequence of float
-        Bounds B on ‖β‖: solid for the first, dashed for the second …
-    trained : sequence of TrainedPoint
-        Networks with at most n neurons.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
-    """
+    """Draw (E_p − √((1+p(n−p))ε) B)_+ over the ε-rank p, trained networks above it (N2, N3)."""
     lower = distances.lower[: n + 1]
     figure = new_figure(7.2, 5.0)
     axes = figure.subplots()
@@ -155,23 +112,7 @@ def width_floors(
 ) -> Figure:
     """Draw (d_p(K) − √ε B)_+ over the ε-rank p for classes K of functions (N3).
 
-    Parameters
-    ----------
-    widths : mapping of str to array_like
-        Kolmogorov widths d_0, d_1, … by the name of the class.
-    eps : float
-        ε.
-    norms : sequence of float
-        Bounds B on ‖β‖.
-    measure : str
-        Measure of widths and ε.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One panel.
+    `eps` is ε.
     """
     figure = new_figure(7.2, 5.0)
     axes = figure.subplots()

@@ -25,57 +25,39 @@ WEIGHTS, RECORD, CONFIG = "weights.safetensors", "pruned.json", "config.toml"
 
 @dataclass(frozen=True, eq=False)
 class PrunedNetwork:
-    """u_p = φ_S·C + b with √loss_p ≤ √loss + `distance`, certified on the samples of the run (N1).
+    """u_p = φ_S·C + b with √loss_p ≤ √loss + `distance`, certified on the run's samples (N1)."""
 
-    Attributes
-    ----------
-    network : FeatureNetwork
-        The smaller network.
-    selection : NeuronSelection
-        Neurons, coefficients and both constants.
-    config : RunConfig
-        Settings of the run it came from.
-    source : str
-        Folder of that run.
-    step : int
-        Training step of the checkpoint.
-    distance : float
-        Certified upper bound of ‖u_p − u‖ in the measure, for the coefficients as stored and for
-        the features that the smaller network itself computes.
-    rounding : float
-        What rounding can move a measured √loss by.
-    cross_entropy_increase : float
-        √2 · √mass · `distance`: cross-entropy is √2-Lipschitz in the outputs (L2).
-    loss, pruned_loss : float
-        Squared error of both networks on those samples, measured.
-    cross_entropy, pruned_cross_entropy : float or None
-        Mean cross-entropy there, for classification.
-    test_loss, pruned_test_loss : float
-        The run's loss on its test samples, where nothing is guaranteed.
-    parameters : tuple of (int, int)
-        Numbers of weights before and after.
-    n_samples : int
-        Samples of the guarantee.
-    task : Task
-        The task, without which the architecture is not known.
-    """
-
+    #: The smaller network.
     network: FeatureNetwork = field(repr=False)
+    #: Neurons, coefficients and both constants.
     selection: NeuronSelection
+    #: Settings of the run it came from.
     config: RunConfig = field(repr=False)
+    #: Folder of that run.
     source: str
+    #: Training step of the checkpoint.
     step: int
+    #: Certified upper bound of ‖u_p − u‖ in the measure, for the coefficients as stored and for the
+    #: features that the smaller network itself computes.
     distance: float
+    #: What rounding can move a measured √loss by.
     rounding: float
+    #: √2 · √mass · `distance`: cross-entropy is √2-Lipschitz in the outputs (L2).
     cross_entropy_increase: float
+    #: Squared error of both networks on those samples, measured.
     loss: float
     pruned_loss: float
+    #: Mean cross-entropy there, for classification.
     cross_entropy: float | None
     pruned_cross_entropy: float | None
+    #: The run's loss on its test samples, where nothing is guaranteed.
     test_loss: float
     pruned_test_loss: float
+    #: Numbers of weights before and after.
     parameters: tuple[int, int]
+    #: Samples of the guarantee.
     n_samples: int
+    #: The task, without which the architecture is not known.
     task: Task = field(repr=False)
 
     @property
@@ -106,14 +88,7 @@ class PrunedNetwork:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record that is kept beside the weights.
-
-        Returns
-        -------
-        dict
-            Keys ``source``, ``step``, ``selection``, ``guarantee``, ``measured``, ``holds``,
-            ``parameters``.
-        """
+        """Return the record that is kept beside the weights."""
         return {
             "source": self.source,
             "step": self.step,
@@ -145,18 +120,7 @@ class PrunedNetwork:
         }
 
     def save(self, out: str | Path) -> Path:
-        """Write ``weights.safetensors``, ``pruned.json`` and the ``config.toml`` of the run.
-
-        Parameters
-        ----------
-        out : path
-            Folder; made if missing.
-
-        Returns
-        -------
-        Path
-            The folder.
-        """
+        """Write ``weights.safetensors``, ``pruned.json`` and the ``config.toml`` of the run."""
         folder = Path(out).expanduser()
         write_tensors(folder / WEIGHTS, self.network.state_dict())
         # Through text and back: JSON has no NaN or infinity.

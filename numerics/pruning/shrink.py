@@ -20,18 +20,7 @@ class _NarrowResNet(ResNet):
     kept: Tensor
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Return y_1, …, y_{L−1}, and the neurons S of y_L.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, d)
-            Inputs.
-
-        Returns
-        -------
-        list of Tensor
-            Outputs; the last one has p columns.
-        """
+        """Return y_1, …, y_{L−1}, and the neurons S of y_L."""
         y = self._sigma(self.lifting(as_rows(x, self.n_inputs)))
         outputs = [y]
         for number, block in enumerate(self.blocks, start=1):
@@ -46,24 +35,7 @@ def shrink(
 ) -> FeatureNetwork:
     """Return u_p = φ_S·C + b: the network with the neurons S of its last hidden layer only.
 
-    Parameters
-    ----------
-    model : FeatureNetwork
-        An `MLP`, `ResNet` or `SmallCNN`; it is not changed.
-    neurons : sequence of int
-        S, at least one neuron.
-    coefficients : Tensor, shape (p, k), optional
-        C; by default the rows of W that stay.
-
-    Returns
-    -------
-    FeatureNetwork
-        A network of the same kind on the same device, its output bias as before.
-
-    Raises
-    ------
-    InputError
-        If S is empty or out of range, C does not fit, or the network is of another kind.
+    `neurons` is S, at least one neuron; `coefficients` is C; by default the rows of W that stay.
     """
     kept = sorted({int(j) for j in neurons})
     width = model.head.in_features
@@ -87,13 +59,7 @@ def shrink(
 
 
 def _narrow_last_layer(small: FeatureNetwork, index: Tensor) -> None:
-    """Keep the rows S of the layer that makes φ.
-
-    Raises
-    ------
-    InputError
-        If the network is of an unknown kind.
-    """
+    """Keep the rows S of the layer that makes φ."""
     modules: Any = small
     if isinstance(small, MLP):
         modules.layers[-1] = _rows(modules.layers[-1], index)

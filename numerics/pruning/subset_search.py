@@ -26,37 +26,23 @@ LARGEST = 12
 
 @dataclass(frozen=True, eq=False)
 class SubsetSearch:
-    """Best value found of max_S σ_min(Q_S)·√n for one (n, p), with the matrix (N4).
+    """Best value found of max_S σ_min(Q_S)·√n for one (n, p), with the matrix (N4)."""
 
-    Attributes
-    ----------
-    found : SubsetValue
-        The smallest value and its matrix.
-    restarts, steps : int
-        Random starts, and descent steps of each.
-    seconds : float
-        Time taken.
-    device : str
-        Where the descent ran.
-    """
-
+    #: The smallest value and its matrix.
     found: SubsetValue
+    #: Random starts, and descent steps of each.
     restarts: int
     steps: int
+    #: Time taken.
     seconds: float
+    #: Where the descent ran.
     device: str
 
     def __str__(self) -> str:
         return f"{self.found}, {self.restarts} starts of {self.steps} steps, {self.seconds:.1f} s"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the search as plain data.
-
-        Returns
-        -------
-        dict
-            Keys of `SubsetValue.to_json`, and ``restarts``, ``steps``, ``seconds``, ``device``.
-        """
+        """Return the search as plain data."""
         return {
             **self.found.to_json(),
             "restarts": self.restarts,
@@ -82,31 +68,6 @@ def search_subsets(
     other one with its rows in p + 1 clusters; the best few are polished by linear programs
     (`epsrank.theory.selection.subset_value.polish`). p > n/2 is
     searched as n − p, which is the same case (`dual_matrix`).
-
-    Parameters
-    ----------
-    n, p : int
-        1 ≤ p < n ≤ 12.
-    restarts : int
-        Random starts.
-    steps : int
-        Descent steps.
-    polished : int
-        How many of the best to polish.
-    seed : int
-        Seed of the starts.
-    device : str or torch.device
-        ``"cpu"``, ``"cuda"``; the polishing is always on the CPU.
-
-    Returns
-    -------
-    SubsetSearch
-        The smallest value found.
-
-    Raises
-    ------
-    InputError
-        If a number is out of range.
     """
     if not 1 <= p < n <= LARGEST:
         raise InputError("p", f"is {p} for n = {n}", f"choose 1 ≤ p < n ≤ {LARGEST}")
@@ -169,24 +130,7 @@ def search_table(
     progress: Progress | None = None,
     **settings: Any,
 ) -> list[SubsetSearch]:
-    """Search several (n, p), and keep the extremal matrices.
-
-    Parameters
-    ----------
-    cases : iterable of (int, int)
-        The pairs (n, p).
-    out : path, optional
-        An .npz file with one matrix ``n{n}_p{p}`` per case.
-    progress : callable, optional
-        Receives one line per case.
-    **settings
-        As in `search_subsets`.
-
-    Returns
-    -------
-    list of SubsetSearch
-        One per case.
-    """
+    """Search several (n, p), and keep the extremal matrices."""
     found = []
     for n, p in cases:
         entry = search_subsets(n, p, **settings)
@@ -199,15 +143,7 @@ def search_table(
 
 
 def save_extremal(found: Iterable[SubsetSearch], path: Path) -> None:
-    """Write the extremal matrices, replacing the file as a whole.
-
-    Parameters
-    ----------
-    found : iterable of SubsetSearch
-        The searches.
-    path : Path
-        An .npz file.
-    """
+    """Write the extremal matrices, replacing the file as a whole."""
     from epsrank.numerics.files import write_atomically
 
     arrays: dict[str, Array] = {
@@ -222,16 +158,5 @@ def save_extremal(found: Iterable[SubsetSearch], path: Path) -> None:
 
 
 def all_cases(largest: int, smallest: int = 2) -> list[tuple[int, int]]:
-    """Return all (n, p) with 1 ≤ p ≤ n/2 up to a size; the rest follow by duality.
-
-    Parameters
-    ----------
-    largest, smallest : int
-        Range of n.
-
-    Returns
-    -------
-    list of (int, int)
-        The pairs, by n.
-    """
+    """Return all (n, p) with 1 ≤ p ≤ n/2 up to a size; the rest follow by duality."""
     return [(n, p) for n in range(smallest, largest + 1) for p in range(1, math.floor(n / 2) + 1)]

@@ -34,15 +34,7 @@ _NOTHING = -1e6
 def statistic(time: Vector, values: Vector) -> tuple[float, float]:
     """Return what the table is of: S where its pieces have a step, −10⁶ otherwise; and ρ.
 
-    Parameters
-    ----------
-    time, values : ndarray, shape (n,)
-        A series to be read downwards.
-
-    Returns
-    -------
-    tuple of float
-        The statistic and the correlation that the smooth fit leaves.
+    Returns the statistic and the correlation that the smooth fit leaves.
     """
     found = evidence(time, values)
     if found.pieces is None:
@@ -57,21 +49,7 @@ def simulate(length: int, drift: float, count: int, seed: int) -> Matrix:
     Constant and linear series lie on the edge of the convex and of the concave ones: what bends
     more is told from steps more easily.
 
-    Parameters
-    ----------
-    length : int
-        n.
-    drift : float
-        Fall over the series, in standard deviations of the noise.
-    count : int
-        Series per correlation.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    ndarray, shape (count · number of correlations, 2)
-        Statistic and measured correlation of each series.
+    `length` is n.
     """
     time = np.arange(length, dtype=np.float64)
     line = -drift * time / length
@@ -91,16 +69,6 @@ def tail_quantiles(samples: Sequence[Matrix]) -> list[list[float]]:
 
     Given the measured correlation the distribution hardly depends on the true one any more, so that
     the series of all true ones are pooled.
-
-    Parameters
-    ----------
-    samples : sequence of ndarray, each of shape (m, 2)
-        Statistic and measured correlation, one array per drift.
-
-    Returns
-    -------
-    list of list of float
-        For each entry of `MEASURED` the quantiles at `TAILS`, the greatest over drifts.
     """
     found = []
     for centre in MEASURED:
@@ -114,22 +82,7 @@ def tail_quantiles(samples: Sequence[Matrix]) -> list[list[float]]:
 
 
 def calibrate(count: int, seed: int, jobs: int = 1) -> dict[str, Any]:
-    """Make the table that is kept in ``calibration.json``.
-
-    Parameters
-    ----------
-    count : int
-        Series per length, drift and correlation.
-    seed : int
-        Seed; not one that `validity_table` is reported for.
-    jobs : int
-        Processes; the table does not depend on them.
-
-    Returns
-    -------
-    dict
-        ``series``, ``seed``, and ``cells`` with ``length`` and ``quantiles``.
-    """
+    """Make the table that is kept in ``calibration.json``."""
     keys = [(length, drift) for length in LENGTHS[::-1] for drift in DRIFTS]
     parallel = Parallel(n_jobs=jobs)
     drawn = dict(
@@ -148,19 +101,7 @@ def calibrate(count: int, seed: int, jobs: int = 1) -> dict[str, Any]:
 def p_value(score: float, length: int, correlation: float) -> float:
     """Return  max over drifts of P(S ≥ s | measured ρ)  under smooth decay.
 
-    Parameters
-    ----------
-    score : float
-        s.
-    length : int
-        Points n that the statistic saw; beyond the table its ends are taken.
-    correlation : float
-        ρ that the smooth fit leaves.
-
-    Returns
-    -------
-    float
-        The p-value, at least 0.001; between entries of the table it is interpolated.
+    `score` is s.
     """
     table = _table()
     place = np.interp(np.log(length), np.log(LENGTHS), np.arange(len(LENGTHS)))

@@ -27,20 +27,13 @@ _SEED = 20261122
 
 
 class Coupling(NamedTuple):
-    """Outcome of the test.
+    """Outcome of the test."""
 
-    Attributes
-    ----------
-    p_value : float or None
-        (1 + #{shifts that do as well}) / (1 + #shifts).
-    lift : float or None
-        Fall at growth of the rank, over its mean among shifts.
-    reason : str
-        One sentence.
-    """
-
+    #: (1 + #{shifts that do as well}) / (1 + #shifts).
     p_value: float | None
+    #: Fall at growth of the rank, over its mean among shifts.
     lift: float | None
+    #: One sentence.
     reason: str
 
 
@@ -54,22 +47,8 @@ def coupling(data: Series, rank: Any) -> Coupling:
     that both follow are slow against a block and the same for every shift, so that only what
     coincides within a block counts.
 
-    Parameters
-    ----------
-    data : Series
-        The loss.
-    rank : array_like of shape (n,), (n, 2), or (2, n)
-        Ranks, or lower and upper ends of their intervals, of which the middle is taken.
-
-    Returns
-    -------
-    Coupling
-        p-value and lift; None where the rank or the loss does not move.
-
-    Raises
-    ------
-    InputError
-        If the ranks have the wrong shape.
+    `rank`: Ranks, or lower and upper ends of their intervals, of which the middle is taken. Returns
+    p-value and lift; None where the rank or the loss does not move.
     """
     ends = as_rank(rank, data.length)[:, data.index]
     keep = np.isfinite(ends).all(axis=0)
@@ -144,22 +123,7 @@ def _lift(falls: Array, growth: Array, edges: list[int]) -> float | None:
 def as_rank(rank: Any, length: int) -> Matrix:
     """Check ranks.
 
-    Parameters
-    ----------
-    rank : array_like of shape (n,), (n, 2), or (2, n)
-        Ranks, or lower and upper ends.
-    length : int
-        n.
-
-    Returns
-    -------
-    ndarray of float64, shape (2, n)
-        Lower and upper ends; NaN where there is none.
-
-    Raises
-    ------
-    InputError
-        If the shape is wrong, or a lower end is above the upper one.
+    `length` is n.
     """
     if isinstance(rank, (list, tuple)):
         pair = len(rank) == 2 and length != 2

@@ -26,17 +26,7 @@ def nearest_smooth(time: Vector, values: Vector) -> tuple[Vector, Vector]:
     neither convex nor concave beyond its noise is none of them. g is continuous and linear between
     knots t_j: a linear function plus a combination of |t − t_j| with weights of one sign.
 
-    Parameters
-    ----------
-    time : ndarray, shape (n,)
-        Increasing.
-    values : ndarray, shape (n,)
-        y.
-
-    Returns
-    -------
-    tuple of ndarray, each of shape (n,)
-        The convex and the concave curve at the times.
+    `values` is y. Returns the convex and the concave curve at the times.
     """
     n = time.size
     x = (time - time[0]) / (time[-1] - time[0])
@@ -79,26 +69,17 @@ _PRICE = 0.8
 
 @dataclass(frozen=True)
 class Evidence:
-    """S = max over candidates of  2·(log L(pieces) − log L(smooth)) − price.
+    """S = max over candidates of  2·(log L(pieces) − log L(smooth)) − price."""
 
-    Attributes
-    ----------
-    statistic : float
-        S; large where pieces are better.
-    smooth : ndarray, shape (n,)
-        The convex or concave curve of greater likelihood.
-    smooth_noise : Noise
-        What it leaves.
-    pieces : Pieces or None
-        The candidate of the maximum; None where the series is too short or constant.
-    noise : Noise
-        What that leaves.
-    """
-
+    #: S; large where pieces are better.
     statistic: float
+    #: The convex or concave curve of greater likelihood.
     smooth: Vector
+    #: What it leaves.
     smooth_noise: Noise
+    #: The candidate of the maximum; None where the series is too short or constant.
     pieces: Pieces | None
+    #: What that leaves.
     noise: Noise
 
 
@@ -108,19 +89,7 @@ def evidence(time: Vector, values: Vector, resolution: float = 0.0) -> Evidence:
     Both models have Gaussian noise with e_i = ρ e_{i−1} + η_i, each with the ρ and variance of its
     own maximum, so that wandering noise is explained by ρ as well as by steps.
 
-    Parameters
-    ----------
-    time : ndarray, shape (n,)
-        Increasing.
-    values : ndarray, shape (n,)
-        The series, to be read downwards.
-    resolution : float
-        Distance of neighbouring values that the series can have; rounding to it is noise.
-
-    Returns
-    -------
-    Evidence
-        The statistic and both fits.
+    `resolution`: Distance of neighbouring values that the series can have; rounding to it is noise.
     """
     floor = max(NOISE_FLOOR * float(np.ptp(values)), resolution / np.sqrt(12))
     if np.ptp(values) == 0:

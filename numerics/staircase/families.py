@@ -14,39 +14,20 @@ Generator = np.random.Generator
 
 
 class Planted(NamedTuple):
-    """A series and its truth.
+    """A series and its truth."""
 
-    Attributes
-    ----------
-    series : ndarray, shape (n,)
-        The values, to be read on a linear scale.
-    steps : tuple of int
-        First index beyond each planted step; none under the null.
-    direction : {"down", "up"}
-        Where steps go.
-    """
-
+    #: The values, to be read on a linear scale.
     series: Vector
+    #: First index beyond each planted step; none under the null.
     steps: tuple[int, ...] = ()
+    #: Where steps go.
     direction: str = "down"
 
 
 def autocorrelated(generator: Generator, length: int, correlation: float) -> Vector:
     """Draw stationary Gaussian noise of variance 1 with correlation ρ^k at lag k.
 
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-        Source of randomness.
-    length : int
-        n.
-    correlation : float
-        ρ in [0, 1).
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        The noise.
+    `length` is n.
     """
     before, drawn = generator.standard_normal(), generator.standard_normal(length)
     scale = np.sqrt(1 - correlation**2)
@@ -57,19 +38,7 @@ def autocorrelated(generator: Generator, length: int, correlation: float) -> Vec
 def smooth_decay(name: str, generator: Generator, length: int) -> Vector:
     """Draw a convex decay from 1 to about 0.
 
-    Parameters
-    ----------
-    name : {"noise", "drift", "exponential", "power law", "mixture"}
-        Family; ``noise`` is 0 throughout, ``mixture`` a sum of five exponentials.
-    generator : numpy.random.Generator
-        Source of rates and exponents.
-    length : int
-        n.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        The decay.
+    `length` is n.
     """
     u = np.arange(length) / length
     if name == "noise":
@@ -91,23 +60,9 @@ DECAYS = ("noise", "drift", "exponential", "power law", "mixture")
 def decay_with_noise(name: str, generator: Generator, length: int, correlation: float) -> Planted:
     """Draw a smooth decay of 3 to 100 standard deviations of its noise.
 
-    Parameters
-    ----------
-    name : str
-        See `smooth_decay`; ``"random walk"``, ``"heavy tails"`` (drift with Student's t₃ in place
-        of normal innovations) and ``"shrinking noise"`` (exponential decay with noise in proportion
-        to it) lie outside the null of the test.
-    generator : numpy.random.Generator
-        Source of randomness.
-    length : int
-        n.
-    correlation : float
-        ρ.
-
-    Returns
-    -------
-    Planted
-        Without steps.
+    `name`: See `smooth_decay`; ``"random walk"``, ``"heavy tails"`` (drift with Student's t₃ in
+    place of normal innovations) and ``"shrinking noise"`` (exponential decay with noise in
+    proportion to it) lie outside the null of the test; `length` is n.
     """
     size = 3 * 10 ** generator.uniform(0, 1.5)
     if name == "random walk":
@@ -133,25 +88,7 @@ def planted_steps(
 ) -> Planted:
     """Plant steps between plateaus, with noise of variance 1.
 
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-        Source of randomness.
-    length : int
-        n.
-    correlation : float
-        ρ.
-    count : int
-        Number of steps k; the plateaus last at least half of n/(k + 1).
-    size : float
-        Fall of each step.
-    width : float
-        Share of the length that a step takes, as a ramp; 0 plants jumps.
-
-    Returns
-    -------
-    Planted
-        The series, with the first index of the lower half of each step.
+    `length` is n.
     """
     part = length / (count + 1)
     places = part * (np.arange(1, count + 1) + generator.uniform(-0.25, 0.25, count))
@@ -167,20 +104,8 @@ def planted_steps(
 def integer_ranks(name: str, generator: Generator, length: int) -> Planted:
     """Draw whole numbers with long flat runs.
 
-    Parameters
-    ----------
-    name : {"flickering rank", "growing rank", "jumping rank"}
-        A constant with excursions by ±1 in 2 % of the entries; a smooth growth by 3 to 30,
-        rounded; a rank that jumps twice by 4 to 10, with excursions.
-    generator : numpy.random.Generator
-        Source of randomness.
-    length : int
-        n.
-
-    Returns
-    -------
-    Planted
-        The ranks, to be read upwards.
+    `name`: A constant with excursions by ±1 in 2 % of the entries; a smooth growth by 3 to 30,
+    rounded; a rank that jumps twice by 4 to 10, with excursions; `length` is n.
     """
     flicker = generator.choice([-1.0, 0.0, 1.0], length, p=[0.01, 0.98, 0.01])
     if name == "flickering rank":
@@ -208,23 +133,8 @@ def loss_and_rank(
 ) -> tuple[Vector, Vector]:
     """Draw a loss with steps, and a rank that grows by 20.
 
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-        Source of randomness.
-    length : int
-        n.
-    trend : {"even", "early", "late", "hump"}
-        How often either moves over time: both follow the same trend.
-    coupled : bool
-        Whether the rank grows where the loss falls (within 1 % of the length) or where it likes.
-    steps : int
-        Falls of the loss; 0 makes it follow the trend smoothly.
-
-    Returns
-    -------
-    tuple of ndarray, each of shape (n,)
-        Loss (positive, with 1 % of correlated noise) and rank.
+    `length` is n; `coupled`: Whether the rank grows where the loss falls (within 1 % of the length)
+    or where it likes. Returns loss (positive, with 1 % of correlated noise) and rank.
     """
     u = np.arange(length) / length
     weight = _INTENSITIES[trend](u)

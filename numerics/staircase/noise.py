@@ -12,36 +12,20 @@ _CORRELATIONS = np.linspace(0.0, 0.98, 50)
 
 
 class Noise(NamedTuple):
-    """e_i = ρ·e_{i−1} + innovation, with Var e = σ².
+    """e_i = ρ·e_{i−1} + innovation, with Var e = σ²."""
 
-    Attributes
-    ----------
-    sigma : float
-        Standard deviation of e.
-    correlation : float
-        ρ in [0, 0.98].
-    deviance : float
-        −2·log-likelihood, up to a constant of n.
-    """
-
+    #: Standard deviation of e.
     sigma: float
+    #: ρ in [0, 0.98].
     correlation: float
+    #: −2·log-likelihood, up to a constant of n.
     deviance: float
 
 
 def roughness(values: Vector) -> float:
     """Estimate the standard deviation of y_{i−1} − 2y_i + y_{i+1}, of which trends have little.
 
-    Parameters
-    ----------
-    values : ndarray, shape (n,), n ≥ 3
-        y.
-
-    Returns
-    -------
-    float
-        The 90 % quantile of its absolute value over that of a normal variable: steps in fewer than
-        every thirtieth point leave it alone.
+    `values` is y.
     """
     return float(np.quantile(np.abs(np.diff(values, 2)), 0.9)) / 1.645
 
@@ -54,20 +38,8 @@ def fit_noise(residual: Vector, floor: float, rough: float = np.inf) -> Noise:
     of training on all samples, is as smooth between measurements as its curve, and what a
     model misses there is no wandering noise.
 
-    Parameters
-    ----------
-    residual : ndarray, shape (n,)
-        e.
-    floor : float
-        Least standard deviation of η that is believed: below it series count as free of noise,
-        and what a model leaves unexplained says nothing.
-    rough : float
-        Measured standard deviation of the second differences.
-
-    Returns
-    -------
-    Noise
-        The maximum.
+    `residual` is e; `floor`: Least standard deviation of η that is believed: below it series count
+    as free of noise, and what a model leaves unexplained says nothing.
     """
     n = residual.size
     squares = residual * residual

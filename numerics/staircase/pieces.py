@@ -21,23 +21,15 @@ _SLOPES = (0.0, 0.2, 0.4, 0.6, 0.8)
 
 @dataclass(frozen=True)
 class Pieces:
-    """A function that is linear on [b_k, b_{k+1}) and may jump at every b_k.
+    """A function that is linear on [b_k, b_{k+1}) and may jump at every b_k."""
 
-    Attributes
-    ----------
-    starts : tuple of int
-        b_0 = 0 < b_1 < …: first index of each piece.
-    slopes : ndarray, shape (number of pieces,)
-        Slope of each.
-    curve : ndarray, shape (n,)
-        The function at the times.
-    parameters : int
-        Numbers fitted, change points among them.
-    """
-
+    #: b_0 = 0 < b_1 < …: first index of each piece.
     starts: tuple[int, ...]
+    #: Slope of each.
     slopes: Vector
+    #: The function at the times.
     curve: Vector
+    #: Numbers fitted, change points among them.
     parameters: int
 
 
@@ -48,18 +40,7 @@ class _LinearCost(BaseCost):  # type: ignore[misc]
     min_size = 3
 
     def fit(self, signal: Matrix) -> _LinearCost:
-        """Take the series.
-
-        Parameters
-        ----------
-        signal : ndarray, shape (n, 2)
-            Times and values, both centred.
-
-        Returns
-        -------
-        _LinearCost
-            Itself.
-        """
+        """Take the series."""
         self.signal = signal
         t, y = signal.T
         products = np.stack([t, y, t * t, t * y, y * y])
@@ -67,18 +48,7 @@ class _LinearCost(BaseCost):  # type: ignore[misc]
         return self
 
     def error(self, start: int, end: int) -> float:
-        """Return the RSS of the best line.
-
-        Parameters
-        ----------
-        start, end : int
-            The piece is [start, end).
-
-        Returns
-        -------
-        float
-            RSS.
-        """
+        """Return the RSS of the best line."""
         n = end - start
         before, after = self._sums[start], self._sums[end]
         t, y, tt, ty, yy = (b - a for a, b in zip(before, after, strict=True))
@@ -88,20 +58,7 @@ class _LinearCost(BaseCost):  # type: ignore[misc]
 
 
 def candidates(time: Vector, values: Vector) -> list[Pieces]:
-    """Return staircases with parallel plateaus, and curves of linear pieces, of growing size.
-
-    Parameters
-    ----------
-    time, values : ndarray, shape (n,)
-        The series, to be read downwards.
-
-    Returns
-    -------
-    list of Pieces
-        For every number of change points up to a dozen: the plateaus with the least squares
-        (exact dynamic programming), for several common slopes, their levels made non-increasing;
-        and linear pieces, merged bottom-up.
-    """
+    """Return staircases with parallel plateaus, and curves of linear pieces, of growing size."""
     return [*_parallel(time, values), *_linear(time, values)]
 
 

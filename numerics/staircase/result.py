@@ -9,38 +9,25 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """A drop between two plateaus.
+    """A drop between two plateaus."""
 
-    Attributes
-    ----------
-    index : int
-        First measurement beyond the middle of the drop.
-    start, end : int
-        Last measurement of the plateau before, first one of the plateau after.
-    size : float
-        How far the series falls (rises, where steps go up), on its scale: nats under ``"log"``.
-    """
-
+    #: First measurement beyond the middle of the drop.
     index: int
+    #: Last measurement of the plateau before, first one of the plateau after.
     start: int
     end: int
+    #: How far the series falls (rises, where steps go up), on its scale: nats under ``"log"``.
     size: float
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """A stretch between drops.
+    """A stretch between drops."""
 
-    Attributes
-    ----------
-    start, end : int
-        Its first and last measurement.
-    level : float
-        Mean (geometric, under ``"log"``) of the series there, in the units of the series.
-    """
-
+    #: Its first and last measurement.
     start: int
     end: int
+    #: Mean (geometric, under ``"log"``) of the series there, in the units of the series.
     level: float
 
 

@@ -22,62 +22,31 @@ _SPIKE = 8.0
 
 @dataclass(frozen=True)
 class Series:
-    """Values to be read downwards, at the times that can be used, and their averages over blocks.
+    """Values to be read downwards, at the times that can be used, and averages over blocks."""
 
-    Attributes
-    ----------
-    index : ndarray of int, shape (m,)
-        Positions in the series given of the m entries that are finite (and positive, under log).
-    time, values : ndarray, shape (m,)
-        Times, and y: log or −log, or the entries or their negatives.
-    block : int
-        Points per block.
-    coarse_time, coarse : ndarray, shape (m // block,)
-        Averages over blocks.
-    length : int
-        Entries given.
-    sign : int
-        −1 where the series is to be read upwards.
-    resolution : float
-        1 for a series of whole numbers, such as ranks, on a linear scale; 0 otherwise.
-    """
-
+    #: Positions in the series given of the m entries that are finite (and positive, under log).
     index: NDArray[np.intp]
+    #: Times, and y: log or −log, or the entries or their negatives.
     time: Vector
     values: Vector
+    #: Points per block.
     block: int
+    #: Averages over blocks.
     coarse_time: Vector
     coarse: Vector
+    #: Entries given.
     length: int
+    #: −1 where the series is to be read upwards.
     sign: int
+    #: 1 for a series of whole numbers, such as ranks, on a linear scale; 0 otherwise.
     resolution: float
 
 
 def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Series:
     """Check a series.
 
-    Parameters
-    ----------
-    series : array_like, shape (n,)
-        Real numbers; entries that are not finite, or not positive under ``scale="log"``, are left
-        out.
-    times : array_like of shape (n,) or None
-        Increasing times; None means 0, 1, ….
-    scale : {"log", "linear"}
-        Scale that falls are measured on.
-    direction : {"down", "up"}
-        Whether steps go down (losses) or up (ranks).
-
-    Returns
-    -------
-    Series
-        The usable part.
-
-    Raises
-    ------
-    InputError
-        If the series is not a list of real numbers, the times do not fit or do not increase, or a
-        choice is unknown.
+    `series`: Real numbers; entries that are not finite, or not positive under ``scale="log"``, are
+    left out.
     """
     if scale not in get_args(Scale):
         raise InputError("scale", f"is {scale!r}", "choose 'log' or 'linear'")
@@ -108,15 +77,7 @@ def without_spikes(values: Vector) -> Vector:
     A spike is y_i − median(y_{i−2}, …, y_{i+2}) beyond 8 times the usual size of such differences.
     Monotone series have none, and in Gaussian noise there are practically none.
 
-    Parameters
-    ----------
-    values : ndarray, shape (m,)
-        y, to be read downwards.
-
-    Returns
-    -------
-    ndarray, shape (m,)
-        y without spikes; the first and last two entries as they are.
+    `values` is y, to be read downwards.
     """
     if values.size < 5:
         return values
@@ -128,27 +89,7 @@ def without_spikes(values: Vector) -> Vector:
 
 
 def as_vector(values: Any, name: str, length: int | None = None) -> Vector:
-    """Check a list of real numbers, not necessarily finite.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        The numbers; None counts as NaN.
-    name : str
-        Argument name for the error message.
-    length : int, optional
-        The n that is needed.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        The numbers.
-
-    Raises
-    ------
-    InputError
-        If they are not numbers, or their shape is wrong.
-    """
+    """Check a list of real numbers, not necessarily finite."""
     if isinstance(values, (list, tuple)):
         values = [np.nan if value is None else value for value in values]
     given, _ = to_numpy(values, name)

@@ -21,40 +21,23 @@ LEAST_NOISE = 3.0  # standard errors of the difference of the two levels
 
 @dataclass(frozen=True)
 class Drop:
-    """A fall between two plateaus, by indices of the series described.
+    """A fall between two plateaus, by indices of the series described."""
 
-    Attributes
-    ----------
-    start, end : int
-        The last point before and the first point after it.
-    left, right : int
-        First point of the plateau before, last point of the plateau after.
-    fall : float
-        How far the described curve falls.
-    """
-
+    #: The last point before and the first point after it.
     start: int
     end: int
+    #: First point of the plateau before, last point of the plateau after.
     left: int
     right: int
+    #: How far the described curve falls.
     fall: float
 
 
 def least_fall(size: float, resolution: float = 0.0) -> float:
     """Return what a drop must fall by at least.
 
-    Parameters
-    ----------
-    size : float
-        Range of the series.
-    resolution : float
-        Distance of neighbouring values that the series can have: a whole number that moves by 1
-        has moved as little as it can, and so does any slow growth when rounded.
-
-    Returns
-    -------
-    float
-        2 % of the range, or 1½ times the resolution.
+    `resolution`: Distance of neighbouring values that the series can have: a whole number that
+    moves by 1 has moved as little as it can, and so does any slow growth when rounded.
     """
     return max(LEAST_FALL * size, 1.5 * resolution)
 
@@ -69,22 +52,6 @@ def drops(time: Vector, pieces: Pieces, noise: Noise, least: float) -> list[Drop
     enough of the range and of the noise, and at least half of it below all that was before (what
     returns from a spike is no step); and if both plateaus are long enough. Every θ is tried. Where
     one candidate holds two drops the two are taken, and otherwise the whole of it.
-
-    Parameters
-    ----------
-    time : ndarray, shape (n,)
-        Times.
-    pieces : Pieces
-        The curve.
-    noise : Noise
-        Noise about it.
-    least : float
-        Least fall of a drop: see `least_fall`.
-
-    Returns
-    -------
-    list of Drop
-        In the order of time.
     """
     curve = pieces.curve
     cuts = np.array(

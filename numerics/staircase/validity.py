@@ -38,11 +38,8 @@ _NEAR = 0.05
 def cases() -> list[dict[str, Any]]:
     """Return what is tried at every length.
 
-    Returns
-    -------
-    list of dict
-        ``group``, ``family`` and ``correlation`` (None where there is no noise of that kind), and
-        ``steps`` for planted ones.
+    Returns ``group``, ``family`` and ``correlation`` (None where there is no noise of that kind),
+    and ``steps`` for planted ones.
     """
     found: list[dict[str, Any]] = []
     for correlation in CORRELATIONS:
@@ -78,22 +75,7 @@ def cases() -> list[dict[str, Any]]:
 def validity_trial(
     settings: Mapping[str, Any], detector: Detector = detect_staircase
 ) -> dict[str, Any]:
-    """Apply the detector to series of one case, and count.
-
-    Parameters
-    ----------
-    settings : mapping
-        An entry of `cases` with ``length``, ``series`` (how many), ``seed``.
-    detector : callable
-        Called as `detect_staircase`.
-
-    Returns
-    -------
-    dict
-        ``series``, ``flagged`` (staircases, or coupled ones), ``planted``, ``found`` (planted steps
-        with a detected one within 5 % of the length), ``errors`` (their distances as shares of the
-        length), ``extra`` (detected steps that are none of these).
-    """
+    """Apply the detector to series of one case, and count."""
     length, family = int(settings["length"]), str(settings["family"])
     flagged = planted = extra = 0
     errors: list[float] = []
@@ -125,20 +107,7 @@ def validity_trial(
 
 
 def match(planted: Sequence[int], found: Sequence[int], length: int) -> list[float]:
-    """Pair planted with detected steps, nearest ones first.
-
-    Parameters
-    ----------
-    planted, found : sequence of int
-        Indices.
-    length : int
-        Length of the series.
-
-    Returns
-    -------
-    list of float
-        Distance of every pair as a share of the length; at most 5 %, or two measurements.
-    """
+    """Pair planted with detected steps, nearest ones first."""
     most = max(2.0, _NEAR * length)
     pairs = sorted((abs(a - b), a, b) for a in planted for b in found if abs(a - b) <= most)
     left, right, distances = set(planted), set(found), []
@@ -153,21 +122,7 @@ def match(planted: Sequence[int], found: Sequence[int], length: int) -> list[flo
 def validity_rows(
     results: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """Put results of `validity_trial` into a table.
-
-    Parameters
-    ----------
-    results : iterable of (settings, result)
-        Chunks of the same case are added up.
-
-    Returns
-    -------
-    list of dict
-        One row per case and length: share flagged with its interval (Clopper, Pearson), and for
-        planted steps the recall with its interval, the share placed within 1 % of the length (or
-        one measurement), the 95 % quantile of the timing error, extra steps per series, and
-        whether the target is met: ``yes``, ``no``, or ``within error`` of the interval.
-    """
+    """Put results of `validity_trial` into a table."""
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     for settings, result in results:
         names = ("group", "family", "correlation", "steps", "length")
@@ -231,29 +186,7 @@ def validity_table(
     seed: int = 0,
     detector: Detector = detect_staircase,
 ) -> list[dict[str, Any]]:
-    """Measure a detector of staircases.
-
-    Parameters
-    ----------
-    lengths : sequence of int
-        Lengths of the series.
-    series : int
-        Series per case and length.
-    seed : int
-        Seed; not the one of the calibration.
-    detector : callable
-        Called as `detect_staircase`.
-
-    Returns
-    -------
-    list of dict
-        See `validity_rows`.
-
-    Raises
-    ------
-    InputError
-        If there are no lengths or no series.
-    """
+    """Measure a detector of staircases."""
     if not lengths or series < 1:
         raise InputError("series", f"is {series}", "pass at least one series and one length")
     plan = [

@@ -21,55 +21,16 @@ class Engine(Protocol):
     """What is asked of a cluster engine."""
 
     def start(self, task: Task) -> Any:
-        """Hand a task over.
-
-        Parameters
-        ----------
-        task : Task
-            The task.
-
-        Returns
-        -------
-        object
-            A handle that can be hashed.
-        """
+        """Hand a task over."""
 
     def any_of(self, handles: Sequence[Any]) -> Any:
-        """Wait until a task is finished.
-
-        Parameters
-        ----------
-        handles : sequence
-            Those under way.
-
-        Returns
-        -------
-        object
-            One that is finished.
-        """
+        """Wait until a task is finished."""
 
     def outcome(self, handle: Any) -> Outcome | str:
-        """Return what became of a finished task.
-
-        Parameters
-        ----------
-        handle : object
-            Its handle.
-
-        Returns
-        -------
-        Outcome or str
-            The outcome, or how its process died.
-        """
+        """Return what became of a finished task."""
 
     def cancel(self, handles: Sequence[Any]) -> None:
-        """Stop tasks.
-
-        Parameters
-        ----------
-        handles : sequence
-            Those under way.
-        """
+        """Stop tasks."""
 
 
 def run_on_cluster(
@@ -82,25 +43,6 @@ def run_on_cluster(
     engine starts one on this machine. What dies with a worker is tried once more, alone. The
     store's folder is best one that all machines see: then a trial is kept as soon as it is done.
     Where they do not, it is kept when its outcome arrives.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-        The trials.
-    jobs : int or None
-        Trials at a time; None leaves it to the engine.
-    backend : {"ray", "dask"}
-        The engine.
-
-    Yields
-    ------
-    Outcome
-        One per task, as they arrive.
-
-    Raises
-    ------
-    InputError
-        If the engine is not installed, its cluster fails, or the store cannot be written.
     """
     package = _package(backend)
     waiting, running = iter(tasks), {}
@@ -139,13 +81,7 @@ def run_on_cluster(
 
 
 def _package(backend: str) -> Any:
-    """Return the package of an engine.
-
-    Raises
-    ------
-    InputError
-        If it is not installed.
-    """
+    """Return the package of an engine."""
     try:
         return import_module({"dask": "distributed", "ray": "ray"}[backend])
     except ImportError:

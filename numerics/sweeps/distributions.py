@@ -16,27 +16,15 @@ _EXAMPLE = "write { uniform = [0, 1] }, or loguniform, integers, choice"
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution of one setting.
+    """A distribution of one setting."""
 
-    Attributes
-    ----------
-    name : str
-        The setting; it has a stream of random numbers of its own, so that the draws of one do not
-        depend on which others there are.
-    family : {"uniform", "loguniform", "integers", "choice"}
-        Uniform on [a, b], uniform in the logarithm, integers from a to b (both included), or one
-        of several values, all alike.
-    values : tuple
-        (a, b), or the values.
-
-    Raises
-    ------
-    InputError
-        If the family is unknown or the values do not fit.
-    """
-
+    #: The setting; it has a stream of random numbers of its own, so that the draws of one do not
+    #: depend on which others there are.
     name: str
+    #: Uniform on [a, b], uniform in the logarithm, integers from a to b (both included), or one of
+    #: several values, all alike.
     family: str
+    #: (a, b), or the values.
     values: tuple[Any, ...]
 
     def __post_init__(self) -> None:
@@ -68,25 +56,7 @@ class Distribution:
 
     @classmethod
     def parse(cls, name: str, given: Any) -> Distribution:
-        """Read a distribution as a specification has it.
-
-        Parameters
-        ----------
-        name : str
-            The setting.
-        given : mapping
-            Such as ``{"loguniform": [1e-4, 1e-1]}``.
-
-        Returns
-        -------
-        Distribution
-            The distribution.
-
-        Raises
-        ------
-        InputError
-            If it is none.
-        """
+        """Read a distribution as a specification has it."""
         if not isinstance(given, Mapping) or len(given) != 1:
             raise InputError(name, f"is {given!r}, no distribution", _EXAMPLE)
         family, values = next(iter(given.items()))
@@ -95,21 +65,7 @@ class Distribution:
         return cls(name, family, tuple(values))
 
     def draw(self, count: int, seed: int) -> Sequence[Any]:
-        """Draw values; the first ones do not depend on how many are drawn.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        seed : int
-            Seed of all settings together.
-
-        Returns
-        -------
-        sequence
-            The values; floats with twelve digits, so that they are the same where the last bit
-            of an exponential is not.
-        """
+        """Draw values; the first ones do not depend on how many are drawn."""
         # Of Python's generators only random() is promised to stay the same between versions.
         stream = random.Random(f"{seed} {self.name}")
         return [self._value(stream.random()) for _ in range(count)]

@@ -86,13 +86,7 @@ def run_trials(
 
 
 def _check(jobs: int | None, backend: str) -> None:
-    """Check the options.
-
-    Raises
-    ------
-    InputError
-        If an option cannot be used.
-    """
+    """Check the options."""
     if backend not in BACKENDS:
         raise InputError("backend", f"is {backend!r}", f"choose one of {', '.join(BACKENDS)}")
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):

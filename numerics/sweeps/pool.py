@@ -30,18 +30,6 @@ def run_in_workers(tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
 
     When a worker dies, all trials that were under way are repeated one at a time, each in a
     process of its own: the one whose process dies again failed.
-
-    Parameters
-    ----------
-    tasks : iterable of Task
-        The trials.
-    jobs : int
-        Number of processes.
-
-    Yields
-    ------
-    Outcome
-        One per task, as they are finished. Closing the iterator kills the workers.
     """
     waiting = deque(tasks)
     while waiting:

@@ -34,19 +34,7 @@ COMMON = ("key", "kind", "version", "status", "cause", "seconds")
 
 
 def row_of(outcome: Outcome) -> pa.Table:
-    """Return an outcome as a table of one row, with the environment of this process.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        What became of a trial.
-
-    Returns
-    -------
-    Table
-        Columns of `SCHEMA`; settings, result and environment as JSON,
-        and a hash of it all.
-    """
+    """Return an outcome as a table of one row, with the environment of this process."""
     trial = outcome.trial
     row = {
         "key": trial.key,
@@ -64,24 +52,7 @@ def row_of(outcome: Outcome) -> pa.Table:
 
 
 def outcome_of(table: pa.Table) -> Outcome:
-    """Read what `row_of` wrote.
-
-    Parameters
-    ----------
-    table : Table
-        A table of one row.
-
-    Returns
-    -------
-    Outcome
-        The outcome.
-
-    Raises
-    ------
-    ValueError
-        If the table is another one, its values are damaged, or its key is not that of its
-        settings. An `InputError` about an unknown kind is one of them.
-    """
+    """Read what `row_of` wrote."""
     if not table.schema.equals(SCHEMA):
         raise ValueError("has other columns than a trial")
     if table.num_rows != 1:
@@ -109,21 +80,7 @@ def _digest(row: Mapping[str, Any]) -> str:
 
 
 def table_of(outcomes: Iterable[Outcome]) -> pa.Table:
-    """Return outcomes as a table: one column per setting and per scalar of the result.
-
-    Parameters
-    ----------
-    outcomes : iterable of Outcome
-        The outcomes, of one kind or of several.
-
-    Returns
-    -------
-    Table
-        Columns `COMMON`, then ``settings.NAME`` and ``result.NAME``, the names inside a mapping
-        joined by dots; lists are kept as JSON among the settings and left out of the results.
-        Whole numbers, floats, truth values and texts keep their type where a column has one type;
-        in a column of mixed types they are JSON.
-    """
+    """Return outcomes as a table: one column per setting and per scalar of the result."""
     rows = [_flat(outcome) for outcome in outcomes]
     names: dict[str, None] = dict.fromkeys(COMMON)
     for prefix in ("settings.", "result."):
@@ -201,23 +158,7 @@ def _is_float64(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return what a JSON file gives back of a value.
-
-    Parameters
-    ----------
-    value : object
-        Nested mappings, sequences, texts, numbers, truth values and None.
-
-    Returns
-    -------
-    object
-        The same of plain Python types.
-
-    Raises
-    ------
-    ValueError
-        If it holds NaN, an infinity, or something that JSON has not.
-    """
+    """Return what a JSON file gives back of a value."""
     bad = _first_non_finite(value)
     if bad is not None:
         raise ValueError(f"{bad} is not finite; None stands for it")

@@ -18,61 +18,32 @@ from epsrank.theory.errors import InputError
 
 @dataclass(frozen=True)
 class Sweep:
-    """Fixed settings × grid × random draws × seeds, without what is excluded.
+    """Fixed settings × grid × random draws × seeds, without what is excluded."""
 
-    Attributes
-    ----------
-    kind : str
-        Kind of the trials.
-    fixed : mapping
-        Settings of all trials.
-    grid : mapping
-        Per setting a list of values; all combinations are tried.
-    random : tuple of Distribution
-        Settings that are drawn, together, `samples` times; each draw is combined with the grid.
-    samples, random_seed : int
-        Number of draws, and their seed.
-    seeds : tuple of int
-        Seeds that every combination is run with.
-    exclude : tuple of mapping
-        Combinations that are left out: those that agree with all entries of one of these, where
-        a list stands for any of its values.
-    source : str
-        Name of the file, for messages.
-    text : str
-        The document.
-    """
-
+    #: Kind of the trials.
     kind: str = "train"
+    #: Settings of all trials.
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    #: Per setting a list of values; all combinations are tried.
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    #: Settings that are drawn, together, `samples` times; each draw is combined with the grid.
     random: tuple[Distribution, ...] = ()
+    #: Number of draws, and their seed.
     samples: int = 1
     random_seed: int = 0
+    #: Seeds that every combination is run with.
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    #: Combinations that are left out: those that agree with all entries of one of these, where a
+    #: list stands for any of its values.
     exclude: tuple[Mapping[str, Any], ...] = ()
+    #: Name of the file, for messages.
     source: str = "sweep"
+    #: The document.
     text: str = ""
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Sweep:
-        """Read a sweep from a file, and check the settings of every trial.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Returns
-        -------
-        Sweep
-            The sweep.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be read or used; the message names the line where it can.
-        """
+        """Read a sweep from a file, and check the settings of every trial."""
         path = Path(path)
         try:
             text = path.read_bytes().decode("utf-8")
@@ -86,25 +57,7 @@ class Sweep:
 
     @classmethod
     def parse(cls, text: str, source: str = "SPEC.toml") -> Sweep:
-        """Read a sweep from a TOML document, and check the settings of every trial.
-
-        Parameters
-        ----------
-        text : str
-            The document.
-        source : str
-            Its name in messages.
-
-        Returns
-        -------
-        Sweep
-            The sweep.
-
-        Raises
-        ------
-        InputError
-            If it cannot be used; the message names the line where it can.
-        """
+        """Read a sweep from a TOML document, and check the settings of every trial."""
         sweep = cls(**SpecReader(text, source).read(), source=source, text=text)
         if not sweep.points:
             raise InputError(source, "leaves no trial", "exclude less")
@@ -112,13 +65,7 @@ class Sweep:
 
     @cached_property
     def points(self) -> tuple[Mapping[str, Any], ...]:
-        """The different settings without the seed, as a specification orders them.
-
-        Raises
-        ------
-        InputError
-            If the settings of a trial cannot be used.
-        """
+        """The different settings without the seed, as a specification orders them."""
         found: dict[str, Mapping[str, Any]] = {}
         for settings in self._combinations():
             if not any(_matches(settings, rule) for rule in self.exclude):
@@ -132,13 +79,7 @@ class Sweep:
         return (*self.grid, *(distribution.name for distribution in self.random))
 
     def trials(self) -> list[Trial]:
-        """Return the trials: the same sweep gives the same ones.
-
-        Returns
-        -------
-        list of Trial
-            For every point all seeds.
-        """
+        """Return the trials: the same sweep gives the same ones."""
         return [
             Trial(self.kind, {**point, "seed": seed})
             for point in self.points
@@ -171,13 +112,7 @@ class Sweep:
         return {name: checked[name] for name in settings}
 
     def _refuse(self, error: InputError, settings: Mapping[str, Any]) -> NoReturn:
-        """Say on which line the setting stands that a trial cannot have.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
+        """Say on which line the setting stands that a trial cannot have."""
         name = error.argument
         if name in self.fixed:
             line = line_of(self.text, "fixed", name)

@@ -22,38 +22,12 @@ MOST_TRIALS = 100_000
 
 
 def place(source: str, line: int | None) -> str:
-    """Say where in a document something stands.
-
-    Parameters
-    ----------
-    source : str
-        Name of the document.
-    line : int or None
-        The line, if it is known.
-
-    Returns
-    -------
-    str
-        Such as ``"SPEC.toml, line 7:"``.
-    """
+    """Say where in a document something stands."""
     return f"{source}:" if line is None else f"{source}, line {line}:"
 
 
 class SpecReader:
-    """Reads one document.
-
-    Parameters
-    ----------
-    text : str
-        The document.
-    source : str
-        Its name in messages.
-
-    Raises
-    ------
-    InputError
-        If the document is not TOML.
-    """
+    """Reads one document."""
 
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source = text, source
@@ -68,18 +42,7 @@ class SpecReader:
             ) from None
 
     def read(self) -> dict[str, Any]:
-        """Return the entries of a `Sweep`.
-
-        Returns
-        -------
-        dict
-            Its arguments by name.
-
-        Raises
-        ------
-        InputError
-            If an entry is unknown or wrong.
-        """
+        """Return the entries of a `Sweep`."""
         self._known("", self.entries, _ENTRIES, "an entry of a sweep")
         kind = self.entries.get("kind", "train")
         if not isinstance(kind, str) or kind not in TRIAL_KINDS:
@@ -114,13 +77,7 @@ class SpecReader:
     def _refuse(
         self, table: str, key: str | None, problem: str, remedy: str, occurrence: int = 0
     ) -> NoReturn:
-        """Say what is wrong with an entry, and on which line it stands.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
+        """Say what is wrong with an entry, and on which line it stands."""
         line = line_of(self.text, table, key, occurrence=occurrence)
         name = key or table
         raise InputError(f"{place(self.source, line)} {name}", problem, remedy)

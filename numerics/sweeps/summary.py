@@ -17,25 +17,17 @@ from epsrank.theory.statistics import MedianInterval, median_interval
 
 @dataclass(frozen=True)
 class SettingSummary:
-    """The runs of one setting that differ in their seed only.
+    """The runs of one setting that differ in their seed only."""
 
-    Attributes
-    ----------
-    settings : mapping
-        The settings without the seed.
-    runs : int
-        Runs, those that failed included.
-    failed, diverged : int
-        How many of them could not be carried out, and how many diverged.
-    medians : mapping of str to MedianInterval
-        Per figure of `final_figures` its median over the runs that have it. A run that diverged
-        has the loss +∞ and no rank.
-    """
-
+    #: The settings without the seed.
     settings: Mapping[str, Any]
+    #: Runs, those that failed included.
     runs: int
+    #: How many of them could not be carried out, and how many diverged.
     failed: int
     diverged: int
+    #: Per figure of `final_figures` its median over the runs that have it. A run that diverged has
+    #: the loss +∞ and no rank.
     medians: Mapping[str, MedianInterval]
 
     def __str__(self) -> str:
@@ -47,49 +39,18 @@ class SettingSummary:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the summary as plain data.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the summary as plain data."""
         medians = {name: median.to_json() for name, median in self.medians.items()}
         return {**vars(self), "settings": dict(self.settings), "medians": medians}
 
 
 def diverged(outcome: Outcome) -> bool:
-    """Tell whether a run was carried out and diverged.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        What became of it.
-
-    Returns
-    -------
-    bool
-        Whether it says so.
-    """
+    """Tell whether a run was carried out and diverged."""
     return outcome.status == "done" and outcome.result.get("status") == "diverged"
 
 
 def final_figures(outcome: Outcome) -> dict[str, float]:
-    """Return the figures of a trial that a sweep compares.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        What became of it.
-
-    Returns
-    -------
-    dict
-        Of a training run the last measurement: ``loss``, and at the first ε the last layer's
-        ``rank_lower`` and ``rank_upper``, two numbers where rounding does not settle one; of a
-        diverged one the loss +∞ alone. Of another kind of trial every number of the result.
-        Nothing of a failed one.
-    """
+    """Return the figures of a trial that a sweep compares."""
     if outcome.status != "done":
         return {}
     if diverged(outcome):
@@ -112,18 +73,7 @@ def _is_number(value: Any) -> bool:
 
 
 def summarise(outcomes: Sequence[Outcome]) -> list[SettingSummary]:
-    """Take runs that differ in their seed only together.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        What became of the trials.
-
-    Returns
-    -------
-    list of SettingSummary
-        In the order in which settings first come.
-    """
+    """Take runs that differ in their seed only together."""
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         settings = _without_seed(outcome)
@@ -152,20 +102,7 @@ def _summary(group: Sequence[Outcome]) -> SettingSummary:
 
 
 def results_table(outcomes: Sequence[Outcome]) -> pa.Table:
-    """Return the trials of a sweep as a table.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        What became of them.
-
-    Returns
-    -------
-    Table
-        One row per trial, in their order: the columns of `table_of`, and for training runs
-        ``final.loss``, ``final.rank_lower`` and ``final.rank_upper``, empty for a run that
-        diverged.
-    """
+    """Return the trials of a sweep as a table."""
     table = table_of(outcomes)
     figures = [
         final_figures(outcome) if outcome.trial.kind == "train" else {} for outcome in outcomes

@@ -12,24 +12,9 @@ def line_of(
 ) -> int | None:
     """Return the line of an entry.
 
-    Parameters
-    ----------
-    text : str
-        The document.
-    table : str
-        Name of the table; empty for what stands before all tables.
-    key : str or None
-        Name of the entry; None asks for the table's own line.
-    value : object
-        A value of the entry, for the line in a list that goes over several; None asks for the
-        line of the key.
-    occurrence : int
-        Which of the tables of that name, 0 for the first.
-
-    Returns
-    -------
-    int or None
-        The line, counted from 1; None if it is not found, as in a spelling not foreseen.
+    `value`: A value of the entry, for the line in a list that goes over several; None asks for the
+    line of the key. Returns the line, counted from 1; None if it is not found, as in a spelling not
+    foreseen.
     """
     lines = text.splitlines()
     block = _block(lines, table, occurrence)

@@ -27,23 +27,7 @@ _COLUMNS = (
 
 
 def config_of(settings: Mapping[str, Any]) -> RunConfig:
-    """Return the settings of a run.
-
-    Parameters
-    ----------
-    settings : mapping
-        Entries of `RunConfig`; what is left out has its default.
-
-    Returns
-    -------
-    RunConfig
-        The checked settings.
-
-    Raises
-    ------
-    InputError
-        If an entry is unknown or wrong.
-    """
+    """Return the settings of a run."""
     known = [field.name for field in fields(RunConfig)]
     unknown = [name for name in settings if name not in known]
     if unknown:
@@ -55,39 +39,12 @@ def config_of(settings: Mapping[str, Any]) -> RunConfig:
 
 
 def train_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Train a network, and return its history: loss, floors and every layer's ε-ranks.
-
-    Parameters
-    ----------
-    settings : mapping
-        Entries of `RunConfig`.
-
-    Returns
-    -------
-    dict
-        ``status`` (``"complete"`` or ``"diverged"``), ``cause``, ``task`` (what the data are),
-        ``n_layers``, ``n_features``; the lists ``step``, ``loss``, ``training_loss``,
-        ``test_loss``, ``test_accuracy``, ``coefficient_norm``, ``reachable``, ``envelope``,
-        ``reading``, ``chain``, one entry per measurement; ``floors``, per measurement a list over
-        ε; ``rank_lower`` and ``rank_upper``, which give for every ε (as ``str``) per measurement
-        a list over the layers, first to last. What is not finite is None.
-    """
+    """Train a network, and return its history: loss, floors and every layer's ε-ranks."""
     return history_of(train(config_of(settings)))
 
 
 def history_of(run: Run) -> dict[str, Any]:
-    """Return the history of a run as plain values.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    dict
-        As `train_trial` returns it.
-    """
+    """Return the history of a run as plain values."""
     config = run.config
     records = [record.to_json() for record in run.records]
     result: dict[str, Any] = {

@@ -88,28 +88,19 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial.
+    """What became of a trial."""
 
-    Attributes
-    ----------
-    trial : Trial
-        The trial.
-    status : {"done", "failed"}
-        A run that diverges is done, and its result says so; ``failed`` is a computation that
-        could not be carried out.
-    result : mapping
-        What the function returned; empty where it failed.
-    cause : str or None
-        Why it failed, in one line.
-    seconds : float
-        Wall-clock time it took. Differs from run to run, so no table is made from it, except those
-        that are about cost.
-    """
-
+    #: The trial.
     trial: Trial
+    #: A run that diverges is done, and its result says so; ``failed`` is a computation that could
+    #: not be carried out.
     status: Literal["done", "failed"]
+    #: What the function returned; empty where it failed.
     result: Result = field(default_factory=dict)
+    #: Why it failed, in one line.
     cause: str | None = None
+    #: Wall-clock time it took. Differs from run to run, so no table is made from it, except those
+    #: that are about cost.
     seconds: float = 0.0
 
     @property

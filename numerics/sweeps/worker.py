@@ -23,61 +23,25 @@ _KILLED = "the process that computed it died"
 
 @dataclass(frozen=True)
 class Task:
-    """A trial, and what another process needs to carry it out.
+    """A trial, and what another process needs to carry it out."""
 
-    Attributes
-    ----------
-    trial : Trial
-        The trial.
-    place : str
-        Where its function is, ``module:function``. Part of the task, as kinds registered in one
-        process are not known in another.
-    folder : Path or None
-        Folder of the store.
-    """
-
+    #: The trial.
     trial: Trial
+    #: Where its function is, ``module:function``. Part of the task, as kinds registered in one
+    #: process are not known in another.
     place: str
+    #: Folder of the store.
     folder: Path | None
 
     @classmethod
     def of(cls, trial: Trial, store: TrialStore | None) -> Task:
-        """Return the task of a trial.
-
-        Parameters
-        ----------
-        trial : Trial
-            The trial.
-        store : TrialStore or None
-            Where its outcome shall be kept.
-
-        Returns
-        -------
-        Task
-            The task.
-        """
+        """Return the task of a trial."""
         folder = None if store is None else store.folder.absolute()
         return cls(trial, TRIAL_KINDS[trial.kind], folder)
 
 
 def perform(task: Task) -> Outcome:
-    """Compute a trial and keep its outcome.
-
-    Parameters
-    ----------
-    task : Task
-        The trial.
-
-    Returns
-    -------
-    Outcome
-        Done or failed; whatever the function raises is a cause, except for an interrupt.
-
-    Raises
-    ------
-    InputError
-        If the store cannot be written.
-    """
+    """Compute a trial and keep its outcome."""
     # A worker may be the first to use a kind that its parent has registered.
     TRIAL_KINDS.setdefault(task.trial.kind, task.place)
     keep_freed_memory()
@@ -106,35 +70,13 @@ def perform(task: Task) -> Outcome:
 
 
 def kept(task: Task) -> Outcome | None:
-    """Return what the store has of a trial that was carried out.
-
-    Parameters
-    ----------
-    task : Task
-        The trial.
-
-    Returns
-    -------
-    Outcome or None
-        Its outcome, unless it failed or there is none.
-    """
+    """Return what the store has of a trial that was carried out."""
     found = None if task.folder is None else TrialStore(task.folder).get(task.trial)
     return found if found is not None and found.status == "done" else None
 
 
 def perform_once(task: Task) -> Outcome:
-    """Compute a trial unless another process has, for engines that repeat what they lose.
-
-    Parameters
-    ----------
-    task : Task
-        The trial.
-
-    Returns
-    -------
-    Outcome
-        Done or failed.
-    """
+    """Compute a trial unless another process has, for engines that repeat what they lose."""
     return kept(task) or perform(task)
 
 
@@ -149,36 +91,12 @@ def _one_thread() -> AbstractContextManager[object]:
 
 
 def killed(trial: Trial, how: str) -> Outcome:
-    """Return the outcome of a trial whose process died.
-
-    Parameters
-    ----------
-    trial : Trial
-        The trial.
-    how : str
-        What is known of it, such as ``"SIGKILL(-9)"``; may be empty.
-
-    Returns
-    -------
-    Outcome
-        A failed one that `was_killed` knows.
-    """
+    """Return the outcome of a trial whose process died."""
     cause = f"{_KILLED} ({how})" if how else _KILLED
     cause += ", perhaps for want of memory" if "KILL" in how or "Memory" in how else ""
     return Outcome(trial, "failed", {}, cause)
 
 
 def was_killed(outcome: Outcome) -> bool:
-    """Tell whether a trial failed because its process died, say for want of memory.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        What became of a trial.
-
-    Returns
-    -------
-    bool
-        True where another attempt may well succeed.
-    """
+    """Tell whether a trial failed because its process died, say for want of memory."""
     return outcome.status == "failed" and (outcome.cause or "").startswith(_KILLED)

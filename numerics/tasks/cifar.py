@@ -26,21 +26,8 @@ _REMEDY = (
 def cifar10(data: str | Path | None) -> LabelledImages:
     """Return CIFAR-10 from a folder or file, or from the one named by EPSRANK_CIFAR10.
 
-    Parameters
-    ----------
-    data : path or None
-        A folder with ``data_batch_1.bin`` … ``test_batch.bin``, or one that holds it as
-        ``cifar-10-batches-bin``, or ``cifar10.npz``; or an .npz file.
-
-    Returns
-    -------
-    LabelledImages
-        50 000 training and 10 000 test images of 3×32×32 values, or what the files hold.
-
-    Raises
-    ------
-    InputError
-        If nothing is named, or it cannot be used.
+    `data`: A folder with ``data_batch_1.bin`` … ``test_batch.bin``, or one that holds it as
+    ``cifar-10-batches-bin``, or ``cifar10.npz``; or an .npz file.
     """
     name = "data" if data is not None else "EPSRANK_CIFAR10"
     place = data if data is not None else os.environ.get("EPSRANK_CIFAR10")
@@ -56,13 +43,7 @@ def cifar10(data: str | Path | None) -> LabelledImages:
 
 
 def _from_binary(folder: Path, name: str) -> LabelledImages:
-    """Read the batches: records of a label and 3072 values, red before green before blue.
-
-    Raises
-    ------
-    InputError
-        If there are none of training images.
-    """
+    """Read the batches: records of a label and 3072 values, red before green before blue."""
     train = [_read_batch(folder / batch, name) for batch in _BATCHES if (folder / batch).is_file()]
     if not train:
         raise InputError(name, f"names {folder}, which lacks {_BATCHES[0]}", _REMEDY)
@@ -72,13 +53,7 @@ def _from_binary(folder: Path, name: str) -> LabelledImages:
 
 
 def _read_batch(path: Path, name: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Read one file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, is cut short, or has other labels.
-    """
+    """Read one file."""
     try:
         values = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
@@ -94,13 +69,7 @@ def _read_batch(path: Path, name: str) -> tuple[NDArray[Any], NDArray[np.int64]]
 
 
 def _from_npz(path: Path, name: str) -> LabelledImages:
-    """Read an .npz file, colours last or first.
-
-    Raises
-    ------
-    InputError
-        If arrays have other shapes or types.
-    """
+    """Read an .npz file, colours last or first."""
     arrays = read_archive(path, name, _REMEDY)
     parts: list[NDArray[Any]] = []
     for images, labels, part in (

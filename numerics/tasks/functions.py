@@ -15,27 +15,18 @@ _PI = math.pi
 
 @dataclass(frozen=True)
 class Target:
-    """A function u*: Ω → R with its box.
+    """A function u*: Ω → R with its box."""
 
-    Attributes
-    ----------
-    formula : str
-        As printed.
-    function : callable
-        From points (N, d) to values (N,).
-    domain : tuple of (float, float)
-        The box Ω.
-    quadrature : bool
-        Whether the samples are Gauss–Legendre nodes and the measure ``volume``, so that sums are
-        integrals over Ω; otherwise they are an equispaced grid under the ``mean`` measure.
-    n_train : int
-        Training points unless asked otherwise.
-    """
-
+    #: As printed.
     formula: str
+    #: From points (N, d) to values (N,).
     function: Callable[[Array], Array]
+    #: The box Ω.
     domain: tuple[tuple[float, float], ...]
+    #: Whether the samples are Gauss–Legendre nodes and the measure ``volume``, so that sums are
+    #: integrals over Ω; otherwise they are an equispaced grid under the ``mean`` measure.
     quadrature: bool = False
+    #: Training points unless asked otherwise.
     n_train: int = 500
 
 
@@ -100,20 +91,7 @@ TARGETS: dict[str, Target] = {
 
 
 def grid(domain: tuple[tuple[float, float], ...], n_points: int) -> Matrix:
-    """Return the equispaced grid of a box, both ends included, with at least n_points points.
-
-    Parameters
-    ----------
-    domain : tuple of (float, float)
-        The box, d intervals.
-    n_points : int
-        Points wanted; the grid has m^d with the least sufficient m (m ≥ 2).
-
-    Returns
-    -------
-    ndarray of float64, shape (m^d, d)
-        The points, the last coordinate running fastest.
-    """
+    """Return the equispaced grid of a box, both ends included, with at least n_points points."""
     d = len(domain)
     per_axis = max(2, math.ceil(n_points ** (1 / d) - 1e-9))
     axes = [np.linspace(low, high, per_axis) for low, high in domain]
@@ -123,17 +101,7 @@ def grid(domain: tuple[tuple[float, float], ...], n_points: int) -> Matrix:
 def gauss_legendre(domain: tuple[tuple[float, float], ...], n_points: int) -> tuple[Array, Array]:
     """Return the Gauss–Legendre rule of an interval: exact for polynomials of degree 2N − 1.
 
-    Parameters
-    ----------
-    domain : tuple of one (float, float)
-        The interval.
-    n_points : int
-        Number N of nodes.
-
-    Returns
-    -------
-    tuple of ndarray of float64
-        Nodes of shape (N, 1), and weights of shape (N,) that sum to b − a.
+    Returns nodes of shape (N, 1), and weights of shape (N,) that sum to b − a.
     """
     (low, high) = domain[0]
     nodes, weights = np.polynomial.legendre.leggauss(n_points)

@@ -27,44 +27,24 @@ _PATIENCE = 20.0
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images with labels 0…9, as integers.
+    """Images with labels 0…9, as integers."""
 
-    Attributes
-    ----------
-    x_train, x_test : ndarray of an integer or float type, shape (N, H, W) or (N, C, H, W)
-        Values from 0 to `white`.
-    y_train, y_test : ndarray of int64, shape (N,)
-        Labels.
-    white : float
-        Largest value.
-    source : str
-        Where they come from.
-    what : str
-        What they are.
-    """
-
+    #: Values from 0 to `white`.
     x_train: NDArray[Any]
+    #: Labels.
     y_train: NDArray[Any]
     x_test: NDArray[Any]
     y_test: NDArray[Any]
+    #: Largest value.
     white: float
+    #: Where they come from.
     source: str
+    #: What they are.
     what: str
 
 
 def digits(seed: int) -> LabelledImages:
-    """Return scikit-learn's 1797 images of 8×8 pixels, a fifth of them, drawn by seed, for tests.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the split.
-
-    Returns
-    -------
-    LabelledImages
-        The images.
-    """
+    """Return scikit-learn's 1797 images of 8×8 pixels; a fifth, drawn by seed, for tests."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -78,25 +58,7 @@ def digits(seed: int) -> LabelledImages:
 
 
 def mnist(data: str | Path | None) -> LabelledImages:
-    """Return MNIST from a file, from the folder or file named by EPSRANK_DATA, or from OpenML.
-
-    Parameters
-    ----------
-    data : path or None
-        An .npz file, or a folder that holds ``mnist.npz``.
-
-    Returns
-    -------
-    LabelledImages
-        60 000 training and 10 000 test images of 28×28 pixels, or what the file holds.
-
-    Raises
-    ------
-    InputError
-        If a file is named and cannot be used.
-    OSError
-        If no file is named and OpenML cannot be reached.
-    """
+    """Return MNIST from a file, from the folder or file named by EPSRANK_DATA, or from OpenML."""
     name = "data" if data is not None else "EPSRANK_DATA"
     place = data if data is not None else os.environ.get("EPSRANK_DATA")
     if not place:
@@ -106,25 +68,7 @@ def mnist(data: str | Path | None) -> LabelledImages:
 
 
 def read_archive(path: Path, name: str, remedy: str) -> list[NDArray[Any]]:
-    """Read x_train, y_train, x_test and y_test of an .npz file without ever unpickling.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    name, remedy : str
-        Argument that named it, and what to do, for the error message.
-
-    Returns
-    -------
-    list of ndarray
-        The four arrays, unchecked.
-
-    Raises
-    ------
-    InputError
-        If it is missing, damaged, pickled or lacks one.
-    """
+    """Read x_train, y_train, x_test and y_test of an .npz file without ever unpickling."""
     if not path.is_file():
         raise InputError(name, f"names {path}, which does not exist", remedy)
     try:
@@ -170,13 +114,7 @@ def _from_npz(path: Path, name: str) -> LabelledImages:
 
 
 def _check(images: NDArray[Any], labels: NDArray[Any], part: str, path: Path, name: str) -> None:
-    """Check one pair of images and labels.
-
-    Raises
-    ------
-    InputError
-        If type, shape or labels are wrong.
-    """
+    """Check one pair of images and labels."""
     problem = None
     if images.dtype != np.uint8 or images.ndim != 3 or images.size == 0:
         problem = f"x_{part} has shape {images.shape} and dtype {images.dtype}"
@@ -189,13 +127,7 @@ def _check(images: NDArray[Any], labels: NDArray[Any], part: str, path: Path, na
 
 
 def _from_openml() -> LabelledImages:
-    """Fetch MNIST through scikit-learn, which keeps it in its own cache.
-
-    Raises
-    ------
-    OSError
-        If OpenML cannot be reached or gives nothing usable.
-    """
+    """Fetch MNIST through scikit-learn, which keeps it in its own cache."""
     from sklearn.datasets import fetch_openml
 
     # The pandas parser is several times faster and smaller; the other one is always there.

@@ -48,35 +48,12 @@ def load_task(
     [0, 1] and flattened; labels become one-hot rows. Boundary-value problems are posed at
     Gauss–Legendre nodes of the box and its sides; their test samples hold the solution.
 
-    Parameters
-    ----------
-    name : str
-        A key of `TASKS`.
-    n_train, n_test : int, optional
-        Numbers of samples; on a box the grid has the next larger d-th power. For images a
-        subset is drawn by seed.
-    data : path, optional
-        For ``mnist``: an .npz file with uint8 arrays x_train, y_train, x_test, y_test, or a folder
-        that holds ``mnist.npz``. By default EPSRANK_DATA names it; without that OpenML is asked,
-        and where there is no network the task is `digits`, and says so in its name and notice.
-        For ``cifar10``: the folder of its binary version or an .npz (see `numerics.tasks.cifar`);
-        by default EPSRANK_CIFAR10 names it. It is never fetched.
-    seed : int
-        Seed of the test points, of the split and of subsets.
-    dtype : torch.dtype
-        Type of inputs and targets; weights stay float64.
-    boundary_weight : float, optional
-        κ of a boundary-value problem, in place of its own.
-
-    Returns
-    -------
-    Task
-        The task, on the CPU.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, a number is too small or too large, or a file cannot be used.
+    `n_train, n_test`: Numbers of samples; on a box the grid has the next larger d-th power. For
+    images a subset is drawn by seed; `data`: For ``mnist``: an .npz file with uint8 arrays x_train,
+    y_train, x_test, y_test, or a folder that holds ``mnist.npz``. By default EPSRANK_DATA names it;
+    without that OpenML is asked, and where there is no network the task is `digits`, and says so in
+    its name and notice. For ``cifar10``: the folder of its binary version or an .npz (see
+    `numerics.tasks.cifar`); by default EPSRANK_CIFAR10 names it. It is never fetched.
     """
     if not isinstance(name, str) or name not in TASKS:
         raise InputError("task", f"is {name!r}", f"choose one of {', '.join(TASKS)}")
@@ -186,13 +163,7 @@ def _operator_task(
 def _subset(
     images: NDArray[Any], labels: NDArray[Any], n: int | None, argument: str, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Draw n of the images without replacement.
-
-    Raises
-    ------
-    InputError
-        If there are fewer.
-    """
+    """Draw n of the images without replacement."""
     if n is None or n == len(labels):
         return images, labels
     if n > len(labels):

@@ -17,49 +17,33 @@ Kind = Literal["regression", "classification"]
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Target u* on a data measure μ = c⁻¹ Σ w_i δ_{x_i}, with separate test points.
+    """Target u* on a data measure μ = c⁻¹ Σ w_i δ_{x_i}, with separate test points."""
 
-    Attributes
-    ----------
-    name : str
-        What the data are; a stand-in says so here (``"digits (in place of mnist)"``).
-    kind : {"regression", "classification"}
-        For classification y holds one-hot rows, so that squared error and the floor apply.
-    x : Tensor, shape (N, d)
-        Training inputs.
-    y : Tensor, shape (N, k)
-        Targets u*(x_i).
-    x_test, y_test : Tensor
-        Test inputs and targets, of the same law.
-    description : str
-        One sentence.
-    weights : Tensor of float64, shape (N,), or None
-        w_i; None means 1 each.
-    measure : {"mean", "raw", "volume"}
-        How the weights are normalised.
-    domain : tuple of (float, float), or None
-        The box Ω, one interval per input; None for data.
-    image_shape : tuple of int, or None
-        (C, H, W) where the inputs are images.
-    notice : str or None
-        One line that the user should see, such as why a stand-in was taken.
-    operator : StackedOperator or None
-        Where the loss is that of a PINN: what is done to u before it is compared with y. The test
-        samples hold the solution itself.
-    """
-
+    #: What the data are; a stand-in says so here (``"digits (in place of mnist)"``).
     name: str
+    #: For classification y holds one-hot rows, so that squared error and the floor apply.
     kind: Kind
+    #: Training inputs.
     x: Tensor = field(repr=False)
+    #: Targets u*(x_i).
     y: Tensor = field(repr=False)
+    #: Test inputs and targets, of the same law.
     x_test: Tensor = field(repr=False)
     y_test: Tensor = field(repr=False)
+    #: One sentence.
     description: str
+    #: w_i; None means 1 each.
     weights: Tensor | None = field(default=None, repr=False)
+    #: How the weights are normalised.
     measure: MeasureName = "mean"
+    #: The box Ω, one interval per input; None for data.
     domain: tuple[tuple[float, float], ...] | None = None
+    #: (C, H, W) where the inputs are images.
     image_shape: tuple[int, int, int] | None = None
+    #: One line that the user should see, such as why a stand-in was taken.
     notice: str | None = None
+    #: Where the loss is that of a PINN: what is done to u before it is compared with y. The test
+    #: samples hold the solution itself.
     operator: StackedOperator | None = field(default=None, repr=False)
 
     @property
@@ -78,13 +62,7 @@ class Task:
         return int(self.x.shape[0])
 
     def fingerprint(self) -> str:
-        """Return a digest of the training data, by which a resumed run knows its data again.
-
-        Returns
-        -------
-        str
-            SHA-256 of the bytes of x, y and the weights, in hexadecimal.
-        """
+        """Return a digest of the training data, by which a resumed run knows its data again."""
         operator = "" if self.operator is None else f" {self.operator}"
         digest = hashlib.sha256(f"{self.name} {self.measure}{operator}".encode())
         for tensor in (self.x, self.y, self.weights):
@@ -104,14 +82,7 @@ class Task:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the description of the task, without its data.
-
-        Returns
-        -------
-        dict
-            Keys ``name``, ``kind``, ``description``, ``n_samples``, ``n_test``, ``n_inputs``,
-            ``n_outputs``, ``measure``, ``domain``, ``notice``, ``fingerprint``.
-        """
+        """Return the description of the task, without its data."""
         return {
             "name": self.name,
             "kind": self.kind,

@@ -38,20 +38,7 @@ _OF_IMAGES: dict[str, type[SmallCNN | SmallTransformer]] = {
 
 
 def check_loss(config: RunConfig, task: Task) -> None:
-    """Check that loss and activation fit the task.
-
-    Parameters
-    ----------
-    config : RunConfig
-        Settings.
-    task : Task
-        Its task.
-
-    Raises
-    ------
-    InputError
-        If cross-entropy is asked for without classes, or ReLU for a differential operator.
-    """
+    """Check that loss and activation fit the task."""
     if config.loss == "cross-entropy" and task.kind != "classification":
         raise InputError(
             "loss", f"is 'cross-entropy', but {task.name} has no classes", "choose 'mse'"
@@ -66,23 +53,7 @@ def check_loss(config: RunConfig, task: Task) -> None:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device of a run.
-
-    Parameters
-    ----------
-    name : {"auto", "cpu", "cuda"}
-        What was asked for.
-
-    Returns
-    -------
-    torch.device
-        CUDA where present and not declined, else the CPU.
-
-    Raises
-    ------
-    InputError
-        If CUDA is asked for and absent.
-    """
+    """Return the device of a run."""
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
         raise InputError("device", "is 'cuda', but no CUDA device is present", "pass device='cpu'")
@@ -90,13 +61,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def _bare_network(config: RunConfig, task: Task) -> FeatureNetwork:
-    """Build the architecture with unset weights.
-
-    Raises
-    ------
-    InputError
-        If a network of images is asked for without images.
-    """
+    """Build the architecture with unset weights."""
     sizes = (config.width, config.depth, task.n_outputs, config.activation)
     # On the meta device the constructors' own initialisation draws no random numbers.
     with torch.device("meta"):
@@ -110,47 +75,14 @@ def _bare_network(config: RunConfig, task: Task) -> FeatureNetwork:
 
 
 def empty_network(config: RunConfig, task: Task) -> FeatureNetwork:
-    """Return the network of a run with unset weights, to be filled from a checkpoint.
-
-    Parameters
-    ----------
-    config : RunConfig
-        Settings.
-    task : Task
-        Its task.
-
-    Returns
-    -------
-    FeatureNetwork
-        The network on the CPU in the dtype of the run.
-
-    Raises
-    ------
-    InputError
-        If the architecture does not fit the task.
-    """
+    """Return the network of a run with unset weights, to be filled from a checkpoint."""
     return _bare_network(config, task).to(config.torch_dtype).to_empty(device="cpu")
 
 
 def build_network(config: RunConfig, task: Task) -> FeatureNetwork:
     """Return the network of a run at step 0.
 
-    Parameters
-    ----------
-    config : RunConfig
-        Settings.
-    task : Task
-        Its task, on the CPU; the structured layer is placed over its domain, or over its data.
-
-    Returns
-    -------
-    FeatureNetwork
-        The network on the CPU in the dtype of the run.
-
-    Raises
-    ------
-    InputError
-        If the architecture or the structured layer does not fit the task.
+    `task`: Its task, on the CPU; the structured layer is placed over its domain, or over its data.
     """
     model = empty_network(config, task)
     weights = generator(config.seed, Stream.WEIGHTS)
@@ -186,20 +118,7 @@ def _place_input_layers(model: FeatureNetwork, config: RunConfig, task: Task) ->
 
 
 def build_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """Return the optimiser of a run at step 0.
-
-    Parameters
-    ----------
-    config : RunConfig
-        Settings.
-    model : Module
-        Its network, on its device.
-
-    Returns
-    -------
-    Optimizer
-        The optimiser; constants other than the rate are torch's, momentum is 0.9.
-    """
+    """Return the optimiser of a run at step 0."""
     parameters = list(model.parameters())
     # All tensors in one call: the same bits as one by one, and a sixth of a small step less.
     if config.optimizer == "adam":

@@ -161,13 +161,7 @@ class RunConfig:
         self._normalise()
 
     def _whole_numbers(self) -> None:
-        """Check the whole numbers.
-
-        Raises
-        ------
-        InputError
-            If one is not a whole number, or too small or large.
-        """
+        """Check the whole numbers."""
         least = {"depth": LEAST_DEPTH[self.network], "steps": 0, "seed": 0}
         needed = ("width", "depth", "steps", "seed", "threads")
         for name in (*needed, "batch_size", "n_train", "probe", "n_test"):
@@ -181,13 +175,7 @@ class RunConfig:
             object.__setattr__(self, "measure_every", every)
 
     def _normalise(self) -> None:
-        """Fill in the learning rate, and write numbers the way TOML gives them back.
-
-        Raises
-        ------
-        InputError
-            If a number is not positive and finite, or a threshold comes twice.
-        """
+        """Fill in the learning rate, and write numbers the way TOML gives them back."""
         rate = self.learning_rate
         if rate is None:
             rate = DEFAULT_RATES[self.optimizer]

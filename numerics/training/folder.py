@@ -33,11 +33,6 @@ class RunFolder:
         weights.safetensors                  the weights last saved
         checkpoints/step_XXXXXXXX.safetensors    the weights of each measurement
         state/state.json, state/*.safetensors    what a resumed run goes on from
-
-    Parameters
-    ----------
-    out : Path or None
-        The folder; None makes a temporary one, removed when this object is collected.
     """
 
     def __init__(self, out: Path | None) -> None:
@@ -54,71 +49,20 @@ class RunFolder:
         return self.out is not None
 
     def checkpoint(self, step: int) -> Path:
-        """Return the path of the weights after `step` updates.
-
-        Parameters
-        ----------
-        step : int
-            Number of updates.
-
-        Returns
-        -------
-        Path
-            The file.
-        """
+        """Return the path of the weights after `step` updates."""
         return self.path / "checkpoints" / f"step_{step:08d}.safetensors"
 
     def save_checkpoint(self, step: int, weights: dict[str, Tensor]) -> None:
-        """Keep the weights of a measurement.
-
-        Parameters
-        ----------
-        step : int
-            Number of updates.
-        weights : dict of str to Tensor
-            The weights.
-        """
+        """Keep the weights of a measurement."""
         write_tensors(self.checkpoint(step), weights, durable=self.kept)
 
     def load_checkpoint(self, step: int) -> dict[str, Tensor]:
-        """Return the weights of a measurement.
-
-        Parameters
-        ----------
-        step : int
-            Number of updates.
-
-        Returns
-        -------
-        dict of str to Tensor
-            The weights, on the CPU.
-        """
+        """Return the weights of a measurement."""
         return read_tensors(self.checkpoint(step))
 
 
 def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> RunFolder:
-    """Make or enter the folder of a run, and write its settings.
-
-    Parameters
-    ----------
-    out : path or None
-        The folder.
-    config : RunConfig
-        The settings.
-    resume : bool
-        Whether an existing run may be continued.
-
-    Returns
-    -------
-    RunFolder
-        The folder, free of half-written files.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written, holds something and `resume` is False, holds no run, or
-        a run with other settings; or if there is nothing that `resume` could mean.
-    """
+    """Make or enter the folder of a run, and write its settings."""
     if out is None:
         if resume:
             raise InputError("resume", "is given without out", "pass the folder of the run")
@@ -150,13 +94,7 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
 
 
 def _same_settings(kept: RunConfig, given: RunConfig) -> None:
-    """Refuse to continue a run under other settings.
-
-    Raises
-    ------
-    InputError
-        If any setting differs.
-    """
+    """Refuse to continue a run under other settings."""
     before, now = kept.to_json(), given.to_json()
     changed = [
         f"{name} {before[name]!r} → {now[name]!r}" for name in now if before[name] != now[name]

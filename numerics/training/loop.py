@@ -42,18 +42,6 @@ def measurement_steps(steps: int, every: int | str) -> list[int]:
     ``auto`` takes the union of a geometric sequence (16 a decade: the early phase changes on a
     logarithmic clock) and an even one of 100 (so that a late plateau or drop is never a single
     point between two far ones).
-
-    Parameters
-    ----------
-    steps : int
-        Number of updates of the run.
-    every : int or "auto"
-        Updates between measurements.
-
-    Returns
-    -------
-    list of int
-        Increasing steps from 0 to `steps`.
     """
     if isinstance(every, int):
         chosen = set(range(0, steps, every))
@@ -149,17 +137,7 @@ def train(
 
 
 class _Session:
-    """A run in the making: network, optimiser, records, and where they are saved.
-
-    Parameters
-    ----------
-    config : RunConfig
-        Settings.
-    task : Task
-        Its task.
-    device : torch.device
-        Where to compute.
-    """
+    """A run in the making: network, optimiser, records, and where they are saved."""
 
     def __init__(self, config: RunConfig, task: Task, device: torch.device) -> None:
         self.config = config

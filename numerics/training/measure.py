@@ -46,33 +46,22 @@ class NotFiniteError(ArithmeticError):
 
 @dataclass(frozen=True, eq=False)
 class LastLayer:
-    """u = φW + b on the probe, in float64: all that the floor of a measurement depends on.
+    """u = φW + b on the probe, in float64: all that the floor of a measurement depends on."""
 
-    Attributes
-    ----------
-    features : ndarray of float64, shape (N, n)
-        φ, exact copies of the features in the dtype of the training.
-    coefficients : ndarray of float64, shape (n, k)
-        W, one row per neuron.
-    bias : ndarray of float64, shape (k,)
-        b.
-    target : ndarray of float64, shape (N, k)
-        u*.
-    weights : ndarray of float64, shape (N,), or None
-        Sample weights; None means 1 each.
-    measure : str
-        ``"mean"``, ``"raw"`` or ``"volume"``.
-    constant : ndarray of float64, shape (N,), or None
-        What the constant function is at the samples where that is not 1: for a PINN φ are the
-        features (𝓛φ, √κ 𝓑φ) of L1, and this is (𝓛1, √κ 𝓑1).
-    """
-
+    #: φ, exact copies of the features in the dtype of the training.
     features: Matrix
+    #: W, one row per neuron.
     coefficients: Matrix
+    #: b.
     bias: Vector
+    #: u*.
     target: Matrix
+    #: Sample weights; None means 1 each.
     weights: Vector | None
+    #: ``"mean"``, ``"raw"`` or ``"volume"``.
     measure: str
+    #: What the constant function is at the samples where that is not 1: for a PINN φ are the
+    #: features (𝓛φ, √κ 𝓑φ) of L1, and this is (𝓛1, √κ 𝓑1).
     constant: Vector | None = None
 
     @property
@@ -85,15 +74,7 @@ class LastLayer:
     def without_bias(self, bias: BiasName) -> tuple[Features, Array, Array]:
         """Return features, target and coefficients in which the bias is a feature, or subtracted.
 
-        Parameters
-        ----------
-        bias : {"feature", "fixed"}
-            What the bias is taken for.
-
-        Returns
-        -------
-        tuple of (Features, ndarray, ndarray)
-            Features, target and coefficients.
+        Returns features, target and coefficients.
         """
         features, target, coefficients = with_bias(
             as_features(self.features),
@@ -108,27 +89,7 @@ class LastLayer:
 
 
 def last_layer(model: FeatureNetwork, probe: Probe, features: Matrix) -> LastLayer:
-    """Collect the last layer of a network on its probe.
-
-    Parameters
-    ----------
-    model : FeatureNetwork
-        The network.
-    probe : Probe
-        The samples.
-    features : ndarray of float64, shape (N, n)
-        φ at the samples.
-
-    Returns
-    -------
-    LastLayer
-        The numbers.
-
-    Raises
-    ------
-    InputError
-        If the operator of the probe is nonlinear, so that 𝒩u is no combination of features.
-    """
+    """Collect the last layer of a network on its probe."""
     if probe.operator is not None and probe.operator.no_floor is not None:
         raise InputError("run", f"has no floor: {probe.operator.no_floor}", "ask for its ranks")
     return LastLayer(
@@ -143,21 +104,7 @@ def last_layer(model: FeatureNetwork, probe: Probe, features: Matrix) -> LastLay
 
 
 def captured(model: FeatureNetwork, probe: Probe) -> list[Array]:
-    """Return the features of every hidden layer on the probe, in float64.
-
-    Parameters
-    ----------
-    model : FeatureNetwork
-        The network.
-    probe : Probe
-        The samples.
-
-    Returns
-    -------
-    list of ndarray of float64
-        One (N, n) matrix per dense layer, (N·P, C) per convolution; for a PINN (𝓛φ, √κ 𝓑φ), or
-        φ at the interior points where the operator is nonlinear.
-    """
+    """Return the features of every hidden layer on the probe, in float64."""
     probe = rank_probe(probe)
     if probe.operator is not None:
         return _operator_features(model, probe.operator, probe.x)
@@ -183,31 +130,7 @@ def _operator_features(
 def measure(
     model: FeatureNetwork, config: RunConfig, task: Task, probe: Probe, step: int
 ) -> StepRecord:
-    """Measure a network after `step` updates.
-
-    Parameters
-    ----------
-    model : FeatureNetwork
-        The network.
-    config : RunConfig
-        Settings of its run.
-    task : Task
-        Its task, with the test samples on the device of the network.
-    probe : Probe
-        The samples measured on.
-    step : int
-        Number of updates made.
-
-    Returns
-    -------
-    StepRecord
-        The measurement.
-
-    Raises
-    ------
-    NotFiniteError
-        If features, outputs or coefficients are not finite.
-    """
+    """Measure a network after `step` updates."""
     features = captured(model, probe)
     last, outputs = _outputs(model, probe, features[-1])
     for number, layer in enumerate(features, start=1):

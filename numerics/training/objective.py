@@ -15,20 +15,7 @@ from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 
 def sample_losses(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return ℓ(u(x_i), y_i) per sample: ‖u − y‖² summed over outputs, or the cross-entropy.
-
-    Parameters
-    ----------
-    loss : {"mse", "cross-entropy"}
-        Which loss.
-    outputs, targets : Tensor, shape (N, k)
-        Outputs and targets (one-hot for cross-entropy).
-
-    Returns
-    -------
-    Tensor, shape (N,)
-        The losses.
-    """
+    """Return ℓ(u(x_i), y_i) per sample: ‖u − y‖² summed over outputs, or the cross-entropy."""
     if loss == "mse":
         return (outputs - targets).square().sum(dim=1)
     return torch.nn.functional.cross_entropy(outputs, targets.argmax(dim=1), reduction="none")
@@ -36,41 +23,20 @@ def sample_losses(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """L(θ) = ∫ ℓ(u, u*) dμ = Σ_i (w_i/c) ℓ(u(x_i), y_i), on samples that stay on one device.
+    """L(θ) = ∫ ℓ(u, u*) dμ = Σ_i (w_i/c) ℓ(u(x_i), y_i), on samples that stay on one device."""
 
-    Attributes
-    ----------
-    loss : {"mse", "cross-entropy"}
-        Which ℓ.
-    x, y : Tensor
-        Samples.
-    factors : Tensor of shape (N,), or None
-        w_i/c where the measure has weights or is not the mean; None means 1/N.
-    operator : StackedOperator or None
-        For a PINN: what is compared with y in place of u (L1).
-    """
-
+    #: Which ℓ.
     loss: str
+    #: Samples.
     x: Tensor
     y: Tensor
+    #: w_i/c where the measure has weights or is not the mean; None means 1/N.
     factors: Tensor | None
+    #: For a PINN: what is compared with y in place of u (L1).
     operator: StackedOperator | None = None
 
     def __call__(self, model: torch.nn.Module, index: Tensor | None = None) -> Tensor:
-        """Return L(θ), or its unbiased estimate from a batch.
-
-        Parameters
-        ----------
-        model : Module
-            The network.
-        index : Tensor of int64, optional
-            Samples of the batch; None means all.
-
-        Returns
-        -------
-        Tensor, shape ()
-            The loss, with its graph.
-        """
+        """Return L(θ), or its unbiased estimate from a batch."""
         losses = self.losses(model, index)
         if self.factors is None:
             return losses.mean()
@@ -78,20 +44,7 @@ class Objective:
         return (losses * factors).sum() * (self.x.shape[0] / losses.shape[0])
 
     def losses(self, model: torch.nn.Module, index: Tensor | None = None) -> Tensor:
-        """Return ℓ at the samples of a batch, unweighted.
-
-        Parameters
-        ----------
-        model : Module
-            The network.
-        index : Tensor of int64, optional
-            Samples of the batch; None means all.
-
-        Returns
-        -------
-        Tensor, shape (N,) or (M,)
-            The losses, with their graph.
-        """
+        """Return ℓ at the samples of a batch, unweighted."""
         x = self.x if index is None else self.x[index]
         y = self.y if index is None else self.y[index]
         outputs = model(x) if self.operator is None else self.operator(model, x, index)
@@ -99,22 +52,7 @@ class Objective:
 
 
 def task_objective(loss: str, task: Task, device: torch.device) -> Objective:
-    """Return the training loss L(θ) of a task over all of its training samples.
-
-    Parameters
-    ----------
-    loss : {"mse", "cross-entropy"}
-        Which ℓ.
-    task : Task
-        The task.
-    device : torch.device
-        Where its samples shall be.
-
-    Returns
-    -------
-    Objective
-        The loss, in the dtype of the samples.
-    """
+    """Return the training loss L(θ) of a task over all of its training samples."""
     weights = None if task.weights is None else task.weights.numpy()
     factors = sample_factors(Measure(task.measure, task.n_samples, weights))
     return Objective(
@@ -127,18 +65,7 @@ def task_objective(loss: str, task: Task, device: torch.device) -> Objective:
 
 
 def sample_factors(measure: Measure) -> Vector | None:
-    """Return w_i/c, or None where all are 1/N.
-
-    Parameters
-    ----------
-    measure : Measure
-        The data measure.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,), or None
-        The factors.
-    """
+    """Return w_i/c, or None where all are 1/N."""
     if measure.weights is None and measure.name == "mean":
         return None
     weights = np.ones(measure.n_samples) if measure.weights is None else measure.weights
@@ -149,19 +76,7 @@ def sample_factors(measure: Measure) -> Vector | None:
 def float64_loss(loss: str, outputs: Matrix, targets: Matrix, measure: Measure) -> float:
     """Return L = Σ_i (w_i/c) ℓ(u_i, y_i) in float64.
 
-    Parameters
-    ----------
-    loss : {"mse", "cross-entropy"}
-        Which ℓ.
-    outputs, targets : ndarray of float64, shape (N, k)
-        u = φW + b recomputed from the captured features, and u*.
-    measure : Measure
-        The data measure.
-
-    Returns
-    -------
-    float
-        The loss.
+    `outputs`, `targets` are u = φW + b recomputed from the captured features, and u*.
     """
     losses = sample_losses(loss, torch.from_numpy(outputs), torch.from_numpy(targets)).numpy()
     factors = sample_factors(measure)

@@ -21,24 +21,16 @@ _MOST, _MOST_WITH_POSITIONS = 2000, 500
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Samples x_i with targets and measure, a subset of a task's training samples.
+    """Samples x_i with targets and measure, a subset of a task's training samples."""
 
-    Attributes
-    ----------
-    x, y : Tensor
-        Samples, on the device of the run.
-    target : ndarray of float64, shape (N, k)
-        u* at the samples.
-    measure : Measure
-        Their measure.
-    operator : StackedOperator or None
-        For a PINN: what is done to u before it is compared (L1).
-    """
-
+    #: Samples, on the device of the run.
     x: Tensor
     y: Tensor
+    #: u* at the samples.
     target: Matrix
+    #: Their measure.
     measure: Measure
+    #: For a PINN: what is done to u before it is compared (L1).
     operator: StackedOperator | None = None
 
     @property
@@ -48,19 +40,7 @@ class Probe:
 
 
 def rank_probe(probe: Probe) -> Probe:
-    """Return the samples on which features are measured.
-
-    Parameters
-    ----------
-    probe : Probe
-        The probe of a run.
-
-    Returns
-    -------
-    Probe
-        The same one; for a nonlinear operator, where features cannot be those of L1, its interior
-        points with their weights, so that ε-ranks are those of φ in L²(Ω).
-    """
+    """Return the samples on which features are measured."""
     if probe.operator is None or probe.operator.no_floor is None:
         return probe
     inside = probe.operator.inside
@@ -71,27 +51,7 @@ def rank_probe(probe: Probe) -> Probe:
 
 
 def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
-    """Take the probe of a run: all training samples where they are few, else a draw by seed.
-
-    Parameters
-    ----------
-    config : RunConfig
-        Settings.
-    task : Task
-        Its task.
-    device : torch.device
-        Where the samples shall be.
-
-    Returns
-    -------
-    Probe
-        The samples.
-
-    Raises
-    ------
-    InputError
-        If more samples are asked for than there are, or fewer than a quadrature rule has.
-    """
+    """Take the probe of a run: all training samples where they are few, else a draw by seed."""
     n_samples = task.n_samples
     most = _MOST_WITH_POSITIONS if config.network in ("cnn", "transformer") else _MOST
     size = min(n_samples, most) if config.probe is None else config.probe
@@ -115,27 +75,7 @@ def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
 
 
 def with_test_samples(config: RunConfig, task: Task, device: torch.device) -> Task:
-    """Return a task whose test samples are those of a run: all, or a draw by its seed.
-
-    Parameters
-    ----------
-    config : RunConfig
-        Settings, with ``n_test``.
-    task : Task
-        The task.
-    device : torch.device
-        Where the test samples shall be.
-
-    Returns
-    -------
-    Task
-        The task; its training samples are as they were.
-
-    Raises
-    ------
-    InputError
-        If more samples are asked for than there are.
-    """
+    """Return a task whose test samples are those of a run: all, or a draw by its seed."""
     x, y, size = task.x_test, task.y_test, config.n_test
     if size is not None and size > len(x):
         raise InputError("n_test", f"is {size}", f"there are {len(x)} test samples")

@@ -79,13 +79,6 @@ def keep_freed_memory() -> bool:
     kilobytes and more, glibc gives the pages back to the system at once, and gets them again, page
     by page and zeroed, in the next step: 500 page faults per step of 32 networks of width 50, a
     fifth of its time on a virtual machine. No result depends on it.
-
-    Returns
-    -------
-    bool
-        Whether it was done: not where the C library is another one, nor where the user has set
-        these limits himself (``MALLOC_TRIM_THRESHOLD_`` and the like, ``GLIBC_TUNABLES``). Done
-        once per process.
     """
     chosen = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
     if not sys.platform.startswith("linux") or any(name in os.environ for name in chosen):
@@ -103,16 +96,6 @@ def compute_threads(count: int) -> Iterator[None]:
     A sum that is split among threads is added up in another order, so the same seed gives the same
     bits only for the same number of threads. One is also the fastest for layers of some hundred
     neurons, and by far so on a busy machine.
-
-    Parameters
-    ----------
-    count : int
-        Threads of torch, and of the BLAS that the measurements use.
-
-    Yields
-    ------
-    None
-        Control.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(count)

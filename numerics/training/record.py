@@ -17,25 +17,17 @@ from epsrank.theory.rank.interval import RankInterval
 
 @dataclass(frozen=True)
 class RankRecord:
-    """The certified interval of one ε-rank, as kept in a run: `RankInterval` without its matrices.
+    """The certified interval of one ε-rank, as a run keeps it: `RankInterval` without matrices."""
 
-    Attributes
-    ----------
-    eps : float
-        Threshold ε.
-    lower, upper : int
-        lower ≤ r_ε ≤ upper for the features as the training's dtype holds them.
-    route, reason : str
-        What decided, and why the ends agree or not.
-    storage : tuple of (int, int)
-        Interval over all features that round to those held (wider in float32).
-    """
-
+    #: Threshold ε.
     eps: float
+    #: lower ≤ r_ε ≤ upper for the features as the training's dtype holds them.
     lower: int
     upper: int
+    #: What decided, and why the ends agree or not.
     route: str
     reason: str
+    #: Interval over all features that round to those held (wider in float32).
     storage: tuple[int, int]
 
     @property
@@ -52,13 +44,7 @@ class RankRecord:
         return self.lower
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry as plain values.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the entry as plain values."""
         return {
             "eps": self.eps,
             "lower": self.lower,
@@ -71,31 +57,21 @@ class RankRecord:
 
 @dataclass(frozen=True, eq=False)
 class LayerRanks:
-    """Spectrum and ε-ranks of one hidden layer's Gram matrix.
+    """Spectrum and ε-ranks of one hidden layer's Gram matrix."""
 
-    Attributes
-    ----------
-    layer : int
-        1 for the first hidden layer.
-    spectrum : ndarray of float64, shape (n,)
-        λ_1 ≥ … ≥ λ_n in the measure.
-    spectrum_error, noise_floor : float
-        Error bound of each eigenvalue; below the noise floor float64 Gram matrices resolve no ε.
-    n_samples : int
-        Rows of the feature matrix (samples, times positions for a convolution).
-    dtype, measure : str
-        Of the features.
-    ranks : tuple of RankRecord
-        One per ε of the run, in its order.
-    """
-
+    #: 1 for the first hidden layer.
     layer: int
+    #: λ_1 ≥ … ≥ λ_n in the measure.
     spectrum: Vector = field(repr=False)
+    #: Error bound of each eigenvalue; below the noise floor float64 Gram matrices resolve no ε.
     spectrum_error: float
     noise_floor: float
+    #: Rows of the feature matrix (samples, times positions for a convolution).
     n_samples: int
+    #: Of the features.
     dtype: str
     measure: str
+    #: One per ε of the run, in its order.
     ranks: tuple[RankRecord, ...]
 
     @property
@@ -105,20 +81,7 @@ class LayerRanks:
 
     @classmethod
     def of(cls, layer: int, intervals: Sequence[RankInterval]) -> LayerRanks:
-        """Keep what a run needs of the intervals of one layer.
-
-        Parameters
-        ----------
-        layer : int
-            1 for the first hidden layer.
-        intervals : sequence of RankInterval
-            From ``epsrank.theory.rank.epsilon_ranks``, of one feature matrix.
-
-        Returns
-        -------
-        LayerRanks
-            The record.
-        """
+        """Keep what a run needs of the intervals of one layer."""
         first = intervals[0]
         return cls(
             layer,
@@ -134,13 +97,7 @@ class LayerRanks:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as plain values.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the record as plain values."""
         return {
             "layer": self.layer,
             "spectrum": self.spectrum.tolist(),
@@ -159,50 +116,35 @@ class StepRecord:
 
     All losses are of the run's kind in the task's measure, restricted to the probe; for ``mse``
     that is ‖φW + b − u*‖², and  loss ≥ reachable ≥ envelope ≥ floors  (F2, F3).
-
-    Attributes
-    ----------
-    step : int
-        Number of updates made.
-    loss : float
-        In float64, from the features and coefficients of the record.
-    training_loss : float
-        In the dtype of the training.
-    test_loss : float
-        On the test samples, mean, in the dtype of the training.
-    test_accuracy : float or None
-        Share of test samples classified correctly; None for regression.
-    coefficient_norm : float
-        ‖W‖_F, with the bias where ``bias="feature"``.
-    reachable, envelope : float or None
-        V(‖W‖_F) and max_p floor_p². For a cross-entropy `reachable` is a certified lower bound of V
-        (L2), where the probe is small enough, and there is no envelope.
-    floors : tuple of (float or None)
-        floor² at the ε-rank, one per ε.
-    reading : str or None
-        Reading of F6.
-    reason : str
-        Why the reading is so, or why there is no floor.
-    layers : tuple of LayerRanks
-        One per hidden layer, first to last.
-    chain : {"strict", "rounding", "violated"} or None
-        Worst state of the inequalities loss ≥ reachable ≥ envelope ≥ floor over all ε, each held
-        against its derived rounding bound (`theory.floor.chain`); None where there is no floor.
-        ``violated`` would be a finding: `Run.certificate` decides it in ball arithmetic.
     """
 
+    #: Number of updates made.
     step: int
+    #: In float64, from the features and coefficients of the record.
     loss: float
+    #: In the dtype of the training.
     training_loss: float
+    #: On the test samples, mean, in the dtype of the training.
     test_loss: float
+    #: Share of test samples classified correctly; None for regression.
     test_accuracy: float | None
+    #: ‖W‖_F, with the bias where ``bias="feature"``.
     coefficient_norm: float
+    #: V(‖W‖_F) and max_p floor_p². For a cross-entropy `reachable` is a certified lower bound of V
+    #: (L2), where the probe is small enough, and there is no envelope.
     reachable: float | None
     envelope: float | None
+    #: floor² at the ε-rank, one per ε.
     floors: tuple[float | None, ...]
+    #: Reading of F6.
     reading: str | None
+    #: Why the reading is so, or why there is no floor.
     reason: str
+    #: One per hidden layer, first to last.
     layers: tuple[LayerRanks, ...]
+    #: Worst state of the inequalities loss ≥ reachable ≥ envelope ≥ floor over all ε, each held
+    #: against its derived rounding bound (`theory.floor.chain`); None where there is no floor.
+    #: ``violated`` would be a finding: `Run.certificate` decides it in ball arithmetic.
     chain: str | None = None
 
     @property
@@ -211,25 +153,7 @@ class StepRecord:
         return tuple(rank.eps for rank in self.layers[-1].ranks)
 
     def rank(self, layer: int = -1, eps: float | None = None) -> RankRecord:
-        """Return the ε-rank of one layer.
-
-        Parameters
-        ----------
-        layer : int
-            1 for the first hidden layer; negative numbers count from the last, −1.
-        eps : float, optional
-            One of the thresholds of the run; its first by default.
-
-        Returns
-        -------
-        RankRecord
-            The interval.
-
-        Raises
-        ------
-        KeyError
-            If the run has no such layer or threshold.
-        """
+        """Return the ε-rank of one layer."""
         wanted = layer if layer > 0 else len(self.layers) + 1 + layer
         for entry in self.layers:
             for rank in entry.ranks:
@@ -251,13 +175,7 @@ class StepRecord:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as plain values, spectra included.
-
-        Returns
-        -------
-        dict
-            One entry per attribute; ``layers`` holds spectra and ranks.
-        """
+        """Return the record as plain values, spectra included."""
         return {
             "step": self.step,
             "loss": self.loss,
@@ -290,57 +208,20 @@ _LAYER_TYPES = (pa.float64(), pa.float64(), pa.int64(), pa.string(), pa.string()
 
 
 def floor_column(eps: float) -> str:
-    """Return the name of the column of floor² at ε.
-
-    Parameters
-    ----------
-    eps : float
-        The threshold.
-
-    Returns
-    -------
-    str
-        Such as ``"floor_1e-06"``.
-    """
+    """Return the name of the column of floor² at ε."""
     return f"floor_{eps!r}"
 
 
 def rank_columns(layer: int, eps: float) -> tuple[str, str]:
     """Return the names of the columns of one layer's ε-rank.
 
-    Parameters
-    ----------
-    layer : int
-        1 for the first hidden layer.
-    eps : float
-        The threshold.
-
-    Returns
-    -------
-    tuple of str
-        Such as ``("rank_lower_layer1_1e-06", "rank_upper_layer1_1e-06")``.
+    Returns such as ``("rank_lower_layer1_1e-06", "rank_upper_layer1_1e-06")``.
     """
     return f"rank_lower_layer{layer}_{eps!r}", f"rank_upper_layer{layer}_{eps!r}"
 
 
 def history_table(records: Sequence[StepRecord], eps: Sequence[float], n_layers: int) -> pa.Table:
-    """Return one row per measurement: losses, floors, and each layer's ranks.
-
-    Parameters
-    ----------
-    records : sequence of StepRecord
-        Measurements.
-    eps : sequence of float
-        Thresholds of the run.
-    n_layers : int
-        Hidden layers of the run.
-
-    Returns
-    -------
-    Table
-        Columns ``step``, the numbers of `StepRecord`, ``floor_{ε}``, ``reading``, ``reason``,
-        ``chain``, and ``rank_lower_layer{k}_{ε}``, ``rank_upper_layer{k}_{ε}``.
-    """
+    """Return one row per measurement: losses, floors, and each layer's ranks."""
     columns: dict[str, pa.Array] = {"step": pa.array([r.step for r in records], pa.int64())}
     for name in _NUMBERS:
         columns[name] = pa.array([getattr(r, name) for r in records], pa.float64())
@@ -359,19 +240,7 @@ def history_table(records: Sequence[StepRecord], eps: Sequence[float], n_layers:
 
 
 def spectra_table(records: Sequence[StepRecord]) -> pa.Table:
-    """Return one row per measurement and layer: the spectrum and how the ranks were decided.
-
-    Parameters
-    ----------
-    records : sequence of StepRecord
-        Measurements.
-
-    Returns
-    -------
-    Table
-        Columns ``step``, ``layer``, ``eigenvalues``, the other fields of `LayerRanks`, and
-        ``ranks`` as JSON.
-    """
+    """Return one row per measurement and layer: the spectrum and how the ranks were decided."""
     rows = [(record.step, entry) for record in records for entry in record.layers]
     columns = {
         "step": pa.array([step for step, _ in rows], pa.int64()),
@@ -399,22 +268,7 @@ def _layer_ranks(row: dict[str, Any]) -> LayerRanks:
 def records_from_tables(
     history: pa.Table, spectra: pa.Table, eps: Sequence[float]
 ) -> list[StepRecord]:
-    """Return the records that two tables hold.
-
-    Parameters
-    ----------
-    history : Table
-        From `history_table`.
-    spectra : Table
-        From `spectra_table`; may be ahead of `history` after a kill.
-    eps : sequence of float
-        Thresholds of the run.
-
-    Returns
-    -------
-    list of StepRecord
-        One per row of `history`.
-    """
+    """Return the records that two tables hold."""
     layers: dict[int, list[LayerRanks]] = {}
     for row in spectra.to_pylist():
         layers.setdefault(row["step"], []).append(_layer_ranks(row))

@@ -282,25 +282,7 @@ def load_run(path: str | Path) -> Run:
 
 
 def read_records(folder: Path, config: RunConfig) -> list[StepRecord]:
-    """Return the measurements in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of a run.
-    config : RunConfig
-        Its settings.
-
-    Returns
-    -------
-    list of StepRecord
-        The measurements; none where nothing was saved yet.
-
-    Raises
-    ------
-    InputError
-        If the tables are damaged.
-    """
+    """Return the measurements in a folder."""
     if not (folder / HISTORY).is_file():
         return []
     history, spectra = read_table(folder / HISTORY), read_table(folder / SPECTRA)

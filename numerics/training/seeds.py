@@ -19,22 +19,7 @@ class Stream(IntEnum):
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
-    """Return the generator of one stream, on the CPU.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the run.
-    stream : Stream
-        What the numbers are for.
-    index : int
-        Further number, such as the epoch.
-
-    Returns
-    -------
-    torch.Generator
-        A fresh generator, the same for the same three numbers.
-    """
+    """Return the generator of one stream, on the CPU."""
     # SeedSequence mixes, so that neighbouring seeds and epochs give unrelated numbers.
     mixed = np.random.SeedSequence([seed, int(stream), index]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(mixed) >> 1)
@@ -44,19 +29,5 @@ def epoch_order(seed: int, n_samples: int, epoch: int) -> torch.Tensor:
     """Return the order of the samples in one epoch: a permutation drawn from (seed, epoch) alone.
 
     The data order is thus a pure function of the step, and a resumed run needs no generator state.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the run.
-    n_samples : int
-        Number N of samples.
-    epoch : int
-        Number of the epoch, from 0.
-
-    Returns
-    -------
-    Tensor of int64, shape (N,)
-        Indices.
     """
     return torch.randperm(n_samples, generator=generator(seed, Stream.ORDER, epoch))

@@ -20,20 +20,13 @@ Status = Literal["complete", "stopped", "diverged"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come.
+    """How far a run has come."""
 
-    Attributes
-    ----------
-    step : int
-        Number of updates made.
-    status : {"complete", "stopped", "diverged"}
-        ``stopped`` runs can be resumed.
-    cause : str
-        Why it is so, in one line.
-    """
-
+    #: Number of updates made.
     step: int
+    #: ``stopped`` runs can be resumed.
     status: Status
+    #: Why it is so, in one line.
     cause: str
 
 
@@ -48,19 +41,6 @@ def save_state(
 
     The tensors go to a file of their own name first; replacing the small JSON file that names them
     is the one moment at which the new state becomes the state.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        Where.
-    model : FeatureNetwork
-        The network.
-    optimizer : Optimizer
-        The optimiser.
-    progress : Progress
-        How far the run has come.
-    environment : dict
-        Data and device of the run, to be compared on resuming.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tree = flatten(optimizer.state_dict(), tensors, "optimizer")
@@ -89,15 +69,7 @@ def save_state(
 def read_progress(path: Path) -> Progress | None:
     """Return how far the run of a folder has come.
 
-    Parameters
-    ----------
-    path : Path
-        Folder of the run.
-
-    Returns
-    -------
-    Progress or None
-        None where the run was interrupted before its first state was saved.
+    Returns None where the run was interrupted before its first state was saved.
     """
     if not (path / STATE).is_file():
         return None
@@ -105,13 +77,7 @@ def read_progress(path: Path) -> Progress | None:
 
 
 def _progress(values: Any) -> Progress:
-    """Read the progress out of the JSON of a state.
-
-    Raises
-    ------
-    InputError
-        If it is not one.
-    """
+    """Read the progress out of the JSON of a state."""
     try:
         return Progress(int(values["step"]), values["status"], str(values["cause"]))
     except (KeyError, TypeError, ValueError):
@@ -128,26 +94,7 @@ def restore_state(
 ) -> Progress | None:
     """Put network and optimiser back to where the run was saved.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        Where.
-    model : FeatureNetwork
-        The network, on its device.
-    optimizer : Optimizer
-        The optimiser of its parameters.
-    environment : dict
-        Data and device now.
-
-    Returns
-    -------
-    Progress or None
-        How far the run had come; None where nothing was saved.
-
-    Raises
-    ------
-    InputError
-        If data or device are others than before, or the state is damaged.
+    Returns how far the run had come; None where nothing was saved.
     """
     place = folder.path / STATE
     if not place.is_file():

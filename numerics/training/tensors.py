@@ -37,17 +37,7 @@ __all__ = [
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], *, durable: bool = True) -> None:
-    """Write tensors as safetensors, atomically.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    tensors : dict of str to Tensor
-        What; copied to the CPU and apart from each other first.
-    durable : bool
-        Whether to wait until the file is on disk.
-    """
+    """Write tensors as safetensors, atomically."""
     apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Through bytes rather than save_file, whose memory map a full disk turns into a signal.
     data = safetensors.torch.save(apart)
@@ -55,23 +45,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], *, durable: bool = Tru
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read safetensors.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    dict of str to Tensor
-        The tensors, on the CPU.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged.
-    """
+    """Read safetensors."""
     try:
         return safetensors.torch.load(path.read_bytes())
     except (OSError, SafetensorError) as error:
@@ -82,28 +56,7 @@ _TENSOR, _TUPLE, _DICT = "tensor", "tuple", "dict"
 
 
 def flatten(tree: Any, tensors: dict[str, Tensor], prefix: str) -> Any:
-    """Write a tree of dicts, lists, tuples, numbers, strings, None and tensors as JSON values.
-
-    Parameters
-    ----------
-    tree : object
-        The tree.
-    tensors : dict of str to Tensor
-        Receives the tensors, under names that begin with `prefix`.
-    prefix : str
-        Name of this tree.
-
-    Returns
-    -------
-    object
-        JSON values that refer to the tensors by name. Floats survive exactly: JSON writes the
-        shortest decimal that rounds back.
-
-    Raises
-    ------
-    TypeError
-        If something else is in the tree.
-    """
+    """Write a tree of dicts, lists, tuples, numbers, strings, None and tensors as JSON values."""
     if isinstance(tree, Tensor):
         tensors[prefix] = tree
         return {_TENSOR: prefix}
@@ -120,20 +73,7 @@ def flatten(tree: Any, tensors: dict[str, Tensor], prefix: str) -> Any:
 
 
 def unflatten(values: Any, tensors: dict[str, Tensor]) -> Any:
-    """Undo `flatten`.
-
-    Parameters
-    ----------
-    values : object
-        JSON values.
-    tensors : dict of str to Tensor
-        The tensors by name.
-
-    Returns
-    -------
-    object
-        The tree.
-    """
+    """Undo `flatten`."""
     if isinstance(values, list):
         return [unflatten(item, tensors) for item in values]
     if not isinstance(values, dict):

@@ -24,18 +24,7 @@ from epsrank.proofs.checkers.witnesses import witness_checkers
 
 
 def all_checkers(effort: Effort) -> list[Checker]:
-    """Return every checker at an effort.
-
-    Parameters
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do; it decides which networks there are.
-
-    Returns
-    -------
-    list of Checker
-        The checkers, strongest evidence first.
-    """
+    """Return every checker at an effort."""
     return [
         *formal_checkers(),
         *witness_checkers(),

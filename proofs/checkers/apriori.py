@@ -30,18 +30,7 @@ _TRAINING: dict[str, tuple[tuple[str, ...], tuple[int, ...], int, int]] = {
 
 
 def line_instances(n: int) -> dict[str, LineCase]:
-    """Return samples on the line whose distances are computed by every partition.
-
-    Parameters
-    ----------
-    n : int
-        Number of samples.
-
-    Returns
-    -------
-    dict of str to LineCase
-        The samples by name.
-    """
+    """Return samples on the line whose distances are computed by every partition."""
     random = np.random.default_rng(n)
     grid = np.arange(n, dtype=np.float64)
     return {
@@ -61,18 +50,7 @@ def line_instances(n: int) -> dict[str, LineCase]:
 
 
 def check_partitions(context: Context) -> list[Evidence]:
-    """Compare the dynamic program with all partitions in rational arithmetic.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry, on the part ``computable``.
-    """
+    """Compare the dynamic program with all partitions in rational arithmetic."""
     witness, count, width = None, 0, 0.0
     for name, case in line_instances(_POINTS[context.effort]).items():
         found = relu_distances(case.points, case.target, 4, weights=case.weights, measure="raw")
@@ -97,18 +75,7 @@ def check_partitions(context: Context) -> list[Evidence]:
 
 
 def exact_loss(run: Run) -> Fraction:
-    """Return ‖φW + b − u*‖² of a run's last measurement without rounding.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    Fraction
-        The squared error in its measure.
-    """
+    """Return ‖φW + b − u*‖² of a run's last measurement without rounding."""
     last = run.last_layer(-1)
     features, target, head = last.without_bias("feature")
     law = as_measure(last.measure, last.weights, features.n_samples)
@@ -116,18 +83,7 @@ def exact_loss(run: Run) -> Fraction:
 
 
 def check_trained(context: Context) -> list[Evidence]:
-    """Train ReLU networks of one hidden layer and hold their exact losses against the floors.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        Exact entries per part, and empirical ones with ratios over seeds.
-    """
+    """Train ReLU networks of one hidden layer and hold their exact losses against the floors."""
     tasks, widths, steps, seeds = _TRAINING[context.effort]
     rows: list[dict[str, Any]] = []
     witness: dict[str, dict[str, Any]] = {}
@@ -234,13 +190,7 @@ def _ratios(part: str, rows: list[dict[str, Any]], seed: int) -> Evidence:
 
 
 def apriori_checkers() -> list[Checker]:
-    """Return the checkers of N2 and N3.
-
-    Returns
-    -------
-    list of Checker
-        Two checkers.
-    """
+    """Return the checkers of N2 and N3."""
     return [
         Checker("distances by every partition", (CLAIM,), "exact", check_partitions),
         Checker("trained networks above the a-priori floor", (CLAIM,), "exact", check_trained),

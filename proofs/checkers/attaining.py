@@ -70,18 +70,7 @@ def _certified(family: AttainingFamily) -> str | None:
 
 
 def check_attaining(context: Context) -> list[Evidence]:
-    """Verify the attaining families in rational arithmetic and by ball certificates.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        Two entries.
-    """
+    """Verify the attaining families in rational arithmetic and by ball certificates."""
     families = _instances(context.effort)
     witness = _first(families, lambda family: _faults(family, family.features.shape[1] <= 8))
     exact = Evidence(
@@ -130,11 +119,5 @@ def _first(families: list[AttainingFamily], judge: Any) -> dict[str, Any] | None
 
 
 def attaining_checkers() -> list[Checker]:
-    """Return the checker of F4.
-
-    Returns
-    -------
-    list of Checker
-        One checker.
-    """
+    """Return the checker of F4."""
     return [Checker("attaining families", ("floor-tight",), "exact", check_attaining)]

@@ -20,23 +20,15 @@ EXAMPLES: dict[str, int] = {"quick": 120, "default": 1000, "full": 5000}
 
 @dataclass(frozen=True)
 class Context:
-    """What every checker of a run shares.
+    """What every checker of a run shares."""
 
-    Attributes
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do.
-    seed : int
-        Seed of every draw.
-    networks : mapping of str to TrainedNetwork
-        The networks trained for this run.
-    out : Path or None
-        Folder of the report, where what a checker made may be kept.
-    """
-
+    #: How much to do.
     effort: Effort = "default"
+    #: Seed of every draw.
     seed: int = 0
+    #: The networks trained for this run.
     networks: Mapping[str, TrainedNetwork] = field(default_factory=dict)
+    #: Folder of the report, where what a checker made may be kept.
     out: Path | None = None
 
     @property
@@ -50,56 +42,36 @@ Check = Callable[[Context], Sequence[Evidence]]
 
 @dataclass(frozen=True)
 class Checker:
-    """One check.
+    """One check."""
 
-    Attributes
-    ----------
-    id : str
-        Unique name.
-    claims : tuple of str
-        Claims that it gives evidence for.
-    kind : str
-        Kind of that evidence, for the record of a check that fails to run.
-    check : callable
-        From the context to evidence; a module-level function or a partial of one, so that worker
-        processes can be handed it.
-    networks : tuple of str
-        Names of the trained networks that it needs.
-    """
-
+    #: Unique name.
     id: str
+    #: Claims that it gives evidence for.
     claims: tuple[str, ...]
+    #: Kind of that evidence, for the record of a check that fails to run.
     kind: Kind
+    #: From the context to evidence; a module-level function or a partial of one, so that worker
+    #: processes can be handed it.
     check: Check
+    #: Names of the trained networks that it needs.
     networks: tuple[str, ...] = ()
 
 
 @dataclass
 class Score:
-    """Counts of inequalities by outcome, and the first violation.
+    """Counts of inequalities by outcome, and the first violation."""
 
-    Attributes
-    ----------
-    strict, rounding, unresolved : int
-        Proved strictly; proved up to the stated slack; left open by the arithmetic.
-    violation : dict or None
-        The first inequality that was disproved.
-    """
-
+    #: Proved strictly; proved up to the stated slack; left open by the arithmetic.
     strict: int = 0
     rounding: int = 0
     unresolved: int = 0
+    #: The first inequality that was disproved.
     violation: dict[str, Any] | None = None
 
     def add(self, state: str, what: dict[str, Any]) -> None:
         """Count one inequality.
 
-        Parameters
-        ----------
-        state : str
-            ``strict``, ``within enclosure``, ``rounding``, ``violated`` or ``unresolved``.
-        what : dict
-            What it says, kept if it is violated.
+        `state`: ``strict``, ``within enclosure``, ``rounding``, ``violated`` or ``unresolved``.
         """
         if state == "strict":
             self.strict += 1
@@ -111,24 +83,7 @@ class Score:
             self.unresolved += 1
 
     def evidence(self, claim: str, kind: Kind, title: str, figures: dict[str, Any]) -> Evidence:
-        """Return the evidence that the counts are.
-
-        Parameters
-        ----------
-        claim : str
-            Claim.
-        kind : str
-            ``exact`` or ``property``.
-        title : str
-            What was done.
-        figures : dict
-            Further numbers.
-
-        Returns
-        -------
-        Evidence
-            Passed, undecided or refuted.
-        """
+        """Return the evidence that the counts are."""
         state: State = "refuted" if self.violation else "undecided" if self.unresolved else "passed"
         if not (self.strict or self.rounding or self.violation):
             state = "undecided"

@@ -32,25 +32,7 @@ _BITS = 128
 
 
 def check_network(name: str, context: Context) -> list[Evidence]:
-    """Certify ε-ranks and the chain of a trained network over the domain of its task.
-
-    Parameters
-    ----------
-    name : str
-        The network.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry.
-
-    Raises
-    ------
-    RuntimeError
-        If the network could not be trained.
-    """
+    """Certify ε-ranks and the chain of a trained network over the domain of its task."""
     title = f"ε-rank and floor ≤ envelope ≤ V(‖β‖) ≤ loss of {name} in L²(Ω), in ball arithmetic"
     run = context.networks[name].run()
     network, task = network_of_run(run), run.config.task
@@ -94,18 +76,7 @@ def check_network(name: str, context: Context) -> list[Evidence]:
 
 
 def check_integrals(context: Context) -> list[Evidence]:
-    """Compare every integral of small networks with FLINT's verified integration.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        Refuted where two enclosures of one integral are disjoint.
-    """
+    """Compare every integral of small networks with FLINT's verified integration."""
     random = np.random.default_rng([context.seed, 3])
     rows: list[dict[str, Any]] = []
     witness: dict[str, Any] | None = None
@@ -145,19 +116,7 @@ def check_integrals(context: Context) -> list[Evidence]:
 def integral(system: AnalyticSystem, i: int, j: int, low: float, high: float) -> Any:
     """Return ∫ f_i f_j over [low, high] by FLINT's adaptive verified integration.
 
-    Parameters
-    ----------
-    system : AnalyticSystem
-        f, without breaks.
-    i, j : int
-        Which functions.
-    low, high : float
-        Ω.
-
-    Returns
-    -------
-    arb
-        The integral.
+    `system` is f, without breaks; `low`, `high` are Ω.
     """
 
     def integrand(z: Any, _: bool) -> Any:
@@ -178,18 +137,7 @@ def _small_network(activation: str, depth: int, random: np.random.Generator) -> 
 
 
 def continuous_checkers(effort: str) -> list[Checker]:
-    """Return one checker per trained network of one input, and the comparison of integrals.
-
-    Parameters
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per trained network of one input, and the comparison of integrals."""
     names = [
         name
         for name, width in planned(effort).items()

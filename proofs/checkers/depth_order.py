@@ -33,21 +33,8 @@ def integer_witness(weights: tuple[Array, ...] = WEIGHTS) -> dict[str, Any] | No
     φ¹ = (x₊, (−x)₊) and φ² = ((φ¹_1 − φ¹_2)₊, (2φ¹_1 − φ¹_2)₊) = (x₊, 2x₊) on x = ±1: rank 2, then
     rank 1, although W_2 is invertible.
 
-    Parameters
-    ----------
-    weights : tuple of ndarray of float64
-        W_1 and W_2, integers; the biases are 0.
-
-    Returns
-    -------
-    dict or None
-        The witness, counted by rational elimination and by the integer route, which must agree;
-        None where the second layer is no smaller.
-
-    Raises
-    ------
-    ArithmeticError
-        If the two counts differ.
+    Returns the witness, counted by rational elimination and by the integer route, which must agree;
+    None where the second layer is no smaller.
     """
     network = DenseNetwork("relu", weights, tuple(np.zeros(len(w)) for w in weights))
     eps, layers, ranks = 0.5, [], []
@@ -79,17 +66,7 @@ def network_witness(width: int = WIDTH, depth: int = DEPTH, seed: int = 0) -> di
     The float64 weights are exact numbers, tanh is the real function, and ∫φφᵀdx is enclosed by ball
     arithmetic (C3), so the ranks are those of the network itself and not of a sample.
 
-    Parameters
-    ----------
-    width, depth : int
-        Neurons of every hidden layer, and hidden layers.
-    seed : int
-        Seed of the weights.
-
-    Returns
-    -------
-    dict or None
-        The witness; None where the last layer is not certainly smaller than the first.
+    Returns the witness; None where the last layer is not certainly smaller than the first.
     """
     model = initial_network(box_measure(DOMAIN), "tanh", width, depth, seed=seed)
     network = dense_network(model)
@@ -109,18 +86,7 @@ def network_witness(width: int = WIDTH, depth: int = DEPTH, seed: int = 0) -> di
 
 
 def check_depth_order(context: Context) -> list[Evidence]:
-    """Exhibit exact witnesses against "the ε-rank of hidden layers grows with depth".
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry per witness; undecided, not passed, where a witness is gone.
-    """
+    """Exhibit exact witnesses against "the ε-rank of hidden layers grows with depth"."""
     return [
         _evidence(
             "A ReLU network with integer weights, an invertible second matrix and no dead neuron: "
@@ -145,11 +111,5 @@ def _evidence(title: str, witness: dict[str, Any] | None) -> Evidence:
 
 
 def depth_order_checkers() -> list[Checker]:
-    """Return the checker of the order of ε-ranks by depth.
-
-    Returns
-    -------
-    list of Checker
-        One checker.
-    """
+    """Return the checker of the order of ε-ranks by depth."""
     return [Checker("order by depth", (CLAIM,), "exact", check_depth_order)]

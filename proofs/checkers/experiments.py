@@ -43,20 +43,6 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
     the experiments. Except in quick verifications the cheapest of the recorded trials (with those
     that were trained together with it) is run again, and on the same arithmetic (versions, BLAS
     kernels) it has to give the very same numbers.
-
-    Parameters
-    ----------
-    context : Context
-        Of the verification.
-    claim : str
-        Id of the claim.
-    folder : Path
-        Where records are.
-
-    Returns
-    -------
-    list of Evidence
-        One per finding; undecided where a record is of another plan or cannot be repeated.
     """
     sources = [_source(name, folder) for name in _experiments_on(claim, folder)]
     again = "not tried"
@@ -161,18 +147,7 @@ def _arithmetic(environment: dict[str, object]) -> tuple[object, ...]:
 
 
 def experiment_checkers(folder: Path = RECORDED) -> list[Checker]:
-    """Return one checker per claim that an experiment on record is about.
-
-    Parameters
-    ----------
-    folder : Path
-        Where records are.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per claim that an experiment on record is about."""
     claims = [claim for name in recorded_ids(folder) for claim in experiment(name).claims]
     return [
         Checker(

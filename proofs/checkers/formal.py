@@ -21,35 +21,21 @@ from epsrank.proofs.ledger.evidence import Evidence
 
 @dataclass(frozen=True)
 class Basis:
-    """What formal evidence rests on.
+    """What formal evidence rests on."""
 
-    Attributes
-    ----------
-    origin : str
-        ``"checked in this run, Coq 8.16.1 …"`` or ``"recorded 2026-11-22, Coq 8.16.1 …"``; empty
-        where there is neither.
-    problem : callable
-        From the name of a theorem to why it does not count, None where it does.
-    theorems : mapping of str to mapping
-        What is known of each: ``statement``, ``words``, ``assumptions``.
-    audited : bool
-        Whether Coq was there to be asked.
-    """
-
+    #: ``"checked in this run, Coq 8.16.1 …"`` or ``"recorded 2026-11-22, Coq 8.16.1 …"``; empty
+    #: where there is neither.
     origin: str
+    #: From the name of a theorem to why it does not count, None where it does.
     problem: Callable[[str], str | None]
+    #: What is known of each: ``statement``, ``words``, ``assumptions``.
     theorems: Mapping[str, Mapping[str, Any]]
+    #: Whether Coq was there to be asked.
     audited: bool
 
 
 def formal_checkers() -> list[Checker]:
-    """Return the checker of every claim that names theorems.
-
-    Returns
-    -------
-    list of Checker
-        One, since one audit serves all.
-    """
+    """Return the checker of every claim that names theorems."""
     claims = tuple(claim.id for claim in _formal_claims())
     return [Checker("formal proofs", claims, "formal", check_formal)] if claims else []
 
@@ -63,16 +49,6 @@ def check_formal(context: Context) -> list[Evidence]:
 
     Where Coq is installed the development is compiled, unless these very sources are, and audited
     now. Where it is not, a record counts if its source hashes match.
-
-    Parameters
-    ----------
-    context : Context
-        Not used: a proof has no seed.
-
-    Returns
-    -------
-    list of Evidence
-        One per claim and part.
     """
     del context
     claims = _formal_claims()
@@ -81,20 +57,7 @@ def check_formal(context: Context) -> list[Evidence]:
 
 
 def find_basis(wanted: list[str], folder: Path | str = DEVELOPMENT) -> Basis:
-    """Audit the development, or read its record where there is no Coq.
-
-    Parameters
-    ----------
-    wanted : list of str
-        Theorems, in full.
-    folder : path
-        The development.
-
-    Returns
-    -------
-    Basis
-        For `formal_evidence`.
-    """
+    """Audit the development, or read its record where there is no Coq."""
     place = Path(folder)
     reviewed = {name: item.text for name, item in read_statements(place).items()}
     coq = find_coq()
@@ -140,22 +103,7 @@ def _texts(
 
 
 def formal_evidence(claim: Claim, basis: Basis) -> list[Evidence]:
-    """Return the formal evidence on one claim, part by part.
-
-    Parameters
-    ----------
-    claim : Claim
-        It names theorems.
-    basis : Basis
-        From `find_basis`.
-
-    Returns
-    -------
-    list of Evidence
-        ``passed`` where all theorems exist, are without axioms and state what was reviewed;
-        ``refuted`` where theorems that prove a counterexample do; ``undecided`` with the cause
-        where one does not; ``skipped`` where there is neither Coq nor a record that counts.
-    """
+    """Return the formal evidence on one claim, part by part."""
     found = []
     for named, state in ((claim.theorems, "passed"), (claim.refuting_theorems, "refuted")):
         for part in dict.fromkeys(part for part, _ in named):

@@ -45,20 +45,7 @@ _CLOSED = "Closed under the global context"
 
 
 def thinned(point: Checkpoint, samples: int) -> Checkpoint:
-    """Return a checkpoint at evenly spaced samples, the measure taken over those.
-
-    Parameters
-    ----------
-    point : Checkpoint
-        Last layer of a network.
-    samples : int
-        How many to keep at most.
-
-    Returns
-    -------
-    Checkpoint
-        The same network on fewer inputs.
-    """
+    """Return a checkpoint at evenly spaced samples, the measure taken over those."""
     total = len(point.features)
     kept = np.unique(np.linspace(0, total - 1, min(samples, total)).round().astype(int))
     return Checkpoint(
@@ -72,36 +59,12 @@ def thinned(point: Checkpoint, samples: int) -> Checkpoint:
 
 
 def norm_above(point: Checkpoint) -> Fraction:
-    """Return a float64 B ≥ ‖W‖_F, as a fraction.
-
-    Parameters
-    ----------
-    point : Checkpoint
-        Last layer of a network.
-
-    Returns
-    -------
-    Fraction
-        B.
-    """
+    """Return a float64 B ≥ ‖W‖_F, as a fraction."""
     return Fraction(root_above(norm_squared(point.coefficients)))
 
 
 def ask_coq(compiled: Compiled, certificate: Certificate) -> str | None:
-    """Have the kernel check a certificate, and see that its theorem assumes nothing.
-
-    Parameters
-    ----------
-    compiled : Compiled
-        The development.
-    certificate : RankCertificate or FloorCertificate
-        The certificate.
-
-    Returns
-    -------
-    str or None
-        Why it was refused, if it was.
-    """
+    """Have the kernel check a certificate, and see that its theorem assumes nothing."""
     with tempfile.TemporaryDirectory(prefix="epsrank-") as folder:
         text = certificate.to_coq("measurement_holds")
         try:
@@ -112,25 +75,7 @@ def ask_coq(compiled: Compiled, certificate: Certificate) -> str | None:
 
 
 def check_measurements(name: str, context: Context) -> list[Evidence]:
-    """Certify ε-rank and floor of the last hidden layer of one trained network, and ask Coq.
-
-    Parameters
-    ----------
-    name : str
-        The network.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        ``exact``: theorems about the numbers of this network.
-
-    Raises
-    ------
-    RuntimeError
-        If the network could not be trained.
-    """
+    """Certify ε-rank and floor of the last hidden layer of one trained network, and ask Coq."""
     network = context.networks[name]
     if network.error is not None:
         raise RuntimeError(network.error)
@@ -238,18 +183,7 @@ def _floor(
 
 
 def certificate_checkers(effort: str) -> list[Checker]:
-    """Return one checker per network that is narrow enough; at quick effort only for the first.
-
-    Parameters
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per network that is narrow enough; at quick effort only for the first."""
     narrow = [name for name, width in planned(effort).items() if width <= CERTIFIED_WIDTH]
     return [
         Checker(

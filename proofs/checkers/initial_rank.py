@@ -31,20 +31,13 @@ _DRAWS = {"quick": 10, "default": 20, "full": 40}
 
 @dataclass(frozen=True)
 class Arm:
-    """One activation with one initialisation on [−1, 1].
+    """One activation with one initialisation on [−1, 1]."""
 
-    Attributes
-    ----------
-    name : str
-        What it is.
-    activation : str
-        Name of σ.
-    init : str or LayerInit
-        Initialisation of all layers.
-    """
-
+    #: What it is.
     name: str
+    #: Name of σ.
     activation: str
+    #: Initialisation of all layers.
     init: str | LayerInit
 
 
@@ -58,23 +51,7 @@ ARMS = (
 
 
 def compare(item: InitialRank, found: MeasuredRank, arm: str) -> dict[str, Any]:
-    """Set one prediction beside its measurement.
-
-    Parameters
-    ----------
-    item : InitialRank
-        Prediction.
-    found : MeasuredRank
-        Measurement.
-    arm : str
-        Name of the arm.
-
-    Returns
-    -------
-    dict
-        ``difference`` is measured − estimate with a 95 % interval by Student's t over seeds (and
-        the draws of the estimate); ``outside`` counts seeds beyond the band.
-    """
+    """Set one prediction beside its measurement."""
     difference = found.mean - item.estimate.mean
     error = math.hypot(found.standard_error, item.estimate.standard_error)
     reach = float(stats.t.ppf(0.975, len(found.lower) - 1)) * error
@@ -101,20 +78,7 @@ def compare(item: InitialRank, found: MeasuredRank, arm: str) -> dict[str, Any]:
 
 
 def table(context: Context, arms: Sequence[Arm] = ARMS) -> list[dict[str, Any]]:
-    """Predict and measure every arm at every width and depth of an effort.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-    arms : sequence of Arm
-        The arms.
-
-    Returns
-    -------
-    list of dict
-        Rows of `compare`.
-    """
+    """Predict and measure every arm at every width and depth of an effort."""
     effort, inputs, rows = context.effort, box_measure((-1.0, 1.0)), []
     for arm in arms:
         for n in _WIDTHS[effort]:
@@ -140,18 +104,7 @@ def table(context: Context, arms: Sequence[Arm] = ARMS) -> list[dict[str, Any]]:
 
 
 def judge_band(rows: list[dict[str, Any]]) -> Evidence:
-    """Judge whether ε-ranks lie in the 95 % band as often as they should.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Rows of `compare`.
-
-    Returns
-    -------
-    Evidence
-        Refuted if more are outside than 5 % explains at the 0.1 % level.
-    """
+    """Judge whether ε-ranks lie in the 95 % band as often as they should."""
     seeds = sum(row["seeds"] for row in rows)
     outside = sum(row["outside"] for row in rows)
     allowed = int(stats.binom.ppf(0.999, seeds, 0.05))
@@ -167,18 +120,7 @@ def judge_band(rows: list[dict[str, Any]]) -> Evidence:
 
 
 def judge_estimate(rows: list[dict[str, Any]]) -> Evidence:
-    """Judge the mean difference between measured ε-ranks and the estimate.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Rows of `compare`.
-
-    Returns
-    -------
-    Evidence
-        Passed if the 95 % interval of the mean relative difference over settings lies within ±5 %.
-    """
+    """Judge the mean difference between measured ε-ranks and the estimate."""
     gaps = np.array([row["difference"] / row["measured"] for row in rows])
     reach = float(stats.t.ppf(0.975, len(gaps) - 1)) * float(gaps.std(ddof=1)) / len(gaps) ** 0.5
     mean = float(gaps.mean())
@@ -200,18 +142,7 @@ def judge_estimate(rows: list[dict[str, Any]]) -> Evidence:
 
 
 def judge_limit(rows: list[dict[str, Any]]) -> Evidence:
-    """Judge the limit count: it should approach the measured ε-rank as the width grows.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Rows of `compare`.
-
-    Returns
-    -------
-    Evidence
-        A regime: the ratio measured/limit by arm and width, first layer.
-    """
+    """Judge the limit count: it should approach the measured ε-rank as the width grows."""
     first = [row for row in rows if row["layer"] == 1]
     ratios = {f"{row['arm']}, n = {row['n']}": row["measured"] / row["limit"][1] for row in first}
     by_arm: dict[str, list[float]] = {}
@@ -230,18 +161,7 @@ def judge_limit(rows: list[dict[str, Any]]) -> Evidence:
 
 
 def judge_handful(rows: list[dict[str, Any]]) -> Evidence:
-    """Judge I2: default tanh layers on [−1, 1] have a handful of ε-rank at every width.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Rows of `compare`.
-
-    Returns
-    -------
-    Evidence
-        Refuted if a mean exceeds `HANDFUL`.
-    """
+    """Judge I2: default tanh layers on [−1, 1] have a handful of ε-rank at every width."""
     mine = [row for row in rows if row["arm"] == "tanh, default"]
     most = max(mine, key=lambda row: row["measured"])
     state: State = "passed" if most["measured"] <= HANDFUL else "refuted"
@@ -256,28 +176,11 @@ def judge_handful(rows: list[dict[str, Any]]) -> Evidence:
 
 
 def check_initial_rank(context: Context) -> list[Evidence]:
-    """Compare predicted and measured ε-ranks at initialisation.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        The estimate (with all rows), the band, the limit, and I2.
-    """
+    """Compare predicted and measured ε-ranks at initialisation."""
     rows = table(context)
     return [judge_estimate(rows), judge_band(rows), judge_limit(rows), judge_handful(rows)]
 
 
 def initial_rank_checkers() -> list[Checker]:
-    """Return the checker of the ε-rank at initialisation.
-
-    Returns
-    -------
-    list of Checker
-        One checker.
-    """
+    """Return the checker of the ε-rank at initialisation."""
     return [Checker("ε-rank at initialisation", ("init-rank",), "empirical", check_initial_rank)]

@@ -44,23 +44,7 @@ def independent_minimum(
 ) -> Matrix:
     """Return a good point of the ball by other means: L-BFGS on f + μ‖C‖²/2, and a search over μ.
 
-    Parameters
-    ----------
-    law : ConvexLoss
-        ℓ, smooth.
-    features : ndarray of float64, shape (N, n)
-        φ.
-    target : ndarray of float64, shape (N, k)
-        y.
-    radius : float
-        B.
-    start : ndarray of float64, shape (n, k)
-        Where to begin.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, k)
-        A point with ‖C‖_F ≤ B.
+    `target` is y; `radius` is B.
     """
     shape, best, value = start.shape, in_ball(start, radius), np.inf
     guess = start.ravel()
@@ -98,18 +82,7 @@ def _trained(task: str, settings: dict[str, Any], context: Context, data: str | 
 
 
 def check_networks(context: Context) -> list[Evidence]:
-    """Hold the certificates of trained classifiers against losses in balls and another solver.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        Two entries per network, one per part of the claim.
-    """
+    """Hold the certificates of trained classifiers against losses in balls and another solver."""
     found = []
     data = find_mnist(None)
     for task, settings in NETWORKS[context.effort].items():
@@ -209,11 +182,5 @@ def _floors(task: str, features: Array, head: Array, target: Array) -> Evidence:
 
 
 def lipschitz_checkers() -> list[Checker]:
-    """Return the checker of L2.
-
-    Returns
-    -------
-    list of Checker
-        One checker.
-    """
+    """Return the checker of L2."""
     return [Checker("floor of Lipschitz losses", (CLAIM,), "exact", check_networks)]

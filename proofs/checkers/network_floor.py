@@ -47,17 +47,7 @@ def tail_data(data: ExactData, coefficients: Any) -> ExactData:
     Then dist²(u, Ψ_p) = ‖u − P_p u‖² is the tail of F1, and nothing is rounded: with G = g·K and
     W = 2^e·M the moments are K M and the norm is MᵀKM, in integers.
 
-    Parameters
-    ----------
-    data : ExactData
-        Exact data of the features.
-    coefficients : ndarray of float64, shape (n, k)
-        W.
-
-    Returns
-    -------
-    ExactData
-        The same features with target ΦW.
+    `coefficients` is W.
     """
     head, exponent = dyadic_matrix(coefficients)
     gram, n, k = data.gram_integers, data.n_features, head.ncols()
@@ -78,17 +68,7 @@ def tail_data(data: ExactData, coefficients: Any) -> ExactData:
 
 
 def check_tail(point: Checkpoint, eps: Sequence[float], score: Score) -> None:
-    """Decide ‖u − P_p u‖² ≤ λ_{p+1}‖W‖² for all p, and ≤ ε‖W‖² at p = r_ε (F1).
-
-    Parameters
-    ----------
-    point : Checkpoint
-        The last layer.
-    eps : sequence of float
-        Thresholds.
-    score : Score
-        Where outcomes are counted.
-    """
+    """Decide ‖u − P_p u‖² ≤ λ_{p+1}‖W‖² for all p, and ≤ ε‖W‖² at p = r_ε (F1)."""
     features = as_features(point.features)
     measure = as_measure(point.measure, point.weights, features.n_samples)
     data = tail_data(exact_data(features, point.target, measure), point.coefficients)
@@ -184,25 +164,7 @@ def _chain(point: Checkpoint, eps: float, score: Score) -> ChainCertificate:
 
 
 def check_network(name: str, context: Context) -> list[Evidence]:
-    """Check F1–F3 on the checkpoints of one trained network.
-
-    Parameters
-    ----------
-    name : str
-        The network.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        ``exact`` where the network is narrow enough to certify, ``property`` elsewhere.
-
-    Raises
-    ------
-    RuntimeError
-        If the network could not be trained.
-    """
+    """Check F1–F3 on the checkpoints of one trained network."""
     network: TrainedNetwork = context.networks[name]
     certify = network.width <= CERTIFIED_WIDTH
     kind: Kind = "exact" if certify else "property"
@@ -244,18 +206,7 @@ def check_network(name: str, context: Context) -> list[Evidence]:
 
 
 def network_floor_checkers(effort: str) -> list[Checker]:
-    """Return one checker per network of an effort.
-
-    Parameters
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per network of an effort."""
     return [
         Checker(
             f"floor on {name}",

@@ -48,18 +48,7 @@ _AGREEMENT = 1e-10
 
 
 def system_of(run: Run) -> OperatorSystem:
-    """Return the boundary-value problem of a run at its points.
-
-    Parameters
-    ----------
-    run : Run
-        A run of a PINN.
-
-    Returns
-    -------
-    OperatorSystem
-        The problem, made anew from its formulas.
-    """
+    """Return the boundary-value problem of a run at its points."""
     config = run.config
     return PROBLEMS[config.task].system(config.n_train, kappa=config.boundary_weight)
 
@@ -70,17 +59,7 @@ def reference_loss(run: Run, index: int) -> tuple[float, float]:
     f, g and κ come from the problem, 𝓛φ from σ″ in ball arithmetic: no automatic derivative, and no
     √κ times anything.
 
-    Parameters
-    ----------
-    run : Run
-        A run of a PINN.
-    index : int
-        Index into its records.
-
-    Returns
-    -------
-    tuple of (float, float)
-        The loss, and max |feature − closed form| / max |closed form|.
+    Returns the loss, and max |feature − closed form| / max |closed form|.
     """
     task = run.config.task
     problem, system, last = PROBLEMS[task], system_of(run), run.last_layer(index)
@@ -103,18 +82,7 @@ def _integral(values: Array, weights: Array) -> float:
 
 
 def check_pinns(context: Context) -> list[Evidence]:
-    """Train PINNs, certify their chains, and hold features and losses against closed forms.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry on the chain, one on features and losses.
-    """
+    """Train PINNs, certify their chains, and hold features and losses against closed forms."""
     score = Score()
     rows: list[dict[str, Any]] = []
     witness: dict[str, Any] | None = None
@@ -174,11 +142,5 @@ def _row(where: dict[str, Any], rank: object, found: ChainCertificate) -> dict[s
 
 
 def operator_floor_checkers() -> list[Checker]:
-    """Return the checker of L1.
-
-    Returns
-    -------
-    list of Checker
-        One checker.
-    """
+    """Return the checker of L1."""
     return [Checker("floor of PINNs", (CLAIM,), "exact", check_pinns)]

@@ -35,21 +35,8 @@ def routes(
 ) -> dict[str, tuple[int, int] | None]:
     """Return what each route says about r_ε, run by itself.
 
-    Parameters
-    ----------
-    features : ndarray, shape (N, n)
-        Φ.
-    eps : float
-        ε.
-    weights : ndarray of float64, shape (N,), or None
-        w.
-    measure : str
-        Measure.
-
-    Returns
-    -------
-    dict of str to (int, int) or None
-        Ends by route (``gram``, ``svd``, ``ball``, ``default``); None where a route gave up.
+    `eps` is ε; `weights` is w. Returns ends by route (``gram``, ``svd``, ``ball``, ``default``);
+    None where a route gave up.
     """
     checked = as_features(features)
     law = as_measure(measure, weights, checked.n_samples)
@@ -71,21 +58,7 @@ def routes(
 def exact_truth(features: Any, eps: float, weights: Vector | None, measure: str) -> int:
     """Return r_ε by the integer characteristic polynomial (C1).
 
-    Parameters
-    ----------
-    features : ndarray, shape (N, n)
-        Φ.
-    eps : float
-        ε.
-    weights : ndarray of float64, shape (N,), or None
-        w.
-    measure : str
-        Measure.
-
-    Returns
-    -------
-    int
-        The count.
+    `eps` is ε.
     """
     checked = as_features(features)
     gram = exact_gram(checked, as_measure(measure, weights, checked.n_samples))
@@ -95,22 +68,7 @@ def exact_truth(features: Any, eps: float, weights: Vector | None, measure: str)
 def compare(
     cases: Iterable[tuple[str, Any, float, Array | None, str]], title: str, figures: dict[str, Any]
 ) -> Evidence:
-    """Compare every route with the exact count on some instances.
-
-    Parameters
-    ----------
-    cases : iterable of (str, ndarray, float, ndarray or None, str)
-        Name, Φ, ε, w and measure of each instance.
-    title : str
-        What was done.
-    figures : dict
-        Further numbers.
-
-    Returns
-    -------
-    Evidence
-        Refuted where a route excludes the exact count.
-    """
+    """Compare every route with the exact count on some instances."""
     single = {"gram": 0, "svd": 0, "ball": 0, "default": 0}
     instances = 0
     rows: list[dict[str, Any]] = []
@@ -141,25 +99,7 @@ def compare(
 
 
 def check_network_ranks(name: str, context: Context) -> list[Evidence]:
-    """Compare the routes on the last layer of a trained network.
-
-    Parameters
-    ----------
-    name : str
-        The network.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry.
-
-    Raises
-    ------
-    RuntimeError
-        If the network could not be trained.
-    """
+    """Compare the routes on the last layer of a trained network."""
     network = context.networks[name]
     title = f"All routes against the integer characteristic polynomial on {name}"
     if network.skipped is not None:
@@ -208,18 +148,7 @@ def _hard_cases() -> list[Case]:
 
 
 def check_hard_matrices(context: Context) -> list[Evidence]:
-    """Compare the routes on matrices made to mislead, and the exact route with the rational oracle.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        Two entries.
-    """
+    """Compare the routes on matrices made to mislead, and the exact one with an oracle."""
     cases = _hard_cases()
     title = "All routes against the integer characteristic polynomial on clustered, tied, graded, "
     first = compare(cases, title + "duplicated and badly scaled matrices", {})
@@ -244,18 +173,7 @@ def check_hard_matrices(context: Context) -> list[Evidence]:
 
 
 def rank_instance_checkers(effort: str) -> list[Checker]:
-    """Return one checker per network of an effort, and one for the hard matrices.
-
-    Parameters
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per network of an effort, and one for the hard matrices."""
     claims = ("rank-definition",)
     # Integer characteristic polynomials of 53-bit features grow as n⁴.
     narrow = [name for name, width in planned(effort).items() if width <= 50]

@@ -25,41 +25,20 @@ from epsrank.theory.rank import epsilon_rank
 
 @dataclass(frozen=True, eq=False)
 class Pinned:
-    """Features, a threshold, and the type in which the Gram matrix is accumulated.
+    """Features, a threshold, and the type in which the Gram matrix is accumulated."""
 
-    Attributes
-    ----------
-    name : str
-        What they are.
-    features : ndarray of float64, shape (N, n)
-        Φ; numbers of the type `dtype`.
-    eps : float
-        ε, raw weights.
-    dtype : {"float32", "float64"}
-        Type of the sums.
-    """
-
+    #: What they are.
     name: str
+    #: Φ; numbers of the type `dtype`.
     features: Matrix
+    #: ε, raw weights.
     eps: float
+    #: Type of the sums.
     dtype: str
 
 
 def monomials(n_samples: int, n_features: int, dtype: str) -> Matrix:
-    """Return x, x², …, xⁿ at x = i/N, by rounded products: the same numbers everywhere.
-
-    Parameters
-    ----------
-    n_samples, n_features : int
-        N (a power of two) and n.
-    dtype : {"float32", "float64"}
-        Type of the products.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, n)
-        Φ.
-    """
+    """Return x, x², …, xⁿ at x = i/N, by rounded products: the same numbers everywhere."""
     x = (np.arange(1, n_samples + 1) / n_samples).astype(dtype)
     columns = [x]
     for _ in range(n_features - 1):
@@ -68,13 +47,7 @@ def monomials(n_samples: int, n_features: int, dtype: str) -> Matrix:
 
 
 def pinned() -> list[Pinned]:
-    """Return the pinned cases.
-
-    Returns
-    -------
-    list of Pinned
-        Läuchli's matrix, where 1 + δ² is rounded to 1, and monomials, where noise fills the tail.
-    """
+    """Return the pinned cases."""
     small, smaller = 2.0**-13, 2.0**-30
     return [
         Pinned(
@@ -95,20 +68,7 @@ def pinned() -> list[Pinned]:
 
 
 def accumulated_gram(features: Matrix, dtype: str) -> NDArray[Any]:
-    """Return Σ_i φ(x_i) φ(x_i)ᵀ, summed in order in the given type.
-
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, n)
-        Φ.
-    dtype : str
-        Type of products and sums.
-
-    Returns
-    -------
-    ndarray, shape (n, n)
-        G̃.
-    """
+    """Return Σ_i φ(x_i) φ(x_i)ᵀ, summed in order in the given type."""
     rows = features.astype(dtype)
     gram = np.zeros((rows.shape[1], rows.shape[1]), dtype=dtype)
     for row in rows:
@@ -117,19 +77,7 @@ def accumulated_gram(features: Matrix, dtype: str) -> NDArray[Any]:
 
 
 def examine(case: Pinned) -> dict[str, Any]:
-    """Count a case exactly, count its float Gram matrix exactly, and compare with the floor.
-
-    Parameters
-    ----------
-    case : Pinned
-        The case.
-
-    Returns
-    -------
-    dict
-        ``exact``, ``in float`` (of the stored matrix), ``by eigvalsh``, ``floor``, ``wrong``,
-        ``explained`` (an eigenvalue lies within the floor of ε), ``route`` and ``reported``.
-    """
+    """Count a case exactly, count its float Gram matrix exactly, and compare with the floor."""
     truth = oracle.exact_rank(case.features, case.eps, measure="raw")
     gram = accumulated_gram(case.features, case.dtype)
     stored = oracle.inertia(oracle.shifted(oracle.rational(gram), Fraction(case.eps)))[0]
@@ -163,20 +111,7 @@ def examine(case: Pinned) -> dict[str, Any]:
 def check_resolution(
     context: Context, cases: Callable[[], list[Pinned]] = pinned
 ) -> list[Evidence]:
-    """Exhibit float Gram matrices that count wrong, and that the floor explains each of them.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-    cases : callable
-        Returns the cases.
-
-    Returns
-    -------
-    list of Evidence
-        Two entries: wrong counts exist; each lies within the floor and is not reported as a rank.
-    """
+    """Exhibit float Gram matrices that count wrong, and that the floor explains each of them."""
     rows = [examine(case) for case in cases()]
     for row in rows:
         # The solver's own count varies with the library; the exact count of the matrix does not.
@@ -212,11 +147,5 @@ def check_resolution(
 
 
 def resolution_checkers() -> list[Checker]:
-    """Return the checker of C2.
-
-    Returns
-    -------
-    list of Checker
-        One checker.
-    """
+    """Return the checker of C2."""
     return [Checker("float resolution", ("float-resolution",), "exact", check_resolution)]

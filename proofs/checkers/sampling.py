@@ -28,20 +28,7 @@ _RESAMPLES = 40
 def coverage(population: Population, n_samples: int, trials: int, seed: int) -> dict[str, Any]:
     """Draw samples and count how often the interval holds r_ε of the population.
 
-    Parameters
-    ----------
-    population : Population
-        The law.
-    n_samples, trials : int
-        N, and number of samples of that size.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    dict
-        Coverage of the interval (with what is known of the leverage), of the certain lower end, of
-        the interval with estimated leverage, of the bootstrap; and mean widths.
+    `n_samples`, `trials` are N, and number of samples of that size.
     """
     random = np.random.default_rng([seed, n_samples])
     rank = population.rank()
@@ -81,20 +68,7 @@ def coverage(population: Population, n_samples: int, trials: int, seed: int) -> 
 
 
 def check_coverage(name: str, context: Context) -> list[Evidence]:
-    """Measure coverage on one family.
-
-    Parameters
-    ----------
-    name : str
-        Name of the population.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry: passed where the interval covers at least at its level.
-    """
+    """Measure coverage on one family."""
     population = next(law for law in populations() if law.name == name)
     trials, sizes = _SIZES[context.effort]
     rows = [coverage(population, size, trials, context.seed) for size in sizes]
@@ -118,19 +92,7 @@ def check_coverage(name: str, context: Context) -> list[Evidence]:
 
 
 def check_unseen(context: Context) -> list[Evidence]:
-    """Plant a direction too rare to be seen: only what is guaranteed may survive it.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        Passed where the guaranteed interval and the certain lower end cover, while the interval
-        with estimated leverage and the bootstrap are seen to fail.
-    """
+    """Plant a direction too rare to be seen: only what is guaranteed may survive it."""
     trials, sizes = _SIZES[context.effort]
     row = coverage(unseen(sizes[0]), sizes[0], max(trials, 12), context.seed)
     level = CONFIDENCE * row["trials"]
@@ -157,13 +119,7 @@ def check_unseen(context: Context) -> list[Evidence]:
 
 
 def sampling_checkers() -> list[Checker]:
-    """Return one checker per family, and the planted failure.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per family, and the planted failure."""
     return [
         *(
             Checker(

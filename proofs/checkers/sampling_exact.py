@@ -49,25 +49,7 @@ class _Known:
 
 
 def known_population(law: Population, ridge: float) -> _Known:
-    """Enclose the Gram matrix of a network at uniform points of its interval, and certify κ.
-
-    Parameters
-    ----------
-    law : Population
-        Features of an analytic network.
-    ridge : float
-        τ.
-
-    Returns
-    -------
-    _Known
-        The enclosures.
-
-    Raises
-    ------
-    ArithmeticError
-        If the balls do not separate λ_min(Tᵀ(G + τI)T) from 0.
-    """
+    """Enclose the Gram matrix of a network at uniform points of its interval, and certify κ."""
     assert law.network is not None
     assert law.domain is not None
     low, high = law.domain[0]
@@ -92,19 +74,7 @@ def known_population(law: Population, ridge: float) -> _Known:
 def sandwich(known: _Known, features: Matrix, ridge: float, eta: float) -> dict[str, int | None]:
     """Count positive eigenvalues of (1+η)(G+τI) − (Ĝ+τI) and of (Ĝ+τI) − (1−η)(G+τI).
 
-    Parameters
-    ----------
-    known : _Known
-        G.
-    features : ndarray of float64, shape (N, n)
-        Φ; Ĝ is formed from it in integers.
-    ridge, eta : float
-        τ and η.
-
-    Returns
-    -------
-    dict of str to int or None
-        The counts, n where the matrix is positive definite; None where undecided.
+    `known` is G. Returns the counts, n where the matrix is positive definite; None where undecided.
     """
     checked = as_features(features)
     sample = exact_gram(checked, as_measure("mean", None, checked.n_samples))
@@ -130,18 +100,7 @@ def _plus(matrix: Any, shift: Fraction) -> Any:
 
 
 def check_sandwich(context: Context) -> list[Evidence]:
-    """Draw the N that C4 asks for at η = 0.3, and decide both its conclusions exactly.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry.
-    """
+    """Draw the N that C4 asks for at η = 0.3, and decide both its conclusions exactly."""
     rows: list[dict[str, Any]] = []
     state: State = "passed"
     for law in populations():
@@ -199,11 +158,5 @@ def _instance(law: Population, seed: int) -> dict[str, Any]:
 
 
 def sampling_exact_checkers() -> list[Checker]:
-    """Return the checker of the sandwich.
-
-    Returns
-    -------
-    list of Checker
-        One checker.
-    """
+    """Return the checker of the sandwich."""
     return [Checker("relative concentration on networks", (CLAIM,), "exact", check_sandwich)]

@@ -15,18 +15,7 @@ from epsrank.proofs.properties import PROPERTIES, Property, search
 
 
 def describe_case(case: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a case of a property as data that suffices to repeat it.
-
-    Parameters
-    ----------
-    case : mapping
-        Arguments of the check.
-
-    Returns
-    -------
-    dict
-        Arrays as nested lists with their dtype, dataclasses by field, draws by their labels.
-    """
+    """Return a case of a property as data that suffices to repeat it."""
     return {name: _plain(value) for name, value in case.items()}
 
 
@@ -43,20 +32,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_property(name: str, context: Context) -> list[Evidence]:
-    """Search for a counterexample to one property.
-
-    Parameters
-    ----------
-    name : str
-        A key of `PROPERTIES`.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One per claim of the property.
-    """
+    """Search for a counterexample to one property."""
     prop = PROPERTIES[name]
     # Another seed for each property, the same whatever the order or number of processes.
     seed = context.seed * 65_537 + zlib.crc32(name.encode()) % 65_537
@@ -95,13 +71,7 @@ def _title(prop: Property) -> str:
 
 
 def property_checkers() -> list[Checker]:
-    """Return one checker per property.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per property."""
     return [
         Checker(f"property {name}", prop.claims, "property", partial(check_property, name))
         for name, prop in PROPERTIES.items()

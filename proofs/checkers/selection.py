@@ -35,18 +35,7 @@ _DEEPEST = Fraction(1, 10**20)
 
 
 def integer_instances(n: int) -> dict[str, Matrix]:
-    """Return integer features of n neurons: monomials, nearly equal ones, a circulant, noise.
-
-    Parameters
-    ----------
-    n : int
-        Number of neurons.
-
-    Returns
-    -------
-    dict of str to ndarray of float64, shape (N, n)
-        The features by name.
-    """
+    """Return integer features of n neurons: monomials, nearly equal ones, a circulant, noise."""
     points = np.arange(-2.0, 4.0)
     alike = np.full((n + 1, n), 40.0)
     alike[np.arange(n), np.arange(n)] += 1.0
@@ -63,17 +52,7 @@ def integer_instances(n: int) -> dict[str, Matrix]:
 def worst_share(features: Matrix, head: Matrix) -> tuple[float, dict[str, Any] | None]:
     """Return the largest min_S dist² / ((1 + p(n−p)) λ_{p+1} ‖W‖²) over p, and a violation.
 
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, n)
-        Integer features.
-    head : ndarray of float64, shape (n, k)
-        Integer W ≠ 0.
-
-    Returns
-    -------
-    tuple of (float, dict or None)
-        The share, for information, and the first p where the bound fails, decided exactly.
+    Returns the share, for information, and the first p where the bound fails, decided exactly.
     """
     exact, weights = oracle.rational(features), oracle.rational(head)
     n = len(weights)
@@ -98,18 +77,7 @@ def worst_share(features: Matrix, head: Matrix) -> tuple[float, dict[str, Any] |
 
 
 def check_exhaustive(context: Context) -> list[Evidence]:
-    """Try all subsets of small integer features in rational arithmetic.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry.
-    """
+    """Try all subsets of small integer features in rational arithmetic."""
     random = np.random.default_rng(context.seed)
     shares, witness, count = [], None, 0
     for n in _SIZES[context.effort]:
@@ -144,25 +112,7 @@ def _counts(n: int) -> list[int]:
 
 
 def check_network(name: str, context: Context) -> list[Evidence]:
-    """Select neurons of a trained network; decide the bound in integers and balls, and prune.
-
-    Parameters
-    ----------
-    name : str
-        The network.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        An exact entry on the bound, and one on the loss of the pruned networks.
-
-    Raises
-    ------
-    RuntimeError
-        If the network could not be trained.
-    """
+    """Select neurons of a trained network; decide the bound in integers and balls, and prune."""
     network = context.networks[name]
     title = f"p neurons of {name}: ‖u − u_p‖² ≤ (1+f²p(n−p)) λ_(p+1) ‖W‖², integers against balls"
     if network.skipped is not None:
@@ -234,18 +184,7 @@ def _pruned(name: str, run: Run) -> Evidence:
 
 
 def selection_checkers(effort: str) -> list[Checker]:
-    """Return the checkers of N1.
-
-    Parameters
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do.
-
-    Returns
-    -------
-    list of Checker
-        One by exhaustion, and one per network that is narrow enough.
-    """
+    """Return the checkers of N1."""
     checkers = [Checker("neuron selection by exhaustion", (CLAIM,), "exact", check_exhaustive)]
     names = [name for name, width in planned(effort).items() if width <= CERTIFIED_WIDTH]
     for name in names:

@@ -15,18 +15,7 @@ _SEARCH = {"quick": (5, 6, 60, 1), "default": (7, 16, 150, 2), "full": (12, 64, 
 
 
 def check_search(context: Context) -> list[Evidence]:
-    """Search for an orthonormal matrix without p good rows.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        Undecided where nothing was found (a search proves nothing), refuted with the matrix.
-    """
+    """Search for an orthonormal matrix without p good rows."""
     largest, restarts, steps, polished = _SEARCH[context.effort]
     rows, witness = [], None
     for n, p in [(n, p) for n, p in all_cases(largest) if p > 1]:
@@ -62,16 +51,6 @@ def check_settled_cases(context: Context) -> list[Evidence]:
     p = 1: the n squares q_i² sum to 1. p = n − 1: leaving out row r, Q_SᵀQ_S = I − rᵀr has the
     least eigenvalue 1 − |r|², and the n numbers 1 − |r_i|² sum to n − p = 1. The largest of n
     numbers with sum 1 is at least 1/n.
-
-    Parameters
-    ----------
-    context : Context
-        The run; not used.
-
-    Returns
-    -------
-    list of Evidence
-        One entry.
     """
     t = sp.Symbol("t")
     wrong = []
@@ -95,13 +74,7 @@ def check_settled_cases(context: Context) -> list[Evidence]:
 
 
 def subset_checkers() -> list[Checker]:
-    """Return the checkers of N4.
-
-    Returns
-    -------
-    list of Checker
-        Two checkers.
-    """
+    """Return the checkers of N4."""
     settled, search = "settled cases of the subset conjecture", "search against the same"
     return [
         Checker(settled, (CLAIM,), "symbolic", check_settled_cases),

@@ -17,23 +17,7 @@ def _of_claim(symbols: tuple[str, ...]) -> list[Identity]:
 
 
 def check_identities(claim: str, symbols: tuple[str, ...], context: Context) -> list[Evidence]:
-    """Let SymPy decide the identities behind a claim.
-
-    Parameters
-    ----------
-    claim : str
-        The claim.
-    symbols : tuple of str
-        Its statements.
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry, none where there are no identities: passed if all are proved, undecided otherwise
-        (SymPy refutes nothing).
-    """
+    """Let SymPy decide the identities behind a claim."""
     rows = [
         {
             "identity": item.id,
@@ -60,13 +44,7 @@ def check_identities(claim: str, symbols: tuple[str, ...], context: Context) -> 
 
 
 def symbolic_checkers() -> list[Checker]:
-    """Return one checker per claim with symbolic statements; some have no identities behind them.
-
-    Returns
-    -------
-    list of Checker
-        The checkers.
-    """
+    """Return one checker per claim with symbolic statements; some have no identities."""
     return [
         Checker(
             f"identities of {claim.id}",

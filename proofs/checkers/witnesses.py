@@ -18,13 +18,7 @@ from epsrank.theory.rank import epsilon_rank
 
 
 def _counts(features: Array, eps: float, weights: Array | None = None) -> int:
-    """Return r_ε under raw weights, by two exact routes that must agree.
-
-    Raises
-    ------
-    ArithmeticError
-        If they do not.
-    """
+    """Return r_ε under raw weights, by two exact routes that must agree."""
     count = oracle.exact_rank(features, eps, weights, "raw")
     measured = int(epsilon_rank(features, eps, weights=weights, measure="raw", exact=True))
     if count != measured:
@@ -36,11 +30,6 @@ def duplicate_witness() -> dict[str, Any] | None:
     """Return features whose ε-rank grows when a neuron is duplicated, or None.
 
     One neuron of squared norm 0.81e-6 is below ε = 1e-6; two copies have λ = 1.62e-6.
-
-    Returns
-    -------
-    dict or None
-        The witness, decided in rational arithmetic.
     """
     once = np.array([[0.0009]])
     twice = np.concatenate([once, once], axis=1)
@@ -62,13 +51,7 @@ def duplicate_witness() -> dict[str, Any] | None:
 
 
 def threshold_witness() -> dict[str, Any] | None:
-    """Return two functions with min ‖Σ c_j f_j‖ > ε over unit c, but λ_min < ε.
-
-    Returns
-    -------
-    dict or None
-        The witness: f_j of norm 1/2, orthogonal, ε = 3/8.
-    """
+    """Return two functions with min ‖Σ c_j f_j‖ > ε over unit c, but λ_min < ε."""
     features, eps = np.eye(2) / 2, 0.375
     # ‖Σ c_j f_j‖ > ε for all unit c says that G − ε² I is positive definite.
     gram = oracle.exact_gram(features)
@@ -92,11 +75,6 @@ def constant_witness() -> dict[str, Any] | None:
 
     n = 2, p = 1, ε = λ_2: for both choices of one neuron S, dist(u, span φ_S)² exceeds
     C (p+1)(n−p)² ε with ‖β‖ ≤ C.
-
-    Returns
-    -------
-    dict or None
-        The witness.
     """
     features = np.array([[1.0, 1.0], [0.25, -0.25]])
     beta, bound = np.array([[4.0], [-4.0]]), 6
@@ -126,13 +104,7 @@ def constant_witness() -> dict[str, Any] | None:
 
 
 def tail_sum_witness() -> dict[str, Any] | None:
-    """Return features whose worst tail over ‖β‖ ≤ C is C²λ_{p+1}, below C² Σ_{k>p} λ_k.
-
-    Returns
-    -------
-    dict or None
-        The witness: λ = (64, 1, 1, 1)·4, p = 1, C = 1.
-    """
+    """Return features whose worst tail over ‖β‖ ≤ C is C²λ_{p+1}, below C² Σ_{k>p} λ_k."""
     known = from_singular_values(np.array([4.0, 0.5, 0.5, 0.5]), 4)
     p, values = 1, known.eigenvalues
     vectors = oracle.transpose(oracle.rational(known.eigenvectors))
@@ -162,13 +134,7 @@ def tail_sum_witness() -> dict[str, Any] | None:
 
 
 def step_witness() -> dict[str, Any] | None:
-    """Return features whose ε-rank under trapezoidal weights changes when the step h is left out.
-
-    Returns
-    -------
-    dict or None
-        The witness: φ = (1, x) on five points of [−1, 1], h = 1/2.
-    """
+    """Return features whose ε-rank under trapezoidal weights changes without the step h."""
     x = np.linspace(-1.0, 1.0, 5)
     features = np.stack([np.ones(5), x], axis=1)
     step, eps = 0.5, 1.0
@@ -216,18 +182,7 @@ SLIPS: tuple[tuple[str, str, Callable[[], dict[str, Any] | None]], ...] = (
 
 
 def check_slips(context: Context) -> list[Evidence]:
-    """Exhibit one exact witness per slip of the draft.
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry per part.
-    """
+    """Exhibit one exact witness per slip of the draft."""
     found = []
     for part, title, make in SLIPS:
         witness = make()
@@ -245,18 +200,7 @@ def check_slips(context: Context) -> list[Evidence]:
 
 
 def check_duplicate(context: Context) -> list[Evidence]:
-    """Exhibit the exact witness against "duplicating a neuron cannot raise the ε-rank".
-
-    Parameters
-    ----------
-    context : Context
-        The run.
-
-    Returns
-    -------
-    list of Evidence
-        One entry.
-    """
+    """Exhibit the exact witness against "duplicating a neuron cannot raise the ε-rank"."""
     witness = duplicate_witness()
     title = "One neuron with λ = 0.81e-6, duplicated: 1.62e-6 exceeds ε = 1e-6"
     state: State = "refuted" if witness else "passed"
@@ -264,13 +208,7 @@ def check_duplicate(context: Context) -> list[Evidence]:
 
 
 def witness_checkers() -> list[Checker]:
-    """Return the checkers of false statements.
-
-    Returns
-    -------
-    list of Checker
-        Two checkers.
-    """
+    """Return the checkers of false statements."""
     return [
         Checker("duplicated neuron", ("duplicate-neuron",), "exact", check_duplicate),
         Checker("slips of the draft", ("draft-slips",), "exact", check_slips),

@@ -17,35 +17,13 @@ Matrix = list[list[Fraction]]
 
 
 def rational(array: NDArray[Any]) -> Matrix:
-    """Return a float or integer matrix as fractions, without rounding.
-
-    Parameters
-    ----------
-    array : ndarray, shape (m, n)
-        Finite numbers.
-
-    Returns
-    -------
-    list of list of Fraction
-        The same numbers.
-    """
+    """Return a float or integer matrix as fractions, without rounding."""
     wide = array.astype(np.float64) if array.dtype.kind == "f" else array
     return [[Fraction(value) for value in row] for row in wide.tolist()]
 
 
 def product(left: Matrix, right: Matrix) -> Matrix:
-    """Return the product of two rational matrices.
-
-    Parameters
-    ----------
-    left, right : list of list of Fraction
-        Matrices of fitting shapes.
-
-    Returns
-    -------
-    list of list of Fraction
-        left · right.
-    """
+    """Return the product of two rational matrices."""
     columns = list(zip(*right, strict=True))
     return [
         [sum(map(Fraction.__mul__, row, column), Fraction(0)) for column in columns] for row in left
@@ -53,18 +31,7 @@ def product(left: Matrix, right: Matrix) -> Matrix:
 
 
 def transpose(matrix: Matrix) -> Matrix:
-    """Return the transpose.
-
-    Parameters
-    ----------
-    matrix : list of list of Fraction
-        Any shape.
-
-    Returns
-    -------
-    list of list of Fraction
-        Its transpose.
-    """
+    """Return the transpose."""
     return [list(column) for column in zip(*matrix, strict=True)]
 
 
@@ -73,19 +40,7 @@ def exact_gram(
 ) -> Matrix:
     """Return G = Φᵀ diag(w) Φ / c exactly (c = Σw for the measure ``mean``, else 1).
 
-    Parameters
-    ----------
-    features : ndarray, shape (N, n)
-        Φ.
-    weights : ndarray of shape (N,) or None
-        w; None means 1 each.
-    measure : {"mean", "raw", "volume"}
-        Normalisation.
-
-    Returns
-    -------
-    list of list of Fraction
-        G ∈ Q^{n×n}.
+    `features` is Φ; `weights` is w; None means 1 each.
     """
     rows = rational(features)
     w = [Fraction(1)] * len(rows) if weights is None else [Fraction(float(x)) for x in weights]
@@ -97,17 +52,7 @@ def exact_gram(
 def shifted(matrix: Matrix, shift: Fraction) -> Matrix:
     """Return G − t·I.
 
-    Parameters
-    ----------
-    matrix : list of list of Fraction
-        A square matrix G.
-    shift : Fraction
-        t.
-
-    Returns
-    -------
-    list of list of Fraction
-        The shifted matrix.
+    `shift` is t.
     """
     return [
         [value - shift if i == j else value for j, value in enumerate(row)]
@@ -129,15 +74,7 @@ def inertia(matrix: Matrix) -> tuple[int, int, int]:
     Congruence by symmetric elimination keeps the signs (Sylvester). Where every remaining diagonal
     entry is zero, a block [[0, b], [b, 0]] is eliminated: one eigenvalue of each sign.
 
-    Parameters
-    ----------
-    matrix : list of list of Fraction
-        A symmetric matrix.
-
-    Returns
-    -------
-    tuple of (int, int, int)
-        The numbers of positive, negative and zero eigenvalues.
+    Returns the numbers of positive, negative and zero eigenvalues.
     """
     a = [row[:] for row in matrix]
     active = list(range(len(a)))
@@ -175,54 +112,15 @@ def exact_rank(
     weights: NDArray[Any] | None = None,
     measure: str = "raw",
 ) -> int:
-    """Count #{k : λ_k > ε} exactly (D1).
-
-    Parameters
-    ----------
-    features : ndarray, shape (N, n)
-        Φ.
-    eps : float or Fraction
-        Threshold, to its last bit; 0 gives the rank.
-    weights : ndarray of shape (N,) or None
-        w; None means 1 each.
-    measure : {"mean", "raw", "volume"}
-        Normalisation.
-
-    Returns
-    -------
-    int
-        r_ε.
-    """
+    """Count #{k : λ_k > ε} exactly (D1)."""
     return inertia(shifted(exact_gram(features, weights, measure), Fraction(eps)))[0]
 
 
 def is_positive_definite(matrix: Matrix) -> bool:
-    """Decide exactly whether a symmetric rational matrix is positive definite.
-
-    Parameters
-    ----------
-    matrix : list of list of Fraction
-        A symmetric matrix.
-
-    Returns
-    -------
-    bool
-        Whether all eigenvalues are positive.
-    """
+    """Decide exactly whether a symmetric rational matrix is positive definite."""
     return inertia(matrix)[0] == len(matrix)
 
 
 def is_positive_semidefinite(matrix: Matrix) -> bool:
-    """Decide exactly whether a symmetric rational matrix is positive semidefinite.
-
-    Parameters
-    ----------
-    matrix : list of list of Fraction
-        A symmetric matrix.
-
-    Returns
-    -------
-    bool
-        Whether no eigenvalue is negative.
-    """
+    """Decide exactly whether a symmetric rational matrix is positive semidefinite."""
     return inertia(matrix)[1] == 0

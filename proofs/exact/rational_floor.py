@@ -19,15 +19,7 @@ _ZERO = Fraction(0)
 def root_at_most_sum(square: Fraction, first: Fraction, second: Fraction) -> bool:
     """Decide √a ≤ √b + √c for rationals ≥ 0.
 
-    Parameters
-    ----------
-    square, first, second : Fraction
-        a, b and c.
-
-    Returns
-    -------
-    bool
-        Whether it holds.
+    `square`, `first`, `second` are a, b and c.
     """
     # Squaring once: a − b − c ≤ 2√(bc); a second time where the left side is positive.
     rest = square - first - second
@@ -36,75 +28,39 @@ def root_at_most_sum(square: Fraction, first: Fraction, second: Fraction) -> boo
 
 @dataclass(frozen=True)
 class RationalProblem:
-    """Everything that F1–F5 speak of, as fractions.
+    """Everything that F1–F5 speak of, as fractions."""
 
-    Attributes
-    ----------
-    eigenvalues : tuple of Fraction, length n + 1
-        λ_1 ≥ … ≥ λ_n, and λ_{n+1} = 0.
-    loss : Fraction
-        ‖u − u*‖².
-    norm : Fraction
-        ‖W‖_F².
-    tails : tuple of Fraction, length n + 1
-        ‖u − P_p u‖², from the projection (not from the formula of F1).
-    spectral_tails : tuple of Fraction, length n + 1
-        Σ_{k>p} λ_k ‖q_kᵀW‖².
-    distances : tuple of Fraction, length n + 1
-        d_p².
-    """
-
+    #: λ_1 ≥ … ≥ λ_n, and λ_{n+1} = 0.
     eigenvalues: tuple[Fraction, ...]
+    #: ‖u − u*‖².
     loss: Fraction
+    #: ‖W‖_F².
     norm: Fraction
+    #: ‖u − P_p u‖², from the projection (not from the formula of F1).
     tails: tuple[Fraction, ...]
+    #: Σ_{k>p} λ_k ‖q_kᵀW‖².
     spectral_tails: tuple[Fraction, ...]
+    #: d_p².
     distances: tuple[Fraction, ...]
 
     def rank(self, eps: Fraction) -> int:
         """Return r_ε.
 
-        Parameters
-        ----------
-        eps : Fraction
-            ε.
-
-        Returns
-        -------
-        int
-            The count of eigenvalues above ε.
+        `eps` is ε.
         """
         return sum(value > eps for value in self.eigenvalues[:-1])
 
     def floor_holds(self, p: int, tail: Fraction) -> bool:
         """Decide d_p ≤ ‖u − u*‖ + √t ‖W‖_F, which is F2 with t = λ_{p+1} or ε.
 
-        Parameters
-        ----------
-        p : int
-            0…n.
-        tail : Fraction
-            t.
-
-        Returns
-        -------
-        bool
-            Whether it holds.
+        `tail` is t.
         """
         return root_at_most_sum(self.distances[p], self.loss, tail * self.norm)
 
     def rank_budget(self, eps: Fraction) -> int:
         """Return min{p : d_p ≤ δ + √ε B} for δ² the loss and B = ‖W‖_F (F5).
 
-        Parameters
-        ----------
-        eps : Fraction
-            ε.
-
-        Returns
-        -------
-        int
-            p_min; n + 1 if there were none.
+        `eps` is ε.
         """
         return next(
             (p for p in range(len(self.distances)) if self.floor_holds(p, eps)),
@@ -137,22 +93,7 @@ def _distances(directions: oracle.Matrix, goal: oracle.Matrix) -> tuple[Fraction
 
 
 def rational_problem(known: KnownSpectrum, target: Matrix, coefficients: Matrix) -> RationalProblem:
-    """Compute every number of F1–F5 exactly, under raw unit weights.
-
-    Parameters
-    ----------
-    known : KnownSpectrum
-        Features with rational eigenvectors.
-    target : ndarray of float64, shape (N, k)
-        u*.
-    coefficients : ndarray of float64, shape (n, k)
-        W.
-
-    Returns
-    -------
-    RationalProblem
-        The numbers.
-    """
+    """Compute every number of F1–F5 exactly, under raw unit weights."""
     features = oracle.rational(known.features)
     goal, head = oracle.rational(target), oracle.rational(coefficients)
     vectors = oracle.transpose(oracle.rational(known.eigenvectors))

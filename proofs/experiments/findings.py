@@ -18,24 +18,7 @@ STATES: Mapping[Judgement, State] = {
 def evidence_of(
     finding: Finding, state: State, experiment: str, about: Mapping[str, str | int | bool]
 ) -> Evidence:
-    """Return a finding as evidence.
-
-    Parameters
-    ----------
-    finding : Finding
-        What the runs say about a claim.
-    state : State
-        Its state beside the findings of other experiments, see `reconciled`.
-    experiment : str
-        Id of the experiment.
-    about : mapping
-        What else a reader has to know: size, seeds, day of a record.
-
-    Returns
-    -------
-    Evidence
-        Of kind ``empirical``, with one row per effect.
-    """
+    """Return a finding as evidence."""
     return Evidence(
         claim=finding.claim,
         kind="empirical",
@@ -69,16 +52,6 @@ def reconciled(findings: Sequence[Finding]) -> list[State]:
     What is supported by one experiment and refuted, undecided or a matter of regime in another
     one holds in a regime: then nothing is passed, and nothing refuted. Where no experiment is in
     favour, a refutation stays one.
-
-    Parameters
-    ----------
-    findings : sequence of Finding
-        On one claim, and on one part of it.
-
-    Returns
-    -------
-    list of State
-        One per finding.
     """
     judgements = {finding.judgement for finding in findings}
     in_favour = judgements & {"supported", "regime"}

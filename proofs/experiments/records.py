@@ -33,40 +33,23 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Record:
-    """Outcomes of one experiment as they were on a day; no verdict is in it.
+    """Outcomes of one experiment as they were on a day; no verdict is in it."""
 
-    Attributes
-    ----------
-    id : str
-        The experiment.
-    request : Request
-        What was asked.
-    day : str
-        Date of the run, ISO 8601.
-    environment : dict
-        What it ran on.
-    outcomes : tuple of Outcome
-        In the order of the plan.
-    """
-
+    #: The experiment.
     id: str
+    #: What was asked.
     request: Request
+    #: Date of the run, ISO 8601.
     day: str
+    #: What it ran on.
     environment: dict[str, Any]
+    #: In the order of the plan.
     outcomes: tuple[Outcome, ...]
 
     def stale(self, experiment: Experiment) -> str | None:
         """Say why these are not the outcomes that the experiment would have today.
 
-        Parameters
-        ----------
-        experiment : Experiment
-            As it is planned now.
-
-        Returns
-        -------
-        str or None
-            The reason in one line; None where plan and record agree, trial by trial.
+        Returns the reason in one line; None where plan and record agree, trial by trial.
         """
         planned = [trial.key for trial in experiment.plan(self.request)]
         held = [outcome.trial.key for outcome in self.outcomes]
@@ -80,37 +63,13 @@ class Record:
 
 
 def recorded_ids(folder: Path = RECORDED) -> list[str]:
-    """Return the experiments on record.
-
-    Parameters
-    ----------
-    folder : Path
-        Where records are.
-
-    Returns
-    -------
-    list of str
-        Their ids, in order of their numbers.
-    """
+    """Return the experiments on record."""
     names = [path.stem for path in folder.glob("*.parquet")]
     return sorted(names, key=lambda name: (name[0], int(name[1:] or 0)))
 
 
 def write_record(record: Record, folder: Path = RECORDED) -> Path:
-    """Write a record.
-
-    Parameters
-    ----------
-    record : Record
-        What to keep.
-    folder : Path
-        Where.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write a record."""
     rows = [
         {
             "kind": outcome.trial.kind,
@@ -139,25 +98,7 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
 
 
 def read_record(name: str, folder: Path = RECORDED) -> Record:
-    """Read a record.
-
-    Parameters
-    ----------
-    name : str
-        Id of the experiment.
-    folder : Path
-        Where records are.
-
-    Returns
-    -------
-    Record
-        The record.
-
-    Raises
-    ------
-    InputError
-        If there is none, or the file is damaged.
-    """
+    """Read a record."""
     path = folder / f"{name}.parquet"
     if not path.is_file():
         raise InputError(
@@ -186,18 +127,7 @@ def _text(value: Any, *, sort: bool = True) -> str:
 
 
 def same_numbers(first: Sequence[Outcome], second: Sequence[Outcome]) -> bool:
-    """Tell whether two lists of outcomes have the same results, to the last bit.
-
-    Parameters
-    ----------
-    first, second : sequence of Outcome
-        Outcomes of the same trials in the same order.
-
-    Returns
-    -------
-    bool
-        Whether trials, status and results agree; their seconds may differ.
-    """
+    """Tell whether two lists of outcomes have the same results, to the last bit."""
     return [(o.trial.key, o.status, _text(_lasting(o.result))) for o in first] == [
         (o.trial.key, o.status, _text(_lasting(o.result))) for o in second
     ]

@@ -35,19 +35,6 @@ def write_experiment(
     """Write findings.json, tables/*.csv, figures/*.svg and index.html.
 
     The same outcomes give the same files, byte for byte, except for tables named ``cost-…``.
-
-    Parameters
-    ----------
-    folder : Path
-        Where; made if need be.
-    experiment : Experiment
-        The experiment.
-    request : Request
-        What was asked.
-    outcomes : sequence of Outcome
-        Its trials.
-    analysis : Analysis
-        What follows from them.
     """
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for table in analysis.tables:
@@ -87,18 +74,7 @@ def _failure(outcome: Outcome) -> dict[str, Any]:
 
 
 def as_csv(table: Table) -> str:
-    """Return a table as comma-separated values with a head.
-
-    Parameters
-    ----------
-    table : Table
-        The table.
-
-    Returns
-    -------
-    str
-        Its text; floats to the last bit, None as an empty cell.
-    """
+    """Return a table as comma-separated values with a head."""
     text = io.StringIO()
     columns = list(dict.fromkeys(key for row in table.rows for key in row))
     writer = csv.DictWriter(text, columns, lineterminator="\n")

@@ -23,26 +23,17 @@ ProgressCallback = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Reproduction:
-    """An experiment that was run.
+    """An experiment that was run."""
 
-    Attributes
-    ----------
-    experiment : Experiment
-        Which.
-    request : Request
-        What was asked.
-    outcomes : tuple of Outcome
-        In the order of the plan.
-    analysis : Analysis
-        What follows from them.
-    out : Path or None
-        Folder of its report.
-    """
-
+    #: Which.
     experiment: Experiment
+    #: What was asked.
     request: Request
+    #: In the order of the plan.
     outcomes: tuple[Outcome, ...]
+    #: What follows from them.
     analysis: Analysis
+    #: Folder of its report.
     out: Path | None = None
 
     @property
@@ -80,28 +71,6 @@ def carry_out(
 
     `reproduce` finds it there. One after another, processes would start anew for each experiment,
     and wait at its end for the last of its trials.
-
-    Parameters
-    ----------
-    experiments : sequence of Experiment
-        Which.
-    request : Request
-        Size, seeds, device, data sets.
-    out : Path
-        Folder, as for `reproduce`.
-    jobs : int, optional
-        Processes; one per core by default.
-    backend : {"local", "ray", "dask"}
-        Where they run.
-    progress : callable, optional
-        ``progress(done, total, what)``; networks that train together count as one.
-
-    Raises
-    ------
-    InputError
-        If a folder cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C, with every finished trial kept.
     """
     programs: list[Trial] = []
     others: list[Trial] = []
@@ -128,33 +97,6 @@ def reproduce_all(
     """Reproduce several experiments: all trials first, as one list, then report by report.
 
     Reports are written side by side: drawing the figures of all takes a minute of one core.
-
-    Parameters
-    ----------
-    experiments : sequence of Experiment
-        Which.
-    request : Request
-        Size, seeds, device, data sets.
-    out : Path
-        Folder, as for `reproduce`.
-    jobs : int, optional
-        Processes; one per core by default.
-    backend : {"local", "ray", "dask"}
-        Where the trials run; reports are written on this machine.
-    progress : callable, optional
-        ``progress(done, total, what)``, as for `carry_out`.
-
-    Yields
-    ------
-    Reproduction
-        One per experiment, in their order.
-
-    Raises
-    ------
-    InputError
-        If a plan is empty or a folder cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C, with every finished trial kept.
     """
     carry_out(experiments, request, out, jobs=jobs, backend=backend, progress=progress)
     processes = min(jobs or int(joblib.cpu_count()), len(experiments))
@@ -178,33 +120,8 @@ def reproduce(
 ) -> Reproduction:
     """Run the trials that are not yet in the store, and judge all of them.
 
-    Parameters
-    ----------
-    experiment : Experiment
-        Which.
-    request : Request
-        Size, seeds, device, data sets.
-    out : Path, optional
-        Folder: ``store`` keeps every finished trial, ``A2/`` and the like the report of an
-        experiment. None keeps nothing.
-    jobs : int, optional
-        Processes; one per core by default.
-    backend : {"local", "ray", "dask"}
-        Where they run.
-    progress : callable, optional
-        ``progress(done, total, what)``.
-
-    Returns
-    -------
-    Reproduction
-        Outcomes and what follows from them.
-
-    Raises
-    ------
-    InputError
-        If the plan is empty or a folder cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C, with every finished trial kept.
+    `out`: Folder: ``store`` keeps every finished trial, ``A2/`` and the like the report of an
+    experiment. None keeps nothing.
     """
     return _judged(
         experiment, request, _outcomes(experiment, request, out, jobs, backend, progress), out
@@ -219,13 +136,7 @@ def _outcomes(
     backend: str,
     progress: ProgressCallback | None,
 ) -> list[Outcome]:
-    """Run the trials that are not yet in the store, and return all.
-
-    Raises
-    ------
-    InputError
-        If the plan is empty or the store cannot be written.
-    """
+    """Run the trials that are not yet in the store, and return all."""
     trials = list(experiment.plan(request))
     if not trials:
         raise InputError(

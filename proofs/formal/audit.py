@@ -22,39 +22,23 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Theorem:
-    """One theorem under audit.
+    """One theorem under audit."""
 
-    Attributes
-    ----------
-    name : str
-        In full.
-    file : str
-        Its source.
-    line : int
-        Where in it.
-    words : str
-        The sentence above it.
-    assumptions : tuple of str
-        What it assumes; empty for nothing, as it must be.
-    statement : str
-        As Coq prints it; empty for theorems that the ledger does not name.
-    """
-
+    #: In full.
     name: str
+    #: Its source.
     file: str
+    #: Where in it.
     line: int
+    #: The sentence above it.
     words: str
+    #: What it assumes; empty for nothing, as it must be.
     assumptions: tuple[str, ...]
+    #: As Coq prints it; empty for theorems that the ledger does not name.
     statement: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the theorem as plain data.
-
-        Returns
-        -------
-        dict
-            ``file``, ``line``, ``words``, ``assumptions``.
-        """
+        """Return the theorem as plain data."""
         return {
             "file": self.file,
             "line": self.line,
@@ -65,30 +49,20 @@ class Theorem:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found.
+    """What an audit found."""
 
-    Attributes
-    ----------
-    coq, mathcomp : str
-        Versions.
-    theorems : dict of str to Theorem
-        Every theorem of the development, by full name.
-    printed : dict of str to Printed
-        Statements of the ledger's theorems, and the definitions that they rest on.
-    faults : tuple of Fault
-        Why it fails; empty where it passes.
-    names : int
-        How many names were asked about together: theorems, lemmas and definitions.
-    seconds : float
-        How long it took, compilation not included.
-    """
-
+    #: Versions.
     coq: str
     mathcomp: str
+    #: Every theorem of the development, by full name.
     theorems: Mapping[str, Theorem]
+    #: Statements of the ledger's theorems, and the definitions that they rest on.
     printed: Mapping[str, Printed]
+    #: Why it fails; empty where it passes.
     faults: tuple[Fault, ...]
+    #: How many names were asked about together: theorems, lemmas and definitions.
     names: int
+    #: How long it took, compilation not included.
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -102,18 +76,7 @@ class Audit:
         return f"Coq {self.coq} with MathComp {self.mathcomp}"
 
     def problem(self, name: str) -> str | None:
-        """Return why a theorem does not count as proved, None where it does.
-
-        Parameters
-        ----------
-        name : str
-            In full.
-
-        Returns
-        -------
-        str or None
-            The first fault that concerns it, or all of the development.
-        """
+        """Return why a theorem does not count as proved, None where it does."""
         for fault in self.faults:
             if fault.theorem is None:
                 return f"the audit of the development failed: {fault}"
@@ -122,13 +85,7 @@ class Audit:
         return None if name in self.theorems else f"{name} is not in the development"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the audit as plain data.
-
-        Returns
-        -------
-        dict
-            ``passed``, ``coq``, ``mathcomp``, ``faults``, ``theorems``.
-        """
+        """Return the audit as plain data."""
         return {
             "passed": self.passed,
             "coq": self.coq,
@@ -148,20 +105,7 @@ class Audit:
 
 
 def plural(number: int, word: str) -> str:
-    """Return a number with its noun.
-
-    Parameters
-    ----------
-    number : int
-        How many.
-    word : str
-        Of what, in the singular.
-
-    Returns
-    -------
-    str
-        Such as ``"1 theorem"``.
-    """
+    """Return a number with its noun."""
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
@@ -181,26 +125,8 @@ def audit(
     it. Asks for the statements of the wanted theorems with the definitions they rest on, and
     compares them with the reviewed file. Lists the sources and reads them.
 
-    Parameters
-    ----------
-    compiled : Compiled
-        From `compile_development`.
-    wanted : sequence of str
-        Theorems that the ledger names, in full.
-    folder : path
-        The development that was compiled: its sources and its reviewed statements.
-    jobs : int, optional
-        How many Coqs to ask at a time; one per core by default.
-    progress : callable, optional
-        ``progress(done, total, what)``.
-    each : bool
-        False does without asking about each wanted theorem by itself: all together have an
-        assumption if one of them has, and asking about one takes seconds.
-
-    Returns
-    -------
-    Audit
-        Theorems, statements and faults.
+    `each`: False does without asking about each wanted theorem by itself: all together have an
+    assumption if one of them has, and asking about one takes seconds.
     """
     start = time.perf_counter()
     tell = progress or (lambda done, total, what: None)
@@ -276,22 +202,7 @@ def _theorem_faults(
 
 
 def accept_statements(compiled: Compiled, wanted: Sequence[str], folder: Path | str) -> Path:
-    """Write the reviewed file anew, with what Coq has now: an act of acceptance.
-
-    Parameters
-    ----------
-    compiled : Compiled
-        From `compile_development`.
-    wanted : sequence of str
-        Theorems that the ledger names, in full.
-    folder : path
-        The development.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write the reviewed file anew, with what Coq has now: an act of acceptance."""
     names = declared(compiled)
     there = {item.name for item in names}
     shown = printed(compiled, names, [name for name in wanted if name in there])

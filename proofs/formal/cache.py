@@ -26,58 +26,30 @@ _OLD = 30 * 24 * 3600.0
 
 @dataclass(frozen=True)
 class Found:
-    """An entry that is whole.
+    """An entry that is whole."""
 
-    Attributes
-    ----------
-    folder : Path
-        Where it lies.
-    notes : dict
-        What was written down with it.
-    """
-
+    #: Where it lies.
     folder: Path
+    #: What was written down with it.
     notes: Mapping[str, Any]
 
 
 def cache_folder() -> Path:
-    """Return the folder of compiled developments, whether or not it exists.
-
-    Returns
-    -------
-    Path
-        ``$XDG_CACHE_HOME/epsrank/coq``, ``~/.cache`` by default.
-    """
+    """Return the folder of compiled developments, whether or not it exists."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
     return home / "epsrank" / "coq"
 
 
 class Entry:
-    """One compilation in the cache, or in a temporary folder where there is no cache.
-
-    Parameters
-    ----------
-    root : Path
-        The folder of entries.
-    key : str
-        Name of the entry.
-    lasting : bool
-        Whether the root is the cache.
-    """
+    """One compilation in the cache, or in a temporary folder where there is no cache."""
 
     def __init__(self, root: Path, key: str, lasting: bool) -> None:
         self.root, self.place, self.lasting = root, root / key, lasting
         self._drafts: list[Path] = []
 
     def find(self) -> Found | None:
-        """Return the entry if it is there and nothing in it has changed.
-
-        Returns
-        -------
-        Found or None
-            None also where a file is missing or damaged.
-        """
+        """Return the entry if it is there and nothing in it has changed."""
         try:
             notes = json.loads((self.place / _NOTES).read_text(encoding="utf-8"))
             if notes["files"] != _digests(self.place):
@@ -88,33 +60,13 @@ class Entry:
         return Found(self.place, notes)
 
     def draft(self) -> Path:
-        """Return a new folder to work in.
-
-        Returns
-        -------
-        Path
-            Beside the entries.
-        """
+        """Return a new folder to work in."""
         folder = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.root))
         self._drafts.append(folder)
         return folder
 
     def keep(self, draft: Path, notes: Mapping[str, Any]) -> Path:
-        """Make a finished draft the entry; where a whole one stands already, leave that alone.
-
-        Parameters
-        ----------
-        draft : Path
-            From `draft`.
-        notes : mapping
-            What to write down with it.
-
-        Returns
-        -------
-        Path
-            The folder to use; not the entry where another process may be reading that, but the
-            draft, which then lasts until this process ends.
-        """
+        """Make a finished draft the entry; where a whole one stands already, leave that alone."""
         text = json.dumps({**notes, "files": _digests(draft)}, indent=1)
         (draft / _NOTES).write_text(text, encoding="utf-8")
         if self.find() is None:
@@ -140,18 +92,7 @@ class Entry:
 
 @contextlib.contextmanager
 def entry(key: str) -> Iterator[Entry]:
-    """Open an entry; another process that wants the same one waits.
-
-    Parameters
-    ----------
-    key : str
-        Its name.
-
-    Yields
-    ------
-    Entry
-        In the cache, or in a temporary folder where the cache cannot be written.
-    """
+    """Open an entry; another process that wants the same one waits."""
     root, lasting = _writable_root()
     with _lock(root / f"{key}.lock"):
         opened = Entry(root, key, lasting)

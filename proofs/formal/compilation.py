@@ -32,24 +32,16 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Compiled:
-    """A development that Coq has accepted.
+    """A development that Coq has accepted."""
 
-    Attributes
-    ----------
-    development : Development
-        The copy of the sources that was compiled, the ``.vo`` beside them.
-    coq : Coq
-        By what.
-    seconds : dict of str to float
-        How long each file took when it was compiled.
-    fresh : bool
-        Whether it was compiled just now; False where an earlier compilation of the same sources by
-        the same Coq was found.
-    """
-
+    #: The copy of the sources that was compiled, the ``.vo`` beside them.
     development: Development
+    #: By what.
     coq: Coq
+    #: How long each file took when it was compiled.
     seconds: Mapping[str, float] = field(default_factory=dict)
+    #: Whether it was compiled just now; False where an earlier compilation of the same sources by
+    #: the same Coq was found.
     fresh: bool = True
 
     @property
@@ -72,29 +64,6 @@ def compile_development(
     version of Coq, so an installed package needs no write access to itself, and two processes
     never see each other's half of the work. Where the cache cannot be written, a temporary folder
     serves until this process ends.
-
-    Parameters
-    ----------
-    coq : Coq
-        From `find_coq`.
-    jobs : int, optional
-        Files compiled at a time; one per core by default.
-    scratch : bool
-        Compile again even if it is there.
-    progress : callable, optional
-        ``progress(done, total, file)``.
-    folder : path
-        Another development than the package's own.
-
-    Returns
-    -------
-    Compiled
-        Folder, and seconds per file.
-
-    Raises
-    ------
-    CoqError
-        If Coq refuses a file: which one, where, and in Coq's words.
     """
     development = read_development(folder)
     key = key_of(fingerprints(development), coq.version, coq.mathcomp, coq.coqc)
@@ -116,13 +85,7 @@ def _compile_copy(
     jobs: int | None,
     progress: Progress | None,
 ) -> dict[str, float]:
-    """Copy the listed sources to a folder and compile them there; return seconds per file.
-
-    Raises
-    ------
-    CoqError
-        If a source cannot be read, or Coq refuses it.
-    """
+    """Copy the listed sources to a folder and compile them there; return seconds per file."""
     for name in (PROJECT, *development.files):
         target = draft / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -137,13 +100,7 @@ def _compile_copy(
 
 
 def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str, set[str]]:
-    """Return for every source the sources that it imports, by coqdep.
-
-    Raises
-    ------
-    CoqError
-        If coqdep fails, or the imports form a circle.
-    """
+    """Return for every source the sources that it imports, by coqdep."""
     done = subprocess.run(
         [coq.coqdep, *development.options[:3], *development.files],
         cwd=folder, capture_output=True, text=True, encoding="utf-8", errors="replace",
@@ -172,10 +129,7 @@ def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str,
 class _Compilation:
     """A compilation under way.
 
-    Attributes
-    ----------
-    seconds : dict of str to float
-        Files done, and how long each took.
+    `seconds`: Files done, and how long each took.
     """
 
     def __init__(
@@ -194,23 +148,7 @@ class _Compilation:
         self._stopped = False
 
     def run(self, jobs: int) -> dict[str, float]:
-        """Compile everything.
-
-        Parameters
-        ----------
-        jobs : int
-            Files at a time.
-
-        Returns
-        -------
-        dict of str to float
-            Seconds per file, in the order of ``_CoqProject``.
-
-        Raises
-        ------
-        CoqError
-            The first error; compilations under way are stopped.
-        """
+        """Compile everything."""
         waiting = dict(self._needs)
         with futures.ThreadPoolExecutor(jobs) as pool:
             under_way: dict[futures.Future[float], str] = {}
@@ -256,28 +194,7 @@ def check_text(
 ) -> str:
     """Compile a text that imports the development, and return what Coq printed.
 
-    Parameters
-    ----------
-    compiled : Compiled
-        The development.
-    text : str
-        The source, such as ``From EpsRank Require Import form. Print Assumptions nrmD.``
-    folder : Path
-        A writable folder for it.
-    name : str
-        Name of the file, without ``.v``; an identifier of Coq.
-    limit : float
-        Seconds.
-
-    Returns
-    -------
-    str
-        Coq's standard output.
-
-    Raises
-    ------
-    CoqError
-        If Coq refuses it.
+    `text`: The source, such as ``From EpsRank Require Import form. Print Assumptions nrmD.``.
     """
     (folder / f"{name}.v").write_text(text, encoding="utf-8")
     kind, root, prefix, *arguments = compiled.development.options

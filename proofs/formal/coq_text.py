@@ -30,23 +30,7 @@ Local Open Scope Z_scope.
 
 
 def identifier(name: str) -> str:
-    """Check that a name can be a theorem's and a file's.
-
-    Parameters
-    ----------
-    name : str
-        The name.
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    InputError
-        If it is not an identifier, or means something already.
-    """
+    """Check that a name can be a theorem's and a file's."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _TAKEN:
         raise InputError(
             "name",
@@ -57,52 +41,19 @@ def identifier(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a comment, wrapped; comment marks inside it are broken up.
-
-    Parameters
-    ----------
-    text : str
-        What it says.
-
-    Returns
-    -------
-    str
-        ``(** … *)``.
-    """
+    """Return a comment, wrapped; comment marks inside it are broken up."""
     safe = text.replace("(*", "( *").replace("*)", "* )").replace('"', "'")
     lines = textwrap.wrap(safe, 94)
     return "(** " + "\n    ".join(lines) + " *)"
 
 
 def rational(value: Fraction) -> str:
-    """Return a fraction of Coq's type Q.
-
-    Parameters
-    ----------
-    value : Fraction
-        The number.
-
-    Returns
-    -------
-    str
-        ``(num # den)``.
-    """
+    """Return a fraction of Coq's type Q."""
     return f"({value.numerator} # {value.denominator})"
 
 
 def rows(values: Iterable[Iterable[int]]) -> str:
-    """Return a list of lists of integers, as hexadecimal numerals, which Coq reads quickest.
-
-    Parameters
-    ----------
-    values : iterable of iterables of int
-        The rows.
-
-    Returns
-    -------
-    str
-        A term of type ``seq (seq Z)``.
-    """
+    """Return a list of lists of integers, as hexadecimal numerals, which Coq reads quickest."""
     listed = ";\n".join(f"[:: {_wrapped(map(hex, row))}]" for row in values)
     return f"(map (map Z.of_hex_int) [::\n{listed}\n]%hexadecimal)" if listed else "[::]"
 
@@ -112,18 +63,7 @@ def _wrapped(numerals: Iterable[str]) -> str:
 
 
 def measurement(data: IntegerData) -> str:
-    """Return the definition of `data`, the measurement.
-
-    Parameters
-    ----------
-    data : IntegerData
-        The integers.
-
-    Returns
-    -------
-    str
-        A ``Definition``.
-    """
+    """Return the definition of `data`, the measurement."""
     return (
         f"Definition data : measurement := Measurement {data.scale}%nat {data.total}%positive\n"
         f"  {_naturals(data.weights)}\n  {rows(data.neurons)}.\n"
@@ -137,22 +77,7 @@ def _naturals(values: Sequence[int]) -> str:
 
 
 def theorem(name: str, statement: str, sound: str) -> str:
-    """Return a theorem that a computation proves, and the question what it assumes.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    statement : str
-        What it says.
-    sound : str
-        The term whose last premise is the computation.
-
-    Returns
-    -------
-    str
-        The text; the computation is run once, by the kernel.
-    """
+    """Return a theorem that a computation proves, and the question what it assumes."""
     return (
         f"Theorem {name} : forall R : rcfType,\n  {statement}.\n"
         f"Proof. move=> R; apply: {sound}; vm_cast_no_check (erefl true). Qed.\n"

@@ -30,73 +30,35 @@ _ENTRY = re.compile(r"^(\w+) (\d+):(\d+) (\S+) (\S+)$")
 
 @dataclass(frozen=True)
 class Declared:
-    """One name that a source declares.
+    """One name that a source declares."""
 
-    Attributes
-    ----------
-    name : str
-        In full, such as ``"EpsRank.form.nrmD"``.
-    kind : str
-        ``proof``, ``definition``, ``record``, ``inductive``, ``projection``, ``constructor`` or
-        ``axiom``.
-    keyword : str
-        The command that declares it, such as ``"Theorem"``; empty where it is not before the name.
-    file : str
-        Its source.
-    line : int
-        Where in it.
-    words : str
-        The sentence above it, empty where there is none.
-    """
-
+    #: In full, such as ``"EpsRank.form.nrmD"``.
     name: str
+    #: ``proof``, ``definition``, ``record``, ``inductive``, ``projection``, ``constructor`` or
+    #: ``axiom``.
     kind: str
+    #: The command that declares it, such as ``"Theorem"``; empty where it is not before the name.
     keyword: str
+    #: Its source.
     file: str
+    #: Where in it.
     line: int
+    #: The sentence above it, empty where there is none.
     words: str
 
 
 def declared(compiled: Compiled) -> list[Declared]:
-    """Return every name of a development.
-
-    Parameters
-    ----------
-    compiled : Compiled
-        The development; Coq wrote the index when it compiled it.
-
-    Returns
-    -------
-    list of Declared
-        In the order of the sources.
-    """
+    """Return every name of a development."""
     return [item for file in compiled.development.files for item in _of_file(compiled, file)]
 
 
 def theorems(names: list[Declared]) -> list[Declared]:
-    """Return those that are stated as theorems.
-
-    Parameters
-    ----------
-    names : list of Declared
-        All.
-
-    Returns
-    -------
-    list of Declared
-        Those of the command ``Theorem`` (or ``Corollary``).
-    """
+    """Return those that are stated as theorems."""
     return [name for name in names if name.keyword in {"Theorem", "Corollary"}]
 
 
 def _of_file(compiled: Compiled, file: str) -> list[Declared]:
-    """Read the index of one source.
-
-    Raises
-    ------
-    CoqError
-        If there is none.
-    """
+    """Read the index of one source."""
     development = compiled.development
     source = development.text(file)
     bare = strip_comments(source)

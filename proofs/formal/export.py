@@ -74,28 +74,7 @@ def export_project(
     *,
     development: str | Path = DEVELOPMENT,
 ) -> list[Path]:
-    """Write a self-contained Coq project whose theorems are measurements.
-
-    Parameters
-    ----------
-    folder : path
-        Where to; made if it does not exist, empty if it does.
-    certificates : mapping of str to RankCertificate or FloorCertificate
-        By the name that theorem and file get.
-    development : path
-        The folder of the theories.
-
-    Returns
-    -------
-    list of Path
-        The files written.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to write, a name is not an identifier, or the folder is not empty or
-        cannot be written.
-    """
+    """Write a self-contained Coq project whose theorems are measurements."""
     if not certificates:
         raise InputError("certificates", "are none", "pass one or more by name")
     for name in certificates:
@@ -115,20 +94,7 @@ def export_project(
 
 
 def needed(development: Development, certificates: Mapping[str, Certificate]) -> list[str]:
-    """Return the sources that the certificates rest on, in the order of dependency.
-
-    Parameters
-    ----------
-    development : Development
-        The theories.
-    certificates : mapping of str to RankCertificate or FloorCertificate
-        The certificates.
-
-    Returns
-    -------
-    list of str
-        Files, relative to the folder of the development.
-    """
+    """Return the sources that the certificates rest on, in the order of dependency."""
     modules = {Path(file).stem: file for file in development.files}
     waiting = {
         "check_rank" if isinstance(certificate, RankCertificate) else "check_floor"
@@ -183,13 +149,7 @@ def _readme(certificates: Mapping[str, Certificate]) -> str:
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write files into an empty folder.
-
-    Raises
-    ------
-    InputError
-        If it is not empty, or cannot be written.
-    """
+    """Write files into an empty folder."""
     written = []
     try:
         if folder.exists() and any(folder.iterdir()):

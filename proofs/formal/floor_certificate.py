@@ -23,36 +23,24 @@ from epsrank.theory.numbers.interval import Interval
 
 @dataclass(frozen=True, eq=False)
 class FloorCertificate:
-    """‖φW − u*‖² ≥ `x` for every W with ‖W‖_F ≤ B, with integers that prove it (F3).
+    """‖φW − u*‖² ≥ `x` for every W with ‖W‖_F ≤ B, with integers that prove it (F3)."""
 
-    Attributes
-    ----------
-    data : IntegerData
-        Φ and w as integers.
-    target : IntegerTarget
-        u* as integers.
-    norm_squared : Fraction
-        B², exactly.
-    x : Fraction
-        The proved bound, a float64.
-    layer_scale, dual_scale : int
-        β has denominators 2^`layer_scale`, its rounded residual 2^`dual_scale`.
-    layer : tuple of tuples of int, k × n
-        β.
-    reachable : Interval
-        V(B), enclosed in ball arithmetic: x can be at most that.
-    measure, dtype : str
-        Measure of the loss, and type of the features as given.
-    """
-
+    #: Φ and w as integers.
     data: IntegerData = field(repr=False)
+    #: u* as integers.
     target: IntegerTarget = field(repr=False)
+    #: B², exactly.
     norm_squared: Fraction
+    #: The proved bound, a float64.
     x: Fraction
+    #: β has denominators 2^`layer_scale`, its rounded residual 2^`dual_scale`.
     layer_scale: int
     dual_scale: int
+    #: β.
     layer: Rows = field(repr=False)
+    #: V(B), enclosed in ball arithmetic: x can be at most that.
     reachable: Interval
+    #: Measure of the loss, and type of the features as given.
     measure: str
     dtype: str
 
@@ -72,13 +60,7 @@ class FloorCertificate:
         return max(abs(b).bit_length() for row in self.layer for b in row)
 
     def accepted(self) -> bool:
-        """Run the test of ``check_floor`` in Python integers.
-
-        Returns
-        -------
-        bool
-            Whether Coq will accept it.
-        """
+        """Run the test of ``check_floor`` in Python integers."""
         samples, lists = self.data.n_samples, (*self.data.neurons, *self.target.outputs)
         if any(len(values) != samples for values in lists):
             return False
@@ -100,23 +82,7 @@ class FloorCertificate:
         )
 
     def to_coq(self, name: str) -> str:
-        """Return a Coq file whose theorem is this measurement.
-
-        Parameters
-        ----------
-        name : str
-            Name of the theorem.
-
-        Returns
-        -------
-        str
-            A ``.v`` file that requires EpsRank, and is proved by computation.
-
-        Raises
-        ------
-        InputError
-            If the name is not an identifier.
-        """
+        """Return a Coq file whose theorem is this measurement."""
         coq_text.identifier(name)
         outputs = len(self.target.outputs)
         about = coq_text.sentence(
@@ -157,13 +123,7 @@ class FloorCertificate:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the whole certificate as plain data, integers as hexadecimal strings.
-
-        Returns
-        -------
-        dict
-            One key per attribute; fractions as ``"num/den"``.
-        """
+        """Return the whole certificate as plain data, integers as hexadecimal strings."""
         return {
             "kind": "floor",
             "x": str(self.x),
@@ -191,29 +151,7 @@ def certify_floor(
 ) -> FloorCertificate:
     """Prove a lower bound of V(B) = min_{‖W‖_F ≤ B} ‖φW − u*‖², close to V(B) itself (F3).
 
-    Parameters
-    ----------
-    features : array_like or tensor, shape (N, n)
-        Φ; floats are the dyadic rationals that they are.
-    target : array_like or tensor, shape (N,) or (N, k)
-        u*.
-    norm : float or Fraction
-        B, finite.
-    weights : array_like, shape (N,), optional
-        Sample weights.
-    measure : {"mean", "raw", "volume"} or Measure
-        Measure of the loss.
-
-    Returns
-    -------
-    FloorCertificate
-        The certificate; the checker's test has been run on it.
-
-    Raises
-    ------
-    InputError
-        If the input does not fit together, B is infinite, or no positive bound was found, as where
-        the features reach the target.
+    `target` is u*; `norm` is B, finite.
     """
     checked = as_features(features)
     goal = as_target(target, checked.n_samples)

@@ -17,17 +17,11 @@ from epsrank.proofs.formal.integer_data import IntegerData, Rows
 
 @dataclass(frozen=True, eq=False)
 class IntegerTarget:
-    """u* = U / 2^d.
+    """u* = U / 2^d."""
 
-    Attributes
-    ----------
-    level : int
-        d ≥ 0.
-    outputs : tuple of tuples of int, k of length N
-        U: one list per output.
-    """
-
+    #: d ≥ 0.
     level: int
+    #: U: one list per output.
     outputs: Rows
 
 
@@ -36,21 +30,7 @@ def dual_vectors(
 ) -> fmpz_mat:
     """Return the residuals φβ_l − u*_l in units of 2^−s, rounded down.
 
-    Parameters
-    ----------
-    data : IntegerData
-        Features and weights.
-    target : IntegerTarget
-        u*.
-    layer : fmpz_mat, shape (k, n)
-        β·2^b.
-    layer_scale, dual_scale : int
-        b and s.
-
-    Returns
-    -------
-    fmpz_mat, shape (k, N)
-        The numerators of ρ.
+    `target` is u*.
     """
     level = data.scale + layer_scale
     up, down = level - target.level, level - dual_scale
@@ -64,34 +44,15 @@ def dual_vectors(
 
 @dataclass(frozen=True)
 class DualBound:
-    """−‖ρ‖² − 2⟨ρ, u*⟩ and |Φᵀρ|², exactly.
+    """−‖ρ‖² − 2⟨ρ, u*⟩ and |Φᵀρ|², exactly."""
 
-    Attributes
-    ----------
-    value : Fraction
-        The first.
-    correlation_squared : Fraction
-        The second, summed over outputs.
-    """
-
+    #: The first.
     value: Fraction
+    #: The second, summed over outputs.
     correlation_squared: Fraction
 
     def proves(self, x: Fraction, norm_squared: Fraction) -> bool:
-        """Decide whether  value − 2B |Φᵀρ| ≥ x, without a root.
-
-        Parameters
-        ----------
-        x : Fraction
-            The bound claimed.
-        norm_squared : Fraction
-            B².
-
-        Returns
-        -------
-        bool
-            Whether the checker accepts it.
-        """
+        """Decide whether  value − 2B |Φᵀρ| ≥ x, without a root."""
         room = self.value - x
         return room >= 0 and 4 * norm_squared * self.correlation_squared <= room * room
 
@@ -101,21 +62,7 @@ def dual_bound(
 ) -> DualBound:
     """Evaluate the bound that ρ gives.
 
-    Parameters
-    ----------
-    data : IntegerData
-        Features and weights.
-    target : IntegerTarget
-        u*.
-    dual : fmpz_mat, shape (k, N)
-        ρ·2^s.
-    dual_scale : int
-        s.
-
-    Returns
-    -------
-    DualBound
-        Its two parts.
+    `dual_scale` is s.
     """
     weighted = data.weighted(dual)
     total = fmpz(0)

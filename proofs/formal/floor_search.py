@@ -37,53 +37,23 @@ _RELATIVE, _ABSOLUTE = Fraction(1, 10**9), Fraction(1, 10**18)
 
 @dataclass(frozen=True, eq=False)
 class FloorWitness:
-    """What a floor certificate adds to the measurement.
+    """What a floor certificate adds to the measurement."""
 
-    Attributes
-    ----------
-    x : Fraction
-        The bound, a float64.
-    layer : fmpz_mat, shape (k, n)
-        β·2^b.
-    layer_scale, dual_scale : int
-        b, and s for the rounded residual.
-    reachable : Interval
-        V(B).
-    """
-
+    #: The bound, a float64.
     x: Fraction
+    #: β·2^b.
     layer: fmpz_mat
+    #: b, and s for the rounded residual.
     layer_scale: int
     dual_scale: int
+    #: V(B).
     reachable: Interval
 
 
 def search_floor(
     data: IntegerData, target: IntegerTarget, exact: ExactData, norm_squared: Fraction
 ) -> FloorWitness:
-    """Find a certificate that the checker accepts, close to V(B).
-
-    Parameters
-    ----------
-    data : IntegerData
-        Features and weights.
-    target : IntegerTarget
-        u*.
-    exact : ExactData
-        The same as a least-squares problem.
-    norm_squared : Fraction
-        B².
-
-    Returns
-    -------
-    FloorWitness
-        β, the scales and x.
-
-    Raises
-    ------
-    InputError
-        If no positive bound was found.
-    """
+    """Find a certificate that the checker accepts, close to V(B)."""
     spectrum = ball_spectrum(exact, _BALLS)
     best = distances(exact, spectrum).squared[-1]
     enclosure = reachable(exact, spectrum, best, norm_squared)
@@ -111,20 +81,7 @@ def search_floor(
 
 
 def lower_end(bound: DualBound, norm_squared: Fraction) -> Fraction:
-    """Return  value − 2B |Φᵀρ|, the root rounded up.
-
-    Parameters
-    ----------
-    bound : DualBound
-        The two parts.
-    norm_squared : Fraction
-        B².
-
-    Returns
-    -------
-    Fraction
-        A number that `DualBound.proves` accepts.
-    """
+    """Return  value − 2B |Φᵀρ|, the root rounded up."""
     square = 4 * norm_squared * bound.correlation_squared
     if square == 0:
         return bound.value

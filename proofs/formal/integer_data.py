@@ -19,23 +19,15 @@ Rows = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, eq=False)
 class IntegerData:
-    """Φ = F / 2^a and w_i = W_i / D with integers F, W and D: no rounding anywhere.
+    """Φ = F / 2^a and w_i = W_i / D with integers F, W and D: no rounding anywhere."""
 
-    Attributes
-    ----------
-    scale : int
-        a ≥ 0.
-    total : int
-        D > 0.
-    weights : tuple of int, length N
-        W ≥ 0.
-    neurons : tuple of tuples of int, n of length N
-        The columns of F: one list per neuron.
-    """
-
+    #: a ≥ 0.
     scale: int
+    #: D > 0.
     total: int
+    #: W ≥ 0.
     weights: tuple[int, ...]
+    #: The columns of F: one list per neuron.
     neurons: Rows
 
     @property
@@ -61,30 +53,14 @@ class IntegerData:
     def products(self, rows: fmpz_mat) -> fmpz_mat:
         """Return X diag(W) Xᵀ for an integer matrix X with N columns.
 
-        Parameters
-        ----------
-        rows : fmpz_mat, shape (m, N)
-            X.
-
-        Returns
-        -------
-        fmpz_mat, shape (m, m)
-            The products.
+        `rows` is X.
         """
         return self.weighted(rows) * rows.transpose()
 
     def weighted(self, rows: fmpz_mat) -> fmpz_mat:
         """Return X diag(W).
 
-        Parameters
-        ----------
-        rows : fmpz_mat, shape (m, N)
-            X.
-
-        Returns
-        -------
-        fmpz_mat, shape (m, N)
-            The weighted rows.
+        `rows` is X.
         """
         if all(w == 1 for w in self.weights):
             return rows
@@ -92,13 +68,7 @@ class IntegerData:
         return fmpz_mat(listed)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the integers as hexadecimal strings, since JSON's numbers may be read as floats.
-
-        Returns
-        -------
-        dict
-            Keys ``scale``, ``total``, ``weights``, ``neurons``.
-        """
+        """Return the integers as hexadecimal strings: JSON's numbers may be read as floats."""
         return {
             "scale": self.scale,
             "total": hex(self.total),
@@ -110,15 +80,7 @@ class IntegerData:
 def fixed_point(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """Return integers X and a ≥ 0 with array = X / 2^a, exactly.
 
-    Parameters
-    ----------
-    array : ndarray of a float or integer dtype
-        Finite numbers.
-
-    Returns
-    -------
-    tuple of (ndarray of object, int)
-        X as Python integers, in the shape of the array, and a.
+    Returns X as Python integers, in the shape of the array, and a.
     """
     integers, exponent = dyadic_integers(array)
     wide = integers.astype(object)
@@ -128,20 +90,7 @@ def fixed_point(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
 
 
 def integer_data(features: Features, measure: Measure) -> IntegerData:
-    """Read features and measure as integers.
-
-    Parameters
-    ----------
-    features : Features
-        Φ, any real dtype.
-    measure : Measure
-        Weights and normalisation.
-
-    Returns
-    -------
-    IntegerData
-        The same numbers.
-    """
+    """Read features and measure as integers."""
     given = features.values if features.integers is None else features.integers
     values, scale = fixed_point(given)
     weights = np.ones(measure.n_samples) if measure.weights is None else measure.weights

@@ -36,25 +36,17 @@ _QUALIFIED = re.compile(r"(?:[^\W\d][\w']*\.)+[\w']+")
 
 @dataclass(frozen=True)
 class Printed:
-    """What Coq prints of one name.
+    """What Coq prints of one name."""
 
-    Attributes
-    ----------
-    name : str
-        In full.
-    kind : str
-        ``"Theorem"`` for one that was asked for, ``"Lemma"`` for a fact inside a definition; of
-        both only the statement counts. ``"Definition"`` for what is known by its body.
-    text : str
-        With the notations of MathComp.
-    digest : str
-        First 16 digits of the SHA-256 of the form with nothing left out: structures, coercions and
-        implicit arguments, which notations hide, are in it.
-    """
-
+    #: In full.
     name: str
+    #: ``"Theorem"`` for one that was asked for, ``"Lemma"`` for a fact inside a definition; of both
+    #: only the statement counts. ``"Definition"`` for what is known by its body.
     kind: str
+    #: With the notations of MathComp.
     text: str
+    #: First 16 digits of the SHA-256 of the form with nothing left out: structures, coercions and
+    #: implicit arguments, which notations hide, are in it.
     digest: str
 
 
@@ -63,23 +55,8 @@ def assumptions(
 ) -> dict[str, tuple[str, ...]]:
     """Return what each theorem assumes, from ``Print Assumptions``.
 
-    Parameters
-    ----------
-    compiled : Compiled
-        The development.
-    names : sequence of str
-        Names in full.
-    jobs : int
-        How many Coqs to ask at a time.
-    together : bool
-        Ask once about a term that mentions them all, which is faster; the answer stands under the
-        name ``""``.
-
-    Returns
-    -------
-    dict of str to tuple of str
-        Lines such as ``"ax : 1 = 2"`` and ``"bad is assumed to be guarded."``; empty where Coq says
-        “Closed under the global context”.
+    `together`: Ask once about a term that mentions them all, which is faster; the answer stands
+    under the name ``""``.
     """
     if not names:
         return {}
@@ -100,15 +77,7 @@ def assumptions(
 def read_assumptions(answer: str) -> tuple[str, ...]:
     """Read the output of ``Print Assumptions``.
 
-    Parameters
-    ----------
-    answer : str
-        What Coq printed.
-
-    Returns
-    -------
-    tuple of str
-        One entry per assumption; anything that is not understood counts as one.
+    Returns one entry per assumption; anything that is not understood counts as one.
     """
     if answer.strip() == CLOSED:
         return ()
@@ -133,20 +102,6 @@ def printed(
 
     A definition is in if a wanted statement mentions it, or if one does that is already in; of a
     proof only the statement is taken, since nothing can depend on how it goes.
-
-    Parameters
-    ----------
-    compiled : Compiled
-        The development.
-    names : iterable of Declared
-        All that it declares.
-    wanted : sequence of str
-        Theorems, in full.
-
-    Returns
-    -------
-    dict of str to Printed
-        By full name.
     """
     known = {item.name: item for item in names}
     proofs = {name for name, item in known.items() if item.kind == "proof"}

@@ -23,29 +23,20 @@ class RankCertificate:
 
     S (G − εI) Sᵀ is strictly diagonally dominant, even with the low bits of Φ and of the matrix
     left out; its positive diagonal entries are counted by the ε-rank.
-
-    Attributes
-    ----------
-    data : IntegerData
-        Φ and w as integers.
-    eps : Fraction
-        ε, exactly.
-    rank : int
-        r_ε(G).
-    cut, drop : int
-        Bits left out of the features, and of the multiple of G − εI.
-    basis : tuple of tuples of int, n × n
-        S.
-    measure, dtype : str
-        Measure of G, and type of the features as given.
     """
 
+    #: Φ and w as integers.
     data: IntegerData = field(repr=False)
+    #: ε, exactly.
     eps: Fraction
+    #: r_ε(G).
     rank: int
+    #: Bits left out of the features, and of the multiple of G − εI.
     cut: int
     drop: int
+    #: S.
     basis: Rows = field(repr=False)
+    #: Measure of G, and type of the features as given.
     measure: str
     dtype: str
 
@@ -55,13 +46,7 @@ class RankCertificate:
         return max(abs(x).bit_length() for row in self.basis for x in row)
 
     def accepted(self) -> bool:
-        """Run the test of ``check_rank`` in Python integers.
-
-        Returns
-        -------
-        bool
-            Whether Coq will accept it.
-        """
+        """Run the test of ``check_rank`` in Python integers."""
         data, size = self.data, self.data.n_features
         if any(len(neuron) != data.n_samples for neuron in data.neurons):
             return False
@@ -78,23 +63,7 @@ class RankCertificate:
         )
 
     def to_coq(self, name: str) -> str:
-        """Return a Coq file whose theorem is this measurement.
-
-        Parameters
-        ----------
-        name : str
-            Name of the theorem.
-
-        Returns
-        -------
-        str
-            A ``.v`` file that requires EpsRank, and is proved by computation.
-
-        Raises
-        ------
-        InputError
-            If the name is not an identifier.
-        """
+        """Return a Coq file whose theorem is this measurement."""
         coq_text.identifier(name)
         about = coq_text.sentence(
             f"The ε-rank of {self.data.n_features} neurons at {self.data.n_samples} samples "
@@ -118,13 +87,7 @@ class RankCertificate:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the whole certificate as plain data, integers as hexadecimal strings.
-
-        Returns
-        -------
-        dict
-            One key per attribute; ε as ``"num/den"``.
-        """
+        """Return the whole certificate as plain data, integers as hexadecimal strings."""
         return {
             "kind": "rank",
             "rank": self.rank,
@@ -141,20 +104,7 @@ class RankCertificate:
 def exact_eps(eps: Any) -> Fraction:
     """Read a threshold without rounding.
 
-    Parameters
-    ----------
-    eps : float or Fraction
-        ε > 0; a float is the dyadic rational that it is, ``Fraction(1, 10**6)`` the decimal.
-
-    Returns
-    -------
-    Fraction
-        ε.
-
-    Raises
-    ------
-    InputError
-        If it is not a positive number.
+    `eps`: ε > 0; a float is the dyadic rational that it is, ``Fraction(1, 10**6)`` the decimal.
     """
     if isinstance(eps, Fraction):
         if eps <= 0:
@@ -166,30 +116,7 @@ def exact_eps(eps: Any) -> Fraction:
 def certify_rank(
     features: Any, eps: float | Fraction, *, weights: Any = None, measure: Any = "mean"
 ) -> RankCertificate:
-    """Find the ε-rank of features together with a proof that Coq checks by computation (C1).
-
-    Parameters
-    ----------
-    features : array_like or tensor, shape (N, n)
-        Φ; floats are the dyadic rationals that they are.
-    eps : float or Fraction
-        ε > 0.
-    weights : array_like, shape (N,), optional
-        Sample weights.
-    measure : {"mean", "raw", "volume"} or Measure
-        Measure of G.
-
-    Returns
-    -------
-    RankCertificate
-        The certificate; the checker's test has been run on it.
-
-    Raises
-    ------
-    InputError
-        If the input does not fit together, or ε is an eigenvalue, which no approximation can
-        decide.
-    """
+    """Find the ε-rank of features together with a proof that Coq checks by computation (C1)."""
     checked = as_features(features)
     threshold = exact_eps(eps)
     checked_measure = as_measure(measure, weights, checked.n_samples)

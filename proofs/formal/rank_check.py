@@ -16,36 +16,12 @@ from epsrank.proofs.formal.integer_data import IntegerData
 
 
 def left_out(bits: int) -> int:
-    """Return what leaving out some low bits of an integer may change.
-
-    Parameters
-    ----------
-    bits : int
-        How many.
-
-    Returns
-    -------
-    int
-        2^bits, and 0 for none.
-    """
+    """Return what leaving out some low bits of an integer may change."""
     return 1 << bits if bits else 0
 
 
 def feature_products(data: IntegerData, cut: int) -> fmpz_mat:
-    """Return Fᵀ diag(W) F from features without their low bits.
-
-    Parameters
-    ----------
-    data : IntegerData
-        F and W.
-    cut : int
-        Bits left out of every feature.
-
-    Returns
-    -------
-    fmpz_mat, shape (n, n)
-        The products.
-    """
+    """Return Fᵀ diag(W) F from features without their low bits."""
     rows = data.columns
     if cut:
         rows = fmpz_mat([[x >> cut for x in neuron] for neuron in data.neurons])
@@ -53,20 +29,7 @@ def feature_products(data: IntegerData, cut: int) -> fmpz_mat:
 
 
 def cut_error(data: IntegerData, cut: int) -> int:
-    """Bound what cutting the features may change in an entry of the products.
-
-    Parameters
-    ----------
-    data : IntegerData
-        F and W.
-    cut : int
-        Bits left out of every feature.
-
-    Returns
-    -------
-    int
-        2^q (2 max|F| + 2^q) Σ W, and 0 for q = 0.
-    """
+    """Bound what cutting the features may change in an entry of the products."""
     largest = max(abs(x) for neuron in data.neurons for x in neuron)
     return left_out(cut) * (2 * largest + left_out(cut)) * sum(data.weights)
 
@@ -74,21 +37,7 @@ def cut_error(data: IntegerData, cut: int) -> int:
 def sheared(products: fmpz_mat, denominator: int, theta: int, cut: int, drop: int) -> fmpz_mat:
     """Return (Q·4^q·P − θI) / 2^s, rounded down.
 
-    Parameters
-    ----------
-    products : fmpz_mat, shape (n, n)
-        P, symmetric.
-    denominator : int
-        Q.
-    theta : int
-        θ.
-    cut, drop : int
-        q and s.
-
-    Returns
-    -------
-    fmpz_mat, shape (n, n)
-        M'.
+    `products` is P, symmetric; `denominator` is Q; `theta` is θ.
     """
     size, factor = products.nrows(), denominator << 2 * cut
     return fmpz_mat(
@@ -100,41 +49,15 @@ def sheared(products: fmpz_mat, denominator: int, theta: int, cut: int, drop: in
 
 
 def threshold(data: IntegerData, eps: Fraction) -> int:
-    """Return θ = P·D·4^a, so that Q·(FᵀWF) − θI is a positive multiple of G − εI.
-
-    Parameters
-    ----------
-    data : IntegerData
-        a and D.
-    eps : Fraction
-        P/Q.
-
-    Returns
-    -------
-    int
-        θ.
-    """
+    """Return θ = P·D·4^a, so that Q·(FᵀWF) − θI is a positive multiple of G − εI."""
     return eps.numerator * data.total << 2 * data.scale
 
 
 def count_signs(form: fmpz_mat, kappa: int, drop: int, basis: fmpz_mat) -> int | None:
     """Count the positive diagonal entries of S M' Sᵀ, if it is dominant enough.
 
-    Parameters
-    ----------
-    form : fmpz_mat, shape (n, n)
-        M'.
-    kappa : int
-        Bound of |M − 2^s M'| in every entry.
-    drop : int
-        s.
-    basis : fmpz_mat, shape (n, n)
-        S.
-
-    Returns
-    -------
-    int or None
-        The count; None where 2^s (|T_ii| − Σ_{j≠i} |T_ij|) ≤ κ |S_i|₁ Σ_j |S_j|₁ for some i.
+    `form` is M'; `drop` is s; `basis` is S. Returns the count; None where 2^s (|T_ii| − Σ_{j≠i}
+    |T_ij|) ≤ κ |S_i|₁ Σ_j |S_j|₁ for some i.
     """
     size = form.nrows()
     norms = [sum((abs(x) for x in row), fmpz(0)) for row in basis.tolist()]
@@ -151,24 +74,7 @@ def count_signs(form: fmpz_mat, kappa: int, drop: int, basis: fmpz_mat) -> int |
 def certified_rank(
     data: IntegerData, eps: Fraction, basis: fmpz_mat, cut: int, drop: int
 ) -> int | None:
-    """Return the r for which ``check_rank`` accepts this certificate.
-
-    Parameters
-    ----------
-    data : IntegerData
-        The measurement.
-    eps : Fraction
-        ε > 0.
-    basis : fmpz_mat, shape (n, n)
-        S.
-    cut, drop : int
-        Bits left out of the features, and of M.
-
-    Returns
-    -------
-    int or None
-        r_ε(G), or None: refused.
-    """
+    """Return the r for which ``check_rank`` accepts this certificate."""
     form = sheared(feature_products(data, cut), eps.denominator, threshold(data, eps), cut, drop)
     kappa = eps.denominator * cut_error(data, cut) + left_out(drop)
     return count_signs(form, kappa, drop, basis)

@@ -36,44 +36,19 @@ _ROOM = 3
 
 @dataclass(frozen=True, eq=False)
 class RankWitness:
-    """What a rank certificate adds to the measurement.
+    """What a rank certificate adds to the measurement."""
 
-    Attributes
-    ----------
-    rank : int
-        r_ε(G).
-    cut, drop : int
-        Bits left out of the features, and of the multiple of G − εI.
-    basis : fmpz_mat, shape (n, n)
-        S.
-    """
-
+    #: r_ε(G).
     rank: int
+    #: Bits left out of the features, and of the multiple of G − εI.
     cut: int
     drop: int
+    #: S.
     basis: fmpz_mat
 
 
 def search_rank(data: IntegerData, eps: Fraction) -> RankWitness:
-    """Find a certificate that the checker accepts.
-
-    Parameters
-    ----------
-    data : IntegerData
-        The measurement.
-    eps : Fraction
-        ε > 0.
-
-    Returns
-    -------
-    RankWitness
-        S and the numbers of bits that are left out.
-
-    Raises
-    ------
-    InputError
-        If ε is an eigenvalue, or so near to one that 4096 bits do not tell.
-    """
+    """Find a certificate that the checker accepts."""
     products, theta = feature_products(data, 0), threshold(data, eps)
     exact = sheared(products, eps.denominator, theta, 0, 0)
     vectors = _scaled_vectors(products, exact)
@@ -96,13 +71,7 @@ def search_rank(data: IntegerData, eps: Fraction) -> RankWitness:
 
 
 def _scaled_vectors(products: fmpz_mat, exact: fmpz_mat) -> list[list[tuple[fmpz, int]]]:
-    """Return rows v_i / √|v_i M v_iᵀ|, up to a power of two, as mantissas and exponents.
-
-    Raises
-    ------
-    InputError
-        If M is singular, or 4096 bits do not tell.
-    """
+    """Return rows v_i / √|v_i M v_iᵀ|, up to a power of two, as mantissas and exponents."""
     size = exact.nrows()
     nullity = size - int(exact.rank())
     if nullity:
@@ -149,13 +118,7 @@ def _rounded(vectors: list[list[tuple[fmpz, int]]], bits: int) -> fmpz_mat:
 
 
 def _smallest(passes: Callable[[int], bool]) -> int:
-    """Return about the smallest number of bits that passes, by doubling and halving.
-
-    Raises
-    ------
-    InputError
-        If no number of bits does.
-    """
+    """Return about the smallest number of bits that passes, by doubling and halving."""
     high = 8
     while not passes(high):
         high *= 2

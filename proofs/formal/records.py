@@ -24,27 +24,18 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """A record of an audit that passed.
+    """A record of an audit that passed."""
 
-    Attributes
-    ----------
-    coq, mathcomp : str
-        Versions of what accepted it.
-    date : str
-        The day, such as ``"2026-11-22"``.
-    sources : dict of str to str
-        SHA-256 of every source, of ``_CoqProject`` and of the reviewed statements.
-    theorems : dict of str to dict
-        By full name: ``file``, ``line``, ``words``, ``assumptions``.
-    problem : str or None
-        Why it counts for nothing; None where it counts.
-    """
-
+    #: Versions of what accepted it.
     coq: str
     mathcomp: str
+    #: The day, such as ``"2026-11-22"``.
     date: str
+    #: SHA-256 of every source, of ``_CoqProject`` and of the reviewed statements.
     sources: Mapping[str, str] = field(default_factory=dict)
+    #: By full name: ``file``, ``line``, ``words``, ``assumptions``.
     theorems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Why it counts for nothing; None where it counts.
     problem: str | None = None
 
     def __str__(self) -> str:
@@ -52,27 +43,7 @@ class Record:
 
 
 def make_record(audit: Audit, folder: Path | str, today: datetime.date | None = None) -> Record:
-    """Return the record of an audit.
-
-    Parameters
-    ----------
-    audit : Audit
-        One that passed.
-    folder : path
-        The development that it audited.
-    today : date, optional
-        The day.
-
-    Returns
-    -------
-    Record
-        Versions, hashes and theorems; no path of this machine.
-
-    Raises
-    ------
-    InputError
-        If the audit failed.
-    """
+    """Return the record of an audit."""
     if not audit.passed:
         raise InputError("record", f"would be of an audit that failed ({audit.faults[0]})",
                          "mend that first")  # fmt: skip
@@ -86,20 +57,7 @@ def make_record(audit: Audit, folder: Path | str, today: datetime.date | None = 
 
 
 def write_record(record: Record, folder: Path | str) -> Path:
-    """Write a record beside its development.
-
-    Parameters
-    ----------
-    record : Record
-        From `make_record`.
-    folder : path
-        The development.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write a record beside its development."""
     data = {
         "format": _FORMAT,
         "coq": record.coq,
@@ -116,16 +74,8 @@ def write_record(record: Record, folder: Path | str) -> Path:
 def read_record(folder: Path | str) -> Record | None:
     """Read the record of a development and hold it against the sources.
 
-    Parameters
-    ----------
-    folder : path
-        The development.
-
-    Returns
-    -------
-    Record or None
-        None where there is none. `problem` says why one counts for nothing: it is damaged, a source
-        or the reviewed statements have changed, or it names what the sources do not have.
+    Returns None where there is none. `problem` says why one counts for nothing: it is damaged, a
+    source or the reviewed statements have changed, or it names what the sources do not have.
     """
     try:
         text = (Path(folder) / RECORD).read_text(encoding="utf-8")
@@ -142,13 +92,7 @@ def read_record(folder: Path | str) -> Record | None:
 
 
 def _parse(data: Mapping[str, Any]) -> Record:
-    """Check the shape of a record.
-
-    Raises
-    ------
-    ValueError
-        If it is of another format.
-    """
+    """Check the shape of a record."""
     words = [data["coq"], data["mathcomp"], data["date"]]
     theorems = {str(name): dict(entry) for name, entry in data["theorems"].items()}
     if data["format"] != _FORMAT or not all(isinstance(word, str) for word in words):
@@ -196,22 +140,7 @@ def _stated(source: str) -> set[str]:
 
 
 def recorded_problem(record: Record, name: str, folder: Path | str) -> str | None:
-    """Return why a theorem does not count as proved by a record, None where it does.
-
-    Parameters
-    ----------
-    record : Record
-        From `read_record`.
-    name : str
-        The theorem, in full.
-    folder : path
-        The development.
-
-    Returns
-    -------
-    str or None
-        The reason.
-    """
+    """Return why a theorem does not count as proved by a record, None where it does."""
     if record.problem is not None:
         return record.problem
     if name not in record.theorems:

@@ -32,17 +32,11 @@ _PREFIX = re.compile(
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a source must not have.
+    """Something that a source must not have."""
 
-    Attributes
-    ----------
-    line : int
-        Where, counted from 1.
-    problem : str
-        What, in words.
-    """
-
+    #: Where, counted from 1.
     line: int
+    #: What, in words.
     problem: str
 
 
@@ -50,16 +44,6 @@ def strip_comments(text: str) -> str:
     """Replace comments, nested ones too, and the insides of strings by blanks.
 
     Coq reads strings inside comments as well, so that ``(* "*)" *)`` is one comment.
-
-    Parameters
-    ----------
-    text : str
-        A source.
-
-    Returns
-    -------
-    str
-        Of the same length, with the same line breaks.
     """
     kept: list[str] = []
     depth, quoted, place = 0, False, 0
@@ -84,18 +68,7 @@ def strip_comments(text: str) -> str:
 
 
 def sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the sentences of a source: each ends with a full stop before white space.
-
-    Parameters
-    ----------
-    text : str
-        A source without comments, from `strip_comments`.
-
-    Yields
-    ------
-    tuple of int and str
-        Line on which the sentence begins, and the sentence without its full stop.
-    """
+    """Yield the sentences of a source: each ends with a full stop before white space."""
     start = 0
     for end in re.finditer(r"(?:(?<!\.)\.|(?<=\.\.)\.)(?=\s|$)", text):
         sentence = text[start : end.start()]
@@ -113,16 +86,6 @@ def scan(text: str) -> list[Finding]:
     ``Admitted``, ``admit``, axioms under any name, ``Variable`` and ``Hypothesis`` outside
     sections, guards switched off, and commands that load what is not in the sources. The
     assumptions that Coq itself prints are what decides; this finds the line.
-
-    Parameters
-    ----------
-    text : str
-        A source.
-
-    Returns
-    -------
-    list of Finding
-        In the order of the lines; empty for a clean source.
     """
     found: list[Finding] = []
     scopes: list[bool] = []  # True for a section, False for a module
@@ -173,18 +136,7 @@ def _enter_or_leave(sentence: str, scopes: list[bool]) -> None:
 
 
 def scan_options(options: tuple[str, ...]) -> list[str]:
-    """Find options of ``coqc`` that switch checks off.
-
-    Parameters
-    ----------
-    options : tuple of str
-        As in ``_CoqProject``.
-
-    Returns
-    -------
-    list of str
-        The problems.
-    """
+    """Find options of ``coqc`` that switch checks off."""
     bad = ("-type-in-type", "-impredicative-set", "-vos", "-vok", "-vio", "-quick", "-l", "-lv",
            "-load", "-ri", "-rfrom", "-init-file", "-indices-matter", "-noinit", "-nois",
            "-require")  # fmt: skip
@@ -197,20 +149,13 @@ def scan_options(options: tuple[str, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class Fault:
-    """One reason why the audit fails.
+    """One reason why the audit fails."""
 
-    Attributes
-    ----------
-    where : str
-        File and line, or the name of a theorem.
-    problem : str
-        What is wrong, in words.
-    theorem : str or None
-        The theorem that it concerns; None where it concerns the development, and so all of them.
-    """
-
+    #: File and line, or the name of a theorem.
     where: str
+    #: What is wrong, in words.
     problem: str
+    #: The theorem that it concerns; None where it concerns the development, and so all of them.
     theorem: str | None = None
 
     def __str__(self) -> str:
@@ -222,18 +167,7 @@ class Fault:
 
 
 def audit_sources(folder: Path | str) -> list[Fault]:
-    """Audit what can be read without Coq: the list of files, and what the sources say.
-
-    Parameters
-    ----------
-    folder : path
-        Folder of a development.
-
-    Returns
-    -------
-    list of Fault
-        Empty where nothing was found.
-    """
+    """Audit what can be read without Coq: the list of files, and what the sources say."""
     development = read_development(folder)
     on_disk, listed = set(development.on_disk()), set(development.files)
     faults = [Fault(file, f"is not in {PROJECT}") for file in sorted(on_disk - listed)]

@@ -19,83 +19,35 @@ PROJECT = "_CoqProject"
 
 @dataclass(frozen=True)
 class Development:
-    """A folder of Coq sources with a ``_CoqProject``.
+    """A folder of Coq sources with a ``_CoqProject``."""
 
-    Attributes
-    ----------
-    folder : Path
-        Where it lies.
-    root : str
-        Folder of the sources, relative to it (``"theories"``).
-    prefix : str
-        Logical name of that folder (``"EpsRank"``).
-    files : tuple of str
-        The sources that ``_CoqProject`` lists, relative to the folder, in its order.
-    options : tuple of str
-        Options of ``coqc``: the logical name, and what ``-arg`` adds.
-    """
-
+    #: Where it lies.
     folder: Path
+    #: Folder of the sources, relative to it (``"theories"``).
     root: str
+    #: Logical name of that folder (``"EpsRank"``).
     prefix: str
+    #: The sources that ``_CoqProject`` lists, relative to the folder, in its order.
     files: tuple[str, ...]
+    #: Options of ``coqc``: the logical name, and what ``-arg`` adds.
     options: tuple[str, ...]
 
     def module(self, file: str) -> str:
-        """Return the logical name of a source, such as ``"EpsRank.form"``.
-
-        Parameters
-        ----------
-        file : str
-            Its path relative to the folder.
-
-        Returns
-        -------
-        str
-            The name.
-        """
+        """Return the logical name of a source, such as ``"EpsRank.form"``."""
         inside = Path(file).relative_to(self.root).with_suffix("")
         return ".".join([self.prefix, *inside.parts])
 
     def modules(self) -> list[str]:
-        """Return the logical names of all sources.
-
-        Returns
-        -------
-        list of str
-            In the order of ``_CoqProject``.
-        """
+        """Return the logical names of all sources."""
         return [self.module(file) for file in self.files]
 
     def on_disk(self) -> list[str]:
-        """Return every ``.v`` below the folder, listed or not.
-
-        Returns
-        -------
-        list of str
-            Paths relative to the folder, sorted.
-        """
+        """Return every ``.v`` below the folder, listed or not."""
         found = self.folder.rglob("*.v")
         return sorted(path.relative_to(self.folder).as_posix() for path in found)
 
     def text(self, file: str) -> str:
-        """Return the text of a source.
-
-        Parameters
-        ----------
-        file : str
-            Its path relative to the folder.
-
-        Returns
-        -------
-        str
-            The text.
-
-        Raises
-        ------
-        InputError
-            If it cannot be read, or is not UTF-8.
-        """
+        """Return the text of a source."""
         try:
             return (self.folder / file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -105,23 +57,7 @@ class Development:
 
 
 def read_development(folder: Path | str = DEVELOPMENT) -> Development:
-    """Read ``_CoqProject``.
-
-    Parameters
-    ----------
-    folder : path
-        Folder of the development.
-
-    Returns
-    -------
-    Development
-        What it lists.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it has words that are not understood.
-    """
+    """Read ``_CoqProject``."""
     place = Path(folder).resolve()
     try:
         words = shlex.split((place / PROJECT).read_text(encoding="utf-8"), comments=True)
@@ -155,20 +91,7 @@ def read_development(folder: Path | str = DEVELOPMENT) -> Development:
 
 
 def fingerprints(development: Development, more: Iterable[str] = ()) -> dict[str, str]:
-    """Return the SHA-256 of every source, of ``_CoqProject``, and of other files by name.
-
-    Parameters
-    ----------
-    development : Development
-        The development.
-    more : iterable of str
-        Further files of the folder.
-
-    Returns
-    -------
-    dict of str to str
-        Hexadecimal digests by relative path, sorted; ``"absent"`` for a file that is not there.
-    """
+    """Return the SHA-256 of every source, of ``_CoqProject``, and of other files by name."""
     names = {PROJECT, *development.files, *development.on_disk(), *more}
     found = {}
     for name in sorted(names):
@@ -180,19 +103,6 @@ def fingerprints(development: Development, more: Iterable[str] = ()) -> dict[str
 
 
 def key_of(hashes: Mapping[str, str], *more: str) -> str:
-    """Return one digest of several, with further words.
-
-    Parameters
-    ----------
-    hashes : mapping of str to str
-        As `fingerprints` returns them.
-    *more : str
-        What else distinguishes a compilation, such as the version of Coq.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
-    """
+    """Return one digest of several, with further words."""
     lines = [f"{name} {digest}" for name, digest in sorted(hashes.items())]
     return hashlib.sha256("\n".join([*lines, *more]).encode()).hexdigest()[:32]

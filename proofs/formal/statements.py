@@ -26,20 +26,7 @@ _ORDER = {"Theorem": 0, "Definition": 1, "Lemma": 2}
 
 
 def render_statements(printed: Mapping[str, Printed], system: str) -> str:
-    """Return the text of the file.
-
-    Parameters
-    ----------
-    printed : mapping of str to Printed
-        What Coq has.
-    system : str
-        Versions, such as ``"Coq 8.16.1 with MathComp 1.15.0"``.
-
-    Returns
-    -------
-    str
-        One block per name: theorems, then definitions, then facts inside definitions, each sorted.
-    """
+    """Return the text of the file."""
     blocks = [_HEADER.format(system=system)]
     for item in sorted(printed.values(), key=lambda item: (_ORDER[item.kind], item.name)):
         body = "\n".join(f"    {line}".rstrip() for line in item.text.splitlines())
@@ -48,23 +35,7 @@ def render_statements(printed: Mapping[str, Printed], system: str) -> str:
 
 
 def parse_statements(text: str) -> dict[str, Printed]:
-    """Read the file.
-
-    Parameters
-    ----------
-    text : str
-        Its text.
-
-    Returns
-    -------
-    dict of str to Printed
-        By full name.
-
-    Raises
-    ------
-    InputError
-        If a line belongs to no block, or a name has two.
-    """
+    """Read the file."""
     found: dict[str, Printed] = {}
     head: re.Match[str] | None = None
     lines: list[str] = []
@@ -88,18 +59,7 @@ def parse_statements(text: str) -> dict[str, Printed]:
 
 
 def read_statements(folder: Path) -> dict[str, Printed]:
-    """Read the reviewed file of a development; empty where there is none.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the development.
-
-    Returns
-    -------
-    dict of str to Printed
-        By full name.
-    """
+    """Read the reviewed file of a development; empty where there is none."""
     try:
         text = (folder / STATEMENTS).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -108,40 +68,14 @@ def read_statements(folder: Path) -> dict[str, Printed]:
 
 
 def write_statements(folder: Path, printed: Mapping[str, Printed], system: str) -> Path:
-    """Write the reviewed file: an act of acceptance.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the development.
-    printed : mapping of str to Printed
-        What Coq has.
-    system : str
-        Versions.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write the reviewed file: an act of acceptance."""
     path = folder / STATEMENTS
     write_text(path, render_statements(printed, system))
     return path
 
 
 def differences(reviewed: Mapping[str, Printed], printed: Mapping[str, Printed]) -> dict[str, str]:
-    """Compare what was reviewed with what Coq has.
-
-    Parameters
-    ----------
-    reviewed, printed : mapping of str to Printed
-        The file, and Coq.
-
-    Returns
-    -------
-    dict of str to str
-        By name, what differs, with a diff of the changed lines; empty where all is as reviewed.
-    """
+    """Compare what was reviewed with what Coq has."""
     found: dict[str, str] = {}
     for name in sorted(reviewed.keys() | printed.keys()):
         before, after = reviewed.get(name), printed.get(name)

@@ -29,17 +29,7 @@ _LONGEST = 1800.0
 
 
 class CoqError(Exception):
-    """Coq refused a file: which one, where, and in Coq's words, in one line.
-
-    Parameters
-    ----------
-    file : str
-        The source, relative to its development.
-    line : int or None
-        Where in it.
-    words : str
-        Coq's message.
-    """
+    """Coq refused a file: which one, where, and in Coq's words, in one line."""
 
     def __init__(self, file: str, line: int | None, words: str) -> None:
         self.file, self.line, self.words = file, line, words
@@ -53,21 +43,14 @@ class CoqError(Exception):
 
 @dataclass(frozen=True)
 class Coq:
-    """A Coq with MathComp.
+    """A Coq with MathComp."""
 
-    Attributes
-    ----------
-    coqc, coqdep : str
-        Paths of the programs.
-    version : str
-        Such as ``"8.16.1"``.
-    mathcomp : str
-        Version of MathComp such as ``"1.15.0"``, or ``"unknown"`` where the system does not say.
-    """
-
+    #: Paths of the programs.
     coqc: str
     coqdep: str
+    #: Such as ``"8.16.1"``.
     version: str
+    #: Version of MathComp such as ``"1.15.0"``, or ``"unknown"`` where the system does not say.
     mathcomp: str
 
     def __str__(self) -> str:
@@ -77,39 +60,19 @@ class Coq:
 def find_coq() -> Coq | None:
     """Look for ``coqc`` on the PATH, and for the parts of MathComp that are needed.
 
-    Returns
-    -------
-    Coq or None
-        None where anything is missing; `explain_missing` says what.
+    Returns None where anything is missing; `explain_missing` says what.
     """
     return _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))[0]
 
 
 def explain_missing() -> str:
-    """Say what is missing, and which packages have it.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """Say what is missing, and which packages have it."""
     problem = _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))[1]
     return f"{problem}; install {' '.join(PACKAGES)} (names of Debian and Ubuntu)"
 
 
 def require_coq() -> Coq:
-    """Return Coq, or say which packages to install.
-
-    Returns
-    -------
-    Coq
-        As `find_coq`.
-
-    Raises
-    ------
-    InputError
-        If it is missing.
-    """
+    """Return Coq, or say which packages to install."""
     coq, problem = _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))
     if coq is None:
         remedy = f"install {' '.join(PACKAGES)} (names of Debian and Ubuntu)"
@@ -171,33 +134,7 @@ def run_coqc(
     limit: float = _LONGEST,
     started: Callable[[subprocess.Popen[str]], None] | None = None,
 ) -> str:
-    """Compile one file and return what Coq printed.
-
-    Parameters
-    ----------
-    coq : Coq
-        Which Coq.
-    options : sequence of str
-        Options before the file.
-    file : str
-        The source, relative to `folder`.
-    folder : Path
-        Where ``coqc`` runs.
-    limit : float
-        Seconds after which it is stopped.
-    started : callable, optional
-        Is given the process, so that a caller can end it.
-
-    Returns
-    -------
-    str
-        Its standard output.
-
-    Raises
-    ------
-    CoqError
-        If Coq refuses the file, or does not end in time.
-    """
+    """Compile one file and return what Coq printed."""
     with subprocess.Popen(
         [coq.coqc, "-q", *options, file],
         cwd=folder,

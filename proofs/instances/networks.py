@@ -80,26 +80,17 @@ _SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network of this verification, or why there is none.
+    """A network of this verification, or why there is none."""
 
-    Attributes
-    ----------
-    name : str
-        Task and architecture.
-    width : int
-        Neurons of the last hidden layer.
-    folder : Path or None
-        Its run folder.
-    skipped : str or None
-        Why it was not trained.
-    error : str or None
-        What went wrong in training.
-    """
-
+    #: Task and architecture.
     name: str
+    #: Neurons of the last hidden layer.
     width: int
+    #: Its run folder.
     folder: Path | None = None
+    #: Why it was not trained.
     skipped: str | None = None
+    #: What went wrong in training.
     error: str | None = None
 
     @property
@@ -108,18 +99,7 @@ class TrainedNetwork:
         return self.name.split()[0] in _IMAGE_TASKS
 
     def run(self) -> Run:
-        """Return the training run.
-
-        Returns
-        -------
-        Run
-            The run.
-
-        Raises
-        ------
-        RuntimeError
-            If the network could not be trained.
-        """
+        """Return the training run."""
         if self.error is not None:
             raise RuntimeError(self.error)
         assert self.folder is not None
@@ -128,61 +108,29 @@ class TrainedNetwork:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Last layer of a network at one training step, the output bias taken as a feature.
+    """Last layer of a network at one training step, the output bias taken as a feature."""
 
-    Attributes
-    ----------
-    step : int
-        Training step.
-    features : ndarray of float64, shape (N, n + 1)
-        φ, and the constant 1.
-    target : ndarray of float64, shape (N, k)
-        u*.
-    coefficients : ndarray of float64, shape (n + 1, k)
-        W, and the bias b as its last row.
-    weights : ndarray of float64 of shape (N,), or None
-        w.
-    measure : str
-        Measure.
-    """
-
+    #: Training step.
     step: int
+    #: φ, and the constant 1.
     features: Matrix
+    #: u*.
     target: Matrix
+    #: W, and the bias b as its last row.
     coefficients: Matrix
+    #: w.
     weights: Vector | None
+    #: Measure.
     measure: str
 
 
 def planned(effort: str) -> dict[str, int]:
-    """Return the names and widths of the networks of an effort.
-
-    Parameters
-    ----------
-    effort : {"quick", "default", "full"}
-        How much to do.
-
-    Returns
-    -------
-    dict of str to int
-        Widths by name.
-    """
+    """Return the names and widths of the networks of an effort."""
     return {name: int(settings["width"]) for name, settings in _SETTINGS[effort].items()}
 
 
 def find_mnist(data: str | Path | None) -> str | None:
-    """Return where MNIST is, if the user has it; nothing is downloaded.
-
-    Parameters
-    ----------
-    data : path or None
-        An .npz file, or a folder that holds ``mnist.npz``; None asks EPSRANK_DATA.
-
-    Returns
-    -------
-    str or None
-        The file, or None.
-    """
+    """Return where MNIST is, if the user has it; nothing is downloaded."""
     place = data if data is not None else os.environ.get("EPSRANK_DATA")
     if not place:
         return None
@@ -192,26 +140,7 @@ def find_mnist(data: str | Path | None) -> str | None:
 
 
 def network_config(name: str, effort: str, seed: int, device: str, data: str | None) -> RunConfig:
-    """Return the settings of one of the networks of an effort.
-
-    Parameters
-    ----------
-    name : str
-        A key of `planned`.
-    effort : {"quick", "default", "full"}
-        How much to do.
-    seed : int
-        Seed of the run.
-    device : {"auto", "cpu", "cuda"}
-        Where to train.
-    data : str or None
-        MNIST file.
-
-    Returns
-    -------
-    RunConfig
-        The settings; some forty measurements are spread over the steps.
-    """
+    """Return the settings of one of the networks of an effort."""
     settings = dict(_SETTINGS[effort][name])
     image = settings["task"] in _IMAGE_TASKS
     return RunConfig(
@@ -231,28 +160,7 @@ def network_config(name: str, effort: str, seed: int, device: str, data: str | N
 def train_network(
     name: str, effort: str, seed: int, device: str, data: str | None, folder: Path
 ) -> TrainedNetwork:
-    """Train one of the networks of an effort.
-
-    Parameters
-    ----------
-    name : str
-        A key of `planned`.
-    effort : {"quick", "default", "full"}
-        How much to do.
-    seed : int
-        Seed of the run.
-    device : {"auto", "cpu", "cuda"}
-        Where to train.
-    data : str or None
-        MNIST file.
-    folder : Path
-        Where to keep the run; a folder of this name is made in it.
-
-    Returns
-    -------
-    TrainedNetwork
-        The network, or why it was skipped, or what went wrong.
-    """
+    """Train one of the networks of an effort."""
     config = network_config(name, effort, seed, device, data)
     if config.task == "mnist" and data is None:
         reason = "MNIST was not found: pass its .npz as data, or name it in EPSRANK_DATA"
@@ -265,20 +173,7 @@ def train_network(
 
 
 def checkpoints(run: Run, count: int) -> Iterator[Checkpoint]:
-    """Yield evenly spaced measurements of a run, first and last included.
-
-    Parameters
-    ----------
-    run : Run
-        A training run.
-    count : int
-        How many.
-
-    Yields
-    ------
-    Checkpoint
-        Last layer with the bias as a feature.
-    """
+    """Yield evenly spaced measurements of a run, first and last included."""
     total = len(run.records)
     chosen = sorted({round(k) for k in np.linspace(0, total - 1, min(count, total))})
     for index in chosen:

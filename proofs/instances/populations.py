@@ -22,32 +22,21 @@ _RIDGE = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """A law of φ with its Gram matrix E φφᵀ.
+    """A law of φ with its Gram matrix E φφᵀ."""
 
-    Attributes
-    ----------
-    name : str
-        What it is.
-    gram : ndarray of float64, shape (n, n)
-        E φφᵀ, to rounding.
-    draw : callable
-        From a generator and N to Φ of shape (N, n).
-    eps : float
-        The threshold it is asked about.
-    leverage : float or None
-        κ, where the law bounds it.
-    envelope : float or None
-        M² ≥ sup ‖φ‖², for the plain interval.
-    network, domain : DenseNetwork and box, or None
-        Where κ is to be certified over a domain.
-    """
-
+    #: What it is.
     name: str
+    #: E φφᵀ, to rounding.
     gram: Square
+    #: From a generator and N to Φ of shape (N, n).
     draw: Callable[[np.random.Generator, int], Array]
+    #: The threshold it is asked about.
     eps: float
+    #: κ, where the law bounds it.
     leverage: float | None = None
+    #: M² ≥ sup ‖φ‖², for the plain interval.
     envelope: float | None = None
+    #: Where κ is to be certified over a domain.
     network: DenseNetwork | None = None
     domain: tuple[tuple[float, float], ...] | None = None
 
@@ -57,13 +46,7 @@ class Population:
         return self.leverage is not None or self.network is not None
 
     def rank(self) -> int:
-        """Return r_ε of the population.
-
-        Returns
-        -------
-        int
-            The count; the families keep ε away from their eigenvalues, so that it is one number.
-        """
+        """Return r_ε of the population."""
         return int(epsilon_rank_from_gram(self.gram, self.eps))
 
     def ask(
@@ -71,21 +54,7 @@ class Population:
     ) -> PopulationRank:
         """Return the interval from one sample.
 
-        Parameters
-        ----------
-        features : ndarray of float64, shape (N, n)
-            Φ.
-        confidence : float
-            1 − δ.
-        known : bool
-            Use what is known of the leverage; otherwise it is estimated from the sample.
-        resamples : int
-            Resamples of the bootstrap.
-
-        Returns
-        -------
-        PopulationRank
-            The interval.
+        `known`: Use what is known of the leverage; otherwise it is estimated from the sample.
         """
         knowledge: dict[str, Any] = {}
         if known:
@@ -104,22 +73,7 @@ def _rule() -> tuple[Array, Array]:
 
 
 def _network_population(name: str, network: DenseNetwork, eps: float) -> Population:
-    """Return the features of a network at uniform points of [−1, 1].
-
-    Parameters
-    ----------
-    name : str
-        What it is.
-    network : DenseNetwork
-        A network with one input.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    Population
-        The law, with its Gram matrix by Gauss–Legendre quadrature.
-    """
+    """Return the features of a network at uniform points of [−1, 1]."""
     nodes, weights = _rule()
     root = network.features(nodes) * np.sqrt(weights / 2)[:, None]
 
@@ -185,21 +139,7 @@ def _gaussian(n: int, eps: float) -> Population:
 def atoms(name: str, points: Matrix, masses: Vector, eps: float) -> Population:
     """Return the law Σ p_i δ of finitely many feature vectors.
 
-    Parameters
-    ----------
-    name : str
-        What it is.
-    points : ndarray of float64, shape (m, n)
-        The vectors.
-    masses : ndarray of float64, shape (m,)
-        p, of sum 1.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    Population
-        The law; its leverage is the largest of an atom's.
+    `masses` is p, of sum 1.
     """
     gram = points.T @ (masses[:, None] * points)
     solved = np.linalg.solve(gram + _RIDGE * eps * np.eye(len(gram)), points.T)
@@ -231,17 +171,7 @@ def _rare(n: int, eps: float) -> Population:
 def unseen(n_samples: int, eps: float = 1e-6) -> Population:
     """Return a law with a direction too rare for N samples: an upper end from data alone fails.
 
-    Parameters
-    ----------
-    n_samples : int
-        N.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    Population
-        One direction has probability 1/(10N) and eigenvalue far above ε.
+    `n_samples` is N.
     """
     rare = 1 / (10 * n_samples)
     masses = np.array([0.5, 0.5 - rare, rare])
@@ -252,10 +182,8 @@ def unseen(n_samples: int, eps: float = 1e-6) -> Population:
 def populations() -> tuple[Population, ...]:
     """Return the families on which coverage is measured.
 
-    Returns
-    -------
-    tuple of Population
-        Networks (leverage certified over their domain), Gaussian, heavy-tailed and discrete laws.
+    Returns networks (leverage certified over their domain), Gaussian, heavy-tailed and discrete
+    laws.
     """
     return (
         _network_population("tanh 1×20", _random_network("tanh", 20, 1, 2.0, 1), 1e-6),

@@ -19,48 +19,32 @@ LEDGER = Path(__file__).with_name("ledger.toml")
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of a source or of this project.
+    """One claim of a source or of this project."""
 
-    Attributes
-    ----------
-    id : str
-        Its name.
-    title : str
-        A few words.
-    statement : str
-        The statement in plain text.
-    latex : str
-        The statement in LaTeX.
-    source : str
-        Where it comes from.
-    wanted : tuple of str
-        Kinds of evidence that would decide it.
-    recorded : str
-        The verdict on record; another one is a regression.
-    parts : tuple of str
-        Names of the statements that a composite claim is made of.
-    symbols : tuple of str
-        Ids of its statements in `epsrank.theory.symbolic`, where there are some.
-    theorems : tuple of pairs (part, name)
-        Theorems of the Coq development that together prove it, by full name, with the part of the
-        claim that each serves (None where it has no parts).
-    refuting_theorems : tuple of pairs (part, name)
-        Theorems that prove a counterexample.
-    code : tuple of str
-        The numeric code that uses the statement, as ``"theory/rank/epsilon.py:epsilon_rank"``.
-    """
-
+    #: Its name.
     id: str
+    #: A few words.
     title: str
+    #: The statement in plain text.
     statement: str
+    #: The statement in LaTeX.
     latex: str
+    #: Where it comes from.
     source: str
+    #: Kinds of evidence that would decide it.
     wanted: tuple[str, ...]
+    #: The verdict on record; another one is a regression.
     recorded: str
+    #: Names of the statements that a composite claim is made of.
     parts: tuple[str, ...] = ()
+    #: Ids of its statements in `epsrank.theory.symbolic`, where there are some.
     symbols: tuple[str, ...] = ()
+    #: Theorems of the Coq development that together prove it, by full name, with the part of the
+    #: claim that each serves (None where it has no parts).
     theorems: tuple[tuple[str | None, str], ...] = ()
+    #: Theorems that prove a counterexample.
     refuting_theorems: tuple[tuple[str | None, str], ...] = ()
+    #: The numeric code that uses the statement, as ``"theory/rank/epsilon.py:epsilon_rank"``.
     code: tuple[str, ...] = ()
 
 
@@ -101,13 +85,7 @@ def _claim(entry: dict[str, Any], path: Path) -> Claim:
 
 
 def _theorems(given: Any, parts: tuple[str, ...], where: str) -> tuple[tuple[str | None, str], ...]:
-    """Read names of theorems: a list, or for a claim of parts a table of lists by part.
-
-    Raises
-    ------
-    InputError
-        If they are neither, or name a part that the claim does not have.
-    """
+    """Read names of theorems: a list, or for a claim of parts a table of lists by part."""
     by_part = given if isinstance(given, dict) else {None: given}
     named: tuple[tuple[str | None, Any], ...] = tuple(
         (part, name)
@@ -128,20 +106,7 @@ def _theorems(given: Any, parts: tuple[str, ...], where: str) -> tuple[tuple[str
 def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
     """Read the ledger.
 
-    Parameters
-    ----------
-    path : Path
-        A file like ``proofs/ledger.toml``.
-
-    Returns
-    -------
-    tuple of Claim
-        All claims, in the order of the file.
-
-    Raises
-    ------
-    InputError
-        If an entry is incomplete, repeated or uses unknown words, or the file is not TOML.
+    Returns all claims, in the order of the file.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -158,18 +123,7 @@ def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
 
 
 def ledger_theorems(claims: Iterable[Claim]) -> list[str]:
-    """Return every theorem that claims name, whether it proves or refutes.
-
-    Parameters
-    ----------
-    claims : iterable of Claim
-        The ledger.
-
-    Returns
-    -------
-    list of str
-        Full names, each once, in the order of the ledger.
-    """
+    """Return every theorem that claims name, whether it proves or refutes."""
     named = [pair for claim in claims for pair in (*claim.theorems, *claim.refuting_theorems)]
     return list(dict.fromkeys(name for _, name in named))
 
@@ -177,22 +131,7 @@ def ledger_theorems(claims: Iterable[Claim]) -> list[str]:
 def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Return the claims asked for, in the order of the ledger.
 
-    Parameters
-    ----------
-    names : iterable of str or None
-        Ids; None means all.
-    claims : iterable of Claim
-        The ledger.
-
-    Returns
-    -------
-    tuple of Claim
-        The chosen ones.
-
-    Raises
-    ------
-    InputError
-        If an id is unknown; the near ones are listed.
+    Returns the chosen ones.
     """
     everything = tuple(claims)
     if names is None:

@@ -20,51 +20,30 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True)
 class Evidence:
-    """One finding on one claim.
+    """One finding on one claim."""
 
-    Attributes
-    ----------
-    claim : str
-        Id of the claim.
-    kind : str
-        ``formal``, ``exact``, ``symbolic``, ``property`` or ``empirical``.
-    state : str
-        ``passed``; ``regime`` (holds in the regime that `title` names); ``refuted`` (see
-        `witness`); ``undecided`` (the arithmetic could not resolve it); ``skipped`` and ``error``
-        (see `cause`).
-    title : str
-        What was done, in words.
-    figures : mapping of str to number, str or list
-        The numbers.
-    witness : mapping or None
-        The counterexample, complete enough to repeat it by hand.
-    cause : str or None
-        Why the check was skipped, undecided or failed to run.
-    part : str or None
-        Which part of a claim of several statements it concerns.
-    rows : sequence of mapping
-        A table of the cases, where one is worth reading.
-    """
-
+    #: Id of the claim.
     claim: str
+    #: ``formal``, ``exact``, ``symbolic``, ``property`` or ``empirical``.
     kind: Kind
+    #: ``passed``; ``regime`` (holds in the regime that `title` names); ``refuted`` (see `witness`);
+    #: ``undecided`` (the arithmetic could not resolve it); ``skipped`` and ``error`` (see `cause`).
     state: State
+    #: What was done, in words.
     title: str
+    #: The numbers.
     figures: Mapping[str, Any] = field(default_factory=dict)
+    #: The counterexample, complete enough to repeat it by hand.
     witness: Mapping[str, Any] | None = None
+    #: Why the check was skipped, undecided or failed to run.
     cause: str | None = None
+    #: Which part of a claim of several statements it concerns.
     part: str | None = None
+    #: A table of the cases, where one is worth reading.
     rows: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of ``"evidence"`` in ledger.json, without NaN or infinity.
-
-        Returns
-        -------
-        dict
-            ``kind``, ``state``, ``title``, ``figures``, and ``witness``, ``cause``, ``part``,
-            ``rows`` where present.
-        """
+        """Return the entry of ``"evidence"`` in ledger.json, without NaN or infinity."""
         entry: dict[str, Any] = {
             "kind": self.kind,
             "state": self.state,
@@ -83,15 +62,7 @@ class Evidence:
 def jsonable(value: Any) -> Any:
     """Return a value as strict JSON data: fractions as "p/q", ±∞ and NaN as strings.
 
-    Parameters
-    ----------
-    value : object
-        Numbers, strings, arrays, mappings, sequences, and objects with ``to_json``.
-
-    Returns
-    -------
-    object
-        Only dict, list, str, int, float (finite), bool and None.
+    `value`: Numbers, strings, arrays, mappings, sequences, and objects with ``to_json``.
     """
     if value is None or isinstance(value, (str, bool, int)):
         return value

@@ -16,20 +16,13 @@ from epsrank.proofs.ledger.verdict import derive_verdict
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """One claim with this run's evidence.
+    """One claim with this run's evidence."""
 
-    Attributes
-    ----------
-    claim : Claim
-        The claim.
-    evidence : tuple of Evidence
-        What the checkers found.
-    finished : bool
-        Whether all checkers of the claim ran to their end.
-    """
-
+    #: The claim.
     claim: Claim
+    #: What the checkers found.
     evidence: tuple[Evidence, ...]
+    #: Whether all checkers of the claim ran to their end.
     finished: bool = True
 
     @property
@@ -67,14 +60,7 @@ class ClaimResult:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of ``"claims"`` in ledger.json.
-
-        Returns
-        -------
-        dict
-            ``id``, ``title``, ``statement``, ``latex``, ``source``, ``wanted``, ``verdict``,
-            ``remark``, ``recorded``, ``regression``, ``finished``, ``evidence``.
-        """
+        """Return the entry of ``"claims"`` in ledger.json."""
         return {
             "id": self.claim.id,
             "title": self.claim.title,
@@ -185,19 +171,7 @@ def gather(
 ) -> tuple[ClaimResult, ...]:
     """Sort evidence by claim, in the order of the checkers.
 
-    Parameters
-    ----------
-    claims : sequence of Claim
-        The claims of the run.
-    evidence : dict of str to list of Evidence
-        What each checker that finished found, by checker.
-    expected : dict of str to tuple of str
-        Claims of every checker that was to run, in order.
-
-    Returns
-    -------
-    tuple of ClaimResult
-        One per claim.
+    Returns one per claim.
     """
     results = []
     for claim in claims:

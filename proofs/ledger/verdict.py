@@ -39,19 +39,7 @@ def derive_verdict(
     of a kind the claim does not ask for is reported but decides nothing, so a claim that wants a
     proof stays ``open`` until it has one. Skipped, undecided and erroneous checks decide nothing.
 
-    Parameters
-    ----------
-    wanted : iterable of str
-        Kinds of evidence that the claim asks for.
-    evidence : sequence of Evidence
-        What the checkers found.
-    parts : sequence of str
-        Names of the parts of a claim made of several statements; each is judged by itself.
-
-    Returns
-    -------
-    str
-        One of `VERDICTS`.
+    `parts`: Names of the parts of a claim made of several statements; each is judged by itself.
     """
     if not parts:
         return _derive_one(set(wanted), evidence)

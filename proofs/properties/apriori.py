@@ -24,39 +24,19 @@ from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 @dataclass(frozen=True, eq=False)
 class LineCase:
-    """Points on the line with a target and weights.
+    """Points on the line with a target and weights."""
 
-    Attributes
-    ----------
-    points : ndarray of float64, shape (N,)
-        x, equal ones included.
-    target : ndarray of float64, shape (N, k)
-        u*.
-    weights : ndarray of float64, shape (N,), or None
-        w.
-    """
-
+    #: x, equal ones included.
     points: Vector
+    #: u*.
     target: Matrix
+    #: w.
     weights: Vector | None
 
 
 @st.composite
 def line_cases(draw: st.DrawFn, largest: int = 7) -> LineCase:
-    """Draw samples on the line: clustered, repeated, far from 0, on scales from 1e-12 to 1e12.
-
-    Parameters
-    ----------
-    draw : callable
-        Supplied by Hypothesis.
-    largest : int
-        Most samples.
-
-    Returns
-    -------
-    LineCase
-        The samples.
-    """
+    """Draw samples on the line: clustered, repeated, far from 0, on scales from 1e-12 to 1e12."""
     n = draw(st.integers(1, largest))
     whole = st.integers(-12, 12)
     points = draw(hnp.arrays(np.int64, n, elements=whole, fill=st.nothing())).astype(np.float64)
@@ -71,17 +51,7 @@ def line_cases(draw: st.DrawFn, largest: int = 7) -> LineCase:
 def least_squares_by_partition(case: LineCase, breaks: int) -> Fraction:
     """Return D_p² under raw weights by trying every partition, in rational arithmetic.
 
-    Parameters
-    ----------
-    case : LineCase
-        Samples.
-    breaks : int
-        p.
-
-    Returns
-    -------
-    Fraction
-        The least sum of squares.
+    `breaks` is p.
     """
     weights = np.ones(len(case.points)) if case.weights is None else case.weights
     groups = sorted({float(x) for x, w in zip(case.points, weights, strict=True) if w > 0})

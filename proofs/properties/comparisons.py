@@ -14,66 +14,19 @@ from epsrank.theory.rank.interval import RankInterval
 
 
 def rank(features: Any, eps: float, exact: bool = True, **measure: Any) -> RankInterval:
-    """Return r_ε, exactly by default.
-
-    Parameters
-    ----------
-    features : ndarray, shape (N, n)
-        Φ.
-    eps : float
-        ε > 0.
-    exact : bool
-        Whether to count in integer arithmetic.
-    **measure
-        ``weights`` and ``measure``.
-
-    Returns
-    -------
-    RankInterval
-        The interval.
-    """
+    """Return r_ε, exactly by default."""
     return epsilon_rank(features, eps, exact=exact, **measure)
 
 
 def at_most(tally: Tally, left: RankInterval, right: RankInterval, what: str) -> None:
-    """Check left ≤ right between two enclosed ranks.
-
-    Parameters
-    ----------
-    tally : Tally
-        Where the comparison is counted.
-    left, right : RankInterval
-        The ranks.
-    what : str
-        The inequality in words.
-
-    Raises
-    ------
-    Counterexample
-        If the intervals prove left > right.
-    """
+    """Check left ≤ right between two enclosed ranks."""
     if left.lower > right.upper:
         raise Counterexample(f"{what}: {_show(left)} > {_show(right)}")
     tally.count(left.upper <= right.lower)
 
 
 def same(tally: Tally, left: RankInterval, right: RankInterval, what: str) -> None:
-    """Check left = right between two enclosed ranks.
-
-    Parameters
-    ----------
-    tally : Tally
-        Where the comparison is counted.
-    left, right : RankInterval
-        The ranks.
-    what : str
-        The equation in words.
-
-    Raises
-    ------
-    Counterexample
-        If the intervals are disjoint.
-    """
+    """Check left = right between two enclosed ranks."""
     if left.lower > right.upper or right.lower > left.upper:
         raise Counterexample(f"{what}: {_show(left)} against {_show(right)}")
     tally.count(left.resolved and right.resolved)
@@ -82,21 +35,7 @@ def same(tally: Tally, left: RankInterval, right: RankInterval, what: str) -> No
 def contains(tally: Tally, interval: RankInterval, truth: int, what: str) -> None:
     """Check that an interval contains the true count.
 
-    Parameters
-    ----------
-    tally : Tally
-        Where the comparison is counted (as decided where the interval is one number).
-    interval : RankInterval
-        What a route says.
-    truth : int
-        The exact count.
-    what : str
-        Which route.
-
-    Raises
-    ------
-    Counterexample
-        If the count lies outside.
+    `tally`: Where the comparison is counted (as decided where the interval is one number).
     """
     if truth not in interval:
         raise Counterexample(f"{what} says {_show(interval)}, the exact count is {truth}")
@@ -109,20 +48,7 @@ def _show(interval: RankInterval) -> str:
 
 
 def threshold(value: Fraction, *, above: bool) -> float:
-    """Return a usable float64 threshold next to a rational one, on the side that is safe.
-
-    Parameters
-    ----------
-    value : Fraction
-        A threshold.
-    above : bool
-        Round up rather than down.
-
-    Returns
-    -------
-    float
-        A positive, finite threshold; the case is rejected where there is none.
-    """
+    """Return a usable float64 threshold next to a rational one, on the side that is safe."""
     assume(value > 0)
     try:
         near = float(value)

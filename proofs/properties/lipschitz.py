@@ -23,20 +23,7 @@ _BITS = 160
 
 
 def ball_loss(law: ConvexLoss, outputs: list[Any], target: list[Any]) -> Any:
-    """Return ℓ(z, y) of one sample by its definition, in balls; nothing is shared with `law`.
-
-    Parameters
-    ----------
-    law : ConvexLoss
-        Cross-entropy, Huber or absolute error.
-    outputs, target : list of arb, length k
-        z and y.
-
-    Returns
-    -------
-    arb
-        The loss.
-    """
+    """Return ℓ(z, y) of one sample by its definition, in balls; nothing is shared with `law`."""
     if isinstance(law, CrossEntropy):
         top = max(outputs, key=lambda z: float(z.mid()))
         total = sum(((z - top).exp() for z in outputs), arb(0)).log() + top
@@ -60,23 +47,7 @@ def ball_mean_loss(
 ) -> Any:
     """Return mean ℓ(φW, y) of exact float64 numbers as a ball.
 
-    Parameters
-    ----------
-    law : ConvexLoss
-        ℓ.
-    features : ndarray of float64, shape (N, n)
-        φ.
-    coefficients : ndarray of float64, shape (n, k)
-        W.
-    target : ndarray of float64, shape (N, k)
-        y.
-    bits : int
-        Precision.
-
-    Returns
-    -------
-    arb
-        The mean.
+    `law` is ℓ; `features` is φ; `coefficients` is W; `target` is y.
     """
     with ctx.workprec(bits):
         outputs = (from_array(features) * from_array(coefficients)).tolist()
@@ -88,43 +59,22 @@ def ball_mean_loss(
 
 @dataclass(frozen=True, eq=False)
 class HeadCase:
-    """Features, an output layer, targets and ε.
+    """Features, an output layer, targets and ε."""
 
-    Attributes
-    ----------
-    features : ndarray of float64, shape (N, n)
-        φ.
-    coefficients, other : ndarray of float64, shape (n, k)
-        W, and another matrix, to be scaled into the ball of W.
-    target : ndarray of float64, shape (N, k)
-        y.
-    eps : float
-        ε.
-    """
-
+    #: φ.
     features: Matrix
+    #: W, and another matrix, to be scaled into the ball of W.
     coefficients: Matrix
     other: Matrix
+    #: y.
     target: Matrix
+    #: ε.
     eps: float
 
 
 @st.composite
 def head_cases(draw: st.DrawFn, *, classes: bool) -> HeadCase:
-    """Draw a problem of up to 12 samples, 5 features and 4 outputs.
-
-    Parameters
-    ----------
-    draw : callable
-        Hypothesis' draw.
-    classes : bool
-        Whether targets are one-hot rows.
-
-    Returns
-    -------
-    SearchStrategy of HeadCase
-        Problems; features fall off at a drawn rate, so that ε cuts somewhere.
-    """
+    """Draw a problem of up to 12 samples, 5 features and 4 outputs."""
     n_samples, n, k = draw(st.integers(1, 12)), draw(st.integers(1, 5)), draw(st.integers(2, 4))
     entries = st.integers(-16, 16).map(lambda value: value / 8.0)
     decay = 2.0 ** -draw(st.integers(0, 6))
@@ -146,20 +96,7 @@ def head_cases(draw: st.DrawFn, *, classes: bool) -> HeadCase:
 
 
 def in_ball(point: Array, radius: float) -> Array:
-    """Return the point scaled into the ball of a radius, a little inside it.
-
-    Parameters
-    ----------
-    point : ndarray of float64
-        C.
-    radius : float
-        B.
-
-    Returns
-    -------
-    ndarray of float64
-        C, or C·B/‖C‖.
-    """
+    """Return the point scaled into the ball of a radius, a little inside it."""
     size = float(np.linalg.norm(point))
     return point if size <= radius * (1 - 1e-14) else point * (radius * (1 - 1e-12) / size)
 

@@ -37,18 +37,7 @@ _PINNED = (
 
 
 def squared_distance(columns: oracle.Matrix, goals: oracle.Matrix) -> Fraction:
-    """Return Σ_l dist²(goal_l, span of the columns) by rational Gram–Schmidt.
-
-    Parameters
-    ----------
-    columns, goals : list of list of Fraction
-        Vectors of one length.
-
-    Returns
-    -------
-    Fraction
-        The sum of squares.
-    """
+    """Return Σ_l dist²(goal_l, span of the columns) by rational Gram–Schmidt."""
     basis: oracle.Matrix = []
     total = Fraction(0)
     for position, vector in enumerate([*columns, *goals]):
@@ -131,20 +120,7 @@ def _obeys_bound(p: int, method: str, squared: Fraction, bound: float, rounding:
 
 @st.composite
 def rational_frames(draw: st.DrawFn, largest: int = 6) -> oracle.Matrix:
-    """Draw n × p matrices with exactly orthonormal rational columns, by Cayley's transform.
-
-    Parameters
-    ----------
-    draw : callable
-        Supplied by Hypothesis.
-    largest : int
-        Largest n.
-
-    Returns
-    -------
-    list of list of Fraction
-        The first p columns of (I − A)(I + A)⁻¹, A skew-symmetric with small rational entries.
-    """
+    """Draw n × p matrices with exactly orthonormal rational columns, by Cayley's transform."""
     n = draw(st.integers(2, largest))
     p = draw(st.integers(1, n - 1))
     entries = draw(hnp.arrays(np.int64, (n, n), elements=small_integers(4), fill=st.nothing()))
@@ -177,15 +153,7 @@ def _inverse(matrix: oracle.Matrix) -> oracle.Matrix:
 def has_good_rows(frame: oracle.Matrix) -> bool:
     """Decide exactly whether some p rows have σ_min ≥ 1/√n: Q_SᵀQ_S − I/n is semidefinite.
 
-    Parameters
-    ----------
-    frame : list of list of Fraction
-        Q, n × p.
-
-    Returns
-    -------
-    bool
-        Whether there are such rows.
+    `frame` is Q, n × p.
     """
     n, p = len(frame), len(frame[0])
     for chosen in combinations(range(n), p):

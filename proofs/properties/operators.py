@@ -38,20 +38,7 @@ _AGREEMENT = 1e-11
 
 
 def on_jets(operator: LinearOperator, parameter: float) -> Callable[..., list[Any]]:
-    """Return 𝓛 as a combination of exact derivatives at a point.
-
-    Parameters
-    ----------
-    operator : LinearOperator
-        Poisson, Helmholtz, heat or the identity.
-    parameter : float
-        k or ν.
-
-    Returns
-    -------
-    callable
-        From the jets and the point to n balls.
-    """
+    """Return 𝓛 as a combination of exact derivatives at a point."""
 
     def combine(jets: FeatureJets, point: Sequence[float]) -> list[Any]:
         """Return 𝓛φ."""
@@ -76,19 +63,7 @@ def closed_form_features(
 ) -> tuple[Matrix, Matrix]:
     """Return (𝓛φ, √κ φ) by closed forms of σ″ in ball arithmetic: middles and radii.
 
-    Parameters
-    ----------
-    system : OperatorSystem
-        Points, 𝓛 and κ.
-    network : DenseNetwork
-        φ.
-    parameter : float
-        k or ν.
-
-    Returns
-    -------
-    tuple of ndarray of float64, shape (N, n)
-        Middles, and radii without that of √κ.
+    `network` is φ. Returns middles, and radii without that of √κ.
     """
     points, inside = system.x.double().numpy(), system.stacked.inside.numpy()
     operator = system.stacked.operator
@@ -104,32 +79,21 @@ def closed_form_features(
 
 @dataclass(frozen=True, eq=False)
 class OperatorCase:
-    """A network, a linear operator, a box, κ and targets.
+    """A network, a linear operator, a box, κ and targets."""
 
-    Attributes
-    ----------
-    network : DenseNetwork
-        φ with its output layer.
-    name : str
-        ``"poisson"``, ``"helmholtz"`` or ``"heat"``.
-    parameter : float
-        k or ν.
-    domain : list of (float, float)
-        Ω.
-    kappa : float
-        κ.
-    data : ndarray of float64, shape (8,)
-        Amplitudes of f and g.
-    count : int
-        Interior points wanted.
-    """
-
+    #: φ with its output layer.
     network: DenseNetwork
+    #: ``"poisson"``, ``"helmholtz"`` or ``"heat"``.
     name: str
+    #: k or ν.
     parameter: float
+    #: Ω.
     domain: list[tuple[float, float]]
+    #: κ.
     kappa: float
+    #: Amplitudes of f and g.
     data: Vector
+    #: Interior points wanted.
     count: int
 
     def operator(self) -> LinearOperator:
@@ -169,18 +133,7 @@ class OperatorCase:
 
 @st.composite
 def operator_cases(draw: st.DrawFn) -> OperatorCase:
-    """Draw a case in one or two dimensions.
-
-    Parameters
-    ----------
-    draw : callable
-        Hypothesis' draw.
-
-    Returns
-    -------
-    SearchStrategy of OperatorCase
-        Cases of at most 9 interior points.
-    """
+    """Draw a case in one or two dimensions."""
     network = draw(dense_networks(max_inputs=2))
     names = ("poisson", "helmholtz", "heat")[: 2 + (network.n_inputs > 1)]
     numbers = st.integers(-8, 8).map(lambda k: k / 4.0)

@@ -29,48 +29,24 @@ from epsrank.theory.numbers.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """Features of known spectrum with a target, coefficients and a threshold.
+    """Features of known spectrum with a target, coefficients and a threshold."""
 
-    Attributes
-    ----------
-    known : KnownSpectrum
-        Φ.
-    target, coefficients : ndarray of float64
-        u* and W.
-    eps : Fraction
-        ε: a usual threshold or an eigenvalue itself.
-    """
-
+    #: Φ.
     known: KnownSpectrum
+    #: u* and W.
     target: Array
     coefficients: Array
+    #: ε: a usual threshold or an eigenvalue itself.
     eps: Fraction
 
     def problem(self) -> RationalProblem:
-        """Return the exact numbers.
-
-        Returns
-        -------
-        RationalProblem
-            All of F1–F5.
-        """
+        """Return the exact numbers."""
         return rational_problem(self.known, self.target, self.coefficients)
 
 
 @st.composite
 def instances(draw: st.DrawFn) -> Instance:
-    """Draw an instance, ε often equal to one of its eigenvalues.
-
-    Parameters
-    ----------
-    draw : callable
-        Supplied by Hypothesis.
-
-    Returns
-    -------
-    Instance
-        The instance.
-    """
+    """Draw an instance, ε often equal to one of its eigenvalues."""
     known = draw(known_spectra(4))
     n_samples, n = known.features.shape
     target = draw(targets(n_samples))

@@ -18,45 +18,22 @@ class Counterexample(AssertionError):
 
 
 def refute(message: str) -> NoReturn:
-    """Report that the property is false on the case at hand.
-
-    Parameters
-    ----------
-    message : str
-        What was violated, with the numbers.
-
-    Raises
-    ------
-    Counterexample
-        Always.
-    """
+    """Report that the property is false on the case at hand."""
     raise Counterexample(message)
 
 
 @dataclass
 class Tally:
-    """How many cases ran, and how many comparisons in them the arithmetic decided.
+    """How many cases ran, and how many comparisons in them the arithmetic decided."""
 
-    Attributes
-    ----------
-    examples : int
-        Cases that ran to the end.
-    decided, undecided : int
-        Comparisons whose truth the intervals settled, and those they left open.
-    """
-
+    #: Cases that ran to the end.
     examples: int = 0
+    #: Comparisons whose truth the intervals settled, and those they left open.
     decided: int = 0
     undecided: int = 0
 
     def count(self, decided: bool) -> None:
-        """Count one comparison.
-
-        Parameters
-        ----------
-        decided : bool
-            Whether it was settled.
-        """
+        """Count one comparison."""
         if decided:
             self.decided += 1
         else:
@@ -68,57 +45,37 @@ Check = Callable[..., None]
 
 @dataclass(frozen=True)
 class Property:
-    """A statement "for all …" with the strategies that draw its cases.
+    """A statement "for all …" with the strategies that draw its cases."""
 
-    Attributes
-    ----------
-    name : str
-        Unique name.
-    claims : tuple of str
-        Claims it is evidence for.
-    statement : str
-        What is checked, in one sentence.
-    check : callable
-        ``check(tally, **case)``; raises `Counterexample`.
-    strategies : mapping of str to SearchStrategy
-        How each argument is drawn.
-    pinned : tuple of mapping
-        Cases that are always tried first.
-    share : float
-        Factor on the number of examples: slow properties get fewer, vital ones more.
-    refutable : bool
-        Whether the statement is known to be false, so that a counterexample is expected.
-    part : str or None
-        Part of the claims that it concerns, where they are made of several statements.
-    """
-
+    #: Unique name.
     name: str
+    #: Claims it is evidence for.
     claims: tuple[str, ...]
+    #: What is checked, in one sentence.
     statement: str
+    #: ``check(tally, **case)``; raises `Counterexample`.
     check: Check
+    #: How each argument is drawn.
     strategies: Mapping[str, SearchStrategy[Any]]
+    #: Cases that are always tried first.
     pinned: tuple[Mapping[str, Any], ...] = ()
+    #: Factor on the number of examples: slow properties get fewer, vital ones more.
     share: float = 1.0
+    #: Whether the statement is known to be false, so that a counterexample is expected.
     refutable: bool = False
+    #: Part of the claims that it concerns, where they are made of several statements.
     part: str | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search found.
+    """What a search found."""
 
-    Attributes
-    ----------
-    tally : Tally
-        Counts of cases and comparisons.
-    counterexample : str or None
-        What was violated.
-    case : mapping or None
-        The shrunk case.
-    """
-
+    #: Counts of cases and comparisons.
     tally: Tally
+    #: What was violated.
     counterexample: str | None = None
+    #: The shrunk case.
     case: Mapping[str, Any] | None = None
 
 
@@ -133,33 +90,7 @@ def states(
     part: str | None = None,
     **strategies: SearchStrategy[Any],
 ) -> Callable[[Check], Check]:
-    """Register a function as the check of the property that its docstring states.
-
-    Parameters
-    ----------
-    *claims : str
-        Claims it is evidence for.
-    pinned : sequence of mapping
-        Cases always tried.
-    share : float
-        Factor on the number of examples.
-    refutable : bool
-        Whether a counterexample is expected.
-    part : str, optional
-        Part of the claims that it concerns.
-    **strategies : SearchStrategy
-        How each argument is drawn.
-
-    Returns
-    -------
-    callable
-        The decorator; the function stays as it is.
-
-    Raises
-    ------
-    ValueError
-        If two properties have the same name.
-    """
+    """Register a function as the check of the property that its docstring states."""
 
     def register(check: Check) -> Check:
         name = check.__name__.replace("_", "-")
@@ -201,19 +132,8 @@ def _own_constants_only() -> Iterator[None]:
 def search(prop: Property, *, max_examples: int | None = None, seed: int | None = None) -> Outcome:
     """Search for a counterexample.
 
-    Parameters
-    ----------
-    prop : Property
-        The property.
-    max_examples : int, optional
-        How many cases to draw, before `share`; the Hypothesis profile in force decides when None.
-    seed : int, optional
-        Seed of the draws; the profile decides when None.
-
-    Returns
-    -------
-    Outcome
-        Counts, and the shrunk counterexample where there is one.
+    `max_examples`: How many cases to draw, before `share`; the Hypothesis profile in force decides
+    when None.
     """
     tally = Tally()
     last: dict[str, Any] = {}

@@ -19,55 +19,18 @@ KINDS = {
 
 
 def figure_path(network: str, kind: str) -> str:
-    """Return the path of a figure relative to the report.
-
-    Parameters
-    ----------
-    network : str
-        Name of the network.
-    kind : str
-        A key of `KINDS`.
-
-    Returns
-    -------
-    str
-        Such as ``"figures/cosines-2x25-staircase.svg"``.
-    """
+    """Return the path of a figure relative to the report."""
     return f"figures/{network.replace(' ', '-').replace('×', 'x')}-{kind}.svg"
 
 
 def caption(path: str) -> str:
-    """Return the caption of a figure from its path.
-
-    Parameters
-    ----------
-    path : str
-        As `figure_path` makes it.
-
-    Returns
-    -------
-    str
-        Network and what is shown.
-    """
+    """Return the caption of a figure from its path."""
     name, _, kind = Path(path).stem.rpartition("-")
     return f"{name}: {KINDS.get(kind, kind)}"
 
 
 def draw_figures(network: TrainedNetwork, folder: Path) -> list[str]:
-    """Draw and save the figures of one network.
-
-    Parameters
-    ----------
-    network : TrainedNetwork
-        The network.
-    folder : Path
-        Folder of the report.
-
-    Returns
-    -------
-    list of str
-        Paths relative to the folder.
-    """
+    """Draw and save the figures of one network."""
     run = network.run()
     drawn = []
     for kind in KINDS:

@@ -17,23 +17,7 @@ if TYPE_CHECKING:
 
 
 def open_report(out: Path | str | None) -> Path | None:
-    """Make the folder of a report and try to write in it, before any work is done.
-
-    Parameters
-    ----------
-    out : path or None
-        The folder; None for no report.
-
-    Returns
-    -------
-    Path or None
-        The folder.
-
-    Raises
-    ------
-    InputError
-        If it cannot be made or written.
-    """
+    """Make the folder of a report and try to write in it, before any work is done."""
     if out is None:
         return None
     folder = Path(out).expanduser()
@@ -50,17 +34,7 @@ def open_report(out: Path | str | None) -> Path | None:
 
 
 def write_report(report: Report, folder: Path, figures: Sequence[str]) -> None:
-    """Write ledger.json and index.html.
-
-    Parameters
-    ----------
-    report : Report
-        The verification.
-    folder : Path
-        Where.
-    figures : sequence of str
-        Figures to show, relative to the folder.
-    """
+    """Write ledger.json and index.html."""
     # allow_nan=False: strict JSON, or an error here rather than in somebody's parser.
     ledger = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
     write_text(folder / "ledger.json", ledger + "\n")

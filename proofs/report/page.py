@@ -34,18 +34,7 @@ def _mathml(identifier: str) -> str:
 
 
 def formula(claim: Claim) -> str | None:
-    """Return the MathML of a claim, None where it has no symbolic statement.
-
-    Parameters
-    ----------
-    claim : Claim
-        The claim.
-
-    Returns
-    -------
-    str or None
-        ``<math>`` elements, one after the other.
-    """
+    """Return the MathML of a claim, None where it has no symbolic statement."""
     return "".join(_mathml(identifier) for identifier in claim.symbols) or None
 
 
@@ -86,18 +75,7 @@ _TIGHTNESS = (
 
 
 def show(value: Any) -> str:
-    """Return a number or a small structure as text: four digits, intervals as [a, b].
-
-    Parameters
-    ----------
-    value : object
-        Anything from a ledger.
-
-    Returns
-    -------
-    str
-        The text.
-    """
+    """Return a number or a small structure as text: four digits, intervals as [a, b]."""
     plain = jsonable(value)
     if plain is None:
         return "–"
@@ -125,18 +103,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def tightness_rows(report: Report) -> list[Mapping[str, Any]]:
-    """Return the bound-tightness table: one row per checkpoint and ε.
-
-    Parameters
-    ----------
-    report : Report
-        The verification.
-
-    Returns
-    -------
-    list of mapping
-        The rows of the evidence on ``loss-floor``.
-    """
+    """Return the bound-tightness table: one row per checkpoint and ε."""
     return [
         row
         for result in report.results
@@ -172,22 +139,7 @@ def _code(claim: Claim) -> list[tuple[str, str]]:
 
 
 def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
-    """Return index.html.
-
-    Parameters
-    ----------
-    report : Report
-        The verification.
-    folder : Path
-        Folder that the figures lie in.
-    figures : sequence of str
-        Their paths relative to it.
-
-    Returns
-    -------
-    str
-        A page that needs no other file.
-    """
+    """Return index.html."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -1,6 +1,6 @@
 """Hypothesis strategies for everything a theorem of ε-rank quantifies over.
 
-They are public: ``from proofs.strategies import feature_matrices, rank_cases`` in any test. All
+They are public: ``from epsrank.strategies import feature_matrices, rank_cases`` in any test. All
 arrays drawn are finite floats, small enough for exact arithmetic, and chosen to be awkward:
 clustered, tiny, repeated and exactly representable eigenvalues, rank deficiency, columns 10⁻³⁰
 apart, scales from 10⁻¹⁵⁰ to 10¹⁵⁰, duplicated and zero neurons, entries rounded to narrow floats.

@@ -28,22 +28,7 @@ def _entries(shape: tuple[int, ...], scale: float) -> st.SearchStrategy[Array]:
 def dense_networks(
     draw: st.DrawFn, *, analytic: bool = True, max_inputs: int = 1, max_width: int = 4
 ) -> DenseNetwork:
-    """Draw a network of one or two hidden layers.
-
-    Parameters
-    ----------
-    draw : callable
-        Hypothesis' draw.
-    analytic : bool
-        Whether σ has to be analytic.
-    max_inputs, max_width : int
-        Largest sizes.
-
-    Returns
-    -------
-    SearchStrategy of DenseNetwork
-        Networks with weights that are multiples of 1/4 up to 6 in the first layer and 2 behind it.
-    """
+    """Draw a network of one or two hidden layers."""
     sigma = draw(st.sampled_from(ANALYTIC if analytic else tuple(BALL_ACTIVATIONS)))
     sizes = [draw(st.integers(1, max_inputs))]
     sizes += draw(st.lists(st.integers(1, max_width), min_size=1, max_size=2))
@@ -58,37 +43,13 @@ def dense_networks(
 
 @st.composite
 def boxes(draw: st.DrawFn, n_inputs: int) -> list[tuple[float, float]]:
-    """Draw a box with corners at multiples of 1/4.
-
-    Parameters
-    ----------
-    draw : callable
-        Hypothesis' draw.
-    n_inputs : int
-        Number of sides.
-
-    Returns
-    -------
-    SearchStrategy of list of (float, float)
-        Boxes with sides of 1/4 to 2.
-    """
+    """Draw a box with corners at multiples of 1/4."""
     lows = [draw(st.integers(-6, 4)) for _ in range(n_inputs)]
     return [(low / 4, (low + draw(st.integers(1, 8))) / 4) for low in lows]
 
 
 def readouts(n: int) -> st.SearchStrategy[Array]:
-    """Draw an n×n matrix T of integers.
-
-    Parameters
-    ----------
-    n : int
-        Order.
-
-    Returns
-    -------
-    SearchStrategy of ndarray
-        Matrices with entries up to 50 in modulus.
-    """
+    """Draw an n×n matrix T of integers."""
     return hnp.arrays(np.int64, (n, n), elements=st.integers(-50, 50)).map(
         lambda a: a.astype(np.float64)
     )

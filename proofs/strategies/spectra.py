@@ -82,17 +82,8 @@ def hadamard(order: int) -> Square:
 def from_singular_values(values: Vector, n_samples: int) -> KnownSpectrum:
     """Build features with ΦᵀΦ = Hᵀ diag(N s²) H, hence λ_k = N·n·s_k².
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n,)
-        s_k ≥ 0, dyadic, all multiples of one power of two and below 2⁴⁰ times it; n a power of two.
-    n_samples : int
-        N ≥ n, a power of two.
-
-    Returns
-    -------
-    KnownSpectrum
-        The features with their spectrum.
+    `values`: s_k ≥ 0, dyadic, all multiples of one power of two and below 2⁴⁰ times it; n a power
+    of two.
     """
     n = len(values)
     left, right = hadamard(n_samples)[:, :n], hadamard(n)

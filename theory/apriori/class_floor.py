@@ -21,23 +21,7 @@ def class_floor(
     from u* to the networks of the same depth with p last-layer neurons, or a lower bound of it
     (`relu_distances`), never the error of a trained network, which is an upper bound.
 
-    Parameters
-    ----------
-    distances : array_like, shape (P + 1,)
-        E_0 ≥ E_1 ≥ …, P ≤ n.
-    n : int
-        Number of neurons.
-    eps : float
-        ε > 0, in the measure of the distances.
-    norm : float
-        B ≥ 0, possibly infinite.
-    stability : float
-        C_S of a stable problem ‖v − u*‖ ≤ C_S √L(v); 1 for the squared error itself.
-
-    Returns
-    -------
-    ndarray of float64, shape (P + 1,)
-        The floors, as norms.
+    `stability`: C_S of a stable problem ‖v − u*‖ ≤ C_S √L(v); 1 for the squared error itself.
     """
     found = _distances(distances, n)
     p = np.arange(len(found))
@@ -49,23 +33,7 @@ def draft_class_floor(
 ) -> Vector:
     """Return C_S⁻¹ (E_p − √((p+1)(n−p)² ε) B)_+: the floor of [S1] (draft), weaker than N2.
 
-    Parameters
-    ----------
-    distances : array_like, shape (P + 1,)
-        E_0 ≥ E_1 ≥ …, P ≤ n.
-    n : int
-        Number of neurons.
-    eps : float
-        ε > 0, in the measure of the distances.
-    norm : float
-        B ≥ 0, possibly infinite.
-    stability : float
-        C_S.
-
-    Returns
-    -------
-    ndarray of float64, shape (P + 1,)
-        The floors, as norms.
+    `stability` is C_S.
     """
     found = _distances(distances, n)
     p = np.arange(len(found))
@@ -98,13 +66,7 @@ def width_floor(widths: Any, *, eps: float, norm: float) -> Vector:
 
 
 def _distances(distances: Any, n: int | None) -> Array:
-    """Check distances: numbers ≥ 0 that do not grow, no more than n + 1 of them.
-
-    Raises
-    ------
-    InputError
-        If they are something else.
-    """
+    """Check distances: numbers ≥ 0 that do not grow, no more than n + 1 of them."""
     found = np.asarray(distances, dtype=np.float64)
     if found.ndim != 1 or found.size == 0 or bool(np.isnan(found).any()) or found[-1] < 0:
         raise InputError("distances", f"have shape {found.shape}", "pass E_0, E_1, … ≥ 0")
@@ -118,13 +80,7 @@ def _distances(distances: Any, n: int | None) -> Array:
 
 
 def _floor(distances: Array, factor: Array, eps: float, norm: float, stability: float) -> Array:
-    """Return (E_p − √(factor ε) B)_+ / C_S.
-
-    Raises
-    ------
-    InputError
-        If C_S is not positive.
-    """
+    """Return (E_p − √(factor ε) B)_+ / C_S."""
     root, bound = math.sqrt(as_eps(eps)), as_norm(norm)
     if not (np.isfinite(stability) and stability > 0):
         raise InputError("stability", f"is {stability!r}", "pass C_S > 0")

@@ -33,13 +33,7 @@ _LAST = 1.0 + 32 * _U
 
 
 class PieceCosts:
-    """Sums over all pieces that end at one point, extended point by point.
-
-    Parameters
-    ----------
-    samples : LineSamples
-        Points in ascending order.
-    """
+    """Sums over all pieces that end at one point, extended point by point."""
 
     def __init__(self, samples: LineSamples) -> None:
         groups, outputs = samples.n_groups, samples.y.shape[1]
@@ -54,13 +48,7 @@ class PieceCosts:
         self._next = 0
 
     def advance(self) -> Vector:
-        """Add the next group g of equal x, and bound the cost of every piece that ends with it.
-
-        Returns
-        -------
-        ndarray of float64, shape (g + 1,)
-            Certified lower bounds of the cost of the pieces i…g, i = 0…g.
-        """
+        """Add the next group g of equal x, and bound the cost of every piece that ends with it."""
         group, s = self._next, self._samples
         self._next += 1
         active = slice(0, group + 1)
@@ -101,17 +89,7 @@ class PieceCosts:
 def piece_bounds(samples: LineSamples, first: int, last: int) -> tuple[float, float]:
     """Enclose the cost of the piece of the groups first…last.
 
-    Parameters
-    ----------
-    samples : LineSamples
-        The samples.
-    first, last : int
-        Groups, both included.
-
-    Returns
-    -------
-    tuple of (float, float)
-        Certified lower and upper bound.
+    Returns certified lower and upper bound.
     """
     stop = samples.starts[last + 1] if last + 1 < samples.n_groups else len(samples.x)
     part = slice(samples.starts[first], stop)

@@ -27,23 +27,7 @@ from epsrank.theory.errors import InputError
 
 
 def dirichlet_eigenvalue(sides: Sequence[float]) -> float:
-    """Return λ_D = π² Σ ℓ_i⁻², the first eigenvalue of −Δ with u = 0 on the boundary of a box.
-
-    Parameters
-    ----------
-    sides : sequence of float
-        ℓ_1 … ℓ_d > 0.
-
-    Returns
-    -------
-    float
-        λ_D.
-
-    Raises
-    ------
-    InputError
-        If a side is not a positive number.
-    """
+    """Return λ_D = π² Σ ℓ_i⁻², the first eigenvalue of −Δ with u = 0 on the boundary of a box."""
     lengths = [float(side) for side in sides]
     if not lengths or not all(math.isfinite(side) and side > 0 for side in lengths):
         raise InputError("sides", f"are {lengths!r}", "pass the side lengths ℓ > 0 of a box")

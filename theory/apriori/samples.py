@@ -29,32 +29,21 @@ _WEIGHT_RANGE = 400
 
 @dataclass(frozen=True, eq=False)
 class LineSamples:
-    """(x_i, y_i, w_i) with x_1 ≤ … ≤ x_N; squared norms are `unit` times those of the arrays.
+    """(x_i, y_i, w_i) with x_1 ≤ … ≤ x_N; squared norms are `unit` times those of the arrays."""
 
-    Attributes
-    ----------
-    x : ndarray of float64, shape (N,)
-        Ascending; the points given, up to a power of two.
-    y : ndarray of float64, shape (N, k)
-        Target values, up to a power of two.
-    w : ndarray of float64, shape (N,)
-        Positive weights, up to a power of two.
-    starts : ndarray of intp, shape (G,)
-        First index of every group of equal x.
-    unit : Fraction
-        Σ w y² of the arrays times this is ‖u*‖² in the measure.
-    x_exponent : int
-        The points given are x · 2^x_exponent.
-    measure : Measure
-        The measure.
-    """
-
+    #: Ascending; the points given, up to a power of two.
     x: Vector = field(repr=False)
+    #: Target values, up to a power of two.
     y: Matrix = field(repr=False)
+    #: Positive weights, up to a power of two.
     w: Vector = field(repr=False)
+    #: First index of every group of equal x.
     starts: NDArray[np.intp] = field(repr=False)
+    #: Σ w y² of the arrays times this is ‖u*‖² in the measure.
     unit: Fraction
+    #: The points given are x · 2^x_exponent.
     x_exponent: int
+    #: The measure.
     measure: Measure
 
     @property
@@ -64,29 +53,7 @@ class LineSamples:
 
 
 def line_samples(points: Any, target: Any, weights: Any, measure: Any) -> LineSamples:
-    """Check and sort samples on the line; those of weight 0 are left out.
-
-    Parameters
-    ----------
-    points : array_like, shape (N,) or (N, 1)
-        x.
-    target : array_like, shape (N,) or (N, k)
-        u* at the points.
-    weights : array_like, shape (N,), or None
-        Sample weights.
-    measure : {"mean", "raw", "volume"}
-        Normalisation of the weights.
-
-    Returns
-    -------
-    LineSamples
-        The samples.
-
-    Raises
-    ------
-    InputError
-        If the points are not numbers on a line, or span more than float64 can square.
-    """
+    """Check and sort samples on the line; those of weight 0 are left out."""
     given, _ = to_numpy(points, "points")
     if given.ndim == 0 or given.size == 0 or given.size != len(given):
         raise InputError("points", f"have shape {given.shape}", "pass one number per sample, (N,)")
@@ -118,13 +85,7 @@ def line_samples(points: Any, target: Any, weights: Any, measure: Any) -> LineSa
 
 
 def _scaled(values: Array, name: str) -> tuple[Array, int]:
-    """Return values · 2^(−e) of modulus at most 1, and e.
-
-    Raises
-    ------
-    InputError
-        If some lose bits by it.
-    """
+    """Return values · 2^(−e) of modulus at most 1, and e."""
     exponent = int(np.frexp(np.max(np.abs(values)))[1])
     scaled = np.ldexp(values, -exponent)
     if not np.array_equal(np.ldexp(scaled, exponent), values):

@@ -18,21 +18,6 @@ def ellipsoid_widths(semi_axes: Any) -> Vector:
     The first p axes span a best space. No other does better: K contains the ball of radius a_{p+1}
     of a (p+1)-dimensional space, and a ball of radius r has distance r from some of its points to
     any p-dimensional space (Kolmogorov, Ann. Math. 37 (1936) 107–110; Tikhomirov).
-
-    Parameters
-    ----------
-    semi_axes : array_like, shape (m,)
-        a_k ≥ 0 in any order; infinite ones are allowed.
-
-    Returns
-    -------
-    ndarray of float64, shape (m + 1,)
-        The widths; d_m = 0, K being m-dimensional.
-
-    Raises
-    ------
-    InputError
-        If the semi-axes are not numbers ≥ 0.
     """
     axes = np.asarray(semi_axes, dtype=np.float64)
     if axes.ndim != 1 or bool(np.isnan(axes).any()) or bool((axes < 0).any()):
@@ -105,13 +90,7 @@ def sobolev_widths(
 
 
 def _lattice_squares(dimension: int, count: int) -> Array:
-    """Return |k|² of the `count` shortest k ∈ Z^d, with multiplicity, ascending.
-
-    Raises
-    ------
-    InputError
-        If there are too many to list.
-    """
+    """Return |k|² of the `count` shortest k ∈ Z^d, with multiplicity, ascending."""
     if dimension == 1:
         return np.asarray(((np.arange(count) + 1) // 2) ** 2, dtype=np.float64)
     side = 1

@@ -89,20 +89,7 @@ def continuous_ranks(
     bits: int = 192,
     max_bits: int = _MAX_BITS,
 ) -> list[ContinuousRank]:
-    """Certify the ε-rank at several thresholds from the same integrals.
-
-    Parameters
-    ----------
-    network, domain, measure, constant, bits, max_bits
-        As in `continuous_rank`.
-    eps : sequence of float
-        Thresholds.
-
-    Returns
-    -------
-    list of ContinuousRank
-        One per threshold.
-    """
+    """Certify the ε-rank at several thresholds from the same integrals."""
     thresholds = [as_eps(value) for value in eps]
     system = AnalyticSystem(network, constant)
     ends = _as_interval(domain)
@@ -192,13 +179,7 @@ def _problems(
     max_bits: int,
     eps: float,
 ) -> Iterator[ContinuousProblem]:
-    """Yield the problem in rising precision; the caller stops when it is decided.
-
-    Raises
-    ------
-    InputError
-        If the precision is out of range.
-    """
+    """Yield the problem in rising precision; the caller stops when it is decided."""
     if bits < 128 or max_bits < bits:
         raise InputError("bits", f"is {bits} of at most {max_bits}", "start with 128 bits or more")
     length_factor(*ends, measure)
@@ -219,13 +200,7 @@ def _rank(
     measure: str,
     activation: str,
 ) -> ContinuousRank:
-    """Count above ε by both certificates.
-
-    Raises
-    ------
-    ArithmeticError
-        If they exclude each other, which no valid arithmetic can do.
-    """
+    """Count above ε by both certificates."""
     threshold = Fraction(eps)
     spectrum = problem.spectrum.eigenvalues
     lower = sum(interval.lower > threshold for interval in spectrum)
@@ -259,13 +234,7 @@ def _reason(problem: ContinuousProblem, eps: float, lower: int, upper: int) -> s
 
 
 def _as_interval(domain: Any) -> tuple[float, float]:
-    """Check Ω = [a, b].
-
-    Raises
-    ------
-    InputError
-        If it is not a bounded interval.
-    """
+    """Check Ω = [a, b]."""
     box = as_box(domain)
     if len(box) != 1:
         raise InputError("domain", f"has {len(box)} sides", "pass (a, b)")
@@ -274,13 +243,7 @@ def _as_interval(domain: Any) -> tuple[float, float]:
 
 
 def _as_target(target: Any) -> AnalyticTarget:
-    """Return the target of a name.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown.
-    """
+    """Return the target of a name."""
     if isinstance(target, AnalyticTarget):
         return target
     if not isinstance(target, str) or target not in ANALYTIC_TARGETS:

@@ -34,18 +34,7 @@ _OVERLAP = 1 + 2.0**-20
 
 
 def cover(columns: int) -> list[tuple[float, float, float, float]]:
-    """Return rectangles that cover the upper half of E_ρ.
-
-    Parameters
-    ----------
-    columns : int
-        Rectangles along the long axis.
-
-    Returns
-    -------
-    list of (float, float, float, float)
-        Centre and half width along the long axis, centre and half width along the short one.
-    """
+    """Return rectangles that cover the upper half of E_ρ."""
     half = _LONG / columns
     found = []
     for k in range(columns):
@@ -67,19 +56,7 @@ def bounds_on_ellipse(
 
     The functions are real on the real axis, so |f(z̄)| = |f(z)| and half of the ellipse suffices.
 
-    Parameters
-    ----------
-    system : AnalyticSystem
-        f.
-    left, right : Fraction
-        The piece.
-    columns : int
-        Fineness of the cover.
-
-    Returns
-    -------
-    list of arb, or None
-        M_i as points; None where a ball of the cover may hold a pole.
+    `system` is f. Returns M_i as points; None where a ball of the cover may hold a pole.
     """
     with ball_precision(_BITS):
         centre, half = arb(to_fmpq((left + right) / 2)), arb(to_fmpq((right - left) / 2))
@@ -103,17 +80,7 @@ def _largest(numbers: list[Any]) -> Any:
 def remainder(half: Any, nodes: int) -> Any:
     """Return c with |∫ f_i f_j − Q_m| ≤ c M_i M_j on a piece of half width h: an upper bound.
 
-    Parameters
-    ----------
-    half : arb
-        h.
-    nodes : int
-        m ≥ 2.
-
-    Returns
-    -------
-    arb
-        h (64/15) ρ^{-2m}/(1 − ρ^{-2}), as a point above.
+    `half` is h.
     """
     decay = arb(RHO) ** (-2 * nodes)
     bound = half * arb(64) / 15 * decay / (1 - arb(1) / RHO**2)

@@ -22,29 +22,19 @@ _GUARD = 48
 
 @dataclass(frozen=True, eq=False)
 class ContinuousGram:
-    """∫_Ω f fᵀ dx for f = (φ, 1?, u*?), enclosed entry by entry.
+    """∫_Ω f fᵀ dx for f = (φ, 1?, u*?), enclosed entry by entry."""
 
-    Attributes
-    ----------
-    joint : arb_mat, shape (size, size)
-        The integrals, Lebesgue measure (`volume`).
-    n_features : int
-        Number of functions before the target.
-    pieces : int
-        Pieces of Ω.
-    nodes : int
-        Nodes in all.
-    remainder : float
-        Largest quadrature remainder of an entry, already part of the balls.
-    bits : int
-        Accuracy asked for: every remainder is at most 2^-bits.
-    """
-
+    #: The integrals, Lebesgue measure (`volume`).
     joint: Any
+    #: Number of functions before the target.
     n_features: int
+    #: Pieces of Ω.
     pieces: int
+    #: Nodes in all.
     nodes: int
+    #: Largest quadrature remainder of an entry, already part of the balls.
     remainder: float
+    #: Accuracy asked for: every remainder is at most 2^-bits.
     bits: int
 
 
@@ -52,17 +42,7 @@ class ContinuousGram:
 def legendre_rule(nodes: int, precision: int) -> tuple[tuple[Any, Any], ...]:
     """Return nodes and weights of the Gauss–Legendre rule on [−1, 1] as balls.
 
-    Parameters
-    ----------
-    nodes : int
-        m.
-    precision : int
-        Bits.
-
-    Returns
-    -------
-    tuple of (arb, arb)
-        Node and weight.
+    Returns node and weight.
     """
     with ball_precision(precision):
         return tuple(arb.legendre_p_root(nodes, k, weight=True) for k in range(nodes))
@@ -73,21 +53,7 @@ def continuous_gram(
 ) -> ContinuousGram:
     """Enclose the Gram matrix over [low, high].
 
-    Parameters
-    ----------
-    system : AnalyticSystem
-        f.
-    low, high : float
-        Ω.
-    bits : int
-        Each quadrature remainder is brought below 2^-bits.
-    pieces : tuple of Piece, optional
-        The pieces of `analytic_pieces`, where they are known already.
-
-    Returns
-    -------
-    ContinuousGram
-        The enclosure.
+    `low`, `high` are Ω.
     """
     parts = pieces or analytic_pieces(system, low, high)
     size = system.size
@@ -104,20 +70,7 @@ def continuous_gram(
 
 
 def _nodes_for(piece: Piece, bits: int) -> int:
-    """Return m that brings the remainder of the largest entry below 2^-bits, over 2 for the sum.
-
-    Parameters
-    ----------
-    piece : Piece
-        The piece.
-    bits : int
-        Accuracy.
-
-    Returns
-    -------
-    int
-        m, a multiple of 8 so that rules are shared.
-    """
+    """Return m that brings the remainder of the largest entry below 2^-bits, over 2 for the sum."""
     scale = 6 * piece.largest**2 * float(piece.right - piece.left)
     return 8 * max(1, math.ceil((bits + max(0.0, math.log2(scale)) + 2) / 16))
 
@@ -127,21 +80,7 @@ def _integral(
 ) -> tuple[Any, float]:
     """Return the ball matrix of one piece, and its largest remainder.
 
-    Parameters
-    ----------
-    system : AnalyticSystem
-        f.
-    piece : Piece
-        The piece.
-    count : int
-        m.
-    precision : int
-        Bits.
-
-    Returns
-    -------
-    tuple of (arb_mat, float)
-        ∫ f fᵀ over the piece, and max |remainder|.
+    `system` is f; `count` is m. Returns ∫ f fᵀ over the piece, and max |remainder|.
     """
     centre = arb(to_fmpq((piece.left + piece.right) / 2))
     half = arb(to_fmpq((piece.right - piece.left) / 2))
@@ -163,20 +102,7 @@ def _integral(
 
 
 def scaled(gram: ContinuousGram, factor: Fraction) -> Any:
-    """Return the joint matrix times a rational factor (1/|Ω| for the mean measure).
-
-    Parameters
-    ----------
-    gram : ContinuousGram
-        The matrix.
-    factor : Fraction
-        The factor.
-
-    Returns
-    -------
-    arb_mat
-        The product.
-    """
+    """Return the joint matrix times a rational factor (1/|Ω| for the mean measure)."""
     if factor == 1:
         return gram.joint
     with ball_precision(gram.bits + _GUARD):

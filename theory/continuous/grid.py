@@ -19,21 +19,7 @@ def grid_ranks(
 ) -> list[RankInterval]:
     """Count λ_k > ε of (|Ω|/N) Σ_i φ(x_i)φ(x_i)ᵀ (`volume`), or of the mean over the points.
 
-    Parameters
-    ----------
-    network : DenseNetwork
-        φ, with one input.
-    eps : sequence of float
-        Thresholds.
-    domain : (float, float)
-        Ω, whose ends are points of the grid.
-    measure : {"volume", "mean"}
-        dx, or dx/|Ω|.
-
-    Returns
-    -------
-    list of RankInterval
-        One per threshold: certified for the grid, and no more than a picture of Ω.
+    `network` is φ, with one input; `domain` is Ω, whose ends are points of the grid.
     """
     low, high = domain
     mass = high - low if measure == "volume" else 1.0

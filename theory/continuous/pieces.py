@@ -23,18 +23,12 @@ _MOST_PIECES = 4096
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """[left, right] with |f_i| ≤ M_i on its ellipse.
+    """[left, right] with |f_i| ≤ M_i on its ellipse."""
 
-    Attributes
-    ----------
-    left, right : Fraction
-        Ends.
-    bounds : list of arb
-        M_i, as points.
-    """
-
+    #: Ends.
     left: Fraction
     right: Fraction
+    #: M_i, as points.
     bounds: list[Any]
 
     @property
@@ -48,24 +42,7 @@ def analytic_pieces(
 ) -> tuple[Piece, ...]:
     """Cut an interval into pieces with bounds on their ellipses.
 
-    Parameters
-    ----------
-    system : AnalyticSystem
-        f.
-    low, high : float
-        Ω.
-    most : int
-        Pieces at which to give up.
-
-    Returns
-    -------
-    tuple of Piece
-        From left to right; they meet exactly.
-
-    Raises
-    ------
-    InputError
-        If the pieces run out: a singularity lies on Ω or too near to it.
+    `low`, `high` are Ω. Returns from left to right; they meet exactly.
     """
     breaks = () if system.target is None else system.target.breaks
     ends = [low, *sorted(x for x in breaks if low < x < high), high]
@@ -91,17 +68,7 @@ def analytic_pieces(
 def _finite_bounds(system: AnalyticSystem, left: Fraction, right: Fraction) -> list[Any] | None:
     """Return bounds on the ellipse of a piece, None where it should be cut.
 
-    Parameters
-    ----------
-    system : AnalyticSystem
-        f.
-    left, right : Fraction
-        The piece.
-
-    Returns
-    -------
-    list of arb or None
-        M_i.
+    `system` is f.
     """
     for columns in _COLUMNS:
         bounds = bounds_on_ellipse(system, left, right, columns)

@@ -24,29 +24,19 @@ ContinuousMeasure = Literal["volume", "mean"]
 
 @dataclass(frozen=True, eq=False)
 class ContinuousProblem:
-    """min ‖φβ − u*‖² in L²(Ω), in balls of one precision.
+    """min ‖φβ − u*‖² in L²(Ω), in balls of one precision."""
 
-    Attributes
-    ----------
-    gram : ContinuousGram
-        Where it comes from.
-    joint : arb_mat, shape (size, size)
-        ∫ f fᵀ dμ, in the measure.
-    spectrum : BallSpectrum
-        Verified eigen-structure of the first n functions, with the moments of the last one.
-    basis : arb_mat, shape (n, n)
-        Approximate eigenvectors, as points.
-    features : arb_mat, shape (n, n)
-        G in units of `spectrum`.
-    target_norm : Interval
-        ‖u*‖²; 0 where there is no target.
-    """
-
+    #: Where it comes from.
     gram: ContinuousGram
+    #: ∫ f fᵀ dμ, in the measure.
     joint: Any
+    #: Verified eigen-structure of the first n functions, with the moments of the last one.
     spectrum: BallSpectrum
+    #: Approximate eigenvectors, as points.
     basis: Any
+    #: G in units of `spectrum`.
     features: Any
+    #: ‖u*‖²; 0 where there is no target.
     target_norm: Interval
 
     @property
@@ -57,15 +47,7 @@ class ContinuousProblem:
     def nullity_at(self, eps: Fraction) -> int:
         """Return 0: whether an eigenvalue of an integral equals ε is not decided by balls.
 
-        Parameters
-        ----------
-        eps : Fraction
-            ε.
-
-        Returns
-        -------
-        int
-            0.
+        `eps` is ε.
         """
         del eps
         return 0
@@ -73,15 +55,7 @@ class ContinuousProblem:
     def loss(self, coefficients: Any) -> Interval:
         """Enclose ‖φβ − u*‖² = cᵀJc for c = (β, −1).
 
-        Parameters
-        ----------
-        coefficients : list of float, length n
-            β.
-
-        Returns
-        -------
-        Interval
-            The loss.
+        `coefficients` is β.
         """
         with ctx.workprec(self.gram.bits + 96):
             column = arb_mat([[arb(x)] for x in [*coefficients, -1.0]])
@@ -90,15 +64,8 @@ class ContinuousProblem:
     def count_above(self, eps: Fraction) -> int | None:
         """Count #{k : λ_k > ε} by LDLᵀ of Vᵀ(G − εI)V in balls, any V (Sylvester).
 
-        Parameters
-        ----------
-        eps : Fraction
-            ε.
-
-        Returns
-        -------
-        int or None
-            The count for every matrix inside the balls; None where a pivot's ball holds 0.
+        `eps` is ε. Returns the count for every matrix inside the balls; None where a pivot's ball
+        holds 0.
         """
         with ctx.workprec(self.gram.bits + 96):
             shift = arb(to_fmpq(eps / self.spectrum.unit))
@@ -113,22 +80,7 @@ class ContinuousProblem:
 def length_factor(low: float, high: float, measure: str) -> Fraction:
     """Return what one unit of Lebesgue measure weighs: 1 (`volume`) or 1/|Ω| (`mean`).
 
-    Parameters
-    ----------
-    low, high : float
-        Ω.
-    measure : {"volume", "mean"}
-        The measure.
-
-    Returns
-    -------
-    Fraction
-        The factor.
-
-    Raises
-    ------
-    InputError
-        If the measure is another.
+    `low`, `high` are Ω.
     """
     if measure not in get_args(ContinuousMeasure):
         raise InputError("measure", f"is {measure!r}", "choose 'volume' (L²(Ω)) or 'mean'")
@@ -145,23 +97,7 @@ def continuous_problem(
 ) -> ContinuousProblem:
     """Enclose the problem at one precision.
 
-    Parameters
-    ----------
-    system : AnalyticSystem
-        f.
-    low, high : float
-        Ω.
-    measure : {"volume", "mean"}
-        The measure.
-    bits : int
-        Accuracy of the integrals.
-    pieces : tuple of Piece
-        Pieces of Ω.
-
-    Returns
-    -------
-    ContinuousProblem
-        The enclosures.
+    `low`, `high` are Ω.
     """
     gram = continuous_gram(system, low, high, bits, pieces)
     joint = scaled(gram, length_factor(low, high, measure))

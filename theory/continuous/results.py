@@ -13,31 +13,18 @@ from epsrank.theory.numbers.interval import Interval, json_float, nearest
 
 @dataclass(frozen=True, eq=False)
 class Quadrature:
-    """How the integrals were enclosed.
+    """How the integrals were enclosed."""
 
-    Attributes
-    ----------
-    pieces, nodes : int
-        Pieces of Ω and Gauss–Legendre nodes in all.
-    remainder : float
-        Bound of the sum of the quadrature remainders of any entry of G.
-    bits : int
-        Precision of the enclosures.
-    """
-
+    #: Pieces of Ω and Gauss–Legendre nodes in all.
     pieces: int
     nodes: int
+    #: Bound of the sum of the quadrature remainders of any entry of G.
     remainder: float
+    #: Precision of the enclosures.
     bits: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers as plain data.
-
-        Returns
-        -------
-        dict
-            One key per attribute.
-        """
+        """Return the numbers as plain data."""
         return dict(vars(self))
 
 

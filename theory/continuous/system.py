@@ -17,23 +17,15 @@ from epsrank.theory.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class AnalyticSystem:
-    """f = (φ_1 … φ_n, 1?, u*?) of one real variable, with its continuation to complex balls.
+    """f = (φ_1 … φ_n, 1?, u*?) of one real variable, with its continuation to complex balls."""
 
-    Attributes
-    ----------
-    network : DenseNetwork
-        φ, with one input and an analytic σ.
-    constant : bool
-        Whether the constant 1 is one of the functions.
-    target : AnalyticTarget or None
-        u*.
-    shift : float
-        Subtracted from u*.
-    """
-
+    #: φ, with one input and an analytic σ.
     network: DenseNetwork
+    #: Whether the constant 1 is one of the functions.
     constant: bool = False
+    #: u*.
     target: AnalyticTarget | None = None
+    #: Subtracted from u*.
     shift: float = 0.0
 
     def __post_init__(self) -> None:
@@ -67,20 +59,7 @@ class AnalyticSystem:
         return [[arb(b) for b in bias.tolist()] for bias in self.network.biases]
 
     def on_reals(self, points: list[Any], inside: float) -> Any:
-        """Enclose f at real balls.
-
-        Parameters
-        ----------
-        points : list of arb, length m
-            The points.
-        inside : float
-            A point of the piece, to choose the branch of the target.
-
-        Returns
-        -------
-        arb_mat, shape (size, m)
-            The values.
-        """
+        """Enclose f at real balls."""
         sigma = BALL_ACTIVATIONS[self.network.activation].value
         y = arb_mat([points])
         for w, b in zip(self._weights, self._biases, strict=True):
@@ -97,17 +76,8 @@ class AnalyticSystem:
     def on_balls(self, boxes: list[Any], inside: float) -> list[list[Any]] | None:
         """Enclose f on complex balls.
 
-        Parameters
-        ----------
-        boxes : list of acb, length m
-            The balls.
-        inside : float
-            A point of the piece.
-
-        Returns
-        -------
-        list of lists of acb, or None
-            The ranges, size × m; None where one of them is not finite, so that f may have a pole.
+        Returns the ranges, size × m; None where one of them is not finite, so that f may have a
+        pole.
         """
         sigma = BALL_ACTIVATIONS[self.network.activation].continuation
         assert sigma is not None

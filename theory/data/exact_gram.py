@@ -22,17 +22,11 @@ _BLOCK = 4096
 
 @dataclass(frozen=True, eq=False)
 class ExactGram:
-    """G = scale · M with an integer symmetric matrix M: no rounding anywhere (C1).
+    """G = scale · M with an integer symmetric matrix M: no rounding anywhere (C1)."""
 
-    Attributes
-    ----------
-    matrix : fmpz_mat, shape (n, n)
-        M.
-    scale : Fraction
-        Positive.
-    """
-
+    #: M.
     matrix: fmpz_mat
+    #: Positive.
     scale: Fraction
 
     @property
@@ -48,15 +42,7 @@ class ExactGram:
     def threshold(self, eps: Fraction) -> Fraction:
         """Return θ with λ_k(G) > ε ⇔ λ_k(M) > θ.
 
-        Parameters
-        ----------
-        eps : Fraction
-            ε.
-
-        Returns
-        -------
-        Fraction
-            ε / scale.
+        `eps` is ε.
         """
         return eps / self.scale
 
@@ -64,17 +50,8 @@ class ExactGram:
 def integer_gram(integers: NDArray[Any], measure: Measure) -> tuple[fmpz_mat, Fraction]:
     """Form Mᵀ diag(w) M / c for an integer matrix M: an integer matrix and a rational unit.
 
-    Parameters
-    ----------
-    integers : ndarray of int64 or object, shape (N, m)
-        M; Python integers of any size where the dtype is object.
-    measure : Measure
-        w and c; floats are dyadic rationals and no square root is taken.
-
-    Returns
-    -------
-    tuple of (fmpz_mat, Fraction)
-        Mᵀ diag(ω) M with integer weights ω, and what one unit of it is worth.
+    `integers` is M; Python integers of any size where the dtype is object. Returns Mᵀ diag(ω) M
+    with integer weights ω, and what one unit of it is worth.
     """
     weights, exponent = None, 0
     if measure.weights is not None:
@@ -96,17 +73,7 @@ def integer_gram(integers: NDArray[Any], measure: Measure) -> tuple[fmpz_mat, Fr
 def exact_gram(features: Features, measure: Measure) -> ExactGram:
     """Form G = Φᵀ diag(w) Φ / c exactly; floats are dyadic rationals and no square root is taken.
 
-    Parameters
-    ----------
-    features : Features
-        Φ, any real dtype; integers of any size are taken as given.
-    measure : Measure
-        Weights and normalisation.
-
-    Returns
-    -------
-    ExactGram
-        The matrix.
+    `features` is Φ, any real dtype; integers of any size are taken as given.
     """
     given = features.values if features.integers is None else features.integers
     integers, exponent = dyadic_integers(given)
@@ -115,18 +82,7 @@ def exact_gram(features: Features, measure: Measure) -> ExactGram:
 
 
 def exact_gram_of_matrix(matrix: Square) -> ExactGram:
-    """Take a symmetric float64 matrix as exact.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        Symmetric.
-
-    Returns
-    -------
-    ExactGram
-        The same matrix.
-    """
+    """Take a symmetric float64 matrix as exact."""
     integers, exponent = dyadic_matrix(matrix)
     return ExactGram(integers, power_of_two(exponent))
 
@@ -134,19 +90,7 @@ def exact_gram_of_matrix(matrix: Square) -> ExactGram:
 def congruence(gram: ExactGram, theta: Fraction, vectors: Square) -> fmpz_mat:
     """Return Vᵀ(q M − p I)V for θ = p/q, exactly; it has the inertia of M − θI if V is invertible.
 
-    Parameters
-    ----------
-    gram : ExactGram
-        M.
-    theta : Fraction
-        θ > 0.
-    vectors : ndarray of float64, shape (n, n)
-        V, rounded here to 2⁻⁶⁰ (any invertible matrix serves).
-
-    Returns
-    -------
-    fmpz_mat
-        The matrix, up to a positive factor.
+    `gram` is M; `vectors` is V, rounded here to 2⁻⁶⁰ (any invertible matrix serves).
     """
     n = gram.n_features
     rounded = np.ldexp(np.clip(vectors, -2, 2), 60)

@@ -41,20 +41,13 @@ _NARROW = (np.dtype(np.float32), np.dtype(np.float16))
 
 @dataclass(frozen=True)
 class Features:
-    """Feature matrix Φ ∈ R^{N×n}, Φ_ij = φ_j(x_i), as checked input.
+    """Feature matrix Φ ∈ R^{N×n}, Φ_ij = φ_j(x_i), as checked input."""
 
-    Attributes
-    ----------
-    given : ndarray of a real dtype, shape (N, n)
-        The numbers as given.
-    dtype : str
-        Type of the numbers as given: ``"float64"``, ``"float32"``, ``"bfloat16"``, ``"int64"`` …
-    exact : bool
-        Whether float64 holds them (integers beyond 2⁵³ it does not).
-    """
-
+    #: The numbers as given.
     given: NDArray[Any]
+    #: Type of the numbers as given: ``"float64"``, ``"float32"``, ``"bfloat16"``, ``"int64"`` …
     dtype: str
+    #: Whether float64 holds them (integers beyond 2⁵³ it does not).
     exact: bool = True
 
     @cached_property
@@ -86,23 +79,8 @@ class Features:
 def as_features(features: Any, *, name: str = "features") -> Features:
     """Check a feature matrix Φ ∈ R^{N×n} and keep its numbers exactly.
 
-    Parameters
-    ----------
-    features : array_like or tensor, shape (N, n)
-        One row per sample, one column per neuron. Floats of any width, integers (taken exactly)
-        and booleans.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    Features
-        The checked matrix.
-
-    Raises
-    ------
-    InputError
-        If the array is not two-dimensional, is empty, not real, or not finite.
+    `features`: One row per sample, one column per neuron. Floats of any width, integers (taken
+    exactly) and booleans.
     """
     if isinstance(features, Features):
         return features
@@ -128,27 +106,7 @@ def as_features(features: Any, *, name: str = "features") -> Features:
 
 
 def as_target(target: Any, n_samples: int, *, name: str = "target") -> Matrix:
-    """Check target values u* at the samples.
-
-    Parameters
-    ----------
-    target : array_like or tensor, shape (N,) or (N, k)
-        One row per sample.
-    n_samples : int
-        Number of samples N of the features.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, k)
-        The target, with k = 1 for a vector.
-
-    Raises
-    ------
-    InputError
-        If the length is not N, or the numbers are not real and finite.
-    """
+    """Check target values u* at the samples."""
     given, _ = to_numpy(target, name)
     if given.ndim not in (1, 2) or given.size == 0:
         raise InputError(
@@ -170,24 +128,7 @@ def as_target(target: Any, n_samples: int, *, name: str = "target") -> Matrix:
 def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coefficients") -> Matrix:
     """Check output coefficients β ∈ R^n or W ∈ R^{n×k}.
 
-    Parameters
-    ----------
-    coefficients : array_like or tensor, shape (n,) or (n, k)
-        Output layer, one row per neuron (the transpose of a torch ``Linear.weight``).
-    n_features : int
-        Number of neurons n.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, k)
-        The coefficients, with k = 1 for a vector.
-
-    Raises
-    ------
-    InputError
-        If the shape does not fit or the numbers are not real and finite.
+    `coefficients`: Output layer, one row per neuron (the transpose of a torch ``Linear.weight``).
     """
     given, _ = to_numpy(coefficients, name)
     if given.ndim not in (1, 2) or given.size == 0 or given.shape[0] != n_features:
@@ -204,27 +145,7 @@ def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coeffici
 
 
 def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Vector:
-    """Check sample weights w_i ≥ 0 of a data measure Σ w_i δ_{x_i}.
-
-    Parameters
-    ----------
-    weights : array_like or tensor, shape (N,)
-        Quadrature or sample weights.
-    n_samples : int
-        Number of samples N of the features.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,)
-        The weights.
-
-    Raises
-    ------
-    InputError
-        If the length is not N, a weight is negative or not finite, or all are zero.
-    """
+    """Check sample weights w_i ≥ 0 of a data measure Σ w_i δ_{x_i}."""
     given, _ = to_numpy(weights, name)
     if given.shape not in {(n_samples,), (n_samples, 1)}:
         raise InputError(
@@ -247,25 +168,7 @@ def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Vector
 
 
 def as_eps(eps: Any, *, name: str = "eps") -> float:
-    """Check a threshold ε > 0.
-
-    Parameters
-    ----------
-    eps : float
-        Threshold; the float64 number given is the threshold, to its last bit.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    float
-        ε.
-
-    Raises
-    ------
-    InputError
-        If ε is not a real number, is NaN or infinite, or is not positive.
-    """
+    """Check a threshold ε > 0."""
     if isinstance(eps, (bool, np.bool_)) or not isinstance(eps, (int, float, np.number, Fraction)):
         raise InputError(name, f"is {eps!r}", "pass one positive number such as 1e-6")
     try:
@@ -281,25 +184,7 @@ def as_eps(eps: Any, *, name: str = "eps") -> float:
 
 
 def as_norm(norm: Any, *, name: str = "norm") -> float:
-    """Check a bound B ≥ 0 on the coefficient norm (+∞ means no bound).
-
-    Parameters
-    ----------
-    norm : float
-        Bound on ‖β‖₂ or ‖W‖_F.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    float
-        B.
-
-    Raises
-    ------
-    InputError
-        If B is negative, NaN or not a number.
-    """
+    """Check a bound B ≥ 0 on the coefficient norm (+∞ means no bound)."""
     try:
         value = float(norm)
     except (TypeError, ValueError):
@@ -310,25 +195,7 @@ def as_norm(norm: Any, *, name: str = "norm") -> float:
 
 
 def as_matrix_argument(array: ArrayLike, name: str) -> Square:
-    """Check a square real matrix such as a Gram matrix.
-
-    Parameters
-    ----------
-    array : array_like or tensor, shape (n, n)
-        Real numbers that float64 holds exactly.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, n)
-        The matrix.
-
-    Raises
-    ------
-    InputError
-        If the matrix is not square, is empty, not real, or not finite.
-    """
+    """Check a square real matrix such as a Gram matrix."""
     given, _ = to_numpy(array, name)
     if given.ndim != 2 or given.shape[0] != given.shape[1] or given.size == 0:
         raise InputError(name, f"has shape {given.shape}", "pass a square matrix n × n")
@@ -342,25 +209,6 @@ def as_matrix_argument(array: ArrayLike, name: str) -> Square:
 def as_box(domain: Any, *, name: str = "domain") -> Matrix:
     """Check a bounded box of positive size.
 
-    Parameters
-    ----------
-    domain : array_like, shape (d, 2), or (2,) for d = 1
-        Intervals [a_k, b_k].
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    ndarray of float64, shape (d, 2)
-        The box.
-
-    Raises
-    ------
-    InputError
-        If it is no array of pairs, or a pair is not finite or not a < b.
-
-    Examples
-    --------
     >>> as_box((-1, 1)).tolist()
     [[-1.0, 1.0]]
     """

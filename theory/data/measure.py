@@ -25,19 +25,13 @@ class Measure:
     * ``mean``: mass 1, the sample mean (a loss under it is the mean squared error);
     * ``volume``: the weights are a quadrature rule, Σ w = |Ω|;
     * ``raw``: the weights as given, 1 each by default.
-
-    Attributes
-    ----------
-    name : {"mean", "raw", "volume"}
-        How the weights are normalised.
-    n_samples : int
-        Number of samples N.
-    weights : ndarray of float64, shape (N,), or None
-        w_i ≥ 0; None means 1 for every sample.
     """
 
+    #: How the weights are normalised.
     name: MeasureName
+    #: Number of samples N.
     n_samples: int
+    #: w_i ≥ 0; None means 1 for every sample.
     weights: Vector | None = None
 
     @cached_property
@@ -56,13 +50,7 @@ class Measure:
         return self.weight_sum / self.normaliser
 
     def row_factors(self) -> Vector:
-        """Return √(w_i / c), so that A = diag(factors) Φ has AᵀA = G (to rounding).
-
-        Returns
-        -------
-        ndarray of float64, shape (N,)
-            The factors.
-        """
+        """Return √(w_i / c), so that A = diag(factors) Φ has AᵀA = G (to rounding)."""
         weights = np.ones(self.n_samples) if self.weights is None else self.weights
         # Divide after the root: w / c can underflow where √w / √c does not; and Σw can overflow.
         halvings = 32 if self.normaliser > 2**1000 else 0
@@ -71,18 +59,7 @@ class Measure:
 
 
 def exact_sum(values: Vector) -> Fraction:
-    """Return Σ v_i without rounding.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (N,)
-        Finite numbers.
-
-    Returns
-    -------
-    Fraction
-        The sum.
-    """
+    """Return Σ v_i without rounding."""
     mantissa, exponent = np.frexp(values)
     digits = np.ldexp(mantissa, 53).astype(np.int64)
     total = Fraction(0)
@@ -93,27 +70,7 @@ def exact_sum(values: Vector) -> Fraction:
 
 
 def as_measure(measure: Any, weights: Any, n_samples: int) -> Measure:
-    """Check the name of a measure and its weights.
-
-    Parameters
-    ----------
-    measure : {"mean", "raw", "volume"} or Measure
-        Name of the normalisation.
-    weights : array_like of shape (N,) or None
-        Sample weights; None means 1 each.
-    n_samples : int
-        Number of samples N.
-
-    Returns
-    -------
-    Measure
-        The checked measure.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, the weights do not fit, or ``volume`` comes without weights.
-    """
+    """Check the name of a measure and its weights."""
     if isinstance(measure, Measure):
         return measure
     if measure not in get_args(MeasureName):

@@ -28,42 +28,26 @@ class WeightedFeatures:
 
     The Gram matrix in the measure is  G = scale · H  with H = AᵀA for the exact A; the float64
     arrays here give A to within `entry_error` per entry beside the roundings of √w.
-
-    Attributes
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        Φ · 2^s; diag(√w) Φ · 2^s where that had to be formed entry by entry.
-    roots : ndarray of float64, shape (N,), or None
-        √(w · 4^t), rounded; None for unit weights.
-    scale : Fraction
-        4^{-s-t} / c, exactly.
-    shift : int
-        s.
-    entry_error : float
-        Relative error of each entry of `matrix`: 0 unless integers beyond 2⁵³ were rounded, or
-        weights multiplied in.
-    features : Features
-        What was given.
-    measure : Measure
-        The measure of G.
     """
 
+    #: Φ · 2^s; diag(√w) Φ · 2^s where that had to be formed entry by entry.
     matrix: Matrix
+    #: √(w · 4^t), rounded; None for unit weights.
     roots: Vector | None
+    #: 4^{-s-t} / c, exactly.
     scale: Fraction
+    #: s.
     shift: int
+    #: Relative error of each entry of `matrix`: 0 unless integers beyond 2⁵³ were rounded, or
+    #: weights multiplied in.
     entry_error: float
+    #: What was given.
     features: Features
+    #: The measure of G.
     measure: Measure
 
     def weighted(self) -> Matrix:
-        """Return diag(roots) · matrix, each entry rounded at most twice.
-
-        Returns
-        -------
-        ndarray of float64, shape (N, n)
-            A.
-        """
+        """Return diag(roots) · matrix, each entry rounded at most twice."""
         return self.matrix if self.roots is None else self.matrix * self.roots[:, None]
 
     @property
@@ -73,18 +57,7 @@ class WeightedFeatures:
 
 
 def scaling_exponent(largest: float) -> int:
-    """Return s such that largest · 2^s is near 1, or 0 where no scaling is needed.
-
-    Parameters
-    ----------
-    largest : float
-        Largest modulus.
-
-    Returns
-    -------
-    int
-        The power.
-    """
+    """Return s such that largest · 2^s is near 1, or 0 where no scaling is needed."""
     exponent = math.frexp(largest)[1]
     return 0 if largest == 0 or abs(exponent) <= _SAFE else -exponent
 
@@ -92,15 +65,7 @@ def scaling_exponent(largest: float) -> int:
 def weight_roots(measure: Measure) -> tuple[Vector | None, int]:
     """Return the rounded √(w · 4^t) with t, which keeps them in a safe range.
 
-    Parameters
-    ----------
-    measure : Measure
-        Weights.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (N,), or None; int)
-        None and 0 for unit weights.
+    Returns None and 0 for unit weights.
     """
     if measure.weights is None:
         return None, 0
@@ -110,18 +75,7 @@ def weight_roots(measure: Measure) -> tuple[Vector | None, int]:
 
 
 def far_apart(roots: Vector | None) -> bool:
-    """Return whether roots of weights differ so much that some have lost digits.
-
-    Parameters
-    ----------
-    roots : ndarray of float64, shape (N,), or None
-        As `weight_roots` returns them.
-
-    Returns
-    -------
-    bool
-        Whether a product with features has to be formed entry by entry.
-    """
+    """Return whether roots of weights differ so much that some have lost digits."""
     return roots is not None and bool(((roots > 0) & (roots < _LEAST_ROOT)).any())
 
 
@@ -130,20 +84,8 @@ def weighted_features(
 ) -> WeightedFeatures:
     """Scale features and weights by powers of two into the safe range of float64.
 
-    Parameters
-    ----------
-    features : Features
-        Φ.
-    measure : Measure
-        Weights and normalisation.
-    rescale : bool
-        False leaves the features as they are, and spares two passes over them, where the caller
-        will notice an overflow.
-
-    Returns
-    -------
-    WeightedFeatures
-        A and the scale of its Gram matrix.
+    `rescale`: False leaves the features as they are, and spares two passes over them, where the
+    caller will notice an overflow.
     """
     matrix = features.values
     rounded = UNIT_ROUNDOFF["float64"] if features.rounded else 0.0

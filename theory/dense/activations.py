@@ -17,23 +17,16 @@ _HALF = arb(1) / 2
 
 @dataclass(frozen=True)
 class BallActivation:
-    """σ: R → R as functions of balls.
+    """σ: R → R as functions of balls."""
 
-    Attributes
-    ----------
-    value, derivative : callable
-        σ and σ′ of an ``arb``, enclosing the range over the ball; where σ has a kink, `derivative`
-        encloses every slope of a chord.
-    float64 : callable
-        σ of an array.
-    continuation : callable or None
-        The analytic continuation of σ as a function of an ``acb``; a ball that holds a pole is
-        answered by a ball that is not finite. None where σ is not analytic.
-    """
-
+    #: σ and σ′ of an ``arb``, enclosing the range over the ball; where σ has a kink, `derivative`
+    #: encloses every slope of a chord.
     value: Callable[[Any], Any]
     derivative: Callable[[Any], Any]
+    #: σ of an array.
     float64: Callable[[Array], Array]
+    #: The analytic continuation of σ as a function of an ``acb``; a ball that holds a pole is
+    #: answered by a ball that is not finite. None where σ is not analytic.
     continuation: Callable[[Any], Any] | None = None
 
 
@@ -42,18 +35,7 @@ _NARROW = arb(2) ** -16
 
 
 def _monotone(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return the enclosure of a monotone function: the hull of its values at both ends.
-
-    Parameters
-    ----------
-    sigma : callable
-        The function of an ``arb``.
-
-    Returns
-    -------
-    callable
-        The same, tight on wide balls.
-    """
+    """Return the enclosure of a monotone function: the hull of its values at both ends."""
 
     def enclosure(z: Any) -> Any:
         if z.rad() < _NARROW:
@@ -64,18 +46,7 @@ def _monotone(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _bump(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return the enclosure of an even function that decreases in |z|.
-
-    Parameters
-    ----------
-    sigma : callable
-        The function of an ``arb``.
-
-    Returns
-    -------
-    callable
-        The same, tight on wide balls.
-    """
+    """Return the enclosure of an even function that decreases in |z|."""
 
     def enclosure(z: Any) -> Any:
         if z.rad() < _NARROW:

@@ -156,13 +156,7 @@ class DenseNetwork:
 
 
 def _checked(value: Any, ndim: int, name: str) -> Array:
-    """Return an array of float64 of the given dimension.
-
-    Raises
-    ------
-    InputError
-        If it has another dimension, is empty, or is not real and finite.
-    """
+    """Return an array of float64 of the given dimension."""
     given, _ = to_numpy(value, name)
     if given.ndim != ndim or given.size == 0:
         raise InputError(name, f"has shape {given.shape}", f"pass {ndim} non-empty dimensions")

@@ -19,47 +19,22 @@ from epsrank.theory.numbers.arrays import Matrix, Vector
 
 
 def ball_matrix(values: Matrix) -> Any:
-    """Return a float64 matrix as balls of radius 0.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (m, n)
-        The matrix.
-
-    Returns
-    -------
-    arb_mat
-        The same numbers.
-    """
+    """Return a float64 matrix as balls of radius 0."""
     return arb_mat([[arb(entry) for entry in row] for row in values.tolist()])
 
 
 @dataclass(frozen=True, eq=False)
 class BoxRange:
-    """φ at the centres of B boxes, and its slopes over the boxes.
+    """φ at the centres of B boxes, and its slopes over the boxes."""
 
-    Attributes
-    ----------
-    values : arb_mat, shape (n, B)
-        φ(c).
-    slopes : list of arb_mat, shape (n, B)
-        Enclosures of ∂_k φ over each box, one per input k.
-    """
-
+    #: φ(c).
     values: Any
+    #: Enclosures of ∂_k φ over each box, one per input k.
     slopes: list[Any]
 
 
 class BoxEvaluator:
-    """A network with its weights as balls, ready to be evaluated on boxes.
-
-    Parameters
-    ----------
-    network : DenseNetwork
-        The network.
-    readout : ndarray of float64, shape (n, m), optional
-        T: evaluate Tᵀφ in the place of φ.
-    """
+    """A network with its weights as balls, ready to be evaluated on boxes."""
 
     def __init__(self, network: DenseNetwork, readout: Matrix | None = None) -> None:
         self.sigma = BALL_ACTIVATIONS[network.activation]
@@ -68,18 +43,7 @@ class BoxEvaluator:
         self.readout = None if readout is None else ball_matrix(readout.T)
 
     def __call__(self, centres: Matrix, radii: Matrix) -> BoxRange:
-        """Enclose φ (or Tᵀφ) and its slopes.
-
-        Parameters
-        ----------
-        centres, radii : ndarray of float64, shape (B, d)
-            The boxes.
-
-        Returns
-        -------
-        BoxRange
-            The enclosures.
-        """
+        """Enclose φ (or Tᵀφ) and its slopes."""
         values = ball_matrix(np.ascontiguousarray(centres.T))
         offsets = [[arb(0, r) for r in axis] for axis in radii.T.tolist()]
         slopes: list[Any] | None = None
@@ -115,19 +79,7 @@ class BoxEvaluator:
 def _mean_value(centre: Any, slopes: Any, offsets: Any) -> Any:
     """Return z(c) + Σ_k slope_k·[−h_k, h_k] for every neuron and box.
 
-    Parameters
-    ----------
-    centre : list of lists of arb, n × B
-        z(c).
-    slopes : list of such lists
-        Slopes, one table per input.
-    offsets : list of lists of arb, d × B
-        The balls [−h_k, h_k].
-
-    Returns
-    -------
-    list of lists of arb
-        The enclosures.
+    `centre` is z(c).
     """
     total = centre
     for table, axis in zip(slopes, offsets, strict=True):
@@ -141,17 +93,7 @@ def _mean_value(centre: Any, slopes: Any, offsets: Any) -> Any:
 def largest_square(found: BoxRange, radii: Matrix) -> tuple[Vector, Vector]:
     """Bound ‖φ‖² at the centre from below and over the box from above.
 
-    Parameters
-    ----------
-    found : BoxRange
-        Enclosures on B boxes.
-    radii : ndarray of float64, shape (B, d)
-        Half widths.
-
-    Returns
-    -------
-    tuple of ndarray of float64, shape (B,)
-        Lower bounds at the centres (so of the supremum), and upper bounds over the boxes.
+    Returns lower bounds at the centres (so of the supremum), and upper bounds over the boxes.
     """
     offsets = [[arb(0, r) for r in axis] for axis in radii.T.tolist()]
     centre = found.values.tolist()

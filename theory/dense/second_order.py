@@ -69,17 +69,11 @@ JETS: dict[str, Callable[[Any], Jet]] = {
 
 @dataclass(frozen=True, eq=False)
 class FeatureJets:
-    """Enclosures of φ and of its first two derivatives along every coordinate, at one point.
+    """Enclosures of φ and of its first two derivatives along every coordinate, at one point."""
 
-    Attributes
-    ----------
-    value : list of arb, length n
-        φ_j.
-    first, second : list of list of arb, d × n
-        ∂φ_j/∂x_i and ∂²φ_j/∂x_i².
-    """
-
+    #: φ_j.
     value: list[Any]
+    #: ∂φ_j/∂x_i and ∂²φ_j/∂x_i².
     first: list[list[Any]]
     second: list[list[Any]]
 
@@ -87,24 +81,7 @@ class FeatureJets:
 def feature_jets(network: DenseNetwork, point: Sequence[float], *, bits: int = 128) -> FeatureJets:
     """Enclose φ, ∂φ/∂x_i and ∂²φ/∂x_i² of the last hidden layer at a point.
 
-    Parameters
-    ----------
-    network : DenseNetwork
-        The network, its numbers taken as exact.
-    point : sequence of float, length d
-        x, taken as exact.
-    bits : int
-        Working precision.
-
-    Returns
-    -------
-    FeatureJets
-        Balls that hold the true numbers.
-
-    Raises
-    ------
-    InputError
-        If σ has no second derivative here, or the point has another dimension.
+    `point` is x, taken as exact.
     """
     if network.activation not in JETS:
         known = ", ".join(JETS)
@@ -147,21 +124,7 @@ def enclosed_features(
 ) -> tuple[Matrix, Matrix]:
     """Return the middle and the radius of combinations of jets, such as −Δφ, at several points.
 
-    Parameters
-    ----------
-    network : DenseNetwork
-        The network.
-    points : ndarray of float64, shape (N, d)
-        Points.
-    combine : callable
-        From the jets at a point, and the point, to n balls.
-    bits : int
-        Working precision.
-
-    Returns
-    -------
-    tuple of ndarray of float64, shape (N, n)
-        Middles, and radii that contain the rounding of the middles.
+    Returns middles, and radii that contain the rounding of the middles.
     """
     middles, radii = [], []
     for point in points.tolist():

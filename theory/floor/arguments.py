@@ -27,31 +27,9 @@ def with_bias(
     ``"feature"``: (φ, 1)·(W; b) ≈ u*, so the constant takes part in the ε-rank and b in the norm.
     ``"fixed"``: φ·W ≈ u* − b, so neither does.
 
-    Parameters
-    ----------
-    features : Features, shape (N, n)
-        Φ.
-    target : ndarray of float64, shape (N, k)
-        u*.
-    coefficients : ndarray of float64, shape (n, k), or None
-        W.
-    bias : {None, "feature", "fixed"}
-        What the bias is taken for.
-    bias_value : array_like, shape () or (k,), or None
-        b.
-    constant : ndarray of float64, shape (N,), optional
-        What the constant function is at the samples, where that is not 1: its image under the
-        operator of a PINN (L1).
-
-    Returns
-    -------
-    tuple of (Features, ndarray, ndarray or None)
-        Features, target and coefficients of the problem without bias.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or `bias_value` is missing, superfluous or of the wrong length.
+    `target` is u*; `coefficients` is W; `bias_value` is b; `constant`: What the constant function
+    is at the samples, where that is not 1: its image under the operator of a PINN (L1). Returns
+    features, target and coefficients of the problem without bias.
     """
     if bias not in (None, "feature", "fixed"):
         raise InputError("bias", f"is {bias!r}", "choose None, 'feature' or 'fixed'")
@@ -95,20 +73,7 @@ def _with_constant(features: Features, constant: Array | None) -> Features:
 
 
 def refuse_unless_one(norm: Any, coefficients: Any) -> None:
-    """Refuse anything but a norm alone, or coefficients, which have one, alone.
-
-    Parameters
-    ----------
-    norm : object
-        B, or None.
-    coefficients : object
-        W, or None.
-
-    Raises
-    ------
-    InputError
-        If neither or both are given.
-    """
+    """Refuse anything but a norm alone, or coefficients, which have one, alone."""
     if (norm is None) == (coefficients is None):
         given = "neither" if norm is None else "both"
         raise InputError(

@@ -12,24 +12,16 @@ LinkState = Literal["strict", "rounding", "violated"]
 
 @dataclass(frozen=True)
 class ChainLink:
-    """One inequality smaller ≤ larger between norms.
+    """One inequality smaller ≤ larger between norms."""
 
-    Attributes
-    ----------
-    name : str
-        Such as ``"floor ≤ envelope"``.
-    smaller, larger : float
-        The two norms as computed.
-    tolerance : float
-        Derived rounding bound.
-    state : {"strict", "rounding", "violated"}
-        Holds as computed; holds up to rounding; does not hold.
-    """
-
+    #: Such as ``"floor ≤ envelope"``.
     name: str
+    #: The two norms as computed.
     smaller: float
     larger: float
+    #: Derived rounding bound.
     tolerance: float
+    #: Holds as computed; holds up to rounding; does not hold.
     state: LinkState
 
     @property
@@ -40,15 +32,10 @@ class ChainLink:
 
 @dataclass(frozen=True)
 class ChainCheck:
-    """The inequalities of F2 and F3 on one instance.
+    """The inequalities of F2 and F3 on one instance."""
 
-    Attributes
-    ----------
-    links : tuple of ChainLink
-        ``"floor ≤ envelope"``, ``"envelope ≤ reachable"``, ``"unbounded ≤ reachable"`` and, where
-        there is a loss, ``"reachable ≤ loss"``.
-    """
-
+    #: ``"floor ≤ envelope"``, ``"envelope ≤ reachable"``, ``"unbounded ≤ reachable"`` and, where
+    #: there is a loss, ``"reachable ≤ loss"``.
     links: tuple[ChainLink, ...]
 
     @property
@@ -70,16 +57,6 @@ def check_chain(result: LossFloor) -> ChainCheck:
 
     The smaller ends are recomputed from the distances and floors where they are stored, so that a
     falsified field is caught.
-
-    Parameters
-    ----------
-    result : LossFloor
-        Any result.
-
-    Returns
-    -------
-    ChainCheck
-        One state per inequality.
     """
     envelope = max(result.envelope_norm, float(result.floor_norms.max()))
     unbounded = max(result.unbounded_norm, float(result.distances[-1]))

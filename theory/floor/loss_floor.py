@@ -134,30 +134,8 @@ def floor_of(
 ) -> LossFloor:
     """Assemble F1–F6 from a decomposition; cheap, so one decomposition serves many ε and norms.
 
-    Parameters
-    ----------
-    data : FloorData
-        From `decompose` or `decompose_moments`.
-    eps : float
-        ε > 0.
-    norm : float
-        B ≥ 0, possibly infinite.
-    rank : RankInterval, optional
-        An enclosure of the ε-rank of the same features, such as `epsilon_rank` returns; by default
-        it is read off the decomposition (`rank_of`), at no further cost.
-    reachable : ReachableLoss, optional
-        V(B), which is the same at every ε; by default it is computed.
-    loss_norm : float, optional
-        √loss of coefficients of that norm.
-    losses : iterable of float, optional
-        Losses of the rank budget.
-    bias : str, optional
-        How a bias entered, for the record.
-
-    Returns
-    -------
-    LossFloor
-        The result.
+    `rank`: An enclosure of the ε-rank of the same features, such as `epsilon_rank` returns; by
+    default it is read off the decomposition (`rank_of`), at no further cost.
     """
     rank = rank_of(data, eps) if rank is None else rank
     if reachable is None:
@@ -207,41 +185,7 @@ def loss_floor_from_moments(
     dtype: str = "float64",
     losses: Iterable[float] | None = None,
 ) -> LossFloor:
-    """Return the chain of `loss_floor` from G, b and t alone, with the larger tolerance they leave.
-
-    Parameters
-    ----------
-    gram, cross, target_square
-        G (n × n), b (n × k) and t = ‖u*‖²; see `decompose_moments`.
-    eps : float
-        ε > 0.
-    norm : float, optional
-        B ≥ 0. Exactly one of `norm` and `coefficients` is needed.
-    coefficients : array_like, shape (n,) or (n, k), optional
-        β or W.
-    gram_error, cross_error, target_error : float
-        Errors of the moments as handed in.
-    accumulated_in : str or None
-        Dtype in which the moments were summed.
-    n_samples : int
-        N.
-    measure : {"mean", "raw", "volume"}
-        Label of the measure.
-    dtype : str
-        Label of the features' type.
-    losses : iterable of float, optional
-        Losses of the rank budget.
-
-    Returns
-    -------
-    LossFloor
-        Route ``"moments"``; `tolerance` is about the root of what the data route would give.
-
-    Raises
-    ------
-    InputError
-        If an argument cannot be used.
-    """
+    """Return the chain of `loss_floor` from G, b and t alone, within the tolerance they leave."""
     refuse_unless_one(norm, coefficients)
     threshold = as_eps(eps)
     data = decompose_moments(

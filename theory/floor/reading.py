@@ -19,24 +19,16 @@ _LARGEST = sys.float_info.max
 
 @dataclass(frozen=True)
 class Reading:
-    """What loss/V(‖β‖) says about a plateau, with the range that rounding leaves to the ratio.
+    """What loss/V(‖β‖) says about a plateau, with the range that rounding leaves to the ratio."""
 
-    Attributes
-    ----------
-    name : {"feature-limited", "optimiser-limited", "between", "undetermined"}
-        The reading; ``"undetermined"`` where no loss is given, or rounding straddles a threshold.
-    ratio : float or None
-        loss/V as computed; ∞ for V = 0 < loss, None without a loss or for 0/0.
-    lower, upper : float or None
-        Enclosure of the ratio.
-    reason : str
-        One sentence.
-    """
-
+    #: The reading; ``"undetermined"`` where no loss is given, or rounding straddles a threshold.
     name: ReadingName
+    #: loss/V as computed; ∞ for V = 0 < loss, None without a loss or for 0/0.
     ratio: float | None
+    #: Enclosure of the ratio.
     lower: float | None
     upper: float | None
+    #: One sentence.
     reason: str
 
     def __str__(self) -> str:
@@ -44,22 +36,7 @@ class Reading:
 
 
 def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: float) -> Reading:
-    """Read a plateau: loss/V ≤ 1.25 feature-limited, ≥ 2 optimiser-limited, else between (F6).
-
-    Parameters
-    ----------
-    loss_norm : float or None
-        √loss; None where only a norm was given.
-    reachable_norm : float
-        √V(‖β‖).
-    tolerance : float
-        Rounding bound on both norms.
-
-    Returns
-    -------
-    Reading
-        The reading and its reason; a verdict needs the whole enclosure of the ratio to agree.
-    """
+    """Read a plateau: loss/V ≤ 1.25 feature-limited, ≥ 2 optimiser-limited, else between (F6)."""
     if loss_norm is None:
         return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")
     least = max(0.0, loss_norm - tolerance)
@@ -98,22 +75,6 @@ def read_ratio(
 
     ``feature-limited`` rests on the certified lower bound of V, ``optimiser-limited`` on an output
     layer that was found.
-
-    Parameters
-    ----------
-    loss : float or None
-        The loss; None where only a norm was given.
-    reachable : float
-        Certified lower bound of V, ≥ 0.
-    attained : float
-        Loss of an admissible output layer.
-    tolerance : float
-        Rounding bound on `loss` and `attained`.
-
-    Returns
-    -------
-    Reading
-        The reading, with loss/V in [loss/attained, loss/reachable].
     """
     if loss is None:
         return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")

@@ -39,35 +39,24 @@ class FiniteWidthBand:
 
     The inequalities are theorems; their inputs (μ_k, the moments of the leverage) are evaluated by
     quadrature or from a sample of the law, so the band is derived, not certified.
-
-    Attributes
-    ----------
-    eps : float
-        ε.
-    width : int
-        n.
-    lower, upper : int
-        The band.
-    confidence : float
-        1 − δ; each end has δ/2.
-    effective_dimension : float
-        d = tr T(T + ε/n)⁻¹.
-    leverage : float
-        Largest ⟨φ, (T + ε/n)⁻¹φ⟩ over the neurons that stand for the law.
-    ridge_width : float
-        Neurons that the two-sided form C4 needs for η = ½: 2κ(1 + η/3)η⁻² log(8d/δ).
-    measure : str
-        Measure of the inputs.
     """
 
+    #: ε.
     eps: float
+    #: n.
     width: int
+    #: The band.
     lower: int
     upper: int
+    #: 1 − δ; each end has δ/2.
     confidence: float
+    #: d = tr T(T + ε/n)⁻¹.
     effective_dimension: float
+    #: Largest ⟨φ, (T + ε/n)⁻¹φ⟩ over the neurons that stand for the law.
     leverage: float
+    #: Neurons that the two-sided form C4 needs for η = ½: 2κ(1 + η/3)η⁻² log(8d/δ).
     ridge_width: float
+    #: Measure of the inputs.
     measure: str
 
     def __contains__(self, rank: object) -> bool:
@@ -83,13 +72,7 @@ class FiniteWidthBand:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the band as plain data.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the band as plain data."""
         return {
             "eps": self.eps,
             "width": self.width,
@@ -106,24 +89,7 @@ class FiniteWidthBand:
 def coordinates(
     spectrum: KernelSpectrum, features: Matrix, root_weights: Vector, kept: int
 ) -> Matrix:
-    """Return ξ_k = ⟨φ, e_k⟩/√μ_k of neurons given at the points.
-
-    Parameters
-    ----------
-    spectrum : KernelSpectrum
-        Eigenvalues and eigenfunctions.
-    features : ndarray of float64, shape (N, Q)
-        Neurons.
-    root_weights : ndarray of float64, shape (N,)
-        √w_i.
-    kept : int
-        Number of coordinates, all with μ_k > 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (kept, Q)
-        ξ.
-    """
+    """Return ξ_k = ⟨φ, e_k⟩/√μ_k of neurons given at the points."""
     inner = spectrum.functions[:, :kept].T @ (root_weights[:, None] * features)
     return np.asarray(inner / np.sqrt(spectrum.values[:kept, None]))
 
@@ -133,26 +99,7 @@ def finite_width_band(
 ) -> FiniteWidthBand:
     """Bound the ε-rank of n independent neurons with a given probability.
 
-    Parameters
-    ----------
-    law : NeuronLaw
-        Law of a neuron.
-    width : int
-        n.
-    eps : float
-        ε.
-    confidence : float
-        Probability of the band, in (0, 1).
-
-    Returns
-    -------
-    FiniteWidthBand
-        The band.
-
-    Raises
-    ------
-    InputError
-        If the confidence is not in (0, 1).
+    `width` is n; `eps` is ε.
     """
     n, threshold = as_width(width), as_eps(eps)
     if not (isinstance(confidence, float) and 0 < confidence < 1):
@@ -202,22 +149,6 @@ def failure_of_rank(xi: Matrix, probabilities: Vector, n: int, ratio: float) -> 
     """Bound the probability that λ_min(Σ_j ξ_j ξ_jᵀ) ≤ ratio for n independent columns.
 
     The best of several cuts R of k exp(−n m ψ(η)/R) with (1 − η) n m = ratio.
-
-    Parameters
-    ----------
-    xi : ndarray of float64, shape (k, Q)
-        Columns that stand for the law, E ξξᵀ ≈ I.
-    probabilities : ndarray of float64, shape (Q,)
-        Their probabilities.
-    n : int
-        Number of neurons.
-    ratio : float
-        ε/μ_k.
-
-    Returns
-    -------
-    float
-        The bound, at most 1.
     """
     k = len(xi)
     leverage = (xi**2).sum(axis=0)

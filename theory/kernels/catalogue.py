@@ -26,18 +26,7 @@ _HELD = 4_000_000
 
 
 def kolmogorov_density(s: Array) -> Array:
-    """Density of Kolmogorov's law, 8 Σ_{k≥1} (−1)^{k−1} k² s exp(−2k²s²), without cancellation.
-
-    Parameters
-    ----------
-    s : ndarray of float64
-        Points > 0.
-
-    Returns
-    -------
-    ndarray of float64
-        Density.
-    """
+    """Density of Kolmogorov's law, 8 Σ_{k≥1} (−1)^{k−1} k² s exp(−2k²s²), without cancellation."""
     k = np.arange(1, 12)[:, None]
     point = np.asarray(s, dtype=np.float64)[None, :]
     far = 8 * np.sum((-1.0) ** (k - 1) * k**2 * point * np.exp(-2 * k**2 * point**2), axis=0)
@@ -83,15 +72,7 @@ def _estimate(xx: Array, xy: Array, yy: Array, shift: float) -> float:
 def tanh_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
     """E[tanh u tanh v] = (2/π) E asin(S_xy/√((K² + S_xx)(K′² + S_yy))).
 
-    Parameters
-    ----------
-    xx, xy, yy : ndarray of float64, shape (P,)
-        Variances and covariances of P pairs.
-
-    Returns
-    -------
-    tuple of (ndarray of float64 of shape (P,), float)
-        Values, and the estimate of their error.
+    Returns values, and the estimate of their error.
     """
     factor = 2 / np.pi
     return factor * _mixture(xx, xy, yy, 1.0, NODES), factor * _estimate(xx, xy, yy, 1.0)
@@ -100,15 +81,7 @@ def tanh_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
 def sigmoid_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
     """E[sigmoid u sigmoid v] = 1/4 + E asin(S_xy/√((4K² + S_xx)(4K′² + S_yy)))/(2π).
 
-    Parameters
-    ----------
-    xx, xy, yy : ndarray of float64, shape (P,)
-        Variances and covariances of P pairs.
-
-    Returns
-    -------
-    tuple of (ndarray of float64 of shape (P,), float)
-        Values, and the estimate of their error.
+    Returns values, and the estimate of their error.
     """
     factor = 1 / (2 * np.pi)
     values = 0.25 + factor * _mixture(xx, xy, yy, 4.0, NODES)
@@ -116,18 +89,7 @@ def sigmoid_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
 
 
 def mixture_expression(name: str) -> sp.Expr:
-    """Return the kernel of tanh or sigmoid as a SymPy integral over Kolmogorov's density f.
-
-    Parameters
-    ----------
-    name : {"tanh", "sigmoid"}
-        Which.
-
-    Returns
-    -------
-    sympy Expr
-        An unevaluated double integral.
-    """
+    """Return the kernel of tanh or sigmoid as a SymPy integral over Kolmogorov's density f."""
     s, t = sp.symbols("s t", positive=True)
     f = sp.Function("f")
     shift = 1 if name == "tanh" else 4
@@ -263,13 +225,7 @@ def layer_kernel(
 
 
 def _polynomial_kernel(coefficients: Sequence[float] | None) -> LayerKernel:
-    """Build the kernel of Σ c_k z^k.
-
-    Raises
-    ------
-    InputError
-        If there are no coefficients.
-    """
+    """Build the kernel of Σ c_k z^k."""
     if coefficients is None or len(coefficients) == 0:
         raise InputError("coefficients", "are missing", "pass c_0, c_1, … of the polynomial")
     checked = _finite("coefficients", coefficients)
@@ -278,13 +234,7 @@ def _polynomial_kernel(coefficients: Sequence[float] | None) -> LayerKernel:
 
 
 def _finite(name: str, values: Sequence[Any]) -> list[float]:
-    """Check finite numbers.
-
-    Raises
-    ------
-    InputError
-        If they are not.
-    """
+    """Check finite numbers."""
     try:
         checked = [float(value) for value in values]
     except (TypeError, ValueError):

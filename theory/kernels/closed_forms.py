@@ -23,24 +23,12 @@ _RHO = S_xy / sp.sqrt(S_xx * S_yy)
 
 
 def step() -> Any:
-    """Return κ of σ(z) = 1 for z > 0, ½ at 0, else 0: the arc-cosine kernel of order 0.
-
-    Returns
-    -------
-    sympy Expr
-        1/4 + asin(ρ)/(2π).
-    """
+    """Return κ of σ(z) = 1 for z > 0, ½ at 0, else 0: the arc-cosine kernel of order 0."""
     return sp.Rational(1, 4) + sp.asin(_RHO) / (2 * sp.pi)
 
 
 def relu() -> Any:
-    """Return κ of σ(z) = max(z, 0): the arc-cosine kernel of order 1.
-
-    Returns
-    -------
-    sympy Expr
-        √(S_xx S_yy)/(2π) · (√(1 − ρ²) + (π − arccos ρ) ρ).
-    """
+    """Return κ of σ(z) = max(z, 0): the arc-cosine kernel of order 1."""
     angle = sp.acos(_RHO)
     # sin θ from 1 − ρ and 1 + ρ: from 1 − ρ² it would lose half the digits near ρ = 1.
     sine = sp.sqrt((1 - _RHO) * (1 + _RHO))
@@ -50,51 +38,25 @@ def relu() -> Any:
 def leaky_relu(slope: Any) -> Any:
     """Return κ of σ(z) = max(z, 0) + α min(z, 0) = (1 − α) max(z, 0) + α z.
 
-    Parameters
-    ----------
-    slope : number or sympy Expr
-        α.
-
-    Returns
-    -------
-    sympy Expr
-        (1 − α)² κ_relu + α S_xy.
+    `slope` is α.
     """
     # E[u max(v, 0)] = S_xy/2, so the mixed terms are 2α(1 − α) S_xy/2.
     return (1 - slope) ** 2 * relu() + slope * S_xy
 
 
 def erf() -> Any:
-    """Return κ of the error function: the arc-sine kernel.
-
-    Returns
-    -------
-    sympy Expr
-        (2/π) asin(2 S_xy / √((1 + 2S_xx)(1 + 2S_yy))).
-    """
+    """Return κ of the error function: the arc-sine kernel."""
     return 2 / sp.pi * sp.asin(2 * S_xy / sp.sqrt((1 + 2 * S_xx) * (1 + 2 * S_yy)))
 
 
 def cosine() -> Any:
-    """Return κ of σ(z) = cos z, in a form that does not overflow.
-
-    Returns
-    -------
-    sympy Expr
-        ½ exp(−Var(u − v)/2) + ½ exp(−Var(u + v)/2).
-    """
+    """Return κ of σ(z) = cos z, in a form that does not overflow."""
     near, far = _waves()
     return (near + far) / 2
 
 
 def sine() -> Any:
-    """Return κ of σ(z) = sin z.
-
-    Returns
-    -------
-    sympy Expr
-        ½ exp(−Var(u − v)/2) − ½ exp(−Var(u + v)/2).
-    """
+    """Return κ of σ(z) = sin z."""
     near, far = _waves()
     return (near - far) / 2
 
@@ -105,25 +67,12 @@ def _waves() -> tuple[Any, Any]:
 
 
 def gaussian() -> Any:
-    """Return κ of σ(z) = exp(−z²).
-
-    Returns
-    -------
-    sympy Expr
-        det(I + 2S)^{−1/2}.
-    """
+    """Return κ of σ(z) = exp(−z²)."""
     return 1 / sp.sqrt((1 + 2 * S_xx) * (1 + 2 * S_yy) - 4 * S_xy**2)
 
 
 def gelu() -> Any:
-    """Return κ of σ(z) = z Φ(z), Φ the normal distribution function.
-
-    Returns
-    -------
-    sympy Expr
-        S_xy (1/4 + asin(S_xy/√((1+S_xx)(1+S_yy)))/(2π)) + (S_xx S_yy + S_xy² −
-        S_xy² S_xx/(1+S_xx) − S_xy² S_yy/(1+S_yy)) / (2π √D), D = (1+S_xx)(1+S_yy) − S_xy².
-    """
+    """Return κ of σ(z) = z Φ(z), Φ the normal distribution function."""
     a, b = 1 + S_xx, 1 + S_yy
     both = sp.Rational(1, 4) + sp.asin(S_xy / sp.sqrt(a * b)) / (2 * sp.pi)
     rest = S_xx * S_yy + S_xy**2 * (1 / a + 1 / b - 1)
@@ -131,18 +80,7 @@ def gelu() -> Any:
 
 
 def moment(p: int, q: int) -> Any:
-    """Return E[u^p v^q] by Isserlis' theorem: the sum over the number k of mixed pairs.
-
-    Parameters
-    ----------
-    p, q : int
-        Powers.
-
-    Returns
-    -------
-    sympy Expr
-        Σ_k C(p,k) C(q,k) k! S_xy^k (p−k−1)!! (q−k−1)!! S_xx^{(p−k)/2} S_yy^{(q−k)/2}.
-    """
+    """Return E[u^p v^q] by Isserlis' theorem: the sum over the number k of mixed pairs."""
     if (p - q) % 2:
         return sp.Integer(0)
     terms = [
@@ -160,18 +98,7 @@ def moment(p: int, q: int) -> Any:
 
 
 def polynomial(coefficients: Sequence[Any]) -> Any:
-    """Return κ of σ(z) = Σ_k c_k z^k.
-
-    Parameters
-    ----------
-    coefficients : sequence of number
-        c_0, c_1, …
-
-    Returns
-    -------
-    sympy Expr
-        Σ_{p,q} c_p c_q E[u^p v^q].
-    """
+    """Return κ of σ(z) = Σ_k c_k z^k."""
     exact = [exact_number(c) for c in coefficients]
     terms = [
         left * right * moment(p, q)
@@ -183,18 +110,7 @@ def polynomial(coefficients: Sequence[Any]) -> Any:
 
 
 def exact_number(value: Any) -> Any:
-    """Return a number as the SymPy number that it is: a float as the fraction it stores.
-
-    Parameters
-    ----------
-    value : number or sympy Expr
-        The number.
-
-    Returns
-    -------
-    sympy Expr
-        Exactly the same number.
-    """
+    """Return a number as the SymPy number that it is: a float as the fraction it stores."""
     if isinstance(value, float):
         fraction = Fraction(value)
         return sp.Rational(fraction.numerator, fraction.denominator)

@@ -28,19 +28,7 @@ _BREAKS, _BETWEEN = 200, 3
 def product_rule(d: int, half: float, half_bias: float, nodes: int) -> Parameters:
     """Return the Gauss–Legendre product rule, exponentially accurate for analytic σ.
 
-    Parameters
-    ----------
-    d : int
-        Inputs.
-    half, half_bias : float
-        h and h_b; h_b = 0 means no bias.
-    nodes : int
-        Nodes per parameter.
-
-    Returns
-    -------
-    tuple of ndarray of float64
-        Weights (Q, d), biases (Q,), probabilities (Q,).
+    Returns weights (Q, d), biases (Q,), probabilities (Q,).
     """
     count = d + (half_bias > 0)
     t, w = np.polynomial.legendre.leggauss(nodes)
@@ -59,19 +47,7 @@ def split_rule(points: Vector, half: float, half_bias: float, nodes: int) -> Par
     σ(w x_i + b) σ(w x_j + b) are smooth (for ReLU quadratic, so that the rule is exact in b); w is
     split at 0, where the order of these points turns.
 
-    Parameters
-    ----------
-    points : ndarray of float64, shape (N,)
-        Inputs x_i; of more than 200 every so many give breakpoints.
-    half, half_bias : float
-        h and h_b.
-    nodes : int
-        Nodes per sign of w.
-
-    Returns
-    -------
-    tuple of ndarray of float64
-        Weights (Q, 1), biases (Q,), probabilities (Q,).
+    Returns weights (Q, 1), biases (Q,), probabilities (Q,).
     """
     t, w = np.polynomial.legendre.leggauss(nodes)
     slopes = np.concatenate([-half * (t + 1) / 2, half * (t + 1) / 2])
@@ -96,19 +72,7 @@ def split_rule(points: Vector, half: float, half_bias: float, nodes: int) -> Par
 def scattered_rule(d: int, half: float, half_bias: float, seed: int) -> Parameters:
     """Return a scrambled Sobol set of the cube of parameters, with equal probabilities.
 
-    Parameters
-    ----------
-    d : int
-        Inputs.
-    half, half_bias : float
-        h and h_b.
-    seed : int
-        Seed of the scrambling.
-
-    Returns
-    -------
-    tuple of ndarray of float64
-        Weights (Q, d), biases (Q,), probabilities (Q,).
+    Returns weights (Q, d), biases (Q,), probabilities (Q,).
     """
     sobol = qmc.Sobol(d + 1, scramble=True, rng=np.random.default_rng(seed))
     cube = 2 * sobol.random(_POINTS) - 1
@@ -120,21 +84,7 @@ def draw_uniform(
 ) -> tuple[Array, Array]:
     """Draw uniform weights and biases.
 
-    Parameters
-    ----------
-    d : int
-        Inputs.
-    half, half_bias : float
-        h and h_b.
-    count : int
-        Neurons.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    tuple of ndarray of float64
-        Weights (count, d) and biases (count,).
+    Returns weights (count, d) and biases (count,).
     """
     return half * rng.uniform(-1, 1, (count, d)), half_bias * rng.uniform(-1, 1, count)
 
@@ -144,20 +94,7 @@ _PRODUCT, _SCATTERED = 2, 8
 
 
 def input_covariance(points: Matrix, init: LayerInit) -> Square:
-    """Covariance of the first pre-activations: S(x, y) = σ_b² + σ_w² x·y/d.
-
-    Parameters
-    ----------
-    points : ndarray of float64, shape (N, d)
-        Inputs.
-    init : LayerInit
-        Law of the first layer, fan_in = d.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, N)
-        S.
-    """
+    """Covariance of the first pre-activations: S(x, y) = σ_b² + σ_w² x·y/d."""
     # The diagonal and the rest must come from the same sums: κ compares them.
     scaled = points * math.sqrt(init.weight_variance / points.shape[1])
     covariance = scaled @ scaled.T
@@ -177,27 +114,6 @@ def hidden_neurons(
     over the entries (up to 8 inputs; above that, normal entries of the same variances stand in,
     and the text says so). Deeper layers are the limit of wide preceding ones, where the sum over
     fan-in is normal and the uniform bias is taken as normal too.
-
-    Parameters
-    ----------
-    inputs : InputMeasure
-        Inputs.
-    kernels : sequence of LayerKernel
-        Kernel of σ of every hidden layer.
-    inits : sequence of LayerInit
-        Law of weights and biases of every hidden layer.
-    first : NeuronLaw, optional
-        The first layer's law, in place of that of its weights and biases.
-
-    Returns
-    -------
-    list of NeuronLaw
-        First to last.
-
-    Raises
-    ------
-    InputError
-        If there is no layer, or not one law for each.
     """
     if not kernels or len(kernels) != len(inits):
         raise InputError(
@@ -210,22 +126,7 @@ def hidden_neurons(
 
 
 def next_layer(before: NeuronLaw, kernel: LayerKernel, init: LayerInit) -> NormalNeurons:
-    """Return the law of the layer behind another: S = σ_b² + σ_w² K.
-
-    Parameters
-    ----------
-    before : NeuronLaw
-        The layer before.
-    kernel : LayerKernel
-        Kernel of σ.
-    init : LayerInit
-        Law of the weights and biases.
-
-    Returns
-    -------
-    NormalNeurons
-        Its law, in the limit of a wide layer before.
-    """
+    """Return the law of the layer behind another: S = σ_b² + σ_w² K."""
     values, error = before.kernel()
     covariance = init.bias_variance + init.weight_variance * values
     text = f"{kernel.name} of a normal process, the limit of wide layers before ({init})"
@@ -233,22 +134,7 @@ def next_layer(before: NeuronLaw, kernel: LayerKernel, init: LayerInit) -> Norma
 
 
 def first_layer(inputs: InputMeasure, kernel: LayerKernel, init: LayerInit) -> NeuronLaw:
-    """Return the law of φ(x) = σ(w·x + b).
-
-    Parameters
-    ----------
-    inputs : InputMeasure
-        Inputs.
-    kernel : LayerKernel
-        Kernel of σ.
-    init : LayerInit
-        Law of w and b.
-
-    Returns
-    -------
-    NeuronLaw
-        The law.
-    """
+    """Return the law of φ(x) = σ(w·x + b)."""
     d = inputs.dimension
     if init.distribution == "normal" or d > _SCATTERED:
         note = "" if init.distribution == "normal" else ", as for normal entries"

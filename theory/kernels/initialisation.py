@@ -16,20 +16,13 @@ LAWS = ("default", "xavier", "he", "uniform", "normal")
 
 @dataclass(frozen=True)
 class LayerInit:
-    """z = w·y + b with independent centred entries: Var w_i = σ_w²/fan_in, Var b = σ_b².
+    """z = w·y + b with independent centred entries: Var w_i = σ_w²/fan_in, Var b = σ_b²."""
 
-    Attributes
-    ----------
-    distribution : {"normal", "uniform"}
-        Law of the entries.
-    weight_variance : float
-        σ_w² = fan_in · Var w_i.
-    bias_variance : float
-        σ_b².
-    """
-
+    #: Law of the entries.
     distribution: Distribution
+    #: σ_w² = fan_in · Var w_i.
     weight_variance: float
+    #: σ_b².
     bias_variance: float
 
     def __post_init__(self) -> None:
@@ -50,13 +43,7 @@ class LayerInit:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the law as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``distribution``, ``weight_variance``, ``bias_variance``.
-        """
+        """Return the law as plain data."""
         return {
             "distribution": self.distribution,
             "weight_variance": self.weight_variance,
@@ -77,24 +64,7 @@ def layer_init(name: str, fan_in: int, fan_out: int, scale: float | None = None)
     normal   normal of deviation s (or else 1/√fan_in)   s² fan_in                     s²
     =======  ==========================================  ============================  ============
 
-    Parameters
-    ----------
-    name : str
-        As in the table.
-    fan_in, fan_out : int
-        Inputs and outputs of the layer.
-    scale : float, optional
-        s; 1 where not given, except in the last row.
-
-    Returns
-    -------
-    LayerInit
-        The law.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown or has no independent entries, or the scale is not positive.
+    `scale` is s; 1 where not given, except in the last row.
     """
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError("init_scale", f"is {scale!r}", "pass a positive number")

@@ -22,20 +22,13 @@ _SCATTERED = 1024
 
 @dataclass(frozen=True, eq=False)
 class InputMeasure:
-    """μ = c⁻¹ Σ_i w_i δ_{x_i} on inputs x_i ∈ R^d.
+    """μ = c⁻¹ Σ_i w_i δ_{x_i} on inputs x_i ∈ R^d."""
 
-    Attributes
-    ----------
-    points : ndarray of float64, shape (N, d)
-        x_i.
-    measure : Measure
-        Weights and their normalisation.
-    text : str
-        Where the points come from.
-    """
-
+    #: x_i.
     points: Matrix = field(repr=False)
+    #: Weights and their normalisation.
     measure: Measure = field(repr=False)
+    #: Where the points come from.
     text: str
 
     @property
@@ -55,13 +48,7 @@ class InputMeasure:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return what describes the measure, without its points.
-
-        Returns
-        -------
-        dict
-            Keys ``text``, ``n_points``, ``dimension``, ``measure``, ``mass``.
-        """
+        """Return what describes the measure, without its points."""
         return {
             "text": self.text,
             "n_points": len(self.points),
@@ -136,18 +123,7 @@ def box_measure(domain: Any, *, measure: str = "mean", n_points: int | None = No
 
 
 def box_text(box: Matrix) -> str:
-    """Write a box such as [-1, 1]².
-
-    Parameters
-    ----------
-    box : ndarray of float64, shape (d, 2)
-        Intervals.
-
-    Returns
-    -------
-    str
-        Its text.
-    """
+    """Write a box such as [-1, 1]²."""
     intervals = [f"[{low:g}, {high:g}]" for low, high in box.tolist()]
     if len(set(intervals)) > 1:
         return " × ".join(intervals) if len(box) <= 3 else f"a box of R^{len(box)}"

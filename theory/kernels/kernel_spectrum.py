@@ -23,45 +23,25 @@ _DIRECT = 500_000
 
 @dataclass(frozen=True, eq=False)
 class KernelSpectrum:
-    """μ_1 ≥ μ_2 ≥ … of T = E[φ ⊗ φ] in L²(μ), φ the random neuron, with the range they lie in.
+    """μ_1 ≥ μ_2 ≥ … of T = E[φ ⊗ φ] in L²(μ), φ the random neuron, with the range they lie in."""
 
-    Attributes
-    ----------
-    values : ndarray of float64, shape (m,)
-        μ_k, descending.
-    lower, upper : ndarray of float64, shape (m,)
-        Range of each: rounding of the eigenvalue solver and of the kernel's entries, and the
-        difference between two quadrature rules where there is one. The latter is an estimate.
-    functions : ndarray of float64, shape (N, m)
-        Columns √w_i e_k(x_i), orthonormal: the eigenfunctions at the points.
-    measure : str
-        Measure of the inputs.
-    text : str
-        How the spectrum was found.
-    """
-
+    #: μ_k, descending.
     values: Vector = field(repr=False)
+    #: Range of each: rounding of the eigenvalue solver and of the kernel's entries, and the
+    #: difference between two quadrature rules where there is one. The latter is an estimate.
     lower: Vector = field(repr=False)
     upper: Vector = field(repr=False)
+    #: Columns √w_i e_k(x_i), orthonormal: the eigenfunctions at the points.
     functions: Matrix = field(repr=False)
+    #: Measure of the inputs.
     measure: str
+    #: How the spectrum was found.
     text: str
 
     def rank(self, width: int, eps: float) -> RankInterval:
         """Predict the ε-rank of n neurons in the limit of many: #{k : n μ_k > ε} (I1).
 
-        Parameters
-        ----------
-        width : int
-            Number n of neurons.
-        eps : float
-            ε.
-
-        Returns
-        -------
-        RankInterval
-            Never above n; `lower` and `upper` differ where the eigenvalues are not known well
-            enough.
+        `eps` is ε.
         """
         n, threshold = as_width(width), as_eps(eps)
         low = min(n, int((n * self.lower > threshold).sum()))
@@ -84,15 +64,7 @@ class KernelSpectrum:
     def tail(self, kept: int) -> float:
         """Return Σ_{k>m} μ_k, with the upper end of each.
 
-        Parameters
-        ----------
-        kept : int
-            m.
-
-        Returns
-        -------
-        float
-            The sum.
+        `kept` is m.
         """
         return float(self.upper[kept:].sum())
 
@@ -104,13 +76,7 @@ class KernelSpectrum:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the spectrum as plain data, without the eigenfunctions.
-
-        Returns
-        -------
-        dict
-            Keys ``values``, ``lower``, ``upper``, ``measure``, ``text``.
-        """
+        """Return the spectrum as plain data, without the eigenfunctions."""
         return {
             "values": self.values.tolist(),
             "lower": self.lower.tolist(),
@@ -121,23 +87,7 @@ class KernelSpectrum:
 
 
 def as_width(width: Any) -> int:
-    """Check a number of neurons.
-
-    Parameters
-    ----------
-    width : int
-        n ≥ 1.
-
-    Returns
-    -------
-    int
-        n.
-
-    Raises
-    ------
-    InputError
-        If it is not a whole number ≥ 1.
-    """
+    """Check a number of neurons."""
     if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or width < 1:
         raise InputError("width", f"is {width!r}", "pass a whole number ≥ 1")
     return int(width)
@@ -148,21 +98,7 @@ def spectrum_of_matrix(
 ) -> KernelSpectrum:
     """Diagonalise √w_i K(x_i, x_j) √w_j.
 
-    Parameters
-    ----------
-    kernel : ndarray of float64, shape (N, N)
-        K at the points.
-    error : float
-        Bound or estimate for the error of an entry.
-    root_weights : ndarray of float64, shape (N,)
-        √w_i.
-    measure, text : str
-        Measure, and how K was found.
-
-    Returns
-    -------
-    KernelSpectrum
-        Its spectrum; eigenvalues below the error have range [0, …].
+    `root_weights` is √w_i.
     """
     values, vectors = np.linalg.eigh(root_weights[:, None] * kernel * root_weights)
     values, vectors = values[::-1], vectors[:, ::-1]
@@ -177,22 +113,7 @@ def spectrum_of_matrix(
 def spectrum_of_features(
     features: Matrix, root_weights: Vector, measure: str, text: str
 ) -> KernelSpectrum:
-    """Diagonalise Σ_q φ_q ⊗ φ_q by the singular values of diag(√w) F.
-
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, Q)
-        F: neurons at the nodes of a rule, times the roots of its weights.
-    root_weights : ndarray of float64, shape (N,)
-        √w_i.
-    measure, text : str
-        Measure, and where the neurons come from.
-
-    Returns
-    -------
-    KernelSpectrum
-        Its spectrum with the range of rounding.
-    """
+    """Diagonalise Σ_q φ_q ⊗ φ_q by the singular values of diag(√w) F."""
     a = root_weights[:, None] * features
     if a.size <= _DIRECT:
         vectors, singular, _ = np.linalg.svd(a, full_matrices=False)

@@ -70,20 +70,7 @@ class LayerKernel:
         return "" if self.expression is None else to_latex(self.expression)
 
     def __call__(self, xx: ArrayLike, xy: ArrayLike, yy: ArrayLike) -> Array:
-        """Evaluate κ on arrays that broadcast.
-
-        Parameters
-        ----------
-        xx, yy : array_like
-            Variances S_xx, S_yy ≥ 0.
-        xy : array_like
-            Covariances S_xy; |S_xy| ≤ √(S_xx S_yy) up to rounding.
-
-        Returns
-        -------
-        ndarray of float64
-            κ.
-        """
+        """Evaluate κ on arrays that broadcast."""
         return self.with_error(xx, xy, yy)[0]
 
     def with_error(self, xx: ArrayLike, xy: ArrayLike, yy: ArrayLike) -> tuple[Array, float]:
@@ -165,13 +152,7 @@ class LayerKernel:
 
 
 def _checked(xx: Array, xy: Array, yy: Array) -> tuple[Array, Array, Array]:
-    """Check covariances, and put them a hair inside the admissible set.
-
-    Raises
-    ------
-    InputError
-        If they are none.
-    """
+    """Check covariances, and put them a hair inside the admissible set."""
     for name, values in (("S_xx", xx), ("S_xy", xy), ("S_yy", yy)):
         if values.size == 0 or not np.isfinite(values).all():
             raise InputError(name, "is empty or has NaN or infinite entries", "pass finite numbers")

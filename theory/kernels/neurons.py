@@ -29,20 +29,13 @@ _SAMPLE, _HELD, _SEED = 16_384, 8_000_000, 20_250_101
 
 
 class NeuronLaw(ABC):
-    """Independent neurons φ_1, φ_2, … of one law on the inputs of a measure.
+    """Independent neurons φ_1, φ_2, … of one law on the inputs of a measure."""
 
-    Attributes
-    ----------
-    inputs : InputMeasure
-        The inputs.
-    text : str
-        The law.
-    deterministic : bool
-        Whether a layer of the law has nothing random.
-    """
-
+    #: The inputs.
     inputs: InputMeasure
+    #: The law.
     text: str
+    #: Whether a layer of the law has nothing random.
     deterministic: bool = False
 
     @cached_property
@@ -57,38 +50,19 @@ class NeuronLaw(ABC):
 
     @abstractmethod
     def draw(self, count: int, rng: np.random.Generator) -> Matrix:
-        """Draw neurons.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        ndarray of float64, shape (N, count)
-            Their values at the points.
-        """
+        """Draw neurons."""
 
     @abstractmethod
     def kernel(self) -> tuple[Square, float]:
         """Evaluate K(x_i, x_j) = E[φ(x_i)φ(x_j)].
 
-        Returns
-        -------
-        tuple of (ndarray of float64 of shape (N, N), float)
-            K, and the error of an entry.
+        Returns K, and the error of an entry.
         """
 
     def sample(self) -> tuple[Array, Array]:
         """Return neurons with probabilities that stand for the law.
 
-        Returns
-        -------
-        tuple of ndarray of float64
-            Values (N, Q) and probabilities (Q,).
+        Returns values (N, Q) and probabilities (Q,).
         """
         return self._stand_ins
 
@@ -105,37 +79,25 @@ class NormalNeurons(NeuronLaw):
 
     Exact for a layer with normal weights and biases given its inputs; the limit of wide preceding
     layers otherwise.
-
-    Attributes
-    ----------
-    inputs : InputMeasure
-        The inputs x_i of the network.
-    activation : LayerKernel
-        The kernel of σ.
-    covariance : ndarray of float64, shape (N, N)
-        S_ij.
-    covariance_error : float
-        Error of its entries.
-    text : str
-        The law.
-    deviations : tuple of float, or None
-        Deviations of weights and biases, where the neurons are σ(w·x + b) of the inputs themselves.
     """
 
+    #: The inputs x_i of the network.
     inputs: InputMeasure
+    #: The kernel of σ.
     activation: LayerKernel
+    #: S_ij.
     covariance: Square = field(repr=False)
+    #: Error of its entries.
     covariance_error: float
+    #: The law.
     text: str
+    #: Deviations of weights and biases, where the neurons are σ(w·x + b) of the inputs themselves.
     deviations: tuple[float, float] | None = None
 
     def kernel(self) -> tuple[Square, float]:
         """Evaluate K_ij = κ(S_ii, S_ij, S_jj).
 
-        Returns
-        -------
-        tuple of (ndarray of float64 of shape (N, N), float)
-            K and the error of an entry, that of S taken over as it is.
+        Returns K and the error of an entry, that of S taken over as it is.
         """
         values, error = self.activation.matrix(self.covariance)
         return values, error + self.covariance_error
@@ -164,20 +126,7 @@ class NormalNeurons(NeuronLaw):
         return 10 * _ULP * heaviest * float(np.linalg.norm(self.covariance, 2))
 
     def draw(self, count: int, rng: np.random.Generator) -> Matrix:
-        """Draw σ(g) for independent g ~ N(0, S).
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        ndarray of float64, shape (N, count)
-            Values.
-        """
+        """Draw σ(g) for independent g ~ N(0, S)."""
         if self.deviations is not None:
             weights = self.deviations[0] * rng.standard_normal((self.inputs.dimension, count))
             biases = self.deviations[1] * rng.standard_normal(count)
@@ -188,56 +137,30 @@ class NormalNeurons(NeuronLaw):
 
 @dataclass(eq=False)
 class ParameterNeurons(NeuronLaw):
-    """φ(x) = σ(w·x + b), (w, b) of any law: a quadrature rule for it, and draws from it.
+    """φ(x) = σ(w·x + b), (w, b) of any law: a quadrature rule for it, and draws from it."""
 
-    Attributes
-    ----------
-    inputs : InputMeasure
-        The inputs.
-    sigma : callable
-        σ.
-    rules : tuple of callables
-        Each returns parameters with probabilities; the first is used, the others say how far the
-        eigenvalues can be trusted.
-    sampler : callable
-        ``sampler(count, rng)`` returns weights (count, d) and biases (count,).
-    text : str
-        The law.
-    deterministic : bool
-        Whether the sampler is.
-    """
-
+    #: The inputs.
     inputs: InputMeasure
+    #: σ.
     sigma: Sigma = field(repr=False)
+    #: Each returns parameters with probabilities; the first is used, the others say how far the
+    #: eigenvalues can be trusted.
     rules: tuple[Callable[[], Parameters], ...] = field(repr=False)
+    #: ``sampler(count, rng)`` returns weights (count, d) and biases (count,).
     sampler: Callable[[int, np.random.Generator], tuple[Array, Array]] = field(repr=False)
+    #: The law.
     text: str
+    #: Whether the sampler is.
     deterministic: bool = False
 
     def features(self, weights: Matrix, biases: Vector) -> Matrix:
-        """Evaluate neurons at the points.
-
-        Parameters
-        ----------
-        weights : ndarray of float64, shape (Q, d)
-            w.
-        biases : ndarray of float64, shape (Q,)
-            b.
-
-        Returns
-        -------
-        ndarray of float64, shape (N, Q)
-            σ(w·x_i + b).
-        """
+        """Evaluate neurons at the points."""
         return self.sigma(self.inputs.points @ weights.T + biases)
 
     def sample(self) -> tuple[Array, Array]:
         """Return the neurons of the first rule.
 
-        Returns
-        -------
-        tuple of ndarray of float64
-            Values (N, Q) and probabilities (Q,).
+        Returns values (N, Q) and probabilities (Q,).
         """
         weights, biases, probabilities = self.rules[0]()
         return self.features(weights, biases), probabilities
@@ -251,10 +174,7 @@ class ParameterNeurons(NeuronLaw):
     def kernel(self) -> tuple[Square, float]:
         """Evaluate K = Σ_q p_q φ_q(x_i) φ_q(x_j).
 
-        Returns
-        -------
-        tuple of (ndarray of float64 of shape (N, N), float)
-            K by the first rule, and the largest difference from the others.
+        Returns K by the first rule, and the largest difference from the others.
         """
         kernels = [values @ values.T for values in self._weighted_values()]
         gaps = [float(np.abs(other - kernels[0]).max()) for other in kernels[1:]]
@@ -290,18 +210,5 @@ class ParameterNeurons(NeuronLaw):
         return _ULP**2 * len(self.inputs.points)
 
     def draw(self, count: int, rng: np.random.Generator) -> Matrix:
-        """Draw neurons by their parameters.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        ndarray of float64, shape (N, count)
-            Values.
-        """
+        """Draw neurons by their parameters."""
         return self.features(*self.sampler(count, rng))

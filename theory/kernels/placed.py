@@ -32,23 +32,15 @@ _POINTS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where the neurons of a structured first layer may lie.
+    """Where the neurons of a structured first layer may lie."""
 
-    Attributes
-    ----------
-    activation : str
-        Name of σ.
-    width : int
-        Number n of neurons, which sets the slope of the rule.
-    box : ndarray of float64, shape (d, 2), or None
-        The box Ω.
-    rows : ndarray of float64, shape (N, d), or None
-        Data, in place of a box.
-    """
-
+    #: Name of σ.
     activation: str
+    #: Number n of neurons, which sets the slope of the rule.
     width: int
+    #: The box Ω.
     box: Matrix | None = field(default=None, repr=False)
+    #: Data, in place of a box.
     rows: Matrix | None = field(default=None, repr=False)
 
     @property
@@ -65,13 +57,7 @@ class Placement:
         return len(source)
 
     def rule_slope(self) -> float:
-        """Return the slope γ of the rule: for data that of the median direction.
-
-        Returns
-        -------
-        float
-            n/(b − a) on a grid, (n^{1/d} − 1)/|Ω|^{1/d} in a box.
-        """
+        """Return the slope γ of the rule: for data that of the median direction."""
         n, d = self.width, self.dimension
         if self.rows is not None:
             directions, _ = self._split(_cube(d + 1, 0)[:256])
@@ -115,17 +101,7 @@ class Placement:
     def from_cube(self, cube: Matrix, gamma: float | None) -> tuple[Array, Array]:
         """Return weights and biases from points of the unit cube of R^{d+1}.
 
-        Parameters
-        ----------
-        cube : ndarray of float64, shape (Q, d + 1)
-            Points.
-        gamma : float or None
-            Slope; None takes the rule's.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            γa of shape (Q, d), and −γr of shape (Q,).
+        Returns γa of shape (Q, d), and −γr of shape (Q,).
         """
         directions, fraction = self._split(cube)
         low, high = self._reach(directions)
@@ -140,17 +116,7 @@ class Placement:
     def grid(self, count: int, gamma: float | None) -> tuple[Array, Array]:
         """Return weights and biases of the uniform grid with both ends.
 
-        Parameters
-        ----------
-        count : int
-            Number of neurons.
-        gamma : float or None
-            Slope; None takes the rule's.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            Weights (count, 1) and biases (count,).
+        Returns weights (count, 1) and biases (count,).
         """
         assert self.box is not None
         low, high = self.box[0].tolist()
@@ -159,25 +125,7 @@ class Placement:
         return np.full((count, 1), slope), -slope * centres
 
     def neurons(self, inputs: InputMeasure, gamma: float | None = None) -> NeuronLaw:
-        """Return the law of a neuron on the inputs of a measure.
-
-        Parameters
-        ----------
-        inputs : InputMeasure
-            Where the neurons are looked at.
-        gamma : float or None
-            Slope; None takes the rule's.
-
-        Returns
-        -------
-        NeuronLaw
-            For a grid of n neurons the layer itself: nμ_k are its eigenvalues.
-
-        Raises
-        ------
-        InputError
-            If the inputs have another dimension.
-        """
+        """Return the law of a neuron on the inputs of a measure."""
         if inputs.dimension != self.dimension:
             raise InputError(
                 "inputs",
@@ -221,30 +169,7 @@ def _cube(dimension: int, seed: int, count: int = _POINTS) -> Array:
 
 
 def placement(activation: str, width: int, *, domain: Any = None, data: Any = None) -> Placement:
-    """Check where a structured first layer is placed.
-
-    Parameters
-    ----------
-    activation : str
-        Name of σ.
-    width : int
-        Number n of neurons.
-    domain : array_like, shape (2,) or (d, 2), optional
-        The box Ω.
-    data : array_like, shape (N, d) or (N,), optional
-        Samples; of one input their range is taken as the interval.
-
-    Returns
-    -------
-    Placement
-        The placement.
-
-    Raises
-    ------
-    InputError
-        If the activation is unknown, not exactly one of `domain` and `data` is given, or they are
-        degenerate.
-    """
+    """Check where a structured first layer is placed."""
     if activation not in SIGMAS:
         raise InputError("activation", f"is {activation!r}", f"choose one of {', '.join(SIGMAS)}")
     n = as_width(width)

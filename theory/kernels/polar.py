@@ -26,18 +26,8 @@ _RULE_ERROR = 2e-13
 def gauss_rule(points: Vector, weights: Vector, count: int) -> tuple[Vector, Vector]:
     """Return the Gauss rule of a discrete measure: exact for polynomials of degree 2m − 1.
 
-    Parameters
-    ----------
-    points, weights : ndarray of float64, shape (M,)
-        The measure Σ w_i δ_{t_i}, with M well above the number of nodes.
-    count : int
-        Number m of nodes.
-
-    Returns
-    -------
-    tuple of ndarray of float64, each of shape (m,)
-        Nodes and weights, from the Jacobi matrix of Stieltjes' procedure (Gautschi, Orthogonal
-        Polynomials, 2004, §2.2).
+    Returns nodes and weights, from the Jacobi matrix of Stieltjes' procedure (Gautschi, Orthogonal
+    Polynomials, 2004, §2.2).
     """
     mass = float(weights.sum())
     previous, current = np.zeros_like(points), np.full_like(points, 1 / math.sqrt(mass))
@@ -94,20 +84,10 @@ def polar_kernel(
 
     Exponentially accurate for σ that is smooth, or smooth on either side of 0.
 
-    Parameters
-    ----------
-    sigma : callable
-        σ, entrywise on float64 arrays; it must be square integrable under each normal law.
-    xx, xy, yy : ndarray of float64, shape (P,)
-        Variances S_xx, S_yy > 0 and covariances S_xy of P pairs.
-    tolerance : float
-        Agreement of two successive rules, relative to the largest entry, at which to stop.
-
-    Returns
-    -------
-    tuple of (ndarray of float64 of shape (P,), float)
-        The values, and the largest difference between the last two rules on trial pairs: the
-        estimate of their error. It is the caller's sign that the rules did not converge.
+    `sigma` is σ, entrywise on float64 arrays; it must be square integrable under each normal law;
+    `tolerance`: Agreement of two successive rules, relative to the largest entry, at which to stop.
+    Returns the values, and the largest difference between the last two rules on trial pairs: the
+    estimate of their error. It is the caller's sign that the rules did not converge.
     """
     # The extremes of scale and correlation come first among the trial pairs.
     order = np.unique(

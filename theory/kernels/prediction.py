@@ -101,23 +101,7 @@ def predict_layer(
 ) -> list[InitialRank]:
     """Put limit, band and estimates of one layer side by side.
 
-    Parameters
-    ----------
-    law : NeuronLaw
-        Law of a neuron.
-    estimates : sequence of SimulatedRank
-        ε-ranks of drawn layers, one entry per threshold.
-    width : int
-        n.
-    layer : int
-        Number of the layer.
-    confidence : float
-        Probability of the band.
-
-    Returns
-    -------
-    list of InitialRank
-        One per threshold.
+    `width` is n.
     """
     found = []
     for item in estimates:

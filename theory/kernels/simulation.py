@@ -23,23 +23,15 @@ _ULP = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class SimulatedRank:
-    """ε-ranks of drawn layers; an estimate, not a bound.
+    """ε-ranks of drawn layers; an estimate, not a bound."""
 
-    Attributes
-    ----------
-    eps : float
-        ε.
-    ranks : tuple of int
-        One per draw.
-    unresolved : int
-        Draws with an eigenvalue that rounding does not tell from ε; their count is nominal.
-    measure : str
-        Measure of the inputs.
-    """
-
+    #: ε.
     eps: float
+    #: One per draw.
     ranks: tuple[int, ...]
+    #: Draws with an eigenvalue that rounding does not tell from ε; their count is nominal.
     unresolved: int
+    #: Measure of the inputs.
     measure: str
 
     @property
@@ -67,13 +59,7 @@ class SimulatedRank:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``eps``, ``ranks``, ``mean``, ``deviation``, ``standard_error``, ``unresolved``.
-        """
+        """Return the figures as plain data."""
         return {
             "eps": self.eps,
             "ranks": list(self.ranks),
@@ -92,23 +78,7 @@ def simulate_ranks(
 
     In contrast to #{k : nμ_k > ε} this knows that n neurons are a sample of the law.
 
-    Parameters
-    ----------
-    law : NeuronLaw
-        Law of a neuron.
-    width : int
-        n.
-    eps : sequence of float
-        Thresholds.
-    draws : int
-        Number of layers drawn; one suffices for a deterministic law.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    list of SimulatedRank
-        One per threshold, from the same draws.
+    `width` is n.
     """
     return simulate_depth(law, (), (), width, eps, draws=draws, seed=seed)[0]
 
@@ -128,30 +98,7 @@ def simulate_depth(
     Every layer has n neurons and is fed by those drawn before it, so that the loss of rank from
     layer to layer is in the estimate; the limit of wide layers before does not see it.
 
-    Parameters
-    ----------
-    first : NeuronLaw
-        Law of the first layer.
-    kernels, inits : sequences
-        Kernels and laws of the layers behind it, weights taken as normal.
-    width : int
-        n.
-    eps : sequence of float
-        Thresholds.
-    draws : int
-        Number of networks.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    list of list of SimulatedRank
-        By layer, then by threshold.
-
-    Raises
-    ------
-    InputError
-        If the number of draws is not a whole number ≥ 1.
+    `width` is n.
     """
     n, thresholds = as_width(width), [as_eps(value) for value in eps]
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:

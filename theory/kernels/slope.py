@@ -102,25 +102,7 @@ def predicted_rank(
 ) -> float:
     """Predict the ε-rank of a structured first layer of slope γ.
 
-    Parameters
-    ----------
-    place : Placement
-        The layer.
-    inputs : InputMeasure
-        Where it is looked at.
-    gamma : float or None
-        Slope; None takes the rule's.
-    eps : float
-        ε.
-    by : {"finite-width", "kernel"}
-        Mean over drawn layers, always the same draws, or #{k : nμ_k > ε}.
-    draws : int
-        Layers drawn.
-
-    Returns
-    -------
-    float
-        The prediction; the two agree for a grid, where nothing is drawn.
+    `eps` is ε.
     """
     law = place.neurons(inputs, gamma)
     if by == "kernel":

@@ -28,22 +28,7 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
 
     Torch tensors on any device and bfloat16 arrays are accepted without importing their packages.
 
-    Parameters
-    ----------
-    array : array_like or tensor
-        Real numbers.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    tuple of (ndarray, str)
-        The numbers and the dtype as given.
-
-    Raises
-    ------
-    InputError
-        If the object is masked, sparse, ragged, complex or not numeric.
+    Returns the numbers and the dtype as given.
     """
     if hasattr(array, "detach") and hasattr(array, "cpu"):
         tensor = array.detach().cpu()
@@ -72,20 +57,7 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
 
 
 def refuse_non_finite(values: NDArray[Any], name: str) -> None:
-    """Raise an error that counts and locates NaN and infinite entries.
-
-    Parameters
-    ----------
-    values : ndarray of a floating dtype
-        Numbers to look at.
-    name : str
-        Argument name for the error message.
-
-    Raises
-    ------
-    InputError
-        If any entry is NaN or infinite.
-    """
+    """Raise an error that counts and locates NaN and infinite entries."""
     # The sum is finite for almost every sane array and costs one pass without a temporary.
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(float(np.sum(values, dtype=np.float64))):
@@ -107,22 +79,7 @@ def refuse_non_finite(values: NDArray[Any], name: str) -> None:
 def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
     """Return the numbers as float64 and whether that was exact.
 
-    Parameters
-    ----------
-    values : ndarray of a real dtype
-        Numbers as given.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, bool)
-        The converted numbers, and True where none was rounded.
-
-    Raises
-    ------
-    InputError
-        If a float wider than float64 would be rounded.
+    Returns the converted numbers, and True where none was rounded.
     """
     with np.errstate(over="ignore"):
         converted = values.astype(np.float64, copy=False)

@@ -17,15 +17,7 @@ _WORD = 62
 def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """Return integers M and an exponent e with array = M·2^e, exactly, e as large as it goes.
 
-    Parameters
-    ----------
-    array : ndarray of a float or integer dtype
-        Finite numbers.
-
-    Returns
-    -------
-    tuple of (ndarray of int64 or object, int)
-        M, in the shape of the array (Python integers where 62 bits do not suffice), and e.
+    Returns M, in the shape of the array (Python integers where 62 bits do not suffice), and e.
     """
     if array.dtype.kind in "iub":
         return array.astype(object), 0
@@ -51,15 +43,7 @@ def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
 def dyadic_matrix(array: NDArray[Any]) -> tuple[fmpz_mat, int]:
     """Return an integer matrix M and an exponent e with array = M·2^e, exactly.
 
-    Parameters
-    ----------
-    array : ndarray of a float or integer dtype, shape (m, n)
-        Finite numbers.
-
-    Returns
-    -------
-    tuple of (fmpz_mat, int)
-        M and e.
+    Returns M and e.
     """
     integers, exponent = dyadic_integers(array)
     rows, columns = integers.shape
@@ -69,48 +53,18 @@ def dyadic_matrix(array: NDArray[Any]) -> tuple[fmpz_mat, int]:
 def power_of_two(exponent: int) -> Fraction:
     """Return 2^e exactly.
 
-    Parameters
-    ----------
-    exponent : int
-        e, of either sign.
-
-    Returns
-    -------
-    Fraction
-        The power.
+    `exponent` is e, of either sign.
     """
     return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
 
 
 def to_fmpq(value: Fraction) -> fmpq:
-    """Return a fraction in the form that FLINT computes with.
-
-    Parameters
-    ----------
-    value : Fraction
-        A rational number.
-
-    Returns
-    -------
-    fmpq
-        The same number.
-    """
+    """Return a fraction in the form that FLINT computes with."""
     return fmpq(value.numerator, value.denominator)
 
 
 def float_below(value: Fraction) -> float:
-    """Return the largest float64 that is at most a non-negative rational number.
-
-    Parameters
-    ----------
-    value : Fraction
-        A number ≥ 0.
-
-    Returns
-    -------
-    float
-        The number rounded down.
-    """
+    """Return the largest float64 that is at most a non-negative rational number."""
     try:
         near = float(value)
     except OverflowError:
@@ -119,18 +73,7 @@ def float_below(value: Fraction) -> float:
 
 
 def float_above(value: Fraction) -> float:
-    """Return the smallest float64 (or ∞) that is at least a non-negative rational number.
-
-    Parameters
-    ----------
-    value : Fraction
-        A number ≥ 0.
-
-    Returns
-    -------
-    float
-        The number rounded up.
-    """
+    """Return the smallest float64 (or ∞) that is at least a non-negative rational number."""
     try:
         near = float(value)
     except OverflowError:
@@ -139,18 +82,7 @@ def float_above(value: Fraction) -> float:
 
 
 def root_above(square: Fraction) -> float:
-    """Return a float64 at least as large as the square root of a rational number.
-
-    Parameters
-    ----------
-    square : Fraction
-        A number ≥ 0.
-
-    Returns
-    -------
-    float
-        The root, rounded up.
-    """
+    """Return a float64 at least as large as the square root of a rational number."""
     if square == 0:
         return 0.0
     # Four times a power near the number, so that the root has its full length.
@@ -164,18 +96,7 @@ def root_above(square: Fraction) -> float:
 
 
 def root_below(square: Fraction) -> float:
-    """Return a float64 at most the square root of a rational number.
-
-    Parameters
-    ----------
-    square : Fraction
-        A number ≥ 0.
-
-    Returns
-    -------
-    float
-        The root, rounded down.
-    """
+    """Return a float64 at most the square root of a rational number."""
     above = root_above(square)
     root = Fraction(above)
     # root_above is within a relative 2^-60 before its own rounding: one or two steps suffice.
@@ -186,18 +107,7 @@ def root_below(square: Fraction) -> float:
 
 
 def nearest_integer(mantissa: int, exponent: int) -> int:
-    """Return an integer nearest to a dyadic number, a half rounded up.
-
-    Parameters
-    ----------
-    mantissa, exponent : int
-        The number m·2^e.
-
-    Returns
-    -------
-    int
-        ⌊m·2^e + ½⌋.
-    """
+    """Return an integer nearest to a dyadic number, a half rounded up."""
     if exponent >= 0:
         return mantissa << exponent
     return (mantissa + (1 << (-exponent - 1))) >> -exponent

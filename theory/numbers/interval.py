@@ -16,13 +16,9 @@ class Interval:
     """A certified enclosure  lower ≤ x ≤ upper  of one real number, ends included.
 
     The ends are exact rationals, so comparisons never round and depend on no precision setting.
-
-    Attributes
-    ----------
-    lower, upper : Fraction
-        The ends; equal where the number is known exactly.
     """
 
+    #: The ends; equal where the number is known exactly.
     lower: Fraction
     upper: Fraction
 
@@ -52,10 +48,7 @@ class Interval:
     def to_json(self) -> dict[str, float | None]:
         """Return the ends as float64, rounded outward, and the width of the interval itself.
 
-        Returns
-        -------
-        dict
-            Keys ``lower``, ``upper``, ``width``; None for a bound beyond the range of float64.
+        Returns keys ``lower``, ``upper``, ``width``; None for a bound beyond the range of float64.
         """
         return {
             "lower": json_float(self.lower, -1),
@@ -65,20 +58,7 @@ class Interval:
 
 
 def outward(value: Fraction, direction: int) -> float:
-    """Return the float64 next to a rational number, below or above it.
-
-    Parameters
-    ----------
-    value : Fraction
-        The number.
-    direction : {-1, +1}
-        −1 rounds down, +1 rounds up.
-
-    Returns
-    -------
-    float
-        The rounded number; the number itself where float64 holds it.
-    """
+    """Return the float64 next to a rational number, below or above it."""
     try:
         near = float(value)
     except OverflowError:
@@ -90,37 +70,13 @@ def outward(value: Fraction, direction: int) -> float:
 
 
 def json_float(value: Fraction, direction: int) -> float | None:
-    """Return the float64 next to a number, or None where it would be infinite (JSON has no ∞).
-
-    Parameters
-    ----------
-    value : Fraction
-        The number.
-    direction : {-1, +1}
-        As in `outward`.
-
-    Returns
-    -------
-    float or None
-        The rounded number.
-    """
+    """Return the float64 next to a number, or None where it would be infinite (JSON has no ∞)."""
     rounded = outward(value, direction)
     return rounded if np.isfinite(rounded) else None
 
 
 def nearest(value: Fraction) -> float:
-    """Return the nearest float64, ±∞ beyond its range.
-
-    Parameters
-    ----------
-    value : Fraction
-        The number.
-
-    Returns
-    -------
-    float
-        The rounded number.
-    """
+    """Return the nearest float64, ±∞ beyond its range."""
     try:
         return float(value)
     except OverflowError:
@@ -128,68 +84,22 @@ def nearest(value: Fraction) -> float:
 
 
 def point(value: Fraction | int) -> Interval:
-    """Return the interval that holds one number.
-
-    Parameters
-    ----------
-    value : Fraction or int
-        The number.
-
-    Returns
-    -------
-    Interval
-        [value, value].
-    """
+    """Return the interval that holds one number."""
     return Interval(Fraction(value), Fraction(value))
 
 
 def hull(intervals: list[Interval]) -> Interval:
-    """Return the smallest interval that contains all of the given ones.
-
-    Parameters
-    ----------
-    intervals : list of Interval
-        At least one.
-
-    Returns
-    -------
-    Interval
-        The hull.
-    """
+    """Return the smallest interval that contains all of the given ones."""
     return Interval(min(i.lower for i in intervals), max(i.upper for i in intervals))
 
 
 def maximum(intervals: list[Interval]) -> Interval:
-    """Return an enclosure of the maximum of the enclosed numbers.
-
-    Parameters
-    ----------
-    intervals : list of Interval
-        At least one.
-
-    Returns
-    -------
-    Interval
-        [max lower, max upper].
-    """
+    """Return an enclosure of the maximum of the enclosed numbers."""
     return Interval(max(i.lower for i in intervals), max(i.upper for i in intervals))
 
 
 def from_ball(ball: Any, *, non_negative: bool = False) -> Interval:
-    """Return the ends of a ball [m ± r] exactly, whatever the working precision is by now.
-
-    Parameters
-    ----------
-    ball : arb
-        A finite ball.
-    non_negative : bool
-        The number is known to be ≥ 0, so a negative lower end is raised to 0.
-
-    Returns
-    -------
-    Interval
-        The interval.
-    """
+    """Return the ends of a ball [m ± r] exactly, whatever the working precision is by now."""
     middle, radius = _dyadic(ball.mid()), _dyadic(ball.rad())
     lower, upper = middle - radius, middle + radius
     if non_negative:
@@ -198,17 +108,6 @@ def from_ball(ball: Any, *, non_negative: bool = False) -> Interval:
 
 
 def _dyadic(number: Any) -> Fraction:
-    """Return the exact value of a ball of radius 0.
-
-    Parameters
-    ----------
-    number : arb
-        A finite point ball.
-
-    Returns
-    -------
-    Fraction
-        The number m·2^e.
-    """
+    """Return the exact value of a ball of radius 0."""
     mantissa, exponent = number.man_exp()
     return Fraction(int(mantissa)) * power_of_two(int(exponent))

@@ -13,20 +13,13 @@ _U = UNIT_ROUNDOFF["float64"]
 
 
 class OrthogonalityDefect(NamedTuple):
-    """‖VᵀV − I‖₂ and what it was found from.
+    """‖VᵀV − I‖₂ and what it was found from."""
 
-    Attributes
-    ----------
-    bound : float
-        δ ≥ ‖VᵀV − I‖₂, its own rounding included.
-    measured : float
-        ‖VᵀV − I‖_F as computed.
-    norm_squared : float
-        A bound on ‖|V|‖₂², the moduli's spectral norm squared.
-    """
-
+    #: δ ≥ ‖VᵀV − I‖₂, its own rounding included.
     bound: float
+    #: ‖VᵀV − I‖_F as computed.
     measured: float
+    #: A bound on ‖|V|‖₂², the moduli's spectral norm squared.
     norm_squared: float
 
 
@@ -35,15 +28,7 @@ def orthogonality_defect(vectors: Matrix) -> OrthogonalityDefect:
 
     ‖|V|‖₂² is the lesser of ‖|V|‖₁‖|V|‖_∞ and ‖V‖_F².
 
-    Parameters
-    ----------
-    vectors : ndarray of float64, shape (n, m)
-        V.
-
-    Returns
-    -------
-    OrthogonalityDefect
-        Bound, measured value, norm.
+    `vectors` is V.
     """
     moduli = np.abs(vectors)
     columns = float(moduli.sum(axis=0).max(initial=0.0))

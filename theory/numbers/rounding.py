@@ -47,15 +47,7 @@ _TILE = 128
 def upward(value: float) -> float:
     """Return a number that is at least the exact value of a short non-negative expression.
 
-    Parameters
-    ----------
-    value : float
-        The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
-
-    Returns
-    -------
-    float
-        An upper bound.
+    `value`: The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
     """
     return value * _SLACK
 
@@ -63,37 +55,13 @@ def upward(value: float) -> float:
 def downward(value: float) -> float:
     """Return a number that is at most the exact value of a short non-negative expression.
 
-    Parameters
-    ----------
-    value : float
-        The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
-
-    Returns
-    -------
-    float
-        A lower bound.
+    `value`: The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
     """
     return value / _SLACK
 
 
 def unit_roundoff(dtype: str) -> float:
-    """Return u of a floating dtype, and 0 for integers and booleans, which carry no rounding.
-
-    Parameters
-    ----------
-    dtype : str
-        Name such as ``"float32"`` or ``"bfloat16"``.
-
-    Returns
-    -------
-    float
-        The unit roundoff.
-
-    Raises
-    ------
-    InputError
-        If the dtype is not known.
-    """
+    """Return u of a floating dtype, and 0 for integers and booleans, which carry no rounding."""
     if dtype in UNIT_ROUNDOFF:
         return UNIT_ROUNDOFF[dtype]
     if dtype.startswith(("int", "uint", "bool")):
@@ -106,38 +74,13 @@ def unit_roundoff(dtype: str) -> float:
 
 
 def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
-    """Return an upper bound of γ_k = ku/(1 − ku), and ∞ once ku ≥ 1.
-
-    Parameters
-    ----------
-    k : int
-        Number of rounded operations on the longest path.
-    u : float
-        Unit roundoff.
-
-    Returns
-    -------
-    float
-        γ_k, rounded upward.
-    """
+    """Return an upper bound of γ_k = ku/(1 − ku), and ∞ once ku ≥ 1."""
     product = k * u
     return math.inf if product >= 1 else upward(product / (1 - product))
 
 
 def product_underflow(dtype: str) -> float:
-    """Return η, what one product may lose to underflow in a dtype.
-
-    Parameters
-    ----------
-    dtype : str
-        Type in which products are formed.
-
-    Returns
-    -------
-    float
-        The smallest normal number of float32 and bfloat16, since hardware may flush to zero; the
-        smallest subnormal one of float16 and float64.
-    """
+    """Return η, what one product may lose to underflow in a dtype."""
     return _UNDERFLOW.get(dtype, 2.0**-1074)
 
 
@@ -150,22 +93,6 @@ def gram_error_bound(
     product may lose η to underflow: the smallest normal number, since hardware may flush to zero
     (for float16 the smallest subnormal one, which it keeps). With tr G̃ in the place of tr G the
     factor is γ_N/(1 − γ_N), and the trace itself may have lost nNη.
-
-    Parameters
-    ----------
-    trace : float
-        tr G̃ of the computed matrix, ≥ 0.
-    n_samples : int
-        Length N of each inner product.
-    dtype : str
-        Type in which products were formed and summed.
-    n_features : int
-        Order n of the matrix.
-
-    Returns
-    -------
-    float
-        The bound, ∞ where N is so large that the dtype resolves nothing.
     """
     factor = gamma(n_samples + 2, unit_roundoff(dtype))
     if factor >= 1:
@@ -182,17 +109,7 @@ def gram_product(matrix: Matrix, row_factors: Vector | None = None) -> tuple[Squ
     by symmetric rank-k updates and then added, so g grows with the block and the number of blocks
     instead of with N.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        M.
-    row_factors : ndarray of float64, shape (N,), optional
-        f, in place of 1.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (n, n); float)
-        The symmetric product and g.
+    `matrix` is M; `row_factors` is f, in place of 1. Returns the symmetric product and g.
     """
     n_samples = matrix.shape[0]
     upper: Array | None = None
@@ -215,35 +132,14 @@ def gram_product(matrix: Matrix, row_factors: Vector | None = None) -> tuple[Squ
 
 
 def gram_factor(n_samples: int, weighted: bool) -> float:
-    """Return the g of `gram_product`.
-
-    Parameters
-    ----------
-    n_samples : int
-        N.
-    weighted : bool
-        Whether rows have factors.
-
-    Returns
-    -------
-    float
-        g.
-    """
+    """Return the g of `gram_product`."""
     additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
     # √w (1 rounding), its division by a rounded √c (3), the product with φ (1), on both sides: 10.
     return gamma(additions + (10 if weighted else 0))
 
 
 def add_upper(total: Square, partial: NDArray[Any]) -> None:
-    """Add the upper triangle of a partial sum, in place; what stands below it is arbitrary.
-
-    Parameters
-    ----------
-    total : ndarray of float64, shape (n, n)
-        Overwritten, in Fortran order.
-    partial : ndarray of float64 or float32, shape (n, n)
-        What is added.
-    """
+    """Add the upper triangle of a partial sum, in place; what stands below it is arbitrary."""
     n = total.shape[0]
     for start in range(0, n, _TILE):
         stop = min(start + _TILE, n)
@@ -251,13 +147,7 @@ def add_upper(total: Square, partial: NDArray[Any]) -> None:
 
 
 def mirror(matrix: Square) -> None:
-    """Copy the upper triangle onto the lower one, tile by tile so that the cache holds both.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        Overwritten below the diagonal.
-    """
+    """Copy the upper triangle onto the lower one, tile by tile so that the cache holds both."""
     n = matrix.shape[0]
     for start in range(0, n, _TILE):
         stop = min(start + _TILE, n)
@@ -271,19 +161,7 @@ def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matr
 
     The inner dimension is cut into chunks whose products are added, for a smaller g.
 
-    Parameters
-    ----------
-    left : ndarray of float64, shape (m, k)
-        L.
-    right : ndarray of float64, shape (k, n)
-        R.
-    chunk : int
-        Length of each partial inner product.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (m, n); float)
-        The product and g.
+    `left` is L; `right` is R. Returns the product and g.
     """
     # SciPy's and NumPy's BLAS have thread pools of their own that get in each other's way; LAPACK
     # comes from SciPy, so the products do too.
@@ -306,15 +184,7 @@ def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matr
 def frobenius(matrix: Array) -> float:
     """Return an upper bound of ‖M‖_F.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64
-        M, any shape, with entries far from overflow.
-
-    Returns
-    -------
-    float
-        The bound.
+    `matrix` is M, any shape, with entries far from overflow.
     """
     flat = np.ravel(matrix, order="K")
     return upward(float(blas.dnrm2(flat)) * (1 + 2 * gamma(flat.size)) + UNDERFLOW)
@@ -323,17 +193,7 @@ def frobenius(matrix: Array) -> float:
 def squared_frobenius(matrix: NDArray[Any], row_factors: Vector | None = None) -> float:
     """Return an upper bound of ‖diag(f) M‖_F².
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, n)
-        M.
-    row_factors : ndarray of float64, shape (N,), optional
-        f, in place of 1; four roundings in each are covered.
-
-    Returns
-    -------
-    float
-        The bound, ∞ where squares overflow.
+    `matrix` is M; `row_factors` is f, in place of 1; four roundings in each are covered.
     """
     total, size = 0.0, _TILE * matrix.shape[1]
     narrow = row_factors is None and matrix.dtype == np.float32 and size <= 2**20

@@ -22,18 +22,8 @@ def scaled_entries(factors: Vector, values: Matrix) -> tuple[Matrix, int]:
     Digits and exponents are multiplied apart, so that a weight that vanishes where the features are
     enormous costs nothing.
 
-    Parameters
-    ----------
-    factors : ndarray of float64, shape (N,)
-        f.
-    values : ndarray of float64, shape (N, n)
-        M.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (N, n); int)
-        P, whose largest modulus lies in [1/4, 1), each entry rounded once, or to within 2^-1074;
-        zeros and 0 where all products are 0.
+    `factors` is f; `values` is M. Returns P, whose largest modulus lies in [1/4, 1), each entry
+    rounded once, or to within 2^-1074; zeros and 0 where all products are 0.
     """
     factor_digits, factor_exponents = np.frexp(factors)
     digits, exponents = np.frexp(values)
@@ -48,18 +38,7 @@ def scaled_entries(factors: Vector, values: Matrix) -> tuple[Matrix, int]:
 
 
 def frobenius(values: Array) -> float:
-    """Return ‖X‖_F without overflow or underflow of the squares, to a relative `norm_error`.
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        Any shape.
-
-    Returns
-    -------
-    float
-        The norm; infinite only where the norm itself exceeds float64.
-    """
+    """Return ‖X‖_F without overflow or underflow of the squares, to a relative `norm_error`."""
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0 or not math.isfinite(largest):
         return largest
@@ -74,18 +53,7 @@ def frobenius(values: Array) -> float:
 
 
 def row_norms(values: Matrix) -> Vector:
-    """Return the Euclidean norm of every row, without overflow or underflow of the squares.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (m, k)
-        Finite numbers.
-
-    Returns
-    -------
-    ndarray of float64, shape (m,)
-        The norms.
-    """
+    """Return the Euclidean norm of every row, without overflow or underflow of the squares."""
     exponents = np.frexp(np.max(np.abs(values), axis=1, initial=0.0))[1]
     with np.errstate(over="ignore", under="ignore"):
         scaled = np.ldexp(values, -exponents[:, None])
@@ -94,36 +62,12 @@ def row_norms(values: Matrix) -> Vector:
 
 
 def norm_error(size: int) -> float:
-    """Bound the relative error of `frobenius` for an array of that many entries.
-
-    Parameters
-    ----------
-    size : int
-        Number of entries.
-
-    Returns
-    -------
-    float
-        γ for chunks of squares that are summed and then added.
-    """
+    """Bound the relative error of `frobenius` for an array of that many entries."""
     return gamma(min(size, _CHUNK) + -(-size // _CHUNK) + 4)
 
 
 def times_power_of_two(value: float, exponent: int) -> float:
-    """Return value · 2^exponent, infinite where float64 ends.
-
-    Parameters
-    ----------
-    value : float
-        A number.
-    exponent : int
-        Any integer.
-
-    Returns
-    -------
-    float
-        The product.
-    """
+    """Return value · 2^exponent, infinite where float64 ends."""
     try:
         return math.ldexp(value, exponent)
     except OverflowError:
@@ -135,17 +79,7 @@ def subtract_scaled(
 ) -> tuple[Array, int]:
     """Return (D, e) with D·2^e = L·2^l − R·2^r, where only what is below rounding underflows.
 
-    Parameters
-    ----------
-    left, right : ndarray of float64, same shape
-        L and R.
-    left_exponent, right_exponent : int
-        Exponents l and r.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, int)
-        D and e.
+    Returns D and e.
     """
     # A matrix of zeros has no size, whatever its exponent says.
     sizes = [

@@ -62,13 +62,6 @@ class CountProblem:
     some of the samples, a few directions that hold nearly everything, a Gram matrix of float32
     products, and neurons left out that are silent.
     What this does not decide stays undecided here.
-
-    Parameters
-    ----------
-    features : Features
-        Φ; narrow floats are not widened.
-    measure : Measure
-        The measure of G.
     """
 
     def __init__(self, features: Features, measure: Measure) -> None:
@@ -85,15 +78,7 @@ class CountProblem:
     def decide_all(self, eps: Sequence[float]) -> list[Decision | None]:
         """Decide several thresholds.
 
-        Parameters
-        ----------
-        eps : sequence of float
-            Thresholds, each > 0.
-
-        Returns
-        -------
-        list of Decision or None
-            In the order given; None where the usual routes have to decide.
+        Returns in the order given; None where the usual routes have to decide.
         """
         features = self.features
         if features.n_features < _WIDE or features.n_samples < _LONG or not features.exact:

@@ -13,17 +13,11 @@ from epsrank.theory.numbers.dyadic import float_above, float_below
 
 @dataclass(frozen=True, eq=False)
 class SpectrumEnclosure:
-    """Intervals  lower_k ≤ λ_k ≤ upper_k  for λ_1 ≥ … ≥ λ_n of a symmetric matrix H.
+    """Intervals  lower_k ≤ λ_k ≤ upper_k  for λ_1 ≥ … ≥ λ_n of a symmetric matrix H."""
 
-    Attributes
-    ----------
-    values : ndarray of float64, shape (n,)
-        λ_k as computed, descending, clipped at 0.
-    lower, upper : ndarray of float64, shape (n,)
-        Certified ends, rounding included.
-    """
-
+    #: λ_k as computed, descending, clipped at 0.
     values: Vector
+    #: Certified ends, rounding included.
     lower: Vector
     upper: Vector
 
@@ -35,15 +29,7 @@ class SpectrumEnclosure:
     def count(self, threshold_below: Fraction, threshold_above: Fraction) -> tuple[int, int]:
         """Return a lower and an upper bound of #{k : λ_k > θ} for an enclosed threshold θ.
 
-        Parameters
-        ----------
-        threshold_below, threshold_above : Fraction
-            θ lies between them, ends included.
-
-        Returns
-        -------
-        tuple of (int, int)
-            The bounds.
+        Returns the bounds.
         """
         least = int(np.count_nonzero(self.lower > float_above(threshold_above)))
         most = int(np.count_nonzero(self.upper > float_below(threshold_below)))
@@ -51,20 +37,7 @@ class SpectrumEnclosure:
 
 
 def from_error(values: Vector, error: float) -> SpectrumEnclosure:
-    """Return the enclosure of width 2·error around computed eigenvalues of a PSD matrix (M7, Weyl).
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n,)
-        Computed eigenvalues, in any order.
-    error : float
-        |computed λ_k − λ_k| ≤ error for every k.
-
-    Returns
-    -------
-    SpectrumEnclosure
-        Intervals, cut at 0 because a Gram matrix has no negative eigenvalue.
-    """
+    """Return the enclosure of width 2·error around computed eigenvalues of a PSD matrix (M7)."""
     descending = np.sort(values)[::-1]
     lower = np.nextafter(descending - error, -np.inf)
     upper = np.nextafter(descending + error, np.inf)
@@ -73,18 +46,7 @@ def from_error(values: Vector, error: float) -> SpectrumEnclosure:
 
 
 def intersect(first: SpectrumEnclosure, second: SpectrumEnclosure) -> SpectrumEnclosure:
-    """Return the enclosure that holds where both do, with the second one's values.
-
-    Parameters
-    ----------
-    first, second : SpectrumEnclosure
-        Enclosures of the same spectrum.
-
-    Returns
-    -------
-    SpectrumEnclosure
-        Their intersection.
-    """
+    """Return the enclosure that holds where both do, with the second one's values."""
     lower = np.maximum(first.lower, second.lower)
     upper = np.minimum(first.upper, second.upper)
     return SpectrumEnclosure(np.clip(second.values, lower, upper), lower, upper)

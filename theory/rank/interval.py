@@ -19,26 +19,17 @@ from epsrank.theory.rank.routes.gram import gram_enclosure
 
 @dataclass(frozen=True, eq=False)
 class SpectrumSource:
-    """Eigenvalues of G = scale · H, from H̃ with ‖H̃ − H‖ ≤ formed, or already enclosed.
+    """Eigenvalues of G = scale · H, from H̃ with ‖H̃ − H‖ ≤ formed, or already enclosed."""
 
-    Attributes
-    ----------
-    scale : Fraction
-        Positive; brings H to the units of the measure.
-    gram : ndarray of float64, shape (n, n), or None
-        H̃; None where `known` is given.
-    formed : float
-        Rounding bound of H̃.
-    known : SpectrumEnclosure or None
-        Enclosure of the spectrum of H, where one was made.
-    move : float
-        ‖A − A′‖_F ≤ move for every A′ whose entries round to those of A in their dtype.
-    """
-
+    #: Positive; brings H to the units of the measure.
     scale: Fraction
+    #: H̃; None where `known` is given.
     gram: Square | None = None
+    #: Rounding bound of H̃.
     formed: float = 0.0
+    #: Enclosure of the spectrum of H, where one was made.
     known: SpectrumEnclosure | None = None
+    #: ‖A − A′‖_F ≤ move for every A′ whose entries round to those of A in their dtype.
     move: float = 0.0
 
     @cached_property
@@ -65,19 +56,7 @@ class SpectrumSource:
 
         |σ_k(A) − σ_k(A′)| ≤ ‖A − A′‖_F.
 
-        Parameters
-        ----------
-        eps : float
-            ε.
-        relative : bool
-            Whether the threshold is ε·λ_1.
-        found : tuple of (int, int)
-            Bounds of the count for the numbers given.
-
-        Returns
-        -------
-        tuple of (int, int)
-            Ends; they enclose `found`.
+        Returns ends; they enclose `found`.
         """
         if self.move == 0:
             return found
@@ -93,20 +72,7 @@ class SpectrumSource:
 
 
 def scaled(values: Array, scale: Fraction) -> Array:
-    """Return values · scale, cut at the largest float64 instead of overflowing.
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        Numbers ≥ 0.
-    scale : Fraction
-        Positive, of any magnitude.
-
-    Returns
-    -------
-    ndarray of float64
-        The products, to a few ulps.
-    """
+    """Return values · scale, cut at the largest float64 instead of overflowing."""
     shift = scale.numerator.bit_length() - scale.denominator.bit_length()
     factor = float(scale / Fraction(2) ** shift)
     with np.errstate(over="ignore", under="ignore"):
@@ -115,20 +81,7 @@ def scaled(values: Array, scale: Fraction) -> Array:
 
 
 def scaled_float(value: float, scale: Fraction) -> float:
-    """Return value · scale rounded upward, cut at the largest float64.
-
-    Parameters
-    ----------
-    value : float
-        Number ≥ 0.
-    scale : Fraction
-        Positive.
-
-    Returns
-    -------
-    float
-        An upper bound of the product wherever it is below the largest float64.
-    """
+    """Return value · scale rounded upward, cut at the largest float64."""
     largest = float(np.finfo(np.float64).max)
     return min(upward(float(scaled(np.array([value]), scale)[0])), largest)
 
@@ -255,45 +208,21 @@ class RankInterval:
 
 @dataclass(frozen=True)
 class Decision:
-    """What was found for one threshold.
+    """What was found for one threshold."""
 
-    Attributes
-    ----------
-    lower, upper : int
-        Certified bounds of the count.
-    route : str
-        Routes that contributed, joined by ``+``.
-    reason : str
-        Why the ends agree or not.
-    """
-
+    #: Certified bounds of the count.
     lower: int
     upper: int
+    #: Routes that contributed, joined by ``+``.
     route: str
+    #: Why the ends agree or not.
     reason: str
 
 
 def gap_reason(
     enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool = False
 ) -> str:
-    """Say how far the neighbouring eigenvalues are from the threshold.
-
-    Parameters
-    ----------
-    enclosure : SpectrumEnclosure
-        What decided.
-    rank : int
-        The count.
-    threshold : Fraction
-        θ > 0.
-    relative : bool
-        Whether θ is ε·λ_1.
-
-    Returns
-    -------
-    str
-        One clause.
-    """
+    """Say how far the neighbouring eigenvalues are from the threshold."""
     unit = "ε·λ₁" if relative else "ε"
     parts = []
     if rank:

@@ -47,17 +47,7 @@ _SMALLEST = {
 
 
 class RankProblem:
-    """Certified counts #{k : λ_k(G) > ε} for one feature matrix, each costly part made once.
-
-    Parameters
-    ----------
-    features : Features
-        Φ.
-    measure : Measure
-        The measure of G.
-    exact : bool
-        Decide by integer arithmetic even where floating point would do.
-    """
+    """Certified counts #{k : λ_k(G) > ε} for one feature matrix, each costly part made once."""
 
     def __init__(self, features: Features, measure: Measure, exact: bool = False) -> None:
         self.features = features
@@ -125,19 +115,7 @@ class RankProblem:
     ) -> tuple[Fraction, Fraction]:
         """Return an enclosure of the threshold in units of H = G / scale.
 
-        Parameters
-        ----------
-        eps : float
-            ε.
-        relative : bool
-            Whether the threshold is ε·λ_1, known as well as λ_1 is.
-        best : SpectrumEnclosure, optional
-            Where λ_1 is taken from; by default from the most accurate one.
-
-        Returns
-        -------
-        tuple of (Fraction, Fraction)
-            Ends; equal for an absolute threshold.
+        Returns ends; equal for an absolute threshold.
         """
         if not relative:
             theta = Fraction(eps) / self.weighted.scale
@@ -146,40 +124,14 @@ class RankProblem:
         return Fraction(eps) * Fraction(best.lower[0]), Fraction(eps) * Fraction(best.upper[0])
 
     def decide_all(self, eps: Sequence[float], relative: bool = False) -> list[Decision]:
-        """Decide several thresholds; see `decide`.
-
-        Parameters
-        ----------
-        eps : sequence of float
-            Thresholds.
-        relative : bool
-            Whether they are multiples of λ_1.
-
-        Returns
-        -------
-        list of Decision
-            One for each, in the order given.
-        """
+        """Decide several thresholds; see `decide`."""
         best = self.fast if relative else None
         self._smallest = float_below(self._threshold(min(eps), relative, best)[0])
         self._few = len(eps) <= _FEW
         return [self.decide(value, relative) for value in eps]
 
     def decide(self, eps: float, relative: bool = False) -> Decision:
-        """Try the routes in order of cost until both ends agree.
-
-        Parameters
-        ----------
-        eps : float
-            ε.
-        relative : bool
-            Whether the threshold is ε·λ_1.
-
-        Returns
-        -------
-        Decision
-            The certified interval with its reasons.
-        """
+        """Try the routes in order of cost until both ends agree."""
         n = self.features.n_features
         lower, upper, route = 0, n, "gram"
         if not self.exact:
@@ -215,15 +167,7 @@ class RankProblem:
     def _without_eigenvalues(self, below: Fraction, above: Fraction) -> Decision | None:
         """Decide a wide layer by factorisations alone, where that pays.
 
-        Parameters
-        ----------
-        below, above : Fraction
-            Enclosure of the threshold.
-
-        Returns
-        -------
-        Decision or None
-            None where that does not decide or does not pay.
+        Returns None where that does not decide or does not pay.
         """
         if self.features.n_features < _WIDE or self._smallest is None or "fast" in self.__dict__:
             return None
@@ -271,13 +215,7 @@ class RankProblem:
         return scaled_float(self.formed, self.weighted.scale)
 
     def source(self) -> SpectrumSource:
-        """Return what the spectrum is computed from, with the best enclosure made so far.
-
-        Returns
-        -------
-        SpectrumSource
-            Shared by the results of all thresholds.
-        """
+        """Return what the spectrum is computed from, with the best enclosure made so far."""
         made = self.__dict__
         known = made.get("accurate", made.get("fast"))
         return SpectrumSource(
@@ -305,18 +243,7 @@ class RankProblem:
 
 
 def _in_range(gram: Square) -> bool:
-    """Return whether the squares of its entries neither overflow nor underflow.
-
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        Computed Gram matrix.
-
-    Returns
-    -------
-    bool
-        Whether no scaling is needed.
-    """
+    """Return whether the squares of its entries neither overflow nor underflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         trace = float(np.trace(gram))
     return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400

@@ -41,17 +41,7 @@ _FEW = 2
 class GramProblem:
     """Certified counts #{k : λ_k(G) > ε} for every G with ‖G̃ − G‖₂ ≤ t  (D1 with M7).
 
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        G̃, exactly symmetric.
-    error : float
-        t ≥ 0.
-
-    Raises
-    ------
-    InputError
-        If the matrix is not square, symmetric and finite, or t is not a number ≥ 0.
+    `gram` is G̃, exactly symmetric.
     """
 
     def __init__(self, gram: Square, error: float) -> None:
@@ -89,19 +79,8 @@ class GramProblem:
     ) -> list[Decision]:
         """Decide several thresholds, from one spectrum or, for wide matrices, from none.
 
-        Parameters
-        ----------
-        eps : sequence of float
-            Thresholds, each > 0.
-        relative : bool
-            Thresholds ε·λ_1.
-        counts_only : bool
-            Whether nothing else is wanted of the spectrum, so that factorisations may spare it.
-
-        Returns
-        -------
-        list of Decision
-            One for each threshold, in the order given.
+        `counts_only`: Whether nothing else is wanted of the spectrum, so that factorisations may
+        spare it.
         """
         thresholds = [as_eps(value) for value in eps]
         fast = (
@@ -148,25 +127,7 @@ def interval_of_enclosure(
 ) -> RankInterval:
     """Wrap a decision that was made without features, in the units of scale · H.
 
-    Parameters
-    ----------
-    enclosure : SpectrumEnclosure
-        Spectrum of H.
-    eps : float
-        ε as given.
-    decision : tuple of (int, int, str, str)
-        Lower end, upper end, route, reason.
-    noise_floor : float
-        Error bound of the eigenvalues, in the units of λ.
-    labels : tuple of (str, str, int, bool)
-        Measure, dtype, number of samples (0 if unknown), whether the threshold is relative.
-    scale : Fraction
-        G = scale · H.
-
-    Returns
-    -------
-    RankInterval
-        The result.
+    `labels`: Measure, dtype, number of samples (0 if unknown), whether the threshold is relative.
     """
     lower, upper, route, reason = decision
     measure, dtype, n_samples, relative = labels
@@ -273,20 +234,7 @@ def _count_rational(
 def _symmetric_part(gram: Any) -> tuple[Array, float]:
     """Return (G + Gᵀ)/2 and a bound on the distance to G, refusing a plainly asymmetric matrix.
 
-    Parameters
-    ----------
-    gram : array_like
-        G.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, float)
-        Symmetric matrix and ‖(G − Gᵀ)/2‖_F, rounded upward.
-
-    Raises
-    ------
-    InputError
-        If the asymmetry exceeds rounding.
+    `gram` is G. Returns symmetric matrix and ‖(G − Gᵀ)/2‖_F, rounded upward.
     """
     matrix = as_matrix_argument(gram, "gram")
     if np.array_equal(matrix, matrix.T):
@@ -402,21 +350,7 @@ def _sharpen(
 ) -> tuple[int, int, str]:
     """Count at θ ± t in integer or ball arithmetic, for a matrix taken as exact.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        G̃.
-    error : float
-        t.
-    below, above : Fraction
-        Enclosure of the threshold.
-    found : tuple of (int, int)
-        Bounds known already.
-
-    Returns
-    -------
-    tuple of (int, int, str)
-        Bounds and route.
+    `error` is t. Returns bounds and route.
     """
     gram = exact_gram_of_matrix(matrix)
 

@@ -23,46 +23,19 @@ _PASS = 512
 
 @dataclass(frozen=True)
 class Supremum:
-    """lower ≤ sup_x ‖Tᵀφ(x)‖² ≤ upper, both certified.
+    """lower ≤ sup_x ‖Tᵀφ(x)‖² ≤ upper, both certified."""
 
-    Attributes
-    ----------
-    lower, upper : float
-        The ends; `lower` is attained at a point of the domain up to rounding.
-    boxes : int
-        Boxes looked at.
-    finished : bool
-        Whether the relative gap asked for was reached.
-    """
-
+    #: The ends; `lower` is attained at a point of the domain up to rounding.
     lower: float
     upper: float
+    #: Boxes looked at.
     boxes: int
+    #: Whether the relative gap asked for was reached.
     finished: bool
 
 
 def as_domain(domain: Any, n_inputs: int, *, name: str = "domain") -> Matrix:
-    """Check a box Π [a_k, b_k].
-
-    Parameters
-    ----------
-    domain : sequence of (float, float), or one pair where d = 1
-        The box; one pair stands for the same interval in every coordinate.
-    n_inputs : int
-        d.
-    name : str
-        Argument name for the error message.
-
-    Returns
-    -------
-    ndarray of float64, shape (d, 2)
-        The box.
-
-    Raises
-    ------
-    InputError
-        If it is not a bounded box of positive size with d sides.
-    """
+    """Check a box Π [a_k, b_k]."""
     box = as_box(domain, name=name)
     if len(box) == 1:
         box = np.repeat(box, n_inputs, axis=0)
@@ -86,28 +59,7 @@ def largest_leverage(
     The box with the largest upper bound is halved along its widest side until the bounds are
     within the gap or the boxes are used up; the bounds are valid whenever it stops.
 
-    Parameters
-    ----------
-    network : DenseNetwork
-        φ.
-    domain : sequence of (float, float)
-        The box, one pair per input.
-    readout : ndarray of float64, shape (n, m), optional
-        T; the identity where None.
-    gap : float
-        Relative gap at which to stop.
-    max_boxes : int
-        Boxes at which to stop.
-
-    Returns
-    -------
-    Supremum
-        The enclosure.
-
-    Raises
-    ------
-    InputError
-        If the domain does not fit the network.
+    `network` is φ; `readout` is T; the identity where None.
     """
     box = as_domain(domain, network.n_inputs)
     evaluate = BoxEvaluator(network, readout)
@@ -137,20 +89,7 @@ def largest_leverage(
 
 
 def _cut(box: Matrix, parts: int) -> Array:
-    """Cut a box into equal parts along its first sides.
-
-    Parameters
-    ----------
-    box : ndarray, shape (d, 2)
-        The box.
-    parts : int
-        Parts per side, for the first three sides.
-
-    Returns
-    -------
-    ndarray, shape (B, d, 2)
-        The pieces; neighbours share their ends exactly.
-    """
+    """Cut a box into equal parts along its first sides."""
     axes = []
     for k, (low, high) in enumerate(box):
         ends = np.linspace(low, high, (parts if k < 3 else 1) + 1)
@@ -161,20 +100,7 @@ def _cut(box: Matrix, parts: int) -> Array:
 
 
 def _halve(pieces: Array, widths: Vector) -> Array:
-    """Halve every box along its widest side, relative to the domain.
-
-    Parameters
-    ----------
-    pieces : ndarray, shape (B, d, 2)
-        Boxes.
-    widths : ndarray, shape (d,)
-        Sides of the domain.
-
-    Returns
-    -------
-    ndarray, shape (2B, d, 2)
-        The halves; they share the cut exactly.
-    """
+    """Halve every box along its widest side, relative to the domain."""
     side = np.argmax((pieces[:, :, 1] - pieces[:, :, 0]) / widths, axis=1)
     rows = np.arange(len(pieces))
     cut = pieces[rows, side].mean(axis=1)

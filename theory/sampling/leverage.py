@@ -20,36 +20,17 @@ _HEADROOM = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """A sample cut in two: T from the first half, everything else from the second.
+    """A sample cut in two: T from the first half, everything else from the second."""
 
-    Attributes
-    ----------
-    first, second : ndarray of float64
-        Rows of Φ.
-    whitener : Whitening
-        T, from the first half.
-    """
-
+    #: Rows of Φ.
     first: Array
     second: Array
+    #: T, from the first half.
     whitener: Whitening
 
 
 def cut_in_halves(features: Matrix, ridge: float) -> Halves:
-    """Take alternate rows: independent samples may be split in any way fixed beforehand.
-
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, n)
-        Φ, N ≥ 2.
-    ridge : float
-        τ.
-
-    Returns
-    -------
-    Halves
-        The halves.
-    """
+    """Take alternate rows: independent samples may be split in any way fixed beforehand."""
     first, second = features[0::2], features[1::2]
     return Halves(first, second, whitening(first, ridge))
 
@@ -59,23 +40,7 @@ def certified_leverage(
 ) -> float:
     """Return κ with κ ≥ sup_x φᵀ(G + τI)⁻¹φ over a domain, with probability 1 − δ.
 
-    Parameters
-    ----------
-    halves : Halves
-        The sample.
-    network : DenseNetwork
-        φ.
-    domain : sequence of (float, float)
-        A box that holds the population.
-    delta : float
-        δ.
-    rounding : float
-        Largest distance of a feature as given from φ.
-
-    Returns
-    -------
-    float
-        The bound; ∞ where the second half says nothing.
+    `network` is φ; `delta` is δ.
     """
     matrix = halves.whitener.matrix
     found = largest_leverage(network, domain, matrix)
@@ -87,21 +52,7 @@ def certified_leverage(
 def transfer(whitener: Whitening, second: Matrix, top: float, delta: float) -> float:
     """Return κ̂/m with m ≤ λ_min(Tᵀ(G + τI)T) with probability 1 − δ.
 
-    Parameters
-    ----------
-    whitener : Whitening
-        T, independent of the rows.
-    second : ndarray of float64, shape (N₂, n)
-        Rows with ‖Tᵀφ‖² ≤ κ̂.
-    top : float
-        κ̂.
-    delta : float
-        δ.
-
-    Returns
-    -------
-    float
-        The bound, ∞ where m is not bounded away from 0.
+    `whitener` is T, independent of the rows; `top` is κ̂; `delta` is δ.
     """
     top = max(top, LEAST_LEVERAGE)
     observed = whitener.smallest_eigenvalue(second)
@@ -115,17 +66,7 @@ def truncated(halves: Halves, delta: float) -> tuple[Matrix, float]:
     E φφᵀ 1(‖Tᵀφ‖² ≤ L) ≼ E φφᵀ = G, and its leverage is at most L by construction: a lower end of
     the ε-rank needs no knowledge of the population.
 
-    Parameters
-    ----------
-    halves : Halves
-        The sample.
-    delta : float
-        δ.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (N₂, n); float)
-        The truncated rows, and κ of the truncated population with probability 1 − δ.
+    Returns the truncated rows, and κ of the truncated population with probability 1 − δ.
     """
     whitener = halves.whitener
     level = _HEADROOM * float(whitener.leverage(halves.first).max())

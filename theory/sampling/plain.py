@@ -21,61 +21,29 @@ from epsrank.theory.numbers.rounding import upward
 
 @dataclass(frozen=True)
 class PlainInterval:
-    """Interval of the population ε-rank from an absolute bound on ‖Ĝ − G‖.
+    """Interval of the population ε-rank from an absolute bound on ‖Ĝ − G‖."""
 
-    Attributes
-    ----------
-    lower, upper : int
-        The ends.
-    deviation : float
-        t.
-    envelope : float
-        M² ≥ sup ‖φ‖².
-    guaranteed : bool
-        Whether M² is known, rather than the largest of the sample.
-    vacuous : bool
-        Whether t ≥ ε, so that the upper end is n whatever the sample was.
-    """
-
+    #: The ends.
     lower: int
     upper: int
+    #: t.
     deviation: float
+    #: M² ≥ sup ‖φ‖².
     envelope: float
+    #: Whether M² is known, rather than the largest of the sample.
     guaranteed: bool
+    #: Whether t ≥ ε, so that the upper end is n whatever the sample was.
     vacuous: bool
 
     def to_json(self) -> dict[str, Any]:
-        """Return the interval as plain data.
-
-        Returns
-        -------
-        dict
-            One key per attribute.
-        """
+        """Return the interval as plain data."""
         return dict(vars(self))
 
 
 def plain_deviation(
     envelope: float, norm: float, n_samples: int, n_features: int, delta: float
 ) -> float:
-    """Return t with ‖Ĝ − G‖₂ ≤ t with probability 1 − δ.
-
-    Parameters
-    ----------
-    envelope : float
-        M² ≥ sup ‖φ‖².
-    norm : float
-        ‖Ĝ‖₂ or an upper bound of it.
-    n_samples, n_features : int
-        N and n.
-    delta : float
-        δ in (0, 1).
-
-    Returns
-    -------
-    float
-        t, rounded upward.
-    """
+    """Return t with ‖Ĝ − G‖₂ ≤ t with probability 1 − δ."""
     b = envelope * math.log(2 * n_features / delta) / n_samples
     return upward(4 * b / 3 + math.sqrt(16 * b * b / 9 + 2 * b * norm))
 
@@ -86,56 +54,25 @@ class BootstrapInterval:
 
     The ε-rank of a sample is biased (a sample Gram matrix spreads its small eigenvalues), and
     resampling repeats the bias: this interval is not guaranteed to cover anything.
-
-    Attributes
-    ----------
-    lower, upper : int
-        The percentiles (1 ∓ confidence)/2.
-    resamples : int
-        Number of resamples.
-    guaranteed : bool
-        Always False.
     """
 
+    #: The percentiles (1 ∓ confidence)/2.
     lower: int
     upper: int
+    #: Number of resamples.
     resamples: int
+    #: Always False.
     guaranteed: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return the interval as plain data.
-
-        Returns
-        -------
-        dict
-            One key per attribute.
-        """
+        """Return the interval as plain data."""
         return dict(vars(self))
 
 
 def bootstrap_interval(
     features: Matrix, eps: float, confidence: float, resamples: int, seed: int
 ) -> BootstrapInterval:
-    """Resample rows with replacement and count.
-
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, n)
-        Φ.
-    eps : float
-        ε.
-    confidence : float
-        Share of resamples inside the interval.
-    resamples : int
-        How many.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    BootstrapInterval
-        The percentiles, in float64.
-    """
+    """Resample rows with replacement and count."""
     n_samples = len(features)
     values, vectors = eigh(features.T @ features / n_samples)
     # Counted by inertia in a basis that makes G + εI the identity, where nothing is small.

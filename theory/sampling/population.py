@@ -146,19 +146,7 @@ def _count(
 ) -> tuple[tuple[int, int], int, int, Array]:
     """Count sample eigenvalues above ε and above both thresholds, certified against rounding.
 
-    Parameters
-    ----------
-    features : Features
-        Φ.
-    eps : float
-        ε.
-    found : Relative
-        The thresholds.
-
-    Returns
-    -------
-    tuple of ((int, int), int, int, ndarray)
-        The sample's ε-rank, both ends, and the sample's spectrum.
+    `eps` is ε. Returns the sample's ε-rank, both ends, and the sample's spectrum.
     """
     wanted = [eps]
     wanted += [found.above] if math.isfinite(found.above) else []
@@ -171,22 +159,7 @@ def _count(
 
 
 def _certain_lower(halves: Halves, eps: float, ridge: float, delta: float) -> int:
-    """Return a lower end that holds whatever the leverage of the population is.
-
-    Parameters
-    ----------
-    halves : Halves
-        The sample.
-    eps, ridge : float
-        ε and τ.
-    delta : float
-        δ, all of it for this end.
-
-    Returns
-    -------
-    int
-        The end.
-    """
+    """Return a lower end that holds whatever the leverage of the population is."""
     kept, kappa = truncated(halves, _LEVERAGE_SHARE * delta)
     rest = (1 - _LEVERAGE_SHARE) * delta
     found = relative(eps, ridge, len(kept), kept.shape[1], kappa, rest)
@@ -204,26 +177,7 @@ def _plain(
     domain: Any,
     envelope: float | None,
 ) -> PlainInterval:
-    """Return the plain matrix Bernstein interval.
-
-    Parameters
-    ----------
-    features : Features
-        Φ.
-    eps, delta : float
-        ε and δ.
-    spectrum : ndarray
-        Sample eigenvalues.
-    network, domain : DenseNetwork, box, or None
-        Where M² can be certified.
-    envelope : float or None
-        M² as given.
-
-    Returns
-    -------
-    PlainInterval
-        The interval.
-    """
+    """Return the plain matrix Bernstein interval."""
     known = envelope is not None or network is not None
     if envelope is not None:
         square = float(envelope)

@@ -46,21 +46,7 @@ LARGEST = 64.0
 def tail_probability(ratio: float, dimension: float, eta: float, tail: Tail) -> float:
     """Bound P(λ_max(±(M̂ − M)) ≥ η) for N samples of leverage at most κ.
 
-    Parameters
-    ----------
-    ratio : float
-        a = N/κ > 0.
-    dimension : float
-        An upper bound of d = tr G(G + τI)⁻¹.
-    eta : float
-        η > 0, below 1 in the lower tail.
-    tail : {"upper", "lower"}
-        ``upper``: M̂ above M.
-
-    Returns
-    -------
-    float
-        The bound, rounded upward; it may exceed 1.
+    `ratio` is a = N/κ > 0.
     """
     if tail == "lower" and eta >= 1:
         # M̂ ≽ 0 and M ≼ I: a deviation of 1 or more would need M̂ to have a negative direction.
@@ -88,21 +74,7 @@ def _log_psi(x: float) -> float:
 def deviation(ratio: float, dimension: float, delta: float, tail: Tail) -> float:
     """Return the least η found with P(λ_max(±(M̂ − M)) ≥ η) ≤ δ.
 
-    Parameters
-    ----------
-    ratio : float
-        a = N/κ.
-    dimension : float
-        An upper bound of d.
-    delta : float
-        δ in (0, 1).
-    tail : {"upper", "lower"}
-        Which tail.
-
-    Returns
-    -------
-    float
-        η; ∞ in the upper tail and 1 in the lower tail where so few samples say nothing.
+    `ratio` is a = N/κ.
     """
     top = LARGEST if tail == "upper" else 1 - 1e-12
     if not tail_probability(ratio, dimension, top, tail) <= delta:
@@ -118,29 +90,7 @@ def deviation(ratio: float, dimension: float, delta: float, tail: Tail) -> float
 
 
 def sufficient_samples(kappa: float, dimension: float, eta: float, delta: float) -> int:
-    """Return an N with (1−η)(G+τI) ≼ Ĝ+τI ≼ (1+η)(G+τI) with probability 1 − δ.
-
-    Parameters
-    ----------
-    kappa : float
-        κ.
-    dimension : float
-        An upper bound of d.
-    eta : float
-        η in (0, 1).
-    delta : float
-        δ in (0, 1), split evenly between the tails.
-
-    Returns
-    -------
-    int
-        The number, from the bound itself; never more than the closed form gives.
-
-    Raises
-    ------
-    InputError
-        If η or δ is out of range.
-    """
+    """Return an N with (1−η)(G+τI) ≼ Ĝ+τI ≼ (1+η)(G+τI) with probability 1 − δ."""
     if not 0 < eta < 1:
         raise InputError("eta", f"is {eta:g}", "pass a number between 0 and 1")
     if not 0 < delta < 1:
@@ -156,20 +106,7 @@ def sufficient_samples(kappa: float, dimension: float, eta: float, delta: float)
 
 
 def least_ratio(enough: Callable[[float], bool], most: float = 1e15) -> float:
-    """Return the least ratio a = N/κ found that satisfies a condition, by bisection.
-
-    Parameters
-    ----------
-    enough : callable
-        From a to bool, true from some a on.
-    most : float
-        Ratios beyond it are not looked for.
-
-    Returns
-    -------
-    float
-        The ratio; ∞ where there is none.
-    """
+    """Return the least ratio a = N/κ found that satisfies a condition, by bisection."""
     high = 1.0
     while not enough(high):
         high *= 4
@@ -186,20 +123,5 @@ def least_ratio(enough: Callable[[float], bool], most: float = 1e15) -> float:
 
 
 def closed_form_samples(kappa: float, dimension: float, eta: float, delta: float) -> float:
-    """Return N = 2κ(1 + η/3)η⁻² log(8d/δ), the closed form of C4.
-
-    Parameters
-    ----------
-    kappa, dimension : float
-        κ and d, with 8d ≥ eδ.
-    eta : float
-        η in (0, 1].
-    delta : float
-        δ in (0, 1).
-
-    Returns
-    -------
-    float
-        The number.
-    """
+    """Return N = 2κ(1 + η/3)η⁻² log(8d/δ), the closed form of C4."""
     return 2 * kappa * (1 + eta / 3) / eta**2 * math.log(8 * dimension / delta)

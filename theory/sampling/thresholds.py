@@ -15,22 +15,15 @@ LEAST_LEVERAGE = 1e-6
 
 @dataclass(frozen=True)
 class Relative:
-    """κ, η₊, η₋ and the thresholds on λ̂ that follow.
+    """κ, η₊, η₋ and the thresholds on λ̂ that follow."""
 
-    Attributes
-    ----------
-    leverage : float
-        κ.
-    eta_upper, eta_lower : float
-        η₊ and η₋.
-    above, below : float
-        Sample eigenvalues above the first belong to population eigenvalues above ε; those of
-        population eigenvalues above ε are above the second.
-    """
-
+    #: κ.
     leverage: float
+    #: η₊ and η₋.
     eta_upper: float
     eta_lower: float
+    #: Sample eigenvalues above the first belong to population eigenvalues above ε; those of
+    #: population eigenvalues above ε are above the second.
     above: float
     below: float
 
@@ -42,22 +35,6 @@ def relative(
 
     Since (1 − η₋)(λ_k + τ) ≤ λ̂_k + τ ≤ (1 + η₊)(λ_k + τ): λ̂_k > ε + η₊(ε + τ) implies λ_k > ε, and
     λ_k > ε implies λ̂_k > ε − η₋(ε + τ).
-
-    Parameters
-    ----------
-    eps, ridge : float
-        ε and τ.
-    n_samples, dimension : int
-        N and n.
-    kappa : float
-        κ ≥ d = tr G(G + τI)⁻¹, which is the mean of the leverage.
-    delta : float
-        δ for each tail.
-
-    Returns
-    -------
-    Relative
-        The thresholds, rounded outward.
     """
     kappa = max(kappa, LEAST_LEVERAGE)
     if not math.isfinite(kappa):
@@ -82,23 +59,8 @@ def separating_samples(
     The ends meet at r once (1 − η₋)(λ_r + τ) > (1 + η₊)(ε + τ) and
     (1 + η₊)(λ_{r+1} + τ) ≤ (1 − η₋)(ε + τ).
 
-    Parameters
-    ----------
-    spectrum : ndarray of float64, shape (n,)
-        λ_1 ≥ … ≥ λ_n.
-    eps, ridge : float
-        ε and τ.
-    kappa : float
-        κ.
-    delta : float
-        δ for each tail.
-    rank : int
-        r = r_ε of the spectrum.
-
-    Returns
-    -------
-    int or None
-        N; None where an eigenvalue equals ε to rounding, or κ is unknown.
+    `rank` is r = r_ε of the spectrum. Returns N; None where an eigenvalue equals ε to rounding, or
+    κ is unknown.
     """
     if not math.isfinite(kappa):
         return None

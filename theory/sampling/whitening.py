@@ -33,48 +33,20 @@ _BISECTIONS = 200
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """T ≈ V(Λ̂ + τI)^{-1/2} from the eigenpairs of a sample Gram matrix; taken as exact numbers.
+    """T ≈ V(Λ̂ + τI)^{-1/2} from the eigenpairs of a sample Gram matrix; taken as exact numbers."""
 
-    Attributes
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        T.
-    ridge : float
-        τ.
-    """
-
+    #: T.
     matrix: Square
+    #: τ.
     ridge: float
 
     def leverage(self, features: Matrix) -> Vector:
-        """Return ‖Tᵀφ(x_i)‖² in float64.
-
-        Parameters
-        ----------
-        features : ndarray of float64, shape (N, n)
-            Φ.
-
-        Returns
-        -------
-        ndarray of float64, shape (N,)
-            The leverages, as rounded.
-        """
+        """Return ‖Tᵀφ(x_i)‖² in float64."""
         whitened = features @ self.matrix
         return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
 
     def smallest_eigenvalue(self, features: Matrix) -> float:
-        """Return a lower bound of m̂ = λ_min(Tᵀ(Ĝ + τI)T), rounding included.
-
-        Parameters
-        ----------
-        features : ndarray of float64, shape (N, n)
-            Φ.
-
-        Returns
-        -------
-        float
-            The bound; 0 where rounding hides it.
-        """
+        """Return a lower bound of m̂ = λ_min(Tᵀ(Ĝ + τI)T), rounding included."""
         n_samples, n = features.shape
         whitened = features @ self.matrix
         gram = whitened.T @ whitened / n_samples + self.ridge * (self.matrix.T @ self.matrix)
@@ -91,25 +63,7 @@ class Whitening:
 
 
 def whitening(features: Matrix, ridge: float) -> Whitening:
-    """Return T from one half of a sample.
-
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, n)
-        Φ of that half.
-    ridge : float
-        τ > 0.
-
-    Returns
-    -------
-    Whitening
-        T and τ.
-
-    Raises
-    ------
-    InputError
-        If the features overflow when squared, or T is singular in float64.
-    """
+    """Return T from one half of a sample."""
     with np.errstate(over="ignore", invalid="ignore"):
         gram = features.T @ features / len(features)
     if not np.isfinite(gram).all():
@@ -124,22 +78,7 @@ def whitening(features: Matrix, ridge: float) -> Whitening:
 
 
 def chernoff_lower(observed: float, ratio: float, delta: float) -> float:
-    """Return p with P(p > true mean) ≤ δ, from a mean of i.i.d. numbers of [0, κ̂].
-
-    Parameters
-    ----------
-    observed : float
-        q, the observed mean (or anything that is at most the observed mean).
-    ratio : float
-        N₂/κ̂.
-    delta : float
-        δ in (0, 1).
-
-    Returns
-    -------
-    float
-        The p ≤ q at which (N₂/κ̂)(q log(q/p) − q + p) = log(1/δ), rounded downward; 0 where q is 0.
-    """
+    """Return p with P(p > true mean) ≤ δ, from a mean of i.i.d. numbers of [0, κ̂]."""
     if observed <= 0 or ratio <= 0:
         return 0.0
     budget = upward(math.log(1 / delta) / ratio / observed)

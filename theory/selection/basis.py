@@ -27,28 +27,19 @@ class NeuronBasis:
     """A ≈ U Σ Vᵀ with V ∈ R^{n×n}: rows of V are neurons, columns eigenvectors q_1 … q_n of G.
 
     Sizes are in scaled units, A · 2^(−feature_exponent).
-
-    Attributes
-    ----------
-    problem : WeightedProblem
-        A, with a target of zeros.
-    vectors : ndarray of float64, shape (n, n)
-        V.
-    sigma : ndarray of float64, shape (n,)
-        σ_1 ≥ … ≥ σ_n as computed.
-    error : float
-        F with ‖A − Ũ Σ Ṽᵀ‖₂ ≤ F for exactly orthonormal Ũ and Ṽ, entry errors of A included.
-    defect : float
-        A bound on ‖VᵀV − I‖₂, and so on ‖V − Ṽ‖₂.
-    size : float
-        An upper bound of ‖A‖_F.
     """
 
+    #: A, with a target of zeros.
     problem: WeightedProblem = field(repr=False)
+    #: V.
     vectors: Square = field(repr=False)
+    #: σ_1 ≥ … ≥ σ_n as computed.
     sigma: Vector = field(repr=False)
+    #: F with ‖A − Ũ Σ Ṽᵀ‖₂ ≤ F for exactly orthonormal Ũ and Ṽ, entry errors of A included.
     error: float
+    #: A bound on ‖VᵀV − I‖₂, and so on ‖V − Ṽ‖₂.
     defect: float
+    #: An upper bound of ‖A‖_F.
     size: float
 
     @property
@@ -63,30 +54,14 @@ class NeuronBasis:
             return np.ldexp(self.sigma, self.problem.feature_exponent)
 
     def compressed(self) -> Square:
-        """Return Σ Vᵀ (n × n): ‖A z‖ = ‖Σ Vᵀ z‖ for every z, to rounding.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n)
-            The triangle-sized stand-in for A.
-        """
+        """Return Σ Vᵀ (n × n): ‖A z‖ = ‖Σ Vᵀ z‖ for every z, to rounding."""
         return np.asarray(self.sigma[:, None] * self.vectors.T)
 
 
 def neuron_basis(features: Features, measure: Measure) -> NeuronBasis:
     """Decompose A = diag(√(w/c)) Φ.
 
-    Parameters
-    ----------
-    features : Features, shape (N, n)
-        Φ.
-    measure : Measure
-        Measure with N samples.
-
-    Returns
-    -------
-    NeuronBasis
-        The decomposition.
+    `features` is Φ.
     """
     target = np.zeros((features.n_samples, 1))
     problem = weighted_problem(features, target, measure)

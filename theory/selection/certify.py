@@ -29,17 +29,7 @@ def transfer_matrix(basis: NeuronBasis, kept: NDArray[np.intp]) -> Matrix:
     The combination C = W_S − K W_T has u − φ_S C = φ·(K; I)W_T, whose coefficients lie in the span
     of the trailing eigenvectors. Computed from the smaller block, as V₁₂V₂₂⁻¹ = −(V₂₁V₁₁⁻¹)ᵀ.
 
-    Parameters
-    ----------
-    basis : NeuronBasis
-        Eigenvectors.
-    kept : ndarray of intp, shape (p,)
-        S.
-
-    Returns
-    -------
-    ndarray of float64, shape (p, n − p)
-        K, as computed; infinite where the block is singular.
+    `kept` is S.
     """
     n, p = basis.n_features, len(kept)
     left_out = np.setdiff1d(np.arange(n), kept)
@@ -67,19 +57,7 @@ def certified_bound(basis: NeuronBasis, kept: NDArray[np.intp], transfer: Matrix
 
     Nothing is assumed of the solver or of the eigenvectors beyond the residuals measured here.
 
-    Parameters
-    ----------
-    basis : NeuronBasis
-        Eigenvectors with their errors.
-    kept : ndarray of intp, shape (p,)
-        S.
-    transfer : ndarray of float64, shape (p, n − p)
-        K.
-
-    Returns
-    -------
-    float
-        c in the units of the features' norm; ∞ where the block is too close to singular to say.
+    `kept` is S; `transfer` is K.
     """
     n, p = basis.n_features, len(kept)
     if p == n:
@@ -112,21 +90,8 @@ def certified_distance(
 ) -> tuple[float, float]:
     """Return an upper bound of ‖φ·W − φ_S·C‖, and the rounding in it, from the data.
 
-    Parameters
-    ----------
-    basis : NeuronBasis
-        The features.
-    kept : ndarray of intp, shape (p,)
-        S.
-    coefficients : ndarray of float64, shape (n, k)
-        W.
-    chosen : ndarray of float64, shape (p, k)
-        C.
-
-    Returns
-    -------
-    tuple of (float, float)
-        As from `output_norm` at z with z_S = W_S − C and z_T = W_T.
+    `kept` is S; `coefficients` is W; `chosen` is C. Returns as from `output_norm` at z with z_S =
+    W_S − C and z_T = W_T.
     """
     difference = coefficients.copy()
     difference[kept] -= chosen
@@ -139,19 +104,7 @@ def output_norm(problem: WeightedProblem, size: float, difference: Matrix) -> tu
     The norm is formed in float64; every rounding of features, weights, products and sums, and one
     in every entry of z, is covered by F‖z‖_F.
 
-    Parameters
-    ----------
-    problem : WeightedProblem
-        A.
-    size : float
-        An upper bound of ‖A‖_F in scaled units.
-    difference : ndarray of float64, shape (n, k)
-        z.
-
-    Returns
-    -------
-    tuple of (float, float)
-        The bound, and its part F‖z‖_F.
+    `difference` is z. Returns the bound, and its part F‖z‖_F.
     """
     if not difference.any():
         return 0.0, 0.0
@@ -178,23 +131,7 @@ def exact_distance(
 ) -> Fraction:
     """Return ‖φ·W − φ_S·C‖² without rounding: zᵀGz in integers.
 
-    Parameters
-    ----------
-    features : Features, shape (N, n)
-        Φ.
-    measure : Measure
-        The measure.
-    kept : ndarray of intp, shape (p,)
-        S.
-    coefficients : ndarray of float64, shape (n, k)
-        W.
-    chosen : ndarray of float64, shape (p, k)
-        C.
-
-    Returns
-    -------
-    Fraction
-        The squared distance in the measure.
+    `kept` is S; `coefficients` is W; `chosen` is C.
     """
     gram = exact_gram(features, measure)
     n, outputs = coefficients.shape

@@ -20,20 +20,7 @@ _REFRESH = 64
 
 
 def subsets(n: int, p: int, batch: int = _BATCH) -> Iterator[NDArray[np.intp]]:
-    """Yield all p-subsets of 0…n−1 in lexicographic order, some thousands at a time.
-
-    Parameters
-    ----------
-    n, p : int
-        Sizes.
-    batch : int
-        Most subsets per array.
-
-    Yields
-    ------
-    ndarray of intp, shape (m, p)
-        Subsets, one per row.
-    """
+    """Yield all p-subsets of 0…n−1 in lexicographic order, some thousands at a time."""
     combinations = itertools.combinations(range(n), p)
     while chunk := list(itertools.islice(combinations, batch)):
         yield np.array(chunk, dtype=np.intp).reshape(len(chunk), p)
@@ -42,15 +29,7 @@ def subsets(n: int, p: int, batch: int = _BATCH) -> Iterator[NDArray[np.intp]]:
 def maximal_minor(block: Matrix) -> NDArray[np.intp]:
     """Return the m rows of B ∈ R^{n×m} whose minor is the largest in modulus, by trying all.
 
-    Parameters
-    ----------
-    block : ndarray of float64, shape (n, m)
-        B, of full column rank.
-
-    Returns
-    -------
-    ndarray of intp, shape (m,)
-        Rows, ascending; the first in lexicographic order among equals.
+    `block` is B, of full column rank.
     """
     n, m = block.shape
     best, chosen = -math.inf, np.arange(m, dtype=np.intp)
@@ -69,17 +48,7 @@ def exchanged_rows(block: Matrix, f: float) -> NDArray[np.intp]:
     QR with column pivoting on Bᵀ; while |(B B_T⁻¹)_ij| > f, row i takes the place of the j-th row
     of T, which multiplies |det B_T| by that modulus. |det B_T| ≤ 1, so for f > 1 this ends.
 
-    Parameters
-    ----------
-    block : ndarray of float64, shape (n, m)
-        B, with nearly orthonormal columns.
-    f : float
-        Bound on the entries, > 1.
-
-    Returns
-    -------
-    ndarray of intp, shape (m,)
-        Rows, ascending.
+    `block` is B, with nearly orthonormal columns.
     """
     n, m = block.shape
     if m in (0, n):
@@ -109,17 +78,7 @@ def kept_by_minor(vectors: Square, p: int) -> NDArray[np.intp]:
     V is orthogonal, so |det V₂₂| over the rows outside S equals |det V₁₁| over the rows in S
     (Jacobi's complementary minors); the smaller of the two blocks is searched.
 
-    Parameters
-    ----------
-    vectors : ndarray of float64, shape (n, n)
-        V, eigenvectors as columns, leading first.
-    p : int
-        Neurons to keep.
-
-    Returns
-    -------
-    ndarray of intp, shape (p,)
-        S, ascending.
+    `vectors` is V, eigenvectors as columns, leading first.
     """
     n = vectors.shape[0]
     if 2 * p <= n:
@@ -132,19 +91,7 @@ def kept_by_exchange(vectors: Square, p: int, f: float) -> NDArray[np.intp]:
 
     V₁₂V₂₂⁻¹ = −(V₂₁V₁₁⁻¹)ᵀ for orthogonal V, so the smaller block is worked on.
 
-    Parameters
-    ----------
-    vectors : ndarray of float64, shape (n, n)
-        V, eigenvectors as columns, leading first.
-    p : int
-        Neurons to keep.
-    f : float
-        Bound on the entries, > 1.
-
-    Returns
-    -------
-    ndarray of intp, shape (p,)
-        S, ascending.
+    `vectors` is V, eigenvectors as columns, leading first.
     """
     n = vectors.shape[0]
     if 2 * p <= n:
@@ -155,19 +102,7 @@ def kept_by_exchange(vectors: Square, p: int, f: float) -> NDArray[np.intp]:
 def closest_neurons(compressed: Square, coefficients: Matrix, p: int) -> NDArray[np.intp]:
     """Return the p neurons whose span is closest to u = φ·W, by trying all subsets.
 
-    Parameters
-    ----------
-    compressed : ndarray of float64, shape (n, n)
-        R with ‖A z‖ = ‖R z‖.
-    coefficients : ndarray of float64, shape (n, k)
-        W.
-    p : int
-        Neurons to keep.
-
-    Returns
-    -------
-    ndarray of intp, shape (p,)
-        S, ascending; the first in lexicographic order among equals.
+    `coefficients` is W.
     """
     n = compressed.shape[0]
     if p == 0:

@@ -158,26 +158,14 @@ def _case(features: Any, coefficients: Any, weights: Any, measure: Any, exact: b
 
 
 def _as_method(method: str) -> str:
-    """Check the name of a method.
-
-    Raises
-    ------
-    InputError
-        If it is not known.
-    """
+    """Check the name of a method."""
     if method not in get_args(Method):
         raise InputError("method", f"is {method!r}", f"choose one of {', '.join(get_args(Method))}")
     return method
 
 
 def _as_f(f: float) -> float:
-    """Check f > 1, a little above so that exchanges end.
-
-    Raises
-    ------
-    InputError
-        If it is smaller, or not finite.
-    """
+    """Check f > 1, a little above so that exchanges end."""
     value = as_norm(f, name="f")
     if not 1.001 <= value <= 1e6:
         raise InputError("f", f"is {value:g}", "pass a number from 1.001 up, such as 1.1")
@@ -185,13 +173,7 @@ def _as_f(f: float) -> float:
 
 
 def _kept(case: _Case, p: int, method: str, f: float) -> tuple[NDArray[np.intp], str]:
-    """Return S and the method that chose it.
-
-    Raises
-    ------
-    InputError
-        If there are too many subsets, or the closest span is asked for without W.
-    """
+    """Return S and the method that chose it."""
     basis = case.basis
     n = basis.n_features
     count = math.comb(n, p)

@@ -22,21 +22,14 @@ _NEAR = 0.05
 
 @dataclass(frozen=True, eq=False)
 class SubsetValue:
-    """max_S σ_min(Q_S)·√n over the p-subsets S of rows: at least 1 if the conjecture holds (N4).
+    """max_S σ_min(Q_S)·√n over the p-subsets S of rows: at least 1 if the conjecture holds (N4)."""
 
-    Attributes
-    ----------
-    value : float
-        The maximum, in float64.
-    certified : float
-        An upper bound of it in exact arithmetic, for the orthonormal polar factor of Q; a number
-        below 1 refutes the conjecture.
-    matrix : ndarray of float64, shape (n, p)
-        Q.
-    """
-
+    #: The maximum, in float64.
     value: float
+    #: An upper bound of it in exact arithmetic, for the orthonormal polar factor of Q; a number
+    #: below 1 refutes the conjecture.
     certified: float
+    #: Q.
     matrix: Matrix = field(repr=False)
 
     @property
@@ -50,13 +43,7 @@ class SubsetValue:
         return f"n = {n}, p = {p}: max_S σ_min·√n = {self.value:.12f} ({verdict})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the value as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``n``, ``p``, ``value``, ``certified``, ``refutes``.
-        """
+        """Return the value as plain data."""
         n, p = self.matrix.shape
         return {
             "n": n,
@@ -73,20 +60,7 @@ def subset_value(matrix: Any) -> SubsetValue:
     For each S the bound is ‖Q_S v‖/‖v‖ ≥ σ_min(Q_S) at a computed singular vector v, in rational
     arithmetic, and δ = ‖QᵀQ − I‖_F ≥ ‖Q − Q̃‖ passes to the orthonormal polar factor Q̃.
 
-    Parameters
-    ----------
-    matrix : array_like, shape (n, p)
-        Q, orthonormal to 1e-6 at least.
-
-    Returns
-    -------
-    SubsetValue
-        The value.
-
-    Raises
-    ------
-    InputError
-        If Q is not orthonormal, or has more columns than rows.
+    `matrix` is Q, orthonormal to 1e-6 at least.
     """
     q = np.asarray(matrix, dtype=np.float64)
     if q.ndim != 2 or q.size == 0 or q.shape[0] < q.shape[1] or not np.isfinite(q).all():
@@ -127,15 +101,7 @@ def dual_matrix(matrix: Matrix) -> Matrix:
     p and n − p the same singular values, up to some equal to 1; so (n, p) and (n, n − p) are one
     case. With p = 1 (some entry of a unit vector is at least 1/√n) this settles p = n − 1.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, p)
-        Q, orthonormal.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, n − p)
-        Q⊥.
+    `matrix` is Q, orthonormal.
     """
     n, p = matrix.shape
     full = np.linalg.qr(matrix, mode="complete")[0]
@@ -149,17 +115,7 @@ def polish(matrix: Matrix, rounds: int = 200) -> Matrix:
     λ_S of Q_SᵀQ_S and its vector v; each program lowers the largest of these in a box, which
     shrinks where the true maximum does not follow.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, p)
-        Q, orthonormal, 0 < p < n.
-    rounds : int
-        Most programs solved.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, p)
-        An orthonormal matrix whose value is no larger.
+    `matrix` is Q, orthonormal, 0 < p < n.
     """
     n, p = matrix.shape
     rows = np.concatenate(list(subsets(n, p)))

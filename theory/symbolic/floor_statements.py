@@ -46,10 +46,7 @@ _loss = sp.Symbol("L", nonnegative=True)
 def floor_statements() -> tuple[Statement, ...]:
     """Return F1–F6.
 
-    Returns
-    -------
-    tuple of Statement
-        In the order of the text.
+    Returns in the order of the text.
     """
     error = Norm(u - u_star)
     reach = sp.sqrt(epsilon) * B

@@ -28,10 +28,7 @@ _moments = sp.symbols("b_1:4", real=True)
 def identities() -> tuple[Identity, ...]:
     """Return every identity.
 
-    Returns
-    -------
-    tuple of Identity
-        In the order of the statements.
+    Returns in the order of the statements.
     """
     return (
         *_rank_identities(),
@@ -48,19 +45,7 @@ def identities() -> tuple[Identity, ...]:
 def at_size(formula: Any, size: int, keep: int | None = None) -> Any:
     """Write a formula of the registry out for n = size, with λ_k, b_k, γ_k as plain symbols.
 
-    Parameters
-    ----------
-    formula : sympy Expr
-        With sums up to n over `lam`, `b`, `gamma`.
-    size : int
-        n ≤ 3.
-    keep : int, optional
-        p.
-
-    Returns
-    -------
-    sympy Expr
-        The formula without sums and indices.
+    `keep` is p.
     """
     written = formula.subs({n: size} if keep is None else {n: size, p: keep}).doit()
     coefficients = sp.symbols("gamma_1:4", real=True)

@@ -14,37 +14,22 @@ Kind = Literal["equal", "nonnegative", "positive"]
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """An identity left = right, or the sign of an expression, with symbols in general position.
+    """An identity left = right, or the sign of an expression, with symbols in general position."""
 
-    Attributes
-    ----------
-    id : str
-        Such as ``"tail-2"``.
-    statement : str
-        Id of the statement that it supports.
-    text : str
-        One sentence: what is shown.
-    left, right : sympy Expr or Matrix
-        Both sides; for a sign, `left` is the expression and `right` is 0.
-    kind : {"equal", "nonnegative", "positive"}
-        What is claimed of left − right.
-    """
-
+    #: Such as ``"tail-2"``.
     id: str
+    #: Id of the statement that it supports.
     statement: str
+    #: One sentence: what is shown.
     text: str
+    #: Both sides; for a sign, `left` is the expression and `right` is 0.
     left: Any = field(repr=False)
     right: Any = field(default=sp.Integer(0), repr=False)
+    #: What is claimed of left − right.
     kind: Kind = "equal"
 
     def holds(self) -> bool:
-        """Let SymPy decide.
-
-        Returns
-        -------
-        bool
-            True only if the claim was proved; an undecided claim is False.
-        """
+        """Let SymPy decide."""
         difference = self.left - self.right
         if isinstance(difference, sp.MatrixBase):
             return all(_vanishes(entry) for entry in difference)
@@ -71,13 +56,7 @@ class Identity:
         return to_mathml(self.relation)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the identity and SymPy's decision as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``id``, ``statement``, ``text``, ``latex``, ``mathml``, ``holds``.
-        """
+        """Return the identity and SymPy's decision as plain data."""
         return {
             "id": self.id,
             "statement": self.statement,
@@ -89,18 +68,7 @@ class Identity:
 
 
 def _vanishes(expression: Any) -> bool:
-    """Return whether an expression is identically 0, as far as SymPy can prove it.
-
-    Parameters
-    ----------
-    expression : sympy Expr
-        The expression.
-
-    Returns
-    -------
-    bool
-        True only if proved.
-    """
+    """Return whether an expression is identically 0, as far as SymPy can prove it."""
     if expression == 0:
         return True
     # Rational functions are decided by polynomial arithmetic; the rest needs simplification.

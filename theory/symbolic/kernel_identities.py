@@ -55,10 +55,7 @@ def _other(expression: Any) -> Any:
 def kernel_identities() -> tuple[Identity, ...]:
     """Return every identity.
 
-    Returns
-    -------
-    tuple of Identity
-        Price's theorem first, then by activation.
+    Returns price's theorem first, then by activation.
     """
     return (
         _price(),

@@ -32,10 +32,7 @@ _MIXED = T.T * G * T
 def rank_statements() -> tuple[Statement, ...]:
     """Return D1 and M2, M5–M9.
 
-    Returns
-    -------
-    tuple of Statement
-        In the order of the text.
+    Returns in the order of the text.
     """
     rank = EpsilonRank
     return (

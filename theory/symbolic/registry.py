@@ -16,32 +16,13 @@ from epsrank.theory.symbolic.statement import Statement
 def statements() -> tuple[Statement, ...]:
     """Return every statement of the theory that is a formula.
 
-    Returns
-    -------
-    tuple of Statement
-        D1, M2–M9, F1–F6, N1, N2, the slips of the draft, and I1 with its closed forms.
+    Returns D1, M2–M9, F1–F6, N1, N2, the slips of the draft, and I1 with its closed forms.
     """
     return (*rank_statements(), *floor_statements(), *selection_statements(), *kernel_statements())
 
 
 def statement(identifier: str) -> Statement:
-    """Return one statement.
-
-    Parameters
-    ----------
-    identifier : str
-        Such as ``"F2"``.
-
-    Returns
-    -------
-    Statement
-        The statement.
-
-    Raises
-    ------
-    InputError
-        If there is none of that id.
-    """
+    """Return one statement."""
     for candidate in statements():
         if candidate.id == identifier:
             return candidate

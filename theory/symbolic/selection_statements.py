@@ -30,10 +30,7 @@ _distance = sp.Symbol("Delta_S", nonnegative=True)
 def selection_statements() -> tuple[Statement, ...]:
     """Return N1, N2 and the slips of the draft that concern them.
 
-    Returns
-    -------
-    tuple of Statement
-        In the order of the text.
+    Returns in the order of the text.
     """
     tail_sum = sp.Sum(lam[k], (k, p + 1, n))
     return (

@@ -19,32 +19,21 @@ from epsrank.theory.symbolic.notation import MEANINGS
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """One numbered statement.
+    """One numbered statement."""
 
-    Attributes
-    ----------
-    id : str
-        ``"D1"``, ``"M6"``, ``"F2"``, ``"F3-dual"`` …
-    name : str
-        What it is called.
-    relation : sympy Basic
-        The statement, for reading: an equation, an inequality, or a conjunction of them.
-    value : sympy Expr or None
-        Its right-hand side (bound or formula) where that can be evaluated.
-    arguments : tuple
-        Arguments of the compiled `value`, in order.
-    numeric : str
-        Where the numeric code computes it, as a dotted name; empty where it does not.
-    source : str
-        Section of the theory or paper.
-    """
-
+    #: ``"D1"``, ``"M6"``, ``"F2"``, ``"F3-dual"`` …
     id: str
+    #: What it is called.
     name: str
+    #: The statement, for reading: an equation, an inequality, or a conjunction of them.
     relation: Any = field(repr=False)
+    #: Its right-hand side (bound or formula) where that can be evaluated.
     value: Any = field(default=None, repr=False)
+    #: Arguments of the compiled `value`, in order.
     arguments: tuple[Any, ...] = field(default=(), repr=False)
+    #: Where the numeric code computes it, as a dotted name; empty where it does not.
     numeric: str = ""
+    #: Section of the theory or paper.
     source: str = ""
 
     @property
@@ -68,16 +57,6 @@ class Statement:
         """Compile `value` to a NumPy function of `arguments`.
 
         Indexed arguments are arrays that count from 1: pass `from_one(array)`.
-
-        Returns
-        -------
-        callable
-            The function.
-
-        Raises
-        ------
-        InputError
-            If the statement computes nothing.
         """
         if self.value is None:
             raise InputError("statement", f"{self.id} has no formula to evaluate", "choose another")
@@ -91,13 +70,7 @@ class Statement:
         return f"<p><b>{html.escape(self.id)}</b> {html.escape(self.name)}</p>{self.mathml}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the statement as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``id``, ``name``, ``latex``, ``mathml``, ``symbols``, ``numeric``, ``source``.
-        """
+        """Return the statement as plain data."""
         return {
             "id": self.id,
             "name": self.name,
@@ -110,19 +83,6 @@ class Statement:
 
 
 def from_one(values: ArrayLike | Sequence[float], *, trailing_zero: bool = False) -> Vector:
-    """Return an array whose entry k is the k-th value, counted from 1 as formulas do.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        Numbers.
-    trailing_zero : bool
-        Append a zero, for λ_{n+1} = 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (n + 1,) or (n + 2,)
-        NaN in entry 0, so that its use would be seen.
-    """
+    """Return an array whose entry k is the k-th value, counted from 1 as formulas do."""
     tail = [0.0] if trailing_zero else []
     return np.concatenate([[np.nan], np.asarray(values, dtype=np.float64), tail])

@@ -45,54 +45,19 @@ _NAMED = 6
 
 
 def listed(names: Sequence[str]) -> str:
-    """Name the first few comparisons; all are among the effects.
-
-    Parameters
-    ----------
-    names : sequence of str
-        What to name.
-
-    Returns
-    -------
-    str
-        The first six, and how many more there are.
-    """
+    """Name the first few comparisons; all are among the effects."""
     rest = len(names) - _NAMED
     return "; ".join(names[:_NAMED]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 def plus(item: Effect, form: str = "g") -> str:
-    """Write a difference with its interval.
-
-    Parameters
-    ----------
-    item : Effect
-        The difference.
-    form : str
-        Format of its numbers.
-
-    Returns
-    -------
-    str
-        Such as ``"+19, +18 to +20"``.
-    """
+    """Write a difference with its interval."""
     interval = item.interval
     return f"{interval.value:+{form}}, {interval.low:+{form}} to {interval.high:+{form}}"
 
 
 def times(item: Effect) -> str:
-    """Write a ratio with its interval.
-
-    Parameters
-    ----------
-    item : Effect
-        Its logarithm to base 10.
-
-    Returns
-    -------
-    str
-        Such as ``"×0.5, 0.4 to 0.7"``.
-    """
+    """Write a ratio with its interval."""
     interval = item.interval
     return f"×{power(interval.value)}, {power(interval.low)} to {power(interval.high)}"
 
@@ -100,15 +65,7 @@ def times(item: Effect) -> str:
 def power(value: float) -> str:
     """Write 10^x.
 
-    Parameters
-    ----------
-    value : float
-        x; ±∞ is allowed.
-
-    Returns
-    -------
-    str
-        Two digits, ``"∞"`` or ``"0"``.
+    `value` is x; ±∞ is allowed.
     """
     return f"{10**value:.2g}" if math.isfinite(value) else ("∞" if value > 0 else "0")
 
@@ -122,42 +79,22 @@ _CHANCE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A plain and a pre-trained arm, put side by side.
+    """A plain and a pre-trained arm, put side by side."""
 
-    Attributes
-    ----------
-    name : str
-        What is compared, in words: ``"poisson, tanh MLP: structured against xavier"``.
-    metric : {"test_loss", "loss", "test_error"}
-        What errors are.
-    plain, pretrained : mapping of int to PretrainingRun
-        Runs by seed, of the seeds that both arms have.
-    target : float
-        τ.
-    effects : mapping of str to Effect
-        By claim; and ``"final rank"``, which decides nothing.
-    """
-
+    #: What is compared, in words: ``"poisson, tanh MLP: structured against xavier"``.
     name: str
+    #: What errors are.
     metric: Metric
+    #: Runs by seed, of the seeds that both arms have.
     plain: Mapping[int, PretrainingRun]
     pretrained: Mapping[int, PretrainingRun]
+    #: τ.
     target: float
+    #: By claim; and ``"final rank"``, which decides nothing.
     effects: Mapping[str, Effect]
 
     def direction(self, claim: str) -> int:
-        """Tell what the comparison says about a claim.
-
-        Parameters
-        ----------
-        claim : str
-            One of `CLAIMS`.
-
-        Returns
-        -------
-        int
-            1 where it favours the claim, −1 where it opposes it, else 0.
-        """
+        """Tell what the comparison says about a claim."""
         found = self.effects.get(claim)
         if found is None:
             return 0
@@ -172,19 +109,7 @@ def compare(
 ) -> Comparison | None:
     """Compare two arms by seed.
 
-    Parameters
-    ----------
-    name : str
-        What is compared.
-    plain, pretrained : iterable of PretrainingRun
-        Runs.
-    metric : {"test_loss", "loss", "test_error"}
-        What their errors are.
-
-    Returns
-    -------
-    Comparison or None
-        None where no seed has both arms.
+    Returns None where no seed has both arms.
     """
     arms = [{run.seed: run for run in runs} for runs in (plain, pretrained)]
     seeds = sorted(set(arms[0]) & set(arms[1]))
@@ -240,20 +165,7 @@ def _difference(value: float, other: float) -> float:
 
 
 def judge(comparisons: Sequence[Comparison], claim: str) -> Judgement:
-    """Apply the rule of this file.
-
-    Parameters
-    ----------
-    comparisons : sequence of Comparison
-        All that were made.
-    claim : str
-        One of `CLAIMS`.
-
-    Returns
-    -------
-    str
-        The judgement.
-    """
+    """Apply the rule of this file."""
     signs = [item.direction(claim) for item in comparisons]
     if signs and min(signs) > 0:
         return "supported"
@@ -272,15 +184,7 @@ def _beyond_chance(count: int, total: int) -> bool:
 def findings(comparisons: Sequence[Comparison]) -> tuple[Finding, ...]:
     """Return what comparisons say about the three claims.
 
-    Parameters
-    ----------
-    comparisons : sequence of Comparison
-        All that were made.
-
-    Returns
-    -------
-    tuple of Finding
-        One per claim, with all effects.
+    Returns one per claim, with all effects.
     """
     return tuple(_finding(comparisons, claim) for claim in CLAIMS)
 
@@ -331,15 +235,7 @@ def _finite(value: Any) -> Any:
 def tables(comparisons: Sequence[Comparison]) -> tuple[Table, ...]:
     """Return the numbers behind the findings, and the table of costs where trials give them.
 
-    Parameters
-    ----------
-    comparisons : sequence of Comparison
-        All that were made.
-
-    Returns
-    -------
-    tuple of Table
-        ``pretraining``, and ``cost-pretraining``, which differs from run to run.
+    Returns ``pretraining``, and ``cost-pretraining``, which differs from run to run.
     """
     if not comparisons:
         return ()

@@ -23,55 +23,30 @@ STRUCTURED = "structured"
 
 @dataclass(frozen=True)
 class Design:
-    """How outcomes become comparisons.
+    """How outcomes become comparisons."""
 
-    Attributes
-    ----------
-    metric : {"test_loss", "loss", "test_error"}
-        What results are judged by.
-    eps : float
-        Threshold of the ranks.
-    cell : callable
-        From the settings of a trial to the name of its cell: all but initialisation and seed.
-    """
-
+    #: What results are judged by.
     metric: Metric
+    #: Threshold of the ranks.
     eps: float
+    #: From the settings of a trial to the name of its cell: all but initialisation and seed.
     cell: Callable[[Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True, eq=False)
 class SideBySide:
-    """All runs by cell and arm, and the comparisons of the structured arm with each other one.
+    """All runs by cell and arm, and the comparisons of the structured arm with each other one."""
 
-    Attributes
-    ----------
-    comparisons : tuple of Comparison
-        In the order of the plan.
-    histories : mapping of str to mapping of str to list of History
-        By cell and arm, with ranks of φ.
-    notes : tuple of str
-        Runs that failed or diverged.
-    """
-
+    #: In the order of the plan.
     comparisons: tuple[Comparison, ...]
+    #: By cell and arm, with ranks of φ.
     histories: Mapping[str, Mapping[str, list[History]]]
+    #: Runs that failed or diverged.
     notes: tuple[str, ...]
 
 
 def arm_of(settings: Mapping[str, Any]) -> str:
-    """Name the initialisation of a trial.
-
-    Parameters
-    ----------
-    settings : mapping
-        Settings of the trial.
-
-    Returns
-    -------
-    str
-        Such as ``"xavier"``, ``"uniform ±1"``, ``"transnet"``.
-    """
+    """Name the initialisation of a trial."""
     scale = settings.get("init_scale")
     init = str(settings.get("init", "default"))
     if scale is None:
@@ -80,20 +55,7 @@ def arm_of(settings: Mapping[str, Any]) -> str:
 
 
 def side_by_side(outcomes: Sequence[Outcome], design: Design) -> SideBySide:
-    """Compare the structured arm of every cell with each other arm.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of trials with a training history; others are passed over.
-    design : Design
-        How.
-
-    Returns
-    -------
-    SideBySide
-        Runs and comparisons.
-    """
+    """Compare the structured arm of every cell with each other arm."""
     cells: dict[str, dict[str, list[PretrainingRun]]] = {}
     histories: dict[str, dict[str, list[History]]] = {}
     for outcome in outcomes:

@@ -34,24 +34,7 @@ def draw_training(
     rank_of: str,
     accuracy: bool = False,
 ) -> Figure:
-    """Draw test error and ε-rank of the last hidden layer over time, one column per cell.
-
-    Parameters
-    ----------
-    cells : mapping of str to mapping of str to sequence of History
-        Runs by cell and arm.
-    title : str
-        A line above.
-    rank_of : str
-        What the ranks are those of: φ or 𝓛φ.
-    accuracy : bool
-        Say that the error is a loss of classification.
-
-    Returns
-    -------
-    Figure
-        Medians over seeds with the range of all seeds.
-    """
+    """Draw test error and ε-rank of the last hidden layer over time, one column per cell."""
     columns = []
     for name, arms in cells.items():
         shown = {arm: runs for arm, runs in arms.items() if runs}
@@ -71,21 +54,7 @@ def draw_training(
 
 
 def draw_effects(comparisons: Sequence[Comparison], title: str) -> Figure:
-    """Draw the three effects of every comparison with their intervals.
-
-    Parameters
-    ----------
-    comparisons : sequence of Comparison
-        All that were made.
-    title : str
-        A line above.
-
-    Returns
-    -------
-    Figure
-        One row per comparison; filled where the interval excludes no effect in the claimed
-        direction, crossed where in the other one; an arrow where it goes to infinity.
-    """
+    """Draw the three effects of every comparison with their intervals."""
     figure = new_figure(10.5, 1.8 + _ROW * max(len(comparisons), 3))
     grid = figure.subplots(1, len(_EFFECTS), sharey=True, squeeze=False)[0]
     for axes, (claim, label, ratio) in zip(grid, _EFFECTS, strict=True):

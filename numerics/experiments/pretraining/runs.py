@@ -20,34 +20,23 @@ KINDS = ("train", "pretraining")
 
 @dataclass(frozen=True, eq=False)
 class PretrainingRun:
-    """One run of an arm.
+    """One run of an arm."""
 
-    Attributes
-    ----------
-    settings : mapping
-        Settings of the trial.
-    status : {"complete", "diverged"}
-        How it ended.
-    steps : tuple of int
-        Steps of the measurements.
-    errors : tuple of float
-        The metric at them; +∞ where it is not finite.
-    first_rank, last_rank : tuple of (float, float)
-        Interval of the ε-rank of the last hidden layer before and after training: of φ itself,
-        also for a PINN, where the trial gives it.
-    seconds_first : float or None
-        What initialising took, where the trial says it.
-    seconds_update : float or None
-        What one update took: the median over updates, measurements left out.
-    """
-
+    #: Settings of the trial.
     settings: Mapping[str, Any]
+    #: How it ended.
     status: str
+    #: Steps of the measurements.
     steps: tuple[int, ...]
+    #: The metric at them; +∞ where it is not finite.
     errors: tuple[float, ...]
+    #: Interval of the ε-rank of the last hidden layer before and after training: of φ itself, also
+    #: for a PINN, where the trial gives it.
     first_rank: tuple[float, float]
     last_rank: tuple[float, float]
+    #: What initialising took, where the trial says it.
     seconds_first: float | None = field(default=None)
+    #: What one update took: the median over updates, measurements left out.
     seconds_update: float | None = field(default=None)
 
     @property
@@ -61,18 +50,7 @@ class PretrainingRun:
         return self.errors[-1] if self.status == "complete" else math.inf
 
     def arrival(self, target: float) -> float:
-        """Return the first measured step at which the error is at most a target.
-
-        Parameters
-        ----------
-        target : float
-            The target.
-
-        Returns
-        -------
-        float
-            The step; +∞ for a run that never arrives, and for one that diverged.
-        """
+        """Return the first measured step at which the error is at most a target."""
         if self.status != "complete" or not math.isfinite(target):
             return math.inf
         pairs = zip(self.steps, self.errors, strict=True)
@@ -81,15 +59,7 @@ class PretrainingRun:
     def seconds(self, steps: float) -> float | None:
         """Return the time of so many steps, the initialisation included.
 
-        Parameters
-        ----------
-        steps : float
-            Steps; +∞ is allowed.
-
-        Returns
-        -------
-        float or None
-            Seconds; None where the trial has not measured them.
+        Returns seconds; None where the trial has not measured them.
         """
         if self.seconds_first is None or self.seconds_update is None:
             return None
@@ -99,19 +69,7 @@ class PretrainingRun:
 def read_run(outcome: Outcome, metric: Metric, eps: float) -> PretrainingRun | None:
     """Read a trial of a kind with a training history.
 
-    Parameters
-    ----------
-    outcome : Outcome
-        The trial.
-    metric : {"test_loss", "loss", "test_error"}
-        What the result is judged by.
-    eps : float
-        Threshold of the ranks.
-
-    Returns
-    -------
-    PretrainingRun or None
-        None where the trial failed, is of another kind, or has no measurement at ε.
+    Returns None where the trial failed, is of another kind, or has no measurement at ε.
     """
     result = outcome.result
     if outcome.trial.kind not in KINDS or outcome.status != "done" or not result.get("step"):
@@ -135,18 +93,7 @@ def read_run(outcome: Outcome, metric: Metric, eps: float) -> PretrainingRun | N
 
 
 def read_features(outcome: Outcome) -> History:
-    """Return the history of a trial with the ε-ranks of φ, where those of a PINN are of 𝓛φ.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        A trial that is done.
-
-    Returns
-    -------
-    History
-        Its numbers; with ranks of the last hidden layer alone where they are those of φ.
-    """
+    """Return the history of a trial with the ε-ranks of φ, where those of a PINN are of 𝓛φ."""
     ranks = outcome.result.get("feature_ranks")
     if not ranks:
         return read_history(outcome)
@@ -179,19 +126,7 @@ def read_runs(
 ) -> tuple[list[PretrainingRun], list[str]]:
     """Read all trials with a training history.
 
-    Parameters
-    ----------
-    outcomes : iterable of Outcome
-        The trials.
-    metric : {"test_loss", "loss", "test_error"}
-        What results are judged by.
-    eps : float
-        Threshold of the ranks.
-
-    Returns
-    -------
-    tuple of (list of PretrainingRun, list of str)
-        The runs, and one note per kind of trouble.
+    Returns the runs, and one note per kind of trouble.
     """
     runs, failed, diverged = [], [], []
     for outcome in outcomes:
@@ -217,18 +152,7 @@ def _short(settings: Mapping[str, Any]) -> str:
 
 
 def rank_gain(first: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return what is certain of a difference of two ranks given by intervals.
-
-    Parameters
-    ----------
-    first, other : tuple of (float, float)
-        Intervals.
-
-    Returns
-    -------
-    float
-        The number next to 0 in [first − other].
-    """
+    """Return what is certain of a difference of two ranks given by intervals."""
     ends: Sequence[Array] = [_array(value) for value in (*first, *other)]
     return float(certain_difference(*ends)[0])
 

@@ -21,22 +21,7 @@ _BUILDS = 3
 
 
 def pretraining_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Train a network, and return its history, ε-ranks of φ, and seconds.
-
-    Parameters
-    ----------
-    settings : mapping
-        Entries of `RunConfig`.
-
-    Returns
-    -------
-    dict
-        That of `numerics.sweeps.training.train_trial`; for a PINN ``feature_ranks``: ``lower`` and
-        ``upper``, which give for every ε (as ``str``) per measurement the ε-rank of φ in L²(Ω); and
-        ``seconds``: ``initialise``, ``update`` (median of those without a measurement). These are
-        of the processor where the CPU computes, in one thread: what a wall clock shows on a machine
-        that does nothing else. On CUDA they are of the wall clock. They differ from run to run.
-    """
+    """Train a network, and return its history, ε-ranks of φ, and seconds."""
     config = config_of(settings)
     now = time.perf_counter if resolve_device(config.device).type == "cuda" else time.process_time
     clock = _Clock(now)

@@ -36,18 +36,8 @@ def landscape_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     the first update (of equals the later), and the first whose loss is below ℓ, ℓ being 1.5 times
     the larger of the two least losses: there both runs have the same loss and different ranks.
 
-    Parameters
-    ----------
-    settings : mapping
-        ``train`` (entries of `RunConfig`, seed included), ``arms`` (initialisations), ``lines``,
-        ``grid`` (points per side of the planes; 0 for none).
-
-    Returns
-    -------
-    dict
-        ``matched_loss``; per arm and checkpoint ``step``, ``loss``, ``rank`` (lower and upper) and
-        the `LineShape`; per arm with a grid: log₁₀ losses on random planes around ``low`` and
-        ``high`` and on the plane of the path, with the path and the share of it in the plane.
+    `settings`: ``train`` (entries of `RunConfig`, seed included), ``arms`` (initialisations),
+    ``lines``, ``grid`` (points per side of the planes; 0 for none).
     """
     runs = {arm: train(config_of({**settings["train"], "init": arm})) for arm in settings["arms"]}
     matched = _MARGIN * max(min(_losses(run)) for run in runs.values())

@@ -29,21 +29,8 @@ _SETTINGS = ("inputs", "activation", "width", "depth", "first", "scale", "eps", 
 def inputs_of(name: str) -> InputMeasure:
     """Return the inputs of a trial.
 
-    Parameters
-    ----------
-    name : str
-        ``box-d`` for the uniform measure of [−1, 1]^d, or ``digits``, ``mnist``: their first
-        training images in the order of seed 0, under the mean measure.
-
-    Returns
-    -------
-    InputMeasure
-        Points and weights.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or MNIST is not at hand.
+    `name`: ``box-d`` for the uniform measure of [−1, 1]^d, or ``digits``, ``mnist``: their first
+    training images in the order of seed 0, under the mean measure.
     """
     if name in {"digits", "mnist"}:
         task = load_task(name, n_train=SAMPLES)
@@ -60,19 +47,7 @@ def inputs_of(name: str) -> InputMeasure:
 def scale_hidden_(model: MLP, scale: float, *, first: bool) -> MLP:
     """Multiply weights and biases of the hidden layers by s, in place.
 
-    Parameters
-    ----------
-    model : MLP
-        The network.
-    scale : float
-        s.
-    first : bool
-        Whether the first hidden layer is scaled too.
-
-    Returns
-    -------
-    MLP
-        The same network.
+    `scale` is s.
     """
     with torch.no_grad():
         for layer in model.layers[0 if first else 1 :]:
@@ -85,24 +60,10 @@ def scale_hidden_(model: MLP, scale: float, *, first: bool) -> MLP:
 def initial_layers_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Draw networks, and count the ε-rank of every hidden layer.
 
-    Parameters
-    ----------
-    settings : mapping
-        ``inputs`` (see `inputs_of`), ``activation``, ``width``, ``depth``; ``first``:
-        ``"default"``, or ``"structured"`` for a first layer by I3; ``scale``: the factor s on the
-        default law (uniform on ±1/√fan_in) of all hidden layers, of those behind a structured one;
-        ``eps``: thresholds; ``seed``, ``count``: the seeds are seed, …, seed + count − 1.
-
-    Returns
-    -------
-    dict
-        ``task``, ``n_inputs``, ``n_features``, ``n_layers``, ``measure``; ``rank_lower`` and
-        ``rank_upper``, which give for every ε (as ``str``) per seed a list over the layers.
-
-    Raises
-    ------
-    InputError
-        If an entry is missing, unknown or wrong.
+    `settings`: ``inputs`` (see `inputs_of`), ``activation``, ``width``, ``depth``; ``first``:
+    ``"default"``, or ``"structured"`` for a first layer by I3; ``scale``: the factor s on the
+    default law (uniform on ±1/√fan_in) of all hidden layers, of those behind a structured one;
+    ``eps``: thresholds; ``seed``, ``count``: the seeds are seed, …, seed + count − 1.
     """
     if set(settings) != set(_SETTINGS):
         wrong = sorted(set(settings) ^ set(_SETTINGS))

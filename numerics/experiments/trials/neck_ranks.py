@@ -23,22 +23,8 @@ def neck_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     The Gram matrix is taken in the mean measure of 2^m scrambled Sobol points of [−1, 1]^10, the
     range of tanh, in place of data.
 
-    Parameters
-    ----------
-    settings : mapping
-        ``train``, entries of `RunConfig` with network ``bottleneck`` and activation ``tanh``; and
-        ``log2_points`` m.
-
-    Returns
-    -------
-    dict
-        The history, see `numerics.sweeps.training.train_trial`, and ``box_lower``, ``box_upper``:
-        for every ε (as ``str``) one rank per measurement.
-
-    Raises
-    ------
-    InputError
-        If the network has no narrow layer, or its outputs are not in [−1, 1].
+    `settings`: ``train``, entries of `RunConfig` with network ``bottleneck`` and activation
+    ``tanh``; and ``log2_points`` m.
     """
     config = config_of(settings["train"])
     if config.network != "bottleneck" or config.activation != "tanh":

@@ -21,22 +21,7 @@ def bumps(x: Vector, parts: int) -> Matrix:
     to its neighbour by (1 ± sin)/2 over the h/2 on both sides of their common end; at the ends of
     the box it stays 1.
 
-    Parameters
-    ----------
-    x : ndarray of float64, shape (N,)
-        Points of [−1, 1].
-    parts : int
-        Number m of intervals.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, m)
-        ψ_i(x), once continuously differentiable.
-
-    References
-    ----------
-    J. Chen, X. Chi, W. E, Z. Yang, Bridging traditional and machine learning-based algorithms for
-    solving PDEs: the random feature method, 2022: ψ^b.
+    Source: .
     """
     half = 1 / parts
     ends = -1 + 2 * half * np.arange(1, parts)
@@ -56,23 +41,7 @@ def random_features(
     w and b are uniform on ±R; one part (m = 1) is an extreme-learning-machine block, with ψ = 1 and
     ξ = x.
 
-    Parameters
-    ----------
-    x : ndarray of float64, shape (N, d)
-        Points of [−1, 1]^d.
-    parts : int
-        Intervals m per axis; there are m^d parts.
-    per_part : int
-        Features of each part.
-    scale : float
-        R.
-    random : Generator
-        Source of w and b.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, m^d · per_part)
-        The features.
+    `scale` is R.
     """
     n, d = x.shape
     windows = [bumps(x[:, axis], parts) for axis in range(d)]
@@ -89,17 +58,8 @@ def random_features(
 def fit_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Fit a target by least squares on random features, and count the features' ε-rank.
 
-    Parameters
-    ----------
-    settings : mapping
-        ``task`` (a target on [−1, 1]^d), ``parts``, ``per_part``, ``scale``, ``points`` of the
-        grid, ``eps`` (list), ``seed``.
-
-    Returns
-    -------
-    dict
-        ``rank_lower``, ``rank_upper`` by ε, ``train_error`` and ``test_error`` (‖u − u*‖/‖u*‖ in
-        the mean measure of the grid, and of 4000 random points), ``norm`` ‖β‖₂, ``n_features``.
+    `settings`: ``task`` (a target on [−1, 1]^d), ``parts``, ``per_part``, ``scale``, ``points`` of
+    the grid, ``eps`` (list), ``seed``.
     """
     target = TARGETS[settings["task"]]
     random = np.random.default_rng([settings["seed"], 7])

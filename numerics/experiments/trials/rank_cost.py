@@ -28,17 +28,7 @@ _BATCH = 4096
 def layer_features(width: int, samples: int, inputs: int, seed: int) -> Matrix:
     """Return tanh(w·x + b) with w, b uniform on ±√(6/d): a random layer over random inputs.
 
-    Parameters
-    ----------
-    width, samples, inputs : int
-        n, N and d.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, n)
-        The features.
+    `width`, `samples`, `inputs` are n, N and d.
     """
     random = np.random.default_rng([seed, 12])
     bound = (6 / inputs) ** 0.5
@@ -54,18 +44,8 @@ def cost_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     The network is an MLP of the given depth and width; its step is of Adam in float32 on 128
     samples. Memory is the growth of the peak of a process of its own, above what the features take.
 
-    Parameters
-    ----------
-    settings : mapping
-        ``route`` (of `ROUTES`), ``width``, ``depth``, ``inputs``, ``samples``, ``eps``,
-        ``repeats``, ``seed``.
-
-    Returns
-    -------
-    dict
-        ``rank_lower``, ``rank_upper`` (the streamed and certified ones enclose the rank; for
-        singular values both are the count as computed), ``parameters`` of the network, and what no
-        second run repeats: ``seconds_count`` (median), ``seconds_step`` (median), ``bytes_peak``.
+    `settings`: ``route`` (of `ROUTES`), ``width``, ``depth``, ``inputs``, ``samples``, ``eps``,
+    ``repeats``, ``seed``.
     """
     width, depth, inputs = settings["width"], settings["depth"], settings["inputs"]
     parameters = inputs * width + width + (depth - 1) * (width * width + width) + width + 1

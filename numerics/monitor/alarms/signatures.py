@@ -63,27 +63,19 @@ class RankWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Signature:
-    """One episode of a failure signature.
+    """One episode of a failure signature."""
 
-    Attributes
-    ----------
-    name : {"plateau", "optimiser", "floor"}
-        Which.
-    layer : str
-        The last layer.
-    first_step, step : int
-        The window in which it was seen, at the beginning of the episode.
-    numbers : dict of str to float
-        What it rests on: ``loss`` (median), ``loss_change`` with ``loss_low``, ``loss_high``
-        (relative) and ``correlation`` (that the interval allows for), ``rank`` (median),
-        ``rank_rise`` (between quarters of the window), ``ratio`` (least loss/V), as far as they
-        enter.
-    """
-
+    #: Which.
     name: SignatureName
+    #: The last layer.
     layer: str
+    #: The window in which it was seen, at the beginning of the episode.
     first_step: int
     step: int
+    #: What it rests on: ``loss`` (median), ``loss_change`` with ``loss_low``, ``loss_high``
+    #: (relative) and ``correlation`` (that the interval allows for), ``rank`` (median),
+    #: ``rank_rise`` (between quarters of the window), ``ratio`` (least loss/V), as far as they
+    #: enter.
     numbers: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -107,13 +99,7 @@ class Signature:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the episode as plain data.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the episode as plain data."""
         return asdict(self)
 
 
@@ -132,13 +118,7 @@ _Seen = tuple[int, dict[str, float]]
 
 
 class Signatures:
-    """Watches the last layer's records; memory is bounded by the window and the episodes kept.
-
-    Parameters
-    ----------
-    window : int
-        Measurements of a window, ≥ 8.
-    """
+    """Watches the last layer's records; memory is bounded by the window and the episodes kept."""
 
     def __init__(self, window: int = WINDOW) -> None:
         self.window = window
@@ -148,20 +128,7 @@ class Signatures:
         self._quiet: dict[SignatureName, int] = {}
 
     def update(self, records: Sequence[LayerRecord], layer: str | None) -> list[Signature]:
-        """Look at one measurement, and return the episodes that begin with it.
-
-        Parameters
-        ----------
-        records : sequence of LayerRecord
-            The measurement.
-        layer : str or None
-            The last layer; None takes the last record.
-
-        Returns
-        -------
-        list of Signature
-            New ones; an episode ends once its condition has failed for half a window.
-        """
+        """Look at one measurement, and return the episodes that begin with it."""
         own = [record for record in records if layer is None or record.layer == layer]
         point = _point(own[-1]) if own else None
         if point is None or (self._points and point.step <= self._points[-1].step):

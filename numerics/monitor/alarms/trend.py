@@ -36,50 +36,24 @@ _STEPS = 98
 
 @dataclass(frozen=True)
 class Trend:
-    """Change of a series from the first to the last of its times.
+    """Change of a series from the first to the last of its times."""
 
-    Attributes
-    ----------
-    change : float
-        Theil–Sen estimate: the median of all pairwise slopes, times the span of time.
-    low, high : float
-        Confidence interval.
-    correlation : float
-        ρ̄, the bound on the correlation from one value to the next that the interval allows for.
-    """
-
+    #: Theil–Sen estimate: the median of all pairwise slopes, times the span of time.
     change: float
+    #: Confidence interval.
     low: float
     high: float
+    #: ρ̄, the bound on the correlation from one value to the next that the interval allows for.
     correlation: float
 
 
 def trend(times: Vector, values: Vector, level: float, *, spreads: float = SPREADS) -> Trend:
     """Return the Theil–Sen change of a series and its interval from Kendall's statistic.
 
-    Parameters
-    ----------
-    times : ndarray of float64, shape (m,)
-        Ascending, distinct.
-    values : ndarray of float64, shape (m,)
-        The series, m ≥ 2.
-    level : float
-        Probability that the interval misses the true change, both sides together.
-    spreads : float
-        Standard errors of the bound on the correlation; −∞ takes the noise for independent.
-
-    Returns
-    -------
-    Trend
-        Estimate and interval (all of the pairwise slopes where m is too small for the level), the
-        interval stretched by f(ρ̄).
-
-    References
-    ----------
-    .. [1] Sen, "Estimates of the regression coefficient based on Kendall's tau", J. Amer. Statist.
-       Assoc. 63 (1968) 1379–1389.
-    .. [2] Hamed, Rao, "A modified Mann–Kendall trend test for autocorrelated data", J. Hydrology
-       204 (1998) 182–196.
+    `spreads`: Standard errors of the bound on the correlation; −∞ takes the noise for independent.
+    Source: Sen, "Estimates of the regression coefficient based on Kendall's tau", J. Amer. Statist.
+    Assoc. 63 (1968) 1379–1389. Hamed, Rao, "A modified Mann–Kendall trend test for autocorrelated
+    data", J. Hydrology 204 (1998) 182–196.
     """
     count = len(values)
     first, second = _pairs(count)
@@ -104,25 +78,11 @@ def trend(times: Vector, values: Vector, level: float, *, spreads: float = SPREA
 def correlation_bound(values: Vector, spreads: float) -> float:
     """Return an upper bound of the correlation of neighbours around a straight line.
 
-    The estimate r from residuals is too small by (2 + 4ρ)/m on average [1]_; its standard error is
+    The estimate r from residuals is too small by (2 + 4ρ)/m on average; its standard error is
     √((1 − ρ²)/m).
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (m,)
-        The series, evenly spaced.
-    spreads : float
-        Standard errors above the corrected estimate.
-
-    Returns
-    -------
-    float
-        In [0, 0.98]; 0 for fewer than 8 values.
-
-    References
-    ----------
-    .. [1] Marriott, Pope, "Bias in the estimation of autocorrelations", Biometrika 41 (1954)
-       390–402; Kendall, ibid. 403–404.
+    Source: Marriott, Pope, "Bias in the estimation of autocorrelations", Biometrika 41 (1954)
+    390–402; Kendall, ibid. 403–404.
     """
     count = len(values)
     if count < 8 or spreads == -math.inf:
@@ -138,20 +98,7 @@ def correlation_bound(values: Vector, spreads: float) -> float:
 
 
 def stretch(count: int, correlation: float) -> float:
-    """Return f(ρ) for a series of m values; 1 for independent noise.
-
-    Parameters
-    ----------
-    count : int
-        m ≥ 3.
-    correlation : float
-        ρ in [0, 0.98].
-
-    Returns
-    -------
-    float
-        At least 1.
-    """
+    """Return f(ρ) for a series of m values; 1 for independent noise."""
     return float(np.interp(correlation, *_stretches(count))) if correlation else 1.0
 
 
@@ -159,15 +106,7 @@ def stretch(count: int, correlation: float) -> float:
 def _stretches(count: int) -> tuple[Array, Array]:
     """Return a grid of ρ and f there.
 
-    Parameters
-    ----------
-    count : int
-        m.
-
-    Returns
-    -------
-    tuple of (ndarray, ndarray)
-        Both ascending.
+    Returns both ascending.
     """
     weights = np.arange(count) - (count - 1) / 2
     maker = _residual_maker(count)

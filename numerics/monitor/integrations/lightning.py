@@ -213,27 +213,13 @@ class LightningRankCallback:
 
 
 class _Loggers:
-    """The loggers of a trainer as a sink.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        The trainer.
-    """
+    """The loggers of a trainer as a sink."""
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
 
     def log(self, step: int, values: Mapping[str, Value]) -> None:
-        """Hand one measurement to every logger, at the trainer's own step.
-
-        Parameters
-        ----------
-        step : int
-            Optimiser steps seen by the monitor; unused.
-        values : mapping
-            From `flat`.
-        """
+        """Hand one measurement to every logger, at the trainer's own step."""
         numbers = {tag(name): value for name, value in finite_numbers(values).items()}
         for logger in self._trainer.loggers:
             logger.log_metrics(numbers, step=self._trainer.global_step)

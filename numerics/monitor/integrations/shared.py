@@ -20,24 +20,7 @@ def find_bases(
 ) -> tuple[type[Any], ...]:
     """Return the base classes of those packages that the program uses.
 
-    Parameters
-    ----------
-    candidates : iterable of (str, str)
-        Module and class, the usual one first.
-    name : str
-        What the package is called.
-    extra : str
-        The extra of this project that installs it.
-
-    Returns
-    -------
-    tuple of type
-        The classes of all candidates imported already, or else the first that can be.
-
-    Raises
-    ------
-    InputError
-        If none is installed.
+    Returns the classes of all candidates imported already, or else the first that can be.
     """
     pairs = list(candidates)
     used = [(module, cls) for module, cls in pairs if module in sys.modules]
@@ -52,20 +35,7 @@ def find_bases(
 
 
 def derived(cls: type[Any], bases: tuple[type[Any], ...]) -> type[Any]:
-    """Return a class that is also one of the given bases, under its own name.
-
-    Parameters
-    ----------
-    cls : type
-        The class with the methods; they come first.
-    bases : tuple of type
-        Further bases.
-
-    Returns
-    -------
-    type
-        The same one for the same arguments.
-    """
+    """Return a class that is also one of the given bases, under its own name."""
     if issubclass(cls, bases):
         return cls
     missing = tuple(base for base in bases if not issubclass(cls, base))
@@ -76,47 +46,14 @@ def derived(cls: type[Any], bases: tuple[type[Any], ...]) -> type[Any]:
 
 
 def rebuilt(cls: type[Any], state: dict[str, Any]) -> Any:
-    """Return an object as it was pickled: its class is derived anew.
-
-    Parameters
-    ----------
-    cls : type
-        The class with the methods.
-    state : dict
-        Its attributes.
-
-    Returns
-    -------
-    object
-        The object.
-    """
+    """Return an object as it was pickled: its class is derived anew."""
     made: Any = cls.__new__(cls)  # type: ignore[call-overload]
     made.__dict__.update(state)
     return made
 
 
 def part_of(model: nn.Module, wanted: str | nn.Module | None, whole: str) -> nn.Module:
-    """Return the module to watch.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The whole.
-    wanted : str, nn.Module or None
-        Which part: its dotted name, itself, or all.
-    whole : str
-        What the whole is called in the message of an error.
-
-    Returns
-    -------
-    nn.Module
-        The part.
-
-    Raises
-    ------
-    InputError
-        If there is no such part.
-    """
+    """Return the module to watch."""
     if wanted is None:
         return model
     if isinstance(wanted, nn.Module):
@@ -133,15 +70,7 @@ def part_of(model: nn.Module, wanted: str | nn.Module | None, whole: str) -> nn.
 def world(size: int) -> Any:
     """Return the group of all processes, if there are several.
 
-    Parameters
-    ----------
-    size : int
-        How many the trainer speaks of.
-
-    Returns
-    -------
-    ProcessGroup or None
-        The group; None for one process.
+    Returns the group; None for one process.
     """
     if size > 1 and dist.is_available() and dist.is_initialized():
         return dist.group.WORLD
@@ -149,20 +78,7 @@ def world(size: int) -> Any:
 
 
 def shared(settings: dict[str, Any], size: int) -> dict[str, Any]:
-    """Return the settings of this process's monitor: in a group of all, with its share of a probe.
-
-    Parameters
-    ----------
-    settings : dict
-        Of `RankMonitor`; one that names a ``process_group`` stays as it is.
-    size : int
-        Processes that the trainer speaks of.
-
-    Returns
-    -------
-    dict
-        Every size-th sample, or batch, of probe and targets.
-    """
+    """Return the settings of this process's monitor, with its share of a probe in a group."""
     group = world(size)
     if group is None or "process_group" in settings:
         return dict(settings)

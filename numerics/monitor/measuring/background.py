@@ -24,11 +24,6 @@ class Background:
 
     Only the thread touches what the actions touch, so nothing is locked. On CUDA it has a stream of
     its own, which waits for the training's stream where features were copied on that.
-
-    Parameters
-    ----------
-    device : torch.device or None
-        A CUDA device whose stream is needed.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -49,15 +44,7 @@ class Background:
         self._thread.start()
 
     def consume(self, action: Callable[[Tensor], None], features: Tensor) -> None:
-        """Copy features, and run ``action(copy)`` in the thread; waits while too much waits there.
-
-        Parameters
-        ----------
-        action : callable
-            Gets the copy.
-        features : Tensor
-            May change as soon as this returns.
-        """
+        """Copy features, and run ``action(copy)`` in the thread; wait while its queue is full."""
         size = features.numel() * features.element_size()
         with self._changed:
             self._changed.wait_for(lambda: self._bytes == 0 or self._bytes + size <= _MOST_BYTES)
@@ -76,23 +63,14 @@ class Background:
         self._put(run, size)
 
     def submit(self, action: Callable[[], None]) -> None:
-        """Run an action in the thread; what it raises is a cause of the measurement under way.
-
-        Parameters
-        ----------
-        action : callable
-            Anything.
-        """
+        """Run an action in the thread; what it raises is a cause of the measurement under way."""
         self._put(action, 0)
 
     def finish(self, action: Callable[[BaseException | None, float], Any]) -> None:
         """Run ``action(error, seconds)`` in the thread, and keep what it returns for `fetch`.
 
-        Parameters
-        ----------
-        action : callable
-            Gets the first error since the last `finish`, and the seconds that the thread has worked
-            since then, this action left out.
+        `action`: Gets the first error since the last `finish`, and the seconds that the thread has
+        worked since then, this action left out.
         """
 
         def run() -> None:
@@ -106,18 +84,7 @@ class Background:
         self._put(run, 0)
 
     def fetch(self, *, wait: bool = False) -> list[tuple[Any, float]]:
-        """Return what was finished since the last call, in order, with the thread's seconds.
-
-        Parameters
-        ----------
-        wait : bool
-            Until everything submitted so far has run.
-
-        Returns
-        -------
-        list of (object, float)
-            What the actions of `finish` returned.
-        """
+        """Return what was finished since the last call, in order, with the thread's seconds."""
         if not wait and not self._results:
             return []
         with self._changed:
@@ -170,25 +137,7 @@ def marker(tensor: Tensor) -> Any:
 def as_background(choice: object, model: nn.Module, grouped: bool) -> Background | None:
     """Return the thread that the argument of `RankMonitor` asks for.
 
-    Parameters
-    ----------
-    choice : bool or "auto"
-        ``"auto"`` is a thread where the model is on a GPU, or PyTorch leaves a core free.
-    model : nn.Module
-        The model.
-    grouped : bool
-        Whether several processes measure together.
-
-    Returns
-    -------
-    Background or None
-        None measures in the training's own thread.
-
-    Raises
-    ------
-    InputError
-        If the choice is unknown, or is a thread for a process group: its sums would cross the
-        training's own messages.
+    `choice`: ``"auto"`` is a thread where the model is on a GPU, or PyTorch leaves a core free.
     """
     if choice not in (True, False, "auto") or not isinstance(choice, (bool, str)):
         raise InputError("background", f"is {choice!r}", "choose True, False or 'auto'")

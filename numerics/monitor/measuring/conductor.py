@@ -27,24 +27,7 @@ _MOST = 100
 
 
 class Reporter:
-    """Passes measurements on; nothing that a sink does reaches the training.
-
-    Parameters
-    ----------
-    history : History
-        Gets every measurement.
-    sinks : iterable of Sink
-        Get every measurement; one that raises is left out from then on.
-    last : str or None
-        The layer that the signatures look at.
-    warn : bool
-        Whether signatures are also Python warnings.
-
-    Raises
-    ------
-    InputError
-        If a sink has no ``log`` and ``close``.
-    """
+    """Passes measurements on; nothing that a sink does reaches the training."""
 
     def __init__(
         self, history: History, sinks: Iterable[Sink], last: str | None, warn: bool
@@ -57,13 +40,7 @@ class Reporter:
         self._told: set[str] = set()
 
     def report(self, records: list[LayerRecord]) -> None:
-        """Pass one measurement on.
-
-        Parameters
-        ----------
-        records : list of LayerRecord
-            Its layers.
-        """
+        """Pass one measurement on."""
         self.history.append(records)
         failed = [record for record in records if record.failure is not None]
         kinds = {_kind(record.failure or ""): record for record in reversed(failed)}
@@ -90,17 +67,7 @@ class Reporter:
         self._sinks = []
 
     def tell(self, message: str, kind: str, step: int) -> None:
-        """Warn of a failure, once for each kind.
-
-        Parameters
-        ----------
-        message : str
-            What happened.
-        kind : str
-            What makes it the same as another one.
-        step : int
-            When.
-        """
+        """Warn of a failure, once for each kind."""
         if kind not in self._told and len(self._told) < _MOST:
             self._told.add(kind)
             warnings.warn(f"{message} (step {step}; said once)", RankWarning, stacklevel=6)
@@ -122,21 +89,7 @@ def _kind(cause: str) -> str:
 
 
 class Conductor:
-    """Has measurements made, accounts for their time, and reports them; nothing of it raises.
-
-    Parameters
-    ----------
-    measurer : Measurer
-        Makes them.
-    processes : Processes
-        Where.
-    reporter : Reporter
-        Is told, always in the training's own thread.
-    schedule : Schedule
-        Is told what they cost: of a measurement in the background, the seconds of both threads.
-    background : Background or None
-        A thread for what the training need not wait for.
-    """
+    """Has measurements made, accounts for their time, and reports them; nothing of it raises."""
 
     def __init__(
         self,
@@ -159,22 +112,7 @@ class Conductor:
         moment: Callable[[], Moment],
         cost: float = 0.0,
     ) -> list[LayerRecord]:
-        """Measure, whatever happens, and account for the time.
-
-        Parameters
-        ----------
-        gather : callable
-            Has the features summed, and returns of which samples they were.
-        moment : callable
-            When this is.
-        cost : float
-            Seconds that were spent before.
-
-        Returns
-        -------
-        list of LayerRecord
-            Of this measurement; in the background, of those that were finished by now.
-        """
+        """Measure, whatever happens, and account for the time."""
         if self._background is not None:
             return self._behind(self._background, gather, moment, cost)
         self._processes.settle()
@@ -222,18 +160,7 @@ class Conductor:
         return self.finished()
 
     def finished(self, *, wait: bool = False) -> list[LayerRecord]:
-        """Report what the background has finished since the last call.
-
-        Parameters
-        ----------
-        wait : bool
-            Until all of it is.
-
-        Returns
-        -------
-        list of LayerRecord
-            In order; none without a background.
-        """
+        """Report what the background has finished since the last call."""
         if self._background is None:
             return []
         found: list[LayerRecord] = []

@@ -26,23 +26,15 @@ Reader = Callable[[], LayerReading | None]
 
 @dataclass(frozen=True)
 class Moment:
-    """What all records of one measurement have in common.
+    """What all records of one measurement have in common."""
 
-    Attributes
-    ----------
-    step : int
-        Training steps made.
-    loss : float or None
-        Mean training loss since the measurement before.
-    seconds : float
-        Since the monitor began.
-    part : float or None
-        Share of the probe; None without a probe.
-    """
-
+    #: Training steps made.
     step: int
+    #: Mean training loss since the measurement before.
     loss: float | None
+    #: Since the monitor began.
     seconds: float
+    #: Share of the probe; None without a probe.
     part: float | None = None
 
 
@@ -54,28 +46,7 @@ def measured(
     moment: Moment,
     reader: Reader | None,
 ) -> list[LayerRecord]:
-    """Return one record for each planned layer; trouble is a value in it.
-
-    Parameters
-    ----------
-    plan : LayerPlan
-        The layers.
-    sums : mapping of str to LayerAccumulator
-        What was accumulated.
-    problems : mapping of str to str
-        Why a layer could not be used.
-    settings : Settings
-        What is wanted.
-    moment : Moment
-        When.
-    reader : callable or None
-        Returns the reading of the last layer.
-
-    Returns
-    -------
-    list of LayerRecord
-        In the order of the plan; their `cost` is 0 until it is known.
-    """
+    """Return one record for each planned layer; trouble is a value in it."""
     records = []
     for layer in plan.layers:
         failure = problems.get(layer.name)
@@ -126,17 +97,7 @@ def layer_numbers(
 ) -> tuple[tuple[LayerRank, ...], Quantities | None, str]:
     """Return ranks and quantities of one layer: from one eigen-decomposition, a sketch, or counts.
 
-    Parameters
-    ----------
-    accumulator : LayerAccumulator
-        Its sums.
-    settings : Settings
-        What is wanted.
-
-    Returns
-    -------
-    tuple of (tuple of LayerRank, Quantities or None, str)
-        One rank per ε; quantities unless only ranks are wanted; dtype of the features.
+    Returns one rank per ε; quantities unless only ranks are wanted; dtype of the features.
     """
     activity = accumulator.mean_abs
     if isinstance(accumulator, FewRows):
@@ -172,18 +133,7 @@ def layer_numbers(
 
 
 def described(error: BaseException) -> str:
-    """Return an exception as one line.
-
-    Parameters
-    ----------
-    error : BaseException
-        Any.
-
-    Returns
-    -------
-    str
-        Its kind, unless it is an `InputError`, and the first line of its message.
-    """
+    """Return an exception as one line."""
     line = (str(error).splitlines() or [""])[0]
     return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}"
 
@@ -191,23 +141,6 @@ def described(error: BaseException) -> str:
 def whole_failure(
     plan: LayerPlan, settings: Settings, moment: Moment, cause: str
 ) -> list[LayerRecord]:
-    """Return the records of a measurement that failed as a whole.
-
-    Parameters
-    ----------
-    plan : LayerPlan
-        The layers.
-    settings : Settings
-        What was wanted.
-    moment : Moment
-        When.
-    cause : str
-        Why.
-
-    Returns
-    -------
-    list of LayerRecord
-        One for each layer.
-    """
+    """Return the records of a measurement that failed as a whole."""
     problems: dict[str, Any] = {layer.name: cause for layer in plan.layers}
     return measured(plan, {}, problems, settings, moment, None)

@@ -29,15 +29,7 @@ from epsrank.theory.numbers.arrays import Array
 
 
 class Collector:
-    """Per layer a Gram matrix, and for the last layer the rows that a reading needs.
-
-    Parameters
-    ----------
-    plan : LayerPlan
-        What is measured.
-    settings : Settings
-        How.
-    """
+    """Per layer a Gram matrix, and for the last layer the rows that a reading needs."""
 
     def __init__(self, plan: LayerPlan, settings: Settings) -> None:
         self._plan = plan
@@ -59,20 +51,7 @@ class Collector:
         self.rows = Rows(self._settings.max_samples) if wanted else None
 
     def consume(self, name: str, features: Tensor) -> None:
-        """Take rows of a layer's features.
-
-        Parameters
-        ----------
-        name : str
-            The layer.
-        features : Tensor, shape (N, n)
-            Its features.
-
-        Raises
-        ------
-        InputError
-            If they cannot be summed; the layer is then given up for this measurement.
-        """
+        """Take rows of a layer's features."""
         if name in self.problems or features.shape[0] == 0:
             return
         accumulator = self.sums.get(name)
@@ -98,13 +77,7 @@ class Collector:
             self.rows.add(features)
 
     def note(self, problems: dict[str, str]) -> None:
-        """Take over what a capture could not hand on.
-
-        Parameters
-        ----------
-        problems : dict of str to str
-            Layer and why.
-        """
+        """Take over what a capture could not hand on."""
         self.problems = {**problems, **self.problems}
 
     def end(self) -> None:
@@ -115,19 +88,7 @@ class Collector:
 
 
 class Measurer:
-    """Turns passes through the model into records.
-
-    Parameters
-    ----------
-    plan : LayerPlan
-        What is measured.
-    settings : Settings
-        How.
-    processes : Processes
-        Where.
-    batch_size : int or None
-        Samples per pass of a probe; None leaves it to `pass_size` where the probe was tried out.
-    """
+    """Turns passes through the model into records."""
 
     def __init__(
         self, plan: LayerPlan, settings: Settings, processes: Processes, batch_size: int | None
@@ -145,23 +106,8 @@ class Measurer:
     def try_out(self, example: Any, n_samples: int | None) -> tuple[Shape, ...]:
         """Run a few probe samples, so that mistakes show at once and not in mid-training.
 
-        Parameters
-        ----------
-        example : object
-            Inputs of the model.
-        n_samples : int or None
-            How many, where that is known.
-
-        Returns
-        -------
-        tuple of (float, int)
-            Rows per sample and neurons of each layer that was reached; empty where the number of
-            samples is not known.
-
-        Raises
-        ------
-        InputError
-            If the model does not take them.
+        Returns rows per sample and neurons of each layer that was reached; empty where the number
+        of samples is not known.
         """
         try:
             self.run(example)
@@ -185,24 +131,12 @@ class Measurer:
             self.collector.end()
 
     def run(self, inputs: Any) -> None:
-        """Send samples through the model and sum its features.
-
-        Parameters
-        ----------
-        inputs : object
-            What `probe_pass` takes.
-        """
+        """Send samples through the model and sum its features."""
         self.begin()
         self.go_on(inputs)
 
     def go_on(self, inputs: Any) -> None:
-        """Send further samples of the same measurement through the model.
-
-        Parameters
-        ----------
-        inputs : object
-            What `probe_pass` takes.
-        """
+        """Send further samples of the same measurement through the model."""
         size = MOST if self._batch_size is None else self._batch_size
         self.note(probe_pass(self.plan, inputs, self.consume, batch_size=size))
 
@@ -211,28 +145,14 @@ class Measurer:
         self._do(self.collector.begin)
 
     def consume(self, name: str, features: Tensor) -> None:
-        """Take rows of a layer's features, or a copy of them to the background.
-
-        Parameters
-        ----------
-        name : str
-            The layer.
-        features : Tensor, shape (N, n)
-            Its features.
-        """
+        """Take rows of a layer's features, or a copy of them to the background."""
         if self.background is None:
             self.collector.consume(name, features)
         else:
             self.background.consume(partial(self.collector.consume, name), features)
 
     def note(self, capture: Capture) -> None:
-        """Take over what a capture could not hand on.
-
-        Parameters
-        ----------
-        capture : Capture
-            Stopped.
-        """
+        """Take over what a capture could not hand on."""
         problems = dict(capture.problems)
         self._do(lambda: self.collector.note(problems))
 
@@ -259,24 +179,7 @@ class Measurer:
         cause: str | None,
         head: Callable[[], Head] | None = None,
     ) -> list[LayerRecord]:
-        """Return the records of what was summed, in all processes together; never raises.
-
-        Parameters
-        ----------
-        moment : Moment
-            When.
-        targets : Tensor, array_like or None
-            Targets of the samples.
-        cause : str or None
-            Why the pass failed, if it did.
-        head : callable, optional
-            The head at that moment, from `head`; by default the one of now.
-
-        Returns
-        -------
-        list of LayerRecord
-            One for each layer in the first process; none in the others.
-        """
+        """Return the records of what was summed, in all processes together; never raises."""
         try:
             return self._records(moment, targets, cause, head)
         except Exception as error:

@@ -44,34 +44,16 @@ FEWEST = 64
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What one measurement was made of.
+    """What one measurement was made of."""
 
-    Attributes
-    ----------
-    targets : Tensor, array_like or None
-        Targets of its samples.
-    part : float or None
-        Share of the probe; None without a probe.
-    """
-
+    #: Targets of its samples.
     targets: Any = None
+    #: Share of the probe; None without a probe.
     part: float | None = None
 
 
 class ProbeParts:
-    """Sends the part of a probe through the model whose turn it is.
-
-    Parameters
-    ----------
-    probe : ProbeSet
-        The probe; shuffled, where there are parts.
-    measurer : Measurer
-        Sums its features.
-    shapes : iterable of (float, int)
-        Rows per sample and neurons of each layer, from a trial.
-    share : float or None
-        Seconds of measuring per second of training; None measures the whole probe every time.
-    """
+    """Sends the part of a probe through the model whose turn it is."""
 
     def __init__(
         self, probe: ProbeSet, measurer: Measurer, shapes: Iterable[Shape], share: float | None
@@ -88,13 +70,7 @@ class ProbeParts:
         self.part: float | None = None if share is not None and count is not None else 1.0
 
     def due(self) -> Sample:
-        """Make the measurement that the schedule asks for.
-
-        Returns
-        -------
-        Sample
-            The part that was measured.
-        """
+        """Make the measurement that the schedule asks for."""
         if self.part is None:
             return self._first()
         if self.part < 1 and self._made >= SERIES:
@@ -108,13 +84,7 @@ class ProbeParts:
         return self._sample(self.part)
 
     def whole(self) -> Sample:
-        """Measure the whole probe.
-
-        Returns
-        -------
-        Sample
-            All of it.
-        """
+        """Measure the whole probe."""
         self._measurer.run(self.probe.inputs)
         return self._sample(1.0)
 
@@ -162,22 +132,7 @@ class ProbeParts:
 
 
 def least_part(shapes: Iterable[Shape], n_samples: int, processes: int = 1) -> float:
-    """Return the least share of a probe that a rank can be told from: 4n rows in every layer.
-
-    Parameters
-    ----------
-    shapes : iterable of (float, int)
-        Rows per sample and neurons n of each layer.
-    n_samples : int
-        Samples of this process's probe.
-    processes : int
-        How many have about as many.
-
-    Returns
-    -------
-    float
-        In (0, 1]; 1 where a layer gives no rows, or the probe has too few.
-    """
+    """Return the least share of a probe that a rank can be told from: 4n rows in every layer."""
     wanted = [SAMPLES * n / rows if rows > 0 else math.inf for rows, n in shapes]
     needed = max([FEWEST, *wanted]) / processes
     return min(1.0, needed / n_samples)
@@ -186,19 +141,7 @@ def least_part(shapes: Iterable[Shape], n_samples: int, processes: int = 1) -> f
 def affordable(least: float, seconds: float, allowed: float) -> float:
     """Return the largest of the parts p, 2p, 4p, … ≤ 1/2 and 1 that is expected to cost little.
 
-    Parameters
-    ----------
-    least : float
-        p, in (0, 1/2].
-    seconds : float
-        What it took.
-    allowed : float
-        Seconds that a part may take.
-
-    Returns
-    -------
-    float
-        At least p.
+    `least` is p, in (0, 1/2].
     """
     if seconds <= allowed * least:
         return 1.0
@@ -209,38 +152,12 @@ def affordable(least: float, seconds: float, allowed: float) -> float:
 
 
 def grown(part: float) -> float:
-    """Return the part that follows: eight times as much at most, 1 in the end.
-
-    Parameters
-    ----------
-    part : float
-        In (0, 1).
-
-    Returns
-    -------
-    float
-        At most 8 times the part, and 1 or at most 1/2.
-    """
+    """Return the part that follows: eight times as much at most, 1 in the end."""
     return 1.0 if GROWTH * part >= 1 else min(0.5, GROWTH * part)
 
 
 def one_batch(measurer: Measurer, inputs: Any, targets: Any) -> Sample:
-    """Send one batch of the training through the model again.
-
-    Parameters
-    ----------
-    measurer : Measurer
-        Sums its features.
-    inputs : object
-        Arguments of the model.
-    targets : Tensor, array_like or None
-        Of the batch.
-
-    Returns
-    -------
-    Sample
-        The batch.
-    """
+    """Send one batch of the training through the model again."""
     measurer.run(inputs)
     return Sample(targets)
 
@@ -253,33 +170,7 @@ def as_parts(
     choice: object,
     seed: int,
 ) -> ProbeParts:
-    """Try a probe out, and return its parts.
-
-    Parameters
-    ----------
-    probe : ProbeSet
-        In the order given.
-    measurer : Measurer
-        Sums its features.
-    example : object
-        The first two samples, or the first batch.
-    schedule : Schedule
-        An `OverheadBudget` asks for parts.
-    choice : {"auto", "whole"}
-        ``"whole"`` measures the whole probe every time.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    ProbeParts
-        Not yet measured.
-
-    Raises
-    ------
-    InputError
-        If the choice is unknown, or the model does not take the probe.
-    """
+    """Try a probe out, and return its parts."""
     if choice not in ("auto", "whole"):
         raise InputError("probe_part", f"is {choice!r}", "choose 'auto' or 'whole'")
     count = probe.n_samples

@@ -15,69 +15,29 @@ from epsrank.theory.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class ProbeSet:
-    """Samples, and their targets where known.
+    """Samples, and their targets where known."""
 
-    Attributes
-    ----------
-    inputs : Tensor, tuple, mapping, or iterable of batches
-        What `probe_pass` takes.
-    targets : Tensor or None
-        One per sample.
-    n_samples : int or None
-        Number of samples, None for an iterable of batches.
-    """
-
+    #: What `probe_pass` takes.
     inputs: Any
+    #: One per sample.
     targets: Tensor | None
+    #: Number of samples, None for an iterable of batches.
     n_samples: int | None
 
     def first(self, count: int) -> Any:
-        """Return a small part of the inputs, for a trial.
-
-        Parameters
-        ----------
-        count : int
-            Samples; an iterable gives its first batch.
-
-        Returns
-        -------
-        object
-            As `inputs`.
-        """
+        """Return a small part of the inputs, for a trial."""
         if self.n_samples is None:
             return [batch for _, batch in zip(range(1), self.inputs, strict=False)]
         return _rows(self.inputs, slice(count))
 
     def slice(self, start: int, stop: int) -> Any:
-        """Return the inputs of some samples, not copied.
-
-        Parameters
-        ----------
-        start, stop : int
-            The first one, and the first one after them.
-
-        Returns
-        -------
-        object
-            As `inputs`; an iterable of batches is whole.
-        """
+        """Return the inputs of some samples, not copied."""
         if self.n_samples is None or (start, stop) == (0, self.n_samples):
             return self.inputs
         return _rows(self.inputs, slice(start, stop))
 
     def shuffled(self, seed: int) -> ProbeSet:
-        """Return the samples in an order drawn by a seed: its first ones stand for all.
-
-        Parameters
-        ----------
-        seed : int
-            Of the draw, which takes no number from PyTorch's own generator.
-
-        Returns
-        -------
-        ProbeSet
-            A copy; an iterable of batches stays as it is.
-        """
+        """Return the samples in an order drawn by a seed: its first ones stand for all."""
         if self.n_samples is None:
             return self
         return self._chosen(_order(self.n_samples, seed))
@@ -90,29 +50,7 @@ class ProbeSet:
 
 
 def as_probe_set(probe: Any, targets: Any, max_samples: int, seed: int) -> ProbeSet:
-    """Check a probe, and draw `max_samples` of its samples where it has more.
-
-    Parameters
-    ----------
-    probe : Tensor, tuple or mapping of tensors, array_like, or re-iterable of batches
-        Inputs of the model.
-    targets : Tensor, array_like or None
-        One target per sample.
-    max_samples : int
-        Most samples; an iterable of batches is taken whole.
-    seed : int
-        Of the draw, which takes no number from PyTorch's own generator.
-
-    Returns
-    -------
-    ProbeSet
-        The samples.
-
-    Raises
-    ------
-    InputError
-        If the probe is empty, can be read only once, or lengths differ.
-    """
+    """Check a probe, and draw `max_samples` of its samples where it has more."""
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InputError("seed", f"is {seed!r}", "pass a whole number")
     if hasattr(probe, "__array_interface__"):
@@ -149,23 +87,7 @@ def _order(count: int, seed: int) -> Tensor:
 
 
 def _as_targets(targets: Any) -> Tensor:
-    """Return targets as a tensor.
-
-    Parameters
-    ----------
-    targets : Tensor or array_like
-        As given.
-
-    Returns
-    -------
-    Tensor
-        Detached.
-
-    Raises
-    ------
-    InputError
-        If they are no numbers.
-    """
+    """Return targets as a tensor."""
     try:
         return torch.as_tensor(targets).detach()
     except (TypeError, ValueError, RuntimeError) as error:

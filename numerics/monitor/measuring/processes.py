@@ -24,46 +24,22 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, eq=False)
 class Union:
-    """What all processes saw together.
+    """What all processes saw together."""
 
-    Attributes
-    ----------
-    sums : dict of str to LayerAccumulator
-        Per layer.
-    problems : dict of str to str
-        Layers that one of them could not sum.
-    cause : str or None
-        Why the measurement failed as a whole, in one of them.
-    share : tuple of (Tensor, Tensor) or None
-        Features and targets of the last layer.
-    share_problem : str or None
-        Why there are none.
-    """
-
+    #: Per layer.
     sums: dict[str, LayerAccumulator]
+    #: Layers that one of them could not sum.
     problems: dict[str, str]
+    #: Why the measurement failed as a whole, in one of them.
     cause: str | None
+    #: Features and targets of the last layer.
     share: Share | None
+    #: Why there are none.
     share_problem: str | None
 
 
 class Processes:
-    """The processes of a group, or this one alone.
-
-    Parameters
-    ----------
-    group : torch.distributed.ProcessGroup or None
-        None is this process alone.
-    plan : LayerPlan
-        What is measured, the same in each.
-    settings : Settings
-        How.
-
-    Raises
-    ------
-    InputError
-        If a group is given, but this process is in none.
-    """
+    """The processes of a group, or this one alone."""
 
     def __init__(self, group: Any, plan: LayerPlan, settings: Settings) -> None:
         self._group = group
@@ -107,35 +83,13 @@ class Processes:
             torch.cuda.synchronize(self._cuda)
 
     def schedule(self, own: Schedule) -> Schedule:
-        """Return a schedule that is due at the same steps in every process.
-
-        Parameters
-        ----------
-        own : Schedule
-            This process's.
-
-        Returns
-        -------
-        Schedule
-            Itself where nothing needs to be agreed on.
-        """
+        """Return a schedule that is due at the same steps in every process."""
         if self._group is None or not isinstance(own, OverheadBudget):
             return own
         return AgreedBudget(own, self)
 
     def highest(self, *numbers: float) -> list[float]:
-        """Return the maximum of each number over the processes.
-
-        Parameters
-        ----------
-        *numbers : float
-            This process's.
-
-        Returns
-        -------
-        list of float
-            The same in each.
-        """
+        """Return the maximum of each number over the processes."""
         if self._group is None:
             return list(numbers)
         import torch.distributed as dist
@@ -153,26 +107,7 @@ class Processes:
         share: Share | None,
         share_problem: str | None,
     ) -> Union:
-        """Add what every process has seen; each has to call it, whatever happened there.
-
-        Parameters
-        ----------
-        sums : mapping of str to LayerAccumulator
-            Per layer reached.
-        problems : mapping of str to str
-            Layers that could not be summed.
-        cause : str or None
-            Why this process failed as a whole.
-        share : tuple of (Tensor, Tensor) or None
-            Features and targets of the last layer.
-        share_problem : str or None
-            Why there are none.
-
-        Returns
-        -------
-        Union
-            The same in every process.
-        """
+        """Add what every process has seen; each has to call it, whatever happened there."""
         if self._group is None:
             return Union(dict(sums), dict(problems), cause, share, share_problem)
         import torch.distributed as dist
@@ -218,13 +153,6 @@ class AgreedBudget:
     Accounts are compared at steps on which all processes agree: after a measurement, and then when
     the largest debt is expected to be paid for. So a process group costs no communication at other
     steps.
-
-    Parameters
-    ----------
-    own : OverheadBudget
-        This process's account.
-    processes : Processes
-        The group.
     """
 
     def __init__(self, own: OverheadBudget, processes: Processes) -> None:
@@ -239,23 +167,11 @@ class AgreedBudget:
         return self._own.overhead
 
     def spent(self, seconds: float) -> None:
-        """Book measuring time of this process.
-
-        Parameters
-        ----------
-        seconds : float
-            Its duration.
-        """
+        """Book measuring time of this process."""
         self._own.spent(seconds)
 
     def step(self) -> bool:
-        """Count one step.
-
-        Returns
-        -------
-        bool
-            Whether every process has paid for the measurements so far; the same in each.
-        """
+        """Count one step."""
         self._own.step()
         self._steps += 1
         if self._steps < self._next:

@@ -32,22 +32,7 @@ IGNORED = -100
 
 
 def check_targets(targets: Tensor, n_outputs: int, kind: LossKind) -> None:
-    """Check targets of a probe against the head that they will be read with.
-
-    Parameters
-    ----------
-    targets : Tensor
-        As given.
-    n_outputs : int
-        Outputs k of the head.
-    kind : {"mse", "cross_entropy"}
-        The loss.
-
-    Raises
-    ------
-    InputError
-        If a label has no output, or the columns are not those of the head.
-    """
+    """Check targets of a probe against the head that they will be read with."""
     k = n_outputs
     if kind == "cross_entropy" and not targets.is_floating_point():
         labels = targets[targets != IGNORED]
@@ -67,13 +52,7 @@ def check_targets(targets: Tensor, n_outputs: int, kind: LossKind) -> None:
 
 
 class Rows:
-    """The first rows of the last layer's features, kept until the targets are known.
-
-    Parameters
-    ----------
-    limit : int
-        Most rows; memory is bounded by them.
-    """
+    """The first rows of the last layer's features, kept until the targets are known."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -82,13 +61,7 @@ class Rows:
         self._kept = 0
 
     def add(self, features: Tensor) -> None:
-        """Copy what fits.
-
-        Parameters
-        ----------
-        features : Tensor, shape (N, n)
-            Rows in the order of the batch.
-        """
+        """Copy what fits."""
         self.total += features.shape[0]
         room = self.limit - self._kept
         if room > 0:
@@ -104,24 +77,7 @@ class Rows:
 def matched(rows: Rows, targets: Any, kind: LossKind) -> tuple[Tensor, Tensor]:
     """Return features and targets of the same samples, those with ignored labels left out.
 
-    Parameters
-    ----------
-    rows : Rows
-        Features seen.
-    targets : Tensor or array_like
-        One target per row; further axes of labels (tokens) are flattened.
-    kind : {"mse", "cross_entropy"}
-        The loss.
-
-    Returns
-    -------
-    tuple of (Tensor, Tensor)
-        Shapes (N, n) and (N,) or (N, k).
-
-    Raises
-    ------
-    InputError
-        If their numbers differ, or nothing is left.
+    Returns shapes (N, n) and (N,) or (N, k).
     """
     features = rows.features()
     if features is None:
@@ -163,38 +119,16 @@ _ITERATIONS = 200
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The output layer u = φW + b in float64.
+    """The output layer u = φW + b in float64."""
 
-    Attributes
-    ----------
-    weight : ndarray of float64, shape (n, k)
-        W.
-    bias : ndarray of float64, shape (k,), or None
-        b.
-    """
-
+    #: W.
     weight: Matrix
+    #: b.
     bias: Vector | None
 
     @classmethod
     def of(cls, module: nn.Module | None) -> Head:
-        """Read the numbers of an ``nn.Linear``.
-
-        Parameters
-        ----------
-        module : nn.Module or None
-            The output layer.
-
-        Returns
-        -------
-        Head
-            Copies of its weights.
-
-        Raises
-        ------
-        InputError
-            If it is no linear layer.
-        """
+        """Read the numbers of an ``nn.Linear``."""
         weight = getattr(module, "weight", None)
         if not isinstance(weight, Tensor) or weight.ndim != 2:
             kind = "not known" if module is None else f"a {type(module).__name__}"
@@ -217,30 +151,7 @@ def read_last_layer(
 ) -> tuple[LayerReading, Array | None]:
     """Read the last layer.
 
-    Parameters
-    ----------
-    features : Tensor, shape (N, n)
-        φ.
-    targets : Tensor
-        From `matched`.
-    head : Head
-        W and b.
-    kind : {"mse", "cross_entropy"}
-        The loss.
-    bias : {"feature", "fixed"}
-        What b is taken for.
-    start : ndarray of float64, optional
-        Where the cross-entropy solver begins.
-
-    Returns
-    -------
-    tuple of (LayerReading, ndarray or None)
-        The reading, and a good start for the next one.
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit, or numbers are not finite.
+    Returns the reading, and a good start for the next one.
     """
     if features.shape[1] != head.weight.shape[0]:
         raise InputError(
@@ -277,29 +188,7 @@ def read_last_layer(
 def _cross_entropy(
     features: Tensor, targets: Tensor, head: Head, mode: Bias | None, start: Array | None
 ) -> ConvexFloor:
-    """Return the certified floor of the cross-entropy (L2), on fewer rows for many classes.
-
-    Parameters
-    ----------
-    features, targets : Tensor
-        Samples.
-    head : Head
-        W and b.
-    mode : {"feature", "fixed"} or None
-        What b is taken for.
-    start : ndarray or None
-        Where the solver begins, if it fits.
-
-    Returns
-    -------
-    ConvexFloor
-        The floor.
-
-    Raises
-    ------
-    InputError
-        If the head is too large.
-    """
+    """Return the certified floor of the cross-entropy (L2), on fewer rows for many classes."""
     n, k = head.weight.shape
     if n * k > _MOST_WEIGHTS:
         raise InputError(
@@ -322,27 +211,7 @@ def _cross_entropy(
 
 
 def _read_squares(features: Tensor, targets: Tensor, head: Head, mode: Bias | None) -> LayerReading:
-    """Return the reading of the squared error from moments (F3, F6).
-
-    Parameters
-    ----------
-    features, targets : Tensor
-        Samples.
-    head : Head
-        W and b.
-    mode : {"feature", "fixed"} or None
-        What b is taken for.
-
-    Returns
-    -------
-    LayerReading
-        The reading.
-
-    Raises
-    ------
-    InputError
-        If targets and head do not fit.
-    """
+    """Return the reading of the squared error from moments (F3, F6)."""
     goal = targets.double().reshape(len(targets), -1)
     phi, weight = features.double(), head.weight
     k = weight.shape[1]

@@ -43,13 +43,7 @@ class Schedule(Protocol):
 
 
 class _Account:
-    """Training time, measuring time, and what recent steps and measurements took.
-
-    Parameters
-    ----------
-    clock : callable
-        Seconds, monotone.
-    """
+    """Training time, measuring time, and what recent steps and measurements took."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -64,13 +58,7 @@ class _Account:
         self._steps_then = 0
 
     def spent(self, seconds: float) -> None:
-        """Book measuring time that ends now.
-
-        Parameters
-        ----------
-        seconds : float
-            Its duration.
-        """
+        """Book measuring time that ends now."""
         now, cost = self._clock(), max(0.0, float(seconds))
         steps = self._steps - self._steps_then
         if steps:
@@ -80,13 +68,7 @@ class _Account:
         self._costs.append(cost)
 
     def beside(self, seconds: float) -> None:
-        """Book measuring time of another thread, during which training went on.
-
-        Parameters
-        ----------
-        seconds : float
-            Its duration.
-        """
+        """Book measuring time of another thread, during which training went on."""
         self._beside += max(0.0, float(seconds))
 
     @property
@@ -112,22 +94,7 @@ class _Account:
 
 
 class EveryStep(_Account):
-    """Measures after steps k, 2k, 3k, …; deterministic.
-
-    Parameters
-    ----------
-    every : int
-        k ≥ 1.
-    clock : callable
-        Seconds, monotone; only for the accounts.
-    first_step : int
-        Steps made before.
-
-    Raises
-    ------
-    InputError
-        If k is not a whole number ≥ 1, or a number of steps is negative.
-    """
+    """Measures after steps k, 2k, 3k, …; deterministic."""
 
     def __init__(
         self, every: int, *, clock: Clock = time.perf_counter, first_step: int = 0
@@ -139,13 +106,7 @@ class EveryStep(_Account):
         self._steps = self._steps_then = as_steps(first_step)
 
     def step(self) -> bool:
-        """Count one step.
-
-        Returns
-        -------
-        bool
-            Whether the step is a multiple of k.
-        """
+        """Count one step."""
         self._steps += 1
         return self._steps % self.every == 0
 
@@ -229,23 +190,7 @@ class OverheadBudget(_Account):
 
 
 def as_steps(first_step: object) -> int:
-    """Return a number of steps made before.
-
-    Parameters
-    ----------
-    first_step : int
-        As given.
-
-    Returns
-    -------
-    int
-        The same.
-
-    Raises
-    ------
-    InputError
-        If it is no whole number ≥ 0.
-    """
+    """Return a number of steps made before."""
     if isinstance(first_step, bool) or not isinstance(first_step, int) or first_step < 0:
         raise InputError("first_step", f"is {first_step!r}", "pass a whole number ≥ 0")
     return first_step
@@ -258,29 +203,7 @@ def as_schedule(
     *,
     first_step: int = 0,
 ) -> Schedule:
-    """Return the schedule that the arguments of `RankMonitor` name.
-
-    Parameters
-    ----------
-    every : "auto", int or Schedule
-        A budget, or every k-th step; a schedule stands for itself.
-    overhead : float
-        Share of the training time, for ``"auto"``.
-    clock : callable
-        Seconds, monotone.
-    first_step : int
-        Steps made before, which ``every`` k-th step counts, too.
-
-    Returns
-    -------
-    Schedule
-        `OverheadBudget`, `EveryStep`, or what was given.
-
-    Raises
-    ------
-    InputError
-        If an argument cannot be used.
-    """
+    """Return the schedule that the arguments of `RankMonitor` name."""
     before = as_steps(first_step)
     if isinstance(every, Schedule):
         return every

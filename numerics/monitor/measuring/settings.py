@@ -20,50 +20,27 @@ QuantityChoice = Literal["auto", "all", "ranks"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Arguments of `RankMonitor` that say what is measured.
+    """Arguments of `RankMonitor` that say what is measured."""
 
-    Attributes
-    ----------
-    eps : tuple of float
-        Thresholds.
-    relative : bool
-        Whether they are multiples of λ_1.
-    measure : {"mean", "raw"}
-        Measure of Gram matrices.
-    quantities : {"auto", "all", "ranks"}
-        Whether spectra are computed: up to a width of 1024, always, or never (counts only).
-    loss : {"mse", "cross_entropy"} or None
-        Loss of the reading.
-    bias : {"feature", "fixed"}
-        What the head's bias is taken for.
-    forgetting : float or None
-        Factor by which earlier batches count less.
-    max_samples : int
-        Most probe samples, and most rows of a reading.
-    """
-
+    #: Thresholds.
     eps: tuple[float, ...]
+    #: Whether they are multiples of λ_1.
     relative: bool
+    #: Measure of Gram matrices.
     measure: MeasureKind
+    #: Whether spectra are computed: up to a width of 1024, always, or never (counts only).
     quantities: QuantityChoice
+    #: Loss of the reading.
     loss: LossKind | None
+    #: What the head's bias is taken for.
     bias: Bias
+    #: Factor by which earlier batches count less.
     forgetting: float | None
+    #: Most probe samples, and most rows of a reading.
     max_samples: int
 
     def spectrum(self, n_features: int) -> bool:
-        """Return whether the spectrum of a layer is computed.
-
-        Parameters
-        ----------
-        n_features : int
-            Its width.
-
-        Returns
-        -------
-        bool
-            False where counting is enough.
-        """
+        """Return whether the spectrum of a layer is computed."""
         return self.quantities == "all" or (self.quantities == "auto" and n_features <= WIDE)
 
 
@@ -78,23 +55,7 @@ def as_settings(
     forgetting: Any,
     max_samples: Any,
 ) -> Settings:
-    """Check the arguments.
-
-    Parameters
-    ----------
-    eps, relative, measure, quantities, loss, bias, forgetting, max_samples
-        As given to `RankMonitor`.
-
-    Returns
-    -------
-    Settings
-        The checked values.
-
-    Raises
-    ------
-    InputError
-        If one cannot be used.
-    """
+    """Check the arguments."""
     scalar = isinstance(eps, str) or getattr(eps, "ndim", None) == 0
     given = list(eps) if isinstance(eps, Iterable) and not scalar else [eps]
     if not given:
@@ -132,24 +93,7 @@ def as_settings(
 
 
 def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> dict[str, Any]:
-    """Return the metadata of a history as plain data.
-
-    Parameters
-    ----------
-    plan : LayerPlan
-        What is measured.
-    settings : Settings
-        How.
-    probe : ProbeSet or None
-        On which samples.
-
-    Returns
-    -------
-    dict
-        Keys ``eps``, ``relative``, ``measure``, ``quantities``, ``loss``, ``bias``,
-        ``forgetting``, ``max_samples``, ``samples``, ``probe_samples`` (None without a
-        probe, or of batches), ``model``, ``layers``, ``skipped``, ``versions``.
-    """
+    """Return the metadata of a history as plain data."""
     described = plan.to_json()
     return {
         "eps": list(settings.eps),

@@ -17,19 +17,8 @@ from epsrank.theory.errors import InputError
 class BatchWatch:
     """Hooks that sum the features of the training batches of one step.
 
-    Parameters
-    ----------
-    measurer : Measurer
-        Whose collector gets the features.
-
-    Attributes
-    ----------
-    active : bool
-        Whether hooks are in place.
-    cost : float
-        Seconds that they took so far.
-    step : int
-        Training steps made before they were put in place.
+    `active`: Whether hooks are in place. `cost`: Seconds that they took so far. `step`: Training
+    steps made before they were put in place.
     """
 
     def __init__(self, measurer: Measurer) -> None:
@@ -40,13 +29,7 @@ class BatchWatch:
         self.step = 0
 
     def begin(self, step: int) -> None:
-        """Put hooks in place.
-
-        Parameters
-        ----------
-        step : int
-            Training steps made so far.
-        """
+        """Put hooks in place."""
         began = time.perf_counter()
         self.step = step
         self._measurer.begin()
@@ -60,18 +43,7 @@ class BatchWatch:
         self.active = False
 
     def note(self, targets: Any) -> Sample:
-        """Hand over what could not be captured.
-
-        Parameters
-        ----------
-        targets : Tensor, array_like or None
-            Of the batch.
-
-        Returns
-        -------
-        Sample
-            The batch.
-        """
+        """Hand over what could not be captured."""
         self._measurer.note(self._capture)
         return Sample(targets)
 
@@ -97,18 +69,7 @@ class LossMeter:
         self._on_device: Tensor | None = None
 
     def add(self, loss: Any) -> None:
-        """Add the loss of one step.
-
-        Parameters
-        ----------
-        loss : Tensor, float or None
-            A tensor of several losses counts with their mean; None adds nothing.
-
-        Raises
-        ------
-        InputError
-            If it is no number.
-        """
+        """Add the loss of one step."""
         if isinstance(loss, Tensor):
             # At nearly every step, with cold caches: no call that is not needed.
             value = loss if loss.ndim == 0 else loss.detach().mean()
@@ -132,10 +93,7 @@ class LossMeter:
     def mean(self) -> float | None:
         """Return the mean since the last call, and start anew.
 
-        Returns
-        -------
-        float or None
-            None if there was no loss.
+        Returns None if there was no loss.
         """
         self._flush()
         mean = self._sum / self._count if self._count else None

@@ -39,23 +39,8 @@ class Capture:
     with a fused evaluation path lose it while a hook is on them, so that in models with such layers
     the hooks come and go with every call that counts.
 
-    Parameters
-    ----------
-    plan : LayerPlan
-        From `find_layers`.
-    consume : callable
-        ``consume(name, features)`` with features of shape (N, n), on the device and in the dtype of
-        the layer, rows in order of the batch. A dense layer's call is one piece; a large
-        convolutional output comes in several.
-    everything : bool
-        Hand on every call of an eager pass, in evaluation mode without gradients too: for probes.
-
-    Attributes
-    ----------
-    calls : Counter
-        Calls of each layer since `start`.
-    problems : dict of str to str
-        Layer and why (part of) its features could not be used, since `start`.
+    `calls`: Calls of each layer since `start`. `problems`: Layer and why (part of) its features
+    could not be used, since `start`.
     """
 
     def __init__(self, plan: LayerPlan, consume: Consume, *, everything: bool = False) -> None:
@@ -118,15 +103,7 @@ class Capture:
         self.stop()
 
     def _put(self, hooks: ExitStack, modules: Iterable[nn.Module]) -> None:
-        """Register the hooks of some modules.
-
-        Parameters
-        ----------
-        hooks : ExitStack
-            Gets what removes them.
-        modules : iterable of nn.Module
-            Those that get hooks, where they are part of the plan.
-        """
+        """Register the hooks of some modules."""
         chosen = {id(module) for module in modules}
         for layer in self.plan.layers:
             if id(layer.module) not in chosen:
@@ -157,15 +134,7 @@ class Capture:
             hooks.callback(handle.remove)
 
     def _open(self, root: nn.Module, args: Any) -> None:
-        """Put the other modules' hooks in place for one call of the model, if it counts.
-
-        Parameters
-        ----------
-        root : nn.Module
-            The model.
-        args : Any
-            Unused.
-        """
+        """Put the other modules' hooks in place for one call of the model, if it counts."""
         with ExitStack() as hooks:
             if self._counts():
                 self._put(hooks, [module for module in root.modules() if module is not root])
@@ -176,13 +145,7 @@ class Capture:
             self._during.pop().close()
 
     def _beside(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Run the batch eagerly just before compiled code does.
-
-        Parameters
-        ----------
-        args, kwargs : Any
-            Arguments of the call.
-        """
+        """Run the batch eagerly just before compiled code does."""
         if self._eager is not None or not self._counts():
             return  # this very call is the eager one, or no sample
         runner = runnable(self.plan.wrapper)
@@ -235,13 +198,7 @@ class Capture:
         self._hand_on(layer, args or kwargs)
 
     def _counts(self) -> bool:
-        """Whether the call under way gives samples.
-
-        Returns
-        -------
-        bool
-            False in a recomputation and in validation.
-        """
+        """Whether the call under way gives samples."""
         # The identifier of the backward pass under way, −1 outside of any.
         if torch._C._current_graph_task_id() != -1:
             return False
@@ -292,29 +249,11 @@ def probe_pass(
     generators and buffers are as before afterwards, whatever the model does, and also after an
     exception.
 
-    Parameters
-    ----------
-    plan : LayerPlan
-        From `find_layers`.
-    probe : Tensor, tuple, dict, or iterable of them
-        A tensor is the one argument of the model, a tuple its positional and a dict its named
-        arguments; their first axis is cut into batches. Any other iterable, such as a list or a
-        loader, gives batches as they are (the way for inputs with time on the first axis). They are
-        copied to the device of the model.
-    consume : callable
-        ``consume(name, features)``, see `Capture`; rows are in the order of the probe.
-    batch_size : int
-        Samples per forward pass.
-
-    Returns
-    -------
-    Capture
-        Stopped; its `calls` and `problems` say what was seen.
-
-    Raises
-    ------
-    InputError
-        If the probe has no samples, its parts differ in length, or it can be read only once.
+    `probe`: A tensor is the one argument of the model, a tuple its positional and a dict its named
+    arguments; their first axis is cut into batches. Any other iterable, such as a list or a loader,
+    gives batches as they are (the way for inputs with time on the first axis). They are copied to
+    the device of the model; `consume`: ``consume(name, features)``, see `Capture`; rows are in the
+    order of the probe.
     """
     capture = Capture(plan, consume, everything=True)
     runner = runnable(plan.wrapper)

@@ -20,15 +20,7 @@ def first_tensor(output: Any) -> Tensor | None:
     of a mapping the entry ``last_hidden_state`` or else the first tensor, likewise of a dataclass;
     of a packed sequence its data.
 
-    Parameters
-    ----------
-    output : Any
-        What the module returned.
-
-    Returns
-    -------
-    Tensor or None
-        The tensor; None if there is none.
+    Returns the tensor; None if there is none.
     """
     if isinstance(output, Tensor):
         return output
@@ -39,18 +31,7 @@ def first_tensor(output: Any) -> Tensor | None:
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
-    """Yield all tensors in a nest of tuples, lists, mappings and dataclasses.
-
-    Parameters
-    ----------
-    value : Any
-        Anything.
-
-    Yields
-    ------
-    Tensor
-        In order.
-    """
+    """Yield all tensors in a nest of tuples, lists, mappings and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     for part in _parts(value):
@@ -69,18 +50,7 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def trouble(tensor: Tensor | None) -> str | None:
-    """Say why an output cannot be measured, and None if it can.
-
-    Parameters
-    ----------
-    tensor : Tensor or None
-        From `first_tensor`.
-
-    Returns
-    -------
-    str or None
-        The reason.
-    """
+    """Say why an output cannot be measured, and None if it can."""
     if tensor is None:
         return "gives no tensor"
     if tensor.is_complex():
@@ -99,18 +69,8 @@ def trouble(tensor: Tensor | None) -> str | None:
 def samples_by_neurons(tensor: Tensor, axis: int) -> Iterator[Tensor]:
     """Yield the rows φ(x_i) of an output, in order, detached and in bounded pieces.
 
-    Parameters
-    ----------
-    tensor : Tensor
-        Output of a layer. Of a nested tensor the entries follow each other.
-    axis : int
-        Negative axis of the neurons; all other axes are samples. A tensor with too few axes for it
-        was flattened on the way: its neurons are on the last axis.
-
-    Yields
-    ------
-    Tensor, shape (N, n)
-        Views where possible. Matrices and sequences (``axis`` −1) come in one piece.
+    `axis`: Negative axis of the neurons; all other axes are samples. A tensor with too few axes for
+    it was flattened on the way: its neurons are on the last axis.
     """
     tensor = tensor.detach()
     if tensor.is_nested:

@@ -28,20 +28,7 @@ from epsrank.theory.errors import InputError
 
 
 def head_executed(names: Mapping[str, nn.Module], trace: Trace) -> nn.Module | None:
-    """Return the ``Linear`` that was called last, unless weights or an activation came after it.
-
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules.
-    trace : Trace
-        One pass.
-
-    Returns
-    -------
-    nn.Module or None
-        The output layer.
-    """
+    """Return the ``Linear`` that was called last, unless weights or an activation came after it."""
     inside = {id(part) for block in blocks(names).values() for part in block.modules()}
     for call in reversed(trace.calls):
         module = call.callee
@@ -56,20 +43,7 @@ def head_executed(names: Mapping[str, nn.Module], trace: Trace) -> nn.Module | N
 
 
 def gives_the_output(trace: Trace, head: nn.Module) -> bool:
-    """Whether no activation acts on the head, so that u = φ·W + b is what the model gives.
-
-    Parameters
-    ----------
-    trace : Trace
-        One pass.
-    head : nn.Module
-        The output layer.
-
-    Returns
-    -------
-    bool
-        False for a network that ends in, say, a sigmoid.
-    """
+    """Whether no activation acts on the head, so that u = φ·W + b is what the model gives."""
     return not any(
         trace.calls[source].callee is head
         for call in trace.calls
@@ -82,15 +56,7 @@ def gives_the_output(trace: Trace, head: nn.Module) -> bool:
 def callers(calls: list[Call]) -> tuple[nn.Module, ...]:
     """Return the modules that call activation functions, or activation modules in many places.
 
-    Parameters
-    ----------
-    calls : list of Call
-        From one pass.
-
-    Returns
-    -------
-    tuple of nn.Module
-        The modules that have to be followed for a call to be recognised.
+    Returns the modules that have to be followed for a call to be recognised.
     """
     owners = {
         id(call.owner): call.owner
@@ -115,30 +81,12 @@ def find_layers(
     ``auto`` takes outputs of activation modules, outputs of recurrent layers, outputs of the blocks
     of residual networks and Transformers, and always what enters the head: that is φ.
 
-    Parameters
-    ----------
-    model : nn.Module
-        Model; wrappers (``torch.compile``, data parallelism) are looked through.
-    layers : "auto", str, nn.Module, iterable of both, or mapping of names to modules
-        Which modules' outputs to measure: dotted names with ``*`` and ``?``, or modules.
-    head : "auto", str, nn.Module or None
-        The output layer; its input is measured too. None measures no such input, and ``auto`` finds
-        none where an activation acts on the last ``Linear``.
-    example : Tensor, tuple, dict, or iterable of them, optional
-        A batch of inputs, as in `probe_pass`. One pass of it (evaluation mode, no gradients) shows
-        functional activations, the order of layers and the head; without it they are guessed from
-        the modules alone, and a functional activation is only seen where it enters the head.
-
-    Returns
-    -------
-    LayerPlan
-        Layers, and everything else with the reason.
-
-    Raises
-    ------
-    InputError
-        If the model cannot be measured (no modules, uninitialised lazy layers, quantised or complex
-        weights), a name or module does not exist, or nothing is left to measure.
+    `layers`: Which modules' outputs to measure: dotted names with ``*`` and ``?``, or modules;
+    `head`: The output layer; its input is measured too. None measures no such input, and ``auto``
+    finds none where an activation acts on the last ``Linear``; `example`: A batch of inputs, as in
+    `probe_pass`. One pass of it (evaluation mode, no gradients) shows functional activations, the
+    order of layers and the head; without it they are guessed from the modules alone, and a
+    functional activation is only seen where it enters the head.
     """
     if not isinstance(model, nn.Module):
         raise InputError("model", f"is {type(model).__name__}", "pass a torch.nn.Module")
@@ -185,22 +133,7 @@ def plan_at_first_call(
     *,
     head: Any = "auto",
 ) -> Callable[[], None]:
-    """Find the layers when the model is called next, with what it is called on as the example.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Model, wrapped or not.
-    ready : callable
-        Gets the plan, before that call of the model runs.
-    layers, head : optional
-        As in `find_layers`, whose errors are raised by the call of the model.
-
-    Returns
-    -------
-    callable
-        Call it to cancel; afterwards, and after the first call of the model, no hook is left.
-    """
+    """Find the layers when the model is called next, with what it is called on as the example."""
 
     def look(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         cancel()
@@ -213,27 +146,7 @@ def plan_at_first_call(
 def _traced(
     plain: nn.Module, model: nn.Module, names: Mapping[str, nn.Module], example: Any
 ) -> Trace:
-    """Watch one forward pass in evaluation mode.
-
-    Parameters
-    ----------
-    plain, model : nn.Module
-        The model without and with its wrappers.
-    names : mapping of str to nn.Module
-        All modules.
-    example : Tensor, tuple, dict, or iterable of them
-        One batch, or batches of which the first is used.
-
-    Returns
-    -------
-    Trace
-        What was called.
-
-    Raises
-    ------
-    InputError
-        If the pass fails.
-    """
+    """Watch one forward pass in evaluation mode."""
     arguments = first_batch(example)
     trace = Trace(names)
     runner = runnable(model)
@@ -252,18 +165,7 @@ def _traced(
 
 
 def refuse(model: nn.Module) -> None:
-    """Refuse a model that has no real floating-point features.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Plain model.
-
-    Raises
-    ------
-    InputError
-        With the reason and the remedy.
-    """
+    """Refuse a model that has no real floating-point features."""
     for name, module in model.named_modules():
         where = f"layer {clean_name(name)!r}" if name else type(model).__name__
         if isinstance(module, torch.jit.ScriptModule):
@@ -295,27 +197,7 @@ def _monitored(site: Found) -> MonitoredLayer:
 
 
 def _head(names: Mapping[str, nn.Module], head: Any, trace: Trace | None) -> nn.Module | None:
-    """Return the output layer that is meant.
-
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules.
-    head : "auto", str, nn.Module or None
-        As given.
-    trace : Trace or None
-        One pass, where there was an example.
-
-    Returns
-    -------
-    nn.Module or None
-        The layer.
-
-    Raises
-    ------
-    InputError
-        If it is not part of the model.
-    """
+    """Return the output layer that is meant."""
     if head is None:
         return None
     if isinstance(head, str) and head == "auto":

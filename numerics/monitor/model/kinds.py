@@ -53,19 +53,7 @@ _WHY_NOT: dict[Kind, str] = {
 
 
 def kind_of(module: nn.Module) -> Kind:
-    """Say what a module is, from its class alone.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Any module.
-
-    Returns
-    -------
-    str
-        One of ``weights``, ``activation``, ``normalisation``, ``recurrent``, ``attention``,
-        ``lookup``, ``probabilities``, ``loss``, ``other``.
-    """
+    """Say what a module is, from its class alone."""
     if isinstance(module, _ACTIVATIONS):
         return "activation"
     if isinstance(module, (nn.Linear, nn.Bilinear, _ConvNd)):
@@ -91,18 +79,7 @@ def kind_of(module: nn.Module) -> Kind:
 
 
 def why_not(module: nn.Module) -> str:
-    """Say why a module that is no activation is not measured.
-
-    Parameters
-    ----------
-    module : nn.Module
-        A module without children.
-
-    Returns
-    -------
-    str
-        The reason, for people.
-    """
+    """Say why a module that is no activation is not measured."""
     if isinstance(module, _DropoutNd):
         return "dropout, noise on the layer before it"
     if isinstance(module, nn.Identity):
@@ -113,16 +90,8 @@ def why_not(module: nn.Module) -> str:
 def neurons_axis(module: nn.Module) -> int | None:
     """Return the axis on which a module's output has its neurons, counted from the end.
 
-    Parameters
-    ----------
-    module : nn.Module
-        Any module.
-
-    Returns
-    -------
-    int or None
-        −1 for dense, recurrent and attention layers, −1 − d for convolutions in d dimensions; None
-        for a module that does not say, such as an activation: it keeps the axis before it.
+    Returns −1 for dense, recurrent and attention layers, −1 − d for convolutions in d dimensions;
+    None for a module that does not say, such as an activation: it keeps the axis before it.
     """
     if isinstance(module, _ConvNd):
         return -1 - len(module.kernel_size)
@@ -134,19 +103,7 @@ def neurons_axis(module: nn.Module) -> int | None:
 
 
 def is_block(module: nn.Module) -> bool:
-    """Whether a module, met several times in a row, is a block of a deep network.
-
-    Parameters
-    ----------
-    module : nn.Module
-        A child of a ``Sequential``, ``ModuleList`` or ``ModuleDict``.
-
-    Returns
-    -------
-    bool
-        True for a module of its own class that has children with weights, such as a residual block
-        or a Transformer layer; plain containers are looked into instead.
-    """
+    """Whether a module, met several times in a row, is a block of a deep network."""
     plain = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
     if isinstance(module, plain) or kind_of(module) != "other":
         return False
@@ -155,17 +112,6 @@ def is_block(module: nn.Module) -> bool:
 
 
 def fuses(model: nn.Module) -> bool:
-    """Whether a model has layers that evaluate by another algorithm while no hook is on them.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Any model.
-
-    Returns
-    -------
-    bool
-        True for PyTorch's own attention and Transformer layers.
-    """
+    """Whether a model has layers that evaluate by another algorithm while no hook is on them."""
     fused = (nn.TransformerEncoderLayer, nn.MultiheadAttention)
     return any(isinstance(module, fused) for module in model.modules())

@@ -16,20 +16,7 @@ from epsrank.theory.errors import InputError
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a remedy with the names that are closest.
-
-    Parameters
-    ----------
-    name : str
-        What was asked for.
-    names : iterable of str
-        What there is.
-
-    Returns
-    -------
-    str
-        ``"did you mean …"`` or a list of names.
-    """
+    """Return a remedy with the names that are closest."""
     known = [known for known in names if known]
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
@@ -42,24 +29,7 @@ def named_layers(
 ) -> tuple[list[Found], dict[str, str]]:
     """Return the layers that the caller names.
 
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules.
-    layers : str, nn.Module, iterable of both, or mapping
-        As given.
-    trace : Trace or None
-        One pass, where there was an example.
-
-    Returns
-    -------
-    tuple of (list of Found, dict of str to str)
-        Layers, and why the others are not measured.
-
-    Raises
-    ------
-    InputError
-        If a name or module does not exist.
+    Returns layers, and why the others are not measured.
     """
     if isinstance(layers, Mapping):
         wanted = [(str(name), module) for name, module in layers.items()]
@@ -99,18 +69,7 @@ def _matches(names: Mapping[str, nn.Module], item: Any) -> list[tuple[str, nn.Mo
 
 
 def _axes(names: Mapping[str, nn.Module]) -> dict[int, int]:
-    """Return the neurons' axis of every module, in order of registration.
-
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules.
-
-    Returns
-    -------
-    dict of int to int
-        By identity of the module.
-    """
+    """Return the neurons' axis of every module, in order of registration."""
     axes: dict[int, int] = {}
     current = -1
     for module in names.values():

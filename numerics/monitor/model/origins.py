@@ -26,11 +26,6 @@ class Origins:
     Numbers that only choose entries carry no values: x[gate(x).argmax(-1) == i] comes from x, and
     not from the gate. So integers and truth values have no origin but the input of the model.
     Tensors are held weakly.
-
-    Parameters
-    ----------
-    modules : iterable of nn.Module
-        Modules whose parameters and buffers are no features, and have no origin.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
@@ -40,49 +35,20 @@ class Origins:
                 self.put(own, _NOTHING)
 
     def of(self, value: Any) -> frozenset[int]:
-        """Return the marks of a tensor.
-
-        Parameters
-        ----------
-        value : Any
-            Anything.
-
-        Returns
-        -------
-        frozenset of int
-            Numbers of calls, `RAW`, `UNKNOWN`; empty for constants, weights and what is no tensor.
-        """
+        """Return the marks of a tensor."""
         if not isinstance(value, Tensor):
             return _NOTHING
         known = self._marks.get(id(value))
         return known[1] if known is not None and known[0]() is value else _LOST
 
     def put(self, values: Any, marks: Iterable[int]) -> None:
-        """Mark every tensor in a value anew.
-
-        Parameters
-        ----------
-        values : Any
-            A tensor, or a nest of them.
-        marks : iterable of int
-            Their marks from now on.
-        """
+        """Mark every tensor in a value anew."""
         marks = frozenset(marks)
         for tensor in tensors(values):
             self._marks[id(tensor)] = (weakref.ref(tensor), marks)
 
     def follow(self, func: Any, args: Any, kwargs: Any, output: Any) -> None:
-        """Mark what a function returned, or wrote into, by what it took.
-
-        Parameters
-        ----------
-        func : callable
-            Any torch function, after its call.
-        args, kwargs : Any
-            What it was called with.
-        output : Any
-            What it returned.
-        """
+        """Mark what a function returned, or wrote into, by what it took."""
         taken = list(tensors((args, kwargs)))
         marks = _NOTHING.union(*(self.of(tensor) for tensor in taken if _has_values(tensor)))
         if not marks:

@@ -22,40 +22,16 @@ _LOOK = 2
 
 @dataclass(frozen=True, eq=False)
 class Arguments:
-    """Positional and named arguments of one call of a model.
+    """Positional and named arguments of one call of a model."""
 
-    Attributes
-    ----------
-    args : tuple
-        Positional.
-    kwargs : dict
-        Named.
-    """
-
+    #: Positional.
     args: tuple[Any, ...]
+    #: Named.
     kwargs: dict[str, Any]
 
 
 def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
-    """Yield the arguments of the forward passes over a probe set.
-
-    Parameters
-    ----------
-    probe : Tensor, tuple, dict, or iterable of them
-        See `probe_pass`.
-    batch_size : int
-        Samples per pass.
-
-    Yields
-    ------
-    Arguments
-        Of one pass.
-
-    Raises
-    ------
-    InputError
-        If the probe is of another type, can be read only once, or its tensors differ in length.
-    """
+    """Yield the arguments of the forward passes over a probe set."""
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise InputError("batch_size", f"is {batch_size!r}", "pass a whole number ≥ 1")
     if not isinstance(probe, (Tensor, tuple, Mapping)):
@@ -92,38 +68,14 @@ def _arguments(batch: Any) -> Arguments:
 
 
 def first_batch(probe: Any) -> Arguments:
-    """Return the arguments of one small forward pass.
-
-    Parameters
-    ----------
-    probe : Tensor, tuple, dict, or iterable of them
-        See `probe_pass`.
-
-    Returns
-    -------
-    Arguments
-        Two samples, or the first batch of an iterable.
-
-    Raises
-    ------
-    InputError
-        If the probe is empty or of another type.
-    """
+    """Return the arguments of one small forward pass."""
     for arguments in batches(probe, _LOOK):
         return arguments
     raise InputError("probe", "is empty", "pass at least one sample")
 
 
 def run(model: nn.Module, arguments: Arguments) -> None:
-    """Call a model on copies of arguments, since it may overwrite its inputs, on its own device.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The model.
-    arguments : Arguments
-        Not changed.
-    """
+    """Call a model on copies of arguments, since it may overwrite its inputs, on its own device."""
     tensor = next(iter([*model.parameters(), *model.buffers()]), None)
 
     def copied(leaf: Any) -> Any:
@@ -137,18 +89,7 @@ def run(model: nn.Module, arguments: Arguments) -> None:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Restore modes, buffers and random number generators at the end.
-
-    Parameters
-    ----------
-    model : nn.Module
-        The model.
-
-    Yields
-    ------
-    None
-        Inside, a forward pass may draw numbers and update running statistics.
-    """
+    """Restore modes, buffers and random number generators at the end."""
     modules = list(model.modules())
     modes = [module.training for module in modules]
     buffers = [dict(module._buffers) for module in modules]
@@ -200,20 +141,7 @@ _FLOAT = 4
 
 
 def pass_size(shapes: Iterable[Shape], *, on_cpu: bool) -> int:
-    """Return the samples b of one forward pass:  b · max_l (rows_l · n_l) · 4 bytes ≤ 4 MiB.
-
-    Parameters
-    ----------
-    shapes : iterable of (float, int)
-        Rows per sample and neurons of every layer measured.
-    on_cpu : bool
-        False allows 256 MiB.
-
-    Returns
-    -------
-    int
-        A power of two from 16 to 1024.
-    """
+    """Return the samples b of one forward pass:  b · max_l (rows_l · n_l) · 4 bytes ≤ 4 MiB."""
     widest = max((rows * n for rows, n in shapes), default=0.0)
     room = _CPU_BYTES if on_cpu else _GPU_BYTES
     size = MOST

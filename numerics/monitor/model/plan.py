@@ -14,35 +14,24 @@ Role = Literal["hidden", "last"]
 
 @dataclass(frozen=True, eq=False)
 class MonitoredLayer:
-    """A place in a model whose values are features φ_1, …, φ_n.
+    """A place in a model whose values are features φ_1, …, φ_n."""
 
-    Attributes
-    ----------
-    name : str
-        Dotted name of the module, unique in the plan; `` (input)`` is appended where its input is
-        measured. A functional activation is named after the layer it acts on: ``fc1:relu``.
-    module : nn.Module
-        The module whose calls are watched.
-    at : {"output", "input", "call"}
-        Which side of the module; ``call`` is the output of a function, or of another module, that
-        the forward of this module calls.
-    axis : int
-        Negative axis of the neurons; all other axes are samples. −1 for dense layers, sequences and
-        tokens, −3 for images (channels are neurons, positions are samples).
-    role : {"hidden", "last"}
-        ``last`` marks the φ of the theory: what enters the head.
-    callee : str or nn.Module, optional
-        With ``call``, the function or module that is called.
-    indices : tuple of int
-        With ``call``, which calls count, by number within one forward of `module`; empty for all.
-    """
-
+    #: Dotted name of the module, unique in the plan; `` (input)`` is appended where its input is
+    #: measured. A functional activation is named after the layer it acts on: ``fc1:relu``.
     name: str
+    #: The module whose calls are watched.
     module: nn.Module = field(repr=False)
+    #: Which side of the module; ``call`` is the output of a function, or of another module, that
+    #: the forward of this module calls.
     at: Site = "output"
+    #: Negative axis of the neurons; all other axes are samples. −1 for dense layers, sequences and
+    #: tokens, −3 for images (channels are neurons, positions are samples).
     axis: int = -1
+    #: ``last`` marks the φ of the theory: what enters the head.
     role: Role = "hidden"
+    #: With ``call``, the function or module that is called.
     callee: str | nn.Module | None = field(default=None, repr=False)
+    #: With ``call``, which calls count, by number within one forward of `module`; empty for all.
     indices: tuple[int, ...] = ()
 
     @property
@@ -59,17 +48,11 @@ class MonitoredLayer:
 
 @dataclass(frozen=True)
 class SkippedLayer:
-    """A module that is not measured.
+    """A module that is not measured."""
 
-    Attributes
-    ----------
-    name : str
-        Its dotted name.
-    reason : str
-        Why.
-    """
-
+    #: Its dotted name.
     name: str
+    #: Why.
     reason: str
 
     def __str__(self) -> str:
@@ -78,32 +61,21 @@ class SkippedLayer:
 
 @dataclass(frozen=True, eq=False)
 class LayerPlan:
-    """What is measured in a model.
+    """What is measured in a model."""
 
-    Attributes
-    ----------
-    wrapper : nn.Module
-        The model as given: compiled, data-parallel, or plain.
-    model : nn.Module
-        The model inside the wrappers.
-    layers : tuple of MonitoredLayer
-        In order of execution as far as known.
-    skipped : tuple of SkippedLayer
-        Every other module without children, with the reason.
-    head : nn.Module or None
-        The output layer, whose input is φ, where there is one.
-    compiled : bool
-        Whether hooks need an eager pass, because the model runs as compiled code.
-    callers : tuple of nn.Module
-        Modules to be followed so that a ``call`` is recognised.
-    """
-
+    #: The model as given: compiled, data-parallel, or plain.
     wrapper: nn.Module = field(repr=False)
+    #: The model inside the wrappers.
     model: nn.Module = field(repr=False)
+    #: In order of execution as far as known.
     layers: tuple[MonitoredLayer, ...]
+    #: Every other module without children, with the reason.
     skipped: tuple[SkippedLayer, ...]
+    #: The output layer, whose input is φ, where there is one.
     head: nn.Module | None = field(repr=False)
+    #: Whether hooks need an eager pass, because the model runs as compiled code.
     compiled: bool
+    #: Modules to be followed so that a ``call`` is recognised.
     callers: tuple[nn.Module, ...] = field(default=(), repr=False)
 
     @property
@@ -126,13 +98,7 @@ class LayerPlan:
         return f"<pre>{html.escape(str(self))}</pre>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain data.
-
-        Returns
-        -------
-        dict
-            ``layers`` (name, at, axis, role, type), ``skipped`` (name, reason), ``compiled``.
-        """
+        """Return the plan as plain data."""
         return {
             "layers": [
                 {

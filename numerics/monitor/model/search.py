@@ -20,15 +20,7 @@ _LINEAR = ("weights", "normalisation")
 
 
 class CallSearch:
-    """Walks through the calls of a pass and collects places to measure.
-
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules of the model.
-    calls : list of Call
-        What was called, in the order in which it ended.
-    """
+    """Walks through the calls of a pass and collects places to measure."""
 
     def __init__(self, names: Mapping[str, nn.Module], calls: list[Call]) -> None:
         self.calls = calls
@@ -57,13 +49,7 @@ class CallSearch:
         }
 
     def collect(self, head: nn.Module | None) -> None:
-        """Fill `found`.
-
-        Parameters
-        ----------
-        head : nn.Module or None
-            The output layer.
-        """
+        """Fill `found`."""
         since: list[int] = []
         looked_at: set[int] = set()
         before: Call | None = None
@@ -86,18 +72,7 @@ class CallSearch:
                 self.found.pop(f"{self.name[id(call.callee)]} (input)", None)
 
     def _covered(self, call: Call) -> bool:
-        """Whether a call is a part of a block, an activation, attention or recurrence.
-
-        Parameters
-        ----------
-        call : Call
-            Any call.
-
-        Returns
-        -------
-        bool
-            Whether what is around it counts instead.
-        """
+        """Whether a call is a part of a block, an activation, attention or recurrence."""
         around = id(call.owner) in self.inside or id(call.owner) in self.block
         if isinstance(call.callee, str):
             return around or id(call.owner) in self.hidden
@@ -127,18 +102,7 @@ class CallSearch:
         return Found(place, call.owner, "call", call.axis, callee=module, indices=(call.index,))
 
     def _acts(self, call: Call) -> bool:
-        """Whether a module of the user's acts entrywise on what weights or a norm gave.
-
-        Parameters
-        ----------
-        call : Call
-            A call of a module.
-
-        Returns
-        -------
-        bool
-            True for a parameter-free module that changes the numbers and keeps the shape.
-        """
+        """Whether a module of the user's acts entrywise on what weights or a norm gave."""
         module = call.callee
         if isinstance(module, str) or type(module).__module__.startswith("torch.nn."):
             return False
@@ -148,20 +112,7 @@ class CallSearch:
         return fed and call.changed and call.entered == call.left
 
     def _after(self, call: Call, what: str) -> str:
-        """Return a name such as ``fc1:relu``.
-
-        Parameters
-        ----------
-        call : Call
-            Call of a function, or of a module that is called several times.
-        what : str
-            Name of the function or module.
-
-        Returns
-        -------
-        str
-            Named after the layer whose output it acts on, or else after the module that calls it.
-        """
+        """Return a name such as ``fc1:relu``."""
         for source in call.sources:
             added = self.calls[source].callee == "add"
             operands = self.calls[source].sources if added else (source,)
@@ -188,19 +139,7 @@ class CallSearch:
         self.by_call[number] = site.name
 
     def _before(self, call: Call, earlier: Call, since: bool, is_head: bool) -> None:
-        """Measure what enters weights, where that is the only sight of a layer's output.
-
-        Parameters
-        ----------
-        call : Call
-            Call of a weight layer, not the first one.
-        earlier : Call
-            The weight layer called before it.
-        since : bool
-            Whether anything was measured since then.
-        is_head : bool
-            Whether that is the output layer, whose input is measured anyway.
-        """
+        """Measure what enters weights, where that is the only sight of a layer's output."""
         module = call.callee
         assert isinstance(module, nn.Module)
         name = f"{self.name[id(module)]} (input)"
@@ -213,23 +152,7 @@ class CallSearch:
             self.found.setdefault(name, Found(name, module, "input", call.axis))
 
     def _transformed(self, call: Call, earlier: Call, since: bool, summed: bool) -> bool:
-        """Whether what enters weights is made of a layer's output that is not measured itself.
-
-        Parameters
-        ----------
-        call, earlier : Call
-            Call of a weight layer, and the one called before it.
-        since : bool
-            Whether anything was measured in between.
-        summed : bool
-            Whether a shortcut was added to what is measured.
-
-        Returns
-        -------
-        bool
-            False for the model's input, which reaches later layers past earlier ones, and for what
-            is measured already.
-        """
+        """Whether what enters weights is made of a layer's output that is not measured itself."""
         seen, unseen, marks = self._behind(call)
         if UNKNOWN in marks:
             return (summed or not since) and _fits(earlier, call)
@@ -241,16 +164,8 @@ class CallSearch:
     def _behind(self, call: Call) -> tuple[set[int], set[int], set[int]]:
         """Find the nearest layers that the values entering a call come from.
 
-        Parameters
-        ----------
-        call : Call
-            Any call.
-
-        Returns
-        -------
-        tuple of (set of int, set of int, set of int)
-            Calls that are measured, calls of weights that are not, and the marks `RAW` and
-            `UNKNOWN` where the input of the model or what could not be followed is among them.
+        Returns calls that are measured, calls of weights that are not, and the marks `RAW` and
+        `UNKNOWN` where the input of the model or what could not be followed is among them.
         """
         seen: set[int] = set()
         unseen: set[int] = set()
@@ -273,20 +188,7 @@ class CallSearch:
         return seen, unseen, marks
 
     def _summed(self, call: Call, total: str) -> bool:
-        """Drop an increment σ(Wy) in favour of the sum y + σ(Wy) that enters the next weights.
-
-        Parameters
-        ----------
-        call : Call
-            Call of a weight layer.
-        total : str
-            Name of what enters it.
-
-        Returns
-        -------
-        bool
-            Whether a shortcut was added to an activation that was measured.
-        """
+        """Drop an increment σ(Wy) in favour of the sum y + σ(Wy) that enters the next weights."""
         sums = [source for source in call.sources if self.calls[source].callee == "add"]
         parts = [part for source in sums for part in self.calls[source].sources]
         dropped = False
@@ -313,18 +215,7 @@ class CallSearch:
 
 
 def _fits(before: Call, call: Call) -> bool:
-    """Whether a tensor that enters weights can be the transformed output of the ones before.
-
-    Parameters
-    ----------
-    before, call : Call
-        Two calls of weight layers.
-
-    Returns
-    -------
-    bool
-        True for equal numbers of neurons (pooled or not), or of all entries (flattened or not).
-    """
+    """Whether a tensor that enters weights can be the transformed output of the ones before."""
     given, entered = before.left, call.entered
     if given is None or entered is None or len(entered) < -call.axis or len(given) < -before.axis:
         return False
@@ -337,19 +228,7 @@ def discover_executed(
 ) -> tuple[list[Found], dict[str, str]]:
     """Find the layers of a model in order of execution.
 
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules, by dotted name.
-    trace : Trace
-        One pass.
-    head : nn.Module or None
-        Its output layer.
-
-    Returns
-    -------
-    tuple of (list of Found, dict of str to str)
-        Layers, and why every other module without children is not measured.
+    Returns layers, and why every other module without children is not measured.
     """
     search = CallSearch(names, trace.calls)
     search.collect(head)
@@ -397,20 +276,7 @@ def discover_executed(
 
 
 def _acting_on(search: CallSearch, head: nn.Module) -> set[str]:
-    """Return the activations that make the model's output out of the head's.
-
-    Parameters
-    ----------
-    search : CallSearch
-        After `collect`.
-    head : nn.Module
-        The output layer.
-
-    Returns
-    -------
-    set of str
-        Names of layers found.
-    """
+    """Return the activations that make the model's output out of the head's."""
     return {
         name
         for number, name in search.by_call.items()

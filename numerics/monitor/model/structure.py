@@ -27,47 +27,28 @@ _STAGE_NAME = re.compile(r"(^|[a-z0-9_])Stage(?![a-z])|^stage")
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A place that can be measured.
+    """A place that can be measured."""
 
-    Attributes
-    ----------
-    name : str
-        Dotted name of the module.
-    module : nn.Module
-        The module.
-    at : {"output", "input", "call"}
-        Which side; ``call`` is a call that this module makes.
-    axis : int
-        Negative axis of the neurons.
-    last : bool
-        Whether this is what enters the head.
-    callee : str or nn.Module, optional
-        The function or module that is called.
-    indices : tuple of int
-        Which of the calls count, by number within one forward of `module`; empty for all.
-    """
-
+    #: Dotted name of the module.
     name: str
+    #: The module.
     module: nn.Module
+    #: Which side; ``call`` is a call that this module makes.
     at: Literal["output", "input", "call"] = "output"
+    #: Negative axis of the neurons.
     axis: int = -1
+    #: Whether this is what enters the head.
     last: bool = False
+    #: The function or module that is called.
     callee: str | nn.Module | None = None
+    #: Which of the calls count, by number within one forward of `module`; empty for all.
     indices: tuple[int, ...] = ()
 
 
 def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
     """Return the output layer: the last ``Linear`` outside the blocks, or one that is named so.
 
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules, by dotted name, in order of registration.
-
-    Returns
-    -------
-    nn.Module or None
-        The layer; None if the model has no ``Linear`` of its own.
+    Returns the layer; None if the model has no ``Linear`` of its own.
     """
     inside = {id(part) for block in blocks(names).values() for part in block.modules()}
     inside |= {
@@ -99,18 +80,7 @@ def _activated(names: Mapping[str, nn.Module], module: nn.Module) -> bool:
 
 
 def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """Return the outermost repeated blocks: residual blocks, Transformer layers.
-
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        All modules.
-
-    Returns
-    -------
-    dict of str to nn.Module
-        Blocks by name.
-    """
+    """Return the outermost repeated blocks: residual blocks, Transformer layers."""
     containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
     children = {
         f"{name}.{key}" if name else key: child
@@ -135,17 +105,7 @@ def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
 def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dict[str, str]]:
     """Find the layers of a model in order of registration.
 
-    Parameters
-    ----------
-    model : nn.Module
-        Plain model.
-    head : nn.Module or None
-        Its output layer.
-
-    Returns
-    -------
-    tuple of (list of Found, dict of str to str)
-        Layers, and why every other module without children is not measured.
+    Returns layers, and why every other module without children is not measured.
     """
     names = {clean_name(name): module for name, module in model.named_modules()}
     whole = blocks(names)
@@ -182,20 +142,7 @@ def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dic
 
 
 def _before(model: nn.Module, head: nn.Module | None) -> nn.Module | None:
-    """Return the module whose output enters the head as it is, where the structure says so.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Plain model.
-    head : nn.Module or None
-        Its output layer.
-
-    Returns
-    -------
-    nn.Module or None
-        The module before the head in a ``Sequential`` that holds each of them once.
-    """
+    """Return the module whose output enters the head as it is, where the structure says so."""
     for chain in model.modules():
         if not isinstance(chain, nn.Sequential):
             continue
@@ -208,16 +155,5 @@ def _before(model: nn.Module, head: nn.Module | None) -> nn.Module | None:
 
 
 def model_parts(model: nn.Module) -> list[nn.Module]:
-    """Return all modules, one that is registered twice also twice.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Any model.
-
-    Returns
-    -------
-    list of nn.Module
-        In order of registration.
-    """
+    """Return all modules, one that is registered twice also twice."""
     return [module for _, module in model.named_modules(remove_duplicate=False)]

@@ -50,47 +50,32 @@ _WATCHED = (
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a module or an activation function inside a forward pass.
+    """One call of a module or an activation function inside a forward pass."""
 
-    Attributes
-    ----------
-    owner : nn.Module
-        The module whose forward made the call.
-    callee : nn.Module or str
-        Module, or name of the function (``"add"`` and ``"dropout"`` are no activations).
-    index : int
-        How many times this owner, in this call of it, had called the same before.
-    sources : tuple of int
-        Numbers of the earlier calls that returned the very tensor that entered (of a sum, any of
-        the two); empty if none did.
-    given : int
-        A number for the tensor that entered, the same for the same tensor.
-    entered, left : torch.Size or None
-        Shapes of the tensors.
-    axis : int
-        Negative axis of the neurons in what left.
-    trouble : str or None
-        Why what left is no matrix of features.
-    changed : bool
-        Whether what left is another tensor than what entered, or an activation in place.
-    behind : frozenset of int
-        The calls from which the values of what entered come with no other call in between, and
-        `RAW` and `UNKNOWN` from `epsrank.numerics.monitor.model.origins`.
-    within : frozenset of int
-        Likewise for what left: calls inside this one, or what entered.
-    """
-
+    #: The module whose forward made the call.
     owner: nn.Module
+    #: Module, or name of the function (``"add"`` and ``"dropout"`` are no activations).
     callee: nn.Module | str
+    #: How many times this owner, in this call of it, had called the same before.
     index: int
+    #: Numbers of the earlier calls that returned the very tensor that entered (of a sum, any of the
+    #: two); empty if none did.
     sources: tuple[int, ...]
+    #: A number for the tensor that entered, the same for the same tensor.
     given: int
+    #: Shapes of the tensors.
     entered: torch.Size | None
     left: torch.Size | None
+    #: Negative axis of the neurons in what left.
     axis: int
+    #: Why what left is no matrix of features.
     trouble: str | None
+    #: Whether what left is another tensor than what entered, or an activation in place.
     changed: bool
+    #: The calls from which the values of what entered come with no other call in between, and `RAW`
+    #: and `UNKNOWN` from `epsrank.numerics.monitor.model.origins`.
     behind: frozenset[int]
+    #: Likewise for what left: calls inside this one, or what entered.
     within: frozenset[int]
 
     @property
@@ -100,17 +85,7 @@ class Call:
 
 
 class Frames(TorchFunctionMode):
-    """Follows which module is running, and reports calls of activation functions in it.
-
-    Parameters
-    ----------
-    on_call : callable
-        ``on_call(owner, name, index, args, output)`` after a function of those watched.
-    watched : dict of callable to str
-        Their names.
-    origins : Origins, optional
-        Follows every function.
-    """
+    """Follows which module is running, and reports calls of activation functions in it."""
 
     def __init__(
         self,
@@ -125,39 +100,13 @@ class Frames(TorchFunctionMode):
         self._on_call = on_call
 
     def count(self, callee: Any) -> int:
-        """Return how many times the running module has called this before, and count the call.
-
-        Parameters
-        ----------
-        callee : hashable
-            Name of a function, or a module.
-
-        Returns
-        -------
-        int
-            0 for the first call.
-        """
+        """Return how many times the running module has called this before, and count the call."""
         counter = self.running[-1][1]
         counter[callee] += 1
         return counter[callee] - 1
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run any torch function, and report it if it is an activation.
-
-        Parameters
-        ----------
-        func : callable
-            The function.
-        types : Any
-            Classes that override it; unused.
-        args, kwargs : Any
-            Its arguments.
-
-        Returns
-        -------
-        Any
-            What it returns, untouched.
-        """
+        """Run any torch function, and report it if it is an activation."""
         output = func(*args, **(kwargs or {}))
         if self._origins is not None:
             self._origins.follow(func, args, kwargs, output)
@@ -173,15 +122,7 @@ class Trace:
 
     No tensor is kept alive, and the hooks go away at exit.
 
-    Parameters
-    ----------
-    names : mapping of str to nn.Module
-        The modules to watch, the model itself included.
-
-    Attributes
-    ----------
-    calls : list of Call
-        What was called.
+    `calls`: What was called.
     """
 
     def __init__(self, names: Mapping[str, nn.Module]) -> None:
@@ -290,18 +231,7 @@ class Trace:
         return tuple(known[1]) if known is not None and known[0]() is tensor else ()
 
     def _fitting(self, tensor: Tensor) -> int:
-        """Return the axis that holds as many neurons as the last layer has.
-
-        Parameters
-        ----------
-        tensor : Tensor
-            What an activation or a container returned.
-
-        Returns
-        -------
-        int
-            The last layer's own axis, unless only another one fits.
-        """
+        """Return the axis that holds as many neurons as the last layer has."""
         usual = self._axis if tensor.ndim > 2 and tensor.ndim >= -self._axis else -1
         if not self._width or tensor.shape[usual] == self._width:
             return usual
@@ -310,34 +240,12 @@ class Trace:
 
 
 def _shape(tensor: Tensor | None) -> torch.Size | None:
-    """Return the shape of a tensor, None where it has no single one.
-
-    Parameters
-    ----------
-    tensor : Tensor or None
-        Any tensor.
-
-    Returns
-    -------
-    torch.Size or None
-        None for a nested tensor.
-    """
+    """Return the shape of a tensor, None where it has no single one."""
     return None if tensor is None or tensor.is_nested else tensor.shape
 
 
 def _width(module: nn.Module) -> int:
-    """Return the number of neurons of a layer, 0 where it does not say.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Any module with `neurons_axis`.
-
-    Returns
-    -------
-    int
-        Size of that axis.
-    """
+    """Return the number of neurons of a layer, 0 where it does not say."""
     for name in ("out_features", "out_channels", "num_features", "embedding_dim", "embed_dim"):
         if isinstance(getattr(module, name, None), int):
             return int(getattr(module, name))

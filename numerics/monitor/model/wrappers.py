@@ -29,18 +29,7 @@ _ADDED = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_mo
 
 
 def inner(module: nn.Module) -> nn.Module | None:
-    """Return what a wrapper wraps, and None for a module that is no wrapper.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Any module.
-
-    Returns
-    -------
-    nn.Module or None
-        One layer of wrapping less.
-    """
+    """Return what a wrapper wraps, and None for a module that is no wrapper."""
     for ancestor in type(module).__mro__:
         attribute = _INNER.get(ancestor.__name__)
         wrapped = getattr(module, attribute, None) if attribute else None
@@ -50,18 +39,7 @@ def inner(module: nn.Module) -> nn.Module | None:
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """Return the model inside all wrappers, such as ``compile(DDP(model))``.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Model, wrapped or not.
-
-    Returns
-    -------
-    nn.Module
-        The innermost module; the model itself where nothing is wrapped.
-    """
+    """Return the model inside all wrappers, such as ``compile(DDP(model))``."""
     while (wrapped := inner(model)) is not None:
         model = wrapped
     return model
@@ -71,16 +49,6 @@ def runnable(model: nn.Module) -> nn.Module:
     """Return what a pass beside training calls: without compilation and data parallelism.
 
     Sharding stays, since a sharded model can only run through its wrapper (in all processes).
-
-    Parameters
-    ----------
-    model : nn.Module
-        Model, wrapped or not.
-
-    Returns
-    -------
-    nn.Module
-        The module to call.
     """
     while type(model).__name__ not in _SHARDED and (wrapped := inner(model)) is not None:
         model = wrapped
@@ -90,18 +58,6 @@ def runnable(model: nn.Module) -> nn.Module:
 def clean_name(name: str) -> str:
     """Return a dotted module name without the parts that wrappers inside the model add.
 
-    Parameters
-    ----------
-    name : str
-        From ``named_modules``.
-
-    Returns
-    -------
-    str
-        The name that the module has in the plain model.
-
-    Examples
-    --------
     >>> clean_name("blocks.0._checkpoint_wrapped_module.act")
     'blocks.0.act'
     """
@@ -109,18 +65,7 @@ def clean_name(name: str) -> str:
 
 
 def is_compiled(model: nn.Module) -> bool:
-    """Whether the model, or a part of it, runs as compiled code, in which no hook can be put.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Model, wrapped or not.
-
-    Returns
-    -------
-    bool
-        True after ``torch.compile(model)``, ``model.compile()``, or either of a submodule.
-    """
+    """Whether the model, or a part of it, runs as compiled code, in which no hook can be put."""
     return any(
         type(module).__name__ == "OptimizedModule"
         or getattr(module, "_compiled_call_impl", None) is not None
@@ -130,18 +75,7 @@ def is_compiled(model: nn.Module) -> bool:
 
 @contextmanager
 def eagerly(model: nn.Module) -> Iterator[None]:
-    """Run everything that was compiled as plain Python, for as long as the context lasts.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Where nothing in it is compiled, the context does nothing.
-
-    Yields
-    ------
-    None
-        Inside, forward passes call every module, and so its hooks.
-    """
+    """Run everything that was compiled as plain Python, for as long as the context lasts."""
     if not is_compiled(model):
         yield
         return
@@ -152,20 +86,7 @@ def eagerly(model: nn.Module) -> Iterator[None]:
 def before_call(
     model: nn.Module, action: Callable[[tuple[Any, ...], dict[str, Any]], None]
 ) -> Callable[[], None]:
-    """Run ``action(args, kwargs)`` before every call of a model, outside of compiled code.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Model, wrapped or not.
-    action : callable
-        Gets the arguments of the call.
-
-    Returns
-    -------
-    callable
-        Call it (once or more often) to stop.
-    """
+    """Run ``action(args, kwargs)`` before every call of a model, outside of compiled code."""
     compiled = getattr(model, "_compiled_call_impl", None)
     if compiled is None or type(model).__name__ == "OptimizedModule":
         handle = model.register_forward_pre_hook(

@@ -29,71 +29,47 @@ class Quantities:
 
     A layer whose features are all zero has no direction: every effective dimension is 0 then, and
     the condition number is undefined.
-
-    Attributes
-    ----------
-    largest : float
-        λ_1.
-    trace : float
-        tr G = Σ λ_k = ∫ ‖φ‖² dμ.
-    stable_rank : float
-        tr G / λ_1.
-    participation_ratio : float
-        (Σ λ_k)² / Σ λ_k².
-    effective_rank : float or None
-        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ.
-    rankme : float or None
-        exp(−Σ p_k log p_k), p_k = σ_k / Σ σ + 1e-7.
-    entropy_rank : float or None
-        exp(−Σ q_k log q_k), q_k = λ_k / Σ λ.
-    condition : float or None
-        λ_1/λ_n of G (the square of the condition number of A); None where λ_n is not resolved.
-    condition_lower : float or None
-        Certified: λ_1/λ_n is at least this (∞ included); None for zero features.
-    dormant : float
-        Share of neurons with a_j ≤ 0.025 · mean_i a_i.
-    dead : float
-        Share of neurons that are zero at every sample.
-    spectrum_error : float or None
-        Every λ_k used above is known to within this; of a sketch, λ_1 is.
-    sketched : float or None
-        Eigenvalues that a sketch of a wide layer has enclosed one by one (`sketch`); None where all
-        were computed.
-    effective_rank_lower, effective_rank_upper : float or None
-        Of a sketch: certified ends. The quantity itself is then their geometric mean where they
-        are within 5 % of each other, else None.
-    rankme_lower, rankme_upper, entropy_rank_lower, entropy_rank_upper : float or None
-        The same.
     """
 
+    #: λ_1.
     largest: float
+    #: tr G = Σ λ_k = ∫ ‖φ‖² dμ.
     trace: float
+    #: tr G / λ_1.
     stable_rank: float
+    #: (Σ λ_k)² / Σ λ_k².
     participation_ratio: float
+    #: exp(−Σ p_k log p_k), p_k = σ_k / Σ σ.
     effective_rank: float | None
+    #: exp(−Σ p_k log p_k), p_k = σ_k / Σ σ + 1e-7.
     rankme: float | None
+    #: exp(−Σ q_k log q_k), q_k = λ_k / Σ λ.
     entropy_rank: float | None
+    #: λ_1/λ_n of G (the square of the condition number of A); None where λ_n is not resolved.
     condition: float | None
+    #: Certified: λ_1/λ_n is at least this (∞ included); None for zero features.
     condition_lower: float | None
+    #: Share of neurons with a_j ≤ 0.025 · mean_i a_i.
     dormant: float
+    #: Share of neurons that are zero at every sample.
     dead: float
+    #: Every λ_k used above is known to within this; of a sketch, λ_1 is.
     spectrum_error: float | None
+    #: Eigenvalues that a sketch of a wide layer has enclosed one by one (`sketch`); None where all
+    #: were computed.
     sketched: float | None = None
+    #: Of a sketch: certified ends. The quantity itself is then their geometric mean where they are
+    #: within 5 % of each other, else None.
     effective_rank_lower: float | None = None
     effective_rank_upper: float | None = None
+    #: The same.
     rankme_lower: float | None = None
     rankme_upper: float | None = None
     entropy_rank_lower: float | None = None
     entropy_rank_upper: float | None = None
 
     def to_json(self) -> dict[str, float | None]:
-        """Return the numbers, with None for what is not finite.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the numbers, with None for what is not finite."""
         return {
             name: value if value is None or math.isfinite(value) else None
             for name, value in asdict(self).items()
@@ -105,22 +81,7 @@ QUANTITY_NAMES = tuple(field.name for field in fields(Quantities))
 
 
 def quantities(spectrum: Vector, spectrum_error: float, mean_abs: Vector) -> Quantities:
-    """Return every quantity of one layer from its spectrum and its neurons' mean activity.
-
-    Parameters
-    ----------
-    spectrum : ndarray of float64, shape (n,)
-        λ_1 ≥ … ≥ λ_n ≥ 0.
-    spectrum_error : float
-        Bound on the error of each.
-    mean_abs : ndarray of float64, shape (n,)
-        a_j = ∫ |φ_j| dμ.
-
-    Returns
-    -------
-    Quantities
-        The summaries.
-    """
+    """Return every quantity of one layer from its spectrum and its neurons' mean activity."""
     largest, smallest = float(spectrum[0]), float(spectrum[-1])
     roots = np.sqrt(spectrum)
     resolved = smallest > spectrum_error
@@ -143,19 +104,7 @@ def quantities(spectrum: Vector, spectrum_error: float, mean_abs: Vector) -> Qua
 def stable_rank(spectrum: Vector) -> float:
     """Return  tr G / λ_1 = ‖A‖_F² / ‖A‖₂²,  between 1 and the rank; 0 for zero features.
 
-    Parameters
-    ----------
-    spectrum : ndarray of float64, shape (n,)
-        λ_1 ≥ … ≥ λ_n ≥ 0.
-
-    Returns
-    -------
-    float
-        The stable rank.
-
-    References
-    ----------
-    .. [1] Rudelson, Vershynin, "Sampling from large matrices", J. ACM 54 (2007).
+    Source: Rudelson, Vershynin, "Sampling from large matrices", J. ACM 54 (2007).
     """
     shares = _shares(spectrum, float(spectrum[0]))
     return 0.0 if shares is None else float(shares.sum())
@@ -164,19 +113,7 @@ def stable_rank(spectrum: Vector) -> float:
 def participation_ratio(spectrum: Vector) -> float:
     """Return  (Σ λ_k)² / Σ λ_k²,  between 1 and the rank; 0 for zero features.
 
-    Parameters
-    ----------
-    spectrum : ndarray of float64, shape (n,)
-        λ_k ≥ 0.
-
-    Returns
-    -------
-    float
-        The participation ratio.
-
-    References
-    ----------
-    .. [1] Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement" (2017).
+    Source: Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement" (2017).
     """
     shares = _shares(spectrum, float(spectrum.max()))
     return 0.0 if shares is None else float(shares.sum() ** 2 / (shares @ shares))
@@ -185,26 +122,12 @@ def participation_ratio(spectrum: Vector) -> float:
 def exponential_entropy(weights: Vector, offset: float = 0.0) -> float:
     """Return  exp(−Σ p_k log p_k)  with p_k = weights_k / Σ weights + offset; 0 for zero weights.
 
-    Of singular values this is the effective rank [1]_, with the offset 1e-7 RankMe [2]_; of
+    Of singular values this is the effective rank, with the offset 1e-7 RankMe; of
     eigenvalues the exponential of the spectral (von Neumann) entropy. Without an offset it lies
     between 1 and the number of non-zero weights.
 
-    Parameters
-    ----------
-    weights : ndarray of float64, shape (n,)
-        Numbers ≥ 0.
-    offset : float
-        Added to every p_k.
-
-    Returns
-    -------
-    float
-        The effective number of weights.
-
-    References
-    ----------
-    .. [1] Roy, Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007.
-    .. [2] Garrido, Balestriero, Najman, LeCun, "RankMe", ICML 2023, eq. 1.
+    Source: Roy, Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO
+    2007. Garrido, Balestriero, Najman, LeCun, "RankMe", ICML 2023, eq. 1.
     """
     shares = _shares(weights, float(weights.max()))
     if shares is None:
@@ -220,22 +143,8 @@ def dormant_fraction(mean_abs: Vector, tau: float) -> float:
     With τ = 0 those are the neurons that are zero at every sample. All are dormant in a layer of
     zeros.
 
-    Parameters
-    ----------
-    mean_abs : ndarray of float64, shape (n,)
-        a_j ≥ 0.
-    tau : float
-        τ ≥ 0.
-
-    Returns
-    -------
-    float
-        A number in [0, 1].
-
-    References
-    ----------
-    .. [1] Sokar, Agarwal, Castro, Evci, "The dormant neuron phenomenon in deep reinforcement
-       learning", ICML 2023, Def. 3.1.
+    Source: Sokar, Agarwal, Castro, Evci, "The dormant neuron phenomenon in deep reinforcement
+    learning", ICML 2023, Def. 3.1.
     """
     return float(np.mean(mean_abs <= tau * float(np.mean(mean_abs))))
 
@@ -248,17 +157,7 @@ def _shares(weights: Array, largest: float) -> Array | None:
 def condition_bound(largest: float, smallest: float, error: float) -> float | None:
     """Return a certified lower bound of λ_1/λ_n.
 
-    Parameters
-    ----------
-    largest, smallest : float
-        λ_1 and λ_n as computed.
-    error : float
-        Bound on the error of each.
-
-    Returns
-    -------
-    float or None
-        The bound; ∞ where λ_n is 0, None where λ_1 is 0.
+    Returns the bound; ∞ where λ_n is 0, None where λ_1 is 0.
     """
     least, most = (largest - error) * (1 - 1e-15), (smallest + error) * (1 + 1e-15)
     if largest == 0:

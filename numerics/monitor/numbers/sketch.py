@@ -46,44 +46,22 @@ _ROOM = 1.02
 
 @dataclass(frozen=True, eq=False)
 class Sketch:
-    """Certified intervals for every eigenvalue, and for sums over the tail.
+    """Certified intervals for every eigenvalue, and for sums over the tail."""
 
-    Attributes
-    ----------
-    enclosure : SpectrumEnclosure
-        lower_i ≤ λ_i ≤ upper_i; lower ends are 0 beyond the Ritz values.
-    ritz : int
-        k.
-    trace : tuple of (float, float)
-        Ends of tr G.
-    squares : tuple of (float, float)
-        Ends of ‖G‖_F² = Σ λ_i².
-    """
-
+    #: lower_i ≤ λ_i ≤ upper_i; lower ends are 0 beyond the Ritz values.
     enclosure: SpectrumEnclosure
+    #: k.
     ritz: int
+    #: Ends of tr G.
     trace: tuple[float, float]
+    #: Ends of ‖G‖_F² = Σ λ_i².
     squares: tuple[float, float]
 
 
 def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0) -> Sketch:
     """Enclose the spectrum of every PSD matrix G with ‖G̃ − G‖₂ ≤ t.
 
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        G̃, symmetric, in a range where squares neither overflow nor vanish.
-    error : float
-        t ≥ 0.
-    ritz : int
-        k < n.
-    seed : int
-        Of the random start; the same seed gives the same intervals.
-
-    Returns
-    -------
-    Sketch
-        The intervals.
+    `gram` is G̃, symmetric, in a range where squares neither overflow nor vanish.
     """
     n = gram.shape[0]
     ritz = min(ritz, n - 1)
@@ -128,19 +106,7 @@ def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0)
 def _ritz(gram: Square, ritz: int, seed: int) -> tuple[Array, Array]:
     """Return Ritz values, descending, and vectors after some rounds of subspace iteration.
 
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        G̃.
-    ritz : int
-        k.
-    seed : int
-        Of the start.
-
-    Returns
-    -------
-    tuple of (ndarray, ndarray)
-        Shapes (k,) and (n, k).
+    Returns shapes (k,) and (n, k).
     """
     start = np.random.default_rng(seed).standard_normal((gram.shape[0], ritz))
     basis = start
@@ -156,22 +122,7 @@ def _ritz(gram: Square, ritz: int, seed: int) -> tuple[Array, Array]:
 def _residuals(
     gram: Square, values: Array, vectors: Array, size: float
 ) -> tuple[float, Vector, float] | None:
-    """Return e, bounds of ‖E‖ for the first j Ritz vectors, and f; None where V is no basis.
-
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        G̃.
-    values, vectors : ndarray of float64, shapes (k,) and (n, k)
-        Θ and V.
-    size : float
-        At least ‖G̃‖_F.
-
-    Returns
-    -------
-    tuple of (float, ndarray of shape (k,), float) or None
-        The bounds.
-    """
+    """Return e, bounds of ‖E‖ for the first j Ritz vectors, and f; None where V is no basis."""
     if not (np.isfinite(values).all() and np.isfinite(vectors).all()):
         return None
     length = frobenius(vectors)
@@ -196,21 +147,7 @@ def _residuals(
 def _above(values: Vector, columns: Vector, c: float, defect: float) -> Vector:
     """Return upper bounds of the leading eigenvalues: of each, the least over all blocks.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (k,)
-        θ_i + e, descending.
-    columns : ndarray of float64, shape (k,)
-        Bounds of ‖E‖ for the first j = 1, …, k vectors.
-    c : float
-        Bound of λ_max(C).
-    defect : float
-        f.
-
-    Returns
-    -------
-    ndarray of float64, shape (k,)
-        The bounds.
+    `defect` is f.
     """
     # λ_max outside of the first j: of what follows among the Ritz vectors, coupled to C. A vector
     # orthogonal to the first j has at most f of its length in their coordinates.
@@ -233,21 +170,7 @@ def _largest_of_rest(
 ) -> float | None:
     """Certify a bound of λ_max(G̃ − VΘVᵀ) on the complement of V by one Cholesky factorisation.
 
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        G̃.
-    values, vectors : ndarray of float64
-        Θ and V.
-    size : float
-        At least ‖G̃‖_F.
-    rest : float
-        A bound that is known already.
-
-    Returns
-    -------
-    float or None
-        The bound; None where it is not certified.
+    `gram` is G̃. Returns the bound; None where it is not certified.
     """
     positive = np.clip(values, 0.0, None)
     roots = vectors * np.sqrt(positive)
@@ -269,18 +192,7 @@ def _largest_of_rest(
 
 
 def _leading(matrix: Square) -> float:
-    """Return about the largest eigenvalue of a symmetric matrix, from Lanczos steps.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        Symmetric.
-
-    Returns
-    -------
-    float
-        A Rayleigh quotient, up to rounding.
-    """
+    """Return about the largest eigenvalue of a symmetric matrix, from Lanczos steps."""
     n = matrix.shape[0]
     basis = np.zeros((n, min(_POWERS, n)))
     images = np.zeros_like(basis)

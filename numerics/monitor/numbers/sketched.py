@@ -44,22 +44,7 @@ _SLACK = 1e-9
 def sketched_quantities(
     sketch: Sketch, mean_abs: Vector, scale: Fraction = Fraction(1)
 ) -> Quantities:
-    """Return every quantity of one layer from a sketch of its spectrum.
-
-    Parameters
-    ----------
-    sketch : Sketch
-        Of G / scale.
-    mean_abs : ndarray of float64, shape (n,)
-        a_j = ∫ |φ_j| dμ.
-    scale : Fraction
-        Brings the sketch to the units of G.
-
-    Returns
-    -------
-    Quantities
-        With certified ends of the effective dimensions.
-    """
+    """Return every quantity of one layer from a sketch of its spectrum."""
     enclosure, n = sketch.enclosure, len(sketch.enclosure.values)
     low, high = float(enclosure.lower[0]), float(enclosure.upper[0])
     trace = sum(sketch.trace) / 2
@@ -99,17 +84,7 @@ def sketched_quantities(
 def entropy_interval(sketch: Sketch, *, roots: bool) -> tuple[float, float]:
     """Enclose the entropy of p_k = x_k/Σx with x = σ or λ; the best of several groups.
 
-    Parameters
-    ----------
-    sketch : Sketch
-        The spectrum.
-    roots : bool
-        Whether x_k = σ_k = √λ_k.
-
-    Returns
-    -------
-    tuple of (float, float)
-        Ends, in [0, log n].
+    Returns ends, in [0, log n].
     """
     n, k = len(sketch.enclosure.values), sketch.ritz
     best = (0.0, math.log(n))
@@ -122,19 +97,7 @@ def entropy_interval(sketch: Sketch, *, roots: bool) -> tuple[float, float]:
 def _grouped(sketch: Sketch, first: int, roots: bool) -> tuple[float, float]:
     """Enclose the entropy with the first j eigenvalues as one group.
 
-    Parameters
-    ----------
-    sketch : Sketch
-        The spectrum.
-    first : int
-        j.
-    roots : bool
-        Whether singular values are weighed.
-
-    Returns
-    -------
-    tuple of (float, float)
-        Ends, not better than trivial where eigenvalues are open.
+    `first` is j. Returns ends, not better than trivial where eigenvalues are open.
     """
     below, above = sketch.enclosure.lower[:first], sketch.enclosure.upper[:first]
     m, c = len(sketch.enclosure.values) - first, float(sketch.enclosure.upper[first])
@@ -177,15 +140,7 @@ def _mixed(w: float, head: float, tail: float) -> float:
 def _entropy_of_intervals(below: Vector, above: Vector) -> tuple[float, float]:
     """Enclose −Σ p log p for weights in intervals, p their shares of the sum.
 
-    Parameters
-    ----------
-    below, above : ndarray of float64, shape (j,)
-        Ends of the weights.
-
-    Returns
-    -------
-    tuple of (float, float)
-        Ends.
+    Returns ends.
     """
     least = below / (below + (above.sum() - above)) if above.sum() > 0 else below
     most = above / (above + np.maximum(below.sum() - below, 0.0))
@@ -210,17 +165,7 @@ def _with_offset(ends: tuple[float, float], n: int) -> tuple[float, float]:
 
     f(p) = −p log p is concave with f(0) = 0, so f(p + δ) ≤ f(p) + f(δ); and f′ ≥ −1 − δ.
 
-    Parameters
-    ----------
-    ends : tuple of (float, float)
-        Without.
-    n : int
-        How many.
-
-    Returns
-    -------
-    tuple of (float, float)
-        With.
+    Returns with.
     """
     delta = RANKME_OFFSET
     return (
@@ -232,24 +177,7 @@ def _with_offset(ends: tuple[float, float], n: int) -> tuple[float, float]:
 def sketched_decisions(
     problem: GramProblem, sketch: Sketch, eps: Sequence[float], *, relative: bool
 ) -> list[Decision]:
-    """Count #{k : λ_k > ε} from a sketch and, where that leaves it open, by factorisations.
-
-    Parameters
-    ----------
-    problem : GramProblem
-        G̃ and its error.
-    sketch : Sketch
-        Of ``problem.matrix``, in its units.
-    eps : sequence of float
-        Thresholds.
-    relative : bool
-        Thresholds ε·λ_1, as far as the sketch knows λ_1.
-
-    Returns
-    -------
-    list of Decision
-        One for each; an interval where neither decides.
-    """
+    """Count #{k : λ_k > ε} from a sketch and, where that leaves it open, by factorisations."""
     return [_decided(problem, sketch, Fraction(value), relative) for value in eps]
 
 

@@ -53,36 +53,12 @@ _READING: dict[str, tuple[str, pa.DataType]] = {
 
 
 def rank_column(name: str, eps: float) -> str:
-    """Return the name of a column that belongs to one threshold.
-
-    Parameters
-    ----------
-    name : {"rank_lower", "rank_upper", "route", "route_reason"}
-        What it holds.
-    eps : float
-        ε.
-
-    Returns
-    -------
-    str
-        Such as ``"rank_lower_1e-06"``.
-    """
+    """Return the name of a column that belongs to one threshold."""
     return f"{name}_{eps!r}"
 
 
 def schema(eps: Sequence[float]) -> pa.Schema:
-    """Return the columns of a history with these thresholds.
-
-    Parameters
-    ----------
-    eps : sequence of float
-        Thresholds.
-
-    Returns
-    -------
-    Schema
-        Names and types, the same for every file format.
-    """
+    """Return the columns of a history with these thresholds."""
     columns = dict(_PLAIN)
     for value in eps:
         columns |= {rank_column(name, value): kind for name, kind in _RANK.items()}
@@ -93,18 +69,7 @@ def schema(eps: Sequence[float]) -> pa.Schema:
 
 
 def row_of(record: LayerRecord) -> dict[str, Any]:
-    """Return a record as a flat mapping.
-
-    Parameters
-    ----------
-    record : LayerRecord
-        One row.
-
-    Returns
-    -------
-    dict
-        One entry per column that the record fills.
-    """
+    """Return a record as a flat mapping."""
     row: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
     for entry in record.ranks:
         values = (entry.lower, entry.upper, entry.route, entry.reason)
@@ -118,20 +83,7 @@ def row_of(record: LayerRecord) -> dict[str, Any]:
 
 
 def to_table(records: Sequence[LayerRecord], metadata: dict[str, Any]) -> pa.Table:
-    """Return records as an Arrow table.
-
-    Parameters
-    ----------
-    records : sequence of LayerRecord
-        Rows.
-    metadata : dict
-        Stored under the key ``epsrank``; its ``eps`` lists the thresholds.
-
-    Returns
-    -------
-    Table
-        One row per record.
-    """
+    """Return records as an Arrow table."""
     seen = dict.fromkeys(entry.eps for record in records for entry in record.ranks)
     names = schema(list(dict.fromkeys([*metadata.get("eps", []), *seen])))
     rows = [row_of(record) for record in records]
@@ -144,20 +96,7 @@ def to_table(records: Sequence[LayerRecord], metadata: dict[str, Any]) -> pa.Tab
 def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
     """Return metadata and records of a table made by `to_table`.
 
-    Parameters
-    ----------
-    table : Table
-        As read from a file.
-
-    Returns
-    -------
-    tuple of (dict, list of LayerRecord)
-        Equal to what went in.
-
-    Raises
-    ------
-    InputError
-        If columns or metadata are missing.
+    Returns equal to what went in.
     """
     stored = (table.schema.metadata or {}).get(_KEY)
     if stored is None:
@@ -172,20 +111,7 @@ def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
 
 
 def record_of(row: dict[str, Any], eps: Sequence[float]) -> LayerRecord:
-    """Return the record of a flat row.
-
-    Parameters
-    ----------
-    row : dict
-        As `row_of` returns, with None for what is missing.
-    eps : sequence of float
-        Thresholds.
-
-    Returns
-    -------
-    LayerRecord
-        The record.
-    """
+    """Return the record of a flat row."""
     ranks = tuple(
         LayerRank(value, *(row[rank_column(name, value)] for name in _RANK))
         for value in eps

@@ -40,96 +40,30 @@ def thresholds(names: Iterable[str]) -> list[float]:
 
 
 def json_row(record: LayerRecord) -> dict[str, Any]:
-    """Return a record as an object of strict JSON; NaN and infinities are words.
-
-    Parameters
-    ----------
-    record : LayerRecord
-        One row.
-
-    Returns
-    -------
-    dict
-        One entry per column that the record fills.
-    """
+    """Return a record as an object of strict JSON; NaN and infinities are words."""
     return {name: _worded(value) for name, value in row_of(record).items()}
 
 
 def floating_columns(eps: Sequence[float]) -> dict[str, bool]:
-    """Tell which columns of a history hold floats.
-
-    Parameters
-    ----------
-    eps : sequence of float
-        Thresholds.
-
-    Returns
-    -------
-    dict of str to bool
-        By name, for all columns.
-    """
+    """Tell which columns of a history hold floats."""
     return {field.name: pa.types.is_floating(field.type) for field in schema(eps)}
 
 
 def values_of(row: Mapping[str, Any], floating: Mapping[str, bool]) -> dict[str, Any]:
     """Undo `json_row`.
 
-    Parameters
-    ----------
-    row : mapping
-        An object.
-    floating : mapping of str to bool
-        From `floating_columns`.
-
-    Returns
-    -------
-    dict
-        One entry per column, None where the object has none.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If a column of floats holds anything else.
+    Returns one entry per column, None where the object has none.
     """
     return {name: _number(row.get(name)) if f else row.get(name) for name, f in floating.items()}
 
 
 def csv_names(line: bytes) -> list[str]:
-    """Return the names of columns.
-
-    Parameters
-    ----------
-    line : bytes
-        The line of CSV that holds them.
-
-    Returns
-    -------
-    list of str
-        In their order.
-    """
+    """Return the names of columns."""
     return line.decode().replace('"', "").strip().split(",")
 
 
 def csv_records(lines: bytes) -> list[LayerRecord]:
-    """Return the records in lines of CSV.
-
-    Parameters
-    ----------
-    lines : bytes
-        The names of the columns first.
-
-    Returns
-    -------
-    list of LayerRecord
-        The records.
-
-    Raises
-    ------
-    ArrowException
-        If a line is damaged.
-    InputError
-        If columns are missing.
-    """
+    """Return the records in lines of CSV."""
     table = pcsv.read_csv(
         io.BytesIO(lines),
         read_options=pcsv.ReadOptions(use_threads=False),
@@ -158,43 +92,13 @@ def _number(value: Any) -> float | None:
 
 
 def write_parquet(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
-    """Write records as parquet.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    records : sequence of LayerRecord
-        Rows.
-    metadata : dict
-        Stored in the schema.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write records as parquet."""
     write_table(path, to_table(records, metadata))
     return path
 
 
 def write_csv(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
-    """Write records as CSV behind one line of ``# {metadata}``.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    records : sequence of LayerRecord
-        Rows.
-    metadata : dict
-        Written as JSON in the first line.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write records as CSV behind one line of ``# {metadata}``."""
     buffer = io.BytesIO()
     pc.write_csv(to_table(records, metadata), buffer)
     text = f"# {json.dumps(metadata)}\n".encode() + buffer.getvalue()
@@ -203,22 +107,7 @@ def write_csv(path: Path, records: Sequence[LayerRecord], metadata: dict[str, An
 
 
 def write_json_file(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
-    """Write records as JSON, one flat object each.
-
-    Parameters
-    ----------
-    path : Path
-        Where.
-    records : sequence of LayerRecord
-        Rows.
-    metadata : dict
-        Under ``"metadata"``.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write records as JSON, one flat object each."""
     rows = [json_row(record) for record in records]
     write_text(path, json.dumps({"metadata": metadata, "records": rows}, indent=1) + "\n")
     return path
@@ -227,20 +116,7 @@ def write_json_file(path: Path, records: Sequence[LayerRecord], metadata: dict[s
 def read_records(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
     """Read a file that one of the functions above wrote.
 
-    Parameters
-    ----------
-    path : Path
-        Ends in .parquet, .csv or .json.
-
-    Returns
-    -------
-    tuple of (dict, list of LayerRecord)
-        Metadata and rows.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or it is not a history.
+    Returns metadata and rows.
     """
     readers = {".parquet": _read_parquet, ".csv": _read_csv, ".json": _read_json}
     reader = readers.get(path.suffix.lower())

@@ -24,18 +24,6 @@ class History(Sequence[LayerRecord]):
     Memory is bounded: beyond `max_records` rows every second measurement is given up, those to come
     included, so that what stays is spread evenly over the whole training, its first and its latest
     measurement among it. `dropped` counts the rows given up; a sink sees all of them.
-
-    Parameters
-    ----------
-    metadata : dict
-        What is common to all rows: thresholds, measure, versions. Goes into every file.
-    max_records : int or None
-        Rows kept; None for no limit.
-
-    Raises
-    ------
-    InputError
-        If the limit is not a whole number ≥ 2.
     """
 
     def __init__(
@@ -55,13 +43,7 @@ class History(Sequence[LayerRecord]):
         self._stride = 1
 
     def append(self, measurement: Sequence[LayerRecord]) -> None:
-        """Add the rows of one measurement.
-
-        Parameters
-        ----------
-        measurement : sequence of LayerRecord
-            One per layer, all of the same step.
-        """
+        """Add the rows of one measurement."""
         if self._numbers and self._numbers[-1] % self._stride:
             self._keep(lambda number: number != self._numbers[-1])
         self._records.extend(measurement)
@@ -92,23 +74,7 @@ class History(Sequence[LayerRecord]):
         return list(dict.fromkeys(record.layer for record in self._records))
 
     def of_layer(self, layer: str) -> list[LayerRecord]:
-        """Return the rows of one layer.
-
-        Parameters
-        ----------
-        layer : str
-            Its name.
-
-        Returns
-        -------
-        list of LayerRecord
-            In the order of steps.
-
-        Raises
-        ------
-        InputError
-            If no such layer was measured.
-        """
+        """Return the rows of one layer."""
         rows = [record for record in self._records if record.layer == layer]
         if not rows:
             known = ", ".join(self.layers) or "nothing was measured yet"
@@ -138,80 +104,25 @@ class History(Sequence[LayerRecord]):
         return f"<table><caption>{html.escape(repr(self))}</caption>{rows}</table>"
 
     def table(self) -> pa.Table:
-        """Return one row per record as an Arrow table.
-
-        Returns
-        -------
-        Table
-            Columns of `columns.schema`, with the metadata under the key ``epsrank``.
-        """
+        """Return one row per record as an Arrow table."""
         from epsrank.numerics.monitor.records.columns import to_table
 
         return to_table(self._records, self.metadata)
 
     def to_parquet(self, path: str | Path) -> Path:
-        """Write the table as parquet, atomically.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If it cannot be written.
-        """
+        """Write the table as parquet, atomically."""
         from epsrank.numerics.monitor.records.files import write_parquet
 
         return write_parquet(Path(path), self._records, self.metadata)
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write the table as CSV, atomically; its first line is ``#`` and the metadata as JSON.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If it cannot be written.
-        """
+        """Write the table as CSV, atomically; its first line is ``#`` and the metadata as JSON."""
         from epsrank.numerics.monitor.records.files import write_csv
 
         return write_csv(Path(path), self._records, self.metadata)
 
     def to_json(self, path: str | Path | None = None) -> dict[str, Any] | Path:
-        """Return metadata and records as plain data, or write them as JSON, atomically.
-
-        Parameters
-        ----------
-        path : str or Path, optional
-            Where.
-
-        Returns
-        -------
-        dict or Path
-            ``{"metadata": …, "records": […]}``; the file where a path is given. In the file,
-            numbers that are not finite are the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
-
-        Raises
-        ------
-        InputError
-            If it cannot be written.
-        """
+        """Return metadata and records as plain data, or write them as JSON, atomically."""
         from epsrank.numerics.monitor.records.files import write_json_file
 
         if path is None:
@@ -221,23 +132,7 @@ class History(Sequence[LayerRecord]):
 
     @classmethod
     def read(cls, path: str | Path) -> History:
-        """Read what `to_parquet`, `to_csv` or `to_json` wrote; nothing is unpickled.
-
-        Parameters
-        ----------
-        path : str or Path
-            A file ending in .parquet, .csv or .json.
-
-        Returns
-        -------
-        History
-            Equal records and metadata.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be read as a history.
-        """
+        """Read what `to_parquet`, `to_csv` or `to_json` wrote; nothing is unpickled."""
         from epsrank.numerics.monitor.records.files import read_records
 
         metadata, records = read_records(Path(path))

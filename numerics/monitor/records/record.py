@@ -13,40 +13,20 @@ from epsrank.theory.rank.interval import Decision
 
 @dataclass(frozen=True, slots=True)
 class LayerRank:
-    """Certified interval  lower ≤ r_ε ≤ upper  of one layer's ε-rank (D1).
+    """Certified interval  lower ≤ r_ε ≤ upper  of one layer's ε-rank (D1)."""
 
-    Attributes
-    ----------
-    eps : float
-        Threshold; a multiple of λ_1 where the record is `relative`.
-    lower, upper : int
-        The ends.
-    route, reason : str
-        What decided, and why the ends agree or not.
-    """
-
+    #: Threshold; a multiple of λ_1 where the record is `relative`.
     eps: float
+    #: The ends.
     lower: int
     upper: int
+    #: What decided, and why the ends agree or not.
     route: str
     reason: str
 
     @classmethod
     def of(cls, eps: float, decision: Decision) -> LayerRank:
-        """Return a decision together with its threshold.
-
-        Parameters
-        ----------
-        eps : float
-            ε.
-        decision : Decision
-            What was found.
-
-        Returns
-        -------
-        LayerRank
-            The same.
-        """
+        """Return a decision together with its threshold."""
         return cls(eps, decision.lower, decision.upper, decision.route, decision.reason)
 
     @property
@@ -65,44 +45,30 @@ class LayerRank:
 
 @dataclass(frozen=True, slots=True)
 class LayerReading:
-    """The loss of the last layer against the least that its features allow at its norm (F6).
+    """The loss of the last layer against the least that its features allow at its norm (F6)."""
 
-    Attributes
-    ----------
-    name : {"feature-limited", "optimiser-limited", "between", "undetermined"}
-        The reading.
-    loss : float
-        Loss of the head as it is, on the samples measured: mean over samples of ‖u − u*‖² (MSE,
-        summed over outputs) or of the cross-entropy.
-    reachable : float
-        Certified: no head of this norm has a smaller loss on these features.
-    attained : float
-        Some head of this norm reaches this loss; the bound is at most attained − reachable too low.
-    norm : float
-        B = ‖W‖_F (with the bias where that is a feature).
-    ratio_lower, ratio_upper : float
-        loss/V lies between them; ratio_upper is ∞ where the bound is 0.
-    bias : {"feature", "fixed"} or None
-        Whether the constant is a feature and the bias a part of the norm, or the bias is held
-        fixed; None for a head without one.
-    kind : {"mse", "cross_entropy"}
-        The loss.
-    n_samples : int
-        Samples that the reading rests on.
-    reason : str
-        One sentence.
-    """
-
+    #: The reading.
     name: ReadingName
+    #: Loss of the head as it is, on the samples measured: mean over samples of ‖u − u*‖² (MSE,
+    #: summed over outputs) or of the cross-entropy.
     loss: float
+    #: Certified: no head of this norm has a smaller loss on these features.
     reachable: float
+    #: Some head of this norm reaches this loss; the bound is at most attained − reachable too low.
     attained: float
+    #: B = ‖W‖_F (with the bias where that is a feature).
     norm: float
+    #: loss/V lies between them; ratio_upper is ∞ where the bound is 0.
     ratio_lower: float
     ratio_upper: float
+    #: Whether the constant is a feature and the bias a part of the norm, or the bias is held fixed;
+    #: None for a head without one.
     bias: Literal["feature", "fixed"] | None
+    #: The loss.
     kind: Literal["mse", "cross_entropy"]
+    #: Samples that the reading rests on.
     n_samples: int
+    #: One sentence.
     reason: str
 
     def __str__(self) -> str:
@@ -114,73 +80,40 @@ class LayerReading:
 
 @dataclass(frozen=True, slots=True)
 class LayerRecord:
-    """One row of the history: a step, a layer, and all that was measured there.
+    """One row of the history: a step, a layer, and all that was measured there."""
 
-    Attributes
-    ----------
-    step : int
-        Training steps made before the measurement.
-    layer : str
-        Name of the layer.
-    loss : float or None
-        Mean of the training losses handed in since the measurement before; None without any.
-    n_samples, n_features : int
-        N and n; both 0 where the layer was not reached.
-    dtype, measure : str
-        Dtype of the features as they came, and measure of every number.
-    relative : bool
-        Whether thresholds are multiples of λ_1.
-    ranks : tuple of LayerRank
-        One for each ε; empty after a failure.
-    quantities : Quantities or None
-        None where only ranks were asked for, or after a failure.
-    reading : LayerReading or None
-        For the last layer where targets are known.
-    seconds : float
-        Wall-clock seconds since the monitor began.
-    cost : float
-        Seconds that the whole measurement took, all layers together.
-    failure : str or None
-        Why something could not be measured.
-    probe_part : float or None
-        Share of the probe that was measured, 1 for all of it; None without a probe, and where the
-        pass failed. Numbers of different parts are of different samples.
-    """
-
+    #: Training steps made before the measurement.
     step: int
+    #: Name of the layer.
     layer: str
+    #: Mean of the training losses handed in since the measurement before; None without any.
     loss: float | None
+    #: N and n; both 0 where the layer was not reached.
     n_samples: int
     n_features: int
+    #: Dtype of the features as they came, and measure of every number.
     dtype: str
     measure: str
+    #: Whether thresholds are multiples of λ_1.
     relative: bool
+    #: One for each ε; empty after a failure.
     ranks: tuple[LayerRank, ...]
+    #: None where only ranks were asked for, or after a failure.
     quantities: Quantities | None
+    #: For the last layer where targets are known.
     reading: LayerReading | None
+    #: Wall-clock seconds since the monitor began.
     seconds: float
+    #: Seconds that the whole measurement took, all layers together.
     cost: float
+    #: Why something could not be measured.
     failure: str | None = None
+    #: Share of the probe that was measured, 1 for all of it; None without a probe, and where the
+    #: pass failed. Numbers of different parts are of different samples.
     probe_part: float | None = None
 
     def rank(self, eps: float | None = None) -> LayerRank:
-        """Return the interval at one ε.
-
-        Parameters
-        ----------
-        eps : float, optional
-            One of the thresholds of the monitor; by default the first.
-
-        Returns
-        -------
-        LayerRank
-            The interval.
-
-        Raises
-        ------
-        KeyError
-            If there is none at that ε, or the measurement failed.
-        """
+        """Return the interval at one ε."""
         for entry in self.ranks:
             if eps is None or entry.eps == eps:
                 return entry
@@ -205,11 +138,5 @@ class LayerRecord:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as nested plain values.
-
-        Returns
-        -------
-        dict
-            One entry per attribute.
-        """
+        """Return the record as nested plain values."""
         return asdict(self)

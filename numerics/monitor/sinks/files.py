@@ -20,18 +20,6 @@ class AppendedFile:
 
     A block goes to the operating system before `append` returns, so a killed process loses at most
     the block that it was writing. A block that does not fit (a full disk) is taken back.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is made.
-    resume : bool
-        Whether an existing file is continued, after its last whole line.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written, or holds something and is not to be continued.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
@@ -55,34 +43,12 @@ class AppendedFile:
         self.size = _whole_lines(path) if size else 0
 
     def head(self, lines: int) -> bytes:
-        """Return the first lines of the file.
-
-        Parameters
-        ----------
-        lines : int
-            How many.
-
-        Returns
-        -------
-        bytes
-            Fewer, if it has fewer.
-        """
+        """Return the first lines of the file."""
         with self.path.open("rb") as stream:
             return b"".join(stream.readline() for _ in range(lines))
 
     def append(self, block: bytes) -> None:
-        """Write a block of whole lines at the end.
-
-        Parameters
-        ----------
-        block : bytes
-            Ends in a line feed.
-
-        Raises
-        ------
-        InputError
-            If it cannot be written, or the file is closed.
-        """
+        """Write a block of whole lines at the end."""
         if self._closed:
             raise InputError("path", f"is {self.path}, which is closed", "open it again")
         try:
@@ -123,18 +89,7 @@ class AppendedFile:
 
 
 def _whole_lines(path: Path) -> int:
-    """Return the length of a file without a last line that has no end.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    int
-        The length.
-    """
+    """Return the length of a file without a last line that has no end."""
     with path.open("rb") as stream:
         end = stream.seek(0, os.SEEK_END)
         while end > 0:
@@ -156,22 +111,7 @@ def _unwritable(path: Path, error: OSError) -> tuple[str, str, str]:
 
 
 class LineSink(WholeRecords):
-    """Appends records as lines; a killed run loses at most the measurement being written.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file; its folder is made.
-    append : bool
-        Continue an existing file, after its last whole line.
-    lines : Lines
-        The format.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written, holds something and `append` is False, or is no history.
-    """
+    """Appends records as lines; a killed run loses at most the measurement being written."""
 
     def __init__(self, path: str | Path, *, append: bool = False, lines: Lines) -> None:
         self.path = Path(path)
@@ -188,15 +128,7 @@ class LineSink(WholeRecords):
             self._head = head
 
     def write(self, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:
-        """Append the rows of one measurement.
-
-        Parameters
-        ----------
-        records : sequence of LayerRecord
-            Rows.
-        metadata : mapping
-            Written at the head of a new file.
-        """
+        """Append the rows of one measurement."""
         head = self._lines.head(metadata, records) if self._head is None else self._head
         block = self._lines.block(records, head)
         self._file.append(head + block if self._head is None else block)

@@ -46,23 +46,7 @@ class Lines(Protocol):
 
 
 def parse_object(line: bytes) -> dict[str, Any]:
-    """Return the JSON object in a line.
-
-    Parameters
-    ----------
-    line : bytes
-        The line.
-
-    Returns
-    -------
-    dict
-        The object.
-
-    Raises
-    ------
-    InputError
-        If it holds none.
-    """
+    """Return the JSON object in a line."""
     try:
         found = json.loads(line)
     except ValueError:
@@ -78,45 +62,14 @@ class CsvLines:
     head_lines = 2
 
     def head(self, metadata: Mapping[str, Any], records: Sequence[LayerRecord]) -> bytes:
-        """Return both head lines.
-
-        Parameters
-        ----------
-        metadata : mapping
-            Written as JSON.
-        records : sequence of LayerRecord
-            The first ones, which may have further thresholds.
-
-        Returns
-        -------
-        bytes
-            Two lines.
-        """
+        """Return both head lines."""
         names = to_table(records, dict(metadata)).slice(0, 0)
         buffer = io.BytesIO()
         pcsv.write_csv(names, buffer)
         return f"# {json.dumps(metadata)}\n".encode() + buffer.getvalue()
 
     def block(self, records: Sequence[LayerRecord], head: bytes) -> bytes:
-        """Return one line per record.
-
-        Parameters
-        ----------
-        records : sequence of LayerRecord
-            Rows.
-        head : bytes
-            Of the file.
-
-        Returns
-        -------
-        bytes
-            The lines.
-
-        Raises
-        ------
-        InputError
-            If the file has other columns.
-        """
+        """Return one line per record."""
         names = csv_names(head.split(b"\n")[1])
         known = {*names, *LATER}  # a file from before a column goes on without it
         lines = []
@@ -128,48 +81,14 @@ class CsvLines:
         return "".join(lines).encode()
 
     def metadata(self, head: bytes) -> dict[str, Any]:
-        """Return the metadata.
-
-        Parameters
-        ----------
-        head : bytes
-            Of the file.
-
-        Returns
-        -------
-        dict
-            The metadata.
-
-        Raises
-        ------
-        InputError
-            If it is no head of a history.
-        """
+        """Return the metadata."""
         first, _, names = head.partition(b"\n")
         if not first.startswith(b"# ") or b'"step"' not in names:
             raise InputError("path", "is not a history", "pass a file that a monitor wrote")
         return parse_object(first[2:])
 
     def records(self, block: bytes, head: bytes) -> list[LayerRecord]:
-        """Return the records in some lines.
-
-        Parameters
-        ----------
-        block : bytes
-            Whole lines.
-        head : bytes
-            Of the file.
-
-        Returns
-        -------
-        list of LayerRecord
-            Rows.
-
-        Raises
-        ------
-        InputError
-            If a line is damaged.
-        """
+        """Return the records in some lines."""
         if not block:
             return []
         try:
@@ -197,100 +116,27 @@ class JsonLines:
     head_lines = 1
 
     def head(self, metadata: Mapping[str, Any], records: Sequence[LayerRecord]) -> bytes:
-        """Return the head line.
-
-        Parameters
-        ----------
-        metadata : mapping
-            Plain values.
-        records : sequence of LayerRecord
-            Not used.
-
-        Returns
-        -------
-        bytes
-            One line.
-        """
+        """Return the head line."""
         return json.dumps({"metadata": dict(metadata)}).encode() + b"\n"
 
     def block(self, records: Sequence[LayerRecord], head: bytes) -> bytes:
-        """Return one line per record.
-
-        Parameters
-        ----------
-        records : sequence of LayerRecord
-            Rows.
-        head : bytes
-            Not used.
-
-        Returns
-        -------
-        bytes
-            The lines.
-        """
+        """Return one line per record."""
         rows = (json.dumps(json_row(record), allow_nan=False) for record in records)
         return b"".join(row.encode() + b"\n" for row in rows)
 
     def metadata(self, head: bytes) -> dict[str, Any]:
-        """Return the metadata.
-
-        Parameters
-        ----------
-        head : bytes
-            Of the file.
-
-        Returns
-        -------
-        dict
-            The metadata.
-
-        Raises
-        ------
-        InputError
-            If it is no head of a history.
-        """
+        """Return the metadata."""
         found = parse_object(head).get("metadata")
         if not isinstance(found, dict):
             raise InputError("path", "is not a history", "pass a file that a monitor wrote")
         return found
 
     def records(self, block: bytes, head: bytes) -> list[LayerRecord]:
-        """Return the records in some lines.
-
-        Parameters
-        ----------
-        block : bytes
-            Whole lines.
-        head : bytes
-            Not used.
-
-        Returns
-        -------
-        list of LayerRecord
-            Rows.
-
-        Raises
-        ------
-        InputError
-            If a line is damaged.
-        """
+        """Return the records in some lines."""
         return [record_of(row, eps) for row, eps in _rows(block)]
 
     def table(self, block: bytes, metadata: Mapping[str, Any]) -> pa.Table:
-        """Return some lines as a table, without records in between.
-
-        Parameters
-        ----------
-        block : bytes
-            Whole lines.
-        metadata : mapping
-            Of the history; its ``eps`` lists the thresholds.
-
-        Returns
-        -------
-        Table
-            As `columns.to_table` returns.
-        """
+        """Return some lines as a table, without records in between."""
         rows = _rows(block)
         eps = dict.fromkeys(value for _, own in rows for value in own)
         known = list(dict.fromkeys([*metadata.get("eps", []), *eps]))
@@ -303,13 +149,7 @@ class JsonLines:
 
 
 def _rows(block: bytes) -> list[tuple[dict[str, Any], list[float]]]:
-    """Return the values and thresholds of some lines.
-
-    Raises
-    ------
-    InputError
-        If a line is damaged.
-    """
+    """Return the values and thresholds of some lines."""
     found = []
     kinds: dict[tuple[str, ...], tuple[dict[str, bool], list[float]]] = {}
     for line in block.splitlines():

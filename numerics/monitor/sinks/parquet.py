@@ -27,18 +27,7 @@ _COPIED = 16_384
 
 
 def journal_of(path: Path) -> Path:
-    """Return the journal of a parquet history.
-
-    Parameters
-    ----------
-    path : Path
-        The parquet file.
-
-    Returns
-    -------
-    Path
-        Its name with ``.journal`` appended.
-    """
+    """Return the journal of a parquet history."""
     return path.with_name(path.name + ".journal")
 
 
@@ -134,13 +123,7 @@ class ParquetSink(WholeRecords):
 
 
 def _combine(old: Path, new: pa.Table, part: Path) -> None:
-    """Write the rows of a parquet file and further ones into a new one.
-
-    Raises
-    ------
-    InputError
-        If their thresholds differ.
-    """
+    """Write the rows of a parquet file and further ones into a new one."""
     before = pq.ParquetFile(old) if old.exists() else None
     columns = new.schema if before is None else before.schema_arrow
     # A file from before a column goes on without it.
@@ -160,20 +143,7 @@ def _combine(old: Path, new: pa.Table, part: Path) -> None:
 def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
     """Return the number of rows of a parquet history, and its metadata.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    tuple of (int, dict)
-        Rows and metadata.
-
-    Raises
-    ------
-    InputError
-        If it is no history.
+    Returns rows and metadata.
     """
     try:
         with pq.ParquetFile(path) as file:
@@ -190,35 +160,14 @@ def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
 def read_journal(path: Path, folded: int) -> tuple[dict[str, Any], list[LayerRecord]]:
     """Return metadata and records of a journal that its parquet file does not have yet.
 
-    Parameters
-    ----------
-    path : Path
-        The parquet file.
-    folded : int
-        Rows in it; 0 where there is none.
-
-    Returns
-    -------
-    tuple of (dict, list of LayerRecord)
-        Metadata and rows; empty where there is no journal.
-
-    Raises
-    ------
-    InputError
-        If it is none.
+    Returns metadata and rows; empty where there is no journal.
     """
     metadata, block, skipped = _journal(path, folded)
     return metadata, JsonLines().records(block, b"")[skipped:]
 
 
 def _journal(path: Path, folded: int) -> tuple[dict[str, Any], bytes, int]:
-    """Return metadata and whole lines of a journal, and how many of them the file has already.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
+    """Return metadata and whole lines of a journal, and how many of them the file has already."""
     try:
         data = journal_of(path).read_bytes()
     except FileNotFoundError:

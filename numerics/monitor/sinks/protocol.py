@@ -46,41 +46,12 @@ class WholeRecords:
     """Base of sinks that take whole records, and nothing less."""
 
     def log(self, step: int, values: Mapping[str, Value]) -> None:
-        """Refuse scalars.
-
-        Parameters
-        ----------
-        step : int
-            Not used.
-        values : mapping
-            Not used.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
+        """Refuse scalars."""
         raise InputError("values", "are no records", "call write(records, metadata)")
 
 
 def as_sinks(sinks: Any) -> list[Sink]:
-    """Check sinks.
-
-    Parameters
-    ----------
-    sinks : Sink or iterable of Sink
-        As given.
-
-    Returns
-    -------
-    list of Sink
-        The same.
-
-    Raises
-    ------
-    InputError
-        If one has no ``log`` and ``close``.
-    """
+    """Check sinks."""
     alone = isinstance(sinks, Sink) or not isinstance(sinks, Iterable)
     given = [sinks] if alone else list(sinks)
     for sink in given:
@@ -91,17 +62,7 @@ def as_sinks(sinks: Any) -> list[Sink]:
 
 
 def deliver(sink: Sink, records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> None:
-    """Hand one measurement to a sink, in the form that it takes.
-
-    Parameters
-    ----------
-    sink : Sink
-        The sink.
-    records : sequence of LayerRecord
-        The layers of one step; nothing happens if there are none.
-    metadata : mapping
-        What is common to all measurements.
-    """
+    """Hand one measurement to a sink, in the form that it takes."""
     if isinstance(sink, RecordSink):
         sink.write(records, metadata)
     elif records:
@@ -145,18 +106,7 @@ def flat(records: Sequence[LayerRecord]) -> dict[str, Value]:
 
 
 def finite_numbers(values: Mapping[str, Value]) -> dict[str, float]:
-    """Return what a plot can show: neither texts nor NaN nor infinities.
-
-    Parameters
-    ----------
-    values : mapping
-        From `flat`.
-
-    Returns
-    -------
-    dict of str to float
-        The finite numbers.
-    """
+    """Return what a plot can show: neither texts nor NaN nor infinities."""
     return {
         name: float(value)
         for name, value in values.items()
@@ -165,27 +115,7 @@ def finite_numbers(values: Mapping[str, Value]) -> dict[str, float]:
 
 
 def optional_package(load: Callable[[], ModuleType], name: str, extra: str) -> Any:
-    """Import a package that only one sink or integration needs.
-
-    Parameters
-    ----------
-    load : callable
-        Imports it.
-    name : str
-        What it is called.
-    extra : str
-        The extra of this project that installs it.
-
-    Returns
-    -------
-    module
-        The package.
-
-    Raises
-    ------
-    InputError
-        If it is not installed.
-    """
+    """Import a package that only one sink or integration needs."""
     try:
         return load()
     except ImportError as error:

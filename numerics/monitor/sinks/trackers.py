@@ -60,18 +60,7 @@ class TensorBoardSink:
 
 
 def tag(name: str) -> str:
-    """Return a name in the characters that TensorBoard and MLflow both allow.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``epsrank/body.1 (input)/eps=1e-06/lower``.
-
-    Returns
-    -------
-    str
-        Such as ``epsrank/body.1_input/eps_1e-06/lower``.
-    """
+    """Return a name in the characters that TensorBoard and MLflow both allow."""
     return "/".join(re.sub(r"[^\w.\-]+", "_", part).strip("_") for part in name.split("/"))
 
 

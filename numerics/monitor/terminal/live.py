@@ -26,20 +26,7 @@ _LAYERS = 30
 
 
 def render(view: View, *, ascii_only: bool = False) -> RenderableType:
-    """Return a view as something that rich draws.
-
-    Parameters
-    ----------
-    view : View
-        The view.
-    ascii_only : bool
-        For terminals without block characters.
-
-    Returns
-    -------
-    RenderableType
-        A table with lines above and below.
-    """
+    """Return a view as something that rich draws."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -73,20 +60,7 @@ def render(view: View, *, ascii_only: bool = False) -> RenderableType:
 
 
 def lines(view: View, *, ascii_only: bool = False) -> list[str]:
-    """Return a view as lines of plain text.
-
-    Parameters
-    ----------
-    view : View
-        The view.
-    ascii_only : bool
-        Without block characters.
-
-    Returns
-    -------
-    list of str
-        The lines.
-    """
+    """Return a view as lines of plain text."""
     found = [f"{view.title}: {view.state}"]
     if view.loss:
         found.append(_loss_line(view, ascii_only))
@@ -118,18 +92,7 @@ def _loss_line(view: View, ascii_only: bool) -> str:
 
 
 def draws(console: Console) -> bool:
-    """Tell whether a console is a terminal that can redraw.
-
-    Parameters
-    ----------
-    console : Console
-        The console.
-
-    Returns
-    -------
-    bool
-        False in pipes, files, and dumb terminals.
-    """
+    """Tell whether a console is a terminal that can redraw."""
     return bool(console.is_terminal and not console.is_dumb_terminal)
 
 
@@ -244,15 +207,7 @@ class LiveTerminal(WholeRecords):
 def last_layer(metadata: Mapping[str, Any]) -> str | None:
     """Return the name of the last hidden layer, as the metadata of a history say it.
 
-    Parameters
-    ----------
-    metadata : mapping
-        Of a history.
-
-    Returns
-    -------
-    str or None
-        None where they do not say.
+    Returns None where they do not say.
     """
     layers = metadata.get("layers")
     if not isinstance(layers, list):

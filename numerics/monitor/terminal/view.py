@@ -17,97 +17,50 @@ _ASCII = "_.-~=+*#"
 
 @dataclass(frozen=True)
 class LayerView:
-    """One layer.
+    """One layer."""
 
-    Attributes
-    ----------
-    name : str
-        Its name.
-    n_features : int
-        Neurons n; 0 where it was not reached.
-    ranks : tuple of str
-        The interval at every ε: ``"29"`` or ``"[29, 34]"``, ``"–"`` where there is none.
-    series : tuple of float
-        Lower ends at the first ε, over time.
-    extras : tuple of str
-        What the further columns hold.
-    failure : str or None
-        Why it was not measured.
-    """
-
+    #: Its name.
     name: str
+    #: Neurons n; 0 where it was not reached.
     n_features: int
+    #: The interval at every ε: ``"29"`` or ``"[29, 34]"``, ``"–"`` where there is none.
     ranks: tuple[str, ...]
+    #: Lower ends at the first ε, over time.
     series: tuple[float, ...]
+    #: What the further columns hold.
     extras: tuple[str, ...] = ()
+    #: Why it was not measured.
     failure: str | None = None
 
 
 @dataclass(frozen=True)
 class View:
-    """One moment of a training, with its past as series.
+    """One moment of a training, with its past as series."""
 
-    Attributes
-    ----------
-    title : str
-        What is watched.
-    state : str
-        How far it is.
-    eps, extras : tuple of str
-        Headings of the thresholds, and of further columns.
-    layers : tuple of LayerView
-        One per layer.
-    loss : tuple of float
-        Losses over time, NaN where none is known.
-    reading : str or None
-        The last layer against its floor.
-    warnings : tuple of str
-        Failure signatures and failures.
-    """
-
+    #: What is watched.
     title: str
+    #: How far it is.
     state: str
+    #: Headings of the thresholds, and of further columns.
     eps: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    #: One per layer.
     layers: tuple[LayerView, ...] = ()
+    #: Losses over time, NaN where none is known.
     loss: tuple[float, ...] = ()
+    #: The last layer against its floor.
     reading: str | None = None
+    #: Failure signatures and failures.
     warnings: tuple[str, ...] = ()
 
 
 def interval(lower: int, upper: int) -> str:
-    """Format a rank: one number where the ends agree.
-
-    Parameters
-    ----------
-    lower, upper : int
-        The ends.
-
-    Returns
-    -------
-    str
-        ``"29"`` or ``"[29, 34]"``.
-    """
+    """Format a rank: one number where the ends agree."""
     return f"{lower}" if lower == upper else f"[{lower}, {upper}]"
 
 
 def view_of_history(history: History, *, title: str, signatures: Sequence[Signature] = ()) -> View:
-    """Return the view of what a monitor saw.
-
-    Parameters
-    ----------
-    history : History
-        Its records.
-    title : str
-        What is watched.
-    signatures : sequence of Signature
-        Failure signatures; the latest three are shown.
-
-    Returns
-    -------
-    View
-        The view of its latest measurement.
-    """
+    """Return the view of what a monitor saw."""
     if not len(history):
         return View(title, "no measurement yet")
     last = history[-1].step
@@ -161,24 +114,7 @@ def _layer(
 def sparkline(
     series: Sequence[float], width: int, *, log: bool = False, ascii_only: bool = False
 ) -> str:
-    """Draw a series in one line of characters, its last point at the right end.
-
-    Parameters
-    ----------
-    series : sequence of float
-        Numbers; NaN and infinities leave a gap.
-    width : int
-        Most characters: longer series are shown by the last number of equal parts.
-    log : bool
-        Whether heights are logarithms, where all numbers are positive.
-    ascii_only : bool
-        For terminals without block characters.
-
-    Returns
-    -------
-    str
-        At most `width` characters.
-    """
+    """Draw a series in one line of characters, its last point at the right end."""
     values: list[Any] = list(series)
     if len(values) > width > 0:
         values = [values[(i + 1) * len(values) // width - 1] for i in range(width)]

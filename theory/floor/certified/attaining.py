@@ -15,26 +15,17 @@ from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 @dataclass(frozen=True)
 class ExactEquality:
-    """What rational arithmetic finds for an `AttainingFamily`.
+    """What rational arithmetic finds for an `AttainingFamily`."""
 
-    Attributes
-    ----------
-    loss : Fraction
-        ‖φ·β − u*‖².
-    distance_square : Fraction
-        d_p².
-    norm_square : Fraction
-        ‖β‖².
-    eps : Fraction
-        ε.
-    gram_holds : bool
-        Whether Φᵀ diag(w) Φ has the stated eigenvalues, seen on its eigenvectors.
-    """
-
+    #: ‖φ·β − u*‖².
     loss: Fraction
+    #: d_p².
     distance_square: Fraction
+    #: ‖β‖².
     norm_square: Fraction
+    #: ε.
     eps: Fraction
+    #: Whether Φᵀ diag(w) Φ has the stated eigenvalues, seen on its eigenvectors.
     gram_holds: bool
 
     @property
@@ -49,18 +40,7 @@ class ExactEquality:
 
 
 def verify_equality(family: AttainingFamily) -> ExactEquality:
-    """Evaluate loss, d_p², ‖β‖² and G q_k = λ_k q_k in rational arithmetic.
-
-    Parameters
-    ----------
-    family : AttainingFamily
-        The stored numbers.
-
-    Returns
-    -------
-    ExactEquality
-        What they amount to, without rounding.
-    """
+    """Evaluate loss, d_p², ‖β‖² and G q_k = λ_k q_k in rational arithmetic."""
     weights = [Fraction(w) for w in family.weights.tolist()]
     rows = [[Fraction(x) for x in row] for row in family.features.tolist()]
     target = [Fraction(x) for x in family.target.tolist()]
@@ -103,41 +83,27 @@ _SPREAD = 10
 
 @dataclass(frozen=True, eq=False)
 class AttainingFamily:
-    """‖φ·β − u*‖ = d_p − √ε ‖β‖ with r_ε = p: the floor of F2 cannot be raised (F4).
+    """‖φ·β − u*‖ = d_p − √ε ‖β‖ with r_ε = p: the floor of F2 cannot be raised (F4)."""
 
-    Attributes
-    ----------
-    features : ndarray of float64, shape (N, n)
-        Φ.
-    weights : ndarray of float64, shape (N,)
-        w, to be used with measure ``"raw"``.
-    target : ndarray of float64, shape (N,)
-        u* = α ψ_{p+1}/σ_{p+1}.
-    coefficients : ndarray of float64, shape (n,)
-        β = B q_{p+1}.
-    eigenvalues : ndarray of float64, shape (n,)
-        λ_1 ≥ … ≥ λ_p > ε = λ_{p+1} ≥ … ≥ λ_n.
-    rank : int
-        p.
-    eps : float
-        ε.
-    norm : float
-        B = ‖β‖.
-    alpha : float
-        α = d_p; √ε times a float64 number where `exact`.
-    exact : bool
-        Whether every statement holds for the stored numbers in exact arithmetic (`verify`).
-    """
-
+    #: Φ.
     features: Matrix = field(repr=False)
+    #: w, to be used with measure ``"raw"``.
     weights: Vector = field(repr=False)
+    #: u* = α ψ_{p+1}/σ_{p+1}.
     target: Vector = field(repr=False)
+    #: β = B q_{p+1}.
     coefficients: Vector = field(repr=False)
+    #: λ_1 ≥ … ≥ λ_p > ε = λ_{p+1} ≥ … ≥ λ_n.
     eigenvalues: Vector = field(repr=False)
+    #: p.
     rank: int
+    #: ε.
     eps: float
+    #: B = ‖β‖.
     norm: float
+    #: α = d_p; √ε times a float64 number where `exact`.
     alpha: float
+    #: Whether every statement holds for the stored numbers in exact arithmetic (`verify`).
     exact: bool
 
     @property
@@ -146,13 +112,7 @@ class AttainingFamily:
         return self.alpha - math.sqrt(self.eps) * self.norm
 
     def verify(self) -> ExactEquality:
-        """Return the two sides of F2 for the stored numbers, in rational arithmetic.
-
-        Returns
-        -------
-        ExactEquality
-            Equality of squares, the spectrum and the norm.
-        """
+        """Return the two sides of F2 for the stored numbers, in rational arithmetic."""
         return verify_equality(self)
 
 
@@ -180,34 +140,7 @@ def attaining_family(
     in the envelope holds to rounding; λ_{p+1} is ε to rounding only, so the ε-rank of the stored
     numbers is p or p + 1, and at p + 1 the ε-form of the floor is far below the loss.
 
-    Parameters
-    ----------
-    n : int
-        Number of neurons.
-    p : int
-        ε-rank, 0 ≤ p < n.
-    eps : float
-        ε > 0.
-    norm : float
-        B = 0, or a number that is neither tiny nor enormous.
-    alpha : float
-        α ≥ √ε B: the distance d_p.
-    n_samples : int, optional
-        N > p; n by default.
-    exact : bool
-        Which variant.
-    generator : numpy.random.Generator or int, optional
-        Source of Q and of the other eigenvalues; 0 by default.
-
-    Returns
-    -------
-    AttainingFamily
-        The instance, for measure ``"raw"`` with its weights.
-
-    Raises
-    ------
-    InputError
-        If p, N, B or α is outside its range.
+    `p` is ε-rank, 0 ≤ p < n; `norm` is B = 0, or a number that is neither tiny nor enormous.
     """
     threshold, bound = as_eps(eps), as_norm(norm)
     root = math.sqrt(threshold)

@@ -32,32 +32,11 @@ def audit(
     by rtol·‖u*‖², eigenvalues by rtol·λ_1, since that is what float64 routes achieve; a rank may
     not be off at all.
 
-    Parameters
-    ----------
-    certificate : ChainCertificate
-        The certified instance.
-    loss, reachable, envelope, floor : float, optional
-        Claimed ‖φ·β − u*‖², V(B), max_p floor_p² and (d_r − √ε B)₊², in the certificate's measure.
-    spectrum : array_like of float, shape (n,), optional
-        Claimed λ_1 ≥ … ≥ λ_n.
-    rank : int, optional
-        Claimed r_ε.
-    rtol : float
-        Rounding allowed, see above.
-    norm_tolerance : float
-        Rounding allowed on the square roots of losses besides, such as `LossFloor.tolerance`, which
-        grows with ‖β‖: least squares on nearly dependent features has a loss that float64 forms
-        from large terms.
-
-    Returns
-    -------
-    tuple of Verdict
-        One per claim (one for the whole spectrum: its worst eigenvalue).
-
-    Raises
-    ------
-    InputError
-        If the claimed spectrum has the wrong length, or a tolerance is not a number ≥ 0.
+    `loss, reachable, envelope, floor`: Claimed ‖φ·β − u*‖², V(B), max_p floor_p² and (d_r − √ε
+    B)₊², in the certificate's measure; `norm_tolerance`: Rounding allowed on the square roots of
+    losses besides, such as `LossFloor.tolerance`, which grows with ‖β‖: least squares on nearly
+    dependent features has a loss that float64 forms from large terms. Returns one per claim (one
+    for the whole spectrum: its worst eigenvalue).
     """
     for name, tolerance in (("rtol", rtol), ("norm_tolerance", norm_tolerance)):
         if not (math.isfinite(tolerance) and tolerance >= 0):
@@ -90,17 +69,7 @@ def audit(
 def _square_allowance(truth: Interval, tolerance: float) -> Fraction:
     """Return how far x² may be from y² if |x − y| ≤ τ:  2yτ + τ².
 
-    Parameters
-    ----------
-    truth : Interval
-        y².
-    tolerance : float
-        τ.
-
-    Returns
-    -------
-    Fraction
-        The allowance, to rounding.
+    `truth` is y²; `tolerance` is τ.
     """
     tau = Fraction(tolerance)
     root = math.sqrt(nearest(truth.upper))
@@ -108,27 +77,7 @@ def _square_allowance(truth: Interval, tolerance: float) -> Fraction:
 
 
 def _spectrum_agrees(certificate: ChainCertificate, claimed: list[float], rtol: float) -> Verdict:
-    """Return the verdict of the worst eigenvalue.
-
-    Parameters
-    ----------
-    certificate : ChainCertificate
-        The certified instance.
-    claimed : list of float
-        Claimed eigenvalues, descending.
-    rtol : float
-        Rounding allowed relative to λ_1.
-
-    Returns
-    -------
-    Verdict
-        The verdict.
-
-    Raises
-    ------
-    InputError
-        If the length is not n.
-    """
+    """Return the verdict of the worst eigenvalue."""
     if len(claimed) != certificate.n_features:
         raise InputError(
             "spectrum",
@@ -144,24 +93,7 @@ def _spectrum_agrees(certificate: ChainCertificate, claimed: list[float], rtol: 
 
 
 def _agrees(name: str, claim: float, truth: Interval, allowed: Fraction) -> Verdict:
-    """Decide whether a claimed number lies within `allowed` of an enclosure.
-
-    Parameters
-    ----------
-    name : str
-        The quantity.
-    claim : float
-        The claimed number.
-    truth : Interval
-        Its enclosure.
-    allowed : Fraction
-        Largest distance.
-
-    Returns
-    -------
-    Verdict
-        ``within enclosure`` or ``violated``; a claim that is not finite is violated.
-    """
+    """Decide whether a claimed number lies within `allowed` of an enclosure."""
     if not math.isfinite(claim):
         return Verdict(f"{name} ({claim})", "violated", truth, truth, Fraction(0))
     number = Fraction(claim)

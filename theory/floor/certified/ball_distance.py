@@ -26,39 +26,19 @@ from epsrank.theory.numbers.interval import Interval, from_ball
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """d_p² for p = 0…n.
+    """d_p² for p = 0…n."""
 
-    Attributes
-    ----------
-    squared : list of Interval, length n + 1
-        d_p².
-    separated : list of bool, length n + 1
-        Whether λ_p > λ_{p+1} is proved, so that Ψ_p is unique and the interval holds for it.
-    resolved : bool
-        Whether every interval comes from the arithmetic; False where the precision ran out and
-        only d_n² ≤ d_p² ≤ d_{p−1}² is known for some p.
-    """
-
+    #: d_p².
     squared: list[Interval]
+    #: Whether λ_p > λ_{p+1} is proved, so that Ψ_p is unique and the interval holds for it.
     separated: list[bool]
+    #: Whether every interval comes from the arithmetic; False where the precision ran out and only
+    #: d_n² ≤ d_p² ≤ d_{p−1}² is known for some p.
     resolved: bool
 
 
 def distances(data: LeastSquaresData, spectrum: BallSpectrum) -> Distances:
-    """Enclose d_0² … d_n².
-
-    Parameters
-    ----------
-    data : LeastSquaresData
-        The facts beside the spectrum.
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-
-    Returns
-    -------
-    Distances
-        The enclosures.
-    """
+    """Enclose d_0² … d_n²."""
     size, rank = spectrum.size, spectrum.rank
     target = data.target_norm
     squared = [target]
@@ -101,18 +81,7 @@ def distances(data: LeastSquaresData, spectrum: BallSpectrum) -> Distances:
 
 
 def _enclosed(value: Any, eta: Any) -> Any:
-    """Return a ball around [value/(1+η), value/(1−η)], or None unless η < 1/2.
-
-    Parameters
-    ----------
-    value, eta : arb
-        Σ‖m_k‖²/s_k ≥ 0 and a bound of the relative coupling.
-
-    Returns
-    -------
-    arb or None
-        The ball.
-    """
+    """Return a ball around [value/(1+η), value/(1−η)], or None unless η < 1/2."""
     if not eta < arb("0.5"):
         return None
     eta = arb(eta.abs_upper())
@@ -120,20 +89,7 @@ def _enclosed(value: Any, eta: Any) -> Any:
 
 
 def _coupling_growth(spectrum: BallSpectrum, last: int) -> Any:
-    """Return what row `last` adds to ‖s^{-1/2} E₁₁ s^{-1/2}‖_F².
-
-    Parameters
-    ----------
-    spectrum : BallSpectrum
-        Verified eigen-structure; s_0 … s_last are positive.
-    last : int
-        Index of the new row.
-
-    Returns
-    -------
-    arb
-        2 Σ_{j<last} |E_lj|²/(s_l s_j).
-    """
+    """Return what row `last` adds to ‖s^{-1/2} E₁₁ s^{-1/2}‖_F²."""
     row, s = spectrum.couplings[last], spectrum.diagonal
     total = arb(0)
     for j in range(last):
@@ -142,24 +98,7 @@ def _coupling_growth(spectrum: BallSpectrum, last: int) -> Any:
 
 
 def _moved_subspace(spectrum: BallSpectrum, p: int, value: Any, tail: Any) -> Any:
-    """Enclose the explained part of ‖u*‖² for the true Ψ_p, or None where it is not separated.
-
-    Parameters
-    ----------
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-    p : int
-        0 < p < n.
-    value : arb
-        The explained part for W₁.
-    tail : arb
-        ‖m₂‖².
-
-    Returns
-    -------
-    arb or None
-        A ball that holds it.
-    """
+    """Enclose the explained part of ‖u*‖² for the true Ψ_p, or None where it is not separated."""
     coupling = spectrum.coupling_norm
     smallest = _lower(spectrum.diagonal[:p]) - coupling
     gap = smallest - _upper(spectrum.diagonal[p:]) - coupling
@@ -184,15 +123,7 @@ def _moved_subspace(spectrum: BallSpectrum, p: int, value: Any, tail: Any) -> An
 def _tails(norms: list[Any]) -> list[Any]:
     """Return Σ_{k>p} ‖m_k‖² for p = 0…n.
 
-    Parameters
-    ----------
-    norms : list of arb
-        ‖m_k‖².
-
-    Returns
-    -------
-    list of arb
-        The sums, non-negative.
+    `norms` is ‖m_k‖².
     """
     sums = [arb(0)]
     for norm in reversed(norms):
@@ -202,48 +133,15 @@ def _tails(norms: list[Any]) -> list[Any]:
 
 
 def _lower(balls: list[Any]) -> Any:
-    """Return a lower bound of all balls.
-
-    Parameters
-    ----------
-    balls : list of arb
-        At least one.
-
-    Returns
-    -------
-    arb
-        The bound, as a point.
-    """
+    """Return a lower bound of all balls."""
     return min((ball.lower() for ball in balls), key=_midpoint)
 
 
 def _upper(balls: list[Any]) -> Any:
-    """Return an upper bound of all balls.
-
-    Parameters
-    ----------
-    balls : list of arb
-        At least one.
-
-    Returns
-    -------
-    arb
-        The bound, as a point.
-    """
+    """Return an upper bound of all balls."""
     return max((ball.upper() for ball in balls), key=_midpoint)
 
 
 def _midpoint(ball: Any) -> Fraction:
-    """Return the exact midpoint, for ordering.
-
-    Parameters
-    ----------
-    ball : arb
-        A ball.
-
-    Returns
-    -------
-    Fraction
-        Its midpoint.
-    """
+    """Return the exact midpoint, for ordering."""
     return from_ball(ball.mid()).lower

@@ -12,18 +12,7 @@ from epsrank.theory.numbers.arrays import Array, Matrix
 
 
 def largest_exponent(numbers: list[Any]) -> int:
-    """Return e with 2^(e−1) ≤ max |x| < 2^e.
-
-    Parameters
-    ----------
-    numbers : list of arb
-        Finite points.
-
-    Returns
-    -------
-    int
-        The exponent, very negative if all are 0.
-    """
+    """Return e with 2^(e−1) ≤ max |x| < 2^e."""
     largest = max((abs(float(x)) for x in numbers), default=0.0)
     if largest > 1e-290:
         return math.frexp(largest)[1]
@@ -32,18 +21,7 @@ def largest_exponent(numbers: list[Any]) -> int:
 
 
 def exponent_of(number: Any) -> int:
-    """Return e with 2^(e−1) ≤ |x| < 2^e for the midpoint x of a ball.
-
-    Parameters
-    ----------
-    number : arb
-        A finite ball.
-
-    Returns
-    -------
-    int
-        The exponent, very negative for 0.
-    """
+    """Return e with 2^(e−1) ≤ |x| < 2^e for the midpoint x of a ball."""
     mantissa, exponent = number.mid().man_exp()
     bits = int(mantissa).bit_length()
     return int(exponent) + bits if bits else -(10**9)
@@ -52,47 +30,17 @@ def exponent_of(number: Any) -> int:
 def identity(size: int) -> Any:
     """Return the identity matrix.
 
-    Parameters
-    ----------
-    size : int
-        n.
-
-    Returns
-    -------
-    arb_mat
-        I.
+    `size` is n.
     """
     return arb_mat([[int(i == j) for j in range(size)] for i in range(size)])
 
 
 def to_array(matrix: Any) -> Array:
-    """Return the midpoints as float64.
-
-    Parameters
-    ----------
-    matrix : arb_mat
-        Entries of order 1 or smaller.
-
-    Returns
-    -------
-    ndarray of float64
-        The midpoints; those below 2^-1074 become 0.
-    """
+    """Return the midpoints as float64."""
     flat = [float(x) for x in matrix.entries()]
     return np.array(flat).reshape(matrix.nrows(), matrix.ncols())
 
 
 def from_array(array: Matrix) -> Any:
-    """Return a float64 array as exact points.
-
-    Parameters
-    ----------
-    array : ndarray of float64, shape (m, n)
-        Finite numbers.
-
-    Returns
-    -------
-    arb_mat
-        The same numbers.
-    """
+    """Return a float64 array as exact points."""
     return arb_mat([[arb(x) for x in row] for row in array.tolist()])

@@ -26,41 +26,18 @@ _NEWTON_STEPS = 400
 
 @dataclass(frozen=True)
 class ReachableEnclosure:
-    """V(B) and the multiplier that proves it.
+    """V(B) and the multiplier that proves it."""
 
-    Attributes
-    ----------
-    value : Interval
-        V(B).
-    multiplier : Fraction
-        The μ of the lower bound, exactly as used; 0 where the norm bound is not active.
-    """
-
+    #: V(B).
     value: Interval
+    #: The μ of the lower bound, exactly as used; 0 where the norm bound is not active.
     multiplier: Fraction
 
 
 def reachable(
     data: LeastSquaresData, spectrum: BallSpectrum, best: Interval, norm_squared: Fraction
 ) -> ReachableEnclosure:
-    """Enclose V(B).
-
-    Parameters
-    ----------
-    data : LeastSquaresData
-        The facts beside the spectrum.
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-    best : Interval
-        d_n².
-    norm_squared : Fraction
-        B².
-
-    Returns
-    -------
-    ReachableEnclosure
-        The enclosure.
-    """
+    """Enclose V(B)."""
     target = data.target_norm
     if norm_squared == 0 or spectrum.rank == 0:
         return ReachableEnclosure(target, Fraction(0))
@@ -84,20 +61,7 @@ def reachable(
 
 
 def _multiplier(spectrum: BallSpectrum, budget: Any) -> Fraction:
-    """Solve the secular equation ‖β(μ)‖² = B² in the diagonal model, μ ≥ 0.
-
-    Parameters
-    ----------
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-    budget : arb
-        B² in units 1/unit.
-
-    Returns
-    -------
-    Fraction
-        μ/unit, or 0 where the least-squares solution is short enough. Not verified.
-    """
+    """Solve the secular equation ‖β(μ)‖² = B² in the diagonal model, μ ≥ 0."""
     rank = spectrum.rank
     s = [ball.mid() for ball in spectrum.diagonal[:rank]]
     m = [ball.mid() for ball in spectrum.moment_norms()[:rank]]
@@ -121,20 +85,7 @@ def _multiplier(spectrum: BallSpectrum, budget: Any) -> Fraction:
 
 
 def _ridge_explained(spectrum: BallSpectrum, mu: Any) -> Any:
-    """Enclose tr mᵀ(S + μI)⁻¹m, or None where the couplings are too strong against μ.
-
-    Parameters
-    ----------
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-    mu : arb
-        μ > 0.
-
-    Returns
-    -------
-    arb or None
-        The ball.
-    """
+    """Enclose tr mᵀ(S + μI)⁻¹m, or None where the couplings are too strong against μ."""
     shifted = [s + mu for s in spectrum.diagonal]
     if not all(x > 0 for x in shifted):
         return None
@@ -154,21 +105,7 @@ def _ridge_explained(spectrum: BallSpectrum, mu: Any) -> Any:
 def _feasible_loss(spectrum: BallSpectrum, total: Any, mu: Any, budget: Any) -> Any:
     """Enclose the loss of β = W(diag(s) + μ)⁻¹Wᵀb, shortened to norm B if it is longer.
 
-    Parameters
-    ----------
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-    total : arb
-        ‖u*‖².
-    mu : arb
-        μ ≥ 0.
-    budget : arb
-        B² in units 1/unit.
-
-    Returns
-    -------
-    arb or None
-        The loss of a vector of norm at most B, None where there is none to try.
+    Returns the loss of a vector of norm at most B, None where there is none to try.
     """
     rank = spectrum.rank
     rows = spectrum.moments.tolist()

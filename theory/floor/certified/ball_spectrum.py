@@ -33,40 +33,27 @@ class BallSpectrum:
     """S = WᵀGW and Wᵀb for one exactly orthogonal W, in units of the largest entry of G.
 
     All balls are relative to `unit`: eigenvalues of G are `unit` times those of S.
-
-    Attributes
-    ----------
-    diagonal : list of arb
-        s_1 … s_n, descending.
-    couplings : list of lists of arb
-        Upper bounds of |S_ij|; the diagonal is 0.
-    coupling_norm : arb
-        An upper bound e of ‖E‖_F.
-    matrix : arb_mat
-        S.
-    moments : arb_mat, shape (n, k)
-        Wᵀb, with b = Φᵀ diag(w) u* / c divided by √unit.
-    eigenvalues : list of Interval
-        λ_1 ≥ … ≥ λ_n, in the measure (units restored).
-    rank : int
-        rank G, exactly.
-    unit : Fraction
-        A power of two times the square of a rational, see above.
-    precision : int
-        Bits that the balls carry.
-    trouble : str
-        Empty, or why the basis is worse than asked for.
     """
 
+    #: s_1 … s_n, descending.
     diagonal: list[Any]
+    #: Upper bounds of |S_ij|; the diagonal is 0.
     couplings: list[list[Any]]
+    #: An upper bound e of ‖E‖_F.
     coupling_norm: Any
+    #: S.
     matrix: Any
+    #: Wᵀb, with b = Φᵀ diag(w) u* / c divided by √unit.
     moments: Any
+    #: λ_1 ≥ … ≥ λ_n, in the measure (units restored).
     eigenvalues: list[Interval]
+    #: rank G, exactly.
     rank: int
+    #: A power of two times the square of a rational, see above.
     unit: Fraction
+    #: Bits that the balls carry.
     precision: int
+    #: Empty, or why the basis is worse than asked for.
     trouble: str
 
     @property
@@ -75,32 +62,12 @@ class BallSpectrum:
         return len(self.diagonal)
 
     def moment_norms(self) -> list[Any]:
-        """Return ‖(Wᵀb)_k‖² for k = 1…n, the sum over outputs.
-
-        Returns
-        -------
-        list of arb
-            The squared row norms.
-        """
+        """Return ‖(Wᵀb)_k‖² for k = 1…n, the sum over outputs."""
         return [sum((x * x for x in row), arb(0)) for row in self.moments.tolist()]
 
 
 def ball_spectrum(data: ExactData, precision: int) -> BallSpectrum:
-    """Refine an eigenbasis of G to about 2^-precision and verify it.
-
-    Parameters
-    ----------
-    data : ExactData
-        The exact Gram matrix and moments.
-    precision : int
-        Bits wanted, relative to ‖G‖.
-
-    Returns
-    -------
-    BallSpectrum
-        The verified eigen-structure.
-
-    """
+    """Refine an eigenbasis of G to about 2^-precision and verify it."""
     unit = _unit(data)
     with ctx.workprec(precision + 96):
         gram = arb_mat(data.gram_integers) * _ball(data.gram_unit / unit)
@@ -116,26 +83,8 @@ def verified_spectrum(
 ) -> BallSpectrum:
     """Enclose eigenvalues and moments of G from an untrusted basis.
 
-    Parameters
-    ----------
-    data : ExactData
-        The exact Gram matrix and moments.
-    basis : arb_mat, shape (n, n)
-        V, nearly orthogonal; columns by descending Rayleigh quotient make the intervals narrow.
-    precision : int
-        Bits that the balls carry.
-    trouble : str
-        What the refinement had to say, for the record.
-
-    Returns
-    -------
-    BallSpectrum
-        The verified eigen-structure.
-
-    Raises
-    ------
-    InputError
-        If V is not invertible and nearly orthogonal.
+    `basis`: V, nearly orthogonal; columns by descending Rayleigh quotient make the intervals
+    narrow.
     """
     unit = _unit(data)
     with ctx.workprec(precision + 96):
@@ -157,35 +106,7 @@ def enclosed_spectrum(
     precision: int,
     trouble: str = "",
 ) -> BallSpectrum:
-    """Enclose eigenvalues and moments of every G inside a ball matrix, from an untrusted basis.
-
-    Parameters
-    ----------
-    gram : arb_mat, shape (n, n)
-        G/unit, symmetric.
-    moments : arb_mat, shape (n, k)
-        b/√unit.
-    basis : arb_mat, shape (n, n)
-        V, nearly orthogonal.
-    rank : int
-        The exact rank of G where it is known, n where it is not.
-    unit : Fraction
-        Unit of the matrix.
-    precision : int
-        Bits that the balls carry.
-    trouble : str
-        What the refinement had to say, for the record.
-
-    Returns
-    -------
-    BallSpectrum
-        The verified eigen-structure.
-
-    Raises
-    ------
-    InputError
-        If V is not invertible and nearly orthogonal.
-    """
+    """Enclose eigenvalues and moments of every G inside a ball matrix, from an untrusted basis."""
     size = gram.nrows()
     with ctx.workprec(precision + 96):
         defect = _frobenius((basis.transpose() * basis - identity(size)).entries())
@@ -221,24 +142,7 @@ def enclosed_spectrum(
 
 
 def _eigenvalues(diagonal: list[Any], norm: Any, rank: int, unit: Fraction) -> list[Interval]:
-    """Return Weyl intervals of the sorted eigenvalues, wide enough for the trailing blocks' norms.
-
-    Parameters
-    ----------
-    diagonal : list of arb
-        s_k.
-    norm : arb
-        An upper bound of ‖E‖_F.
-    rank : int
-        Eigenvalues beyond it are 0.
-    unit : Fraction
-        Unit of S.
-
-    Returns
-    -------
-    list of Interval
-        One per eigenvalue, descending at both ends.
-    """
+    """Return Weyl intervals of the sorted eigenvalues, wide enough for trailing blocks' norms."""
     radius = from_ball(norm).upper
     ends = [from_ball(ball) for ball in diagonal]
     # Smallest lower end so far ≤ (k-th largest lower end), largest upper end from here on ≥ it.
@@ -260,18 +164,7 @@ def _eigenvalues(diagonal: list[Any], norm: Any, rank: int, unit: Fraction) -> l
 
 
 def _unit(data: ExactData) -> Fraction:
-    """Return a unit for G in which its largest entry lies in [1, 2).
-
-    Parameters
-    ----------
-    data : ExactData
-        The exact Gram matrix.
-
-    Returns
-    -------
-    Fraction
-        The unit, `gram_unit` times a power of two; 1 for G = 0.
-    """
+    """Return a unit for G in which its largest entry lies in [1, 2)."""
     largest = max(int(data.gram_integers[k, k]) for k in range(data.n_features))
     if largest == 0:
         return Fraction(1)
@@ -279,18 +172,7 @@ def _unit(data: ExactData) -> Fraction:
 
 
 def _frobenius(entries: list[Any]) -> Any:
-    """Return an upper bound of the root of the sum of squares.
-
-    Parameters
-    ----------
-    entries : list of arb
-        Numbers.
-
-    Returns
-    -------
-    arb
-        The bound, as a point.
-    """
+    """Return an upper bound of the root of the sum of squares."""
     total = arb(0)
     for entry in entries:
         magnitude = arb(entry.abs_upper())
@@ -299,16 +181,5 @@ def _frobenius(entries: list[Any]) -> Any:
 
 
 def _ball(value: Fraction) -> Any:
-    """Return a ball around a rational number at the working precision.
-
-    Parameters
-    ----------
-    value : Fraction
-        The number.
-
-    Returns
-    -------
-    arb
-        The ball.
-    """
+    """Return a ball around a rational number at the working precision."""
     return arb(to_fmpq(value))

@@ -26,71 +26,49 @@ class ChainCertificate:
 
     Every number is an enclosure with exact rational ends, or exact. All of them are squared norms
     in the stated measure, except the spectrum.
-
-    Attributes
-    ----------
-    loss : Fraction
-        ‖φW − u*‖², exactly.
-    norm_squared : Fraction
-        B² = ‖W‖_F², exactly.
-    target_norm_squared : Fraction
-        ‖u*‖², exactly.
-    spectrum : tuple of Interval, length n
-        λ_1 ≥ … ≥ λ_n.
-    distances_squared : tuple of Interval, length n + 1
-        d_p² for p = 0…n.
-    separated : tuple of bool, length n + 1
-        Whether Ψ_p is proved to be unique; where it is not, d_p and floor_p belong to one choice.
-    floors : tuple of Interval, length n + 1
-        floor_p² = (d_p − √λ_{p+1} B)₊².
-    envelope : Interval
-        max_p floor_p².
-    envelope_at : int
-        The p of the largest lower end.
-    floor : Interval
-        (d_r − √ε B)₊² at r = r_ε, over all r in the rank interval.
-    reachable : Interval
-        V(B).
-    multiplier : Fraction
-        The μ of the dual lower bound of V(B).
-    rank_lower, rank_upper : int
-        r_ε lies between them.
-    verdicts : tuple of Verdict
-        The inequalities of the chain, in order, and floor ≤ loss.
-    reason : str
-        Empty, or why something stayed unresolved.
-    eps : float
-        ε.
-    measure, dtype : str
-        Measure of all numbers and type of the features as given.
-    n_samples, n_features, n_outputs : int
-        N, n, k.
-    precision : int
-        Bits of the ball arithmetic that decided.
     """
 
+    #: ‖φW − u*‖², exactly.
     loss: Fraction
+    #: B² = ‖W‖_F², exactly.
     norm_squared: Fraction
+    #: ‖u*‖², exactly.
     target_norm_squared: Fraction
+    #: λ_1 ≥ … ≥ λ_n.
     spectrum: tuple[Interval, ...] = field(repr=False)
+    #: d_p² for p = 0…n.
     distances_squared: tuple[Interval, ...] = field(repr=False)
+    #: Whether Ψ_p is proved to be unique; where it is not, d_p and floor_p belong to one choice.
     separated: tuple[bool, ...] = field(repr=False)
+    #: floor_p² = (d_p − √λ_{p+1} B)₊².
     floors: tuple[Interval, ...] = field(repr=False)
+    #: max_p floor_p².
     envelope: Interval
+    #: The p of the largest lower end.
     envelope_at: int
+    #: (d_r − √ε B)₊² at r = r_ε, over all r in the rank interval.
     floor: Interval
+    #: V(B).
     reachable: Interval
+    #: The μ of the dual lower bound of V(B).
     multiplier: Fraction
+    #: r_ε lies between them.
     rank_lower: int
     rank_upper: int
+    #: The inequalities of the chain, in order, and floor ≤ loss.
     verdicts: tuple[Verdict, ...]
+    #: Empty, or why something stayed unresolved.
     reason: str
+    #: ε.
     eps: float
+    #: Measure of all numbers and type of the features as given.
     measure: str
     dtype: str
+    #: N, n, k.
     n_samples: int
     n_features: int
     n_outputs: int
+    #: Bits of the ball arithmetic that decided.
     precision: int
 
     @property
@@ -117,13 +95,7 @@ class ChainCertificate:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the certificate as plain data, with floats rounded outward.
-
-        Returns
-        -------
-        dict
-            One key per attribute; enclosures as in `Interval.to_json`.
-        """
+        """Return the certificate as plain data, with floats rounded outward."""
         return {
             "measure": self.measure,
             "dtype": self.dtype,
@@ -170,37 +142,7 @@ def certify_chain(
     weak duality from below and by a feasible vector from above; no inequality is assumed. The
     precision doubles until every inequality is decided.
 
-    Parameters
-    ----------
-    features : array_like or tensor, shape (N, n)
-        Φ. Append the constant column for a bias that is a feature.
-    target : array_like or tensor, shape (N,) or (N, k)
-        u*.
-    coefficients : array_like or tensor, shape (n,) or (n, k)
-        β or W.
-    eps : float
-        ε > 0.
-    weights : array_like, shape (N,), optional
-        Sample weights.
-    measure : {"mean", "raw", "volume"}
-        Measure of all numbers.
-    precision : int
-        Bits to start with, relative to ‖G‖; at least 64.
-    max_precision : int
-        Bits at which to give up.
-    tolerance : Fraction
-        Overlap, relative to ‖u*‖², that counts as ``within enclosure``.
-
-    Returns
-    -------
-    ChainCertificate
-        The certificate. Where the largest precision did not decide, the verdicts say
-        ``unresolved`` and `reason` says why.
-
-    Raises
-    ------
-    InputError
-        If the input does not fit together.
+    `target` is u*.
     """
     checked = as_features(features)
     goal = as_target(target, checked.n_samples)

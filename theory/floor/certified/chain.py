@@ -20,26 +20,18 @@ State = Literal["strict", "within enclosure", "violated", "unresolved"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """One inequality a ≤ b between enclosed numbers.
+    """One inequality a ≤ b between enclosed numbers."""
 
-    Attributes
-    ----------
-    claim : str
-        The inequality in words.
-    state : {"strict", "within enclosure", "violated", "unresolved"}
-        ``strict``: a < b, proved from disjoint enclosures. ``within enclosure``: they overlap by
-        at most the tolerance (what an equality looks like). ``violated``: a > b, proved.
-        ``unresolved``: they overlap more widely than the tolerance.
-    left, right : Interval
-        a and b.
-    slack : Fraction
-        Proved: a ≤ b + slack. 0 where strict.
-    """
-
+    #: The inequality in words.
     claim: str
+    #: ``strict``: a < b, proved from disjoint enclosures. ``within enclosure``: they overlap by at
+    #: most the tolerance (what an equality looks like). ``violated``: a > b, proved.
+    #: ``unresolved``: they overlap more widely than the tolerance.
     state: State
+    #: a and b.
     left: Interval
     right: Interval
+    #: Proved: a ≤ b + slack. 0 where strict.
     slack: Fraction
 
     @property
@@ -52,13 +44,7 @@ class Verdict:
         return text if self.slack == 0 else f"{text} (slack {nearest(self.slack):.1e})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``claim``, ``state``, ``left``, ``right``, ``slack``.
-        """
+        """Return the verdict as plain data."""
         return {
             "claim": self.claim,
             "state": self.state,
@@ -69,22 +55,7 @@ class Verdict:
 
 
 def at_most(claim: str, left: Interval, right: Interval, tolerance: Fraction) -> Verdict:
-    """Decide a ≤ b from enclosures.
-
-    Parameters
-    ----------
-    claim : str
-        The inequality in words.
-    left, right : Interval
-        a and b.
-    tolerance : Fraction
-        Largest overlap that still counts as ``within enclosure``.
-
-    Returns
-    -------
-    Verdict
-        The decision.
-    """
+    """Decide a ≤ b from enclosures."""
     slack = max(left.upper - right.lower, Fraction(0))
     state: State
     if left.upper < right.lower:
@@ -104,28 +75,7 @@ def decide_chain(
     budget: Fraction,
     tolerance: Fraction,
 ) -> dict[str, Any]:
-    """Evaluate every link of the chain at one precision.
-
-    Parameters
-    ----------
-    data : LeastSquaresData
-        The facts beside the spectrum.
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-    eps : float
-        ε.
-    loss : Interval
-        ‖φβ − u*‖².
-    budget : Fraction
-        B², exactly.
-    tolerance : Fraction
-        Relative overlap allowed.
-
-    Returns
-    -------
-    dict
-        Attributes of the certificate that depend on the precision.
-    """
+    """Evaluate every link of the chain at one precision."""
     found: Distances = distances(data, spectrum)
     zero = Interval(Fraction(0), Fraction(0))
     tails = [*spectrum.eigenvalues, zero]
@@ -173,21 +123,7 @@ def floor_squared(
 ) -> Interval:
     """Enclose (d − √t·B)₊² (F2).
 
-    Parameters
-    ----------
-    distance_squared : Interval
-        d².
-    tail : Interval
-        t, an eigenvalue λ_{p+1} or ε.
-    budget : Fraction
-        B².
-    precision : int
-        Bits for the square roots.
-
-    Returns
-    -------
-    Interval
-        The squared floor.
+    `tail` is t, an eigenvalue λ_{p+1} or ε.
     """
     with ctx.workprec(precision + 96):
         ends = []
@@ -210,19 +146,7 @@ def floor_squared(
 def rank_interval(data: LeastSquaresData, spectrum: BallSpectrum, eps: Fraction) -> tuple[int, int]:
     """Return bounds of r_ε from the enclosures, with exact equality λ = ε recognised.
 
-    Parameters
-    ----------
-    data : LeastSquaresData
-        The facts beside the spectrum.
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-    eps : Fraction
-        ε.
-
-    Returns
-    -------
-    tuple of (int, int)
-        Bounds, ends included.
+    `eps` is ε. Returns bounds, ends included.
     """
     lower = sum(interval.lower > eps for interval in spectrum.eigenvalues)
     upper = sum(interval.upper > eps for interval in spectrum.eigenvalues)
@@ -240,24 +164,7 @@ def _unresolved(
     upper: int,
     spectrum: BallSpectrum,
 ) -> str:
-    """Say what the precision did not decide.
-
-    Parameters
-    ----------
-    verdicts : tuple of Verdict
-        The decisions.
-    found : Distances
-        Enclosures of d_p.
-    lower, upper : int
-        Bounds of r_ε.
-    spectrum : BallSpectrum
-        Verified eigen-structure.
-
-    Returns
-    -------
-    str
-        One sentence; empty if everything was decided.
-    """
+    """Say what the precision did not decide."""
     at = f"at {spectrum.precision} bits"
     if spectrum.trouble:
         at += f" ({spectrum.trouble})"

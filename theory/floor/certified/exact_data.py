@@ -25,20 +25,14 @@ class ExactData:
     Floats are dyadic rationals, so with Φ = F·2^f, u* = T·2^t, w = ω·2^s for integers F, T, ω every
     entry is an entry of the integer matrix [F T]ᵀ diag(ω) [F T] times a known rational factor; no
     square root of a weight is needed.
-
-    Attributes
-    ----------
-    joint : fmpz_mat, shape (n + k, n + k)
-        [F T]ᵀ diag(ω) [F T].
-    n_features, n_outputs : int
-        n and k.
-    gram_unit, moment_unit, target_unit : Fraction
-        What one unit of the three blocks FᵀωF, FᵀωT, TᵀωT is worth.
     """
 
+    #: [F T]ᵀ diag(ω) [F T].
     joint: Any
+    #: n and k.
     n_features: int
     n_outputs: int
+    #: What one unit of the three blocks FᵀωF, FᵀωT, TᵀωT is worth.
     gram_unit: Fraction
     moment_unit: Fraction
     target_unit: Fraction
@@ -78,15 +72,7 @@ class ExactData:
     def nullity_at(self, eps: Fraction) -> int:
         """Return the multiplicity of ε as an eigenvalue of G, exactly.
 
-        Parameters
-        ----------
-        eps : Fraction
-            ε.
-
-        Returns
-        -------
-        int
-            n − rank(G − εI).
+        `eps` is ε.
         """
         ratio = eps / self.gram_unit
         shifted = self.gram_integers * ratio.denominator
@@ -97,15 +83,7 @@ class ExactData:
     def loss(self, coefficients: Matrix) -> Fraction:
         """Return ‖ΦW − u*‖² exactly.
 
-        Parameters
-        ----------
-        coefficients : ndarray of float64, shape (n, k)
-            W.
-
-        Returns
-        -------
-        Fraction
-            tr(WᵀGW) − 2 tr(Wᵀb) + ‖u*‖².
+        `coefficients` is W.
         """
         integers, exponent = dyadic_matrix(coefficients)
         unit = power_of_two(exponent)
@@ -117,19 +95,7 @@ class ExactData:
 def exact_data(features: Features, target: Matrix, measure: Measure) -> ExactData:
     """Form the exact data of min ‖Φβ − u*‖².
 
-    Parameters
-    ----------
-    features : Features
-        Φ, shape (N, n).
-    target : ndarray of float64, shape (N, k)
-        u*.
-    measure : Measure
-        The data measure.
-
-    Returns
-    -------
-    ExactData
-        The data.
+    `features` is Φ, shape (N, n); `target` is u*.
     """
     given = features.values if features.integers is None else features.integers
     left, feature_exponent = dyadic_integers(given)
@@ -149,15 +115,7 @@ def exact_data(features: Features, target: Matrix, measure: Measure) -> ExactDat
 def norm_squared(coefficients: Matrix) -> Fraction:
     """Return ‖W‖_F² exactly.
 
-    Parameters
-    ----------
-    coefficients : ndarray of float64, shape (n, k)
-        W.
-
-    Returns
-    -------
-    Fraction
-        The squared norm.
+    `coefficients` is W.
     """
     integers, exponent = dyadic_integers(coefficients)
     total = sum(int(d) * int(d) for d in integers.ravel().tolist())
@@ -165,36 +123,12 @@ def norm_squared(coefficients: Matrix) -> Fraction:
 
 
 def _block(matrix: Any, top: int, bottom: int, left: int, right: int) -> Any:
-    """Return rows top…bottom−1 and columns left…right−1.
-
-    Parameters
-    ----------
-    matrix : fmpz_mat
-        The matrix.
-    top, bottom, left, right : int
-        Half-open ranges.
-
-    Returns
-    -------
-    fmpz_mat
-        The block.
-    """
+    """Return rows top…bottom−1 and columns left…right−1."""
     return fmpz_mat([[matrix[i, j] for j in range(left, right)] for i in range(top, bottom)])
 
 
 def _inner(first: Any, second: Any) -> int:
-    """Return the Frobenius inner product of two integer matrices.
-
-    Parameters
-    ----------
-    first, second : fmpz_mat
-        Matrices of one shape.
-
-    Returns
-    -------
-    int
-        Σ_ij first_ij second_ij.
-    """
+    """Return the Frobenius inner product of two integer matrices."""
     pairs = zip(first.entries(), second.entries(), strict=True)
     return int(sum(x * y for x, y in pairs))
 
@@ -213,30 +147,11 @@ class LeastSquaresData(Protocol):
     def nullity_at(self, eps: Fraction) -> int:
         """Return a number that is at most the multiplicity of ε as an eigenvalue of G.
 
-        Parameters
-        ----------
-        eps : Fraction
-            ε.
-
-        Returns
-        -------
-        int
-            The multiplicity where it is known exactly, 0 where it is not.
+        `eps` is ε.
         """
 
 
 def to_ball(interval: Interval) -> Any:
-    """Return a ball around an interval at the working precision.
-
-    Parameters
-    ----------
-    interval : Interval
-        The interval.
-
-    Returns
-    -------
-    arb
-        The ball.
-    """
+    """Return a ball around an interval at the working precision."""
     lower = arb(to_fmpq(interval.lower))
     return lower if interval.exact else lower.union(arb(to_fmpq(interval.upper)))

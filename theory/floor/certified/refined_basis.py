@@ -39,39 +39,20 @@ class _Stalled(ArithmeticError):
 
 @dataclass(frozen=True, eq=False)
 class RefinedBasis:
-    """V with VᵀV ≈ I and VᵀGV as nearly diagonal as it became.
+    """V with VᵀV ≈ I and VᵀGV as nearly diagonal as it became."""
 
-    Attributes
-    ----------
-    vectors : arb_mat, shape (n, n)
-        V as points (radius 0), columns by descending Rayleigh quotient.
-    rounds : int
-        Rounds of refinement.
-    trouble : str
-        Empty, or why the accuracy asked for was not reached. The basis is still orthonormal.
-    """
-
+    #: V as points (radius 0), columns by descending Rayleigh quotient.
     vectors: Any
+    #: Rounds of refinement.
     rounds: int
+    #: Empty, or why the accuracy asked for was not reached. The basis is still orthonormal.
     trouble: str = ""
 
 
 def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> RefinedBasis:
     """Return V with VᵀV ≈ I and VᵀGV ≈ diag, both to about 2^-bits relative to ‖G‖.
 
-    Parameters
-    ----------
-    gram : arb_mat, shape (n, n)
-        Symmetric matrix with midpoints of order 1 (largest entry between 1/2 and 2).
-    bits : int
-        Accuracy wanted.
-    max_rounds : int
-        Rounds after which to stop.
-
-    Returns
-    -------
-    RefinedBasis
-        The basis; `trouble` says so if the couplings stopped shrinking above the accuracy wanted.
+    `gram`: Symmetric matrix with midpoints of order 1 (largest entry between 1/2 and 2).
     """
     size = gram.nrows()
     basis, rounds, coupling = identity(size), 0, 0
@@ -106,17 +87,7 @@ def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> Ref
 def _rotation(projected: Any, bits: int) -> Any:
     """Return a nearly orthogonal K which brings KᵀSK closer to diagonal form.
 
-    Parameters
-    ----------
-    projected : arb_mat, shape (n, n)
-        S, nearly diagonal (or not yet).
-    bits : int
-        Couplings below 2^-(bits + 8) are left alone.
-
-    Returns
-    -------
-    arb_mat
-        K = (I + E)·U with the first-order decoupling E and block rotations U.
+    `projected` is S, nearly diagonal (or not yet).
     """
     size = projected.nrows()
     entries = projected.tolist()
@@ -148,20 +119,7 @@ def _rotation(projected: Any, bits: int) -> Any:
 
 
 def _block_rotation(entries: list[list[Any]], clusters: list[list[int]]) -> Any:
-    """Return the orthogonal matrix of float64 eigenvectors of every cluster's block.
-
-    Parameters
-    ----------
-    entries : list of lists of arb
-        S.
-    clusters : list of lists of int
-        Disjoint index sets.
-
-    Returns
-    -------
-    arb_mat
-        U, identity outside the clusters.
-    """
+    """Return the orthogonal matrix of float64 eigenvectors of every cluster's block."""
     size = len(entries)
     rotation = [[arb(int(i == j)) for j in range(size)] for i in range(size)]
     for cluster in clusters:
@@ -177,23 +135,7 @@ def _block_rotation(entries: list[list[Any]], clusters: list[list[int]]) -> Any:
 
 
 def _eigenvectors(matrix: Square) -> Square:
-    """Return float64 eigenvectors of a symmetric matrix, by descending eigenvalue.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (m, m)
-        Entries of order 1.
-
-    Returns
-    -------
-    ndarray of float64, shape (m, m)
-        Orthonormal columns.
-
-    Raises
-    ------
-    _Stalled
-        If LAPACK gives up.
-    """
+    """Return float64 eigenvectors of a symmetric matrix, by descending eigenvalue."""
     try:
         return np.asarray(np.linalg.eigh((matrix + matrix.T) / 2)[1][:, ::-1])
     except np.linalg.LinAlgError as error:
@@ -201,25 +143,7 @@ def _eigenvectors(matrix: Square) -> Square:
 
 
 def _orthonormalised(basis: Any, bits: int) -> Any:
-    """Return a nearby V with VᵀV = I to 2^-bits, by Newton's iteration for the polar factor.
-
-    Parameters
-    ----------
-    basis : arb_mat, shape (n, n)
-        Nearly orthogonal matrix.
-    bits : int
-        Accuracy wanted.
-
-    Returns
-    -------
-    arb_mat
-        V as points.
-
-    Raises
-    ------
-    _Stalled
-        If the matrix is too far from orthogonal.
-    """
+    """Return a nearby V with VᵀV = I to 2^-bits, by Newton's iteration for the polar factor."""
     unit = identity(basis.nrows())
     for _ in range(20):
         defect = (basis.transpose() * basis - unit).mid()
@@ -236,20 +160,7 @@ def _orthonormalised(basis: Any, bits: int) -> Any:
 
 
 def _components(size: int, edges: list[tuple[int, int]]) -> list[list[int]]:
-    """Return the connected components with more than one vertex.
-
-    Parameters
-    ----------
-    size : int
-        Number of vertices.
-    edges : list of tuple of (int, int)
-        Undirected edges.
-
-    Returns
-    -------
-    list of lists of int
-        Vertices of each component, ascending.
-    """
+    """Return the connected components with more than one vertex."""
     parent = list(range(size))
 
     def root(vertex: int) -> int:
@@ -267,36 +178,14 @@ def _components(size: int, edges: list[tuple[int, int]]) -> list[list[int]]:
 
 
 def _off_diagonal_exponent(matrix: Any) -> int:
-    """Return e with max_{i≠j} |S_ij| < 2^e.
-
-    Parameters
-    ----------
-    matrix : arb_mat
-        S as points.
-
-    Returns
-    -------
-    int
-        The exponent, very negative for a diagonal matrix.
-    """
+    """Return e with max_{i≠j} |S_ij| < 2^e."""
     entries = matrix.entries()
     del entries[:: matrix.nrows() + 1]
     return largest_exponent(entries)
 
 
 def _sorted_by(projected: Any, basis: Any) -> Any:
-    """Return the basis with columns in descending order of the diagonal of S.
-
-    Parameters
-    ----------
-    projected, basis : arb_mat
-        S and V.
-
-    Returns
-    -------
-    arb_mat
-        V with permuted columns.
-    """
+    """Return the basis with columns in descending order of the diagonal of S."""
     size = basis.nrows()
     order = sorted(range(size), key=lambda k: projected[k, k].mid(), reverse=True)
     rows = basis.tolist()

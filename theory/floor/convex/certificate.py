@@ -30,23 +30,7 @@ def certified_bound(
 ) -> float:
     """Evaluate the bound in float64, rounded so that it is never too high.
 
-    Parameters
-    ----------
-    features : ndarray of float64, shape (N, n)
-        φ.
-    dual : DualPoint
-        Slopes and their errors.
-    weights : ndarray of float64, shape (N,)
-        w_i ≥ 0 with Σ w = 1, each off by at most 4 u relatively.
-    norm : float
-        B ≥ 0, rounded upward.
-    offset : ndarray of float64, shape (k,), optional
-        b.
-
-    Returns
-    -------
-    float
-        A number that is at most the minimum; −∞ where arithmetic overflows.
+    `offset` is b.
     """
     weighted = dual.slopes * weights[:, None]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -89,34 +73,7 @@ def audited_bound(
 
     The inputs are taken as exact numbers, Σ w as it is; libraries' exponentials are not trusted.
 
-    Parameters
-    ----------
-    loss : ConvexLoss
-        ℓ.
-    features : ndarray of float64, shape (N, n)
-        φ.
-    outputs : ndarray of float64, shape (N, k)
-        Where the slopes are taken.
-    target : ndarray of float64, shape (N, k)
-        y.
-    weights : ndarray of float64, shape (N,)
-        w_i ≥ 0, divided here by their sum.
-    norm : float
-        B.
-    offset : ndarray of float64, shape (k,), optional
-        b.
-    bits : int
-        Working precision.
-
-    Returns
-    -------
-    tuple of (float, float)
-        Lower and upper end: the first is a bound by itself.
-
-    Raises
-    ------
-    InputError
-        If the precision is not positive.
+    `offset` is b. Returns lower and upper end: the first is a bound by itself.
     """
     if bits < 2:
         raise InputError("bits", f"is {bits}", "pass a precision of at least 53")

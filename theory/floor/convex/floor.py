@@ -136,23 +136,7 @@ class ConvexFloor:
 
 
 def as_convex_loss(loss: str | ConvexLoss) -> ConvexLoss:
-    """Return a loss by name, or the loss itself.
-
-    Parameters
-    ----------
-    loss : {"cross_entropy", "absolute", "huber", "mse"} or ConvexLoss
-        ℓ.
-
-    Returns
-    -------
-    ConvexLoss
-        The loss.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown.
-    """
+    """Return a loss by name, or the loss itself."""
     if not isinstance(loss, str):
         return loss
     if loss not in _LOSSES:
@@ -303,13 +287,7 @@ def _shares(weights: Any, n_samples: int) -> Array:
 
 
 def _start(start: Any, matrix: Array | None, shape: tuple[int, int]) -> Array:
-    """Return where the solver begins.
-
-    Raises
-    ------
-    InputError
-        If its shape does not fit.
-    """
+    """Return where the solver begins."""
     if start is not None:
         begin = as_coefficients(start, shape[0], name="start")
         if begin.shape != shape:

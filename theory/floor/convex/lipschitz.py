@@ -190,27 +190,7 @@ class _Directions:
 
 
 def _directions(features: Features, weights: Any, count: int) -> _Directions:
-    """Return the features along the leading eigenvectors, with what is left of them.
-
-    Parameters
-    ----------
-    features : Features
-        Φ.
-    weights : array_like or None
-        Sample weights.
-    count : int
-        p.
-
-    Returns
-    -------
-    _Directions
-        The parts of the theorem.
-
-    Raises
-    ------
-    InputError
-        If no eigenvalues can be computed, or the features are beyond the safe range of squares.
-    """
+    """Return the features along the leading eigenvectors, with what is left of them."""
     law = as_measure("mean", weights, features.n_samples)
     weighted = weighted_features(features, law, rescale=False)
     with np.errstate(over="ignore", invalid="ignore"):

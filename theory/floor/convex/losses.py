@@ -28,23 +28,15 @@ _U = UNIT_ROUNDOFF["float64"]
 
 @dataclass(frozen=True, eq=False)
 class DualPoint:
-    """Slopes g_i with the values −ℓ*(g_i, y_i), known to stated errors.
+    """Slopes g_i with the values −ℓ*(g_i, y_i), known to stated errors."""
 
-    Attributes
-    ----------
-    slopes : ndarray of float64, shape (N, k)
-        ‖slopes_i − g_i‖₂ ≤ slope_error for slopes g_i in the domain of ℓ*.
-    values : ndarray of float64, shape (N,)
-        |values_i + ℓ*(g_i, y_i)| ≤ errors_i for the same g_i.
-    errors : ndarray of float64, shape (N,)
-        Bounds, rounding included.
-    slope_error : float
-        Bound for every sample.
-    """
-
+    #: ‖slopes_i − g_i‖₂ ≤ slope_error for slopes g_i in the domain of ℓ*.
     slopes: Matrix
+    #: |values_i + ℓ*(g_i, y_i)| ≤ errors_i for the same g_i.
     values: Vector
+    #: Bounds, rounding included.
     errors: Vector
+    #: Bound for every sample.
     slope_error: float
 
 
@@ -82,13 +74,9 @@ class Huber:
     """ℓ(z, y) = Σ_c h(z_c − y_c), h(r) = r²/2 for |r| ≤ δ and δ|r| − δ²/2 beyond.
 
     −ℓ*(g, y) = −Σ_c (g_c y_c + g_c²/2) on |g_c| ≤ δ; Lipschitz with L = δ√k.
-
-    Attributes
-    ----------
-    delta : float
-        δ > 0.
     """
 
+    #: δ > 0.
     delta: float = 1.0
 
     def __post_init__(self) -> None:
@@ -197,27 +185,7 @@ class SquaredError:
 
 
 def _regression_targets(target: Any, n_samples: int, n_outputs: int | None) -> Matrix:
-    """Return real targets.
-
-    Parameters
-    ----------
-    target : array_like
-        As given.
-    n_samples : int
-        N.
-    n_outputs : int or None
-        k, where known.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, k)
-        The targets.
-
-    Raises
-    ------
-    InputError
-        If the number of columns is not k.
-    """
+    """Return real targets."""
     goal = as_target(target, n_samples)
     if n_outputs is not None and goal.shape[1] != n_outputs:
         raise InputError(
@@ -261,24 +229,7 @@ class CrossEntropy:
     def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Matrix:
         """Return targets of shape (N, k): labels as unit vectors, rows of numbers ≥ 0 as they are.
 
-        Parameters
-        ----------
-        target : array_like of int, shape (N,), or of float, shape (N, k)
-            Labels 0 … k − 1, or a distribution for every sample.
-        n_samples : int
-            N.
-        n_outputs : int, optional
-            k; by default the largest label plus one.
-
-        Returns
-        -------
-        ndarray of float64, shape (N, k)
-            y.
-
-        Raises
-        ------
-        InputError
-            If a label is out of range, an entry is negative, or shapes do not fit.
+        `n_samples` is N; `n_outputs` is k; by default the largest label plus one.
         """
         given, _ = to_numpy(target, "target")
         if (given.ndim == 2 and given.shape[1] > 1) or given.dtype.kind == "f":

@@ -29,29 +29,19 @@ _INSIDE = 1 - 2.0**-45
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """What a solver found.
+    """What a solver found."""
 
-    Attributes
-    ----------
-    point : ndarray of float64
-        Point of the ball with the least value.
-    value : float
-        f there, as computed.
-    dual_point : ndarray of float64
-        Point whose linear bound was highest.
-    bound : float
-        That bound as computed, not certified.
-    iterations : int
-        Steps taken.
-    converged : bool
-        Whether value − bound fell below the tolerance.
-    """
-
+    #: Point of the ball with the least value.
     point: Array
+    #: f there, as computed.
     value: float
+    #: Point whose linear bound was highest.
     dual_point: Array
+    #: That bound as computed, not certified.
     bound: float
+    #: Steps taken.
     iterations: int
+    #: Whether value − bound fell below the tolerance.
     converged: bool
 
 
@@ -63,26 +53,7 @@ def minimise_on_ball(
     tolerance: float = 1e-3,
     iterations: int = 500,
 ) -> Minimum:
-    """Minimise f over ‖C‖_F ≤ B until f(C) − max (f − ⟨∇f, C⟩ − B‖∇f‖) ≤ tolerance · f(C).
-
-    Parameters
-    ----------
-    objective : callable
-        Returns f and a (sub)gradient at a point.
-    start : ndarray of float64
-        Where to begin; projected onto the ball.
-    radius : float
-        B ≥ 0, finite.
-    tolerance : float
-        Relative gap that ends the search.
-    iterations : int
-        Most steps.
-
-    Returns
-    -------
-    Minimum
-        The best points found, whether or not the gap was closed.
-    """
+    """Minimise f over ‖C‖_F ≤ B until f(C) − max (f − ⟨∇f, C⟩ − B‖∇f‖) ≤ tolerance · f(C)."""
     point = _projected(start, radius)
     value, gradient = objective(point)
     best, best_value = point, value

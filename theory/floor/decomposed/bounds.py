@@ -20,60 +20,18 @@ def floors(data: FloorData, norm: float) -> Vector:
     """Return floor_p = (d_p − √λ_{p+1} B)_+ for p = 0…n: ‖φ·W − u*‖ ≥ floor_p if ‖W‖_F ≤ B (F2).
 
     Proof: project φ·W − u* onto Ψ_p^⊥; there u* has norm d_p and φ·W at most √λ_{p+1} ‖W‖_F (F1).
-
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of features and target.
-    norm : float
-        B ≥ 0, possibly infinite.
-
-    Returns
-    -------
-    ndarray of float64, shape (n + 1,)
-        The floors, as norms (square them to compare with a loss).
     """
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(_scaled_floors(data, norm), data.target_exponent)
 
 
 def envelope(data: FloorData, norm: float) -> float:
-    """Return max_p floor_p: the strongest floor of F2, which needs no ε.
-
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of features and target.
-    norm : float
-        B ≥ 0, possibly infinite.
-
-    Returns
-    -------
-    float
-        The envelope, as a norm.
-    """
+    """Return max_p floor_p: the strongest floor of F2, which needs no ε."""
     return data.unscaled(float(_scaled_floors(data, norm).max()))
 
 
 def epsilon_floor(data: FloorData, rank: int, eps: float, norm: float) -> float:
-    """Return (d_p − √ε B)_+ at p = rank: a floor wherever r_ε ≤ rank, for then λ_{p+1} ≤ ε (F2).
-
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of features and target.
-    rank : int
-        An upper bound of r_ε, between 0 and n.
-    eps : float
-        ε ≥ 0 in the measure of `data`.
-    norm : float
-        B ≥ 0, possibly infinite.
-
-    Returns
-    -------
-    float
-        The floor, as a norm.
-    """
+    """Return (d_p − √ε B)_+ at p = rank: a floor wherever r_ε ≤ rank, for then λ_{p+1} ≤ ε (F2)."""
     distance = float(data.scaled_distances[rank])
     root = math.sqrt(eps)
     # √ε·B in scaled units; its size, not B's alone, decides what is lost.
@@ -84,17 +42,7 @@ def epsilon_floor(data: FloorData, rank: int, eps: float, norm: float) -> float:
 def scaled_root(data: FloorData, root: float) -> float:
     """Return √ε in the units of the scaled singular values.
 
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of features and target.
-    root : float
-        √ε.
-
-    Returns
-    -------
-    float
-        √ε · 2^(−feature_exponent).
+    `root` is √ε.
     """
     with np.errstate(over="ignore", under="ignore"):
         return float(np.ldexp(root, -data.feature_exponent))
@@ -117,21 +65,14 @@ DECADES = tuple(10.0**-power for power in range(1, 9))
 
 @dataclass(frozen=True)
 class RankBudget:
-    """Loss ≤ δ² with ‖W‖_F ≤ B forces r_ε ≥ rank (F5).
+    """Loss ≤ δ² with ‖W‖_F ≤ B forces r_ε ≥ rank (F5)."""
 
-    Attributes
-    ----------
-    loss : float
-        δ², in the measure.
-    rank : int or None
-        The least ε-rank, rounding allowed for: a smaller ε-rank is impossible. None where no span
-        of these features comes close enough, so that the loss is out of reach at any ε-rank.
-    nominal : int or None
-        The same from the numbers as computed, without allowance; `rank` ≤ `nominal`.
-    """
-
+    #: δ², in the measure.
     loss: float
+    #: The least ε-rank, rounding allowed for: a smaller ε-rank is impossible. None where no span of
+    #: these features comes close enough, so that the loss is out of reach at any ε-rank.
     rank: int | None
+    #: The same from the numbers as computed, without allowance; `rank` ≤ `nominal`.
     nominal: int | None
 
     @property
@@ -144,13 +85,7 @@ class RankBudget:
         return f"loss {self.loss:.3g} {needs}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``{"loss", "rank"}``.
-
-        Returns
-        -------
-        dict
-            The rank is null where the loss is out of reach.
-        """
+        """Return ``{"loss", "rank"}``."""
         return {"loss": self.loss if math.isfinite(self.loss) else None, "rank": self.rank}
 
 
@@ -161,26 +96,7 @@ def rank_budget(
 
     Proof: at p = r_ε the floor of F2 gives d_p − √ε B ≤ δ, so r_ε belongs to the set.
 
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of features and target.
-    norm : float
-        B ≥ 0, possibly infinite.
-    eps : float
-        ε ≥ 0 in the measure of `data`.
-    losses : iterable of float, optional
-        Values of δ²; by default ‖u*‖²·10^(−1…−8).
-
-    Returns
-    -------
-    tuple of RankBudget
-        One per loss, in the order given.
-
-    Raises
-    ------
-    InputError
-        If a loss is negative or NaN.
+    Returns one per loss, in the order given.
     """
     bound = data.scaled_norm(norm)
     root = scaled_root(data, math.sqrt(eps))
@@ -211,23 +127,7 @@ def _first(reached: np.ndarray[Any, np.dtype[np.bool_]]) -> int | None:
 
 
 def _checked_loss(loss: float) -> float:
-    """Return a loss ≥ 0 as float.
-
-    Parameters
-    ----------
-    loss : float
-        δ².
-
-    Returns
-    -------
-    float
-        The same.
-
-    Raises
-    ------
-    InputError
-        If it is negative, NaN or not a number.
-    """
+    """Return a loss ≥ 0 as float."""
     try:
         value = float(loss)
     except (TypeError, ValueError):
@@ -239,23 +139,15 @@ def _checked_loss(loss: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """‖u − P_p u‖² = Σ_{k>p} λ_k ‖q_kᵀW‖² ≤ λ_{p+1} ‖W‖_F² for p = 0…n (F1).
+    """‖u − P_p u‖² = Σ_{k>p} λ_k ‖q_kᵀW‖² ≤ λ_{p+1} ‖W‖_F² for p = 0…n (F1)."""
 
-    Attributes
-    ----------
-    norms : ndarray of float64, shape (n + 1,)
-        ‖u − P_p u‖ for u = φ·W.
-    bounds : ndarray of float64, shape (n + 1,)
-        √λ_{p+1} ‖W‖_F, with λ_{n+1} := 0.
-    coefficient_norm : float
-        ‖W‖_F.
-    measure : str
-        The measure of the norms.
-    """
-
+    #: ‖u − P_p u‖ for u = φ·W.
     norms: Vector = field(repr=False)
+    #: √λ_{p+1} ‖W‖_F, with λ_{n+1} := 0.
     bounds: Vector = field(repr=False)
+    #: ‖W‖_F.
     coefficient_norm: float
+    #: The measure of the norms.
     measure: str
 
     @property
@@ -272,20 +164,7 @@ class Tail:
 
 
 def tail(data: FloorData, coefficients: Vector) -> Tail:
-    """Return the tail of u = φ·W beyond every p, exactly and bounded (F1).
-
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of the features.
-    coefficients : array_like, shape (n,) or (n, k)
-        β or W.
-
-    Returns
-    -------
-    Tail
-        Norms and bounds for p = 0…n.
-    """
+    """Return the tail of u = φ·W beyond every p, exactly and bounded (F1)."""
     weights = as_coefficients(coefficients, data.n_features)
     size = frobenius(weights)
     shift = int(np.frexp(size)[1])

@@ -34,43 +34,30 @@ class FloorData:
     All arrays are in scaled units: A·2^(−feature_exponent), y·2^(−target_exponent). Directions
     with σ_k at or below the measured backward error count as σ_k = 0: then ψ_k = 0 adds nothing to
     Ψ_p, and their part of y belongs to `outside`.
-
-    Attributes
-    ----------
-    sigma : ndarray of float64, shape (r,)
-        σ_1 ≥ … ≥ σ_r > 0, scaled.
-    components : ndarray of float64, shape (r, k)
-        c = Uᵀy, scaled: row k is ⟨ψ_k, u*⟩/σ_k.
-    outside : float
-        dist(u*, Ψ_n), scaled; computed as a norm, not by subtraction.
-    right : ndarray of float64, shape (n, r)
-        q_1 … q_r as columns.
-    target_norm : float
-        ‖u*‖, scaled.
-    computed_sigma : ndarray of float64, shape (n,)
-        All singular values as computed, scaled, before truncation; 0 beyond min(N, n).
-    feature_exponent, target_exponent : int
-        The powers of two.
-    error : ErrorModel
-        Derived bound on norms, scaled: its argument is a scaled coefficient norm.
-    measure, dtype, route : str
-        Where the numbers come from; route is ``"svd"`` or ``"moments"``.
-    n_samples : int
-        N (0 where only moments were given and N was not).
     """
 
+    #: σ_1 ≥ … ≥ σ_r > 0, scaled.
     sigma: Vector = field(repr=False)
+    #: c = Uᵀy, scaled: row k is ⟨ψ_k, u*⟩/σ_k.
     components: Matrix = field(repr=False)
+    #: dist(u*, Ψ_n), scaled; computed as a norm, not by subtraction.
     outside: float
+    #: q_1 … q_r as columns.
     right: Matrix = field(repr=False)
+    #: ‖u*‖, scaled.
     target_norm: float
+    #: All singular values as computed, scaled, before truncation; 0 beyond min(N, n).
     computed_sigma: Vector = field(repr=False)
+    #: The powers of two.
     feature_exponent: int
     target_exponent: int
+    #: Derived bound on norms, scaled: its argument is a scaled coefficient norm.
     error: ErrorModel
+    #: Where the numbers come from; route is ``"svd"`` or ``"moments"``.
     measure: str
     dtype: str
     route: str
+    #: N (0 where only moments were given and N was not).
     n_samples: int
 
     @property
@@ -124,18 +111,7 @@ class FloorData:
             return np.ldexp(self.computed_sigma**2, 2 * self.feature_exponent)
 
     def scaled_norm(self, norm: float) -> float:
-        """Return B in the units of the scaled coefficients; finite where B is.
-
-        Parameters
-        ----------
-        norm : float
-            B ≥ 0, possibly infinite.
-
-        Returns
-        -------
-        float
-            B · 2^(feature_exponent − target_exponent).
-        """
+        """Return B in the units of the scaled coefficients; finite where B is."""
         if np.isinf(norm):
             return norm
         scaled = times_power_of_two(norm, self.feature_exponent - self.target_exponent)
@@ -143,18 +119,7 @@ class FloorData:
         return min(scaled, float(np.finfo(np.float64).max))
 
     def unscaled(self, value: float) -> float:
-        """Return a scaled norm of functions in the units of the caller.
-
-        Parameters
-        ----------
-        value : float
-            A distance or error, scaled.
-
-        Returns
-        -------
-        float
-            value · 2^target_exponent.
-        """
+        """Return a scaled norm of functions in the units of the caller."""
         return times_power_of_two(value, self.target_exponent)
 
     @property
@@ -163,18 +128,7 @@ class FloorData:
         return self.unscaled(self.error.at(0.0))
 
     def tolerance(self, norm: float) -> float:
-        """Return the derived rounding bound on norms (√loss, d_p, floors) at ‖β‖ ≤ B.
-
-        Parameters
-        ----------
-        norm : float
-            B ≥ 0, possibly infinite.
-
-        Returns
-        -------
-        float
-            The bound, in the units of √loss.
-        """
+        """Return the derived rounding bound on norms (√loss, d_p, floors) at ‖β‖ ≤ B."""
         bound = self.error.at(self.scaled_norm(norm))
         # No distance exceeds ‖y‖, and for full rank no distance moves by more than the range turns.
         turn = self.error.range_angle if np.isinf(norm) else 1.0
@@ -183,23 +137,7 @@ class FloorData:
 
 
 def decompose(problem: WeightedProblem) -> FloorData:
-    """Decompose A = U Σ Qᵀ, c = Uᵀy, with a measured bound on all rounding.
-
-    Parameters
-    ----------
-    problem : WeightedProblem
-        A and y, scaled.
-
-    Returns
-    -------
-    FloorData
-        The decomposition; all-zero features give numerical rank 0.
-
-    Raises
-    ------
-    InputError
-        If no LAPACK driver computes the decomposition.
-    """
+    """Decompose A = U Σ Qᵀ, c = Uᵀy, with a measured bound on all rounding."""
     matrix, target = problem.matrix, problem.target
     left, sigma, right = singular_value_decomposition(matrix)
     backward, noise, defect = backward_error(matrix, left, sigma, right)

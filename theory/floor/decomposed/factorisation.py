@@ -18,20 +18,7 @@ def singular_value_decomposition(matrix: Matrix) -> tuple[Array, Array, Array]:
     The first driver that converges is used. Tall matrices are first reduced to the triangle of a
     QR factorisation.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        A.
-
-    Returns
-    -------
-    tuple of (ndarray, ndarray, ndarray)
-        The factors, σ descending.
-
-    Raises
-    ------
-    InputError
-        If neither gesdd nor gesvd converges, for A and for Aᵀ.
+    `matrix` is A. Returns the factors, σ descending.
     """
     if matrix.shape[0] < matrix.shape[1]:
         right, sigma, left = singular_value_decomposition(np.ascontiguousarray(matrix.T))
@@ -72,22 +59,9 @@ def backward_error(
     With Ũ, Ṽ the polar factors of the computed U, Q and δ_U, δ_Q their defects ‖UᵀU − I‖:
     ‖A − Ũ Σ Ṽᵀ‖ ≤ ‖A − U Σ Qᵀ‖ + σ_1 (δ_U + δ_Q + δ_U δ_Q). Nothing is assumed of LAPACK.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        A.
-    left : ndarray of float64, shape (N, q)
-        U.
-    sigma : ndarray of float64, shape (q,)
-        σ.
-    right : ndarray of float64, shape (n, q)
-        Q.
-
-    Returns
-    -------
-    tuple of (float, float, float)
-        A bound on ‖A − Ũ Σ Ṽᵀ‖₂, rounding of the measurement included; the noise level of σ, which
-        is the same as measured; and a bound on δ_U.
+    `matrix` is A; `left` is U; `sigma` is σ; `right` is Q. Returns a bound on ‖A − Ũ Σ Ṽᵀ‖₂,
+    rounding of the measurement included; the noise level of σ, which is the same as measured; and a
+    bound on δ_U.
     """
     defect_left, measured_left, _ = orthogonality_defect(left)
     defect_right, measured_right, _ = orthogonality_defect(right)

@@ -49,37 +49,9 @@ def decompose_moments(
 ) -> FloorData:
     """Decompose G = Q Λ Qᵀ, c = Λ^(−1/2) Qᵀb, d_n² = t − ‖c‖², with a bound on squared norms.
 
-    Parameters
-    ----------
-    gram : array_like, shape (n, n)
-        G, symmetric.
-    cross : array_like, shape (n,) or (n, k)
-        b.
-    target_square : float
-        t = ‖u*‖², summed over outputs.
-    gram_error, cross_error, target_error : float
-        Bounds on ‖G̃ − G‖₂, ‖b̃ − b‖_F and |t̃ − t| of the moments as handed in.
-    accumulated_in : str or None
-        Adds the rounding bounds of sums over `n_samples` in that dtype (C2); None, or
-        n_samples = 0, adds nothing: the moments are then taken as exact to the errors given.
-    n_samples : int
-        N.
-    measure : {"mean", "raw", "volume"}
-        The measure that the moments were taken in; a label.
-    dtype : str
-        Type of the features; a label.
-
-    Returns
-    -------
-    FloorData
-        The decomposition, route ``"moments"``. Directions with λ_k at or below the bound on ‖G − Ĝ‖
-        count as zero.
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit, t is negative or not finite, an error is negative, or the eigenvalue
-        solver fails.
+    `gram` is G, symmetric; `cross` is b; `target_square` is t = ‖u*‖², summed over outputs;
+    `accumulated_in`: Adds the rounding bounds of sums over `n_samples` in that dtype (C2); None, or
+    n_samples = 0, adds nothing: the moments are then taken as exact to the errors given.
     """
     matrix = as_matrix_argument(gram, "gram")
     moment = as_coefficients(cross, matrix.shape[0], name="cross")
@@ -162,25 +134,7 @@ def decompose_moments(
 
 
 def _non_negative(value: float, name: str) -> float:
-    """Return a finite number ≥ 0.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    name : str
-        Argument name.
-
-    Returns
-    -------
-    float
-        The same.
-
-    Raises
-    ------
-    InputError
-        If it is not such a number.
-    """
+    """Return a finite number ≥ 0."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -193,20 +147,7 @@ def _non_negative(value: float, name: str) -> float:
 def _descending_eigenpairs(matrix: Square) -> tuple[Array, Array]:
     """Return eigenvalues, descending, and eigenvectors.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        Symmetric.
-
-    Returns
-    -------
-    tuple of (ndarray, ndarray)
-        λ and Q.
-
-    Raises
-    ------
-    InputError
-        If no LAPACK driver converges.
+    Returns λ and Q.
     """
     pairs = eigenpairs(matrix)
     if pairs is None:

@@ -21,52 +21,29 @@ _HUGE = float(np.finfo(np.float64).max)
 
 @dataclass(frozen=True, eq=False)
 class SecularPoint:
-    """The minimiser over the ball, in spectral coordinates.
+    """The minimiser over the ball, in spectral coordinates."""
 
-    Attributes
-    ----------
-    root : float
-        m = √μ ≥ 0; ∞ for B = 0.
-    gains : ndarray of float64, shape (r,)
-        z_k/a_k: Z_k = gains_k c_k, with ‖Z‖_F ≤ B.
-    residual : ndarray of float64, shape (r,)
-        ‖c_k − σ_k Z_k‖, computed without cancellation.
-    norm : float
-        ‖Z‖_F.
-    dual_excess : float
-        μ(‖Z(μ)‖² − B²) with Z(μ) before it is scaled into the ball: the dual value is the value at
-        Z(μ) plus this.
-    dual_residual : ndarray of float64, shape (r,)
-        ‖c_k − σ_k Z_k(μ)‖.
-    iterations : int
-        Newton and bisection steps taken.
-    """
-
+    #: m = √μ ≥ 0; ∞ for B = 0.
     root: float
+    #: z_k/a_k: Z_k = gains_k c_k, with ‖Z‖_F ≤ B.
     gains: Vector = field(repr=False)
+    #: ‖c_k − σ_k Z_k‖, computed without cancellation.
     residual: Vector = field(repr=False)
+    #: ‖Z‖_F.
     norm: float
+    #: μ(‖Z(μ)‖² − B²) with Z(μ) before it is scaled into the ball: the dual value is the value at
+    #: Z(μ) plus this.
     dual_excess: float
+    #: ‖c_k − σ_k Z_k(μ)‖.
     dual_residual: Vector = field(repr=False)
+    #: Newton and bisection steps taken.
     iterations: int
 
 
 def solve_secular(sigma: Vector, amplitudes: Vector, bound: float) -> SecularPoint:
     """Minimise Σ (a_k − σ_k z_k)² over ‖z‖ ≤ B, for a_k ≥ 0 and σ_k > 0.
 
-    Parameters
-    ----------
-    sigma : ndarray of float64, shape (r,)
-        Positive singular values, any order; r may be 0.
-    amplitudes : ndarray of float64, shape (r,)
-        a_k = ‖c_k‖ ≥ 0.
-    bound : float
-        B ≥ 0, possibly infinite.
-
-    Returns
-    -------
-    SecularPoint
-        The minimiser, feasible to the last rounding, with its multiplier.
+    `amplitudes` is a_k = ‖c_k‖ ≥ 0.
     """
     if bound == 0:
         zeros = np.zeros_like(sigma)
@@ -156,34 +133,23 @@ class ReachableLoss:
 
     Weak duality: D(μ) = min_W {‖φ·W − u*‖² + μ(‖W‖_F² − B²)} ≤ V(B) ≤ ‖φ·W − u*‖² for every μ ≥ 0
     and every ‖W‖_F ≤ B; `dual` and `value` are such a pair, and they agree to rounding.
-
-    Attributes
-    ----------
-    norm : float
-        √V(B).
-    bound : float
-        B.
-    multiplier : float
-        μ ≥ 0; 0 where the ball does not bind, ∞ for B = 0.
-    dual_norm : float
-        √D(μ)_+.
-    attained_norm : float
-        ‖W(B)‖_F ≤ B.
-    iterations : int
-        Steps of the secular equation.
-    measure : str
-        The measure of the loss.
-    coefficients : ndarray of float64, shape (n, k), or None
-        W(B) of least norm, where asked for.
     """
 
+    #: √V(B).
     norm: float
+    #: B.
     bound: float
+    #: μ ≥ 0; 0 where the ball does not bind, ∞ for B = 0.
     multiplier: float
+    #: √D(μ)_+.
     dual_norm: float
+    #: ‖W(B)‖_F ≤ B.
     attained_norm: float
+    #: Steps of the secular equation.
     iterations: int
+    #: The measure of the loss.
     measure: str
+    #: W(B) of least norm, where asked for.
     coefficients: Matrix | None = field(default=None, repr=False)
 
     @property
@@ -211,13 +177,7 @@ class ReachableLoss:
         return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers, with null for what is not finite.
-
-        Returns
-        -------
-        dict
-            Keys ``bound``, ``value``, ``dual``, ``multiplier``, ``attained_norm``, ``measure``.
-        """
+        """Return the numbers, with null for what is not finite."""
         numbers = {
             "bound": self.bound,
             "value": self.value,
@@ -234,22 +194,6 @@ def reachable_loss(
 ) -> ReachableLoss:
     """Return V(B) = min_{‖W‖_F ≤ B} ‖φ·W − u*‖² by one secular equation in the SVD (F3).
 
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of features and target.
-    norm : float
-        B ≥ 0; ``inf`` gives V(∞) = d_n².
-    with_coefficients : bool
-        Whether to return W(B) as well.
-
-    Returns
-    -------
-    ReachableLoss
-        V(B), multiplier, dual value.
-
-    Notes
-    -----
     V(B) ≥ max_p floor_p², and there is no converse: on graded random features V/envelope² has the
     median 1.03 for noise targets and 1.13 for planted ones, but for σ = (1, ½), c = (101, 26) and
     B = 50√5 every floor is 0 while V(B) = 2. Each floor spends the whole norm in one direction.

@@ -20,18 +20,6 @@ def rank_of(data: FloorData, eps: float) -> RankInterval:
     With F the bound on |σ̂_k − σ_k|: #{k : (σ̂_k − F)_+² > ε} ≤ r_ε ≤ #{k : (σ̂_k + F)² > ε}. Nothing
     is computed beyond two counts; `epsilon_rank` escalates to exact arithmetic where this interval
     stays open.
-
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of the features.
-    eps : float
-        ε > 0 in the measure of `data`.
-
-    Returns
-    -------
-    RankInterval
-        The enclosure, route ``"svd"`` or ``"moments"``.
     """
     threshold = as_eps(eps)
     enclosure = _enclosure(data)
@@ -71,20 +59,7 @@ def _enclosure(data: FloorData) -> SpectrumEnclosure:
 
 
 def spectral_loss_norm(data: FloorData, coefficients: Any) -> float:
-    """Return √(Σ_k ‖c_k − σ_k q_kᵀW‖² + d_n²) = ‖φ·W − u*‖, to within ``data.tolerance(‖W‖_F)``.
-
-    Parameters
-    ----------
-    data : FloorData
-        Decomposition of features and target.
-    coefficients : array_like, shape (n,) or (n, k)
-        β or W.
-
-    Returns
-    -------
-    float
-        √loss.
-    """
+    """Return √(Σ_k ‖c_k − σ_k q_kᵀW‖² + d_n²) = ‖φ·W − u*‖, to within ``data.tolerance(‖W‖_F)``."""
     weights = as_coefficients(coefficients, data.n_features)
     shift = int(np.frexp(float(np.max(np.abs(weights), initial=0.0)))[1])
     product = data.sigma[:, None] * (data.right.T @ np.ldexp(weights, -shift))

@@ -44,34 +44,19 @@ class ErrorModel(Protocol):
 
 @dataclass(frozen=True)
 class DataError:
-    """Error F·B + T of a decomposition of the data.
+    """Error F·B + T of a decomposition of the data."""
 
-    Attributes
-    ----------
-    features : float
-        F ≥ ‖A − Â‖₂.
-    target : float
-        T: error of the components of y and of its distance from the range.
-    smallest : float
-        σ̂_r, where r is the full rank min(N, n); 0 where the numerical rank is deficient.
-    """
-
+    #: F ≥ ‖A − Â‖₂.
     features: float
+    #: T: error of the components of y and of its distance from the range.
     target: float
+    #: σ̂_r, where r is the full rank min(N, n); 0 where the numerical rank is deficient.
     smallest: float
 
     def at(self, norm: float) -> float:
         """Return F·B + T.
 
-        Parameters
-        ----------
-        norm : float
-            B, possibly infinite.
-
-        Returns
-        -------
-        float
-            The bound.
+        `norm` is B, possibly infinite.
         """
         return upward(self.features * norm + self.target) if self.features else self.target
 
@@ -90,15 +75,7 @@ class DataError:
     def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
         """Return (σ̂_k − F)_+² and (σ̂_k + F)².
 
-        Parameters
-        ----------
-        sigma : ndarray of float64
-            σ̂_k ≥ 0.
-
-        Returns
-        -------
-        tuple of (ndarray, ndarray)
-            The bounds.
+        Returns the bounds.
         """
         low = np.maximum(downward(1.0) * sigma - self.features, 0.0)
         high = upward(1.0) * (sigma + self.features)
@@ -107,34 +84,19 @@ class DataError:
 
 @dataclass(frozen=True)
 class MomentError:
-    """Error √(E_G B² + 2 E_b B + E_t) of a decomposition of the moments.
+    """Error √(E_G B² + 2 E_b B + E_t) of a decomposition of the moments."""
 
-    Attributes
-    ----------
-    gram : float
-        E_G ≥ ‖G − Ĝ‖₂.
-    cross : float
-        E_b ≥ ‖b − b̂‖_F, where b = Φᵀ diag(w) u* / c.
-    target : float
-        E_t ≥ |‖u*‖² − t̂|.
-    """
-
+    #: E_G ≥ ‖G − Ĝ‖₂.
     gram: float
+    #: E_b ≥ ‖b − b̂‖_F, where b = Φᵀ diag(w) u* / c.
     cross: float
+    #: E_t ≥ |‖u*‖² − t̂|.
     target: float
 
     def at(self, norm: float) -> float:
         """Return √(E_G B² + 2 E_b B + E_t), evaluated without forming B².
 
-        Parameters
-        ----------
-        norm : float
-            B, possibly infinite.
-
-        Returns
-        -------
-        float
-            The bound.
+        `norm` is B, possibly infinite.
         """
         if math.isinf(norm):
             return math.inf if self.gram or self.cross else math.sqrt(self.target)
@@ -155,15 +117,7 @@ class MomentError:
     def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
         """Return (σ̂_k² − E_G)_+ and σ̂_k² + E_G.
 
-        Parameters
-        ----------
-        sigma : ndarray of float64
-            σ̂_k = √λ̂_k ≥ 0.
-
-        Returns
-        -------
-        tuple of (ndarray, ndarray)
-            The bounds.
+        `sigma` is σ̂_k = √λ̂_k ≥ 0. Returns the bounds.
         """
         square = sigma * sigma
         low = np.maximum(square * downward(1.0) - self.gram, 0.0)

@@ -23,26 +23,18 @@ class WeightedProblem:
 
     The exact powers of two keep features and targets of any float64 size away from overflow and
     underflow: squares of 1e±200 are never formed.
-
-    Attributes
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        A · 2^(−feature_exponent); its largest modulus lies in [1/4, 1), or it is zero.
-    target : ndarray of float64, shape (N, k)
-        y · 2^(−target_exponent); likewise.
-    feature_exponent, target_exponent : int
-        The powers of two.
-    measure : Measure
-        The measure μ.
-    dtype : str
-        Type of the features as given.
     """
 
+    #: A · 2^(−feature_exponent); its largest modulus lies in [1/4, 1), or it is zero.
     matrix: Matrix = field(repr=False)
+    #: y · 2^(−target_exponent); likewise.
     target: Matrix = field(repr=False)
+    #: The powers of two.
     feature_exponent: int
     target_exponent: int
+    #: The measure μ.
     measure: Measure
+    #: Type of the features as given.
     dtype: str
 
 
@@ -52,19 +44,7 @@ def weighted_problem(features: Features, target: Matrix, measure: Measure) -> We
     Every entry carries a relative error of at most 5 u (the root of the weight, the root of c,
     their quotient, the product, and the rounding of integers beyond 2⁵³).
 
-    Parameters
-    ----------
-    features : Features, shape (N, n)
-        Φ.
-    target : ndarray of float64, shape (N, k)
-        u* at the samples.
-    measure : Measure
-        Measure with N samples.
-
-    Returns
-    -------
-    WeightedProblem
-        The scaled pair.
+    `features` is Φ.
     """
     factors = measure.row_factors()
     matrix, feature_exponent = _scaled_rows(factors, features.values)
@@ -77,17 +57,7 @@ def weighted_problem(features: Features, target: Matrix, measure: Measure) -> We
 def residual_norm(problem: WeightedProblem, coefficients: Matrix) -> float:
     """Return ‖A W − y‖_F = √loss, computed from the data and not from a decomposition.
 
-    Parameters
-    ----------
-    problem : WeightedProblem
-        A and y.
-    coefficients : ndarray of float64, shape (n, k)
-        W, in the units of the caller.
-
-    Returns
-    -------
-    float
-        √loss in the stated measure.
+    `coefficients` is W, in the units of the caller.
     """
     largest = float(np.max(np.abs(coefficients), initial=0.0))
     shift = int(np.frexp(largest)[1])

@@ -31,18 +31,7 @@ _RATIO = 0.6403882032022076
 
 @contextmanager
 def ball_precision(bits: int) -> Iterator[None]:
-    """Compute with balls of a given precision inside the block, and restore the former one.
-
-    Parameters
-    ----------
-    bits : int
-        Working precision.
-
-    Yields
-    ------
-    None
-        Control, at the new precision.
-    """
+    """Compute with balls of a given precision inside the block, and restore the former one."""
     former = ctx.prec
     ctx.prec = bits
     try:
@@ -52,33 +41,14 @@ def ball_precision(bits: int) -> Iterator[None]:
 
 
 def _magnitude(ball: arb) -> arb:
-    """Return |midpoint| for pivot choice.
-
-    Parameters
-    ----------
-    ball : arb
-        A ball.
-
-    Returns
-    -------
-    arb
-        Exact non-negative number.
-    """
+    """Return |midpoint| for pivot choice."""
     return abs(ball.mid())
 
 
 def _eliminate(rows: list[list[arb]]) -> int | None:
     """Count the positive pivots of a symmetric block by pivoted LDLᵀ.
 
-    Parameters
-    ----------
-    rows : list of lists of arb
-        The block; overwritten.
-
-    Returns
-    -------
-    int or None
-        Number of positive pivots, None where a pivot's ball contains 0.
+    Returns number of positive pivots, None where a pivot's ball contains 0.
     """
     positive = 0
     active = list(range(len(rows)))
@@ -113,19 +83,7 @@ def _eliminate(rows: list[list[arb]]) -> int | None:
 def _pivot_pair(rows: list[list[arb]], p: int, q: int, others: list[int]) -> int | None:
     """Eliminate a 2×2 pivot and return its number of positive eigenvalues.
 
-    Parameters
-    ----------
-    rows : list of lists of arb
-        The block; the rows in `others` are overwritten.
-    p, q : int
-        Pivot indices.
-    others : list of int
-        Remaining indices.
-
-    Returns
-    -------
-    int or None
-        0, 1 or 2, None where the determinant's ball contains 0.
+    Returns 0, 1 or 2, None where the determinant's ball contains 0.
     """
     a, b, d = rows[p][p], rows[p][q], rows[q][q]
     determinant = a * d - b * b
@@ -154,15 +112,7 @@ def positive_inertia(matrix: arb_mat) -> int | None:
     Leading blocks are eliminated one after the other (Haynsworth: the inertia is that of the block
     plus that of its Schur complement).
 
-    Parameters
-    ----------
-    matrix : arb_mat, shape (n, n)
-        Symmetric balls.
-
-    Returns
-    -------
-    int or None
-        The count, None where the precision cannot decide.
+    Returns the count, None where the precision cannot decide.
     """
     positive = 0
     while True:
@@ -192,23 +142,10 @@ def ball_count(
 ) -> tuple[int | None, int]:
     """Count #{k : λ_k(M) > θ} by ball arithmetic of rising precision (C1).
 
-    Parameters
-    ----------
-    gram : ExactGram
-        M.
-    theta : Fraction
-        θ > 0.
-    vectors : ndarray of float64, shape (n, n), optional
-        Approximate eigenvectors of M, columns by descending eigenvalue; any invertible matrix is
-        admissible.
-    max_bits : int
-        Precision beyond which the count is given up: an eigenvalue then equals θ to about
-        `max_bits` binary digits, or exactly.
-
-    Returns
-    -------
-    tuple of (int or None, int)
-        The count (None where undecided) and the last precision tried.
+    `gram` is M; `vectors`: Approximate eigenvectors of M, columns by descending eigenvalue; any
+    invertible matrix is admissible; `max_bits`: Precision beyond which the count is given up: an
+    eigenvalue then equals θ to about `max_bits` binary digits, or exactly. Returns the count (None
+    where undecided) and the last precision tried.
     """
     n = gram.n_features
     if vectors is None:

@@ -48,17 +48,8 @@ _COLUMNS = 256
 def block_inertia(matrix: Square, shift: float) -> tuple[int, float] | None:
     """Count the eigenvalues of H̃ + E above θ, for some ‖E‖₂ ≤ e that is bounded on the way.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H̃, symmetric, taken as exact; only its lower triangle is read.
-    shift : float
-        θ.
-
-    Returns
-    -------
-    tuple of (int, float) or None
-        The count and e; None where a block's eigenvectors are unusable or numbers overflow.
+    `matrix` is H̃, symmetric, taken as exact; only its lower triangle is read; `shift` is θ.
+    Returns the count and e; None where a block's eigenvectors are unusable or numbers overflow.
     """
     elimination = _Elimination(shift)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -70,13 +61,7 @@ def block_inertia(matrix: Square, shift: float) -> tuple[int, float] | None:
 
 
 class _Elimination:
-    """One factorisation, and the sum of what its steps may have got wrong.
-
-    Parameters
-    ----------
-    shift : float
-        θ, subtracted from the diagonal of each block when its turn comes.
-    """
+    """One factorisation, and the sum of what its steps may have got wrong."""
 
     def __init__(self, shift: float) -> None:
         self.shift = shift
@@ -85,15 +70,8 @@ class _Elimination:
     def factors(self, panel: Matrix) -> tuple[Matrix, Vector] | None:
         """Eliminate the columns of a lower trapezoid.
 
-        Parameters
-        ----------
-        panel : ndarray of float64, shape (m, w), w ≤ m
-            The first w columns of a symmetric matrix of order m, read on and below the diagonal.
-
-        Returns
-        -------
-        tuple of (ndarray of shape (m − w, w), ndarray of shape (w,)) or None
-            W and the diagonal ±1 of J; None where a block cannot be decomposed.
+        `panel`: The first w columns of a symmetric matrix of order m, read on and below the
+        diagonal. Returns W and the diagonal ±1 of J; None where a block cannot be decomposed.
         """
         width = panel.shape[1]
         if width <= _BLOCK:

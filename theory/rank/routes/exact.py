@@ -17,35 +17,12 @@ from epsrank.theory.rank.routes.ball import ball_count
 
 @lru_cache(maxsize=8)
 def _characteristic_polynomial(gram: ExactGram) -> fmpz_poly:
-    """Return det(xI − M), kept because several thresholds are usually asked of one matrix.
-
-    Parameters
-    ----------
-    gram : ExactGram
-        M (compared by identity).
-
-    Returns
-    -------
-    fmpz_poly
-        The polynomial.
-    """
+    """Return det(xI − M), kept because several thresholds are usually asked of one matrix."""
     return gram.matrix.charpoly()
 
 
 def sign_changes(polynomial: fmpz_poly) -> int:
-    """Return the number of sign changes in the coefficients, zeros left out.
-
-    Parameters
-    ----------
-    polynomial : fmpz_poly
-        Integer coefficients.
-
-    Returns
-    -------
-    int
-        By Descartes' rule an upper bound of the number of positive roots, with multiplicity, and
-        equal to it when all roots are real.
-    """
+    """Return the number of sign changes in the coefficients, zeros left out."""
     signs = [coefficient > 0 for coefficient in polynomial.coeffs() if coefficient != 0]
     return sum(a != b for a, b in itertools.pairwise(signs))
 
@@ -57,17 +34,7 @@ def exact_count(gram: ExactGram, theta: Fraction) -> int:
     coefficients and the roots qλ_k − p, all real because M is symmetric; Descartes' rule of signs
     then counts the positive ones exactly, ties λ_k = θ counted as roots at 0, that is, not at all.
 
-    Parameters
-    ----------
-    gram : ExactGram
-        M, integer and symmetric.
-    theta : Fraction
-        θ = p/q.
-
-    Returns
-    -------
-    int
-        The count.
+    `gram` is M, integer and symmetric; `theta` is θ = p/q.
     """
     polynomial = _characteristic_polynomial(gram)
     n = polynomial.degree()
@@ -83,18 +50,7 @@ def exact_count(gram: ExactGram, theta: Fraction) -> int:
 
 
 def exact_cost(gram: ExactGram) -> float:
-    """Return a rough cost of the characteristic polynomial, in seconds of one core.
-
-    Parameters
-    ----------
-    gram : ExactGram
-        M.
-
-    Returns
-    -------
-    float
-        0.3 s at n = 100 with 130-bit entries, growing as n⁴ times the bits.
-    """
+    """Return a rough cost of the characteristic polynomial, in seconds of one core."""
     return 0.3 * (gram.n_features / 100) ** 4 * (gram.bits + 30) / 160
 
 
@@ -117,22 +73,9 @@ def integer_count(
 ) -> tuple[int | None, str]:
     """Count #{k : λ_k(M) > θ} by the characteristic polynomial or by balls (C1).
 
-    Parameters
-    ----------
-    gram : ExactGram
-        M.
-    theta : Fraction
-        θ > 0.
-    vectors : callable
-        Returns approximate eigenvectors by descending eigenvalue, or None; called only if needed.
-    exact : bool
-        Whether a tie may cost as long as it takes.
-
-    Returns
-    -------
-    tuple of (int or None, str)
-        The count (None: an eigenvalue agrees with θ to all the bits that balls were given, and the
-        characteristic polynomial is out of reach) and its route.
+    `gram` is M; `vectors`: Returns approximate eigenvectors by descending eigenvalue, or None;
+    called only if needed. Returns the count (None: an eigenvalue agrees with θ to all the bits that
+    balls were given, and the characteristic polynomial is out of reach) and its route.
     """
     cost = exact_cost(gram)
     if gram.n_features <= _SMALL or (exact and cost <= _EXACT_BUDGET):

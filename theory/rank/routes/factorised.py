@@ -29,20 +29,8 @@ def factorised_count(
     inertia. Which of the first two is tried is a guess from a quarter of the neurons; the
     certificates do not depend on it.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H̃, symmetric.
-    error : float
-        t.
-    below, above : Fraction
-        Enclosure of the threshold θ > 0.
-
-    Returns
-    -------
-    Decision or None
-        With the route ``"cholesky"``, ``"low-rank"`` or ``"inertia"``; None where none of them
-        gives one number.
+    `matrix` is H̃, symmetric; `error` is t. Returns with the route ``"cholesky"``, ``"low-rank"``
+    or ``"inertia"``; None where none of them gives one number.
     """
     low, high = float_below(below), float_above(above)
     if not 0 < low <= high < np.inf:
@@ -70,18 +58,5 @@ def factorised_count(
 
 
 def foresee_gram(matrix: Square, threshold: float) -> Foresight:
-    """Look at a quarter of the neurons of a Gram matrix.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H̃.
-    threshold : float
-        The least threshold of interest.
-
-    Returns
-    -------
-    Foresight
-        What to expect.
-    """
+    """Look at a quarter of the neurons of a Gram matrix."""
     return foresee(matrix[::STRIDE, ::STRIDE], matrix.shape[0], threshold)

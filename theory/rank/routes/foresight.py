@@ -29,20 +29,13 @@ _SAFETY = 16.0
 
 @dataclass(frozen=True)
 class Foresight:
-    """Pivots of some neurons, for the expected place of a threshold among n eigenvalues.
+    """Pivots of some neurons, for the expected place of a threshold among n eigenvalues."""
 
-    Attributes
-    ----------
-    pivots : ndarray of float64, shape (k,)
-        Descending, in the units of the threshold.
-    looked_at : int
-        Neurons q ≥ k that were looked at; k < q where the rest is negligible.
-    n_features : int
-        n.
-    """
-
+    #: Descending, in the units of the threshold.
     pivots: Vector
+    #: Neurons q ≥ k that were looked at; k < q where the rest is negligible.
     looked_at: int
+    #: n.
     n_features: int
 
     def full(self, threshold: float) -> bool:
@@ -79,19 +72,7 @@ class Foresight:
 def foresee(matrix: Square, n_features: int, threshold: float) -> Foresight:
     """Look at some neurons.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (q, q)
-        Their Gram matrix.
-    n_features : int
-        n.
-    threshold : float
-        The least threshold of interest, in the same units.
-
-    Returns
-    -------
-    Foresight
-        Without pivots where the factorisation says nothing.
+    `n_features` is n.
     """
     work = np.array(matrix, order="F")
     # Smaller pivots are made of rounding, however small the threshold is.
@@ -126,17 +107,7 @@ def eigenvalues_near(upper: Square, theta: float, distance: float) -> float:
     Where d is not resolved, the eigenvalues within what is (θ/2 at most) are taken to be spread
     evenly.
 
-    Parameters
-    ----------
-    upper : ndarray of float64, shape (n, n)
-        H, positive semidefinite, in Fortran order; only its upper triangle is read.
-    theta, distance : float
-        0 < d < θ.
-
-    Returns
-    -------
-    float
-        The estimate, the same whenever it is asked for; ∞ where numbers are not finite.
+    `upper` is H, positive semidefinite, in Fortran order; only its upper triangle is read.
     """
     n = upper.shape[0]
     most = min(n, _MOST)

@@ -31,15 +31,7 @@ _DEAD = 0.05
 def eigenpairs(matrix: Square) -> tuple[Array, Array] | None:
     """Return float64 eigenpairs from the first LAPACK driver that converges.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        Symmetric.
-
-    Returns
-    -------
-    tuple of (ndarray, ndarray) or None
-        Eigenvalues and eigenvectors, None where no driver converges.
+    Returns eigenvalues and eigenvectors, None where no driver converges.
     """
     # The transpose of a symmetric array by rows is the array by columns that LAPACK wants.
     values, vectors, info = lapack.dsyevd(matrix.T, lower=1)
@@ -67,15 +59,8 @@ def symmetric_spectrum(matrix: Square) -> tuple[Vector, float]:
     known to within ‖E‖. F and R are evaluated here with their own rounding: nothing is assumed of
     LAPACK.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H, symmetric, taken as exact.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (n,); float)
-        Computed eigenvalues, ascending, and the bound (‖H‖_F where no driver converges).
+    `matrix` is H, symmetric, taken as exact. Returns computed eigenvalues, ascending, and the bound
+    (‖H‖_F where no driver converges).
     """
     size = frobenius(matrix)
     pairs = eigenpairs(matrix)
@@ -100,15 +85,8 @@ def symmetric_spectrum(matrix: Square) -> tuple[Vector, float]:
 def form_gram(features: WeightedFeatures) -> tuple[Square, float]:
     """Form H̃ ≈ AᵀA in float64 with a bound on what rounding did (C2).
 
-    Parameters
-    ----------
-    features : WeightedFeatures
-        A.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (n, n); float)
-        H̃ and t ≥ ‖H̃ − AᵀA‖₂: the noise floor, below which this route resolves no threshold.
+    `features` is A. Returns H̃ and t ≥ ‖H̃ − AᵀA‖₂: the noise floor, below which this route
+    resolves no threshold.
     """
     product, g = gram_product(features.matrix, features.roots)
     if features.entry_error:
@@ -118,20 +96,7 @@ def form_gram(features: WeightedFeatures) -> tuple[Square, float]:
 
 
 def gram_enclosure(gram: Square, formed: float) -> SpectrumEnclosure:
-    """Enclose the spectrum of H by way of its float64 Gram matrix.
-
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        H̃.
-    formed : float
-        t ≥ ‖H̃ − H‖₂.
-
-    Returns
-    -------
-    SpectrumEnclosure
-        The enclosure, of width t plus the eigenvalue solver's own certified error on either side.
-    """
+    """Enclose the spectrum of H by way of its float64 Gram matrix."""
     alive = live_part(gram)
     values, solved = symmetric_spectrum(alive)
     zeros = np.zeros(len(gram) - len(alive))
@@ -139,18 +104,7 @@ def gram_enclosure(gram: Square, formed: float) -> SpectrumEnclosure:
 
 
 def live_part(gram: Square) -> Square:
-    """Leave out neurons that are zero at every sample: they add eigenvalues 0 and nothing else.
-
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        Symmetric.
-
-    Returns
-    -------
-    ndarray of float64, shape (m, m)
-        The rows and columns that are not 0, where leaving out the others pays; else all of them.
-    """
+    """Leave out neurons that are zero at every sample: they add eigenvalues 0 and nothing else."""
     # A zero on the diagonal of a Gram matrix comes with a row of zeros, which is what counts.
     silent = np.flatnonzero(np.diagonal(gram) == 0)
     if len(silent) < _DEAD * len(gram) or len(silent) == len(gram) or gram[silent].any():

@@ -54,37 +54,21 @@ _RANGE = (2.0**-40, 2.0**40)
 
 @dataclass(frozen=True)
 class NarrowSizes:
-    """What bounds the error of float32 products before any is formed.
+    """What bounds the error of float32 products before any is formed."""
 
-    Attributes
-    ----------
-    largest : float
-        max |a_ij| ≤ largest.
-    norm : float
-        ‖A‖₁‖A‖_∞ ≤ norm.
-    square : float
-        ‖A‖_F², roughly.
-    """
-
+    #: max |a_ij| ≤ largest.
     largest: float
+    #: ‖A‖₁‖A‖_∞ ≤ norm.
     norm: float
+    #: ‖A‖_F², roughly.
     square: float
 
 
 def narrow_sizes(matrix: NDArray[Any], roots: Vector | None) -> NarrowSizes | None:
     """Measure A = diag(f) M in one pass.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, n)
-        M.
-    roots : ndarray of float64, shape (N,), optional
-        f, in place of 1.
-
-    Returns
-    -------
-    NarrowSizes or None
-        None where entries are so large or small that float32 is out of the question.
+    `matrix` is M; `roots` is f, in place of 1. Returns None where entries are so large or small
+    that float32 is out of the question.
     """
     n_samples, n_features = matrix.shape
     columns, row, largest, square = np.zeros(n_features), 0.0, 0.0, 0.0
@@ -109,20 +93,7 @@ def narrow_sizes(matrix: NDArray[Any], roots: Vector | None) -> NarrowSizes | No
 
 
 def errors_of_chunks(sizes: NarrowSizes, n_samples: int) -> list[tuple[int, float]]:
-    """Return lengths of chunks, the quickest first, and what each is accurate to.
-
-    Parameters
-    ----------
-    sizes : NarrowSizes
-        Of A.
-    n_samples : int
-        N.
-
-    Returns
-    -------
-    list of (int, float)
-        Rows per product, and what `form_gram_float32` will bound ‖H̃ − AᵀA‖₂ by, to a few percent.
-    """
+    """Return lengths of chunks, the quickest first, and what each is accurate to."""
     norm = min(sizes.norm, sizes.square)
     return [
         (chunk, _factor(min(chunk, n_samples), -(-n_samples // chunk)) * norm) for chunk in _CHUNKS
@@ -138,25 +109,11 @@ def form_gram_float32(
 ) -> tuple[Square, float] | None:
     """Form H̃ ≈ AᵀA, A = diag(f) M, by products in float32 and sums in float64.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, n)
-        M.
-    roots : ndarray of float64, shape (N,), optional
-        f, rounded square roots as in `gram_product`, in place of 1.
-    sizes : NarrowSizes
-        Of A.
-    chunk : int
-        Rows per product.
-    stop : callable, optional
-        Asked once, when a quarter of the samples (at least `PREVIEW` n) is in, with the sum over
-        them (its upper triangle, in Fortran order) and their number; True breaks off. Chunks are
-        then of every so many rows, so that the first ones resemble all.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (n, n); float) or None
-        H̃, symmetric, and t ≥ ‖H̃ − AᵀA‖₂, ∞ where something overflowed; None if broken off.
+    `matrix` is M; `roots` is f, rounded square roots as in `gram_product`, in place of 1; `stop`:
+    Asked once, when a quarter of the samples (at least `PREVIEW` n) is in, with the sum over them
+    (its upper triangle, in Fortran order) and their number; True breaks off. Chunks are then of
+    every so many rows, so that the first ones resemble all. Returns H̃, symmetric, and t ≥ ‖H̃ −
+    AᵀA‖₂, ∞ where something overflowed; None if broken off.
     """
     n_samples, n_features = matrix.shape
     partial = np.zeros((n_features, n_features), dtype=np.float32, order="F")

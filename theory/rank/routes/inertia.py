@@ -49,19 +49,8 @@ def inertia_bounds(
 ) -> tuple[int, int] | None:
     """Bound #{k : λ_k(H) > θ} for every H with ‖H̃ − H‖₂ ≤ t and every θ in an interval.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H̃, symmetric.
-    error : float
-        t.
-    below, above : float
-        Enclosure of θ > 0.
-
-    Returns
-    -------
-    tuple of (int, int) or None
-        Lower and upper bound; None where a factorisation cannot be certified closely enough.
+    `matrix` is H̃, symmetric; `error` is t. Returns lower and upper bound; None where a
+    factorisation cannot be certified closely enough.
     """
     n = matrix.shape[0]
     moduli = float(np.sum(np.abs(np.einsum("ii->i", matrix))))
@@ -100,17 +89,8 @@ def _count_beyond(
 def certified_inertia(matrix: Square, shift: float) -> tuple[int, float] | None:
     """Count the eigenvalues of H̃ + E above θ, for some ‖E‖ ≤ e that is evaluated a posteriori.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H̃, symmetric, taken as exact.
-    shift : float
-        θ.
-
-    Returns
-    -------
-    tuple of (int, float) or None
-        The count and e; None where a pivot's sign is open.
+    `matrix` is H̃, symmetric, taken as exact; `shift` is θ. Returns the count and e; None where a
+    pivot's sign is open.
     """
     n = matrix.shape[0]
     shifted = np.array(matrix, order="F")
@@ -151,15 +131,7 @@ def certified_inertia(matrix: Square, shift: float) -> tuple[int, float] | None:
 def _factorise(shifted: Square) -> tuple[Array, Array, Array] | None:
     """Return a row-permuted unit lower triangular L, and D, with M ≈ LDLᵀ (Bunch–Kaufman).
 
-    Parameters
-    ----------
-    shifted : ndarray of float64, shape (n, n)
-        M.
-
-    Returns
-    -------
-    tuple of (L, diagonal of D, subdiagonal of D) or None
-        None where LAPACK reports a failure. L is invertible by construction.
+    `shifted` is M. Returns None where LAPACK reports a failure. L is invertible by construction.
     """
     n = shifted.shape[0]
     packed, swaps, info = lapack.dsytrf(shifted, lower=1, lwork=64 * n)
@@ -176,13 +148,7 @@ def _factorise(shifted: Square) -> tuple[Array, Array, Array] | None:
 
 
 def _make_unit_lower(packed: Square) -> None:
-    """Clear the upper triangle and set the diagonal to 1, in place.
-
-    Parameters
-    ----------
-    packed : ndarray of float64, shape (n, n)
-        L below the diagonal.
-    """
+    """Clear the upper triangle and set the diagonal to 1, in place."""
     for start in range(0, packed.shape[0], _TILE):
         stop = start + _TILE
         packed[:start, start:stop] = 0.0
@@ -193,15 +159,7 @@ def _make_unit_lower(packed: Square) -> None:
 def _permutation(swaps: NDArray[np.int32]) -> NDArray[np.int64]:
     """Return the permutation that LAPACK's list of interchanges stands for.
 
-    Parameters
-    ----------
-    swaps : ndarray of int, shape (n,)
-        ``ipiv`` of ``dsytrf`` for the lower triangle, counted from 1; negative in 2×2 pivots.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        p with L[p] = triangle.
+    `swaps`: ``ipiv`` of ``dsytrf`` for the lower triangle, counted from 1; negative in 2×2 pivots.
     """
     order = np.arange(len(swaps))
     k = 0
@@ -216,17 +174,7 @@ def _permutation(swaps: NDArray[np.int32]) -> NDArray[np.int64]:
 def _positive_pivots(diagonal: Vector, off: Vector) -> int | None:
     """Count the positive eigenvalues of a block-diagonal D with 1×1 and 2×2 blocks.
 
-    Parameters
-    ----------
-    diagonal : ndarray of float64, shape (n,)
-        Diagonal of D.
-    off : ndarray of float64, shape (n − 1,)
-        Subdiagonal of D, non-zero inside 2×2 blocks.
-
-    Returns
-    -------
-    int or None
-        The count, None where rounding leaves a sign open.
+    Returns the count, None where rounding leaves a sign open.
     """
     first = np.flatnonzero(off)
     paired = np.zeros(len(diagonal), dtype=bool)

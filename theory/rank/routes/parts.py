@@ -29,19 +29,7 @@ _PAYS = 1.5
 def look(matrix: NDArray[Any], roots: Vector | None, threshold: float) -> Foresight:
     """Look at a quarter of the neurons on as many samples as that takes.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, n)
-        M, of A = diag(f) M.
-    roots : ndarray of float64, shape (N,), optional
-        f, in place of 1.
-    threshold : float
-        The least threshold of interest for the eigenvalues of AᵀA.
-
-    Returns
-    -------
-    Foresight
-        What to expect of AᵀA.
+    `roots` is f, in place of 1.
     """
     n_samples, n_features = matrix.shape
     quarter = matrix[:, ::STRIDE]
@@ -56,21 +44,8 @@ def full_on_some_samples(
 ) -> int | None:
     """Certify λ_n(AᵀA) > θ, A = diag(f) M, from evenly spaced rows of A.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, n)
-        M, taken as exact.
-    roots : ndarray of float64, shape (N,), optional
-        f, rounded square roots as in `gram_product`, in place of 1.
-    threshold : float
-        θ, rounded upward.
-    outlook : Foresight
-        Whether it is worth a try.
-
-    Returns
-    -------
-    int or None
-        The number of samples that sufficed; None says nothing.
+    `matrix` is M, taken as exact; `roots` is f, rounded square roots as in `gram_product`, in place
+    of 1; `threshold` is θ, rounded upward.
     """
     n_samples, n_features = matrix.shape
     used = int(_PER_NEURON * n_features) + 1
@@ -90,17 +65,7 @@ def _spread(n_samples: int, count: int) -> slice:
 def gram_of_rows(rows: NDArray[Any], factors: Vector | None) -> tuple[Square, float]:
     """Form H̃_S by float64 products.
 
-    Parameters
-    ----------
-    rows : ndarray of float64, float32 or float16, shape (K, n)
-        Rows of M, of A = diag(f) M.
-    factors : ndarray of float64, shape (K,), optional
-        Their entries of f, in place of 1.
-
-    Returns
-    -------
-    tuple of (ndarray of float64, shape (n, n); float)
-        H̃_S and its error, ∞ where numbers leave the range.
+    Returns H̃_S and its error, ∞ where numbers leave the range.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         product, g = gram_product(np.ascontiguousarray(rows, dtype=np.float64), factors)
@@ -125,54 +90,24 @@ _SHARE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Audible:
-    """The neurons that are left, and what the others have.
+    """The neurons that are left, and what the others have."""
 
-    Attributes
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, m)
-        Their features.
-    left_out : int
-        Number of silent neurons, n − m.
-    energy : float
-        τ ≥ ‖A_s‖_F².
-    """
-
+    #: Their features.
     matrix: NDArray[Any]
+    #: Number of silent neurons, n − m.
     left_out: int
+    #: τ ≥ ‖A_s‖_F².
     energy: float
 
     def lowered(self, threshold: float) -> float:
-        """Return θ − τ, rounded downward.
-
-        Parameters
-        ----------
-        threshold : float
-            θ > τ.
-
-        Returns
-        -------
-        float
-            The threshold above which A_cᵀA_c has at least as many eigenvalues as AᵀA above θ.
-        """
+        """Return θ − τ, rounded downward."""
         return math.nextafter(threshold - self.energy, 0.0)
 
 
 def without_silent(matrix: NDArray[Any], roots: Vector | None, threshold: float) -> Audible | None:
     """Leave out neurons that are silent next to a threshold, if there are many.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, n)
-        M, of A = diag(f) M.
-    roots : ndarray of float64, shape (N,), optional
-        f, in place of 1.
-    threshold : float
-        The least threshold θ of interest for the eigenvalues of AᵀA.
-
-    Returns
-    -------
-    Audible or None
-        The others; None where too few are silent to be worth it.
+    `roots` is f, in place of 1. Returns the others; None where too few are silent to be worth it.
     """
     n_samples, n_features = matrix.shape
     step = max(n_samples // _LOOK, 1)

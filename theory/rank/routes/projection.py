@@ -67,21 +67,8 @@ def projected_enclosure(
 ) -> SpectrumEnclosure | None:
     """Enclose the spectrum of AᵀA, A = diag(f) M, where few directions matter at a threshold.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, float32 or float16, shape (N, n)
-        M, taken as exact.
-    roots : ndarray of float64, shape (N,), optional
-        f, rounded square roots as in `gram_product`, in place of 1.
-    threshold : float
-        θ > 0, the scale on which the spectrum is wanted.
-    outlook : Foresight
-        Whether it is worth a try.
-
-    Returns
-    -------
-    SpectrumEnclosure or None
-        The enclosure; None where it does not pay or numbers leave the range.
+    `matrix` is M, taken as exact; `roots` is f, rounded square roots as in `gram_product`, in place
+    of 1. Returns the enclosure; None where it does not pay or numbers leave the range.
     """
     n_features = matrix.shape[1]
     if not outlook.pivots.size or not outlook.low(_FEW_FINE):

@@ -32,19 +32,7 @@ def all_above(matrix: Square, error: float, threshold: float) -> bool:
     A Cholesky factorisation that completes in floating point is the exact one of a matrix within
     γ_{n+1}/(1 − γ_{n+1}) tr of its argument [Rump, BIT 46 (2006) 433–452].
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H̃, symmetric.
-    error : float
-        t.
-    threshold : float
-        θ, rounded upward.
-
-    Returns
-    -------
-    bool
-        True if certified; False says nothing.
+    `matrix` is H̃, symmetric; `error` is t; `threshold` is θ, rounded upward.
     """
     factor = gamma(matrix.shape[0] + 1)
     trace = upward(float(np.trace(matrix)))
@@ -65,21 +53,8 @@ def low_rank_enclosure(
 
     By Weyl (M7), |λ_j(H) − λ_j(LᵀL)| ≤ t + ‖S‖_F for j ≤ k and λ_j(H) ≤ t + ‖S‖_F beyond.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (n, n)
-        H̃, symmetric.
-    error : float
-        t ≥ ‖H̃ − H‖.
-    threshold : float
-        θ, the scale on which the spectrum is wanted.
-    few : float
-        Share of the columns up to which k × k eigenvalues are worth their cost.
-
-    Returns
-    -------
-    SpectrumEnclosure or None
-        The enclosure, None where pivoted Cholesky keeps most of the columns.
+    `matrix` is H̃, symmetric; `threshold` is θ, the scale on which the spectrum is wanted. Returns
+    the enclosure, None where pivoted Cholesky keeps most of the columns.
     """
     n = matrix.shape[0]
     work = np.array(matrix, order="F")

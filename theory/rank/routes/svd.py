@@ -35,15 +35,7 @@ _U = UNIT_ROUNDOFF["float64"]
 def right_singular_vectors(matrix: Matrix) -> Square | None:
     """Return approximate right singular vectors, by QR and SVD of the triangle.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        A.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, n), or None
-        V with columns by descending singular value; None where no LAPACK driver converges.
+    Returns V with columns by descending singular value; None where no LAPACK driver converges.
     """
     n_samples, n_features = matrix.shape
     triangle = matrix
@@ -62,15 +54,7 @@ def right_singular_vectors(matrix: Matrix) -> Square | None:
 def svd_enclosure(features: WeightedFeatures) -> SpectrumEnclosure | None:
     """Enclose the spectrum of H = AᵀA by way of the singular directions of A.
 
-    Parameters
-    ----------
-    features : WeightedFeatures
-        A.
-
-    Returns
-    -------
-    SpectrumEnclosure or None
-        The enclosure, or None where LAPACK's SVD does not converge.
+    `features` is A. Returns the enclosure, or None where LAPACK's SVD does not converge.
     """
     return directional_enclosure(features.weighted(), features.frobenius, features.entry_error)
 
@@ -80,19 +64,8 @@ def directional_enclosure(
 ) -> SpectrumEnclosure | None:
     """Enclose the spectrum of AᵀA for a matrix whose entries may have been rounded.
 
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (N, n)
-        A; each entry may be off by two roundings beside `entry_error`.
-    size : float
-        At least ‖A‖_F.
-    entry_error : float
-        Relative error of each entry.
-
-    Returns
-    -------
-    SpectrumEnclosure or None
-        The enclosure, or None where LAPACK's SVD does not converge.
+    `matrix` is A; each entry may be off by two roundings beside `entry_error`. Returns the
+    enclosure, or None where LAPACK's SVD does not converge.
     """
     if size <= UNDERFLOW * 2:
         zeros = np.zeros(matrix.shape[1])
@@ -113,19 +86,7 @@ def directional_enclosure(
 def _enclose(images: Matrix, column_error: float, defect: float) -> SpectrumEnclosure:
     """Turn B = AV + ΔB into intervals for the eigenvalues of AᵀA.
 
-    Parameters
-    ----------
-    images : ndarray of float64, shape (N, n)
-        B, columns by descending norm.
-    column_error : float
-        ‖ΔB_j‖ ≤ column_error for every column.
-    defect : float
-        ‖VᵀV − I‖ ≤ defect < 1.
-
-    Returns
-    -------
-    SpectrumEnclosure
-        The intervals.
+    `images` is B, columns by descending norm.
     """
     n = images.shape[1]
     products, g = gram_product(images)
