@@ -8,6 +8,7 @@ from epsrank.cli.console import interval, number, print_json, print_table
 
 if TYPE_CHECKING:
     from epsrank.theory.data.inputs import Features
+    from epsrank.theory.data.measure import Measure
     from epsrank.theory.floor.convex.floor import ConvexFloor
     from epsrank.theory.floor.convex.lipschitz import LipschitzFloor
     from epsrank.theory.numbers.arrays import Matrix
@@ -36,8 +37,7 @@ def convex_command(
     eps: float,
     norm: float | None,
     coefficients: Any,
-    weights: Any,
-    measure: str,
+    measure: Measure,
     bias: Literal["feature", "fixed"] | None,
     bias_value: Any,
     as_json: bool,
@@ -47,9 +47,9 @@ def convex_command(
     from epsrank.theory.floor.convex.floor import convex_floor
     from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
 
-    if measure != "mean":
+    if measure.name != "mean":
         raise InputError(
-            "--measure", f"is {measure!r} with --loss {loss}", "the floor of L2 needs 'mean'"
+            "--measure", f"is {measure.name!r} with --loss {loss}", "the floor of L2 needs 'mean'"
         )
     goal: Any = target
     if loss == "cross_entropy" and target.shape[1] == 1:
@@ -60,7 +60,7 @@ def convex_command(
         "loss": loss,
         "norm": norm,
         "coefficients": coefficients,
-        "weights": weights,
+        "weights": measure.weights,
         "bias": bias,
         "bias_value": bias_value,
     }

@@ -111,7 +111,6 @@ def floor(
         "coefficients": source.coefficients
         if own
         else read_coefficients(coefficients, features.n_features),
-        "weights": source.weights,
         "measure": source.measure,
         "bias": own_bias[0],
         "bias_value": own_bias[1],

@@ -56,7 +56,6 @@ def rank(
     ranks = epsilon_ranks(
         source.features,
         thresholds,
-        weights=source.weights,
         measure=source.measure,
         exact=exact,
         relative=relative,

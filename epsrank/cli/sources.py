@@ -71,11 +71,11 @@ def read_source(
             raise click.UsageError("--key names an array of a FILE, not of a run")
         return _of_run(*place, layer, weights or sample_weights, measure)
     from epsrank.numerics.checkpoint.layer import CheckpointLayer
+    from epsrank.theory.data.measure import as_measure
 
     features = read_features(file, key)
-    return CheckpointLayer(
-        file, features, read_weights(weights or sample_weights, features.n_samples), _name(measure)
-    )
+    own = read_weights(weights or sample_weights, features.n_samples)
+    return CheckpointLayer(file, features, as_measure(measure, own, features.n_samples))
 
 
 def split_record(name: str) -> tuple[Path, int] | None:
@@ -106,13 +106,14 @@ def _of_run(
     from dataclasses import replace
 
     from epsrank.numerics.checkpoint.runs import layer_of_run
+    from epsrank.theory.data.measure import as_measure
 
     found = layer_of_run(folder, record, layer)
-    if weights is not None:
-        found = replace(found, weights=read_weights(weights, len(found.features)))
-    if weights is not None or _given("measure"):
-        found = replace(found, measure=_name(measure))
-    return found
+    if weights is None and not _given("measure"):
+        return found
+    n_samples = len(found.features)
+    own = found.measure.weights if weights is None else read_weights(weights, n_samples)
+    return replace(found, measure=as_measure(measure, own, n_samples))
 
 
 def _of_model(
@@ -132,6 +133,7 @@ def _of_model(
     from epsrank.numerics.checkpoint.models import layer_of_model
     from epsrank.numerics.checkpoint.weights import load_weights
     from epsrank.theory.data.inputs import as_features
+    from epsrank.theory.data.measure import as_measure
 
     if data is None:
         raise click.UsageError("--model needs the inputs of the network: --data F")
@@ -144,7 +146,7 @@ def _of_model(
     own = read_weights(sample_weights, features.n_samples)
     if weights is None:
         notice(f"no --weights: {model} is measured as it was made")
-    return replace(found, features=features, weights=own, measure=_name(measure))
+    return replace(found, features=features, measure=as_measure(measure, own, features.n_samples))
 
 
 def _inputs(path: str) -> Any:
@@ -177,7 +179,3 @@ def _given(name: str) -> bool:
     """Tell whether an option was given on the command line."""
     source = click.get_current_context().get_parameter_source(name)
     return source is click.core.ParameterSource.COMMANDLINE
-
-
-def _name(measure: str) -> Any:
-    return measure

@@ -13,7 +13,6 @@ from epsrank.numerics.training.measure import LastLayer
 from epsrank.numerics.training.objective import float64_loss
 from epsrank.numerics.training.probe import choose_probe
 from epsrank.theory.apriori import AprioriFloor, apriori_floor
-from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.rounding import unit_roundoff, upward
@@ -46,7 +45,6 @@ def floor_of_run(
         last.target,
         coefficients=last.coefficients,
         neurons=neurons,
-        weights=last.weights,
         measure=last.measure,
         feature_error=_feature_error(run, index, last),
     )
@@ -63,8 +61,7 @@ def _feature_error(run: Run, index: int, last: LastLayer) -> float:
         for values in (layer.weight, layer.bias)
     )
     u = unit_roundoff(run.config.dtype)
-    law = as_measure(last.measure, last.weights, len(last.features))
-    sizes = (points * slopes + offsets) * law.row_factors()[:, None]
+    sizes = (points * slopes + offsets) * last.measure.row_factors()[:, None]
     # A fourth u for the roundings of this bound itself.
     return upward(4 * u * frobenius(sizes))
 
@@ -78,5 +75,4 @@ def run_points(run: Run) -> Vector:
 
 def root_loss(last: LastLayer) -> float:
     """Return ‖u − u*‖ as measured."""
-    law = as_measure(last.measure, last.weights, len(last.features))
-    return math.sqrt(float64_loss("mse", last.outputs, last.target, law))
+    return math.sqrt(float64_loss("mse", last.outputs, last.target, last.measure))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from epsrank.theory.data.measure import MeasureName
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.floor.arguments import BiasName
 from epsrank.theory.numbers.arrays import Matrix, Vector
 
@@ -18,10 +18,8 @@ class CheckpointLayer:
     label: str
     #: Φ, in the dtype of the network.
     features: Any
-    #: Sample weights that belong to the features; None for 1 each.
-    weights: Vector | None = None
-    #: Measure that belongs to them.
-    measure: MeasureName = "mean"
+    #: Measure of the samples.
+    measure: Measure
     #: u*, where the checkpoint knows it.
     target: Matrix | None = None
     #: W of the head; None where this is not what enters a linear head.

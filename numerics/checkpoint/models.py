@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from epsrank.numerics.monitor.measuring.reading import Head
 from epsrank.numerics.monitor.model.capture import probe_pass
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import LayerPlan
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 
 _BATCH = 256
@@ -55,7 +57,9 @@ def layer_of_model(
     if problem is not None or not pieces:
         reason = problem or "the network does not reach it"
         raise InputError("--layer", f"{wanted.name!r} gives no features ({reason})", "name another")
-    found = CheckpointLayer(label=f"{label}, layer {wanted.name}", features=torch.cat(pieces))
+    features = torch.cat(pieces)
+    law = Measure("mean", len(features))
+    found = CheckpointLayer(f"{label}, layer {wanted.name}", features, law)
     if wanted.role != "last" or plan.head is None:
         return found
     try:
@@ -64,9 +68,8 @@ def layer_of_model(
         return found
     if head.weight.shape[0] != found.features.shape[1]:
         return found
-    return CheckpointLayer(
-        label=found.label,
-        features=found.features,
+    return replace(
+        found,
         coefficients=head.weight,
         bias_value=head.bias,
         bias=None if head.bias is None else "feature",
@@ -75,8 +78,6 @@ def layer_of_model(
 
 def _plan(model: nn.Module, layer: str | None, probe: Any) -> LayerPlan:
     """Return a plan of one layer."""
-    from dataclasses import replace
-
     example = [_first(probe)]
     automatic = find_layers(model, "auto", example=example)
     names = ", ".join(automatic.names)

@@ -9,7 +9,6 @@ from typing import cast
 import numpy as np
 
 from epsrank.numerics.checkpoint.layer import CheckpointLayer
-from epsrank.numerics.networks import layer_weights
 from epsrank.numerics.training import load_run
 from epsrank.numerics.training.build import resolve_device
 from epsrank.numerics.training.measure import captured, last_layer
@@ -44,8 +43,7 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
     found = CheckpointLayer(
         label=f"{folder} at step {step}, hidden layer {number}",
         features=features,
-        weights=layer_weights(probe.weights, probe.measure.n_samples, len(features)),
-        measure=probe.measure.name,
+        measure=probe.measure.spread(len(features)),
         target=probe.target if linear and len(features) == probe.measure.n_samples else None,
         loss=config.loss,
     )

@@ -11,7 +11,6 @@ from epsrank.numerics.ensemble.forward import Forward, Parameters
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.objective import sample_factors, sample_losses
 from epsrank.numerics.training.seeds import epoch_order
-from epsrank.theory.data.measure import Measure
 
 
 class StackedSamples:
@@ -126,8 +125,7 @@ def _same_data(a: Task, b: Task) -> bool:
 
 def _factors(task: Task) -> Tensor | None:
     """Return w_i/c, None where all are 1/N."""
-    weights = None if task.weights is None else task.weights.numpy()
-    factors = sample_factors(Measure(task.measure, task.n_samples, weights))
+    factors = sample_factors(task.law)
     return None if factors is None else torch.as_tensor(factors)
 
 

@@ -178,8 +178,7 @@ def _ranks(features: Array, inputs: InputMeasure, eps: Sequence[float]) -> list[
     """Certify the ε-ranks of one layer; of many neurons on few inputs, by the transpose."""
     n_samples, n = features.shape
     if n <= n_samples:
-        weights = inputs.measure.weights
-        ranks = epsilon_ranks(features, eps, weights=weights, measure=inputs.measure.name)
+        ranks = epsilon_ranks(features, eps, measure=inputs.measure)
         return [(rank.lower, rank.upper) for rank in ranks]
     # AᵀA and AAᵀ have the same positive eigenvalues; weighting the rows rounds each entry once,
     # so that counts within a hair of ε (1e-15 relative to λ_1) are not certified this way.

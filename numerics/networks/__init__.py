@@ -4,7 +4,7 @@ from epsrank.numerics.networks.activations import ACTIVATIONS, activation_functi
 from epsrank.numerics.networks.adaptive import AdaptiveNet
 from epsrank.numerics.networks.base import FeatureNetwork, samples_by_neurons
 from epsrank.numerics.networks.bottleneck import BottleneckMLP
-from epsrank.numerics.networks.capture import capture, layer_weights
+from epsrank.numerics.networks.capture import capture
 from epsrank.numerics.networks.cnn import SmallCNN
 from epsrank.numerics.networks.initialise import INITIALISATIONS, initialise_
 from epsrank.numerics.networks.mlp import MLP
@@ -26,6 +26,5 @@ __all__ = [
     "activation_function",
     "capture",
     "initialise_",
-    "layer_weights",
     "samples_by_neurons",
 ]

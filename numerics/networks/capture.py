@@ -7,7 +7,6 @@ from torch import Tensor
 
 from epsrank.numerics.networks.base import FeatureNetwork, as_size, samples_by_neurons
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Vector
 
 
 def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Tensor]:
@@ -33,15 +32,3 @@ def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Te
     finally:
         model.train(was_training)
     return [torch.cat(parts) for parts in zip(*batches, strict=True)]
-
-
-def layer_weights(weights: Vector | None, n_samples: int, n_rows: int) -> Vector | None:
-    """Spread sample weights w_i evenly over the positions of a convolutional layer.
-
-    Returns w_i / P for each position of sample i; None where all are equal under the mean measure.
-    """
-    if weights is None or n_rows == n_samples:
-        return weights
-    positions = n_rows // n_samples
-    spread: Array = weights.repeat(positions) / positions
-    return spread

@@ -48,17 +48,15 @@ def floor_against_rank(runs: Sequence[Run] = ()) -> Figure:
     norms = [float(np.linalg.norm(np.vstack([one.coefficients, one.bias]))) for one in last]
     points = [
         TrainedPoint(
-            epsilon_rank(one.features, _EPS, weights=one.weights, measure=one.measure).upper,
+            epsilon_rank(one.features, _EPS, measure=one.measure).upper,
             root_loss(one),
             f"trained, n = {one.features.shape[1]} (ε = 1e-6)",
         )
         for one in last
     ]
     most = max(min(_MOST, n), *(point.rank for point in points))
-    distances = relu_distances(
-        run_points(first), last[0].target, min(most, n), weights=last[0].weights,
-        measure=last[0].measure,
-    )  # fmt: skip
+    goal, law = last[0].target, last[0].measure
+    distances = relu_distances(run_points(first), goal, min(most, n), measure=law)
     largest = float(f"{max(norms):.1g}")
     largest += 10.0 ** math.floor(math.log10(largest)) if largest < max(norms) else 0.0
     title = f"{first.config.task}: ReLU networks of one hidden layer, ‖β‖ ≤ B"

@@ -121,7 +121,6 @@ def floor_at(run: Run, index: int, eps: float) -> LossFloor:
         last.target,
         eps=eps,
         coefficients=last.coefficients,
-        weights=last.weights,
         measure=last.measure,
         bias="fixed" if run.config.bias == "fixed" else "feature",
         bias_value=last.bias,

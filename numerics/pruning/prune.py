@@ -16,7 +16,6 @@ from epsrank.numerics.training.measure import LastLayer
 from epsrank.numerics.training.objective import float64_loss, sample_losses
 from epsrank.numerics.training.probe import choose_probe
 from epsrank.theory.data.inputs import as_features, as_norm
-from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.decomposed.weighting import weighted_problem
 from epsrank.theory.numbers.arrays import Array
@@ -91,7 +90,6 @@ def prune(
         coefficients=last.coefficients,
         method=method,
         f=f,
-        weights=last.weights,
         measure=last.measure,
     )
     # In float32 rounding C and φ_S may take a little more; then a neuron more is kept.
@@ -114,7 +112,6 @@ def _selection(last: LastLayer, count: int, method: Method, f: float) -> NeuronS
         coefficients=last.coefficients,
         method=method,
         f=f,
-        weights=last.weights,
         measure=last.measure,
     )
 
@@ -129,8 +126,8 @@ def _pruned(
     samples = choose_probe(run.config, run.task, torch.device("cpu"))
     features = capture(small, samples.x)[-1].double().numpy()
     stored: Array = small.head.weight.detach().double().numpy().T
-    law = as_measure(last.measure, last.weights, len(last.features))
-    distance, rounding = _distance(last, features, stored, law)
+    law = last.measure
+    distance, rounding = _distance(last, features, stored)
     outputs = features @ stored + last.bias
     target_size = frobenius(last.target * law.row_factors()[:, None])
     bias_size = math.sqrt(float(law.mass)) * frobenius(last.bias)
@@ -161,12 +158,10 @@ def _pruned(
     )
 
 
-def _distance(
-    last: LastLayer, features: Array, coefficients: Array, law: Measure
-) -> tuple[float, float]:
+def _distance(last: LastLayer, features: Array, coefficients: Array) -> tuple[float, float]:
     """Return a bound on ‖φ·W − φ'·C‖ and its rounding, as one output z = (W; −C) of (φ, φ')."""
     both = as_features(np.concatenate([last.features, features], axis=1))
-    problem = weighted_problem(both, np.zeros((both.n_samples, 1)), law)
+    problem = weighted_problem(both, np.zeros((both.n_samples, 1)), last.measure)
     size = upward(frobenius(problem.matrix) * (1 + 1e-9) + UNDERFLOW)
     return output_norm(problem, size, np.concatenate([last.coefficients, -coefficients]))
 

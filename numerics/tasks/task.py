@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import html
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from torch import Tensor
 
 from epsrank.numerics.operators.stacked import StackedOperator
-from epsrank.theory.data.measure import MeasureName
+from epsrank.theory.data.measure import Measure, MeasureName
 
 Kind = Literal["regression", "classification"]
 
@@ -60,6 +61,12 @@ class Task:
     def n_samples(self) -> int:
         """Number N of training samples."""
         return int(self.x.shape[0])
+
+    @cached_property
+    def law(self) -> Measure:
+        """μ on the training samples: `weights` normalised by `measure`."""
+        weights = None if self.weights is None else self.weights.numpy()
+        return Measure(self.measure, self.n_samples, weights)
 
     def fingerprint(self) -> str:
         """Return a digest of the training data, by which a resumed run knows its data again."""

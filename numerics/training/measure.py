@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from epsrank.numerics.networks import FeatureNetwork, capture, layer_weights
+from epsrank.numerics.networks import FeatureNetwork, capture
 from epsrank.numerics.operators.stacked import StackedOperator, constant, images
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
@@ -16,7 +16,7 @@ from epsrank.numerics.training.objective import Objective, float64_loss, sample_
 from epsrank.numerics.training.probe import Probe, rank_probe
 from epsrank.numerics.training.record import LayerRanks, StepRecord
 from epsrank.theory.data.inputs import Features, as_features
-from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName, with_bias
 from epsrank.theory.floor.chain import check_chain
@@ -56,10 +56,8 @@ class LastLayer:
     bias: Vector
     #: u*.
     target: Matrix
-    #: Sample weights; None means 1 each.
-    weights: Vector | None
-    #: ``"mean"``, ``"raw"`` or ``"volume"``.
-    measure: str
+    #: Measure of the samples.
+    measure: Measure
     #: What the constant function is at the samples where that is not 1: for a PINN φ are the
     #: features (𝓛φ, √κ 𝓑φ) of L1, and this is (𝓛1, √κ 𝓑1).
     constant: Vector | None = None
@@ -97,8 +95,7 @@ def last_layer(model: FeatureNetwork, probe: Probe, features: Matrix) -> LastLay
         model.head.weight.detach().double().cpu().numpy().T.copy(),
         model.head.bias.detach().double().cpu().numpy().copy(),
         probe.target,
-        probe.weights,
-        probe.measure.name,
+        probe.measure,
         None if probe.operator is None else images(probe.operator, constant, probe.x)[:, 0],
     )
 
@@ -194,8 +191,7 @@ def _reason(probe: Probe) -> str:
 
 def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) -> LayerRanks:
     """Return spectrum and ranks of one layer."""
-    weights = layer_weights(probe.weights, probe.measure.n_samples, len(features))
-    ranks = epsilon_ranks(features, config.eps, weights=weights, measure=probe.measure.name)
+    ranks = epsilon_ranks(features, config.eps, measure=probe.measure.spread(len(features)))
     return LayerRanks.of(number, ranks)
 
 
@@ -206,13 +202,12 @@ def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
     """
     if config.loss != "mse":
         return []
-    law = as_measure(last.measure, last.weights, len(last.features))
     features, target, coefficients = last.without_bias(cast(BiasName, config.bias))
-    problem = weighted_problem(features, target, law)
+    problem = weighted_problem(features, target, last.measure)
     data, norm = decompose(problem), frobenius(coefficients)
     loss_norm = residual_norm(problem, coefficients)
     reachable = reachable_loss(data, norm)
-    ranks = epsilon_ranks(features, config.eps, weights=last.weights, measure=last.measure)
+    ranks = epsilon_ranks(features, config.eps, measure=last.measure)
     given: dict[str, Any] = {
         "norm": norm,
         "reachable": reachable,
@@ -231,7 +226,7 @@ def _convex(last: LastLayer, config: RunConfig) -> ConvexFloor | None:
         last.features,
         last.target,
         coefficients=last.coefficients,
-        weights=last.weights,
+        weights=last.measure.weights,
         bias=cast(BiasName, config.bias),
         bias_value=last.bias,
         tolerance=_CONVEX_GAP,

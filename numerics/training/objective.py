@@ -53,8 +53,7 @@ class Objective:
 
 def task_objective(loss: str, task: Task, device: torch.device) -> Objective:
     """Return the training loss L(θ) of a task over all of its training samples."""
-    weights = None if task.weights is None else task.weights.numpy()
-    factors = sample_factors(Measure(task.measure, task.n_samples, weights))
+    factors = sample_factors(task.law)
     return Objective(
         loss,
         task.x.to(device),

@@ -45,9 +45,7 @@ def rank_probe(probe: Probe) -> Probe:
         return probe
     inside = probe.operator.inside
     rows, where = inside.numpy(), inside.to(probe.x.device)
-    weights = None if probe.weights is None else probe.weights[rows]
-    law = Measure(probe.measure.name, int(rows.sum()), weights)
-    return Probe(probe.x[where], probe.y[where], probe.target[rows], law)
+    return Probe(probe.x[where], probe.y[where], probe.target[rows], probe.measure.at(rows))
 
 
 def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
@@ -68,9 +66,9 @@ def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
         order = torch.randperm(n_samples, generator=generator(config.seed, Stream.PROBE))
         chosen = order[:size].sort().values
         x, y = x[chosen], y[chosen]
-    weights = None if task.weights is None else task.weights.numpy()
     target: Array = y.double().numpy()
-    law = Measure(task.measure, size, weights)
+    # A draw is one of unit weights: a quadrature rule is taken whole.
+    law = task.law if size == n_samples else Measure(task.measure, size)
     return Probe(x.to(device), y.to(device), target, law, task.operator)
 
 

@@ -220,7 +220,6 @@ class Run:
             target,
             coefficients,
             self.config.eps[0] if eps is None else eps,
-            weights=last.weights,
             measure=last.measure,
         )
 

@@ -14,7 +14,6 @@ from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties.apriori import LineCase, least_squares_by_partition
 from epsrank.theory.apriori import relu_distances
-from epsrank.theory.data.measure import as_measure
 from epsrank.theory.floor.certified.exact_data import exact_data
 
 CLAIM = "a-priori-floor"
@@ -78,8 +77,7 @@ def exact_loss(run: Run) -> Fraction:
     """Return ‖φW + b − u*‖² of a run's last measurement without rounding."""
     last = run.last_layer(-1)
     features, target, head = last.without_bias("feature")
-    law = as_measure(last.measure, last.weights, features.n_samples)
-    return exact_data(features, target, law).loss(head)
+    return exact_data(features, target, last.measure).loss(head)
 
 
 def check_trained(context: Context) -> list[Evidence]:

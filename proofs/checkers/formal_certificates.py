@@ -53,8 +53,7 @@ def thinned(point: Checkpoint, samples: int) -> Checkpoint:
         features=point.features[kept],
         target=point.target[kept],
         coefficients=point.coefficients,
-        weights=None if point.weights is None else point.weights[kept],
-        measure=point.measure,
+        measure=point.measure.at(kept),
     )
 
 
@@ -114,9 +113,7 @@ def _rank(
 ) -> Evidence:
     title = f"Kernel-checked measurement: r_ε of {name}, trained in this run, as a theorem of Coq"
     try:
-        certificate = certify_rank(
-            point.features, eps, weights=point.weights, measure=point.measure
-        )
+        certificate = certify_rank(point.features, eps, measure=point.measure)
     except InputError as error:
         return Evidence(CLAIMS[0], "exact", "undecided", title, cause=str(error))
     refusal = ask_coq(compiled, certificate)
@@ -134,13 +131,11 @@ def _floor(
     title = f"Kernel-checked measurement: loss ≥ x for every layer as short as that of {name}"
     try:
         certificate = certify_floor(
-            point.features, point.target, norm_above(point), weights=point.weights,
-            measure=point.measure,
-        )  # fmt: skip
+            point.features, point.target, norm_above(point), measure=point.measure
+        )
         chain = certify_chain(
-            point.features, point.target, point.coefficients, eps, weights=point.weights,
-            measure=point.measure,
-        )  # fmt: skip
+            point.features, point.target, point.coefficients, eps, measure=point.measure
+        )
     except InputError as error:
         return [
             Evidence(claim, "exact", "undecided", title, cause=str(error)) for claim in CLAIMS[1:]

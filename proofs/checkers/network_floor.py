@@ -18,7 +18,6 @@ from epsrank.proofs.instances.networks import (
 )
 from epsrank.proofs.ledger.evidence import Evidence, Kind
 from epsrank.theory.data.inputs import as_features
-from epsrank.theory.data.measure import as_measure
 from epsrank.theory.floor.certified.ball_distance import distances
 from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
 from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
@@ -70,8 +69,7 @@ def tail_data(data: ExactData, coefficients: Any) -> ExactData:
 def check_tail(point: Checkpoint, eps: Sequence[float], score: Score) -> None:
     """Decide ‖u − P_p u‖² ≤ λ_{p+1}‖W‖² for all p, and ≤ ε‖W‖² at p = r_ε (F1)."""
     features = as_features(point.features)
-    measure = as_measure(point.measure, point.weights, features.n_samples)
-    data = tail_data(exact_data(features, point.target, measure), point.coefficients)
+    data = tail_data(exact_data(features, point.target, point.measure), point.coefficients)
     spectrum = ball_spectrum(data, 256)
     found = distances(data, spectrum)
     budget = norm_squared(point.coefficients)
@@ -144,7 +142,6 @@ def _float_result(point: Checkpoint, eps: float) -> LossFloor:
         point.target,
         eps=eps,
         coefficients=point.coefficients,
-        weights=point.weights,
         measure=point.measure,
     )
 
@@ -155,7 +152,6 @@ def _chain(point: Checkpoint, eps: float, score: Score) -> ChainCertificate:
         point.target,
         point.coefficients,
         eps,
-        weights=point.weights,
         measure=point.measure,
     )
     for verdict in certificate.verdicts:

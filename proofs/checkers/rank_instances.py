@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.exact import oracle
@@ -15,9 +16,8 @@ from epsrank.proofs.instances.networks import checkpoints, planned
 from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.strategies.spectra import from_singular_values
 from epsrank.theory.data.exact_gram import exact_gram
-from epsrank.theory.data.inputs import as_features
-from epsrank.theory.data.measure import as_measure
-from epsrank.theory.numbers.arrays import Array, Vector
+from epsrank.theory.data.inputs import Features, as_features
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.rank.interval import RankInterval
 from epsrank.theory.rank.of_features import RankProblem
@@ -27,26 +27,25 @@ from epsrank.theory.rank.routes.svd import right_singular_vectors, svd_enclosure
 
 EPS = (1e-2, 1e-4, 1e-6, 1e-8, 1e-12, 1e-20)
 
+#: Name, Φ, ε and measure of an instance.
+Case = tuple[str, Any, float, Measure]
+
 _COUNTS = {"quick": 3, "default": 5, "full": 12}
 
 
-def routes(
-    features: Any, eps: float, weights: Vector | None, measure: str
-) -> dict[str, tuple[int, int] | None]:
+def routes(features: Features, eps: float, law: Measure) -> dict[str, tuple[int, int] | None]:
     """Return what each route says about r_ε, run by itself.
 
-    `eps` is ε; `weights` is w. Returns ends by route (``gram``, ``svd``, ``ball``, ``default``);
+    `eps` is ε. Returns ends by route (``gram``, ``svd``, ``ball``, ``default``);
     None where a route gave up.
     """
-    checked = as_features(features)
-    law = as_measure(measure, weights, checked.n_samples)
-    problem = RankProblem(checked, law)
+    problem = RankProblem(features, law)
     theta = Fraction(eps) / problem.weighted.scale
     svd = svd_enclosure(problem.weighted)
-    gram = exact_gram(checked, law)
+    gram = exact_gram(features, law)
     vectors = right_singular_vectors(problem.weighted.weighted())
     balls, _ = ball_count(gram, gram.threshold(Fraction(eps)), vectors)
-    default: RankInterval = epsilon_rank(features, eps, weights=weights, measure=measure)
+    default: RankInterval = epsilon_rank(features, eps, measure=law)
     return {
         "gram": problem.fast.count(theta, theta),
         "svd": None if svd is None else svd.count(theta, theta),
@@ -55,27 +54,24 @@ def routes(
     }
 
 
-def exact_truth(features: Any, eps: float, weights: Vector | None, measure: str) -> int:
+def exact_truth(features: Features, eps: float, law: Measure) -> int:
     """Return r_ε by the integer characteristic polynomial (C1).
 
     `eps` is ε.
     """
-    checked = as_features(features)
-    gram = exact_gram(checked, as_measure(measure, weights, checked.n_samples))
+    gram = exact_gram(features, law)
     return exact_count(gram, gram.threshold(Fraction(eps)))
 
 
-def compare(
-    cases: Iterable[tuple[str, Any, float, Array | None, str]], title: str, figures: dict[str, Any]
-) -> Evidence:
+def compare(cases: Iterable[Case], title: str, figures: dict[str, Any]) -> Evidence:
     """Compare every route with the exact count on some instances."""
     single = {"gram": 0, "svd": 0, "ball": 0, "default": 0}
     instances = 0
     rows: list[dict[str, Any]] = []
     witness: dict[str, Any] | None = None
-    for name, features, eps, weights, measure in cases:
-        truth = exact_truth(features, eps, weights, measure)
-        found = routes(features, eps, weights, measure)
+    for name, features, eps, law in cases:
+        checked = as_features(features)
+        truth, found = exact_truth(checked, eps, law), routes(checked, eps, law)
         instances += 1
         rows.append({"instance": name, "eps": eps, "exact": truth, **found})
         for route, ends in found.items():
@@ -106,14 +102,11 @@ def check_network_ranks(name: str, context: Context) -> list[Evidence]:
         return [Evidence("rank-definition", "exact", "skipped", title, cause=network.skipped)]
     run = network.run()
     cases = [
-        (f"step {point.step}", point.features, eps, point.weights, point.measure)
+        (f"step {point.step}", point.features, eps, point.measure)
         for point in checkpoints(run, _COUNTS[context.effort])
         for eps in EPS
     ]
     return [compare(cases, title, {"network": name})]
-
-
-Case = tuple[str, Any, float, "Array | None", str]
 
 
 def _hard_cases() -> list[Case]:
@@ -123,7 +116,7 @@ def _hard_cases() -> list[Case]:
     cluster = from_singular_values(np.ldexp(2.0**20 + np.arange(-4.0, 4.0), -20), 16)
     graded = from_singular_values(2.0 ** -np.arange(8.0), 8)
     twins = np.concatenate([monomials[:, :6], monomials[:, :6] + 2.0**-40], axis=1)
-    matrices = {
+    matrices: dict[str, NDArray[Any]] = {
         "monomials x¹…x²⁴": monomials,
         "monomials, float32": monomials.astype(np.float32),
         "eigenvalues clustered to 1e-6": cluster.features,
@@ -133,14 +126,15 @@ def _hard_cases() -> list[Case]:
         "scale 1e150": monomials[:, :8] * 1e150,
     }
     cases: list[Case] = [
-        (name, features, eps, None, "mean")
+        (name, features, eps, Measure("mean", len(features)))
         for name, features in matrices.items()
         for eps in (*EPS, 1e-30)
     ]
     for name, known in (("cluster", cluster), ("graded", graded)):
         # Thresholds equal to an eigenvalue: the strict inequality decides.
+        law = Measure("raw", len(known.features))
         cases += [
-            (f"{name}, ε equal to an eigenvalue", known.features, float(value), None, "raw")
+            (f"{name}, ε equal to an eigenvalue", known.features, float(value), law)
             for value in known.eigenvalues
             if Fraction(float(value)) == value
         ]
@@ -154,9 +148,9 @@ def check_hard_matrices(context: Context) -> list[Evidence]:
     first = compare(cases, title + "duplicated and badly scaled matrices", {})
     small = [case for case in cases if case[1].shape[1] <= 12]
     rows, witness = 0, None
-    for name, features, eps, weights, measure in small:
-        truth = oracle.exact_rank(features, eps, weights, measure)
-        count = exact_truth(features, eps, weights, measure)
+    for name, features, eps, law in small:
+        truth = oracle.exact_rank(features, eps, law.weights, law.name)
+        count = exact_truth(as_features(features), eps, law)
         rows += 1
         if truth != count and witness is None:
             witness = {"instance": name, "eps": eps, "elimination": truth, "Descartes": count}

@@ -18,7 +18,6 @@ from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, planned
 from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties.neuron_selection import squared_distance
 from epsrank.theory.data.inputs import as_features
-from epsrank.theory.data.measure import as_measure
 from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
 from epsrank.theory.floor.certified.exact_data import exact_data, norm_squared
 from epsrank.theory.numbers.arrays import Matrix
@@ -120,7 +119,7 @@ def check_network(name: str, context: Context) -> list[Evidence]:
     run = network.run()
     last = run.last_layer(-1)
     features = as_features(last.features)
-    law = as_measure(last.measure, last.weights, features.n_samples)
+    law = last.measure
     spectrum = ball_spectrum(exact_data(features, last.target, law), 256).eigenvalues
     budget = norm_squared(last.coefficients)
     score, rows = Score(), []

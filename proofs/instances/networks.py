@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from epsrank.numerics.training import Run, RunConfig, load_run, train
-from epsrank.theory.numbers.arrays import Matrix, Vector
+from epsrank.theory.data.measure import Measure
+from epsrank.theory.numbers.arrays import Matrix
 
 #: Widths up to which chains are certified in ball arithmetic.
 CERTIFIED_WIDTH = 50
@@ -118,10 +119,8 @@ class Checkpoint:
     target: Matrix
     #: W, and the bias b as its last row.
     coefficients: Matrix
-    #: w.
-    weights: Vector | None
-    #: Measure.
-    measure: str
+    #: Measure of the samples.
+    measure: Measure
 
 
 def planned(effort: str) -> dict[str, int]:
@@ -184,6 +183,5 @@ def checkpoints(run: Run, count: int) -> Iterator[Checkpoint]:
             features=features.values,
             target=target,
             coefficients=coefficients,
-            weights=layer.weights,
             measure=layer.measure,
         )

@@ -13,6 +13,7 @@ from epsrank.proofs.checkers import attaining, network_floor, rank_instances, re
 from epsrank.proofs.checkers.base import Context
 from epsrank.proofs.exact.rational_floor import RationalProblem
 from epsrank.proofs.instances.networks import TrainedNetwork
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.floor import loss_floor
 from epsrank.theory.floor.certified import chain as decide_chain
 from epsrank.theory.numbers.interval import Interval
@@ -104,7 +105,7 @@ def test_an_exact_route_that_counts_wrong_is_caught(monkeypatch):
     assert [item.state for item in found] == ["refuted", "refuted"]
 
 
-rank_instances_cases = [("eye", np.eye(3), 0.5, None, "raw")]
+rank_instances_cases = [("eye", np.eye(3), 0.5, Measure("raw", 3))]
 
 
 def test_missing_networks_are_skipped_or_raise():

@@ -146,9 +146,8 @@ def apriori_floor(
     else:
         size = as_norm(norm)
     basis = neuron_basis(checked, law)
-    distances = relu_distances(
-        points, target, n if neurons is None else min(neurons, n), weights=weights, measure=law.name
-    )
+    most = n if neurons is None else min(neurons, n)
+    distances = relu_distances(points, target, most, measure=law)
     slack = as_norm(feature_error, name="feature_error")
     reaches = np.zeros(n + 1)
     floors = np.zeros(n + 1)

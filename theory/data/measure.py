@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError
@@ -49,6 +50,18 @@ class Measure:
         """μ(Ω) = Σ w / c, exactly."""
         return self.weight_sum / self.normaliser
 
+    def spread(self, n_rows: int) -> Measure:
+        """Return the measure on the positions of a convolution, w_i / P at each of sample i."""
+        positions = n_rows // self.n_samples
+        if self.weights is None or positions == 1:
+            return Measure(self.name, n_rows, self.weights)
+        return Measure(self.name, n_rows, self.weights.repeat(positions) / positions)
+
+    def at(self, rows: NDArray[Any]) -> Measure:
+        """Return the measure on some of the samples; ``mean`` is normalised over those."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Measure(self.name, np.arange(self.n_samples)[rows].size, weights)
+
     def row_factors(self) -> Vector:
         """Return √(w_i / c), so that A = diag(factors) Φ has AᵀA = G (to rounding)."""
         weights = np.ones(self.n_samples) if self.weights is None else self.weights
@@ -70,8 +83,16 @@ def exact_sum(values: Vector) -> Fraction:
 
 
 def as_measure(measure: Any, weights: Any, n_samples: int) -> Measure:
-    """Check the name of a measure and its weights."""
+    """Check the name of a measure and its weights; a measure that is one already stays as it is."""
     if isinstance(measure, Measure):
+        if weights is not None or measure.n_samples != n_samples:
+            raise InputError(
+                "measure",
+                f"has {measure.n_samples} samples of its own, but there are {n_samples}"
+                if weights is None
+                else "has weights of its own",
+                "pass it for the same samples, without weights=",
+            )
         return measure
     if measure not in get_args(MeasureName):
         raise InputError("measure", f"is {measure!r}", "choose 'mean', 'raw' or 'volume'")

@@ -7,7 +7,7 @@ from typing import Any
 
 from epsrank.theory.data.exact_gram import exact_gram
 from epsrank.theory.data.inputs import as_eps, as_features
-from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank.counts import CountProblem
 from epsrank.theory.rank.interval import Decision, RankInterval, SpectrumSource
@@ -28,7 +28,7 @@ def epsilon_rank(
     eps: float,
     *,
     weights: Any = None,
-    measure: str = "mean",
+    measure: str | Measure = "mean",
     exact: bool = False,
     relative: bool = False,
     counts_only: bool = False,
@@ -96,7 +96,7 @@ def epsilon_ranks(
     eps: Sequence[float],
     *,
     weights: Any = None,
-    measure: str = "mean",
+    measure: str | Measure = "mean",
     exact: bool = False,
     relative: bool = False,
     counts_only: bool = False,

@@ -73,15 +73,14 @@ def _feature_ranks(run: Run) -> dict[str, dict[str, list[int]]]:
     """Return the ε-ranks of φ in L²(Ω), Ω without its boundary, per measurement."""
     operator, task = run.task.operator, run.task
     assert operator is not None
-    assert task.weights is not None
     inside = operator.inside
-    weights = task.weights[inside].numpy()
+    law = task.law.at(inside.numpy())
     found: dict[str, dict[str, list[int]]] = {
         end: {str(eps): [] for eps in run.config.eps} for end in ("lower", "upper")
     }
     for index in range(len(run.records)):
         features = capture(run.network(index), task.x[inside])[-1].double().numpy()
-        for rank in epsilon_ranks(features, run.config.eps, weights=weights, measure=task.measure):
+        for rank in epsilon_ranks(features, run.config.eps, measure=law):
             found["lower"][str(rank.eps)].append(rank.lower)
             found["upper"][str(rank.eps)].append(rank.upper)
     return found

@@ -83,10 +83,8 @@ def initial_layers_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         seed = as_size(settings["seed"], "seed", least=0) + number
         model = initial_network(inputs, activation, width, depth, place=place, seed=seed)
         scale_hidden_(model, float(scale), first=place is None)
-        law = inputs.measure
         found = [
-            epsilon_ranks(layer.numpy(), eps, weights=law.weights, measure=law.name)
-            for layer in capture(model, x)
+            epsilon_ranks(layer.numpy(), eps, measure=inputs.measure) for layer in capture(model, x)
         ]
         for index, value in enumerate(eps):
             for end, table in ends.items():

@@ -13,12 +13,12 @@ from epsrank.numerics.networks import (
     SmallCNN,
     activation_function,
     capture,
-    layer_weights,
     samples_by_neurons,
 )
 from epsrank.numerics.tasks import load_task
 from epsrank.numerics.training.build import build_network
 from epsrank.numerics.training.config import RunConfig
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 
 REFERENCE = {
@@ -89,9 +89,11 @@ def test_channels_are_neurons_and_positions_samples():
 
 def test_weights_of_a_sample_are_shared_by_its_positions():
     weights = np.array([1.0, 3.0])
-    np.testing.assert_array_equal(layer_weights(weights, 2, 4), [0.5, 0.5, 1.5, 1.5])
-    assert layer_weights(None, 2, 4) is None
-    assert layer_weights(weights, 2, 2) is weights
+    np.testing.assert_array_equal(
+        Measure("mean", 2, weights).spread(4).weights, [0.5, 0.5, 1.5, 1.5]
+    )
+    assert Measure("mean", 2).spread(4) == Measure("mean", 4)
+    assert Measure("mean", 2, weights).spread(2).weights is weights
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -47,7 +47,6 @@ def test_records_are_those_of_the_rebuilt_last_layer(name, tmp_path):
                 last.target,
                 eps=eps,
                 coefficients=last.coefficients,
-                weights=last.weights,
                 measure=last.measure,
                 bias=settings.bias,
                 bias_value=last.bias,
@@ -70,8 +69,8 @@ def test_loss_is_the_integral_written_out(name):
     run = train(config(**CASES[name]))
     last, record = run.last_layer(-1), run.records[-1]
     residual = last.features @ last.coefficients + last.bias - last.target
-    weights = np.ones(len(residual)) if last.weights is None else last.weights
-    scale = weights.sum() if last.measure == "mean" else 1
+    weights = np.ones(len(residual)) if last.measure.weights is None else last.measure.weights
+    scale = weights.sum() if last.measure.name == "mean" else 1
     loss = (weights * (residual**2).sum(axis=1)).sum() / scale
     assert record.loss == pytest.approx(loss, rel=1e-12)
     tolerance = 1e-4 if run.config.dtype == "float32" else 1e-12

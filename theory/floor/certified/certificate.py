@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from epsrank.theory.data.inputs import as_coefficients, as_eps, as_features, as_target
-from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
 from epsrank.theory.floor.certified.chain import Verdict, decide_chain
@@ -130,7 +130,7 @@ def certify_chain(
     eps: float,
     *,
     weights: Any = None,
-    measure: str = "mean",
+    measure: str | Measure = "mean",
     precision: int = 256,
     max_precision: int = _MAX_PRECISION,
     tolerance: Fraction = TOLERANCE,
