@@ -224,7 +224,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    from epsrank.theory.extras import optional_packages
+
+    with optional_packages():  # the bare installation has what ranks and the monitor need
+        value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_packages
 
 Notice = Callable[[str], None]
 
@@ -126,8 +127,9 @@ def _exact_integers(
 
 def load_parquet(file: Path, label: str, key: str | None = None) -> NDArray[Any]:
     """Read numeric columns, or one column of equally long lists, as a matrix."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    with optional_packages():
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
     try:
         schema = pq.read_schema(file)

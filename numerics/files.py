@@ -8,12 +8,13 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_packages
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _PREFIX, _SUFFIX = ".epsrank-", ".part"
 
@@ -72,11 +73,18 @@ def _write_bytes(part: Path, data: bytes) -> None:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table as parquet, atomically."""
+    with optional_packages():
+        import pyarrow.parquet as pq
+
     write_atomically(path, lambda part: pq.write_table(table, part, compression="zstd"))
 
 
 def read_table(path: Path) -> pa.Table:
     """Read a parquet table."""
+    with optional_packages():
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
     try:
         # From bytes: a memory map would keep the file open under a later replacement.
         # In one thread: a pool still starting up aborts a process that ends right after Ctrl-C.

@@ -102,6 +102,11 @@ def _describe(error: Exception) -> str | None:
 
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, ImportError):
+        from epsrank.theory.extras import named
+
+        line = named(error)
+        return None if line is None else str(line)
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
         return f"{error.filename}: {reason}" if error.filename is not None else reason

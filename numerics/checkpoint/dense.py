@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
 from epsrank.numerics.networks import ACTIVATIONS, MLP
-from epsrank.numerics.training import Run
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
+
+if TYPE_CHECKING:
+    from epsrank.numerics.training import Run
 
 _MODULES: dict[type[nn.Module], str] = {
     nn.Tanh: "tanh",

@@ -28,6 +28,7 @@ from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks import Sink
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_packages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -317,10 +318,11 @@ class RankMonitor:
         Raises
         ------
         InputError
-            If nothing was measured yet, or the file cannot be written.
+            If nothing was measured yet, the file cannot be written, or matplotlib is missing.
         """
-        from epsrank.numerics.plots.monitor_figures import monitor_figure
-        from epsrank.numerics.plots.save import save_figure
+        with optional_packages():
+            from epsrank.numerics.plots.monitor_figures import monitor_figure
+            from epsrank.numerics.plots.save import save_figure
 
         figure = monitor_figure(self.history, eps=self.settings.eps[0])
         if path is not None:

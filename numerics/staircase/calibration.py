@@ -9,11 +9,11 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from epsrank.numerics.staircase.evidence import evidence
 from epsrank.numerics.staircase.families import autocorrelated
 from epsrank.numerics.staircase.shape import drops, least_fall
+from epsrank.theory.extras import optional_packages
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 LENGTHS = (24, 36, 50, 75, 110, 160, 250)
@@ -83,6 +83,9 @@ def tail_quantiles(samples: Sequence[Matrix]) -> list[list[float]]:
 
 def calibrate(count: int, seed: int, jobs: int = 1) -> dict[str, Any]:
     """Make the table that is kept in ``calibration.json``."""
+    with optional_packages():
+        from joblib import Parallel, delayed
+
     keys = [(length, drift) for length in LENGTHS[::-1] for drift in DRIFTS]
     parallel = Parallel(n_jobs=jobs)
     drawn = dict(

@@ -13,6 +13,7 @@ from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.numerics.sweeps.worker import Task, kept, killed, perform_once
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import remedy
 
 BACKENDS = ("local", "ray", "dask")
 
@@ -88,7 +89,7 @@ def _package(backend: str) -> Any:
         raise InputError(
             "backend",
             f"is {backend!r}, which is not installed",
-            f"run pip install 'epsrank[{backend}]', or take backend 'local'",
+            f"run {remedy(backend)}, or take backend 'local'",
         ) from None
 
 

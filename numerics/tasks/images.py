@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_packages
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 _REMEDY = "pass an .npz with uint8 arrays x_train, y_train, x_test, y_test"
@@ -45,7 +46,8 @@ class LabelledImages:
 
 def digits(seed: int) -> LabelledImages:
     """Return scikit-learn's 1797 images of 8×8 pixels; a fifth, drawn by seed, for tests."""
-    from sklearn.datasets import load_digits
+    with optional_packages():
+        from sklearn.datasets import load_digits
 
     bunch = load_digits()
     order = np.random.default_rng(seed).permutation(len(bunch.target))
@@ -128,7 +130,8 @@ def _check(images: NDArray[Any], labels: NDArray[Any], part: str, path: Path, na
 
 def _from_openml() -> LabelledImages:
     """Fetch MNIST through scikit-learn, which keeps it in its own cache."""
-    from sklearn.datasets import fetch_openml
+    with optional_packages():
+        from sklearn.datasets import fetch_openml
 
     # The pandas parser is several times faster and smaller; the other one is always there.
     parser = "pandas" if importlib.util.find_spec("pandas") else "liac-arff"

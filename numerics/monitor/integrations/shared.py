@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import remedy
 
 _MADE: dict[tuple[type[Any], tuple[type[Any], ...]], type[Any]] = {}
 
@@ -31,7 +32,7 @@ def find_bases(
             continue
         bases += [getattr(import_module(m), c) for m, c in used if m != module]
         return tuple(dict.fromkeys(bases))
-    raise InputError(name, "is not installed", f"pip install 'epsrank[{extra}]'")
+    raise InputError(name, "is not installed", remedy(extra))
 
 
 def derived(cls: type[Any], bases: tuple[type[Any], ...]) -> type[Any]:

@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
-
-import pyarrow as pa
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from epsrank.numerics.monitor.numbers.quantities import QUANTITY_NAMES, Quantities
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_packages
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KEY = b"epsrank"
 
-_PLAIN: dict[str, pa.DataType] = {
-    "step": pa.int64(),
-    "layer": pa.string(),
-    "loss": pa.float64(),
-    "seconds": pa.float64(),
-    "cost": pa.float64(),
-    "n_samples": pa.int64(),
-    "n_features": pa.int64(),
-    "dtype": pa.string(),
-    "measure": pa.string(),
-    "relative": pa.bool_(),
-    "probe_part": pa.float64(),
+#: What a column holds, in Arrow's words: CSV and JSON are read and written without Arrow.
+Kind = Literal["bool", "float64", "int64", "string"]
+
+_PLAIN: dict[str, Kind] = {
+    "step": "int64",
+    "layer": "string",
+    "loss": "float64",
+    "seconds": "float64",
+    "cost": "float64",
+    "n_samples": "int64",
+    "n_features": "int64",
+    "dtype": "string",
+    "measure": "string",
+    "relative": "bool",
+    "probe_part": "float64",
 }
 
 #: Columns that histories written before them lack; they are read as None.
 LATER = ("probe_part",)
 
-_RANK: dict[str, pa.DataType] = {
-    "rank_lower": pa.int64(),
-    "rank_upper": pa.int64(),
-    "route": pa.string(),
-    "route_reason": pa.string(),
+_RANK: dict[str, Kind] = {
+    "rank_lower": "int64",
+    "rank_upper": "int64",
+    "route": "string",
+    "route_reason": "string",
 }
-_READING: dict[str, tuple[str, pa.DataType]] = {
-    "reading": ("name", pa.string()),
-    "sample_loss": ("loss", pa.float64()),
-    "reachable": ("reachable", pa.float64()),
-    "attained": ("attained", pa.float64()),
-    "head_norm": ("norm", pa.float64()),
-    "ratio_lower": ("ratio_lower", pa.float64()),
-    "ratio_upper": ("ratio_upper", pa.float64()),
-    "bias": ("bias", pa.string()),
-    "loss_kind": ("kind", pa.string()),
-    "reading_samples": ("n_samples", pa.int64()),
-    "reading_reason": ("reason", pa.string()),
+_READING: dict[str, tuple[str, Kind]] = {
+    "reading": ("name", "string"),
+    "sample_loss": ("loss", "float64"),
+    "reachable": ("reachable", "float64"),
+    "attained": ("attained", "float64"),
+    "head_norm": ("norm", "float64"),
+    "ratio_lower": ("ratio_lower", "float64"),
+    "ratio_upper": ("ratio_upper", "float64"),
+    "bias": ("bias", "string"),
+    "loss_kind": ("kind", "string"),
+    "reading_samples": ("n_samples", "int64"),
+    "reading_reason": ("reason", "string"),
 }
 
 
@@ -57,15 +62,29 @@ def rank_column(name: str, eps: float) -> str:
     return f"{name}_{eps!r}"
 
 
-def schema(eps: Sequence[float]) -> pa.Schema:
+def columns(eps: Sequence[float]) -> dict[str, Kind]:
     """Return the columns of a history with these thresholds."""
-    columns = dict(_PLAIN)
+    found = dict(_PLAIN)
     for value in eps:
-        columns |= {rank_column(name, value): kind for name, kind in _RANK.items()}
-    columns |= {name: pa.float64() for name in QUANTITY_NAMES}
-    columns |= {name: kind for name, (_, kind) in _READING.items()}
-    columns["failure"] = pa.string()
-    return pa.schema(columns)
+        found |= {rank_column(name, value): kind for name, kind in _RANK.items()}
+    found |= dict.fromkeys(QUANTITY_NAMES, "float64")
+    found |= {name: kind for name, (_, kind) in _READING.items()}
+    found["failure"] = "string"
+    return found
+
+
+_PREFIX = "rank_lower_"
+
+
+def named_thresholds(names: Iterable[str]) -> list[float]:
+    """Return the ε that the names of columns speak of."""
+    return [float(name[len(_PREFIX) :]) for name in names if name.startswith(_PREFIX)]
+
+
+def all_thresholds(records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> list[float]:
+    """Return the ε of the metadata, then those that only records have."""
+    seen = [entry.eps for record in records for entry in record.ranks]
+    return list(dict.fromkeys([*metadata.get("eps", []), *seen]))
 
 
 def row_of(record: LayerRecord) -> dict[str, Any]:
@@ -82,15 +101,22 @@ def row_of(record: LayerRecord) -> dict[str, Any]:
     return row
 
 
-def to_table(records: Sequence[LayerRecord], metadata: dict[str, Any]) -> pa.Table:
+def arrow_table(
+    rows: Sequence[Mapping[str, Any]], eps: Sequence[float], metadata: Mapping[str, Any]
+) -> pa.Table:
+    """Return flat rows as an Arrow table; what a row lacks is null."""
+    with optional_packages():
+        import pyarrow as pa
+
+    kinds = {name: pa.type_for_alias(kind) for name, kind in columns(eps).items()}
+    arrays = [pa.array([row.get(name) for row in rows], kind) for name, kind in kinds.items()]
+    return pa.table(arrays, schema=pa.schema(kinds, {_KEY: json.dumps(dict(metadata))}))
+
+
+def to_table(records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> pa.Table:
     """Return records as an Arrow table."""
-    seen = dict.fromkeys(entry.eps for record in records for entry in record.ranks)
-    names = schema(list(dict.fromkeys([*metadata.get("eps", []), *seen])))
     rows = [row_of(record) for record in records]
-    arrays = [
-        pa.array([row.get(name) for row in rows], names.field(name).type) for name in names.names
-    ]
-    return pa.table(arrays, schema=names.with_metadata({_KEY: json.dumps(metadata)}))
+    return arrow_table(rows, all_thresholds(records, metadata), metadata)
 
 
 def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
@@ -101,13 +127,17 @@ def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
     stored = (table.schema.metadata or {}).get(_KEY)
     if stored is None:
         raise InputError("path", "has no metadata of a history", "pass a file that History wrote")
-    metadata = json.loads(stored)
-    prefix = "rank_lower_"
-    eps = [float(name[len(prefix) :]) for name in table.column_names if name.startswith(prefix)]
-    missing = sorted(set(schema(eps).names) - set(table.column_names) - set(LATER))
+    eps = checked_thresholds(table.column_names)
+    return json.loads(stored), [record_of(row, eps) for row in table.to_pylist()]
+
+
+def checked_thresholds(names: Sequence[str]) -> list[float]:
+    """Return the ε of a history with these columns; it must have all of them."""
+    eps = named_thresholds(names)
+    missing = sorted(set(columns(eps)) - set(names) - set(LATER))
     if missing:
         raise InputError("path", f"lacks the columns {', '.join(missing)}", "write it again")
-    return metadata, [record_of(row, eps) for row in table.to_pylist()]
+    return eps
 
 
 def record_of(row: dict[str, Any], eps: Sequence[float]) -> LayerRecord:

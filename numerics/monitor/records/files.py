@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.csv as pcsv
-import pyarrow.parquet as pq
-
 from epsrank.numerics.files import write_bytes, write_table, write_text
-from epsrank.numerics.monitor.records.columns import from_table, record_of, row_of, schema, to_table
+from epsrank.numerics.monitor.records.columns import (
+    all_thresholds,
+    columns,
+    from_table,
+    named_thresholds,
+    record_of,
+    row_of,
+    to_table,
+)
+from epsrank.numerics.monitor.records.csv_text import csv_head, csv_line, csv_records
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_packages
 
-_PREFIX = "rank_lower_"
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-def thresholds(names: Iterable[str]) -> list[float]:
-    """Return the ε that the names of columns speak of.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Columns of a history.
-
-    Returns
-    -------
-    list of float
-        In their order.
-    """
-    return [float(name[len(_PREFIX) :]) for name in names if name.startswith(_PREFIX)]
 
 
 def json_row(record: LayerRecord) -> dict[str, Any]:
@@ -46,7 +33,7 @@ def json_row(record: LayerRecord) -> dict[str, Any]:
 
 def floating_columns(eps: Sequence[float]) -> dict[str, bool]:
     """Tell which columns of a history hold floats."""
-    return {field.name: pa.types.is_floating(field.type) for field in schema(eps)}
+    return {name: kind == "float64" for name, kind in columns(eps).items()}
 
 
 def values_of(row: Mapping[str, Any], floating: Mapping[str, bool]) -> dict[str, Any]:
@@ -55,26 +42,6 @@ def values_of(row: Mapping[str, Any], floating: Mapping[str, bool]) -> dict[str,
     Returns one entry per column, None where the object has none.
     """
     return {name: _number(row.get(name)) if f else row.get(name) for name, f in floating.items()}
-
-
-def csv_names(line: bytes) -> list[str]:
-    """Return the names of columns."""
-    return line.decode().replace('"', "").strip().split(",")
-
-
-def csv_records(lines: bytes) -> list[LayerRecord]:
-    """Return the records in lines of CSV."""
-    table = pcsv.read_csv(
-        io.BytesIO(lines),
-        read_options=pcsv.ReadOptions(use_threads=False),
-        convert_options=pcsv.ConvertOptions(
-            column_types=schema(thresholds(csv_names(lines.partition(b"\n")[0]))),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
-    return from_table(table.replace_schema_metadata({"epsrank": "{}"}))[1]
 
 
 def _worded(value: Any) -> Any:
@@ -99,10 +66,9 @@ def write_parquet(path: Path, records: Sequence[LayerRecord], metadata: dict[str
 
 def write_csv(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
     """Write records as CSV behind one line of ``# {metadata}``."""
-    buffer = io.BytesIO()
-    pc.write_csv(to_table(records, metadata), buffer)
-    text = f"# {json.dumps(metadata)}\n".encode() + buffer.getvalue()
-    write_bytes(path, text)
+    names = list(columns(all_thresholds(records, metadata)))
+    lines = [csv_line(row_of(record), names) for record in records]
+    write_bytes(path, "".join([csv_head(names, metadata), *lines]).encode())
     return path
 
 
@@ -130,7 +96,7 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
         ) from None
     except InputError:
         raise
-    except (pa.ArrowException, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             "path", f"is not a history ({path}: {line})", "pass a file that History wrote"
@@ -138,7 +104,14 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
-    return from_table(pq.read_table(path, use_threads=False))
+    with optional_packages():
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+    try:
+        return from_table(pq.read_table(path, use_threads=False))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from None
 
 
 def _read_csv(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
@@ -151,6 +124,6 @@ def _read_csv(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
 def _read_json(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
     held = json.loads(path.read_text(encoding="utf-8"))
     metadata, rows = held["metadata"], held["records"]
-    eps = list(dict.fromkeys(value for row in rows for value in thresholds(row)))
+    eps = list(dict.fromkeys(value for row in rows for value in named_thresholds(row)))
     floating = floating_columns(eps)
     return metadata, [record_of(values_of(row, floating), eps) for row in rows]

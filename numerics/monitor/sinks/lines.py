@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
-import pyarrow.csv as pcsv
-
-from epsrank.numerics.monitor.records.columns import LATER, record_of, row_of, schema, to_table
-from epsrank.numerics.monitor.records.files import (
-    csv_names,
-    csv_records,
-    floating_columns,
-    json_row,
-    thresholds,
-    values_of,
+from epsrank.numerics.monitor.records.columns import (
+    LATER,
+    all_thresholds,
+    arrow_table,
+    columns,
+    named_thresholds,
+    record_of,
+    row_of,
 )
+from epsrank.numerics.monitor.records.csv_text import csv_head, csv_line, csv_names, csv_records
+from epsrank.numerics.monitor.records.files import floating_columns, json_row, values_of
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.theory.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Lines(Protocol):
@@ -63,10 +64,7 @@ class CsvLines:
 
     def head(self, metadata: Mapping[str, Any], records: Sequence[LayerRecord]) -> bytes:
         """Return both head lines."""
-        names = to_table(records, dict(metadata)).slice(0, 0)
-        buffer = io.BytesIO()
-        pcsv.write_csv(names, buffer)
-        return f"# {json.dumps(metadata)}\n".encode() + buffer.getvalue()
+        return csv_head(list(columns(all_thresholds(records, metadata))), metadata).encode()
 
     def block(self, records: Sequence[LayerRecord], head: bytes) -> bytes:
         """Return one line per record."""
@@ -77,7 +75,7 @@ class CsvLines:
             row = row_of(record)
             if not known.issuperset(row):
                 raise InputError("path", "has columns of other thresholds", "choose another file")
-            lines.append(",".join(_cell(row.get(name)) for name in names) + "\n")
+            lines.append(csv_line(row, names, one_line=True))
         return "".join(lines).encode()
 
     def metadata(self, head: bytes) -> dict[str, Any]:
@@ -93,18 +91,11 @@ class CsvLines:
             return []
         try:
             return csv_records(head.partition(b"\n")[2] + block)
-        except pa.ArrowException as error:
+        except InputError:
+            raise
+        except ValueError as error:
             reason = str(error).splitlines()[0]
             raise InputError("path", f"has a damaged line ({reason})", "write it again") from None
-
-
-def _cell(value: Any) -> str:
-    """Return a value as Arrow writes it to CSV, without line breaks."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return '"' + " ".join(value.splitlines()).replace('"', '""') + '"'
-    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 _NEEDED = {"step", "layer", "n_samples", "n_features", "dtype", "measure"}
@@ -140,12 +131,7 @@ class JsonLines:
         rows = _rows(block)
         eps = dict.fromkeys(value for _, own in rows for value in own)
         known = list(dict.fromkeys([*metadata.get("eps", []), *eps]))
-        stored = to_table([], dict(metadata)).schema.metadata
-        columns = schema(known).with_metadata(stored)
-        arrays = [
-            pa.array([row.get(field.name) for row, _ in rows], field.type) for field in columns
-        ]
-        return pa.table(arrays, schema=columns)
+        return arrow_table([row for row, _ in rows], known, metadata)
 
 
 def _rows(block: bytes) -> list[tuple[dict[str, Any], list[float]]]:
@@ -156,7 +142,7 @@ def _rows(block: bytes) -> list[tuple[dict[str, Any], list[float]]]:
         row = parse_object(line)
         key = tuple(row)
         if key not in kinds:
-            eps = thresholds(key)
+            eps = named_thresholds(key)
             kinds[key] = (floating_columns(eps), eps)
         floating, eps = kinds[key]
         if _NEEDED - row.keys():

@@ -6,18 +6,19 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from epsrank.numerics.files import write_atomically
-from epsrank.numerics.monitor.records.columns import LATER, schema
+from epsrank.numerics.monitor.records.columns import LATER, columns
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks.files import AppendedFile
 from epsrank.numerics.monitor.sinks.lines import JsonLines
 from epsrank.numerics.monitor.sinks.protocol import WholeRecords
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_packages
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Rows in the journal before it is folded into the parquet file, at first and at most, and rows
 # copied at a time.
@@ -50,10 +51,15 @@ class ParquetSink(WholeRecords):
     Raises
     ------
     InputError
-        If the file cannot be written, exists and `append` is False, or is no history.
+        If pyarrow is not installed, or the file cannot be written, exists and `append` is False, or
+        is no history.
     """
 
     def __init__(self, path: str | Path, *, append: bool = False) -> None:
+        # Said before the training, not at the first fold.
+        with optional_packages():
+            import pyarrow.parquet  # noqa: F401
+
         self.path = Path(path)
         if self.path.exists() and not append:
             raise InputError(
@@ -124,20 +130,23 @@ class ParquetSink(WholeRecords):
 
 def _combine(old: Path, new: pa.Table, part: Path) -> None:
     """Write the rows of a parquet file and further ones into a new one."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     before = pq.ParquetFile(old) if old.exists() else None
-    columns = new.schema if before is None else before.schema_arrow
+    kinds = new.schema if before is None else before.schema_arrow
     # A file from before a column goes on without it.
-    new = new.drop_columns([name for name in LATER if name not in columns.names])
-    if new.schema.names != columns.names:
+    new = new.drop_columns([name for name in LATER if name not in kinds.names])
+    if new.schema.names != kinds.names:
         if new.num_rows:
             raise InputError("path", "has columns of other thresholds", "choose another file")
-        new = columns.empty_table()
-    with pq.ParquetWriter(part, columns, compression="zstd") as writer:
+        new = kinds.empty_table()
+    with pq.ParquetWriter(part, kinds, compression="zstd") as writer:
         if before is not None:
             with before:
                 for batch in before.iter_batches(batch_size=_COPIED, use_threads=False):
-                    writer.write_table(pa.Table.from_batches([batch], columns))
-        writer.write_table(new.replace_schema_metadata(columns.metadata))
+                    writer.write_table(pa.Table.from_batches([batch], kinds))
+        writer.write_table(new.replace_schema_metadata(kinds.metadata))
 
 
 def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
@@ -145,14 +154,17 @@ def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
 
     Returns rows and metadata.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path) as file:
-            columns, count = file.schema_arrow, file.metadata.num_rows
+            kinds, count = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError("path", f"cannot be read ({path}: {reason})", "check the file") from None
-    stored = (columns.metadata or {}).get(b"epsrank")
-    if stored is None or not {*schema([]).names} - {*LATER} <= {*columns.names}:
+    stored = (kinds.metadata or {}).get(b"epsrank")
+    if stored is None or not {*columns([])} - {*LATER} <= {*kinds.names}:
         raise InputError("path", f"is {path}, no history", "pass a file that a monitor wrote")
     return count, json.loads(stored)
 

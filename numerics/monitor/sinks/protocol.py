@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import ModuleType
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from epsrank.numerics.monitor.numbers.quantities import QUANTITY_NAMES
@@ -112,14 +111,3 @@ def finite_numbers(values: Mapping[str, Value]) -> dict[str, float]:
         for name, value in values.items()
         if not isinstance(value, str) and math.isfinite(value)
     }
-
-
-def optional_package(load: Callable[[], ModuleType], name: str, extra: str) -> Any:
-    """Import a package that only one sink or integration needs."""
-    try:
-        return load()
-    except ImportError as error:
-        reason = str(error).splitlines()[0] if str(error) else "missing"
-        raise InputError(
-            name, f"cannot be imported ({reason})", f"pip install 'epsrank[{extra}]'"
-        ) from None

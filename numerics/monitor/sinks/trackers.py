@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from epsrank.numerics.monitor.sinks.protocol import Value, finite_numbers, optional_package
+from epsrank.numerics.monitor.sinks.protocol import Value, finite_numbers
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_package
 
 
 class TensorBoardSink:
@@ -30,11 +30,7 @@ class TensorBoardSink:
     def __init__(self, writer: Any) -> None:
         self._own = isinstance(writer, (str, Path))
         if self._own:
-            module = optional_package(
-                lambda: importlib.import_module("torch.utils.tensorboard"),
-                "tensorboard",
-                "tensorboard",
-            )
+            module = optional_package("torch.utils.tensorboard", "tensorboard")
             writer = module.SummaryWriter(str(writer))
         self.writer = writer
 
@@ -85,7 +81,7 @@ class MlflowSink:
     """
 
     def __init__(self, run_id: str | None = None, *, client: Any = None) -> None:
-        mlflow = optional_package(lambda: importlib.import_module("mlflow"), "mlflow", "mlflow")
+        mlflow = optional_package("mlflow")
         if run_id is None:
             active = mlflow.active_run()
             if active is None:
@@ -137,7 +133,7 @@ class WandbSink:
 
     def __init__(self, run: Any = None, *, commit: bool = True) -> None:
         if run is None:
-            wandb = optional_package(lambda: importlib.import_module("wandb"), "wandb", "wandb")
+            wandb = optional_package("wandb")
             run = wandb.run
         if run is None:
             raise InputError("run", "is missing, and none is active", "call wandb.init() first")

@@ -1,0 +1,100 @@
+"""Records as lines of CSV: strings in quotes, nothing for None, so that "" is an empty string."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from epsrank.numerics.monitor.records.columns import (
+    Kind,
+    checked_thresholds,
+    columns,
+    record_of,
+)
+from epsrank.numerics.monitor.records.record import LayerRecord
+
+# The csv module takes an empty string for no value, so cells are told apart here.
+_CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\Z)')
+
+
+def csv_head(names: Sequence[str], metadata: Mapping[str, Any]) -> str:
+    """Return both head lines: ``# {metadata}``, and the names of columns."""
+    quoted = ",".join(f'"{name}"' for name in names)
+    return f"# {json.dumps(dict(metadata))}\n{quoted}\n"
+
+
+def csv_line(row: Mapping[str, Any], names: Sequence[str], *, one_line: bool = False) -> str:
+    """Return a row; on one line where what reads it while it grows counts lines."""
+    return ",".join(_cell(row.get(name), one_line) for name in names) + "\n"
+
+
+def csv_names(line: bytes) -> list[str]:
+    """Return the names of columns."""
+    return line.decode().replace('"', "").strip().split(",")
+
+
+def csv_records(lines: bytes) -> list[LayerRecord]:
+    """Return the records in a line of names and lines of values."""
+    head, _, body = lines.partition(b"\n")
+    names = csv_names(head)
+    eps = checked_thresholds(names)
+    kinds = columns(eps)
+    # Columns that are not ours are left out, as are cells without a value.
+    readers = [_READERS[kinds[name]] if name in kinds else None for name in names]
+    found = []
+    for cells in _rows(body.decode()):
+        if len(cells) != len(names):
+            raise ValueError(f"expected {len(names)} columns, got {len(cells)}")
+        row = {
+            name: None if cell is None else read(cell)
+            for name, read, cell in zip(names, readers, cells, strict=True)
+            if read is not None
+        }
+        found.append(record_of(row, eps))
+    return found
+
+
+def _rows(text: str) -> Iterator[list[str | None]]:
+    """Split CSV into lines of cells; None is a cell without a value."""
+    row: list[str | None] = []
+    at = 0
+    while at < len(text):
+        match = _CELL.match(text, at)
+        if match is None:
+            raise ValueError(f"quotes in {text[at : at + 20]!r}")
+        quoted, plain, end = match.groups()
+        row.append(plain or None if quoted is None else quoted.replace('""', '"'))
+        at = match.end()
+        if end != ",":
+            if row != [None]:  # an empty line
+                yield row
+            row = []
+    if row:  # the text ends in a comma
+        yield [*row, None]
+
+
+def _cell(value: Any, one_line: bool) -> str:
+    """Return a value as it stands in a line."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        text = " ".join(value.splitlines()) if one_line else value
+        return '"' + text.replace('"', '""') + '"'
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _truth(text: str) -> bool:
+    """Read a truth value."""
+    if text not in {"true", "false"}:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+_READERS: dict[Kind, Callable[[str], Any]] = {
+    "bool": _truth,
+    "float64": float,
+    "int64": int,
+    "string": str,
+}
