@@ -23,6 +23,7 @@ from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
 from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.outcome import Report, gather
 from epsrank.proofs.report import draw_figures, open_report, write_report
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 #: ``progress(done, total, what)`` after every training and every checker.
@@ -124,13 +125,10 @@ def _check_options(effort: str, device: str, seed: int, jobs: int | None) -> int
     if device not in {"auto", "cpu", "cuda"}:
         raise InputError("device", f"is {device!r}", "choose auto, cpu or cuda")
     resolve_device(device)  # CUDA asked for and absent is bad use, not a failed check
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
-        raise InputError("seed", f"is {seed!r}", "pass an integer from 0 to 2^31 − 1")
+    as_whole(seed, "seed", least=0, most=2**31 - 1, remedy="pass an integer from 0 to 2^31 − 1")
     if jobs is None:
         return int(joblib.cpu_count())
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise InputError("jobs", f"is {jobs!r}", "pass a number of processes ≥ 1")
-    return jobs
+    return as_whole(jobs, "jobs", remedy="pass a number of processes ≥ 1")
 
 
 class _Session:

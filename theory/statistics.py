@@ -10,6 +10,7 @@ from typing import Any
 
 from scipy.stats import beta
 
+from epsrank.theory.data.inputs import as_share
 from epsrank.theory.errors import InputError
 
 
@@ -57,14 +58,13 @@ def median_interval(values: Sequence[float], coverage: float = 0.95) -> MedianIn
     >>> print(median_interval([3.0, 1.0, 2.0, 5.0, 4.0, 6.0]))
     3.5 [1, 6] (96.9 %, n = 6)
 
-    Source: .
+    Source: H. A. David, H. N. Nagaraja, Order Statistics, 3rd ed., 2003, section 7.1.
     """
     if len(values) == 0:
         raise InputError("values", "are empty", "pass at least one observation")
     if any(math.isnan(value) for value in values):
         raise InputError("values", "hold NaN", "drop such observations, and say how many they were")
-    if not 0 < coverage < 1:
-        raise InputError("coverage", f"is {coverage}", "pass a number between 0 and 1")
+    coverage = as_share(coverage, "coverage")
     ordered = sorted(float(value) for value in values)
     m, k = len(ordered), 1
     while 2 * (k + 1) <= m and _outside(m, k + 1) <= 1 - coverage:
@@ -123,14 +123,13 @@ def proportion(count: int, total: int, coverage: float = 0.95) -> Proportion:
     >>> print(proportion(6, 6))
     6 of 6 [0.54, 1.00]
 
-    `count` is k, from 0 to m. Source: .
+    `count` is k, from 0 to m. Source: C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404–413.
     """
     if total < 1:
         raise InputError("total", f"is {total}", "pass at least one trial")
     if not 0 <= count <= total:
         raise InputError("count", f"is {count} of {total}", "pass 0 ≤ count ≤ total")
-    if not 0 < coverage < 1:
-        raise InputError("coverage", f"is {coverage}", "pass a number between 0 and 1")
+    coverage = as_share(coverage, "coverage")
     half = (1 - coverage) / 2
     low = float(beta.ppf(half, count, total - count + 1)) if count else 0.0
     high = float(beta.ppf(1 - half, count + 1, total - count)) if count < total else 1.0

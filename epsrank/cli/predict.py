@@ -187,10 +187,9 @@ class _Setup:
 
 def _domain(given: dict[str, Any]) -> list[tuple[float, float]]:
     """Return the box of the options."""
-    from epsrank.theory.errors import InputError
+    from epsrank.theory.data.inputs import as_whole
 
-    if given["inputs"] < 1:
-        raise InputError("--inputs", f"is {given['inputs']}", "pass a whole number ≥ 1")
+    as_whole(given["inputs"], "--inputs")
     return [tuple(given["domain"] or (-1.0, 1.0))] * given["inputs"]
 
 

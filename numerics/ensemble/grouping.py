@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epsrank.numerics.ensemble.optimizers import ELEMENTWISE
-from epsrank.numerics.networks.base import as_size
 from epsrank.numerics.operators.problem import PROBLEMS
 from epsrank.numerics.training.config import RunConfig
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 #: Settings in which networks of one program may differ: what they begin with, their own rate and
@@ -66,7 +66,7 @@ def group_configs(configs: Sequence[RunConfig], *, at_most: int | None = None) -
     >>> group_configs(runs).groups
     ((0, 1),)
     """
-    most = len(configs) + 1 if at_most is None else as_size(at_most, "at_most")
+    most = len(configs) + 1 if at_most is None else as_whole(at_most, "at_most")
     alike: dict[tuple[object, ...], list[list[int]]] = {}
     reasons: dict[int, str] = {}
     for place, config in enumerate(configs):

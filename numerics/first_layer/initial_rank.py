@@ -14,7 +14,7 @@ from torch import nn
 
 from epsrank.numerics.first_layer.structured import structured_first_layer_
 from epsrank.numerics.networks import MLP, capture, initialise_
-from epsrank.numerics.networks.base import as_size
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.kernels.initialisation import LayerInit
 from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.placed import Placement
@@ -143,7 +143,7 @@ def measured_ranks(
     seed: int = 0,
 ) -> list[MeasuredRank]:
     """Measure the ε-rank of every hidden layer at initialisation over seeds."""
-    count = as_size(seeds, "seeds")
+    count = as_whole(seeds, "seeds")
     x = torch.as_tensor(np.ascontiguousarray(inputs.points))
     ends: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for index in range(count):

@@ -13,7 +13,7 @@ from torch import Tensor
 from epsrank.numerics.gram.accumulated import AccumulatedGram
 from epsrank.numerics.gram.batch import as_batch, diagnosis
 from epsrank.numerics.gram.products import BLOCK, Precision, partial_sums
-from epsrank.theory.data.inputs import as_eps
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.numbers.rounding import (
@@ -48,8 +48,7 @@ class LayerAccumulator:
         eps: float | None = None,
         relative: bool = False,
     ) -> None:
-        if isinstance(n_features, bool) or not isinstance(n_features, int) or n_features < 1:
-            raise InputError("n_features", f"is {n_features!r}", "pass the number of neurons, ≥ 1")
+        n_features = as_whole(n_features, "n_features", remedy="pass the number of neurons, ≥ 1")
         if measure not in ("mean", "raw"):
             raise InputError("measure", f"is {measure!r}", "choose 'mean' or 'raw'")
         self.n_features = n_features

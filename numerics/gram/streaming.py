@@ -11,6 +11,7 @@ from torch import Tensor
 
 from epsrank.numerics.gram.accumulated import AccumulatedGram
 from epsrank.numerics.gram.batch import as_batch, diagnosis
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.rounding import UNDERFLOW, gamma, upward
@@ -41,10 +42,10 @@ class StreamingGram:
         measure: MeasureName = "mean",
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        if isinstance(n_features, bool) or not isinstance(n_features, int) or n_features < 1:
-            raise InputError("n_features", f"is {n_features!r}", "pass the number of neurons, ≥ 1")
-        if isinstance(n_outputs, bool) or not isinstance(n_outputs, int) or n_outputs < 0:
-            raise InputError("n_outputs", f"is {n_outputs!r}", "pass the number of outputs, ≥ 0")
+        n_features = as_whole(n_features, "n_features", remedy="pass the number of neurons, ≥ 1")
+        n_outputs = as_whole(
+            n_outputs, "n_outputs", least=0, remedy="pass the number of outputs, ≥ 0"
+        )
         if measure not in get_args(MeasureName):
             raise InputError("measure", f"is {measure!r}", "choose 'mean', 'raw' or 'volume'")
         if dtype is not torch.float64:

@@ -19,7 +19,8 @@ def filter_normalised(state: State, generator: torch.Generator) -> dict[str, Ten
     Scaling a neuron's weights then scales the direction as well, so that networks of different
     weight norms can be compared. Biases and other vectors are scaled as a whole.
 
-    `state` is θ, by name. Source: .
+    `state` is θ, by name. Source: H. Li, Z. Xu, G. Taylor, C. Studer, T. Goldstein,
+    Visualizing the loss landscape of neural nets, 2018.
     """
     direction = {}
     for name, value in state.items():
@@ -43,7 +44,7 @@ def path_directions(
     The first two principal components of θ_t − θ_T, T the last state; the plane goes through θ_T.
 
     Returns two orthonormal directions, the coordinates of every state, and the share of Σ‖θ_t −
-    θ_T‖² that the plane holds. Source: .
+    θ_T‖² that the plane holds. Source: H. Li et al., 2018, section 7.
     """
     if len(states) < 3:
         raise InputError("states", f"are {len(states)}", "pass at least three checkpoints")

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
+from epsrank.numerics.networks.base import FeatureNetwork, as_rows
+from epsrank.theory.data.inputs import as_whole
 
 
 class AdaptiveBlock(nn.Module):
@@ -38,7 +39,8 @@ class AdaptiveNet(FeatureNetwork):
     before training. Here y_1 is a trainable layer like that of the other networks, so that
     initialisations can be compared, and the head is drawn.
 
-    Source: .
+    Source: S. Wang, B. Li, Y. Chen, P. Perdikaris, PirateNets: physics-informed deep
+    learning with residual adaptive networks, J. Mach. Learn. Res. 25 (2024) 1–51.
     """
 
     def __init__(
@@ -50,12 +52,12 @@ class AdaptiveNet(FeatureNetwork):
         activation: str = "tanh",
     ) -> None:
         super().__init__(width, n_outputs)
-        self.n_inputs = as_size(n_inputs, "n_inputs")
+        self.n_inputs = as_whole(n_inputs, "n_inputs")
         self._sigma = activation_function(activation)
         self.lifting = nn.Linear(n_inputs, width)
         self.encoder_u, self.encoder_v = nn.Linear(width, width), nn.Linear(width, width)
         self.blocks = nn.ModuleList(
-            AdaptiveBlock(width, activation) for _ in range(as_size(depth, "depth", least=2) - 1)
+            AdaptiveBlock(width, activation) for _ in range(as_whole(depth, "depth", least=2) - 1)
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 
@@ -21,7 +20,7 @@ class FeatureNetwork(nn.Module, ABC):
     def __init__(self, n_features: int, n_outputs: int) -> None:
         super().__init__()
         self.head = nn.Linear(
-            as_size(n_features, "width"), as_size(n_outputs, "n_outputs"), bias=True
+            as_whole(n_features, "width"), as_whole(n_outputs, "n_outputs"), bias=True
         )
 
     @abstractmethod
@@ -45,17 +44,6 @@ class FeatureNetwork(nn.Module, ABC):
         """Return u(x) = φ(x)·W + b."""
         outputs: Tensor = self.head(self.hidden(x)[-1])
         return outputs
-
-
-def as_size(value: Any, name: str, *, least: int = 1) -> int:
-    """Check a whole number such as a width."""
-    try:
-        size = operator.index(value)  # NumPy's integers too, but no floats
-    except TypeError:
-        size = None
-    if size is None or isinstance(value, bool) or size < least:
-        raise InputError(name, f"is {value!r}", f"pass a whole number ≥ {least}")
-    return size
 
 
 def as_rows(x: Tensor, n_inputs: int) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from epsrank.numerics.networks.base import FeatureNetwork, as_size, samples_by_neurons
+from epsrank.numerics.networks.base import FeatureNetwork, samples_by_neurons
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 
@@ -18,7 +19,7 @@ def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Te
     `batch_size`: Inputs per forward pass. The features can differ in the last bit between batch
     sizes.
     """
-    as_size(batch_size, "batch_size")
+    as_whole(batch_size, "batch_size")
     if x.shape[0] == 0:
         raise InputError("x", f"is empty, shape {tuple(x.shape)}", "pass at least one sample")
     was_training = model.training

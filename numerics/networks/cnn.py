@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_size
+from epsrank.numerics.networks.base import FeatureNetwork
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 Pooling = Literal["average", "flatten"]
@@ -33,14 +34,14 @@ class SmallCNN(FeatureNetwork):
         super().__init__(width, n_outputs)
         if len(image_shape) != 3:
             raise InputError("image_shape", f"is {image_shape!r}", "pass (channels, height, width)")
-        channels, height, breadth = (as_size(int(size), "image_shape") for size in image_shape)
+        channels, height, breadth = (as_whole(int(size), "image_shape") for size in image_shape)
         if pooling not in ("average", "flatten"):
             raise InputError("pooling", f"is {pooling!r}", "choose 'average' or 'flatten'")
         self.image_shape = (channels, height, breadth)
         self.pooling = pooling
         self._sigma = activation_function(activation)
         self.convolutions = nn.ModuleList()
-        for _ in range(as_size(depth, "depth", least=2) - 1):
+        for _ in range(as_whole(depth, "depth", least=2) - 1):
             self.convolutions.append(nn.Conv2d(channels, width, 3, stride=2, padding=1))
             channels, height, breadth = width, (height + 1) // 2, (breadth + 1) // 2
         self.dense = nn.Linear(width * (height * breadth if pooling == "flatten" else 1), width)

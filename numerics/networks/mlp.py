@@ -7,7 +7,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
+from epsrank.numerics.networks.base import FeatureNetwork, as_rows
+from epsrank.theory.data.inputs import as_whole
 
 
 class MLP(FeatureNetwork):
@@ -28,9 +29,9 @@ class MLP(FeatureNetwork):
         activation: str = "tanh",
     ) -> None:
         super().__init__(width, n_outputs)
-        self.n_inputs = as_size(n_inputs, "n_inputs")
+        self.n_inputs = as_whole(n_inputs, "n_inputs")
         self._sigma = activation_function(activation)
-        sizes = [n_inputs] + [width] * as_size(depth, "depth")
+        sizes = [n_inputs] + [width] * as_whole(depth, "depth")
         self.layers = nn.ModuleList(
             nn.Linear(fan_in, fan_out) for fan_in, fan_out in pairwise(sizes)
         )

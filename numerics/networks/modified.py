@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
+from epsrank.numerics.networks.base import FeatureNetwork, as_rows
+from epsrank.theory.data.inputs import as_whole
 
 
 class ModifiedMLP(FeatureNetwork):
@@ -13,7 +14,7 @@ class ModifiedMLP(FeatureNetwork):
 
     Z_k = σ(W_k y_{k−1} + b_k) and y_k = (1 − Z_k) ⊙ U + Z_k ⊙ V for k = 2 … L; u = y_L·W + b.
 
-    Source: .
+    Source: S. Wang, Y. Teng, P. Perdikaris, SIAM J. Sci. Comput. 43 (2021) A3055–A3081.
     """
 
     def __init__(
@@ -25,13 +26,13 @@ class ModifiedMLP(FeatureNetwork):
         activation: str = "tanh",
     ) -> None:
         super().__init__(width, n_outputs)
-        self.n_inputs = as_size(n_inputs, "n_inputs")
+        self.n_inputs = as_whole(n_inputs, "n_inputs")
         self._sigma = activation_function(activation)
         self.lifting = nn.Linear(n_inputs, width)
         self.encoder_u = nn.Linear(n_inputs, width)
         self.encoder_v = nn.Linear(n_inputs, width)
         self.gates = nn.ModuleList(
-            nn.Linear(width, width) for _ in range(as_size(depth, "depth", least=2) - 1)
+            nn.Linear(width, width) for _ in range(as_whole(depth, "depth", least=2) - 1)
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_rows, as_size
+from epsrank.numerics.networks.base import FeatureNetwork, as_rows
+from epsrank.theory.data.inputs import as_whole
 
 
 class ResNet(FeatureNetwork):
@@ -24,11 +25,11 @@ class ResNet(FeatureNetwork):
         activation: str = "tanh",
     ) -> None:
         super().__init__(width, n_outputs)
-        self.n_inputs = as_size(n_inputs, "n_inputs")
+        self.n_inputs = as_whole(n_inputs, "n_inputs")
         self._sigma = activation_function(activation)
         self.lifting = nn.Linear(n_inputs, width)
         self.blocks = nn.ModuleList(
-            nn.Linear(width, width) for _ in range(as_size(depth, "depth") - 1)
+            nn.Linear(width, width) for _ in range(as_whole(depth, "depth") - 1)
         )
 
     def hidden(self, x: Tensor) -> list[Tensor]:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_size
+from epsrank.numerics.networks.base import FeatureNetwork
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 # From which size on patches are 4×4 rather than 2×2 pixels, and the deviation of what is learned
@@ -66,7 +67,7 @@ class SmallTransformer(FeatureNetwork):
         super().__init__(width, n_outputs)
         if len(image_shape) != 3:
             raise InputError("image_shape", f"is {image_shape!r}", "pass (channels, height, width)")
-        channels, height, breadth = (as_size(int(size), "image_shape") for size in image_shape)
+        channels, height, breadth = (as_whole(int(size), "image_shape") for size in image_shape)
         patch = 4 if min(height, breadth) >= _LARGE else 2
         if height % patch or breadth % patch:
             raise InputError(
@@ -80,7 +81,7 @@ class SmallTransformer(FeatureNetwork):
         self.grid = (height // patch, breadth // patch)
         self.position = nn.Parameter(torch.zeros(self.grid[0] * self.grid[1], width))
         self.blocks = nn.ModuleList(
-            EncoderBlock(width, activation) for _ in range(as_size(depth, "depth", least=3) - 2)
+            EncoderBlock(width, activation) for _ in range(as_whole(depth, "depth", least=3) - 2)
         )
         self.dense = nn.Linear(width, width)
 

@@ -33,7 +33,8 @@ def burgers_solution(x: Matrix, *, nodes: int = _HERMITE) -> Vector:
 
     both by one Gauss–Hermite rule.
 
-    Source: .
+    Source: J. D. Cole, Quart. Appl. Math. 9 (1951) 225–236; C. Basdevant et al., Computers &
+    Fluids 14 (1986) 23–41.
     """
     z, weights = np.polynomial.hermite.hermgauss(nodes)
     y = x[:, :1] - np.sqrt(4 * BURGERS_VISCOSITY * np.maximum(x[:, 1:2], 0.0)) * z
@@ -51,7 +52,8 @@ def allen_cahn_solution(x: Matrix, *, modes: int = _MODES, steps: int = _STEPS) 
     exponential Runge–Kutta scheme ETDRK4. Between the times kept, the polynomial through 8 of
     them is taken.
 
-    Source: .
+    Source: S. M. Cox, P. C. Matthews, J. Comput. Phys. 176 (2002) 430–455; A.-K. Kassam,
+    L. N. Trefethen, SIAM J. Sci. Comput. 26 (2005) 1214–1233.
     """
     times, table = _allen_cahn_series(modes, steps)
     spacing = times[1]

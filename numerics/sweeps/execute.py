@@ -16,6 +16,7 @@ from epsrank.numerics.sweeps.pool import run_in_workers
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.numerics.sweeps.worker import Task, perform, was_killed
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 Progress = Callable[[int, int, str], None]
@@ -89,8 +90,8 @@ def _check(jobs: int | None, backend: str) -> None:
     """Check the options."""
     if backend not in BACKENDS:
         raise InputError("backend", f"is {backend!r}", f"choose one of {', '.join(BACKENDS)}")
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise InputError("jobs", f"is {jobs!r}", "pass a number of processes ≥ 1")
+    if jobs is not None:
+        as_whole(jobs, "jobs", remedy="pass a number of processes ≥ 1")
 
 
 def _stored(trials: Sequence[Trial], store: TrialStore, retry_failed: bool) -> dict[Trial, Outcome]:

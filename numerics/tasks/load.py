@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from epsrank.numerics.networks.base import as_size
 from epsrank.numerics.operators.problem import PROBLEMS, BoundaryProblem
 from epsrank.numerics.operators.stacked import as_kappa
 from epsrank.numerics.tasks.cifar import cifar10
 from epsrank.numerics.tasks.functions import TARGETS, Target, gauss_legendre, grid
 from epsrank.numerics.tasks.images import LabelledImages, digits, mnist
 from epsrank.numerics.tasks.task import Task
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 TASKS: dict[str, str] = {
@@ -59,9 +59,9 @@ def load_task(
         raise InputError("task", f"is {name!r}", f"choose one of {', '.join(TASKS)}")
     if dtype not in (torch.float32, torch.float64):
         raise InputError("dtype", f"is {dtype}", "choose torch.float64 or torch.float32")
-    n_train = None if n_train is None else as_size(n_train, "n_train")
-    n_test = None if n_test is None else as_size(n_test, "n_test")
-    if as_size(seed, "seed", least=0) >= 2**63:
+    n_train = None if n_train is None else as_whole(n_train, "n_train")
+    n_test = None if n_test is None else as_whole(n_test, "n_test")
+    if as_whole(seed, "seed", least=0) >= 2**63:
         raise InputError("seed", f"is {seed}", "pass a number below 2^63")
     if data is not None and name not in ("mnist", "cifar10"):
         raise InputError("data", f"is given, but {name!r} brings its own", "drop it")

@@ -13,11 +13,10 @@ import torch
 
 from epsrank.numerics.first_layer.slope import as_slope
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import as_size
 from epsrank.numerics.networks.initialise import PLACED, check_initialisation
 from epsrank.numerics.operators.stacked import as_kappa
 from epsrank.numerics.tasks.load import TASKS
-from epsrank.theory.data.inputs import as_eps
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
 
 # Rates where none is given; ours.
@@ -167,11 +166,11 @@ class RunConfig:
         for name in (*needed, "batch_size", "n_train", "probe", "n_test"):
             value = getattr(self, name)
             if value is not None or name in needed:
-                object.__setattr__(self, name, as_size(value, name, least=least.get(name, 1)))
+                object.__setattr__(self, name, as_whole(value, name, least=least.get(name, 1)))
         if self.seed >= 2**63:
             raise InputError("seed", f"is {self.seed}", "pass a number below 2^63")
         if self.measure_every != "auto":
-            every = as_size(self.measure_every, "measure_every")
+            every = as_whole(self.measure_every, "measure_every")
             object.__setattr__(self, "measure_every", every)
 
     def _normalise(self) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from epsrank.numerics.files import write_table
-from epsrank.numerics.networks.base import as_size
 from epsrank.numerics.tasks import Task, load_task
 from epsrank.numerics.training.build import (
     build_network,
@@ -30,6 +29,7 @@ from epsrank.numerics.training.run import Run, read_records
 from epsrank.numerics.training.seeds import epoch_order
 from epsrank.numerics.training.state import Progress, restore_state, save_state
 from epsrank.numerics.training.tensors import write_tensors
+from epsrank.theory.data.inputs import as_whole
 
 # Measurements per decade at first, and in all over the evenly spaced rest; ours.
 _PER_DECADE = 16
@@ -109,7 +109,7 @@ def train(
     ('complete', [0, 1, 2, 3])
     """
     if stop_after is not None:
-        stop_after = as_size(stop_after, "stop_after", least=0)
+        stop_after = as_whole(stop_after, "stop_after", least=0)
     task = load_task(
         config.task,
         n_train=config.n_train,

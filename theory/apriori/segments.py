@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from epsrank.theory.apriori.piece_costs import PieceCosts, piece_bounds
 from epsrank.theory.apriori.samples import LineSamples, line_samples
-from epsrank.theory.errors import InputError
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.dyadic import root_above, root_below
 
@@ -154,10 +154,8 @@ def relu_distances(
     >>> bool(found.lower[0] > 0.1), bool(found.upper[1] < 1e-6)
     (True, True)
     """
-    if isinstance(neurons, bool) or not hasattr(neurons, "__index__") or int(neurons) < 0:
-        raise InputError("neurons", f"is {neurons!r}", "pass a whole number ≥ 0")
+    count = as_whole(neurons, "neurons", least=0)
     samples = line_samples(points, target, weights, measure)
-    count = int(neurons)
     best, choices = _optimal(samples, min(count, samples.n_groups - 1))
     upper, knots = [], []
     for p in range(len(best)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -30,8 +31,10 @@ __all__ = [
     "as_features",
     "as_matrix_argument",
     "as_norm",
+    "as_share",
     "as_target",
     "as_weights",
+    "as_whole",
     "to_numpy",
 ]
 
@@ -165,6 +168,35 @@ def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Vector
     if float(values.max()) == 0:
         raise InputError(name, "are all zero", "give at least one sample a positive weight")
     return values
+
+
+def as_whole(
+    value: Any, name: str, *, least: int = 1, most: int | None = None, remedy: str | None = None
+) -> int:
+    """Check a whole number from `least` to `most`: of Python, NumPy or PyTorch, but no truth value.
+
+    >>> as_whole(3, "width")
+    3
+    """
+    try:
+        number = operator.index(value)  # refuses floats, 2.0 among them
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least or (most is not None and number > most):
+        span = f"≥ {least}" if most is None else f"from {least} to {most}"
+        raise InputError(name, f"is {value!r}", remedy or f"pass a whole number {span}")
+    return number
+
+
+def as_share(value: Any, name: str) -> float:
+    """Check a number strictly between 0 and 1, such as a probability."""
+    try:
+        share = float(value)
+    except (TypeError, ValueError):
+        raise InputError(name, f"is {value!r}", "pass a number such as 0.95") from None
+    if not 0 < share < 1:
+        raise InputError(name, f"is {share:g}", "pass a number between 0 and 1")
+    return share
 
 
 def as_eps(eps: Any, *, name: str = "eps") -> float:

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
-from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum, as_width
+from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
@@ -101,7 +101,7 @@ def finite_width_band(
 
     `width` is n; `eps` is ε.
     """
-    n, threshold = as_width(width), as_eps(eps)
+    n, threshold = as_whole(width, "width"), as_eps(eps)
     if not (isinstance(confidence, float) and 0 < confidence < 1):
         raise InputError(
             "confidence", f"is {confidence!r}", "pass a number in (0, 1), such as 0.95"

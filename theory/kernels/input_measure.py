@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from epsrank.theory.data.inputs import as_box, as_features
+from epsrank.theory.data.inputs import as_box, as_features, as_whole
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix
@@ -114,8 +114,8 @@ def box_measure(domain: Any, *, measure: str = "mean", n_points: int | None = No
     low, high = box.T
     if measure not in {"mean", "volume"}:
         raise InputError("measure", f"is {measure!r}", "choose 'mean' or 'volume' for a box")
-    if n_points is not None and not (isinstance(n_points, int) and n_points >= 1):
-        raise InputError("n_points", f"is {n_points!r}", "pass a whole number ≥ 1")
+    if n_points is not None:
+        n_points = as_whole(n_points, "n_points")
     unit, weights = _unit_rule(len(box), n_points)
     volume = math.prod((high - low).tolist())
     rule = as_measure(measure, weights * volume, len(unit))

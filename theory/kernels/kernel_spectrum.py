@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps
-from epsrank.theory.errors import InputError
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.numbers.arrays import Matrix, Square, Vector
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.interval import RankInterval
@@ -43,7 +42,7 @@ class KernelSpectrum:
 
         `eps` is ε.
         """
-        n, threshold = as_width(width), as_eps(eps)
+        n, threshold = as_whole(width, "width"), as_eps(eps)
         low = min(n, int((n * self.lower > threshold).sum()))
         high = min(n, int((n * self.upper > threshold).sum()))
         reason = f"#{{k : nμ_k > ε}} with n = {n}, {self.text}"
@@ -84,13 +83,6 @@ class KernelSpectrum:
             "measure": self.measure,
             "text": self.text,
         }
-
-
-def as_width(width: Any) -> int:
-    """Check a number of neurons."""
-    if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or width < 1:
-        raise InputError("width", f"is {width!r}", "pass a whole number ≥ 1")
-    return int(width)
 
 
 def spectrum_of_matrix(

@@ -15,11 +15,10 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from epsrank.theory.data.inputs import as_box, as_features
+from epsrank.theory.data.inputs import as_box, as_features, as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.catalogue import SIGMAS
 from epsrank.theory.kernels.input_measure import InputMeasure
-from epsrank.theory.kernels.kernel_spectrum import as_width
 from epsrank.theory.kernels.neurons import NeuronLaw, ParameterNeurons, Parameters
 from epsrank.theory.numbers.arrays import Array, Matrix
 
@@ -172,7 +171,7 @@ def placement(activation: str, width: int, *, domain: Any = None, data: Any = No
     """Check where a structured first layer is placed."""
     if activation not in SIGMAS:
         raise InputError("activation", f"is {activation!r}", f"choose one of {', '.join(SIGMAS)}")
-    n = as_width(width)
+    n = as_whole(width, "width")
     if (domain is None) == (data is None):
         raise InputError("domain and data", "exclude each other", "pass exactly one")
     if data is not None:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.band import FiniteWidthBand, finite_width_band
 from epsrank.theory.kernels.catalogue import layer_kernel
 from epsrank.theory.kernels.depth import hidden_neurons
 from epsrank.theory.kernels.initialisation import LayerInit, layer_init
 from epsrank.theory.kernels.input_measure import InputMeasure
-from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum, as_width
+from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum
 from epsrank.theory.kernels.layer_kernel import LayerKernel
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.kernels.simulation import SimulatedRank, simulate_depth
@@ -177,9 +178,8 @@ def initial_ranks(
     >>> int(found[0].limit)
     6
     """
-    n = as_width(width)
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
-        raise InputError("depth", f"is {depth!r}", "pass a whole number ≥ 1")
+    n = as_whole(width, "width")
+    depth = as_whole(depth, "depth")
     kernel = activation if isinstance(activation, LayerKernel) else layer_kernel(activation)
     fans = [inputs.dimension, *[n] * (depth - 1)]
     if isinstance(init, LayerInit):

@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps
-from epsrank.theory.errors import InputError
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.kernels.initialisation import LayerInit
-from epsrank.theory.kernels.kernel_spectrum import as_width
 from epsrank.theory.kernels.layer_kernel import LayerKernel
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.numbers.arrays import Array
@@ -100,9 +98,8 @@ def simulate_depth(
 
     `width` is n.
     """
-    n, thresholds = as_width(width), [as_eps(value) for value in eps]
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
-        raise InputError("draws", f"is {draws!r}", "pass a whole number ≥ 1")
+    n, thresholds = as_whole(width, "width"), [as_eps(value) for value in eps]
+    draws = as_whole(draws, "draws")
     measure = first.inputs.measure.name
     counts = [[_Count(value, measure) for value in thresholds] for _ in range(len(kernels) + 1)]
     for index in range(1 if first.deterministic and not kernels else draws):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.input_measure import InputMeasure, box_measure, data_measure
 from epsrank.theory.kernels.placed import Placement, placement
@@ -169,10 +169,8 @@ def choose_slope(
         raise InputError("by", f"is {by!r}", "choose 'finite-width' or 'kernel'")
     place = placement(activation, width, domain=domain, data=data)
     n = place.width
-    if target_rank is not None and not (
-        isinstance(target_rank, int) and not isinstance(target_rank, bool) and 1 <= target_rank <= n
-    ):
-        raise InputError("target_rank", f"is {target_rank!r}", f"pass a whole number from 1 to {n}")
+    if target_rank is not None:
+        target_rank = as_whole(target_rank, "target_rank", most=n)
     where = _default_inputs(place) if inputs is None else inputs
     rule = place.rule_slope()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import Features, as_eps, as_features
+from epsrank.theory.data.inputs import Features, as_eps, as_features, as_share
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
@@ -95,7 +95,7 @@ def population_rank(
     checked = as_features(features)
     threshold = as_eps(eps)
     tau = RIDGE_RATIO * threshold if ridge is None else as_eps(ridge, name="ridge")
-    delta = 1 - _as_confidence(confidence)
+    delta = 1 - as_share(confidence, "confidence")
     values = checked.values
     _check_arguments(checked, network, domain, leverage)
     halves = cut_in_halves(values, tau)

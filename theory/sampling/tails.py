@@ -27,7 +27,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-from epsrank.theory.errors import InputError
+from epsrank.theory.data.inputs import as_share
 
 Tail = Literal["upper", "lower"]
 
@@ -91,10 +91,7 @@ def deviation(ratio: float, dimension: float, delta: float, tail: Tail) -> float
 
 def sufficient_samples(kappa: float, dimension: float, eta: float, delta: float) -> int:
     """Return an N with (1−η)(G+τI) ≼ Ĝ+τI ≼ (1+η)(G+τI) with probability 1 − δ."""
-    if not 0 < eta < 1:
-        raise InputError("eta", f"is {eta:g}", "pass a number between 0 and 1")
-    if not 0 < delta < 1:
-        raise InputError("delta", f"is {delta:g}", "pass a number between 0 and 1")
+    eta, delta = as_share(eta, "eta"), as_share(delta, "delta")
 
     def enough(ratio: float) -> bool:
         return all(

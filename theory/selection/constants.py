@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import math
 
-from epsrank.theory.errors import InputError
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.numbers.scaled import frobenius
-
-
-def as_count(p: int, n: int, *, name: str = "p") -> int:
-    """Check a number of neurons 0 ≤ p ≤ n."""
-    if isinstance(p, bool) or not hasattr(p, "__index__") or not 0 <= int(p) <= n:
-        raise InputError(name, f"is {p!r}", f"pass a whole number from 0 to {n}")
-    return int(p)
 
 
 def selection_factor(n: int, p: int, f: float = 1.0) -> float:
@@ -21,13 +14,13 @@ def selection_factor(n: int, p: int, f: float = 1.0) -> float:
 
     f = 1 is a maximal minor; f > 1 is what strong rank-revealing QR reaches in polynomial time.
     """
-    p = as_count(p, n)
+    p = as_whole(p, "p", least=0, most=n)
     return 1.0 + f * f * p * (n - p)
 
 
 def draft_factor(n: int, p: int) -> int:
     """Return (p+1)(n−p), the factor of [S1] (draft) on Σ_{k>p} λ_k ‖β‖²."""
-    p = as_count(p, n)
+    p = as_whole(p, "p", least=0, most=n)
     return (p + 1) * (n - p)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from epsrank.theory.data.inputs import Features, as_coefficients, as_features, as_norm
+from epsrank.theory.data.inputs import Features, as_coefficients, as_features, as_norm, as_whole
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
@@ -24,7 +24,7 @@ from epsrank.theory.selection.certify import (
     exact_distance,
     transfer_matrix,
 )
-from epsrank.theory.selection.constants import as_count, draft_bound, selection_bound
+from epsrank.theory.selection.constants import draft_bound, selection_bound
 from epsrank.theory.selection.result import NeuronSelection
 from epsrank.theory.selection.rows import closest_neurons, kept_by_exchange, kept_by_minor
 
@@ -89,7 +89,8 @@ def select_neurons(
     True
     """
     case = _case(features, coefficients, weights, measure, exact)
-    return _select(case, as_count(p, case.basis.n_features), _as_method(method), _as_f(f))
+    count = as_whole(p, "p", least=0, most=case.basis.n_features)
+    return _select(case, count, _as_method(method), _as_f(f))
 
 
 def fewest_neurons(

@@ -11,9 +11,8 @@ from torch import nn
 
 from epsrank.numerics.first_layer.initial_rank import initial_network
 from epsrank.numerics.networks import MLP, capture
-from epsrank.numerics.networks.base import as_size
 from epsrank.numerics.tasks import load_task
-from epsrank.theory.data.inputs import as_eps
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.input_measure import InputMeasure, box_measure, data_measure
 from epsrank.theory.kernels.placed import Placement, placement
@@ -74,13 +73,13 @@ def initial_layers_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < 1e6:
         raise InputError("scale", f"is {scale!r}", "pass a positive number")
     inputs, activation = inputs_of(settings["inputs"]), settings["activation"]
-    width, depth = as_size(settings["width"], "width"), as_size(settings["depth"], "depth")
+    width, depth = as_whole(settings["width"], "width"), as_whole(settings["depth"], "depth")
     eps = [as_eps(value) for value in settings["eps"]]
     place = _place(settings["inputs"], inputs, activation, width) if first != "default" else None
     x = torch.as_tensor(inputs.points)
     ends: dict[str, dict[str, list[list[int]]]] = {"lower": {}, "upper": {}}
-    for number in range(as_size(settings["count"], "count")):
-        seed = as_size(settings["seed"], "seed", least=0) + number
+    for number in range(as_whole(settings["count"], "count")):
+        seed = as_whole(settings["seed"], "seed", least=0) + number
         model = initial_network(inputs, activation, width, depth, place=place, seed=seed)
         scale_hidden_(model, float(scale), first=place is None)
         found = [

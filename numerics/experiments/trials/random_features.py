@@ -21,7 +21,8 @@ def bumps(x: Vector, parts: int) -> Matrix:
     to its neighbour by (1 ± sin)/2 over the h/2 on both sides of their common end; at the ends of
     the box it stays 1.
 
-    Source: .
+    Source: J. Chen, X. Chi, W. E, Z. Yang, Bridging traditional and machine learning-based
+    algorithms for solving PDEs: the random feature method, 2022: ψ^b.
     """
     half = 1 / parts
     ends = -1 + 2 * half * np.arange(1, parts)

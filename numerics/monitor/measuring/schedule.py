@@ -15,6 +15,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Protocol, runtime_checkable
 
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 # Costs and step times kept for the running medians, which one slow step or one slow measurement
@@ -99,10 +100,8 @@ class EveryStep(_Account):
     def __init__(
         self, every: int, *, clock: Clock = time.perf_counter, first_step: int = 0
     ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise InputError("every", f"is {every!r}", "pass 'auto' or a whole number ≥ 1")
         super().__init__(clock)
-        self.every = every
+        self.every = as_whole(every, "every", remedy="pass 'auto' or a whole number ≥ 1")
         self._steps = self._steps_then = as_steps(first_step)
 
     def step(self) -> bool:
@@ -191,9 +190,7 @@ class OverheadBudget(_Account):
 
 def as_steps(first_step: object) -> int:
     """Return a number of steps made before."""
-    if isinstance(first_step, bool) or not isinstance(first_step, int) or first_step < 0:
-        raise InputError("first_step", f"is {first_step!r}", "pass a whole number ≥ 0")
-    return first_step
+    return as_whole(first_step, "first_step", least=0)
 
 
 def as_schedule(

@@ -11,7 +11,7 @@ from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
 from epsrank.numerics.monitor.measuring.reading import Bias, LossKind
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.numbers.quantities import WIDE
-from epsrank.theory.data.inputs import as_eps
+from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
 
 MeasureKind = Literal["mean", "raw"]
@@ -78,8 +78,7 @@ def as_settings(
         or not 0 <= forgetting < 1
     ):
         raise InputError("forgetting", f"is {forgetting!r}", "pass None or a number in [0, 1)")
-    if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 1:
-        raise InputError("max_samples", f"is {max_samples!r}", "pass a whole number ≥ 1")
+    max_samples = as_whole(max_samples, "max_samples")
     return Settings(
         eps=thresholds,
         relative=relative,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 # Samples of the pass that only looks at the structure.
@@ -32,8 +33,7 @@ class Arguments:
 
 def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
     """Yield the arguments of the forward passes over a probe set."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise InputError("batch_size", f"is {batch_size!r}", "pass a whole number ≥ 1")
+    batch_size = as_whole(batch_size, "batch_size")
     if not isinstance(probe, (Tensor, tuple, Mapping)):
         if not isinstance(probe, Iterable) or isinstance(probe, (str, bytes)):
             kind = type(probe).__name__

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +30,9 @@ class History(Sequence[LayerRecord]):
     def __init__(
         self, metadata: dict[str, Any] | None = None, max_records: int | None = MAX_RECORDS
     ) -> None:
-        if max_records is not None and (
-            isinstance(max_records, bool) or not isinstance(max_records, int) or max_records < 2
-        ):
-            raise InputError("max_records", f"is {max_records!r}", "pass None or a number ≥ 2")
+        if max_records is not None:
+            remedy = "pass None or a number ≥ 2"
+            max_records = as_whole(max_records, "max_records", least=2, remedy=remedy)
         self.metadata: dict[str, Any] = dict(metadata or {})
         self.max_records = max_records
         self.dropped = 0

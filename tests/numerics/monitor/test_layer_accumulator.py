@@ -242,7 +242,7 @@ def test_no_batch_is_kept():
 STREAM = """
 import resource, sys
 import torch
-from epsrank.numerics.monitor.accumulate import LayerAccumulator
+from epsrank.numerics.gram.layer import LayerAccumulator
 
 rows, batch = int(sys.argv[1]), 8192
 features = torch.randn(batch, 1024)
