@@ -10,7 +10,9 @@ from scipy.linalg import blas
 from epsrank.benchmarks.timing import Action
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.theory.numbers.arrays import Array, Matrix
+from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.of_gram import GramProblem
+from epsrank.theory.rank.problem import Thresholds
 
 _BATCH = 1024
 
@@ -42,17 +44,13 @@ def product(features: Matrix, copy: Matrix) -> Action:
     return lambda: blas.dgemm(1.0, features.T, copy.T, trans_b=1)
 
 
-def batched_count(features: torch.Tensor, eps: float) -> tuple[int, int]:
-    """Count as a monitor does: sums over batches, then factorisations, and no eigenvalue.
-
-    Returns certified ends.
-    """
+def batched_count(features: torch.Tensor, eps: float) -> Decision:
+    """Count as a monitor does: sums over batches, then factorisations, and no eigenvalue."""
     sums = LayerAccumulator(features.shape[1], eps=eps)
     for start in range(0, len(features), _BATCH):
         sums.update(features[start : start + _BATCH])
     gram = sums.gram()
-    found = GramProblem(gram.values, gram.error).decide_all([eps], counts_only=True)[0]
-    return found.lower, found.upper
+    return GramProblem(gram.values, gram.error, counts_only=True).decide(Thresholds((eps,)))[0]
 
 
 def count_above(eigenvalues: Array, eps: float) -> int:

@@ -23,6 +23,7 @@ from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_rank, epsilon_ranks
+from epsrank.theory.rank.bounds import RankBounds
 
 EPS = 1e-6
 
@@ -63,7 +64,8 @@ _NOTE = (
     "ratio = time / time of the first row of the block, medians of paired rounds with an interval; "
     "above 1, the first row is faster. Answers of the alternatives are not certified. Routes: "
     "gram, a float64 Gram matrix; gram-float32, one of float32 products with its certified error; "
-    "samples, full rank from some of the samples; projection, low rank from a few directions."
+    "samples, full rank from some of the samples; projection, low rank from a few directions; "
+    "cholesky, low-rank, inertia, the factorisation of a sum of batches."
 )
 
 
@@ -208,10 +210,4 @@ def _answer(found: Any) -> str | None:
         return ", ".join(str(_answer(entry)) for entry in found)
     if isinstance(found, int):
         return str(found)
-    if isinstance(found, tuple):
-        lower, upper = found
-    elif hasattr(found, "lower") and hasattr(found, "upper"):
-        lower, upper = found.lower, found.upper
-    else:
-        return None
-    return str(lower) if lower == upper else f"[{lower}, {upper}]"
+    return found.ends if isinstance(found, RankBounds) else None

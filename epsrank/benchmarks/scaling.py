@@ -18,6 +18,7 @@ from epsrank.benchmarks.timing import Action, interleaved
 from epsrank.benchmarks.worker import finished, start_worker
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.rank.bounds import rank_text
 
 _MEGABYTE = 1e6
 
@@ -243,8 +244,7 @@ def _forward(model: nn.Module, x: torch.Tensor) -> None:
 
 
 def _interval(ends: list[int]) -> str:
-    lower, upper = ends
-    return str(lower) if lower == upper else f"[{lower}, {upper}]"
+    return rank_text(*ends)
 
 
 def _megabytes(value: float) -> str:

@@ -25,6 +25,7 @@ from epsrank.benchmarks.counts import batched_count
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.theory.rank.of_gram import GramProblem
+from epsrank.theory.rank.problem import Thresholds
 
 # Different batches that a stream goes through in turn: the arithmetic does not see the repetition.
 _POOL = 4
@@ -56,7 +57,7 @@ def stream(n_samples: int, width: int, rows: int, dtype: str, eps: float, seed: 
         turn += 1
     start = time.perf_counter()
     gram = sums.gram()
-    found = GramProblem(gram.values, gram.error).decide_all([eps], counts_only=True)[0]
+    found = GramProblem(gram.values, gram.error, counts_only=True).decide(Thresholds((eps,)))[0]
     return {
         "seconds": spent,
         "count_seconds": time.perf_counter() - start,

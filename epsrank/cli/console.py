@@ -79,11 +79,6 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-def interval(lower: int, upper: int) -> str:
-    """Format a rank: one number where the ends agree."""
-    return f"{lower}" if lower == upper else f"[{lower}, {upper}]"
-
-
 Progress = Callable[[int, int, str], None]
 
 

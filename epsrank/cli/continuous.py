@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import interval, print_json, print_table
+from epsrank.cli.console import print_json, print_table
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS
 from epsrank.cli.population import parse_domain
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from epsrank.theory.continuous import ContinuousFloor, ContinuousRank
     from epsrank.theory.dense import DenseNetwork
     from epsrank.theory.numbers.interval import Interval
+    from epsrank.theory.rank.interval import RankInterval
 
 
 @click.command(cls=Command, lists={"--eps": is_number})
@@ -69,7 +70,6 @@ def continuous(
     if not no_floor and layer in (None, network.depth):
         floor = _floor(loaded, network, thresholds[0], ends, measure)
     sampled = grid_ranks(looked_at, thresholds, ends, measure)
-    grids = [(rank.lower, rank.upper) for rank in sampled]
     if as_json:
         print_json(
             {
@@ -79,14 +79,14 @@ def continuous(
                 "activation": network.activation,
                 "spectrum": [value.to_json() for value in ranks[0].spectrum],
                 "ranks": [
-                    {**rank.to_json(), "grid": list(grid)}
-                    for rank, grid in zip(ranks, grids, strict=True)
+                    {**rank.to_json(), "grid": [grid.lower, grid.upper]}
+                    for rank, grid in zip(ranks, sampled, strict=True)
                 ],
                 "floor": None if floor is None else floor.to_json(),
             }
         )
     else:
-        _print_ranks(run, ranks, grids)
+        _print_ranks(run, ranks, sampled)
         if floor is not None:
             _print_floor(floor)
 
@@ -115,7 +115,7 @@ def _floor(
     return continuous_floor(network, run.config.task, eps, ends, measure=measure, bias=bias)
 
 
-def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, int]]) -> None:
+def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[RankInterval]) -> None:
     """Print ranks for people."""
     from epsrank.theory.continuous.grid import GRID
 
@@ -126,7 +126,7 @@ def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[tuple[int, 
     print_table(
         ["ε", "ε-rank", f"on {GRID} points", "why"],
         [
-            [f"{rank.eps:g}", interval(rank.lower, rank.upper), interval(*grid), rank.reason]
+            [f"{rank.eps:g}", rank.ends, grid.ends, rank.reason]
             for rank, grid in zip(ranks, grids, strict=True)
         ],
         title=(

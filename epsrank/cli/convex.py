@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from epsrank.cli.console import interval, number, print_json, print_table
+from epsrank.cli.console import number, print_json, print_table
 
 if TYPE_CHECKING:
     from epsrank.theory.data.inputs import Features
@@ -111,7 +111,7 @@ def _print(label: str, reach: ConvexFloor, floor: LipschitzFloor) -> None:
         ],
         title=(
             f"{label}: {reach.n_samples} samples × {reach.n_features} features, {reach.dtype}, "
-            f"{reach.measure} measure, ε-rank {interval(rank.lower, rank.upper)}"
+            f"{reach.measure} measure, ε-rank {rank.ends}"
         ),
         note=f"reading: {reach.verdict}",
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from epsrank.cli.console import interval, number, print_json, print_table
+from epsrank.cli.console import number, print_json, print_table
 from epsrank.cli.convex import LIPSCHITZ, convex_command, loss_of
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import (
@@ -156,7 +156,7 @@ def _print_floor(file: str, result: LossFloor) -> None:
         ],
         title=(
             f"{file}: {result.n_samples} samples × {result.n_features} features, {result.dtype}, "
-            f"{result.measure} measure, ε-rank {interval(rank.lower, rank.upper)}"
+            f"{result.measure} measure, ε-rank {rank.ends}"
         ),
         note=f"reading: {result.verdict}",
     )

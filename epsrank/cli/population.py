@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import interval, number, print_json, print_table
+from epsrank.cli.console import number, print_json, print_table
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_features
 
@@ -154,6 +154,8 @@ def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
 
 def _print_ranks(name: str, ranks: list[PopulationRank]) -> None:
     """Print intervals for people."""
+    from epsrank.theory.rank.bounds import rank_text
+
     first = ranks[0]
     rows = []
     for entry in ranks:
@@ -162,14 +164,14 @@ def _print_ranks(name: str, ranks: list[PopulationRank]) -> None:
         rows.append(
             [
                 f"{entry.eps:g}",
-                interval(entry.lower, entry.upper),
+                entry.ends,
                 entry.status,
                 f"≥ {entry.certain_lower}",
-                interval(entry.sample_lower, entry.sample_upper),
+                rank_text(entry.sample_lower, entry.sample_upper),
                 number(entry.leverage),
                 "–" if separating is None else f"{separating:.2g}",
-                "–" if boot is None else interval(boot.lower, boot.upper),
-                interval(entry.plain.lower, entry.plain.upper),
+                "–" if boot is None else boot.ends,
+                entry.plain.ends,
             ]
         )
     print_table(

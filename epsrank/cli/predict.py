@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import interval, notice, print_json, print_table
+from epsrank.cli.console import notice, print_json, print_table
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_array
 
@@ -214,7 +214,7 @@ def _print(setup: _Setup, rows: list[tuple[InitialRank, MeasuredRank | None]]) -
             str(item.width),
             str(item.layer),
             f"{item.eps:g}",
-            interval(item.limit.lower, item.limit.upper),
+            item.limit.ends,
             f"{item.estimate.mean:.1f} ± {item.estimate.deviation:.1f}",
             band,
         ]

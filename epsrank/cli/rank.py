@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import interval, print_json, print_table
+from epsrank.cli.console import print_json, print_table
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.sources import checkpoint_options, read_source
@@ -89,7 +89,7 @@ def _print_ranks(file: str, ranks: list[RankInterval]) -> None:
         [
             [
                 f"{entry.eps:g}{mark}",
-                interval(entry.lower, entry.upper),
+                entry.ends,
                 str(entry.lower),
                 str(entry.upper),
                 entry.route,

@@ -222,11 +222,12 @@ def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> Vi
 
 def _layer(number: int, rows: list[dict[str, Any]], config: RunConfig) -> LayerView:
     """Return one hidden layer of a run."""
-    from epsrank.numerics.monitor.terminal.view import LayerView, interval
+    from epsrank.numerics.monitor.terminal.view import LayerView
     from epsrank.numerics.training.record import rank_columns
+    from epsrank.theory.rank.bounds import rank_text
 
     columns = [rank_columns(number, value) for value in config.eps]
-    ranks = tuple(interval(rows[-1][lower], rows[-1][upper]) for lower, upper in columns)
+    ranks = tuple(rank_text(rows[-1][lower], rows[-1][upper]) for lower, upper in columns)
     series = tuple(float(row[columns[0][0]]) for row in rows)
     return LayerView(f"hidden layer {number}", config.width, ranks, series)
 

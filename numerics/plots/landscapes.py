@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsrank.numerics.plots.style import INK, new_figure
+from epsrank.theory.rank.bounds import rank_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,8 +44,7 @@ def landscape_pairs(arms: Mapping[str, Mapping[str, Any]]) -> Figure:
             panel = axes[row][column]
             drawn = panel.contourf(sides, sides, grids[arm, name], levels, cmap="cividis")
             panel.plot(0, 0, marker="+", color="white", markersize=9)
-            lower, upper = entry[name]["rank"]
-            rank = f"{lower}" if lower == upper else f"[{lower}, {upper}]"
+            rank = rank_text(*entry[name]["rank"])
             panel.set_title(
                 f"{arm}: ε-rank {rank}, step {entry[name]['step']}, loss {entry[name]['loss']:.2g}",
                 fontsize=9,

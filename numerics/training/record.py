@@ -12,36 +12,19 @@ import numpy as np
 import pyarrow as pa
 
 from epsrank.theory.numbers.arrays import Array, Vector
+from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.rank.interval import RankInterval
 
 
 @dataclass(frozen=True)
-class RankRecord:
-    """The certified interval of one ε-rank, as a run keeps it: `RankInterval` without matrices."""
+class RankRecord(DecidedRank):
+    """The certified interval of one ε-rank, as a run keeps it: `RankInterval` without matrices.
 
-    #: Threshold ε.
-    eps: float
-    #: lower ≤ r_ε ≤ upper for the features as the training's dtype holds them.
-    lower: int
-    upper: int
-    #: What decided, and why the ends agree or not.
-    route: str
-    reason: str
+    The ends are those of the features as the training's dtype holds them.
+    """
+
     #: Interval over all features that round to those held (wider in float32).
     storage: tuple[int, int]
-
-    @property
-    def resolved(self) -> bool:
-        """Whether both ends agree."""
-        return self.lower == self.upper
-
-    def __str__(self) -> str:
-        return f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
-
-    def __int__(self) -> int:
-        if not self.resolved:
-            raise ValueError(f"the {self.eps:g}-rank is only known to lie in {self}: {self.reason}")
-        return self.lower
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as plain values."""
@@ -91,9 +74,7 @@ class LayerRanks:
             first.n_samples,
             first.dtype,
             first.measure,
-            tuple(
-                RankRecord(r.eps, r.lower, r.upper, r.route, r.reason, r.storage) for r in intervals
-            ),
+            tuple(RankRecord.of(r.eps, r, storage=r.storage) for r in intervals),
         )
 
     def to_json(self) -> dict[str, Any]:

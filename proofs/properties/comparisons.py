@@ -43,8 +43,7 @@ def contains(tally: Tally, interval: RankInterval, truth: int, what: str) -> Non
 
 
 def _show(interval: RankInterval) -> str:
-    ends = f"{interval.lower}" if interval.resolved else f"[{interval.lower}, {interval.upper}]"
-    return f"{ends} (ε = {interval.eps!r}, route {interval.route})"
+    return f"{interval.ends} (ε = {interval.eps!r}, route {interval.route})"
 
 
 def threshold(value: Fraction, *, above: bool) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 from epsrank.theory.floor.certified.chain import Verdict
 from epsrank.theory.numbers.interval import Interval, json_float, nearest
+from epsrank.theory.rank.bounds import CertifiedRank
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Quadrature:
 
 
 @dataclass(frozen=True, eq=False)
-class ContinuousRank:
+class ContinuousRank(CertifiedRank):
     """lower ≤ r_ε(G) ≤ upper for G = ∫_Ω φφᵀ dμ: a theorem about the network, with no grid in it.
 
     Attributes
@@ -69,28 +70,12 @@ class ContinuousRank:
         """Number of functions n."""
         return len(self.spectrum)
 
-    @property
-    def resolved(self) -> bool:
-        """Whether both ends agree."""
-        return self.lower == self.upper
-
-    def __int__(self) -> int:
-        if not self.resolved:
-            raise ValueError(
-                f"the {self.eps:g}-rank is only known to lie in [{self.lower}, {self.upper}]: "
-                f"{self.reason}"
-            )
-        return self.lower
-
-    def __contains__(self, rank: object) -> bool:
-        return isinstance(rank, int) and self.lower <= rank <= self.upper
-
     def __str__(self) -> str:
-        rank = f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
         return (
-            f"ε-rank {rank} of {self.n_features} at ε = {self.eps:g} over {_ends(self.domain)} "
-            f"({self.measure} measure, {self.activation}, {self.quadrature.nodes} nodes on "
-            f"{self.quadrature.pieces} pieces, remainder ≤ {self.quadrature.remainder:.1e})"
+            f"ε-rank {self.ends} of {self.n_features} at ε = {self.eps:g} over "
+            f"{_ends(self.domain)} ({self.measure} measure, {self.activation}, "
+            f"{self.quadrature.nodes} nodes on {self.quadrature.pieces} pieces, "
+            f"remainder ≤ {self.quadrature.remainder:.1e})"
         )
 
     def _repr_html_(self) -> str:

@@ -137,7 +137,7 @@ class LossFloor:
         return (
             f"{loss}V(B) {self.reachable:.6g} ≥ envelope {self.envelope:.6g} "
             f"≥ floor {self.floor:.6g} at B = {self.coefficient_norm:.4g}, ε = {self.eps:g}, "
-            f"ε-rank {_rank_text(self.rank)} of {self.n_features} "
+            f"ε-rank {self.rank.ends} of {self.n_features} "
             f"({self.measure} measure, {self.dtype}); "
             f"{self.verdict}"
         )
@@ -149,7 +149,7 @@ class LossFloor:
             ("reachable V(∞)", f"{self.reachable_unbounded:.6g}"),
             ("envelope max_p", f"{self.envelope:.6g}"),
             (f"floor at ε = {self.eps:g}", f"{self.floor:.6g}"),
-            ("ε-rank", f"{_rank_text(self.rank)} of {self.n_features}"),
+            ("ε-rank", f"{self.rank.ends} of {self.n_features}"),
             ("reading", str(self.verdict)),
             ("rounding bound on norms", f"{self.tolerance:.1e}"),
         ]
@@ -197,8 +197,3 @@ class LossFloor:
 def _finite(value: float) -> float | None:
     """Return the number, None in place of ∞ and NaN."""
     return value if math.isfinite(value) else None
-
-
-def _rank_text(rank: RankInterval) -> str:
-    """Return one number where both ends agree, else the interval."""
-    return f"{rank.lower}" if rank.resolved else f"[{rank.lower}, {rank.upper}]"

@@ -28,13 +28,14 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+from epsrank.theory.rank.bounds import RankBounds
 
 # Cuts R tried, as quantiles of the leverage.
 _CUTS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0)
 
 
 @dataclass(frozen=True)
-class FiniteWidthBand:
+class FiniteWidthBand(RankBounds):
     """lower ≤ r_ε ≤ upper with probability ≥ confidence over the draw of n neurons.
 
     The inequalities are theorems; their inputs (μ_k, the moments of the leverage) are evaluated by
@@ -58,9 +59,6 @@ class FiniteWidthBand:
     ridge_width: float
     #: Measure of the inputs.
     measure: str
-
-    def __contains__(self, rank: object) -> bool:
-        return isinstance(rank, int) and self.lower <= rank <= self.upper
 
     def __str__(self) -> str:
         return (

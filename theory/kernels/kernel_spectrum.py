@@ -11,9 +11,9 @@ import numpy as np
 
 from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.numbers.arrays import Matrix, Square, Vector
+from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
-from epsrank.theory.rank.interval import RankInterval
-from epsrank.theory.rank.of_gram import interval_of_enclosure
+from epsrank.theory.rank.interval import RankInterval, SpectrumSource
 
 _ULP = float(np.finfo(np.float64).eps)
 # Numbers up to which singular values are affordable; beyond, the Gram matrix.
@@ -51,13 +51,15 @@ class KernelSpectrum:
         enclosure = SpectrumEnclosure(
             n * self.values, n * np.maximum(self.lower, 0.0), n * self.upper
         )
-        return interval_of_enclosure(
-            enclosure,
+        return RankInterval.of(
             threshold,
-            (low, high, "kernel", reason),
+            Decision(low, high, "kernel", reason),
             noise_floor=n * float(np.max(self.upper[-1:] - self.values[-1:], initial=0.0)),
-            labels=(self.measure, "float64", len(self.functions), False),
-            scale=Fraction(1),
+            measure=self.measure,
+            dtype="float64",
+            n_samples=len(self.functions),
+            n_features=len(self.values),
+            source=SpectrumSource(Fraction(1), known=enclosure),
         )
 
     def tail(self, kept: int) -> float:

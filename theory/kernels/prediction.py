@@ -58,15 +58,10 @@ class InitialRank:
     spectrum: KernelSpectrum = field(repr=False)
 
     def __str__(self) -> str:
-        count = (
-            f"{self.limit.lower}"
-            if self.limit.resolved
-            else f"[{self.limit.lower}, {self.limit.upper}]"
-        )
         band = "" if self.band is None else f", band [{self.band.lower}, {self.band.upper}]"
         return (
-            f"layer {self.layer}, n = {self.width}, ε = {self.eps:g}: limit {count}, estimate "
-            f"{self.estimate.mean:.1f} ± {self.estimate.deviation:.1f}{band} "
+            f"layer {self.layer}, n = {self.width}, ε = {self.eps:g}: limit {self.limit.ends}, "
+            f"estimate {self.estimate.mean:.1f} ± {self.estimate.deviation:.1f}{band} "
             f"({self.inputs.measure.name} measure)"
         )
 

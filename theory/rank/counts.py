@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.data.weighted import far_apart, weight_roots
-from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.numbers.arrays import Array, Square, Vector
 from epsrank.theory.numbers.dyadic import float_above, float_below, power_of_two
 from epsrank.theory.numbers.rounding import gram_factor, squared_frobenius, upward
+from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
-from epsrank.theory.rank.interval import Decision, gap_reason, scaled_float
+from epsrank.theory.rank.interval import scaled_float
+from epsrank.theory.rank.problem import Thresholds, gap_reason
 from epsrank.theory.rank.routes.factorised import factorised_count
 from epsrank.theory.rank.routes.foresight import Foresight, eigenvalues_near
 from epsrank.theory.rank.routes.gram_float32 import (
@@ -36,8 +39,8 @@ from epsrank.theory.rank.routes.parts import (
 from epsrank.theory.rank.routes.projection import projected_enclosure
 
 # Widths and samples from which the shortcuts pay.
-_WIDE = 256
-_LONG = 2048
+_WIDE_ENOUGH = 256
+_LONG_ENOUGH = 2048
 
 # Share of the threshold that float32 products may be off by, and the number of eigenvalues that
 # may be expected so close to it from a quarter of the neurons.
@@ -61,42 +64,71 @@ class CountProblem:
     What `RankProblem` does not do, because it leaves no float64 Gram matrix behind: full rank from
     some of the samples, a few directions that hold nearly everything, a Gram matrix of float32
     products, and neurons left out that are silent.
-    What this does not decide stays undecided here.
+    What this does not decide stays an open interval, for `RankProblem` to decide.
     """
 
     def __init__(self, features: Features, measure: Measure) -> None:
         self.features = features
-        self.measure = measure
         self._roots, shift = weight_roots(measure)
         self._scale = power_of_two(-2 * shift) / measure.normaliser
-        self._least = 0.0
-        self._matrix = features.given
-        self._audible: Audible | None = None
-        self._gram: tuple[Array, float] | None = None
+
+    def decide(self, thresholds: Thresholds) -> list[Decision]:
+        """Decide several thresholds; the usual routes have to where both ends differ."""
+        n = self.features.n_features
+        unknown = Decision(0, n, "", "left to the float64 Gram matrix")
+        # As floats: scaled ones may leave the range.
+        thetas = [Fraction(value) / self._scale for value in thresholds.eps]
+        least, most = float_below(min(thetas)), float_above(max(thetas))
+        usable = (
+            n >= _WIDE_ENOUGH
+            and self.features.n_samples >= _LONG_ENOUGH
+            and self.features.exact
+            and not thresholds.relative
+            and not far_apart(self._roots)
+            and least > 0
+            and most < np.inf
+        )
+        if not usable:
+            return [unknown] * len(thetas)
+        audible = without_silent(self.features.given, self._roots, least)
+        counting = _Counting(self.features.given, self._roots, least, audible)
+        return [counting.decide(theta) or unknown for theta in thetas]
+
+    @property
+    def noise_floor(self) -> float:
+        """Rounding bound that the float64 Gram matrix would have, in the units of G."""
+        square = squared_frobenius(self.features.given, self._roots)
+        g = gram_factor(self.features.n_samples, self._roots is not None)
+        return scaled_float(upward(g / (1 - g) * square), self._scale)
+
+
+class _Counting:
+    """The neurons that count at some thresholds, and what is made once for all of these."""
+
+    def __init__(
+        self,
+        matrix: NDArray[Any],
+        roots: Vector | None,
+        least: float,
+        audible: Audible | None,
+    ) -> None:
+        self._matrix = matrix if audible is None else audible.matrix
+        self._roots = roots
+        # The smallest threshold: the scale on which the spectrum is wanted.
+        self._least = least
+        self._audible = audible
+        self._gram: tuple[Square, float] | None = None
         self._looked = False
 
-    def decide_all(self, eps: Sequence[float]) -> list[Decision | None]:
-        """Decide several thresholds.
-
-        Returns in the order given; None where the usual routes have to decide.
-        """
-        features = self.features
-        if features.n_features < _WIDE or features.n_samples < _LONG or not features.exact:
-            return [None] * len(eps)
-        if far_apart(self._roots):
-            return [None] * len(eps)
-        thetas = [Fraction(value) / self._scale for value in eps]
-        self._least = float_below(min(thetas))
-        if not (self._least > 0 and float_above(max(thetas)) < np.inf):
-            return [None] * len(eps)
-        self._audible = without_silent(features.given, self._roots, self._least)
+    def decide(self, theta: Fraction) -> Decision | None:
+        """Count the eigenvalues beyond θ, the energy of silent neurons included."""
         if self._audible is None:
-            return [self._decide(theta, theta) for theta in thetas]
-        self._matrix = self._audible.matrix
-        return [
-            self._told(self._decide(Fraction(self._audible.lowered(float_below(theta))), theta))
-            for theta in thetas
-        ]
+            return self._decide(theta, theta)
+        found = self._decide(Fraction(self._audible.lowered(float_below(theta))), theta)
+        if found is None:
+            return None
+        reason = f"{found.reason}; {self._audible.left_out} silent neurons add nothing"
+        return replace(found, reason=reason)
 
     def _decide(self, below: Fraction, above: Fraction) -> Decision | None:
         """Count the eigenvalues of the matrix beyond a threshold in an interval."""
@@ -105,8 +137,9 @@ class CountProblem:
             return Decision(0, 0, "silent", "all neurons together have less than ε")
         used = full_on_some_samples(self._matrix, self._roots, float_above(above), self._outlook)
         if used is not None:
-            of = self.features.n_samples
-            reason = f"{used} of the {of} samples suffice for G ≻ εI, rounding included"
+            reason = (
+                f"{used} of the {len(self._matrix)} samples suffice for G ≻ εI, rounding included"
+            )
             return Decision(n, n, "samples", reason)
         if self._projected is not None:
             lower, upper = self._projected.count(below, above)
@@ -123,24 +156,17 @@ class CountProblem:
         found = factorised_count(*self._float64_gram, below, above)
         return None if found is None else replace(found, route="gram")
 
-    def _told(self, decision: Decision | None) -> Decision | None:
-        """Say that some neurons were left out."""
-        if decision is None or self._audible is None:
-            return None
-        reason = f"{decision.reason}; {self._audible.left_out} silent neurons add nothing"
-        return replace(decision, reason=reason)
-
     @cached_property
     def _projected(self) -> SpectrumEnclosure | None:
         """Enclosure by way of a few directions, where these are enough."""
         return projected_enclosure(self._matrix, self._roots, self._least, self._outlook)
 
     @cached_property
-    def _float64_gram(self) -> tuple[Array, float]:
+    def _float64_gram(self) -> tuple[Square, float]:
         """H̃ of float64 products of what is left, with its error."""
         return gram_of_rows(self._matrix, self._roots)
 
-    def _float32_gram(self, theta: float) -> tuple[Array, float] | None:
+    def _float32_gram(self, theta: float) -> tuple[Square, float] | None:
         """Return H̃ of float32 products with its error, where that is likely to decide."""
         if self._gram is not None and self._gram[1] <= _SHARE * theta:
             matrix, error = self._gram
@@ -175,13 +201,6 @@ class CountProblem:
 
         self._gram = form_gram_float32(self._matrix, self._roots, self._sizes, chunk, crowded)
         return self._gram
-
-    @property
-    def noise_floor(self) -> float:
-        """Rounding bound that the float64 Gram matrix would have, in the units of G."""
-        square = squared_frobenius(self.features.given, self._roots)
-        g = gram_factor(self.features.n_samples, self._roots is not None)
-        return scaled_float(upward(g / (1 - g) * square), self._scale)
 
     @cached_property
     def _outlook(self) -> Foresight:

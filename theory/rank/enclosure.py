@@ -26,6 +26,14 @@ class SpectrumEnclosure:
         """max_k |values_k − λ_k|, as certified."""
         return float(np.max(np.maximum(self.upper - self.values, self.values - self.lower)))
 
+    def threshold(self, eps: float, scale: Fraction, relative: bool) -> tuple[Fraction, Fraction]:
+        """Return ends of θ in the units of H = G/scale: ε/scale, or ε·λ_1 as enclosed here."""
+        if relative:
+            share = Fraction(eps)
+            return share * Fraction(float(self.lower[0])), share * Fraction(float(self.upper[0]))
+        theta = Fraction(eps) / scale
+        return theta, theta
+
     def count(self, threshold_below: Fraction, threshold_above: Fraction) -> tuple[int, int]:
         """Return a lower and an upper bound of #{k : λ_k > θ} for an enclosed threshold θ.
 

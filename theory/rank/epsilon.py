@@ -10,17 +10,9 @@ from epsrank.theory.data.inputs import as_eps, as_features
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank.counts import CountProblem
-from epsrank.theory.rank.interval import Decision, RankInterval, SpectrumSource
+from epsrank.theory.rank.interval import RankInterval, SpectrumSource
 from epsrank.theory.rank.of_features import RankProblem
-from epsrank.theory.rank.of_gram import epsilon_rank_from_gram, epsilon_rank_from_spectrum
-
-__all__ = [
-    "algebraic_rank",
-    "epsilon_rank",
-    "epsilon_rank_from_gram",
-    "epsilon_rank_from_spectrum",
-    "epsilon_ranks",
-]
+from epsrank.theory.rank.problem import Thresholds
 
 
 def epsilon_rank(
@@ -130,33 +122,27 @@ def epsilon_ranks(
     InputError
         If an argument cannot be used.
     """
-    thresholds = [as_eps(value) for value in eps]
-    if not thresholds:
+    asked = Thresholds(tuple(as_eps(value) for value in eps), relative)
+    if not asked.eps:
         raise InputError("eps", "is an empty sequence", "pass at least one threshold")
     checked = as_features(features)
     law = as_measure(measure, weights, checked.n_samples)
-    decisions: list[Decision | None] = [None] * len(thresholds)
-    quick: CountProblem | None = None
-    if counts_only and not (exact or relative):
-        quick = CountProblem(checked, law)
-        decisions = quick.decide_all(thresholds)
-    open_ones = [value for value, found in zip(thresholds, decisions, strict=True) if found is None]
+    quick = CountProblem(checked, law) if counts_only and not (exact or relative) else None
+    decisions = [] if quick is None else quick.decide(asked)
+    still_open = [not found.resolved for found in decisions] or [True] * len(asked.eps)
     source: SpectrumSource | None = None
-    if open_ones or quick is None:
+    if quick is not None and not any(still_open):
+        noise_floor = quick.noise_floor
+    else:
         problem = RankProblem(checked, law, exact)
-        rest = iter(problem.decide_all(open_ones, relative))
-        decisions = [found if found is not None else next(rest) for found in decisions]
+        rest = iter(problem.decide(asked.where(still_open)))
+        decisions = [next(rest) if o else decisions[k] for k, o in enumerate(still_open)]
         source = None if counts_only else problem.source()
         noise_floor = problem.noise_floor
-    else:
-        noise_floor = quick.noise_floor
     return [
-        RankInterval(
-            eps=value,
-            lower=decision.lower,
-            upper=decision.upper,
-            route=decision.route,
-            reason=decision.reason,
+        RankInterval.of(
+            value,
+            decision,
             noise_floor=noise_floor,
             measure=law.name,
             dtype=checked.dtype,
@@ -165,8 +151,7 @@ def epsilon_ranks(
             relative=relative,
             source=source,
         )
-        for value, decision in zip(thresholds, decisions, strict=True)
-        if decision is not None
+        for value, decision in zip(asked.eps, decisions, strict=True)
     ]
 
 

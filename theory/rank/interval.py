@@ -13,6 +13,7 @@ import numpy as np
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, upward
+from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.routes.gram import gram_enclosure
 
@@ -63,11 +64,8 @@ class SpectrumSource:
         best = self.enclosure
         lower = np.maximum(np.sqrt(best.lower) * (1 - 1e-15) - self.move, 0.0) ** 2 * (1 - 1e-15)
         upper = (np.sqrt(best.upper) * (1 + 1e-15) + self.move) ** 2 * (1 + 1e-15)
-        below = above = Fraction(eps) / self.scale
-        if relative:
-            below = Fraction(eps) * Fraction(float(lower[0]))
-            above = Fraction(eps) * Fraction(float(upper[0]))
-        least, most = SpectrumEnclosure(best.values, lower, upper).count(below, above)
+        moved = SpectrumEnclosure(best.values, lower, upper)
+        least, most = moved.count(*moved.threshold(eps, self.scale, relative))
         return min(least, found[0]), max(most, found[1])
 
 
@@ -87,7 +85,7 @@ def scaled_float(value: float, scale: Fraction) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class RankInterval:
+class RankInterval(DecidedRank):
     """Certified enclosure  lower ≤ r_ε(G) ≤ upper  of r_ε(G) = #{k : λ_k(G) > ε}  (D1).
 
     Attributes
@@ -118,11 +116,6 @@ class RankInterval:
         only a count was asked for, and they raise an `InputError`.
     """
 
-    eps: float
-    lower: int
-    upper: int
-    route: str
-    reason: str
     noise_floor: float
     measure: str
     dtype: str
@@ -130,6 +123,8 @@ class RankInterval:
     n_features: int
     relative: bool = False
     source: SpectrumSource | None = field(kw_only=True, repr=False)
+
+    _REMEDY = "; use .lower and .upper, or ask with exact=True"
 
     @property
     def spectrum(self) -> Array:
@@ -157,27 +152,10 @@ class RankInterval:
             )
         return self.source
 
-    @property
-    def resolved(self) -> bool:
-        """Whether both ends agree, so that the ε-rank is one number."""
-        return self.lower == self.upper
-
-    def __int__(self) -> int:
-        if not self.resolved:
-            raise ValueError(
-                f"the {self.eps:g}-rank is only known to lie in [{self.lower}, {self.upper}]: "
-                f"{self.reason}; use .lower and .upper, or ask with exact=True"
-            )
-        return self.lower
-
-    def __contains__(self, rank: object) -> bool:
-        return isinstance(rank, int) and self.lower <= rank <= self.upper
-
     def __str__(self) -> str:
-        rank = f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
         eps = f"{self.eps:g}·λ₁" if self.relative else f"{self.eps:g}"
         return (
-            f"ε-rank {rank} of {self.n_features} at ε = {eps} ({self.measure} measure, "
+            f"ε-rank {self.ends} of {self.n_features} at ε = {eps} ({self.measure} measure, "
             f"{self.dtype}, route {self.route}, float64 Gram noise floor {self.noise_floor:.1e})"
         )
 
@@ -204,38 +182,3 @@ class RankInterval:
             "relative": self.relative,
             "storage": None if self.source is None else list(self.storage),
         }
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was found for one threshold."""
-
-    #: Certified bounds of the count.
-    lower: int
-    upper: int
-    #: Routes that contributed, joined by ``+``.
-    route: str
-    #: Why the ends agree or not.
-    reason: str
-
-
-def gap_reason(
-    enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool = False
-) -> str:
-    """Say how far the neighbouring eigenvalues are from the threshold."""
-    unit = "ε·λ₁" if relative else "ε"
-    parts = []
-    if rank:
-        ratio = Fraction(float(enclosure.lower[rank - 1])) / threshold if threshold else 0
-        parts.append(f"λ_{rank} ≥ {_short(ratio)}·{unit}")
-    if rank < len(enclosure.values):
-        ratio = Fraction(float(enclosure.upper[rank])) / threshold if threshold else 0
-        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·{unit}")
-    return " and ".join(parts) + ", rounding included"
-
-
-def _short(value: Fraction | int) -> str:
-    try:
-        return f"{float(value):.4g}"
-    except OverflowError:
-        return "10^308"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,8 +17,10 @@ from epsrank.theory.data.weighted import WeightedFeatures, far_apart, weighted_f
 from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.dyadic import float_above, float_below
 from epsrank.theory.numbers.rounding import UNDERFLOW, unit_roundoff, upward
+from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
-from epsrank.theory.rank.interval import Decision, SpectrumSource, gap_reason, scaled_float
+from epsrank.theory.rank.interval import SpectrumSource, scaled_float
+from epsrank.theory.rank.problem import Thresholds, gap_reason
 from epsrank.theory.rank.routes.ball import MAX_BITS
 from epsrank.theory.rank.routes.exact import AUTO_BUDGET, integer_count
 from epsrank.theory.rank.routes.factorised import factorised_count, foresee_gram
@@ -30,12 +32,9 @@ from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
 from epsrank.theory.rank.routes.svd import right_singular_vectors, svd_enclosure
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues where a
-# count is all that is asked.
-_WIDE = 256
-_FEW = 2
-
-# Routes by floating point, and what holds their enclosures.
-_ENCLOSURES = {"gram": "fast", "projection": "_projected", "svd": "accurate"}
+# count is all that is asked: one set of eigenvalues serves any number of thresholds.
+_WIDE_ENOUGH_FOR_COUNTS = 256
+_FEW_THRESHOLDS = 2
 
 # Smallest positive number of the dtypes: the absolute rounding of a stored subnormal is half of it.
 _SMALLEST = {
@@ -59,13 +58,16 @@ class RankProblem:
         if far_apart(self.weighted.roots) or not _in_range(self.gram):
             self.weighted = weighted_features(features, measure, rescale=True)
             self.gram, self.formed = form_gram(self.weighted)
-        self._smallest: float | None = None
-        self._few = True
 
     @cached_property
     def fast(self) -> SpectrumEnclosure:
         """Enclosure of the Gram route."""
         return gram_enclosure(self.gram, self.formed)
+
+    @property
+    def has_eigenvalues(self) -> bool:
+        """Whether the eigenvalues are there already, so that nothing is won by going without."""
+        return "fast" in self.__dict__
 
     @cached_property
     def accurate(self) -> SpectrumEnclosure:
@@ -74,116 +76,38 @@ class RankProblem:
         return self.fast if enclosure is None else intersect(self.fast, enclosure)
 
     @cached_property
-    def _projected(self) -> SpectrumEnclosure | None:
-        """Enclosure by way of a few directions, on the scale of the smallest threshold."""
-        a = self.weighted
-        if self.features.n_features < _WIDE or a.entry_error or not self._smallest:
-            return None
-        outlook = look(a.matrix, a.roots, self._smallest)
-        return projected_enclosure(a.matrix, a.roots, self._smallest, outlook)
-
-    @cached_property
-    def _outlook(self) -> Foresight:
-        """What to expect of the spectrum."""
-        assert self._smallest is not None
-        return foresee_gram(self.gram, self._smallest)
-
-    @cached_property
-    def _low_rank(self) -> SpectrumEnclosure | None:
-        """Enclosure by way of a few columns, on the scale of the smallest threshold."""
-        assert self._smallest is not None
-        if not self._outlook.low(0.5):
-            return None
-        return low_rank_enclosure(self.gram, self.formed, self._smallest)
-
-    @cached_property
     def integers(self) -> ExactGram:
         """The exact Gram matrix."""
         return exact_gram(self.features, self.measure)
 
     @cached_property
     def _vectors(self) -> Array | None:
+        """Directions in which the integer routes begin, columns by descending singular value."""
         return right_singular_vectors(self.weighted.weighted())
 
     def _integer_seconds(self) -> float:
+        """Estimate integer arithmetic: forming the matrix, and then one count by balls."""
         n_samples, n = self.features.n_samples, self.features.n_features
         forming = n_samples * n * (1e-6 + 7e-9 * n)
         return forming + 0.2 * (n / 200) ** 3
 
-    def _threshold(
+    def threshold(
         self, eps: float, relative: bool, best: SpectrumEnclosure | None = None
     ) -> tuple[Fraction, Fraction]:
-        """Return an enclosure of the threshold in units of H = G / scale.
-
-        Returns ends; equal for an absolute threshold.
-        """
+        """Enclose the threshold in units of H = G/scale; both ends agree unless it is relative."""
         if not relative:
             theta = Fraction(eps) / self.weighted.scale
             return theta, theta
-        best = best or self.accurate
-        return Fraction(eps) * Fraction(best.lower[0]), Fraction(eps) * Fraction(best.upper[0])
+        return (best or self.accurate).threshold(eps, self.weighted.scale, relative)
 
-    def decide_all(self, eps: Sequence[float], relative: bool = False) -> list[Decision]:
-        """Decide several thresholds; see `decide`."""
-        best = self.fast if relative else None
-        self._smallest = float_below(self._threshold(min(eps), relative, best)[0])
-        self._few = len(eps) <= _FEW
-        return [self.decide(value, relative) for value in eps]
+    def decide(self, thresholds: Thresholds) -> list[Decision]:
+        """Decide several thresholds, trying the routes in order of cost until both ends agree."""
+        counting = _Counting(self, thresholds)
+        return [counting.decide(eps) for eps in thresholds.eps]
 
-    def decide(self, eps: float, relative: bool = False) -> Decision:
-        """Try the routes in order of cost until both ends agree."""
-        n = self.features.n_features
-        lower, upper, route = 0, n, "gram"
-        if not self.exact:
-            spared = None if relative else self._without_eigenvalues(*self._threshold(eps, False))
-            if spared is not None:
-                return spared
-            # Eigenvalues of a Gram matrix whose rounding exceeds the threshold come second.
-            theta = self._smallest
-            blind = not relative and theta is not None and self.formed > theta > 0
-            first = ("projection", "gram") if blind else ("gram", "projection")
-            for route in (*first, "svd"):
-                enclosure: SpectrumEnclosure | None = getattr(self, _ENCLOSURES[route])
-                if enclosure is None:
-                    continue
-                below, above = self._threshold(eps, relative, enclosure)
-                least, most = enclosure.count(below, above)
-                lower, upper = max(lower, least), min(upper, most)
-                if lower == upper:
-                    return Decision(
-                        lower, upper, route, gap_reason(enclosure, lower, below, relative)
-                    )
-        if self.exact or self._integer_seconds() <= AUTO_BUDGET:
-            below, above = self._threshold(eps, relative)
-            return self._by_integers(below, above, lower, upper)
-        return Decision(
-            lower,
-            upper,
-            route,
-            f"eigenvalues {lower + 1} to {upper} lie within rounding error of the threshold, and "
-            "integer arithmetic on this size takes minutes: ask with exact=True",
-        )
-
-    def _without_eigenvalues(self, below: Fraction, above: Fraction) -> Decision | None:
-        """Decide a wide layer by factorisations alone, where that pays.
-
-        Returns None where that does not decide or does not pay.
-        """
-        if self.features.n_features < _WIDE or self._smallest is None or "fast" in self.__dict__:
-            return None
-        if self._few:
-            found = factorised_count(self.gram, self.formed, below, above)
-            return None if found is None else replace(found, route="gram")
-        n, high = self.features.n_features, float_above(above)
-        if self._outlook.full(high) and all_above(self.gram, self.formed, high):
-            return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
-        if self._low_rank is not None:
-            lower, upper = self._low_rank.count(below, above)
-            if lower == upper:
-                return Decision(lower, upper, "gram", gap_reason(self._low_rank, lower, below))
-        return None
-
-    def _by_integers(self, below: Fraction, above: Fraction, lower: int, upper: int) -> Decision:
+    def by_integers(self, eps: float, relative: bool, lower: int, upper: int) -> Decision:
+        """Count in integer or ball arithmetic what floating point leaves open."""
+        below, above = self.threshold(eps, relative)
         gram = self.integers
         unit = self.weighted.scale / gram.scale
         ends, routes = [], []
@@ -208,6 +132,11 @@ class RankProblem:
         else:
             reason = "an eigenvalue lies within the enclosure of ε·λ₁"
         return Decision(lower, upper, route, reason)
+
+    @property
+    def integers_affordable(self) -> bool:
+        """Whether integers may decide: where they were asked for, else in reasonable time."""
+        return self.exact or self._integer_seconds() <= AUTO_BUDGET
 
     @property
     def noise_floor(self) -> float:
@@ -240,6 +169,94 @@ class RankProblem:
         # Subnormal entries are off by half of the smallest number, scaled as the features were.
         smallest *= 2.0 ** min(self.weighted.shift, 1000)
         return upward(1.01 * u * size + smallest * largest_root + UNDERFLOW)
+
+
+class _Counting:
+    """One matrix and its thresholds: what is made once for all, on the scale of the smallest."""
+
+    def __init__(self, problem: RankProblem, thresholds: Thresholds) -> None:
+        self.problem = problem
+        self.relative = thresholds.relative
+        self.few = len(thresholds.eps) <= _FEW_THRESHOLDS
+        # λ_1 of the Gram matrix is near enough for a scale; the accurate one may not be needed.
+        best = problem.fast if self.relative else None
+        self.smallest = float_below(problem.threshold(thresholds.smallest, self.relative, best)[0])
+
+    def decide(self, eps: float) -> Decision:
+        """Try the routes in order of cost until both ends agree."""
+        problem = self.problem
+        lower, upper, route = 0, problem.features.n_features, "gram"
+        if not problem.exact:
+            spared = None if self.relative else self._without_eigenvalues(eps)
+            if spared is not None:
+                return spared
+            for route, enclosure in self._enclosures():
+                below, above = problem.threshold(eps, self.relative, enclosure)
+                least, most = enclosure.count(below, above)
+                lower, upper = max(lower, least), min(upper, most)
+                if lower == upper:
+                    reason = gap_reason(enclosure, lower, below, self.relative)
+                    return Decision(lower, upper, route, reason)
+        if problem.integers_affordable:
+            return problem.by_integers(eps, self.relative, lower, upper)
+        return Decision(
+            lower,
+            upper,
+            route,
+            f"eigenvalues {lower + 1} to {upper} lie within rounding error of the threshold, and "
+            "integer arithmetic on this size takes minutes: ask with exact=True",
+        )
+
+    def _enclosures(self) -> Iterator[tuple[str, SpectrumEnclosure]]:
+        """Enclose the spectrum in floating point, again where the last enclosure left it open."""
+        # Eigenvalues of a Gram matrix whose rounding exceeds the threshold come second.
+        blind = not self.relative and self.problem.formed > self.smallest > 0
+        if not blind:
+            yield "gram", self.problem.fast
+        if self._projected is not None:
+            yield "projection", self._projected
+        if blind:
+            yield "gram", self.problem.fast
+        yield "svd", self.problem.accurate
+
+    def _without_eigenvalues(self, eps: float) -> Decision | None:
+        """Decide a wide layer by factorisations alone; None where that fails or does not pay."""
+        problem, n = self.problem, self.problem.features.n_features
+        if n < _WIDE_ENOUGH_FOR_COUNTS or problem.has_eigenvalues:
+            return None
+        below, above = problem.threshold(eps, relative=False)
+        if self.few:
+            found = factorised_count(problem.gram, problem.formed, below, above)
+            return None if found is None else replace(found, route="gram")
+        high = float_above(above)
+        if self._outlook.full(high) and all_above(problem.gram, problem.formed, high):
+            return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
+        if self._low_rank is not None:
+            lower, upper = self._low_rank.count(below, above)
+            if lower == upper:
+                return Decision(lower, upper, "gram", gap_reason(self._low_rank, lower, below))
+        return None
+
+    @cached_property
+    def _projected(self) -> SpectrumEnclosure | None:
+        """Enclosure by way of a few directions, on the scale of the smallest threshold."""
+        a, n = self.problem.weighted, self.problem.features.n_features
+        if n < _WIDE_ENOUGH_FOR_COUNTS or a.entry_error or not self.smallest:
+            return None
+        outlook = look(a.matrix, a.roots, self.smallest)
+        return projected_enclosure(a.matrix, a.roots, self.smallest, outlook)
+
+    @cached_property
+    def _outlook(self) -> Foresight:
+        """What to expect of the spectrum."""
+        return foresee_gram(self.problem.gram, self.smallest)
+
+    @cached_property
+    def _low_rank(self) -> SpectrumEnclosure | None:
+        """Enclosure by way of a few columns, on the scale of the smallest threshold."""
+        if not self._outlook.low(0.5):
+            return None
+        return low_rank_enclosure(self.problem.gram, self.problem.formed, self.smallest)
 
 
 def _in_range(gram: Square) -> bool:

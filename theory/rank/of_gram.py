@@ -6,7 +6,6 @@ batches. No integer arithmetic: what float64 and the matrix's own error leave op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache, cached_property
 from typing import Any, Literal
@@ -20,31 +19,29 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Square, to_numpy
 from epsrank.theory.numbers.dyadic import float_above, power_of_two
 from epsrank.theory.numbers.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
+from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
-from epsrank.theory.rank.interval import (
-    Decision,
-    RankInterval,
-    SpectrumSource,
-    gap_reason,
-    scaled,
-    scaled_float,
-)
+from epsrank.theory.rank.interval import RankInterval, SpectrumSource, scaled, scaled_float
+from epsrank.theory.rank.problem import Thresholds, gap_reason
 from epsrank.theory.rank.routes.exact import integer_count
 from epsrank.theory.rank.routes.factorised import factorised_count
 from epsrank.theory.rank.routes.gram import eigenpairs, gram_enclosure, symmetric_spectrum
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues.
-_WIDE = 64
-_FEW = 2
+_WIDE_ENOUGH_FOR_COUNTS = 64
+_FEW_THRESHOLDS = 2
+
+_UNIT = Fraction(1)
 
 
 class GramProblem:
     """Certified counts #{k : λ_k(G) > ε} for every G with ‖G̃ − G‖₂ ≤ t  (D1 with M7).
 
-    `gram` is G̃, exactly symmetric.
+    `gram` is G̃, exactly symmetric; `counts_only`: nothing else is wanted of the spectrum, so that
+    factorisations may spare it.
     """
 
-    def __init__(self, gram: Square, error: float) -> None:
+    def __init__(self, gram: Square, error: float, *, counts_only: bool = False) -> None:
         matrix = as_matrix_argument(gram, "gram")
         if not np.array_equal(matrix, matrix.T):
             raise InputError("gram", "is not symmetric", "pass (G + Gᵀ)/2 and count the change")
@@ -58,6 +55,7 @@ class GramProblem:
             self.error = upward(float_above(Fraction(error) / self.scale) + UNDERFLOW)
         self.matrix: Array = matrix
         self.n_features = int(matrix.shape[0])
+        self.counts_only = counts_only
 
     @cached_property
     def enclosure(self) -> SpectrumEnclosure:
@@ -74,38 +72,34 @@ class GramProblem:
         """|spectrum_k − λ_k| ≤ spectrum_error for every k."""
         return scaled_float(self.enclosure.error, self.scale)
 
-    def decide_all(
-        self, eps: Sequence[float], *, relative: bool = False, counts_only: bool = False
-    ) -> list[Decision]:
-        """Decide several thresholds, from one spectrum or, for wide matrices, from none.
-
-        `counts_only`: Whether nothing else is wanted of the spectrum, so that factorisations may
-        spare it.
-        """
-        thresholds = [as_eps(value) for value in eps]
-        fast = (
-            counts_only
-            and not relative
-            and self.n_features >= _WIDE
-            and len(thresholds) <= _FEW
+    def decide(self, thresholds: Thresholds) -> list[Decision]:
+        """Decide several thresholds, from one spectrum or, for wide matrices, from none."""
+        spare = (
+            self.counts_only
+            and not thresholds.relative
+            and self.n_features >= _WIDE_ENOUGH_FOR_COUNTS
+            and len(thresholds.eps) <= _FEW_THRESHOLDS
             and "enclosure" not in self.__dict__
         )
-        return [self._decide(value, relative, fast) for value in thresholds]
+        return [
+            (self._without_eigenvalues(eps) if spare else None)
+            or self._by_eigenvalues(eps, thresholds.relative)
+            for eps in map(as_eps, thresholds.eps)
+        ]
 
-    def _decide(self, eps: float, relative: bool, fast: bool) -> Decision:
-        """Decide one threshold."""
+    def _without_eigenvalues(self, eps: float) -> Decision | None:
+        """Decide one threshold by factorisations alone, where these suffice."""
+        if not np.isfinite(self.error):
+            return None
+        theta = Fraction(eps) / self.scale
+        return factorised_count(self.matrix, self.error, theta, theta)
+
+    def _by_eigenvalues(self, eps: float, relative: bool) -> Decision:
+        """Decide one threshold from the spectrum."""
         if not np.isfinite(self.error):
             return Decision(0, self.n_features, "gram", "the matrix has no finite error bound")
-        below = above = Fraction(eps)
-        if not relative:
-            below = above = Fraction(eps) / self.scale
-        if fast:
-            spared = factorised_count(self.matrix, self.error, below, above)
-            if spared is not None:
-                return spared
         best = self.enclosure
-        if relative:
-            below, above = below * Fraction(best.lower[0]), above * Fraction(best.upper[0])
+        below, above = best.threshold(eps, self.scale, relative)
         lower, upper = best.count(below, above)
         if lower == upper:
             return Decision(lower, upper, "gram", gap_reason(best, lower, below, relative))
@@ -114,37 +108,6 @@ class GramProblem:
             "the threshold"
         )
         return Decision(lower, upper, "gram", reason)
-
-
-def interval_of_enclosure(
-    enclosure: SpectrumEnclosure,
-    eps: float,
-    decision: tuple[int, int, str, str],
-    *,
-    noise_floor: float,
-    labels: tuple[str, str, int, bool],
-    scale: Fraction = Fraction(1),
-) -> RankInterval:
-    """Wrap a decision that was made without features, in the units of scale · H.
-
-    `labels`: Measure, dtype, number of samples (0 if unknown), whether the threshold is relative.
-    """
-    lower, upper, route, reason = decision
-    measure, dtype, n_samples, relative = labels
-    return RankInterval(
-        eps=eps,
-        lower=lower,
-        upper=upper,
-        route=route,
-        reason=reason,
-        noise_floor=noise_floor,
-        measure=measure,
-        dtype=dtype,
-        n_samples=n_samples,
-        n_features=len(enclosure.values),
-        relative=relative,
-        source=SpectrumSource(scale, known=enclosure),
-    )
 
 
 def epsilon_rank_from_spectrum(
@@ -204,22 +167,23 @@ def epsilon_rank_from_spectrum(
         enclosure = SpectrumEnclosure(descending, descending, descending)
     else:
         enclosure = from_error(values, float(error))
-    below = above = Fraction(threshold)
-    if relative:
-        below, above = below * Fraction(enclosure.lower[0]), above * Fraction(enclosure.upper[0])
-        # λ_k > ελ_1 compares rationals where the entries are exact.
-    lower, upper = _count_rational(enclosure, below, above)
+    # λ_k > ελ_1 compares rationals where the entries are exact.
+    lower, upper = _count_rational(enclosure, *enclosure.threshold(threshold, _UNIT, relative))
     reason = (
         "counted in the spectrum given"
         if lower == upper
         else f"eigenvalues {lower + 1} to {upper} lie within {error:.3g} of the threshold"
     )
-    return interval_of_enclosure(
-        enclosure,
+    return RankInterval.of(
         threshold,
-        (lower, upper, "spectrum", reason),
+        Decision(lower, upper, "spectrum", reason),
         noise_floor=float(error),
-        labels=(measure, dtype, 0, relative),
+        measure=measure,
+        dtype=dtype,
+        n_samples=0,
+        n_features=len(values),
+        relative=relative,
+        source=SpectrumSource(_UNIT, known=enclosure),
     )
 
 
@@ -308,66 +272,57 @@ def epsilon_rank_from_gram(
                 float(np.trace(matrix)), n_samples, accumulated_in, n_features=len(matrix)
             )
         )
-    shift = scaling_exponent(float(np.abs(matrix).max()))
-    scale = power_of_two(-shift)
-    if shift:
-        # 2^shift itself can lie outside float64.
-        matrix = np.ldexp(matrix, shift)
-        error = upward(float_above(Fraction(error) / scale) + UNDERFLOW)
-    values, solver = symmetric_spectrum(matrix)
-    if float(values.min()) < -(error + solver) - UNDERFLOW:
+    problem = GramProblem(matrix, error)
+    values, solver = symmetric_spectrum(problem.matrix)
+    total = upward(problem.error + solver)
+    if float(values.min()) < -(problem.error + solver) - UNDERFLOW:
+        least = float(values.min()) * float(problem.scale)
         raise InputError(
             "gram",
-            f"has the eigenvalue {float(values.min()) * float(scale):.3g}, below its error bound",
+            f"has the eigenvalue {least:.3g}, below its error bound",
             "pass a Gram matrix (positive semidefinite), or its gram_error",
         )
-    enclosure = from_error(values, upward(error + solver))
-    below = above = Fraction(threshold) / scale
-    if relative:
-        below = above = Fraction(threshold)
-        below, above = below * Fraction(enclosure.lower[0]), above * Fraction(enclosure.upper[0])
+    enclosure = from_error(values, total)
+    below, above = enclosure.threshold(threshold, problem.scale, relative)
     lower, upper = enclosure.count(below, above)
-    route, reason = "gram", "no eigenvalue lies within the error bound of the threshold"
-    if lower != upper:
-        lower, upper, route = _sharpen(matrix, error, below, above, (lower, upper))
-        reason = (
-            "counted in integer or ball arithmetic"
-            if lower == upper
-            else "eigenvalues lie within the matrix's own error bound of the threshold"
-        )
-    return interval_of_enclosure(
-        enclosure,
+    reason = "no eigenvalue lies within the error bound of the threshold"
+    decision = Decision(lower, upper, "gram", reason)
+    if not decision.resolved:
+        decision = _sharpened(problem, below, above, decision)
+    return RankInterval.of(
         threshold,
-        (lower, upper, route, reason),
-        noise_floor=scaled_float(upward(error + solver), scale),
-        labels=(measure, dtype, n_samples, relative),
-        scale=scale,
+        decision,
+        noise_floor=scaled_float(total, problem.scale),
+        measure=measure,
+        dtype=dtype,
+        n_samples=n_samples,
+        n_features=problem.n_features,
+        relative=relative,
+        source=SpectrumSource(problem.scale, known=enclosure),
     )
 
 
-def _sharpen(
-    matrix: Square, error: float, below: Fraction, above: Fraction, found: tuple[int, int]
-) -> tuple[int, int, str]:
-    """Count at θ ± t in integer or ball arithmetic, for a matrix taken as exact.
-
-    `error` is t. Returns bounds and route.
-    """
-    gram = exact_gram_of_matrix(matrix)
+def _sharpened(problem: GramProblem, below: Fraction, above: Fraction, found: Decision) -> Decision:
+    """Count at θ ± t in integer or ball arithmetic, for a matrix taken as exact."""
+    gram = exact_gram_of_matrix(problem.matrix)
 
     @cache
     def vectors() -> Array | None:
-        pairs = eigenpairs(matrix)
+        pairs = eigenpairs(problem.matrix)
         return None if pairs is None else pairs[1][:, ::-1]
 
-    shift = Fraction(error)
+    shift = Fraction(problem.error)
     counts = [
         integer_count(gram, gram.threshold(theta), vectors) if theta > 0 else None
         for theta in ((above + shift), (below - shift))
     ]
     routes = sorted({count[1] for count in counts if count is not None})
     low, high = (count[0] if count is not None else None for count in counts)
-    return (
-        found[0] if low is None else max(low, found[0]),
-        found[1] if high is None else min(high, found[1]),
-        "+".join(routes) or "gram",
+    lower = found.lower if low is None else max(low, found.lower)
+    upper = found.upper if high is None else min(high, found.upper)
+    reason = (
+        "counted in integer or ball arithmetic"
+        if lower == upper
+        else "eigenvalues lie within the matrix's own error bound of the threshold"
     )
+    return Decision(lower, upper, "+".join(routes) or "gram", reason)

@@ -17,10 +17,11 @@ from scipy.linalg import eigh
 
 from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.rounding import upward
+from epsrank.theory.rank.bounds import RankBounds
 
 
 @dataclass(frozen=True)
-class PlainInterval:
+class PlainInterval(RankBounds):
     """Interval of the population ε-rank from an absolute bound on ‖Ĝ − G‖."""
 
     #: The ends.
@@ -49,7 +50,7 @@ def plain_deviation(
 
 
 @dataclass(frozen=True)
-class BootstrapInterval:
+class BootstrapInterval(RankBounds):
     """Percentiles of the ε-rank of resampled Gram matrices.
 
     The ε-rank of a sample is biased (a sample Gram matrix spreads its small eigenvalues), and

@@ -7,13 +7,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from epsrank.theory.rank.bounds import RankBounds
 from epsrank.theory.sampling.plain import BootstrapInterval, PlainInterval
 
 LeverageSource = Literal["domain", "given", "data"]
 
 
 @dataclass(frozen=True)
-class PopulationRank:
+class PopulationRank(RankBounds):
     """lower ≤ r_ε(G) ≤ upper for the population Gram G = E φφᵀ, with probability `confidence`.
 
     The samples are taken to be independent draws of the population; the measure has mass 1.
@@ -86,12 +87,8 @@ class PopulationRank:
         """``"guaranteed"`` or ``"estimated, not guaranteed"``."""
         return "guaranteed" if self.guaranteed else "estimated, not guaranteed"
 
-    def __contains__(self, rank: object) -> bool:
-        return isinstance(rank, int) and self.lower <= rank <= self.upper
-
     def __str__(self) -> str:
-        single = self.lower == self.upper
-        ends = f"{self.lower}" if single else f"in [{self.lower}, {self.upper}]"
+        ends = self.ends if self.resolved else f"in {self.ends}"
         source = {"domain": "certified over the domain", "given": "as given", "data": "from data"}
         return (
             f"population ε-rank {ends} of {self.n_features} at ε = {self.eps:g} with probability "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,12 @@ from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.numbers.quantities import Quantities, quantities
 from epsrank.numerics.monitor.numbers.sketch import sketch_spectrum
-from epsrank.numerics.monitor.numbers.sketched import sketched_decisions, sketched_quantities
+from epsrank.numerics.monitor.numbers.sketched import SketchedProblem, sketched_quantities
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
 from epsrank.theory.errors import InputError
-from epsrank.theory.rank.interval import Decision
+from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.of_gram import GramProblem
+from epsrank.theory.rank.problem import Problem, Thresholds
 
 Reader = Callable[[], LayerReading | None]
 
@@ -106,28 +107,24 @@ def layer_numbers(
     else:
         gram = accumulator.gram()
         values, error, dtype = gram.values, gram.error, gram.dtype
-    problem = GramProblem(values, error)
     everything = settings.spectrum(accumulator.order)
-    sketch = None
+    whole = GramProblem(values, error, counts_only=not everything)
+    problem: Problem = whole
     own = None
     if everything:
         # Fewer samples than neurons leave eigenvalues that are 0 exactly.
         spectrum = np.zeros(accumulator.n_features)
-        spectrum[: len(values)] = problem.spectrum
-        own = quantities(spectrum, problem.spectrum_error, activity)
+        spectrum[: len(values)] = whole.spectrum
+        own = quantities(spectrum, whole.spectrum_error, activity)
     elif settings.quantities == "auto":
-        sketch = sketch_spectrum(problem.matrix, problem.error)
-        own = sketched_quantities(sketch, activity, problem.scale)
-    decisions: Sequence[Decision]
-    if not activity.any():
+        sketch = sketch_spectrum(whole.matrix, whole.error)
+        own = sketched_quantities(sketch, activity, whole.scale)
+        problem = SketchedProblem(whole, sketch)
+    if activity.any():
+        decisions = problem.decide(Thresholds(tuple(settings.eps), settings.relative))
+    else:
         zero = Decision(0, 0, "zero", "every neuron is zero at every sample")
         decisions = [zero] * len(settings.eps)
-    elif sketch is not None:
-        decisions = sketched_decisions(problem, sketch, settings.eps, relative=settings.relative)
-    else:
-        decisions = problem.decide_all(
-            settings.eps, relative=settings.relative, counts_only=not everything
-        )
     ranks = (LayerRank.of(e, d) for e, d in zip(settings.eps, decisions, strict=True))
     return tuple(ranks), own, dtype
 

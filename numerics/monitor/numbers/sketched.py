@@ -14,7 +14,6 @@ trace and Frobenius norm leave, and no λ above c,  max(s/√c, s^(3/2)/q) ≤ �
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -29,8 +28,10 @@ from epsrank.numerics.monitor.numbers.quantities import (
 from epsrank.numerics.monitor.numbers.sketch import Sketch
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.dyadic import float_above, float_below
-from epsrank.theory.rank.interval import Decision, gap_reason, scaled, scaled_float
+from epsrank.theory.rank.bounds import Decision
+from epsrank.theory.rank.interval import scaled, scaled_float
 from epsrank.theory.rank.of_gram import GramProblem
+from epsrank.theory.rank.problem import Thresholds, gap_reason
 from epsrank.theory.rank.routes.inertia import inertia_bounds
 from epsrank.theory.rank.routes.shortcuts import all_above
 
@@ -174,32 +175,35 @@ def _with_offset(ends: tuple[float, float], n: int) -> tuple[float, float]:
     )
 
 
-def sketched_decisions(
-    problem: GramProblem, sketch: Sketch, eps: Sequence[float], *, relative: bool
-) -> list[Decision]:
-    """Count #{k : λ_k > ε} from a sketch and, where that leaves it open, by factorisations."""
-    return [_decided(problem, sketch, Fraction(value), relative) for value in eps]
+class SketchedProblem:
+    """Certified counts from a sketch and, where that leaves one open, by factorisations."""
 
+    def __init__(self, problem: GramProblem, sketch: Sketch) -> None:
+        self.problem = problem
+        self.sketch = sketch
 
-def _decided(problem: GramProblem, sketch: Sketch, eps: Fraction, relative: bool) -> Decision:
-    best = sketch.enclosure
-    below = above = eps / problem.scale
-    if relative:
-        below, above = eps * Fraction(float(best.lower[0])), eps * Fraction(float(best.upper[0]))
-    lower, upper = best.count(below, above)
-    if lower == upper:
-        reason = f"sketch of {sketch.ritz} eigenvalues: {gap_reason(best, lower, below, relative)}"
-        return Decision(lower, upper, "sketch", reason)
-    low, high = float_below(below), float_above(above)
-    if 0 < low <= high < math.inf and math.isfinite(problem.error):
-        if upper == problem.n_features and all_above(problem.matrix, problem.error, high):
-            n = problem.n_features
-            return Decision(n, n, "cholesky", "G − εI is positive definite, rounding included")
-        found = inertia_bounds(problem.matrix, problem.error, low, high)
-        if found is not None:
-            lower, upper = max(lower, found[0]), min(upper, found[1])
-            if lower == upper:
-                reason = "inertia of G − εI by LDLᵀ, rounding included"
-                return Decision(lower, upper, "inertia", reason)
-    reason = f"a sketch of {sketch.ritz} eigenvalues and LDLᵀ leave {lower} to {upper} open"
-    return Decision(lower, upper, "sketch+inertia", reason)
+    def decide(self, thresholds: Thresholds) -> list[Decision]:
+        """Decide several thresholds."""
+        return [self._decided(eps, thresholds.relative) for eps in thresholds.eps]
+
+    def _decided(self, eps: float, relative: bool) -> Decision:
+        """Decide one threshold."""
+        problem, best, ritz = self.problem, self.sketch.enclosure, self.sketch.ritz
+        below, above = best.threshold(eps, problem.scale, relative)
+        lower, upper = best.count(below, above)
+        if lower == upper:
+            reason = f"sketch of {ritz} eigenvalues: {gap_reason(best, lower, below, relative)}"
+            return Decision(lower, upper, "sketch", reason)
+        low, high = float_below(below), float_above(above)
+        if 0 < low <= high < math.inf and math.isfinite(problem.error):
+            if upper == problem.n_features and all_above(problem.matrix, problem.error, high):
+                n = problem.n_features
+                return Decision(n, n, "cholesky", "G − εI is positive definite, rounding included")
+            found = inertia_bounds(problem.matrix, problem.error, low, high)
+            if found is not None:
+                lower, upper = max(lower, found[0]), min(upper, found[1])
+                if lower == upper:
+                    reason = "inertia of G − εI by LDLᵀ, rounding included"
+                    return Decision(lower, upper, "inertia", reason)
+        reason = f"a sketch of {ritz} eigenvalues and LDLᵀ leave {lower} to {upper} open"
+        return Decision(lower, upper, "sketch+inertia", reason)

@@ -8,39 +8,15 @@ from typing import Any, Literal
 
 from epsrank.numerics.monitor.numbers.quantities import Quantities
 from epsrank.theory.floor.reading import ReadingName
-from epsrank.theory.rank.interval import Decision
+from epsrank.theory.rank.bounds import DecidedRank
 
 
 @dataclass(frozen=True, slots=True)
-class LayerRank:
-    """Certified interval  lower ≤ r_ε ≤ upper  of one layer's ε-rank (D1)."""
+class LayerRank(DecidedRank):
+    """Certified interval  lower ≤ r_ε ≤ upper  of one layer's ε-rank (D1).
 
-    #: Threshold; a multiple of λ_1 where the record is `relative`.
-    eps: float
-    #: The ends.
-    lower: int
-    upper: int
-    #: What decided, and why the ends agree or not.
-    route: str
-    reason: str
-
-    @classmethod
-    def of(cls, eps: float, decision: Decision) -> LayerRank:
-        """Return a decision together with its threshold."""
-        return cls(eps, decision.lower, decision.upper, decision.route, decision.reason)
-
-    @property
-    def resolved(self) -> bool:
-        """Whether both ends agree."""
-        return self.lower == self.upper
-
-    def __int__(self) -> int:
-        if not self.resolved:
-            raise ValueError(f"the {self.eps:g}-rank is only known to lie in {self}: {self.reason}")
-        return self.lower
-
-    def __str__(self) -> str:
-        return f"{self.lower}" if self.resolved else f"[{self.lower}, {self.upper}]"
+    ε is a multiple of λ_1 where the record is `relative`.
+    """
 
 
 @dataclass(frozen=True, slots=True)

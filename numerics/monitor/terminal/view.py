@@ -54,11 +54,6 @@ class View:
     warnings: tuple[str, ...] = ()
 
 
-def interval(lower: int, upper: int) -> str:
-    """Format a rank: one number where the ends agree."""
-    return f"{lower}" if lower == upper else f"[{lower}, {upper}]"
-
-
 def view_of_history(history: History, *, title: str, signatures: Sequence[Signature] = ()) -> View:
     """Return the view of what a monitor saw."""
     if not len(history):
@@ -102,7 +97,7 @@ def _layer(
         n_features = max(row.n_features for row in rows)
         unknown = ("–",) * len(thresholds)
         return LayerView(name, n_features, unknown, series, ("–", "–"), failure)
-    found = {entry.eps: interval(entry.lower, entry.upper) for entry in record.ranks}
+    found = {entry.eps: entry.ends for entry in record.ranks}
     extras: tuple[str, ...] = ("–", "–")
     if record.quantities is not None:
         own = record.quantities

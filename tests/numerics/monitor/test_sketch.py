@@ -18,8 +18,9 @@ from epsrank.numerics.monitor.measuring.settings import as_settings
 from epsrank.numerics.monitor.numbers import sketch
 from epsrank.numerics.monitor.numbers.quantities import quantities
 from epsrank.numerics.monitor.numbers.sketch import sketch_spectrum
-from epsrank.numerics.monitor.numbers.sketched import sketched_decisions, sketched_quantities
+from epsrank.numerics.monitor.numbers.sketched import SketchedProblem, sketched_quantities
 from epsrank.theory.rank.of_gram import GramProblem
+from epsrank.theory.rank.problem import Thresholds
 
 N = 90
 ORDER = np.arange(1.0, N + 1)
@@ -70,10 +71,10 @@ def check(spectrum, ritz=20, seed=0):
         assert own.condition_lower <= full.condition_lower * (1 + 1e-9)
     problem = GramProblem(gram, error)
     for eps in (1e-9, 1e-6, 1e-3, 0.1, 1.5):
-        [absolute] = sketched_decisions(problem, found, [eps], relative=False)
+        [absolute] = SketchedProblem(problem, found).decide(Thresholds((eps,)))
         assert absolute.lower <= np.count_nonzero(spectrum > eps) <= absolute.upper
         if spectrum[0] > 0:
-            [relative] = sketched_decisions(problem, found, [eps], relative=True)
+            [relative] = SketchedProblem(problem, found).decide(Thresholds((eps,), relative=True))
             count = np.count_nonzero(spectrum > eps * spectrum[0])
             assert relative.lower <= count <= relative.upper
     return found, own
@@ -112,7 +113,7 @@ def test_intervals_are_narrow_where_the_sketch_holds_the_spectrum():
     assert own.effective_rank == pytest.approx(12, rel=0.01)
     assert own.sketched == 20.0
     gram, error = matrix(SPECTRA["few"])
-    [decision] = sketched_decisions(GramProblem(gram, error), found, [1e-6], relative=False)
+    [decision] = SketchedProblem(GramProblem(gram, error), found).decide(Thresholds((1e-6,)))
     assert (decision.lower, decision.upper, decision.route) == (12, 12, "sketch")
     assert "20 eigenvalues" in decision.reason
 
@@ -128,7 +129,7 @@ def test_a_count_that_is_not_decided_stays_an_interval():
     gram, _ = matrix(spectrum)
     error = 5e-4
     found = sketch_spectrum(gram, error, 20)
-    [decision] = sketched_decisions(GramProblem(gram, error), found, [1e-3], relative=False)
+    [decision] = SketchedProblem(GramProblem(gram, error), found).decide(Thresholds((1e-3,)))
     assert (decision.lower, decision.upper) == (3, 7)
     assert decision.route == "sketch+inertia"
 
@@ -147,7 +148,7 @@ def test_a_matrix_without_a_bound_says_nothing():
     gram, _ = matrix(SPECTRA["squares"])
     found = sketch_spectrum(gram, np.inf, 20)
     problem = GramProblem(gram, np.inf)
-    [decision] = sketched_decisions(problem, found, [1e-3], relative=False)
+    [decision] = SketchedProblem(problem, found).decide(Thresholds((1e-3,)))
     assert (decision.lower, decision.upper) == (0, N)
     own = sketched_quantities(found, np.ones(N))
     assert (own.rankme, own.sketched, own.spectrum_error) == (None, 0.0, np.finfo(float).max)

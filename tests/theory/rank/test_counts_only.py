@@ -14,6 +14,7 @@ from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.numbers.rounding import squared_frobenius
 from epsrank.theory.rank import counts, epsilon_ranks
+from epsrank.theory.rank.problem import Thresholds
 from epsrank.theory.rank.routes import gram_float32 as narrow
 from epsrank.theory.rank.routes import parts as silent
 from epsrank.theory.rank.routes import parts as some_samples
@@ -73,8 +74,8 @@ def test_counts_are_those_of_the_usual_routes(
 
 def test_no_count_is_wrong_on_600_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Widths, lengths and guesses are taken away, so that the routes meet matrices of all kinds."""
-    monkeypatch.setattr(counts, "_WIDE", 1)
-    monkeypatch.setattr(counts, "_LONG", 1)
+    monkeypatch.setattr(counts, "_WIDE_ENOUGH", 1)
+    monkeypatch.setattr(counts, "_LONG_ENOUGH", 1)
     monkeypatch.setattr(counts, "_SHARE", 100.0)
     monkeypatch.setattr(counts, "_NEAR", np.inf)
     monkeypatch.setattr(narrow, "_CHUNKS", (8, 4, 3))
@@ -91,8 +92,8 @@ def test_no_count_is_wrong_on_600_cases(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_no_count_is_wrong_where_neurons_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "_WIDE", 1)
-    monkeypatch.setattr(counts, "_LONG", 1)
+    monkeypatch.setattr(counts, "_WIDE_ENOUGH", 1)
+    monkeypatch.setattr(counts, "_LONG_ENOUGH", 1)
     monkeypatch.setattr(silent, "_PAYS", 1e-9)
     monkeypatch.setattr(silent, "_SHARE", 0.9)
     left_out = 0
@@ -313,7 +314,7 @@ def test_narrow_features_are_not_widened_until_asked() -> None:
     assert large.integers is not None
     assert large.values[0, 0] == 2.0**60
     problem = counts.CountProblem(large, as_measure("mean", None, 1))
-    assert problem.decide_all([1.0]) == [None]
+    assert [found.resolved for found in problem.decide(Thresholds((1.0,)))] == [False]
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])

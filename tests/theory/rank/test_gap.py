@@ -145,8 +145,8 @@ def test_a_lying_forecast_costs_time_only(
 
 def test_lies_about_600_cases_make_no_count_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(5)
-    monkeypatch.setattr(counts, "_WIDE", 1)
-    monkeypatch.setattr(counts, "_LONG", 1)
+    monkeypatch.setattr(counts, "_WIDE_ENOUGH", 1)
+    monkeypatch.setattr(counts, "_LONG_ENOUGH", 1)
     monkeypatch.setattr(counts, "_MANY", 0.0)
     monkeypatch.setattr(counts, "_PARTS", 1)
     monkeypatch.setattr(counts, "_NEAR", -1.0)

@@ -8,6 +8,7 @@ import pytest
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_ranks
 from epsrank.theory.rank.of_gram import GramProblem
+from epsrank.theory.rank.problem import Thresholds
 
 
 def matrix_with(spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -21,9 +22,9 @@ def matrix_with(spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("decades", [0.5, 6, 14])
 def test_counts_are_those_of_the_spectrum(n, counts_only, decades):
     spectrum = np.geomspace(3.0, 3.0 * 10**-decades, n)
-    problem = GramProblem(matrix_with(spectrum), 1e-13)
+    problem = GramProblem(matrix_with(spectrum), 1e-13, counts_only=counts_only)
     for eps in (1e-9, 1e-4, 0.7, 5.0):
-        [decision] = problem.decide_all([eps], counts_only=counts_only)
+        [decision] = problem.decide(Thresholds((eps,)))
         truth = int(np.count_nonzero(spectrum > eps))
         assert decision.lower <= truth <= decision.upper
         assert decision.upper - decision.lower <= 1
@@ -32,10 +33,8 @@ def test_counts_are_those_of_the_spectrum(n, counts_only, decades):
 def test_wide_counts_take_every_fast_route():
     routes = set()
     for spectrum in (np.full(300, 1.0), np.geomspace(1, 1e-120, 300), np.geomspace(1, 1e-3, 300)):
-        problem = GramProblem(matrix_with(spectrum), 1e-14)
-        [decision] = problem.decide_all(
-            [0.5e-1 if spectrum[-1] == 1e-3 else 1e-6], counts_only=True
-        )
+        problem = GramProblem(matrix_with(spectrum), 1e-14, counts_only=True)
+        [decision] = problem.decide(Thresholds((0.5e-1 if spectrum[-1] == 1e-3 else 1e-6,)))
         routes.add(decision.route)
         assert "enclosure" not in problem.__dict__
         assert decision.lower == decision.upper
@@ -56,7 +55,7 @@ def test_dead_neurons_change_nothing(dead, counts_only):
     spectrum = np.geomspace(3.0, 1e-5, 100)
     gram = with_dead_neurons(spectrum, dead)
     for eps in (1e-9, 1e-4, 0.7, 5.0):
-        [found] = GramProblem(gram, 1e-13).decide_all([eps], counts_only=counts_only)
+        [found] = GramProblem(gram, 1e-13, counts_only=counts_only).decide(Thresholds((eps,)))
         assert found.lower == found.upper == int(np.count_nonzero(spectrum > eps))
     problem = GramProblem(gram, 1e-13)
     assert problem.spectrum.shape == (100 + dead,)
@@ -68,7 +67,7 @@ def test_dead_neurons_may_count_where_the_matrix_is_rough():
     """An eigenvalue 0 of G̃ may be t of G: above ε = t/2 nothing excludes it."""
     gram = with_dead_neurons(np.full(100, 3.0), 100)
     for counts_only in (False, True):
-        [found] = GramProblem(gram, 2e-3).decide_all([1e-3], counts_only=counts_only)
+        [found] = GramProblem(gram, 2e-3, counts_only=counts_only).decide(Thresholds((1e-3,)))
         assert (found.lower, found.upper) == (100, 200)
 
 
@@ -76,7 +75,7 @@ def test_a_zero_on_the_diagonal_alone_is_no_dead_neuron():
     gram = np.zeros((100, 100))
     gram[0, 1] = gram[1, 0] = 1.0
     for counts_only in (False, True):
-        [found] = GramProblem(gram, 0.0).decide_all([0.5], counts_only=counts_only)
+        [found] = GramProblem(gram, 0.0, counts_only=counts_only).decide(Thresholds((0.5,)))
         assert found.lower == found.upper == 1
 
 
@@ -86,24 +85,24 @@ def test_agrees_with_the_features_and_relative_thresholds():
     gram = features.T @ features / 200
     gram = (gram + gram.T) / 2
     for relative in (False, True):
-        found = GramProblem(gram, 1e-11).decide_all([1e-6, 1e-1], relative=relative)
+        found = GramProblem(gram, 1e-11).decide(Thresholds((1e-6, 1e-1), relative))
         wanted = epsilon_ranks(features, [1e-6, 1e-1], relative=relative)
         assert [(d.lower, d.upper) for d in found] == [(r.lower, r.upper) for r in wanted]
 
 
 def test_the_error_of_the_matrix_opens_the_interval():
     gram = np.diag([1.0, 1e-6, 1e-9])
-    assert [d.lower for d in GramProblem(gram, 0.0).decide_all([0.9e-6])] == [2]
-    [wide] = GramProblem(gram, 1e-6).decide_all([0.9e-6])
+    assert [d.lower for d in GramProblem(gram, 0.0).decide(Thresholds((0.9e-6,)))] == [2]
+    [wide] = GramProblem(gram, 1e-6).decide(Thresholds((0.9e-6,)))
     assert (wide.lower, wide.upper) == (1, 3)
-    [unknown] = GramProblem(gram, np.inf).decide_all([0.9e-6])
+    [unknown] = GramProblem(gram, np.inf).decide(Thresholds((0.9e-6,)))
     assert (unknown.lower, unknown.upper) == (0, 3)
 
 
 @pytest.mark.parametrize("power", [-900, -400, 400, 900])
 def test_any_size_of_float64(power):
     problem = GramProblem(np.diag([3.0, 1.0]) * 2.0**power, 0.0)
-    [one] = problem.decide_all([2.0 * 2.0**power])
+    [one] = problem.decide(Thresholds((2.0 * 2.0**power,)))
     assert (one.lower, one.upper) == (1, 1)
     np.testing.assert_allclose(problem.spectrum / 2.0**power, [3.0, 1.0])
 

@@ -15,6 +15,7 @@ from epsrank.theory.data.exact_gram import exact_gram, exact_gram_of_matrix
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.rank.of_features import RankProblem
+from epsrank.theory.rank.problem import Thresholds
 from epsrank.theory.rank.routes import gram as gram_route
 from epsrank.theory.rank.routes import inertia as inertia_route
 from epsrank.theory.rank.routes import svd as svd_route
@@ -76,7 +77,7 @@ def test_solvers_that_do_not_converge_leave_the_exact_route(
     monkeypatch.setattr(sl.lapack, "dsyevd", lambda a, **_: (a, a, 1))
     monkeypatch.setattr(sl, "svd", fail)
     features = KINDS["tanh neurons"](np.random.default_rng(1), 30, 8)
-    decision = problem_of(features).decide(1e-6)
+    [decision] = problem_of(features).decide(Thresholds((1e-6,)))
     assert decision.route == "exact"
     assert decision.lower == decision.upper == true_rank(features, 1e-6, measure="raw")
 
@@ -180,7 +181,7 @@ def test_low_rank_shortcut_agrees_with_integers() -> None:
     assert (enclosure.lower <= problem.accurate.upper).all()
     assert (enclosure.upper >= problem.accurate.lower).all()
     fresh = problem_of(features, "mean")
-    decision = fresh.decide_all([1e-6])[0]
+    [decision] = fresh.decide(Thresholds((1e-6,)))
     assert (decision.lower, decision.route) == (lower, "gram")
     assert "fast" not in fresh.__dict__  # the eigenvalues were spared
 
@@ -259,12 +260,12 @@ def test_wide_layers_are_counted_without_eigenvalues() -> None:
     generator = np.random.default_rng(0)
     features = generator.standard_normal((600, 300)) @ symmetric(300, 1, 6.0)
     problem = problem_of(features, "mean")
-    decision = problem.decide_all([1e-6])[0]
+    [decision] = problem.decide(Thresholds((1e-6,)))
     assert "inertia" in decision.reason
     assert "fast" not in problem.__dict__
     theta = Fraction(1e-6) / problem.weighted.scale
     assert problem.accurate.count(theta, theta) == (decision.lower, decision.upper)
     many = problem_of(features, "mean")
-    found = many.decide_all([1e-2, 1e-4, 1e-6])
+    found = many.decide(Thresholds((1e-2, 1e-4, 1e-6)))
     assert "fast" in many.__dict__  # one set of eigenvalues serves many thresholds
     assert found[2].lower == decision.lower

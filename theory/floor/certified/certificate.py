@@ -13,6 +13,7 @@ from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
 from epsrank.theory.floor.certified.chain import Verdict, decide_chain
 from epsrank.theory.floor.certified.exact_data import exact_data, norm_squared
 from epsrank.theory.numbers.interval import Interval, json_float, nearest, point
+from epsrank.theory.rank.bounds import rank_text
 
 #: Overlaps up to this fraction of ‖u*‖² are what an equality looks like, not a failure.
 TOLERANCE = Fraction(1, 10**30)
@@ -82,9 +83,7 @@ class ChainCertificate:
         return tuple(verdict for verdict in self.verdicts if verdict.state == "violated")
 
     def __str__(self) -> str:
-        rank = f"{self.rank_lower}"
-        if self.rank_lower != self.rank_upper:
-            rank = f"[{self.rank_lower}, {self.rank_upper}]"
+        rank = rank_text(self.rank_lower, self.rank_upper)
         state = "certified" if self.holds else "NOT certified"
         return (
             f"floor² {float(self.floor):.6g} ≤ envelope² {float(self.envelope):.6g} ≤ V(B) "

@@ -8,7 +8,8 @@ import numpy as np
 
 from epsrank.theory.numbers.arrays import Square
 from epsrank.theory.numbers.dyadic import float_above, float_below
-from epsrank.theory.rank.interval import Decision, gap_reason
+from epsrank.theory.rank.bounds import Decision
+from epsrank.theory.rank.problem import gap_reason
 from epsrank.theory.rank.routes.foresight import STRIDE, Foresight, foresee
 from epsrank.theory.rank.routes.gram import live_part
 from epsrank.theory.rank.routes.inertia import inertia_bounds

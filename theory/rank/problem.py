@@ -1,0 +1,59 @@
+"""What a rank problem is asked and what it answers, whatever it knows its matrix from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Protocol
+
+from epsrank.theory.rank.bounds import Decision
+from epsrank.theory.rank.enclosure import SpectrumEnclosure
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """ε_1, …, ε_k that one matrix is asked about together, so that they share its costly parts."""
+
+    #: Each > 0, at least one, in the order asked.
+    eps: tuple[float, ...]
+    #: Whether they are multiples of λ_1.
+    relative: bool = False
+
+    @property
+    def smallest(self) -> float:
+        """The scale on which the spectrum is wanted."""
+        return min(self.eps)
+
+    def where(self, chosen: list[bool]) -> Thresholds:
+        """Keep some of them, in the same order."""
+        return replace(self, eps=tuple(e for e, c in zip(self.eps, chosen, strict=True) if c))
+
+
+class Problem(Protocol):
+    """Certified counts #{k : λ_k(G) > ε} of one G: of features, of a Gram matrix, of a sketch."""
+
+    def decide(self, thresholds: Thresholds) -> list[Decision]:
+        """One decision per threshold, in their order; what stays open keeps two different ends."""
+        ...
+
+
+def gap_reason(
+    enclosure: SpectrumEnclosure, rank: int, threshold: Fraction, relative: bool = False
+) -> str:
+    """Say how far the neighbouring eigenvalues are from the threshold."""
+    unit = "ε·λ₁" if relative else "ε"
+    parts = []
+    if rank:
+        ratio = Fraction(float(enclosure.lower[rank - 1])) / threshold if threshold else 0
+        parts.append(f"λ_{rank} ≥ {_short(ratio)}·{unit}")
+    if rank < len(enclosure.values):
+        ratio = Fraction(float(enclosure.upper[rank])) / threshold if threshold else 0
+        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·{unit}")
+    return " and ".join(parts) + ", rounding included"
+
+
+def _short(value: Fraction | int) -> str:
+    try:
+        return f"{float(value):.4g}"
+    except OverflowError:
+        return "10^308"
