@@ -54,6 +54,9 @@ class Finding:
     witness: Mapping[str, Any] | None = None
     #: Part of a claim of several statements.
     part: str | None = None
+    #: Probability that the test finds the effect if it is there, simulated for this very record;
+    #: None where that was not done.
+    power: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as plain values."""
@@ -63,6 +66,7 @@ class Finding:
             "judgement": self.judgement,
             "statement": self.statement,
             "tried": self.tried,
+            "power": self.power,
             "effects": [effect.to_json() for effect in self.effects],
             "witness": None if self.witness is None else dict(self.witness),
         }

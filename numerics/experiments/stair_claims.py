@@ -96,7 +96,7 @@ def shares(runs: Sequence[RunStaircase], setting: str) -> Shares:
 
 
 def judge_staircases(runs: Sequence[RunStaircase], part: str | None = None) -> tuple[Finding, ...]:
-    """Return the findings on ``staircase-steps`` and ``staircase-coupling``.
+    """Return the findings on ``staircase-steps`` and ``coupling-together``.
 
     `runs`: Runs of any number of settings; failed ones are left out by the caller, who says so.
     Returns two findings; both undecided where there are no runs.
@@ -104,7 +104,7 @@ def judge_staircases(runs: Sequence[RunStaircase], part: str | None = None) -> t
     if not runs:
         return tuple(
             Finding(claim, "undecided", "there are no usable runs", part=part)
-            for claim in ("staircase-steps", "staircase-coupling")
+            for claim in ("staircase-steps", "coupling-together")
         )
     each = shares_by_setting(runs)
     return _steps_finding(each, shares(runs, "all runs"), part), _coupling_finding(
@@ -173,7 +173,7 @@ def _coupling_finding(each: Sequence[Shares], together: Shares, part: str | None
         f"with lift {together.lift}"
     )
     return Finding(
-        "staircase-coupling",
+        "coupling-together",
         judgement,
         _statement(text, {s.setting: f"{s.coupled}, lift {s.lift}" for s in each}, each, states),
         [Effect(f"lift, {s.setting}", s.lift, null=1.0) for s in each],

@@ -25,7 +25,7 @@ from epsrank.numerics.experiments.stair_claims import (
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.floor.reading import FEATURE_LIMITED, OPTIMISER_LIMITED
 
-CLAIMS = ("staircase-steps", "staircase-coupling")
+CLAIMS = ("staircase-steps", "coupling-together")
 # More columns than this make a figure unreadable.
 _MOST_ARMS = 4
 

@@ -24,6 +24,7 @@ from epsrank.proofs.experiments.records import (
     same_numbers,
 )
 from epsrank.proofs.instances.networks import find_mnist
+from epsrank.proofs.ledger.claims import load_ledger
 from epsrank.proofs.ledger.evidence import Evidence
 
 
@@ -76,8 +77,20 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
                 "trials": len(source.record.outcomes),
                 "a trial run again": again,
             }
-            evidence.append(evidence_of(finding, state, source.experiment.id, about))
+            evidence.append(
+                evidence_of(
+                    finding,
+                    state,
+                    source.experiment.id,
+                    about,
+                    needs_power=claim in _needing_power(),
+                )
+            )
     return evidence
+
+
+def _needing_power() -> set[str]:
+    return {claim.id for claim in load_ledger() if claim.needs_power}
 
 
 def _source(name: str, folder: Path) -> _Source:

@@ -16,17 +16,27 @@ STATES: Mapping[Judgement, State] = {
 
 
 def evidence_of(
-    finding: Finding, state: State, experiment: str, about: Mapping[str, str | int | bool]
+    finding: Finding,
+    state: State,
+    experiment: str,
+    about: Mapping[str, str | int | bool],
+    *,
+    needs_power: bool = False,
 ) -> Evidence:
-    """Return a finding as evidence."""
+    """Return a finding as evidence; one that needs a power and states none decides nothing."""
+    cause = "its intervals contain no effect" if state == "undecided" else None
+    if needs_power and finding.power is None:
+        state, cause = "undecided", "the power of its test on these records was not simulated"
     return Evidence(
         claim=finding.claim,
         kind="empirical",
         state=state,
         title=f"{experiment}, {finding.judgement}: {finding.statement}",
-        figures={"experiment": experiment, "comparisons tried": finding.tried, **about},
+        figures={"experiment": experiment, "comparisons tried": finding.tried}
+        | ({} if finding.power is None else {"power": finding.power})
+        | dict(about),
         witness=finding.witness,
-        cause="its intervals contain no effect" if state == "undecided" else None,
+        cause=cause,
         part=finding.part,
         rows=[_row(effect) for effect in finding.effects],
     )

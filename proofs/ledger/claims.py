@@ -46,10 +46,21 @@ class Claim:
     refuting_theorems: tuple[tuple[str | None, str], ...] = ()
     #: The numeric code that uses the statement, as ``"theory/rank/epsilon.py:epsilon_rank"``.
     code: tuple[str, ...] = ()
+    #: Whether a finding decides nothing unless it states the power of its test.
+    needs_power: bool = False
+
+
+@dataclass(frozen=True)
+class Retired:
+    """An id that was once reported, and what took its place."""
+
+    id: str
+    replaced_by: tuple[str, ...]
+    reason: str
 
 
 #: Fields that an entry may leave out.
-_OPTIONAL = {"parts", "symbols", "theorems", "refuting_theorems", "code"}
+_OPTIONAL = {"parts", "symbols", "theorems", "refuting_theorems", "code", "needs_power"}
 
 
 def _claim(entry: dict[str, Any], path: Path) -> Claim:
@@ -81,6 +92,7 @@ def _claim(entry: dict[str, Any], path: Path) -> Claim:
         theorems=_theorems(entry.get("theorems", []), parts, where),
         refuting_theorems=_theorems(entry.get("refuting_theorems", []), parts, where),
         code=tuple(entry.get("code", ())),
+        needs_power=bool(entry.get("needs_power", False)),
     )
 
 
@@ -103,23 +115,40 @@ def _theorems(given: Any, parts: tuple[str, ...], where: str) -> tuple[tuple[str
 
 
 @cache
-def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
-    """Read the ledger.
-
-    Returns all claims, in the order of the file.
-    """
+def _read(path: Path) -> dict[str, Any]:
+    """Return the tables of a ledger file."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise InputError(
-            "ledger", f"cannot be read ({error})", "restore proofs/ledger.toml"
+            "ledger", f"cannot be read ({error})", "restore proofs/ledger/ledger.toml"
         ) from None
-    claims = tuple(_claim(entry, path) for entry in data.get("claim", []))
+
+
+@cache
+def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
+    """Read all claims of the ledger, in the order of the file."""
+    claims = tuple(_claim(entry, path) for entry in _read(path).get("claim", []))
     ids = [claim.id for claim in claims]
     repeated = sorted({name for name in ids if ids.count(name) > 1})
     if repeated or not claims:
         raise InputError("ledger", f"repeats {repeated} or is empty", "give each claim one entry")
     return claims
+
+
+@cache
+def retired_claims(path: Path = LEDGER) -> tuple[Retired, ...]:
+    """Read the ids that are no longer claims, each with a pointer to claims that are."""
+    known = {claim.id for claim in load_ledger(path)}
+    found = []
+    for entry in _read(path).get("retired", []):
+        where = f"{path.name}, retired {entry.get('id', '?')!r}"
+        if entry.keys() != {"id", "replaced_by", "reason"}:
+            raise InputError(where, f"has keys {sorted(entry)}", "give id, replaced_by and reason")
+        if entry["id"] in known or not entry["replaced_by"] or set(entry["replaced_by"]) - known:
+            raise InputError(where, "is a claim, or points to none", "name claims of the ledger")
+        found.append(Retired(entry["id"], tuple(entry["replaced_by"]), entry["reason"]))
+    return tuple(found)
 
 
 def ledger_theorems(claims: Iterable[Claim]) -> list[str]:
@@ -129,16 +158,20 @@ def ledger_theorems(claims: Iterable[Claim]) -> list[str]:
 
 
 def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """Return the claims asked for, in the order of the ledger.
-
-    Returns the chosen ones.
-    """
+    """Return the claims asked for, in the order of the ledger."""
     everything = tuple(claims)
     if names is None:
         return everything
     wanted = [names] if isinstance(names, str) else list(names)
     known = [claim.id for claim in everything]
+    retired = {item.id: item for item in retired_claims()}
     for name in wanted:
+        if name in retired and name not in known:
+            raise InputError(
+                "claim",
+                f"{name!r} is retired: {retired[name].reason}",
+                f"ask for {', '.join(retired[name].replaced_by)}",
+            )
         if name not in known:
             near = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
             near += [other for other in known if name in other and other not in near][:4]

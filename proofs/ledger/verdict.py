@@ -13,8 +13,12 @@ VERDICTS = (
     "supported",
     "supported only in a regime",
     "refuted",
+    "undecided",
     "open",
 )
+
+# A theorem without a proof is not a test that came out undecided.
+_TESTS = frozenset({"exact", "symbolic", "property", "empirical"})
 
 _BY_KIND = {
     "formal": "proved",
@@ -37,7 +41,8 @@ def derive_verdict(
     decides: formal → ``proved``, exact → ``certified on instances``, symbolic, property or
     empirical → ``supported`` (``supported only in a regime`` where that is all it shows). Evidence
     of a kind the claim does not ask for is reported but decides nothing, so a claim that wants a
-    proof stays ``open`` until it has one. Skipped, undecided and erroneous checks decide nothing.
+    proof stays ``open`` until it has one. Where tests of a wanted kind were made and none came to a
+    result the claim is ``undecided``; skipped and erroneous checks are no tests.
 
     `parts`: Names of the parts of a claim made of several statements; each is judged by itself.
     """
@@ -48,9 +53,11 @@ def derive_verdict(
     ]
     if len(set(verdicts)) == 1:
         return verdicts[0]
+    if "open" in verdicts:
+        return "open"
     if any(verdict not in _STRENGTH for verdict in verdicts):
         # Part refuted and part not, or part undecided: nothing is decided about the whole.
-        return "open"
+        return "undecided"
     return min(verdicts, key=_STRENGTH.__getitem__)
 
 
@@ -64,4 +71,6 @@ def _derive_one(wanted: set[str], evidence: Sequence[Evidence]) -> str:
             return verdict
     if any(item.state == "regime" for item in counted):
         return "supported only in a regime"
+    if any(item.state == "undecided" and item.kind in _TESTS for item in counted):
+        return "undecided"
     return "open"

@@ -47,7 +47,8 @@ _MEANING = {
     "nothing against it",
     "supported only in a regime": "it held in the regime stated, and not outside it",
     "refuted": "a witness shows it to be false",
-    "open": "nothing in this run decides it",
+    "undecided": "tests were made, and they do not decide it",
+    "open": "nothing in this run tests it",
 }
 
 #: The look of every page of the project.

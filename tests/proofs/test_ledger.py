@@ -7,7 +7,7 @@ import re
 import pytest
 
 from epsrank.proofs.checkers import all_checkers
-from epsrank.proofs.ledger.claims import LEDGER, load_ledger, select_claims
+from epsrank.proofs.ledger.claims import LEDGER, load_ledger, retired_claims, select_claims
 from epsrank.proofs.ledger.evidence import KINDS
 from epsrank.proofs.ledger.verdict import VERDICTS
 from epsrank.proofs.properties import PROPERTIES
@@ -20,14 +20,17 @@ ROWS = re.findall(
 rank-definition rank-variational rank-monotone-eps rank-monotone-neurons rank-monotone-loewner
 rank-monotone-data rank-invariance rank-mixing rank-stability rank-subadditive rank-trace
 duplicate-neuron tail loss-floor reachable-loss floor-tight rank-budget floor-decreases
-neuron-selection a-priori-floor subset-conjecture operator-floor lipschitz-floor init-rank
-draft-slips staircase-steps staircase-coupling depth-order depth-order-regime pretraining-rank
-pretraining-speed
-pretraining-accuracy resnet-rank unity-rank landscape-rank sample-rank continuous-rank
+path-length rank-forced neuron-selection a-priori-floor apriori-depth subset-conjecture
+operator-floor lipschitz-floor init-rank
+draft-slips staircase-steps staircase-architectures staircase-losses coupling-change
+coupling-rank coupling-together coupling-across reading depth-order depth-order-regime
+pretraining-rank pretraining-speed
+pretraining-accuracy pretraining-property pretraining-trained resnet-rank
+unity-rank landscape-rank sample-rank continuous-rank
 float-resolution optimiser-robust three-stages plateau-length second-plateau
-amplitude-transport condensation
+amplitude-transport condensation condensation-multiplicity
 blow-up low-rank-bias two-regimes initial-large-rate stiffness-growth stiffness-overfit
-break-even-1 break-even-2 f-principle spectral-bias critical-period rewinding
+break-even-1 break-even-2 edge-of-stability f-principle spectral-bias critical-period rewinding
 early-sign-magnitude stages-and-rank
 """,
 )
@@ -69,10 +72,10 @@ DECIDED = {
         "pretraining-accuracy",
         "pretraining-rank",
         "pretraining-speed",
-        "staircase-coupling",
         "staircase-steps",
         "unity-rank",
     },
+    "undecided": {"coupling-together"},
     "refuted": {"duplicate-neuron", "draft-slips", "depth-order"},
 }
 
@@ -142,3 +145,28 @@ def test_a_damaged_ledger_is_refused(tmp_path, old, new, message):
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(InputError, match=re.escape(message)):
         load_ledger(path)
+
+
+def test_a_retired_id_keeps_a_pointer():
+    (retired,) = retired_claims()
+    assert retired.id == "staircase-coupling"
+    assert set(retired.replaced_by) <= set(ROWS)
+    with pytest.raises(InputError, match=r"is retired: it mixed four.*ask for coupling-change, "):
+        select_claims(["staircase-coupling"], load_ledger())
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ('id = "old"\nreplaced_by = ["tail"]', "has keys"),
+        ('id = "tail"\nreplaced_by = ["loss-floor"]\nreason = "r"', "is a claim, or points"),
+        ('id = "old"\nreplaced_by = []\nreason = "r"', "is a claim, or points"),
+        ('id = "old"\nreplaced_by = ["nowhere"]\nreason = "r"', "is a claim, or points"),
+    ],
+)
+def test_planted_pointers_to_nowhere_are_caught(tmp_path, entry, problem):
+    path = tmp_path / "ledger.toml"
+    text = LEDGER.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("[[retired]]")] + f"[[retired]]\n{entry}\n", "utf-8")
+    with pytest.raises(InputError, match=problem):
+        retired_claims(path)

@@ -34,7 +34,12 @@ ALL = ("formal", "exact", "symbolic", "property", "empirical")
         (ALL, [_item("exact"), _item("property", "refuted")], "refuted"),
         (ALL, [_item("formal"), _item("exact", "refuted")], "refuted"),
         (ALL, [_item("exact", "skipped"), _item("property")], "supported"),
-        (ALL, [_item("exact", "undecided")], "open"),
+        (ALL, [_item("exact", "undecided")], "undecided"),
+        (ALL, [_item("empirical", "undecided"), _item("exact", "skipped")], "undecided"),
+        (ALL, [_item("empirical", "undecided"), _item("property")], "supported"),
+        # A theorem without a proof is no test, nor is a kind that the claim does not ask for.
+        (ALL, [_item("formal", "undecided")], "open"),
+        (("exact",), [_item("property", "undecided")], "open"),
         (ALL, [_item("exact", "error"), _item("property")], "supported"),
         (ALL, [_item("exact", "error")], "open"),
         (ALL, [_item("exact", "skipped"), _item("exact")], "certified on instances"),
@@ -54,7 +59,8 @@ def test_derivation(wanted, evidence, verdict):
     ("evidence", "verdict"),
     [
         ([_item("exact", "refuted", "a"), _item("exact", "refuted", "b")], "refuted"),
-        ([_item("exact", "refuted", "a"), _item("exact", "passed", "b")], "open"),
+        ([_item("exact", "refuted", "a"), _item("exact", "passed", "b")], "undecided"),
+        ([_item("exact", "undecided", "a"), _item("exact", "passed", "b")], "undecided"),
         ([_item("exact", "refuted", "a")], "open"),
         ([_item("exact", "passed", "a"), _item("property", "passed", "b")], "supported"),
         ([_item("exact", "passed", "a"), _item("exact", "passed", "b")], "certified on instances"),

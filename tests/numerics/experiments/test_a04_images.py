@@ -42,7 +42,7 @@ def test_planted_stairs_and_their_absence():
     found = judged(done)
     assert {item.judgement for item in found.values()} == {"supported"}
     assert found["staircase-steps"].tried == 2
-    assert found["staircase-coupling"].tried == 3
+    assert found["coupling-together"].tried == 3
     smooth = judged([outcome(trial, stairs=False) for trial in plan(Request())])
     assert smooth["staircase-steps"].judgement == "refuted"
 
@@ -50,8 +50,8 @@ def test_planted_stairs_and_their_absence():
 def test_a_rank_over_the_box_that_does_not_move_is_not_coupled():
     found = judged([outcome(trial, box=FLAT) for trial in plan(Request())])
     assert found["staircase-steps"].judgement == "supported"
-    assert found["staircase-coupling"].judgement == "regime"
-    assert "box" in found["staircase-coupling"].witness["setting"]
+    assert found["coupling-together"].judgement == "regime"
+    assert "box" in found["coupling-together"].witness["setting"]
 
 
 def test_failures_and_missing_data():

@@ -59,7 +59,7 @@ def test_networks_and_activations_are_those_of_the_source():
 @pytest.mark.parametrize("module", [a1, a3])
 def test_planted_stairs_support_both_claims(module):
     found = module.analyse([stairs(trial) for trial in module.plan(Request())])
-    assert judgements(found) == {"staircase-steps": "supported", "staircase-coupling": "supported"}
+    assert judgements(found) == {"staircase-steps": "supported", "coupling-together": "supported"}
     plateaus = next(table for table in found.tables if table.name == "plateaus")
     # V is planted at half the loss.
     assert {row["reading"] for row in plateaus.rows} == {"optimiser-limited"}
@@ -69,7 +69,7 @@ def test_planted_stairs_support_both_claims(module):
 def test_smooth_decay_refutes_steps():
     found = a1.analyse([smooth(trial) for trial in a1.plan(Request())])
     assert judgements(found)["staircase-steps"] == "refuted"
-    assert judgements(found)["staircase-coupling"] in {"refuted", "undecided"}
+    assert judgements(found)["coupling-together"] in {"refuted", "undecided"}
     assert "plateaus" not in {table.name for table in found.tables}
 
 

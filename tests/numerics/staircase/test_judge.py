@@ -56,7 +56,7 @@ MIXED = runs("wide", [True, False] * 3, [0.8, 1.5, 0.9, 1.2, 1.3, 1.1], [0.01, 0
 )
 def test_findings_follow_the_rule(given, steps, coupled):
     first, second = judge_staircases(given)
-    assert (first.claim, second.claim) == ("staircase-steps", "staircase-coupling")
+    assert (first.claim, second.claim) == ("staircase-steps", "coupling-together")
     assert (first.judgement, second.judgement) == (steps, coupled)
     json.dumps([first.to_json(), second.to_json()], allow_nan=False)
 

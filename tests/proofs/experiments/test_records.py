@@ -73,7 +73,7 @@ def test_missing_and_damaged_records_are_one_line(toys, tmp_path):
         ({"Z1": -1.0, "Z2": -2.0}, "refuted"),
         ({"Z1": 1.0, "Z2": -1.0}, "supported only in a regime"),
         ({"Z1": 1.0, "Z2": -0.1}, "supported only in a regime"),
-        ({"Z1": -0.1}, "open"),
+        ({"Z1": -0.1}, "undecided"),
     ],
 )
 def test_verdict_over_experiments(toys, tmp_path, shifts, expected):
@@ -90,7 +90,7 @@ def test_a_record_of_another_plan_decides_nothing(toys, tmp_path):
     more = Trial("toy", {"seed": 99, "shift": 1.0})
     module.Z1 = replace(module.Z1, plan=lambda request: [*planned(request), more])
     found, evidence = verdict(tmp_path)
-    assert found == "open"
+    assert found == "undecided"
     assert "another plan (1 of 7 trials" in evidence[0].cause
 
 
@@ -102,7 +102,7 @@ def test_forged_numbers_are_caught(toys, tmp_path):
 
     recorded("Z1", tmp_path, change=forge)
     found, evidence = verdict(tmp_path)
-    assert found == "open"
+    assert found == "undecided"
     assert "no longer gives the same numbers" in evidence[0].cause
     # A quick verification does not run trials again, and says so.
     found, evidence = verdict(tmp_path, effort="quick")
@@ -138,7 +138,7 @@ def test_runs_trained_together_are_run_again_together(toys, tmp_path, forged, mo
     monkeypatch.setattr("epsrank.proofs.checkers.experiments.run_train_trials_batched", watched)
     found, evidence = verdict(tmp_path)
     assert asked == [3]
-    assert found == ("open" if forged else "supported")
+    assert found == ("undecided" if forged else "supported")
     if not forged:
         assert evidence[0].figures["a trial run again"] == "the same numbers (Z1)"
 
@@ -169,4 +169,4 @@ def test_failed_trials_are_part_of_the_analysis(toys, tmp_path):
         tmp_path,
         change=lambda o: replace(o, status="failed", result={}, cause="the coin fell"),
     )
-    assert verdict(tmp_path, effort="quick")[0] == "open"
+    assert verdict(tmp_path, effort="quick")[0] == "undecided"
