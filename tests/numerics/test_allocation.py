@@ -15,7 +15,7 @@ from epsrank.numerics.training.process import keep_freed_memory
 PROGRAM = """
 import resource, sys
 import numpy as np
-from epsrank.numerics.allocation import keep_freed_memory
+from epsrank.numerics.training.process import keep_freed_memory
 if sys.argv[1] == "keep":
     print(keep_freed_memory())
 def step():
