@@ -67,7 +67,7 @@ def verify(
         MNIST, as an .npz file or a folder that holds ``mnist.npz``; EPSRANK_DATA by default.
         Without it the checks on MNIST are recorded as skipped.
     ledger : sequence of Claim, optional
-        Another ledger than ``proofs/ledger.toml``.
+        Another ledger than ``proofs/ledger/ledger.toml``.
     checkers : sequence of Checker, optional
         Other checkers than all of `epsrank.proofs.checkers`.
 

@@ -165,6 +165,32 @@ def test_planted_names_are_caught(text, wrong):
     assert faults(text) == wrong
 
 
+def begin_with(docstring: str) -> set[str]:
+    """Return the names of modules in the paragraph that says where to begin."""
+    paragraphs = [part for part in docstring.split("\n\n") if part.startswith("Begin with")]
+    return set(re.findall(r"`+([\w.]+)`+", " ".join(paragraphs)))
+
+
+def _missing_beside(docstring: str, folder: Path) -> set[str]:
+    beside = {path.stem for path in folder.iterdir()} | {path.name for path in folder.iterdir()}
+    return {name for name in begin_with(docstring) - beside if not _imports(name)}
+
+
+def test_packages_say_to_begin_with_what_is_there():
+    said = 0
+    for room in (*ROOMS, "epsrank"):
+        for path in (ROOT / room).rglob("__init__.py"):
+            docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            assert not _missing_beside(docstring, path.parent), path
+            said += bool(begin_with(docstring))
+    assert said >= 10
+
+
+def test_a_wrong_beginning_is_caught():
+    docstring = "Sums.\n\nBegin with `streaming`, then `layers` and `epsrank.theory.rank`."
+    assert _missing_beside(docstring, ROOT / "numerics" / "gram") == {"layers"}
+
+
 def test_the_map_is_drawn_from_the_imports_of_today():
     if not (ROOT / "theory").is_dir():
         pytest.skip("a source archive has the rooms in epsrank/ only")

@@ -1,4 +1,4 @@
-"""Intervals for a median from order statistics: exact coverage, no distribution assumed."""
+"""Intervals that assume no distribution: for a median, by order statistics, and for a share."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def train_many(
     ----------
     configs : sequence of RunConfig
         The runs. They may differ in seed, rate, initialisation and in how they are measured
-        (`numerics.ensemble.grouping.FREE`), and each has its own data where its seed draws them.
+        (`epsrank.numerics.ensemble.grouping.FREE`), and each has its own data where its seed draws
+        them.
     out : path, optional
         Folder that gets one folder per run, ``000``, ``001``, …, as `train` would write them;
         an interrupted one goes on, one by one, with ``train(config, folder, resume=True)``.

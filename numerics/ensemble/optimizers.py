@@ -1,4 +1,4 @@
-"""The optimisers of `numerics.training` on stacked parameters, each network with its own rate.
+"""The optimisers of a training on stacked parameters, each network with its own rate.
 
 The updates are PyTorch's to the letter, and in its order of operations, so that each network gets
 the bits that its own optimiser would give it. (L-BFGS chooses its steps by a search along a line,

@@ -53,6 +53,6 @@ class Experiment:
     #: From outcomes, in the order of the plan, to findings, tables and figures. A pure function: it
     #: is applied again to recorded outcomes. Failed trials are among them.
     analyse: Callable[[Sequence[Outcome]], Analysis]
-    #: Whether its trainings of one shape are computed together (`numerics.ensemble`), several times
-    #: faster where measurements are rare.
+    #: Whether its trainings of one shape are computed together (`epsrank.numerics.ensemble`),
+    #: several times faster where measurements are rare.
     batched: bool = False

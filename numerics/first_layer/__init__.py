@@ -1,1 +1,5 @@
-"""Initialisation of the first layer by structure: placement, slopes, TransNet; its ranks."""
+"""The structured first layer (I3) and its slope, TransNet, and ε-ranks before training.
+
+Begin with `structured`, the public function; `placement` says where neurons go, `slope` how steep
+they are.
+"""

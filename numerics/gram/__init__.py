@@ -1,1 +1,6 @@
-"""Sums ΦᵀΦ over batches, in float64: accumulated, streamed, for a layer, over few rows."""
+"""Sums ΦᵀΦ over batches, in float64, with a bound of their rounding.
+
+Begin with `streaming` (one matrix, by hand) or `layer` (what a monitor sums per layer). Both add
+batches that `batch` has checked, by `products`; `accumulated` is the sum with its error, and
+`few_rows` the smaller matrix where neurons outnumber samples.
+"""

@@ -105,8 +105,8 @@ class OperatorSystem:
         Returns
         -------
         ndarray of float64, shape (N, n)
-            The features of L1, for `theory.floor.loss_floor` and `theory.rank.epsilon_rank` with
-            `weights` and `measure`.
+            The features of L1, for `epsrank.loss_floor` and `epsrank.epsilon_rank` with `weights`
+            and `measure`.
 
         Raises
         ------

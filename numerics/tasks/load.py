@@ -53,7 +53,7 @@ def load_task(
     y_train, x_test, y_test, or a folder that holds ``mnist.npz``. By default EPSRANK_DATA names it;
     without that OpenML is asked, and where there is no network the task is `digits`, and says so in
     its name and notice. For ``cifar10``: the folder of its binary version or an .npz (see
-    `numerics.tasks.cifar`); by default EPSRANK_CIFAR10 names it. It is never fetched.
+    `epsrank.numerics.tasks.cifar`); by default EPSRANK_CIFAR10 names it. It is never fetched.
     """
     if not isinstance(name, str) or name not in TASKS:
         raise InputError("task", f"is {name!r}", f"choose one of {', '.join(TASKS)}")

@@ -52,8 +52,8 @@ class RunConfig:
     task : str
         A key of ``epsrank.numerics.tasks.TASKS``.
     network : {"mlp", "resnet", "modified", "adaptive", "cnn", "transformer", "bottleneck"}
-        Architecture: of ``numerics.networks`` `MLP`, `ResNet`, `ModifiedMLP`, `AdaptiveNet`,
-        `SmallCNN`, `SmallTransformer` and `BottleneckMLP`.
+        Architecture: of ``epsrank.numerics.networks`` `MLP`, `ResNet`, `ModifiedMLP`,
+        `AdaptiveNet`, `SmallCNN`, `SmallTransformer` and `BottleneckMLP`.
     width : int
         Neurons n of every hidden layer (channels of a convolution).
     depth : int

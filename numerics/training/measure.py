@@ -196,7 +196,7 @@ def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) 
 
 
 def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
-    """Return `theory.floor.loss_floor` at every ε; none for a loss that is not the squared error.
+    """Return the floors at every ε; none for a loss that is not the squared error.
 
     One decomposition and one V serve all ε: `loss_floor` would make them again for each.
     """

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, held back until the state of a run is whole."""
+"""What a training asks of its process: signals held back, freed memory kept, some threads."""
 
 from __future__ import annotations
 

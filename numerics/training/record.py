@@ -124,8 +124,8 @@ class StepRecord:
     #: One per hidden layer, first to last.
     layers: tuple[LayerRanks, ...]
     #: Worst state of the inequalities loss ≥ reachable ≥ envelope ≥ floor over all ε, each held
-    #: against its derived rounding bound (`theory.floor.chain`); None where there is no floor.
-    #: ``violated`` would be a finding: `Run.certificate` decides it in ball arithmetic.
+    #: against its derived rounding bound (`epsrank.theory.floor.chain`); None where there is no
+    #: floor. ``violated`` would be a finding: `Run.certificate` decides it in ball arithmetic.
     chain: str | None = None
 
     @property

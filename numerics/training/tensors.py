@@ -1,4 +1,4 @@
-"""The folder of a run: tensors, and the files of `numerics.files`, each replaced as a whole."""
+"""Tensors in files, each replaced as a whole, and trees of them as JSON values."""
 
 from __future__ import annotations
 

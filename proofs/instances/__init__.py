@@ -1,1 +1,4 @@
-"""Networks and populations on which statements are certified."""
+"""What statements are certified on, and intervals are tried on.
+
+`networks` are trained once per verification; `populations` have a Gram matrix that is known.
+"""

@@ -1,1 +1,4 @@
-"""What callers hand in, checked once: features, measures, boxes; diag(√w)Φ, and G in integers."""
+"""What callers hand in, checked once: features, measures, boxes; diag(√w)Φ, and G in integers.
+
+Begin with `inputs` and `measure`.
+"""

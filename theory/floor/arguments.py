@@ -1,4 +1,4 @@
-"""A bias in the output layer: the constant feature 1, or a part of the target."""
+"""What floors take beside features: a bias of the output layer, and a norm or coefficients."""
 
 from __future__ import annotations
 

@@ -141,7 +141,8 @@ def _polynomial(z: Array, coefficients: tuple[float, ...]) -> Array:
     return np.asarray(np.polynomial.polynomial.polyval(z, coefficients), dtype=np.float64)
 
 
-#: σ by name, entrywise; the names are those of ``numerics.networks.ACTIVATIONS`` and three more.
+#: σ by name, entrywise; the names are those of ``epsrank.numerics.networks.ACTIVATIONS`` and three
+#: more.
 SIGMAS: dict[str, Sigma] = {
     "tanh": np.tanh,
     "relu": _relu,

@@ -10,7 +10,8 @@ from epsrank.theory.errors import InputError
 
 Distribution = Literal["normal", "uniform"]
 
-#: Initialisations that have independent weights, as in ``numerics.networks.INITIALISATIONS``.
+#: Initialisations that have independent weights, as in
+#: ``epsrank.numerics.networks.INITIALISATIONS``.
 LAWS = ("default", "xavier", "he", "uniform", "normal")
 
 

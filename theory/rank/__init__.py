@@ -1,4 +1,8 @@
-"""The ε-rank of a feature matrix, of a Gram matrix or of a spectrum: certified counts."""
+"""The ε-rank of a feature matrix, of a Gram matrix or of a spectrum: certified counts.
+
+Begin with `epsilon`, the public functions; `of_features` and `of_gram` try the `routes` by cost,
+and `interval` is what they answer.
+"""
 
 from epsrank.theory.rank.epsilon import algebraic_rank, epsilon_rank, epsilon_ranks
 from epsrank.theory.rank.interval import RankInterval

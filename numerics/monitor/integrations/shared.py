@@ -1,4 +1,4 @@
-"""Classes whose base lives in an optional package, found when the first object is made."""
+"""What callbacks share: bases found when the first object is made, and shares of a probe."""
 
 from __future__ import annotations
 

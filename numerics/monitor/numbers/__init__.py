@@ -1,1 +1,5 @@
-"""What follows from the Gram matrix of a layer: spectral quantities, whole or sketched."""
+"""What follows from the Gram matrix of a layer.
+
+Begin with `quantities`; for wide layers the spectrum comes from a `sketch`, and `sketched` says
+what that leaves certain.
+"""

@@ -1,4 +1,4 @@
-"""Measurements as TensorBoard scalars."""
+"""Measurements in experiment trackers: TensorBoard, MLflow, Weights & Biases."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""What a terminal shows of a training: text of its layers, and a view that follows it."""
+"""What a terminal shows of a training.
+
+`view` turns records into text, and `live` shows it while they come.
+"""

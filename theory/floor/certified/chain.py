@@ -1,4 +1,4 @@
-"""What interval arithmetic can say about an inequality a ≤ b."""
+"""The links of the chain decided by enclosures: at most, above, or not told by this precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The least-squares data of one feature matrix as exact rational numbers."""
+"""The least-squares data beside a spectrum: exact for a data set, enclosed for an integral."""
 
 from __future__ import annotations
 
