@@ -20,8 +20,8 @@ def load_array(
 ) -> Any:
     """Return the array in a file, its numbers and dtype as stored.
 
-    `key`: Which array of a .npz or .safetensors file, or which column of a .parquet file; needed
-    where there are several arrays.
+    `key` names the array of a .npz or .safetensors file, or the column of a .parquet file, where
+    there are several.
     """
     file = Path(path)
     label = f"{name} {file}".strip()

@@ -134,8 +134,8 @@ def _check_options(effort: str, device: str, seed: int, jobs: int | None) -> int
 class _Session:
     """The state of a verification under way.
 
-    `evidence`: What finished checkers found. `seconds`: How long each training and checker took.
-    `interrupted`: Whether Ctrl-C came.
+    `evidence` is what finished checkers found, `seconds` how long each training and checker took,
+    and `interrupted` whether Ctrl-C came.
     """
 
     def __init__(

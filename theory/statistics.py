@@ -123,7 +123,7 @@ def proportion(count: int, total: int, coverage: float = 0.95) -> Proportion:
     >>> print(proportion(6, 6))
     6 of 6 [0.54, 1.00]
 
-    `count` is k, from 0 to m. Source: C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404–413.
+    Source: C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404–413.
     """
     if total < 1:
         raise InputError("total", f"is {total}", "pass at least one trial")

@@ -18,10 +18,7 @@ _BATCH = 1024
 
 
 def singular(features: torch.Tensor, eps: float) -> dict[str, Action]:
-    """Return the ways to the same count by singular values: λ = σ²/N > ε.
-
-    `eps` is ε.
-    """
+    """Return the ways to the same count by singular values: λ = σ²/N > ε."""
     values = features.numpy()
     n_samples = len(values)
     least = float(np.sqrt(eps * n_samples))
@@ -37,9 +34,9 @@ def singular(features: torch.Tensor, eps: float) -> dict[str, Action]:
 
 
 def product(features: Matrix, copy: Matrix) -> Action:
-    """One general float64 product AᵀB (2Nn² operations), by the BLAS that the rank uses.
+    """Return one general float64 product AᵀB (2Nn² operations), by the BLAS that the rank uses.
 
-    `features`, `copy` are A, and B elsewhere in memory.
+    B is a copy of A, elsewhere in memory.
     """
     return lambda: blas.dgemm(1.0, features.T, copy.T, trans_b=1)
 

@@ -117,7 +117,7 @@ def by_default(load: Workload, settings: BenchmarkSettings) -> list[dict[str, An
 def _turns(rounds: int, least: int, seconds: float, settings: BenchmarkSettings) -> Iterator[int]:
     """Count the rounds of a comparison; by default until its time is over.
 
-    `seconds`: After which none is begun, unless a number of rounds or all of them were asked for.
+    After `seconds` none is begun, unless a number of rounds or all of them were asked for.
     """
     began = time.perf_counter()
     bounded = settings.rounds is None and settings.effort == "default"
@@ -166,7 +166,7 @@ def at_equal_frequency(
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Train with everybody measuring after the same steps.
 
-    Returns one row for each, unwatched training first; and who could not, with the reason.
+    One row for each, unwatched training first; and who could not, with the reason.
     """
     settings.say(f"monitor: {load.name}, every {every}")
     trainees: dict[str, Trainee] = {}

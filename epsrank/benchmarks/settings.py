@@ -72,8 +72,8 @@ class BenchmarkSettings:
 def describe_machine() -> dict[str, Any]:
     """Return versions, processor, cores, threads, and how busy the machine was.
 
-    Returns plain data; ``load`` is the mean number of running processes over the last minute, None
-    where the system does not tell.
+    ``load`` is the mean number of running processes over the last minute, None where the system
+    does not say.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {

@@ -53,8 +53,8 @@ class Spent(NamedTuple):
 class Trainee:
     """A copy of a workload's model, its optimiser, and a watcher.
 
-    `clock`: Runs while this copy trains, from 0 after the warm-up. `watcher`: Who watches.
-    `step_time`: Seconds of an unwatched step of the warm-up.
+    `clock` runs while this copy trains, from 0 after the warm-up; `step_time` is the seconds of an
+    unwatched step of the warm-up.
     """
 
     def __init__(

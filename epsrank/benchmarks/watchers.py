@@ -22,7 +22,7 @@ from epsrank.theory.errors import InputError
 class Watcher:
     """Nobody: a training step alone.
 
-    `measures`: What a measurement gives.
+    `measures` says what a measurement gives.
     """
 
     measures = "nothing"
@@ -152,10 +152,7 @@ class ByHand(Watcher):
 
 
 def watchers_at(every: int) -> dict[str, Callable[[nn.Module], Watcher]]:
-    """Return all that can watch every k-th step, by name; the first is nobody.
-
-    `every` is k.
-    """
+    """Return all that can watch every k-th step, by name; the first is nobody."""
     return {
         "no monitor": lambda model: Watcher(),
         "RankMonitor": lambda model: Monitored(model, every=every),

@@ -71,7 +71,7 @@ class Score:
     def add(self, state: str, what: dict[str, Any]) -> None:
         """Count one inequality.
 
-        `state`: ``strict``, ``within enclosure``, ``rounding``, ``violated`` or ``unresolved``.
+        States are ``strict``, ``within enclosure``, ``rounding``, ``violated`` and ``unresolved``.
         """
         if state == "strict":
             self.strict += 1

@@ -114,10 +114,7 @@ def check_integrals(context: Context) -> list[Evidence]:
 
 
 def integral(system: AnalyticSystem, i: int, j: int, low: float, high: float) -> Any:
-    """Return ∫ f_i f_j over [low, high] by FLINT's adaptive verified integration.
-
-    `system` is f, without breaks; `low`, `high` are Ω.
-    """
+    """Return ∫ f_i f_j by FLINT's adaptive verified integration; f has no breaks in [low, high]."""
 
     def integrand(z: Any, _: bool) -> Any:
         rows = system.on_balls([z], 0.0)

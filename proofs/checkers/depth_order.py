@@ -33,8 +33,8 @@ def integer_witness(weights: tuple[Array, ...] = WEIGHTS) -> dict[str, Any] | No
     φ¹ = (x₊, (−x)₊) and φ² = ((φ¹_1 − φ¹_2)₊, (2φ¹_1 − φ¹_2)₊) = (x₊, 2x₊) on x = ±1: rank 2, then
     rank 1, although W_2 is invertible.
 
-    Returns the witness, counted by rational elimination and by the integer route, which must agree;
-    None where the second layer is no smaller.
+    Rational elimination and the integer route have to agree. None where the second layer is no
+    smaller.
     """
     network = DenseNetwork("relu", weights, tuple(np.zeros(len(w)) for w in weights))
     eps, layers, ranks = 0.5, [], []
@@ -66,7 +66,7 @@ def network_witness(width: int = WIDTH, depth: int = DEPTH, seed: int = 0) -> di
     The float64 weights are exact numbers, tanh is the real function, and ∫φφᵀdx is enclosed by ball
     arithmetic (C3), so the ranks are those of the network itself and not of a sample.
 
-    Returns the witness; None where the last layer is not certainly smaller than the first.
+    None where the last layer is not certainly smaller than the first.
     """
     model = initial_network(box_measure(DOMAIN), "tanh", width, depth, seed=seed)
     network = dense_network(model)

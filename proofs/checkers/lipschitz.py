@@ -42,10 +42,7 @@ _TOLERANCE = 2e-3
 def independent_minimum(
     law: ConvexLoss, features: Matrix, target: Matrix, radius: float, start: Matrix
 ) -> Matrix:
-    """Return a good point of the ball by other means: L-BFGS on f + μ‖C‖²/2, and a search over μ.
-
-    `target` is y; `radius` is B.
-    """
+    """Return a good point of the ball by other means: L-BFGS on f + μ‖C‖²/2, searching over μ."""
     shape, best, value = start.shape, in_ball(start, radius), np.inf
     guess = start.ravel()
 

@@ -45,8 +45,6 @@ def tail_data(data: ExactData, coefficients: Any) -> ExactData:
 
     Then dist²(u, Ψ_p) = ‖u − P_p u‖² is the tail of F1, and nothing is rounded: with G = g·K and
     W = 2^e·M the moments are K M and the norm is MᵀKM, in integers.
-
-    `coefficients` is W.
     """
     head, exponent = dyadic_matrix(coefficients)
     gram, n, k = data.gram_integers, data.n_features, head.ncols()

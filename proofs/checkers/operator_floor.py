@@ -59,7 +59,7 @@ def reference_loss(run: Run, index: int) -> tuple[float, float]:
     f, g and κ come from the problem, 𝓛φ from σ″ in ball arithmetic: no automatic derivative, and no
     √κ times anything.
 
-    Returns the loss, and max |feature − closed form| / max |closed form|.
+    The disagreement is max |feature − closed form| / max |closed form|.
     """
     task = run.config.task
     problem, system, last = PROBLEMS[task], system_of(run), run.last_layer(index)

@@ -36,8 +36,7 @@ _COUNTS = {"quick": 3, "default": 5, "full": 12}
 def routes(features: Features, eps: float, law: Measure) -> dict[str, tuple[int, int] | None]:
     """Return what each route says about r_ε, run by itself.
 
-    `eps` is ε. Returns ends by route (``gram``, ``svd``, ``ball``, ``default``);
-    None where a route gave up.
+    Ends are by route (``gram``, ``svd``, ``ball``, ``default``); None where a route gave up.
     """
     problem = RankProblem(features, law)
     theta = Fraction(eps) / problem.weighted.scale
@@ -55,10 +54,7 @@ def routes(features: Features, eps: float, law: Measure) -> dict[str, tuple[int,
 
 
 def exact_truth(features: Features, eps: float, law: Measure) -> int:
-    """Return r_ε by the integer characteristic polynomial (C1).
-
-    `eps` is ε.
-    """
+    """Return r_ε by the integer characteristic polynomial (C1)."""
     gram = exact_gram(features, law)
     return exact_count(gram, gram.threshold(Fraction(eps)))
 

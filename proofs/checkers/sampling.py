@@ -26,10 +26,7 @@ _RESAMPLES = 40
 
 
 def coverage(population: Population, n_samples: int, trials: int, seed: int) -> dict[str, Any]:
-    """Draw samples and count how often the interval holds r_ε of the population.
-
-    `n_samples`, `trials` are N, and number of samples of that size.
-    """
+    """Draw samples and count how often the interval holds r_ε of the population."""
     random = np.random.default_rng([seed, n_samples])
     rank = population.rank()
     hits = {"interval": 0, "certain lower end": 0, "estimated leverage": 0, "bootstrap": 0}

@@ -74,7 +74,7 @@ def known_population(law: Population, ridge: float) -> _Known:
 def sandwich(known: _Known, features: Matrix, ridge: float, eta: float) -> dict[str, int | None]:
     """Count positive eigenvalues of (1+η)(G+τI) − (Ĝ+τI) and of (Ĝ+τI) − (1−η)(G+τI).
 
-    `known` is G. Returns the counts, n where the matrix is positive definite; None where undecided.
+    A count is n where the matrix is positive definite, and None where it is undecided.
     """
     checked = as_features(features)
     sample = exact_gram(checked, as_measure("mean", None, checked.n_samples))

@@ -51,7 +51,8 @@ def integer_instances(n: int) -> dict[str, Matrix]:
 def worst_share(features: Matrix, head: Matrix) -> tuple[float, dict[str, Any] | None]:
     """Return the largest min_S dist² / ((1 + p(n−p)) λ_{p+1} ‖W‖²) over p, and a violation.
 
-    Returns the share, for information, and the first p where the bound fails, decided exactly.
+    The share is for information; the violation is the first p where the bound fails, decided
+    exactly.
     """
     exact, weights = oracle.rational(features), oracle.rational(head)
     n = len(weights)

@@ -40,7 +40,7 @@ def exact_gram(
 ) -> Matrix:
     """Return G = Φᵀ diag(w) Φ / c exactly (c = Σw for the measure ``mean``, else 1).
 
-    `features` is Φ; `weights` is w; None means 1 each.
+    Without weights w is 1.
     """
     rows = rational(features)
     w = [Fraction(1)] * len(rows) if weights is None else [Fraction(float(x)) for x in weights]
@@ -50,10 +50,7 @@ def exact_gram(
 
 
 def shifted(matrix: Matrix, shift: Fraction) -> Matrix:
-    """Return G − t·I.
-
-    `shift` is t.
-    """
+    """Return G − t·I."""
     return [
         [value - shift if i == j else value for j, value in enumerate(row)]
         for i, row in enumerate(matrix)
@@ -73,8 +70,6 @@ def inertia(matrix: Matrix) -> tuple[int, int, int]:
 
     Congruence by symmetric elimination keeps the signs (Sylvester). Where every remaining diagonal
     entry is zero, a block [[0, b], [b, 0]] is eliminated: one eigenvalue of each sign.
-
-    Returns the numbers of positive, negative and zero eigenvalues.
     """
     a = [row[:] for row in matrix]
     active = list(range(len(a)))

@@ -17,10 +17,7 @@ _ZERO = Fraction(0)
 
 
 def root_at_most_sum(square: Fraction, first: Fraction, second: Fraction) -> bool:
-    """Decide √a ≤ √b + √c for rationals ≥ 0.
-
-    `square`, `first`, `second` are a, b and c.
-    """
+    """Decide √a ≤ √b + √c for rationals ≥ 0."""
     # Squaring once: a − b − c ≤ 2√(bc); a second time where the left side is positive.
     rest = square - first - second
     return rest <= 0 or rest * rest <= 4 * first * second
@@ -44,24 +41,15 @@ class RationalProblem:
     distances: tuple[Fraction, ...]
 
     def rank(self, eps: Fraction) -> int:
-        """Return r_ε.
-
-        `eps` is ε.
-        """
+        """Return r_ε."""
         return sum(value > eps for value in self.eigenvalues[:-1])
 
     def floor_holds(self, p: int, tail: Fraction) -> bool:
-        """Decide d_p ≤ ‖u − u*‖ + √t ‖W‖_F, which is F2 with t = λ_{p+1} or ε.
-
-        `tail` is t.
-        """
+        """Decide d_p ≤ ‖u − u*‖ + √t ‖W‖_F, which is F2 with t = λ_{p+1} or ε."""
         return root_at_most_sum(self.distances[p], self.loss, tail * self.norm)
 
     def rank_budget(self, eps: Fraction) -> int:
-        """Return min{p : d_p ≤ δ + √ε B} for δ² the loss and B = ‖W‖_F (F5).
-
-        `eps` is ε.
-        """
+        """Return min{p : d_p ≤ δ + √ε B} for δ² the loss and B = ‖W‖_F (F5)."""
         return next(
             (p for p in range(len(self.distances)) if self.floor_holds(p, eps)),
             len(self.distances),

@@ -47,9 +47,9 @@ class Record:
     outcomes: tuple[Outcome, ...]
 
     def stale(self, experiment: Experiment) -> str | None:
-        """Say why these are not the outcomes that the experiment would have today.
+        """Say in one line why these are not the outcomes that the experiment would have today.
 
-        Returns the reason in one line; None where plan and record agree, trial by trial.
+        None where plan and record agree, trial by trial.
         """
         planned = [trial.key for trial in experiment.plan(self.request)]
         held = [outcome.trial.key for outcome in self.outcomes]

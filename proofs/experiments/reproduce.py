@@ -120,8 +120,8 @@ def reproduce(
 ) -> Reproduction:
     """Run the trials that are not yet in the store, and judge all of them.
 
-    `out`: Folder: ``store`` keeps every finished trial, ``A2/`` and the like the report of an
-    experiment. None keeps nothing.
+    In `out`, ``store`` keeps every finished trial, and ``A2/`` and the like the report of an
+    experiment. Without it nothing is kept.
     """
     return _judged(
         experiment, request, _outcomes(experiment, request, out, jobs, backend, progress), out

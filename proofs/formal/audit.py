@@ -125,8 +125,8 @@ def audit(
     it. Asks for the statements of the wanted theorems with the definitions they rest on, and
     compares them with the reviewed file. Lists the sources and reads them.
 
-    `each`: False does without asking about each wanted theorem by itself: all together have an
-    assumption if one of them has, and asking about one takes seconds.
+    Without `each` no wanted theorem is asked about by itself: all together have an assumption if
+    one of them has, and asking about one takes seconds.
     """
     start = time.perf_counter()
     tell = progress or (lambda done, total, what: None)

@@ -129,7 +129,7 @@ def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str,
 class _Compilation:
     """A compilation under way.
 
-    `seconds`: Files done, and how long each took.
+    `seconds` holds the files that are done, and how long each took.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ def check_text(
 ) -> str:
     """Compile a text that imports the development, and return what Coq printed.
 
-    `text`: The source, such as ``From EpsRank Require Import form. Print Assumptions nrmD.``.
+    Such as ``From EpsRank Require Import form. Print Assumptions nrmD.``.
     """
     (folder / f"{name}.v").write_text(text, encoding="utf-8")
     kind, root, prefix, *arguments = compiled.development.options

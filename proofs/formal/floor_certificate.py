@@ -151,7 +151,7 @@ def certify_floor(
 ) -> FloorCertificate:
     """Prove a lower bound of V(B) = min_{‖W‖_F ≤ B} ‖φW − u*‖², close to V(B) itself (F3).
 
-    `target` is u*; `norm` is B, finite.
+    B is finite.
     """
     checked = as_features(features)
     goal = as_target(target, checked.n_samples)

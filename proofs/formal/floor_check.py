@@ -28,10 +28,7 @@ class IntegerTarget:
 def dual_vectors(
     data: IntegerData, target: IntegerTarget, layer: fmpz_mat, layer_scale: int, dual_scale: int
 ) -> fmpz_mat:
-    """Return the residuals φβ_l − u*_l in units of 2^−s, rounded down.
-
-    `target` is u*.
-    """
+    """Return the residuals φβ_l − u*_l in units of 2^−s, rounded down."""
     level = data.scale + layer_scale
     up, down = level - target.level, level - dual_scale
     rows = []
@@ -60,10 +57,7 @@ class DualBound:
 def dual_bound(
     data: IntegerData, target: IntegerTarget, dual: fmpz_mat, dual_scale: int
 ) -> DualBound:
-    """Evaluate the bound that ρ gives.
-
-    `dual_scale` is s.
-    """
+    """Evaluate the bound that ρ gives."""
     weighted = data.weighted(dual)
     total = fmpz(0)
     for w_row, row, outputs in zip(weighted.tolist(), dual.tolist(), target.outputs, strict=True):

@@ -51,17 +51,11 @@ class IntegerData:
         return fmpz_mat([list(neuron) for neuron in self.neurons])
 
     def products(self, rows: fmpz_mat) -> fmpz_mat:
-        """Return X diag(W) Xᵀ for an integer matrix X with N columns.
-
-        `rows` is X.
-        """
+        """Return X diag(W) Xᵀ for an integer matrix X with N columns."""
         return self.weighted(rows) * rows.transpose()
 
     def weighted(self, rows: fmpz_mat) -> fmpz_mat:
-        """Return X diag(W).
-
-        `rows` is X.
-        """
+        """Return X diag(W)."""
         if all(w == 1 for w in self.weights):
             return rows
         listed = [[int(x) * w for x, w in zip(r, self.weights, strict=True)] for r in rows.tolist()]
@@ -80,7 +74,7 @@ class IntegerData:
 def fixed_point(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """Return integers X and a ≥ 0 with array = X / 2^a, exactly.
 
-    Returns X as Python integers, in the shape of the array, and a.
+    X has Python integers, in the shape of the array.
     """
     integers, exponent = dyadic_integers(array)
     wide = integers.astype(object)

@@ -55,8 +55,8 @@ def assumptions(
 ) -> dict[str, tuple[str, ...]]:
     """Return what each theorem assumes, from ``Print Assumptions``.
 
-    `together`: Ask once about a term that mentions them all, which is faster; the answer stands
-    under the name ``""``.
+    With `together` Coq is asked once about a term that mentions them all, which is faster; the
+    answer stands under the name ``""``.
     """
     if not names:
         return {}
@@ -75,9 +75,9 @@ def assumptions(
 
 
 def read_assumptions(answer: str) -> tuple[str, ...]:
-    """Read the output of ``Print Assumptions``.
+    """Read the output of ``Print Assumptions``, one entry per assumption.
 
-    Returns one entry per assumption; anything that is not understood counts as one.
+    Anything that is not understood counts as one.
     """
     if answer.strip() == CLOSED:
         return ()

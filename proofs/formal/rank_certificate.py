@@ -104,7 +104,7 @@ class RankCertificate:
 def exact_eps(eps: Any) -> Fraction:
     """Read a threshold without rounding.
 
-    `eps`: ε > 0; a float is the dyadic rational that it is, ``Fraction(1, 10**6)`` the decimal.
+    A float is the dyadic rational that it is, ``Fraction(1, 10**6)`` the decimal.
     """
     if isinstance(eps, Fraction):
         if eps <= 0:

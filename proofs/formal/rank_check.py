@@ -35,10 +35,7 @@ def cut_error(data: IntegerData, cut: int) -> int:
 
 
 def sheared(products: fmpz_mat, denominator: int, theta: int, cut: int, drop: int) -> fmpz_mat:
-    """Return (Q·4^q·P − θI) / 2^s, rounded down.
-
-    `products` is P, symmetric; `denominator` is Q; `theta` is θ.
-    """
+    """Return (Q·4^q·P − θI) / 2^s, rounded down."""
     size, factor = products.nrows(), denominator << 2 * cut
     return fmpz_mat(
         [
@@ -56,8 +53,7 @@ def threshold(data: IntegerData, eps: Fraction) -> int:
 def count_signs(form: fmpz_mat, kappa: int, drop: int, basis: fmpz_mat) -> int | None:
     """Count the positive diagonal entries of S M' Sᵀ, if it is dominant enough.
 
-    `form` is M'; `drop` is s; `basis` is S. Returns the count; None where 2^s (|T_ii| − Σ_{j≠i}
-    |T_ij|) ≤ κ |S_i|₁ Σ_j |S_j|₁ for some i.
+    None where 2^s (|T_ii| − Σ_{j≠i} |T_ij|) ≤ κ |S_i|₁ Σ_j |S_j|₁ for some i, T = S M' Sᵀ.
     """
     size = form.nrows()
     norms = [sum((abs(x) for x in row), fmpz(0)) for row in basis.tolist()]

@@ -74,7 +74,7 @@ def write_record(record: Record, folder: Path | str) -> Path:
 def read_record(folder: Path | str) -> Record | None:
     """Read the record of a development and hold it against the sources.
 
-    Returns None where there is none. `problem` says why one counts for nothing: it is damaged, a
+    None where there is none. `problem` says why a record counts for nothing: it is damaged, a
     source or the reviewed statements have changed, or it names what the sources do not have.
     """
     try:

@@ -60,7 +60,7 @@ class Coq:
 def find_coq() -> Coq | None:
     """Look for ``coqc`` on the PATH, and for the parts of MathComp that are needed.
 
-    Returns None where anything is missing; `explain_missing` says what.
+    None where anything is missing; `explain_missing` says what.
     """
     return _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))[0]
 

@@ -54,7 +54,7 @@ class Population:
     ) -> PopulationRank:
         """Return the interval from one sample.
 
-        `known`: Use what is known of the leverage; otherwise it is estimated from the sample.
+        With `known` the leverage is what is known of it; otherwise it is estimated from the sample.
         """
         knowledge: dict[str, Any] = {}
         if known:
@@ -139,7 +139,7 @@ def _gaussian(n: int, eps: float) -> Population:
 def atoms(name: str, points: Matrix, masses: Vector, eps: float) -> Population:
     """Return the law Σ p_i δ of finitely many feature vectors.
 
-    `masses` is p, of sum 1.
+    The masses p have the sum 1.
     """
     gram = points.T @ (masses[:, None] * points)
     solved = np.linalg.solve(gram + _RIDGE * eps * np.eye(len(gram)), points.T)
@@ -169,10 +169,7 @@ def _rare(n: int, eps: float) -> Population:
 
 
 def unseen(n_samples: int, eps: float = 1e-6) -> Population:
-    """Return a law with a direction too rare for N samples: an upper end from data alone fails.
-
-    `n_samples` is N.
-    """
+    """Return a law with a direction too rare for N samples: an upper end from data alone fails."""
     rare = 1 / (10 * n_samples)
     masses = np.array([0.5, 0.5 - rare, rare])
     return atoms("a direction not in the sample", np.eye(3), masses, eps)
@@ -182,8 +179,7 @@ def unseen(n_samples: int, eps: float = 1e-6) -> Population:
 def populations() -> tuple[Population, ...]:
     """Return the families on which coverage is measured.
 
-    Returns networks (leverage certified over their domain), Gaussian, heavy-tailed and discrete
-    laws.
+    Networks (leverage certified over their domain), Gaussian, heavy-tailed and discrete laws.
     """
     return (
         _network_population("tanh 1×20", _random_network("tanh", 20, 1, 2.0, 1), 1e-6),

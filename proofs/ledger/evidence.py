@@ -62,7 +62,7 @@ class Evidence:
 def jsonable(value: Any) -> Any:
     """Return a value as strict JSON data: fractions as "p/q", ±∞ and NaN as strings.
 
-    `value`: Numbers, strings, arrays, mappings, sequences, and objects with ``to_json``.
+    It may be a number, a string, an array, a mapping, a sequence, or an object with ``to_json``.
     """
     if value is None or isinstance(value, (str, bool, int)):
         return value

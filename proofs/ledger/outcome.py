@@ -169,10 +169,7 @@ def gather(
     evidence: dict[str, list[Evidence]],
     expected: dict[str, tuple[str, ...]],
 ) -> tuple[ClaimResult, ...]:
-    """Sort evidence by claim, in the order of the checkers.
-
-    Returns one per claim.
-    """
+    """Sort evidence by claim, in the order of the checkers: one result per claim."""
     results = []
     for claim in claims:
         mine = [name for name, served in expected.items() if claim.id in served]

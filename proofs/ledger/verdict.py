@@ -44,7 +44,7 @@ def derive_verdict(
     proof stays ``open`` until it has one. Where tests of a wanted kind were made and none came to a
     result the claim is ``undecided``; skipped and erroneous checks are no tests.
 
-    `parts`: Names of the parts of a claim made of several statements; each is judged by itself.
+    Of a claim made of several statements, each part is judged by itself.
     """
     if not parts:
         return _derive_one(set(wanted), evidence)

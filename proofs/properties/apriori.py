@@ -49,10 +49,7 @@ def line_cases(draw: st.DrawFn, largest: int = 7) -> LineCase:
 
 
 def least_squares_by_partition(case: LineCase, breaks: int) -> Fraction:
-    """Return D_p² under raw weights by trying every partition, in rational arithmetic.
-
-    `breaks` is p.
-    """
+    """Return D_p² under raw weights by trying every partition, in rational arithmetic."""
     weights = np.ones(len(case.points)) if case.weights is None else case.weights
     groups = sorted({float(x) for x, w in zip(case.points, weights, strict=True) if w > 0})
     pieces: dict[tuple[int, int], Fraction] = {}

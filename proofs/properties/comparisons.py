@@ -35,7 +35,7 @@ def same(tally: Tally, left: RankInterval, right: RankInterval, what: str) -> No
 def contains(tally: Tally, interval: RankInterval, truth: int, what: str) -> None:
     """Check that an interval contains the true count.
 
-    `tally`: Where the comparison is counted (as decided where the interval is one number).
+    In the tally it is decided where the interval is one number.
     """
     if truth not in interval:
         raise Counterexample(f"{what} says {_show(interval)}, the exact count is {truth}")

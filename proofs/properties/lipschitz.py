@@ -45,10 +45,7 @@ def _huber(r: Any, delta: Any) -> Any:
 def ball_mean_loss(
     law: ConvexLoss, features: Matrix, coefficients: Matrix, target: Matrix, *, bits: int = _BITS
 ) -> Any:
-    """Return mean ℓ(φW, y) of exact float64 numbers as a ball.
-
-    `law` is ℓ; `features` is φ; `coefficients` is W; `target` is y.
-    """
+    """Return mean ℓ(φW, y) of exact float64 numbers as a ball."""
     with ctx.workprec(bits):
         outputs = (from_array(features) * from_array(coefficients)).tolist()
         total = arb(0)

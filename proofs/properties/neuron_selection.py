@@ -151,10 +151,7 @@ def _inverse(matrix: oracle.Matrix) -> oracle.Matrix:
 
 
 def has_good_rows(frame: oracle.Matrix) -> bool:
-    """Decide exactly whether some p rows have σ_min ≥ 1/√n: Q_SᵀQ_S − I/n is semidefinite.
-
-    `frame` is Q, n × p.
-    """
+    """Decide exactly whether some p rows have σ_min ≥ 1/√n: Q_SᵀQ_S − I/n is semidefinite."""
     n, p = len(frame), len(frame[0])
     for chosen in combinations(range(n), p):
         rows = [frame[i] for i in chosen]

@@ -63,7 +63,7 @@ def closed_form_features(
 ) -> tuple[Matrix, Matrix]:
     """Return (𝓛φ, √κ φ) by closed forms of σ″ in ball arithmetic: middles and radii.
 
-    `network` is φ. Returns middles, and radii without that of √κ.
+    The radii leave out that of √κ.
     """
     points, inside = system.x.double().numpy(), system.stacked.inside.numpy()
     operator = system.stacked.operator

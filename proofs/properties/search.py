@@ -132,8 +132,8 @@ def _own_constants_only() -> Iterator[None]:
 def search(prop: Property, *, max_examples: int | None = None, seed: int | None = None) -> Outcome:
     """Search for a counterexample.
 
-    `max_examples`: How many cases to draw, before `share`; the Hypothesis profile in force decides
-    when None.
+    `max_examples` cases are drawn, times the `share` of the property; the Hypothesis profile in
+    force decides where it is None.
     """
     tally = Tally()
     last: dict[str, Any] = {}

@@ -82,7 +82,7 @@ def hadamard(order: int) -> Square:
 def from_singular_values(values: Vector, n_samples: int) -> KnownSpectrum:
     """Build features with ΦᵀΦ = Hᵀ diag(N s²) H, hence λ_k = N·n·s_k².
 
-    `values`: s_k ≥ 0, dyadic, all multiples of one power of two and below 2⁴⁰ times it; n a power
+    The s_k ≥ 0 are dyadic, all multiples of one power of two and below 2⁴⁰ times it; n is a power
     of two.
     """
     n = len(values)

@@ -21,7 +21,8 @@ def class_floor(
     from u* to the networks of the same depth with p last-layer neurons, or a lower bound of it
     (`relu_distances`), never the error of a trained network, which is an upper bound.
 
-    `stability`: C_S of a stable problem ‖v − u*‖ ≤ C_S √L(v); 1 for the squared error itself.
+    For a stable problem ‖v − u*‖ ≤ C_S √L(v), `stability` is C_S; for the squared error itself it
+    is 1.
     """
     found = _distances(distances, n)
     p = np.arange(len(found))
@@ -31,10 +32,7 @@ def class_floor(
 def draft_class_floor(
     distances: Any, *, n: int, eps: float, norm: float, stability: float = 1.0
 ) -> Vector:
-    """Return C_S⁻¹ (E_p − √((p+1)(n−p)² ε) B)_+: the floor of [S1] (draft), weaker than N2.
-
-    `stability` is C_S.
-    """
+    """Return C_S⁻¹ (E_p − √((p+1)(n−p)² ε) B)_+: the floor of [S1] (draft), weaker than N2."""
     found = _distances(distances, n)
     p = np.arange(len(found))
     return _floor(found, np.asarray((p + 1.0) * (n - p) ** 2), eps, norm, stability)

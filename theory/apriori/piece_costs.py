@@ -87,10 +87,7 @@ class PieceCosts:
 
 
 def piece_bounds(samples: LineSamples, first: int, last: int) -> tuple[float, float]:
-    """Enclose the cost of the piece of the groups first…last.
-
-    Returns certified lower and upper bound.
-    """
+    """Enclose the cost of the piece of the groups first…last."""
     stop = samples.starts[last + 1] if last + 1 < samples.n_groups else len(samples.x)
     part = slice(samples.starts[first], stop)
     xi = samples.x[part] - samples.x[part][0]

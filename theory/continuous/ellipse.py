@@ -56,7 +56,7 @@ def bounds_on_ellipse(
 
     The functions are real on the real axis, so |f(z̄)| = |f(z)| and half of the ellipse suffices.
 
-    `system` is f. Returns M_i as points; None where a ball of the cover may hold a pole.
+    None where a ball of the cover may hold a pole.
     """
     with ball_precision(_BITS):
         centre, half = arb(to_fmpq((left + right) / 2)), arb(to_fmpq((right - left) / 2))
@@ -78,10 +78,7 @@ def _largest(numbers: list[Any]) -> Any:
 
 
 def remainder(half: Any, nodes: int) -> Any:
-    """Return c with |∫ f_i f_j − Q_m| ≤ c M_i M_j on a piece of half width h: an upper bound.
-
-    `half` is h.
-    """
+    """Return c with |∫ f_i f_j − Q_m| ≤ c M_i M_j on a piece of half width h: an upper bound."""
     decay = arb(RHO) ** (-2 * nodes)
     bound = half * arb(64) / 15 * decay / (1 - arb(1) / RHO**2)
     return bound.upper()

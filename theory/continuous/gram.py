@@ -40,10 +40,7 @@ class ContinuousGram:
 
 @lru_cache(maxsize=64)
 def legendre_rule(nodes: int, precision: int) -> tuple[tuple[Any, Any], ...]:
-    """Return nodes and weights of the Gauss–Legendre rule on [−1, 1] as balls.
-
-    Returns node and weight.
-    """
+    """Return nodes and weights of the Gauss–Legendre rule on [−1, 1] as balls."""
     with ball_precision(precision):
         return tuple(arb.legendre_p_root(nodes, k, weight=True) for k in range(nodes))
 
@@ -51,10 +48,7 @@ def legendre_rule(nodes: int, precision: int) -> tuple[tuple[Any, Any], ...]:
 def continuous_gram(
     system: AnalyticSystem, low: float, high: float, bits: int, pieces: tuple[Piece, ...] = ()
 ) -> ContinuousGram:
-    """Enclose the Gram matrix over [low, high].
-
-    `low`, `high` are Ω.
-    """
+    """Enclose the Gram matrix over Ω = [low, high]."""
     parts = pieces or analytic_pieces(system, low, high)
     size = system.size
     total, nodes, worst = arb_mat(size, size), 0, 0.0
@@ -78,10 +72,7 @@ def _nodes_for(piece: Piece, bits: int) -> int:
 def _integral(
     system: AnalyticSystem, piece: Piece, count: int, precision: int
 ) -> tuple[Any, float]:
-    """Return the ball matrix of one piece, and its largest remainder.
-
-    `system` is f; `count` is m. Returns ∫ f fᵀ over the piece, and max |remainder|.
-    """
+    """Return the ball matrix of one piece, and its largest remainder."""
     centre = arb(to_fmpq((piece.left + piece.right) / 2))
     half = arb(to_fmpq((piece.right - piece.left) / 2))
     rule = legendre_rule(count, precision)

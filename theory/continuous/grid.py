@@ -19,7 +19,7 @@ def grid_ranks(
 ) -> list[RankInterval]:
     """Count λ_k > ε of (|Ω|/N) Σ_i φ(x_i)φ(x_i)ᵀ (`volume`), or of the mean over the points.
 
-    `network` is φ, with one input; `domain` is Ω, whose ends are points of the grid.
+    The ends of Ω are points of the grid.
     """
     low, high = domain
     mass = high - low if measure == "volume" else 1.0

@@ -40,10 +40,7 @@ class Piece:
 def analytic_pieces(
     system: AnalyticSystem, low: float, high: float, *, most: int = _MOST_PIECES
 ) -> tuple[Piece, ...]:
-    """Cut an interval into pieces with bounds on their ellipses.
-
-    `low`, `high` are Ω. Returns from left to right; they meet exactly.
-    """
+    """Cut an interval into pieces that meet exactly, with bounds on their ellipses."""
     breaks = () if system.target is None else system.target.breaks
     ends = [low, *sorted(x for x in breaks if low < x < high), high]
     stack = [(Fraction(a), Fraction(b)) for a, b in pairwise(ends)][::-1]
@@ -66,10 +63,7 @@ def analytic_pieces(
 
 
 def _finite_bounds(system: AnalyticSystem, left: Fraction, right: Fraction) -> list[Any] | None:
-    """Return bounds on the ellipse of a piece, None where it should be cut.
-
-    `system` is f.
-    """
+    """Return bounds on the ellipse of a piece, None where it should be cut."""
     for columns in _COLUMNS:
         bounds = bounds_on_ellipse(system, left, right, columns)
         if bounds is not None and all(bound < 2**LARGEST_BOUND for bound in bounds):

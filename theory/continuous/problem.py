@@ -45,18 +45,12 @@ class ContinuousProblem:
         return False
 
     def nullity_at(self, eps: Fraction) -> int:
-        """Return 0: whether an eigenvalue of an integral equals ε is not decided by balls.
-
-        `eps` is ε.
-        """
+        """Return 0: whether an eigenvalue of an integral equals ε is not decided by balls."""
         del eps
         return 0
 
     def loss(self, coefficients: Any) -> Interval:
-        """Enclose ‖φβ − u*‖² = cᵀJc for c = (β, −1).
-
-        `coefficients` is β.
-        """
+        """Enclose ‖φβ − u*‖² = cᵀJc for c = (β, −1)."""
         with ctx.workprec(self.gram.bits + 96):
             column = arb_mat([[arb(x)] for x in [*coefficients, -1.0]])
             return from_ball((column.transpose() * self.joint * column)[0, 0], non_negative=True)
@@ -64,8 +58,7 @@ class ContinuousProblem:
     def count_above(self, eps: Fraction) -> int | None:
         """Count #{k : λ_k > ε} by LDLᵀ of Vᵀ(G − εI)V in balls, any V (Sylvester).
 
-        `eps` is ε. Returns the count for every matrix inside the balls; None where a pivot's ball
-        holds 0.
+        It holds for every matrix inside the balls; None where a pivot's ball holds 0.
         """
         with ctx.workprec(self.gram.bits + 96):
             shift = arb(to_fmpq(eps / self.spectrum.unit))
@@ -78,10 +71,7 @@ class ContinuousProblem:
 
 
 def length_factor(low: float, high: float, measure: str) -> Fraction:
-    """Return what one unit of Lebesgue measure weighs: 1 (`volume`) or 1/|Ω| (`mean`).
-
-    `low`, `high` are Ω.
-    """
+    """Return what one unit of Lebesgue measure weighs: 1 (`volume`) or 1/|Ω| (`mean`)."""
     if measure not in get_args(ContinuousMeasure):
         raise InputError("measure", f"is {measure!r}", "choose 'volume' (L²(Ω)) or 'mean'")
     return Fraction(1) if measure == "volume" else 1 / (Fraction(high) - Fraction(low))
@@ -95,10 +85,7 @@ def continuous_problem(
     bits: int,
     pieces: tuple[Piece, ...],
 ) -> ContinuousProblem:
-    """Enclose the problem at one precision.
-
-    `low`, `high` are Ω.
-    """
+    """Enclose the problem over Ω = [low, high] at one precision."""
     gram = continuous_gram(system, low, high, bits, pieces)
     joint = scaled(gram, length_factor(low, high, measure))
     n = system.n_features

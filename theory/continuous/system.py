@@ -74,11 +74,7 @@ class AnalyticSystem:
         return arb_mat(rows)
 
     def on_balls(self, boxes: list[Any], inside: float) -> list[list[Any]] | None:
-        """Enclose f on complex balls.
-
-        Returns the ranges, size × m; None where one of them is not finite, so that f may have a
-        pole.
-        """
+        """Enclose f on complex balls; None where a range is infinite: f may have a pole."""
         sigma = BALL_ACTIVATIONS[self.network.activation].continuation
         assert sigma is not None
         y = acb_mat([boxes])

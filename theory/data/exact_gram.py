@@ -40,18 +40,15 @@ class ExactGram:
         return max((abs(int(entry)).bit_length() for entry in self.matrix.entries()), default=0)
 
     def threshold(self, eps: Fraction) -> Fraction:
-        """Return θ with λ_k(G) > ε ⇔ λ_k(M) > θ.
-
-        `eps` is ε.
-        """
+        """Return θ with λ_k(G) > ε ⇔ λ_k(M) > θ."""
         return eps / self.scale
 
 
 def integer_gram(integers: NDArray[Any], measure: Measure) -> tuple[fmpz_mat, Fraction]:
     """Form Mᵀ diag(w) M / c for an integer matrix M: an integer matrix and a rational unit.
 
-    `integers` is M; Python integers of any size where the dtype is object. Returns Mᵀ diag(ω) M
-    with integer weights ω, and what one unit of it is worth.
+    The weights become integers ω; the answer is Mᵀ diag(ω) M and what one unit of it is worth. M
+    may hold Python integers of any size.
     """
     weights, exponent = None, 0
     if measure.weights is not None:
@@ -73,7 +70,7 @@ def integer_gram(integers: NDArray[Any], measure: Measure) -> tuple[fmpz_mat, Fr
 def exact_gram(features: Features, measure: Measure) -> ExactGram:
     """Form G = Φᵀ diag(w) Φ / c exactly; floats are dyadic rationals and no square root is taken.
 
-    `features` is Φ, any real dtype; integers of any size are taken as given.
+    Integers of any size are taken as given.
     """
     given = features.values if features.integers is None else features.integers
     integers, exponent = dyadic_integers(given)
@@ -90,7 +87,7 @@ def exact_gram_of_matrix(matrix: Square) -> ExactGram:
 def congruence(gram: ExactGram, theta: Fraction, vectors: Square) -> fmpz_mat:
     """Return Vᵀ(q M − p I)V for θ = p/q, exactly; it has the inertia of M − θI if V is invertible.
 
-    `gram` is M; `vectors` is V, rounded here to 2⁻⁶⁰ (any invertible matrix serves).
+    V is rounded to 2⁻⁶⁰ here: any invertible matrix serves.
     """
     n = gram.n_features
     rounded = np.ldexp(np.clip(vectors, -2, 2), 60)

@@ -82,8 +82,8 @@ class Features:
 def as_features(features: Any, *, name: str = "features") -> Features:
     """Check a feature matrix Φ ∈ R^{N×n} and keep its numbers exactly.
 
-    `features`: One row per sample, one column per neuron. Floats of any width, integers (taken
-    exactly) and booleans.
+    One row per sample, one column per neuron; floats of any width, integers (taken exactly) and
+    booleans.
     """
     if isinstance(features, Features):
         return features
@@ -131,7 +131,7 @@ def as_target(target: Any, n_samples: int, *, name: str = "target") -> Matrix:
 def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coefficients") -> Matrix:
     """Check output coefficients β ∈ R^n or W ∈ R^{n×k}.
 
-    `coefficients`: Output layer, one row per neuron (the transpose of a torch ``Linear.weight``).
+    One row per neuron, the transpose of a torch ``Linear.weight``.
     """
     given, _ = to_numpy(coefficients, name)
     if given.ndim not in (1, 2) or given.size == 0 or given.shape[0] != n_features:

@@ -65,7 +65,7 @@ def scaling_exponent(largest: float) -> int:
 def weight_roots(measure: Measure) -> tuple[Vector | None, int]:
     """Return the rounded √(w · 4^t) with t, which keeps them in a safe range.
 
-    Returns None and 0 for unit weights.
+    None and 0 for unit weights.
     """
     if measure.weights is None:
         return None, 0
@@ -84,7 +84,7 @@ def weighted_features(
 ) -> WeightedFeatures:
     """Scale features and weights by powers of two into the safe range of float64.
 
-    `rescale`: False leaves the features as they are, and spares two passes over them, where the
+    Without `rescale` the features stay as they are, which spares two passes over them where the
     caller will notice an overflow.
     """
     matrix = features.values

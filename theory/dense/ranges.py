@@ -77,10 +77,7 @@ class BoxEvaluator:
 
 
 def _mean_value(centre: Any, slopes: Any, offsets: Any) -> Any:
-    """Return z(c) + Σ_k slope_k·[−h_k, h_k] for every neuron and box.
-
-    `centre` is z(c).
-    """
+    """Return z(c) + Σ_k slope_k·[−h_k, h_k] for every neuron and box."""
     total = centre
     for table, axis in zip(slopes, offsets, strict=True):
         total = [
@@ -93,7 +90,7 @@ def _mean_value(centre: Any, slopes: Any, offsets: Any) -> Any:
 def largest_square(found: BoxRange, radii: Matrix) -> tuple[Vector, Vector]:
     """Bound ‖φ‖² at the centre from below and over the box from above.
 
-    Returns lower bounds at the centres (so of the supremum), and upper bounds over the boxes.
+    The lower bounds at the centres are lower bounds of the supremum.
     """
     offsets = [[arb(0, r) for r in axis] for axis in radii.T.tolist()]
     centre = found.values.tolist()

@@ -79,10 +79,7 @@ class FeatureJets:
 
 
 def feature_jets(network: DenseNetwork, point: Sequence[float], *, bits: int = 128) -> FeatureJets:
-    """Enclose φ, ∂φ/∂x_i and ∂²φ/∂x_i² of the last hidden layer at a point.
-
-    `point` is x, taken as exact.
-    """
+    """Enclose φ, ∂φ/∂x_i and ∂²φ/∂x_i² of the last hidden layer at a point, taken as exact."""
     if network.activation not in JETS:
         known = ", ".join(JETS)
         raise InputError("activation", f"is {network.activation!r}", f"choose one of {known}")
@@ -124,7 +121,7 @@ def enclosed_features(
 ) -> tuple[Matrix, Matrix]:
     """Return the middle and the radius of combinations of jets, such as −Δφ, at several points.
 
-    Returns middles, and radii that contain the rounding of the middles.
+    The radii contain the rounding of the middles.
     """
     middles, radii = [], []
     for point in points.tolist():

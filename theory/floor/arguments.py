@@ -27,9 +27,8 @@ def with_bias(
     ``"feature"``: (φ, 1)·(W; b) ≈ u*, so the constant takes part in the ε-rank and b in the norm.
     ``"fixed"``: φ·W ≈ u* − b, so neither does.
 
-    `target` is u*; `coefficients` is W; `bias_value` is b; `constant`: What the constant function
-    is at the samples, where that is not 1: its image under the operator of a PINN (L1). Returns
-    features, target and coefficients of the problem without bias.
+    `constant` is what the constant function is at the samples, where that is not 1: its image under
+    the operator of a PINN (L1).
     """
     if bias not in (None, "feature", "fixed"):
         raise InputError("bias", f"is {bias!r}", "choose None, 'feature' or 'fixed'")

@@ -134,7 +134,7 @@ def floor_of(
 ) -> LossFloor:
     """Assemble F1–F6 from a decomposition; cheap, so one decomposition serves many ε and norms.
 
-    `rank`: An enclosure of the ε-rank of the same features, such as `epsilon_rank` returns; by
+    `rank` is an enclosure of the ε-rank of the same features, such as `epsilon_rank` returns; by
     default it is read off the decomposition (`rank_of`), at no further cost.
     """
     rank = rank_of(data, eps) if rank is None else rank

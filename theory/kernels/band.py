@@ -95,10 +95,7 @@ def coordinates(
 def finite_width_band(
     law: NeuronLaw, width: int, eps: float, *, confidence: float = 0.95
 ) -> FiniteWidthBand:
-    """Bound the ε-rank of n independent neurons with a given probability.
-
-    `width` is n; `eps` is ε.
-    """
+    """Bound the ε-rank of n independent neurons with a given probability."""
     n, threshold = as_whole(width, "width"), as_eps(eps)
     if not (isinstance(confidence, float) and 0 < confidence < 1):
         raise InputError(

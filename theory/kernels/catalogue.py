@@ -72,7 +72,7 @@ def _estimate(xx: Array, xy: Array, yy: Array, shift: float) -> float:
 def tanh_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
     """E[tanh u tanh v] = (2/π) E asin(S_xy/√((K² + S_xx)(K′² + S_yy))).
 
-    Returns values, and the estimate of their error.
+    The values come with an estimate of their error.
     """
     factor = 2 / np.pi
     return factor * _mixture(xx, xy, yy, 1.0, NODES), factor * _estimate(xx, xy, yy, 1.0)
@@ -81,7 +81,7 @@ def tanh_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
 def sigmoid_kernel(xx: Vector, xy: Vector, yy: Vector) -> tuple[Vector, float]:
     """E[sigmoid u sigmoid v] = 1/4 + E asin(S_xy/√((4K² + S_xx)(4K′² + S_yy)))/(2π).
 
-    Returns values, and the estimate of their error.
+    The values come with an estimate of their error.
     """
     factor = 1 / (2 * np.pi)
     values = 0.25 + factor * _mixture(xx, xy, yy, 4.0, NODES)

@@ -36,10 +36,7 @@ def relu() -> Any:
 
 
 def leaky_relu(slope: Any) -> Any:
-    """Return κ of σ(z) = max(z, 0) + α min(z, 0) = (1 − α) max(z, 0) + α z.
-
-    `slope` is α.
-    """
+    """Return κ of σ(z) = max(z, 0) + α min(z, 0) = (1 − α) max(z, 0) + α z."""
     # E[u max(v, 0)] = S_xy/2, so the mixed terms are 2α(1 − α) S_xy/2.
     return (1 - slope) ** 2 * relu() + slope * S_xy
 

@@ -28,7 +28,7 @@ _BREAKS, _BETWEEN = 200, 3
 def product_rule(d: int, half: float, half_bias: float, nodes: int) -> Parameters:
     """Return the Gauss–Legendre product rule, exponentially accurate for analytic σ.
 
-    Returns weights (Q, d), biases (Q,), probabilities (Q,).
+    Shapes: weights (Q, d), biases (Q,), probabilities (Q,).
     """
     count = d + (half_bias > 0)
     t, w = np.polynomial.legendre.leggauss(nodes)
@@ -47,7 +47,7 @@ def split_rule(points: Vector, half: float, half_bias: float, nodes: int) -> Par
     σ(w x_i + b) σ(w x_j + b) are smooth (for ReLU quadratic, so that the rule is exact in b); w is
     split at 0, where the order of these points turns.
 
-    Returns weights (Q, 1), biases (Q,), probabilities (Q,).
+    Shapes: weights (Q, 1), biases (Q,), probabilities (Q,).
     """
     t, w = np.polynomial.legendre.leggauss(nodes)
     slopes = np.concatenate([-half * (t + 1) / 2, half * (t + 1) / 2])
@@ -72,7 +72,7 @@ def split_rule(points: Vector, half: float, half_bias: float, nodes: int) -> Par
 def scattered_rule(d: int, half: float, half_bias: float, seed: int) -> Parameters:
     """Return a scrambled Sobol set of the cube of parameters, with equal probabilities.
 
-    Returns weights (Q, d), biases (Q,), probabilities (Q,).
+    Shapes: weights (Q, d), biases (Q,), probabilities (Q,).
     """
     sobol = qmc.Sobol(d + 1, scramble=True, rng=np.random.default_rng(seed))
     cube = 2 * sobol.random(_POINTS) - 1
@@ -84,7 +84,7 @@ def draw_uniform(
 ) -> tuple[Array, Array]:
     """Draw uniform weights and biases.
 
-    Returns weights (count, d) and biases (count,).
+    Shapes: weights (count, d), biases (count,).
     """
     return half * rng.uniform(-1, 1, (count, d)), half_bias * rng.uniform(-1, 1, count)
 

@@ -65,7 +65,7 @@ def layer_init(name: str, fan_in: int, fan_out: int, scale: float | None = None)
     normal   normal of deviation s (or else 1/√fan_in)   s² fan_in                     s²
     =======  ==========================================  ============================  ============
 
-    `scale` is s; 1 where not given, except in the last row.
+    s is 1 where not given, except in the last row.
     """
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError("init_scale", f"is {scale!r}", "pass a positive number")

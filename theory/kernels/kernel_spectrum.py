@@ -38,10 +38,7 @@ class KernelSpectrum:
     text: str
 
     def rank(self, width: int, eps: float) -> RankInterval:
-        """Predict the ε-rank of n neurons in the limit of many: #{k : n μ_k > ε} (I1).
-
-        `eps` is ε.
-        """
+        """Predict the ε-rank of n neurons in the limit of many: #{k : n μ_k > ε} (I1)."""
         n, threshold = as_whole(width, "width"), as_eps(eps)
         low = min(n, int((n * self.lower > threshold).sum()))
         high = min(n, int((n * self.upper > threshold).sum()))
@@ -63,10 +60,7 @@ class KernelSpectrum:
         )
 
     def tail(self, kept: int) -> float:
-        """Return Σ_{k>m} μ_k, with the upper end of each.
-
-        `kept` is m.
-        """
+        """Return Σ_{k>m} μ_k, with the upper end of each."""
         return float(self.upper[kept:].sum())
 
     def __str__(self) -> str:
@@ -90,10 +84,7 @@ class KernelSpectrum:
 def spectrum_of_matrix(
     kernel: Square, error: float, root_weights: Vector, measure: str, text: str
 ) -> KernelSpectrum:
-    """Diagonalise √w_i K(x_i, x_j) √w_j.
-
-    `root_weights` is √w_i.
-    """
+    """Diagonalise √w_i K(x_i, x_j) √w_j."""
     values, vectors = np.linalg.eigh(root_weights[:, None] * kernel * root_weights)
     values, vectors = values[::-1], vectors[:, ::-1]
     # Weyl: ‖diag(√w) E diag(√w)‖₂ ≤ max|E_ij| Σ w; the solver errs by a few ulps of λ_1.

@@ -54,16 +54,10 @@ class NeuronLaw(ABC):
 
     @abstractmethod
     def kernel(self) -> tuple[Square, float]:
-        """Evaluate K(x_i, x_j) = E[φ(x_i)φ(x_j)].
-
-        Returns K, and the error of an entry.
-        """
+        """Evaluate K(x_i, x_j) = E[φ(x_i)φ(x_j)], with the error of an entry."""
 
     def sample(self) -> tuple[Array, Array]:
-        """Return neurons with probabilities that stand for the law.
-
-        Returns values (N, Q) and probabilities (Q,).
-        """
+        """Return neurons (N, Q) with probabilities (Q,) that stand for the law."""
         return self._stand_ins
 
     @cached_property
@@ -95,10 +89,7 @@ class NormalNeurons(NeuronLaw):
     deviations: tuple[float, float] | None = None
 
     def kernel(self) -> tuple[Square, float]:
-        """Evaluate K_ij = κ(S_ii, S_ij, S_jj).
-
-        Returns K and the error of an entry, that of S taken over as it is.
-        """
+        """Evaluate K_ij = κ(S_ii, S_ij, S_jj), with its error, to which that of S is added."""
         values, error = self.activation.matrix(self.covariance)
         return values, error + self.covariance_error
 
@@ -160,7 +151,7 @@ class ParameterNeurons(NeuronLaw):
     def sample(self) -> tuple[Array, Array]:
         """Return the neurons of the first rule.
 
-        Returns values (N, Q) and probabilities (Q,).
+        Shapes: values (N, Q), probabilities (Q,).
         """
         weights, biases, probabilities = self.rules[0]()
         return self.features(weights, biases), probabilities
@@ -174,7 +165,7 @@ class ParameterNeurons(NeuronLaw):
     def kernel(self) -> tuple[Square, float]:
         """Evaluate K = Σ_q p_q φ_q(x_i) φ_q(x_j).
 
-        Returns K by the first rule, and the largest difference from the others.
+        The first rule gives K; its largest difference from the others is the error.
         """
         kernels = [values @ values.T for values in self._weighted_values()]
         gaps = [float(np.abs(other - kernels[0]).max()) for other in kernels[1:]]

@@ -100,7 +100,7 @@ class Placement:
     def from_cube(self, cube: Matrix, gamma: float | None) -> tuple[Array, Array]:
         """Return weights and biases from points of the unit cube of R^{d+1}.
 
-        Returns γa of shape (Q, d), and −γr of shape (Q,).
+        Weights are γa, of shape (Q, d); biases are −γr, of shape (Q,).
         """
         directions, fraction = self._split(cube)
         low, high = self._reach(directions)
@@ -115,7 +115,7 @@ class Placement:
     def grid(self, count: int, gamma: float | None) -> tuple[Array, Array]:
         """Return weights and biases of the uniform grid with both ends.
 
-        Returns weights (count, 1) and biases (count,).
+        Shapes: weights (count, 1), biases (count,).
         """
         assert self.box is not None
         low, high = self.box[0].tolist()

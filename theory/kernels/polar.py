@@ -26,7 +26,7 @@ _RULE_ERROR = 2e-13
 def gauss_rule(points: Vector, weights: Vector, count: int) -> tuple[Vector, Vector]:
     """Return the Gauss rule of a discrete measure: exact for polynomials of degree 2m − 1.
 
-    Returns nodes and weights, from the Jacobi matrix of Stieltjes' procedure (Gautschi, Orthogonal
+    Nodes and weights come from the Jacobi matrix of Stieltjes' procedure (Gautschi, Orthogonal
     Polynomials, 2004, §2.2).
     """
     mass = float(weights.sum())
@@ -84,10 +84,10 @@ def polar_kernel(
 
     Exponentially accurate for σ that is smooth, or smooth on either side of 0.
 
-    `sigma` is σ, entrywise on float64 arrays; it must be square integrable under each normal law;
-    `tolerance`: Agreement of two successive rules, relative to the largest entry, at which to stop.
-    Returns the values, and the largest difference between the last two rules on trial pairs: the
-    estimate of their error. It is the caller's sign that the rules did not converge.
+    σ acts entrywise and must be square integrable under each normal law. Rules are refined until
+    two successive ones agree to `tolerance`, relative to the largest entry. The largest difference
+    between the last two on trial pairs is the estimate of the error, and shows the caller where
+    they did not converge.
     """
     # The extremes of scale and correlation come first among the trial pairs.
     order = np.unique(

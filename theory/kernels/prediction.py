@@ -95,10 +95,7 @@ def predict_layer(
     layer: int = 1,
     confidence: float = 0.95,
 ) -> list[InitialRank]:
-    """Put limit, band and estimates of one layer side by side.
-
-    `width` is n.
-    """
+    """Put limit, band and estimates of one layer side by side."""
     found = []
     for item in estimates:
         band = None

@@ -75,8 +75,6 @@ def simulate_ranks(
     """Draw layers of n independent neurons φ_j of the law and count λ_k(Σ_j φ_j ⊗ φ_j) > ε.
 
     In contrast to #{k : nμ_k > ε} this knows that n neurons are a sample of the law.
-
-    `width` is n.
     """
     return simulate_depth(law, (), (), width, eps, draws=draws, seed=seed)[0]
 
@@ -95,8 +93,6 @@ def simulate_depth(
 
     Every layer has n neurons and is fed by those drawn before it, so that the loss of rank from
     layer to layer is in the estimate; the limit of wide layers before does not see it.
-
-    `width` is n.
     """
     n, thresholds = as_whole(width, "width"), [as_eps(value) for value in eps]
     draws = as_whole(draws, "draws")

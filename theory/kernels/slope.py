@@ -100,10 +100,7 @@ class SlopeChoice:
 def predicted_rank(
     place: Placement, inputs: InputMeasure, gamma: float | None, eps: float, by: By, draws: int = 4
 ) -> float:
-    """Predict the ε-rank of a structured first layer of slope γ.
-
-    `eps` is ε.
-    """
+    """Predict the ε-rank of a structured first layer of slope γ."""
     law = place.neurons(inputs, gamma)
     if by == "kernel":
         found = law.spectrum.rank(place.width, eps)

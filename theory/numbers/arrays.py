@@ -27,8 +27,6 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
     """Return an array-like as a NumPy array together with the name of its own dtype.
 
     Torch tensors on any device and bfloat16 arrays are accepted without importing their packages.
-
-    Returns the numbers and the dtype as given.
     """
     if hasattr(array, "detach") and hasattr(array, "cpu"):
         tensor = array.detach().cpu()
@@ -77,10 +75,7 @@ def refuse_non_finite(values: NDArray[Any], name: str) -> None:
 
 
 def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
-    """Return the numbers as float64 and whether that was exact.
-
-    Returns the converted numbers, and True where none was rounded.
-    """
+    """Return the numbers as float64 and whether that was exact."""
     with np.errstate(over="ignore"):
         converted = values.astype(np.float64, copy=False)
     if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:

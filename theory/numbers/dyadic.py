@@ -17,7 +17,7 @@ _WORD = 62
 def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """Return integers M and an exponent e with array = M·2^e, exactly, e as large as it goes.
 
-    Returns M, in the shape of the array (Python integers where 62 bits do not suffice), and e.
+    M has the shape of the array, and Python integers where 62 bits do not suffice.
     """
     if array.dtype.kind in "iub":
         return array.astype(object), 0
@@ -41,20 +41,14 @@ def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
 
 
 def dyadic_matrix(array: NDArray[Any]) -> tuple[fmpz_mat, int]:
-    """Return an integer matrix M and an exponent e with array = M·2^e, exactly.
-
-    Returns M and e.
-    """
+    """Return an integer matrix M and an exponent e with array = M·2^e, exactly."""
     integers, exponent = dyadic_integers(array)
     rows, columns = integers.shape
     return fmpz_mat(rows, columns, integers.ravel().tolist()), exponent
 
 
 def power_of_two(exponent: int) -> Fraction:
-    """Return 2^e exactly.
-
-    `exponent` is e, of either sign.
-    """
+    """Return 2^e exactly, for e of either sign."""
     return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
 
 

@@ -48,7 +48,8 @@ class Interval:
     def to_json(self) -> dict[str, float | None]:
         """Return the ends as float64, rounded outward, and the width of the interval itself.
 
-        Returns keys ``lower``, ``upper``, ``width``; None for a bound beyond the range of float64.
+        Keys are ``lower``, ``upper`` and ``width``, with None for a bound beyond the range of
+        float64.
         """
         return {
             "lower": json_float(self.lower, -1),

@@ -27,8 +27,6 @@ def orthogonality_defect(vectors: Matrix) -> OrthogonalityDefect:
     """Measure ‖VᵀV − I‖₂, as ‖fl(VᵀV) − I‖_F + g‖|V|‖₂² with rounding |fl(VᵀV) − VᵀV| ≤ g|V|ᵀ|V|.
 
     ‖|V|‖₂² is the lesser of ‖|V|‖₁‖|V|‖_∞ and ‖V‖_F².
-
-    `vectors` is V.
     """
     moduli = np.abs(vectors)
     columns = float(moduli.sum(axis=0).max(initial=0.0))

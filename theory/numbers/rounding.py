@@ -47,7 +47,7 @@ _TILE = 128
 def upward(value: float) -> float:
     """Return a number that is at least the exact value of a short non-negative expression.
 
-    `value`: The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
+    `value` is the expression as evaluated in float64: fewer than 2²⁰ operations, no cancellation.
     """
     return value * _SLACK
 
@@ -55,7 +55,7 @@ def upward(value: float) -> float:
 def downward(value: float) -> float:
     """Return a number that is at most the exact value of a short non-negative expression.
 
-    `value`: The expression as evaluated in float64 (fewer than 2²⁰ operations, no cancellation).
+    `value` is the expression as evaluated in float64: fewer than 2²⁰ operations, no cancellation.
     """
     return value / _SLACK
 
@@ -109,7 +109,7 @@ def gram_product(matrix: Matrix, row_factors: Vector | None = None) -> tuple[Squ
     by symmetric rank-k updates and then added, so g grows with the block and the number of blocks
     instead of with N.
 
-    `matrix` is M; `row_factors` is f, in place of 1. Returns the symmetric product and g.
+    Without `row_factors` f is 1.
     """
     n_samples = matrix.shape[0]
     upper: Array | None = None
@@ -160,8 +160,6 @@ def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matr
     """Return P̃ ≈ LR and g with |P̃ − LR| ≤ g |L||R| entrywise.
 
     The inner dimension is cut into chunks whose products are added, for a smaller g.
-
-    `left` is L; `right` is R. Returns the product and g.
     """
     # SciPy's and NumPy's BLAS have thread pools of their own that get in each other's way; LAPACK
     # comes from SciPy, so the products do too.
@@ -182,10 +180,7 @@ def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matr
 
 
 def frobenius(matrix: Array) -> float:
-    """Return an upper bound of ‖M‖_F.
-
-    `matrix` is M, any shape, with entries far from overflow.
-    """
+    """Return an upper bound of ‖M‖_F, for entries far from overflow."""
     flat = np.ravel(matrix, order="K")
     return upward(float(blas.dnrm2(flat)) * (1 + 2 * gamma(flat.size)) + UNDERFLOW)
 
@@ -193,7 +188,7 @@ def frobenius(matrix: Array) -> float:
 def squared_frobenius(matrix: NDArray[Any], row_factors: Vector | None = None) -> float:
     """Return an upper bound of ‖diag(f) M‖_F².
 
-    `matrix` is M; `row_factors` is f, in place of 1; four roundings in each are covered.
+    Without `row_factors` f is 1; four roundings in each factor are covered.
     """
     total, size = 0.0, _TILE * matrix.shape[1]
     narrow = row_factors is None and matrix.dtype == np.float32 and size <= 2**20

@@ -22,8 +22,8 @@ def scaled_entries(factors: Vector, values: Matrix) -> tuple[Matrix, int]:
     Digits and exponents are multiplied apart, so that a weight that vanishes where the features are
     enormous costs nothing.
 
-    `factors` is f; `values` is M. Returns P, whose largest modulus lies in [1/4, 1), each entry
-    rounded once, or to within 2^-1074; zeros and 0 where all products are 0.
+    The largest modulus of P lies in [1/4, 1); each entry is rounded once, or to within 2^-1074.
+    Where all products are 0, P and e are 0.
     """
     factor_digits, factor_exponents = np.frexp(factors)
     digits, exponents = np.frexp(values)
@@ -77,10 +77,7 @@ def times_power_of_two(value: float, exponent: int) -> float:
 def subtract_scaled(
     left: Array, left_exponent: int, right: Array, right_exponent: int
 ) -> tuple[Array, int]:
-    """Return (D, e) with D·2^e = L·2^l − R·2^r, where only what is below rounding underflows.
-
-    Returns D and e.
-    """
+    """Return (D, e) with D·2^e = L·2^l − R·2^r, where only what is below rounding underflows."""
     # A matrix of zeros has no size, whatever its exponent says.
     sizes = [
         _exponent(values) + exponent

@@ -59,7 +59,7 @@ def largest_leverage(
     The box with the largest upper bound is halved along its widest side until the bounds are
     within the gap or the boxes are used up; the bounds are valid whenever it stops.
 
-    `network` is φ; `readout` is T; the identity where None.
+    Without a readout T is the identity.
     """
     box = as_domain(domain, network.n_inputs)
     evaluate = BoxEvaluator(network, readout)

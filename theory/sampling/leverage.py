@@ -38,10 +38,7 @@ def cut_in_halves(features: Matrix, ridge: float) -> Halves:
 def certified_leverage(
     halves: Halves, network: DenseNetwork, domain: Any, delta: float, rounding: float
 ) -> float:
-    """Return κ with κ ≥ sup_x φᵀ(G + τI)⁻¹φ over a domain, with probability 1 − δ.
-
-    `network` is φ; `delta` is δ.
-    """
+    """Return κ with κ ≥ sup_x φᵀ(G + τI)⁻¹φ over a domain, with probability 1 − δ."""
     matrix = halves.whitener.matrix
     found = largest_leverage(network, domain, matrix)
     slip = float(np.linalg.norm(matrix)) * rounding * network.n_features**0.5
@@ -52,7 +49,7 @@ def certified_leverage(
 def transfer(whitener: Whitening, second: Matrix, top: float, delta: float) -> float:
     """Return κ̂/m with m ≤ λ_min(Tᵀ(G + τI)T) with probability 1 − δ.
 
-    `whitener` is T, independent of the rows; `top` is κ̂; `delta` is δ.
+    T is independent of the rows.
     """
     top = max(top, LEAST_LEVERAGE)
     observed = whitener.smallest_eigenvalue(second)
@@ -66,7 +63,7 @@ def truncated(halves: Halves, delta: float) -> tuple[Matrix, float]:
     E φφᵀ 1(‖Tᵀφ‖² ≤ L) ≼ E φφᵀ = G, and its leverage is at most L by construction: a lower end of
     the ε-rank needs no knowledge of the population.
 
-    Returns the truncated rows, and κ of the truncated population with probability 1 − δ.
+    The second number is κ of the truncated population, with probability 1 − δ.
     """
     whitener = halves.whitener
     level = _HEADROOM * float(whitener.leverage(halves.first).max())

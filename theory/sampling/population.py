@@ -146,7 +146,7 @@ def _count(
 ) -> tuple[tuple[int, int], int, int, Array]:
     """Count sample eigenvalues above ε and above both thresholds, certified against rounding.
 
-    `eps` is ε. Returns the sample's ε-rank, both ends, and the sample's spectrum.
+    The answer is the sample's ε-rank, the ends for the population, and the sample's spectrum.
     """
     wanted = [eps]
     wanted += [found.above] if math.isfinite(found.above) else []

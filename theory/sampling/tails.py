@@ -46,7 +46,7 @@ LARGEST = 64.0
 def tail_probability(ratio: float, dimension: float, eta: float, tail: Tail) -> float:
     """Bound P(λ_max(±(M̂ − M)) ≥ η) for N samples of leverage at most κ.
 
-    `ratio` is a = N/κ > 0.
+    Only the ratio N/κ matters.
     """
     if tail == "lower" and eta >= 1:
         # M̂ ≽ 0 and M ≼ I: a deviation of 1 or more would need M̂ to have a negative direction.
@@ -74,7 +74,7 @@ def _log_psi(x: float) -> float:
 def deviation(ratio: float, dimension: float, delta: float, tail: Tail) -> float:
     """Return the least η found with P(λ_max(±(M̂ − M)) ≥ η) ≤ δ.
 
-    `ratio` is a = N/κ.
+    Only the ratio N/κ matters.
     """
     top = LARGEST if tail == "upper" else 1 - 1e-12
     if not tail_probability(ratio, dimension, top, tail) <= delta:

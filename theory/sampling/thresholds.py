@@ -59,8 +59,7 @@ def separating_samples(
     The ends meet at r once (1 − η₋)(λ_r + τ) > (1 + η₊)(ε + τ) and
     (1 + η₊)(λ_{r+1} + τ) ≤ (1 − η₋)(ε + τ).
 
-    `rank` is r = r_ε of the spectrum. Returns N; None where an eigenvalue equals ε to rounding, or
-    κ is unknown.
+    None where an eigenvalue equals ε to rounding, or κ is unknown.
     """
     if not math.isfinite(kappa):
         return None

@@ -59,10 +59,7 @@ class NeuronBasis:
 
 
 def neuron_basis(features: Features, measure: Measure) -> NeuronBasis:
-    """Decompose A = diag(√(w/c)) Φ.
-
-    `features` is Φ.
-    """
+    """Decompose A = diag(√(w/c)) Φ."""
     target = np.zeros((features.n_samples, 1))
     problem = weighted_problem(features, target, measure)
     matrix = problem.matrix

@@ -28,8 +28,6 @@ def transfer_matrix(basis: NeuronBasis, kept: NDArray[np.intp]) -> Matrix:
 
     The combination C = W_S − K W_T has u − φ_S C = φ·(K; I)W_T, whose coefficients lie in the span
     of the trailing eigenvectors. Computed from the smaller block, as V₁₂V₂₂⁻¹ = −(V₂₁V₁₁⁻¹)ᵀ.
-
-    `kept` is S.
     """
     n, p = basis.n_features, len(kept)
     left_out = np.setdiff1d(np.arange(n), kept)
@@ -56,8 +54,6 @@ def certified_bound(basis: NeuronBasis, kept: NDArray[np.intp], transfer: Matrix
         c = √(1 + t²p(n−p)) (σ_{p+1} + F + ‖A‖(δ_V + ‖R‖)) / (1 − δ_V − ‖R‖).
 
     Nothing is assumed of the solver or of the eigenvectors beyond the residuals measured here.
-
-    `kept` is S; `transfer` is K.
     """
     n, p = basis.n_features, len(kept)
     if p == n:
@@ -90,8 +86,7 @@ def certified_distance(
 ) -> tuple[float, float]:
     """Return an upper bound of ‖φ·W − φ_S·C‖, and the rounding in it, from the data.
 
-    `kept` is S; `coefficients` is W; `chosen` is C. Returns as from `output_norm` at z with z_S =
-    W_S − C and z_T = W_T.
+    The rounding is that of `output_norm` at z with z_S = W_S − C and z_T = W_T.
     """
     difference = coefficients.copy()
     difference[kept] -= chosen
@@ -104,7 +99,7 @@ def output_norm(problem: WeightedProblem, size: float, difference: Matrix) -> tu
     The norm is formed in float64; every rounding of features, weights, products and sums, and one
     in every entry of z, is covered by F‖z‖_F.
 
-    `difference` is z. Returns the bound, and its part F‖z‖_F.
+    The second number is that part, F‖z‖_F.
     """
     if not difference.any():
         return 0.0, 0.0
@@ -129,10 +124,7 @@ def exact_distance(
     coefficients: Matrix,
     chosen: Matrix,
 ) -> Fraction:
-    """Return ‖φ·W − φ_S·C‖² without rounding: zᵀGz in integers.
-
-    `kept` is S; `coefficients` is W; `chosen` is C.
-    """
+    """Return ‖φ·W − φ_S·C‖² without rounding: zᵀGz in integers."""
     gram = exact_gram(features, measure)
     n, outputs = coefficients.shape
     spread = np.zeros((n, outputs))

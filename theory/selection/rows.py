@@ -29,7 +29,7 @@ def subsets(n: int, p: int, batch: int = _BATCH) -> Iterator[NDArray[np.intp]]:
 def maximal_minor(block: Matrix) -> NDArray[np.intp]:
     """Return the m rows of B ∈ R^{n×m} whose minor is the largest in modulus, by trying all.
 
-    `block` is B, of full column rank.
+    B has full column rank.
     """
     n, m = block.shape
     best, chosen = -math.inf, np.arange(m, dtype=np.intp)
@@ -47,8 +47,6 @@ def exchanged_rows(block: Matrix, f: float) -> NDArray[np.intp]:
     Strong rank-revealing QR ([S4], algorithm 4) on orthonormal columns: start from the pivots of
     QR with column pivoting on Bᵀ; while |(B B_T⁻¹)_ij| > f, row i takes the place of the j-th row
     of T, which multiplies |det B_T| by that modulus. |det B_T| ≤ 1, so for f > 1 this ends.
-
-    `block` is B, with nearly orthonormal columns.
     """
     n, m = block.shape
     if m in (0, n):
@@ -78,7 +76,7 @@ def kept_by_minor(vectors: Square, p: int) -> NDArray[np.intp]:
     V is orthogonal, so |det V₂₂| over the rows outside S equals |det V₁₁| over the rows in S
     (Jacobi's complementary minors); the smaller of the two blocks is searched.
 
-    `vectors` is V, eigenvectors as columns, leading first.
+    The columns of V are eigenvectors, leading first.
     """
     n = vectors.shape[0]
     if 2 * p <= n:
@@ -91,7 +89,7 @@ def kept_by_exchange(vectors: Square, p: int, f: float) -> NDArray[np.intp]:
 
     V₁₂V₂₂⁻¹ = −(V₂₁V₁₁⁻¹)ᵀ for orthogonal V, so the smaller block is worked on.
 
-    `vectors` is V, eigenvectors as columns, leading first.
+    The columns of V are eigenvectors, leading first.
     """
     n = vectors.shape[0]
     if 2 * p <= n:
@@ -100,10 +98,7 @@ def kept_by_exchange(vectors: Square, p: int, f: float) -> NDArray[np.intp]:
 
 
 def closest_neurons(compressed: Square, coefficients: Matrix, p: int) -> NDArray[np.intp]:
-    """Return the p neurons whose span is closest to u = φ·W, by trying all subsets.
-
-    `coefficients` is W.
-    """
+    """Return the p neurons whose span is closest to u = φ·W, by trying all subsets."""
     n = compressed.shape[0]
     if p == 0:
         return np.arange(0, dtype=np.intp)

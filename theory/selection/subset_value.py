@@ -60,7 +60,7 @@ def subset_value(matrix: Any) -> SubsetValue:
     For each S the bound is ‖Q_S v‖/‖v‖ ≥ σ_min(Q_S) at a computed singular vector v, in rational
     arithmetic, and δ = ‖QᵀQ − I‖_F ≥ ‖Q − Q̃‖ passes to the orthonormal polar factor Q̃.
 
-    `matrix` is Q, orthonormal to 1e-6 at least.
+    Q is orthonormal to 1e-6 at least.
     """
     q = np.asarray(matrix, dtype=np.float64)
     if q.ndim != 2 or q.size == 0 or q.shape[0] < q.shape[1] or not np.isfinite(q).all():
@@ -100,8 +100,6 @@ def dual_matrix(matrix: Matrix) -> Matrix:
     The cosine–sine decomposition of the orthogonal matrix [Q Q⊥] gives its diagonal blocks of order
     p and n − p the same singular values, up to some equal to 1; so (n, p) and (n, n − p) are one
     case. With p = 1 (some entry of a unit vector is at least 1/√n) this settles p = n − 1.
-
-    `matrix` is Q, orthonormal.
     """
     n, p = matrix.shape
     full = np.linalg.qr(matrix, mode="complete")[0]
@@ -115,7 +113,7 @@ def polish(matrix: Matrix, rounds: int = 200) -> Matrix:
     λ_S of Q_SᵀQ_S and its vector v; each program lowers the largest of these in a box, which
     shrinks where the true maximum does not follow.
 
-    `matrix` is Q, orthonormal, 0 < p < n.
+    0 < p < n.
     """
     n, p = matrix.shape
     rows = np.concatenate(list(subsets(n, p)))

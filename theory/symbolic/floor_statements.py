@@ -44,10 +44,7 @@ _loss = sp.Symbol("L", nonnegative=True)
 
 
 def floor_statements() -> tuple[Statement, ...]:
-    """Return F1–F6.
-
-    Returns in the order of the text.
-    """
+    """Return F1–F6, in the order of the text."""
     error = Norm(u - u_star)
     reach = sp.sqrt(epsilon) * B
     return (

@@ -26,10 +26,7 @@ _moments = sp.symbols("b_1:4", real=True)
 
 @cache
 def identities() -> tuple[Identity, ...]:
-    """Return every identity.
-
-    Returns in the order of the statements.
-    """
+    """Return every identity, in the order of the statements."""
     return (
         *_rank_identities(),
         *(_tail_identity(size, keep) for size, keep in ((2, 1), (3, 1), (3, 2))),
@@ -43,10 +40,7 @@ def identities() -> tuple[Identity, ...]:
 
 
 def at_size(formula: Any, size: int, keep: int | None = None) -> Any:
-    """Write a formula of the registry out for n = size, with λ_k, b_k, γ_k as plain symbols.
-
-    `keep` is p.
-    """
+    """Write a formula out for n = size and p = keep, with λ_k, b_k, γ_k as plain symbols."""
     written = formula.subs({n: size} if keep is None else {n: size, p: keep}).doit()
     coefficients = sp.symbols("gamma_1:4", real=True)
     for index in range(size):

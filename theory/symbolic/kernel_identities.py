@@ -53,10 +53,7 @@ def _other(expression: Any) -> Any:
 
 
 def kernel_identities() -> tuple[Identity, ...]:
-    """Return every identity.
-
-    Returns price's theorem first, then by activation.
-    """
+    """Return every identity: Price's theorem first, then by activation."""
     return (
         _price(),
         *_kinked(),

@@ -40,10 +40,7 @@ _NAMES = {
 
 
 def kernel_statements() -> tuple[Statement, ...]:
-    """Return the prediction and the closed forms of κ(S) = E[σ(u)σ(v)].
-
-    Returns in the order of the text.
-    """
+    """Return the prediction and the closed forms of κ(S) = E[σ(u)σ(v)], as in the text."""
     count = sp.Sum(Indicator(sp.Gt(n * kernel_eigenvalue[k], epsilon)), (k, 1, n))
     forms = (
         Statement(

@@ -30,10 +30,7 @@ _MIXED = T.T * G * T
 
 
 def rank_statements() -> tuple[Statement, ...]:
-    """Return D1 and M2, M5–M9.
-
-    Returns in the order of the text.
-    """
+    """Return D1 and M2, M5–M9, in the order of the text."""
     rank = EpsilonRank
     return (
         Statement(

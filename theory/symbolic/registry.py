@@ -16,7 +16,7 @@ from epsrank.theory.symbolic.statement import Statement
 def statements() -> tuple[Statement, ...]:
     """Return every statement of the theory that is a formula.
 
-    Returns D1, M2–M9, F1–F6, N1, N2, the slips of the draft, and I1 with its closed forms.
+    D1, M2–M9, F1–F6, N1, N2, the slips of the draft, and I1 with its closed forms.
     """
     return (*rank_statements(), *floor_statements(), *selection_statements(), *kernel_statements())
 

@@ -28,10 +28,7 @@ _distance = sp.Symbol("Delta_S", nonnegative=True)
 
 
 def selection_statements() -> tuple[Statement, ...]:
-    """Return N1, N2 and the slips of the draft that concern them.
-
-    Returns in the order of the text.
-    """
+    """Return N1, N2 and the slips of the draft that concern them, in the order of the text."""
     tail_sum = sp.Sum(lam[k], (k, p + 1, n))
     return (
         Statement(

@@ -140,7 +140,7 @@ def attaining_family(
     in the envelope holds to rounding; λ_{p+1} is ε to rounding only, so the ε-rank of the stored
     numbers is p or p + 1, and at p + 1 the ε-form of the floor is far below the loss.
 
-    `p` is ε-rank, 0 ≤ p < n; `norm` is B = 0, or a number that is neither tiny nor enormous.
+    0 ≤ p < n, and B is 0 or a number that is neither tiny nor enormous.
     """
     threshold, bound = as_eps(eps), as_norm(norm)
     root = math.sqrt(threshold)

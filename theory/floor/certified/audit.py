@@ -32,11 +32,11 @@ def audit(
     by rtol·‖u*‖², eigenvalues by rtol·λ_1, since that is what float64 routes achieve; a rank may
     not be off at all.
 
-    `loss, reachable, envelope, floor`: Claimed ‖φ·β − u*‖², V(B), max_p floor_p² and (d_r − √ε
-    B)₊², in the certificate's measure; `norm_tolerance`: Rounding allowed on the square roots of
-    losses besides, such as `LossFloor.tolerance`, which grows with ‖β‖: least squares on nearly
-    dependent features has a loss that float64 forms from large terms. Returns one per claim (one
-    for the whole spectrum: its worst eigenvalue).
+    Claims are ‖φ·β − u*‖², V(B), max_p floor_p² and (d_r − √ε B)₊² in the certificate's measure.
+    `norm_tolerance` is rounding allowed on the square roots of losses besides, such as
+    `LossFloor.tolerance`, which grows with ‖β‖: least squares on nearly dependent features has a
+    loss that float64 forms from large terms. There is one verdict per claim; that on a spectrum is
+    the one on its worst eigenvalue.
     """
     for name, tolerance in (("rtol", rtol), ("norm_tolerance", norm_tolerance)):
         if not (math.isfinite(tolerance) and tolerance >= 0):
@@ -67,10 +67,7 @@ def audit(
 
 
 def _square_allowance(truth: Interval, tolerance: float) -> Fraction:
-    """Return how far x² may be from y² if |x − y| ≤ τ:  2yτ + τ².
-
-    `truth` is y²; `tolerance` is τ.
-    """
+    """Return how far x² may be from y² if |x − y| ≤ τ:  2yτ + τ²."""
     tau = Fraction(tolerance)
     root = math.sqrt(nearest(truth.upper))
     return 2 * Fraction(root) * tau + tau * tau if math.isfinite(root) else Fraction(0)

@@ -121,10 +121,7 @@ def _moved_subspace(spectrum: BallSpectrum, p: int, value: Any, tail: Any) -> An
 
 
 def _tails(norms: list[Any]) -> list[Any]:
-    """Return Σ_{k>p} ‖m_k‖² for p = 0…n.
-
-    `norms` is ‖m_k‖².
-    """
+    """Return Σ_{k>p} ‖m_k‖² for p = 0…n."""
     sums = [arb(0)]
     for norm in reversed(norms):
         sums.append(sums[-1] + arb(norm.abs_upper()))

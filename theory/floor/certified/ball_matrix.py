@@ -28,10 +28,7 @@ def exponent_of(number: Any) -> int:
 
 
 def identity(size: int) -> Any:
-    """Return the identity matrix.
-
-    `size` is n.
-    """
+    """Return the identity matrix."""
     return arb_mat([[int(i == j) for j in range(size)] for i in range(size)])
 
 

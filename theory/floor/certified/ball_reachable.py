@@ -105,7 +105,7 @@ def _ridge_explained(spectrum: BallSpectrum, mu: Any) -> Any:
 def _feasible_loss(spectrum: BallSpectrum, total: Any, mu: Any, budget: Any) -> Any:
     """Enclose the loss of β = W(diag(s) + μ)⁻¹Wᵀb, shortened to norm B if it is longer.
 
-    Returns the loss of a vector of norm at most B, None where there is none to try.
+    None where there is no vector of norm at most B to try.
     """
     rank = spectrum.rank
     rows = spectrum.moments.tolist()

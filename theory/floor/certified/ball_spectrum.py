@@ -83,7 +83,7 @@ def verified_spectrum(
 ) -> BallSpectrum:
     """Enclose eigenvalues and moments of G from an untrusted basis.
 
-    `basis`: V, nearly orthogonal; columns by descending Rayleigh quotient make the intervals
+    The basis is nearly orthogonal; columns by descending Rayleigh quotient make the intervals
     narrow.
     """
     unit = _unit(data)

@@ -140,8 +140,6 @@ def certify_chain(
     exact. The eigenbasis is refined in high precision and verified by balls; V(B) is enclosed by
     weak duality from below and by a feasible vector from above; no inequality is assumed. The
     precision doubles until every inequality is decided.
-
-    `target` is u*.
     """
     checked = as_features(features)
     goal = as_target(target, checked.n_samples)

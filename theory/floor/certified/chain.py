@@ -121,10 +121,7 @@ def decide_chain(
 def floor_squared(
     distance_squared: Interval, tail: Interval, budget: Fraction, precision: int
 ) -> Interval:
-    """Enclose (d − √t·B)₊² (F2).
-
-    `tail` is t, an eigenvalue λ_{p+1} or ε.
-    """
+    """Enclose (d − √t·B)₊² for t an eigenvalue λ_{p+1} or ε (F2)."""
     with ctx.workprec(precision + 96):
         ends = []
         # Increasing in d², decreasing in t: each end comes from one corner.
@@ -144,10 +141,7 @@ def floor_squared(
 
 
 def rank_interval(data: LeastSquaresData, spectrum: BallSpectrum, eps: Fraction) -> tuple[int, int]:
-    """Return bounds of r_ε from the enclosures, with exact equality λ = ε recognised.
-
-    `eps` is ε. Returns bounds, ends included.
-    """
+    """Return bounds of r_ε from the enclosures, with exact equality λ = ε recognised."""
     lower = sum(interval.lower > eps for interval in spectrum.eigenvalues)
     upper = sum(interval.upper > eps for interval in spectrum.eigenvalues)
     # If as many eigenvalues equal ε as enclosures contain it, none of those counts: D1 is strict.

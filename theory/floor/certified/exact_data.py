@@ -70,10 +70,7 @@ class ExactData:
         return int(self.joint.rank()) == self.rank
 
     def nullity_at(self, eps: Fraction) -> int:
-        """Return the multiplicity of ε as an eigenvalue of G, exactly.
-
-        `eps` is ε.
-        """
+        """Return the multiplicity of ε as an eigenvalue of G, exactly."""
         ratio = eps / self.gram_unit
         shifted = self.gram_integers * ratio.denominator
         for k in range(self.n_features):
@@ -81,10 +78,7 @@ class ExactData:
         return self.n_features - int(shifted.rank())
 
     def loss(self, coefficients: Matrix) -> Fraction:
-        """Return ‖ΦW − u*‖² exactly.
-
-        `coefficients` is W.
-        """
+        """Return ‖ΦW − u*‖² exactly."""
         integers, exponent = dyadic_matrix(coefficients)
         unit = power_of_two(exponent)
         quadratic = _inner(integers, self.gram_integers * integers) * self.gram_unit * unit**2
@@ -93,10 +87,7 @@ class ExactData:
 
 
 def exact_data(features: Features, target: Matrix, measure: Measure) -> ExactData:
-    """Form the exact data of min ‖Φβ − u*‖².
-
-    `features` is Φ, shape (N, n); `target` is u*.
-    """
+    """Form the exact data of min ‖Φβ − u*‖²."""
     given = features.values if features.integers is None else features.integers
     left, feature_exponent = dyadic_integers(given)
     right, target_exponent = dyadic_integers(target)
@@ -113,10 +104,7 @@ def exact_data(features: Features, target: Matrix, measure: Measure) -> ExactDat
 
 
 def norm_squared(coefficients: Matrix) -> Fraction:
-    """Return ‖W‖_F² exactly.
-
-    `coefficients` is W.
-    """
+    """Return ‖W‖_F² exactly."""
     integers, exponent = dyadic_integers(coefficients)
     total = sum(int(d) * int(d) for d in integers.ravel().tolist())
     return total * power_of_two(2 * exponent)
@@ -145,10 +133,7 @@ class LeastSquaresData(Protocol):
         """Whether u* is known to lie in span φ, so that d_n = 0."""
 
     def nullity_at(self, eps: Fraction) -> int:
-        """Return a number that is at most the multiplicity of ε as an eigenvalue of G.
-
-        `eps` is ε.
-        """
+        """Return a number that is at most the multiplicity of ε as an eigenvalue of G."""
 
 
 def to_ball(interval: Interval) -> Any:

@@ -52,7 +52,7 @@ class RefinedBasis:
 def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> RefinedBasis:
     """Return V with VᵀV ≈ I and VᵀGV ≈ diag, both to about 2^-bits relative to ‖G‖.
 
-    `gram`: Symmetric matrix with midpoints of order 1 (largest entry between 1/2 and 2).
+    G has midpoints of order 1: its largest entry lies between 1/2 and 2.
     """
     size = gram.nrows()
     basis, rounds, coupling = identity(size), 0, 0
@@ -85,10 +85,7 @@ def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> Ref
 
 
 def _rotation(projected: Any, bits: int) -> Any:
-    """Return a nearly orthogonal K which brings KᵀSK closer to diagonal form.
-
-    `projected` is S, nearly diagonal (or not yet).
-    """
+    """Return a nearly orthogonal K which brings KᵀSK closer to diagonal form."""
     size = projected.nrows()
     entries = projected.tolist()
     diagonal = [entries[k][k] for k in range(size)]

@@ -28,10 +28,7 @@ _U = UNIT_ROUNDOFF["float64"]
 def certified_bound(
     features: Matrix, dual: DualPoint, weights: Vector, norm: float, offset: Vector | None = None
 ) -> float:
-    """Evaluate the bound in float64, rounded so that it is never too high.
-
-    `offset` is b.
-    """
+    """Evaluate the bound in float64, rounded so that it is never too high."""
     weighted = dual.slopes * weights[:, None]
     with np.errstate(over="ignore", invalid="ignore"):
         product, g = chunked_product(features.T, weighted)
@@ -73,7 +70,7 @@ def audited_bound(
 
     The inputs are taken as exact numbers, Σ w as it is; libraries' exponentials are not trusted.
 
-    `offset` is b. Returns lower and upper end: the first is a bound by itself.
+    The lower end is a bound by itself.
     """
     if bits < 2:
         raise InputError("bits", f"is {bits}", "pass a precision of at least 53")

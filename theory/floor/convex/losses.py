@@ -229,7 +229,7 @@ class CrossEntropy:
     def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Matrix:
         """Return targets of shape (N, k): labels as unit vectors, rows of numbers ≥ 0 as they are.
 
-        `n_samples` is N; `n_outputs` is k; by default the largest label plus one.
+        By default k is the largest label plus one.
         """
         given, _ = to_numpy(target, "target")
         if (given.ndim == 2 and given.shape[1] > 1) or given.dtype.kind == "f":

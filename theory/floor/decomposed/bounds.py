@@ -40,10 +40,7 @@ def epsilon_floor(data: FloorData, rank: int, eps: float, norm: float) -> float:
 
 
 def scaled_root(data: FloorData, root: float) -> float:
-    """Return √ε in the units of the scaled singular values.
-
-    `root` is √ε.
-    """
+    """Return √ε in the units of the scaled singular values."""
     with np.errstate(over="ignore", under="ignore"):
         return float(np.ldexp(root, -data.feature_exponent))
 
@@ -95,8 +92,6 @@ def rank_budget(
     """Return p_min(δ) = min{p : d_p ≤ δ + √ε B} for each loss δ² (F5).
 
     Proof: at p = r_ε the floor of F2 gives d_p − √ε B ≤ δ, so r_ε belongs to the set.
-
-    Returns one per loss, in the order given.
     """
     bound = data.scaled_norm(norm)
     root = scaled_root(data, math.sqrt(eps))

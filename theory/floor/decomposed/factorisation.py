@@ -18,7 +18,7 @@ def singular_value_decomposition(matrix: Matrix) -> tuple[Array, Array, Array]:
     The first driver that converges is used. Tall matrices are first reduced to the triangle of a
     QR factorisation.
 
-    `matrix` is A. Returns the factors, σ descending.
+    σ is in descending order.
     """
     if matrix.shape[0] < matrix.shape[1]:
         right, sigma, left = singular_value_decomposition(np.ascontiguousarray(matrix.T))
@@ -59,9 +59,8 @@ def backward_error(
     With Ũ, Ṽ the polar factors of the computed U, Q and δ_U, δ_Q their defects ‖UᵀU − I‖:
     ‖A − Ũ Σ Ṽᵀ‖ ≤ ‖A − U Σ Qᵀ‖ + σ_1 (δ_U + δ_Q + δ_U δ_Q). Nothing is assumed of LAPACK.
 
-    `matrix` is A; `left` is U; `sigma` is σ; `right` is Q. Returns a bound on ‖A − Ũ Σ Ṽᵀ‖₂,
-    rounding of the measurement included; the noise level of σ, which is the same as measured; and a
-    bound on δ_U.
+    The three numbers are a bound on ‖A − Ũ Σ Ṽᵀ‖₂, rounding of the measurement included; the noise
+    level of σ, which is the same as measured; and a bound on δ_U.
     """
     defect_left, measured_left, _ = orthogonality_defect(left)
     defect_right, measured_right, _ = orthogonality_defect(right)

@@ -49,9 +49,8 @@ def decompose_moments(
 ) -> FloorData:
     """Decompose G = Q Λ Qᵀ, c = Λ^(−1/2) Qᵀb, d_n² = t − ‖c‖², with a bound on squared norms.
 
-    `gram` is G, symmetric; `cross` is b; `target_square` is t = ‖u*‖², summed over outputs;
-    `accumulated_in`: Adds the rounding bounds of sums over `n_samples` in that dtype (C2); None, or
-    n_samples = 0, adds nothing: the moments are then taken as exact to the errors given.
+    `accumulated_in` adds the rounding bounds of sums over `n_samples` in that dtype (C2). Without
+    it, or with n_samples = 0, the moments are taken as exact to the errors given.
     """
     matrix = as_matrix_argument(gram, "gram")
     moment = as_coefficients(cross, matrix.shape[0], name="cross")
@@ -145,10 +144,7 @@ def _non_negative(value: float, name: str) -> float:
 
 
 def _descending_eigenpairs(matrix: Square) -> tuple[Array, Array]:
-    """Return eigenvalues, descending, and eigenvectors.
-
-    Returns λ and Q.
-    """
+    """Return eigenvalues, descending, and eigenvectors."""
     pairs = eigenpairs(matrix)
     if pairs is None:
         raise InputError(

@@ -41,10 +41,7 @@ class SecularPoint:
 
 
 def solve_secular(sigma: Vector, amplitudes: Vector, bound: float) -> SecularPoint:
-    """Minimise Σ (a_k − σ_k z_k)² over ‖z‖ ≤ B, for a_k ≥ 0 and σ_k > 0.
-
-    `amplitudes` is a_k = ‖c_k‖ ≥ 0.
-    """
+    """Minimise Σ (a_k − σ_k z_k)² over ‖z‖ ≤ B, for a_k ≥ 0 and σ_k > 0."""
     if bound == 0:
         zeros = np.zeros_like(sigma)
         return SecularPoint(math.inf, zeros, amplitudes, 0.0, 0.0, amplitudes, 0)

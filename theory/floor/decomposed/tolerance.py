@@ -56,7 +56,7 @@ class DataError:
     def at(self, norm: float) -> float:
         """Return F·B + T.
 
-        `norm` is B, possibly infinite.
+        B may be infinite.
         """
         return upward(self.features * norm + self.target) if self.features else self.target
 
@@ -73,10 +73,7 @@ class DataError:
         return 1.0
 
     def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
-        """Return (σ̂_k − F)_+² and (σ̂_k + F)².
-
-        Returns the bounds.
-        """
+        """Return (σ̂_k − F)_+² and (σ̂_k + F)²."""
         low = np.maximum(downward(1.0) * sigma - self.features, 0.0)
         high = upward(1.0) * (sigma + self.features)
         return low * low * downward(1.0), high * high * upward(1.0)
@@ -96,7 +93,7 @@ class MomentError:
     def at(self, norm: float) -> float:
         """Return √(E_G B² + 2 E_b B + E_t), evaluated without forming B².
 
-        `norm` is B, possibly infinite.
+        B may be infinite.
         """
         if math.isinf(norm):
             return math.inf if self.gram or self.cross else math.sqrt(self.target)
@@ -115,10 +112,7 @@ class MomentError:
         return 1.0
 
     def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
-        """Return (σ̂_k² − E_G)_+ and σ̂_k² + E_G.
-
-        `sigma` is σ̂_k = √λ̂_k ≥ 0. Returns the bounds.
-        """
+        """Return (σ̂_k² − E_G)_+ and σ̂_k² + E_G."""
         square = sigma * sigma
         low = np.maximum(square * downward(1.0) - self.gram, 0.0)
         return low * downward(1.0), (square + self.gram) * upward(1.0)

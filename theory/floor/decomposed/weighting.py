@@ -43,8 +43,6 @@ def weighted_problem(features: Features, target: Matrix, measure: Measure) -> We
 
     Every entry carries a relative error of at most 5 u (the root of the weight, the root of c,
     their quotient, the product, and the rounding of integers beyond 2⁵³).
-
-    `features` is Φ.
     """
     factors = measure.row_factors()
     matrix, feature_exponent = _scaled_rows(factors, features.values)
@@ -57,7 +55,7 @@ def weighted_problem(features: Features, target: Matrix, measure: Measure) -> We
 def residual_norm(problem: WeightedProblem, coefficients: Matrix) -> float:
     """Return ‖A W − y‖_F = √loss, computed from the data and not from a decomposition.
 
-    `coefficients` is W, in the units of the caller.
+    W is in the units of the caller.
     """
     largest = float(np.max(np.abs(coefficients), initial=0.0))
     shift = int(np.frexp(largest)[1])
