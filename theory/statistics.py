@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +11,11 @@ from scipy.stats import beta
 
 from epsrank.theory.data.inputs import as_share
 from epsrank.theory.errors import InputError
+from epsrank.theory.shown import Shown
 
 
 @dataclass(frozen=True)
-class MedianInterval:
+class MedianInterval(Shown):
     """A sample median m̂ with [low, high] ∋ m, m the median of the distribution."""
 
     #: Sample median; ±∞ is possible where values are.
@@ -38,9 +38,6 @@ class MedianInterval:
             f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}] "
             f"({100 * self.coverage:.1f} %, n = {self.count})"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the interval as plain data."""
@@ -89,7 +86,7 @@ def sign_test(differences: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Proportion:
+class Proportion(Shown):
     """A share k/m with [low, high] ∋ p for k ~ Bin(m, p)."""
 
     #: k and m.
@@ -108,9 +105,6 @@ class Proportion:
 
     def __str__(self) -> str:
         return f"{self.count} of {self.total} [{self.low:.2f}, {self.high:.2f}]"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the share as plain data."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +19,11 @@ from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.placed import Placement
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_ranks
+from epsrank.theory.shown import Shown
 
 
 @dataclass(frozen=True)
-class MeasuredRank:
+class MeasuredRank(Shown):
     """Certified ε-ranks of one hidden layer over seeds."""
 
     #: Number of the hidden layer, from 1.
@@ -57,9 +57,6 @@ class MeasuredRank:
 
     def __str__(self) -> str:
         return f"{self.mean:.1f} ± {self.standard_error:.1f} over {len(self.lower)} seeds"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain data."""

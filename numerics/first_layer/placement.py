@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.shown import Shown
 
 # Whose directions are normal vectors as drawn, not unit vectors ([S2], cosine variant).
 _UNNORMALISED = ("cosine", "sine")
@@ -19,7 +19,7 @@ _DATA_SPREAD = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class StructuredFirstLayer:
+class StructuredFirstLayer(Shown):
     """What was set: φ_j(x) = σ(γ_j a_j·(x − c_j)), that is weight γ_j a_j and bias −γ_j a_j·c_j."""
 
     #: The rule used, with its numbers.
@@ -40,9 +40,6 @@ class StructuredFirstLayer:
     def __str__(self) -> str:
         n, d = self.directions.shape
         return f"structured first layer, {n} neurons on {d} inputs ({self.mode}): {self.formula}"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return what was set as plain numbers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +18,13 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
 from epsrank.theory.selection.result import NeuronSelection
+from epsrank.theory.shown import Shown
 
 WEIGHTS, RECORD, CONFIG = "weights.safetensors", "pruned.json", "config.toml"
 
 
 @dataclass(frozen=True, eq=False)
-class PrunedNetwork:
+class PrunedNetwork(Shown):
     """u_p = φ_S·C + b with √loss_p ≤ √loss + `distance`, certified on the run's samples (N1)."""
 
     #: The smaller network.
@@ -83,9 +83,6 @@ class PrunedNetwork:
             f"guaranteed at most {self.loss_bound:.4g} (‖u_p − u‖ ≤ {self.distance:.4g}, "
             f"{chosen.measure} measure, {self.n_samples} samples)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the record that is kept beside the weights."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from epsrank.theory.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Plateau:
 
 
 @dataclass(frozen=True)
-class Staircase:
+class Staircase(Shown):
     """Steps of a series, tested against smooth decay with autocorrelated noise.
 
     Attributes
@@ -92,9 +93,6 @@ class Staircase:
         if self.coupling_pvalue is not None:
             text += f"; coupling p = {self.coupling_pvalue:.2g}, lift {self.coupling_lift:.2f}"
         return text
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the staircase as plain values.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ import pyarrow as pa
 
 from epsrank.numerics.sweeps.rows import table_of
 from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.shown import Shown
 from epsrank.theory.statistics import MedianInterval, median_interval
 
 
 @dataclass(frozen=True)
-class SettingSummary:
+class SettingSummary(Shown):
     """The runs of one setting that differ in their seed only."""
 
     #: The settings without the seed.
@@ -34,9 +34,6 @@ class SettingSummary:
         named = " ".join(f"{name}={value}" for name, value in self.settings.items())
         figures = "; ".join(f"{name} {median}" for name, median in self.medians.items())
         return f"{named}: {figures or 'no run done'}"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as plain data."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,12 +11,13 @@ from torch import Tensor
 
 from epsrank.numerics.operators.stacked import StackedOperator
 from epsrank.theory.data.measure import Measure, MeasureName
+from epsrank.theory.shown import Shown
 
 Kind = Literal["regression", "classification"]
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Task(Shown):
     """Target u* on a data measure μ = c⁻¹ Σ w_i δ_{x_i}, with separate test points."""
 
     #: What the data are; a stand-in says so here (``"digits (in place of mnist)"``).
@@ -84,9 +84,6 @@ class Task:
             f"{self.x_test.shape[0]} test samples, {self.n_inputs} → {self.n_outputs}, "
             f"{self.measure} measure)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the description of the task, without its data."""

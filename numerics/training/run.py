@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +28,10 @@ from epsrank.numerics.training.state import Progress, Status, read_progress
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName
 from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
+from epsrank.theory.shown import Shown
 
 
-class Run:
+class Run(Shown):
     """A training run.
 
     Attributes
@@ -231,9 +231,6 @@ class Run:
             f"{config.steps} ({self.cause})"
         )
         return head if not self.records else f"{head}; {self.records[-1]}"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return settings, progress and measurements as plain values.

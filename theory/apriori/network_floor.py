@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -18,10 +17,11 @@ from epsrank.theory.numbers.rounding import upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error, times_power_of_two
 from epsrank.theory.selection.basis import NeuronBasis, neuron_basis
 from epsrank.theory.selection.constants import selection_factor
+from epsrank.theory.shown import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class AprioriFloor:
+class AprioriFloor(Shown):
     """‖u − u*‖ ≥ (E_p − √((1 + p(n−p)) λ_{p+1}) ‖β‖)_+ for every p, certified (N2, N3).
 
     Attributes
@@ -62,9 +62,6 @@ class AprioriFloor:
             f"‖u − u*‖ ≥ {self.best:.4g} by E_p and λ_{{p+1}} (p = {self.at} of {self.n_features}, "
             f"‖W‖ = {self.norm:.4g}, {self.measure} measure)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the floors as plain data.

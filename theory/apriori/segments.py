@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -15,6 +14,7 @@ from epsrank.theory.apriori.samples import LineSamples, line_samples
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.dyadic import root_above, root_below
+from epsrank.theory.shown import Shown
 
 # Rows of the dynamic program that share one window of candidates.
 _ROWS = 16
@@ -24,7 +24,7 @@ _SUM = 2.0**-40
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentedDistances:
+class SegmentedDistances(Shown):
     """D_p ≤ E_p ≤ D_⌊(p−2)/2⌋: networks with p ReLU neurons against p + 1 straight pieces (N3).
 
     D_p is the distance from u* to functions that are a straight line on each of p + 1 contiguous
@@ -82,9 +82,6 @@ class SegmentedDistances:
             f"E_0 ≥ {self.lower[0]:.4g}, E_{last} ≥ {self.lower[last]:.4g} for ReLU networks of "
             f"one hidden layer on {self.n_points} points ({self.measure} measure)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the distances as plain data.

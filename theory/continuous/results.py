@@ -10,6 +10,7 @@ from typing import Any
 from epsrank.theory.floor.certified.chain import Verdict
 from epsrank.theory.numbers.interval import Interval, json_float, nearest
 from epsrank.theory.rank.bounds import CertifiedRank
+from epsrank.theory.shown import Shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ class ContinuousRank(CertifiedRank):
 
 
 @dataclass(frozen=True, eq=False)
-class ContinuousFloor:
+class ContinuousFloor(Shown):
     """Certified  (d_r − √ε B)₊² ≤ max_p floor_p² ≤ V(B) ≤ ‖φ·β − u*‖²  in L²(Ω), B = ‖β‖ (F2, F3).
 
     Attributes
@@ -160,9 +161,6 @@ class ContinuousFloor:
             f"[{self.rank.lower}, {self.rank.upper}] of {self.rank.n_features}, B = "
             f"{nearest(self.norm_squared) ** 0.5:.6g}, {self.rank.measure} measure)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the floor as plain data, with floats rounded outward.

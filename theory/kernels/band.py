@@ -16,7 +16,6 @@ n Σ_{i>k} μ_i / ε. No leverage enters.
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -29,13 +28,14 @@ from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.rank.bounds import RankBounds
+from epsrank.theory.shown import Shown
 
 # Cuts R tried, as quantiles of the leverage.
 _CUTS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0)
 
 
 @dataclass(frozen=True)
-class FiniteWidthBand(RankBounds):
+class FiniteWidthBand(RankBounds, Shown):
     """lower ≤ r_ε ≤ upper with probability ≥ confidence over the draw of n neurons.
 
     The inequalities are theorems; their inputs (μ_k, the moments of the leverage) are evaluated by
@@ -65,9 +65,6 @@ class FiniteWidthBand(RankBounds):
             f"[{self.lower}, {self.upper}] with probability ≥ {self.confidence:g} "
             f"({self.measure} measure)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the band as plain data."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from epsrank.theory.data.inputs import as_box, as_features, as_whole
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix
+from epsrank.theory.shown import Shown
 
 #: Points of a box by dimension, where no number is given.
 _PER_AXIS = {1: 200, 2: 24, 3: 10}
@@ -21,7 +21,7 @@ _SCATTERED = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class InputMeasure:
+class InputMeasure(Shown):
     """μ = c⁻¹ Σ_i w_i δ_{x_i} on inputs x_i ∈ R^d."""
 
     #: x_i.
@@ -43,9 +43,6 @@ class InputMeasure:
 
     def __str__(self) -> str:
         return f"{self.text} ({len(self.points)} points, {self.measure.name} measure)"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return what describes the measure, without its points."""

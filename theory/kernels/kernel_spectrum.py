@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -14,6 +13,7 @@ from epsrank.theory.numbers.arrays import Matrix, Square, Vector
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.interval import RankInterval, SpectrumSource
+from epsrank.theory.shown import Shown
 
 _ULP = float(np.finfo(np.float64).eps)
 # Numbers up to which singular values are affordable; beyond, the Gram matrix.
@@ -21,7 +21,7 @@ _DIRECT = 500_000
 
 
 @dataclass(frozen=True, eq=False)
-class KernelSpectrum:
+class KernelSpectrum(Shown):
     """μ_1 ≥ μ_2 ≥ … of T = E[φ ⊗ φ] in L²(μ), φ the random neuron, with the range they lie in."""
 
     #: μ_k, descending.
@@ -66,9 +66,6 @@ class KernelSpectrum:
     def __str__(self) -> str:
         head = ", ".join(f"{value:.3g}" for value in self.values[:4])
         return f"kernel spectrum {head}, … ({self.measure} measure, {self.text})"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the spectrum as plain data, without the eigenfunctions."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +15,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.closed_forms import S_xx, S_xy, S_yy
 from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.printers import to_latex
+from epsrank.theory.shown import Shown
 
 #: Values and an estimate of their error, from vectors of S_xx, S_xy, S_yy.
 Quadrature = Callable[[Array, Array, Array], tuple[Array, float]]
@@ -33,7 +33,7 @@ _SAFE: dict[str, Any] = {
 
 
 @dataclass(frozen=True, eq=False)
-class LayerKernel:
+class LayerKernel(Shown):
     """κ(S_xx, S_xy, S_yy) = E[σ(u)σ(v)] of one activation.
 
     Attributes
@@ -136,9 +136,6 @@ class LayerKernel:
 
     def __str__(self) -> str:
         return f"layer kernel of {self.name} ({self.route})"
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the kernel as plain data.

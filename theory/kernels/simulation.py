@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +14,13 @@ from epsrank.theory.kernels.initialisation import LayerInit
 from epsrank.theory.kernels.layer_kernel import LayerKernel
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.shown import Shown
 
 _ULP = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
-class SimulatedRank:
+class SimulatedRank(Shown):
     """ε-ranks of drawn layers; an estimate, not a bound."""
 
     #: ε.
@@ -52,9 +52,6 @@ class SimulatedRank:
             f"{self.mean:.1f} ± {self.deviation:.1f} in {len(self.ranks)} draws "
             f"({self.measure} measure)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain data."""

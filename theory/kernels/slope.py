@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.input_measure import InputMeasure, box_measure, data_measure
 from epsrank.theory.kernels.placed import Placement, placement
 from epsrank.theory.kernels.simulation import simulate_ranks
+from epsrank.theory.shown import Shown
 
 By = Literal["finite-width", "kernel"]
 
@@ -26,7 +26,7 @@ _ROWS = 1000
 
 
 @dataclass(frozen=True)
-class SlopeChoice:
+class SlopeChoice(Shown):
     """A slope, and the predicted ε-rank over slopes that it was chosen from.
 
     Attributes
@@ -70,9 +70,6 @@ class SlopeChoice:
             f"at ε = {self.eps:g}, {self.measure} measure; the rule's γ = {self.rule_slope:.4g} "
             f"predicts {self.rule_rank:g}"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the choice as plain data.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from epsrank.theory.rank.bounds import RankBounds
 from epsrank.theory.sampling.plain import BootstrapInterval, PlainInterval
+from epsrank.theory.shown import Shown
 
 LeverageSource = Literal["domain", "given", "data"]
 
 
 @dataclass(frozen=True)
-class PopulationRank(RankBounds):
+class PopulationRank(RankBounds, Shown):
     """lower ≤ r_ε(G) ≤ upper for the population Gram G = E φφᵀ, with probability `confidence`.
 
     The samples are taken to be independent draws of the population; the measure has mass 1.
@@ -96,9 +96,6 @@ class PopulationRank(RankBounds):
             f"{self.leverage:.4g} {source[self.leverage_source]}; at least {self.certain_lower} "
             f"whatever the leverage)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data, with None for what is not finite.

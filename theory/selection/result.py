@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epsrank.theory.numbers.arrays import Matrix
+from epsrank.theory.shown import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class NeuronSelection:
+class NeuronSelection(Shown):
     """p neurons S of n with ‖u − φ_S·C‖ ≤ error, certified, and ≤ √((1+f²p(n−p))λ_{p+1})‖W‖ (N1).
 
     All errors are norms in the measure (roots of squared errors).
@@ -85,9 +85,6 @@ class NeuronSelection:
             f"{head}: ‖u − u_p‖ ≤ {self.error:.4g} certified; N1 bounds it by {self.ours:.4g}, "
             f"the draft by {self.draft:.4g} ({self.measure} measure, {self.dtype})"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the selection as plain data.

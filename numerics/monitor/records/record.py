@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from epsrank.numerics.monitor.numbers.quantities import Quantities
 from epsrank.theory.floor.reading import ReadingName
 from epsrank.theory.rank.bounds import DecidedRank
+from epsrank.theory.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class LayerReading:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerRecord:
+class LayerRecord(Shown):
     """One row of the history: a step, a layer, and all that was measured there."""
 
     #: Training steps made before the measurement.
@@ -109,9 +109,6 @@ class LayerRecord:
     def _part(self) -> str:
         partial = self.probe_part is not None and self.probe_part < 1
         return f" from {self.probe_part:.3g} of the probe" if partial else ""
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as nested plain values."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ from epsrank.theory.floor.convex.solver import minimise_on_ball
 from epsrank.theory.floor.reading import Reading, read_ratio
 from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
+from epsrank.theory.shown import Shown
 
 _U = UNIT_ROUNDOFF["float64"]
 
@@ -37,7 +37,7 @@ _LOSSES: dict[str, type[CrossEntropy | AbsoluteError | Huber | SquaredError]] = 
 
 
 @dataclass(frozen=True, eq=False)
-class ConvexFloor:
+class ConvexFloor(Shown):
     """The chain  reachable ≤ V(B) = min_{‖C‖_F ≤ B} mean ℓ(φ·C, y) ≤ attained  (L2).
 
     Attributes
@@ -113,9 +113,6 @@ class ConvexFloor:
             f"{self.norm:.6g}, {self.loss_name}, {self.n_samples} samples × {self.n_features} "
             f"features, {self.dtype}; {self.verdict}"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as plain data.

@@ -11,7 +11,6 @@ evaluated here: C in a ball of B/σ_min(Q), and ‖A(I − P)‖₂² ≤ ‖G �
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -30,12 +29,13 @@ from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frob
 from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.rank.interval import RankInterval
 from epsrank.theory.rank.routes.gram import eigenpairs, form_gram, symmetric_spectrum
+from epsrank.theory.shown import Shown
 
 _U = UNIT_ROUNDOFF["float64"]
 
 
 @dataclass(frozen=True, eq=False)
-class LipschitzFloor:
+class LipschitzFloor(Shown):
     """mean ℓ(φW, y) ≥ restricted − L √tail B = floor for every ‖W‖_F ≤ B (L2).
 
     Attributes
@@ -82,9 +82,6 @@ class LipschitzFloor:
             f"{self.restricted - self.floor:.3g} for the others ({self.measure} measure, "
             f"{self.dtype})"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as plain data.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from epsrank.theory.data.inputs import as_norm
 from epsrank.theory.floor.decomposed.decomposition import FloorData
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.scaled import frobenius, times_power_of_two
+from epsrank.theory.shown import Shown
 
 _MAX_ITERATIONS = 300
 _RELATIVE = 4 * float(np.finfo(np.float64).eps)
@@ -125,7 +125,7 @@ def _bracket(sigma: Array, amplitudes: Array, bound: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class ReachableLoss:
+class ReachableLoss(Shown):
     """V(B), with the multiplier and the dual value that certify it.
 
     Weak duality: D(μ) = min_W {‖φ·W − u*‖² + μ(‖W‖_F² − B²)} ≤ V(B) ≤ ‖φ·W − u*‖² for every μ ≥ 0
@@ -169,9 +169,6 @@ class ReachableLoss:
             f"V(B = {self.bound:g}) = {self.value:.6g} ({self.measure} measure, multiplier "
             f"{self.multiplier:.3g}, duality gap {self.gap:.1e} on the norm)"
         )
-
-    def _repr_html_(self) -> str:
-        return f"<span>{html.escape(str(self))}</span>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers, with null for what is not finite."""
