@@ -1,4 +1,4 @@
-"""What a trial ran on: versions, processor and device, but no names of machines."""
+"""What numbers were computed on: versions, processor and device, but no names of machines."""
 
 from __future__ import annotations
 
@@ -7,37 +7,84 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-_PACKAGES = ("epsrank", "numpy", "scipy", "torch", "scikit-learn", "python-flint", "joblib")
-
-
-@cache
-def describe_environment() -> dict[str, str | None]:
-    """Return what may change the last bits of a number.
-
-    Returns ``python``, ``system``, ``architecture``, ``processor`` (None where the system does not
-    tell), and the version of each package that computes (None where it is not installed).
-    """
-    found: dict[str, str | None] = {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "processor": processor(),
-    }
-    return found | {name: _version(name) for name in _PACKAGES}
+# Packages that compute: a trial names these, a verification those that prove as well.
+_COMPUTING = ("epsrank", "numpy", "scipy", "torch", "scikit-learn", "python-flint", "joblib")
+_PROVING = (
+    "epsrank",
+    "numpy",
+    "scipy",
+    "sympy",
+    "python-flint",
+    "torch",
+    "hypothesis",
+    "scikit-learn",
+    "joblib",
+)
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Version of an installed package, None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
         return None
 
 
+def _system() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+    }
+
+
+@cache
+def trial_environment() -> dict[str, str | None]:
+    """Return what may change the last bits of a trial's numbers, one text each."""
+    versions = {name: package_version(name) for name in _COMPUTING}
+    return {**_system(), "processor": processor(), **versions}
+
+
+def describe_environment(device: str) -> dict[str, Any]:
+    """Return what a verification ran on: versions, BLAS libraries and the device."""
+    return {
+        **_system(),
+        "packages": {name: package_version(name) for name in _PROVING},
+        "blas": _blas(),
+        "device": _device(device),
+    }
+
+
 def processor() -> str | None:
-    """Return the model of the processor where Linux tells it."""
+    """Return the model of the processor where Linux says it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return None
+
+
+def _blas() -> list[str]:
+    """Return the arithmetic libraries in use, such as "openblas 0.3.29 (Haswell)"."""
+    import threadpoolctl  # here: what only asks for a version does not load it
+
+    found = {
+        " ".join(
+            str(part)
+            for part in (entry["internal_api"], entry.get("version"), entry.get("architecture"))
+            if part
+        )
+        for entry in threadpoolctl.threadpool_info()
+        if entry["user_api"] == "blas"
+    }
+    return sorted(found)
+
+
+def _device(device: str) -> str:
+    import torch
+
+    if device == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda ({torch.cuda.get_device_name()})"

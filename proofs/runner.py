@@ -15,9 +15,9 @@ from typing import Any, get_args
 import joblib
 import threadpoolctl
 
+from epsrank.numerics.environment import describe_environment
 from epsrank.numerics.training.build import resolve_device
 from epsrank.proofs.checkers import Checker, Context, Effort, all_checkers
-from epsrank.proofs.environment import describe_environment
 from epsrank.proofs.instances.networks import TrainedNetwork, find_mnist, planned, train_network
 from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
 from epsrank.proofs.ledger.evidence import Evidence

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from epsrank.theory.shown import Shown
+import html
 
 
-class Shown(Shown):
+class Shown:
     """Shown in notebooks as the text that ``print`` gives: one line, escaped."""
+
+    def _repr_html_(self) -> str:
+        return f"<span>{html.escape(str(self))}</span>"

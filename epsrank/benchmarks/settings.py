@@ -13,8 +13,7 @@ import joblib
 import threadpoolctl
 import torch
 
-from epsrank.numerics.environment import processor
-from epsrank.proofs.environment import describe_environment
+from epsrank.numerics.environment import describe_environment, processor
 
 Effort = Literal["quick", "default", "full"]
 T = TypeVar("T")

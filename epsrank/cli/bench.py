@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from epsrank.cli.console import finite, notice, print_json, print_table
+from epsrank.cli.console import notice, print_json, print_table
 from epsrank.cli.front import Command, Interrupted
+from epsrank.theory.strict_json import document, nulled
 
 if TYPE_CHECKING:
     from epsrank.benchmarks.result import BenchmarkResult
@@ -91,8 +91,7 @@ def _folder(out: str) -> Path:
 
 def _write(folder: Path, results: list[BenchmarkResult]) -> None:
     """Write what there is so far."""
-    text = json.dumps(finite(_document(results)), indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "bench.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "bench.json").write_text(document(nulled(_document(results))), encoding="utf-8")
     page = "\n".join(result.markdown() for result in results)
     (folder / "bench.md").write_text(page, encoding="utf-8")
 

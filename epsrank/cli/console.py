@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from epsrank.theory.strict_json import nulled
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document to stdout, without NaN or Infinity (they become null)."""
-    click.echo(json.dumps(finite(value), allow_nan=False))
-
-
-def finite(value: Any) -> Any:
-    """Return a JSON value with plain Python numbers, and None for every non-finite one."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): finite(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    click.echo(json.dumps(nulled(value), allow_nan=False))
 
 
 def notice(text: str) -> None:

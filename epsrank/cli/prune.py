@@ -209,9 +209,9 @@ def _write(chosen: NeuronSelection, source: str, folder: Path) -> None:
     """Write neurons and coefficients of a features file, and the guarantee beside them."""
     import torch
 
-    from epsrank.cli.console import finite
     from epsrank.numerics.files import write_json
     from epsrank.numerics.training.tensors import write_tensors
+    from epsrank.theory.strict_json import nulled
 
     assert chosen.coefficients is not None
     tensors = {
@@ -219,7 +219,7 @@ def _write(chosen: NeuronSelection, source: str, folder: Path) -> None:
         "coefficients": torch.from_numpy(chosen.coefficients),
     }
     write_tensors(folder / "weights.safetensors", tensors)
-    write_json(folder / "pruned.json", finite({"source": source, **chosen.to_json()}))
+    write_json(folder / "pruned.json", nulled({"source": source, **chosen.to_json()}))
 
 
 def _print_selection(source: str, chosen: NeuronSelection) -> None:

@@ -151,7 +151,7 @@ def _kept_on_interrupt(folder: Path) -> Iterator[None]:
 
 def _keep(result: Reproduction) -> None:
     """Write the outcomes into the package."""
-    from epsrank.proofs.environment import describe_environment
+    from epsrank.numerics.environment import describe_environment
     from epsrank.proofs.experiments import Record, write_record
 
     if result.failed:

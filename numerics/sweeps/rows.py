@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from epsrank.numerics.environment import describe_environment
+from epsrank.numerics.environment import trial_environment
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 _TEXTS = (
@@ -45,7 +44,7 @@ def row_of(outcome: Outcome) -> pa.Table:
         "cause": outcome.cause,
         "seconds": float(outcome.seconds),
         "result": json.dumps(outcome.result, allow_nan=False),
-        "environment": json.dumps(describe_environment()),
+        "environment": json.dumps(trial_environment()),
         "finished": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     return pa.Table.from_pylist([row | {"digest": _digest(row)}], schema=SCHEMA)
@@ -155,27 +154,3 @@ def _is_whole(value: Any) -> bool:
 
 def _is_float64(value: Any) -> bool:
     return isinstance(value, float) or (_is_whole(value) and abs(value) <= 2**53)
-
-
-def plain(value: Any) -> Any:
-    """Return what a JSON file gives back of a value."""
-    bad = _first_non_finite(value)
-    if bad is not None:
-        raise ValueError(f"{bad} is not finite; None stands for it")
-    try:
-        return json.loads(json.dumps(value, allow_nan=False))
-    except TypeError as error:
-        raise ValueError(str(error)) from None
-
-
-def _first_non_finite(value: Any, name: str = "the result") -> str | None:
-    """Name the first entry that is NaN or infinite."""
-    if isinstance(value, float):
-        return None if math.isfinite(value) else name
-    entries: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Mapping):
-        entries = value.items()
-    elif isinstance(value, (list, tuple)):
-        entries = enumerate(value)
-    found = (_first_non_finite(entry, f"{name}[{key!r}]") for key, entry in entries)
-    return next((bad for bad in found if bad is not None), None)

@@ -13,6 +13,7 @@ from epsrank.numerics.sweeps.rows import table_of
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.shown import Shown
 from epsrank.theory.statistics import MedianInterval, median_interval
+from epsrank.theory.strict_json import nulled
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,6 @@ def results_table(outcomes: Sequence[Outcome]) -> pa.Table:
         ("rank_upper", pa.int64()),
     ):
         if any(name in entry for entry in figures):
-            values = [_finite(entry.get(name)) for entry in figures]
+            values = [nulled(entry.get(name)) for entry in figures]
             table = table.append_column(f"final.{name}", pa.array(values, kind))
     return table
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

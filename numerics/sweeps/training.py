@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -11,6 +10,7 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.loop import train
 from epsrank.numerics.training.run import Run
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import nulled
 
 _COLUMNS = (
     "step",
@@ -54,8 +54,8 @@ def history_of(run: Run) -> dict[str, Any]:
         "n_layers": run.n_layers,
         "n_features": config.width,
     }
-    result |= {name: [_finite(record[name]) for record in records] for name in _COLUMNS}
-    result["floors"] = [[_finite(floor) for floor in record["floors"]] for record in records]
+    result |= {name: [nulled(record[name]) for record in records] for name in _COLUMNS}
+    result["floors"] = [[nulled(floor) for floor in record["floors"]] for record in records]
     for end in ("lower", "upper"):
         result[f"rank_{end}"] = {
             str(eps): [
@@ -64,8 +64,3 @@ def history_of(run: Run) -> dict[str, Any]:
             for index, eps in enumerate(config.eps)
         }
     return result
-
-
-def _finite(value: Any) -> Any:
-    """Return a value that JSON has."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

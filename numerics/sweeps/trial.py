@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import canonical
 
 Result = Mapping[str, Any]
 TrialFunction = Callable[[Mapping[str, Any]], Result]
@@ -67,7 +68,7 @@ class Trial:
     def key(self) -> str:
         """SHA-256 of kind, version and settings in canonical JSON, in hexadecimal."""
         content = {"kind": self.kind, "version": self.version, "settings": self.settings}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = canonical(content)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def function(self) -> TrialFunction:

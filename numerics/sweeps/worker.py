@@ -12,11 +12,11 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from epsrank.numerics.sweeps.rows import plain
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
 from epsrank.numerics.training.process import keep_freed_memory
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import round_trip
 
 _KILLED = "the process that computed it died"
 
@@ -52,7 +52,7 @@ def perform(task: Task) -> Outcome:
         function = getattr(import_module(module), name)
         with _one_thread():
             returned = function(task.trial.settings)
-        result = plain(returned)
+        result = round_trip(returned)
         if not isinstance(result, dict):
             cause = f"returned {type(returned).__name__} instead of a mapping"
     except InputError as error:

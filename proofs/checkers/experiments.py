@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from epsrank.numerics.ensemble.trials import plan_batches, run_train_trials_batched
+from epsrank.numerics.environment import describe_environment
 from epsrank.numerics.experiments.analysis import Finding
 from epsrank.numerics.experiments.experiment import Experiment
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.environment import describe_environment
 from epsrank.proofs.experiments.findings import evidence_of, reconciled
 from epsrank.proofs.experiments.records import (
     RECORDED,

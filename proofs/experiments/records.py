@@ -15,6 +15,7 @@ from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.files import read_table, write_atomically
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import canonical
 
 RECORDED = Path(__file__).with_name("recorded")
 
@@ -74,12 +75,12 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
         {
             "kind": outcome.trial.kind,
             "version": outcome.trial.version,
-            "settings": _text(outcome.settings),
+            "settings": canonical(outcome.settings),
             "status": outcome.status,
             "cause": outcome.cause,
             "seconds": outcome.seconds,
             # In its own order: ranks are listed by ε, the first of which is the one judged.
-            "result": _text(outcome.result, sort=False),
+            "result": canonical(outcome.result, sort=False),
         }
         for outcome in record.outcomes
     ]
@@ -88,7 +89,7 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
         "day": record.day,
         "environment": record.environment,
     }
-    schema = _SCHEMA.with_metadata({"epsrank": _text(about)})
+    schema = _SCHEMA.with_metadata({"epsrank": canonical(about)})
     table = pa.Table.from_pylist(rows, schema=schema)
     path = folder / f"{record.id}.parquet"
     write_atomically(
@@ -122,14 +123,10 @@ def _outcome(row: dict[str, Any]) -> Outcome:
     return Outcome(trial, row["status"], json.loads(row["result"]), row["cause"], row["seconds"])
 
 
-def _text(value: Any, *, sort: bool = True) -> str:
-    return json.dumps(value, sort_keys=sort, separators=(",", ":"), allow_nan=False)
-
-
 def same_numbers(first: Sequence[Outcome], second: Sequence[Outcome]) -> bool:
     """Tell whether two lists of outcomes have the same results, to the last bit."""
-    return [(o.trial.key, o.status, _text(_lasting(o.result))) for o in first] == [
-        (o.trial.key, o.status, _text(_lasting(o.result))) for o in second
+    return [(o.trial.key, o.status, canonical(_lasting(o.result))) for o in first] == [
+        (o.trial.key, o.status, canonical(_lasting(o.result))) for o in second
     ]
 
 

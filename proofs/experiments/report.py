@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +17,9 @@ from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.files import write_text
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.proofs.ledger.evidence import jsonable
 from epsrank.proofs.report.page import STYLE, show
+from epsrank.theory.strict_json import document as document_text
+from epsrank.theory.strict_json import worded
 
 # Longer tables are shown up to here; the file has them whole.
 _MOST_ROWS = 200
@@ -55,8 +55,7 @@ def write_experiment(
         "findings": [finding.to_json() for finding in analysis.findings],
         "notes": list(analysis.notes),
     }
-    text = json.dumps(jsonable(document), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(folder / "findings.json", text + "\n")
+    write_text(folder / "findings.json", document_text(worded(document)))
     page = _template().render(
         experiment=experiment,
         request=request,

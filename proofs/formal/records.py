@@ -17,6 +17,7 @@ from epsrank.proofs.formal.scan import audit_sources, sentences, strip_comments
 from epsrank.proofs.formal.sources import fingerprints, read_development
 from epsrank.proofs.formal.statements import STATEMENTS, read_statements
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import document
 
 RECORD = "record.json"
 _FORMAT = 1
@@ -67,7 +68,7 @@ def write_record(record: Record, folder: Path | str) -> Path:
         "theorems": record.theorems,
     }
     path = Path(folder) / RECORD
-    write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, document(data))
     return path
 
 

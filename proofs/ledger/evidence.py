@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, Literal, get_args
 
-import numpy as np
+from epsrank.theory.strict_json import worded
 
 Kind = Literal["formal", "exact", "symbolic", "property", "empirical"]
 State = Literal["passed", "regime", "refuted", "undecided", "skipped", "error"]
@@ -48,37 +46,12 @@ class Evidence:
             "kind": self.kind,
             "state": self.state,
             "title": self.title,
-            "figures": jsonable(self.figures),
+            "figures": worded(self.figures),
         }
         for name in ("part", "witness", "cause"):
             value = getattr(self, name)
             if value is not None:
-                entry[name] = jsonable(value)
+                entry[name] = worded(value)
         if self.rows:
-            entry["rows"] = jsonable(list(self.rows))
+            entry["rows"] = worded(list(self.rows))
         return entry
-
-
-def jsonable(value: Any) -> Any:
-    """Return a value as strict JSON data: fractions as "p/q", ±∞ and NaN as strings.
-
-    It may be a number, a string, an array, a mapping, a sequence, or an object with ``to_json``.
-    """
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, np.generic):
-        return jsonable(value.item())
-    if isinstance(value, float):
-        # JSON has no NaN or ∞; a word survives every parser.
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Fraction):
-        return str(value)
-    if isinstance(value, np.ndarray):
-        return jsonable(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [jsonable(item) for item in value]
-    if hasattr(value, "to_json"):
-        return jsonable(value.to_json())
-    return str(value)

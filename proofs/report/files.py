@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from epsrank.numerics.files import write_text
 from epsrank.proofs.report.page import render_page
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import document
 
 if TYPE_CHECKING:
     from epsrank.proofs.ledger.outcome import Report
@@ -35,7 +35,5 @@ def open_report(out: Path | str | None) -> Path | None:
 
 def write_report(report: Report, folder: Path, figures: Sequence[str]) -> None:
     """Write ledger.json and index.html."""
-    # allow_nan=False: strict JSON, or an error here rather than in somebody's parser.
-    ledger = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(folder / "ledger.json", ledger + "\n")
+    write_text(folder / "ledger.json", document(report.to_json()))
     write_text(folder / "index.html", render_page(report, folder, figures))

@@ -14,10 +14,11 @@ import jinja2
 from markupsafe import Markup
 
 from epsrank.proofs.ledger.claims import Claim
-from epsrank.proofs.ledger.evidence import Evidence, jsonable
+from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.verdict import VERDICTS
 from epsrank.proofs.report.figures import caption
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import worded
 from epsrank.theory.symbolic.registry import statement
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ _TIGHTNESS = (
 
 def show(value: Any) -> str:
     """Return a number or a small structure as text: four digits, intervals as [a, b]."""
-    plain = jsonable(value)
+    plain = worded(value)
     if plain is None:
         return "–"
     if isinstance(plain, bool):

@@ -18,9 +18,9 @@ from click.testing import CliRunner
 
 import epsrank
 from epsrank.cli import main
-from epsrank.cli.console import finite
 from epsrank.cli.front import Command, Front, Interrupted, is_number
 from epsrank.theory.errors import InputError
+from epsrank.theory.strict_json import nulled
 
 ROOT = Path(__file__).parents[2]
 
@@ -216,6 +216,6 @@ def test_list_options_take_several_values() -> None:
 def test_json_has_no_nan() -> None:
     value = {"a": np.float64("nan"), "b": (np.int64(2), float("inf")), "c": np.array([1.0, np.nan])}
     assert (
-        json.dumps(finite(value), allow_nan=False)
+        json.dumps(nulled(value), allow_nan=False)
         == '{"a": null, "b": [2, null], "c": [1.0, null]}'
     )

@@ -10,8 +10,8 @@ import pytest
 from epsrank.proofs.checkers import depth_order
 from epsrank.proofs.checkers.base import Context
 from epsrank.proofs.exact import oracle
-from epsrank.proofs.ledger.evidence import jsonable
 from epsrank.proofs.ledger.verdict import derive_verdict
+from epsrank.theory.strict_json import worded
 
 
 def test_the_integer_witness_can_be_repeated_by_hand():
@@ -25,7 +25,7 @@ def test_the_integer_witness_can_be_repeated_by_hand():
     # No neuron is dead: each is positive at an input.
     assert (first.max(axis=0) > 0).all()
     assert (second.max(axis=0) > 0).all()
-    json.dumps(jsonable(witness), allow_nan=False)
+    json.dumps(worded(witness), allow_nan=False)
 
 
 def test_a_network_that_keeps_its_rank_is_no_witness():

@@ -8,8 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from epsrank.proofs.ledger.evidence import Evidence, jsonable
+from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.verdict import VERDICTS, derive_verdict
+from epsrank.theory.strict_json import worded
 
 
 def _item(kind, state="passed", part=None):
@@ -78,7 +79,7 @@ def test_json_has_no_nan_and_keeps_fractions():
         "z": np.eye(2),
         "t": (1, None),
     }
-    assert jsonable(value) == {
+    assert worded(value) == {
         "x": "nan",
         "y": ["inf", "1/3", 2, True],
         "z": [[1.0, 0.0], [0.0, 1.0]],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from epsrank.theory.floor.decomposed.bounds import RankBudget
 from epsrank.theory.floor.reading import Reading, ReadingName
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.strict_json import nulled
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,16 +175,16 @@ class LossFloor:
             "measure": self.measure,
             "eps": self.eps,
             "rank": {"lower": self.rank.lower, "upper": self.rank.upper},
-            "coefficient_norm": _finite(self.coefficient_norm),
-            "loss": None if self.loss is None else _finite(self.loss),
-            "reachable": _finite(self.reachable),
-            "envelope": _finite(self.envelope),
-            "floor": _finite(self.floor),
+            "coefficient_norm": nulled(self.coefficient_norm),
+            "loss": None if self.loss is None else nulled(self.loss),
+            "reachable": nulled(self.reachable),
+            "envelope": nulled(self.envelope),
+            "floor": nulled(self.floor),
             "rank_budget": [entry.to_json() for entry in self.rank_budget],
             "reading": self.reading,
             "reason": self.verdict.reason,
-            "tolerance": _finite(self.tolerance),
-            "reachable_unbounded": _finite(self.reachable_unbounded),
+            "tolerance": nulled(self.tolerance),
+            "reachable_unbounded": nulled(self.reachable_unbounded),
             "bias": self.bias,
             "dtype": self.dtype,
             "route": self.route,
@@ -192,8 +192,3 @@ class LossFloor:
             "n_features": self.n_features,
             "n_outputs": self.n_outputs,
         }
-
-
-def _finite(value: float) -> float | None:
-    """Return the number, None in place of ∞ and NaN."""
-    return value if math.isfinite(value) else None

@@ -39,6 +39,7 @@ from scipy.stats import binom
 from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, Table, effect, sign
 from epsrank.numerics.experiments.pretraining.runs import Metric, PretrainingRun, rank_gain
 from epsrank.theory.statistics import median_interval
+from epsrank.theory.strict_json import worded
 
 # Comparisons of one kind that a statement names.
 _NAMED = 6
@@ -224,12 +225,8 @@ def _witness(item: Comparison, claim: str) -> dict[str, Any]:
     run = next(iter(item.pretrained.values()))
     settings = {key: value for key, value in run.settings.items() if key != "seed"}
     interval = item.effects[claim].interval
-    numbers = {key: _finite(value) for key, value in interval.to_json().items()}
+    numbers = {key: worded(value) for key, value in interval.to_json().items()}
     return {"comparison": item.name, "settings": settings, "difference": numbers}
-
-
-def _finite(value: Any) -> Any:
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def tables(comparisons: Sequence[Comparison]) -> tuple[Table, ...]:
@@ -261,14 +258,14 @@ def _row(item: Comparison, arm: str) -> dict[str, Any]:
         "initial rank": _median([sum(run.first_rank) / 2 for run in runs]),
         "final rank": _median([sum(run.last_rank) / 2 for run in runs]),
         "final error": _median([run.final_error for run in runs]),
-        "target": _finite(item.target),
+        "target": worded(item.target),
         "steps to target": _median(arrivals),
         "arrive": sum(math.isfinite(value) for value in arrivals),
     }
 
 
 def _median(values: Sequence[float]) -> float | str:
-    value: float | str = _finite(median_interval(values).value)
+    value: float | str = worded(median_interval(values).value)
     return value
 
 

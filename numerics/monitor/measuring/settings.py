@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast, get_args
 
+from epsrank.numerics.environment import package_version
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
 from epsrank.numerics.monitor.measuring.reading import Bias, LossKind
 from epsrank.numerics.monitor.model.plan import LayerPlan
@@ -108,12 +108,8 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
         "model": type(plan.model).__name__,
         "layers": described["layers"],
         "skipped": described["skipped"],
-        "versions": {name: _version(name) for name in ("epsrank", "torch", "numpy", "scipy")},
+        "versions": {
+            name: package_version(name) or "unknown"
+            for name in ("epsrank", "torch", "numpy", "scipy")
+        },
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from epsrank.numerics.ensemble.trials import run_train_trials_batched
+from epsrank.numerics.environment import describe_environment
 from epsrank.numerics.experiments.analysis import Analysis, Finding
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
@@ -14,7 +15,6 @@ from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.proofs.checkers.base import Context
 from epsrank.proofs.checkers.experiments import check_claim, experiment_checkers
-from epsrank.proofs.environment import describe_environment
 from epsrank.proofs.experiments import Record, read_record, recorded_ids, reproduce, write_record
 from epsrank.proofs.ledger.verdict import derive_verdict
 from epsrank.theory.errors import InputError
