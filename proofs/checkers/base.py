@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from epsrank.proofs.instances.networks import (
-    TrainedNetwork,
-)
+from epsrank.proofs.instances.networks import TrainedNetwork
 from epsrank.proofs.ledger.evidence import Evidence, Kind, State
 
 Effort = Literal["quick", "default", "full"]
@@ -55,6 +53,11 @@ class Checker:
     check: Check
     #: Names of the trained networks that it needs.
     networks: tuple[str, ...] = ()
+
+
+def skipped(claims: Sequence[str], kind: Kind, title: str, cause: str | None) -> list[Evidence]:
+    """Return the evidence of a check that could not be made, for every claim it is about."""
+    return [Evidence(claim, kind, "skipped", title, cause=cause) for claim in claims]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.checkers.base import Checker, Context, skipped
 from epsrank.proofs.formal import (
     CoqError,
     check_text,
@@ -81,8 +81,7 @@ def check_measurements(name: str, context: Context) -> list[Evidence]:
     coq = find_coq()
     missing = explain_missing() if coq is None else network.skipped
     if coq is None or missing is not None:
-        title = f"Kernel-checked measurement of {name}"
-        return [Evidence(claim, "exact", "skipped", title, cause=missing) for claim in CLAIMS]
+        return skipped(CLAIMS, "exact", f"Kernel-checked measurement of {name}", missing)
     compiled = compile_development(coq)
     run = network.run()
     *_, last = checkpoints(run, len(run.records))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from epsrank.proofs.checkers.base import Checker, Context, Score
+from epsrank.proofs.checkers.base import Checker, Context, Score, skipped
 from epsrank.proofs.instances.networks import (
     CERTIFIED_WIDTH,
     Checkpoint,
@@ -164,7 +164,7 @@ def check_network(name: str, context: Context) -> list[Evidence]:
     kind: Kind = "exact" if certify else "property"
     if network.skipped is not None:
         title = f"The chain on {name}, trained in this run"
-        return [Evidence(claim, kind, "skipped", title, cause=network.skipped) for claim in CLAIMS]
+        return skipped(CLAIMS, kind, title, network.skipped)
     chain, tails = Score(), Score()
     rows: list[dict[str, Any]] = []
     run = network.run()

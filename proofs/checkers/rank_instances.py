@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.proofs.checkers.base import Checker, Context
+from epsrank.proofs.checkers.base import Checker, Context, skipped
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.instances.networks import checkpoints, planned
 from epsrank.proofs.ledger.evidence import Evidence, State
@@ -95,7 +95,7 @@ def check_network_ranks(name: str, context: Context) -> list[Evidence]:
     network = context.networks[name]
     title = f"All routes against the integer characteristic polynomial on {name}"
     if network.skipped is not None:
-        return [Evidence("rank-definition", "exact", "skipped", title, cause=network.skipped)]
+        return skipped(["rank-definition"], "exact", title, network.skipped)
     run = network.run()
     cases = [
         (f"step {point.step}", point.features, eps, point.measure)

@@ -12,7 +12,7 @@ import numpy as np
 
 from epsrank.numerics.pruning import prune
 from epsrank.numerics.training import Run
-from epsrank.proofs.checkers.base import Checker, Context, Score
+from epsrank.proofs.checkers.base import Checker, Context, Score, skipped
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, planned
 from epsrank.proofs.ledger.evidence import Evidence, State
@@ -116,7 +116,7 @@ def check_network(name: str, context: Context) -> list[Evidence]:
     network = context.networks[name]
     title = f"p neurons of {name}: ‖u − u_p‖² ≤ (1+f²p(n−p)) λ_(p+1) ‖W‖², integers against balls"
     if network.skipped is not None:
-        return [Evidence(CLAIM, "exact", "skipped", title, cause=network.skipped)]
+        return skipped([CLAIM], "exact", title, network.skipped)
     run = network.run()
     last = run.last_layer(-1)
     features = as_features(last.features)
