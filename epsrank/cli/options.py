@@ -83,3 +83,13 @@ def read_array(path: str, name: str) -> Any:
 
     file, _, key = path.partition("::")
     return load_array(file, key=key or None, name=name, notice=notice)
+
+
+def one_size(size: str | None, quick: bool, full: bool) -> str | None:
+    """Return the size that ``--size`` or its short forms ask for; None where none does."""
+    asked = {"--quick": "quick" if quick else None, "--full": "full" if full else None}
+    asked[f"--size {size}"] = size
+    given = {option: value for option, value in asked.items() if value is not None}
+    if len(set(given.values())) > 1:
+        raise click.UsageError(f"choose one of {' and '.join(given)}")
+    return next(iter(given.values()), None)

@@ -7,24 +7,35 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
 from epsrank.cli.console import live_progress, notice, print_json, print_table
 from epsrank.cli.front import Command, Interrupted
+from epsrank.cli.options import one_size
 
 if TYPE_CHECKING:
     from epsrank.numerics.experiments.experiment import Experiment, Request
+    from epsrank.numerics.experiments.rules import Size
     from epsrank.proofs.experiments import Reproduction
 
 
 @click.command(cls=Command)
 @click.argument("names", nargs=-1, metavar="[ID …|all|list]")
-@click.option("--full", is_flag=True, help="The settings of the source; hours for all of them.")
+@click.option(
+    "--size",
+    type=click.Choice(["quick", "standard", "full"]),
+    help="quick: a minute each, shows that all runs. standard: up to 40 minutes each, for "
+    "verdicts. full: the settings of the source.  [default: quick]",
+)
+@click.option("--quick", is_flag=True, help="Short for --size quick.")
+@click.option("--full", is_flag=True, help="Short for --size full.")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Seeds per setting.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The first seed."
+    "--seed",
+    type=click.IntRange(min=0),
+    help="The first seed.  [default: 0 for quick, else the present confirmatory seeds]",
 )
 @click.option(
     "--device",
@@ -51,9 +62,11 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def reproduce(
     names: tuple[str, ...],
+    size: str | None,
+    quick: bool,
     full: bool,
     seeds: int | None,
-    seed: int,
+    seed: int | None,
     device: str,
     jobs: int | None,
     backend: str,
@@ -77,7 +90,9 @@ def reproduce(
         _show_list(as_json)
         return
     chosen = [experiment(name) for name in (EXPERIMENTS if names == ("all",) else names)]
-    request = _request(full, seeds, seed, device, data)
+    request = _request(
+        cast("Size", one_size(size, quick, full) or "quick"), seeds, seed, device, data
+    )
     from epsrank.proofs.report import open_report
 
     folder = open_report(out)
@@ -96,7 +111,9 @@ def reproduce(
         click.get_current_context().exit(1)
 
 
-def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | None) -> Request:
+def _request(
+    size: Size, seeds: int | None, seed: int | None, device: str, data: str | None
+) -> Request:
     """Return what is asked for, with the data sets that are at hand."""
     from epsrank.numerics.experiments.experiment import Request
     from epsrank.numerics.training.build import resolve_device
@@ -113,7 +130,7 @@ def _request(full: bool, seeds: int | None, seed: int, device: str, data: str | 
     if os.environ.get("EPSRANK_CIFAR10"):
         datasets.append("cifar10")
     return Request(
-        size="full" if full else "quick",
+        size=size,
         seeds=seeds,
         first_seed=seed,
         device=resolve_device(device).type,
@@ -152,6 +169,7 @@ def _kept_on_interrupt(folder: Path) -> Iterator[None]:
 def _keep(result: Reproduction) -> None:
     """Write the outcomes into the package."""
     from epsrank.numerics.environment import describe_environment
+    from epsrank.numerics.experiments.rules import stamp
     from epsrank.proofs.experiments import Record, write_record
 
     if result.failed:
@@ -166,6 +184,7 @@ def _keep(result: Reproduction) -> None:
             datetime.datetime.now(datetime.UTC).date().isoformat(),
             describe_environment(result.request.device),
             result.outcomes,
+            stamp(result.experiment.id),
         )
     )
     notice(f"recorded in {path}")

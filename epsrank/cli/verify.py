@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from epsrank.cli.console import live_progress
 from epsrank.cli.front import Command, Interrupted
+from epsrank.cli.options import one_size
+
+if TYPE_CHECKING:
+    from epsrank.proofs.checkers import Effort
 
 
 @click.command(cls=Command, lists={"--claim": lambda word: not word.startswith("-")})
 @click.option("--claim", "claims", multiple=True, metavar="ID …", help="Only these claims.")
-@click.option("--quick", is_flag=True, help="Smaller searches and fewer seeds.")
-@click.option("--full", is_flag=True, help="Larger searches and more seeds.")
+@click.option(
+    "--size",
+    type=click.Choice(["quick", "standard", "full"]),
+    help="How thoroughly.  [default: standard]",
+)
+@click.option("--quick", is_flag=True, help="Smaller searches and fewer seeds: --size quick.")
+@click.option("--full", is_flag=True, help="Larger searches and more seeds: --size full.")
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -31,6 +41,7 @@ from epsrank.cli.front import Command, Interrupted
 @click.option("--data", metavar="F", help="MNIST as an .npz file.  [default: $EPSRANK_DATA]")
 def verify(
     claims: tuple[str, ...],
+    size: str | None,
     quick: bool,
     full: bool,
     device: str,
@@ -68,14 +79,13 @@ def verify(
     Interrupted
         After Ctrl-C.
     """
-    if quick and full:
-        raise click.UsageError("choose one of --quick and --full")
+    chosen = one_size(size, quick, full) or "standard"
     from epsrank.proofs.runner import verify as decide
 
     with live_progress("checks") as progress:
         report = decide(
             claims or None,
-            effort="quick" if quick else "full" if full else "default",
+            effort="default" if chosen == "standard" else cast("Effort", chosen),
             device=device,
             seed=seed,
             jobs=jobs,

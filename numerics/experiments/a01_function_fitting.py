@@ -20,20 +20,18 @@ from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import fitting_trial
 from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stairs import CLAIMS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
-
-#: (hidden layers, width) of the source.
-NETS = {"quick": ((2, 50), (4, 50)), "full": ((2, 50), (2, 25), (4, 50), (4, 25))}
-STEPS = 15_000
 
 
 def plan(request: Request) -> list[Trial]:
     """Return the trainings of the four networks."""
+    rules = experiment_rules("A1", request.size)
     return [
-        fitting_trial(request, steps=STEPS, seed=seed, depth=depth, width=width)
-        for depth, width in NETS[request.size]
-        for seed in request.seed_range(12)
+        fitting_trial(request, rules, seed=seed, depth=depth, width=width)
+        for depth, width in rules["networks"]
+        for seed in request.seed_range(rules["seeds"])
     ]
 
 

@@ -32,43 +32,14 @@ from epsrank.numerics.experiments.depth_figures import (
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.histories import History, grouped, read_histories
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
 DEPTH, WIDTH = 4, 50
 
-_INPUTS = {
-    "quick": ("box-1", "box-2", "box-10", "digits"),
-    "full": ("box-1", "box-2", "box-3", "box-5", "box-10", "box-30", "digits"),
-}
-_ACTIVATIONS = {
-    "quick": ("tanh", "relu", "elu", "cosine"),
-    "full": ("tanh", "relu", "elu", "cosine", "sine", "sigmoid", "gelu"),
-}
-_SCALES = {"quick": (0.5, 1.0, 2.0, 4.0), "full": (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)}
 _WIDTHS = (25, 50, 100, 200)
 _FIRST = ("default", "structured")
-#: With 15 seeds the widest interval misses with probability 2^−14: enough for 800 settings.
-_SEEDS = {"quick": 15, "full": 20}
-
-#: Task, activation, further settings and training steps of the arms after training.
-_TRAINED = {
-    "quick": (
-        ("cosines", "tanh", {"n_train": 200}, 4000),
-        ("cosines", "relu", {"n_train": 200}, 2000),
-        ("cosines-2d", "tanh", {"n_train": 400}, 1500),
-        ("digits", "tanh", {"batch_size": 64, "probe": 500}, 1500),
-    ),
-    "full": (
-        ("cosines", "tanh", {}, 15_000),
-        ("cosines", "relu", {}, 15_000),
-        ("cosines", "elu", {}, 15_000),
-        ("cosines", "cosine", {}, 15_000),
-        ("cosines-2d", "tanh", {}, 15_000),
-        ("digits", "tanh", {"batch_size": 64}, 15_000),
-        ("digits", "relu", {"batch_size": 64}, 15_000),
-    ),
-}
 _MEASUREMENTS = 10
 
 
@@ -78,16 +49,17 @@ def plan(request: Request) -> list[Trial]:
 
 
 def _initial(request: Request) -> list[Trial]:
-    size = request.size
-    seeds = request.seed_range(_SEEDS[size])
-    inputs = [*_INPUTS[size], *(["mnist"] if "mnist" in request.datasets else [])]
-    shapes = [(WIDTH, name, scale) for name in _ACTIVATIONS[size] for scale in _SCALES[size]]
+    rules = experiment_rules("A2", request.size)
+    whole = request.size == "full"
+    seeds = request.seed_range(rules["seeds"])
+    inputs = [*rules["inputs"], *(["mnist"] if "mnist" in request.datasets else [])]
+    shapes = [(WIDTH, name, scale) for name in rules["activations"] for scale in rules["scales"]]
     shapes += [
         (width, name, scale)
         for width in _WIDTHS
         if width != WIDTH
-        for name in (("tanh",) if size == "quick" else _ACTIVATIONS[size])
-        for scale in ((1.0, 4.0) if size == "quick" else _SCALES[size])
+        for name in (rules["activations"] if whole else ("tanh",))
+        for scale in (rules["scales"] if whole else (1.0, 4.0))
     ]
     return [
         Trial(
@@ -111,8 +83,11 @@ def _initial(request: Request) -> list[Trial]:
 
 
 def _trained(request: Request) -> list[Trial]:
-    arms = list(_TRAINED[request.size])
-    if "mnist" in request.datasets and request.size == "full":
+    rules = experiment_rules("A2", request.size)
+    arms = [
+        (arm["task"], arm["activation"], arm["settings"], arm["steps"]) for arm in rules["trained"]
+    ]
+    if "mnist" in request.datasets and rules["mnist"]:
         arms.append(("mnist", "tanh", {"batch_size": 128, "n_train": 10_000}, 15_000))
     return [
         Trial(

@@ -14,28 +14,27 @@ from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import fitting_trial
 from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stairs import CLAIMS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 ACTIVATIONS = ("relu", "elu", "cosine", "tanh")
-STEPS = 15_000
-_POINTS = {"quick": 100, "full": 500}
 
 
 def plan(request: Request) -> list[Trial]:
     """Return the trainings with the four activations."""
+    rules = experiment_rules("A3", request.size)
     return [
         fitting_trial(
             request,
-            steps=STEPS,
-            n_train=_POINTS[request.size],
+            rules,
             seed=seed,
             depth=2,
             width=50,
             activation=activation,
         )
         for activation in ACTIVATIONS
-        for seed in request.seed_range(8)
+        for seed in request.seed_range(rules["seeds"])
     ]
 
 

@@ -21,13 +21,11 @@ from typing import Any
 from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stairs import CLAIMS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-2, 1e-4, 1e-6)
-_STEPS = {"quick": 600, "full": 5000}
-_MEASUREMENTS = 120
-_IMAGES = {"quick": 2000, "full": None}
 _OVER_BOX, _OVER_DATA = "narrow layer, rank over its box", "narrow layer, rank over data"
 _PLAIN = "plain network, rank over data"
 
@@ -37,7 +35,7 @@ def plan(request: Request) -> list[Trial]:
     tasks = ("digits", *(name for name in ("mnist",) if name in request.datasets))
     trials = []
     for task in tasks:
-        for seed in request.seed_range(6):
+        for seed in request.seed_range(experiment_rules("A4", request.size)["seeds"]):
             settings = _settings(request, task, seed)
             neck = {"train": {**settings, "network": "bottleneck"}, "log2_points": 11}
             trials += [Trial("neck", neck), Trial("train", settings)]
@@ -45,7 +43,8 @@ def plan(request: Request) -> list[Trial]:
 
 
 def _settings(request: Request, task: str, seed: int) -> dict[str, Any]:
-    steps = _STEPS[request.size]
+    rules = experiment_rules("A4", request.size)
+    steps = rules["steps"]
     settings: dict[str, Any] = {
         "task": task,
         "network": "mlp",
@@ -57,13 +56,13 @@ def _settings(request: Request, task: str, seed: int) -> dict[str, Any]:
         "learning_rate": 1e-3,
         "batch_size": 128,
         "steps": steps,
-        "measure_every": steps // _MEASUREMENTS,
+        "measure_every": steps // rules["measurements"],
         "probe": 1000,
         "eps": list(EPS),
         "seed": seed,
         "device": request.device,
     }
-    images = _IMAGES[request.size]
+    images = rules.get("images")
     fewer = {"n_train": images, "n_test": 1000}
     return settings | (fewer if task == "mnist" and images else {})
 

@@ -28,6 +28,7 @@ from epsrank.numerics.experiments.pretraining.claims import (
 )
 from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
 from epsrank.numerics.experiments.pretraining.runs import PretrainingRun, read_run
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
@@ -36,19 +37,18 @@ if TYPE_CHECKING:
 _NETWORKS = ((2, 30), (4, 50))
 _PLAIN = ("default", "xavier")
 _PRETRAINED = "structured"
-_STEPS = {"quick": 2500, "full": 15_000}
-_SEEDS = {"quick": 6, "full": 10}
 
 
 def plan(request: Request) -> list[Trial]:
     """Return one trial per network, initialisation and seed."""
+    rules = experiment_rules("A5", request.size)
     found = []
     for depth, width in _NETWORKS:
         for init in (*_PLAIN, _PRETRAINED):
-            for seed in request.seed_range(_SEEDS[request.size]):
+            for seed in request.seed_range(rules["seeds"]):
                 trial = fitting_trial(
                     request,
-                    steps=_STEPS[request.size],
+                    rules,
                     seed=seed,
                     depth=depth,
                     width=width,

@@ -24,6 +24,7 @@ from epsrank.numerics.experiments.fitting import arm_rows
 from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings, tables
 from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
 from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stair_claims import judge_staircases
 from epsrank.numerics.experiments.stairs import CLAIMS as STAIRS
 from epsrank.numerics.experiments.stairs import detected, staircase_pictures, staircase_tables
@@ -31,16 +32,11 @@ from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
 ARMS = ("xavier", "default", STRUCTURED)
-#: Hidden layers and width, steps, points inside, and measurements of a run.
-_SIZES: Mapping[str, tuple[tuple[tuple[int, int], ...], int, int, int]] = {
-    "quick": (((2, 30),), 1000, 256, 125),
-    "full": (((2, 50), (4, 50)), 15_000, 900, 250),
-}
 
 
 def plan(request: Request) -> list[Trial]:
     """Return the trainings of all arms."""
-    networks, steps, points, measurements = _SIZES[request.size]
+    rules = experiment_rules("A6", request.size)
     return [
         Trial(
             "pretraining",
@@ -53,18 +49,18 @@ def plan(request: Request) -> list[Trial]:
                 "init": arm,
                 "optimizer": "adam",
                 "learning_rate": 1e-3,
-                "steps": steps,
-                "n_train": points,
-                "measure_every": max(1, steps // measurements),
+                "steps": rules["steps"],
+                "n_train": rules["points"],
+                "measure_every": max(1, rules["steps"] // rules["measurements"]),
                 "eps": list(EPS),
                 "device": request.device,
                 "seed": seed,
             },
             version=2,
         )
-        for depth, width in networks
-        for arm in ARMS
-        for seed in request.seed_range(6 if request.size == "quick" else 10)
+        for depth, width in rules["networks"]
+        for arm in rules["arms"]
+        for seed in request.seed_range(rules["seeds"])
     ]
 
 

@@ -27,6 +27,7 @@ from epsrank.numerics.experiments.analysis import (
     Table,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.statistics import MedianInterval, median_interval
 
@@ -38,30 +39,26 @@ EPS = (1e-6, 1e-10, 1e-14)
 _COUNTED = str(EPS[0])
 #: Parts per axis of the two arms.
 ARMS = {"unity": 3, "block": 1}
-_SCALES = {"quick": (0.5, 1.0, 2.0, 4.0, 8.0), "full": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)}
-#: Features of each of the nine parts; the block has nine times as many.
-_PER_PART = {"quick": 36, "full": 100}
-_POINTS = {"quick": 1225, "full": 2500}
 
 
 def plan(request: Request) -> list[Trial]:
     """Return one trial per arm, scale R and seed."""
-    size = request.size
+    rules = experiment_rules("A7", request.size)
     return [
         Trial(
             "random-features",
             {
                 "task": "cosines-2d",
                 "parts": parts,
-                "per_part": _PER_PART[size] * (9 // parts**2),
+                "per_part": rules["per_part"] * (9 // parts**2),
                 "scale": scale,
-                "points": _POINTS[size],
+                "points": rules["points"],
                 "eps": list(EPS),
                 "seed": seed,
             },
         )
-        for scale in _SCALES[size]
-        for seed in request.seed_range(8)
+        for scale in rules["scales"]
+        for seed in request.seed_range(rules["seeds"])
         for parts in ARMS.values()
     ]
 

@@ -39,6 +39,7 @@ from epsrank.numerics.experiments.fitting import (
     fitting_trial,
 )
 from epsrank.numerics.experiments.histories import History, grouped, read_histories
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
 from epsrank.numerics.plots.style import power
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -48,9 +49,7 @@ if TYPE_CHECKING:
 
 CLAIM = "resnet-rank"
 WIDTH, DEPTH = 50, 4
-_STEPS = {"quick": 3000, "full": 15_000}
 _FIRST = ("default", "structured")
-_MEASUREMENTS = 50
 #: ε of the control: the residual network divided by its depth.
 CONTROL = EPS[0] * DEPTH**2
 
@@ -64,21 +63,21 @@ _READ: Mapping[str, Callable[..., float]] = {
 
 def plan(request: Request) -> list[Trial]:
     """Return the trainings of both networks with both first layers."""
+    rules = experiment_rules("A8", request.size)
     return [
         fitting_trial(
             request,
-            steps=_STEPS[request.size],
+            rules,
             seed=seed,
             network=network,
             width=WIDTH,
             depth=DEPTH,
             init=first,
             eps=[*EPS, CONTROL],
-            measure_every=_STEPS[request.size] // _MEASUREMENTS,
         )
         for first in _FIRST
         for network in ("mlp", "resnet")
-        for seed in request.seed_range(6)
+        for seed in request.seed_range(rules["seeds"])
     ]
 
 

@@ -28,71 +28,52 @@ from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings, tables
 from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
 from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.rules import Size, experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
-NETWORKS = ("mlp", "modified", "adaptive")
-ACTIVATIONS = ("tanh", "cosine", "gaussian")
-#: Initialisations besides the structured one; uniform is on ±1.
-OTHERS = ("default", "xavier", "he", "orthogonal", "uniform", "transnet")
-#: Steps and points of a task.
-_TASKS: Mapping[str, Mapping[str, tuple[int, int]]] = {
-    "quick": {
-        "cosines": (1000, 200),
-        "helmholtz-1d": (400, 60),
-        "burgers": (400, 225),
-        "allen-cahn": (400, 225),
-    },
-    "full": {
-        "cosines": (15_000, 500),
-        "poisson": (10_000, 400),
-        "helmholtz": (10_000, 900),
-        "allen-cahn": (20_000, 1600),
-        "burgers": (20_000, 1600),
-    },
-}
-_WIDTH = {"quick": 30, "full": 50}
-_DEPTH = {"quick": 2, "full": 3}
-_MEASUREMENTS = {"quick": 20, "full": 100}
-
 Cell = tuple[str, str, str]
 
 
-def cells(size: str) -> dict[Cell, tuple[str, ...]]:
+def cells(size: Size) -> dict[Cell, tuple[str, ...]]:
     """Return the initialisations of every combination of task, network and activation."""
-    tasks = tuple(_TASKS[size])
-    if size == "full":
-        every = [(t, n, a) for t in tasks for n in NETWORKS for a in ACTIVATIONS]
-        return dict.fromkeys(every, (*OTHERS, STRUCTURED))
-    first = (tasks[0], NETWORKS[0], ACTIVATIONS[0])
+    rules = experiment_rules("A9", size)
+    tasks, networks, activations = (
+        tuple(rules[name]) for name in ("tasks", "networks", "activations")
+    )
+    others = tuple(rules["initialisations"])
+    if rules["design"] == "every":
+        every = [(t, n, a) for t in tasks for n in networks for a in activations]
+        return dict.fromkeys(every, (*others, STRUCTURED))
+    first = (tasks[0], networks[0], activations[0])
     around = [
         *((task, *first[1:]) for task in tasks[1:]),
-        *((first[0], first[1], activation) for activation in ACTIVATIONS[1:]),
-        *((first[0], network, first[2]) for network in NETWORKS[1:]),
+        *((first[0], first[1], activation) for activation in activations[1:]),
+        *((first[0], network, first[2]) for network in networks[1:]),
     ]
     pair = ("default", STRUCTURED)
-    return {first: (*OTHERS, STRUCTURED)} | dict.fromkeys(around, pair)
+    return {first: (*others, STRUCTURED)} | dict.fromkeys(around, pair)
 
 
 def plan(request: Request) -> list[Trial]:
     """Return the trainings of the design."""
-    size = request.size
+    rules = experiment_rules("A9", request.size)
     trials = []
-    for (task, network, activation), inits in cells(size).items():
-        steps, points = _TASKS[size][task]
+    for (task, network, activation), inits in cells(request.size).items():
+        steps, points = rules["tasks"][task]
         for init in inits:
             common: dict[str, Any] = {
                 "task": task,
                 "network": network,
-                "depth": _DEPTH[size],
-                "width": _WIDTH[size],
+                "depth": rules["depth"],
+                "width": rules["width"],
                 "activation": activation,
                 "init": init,
                 "optimizer": "adam",
-                "learning_rate": 3e-3 if size == "quick" else 1e-3,
+                "learning_rate": rules["learning_rate"],
                 "steps": steps,
                 "n_train": points,
-                "measure_every": max(1, steps // _MEASUREMENTS[size]),
+                "measure_every": max(1, steps // rules["measurements"]),
                 "eps": list(EPS),
                 "device": request.device,
             }
@@ -100,7 +81,7 @@ def plan(request: Request) -> list[Trial]:
                 common["init_scale"] = 1.0
             trials += [
                 Trial("pretraining", common | {"seed": seed}, version=2)
-                for seed in request.seed_range(6)
+                for seed in request.seed_range(rules["seeds"])
             ]
     return trials
 

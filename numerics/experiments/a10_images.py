@@ -27,41 +27,22 @@ from epsrank.numerics.experiments.pretraining.claims import (
 )
 from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
 from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-2, 1e-4, 1e-6)
 ARMS = ("default", STRUCTURED)
-#: Depth, width and steps of every network.
-_NETWORKS: Mapping[str, Mapping[str, tuple[int, int, int]]] = {
-    "quick": {"mlp": (3, 48, 400), "cnn": (3, 16, 300), "transformer": (3, 16, 250)},
-    "full": {"mlp": (3, 128, 10_000), "cnn": (4, 64, 10_000), "transformer": (4, 64, 10_000)},
-}
-#: Training images of a data set, and the networks that the quick size trains on it.
-_DATA: Mapping[str, Mapping[str, tuple[int | None, tuple[str, ...]]]] = {
-    "quick": {
-        "digits": (None, ("mlp", "cnn", "transformer")),
-        "mnist": (2000, ("mlp",)),
-        "cifar10": (2000, ("mlp",)),
-    },
-    "full": {
-        "digits": (None, ("mlp", "cnn", "transformer")),
-        "mnist": (10_000, ("mlp", "cnn", "transformer")),
-        "cifar10": (10_000, ("mlp", "cnn", "transformer")),
-    },
-}
-_MEASUREMENTS = {"quick": 20, "full": 100}
-_PROBE = {"quick": 200, "full": 500}
 
 
 def plan(request: Request) -> list[Trial]:
     """Return the trainings on digits, and on what the user has."""
-    size = request.size
+    rules = experiment_rules("A10", request.size)
     trials = []
-    for data, (images, networks) in _DATA[size].items():
+    for data, chosen in rules["data"].items():
         if data != "digits" and data not in request.datasets:
             continue
-        for network in networks:
-            depth, width, steps = _NETWORKS[size][network]
+        for network in chosen["networks"]:
+            depth, width, steps = rules["networks"][network]
             for init in ARMS:
                 common: dict[str, Any] = {
                     "task": data,
@@ -71,19 +52,20 @@ def plan(request: Request) -> list[Trial]:
                     "activation": "tanh",
                     "init": init,
                     "optimizer": "adam",
-                    "learning_rate": 2e-3 if size == "quick" else 1e-3,
+                    "learning_rate": rules["learning_rate"],
                     "batch_size": 128,
                     "loss": "cross-entropy",
                     "steps": steps,
-                    "measure_every": max(1, steps // _MEASUREMENTS[size]),
-                    "probe": _PROBE[size],
+                    "measure_every": max(1, steps // rules["measurements"]),
+                    "probe": rules["probe"],
                     "eps": list(EPS),
                     "device": request.device,
                 }
-                if images is not None:
-                    common["n_train"] = images
+                if "images" in chosen:
+                    common["n_train"] = chosen["images"]
                 trials += [
-                    Trial("pretraining", common | {"seed": seed}) for seed in request.seed_range(6)
+                    Trial("pretraining", common | {"seed": seed})
+                    for seed in request.seed_range(rules["seeds"])
                 ]
     return trials
 

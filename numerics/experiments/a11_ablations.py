@@ -20,13 +20,13 @@ on 100 points, full those of A1. Those of one shape train together as one batche
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from epsrank.numerics.experiments.analysis import Analysis, Finding, Judgement, Picture, Table
-from epsrank.numerics.experiments.experiment import Experiment, Request, Size
+from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import EPS, arm_rows, curve, fitting_trial
 from epsrank.numerics.experiments.histories import History, read_histories
 from epsrank.numerics.experiments.pretraining.claims import (
@@ -40,6 +40,7 @@ from epsrank.numerics.experiments.pretraining.claims import (
 from epsrank.numerics.experiments.pretraining.claims import judge as judge_pretraining
 from epsrank.numerics.experiments.pretraining.figures import draw_effects
 from epsrank.numerics.experiments.pretraining.runs import read_run
+from epsrank.numerics.experiments.rules import SIZES, experiment_rules
 from epsrank.numerics.experiments.stair_claims import RunStaircase, judge_staircases
 from epsrank.numerics.experiments.stairs import detected, staircase_tables
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
@@ -75,8 +76,6 @@ class Level:
         return self.name if self.factor == "base" else f"{self.factor} {self.name}"
 
 
-_RATES = {"quick": (3e-4, 1e-2), "full": (1e-4, 3e-4, 3e-3, 1e-2, 3e-2)}
-_BATCHES = {"quick": (20,), "full": (10, 50, 200)}
 #: Optimiser, rate and share of the steps. The rates of plain descent are ours: beyond 2/λ_1 of the
 #: Hessian, λ_1 near 2n, the output layer alone diverges. A step of L-BFGS searches along a line.
 _OPTIMISERS = (
@@ -91,73 +90,75 @@ _ACTIVATIONS = ("relu", "elu", "cosine", "sine", "gelu")
 _SCALES = (0.25, 0.5, 2.0, 4.0)
 
 
-def levels(size: Size, width: int) -> Iterator[Level]:
-    """Give the levels of all factors."""
+def levels(rules: Mapping[str, Any]) -> Iterator[Level]:
+    """Give the levels of the factors that are varied, the base first."""
     yield Level("base", "Adam 1e-3, all samples", {})
-    for rate in _RATES[size]:
-        yield Level("rate", f"{rate:g}", {"learning_rate": rate})
-    for batch in _BATCHES[size]:
-        yield Level("batch", f"{batch}", {"batch_size": batch})
+    for factor in rules["factors"]:
+        yield from _LEVELS[factor](rules)
+
+
+def _optimisers(rules: Mapping[str, Any]) -> Iterator[Level]:
     for name, rate, share in _OPTIMISERS:
         settings = {"optimizer": name, "learning_rate": rate}
         yield Level("optimiser", name, settings, share=share)
-    if size == "quick":
-        return
-    for other in _WIDTHS:
-        yield Level("width", f"{other}", {"width": other})
-    for depth in _DEPTHS:
-        yield Level("depth", f"{depth}", {"depth": depth})
-    for activation in _ACTIVATIONS:
-        yield Level("activation", activation, {"activation": activation})
+
+
+def _scales(rules: Mapping[str, Any]) -> Iterator[Level]:
     for scale in _SCALES:
         yield Level(
             "scale",
             f"{scale:g}",
-            {"init": "normal", "init_scale": scale / width**0.5},
+            {"init": "normal", "init_scale": scale / rules["width"] ** 0.5},
             {"init": "structured", "init_scale": scale},
         )
 
 
+def _plain(factor: str, name: str, values: Iterable[Any]) -> Iterator[Level]:
+    """Give the levels of a factor that is one entry of `RunConfig`."""
+    for value in values:
+        text = value if isinstance(value, str) else f"{value:g}"
+        yield Level(factor, text, {name: value})
+
+
+_LEVELS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Level]]] = {
+    "rate": lambda rules: _plain("rate", "learning_rate", rules["rates"]),
+    "batch": lambda rules: _plain("batch", "batch_size", rules["batches"]),
+    "optimiser": _optimisers,
+    "width": lambda rules: _plain("width", "width", _WIDTHS),
+    "depth": lambda rules: _plain("depth", "depth", _DEPTHS),
+    "activation": lambda rules: _plain("activation", "activation", _ACTIVATIONS),
+    "scale": _scales,
+}
+
+
 CLAIM = "optimiser-robust"
 _FIRST = ("default", "structured")
-_WIDTH = {"quick": 30, "full": 50}
-#: Of the source.
-_STEPS = 15_000
-_POINTS = {"quick": 100, "full": 500}
-_MEASUREMENTS = {"quick": 125, "full": 250}
 
 
 def plan(request: Request) -> list[Trial]:
     """Return the trainings of all levels with both first layers."""
+    rules = experiment_rules("A11", request.size)
     return [
         _trial(request, level, first, seed)
-        for level in levels(request.size, _WIDTH[request.size])
+        for level in levels(rules)
         for first in _FIRST
-        for seed in request.seed_range(6)
+        for seed in request.seed_range(rules["seeds"])
     ]
 
 
 def _trial(request: Request, level: Level, first: str, seed: int) -> Trial:
-    size = request.size
-    steps = round(level.share * _STEPS)
-    base = {
-        "width": _WIDTH[size],
-        "depth": 2,
-        "init": first,
-        "n_train": _POINTS[size],
-        "measure_every": max(1, steps // _MEASUREMENTS[size]),
-    }
+    rules = experiment_rules("A11", request.size)
+    base = {"width": rules["width"], "depth": 2, "init": first}
     more = {**level.settings, **(level.structured if first == "structured" else {})}
-    return fitting_trial(request, steps=steps, seed=seed, **(base | more))
+    return fitting_trial(request, rules, seed=seed, share=level.share, **(base | more))
 
 
 @cache
 def _catalogue() -> dict[str, tuple[Level, str]]:
     """Return level and first layer by the settings of a run, seed and device left out."""
     known: dict[str, tuple[Level, str]] = {}
-    sizes: tuple[Size, ...] = ("quick", "full")
-    for size in sizes:
-        for level in levels(size, _WIDTH[size]):
+    for size in SIZES:
+        for level in levels(experiment_rules("A11", size)):
             for first in _FIRST:
                 trial = _trial(Request(size=size), level, first, 0)
                 known[_mark(trial.settings)] = (level, first)

@@ -14,6 +14,7 @@ import numpy as np
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.trials.rank_cost import ROUTES
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EPS = 1e-6
-_WIDTHS = {"quick": (64, 256, 1024), "full": (64, 256, 1024, 2048, 4096)}
-_SAMPLES = {"quick": (1000, 10_000), "full": (1000, 10_000, 100_000)}
 # Features of more numbers than this do not fit beside their singular vectors' workspace.
 _MOST_NUMBERS = 10**8
 _DEPTH, _INPUTS = 3, 16
@@ -30,7 +29,7 @@ _DEPTH, _INPUTS = 3, 16
 
 def plan(request: Request) -> list[Trial]:
     """Return one trial per route, width and number of samples."""
-    size = request.size
+    rules = experiment_rules("A12", request.size)
     return [
         Trial(
             "cost",
@@ -41,12 +40,12 @@ def plan(request: Request) -> list[Trial]:
                 "inputs": _INPUTS,
                 "samples": samples,
                 "eps": EPS,
-                "repeats": 3 if size == "quick" else 7,
-                "seed": request.first_seed,
+                "repeats": rules["repeats"],
+                "seed": request.first,
             },
         )
-        for width in _WIDTHS[size]
-        for samples in _SAMPLES[size]
+        for width in rules["widths"]
+        for samples in rules["samples"]
         if width * samples <= _MOST_NUMBERS
         for route in ROUTES
     ]

@@ -31,6 +31,7 @@ from epsrank.numerics.experiments.analysis import (
     sign,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 CLAIM = "landscape-rank"
@@ -42,14 +43,11 @@ _SHAPES = {
 }
 _COMPARISONS = 1 + len(ARMS)  # at one loss, and within the runs of each arm
 _COVERAGE = 1 - 0.05 / (_COMPARISONS * len(_SHAPES))
-_STEPS = {"quick": 2000, "full": 15_000}
-_MEASURE_EVERY = {"quick": 50, "full": 250}
-_SEEDS = {"quick": 10, "full": 16}
 
 
 def plan(request: Request) -> list[Trial]:
     """Return one trial per seed; the first one has planes for the figures."""
-    size = request.size
+    rules = experiment_rules("A13", request.size)
     return [
         Trial(
             "landscape",
@@ -58,18 +56,18 @@ def plan(request: Request) -> list[Trial]:
                     "task": "cosines",
                     "width": 50,
                     "depth": 2,
-                    "steps": _STEPS[size],
-                    "measure_every": _MEASURE_EVERY[size],
+                    "steps": rules["steps"],
+                    "measure_every": rules["measure_every"],
                     "eps": [1e-6],
                     "seed": seed,
                     "device": request.device,
                 },
                 "arms": list(ARMS),
                 "lines": 20,
-                "grid": 21 if seed == request.first_seed else 0,
+                "grid": 21 if seed == request.first else 0,
             },
         )
-        for seed in request.seed_range(_SEEDS[size])
+        for seed in request.seed_range(rules["seeds"])
     ]
 
 

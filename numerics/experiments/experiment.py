@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from epsrank.numerics.experiments.analysis import Analysis
+from epsrank.numerics.experiments.rules import Size, shared_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
-
-Size = Literal["quick", "full"]
 
 
 @dataclass(frozen=True)
 class Request:
     """What the user asks of an experiment."""
 
-    #: ``quick`` takes a minute or so of a core and still has at least five seeds; ``full`` has the
-    #: settings of the source.
+    #: ``quick`` takes a minute or so and shows that all runs; ``standard`` is what a verdict is to
+    #: rest on; ``full`` has the settings of the source.
     size: Size = "quick"
     #: Seeds per setting; None leaves the number to the experiment.
     seeds: int | None = None
-    #: The seeds are first_seed, first_seed + 1, …
-    first_seed: int = 0
+    #: The seeds are first_seed, first_seed + 1, …; None takes exploratory seeds for the quick size,
+    #: and the present block of confirmatory seeds for the others.
+    first_seed: int | None = None
     #: Where networks are trained.
     device: str = "cpu"
     #: Which of ``"mnist"`` and ``"cifar10"`` the user has; experiments on others leave their trials
@@ -30,10 +29,20 @@ class Request:
     #: the settings of a trial, so that its hash is the same on every machine.
     datasets: tuple[str, ...] = ()
 
+    @property
+    def first(self) -> int:
+        """The first seed."""
+        if self.first_seed is not None:
+            return self.first_seed
+        rules = shared_rules("seeds")
+        if self.size == "quick":
+            return int(rules["exploratory_from"])
+        return int(rules["confirmatory_from"] + rules["block_length"] * (rules["block"] - 1))
+
     def seed_range(self, usual: int) -> range:
         """Return the seeds."""
         count = usual if self.seeds is None else self.seeds
-        return range(self.first_seed, self.first_seed + count)
+        return range(self.first, self.first + count)
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EPS = (1e-6, 1e-4, 1e-2)
-#: Points of the grid on [−1, 1], and measurements of a run, evenly spaced for the detector.
-_POINTS = {"quick": 200, "full": 500}
-_MEASUREMENTS = {"quick": 125, "full": 250}
 
 
-def fitting_trial(request: Request, *, steps: int, seed: int, **settings: Any) -> Trial:
+def fitting_trial(
+    request: Request, rules: Mapping[str, Any], *, seed: int, share: float = 1.0, **settings: Any
+) -> Trial:
     """Return a training on cos x + cos 2x + cos 30x on [−1, 1], mean squared error.
 
-    `**settings`: Entries of `RunConfig` that differ from tanh, Adam with rate 1e-3 and the whole
-    grid in every step (rate and grid are ours).
+    `rules`, those of its experiment, give the points of the grid, the steps (of which `share` are
+    made) and the number of measurements, evenly spaced for the detector; `settings` are entries of
+    `RunConfig` that differ from tanh, Adam with rate 1e-3 and the whole grid in every step (rate
+    and grid are ours).
     """
+    steps = round(share * rules["steps"])
     common = {
         "task": "cosines",
         "network": "mlp",
@@ -39,8 +41,8 @@ def fitting_trial(request: Request, *, steps: int, seed: int, **settings: Any) -
         "optimizer": "adam",
         "learning_rate": 1e-3,
         "steps": steps,
-        "n_train": _POINTS[request.size],
-        "measure_every": max(1, steps // _MEASUREMENTS[request.size]),
+        "n_train": rules["points"],
+        "measure_every": max(1, steps // rules["measurements"]),
         "eps": list(EPS),
         "device": request.device,
         "seed": seed,

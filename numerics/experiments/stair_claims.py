@@ -22,12 +22,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement
-from epsrank.numerics.staircase.detect import LEVEL, detect_staircase
+from epsrank.numerics.experiments.rules import shared_rules
+from epsrank.numerics.staircase.detect import detect_staircase
 from epsrank.numerics.staircase.result import Staircase
 from epsrank.theory.statistics import MedianInterval, Proportion, median_interval, proportion
 
+#: p-value from which on a run is coupled.
+LEVEL = float(shared_rules("staircases")["level"])
 State = Literal["holds", "fails", "open"]
-_MOST = 0.5
+_MOST = float(shared_rules("staircases")["majority"])
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.staircase.validity import LENGTHS, cases, validity_rows
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SERIES = {"quick": 30, "full": 400}
 # The detector was mended once after a look at the table of seed 0.
 _FIRST_SEED = 1
 # Series of one trial: seconds of work, so that all cores have some.
@@ -28,7 +28,9 @@ _CHUNK = 100
 
 def plan(request: Request) -> list[Trial]:
     """Return the trials of every case at every length, in chunks of series."""
-    series = _SERIES[request.size] if request.seeds is None else request.seeds
+    series = (
+        experiment_rules("E", request.size)["series"] if request.seeds is None else request.seeds
+    )
     return [
         Trial(
             "staircase-validity",
@@ -36,7 +38,7 @@ def plan(request: Request) -> list[Trial]:
             | {
                 "length": length,
                 "series": min(_CHUNK, series - first),
-                "seed": _FIRST_SEED + request.first_seed,
+                "seed": _FIRST_SEED + request.first,
                 "chunk": first // _CHUNK,
             },
         )

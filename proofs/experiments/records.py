@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.rules import Stamp, stamp
 from epsrank.numerics.files import read_table, write_atomically
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
@@ -46,12 +47,17 @@ class Record:
     environment: dict[str, Any]
     #: In the order of the plan.
     outcomes: tuple[Outcome, ...]
+    #: Hashes of the rules and of the instrument that it was made for; None in records from before
+    #: there were any.
+    stamp: Stamp | None = None
 
     def stale(self, experiment: Experiment) -> str | None:
-        """Say in one line why these are not the outcomes that the experiment would have today.
-
-        None where plan and record agree, trial by trial.
-        """
+        """Say in one line why no verdict may rest on these outcomes today; None where one may."""
+        if (changed := self._changed(stamp(self.id))) is not None:
+            return (
+                f"the record of {self.day} was made under other {changed}, and decides nothing "
+                f"until it is made again; run `epsrank reproduce {self.id} --record`"
+            )
         planned = [trial.key for trial in experiment.plan(self.request)]
         held = [outcome.trial.key for outcome in self.outcomes]
         if planned == held:
@@ -61,6 +67,12 @@ class Record:
             f"the record of {self.day} is of another plan ({missing} of {len(planned)} trials are "
             f"missing); run `epsrank reproduce {self.id} --record`"
         )
+
+    def _changed(self, today: Stamp) -> str | None:
+        """Name what the record was made under and is no longer the same."""
+        if self.stamp is None or self.stamp.rules != today.rules:
+            return "rules"
+        return None if self.stamp.instrument == today.instrument else "instruments"
 
 
 def recorded_ids(folder: Path = RECORDED) -> list[str]:
@@ -88,6 +100,7 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
         "request": asdict(record.request),
         "day": record.day,
         "environment": record.environment,
+        "stamp": None if record.stamp is None else asdict(record.stamp),
     }
     schema = _SCHEMA.with_metadata({"epsrank": canonical(about)})
     table = pa.Table.from_pylist(rows, schema=schema)
@@ -111,7 +124,9 @@ def read_record(name: str, folder: Path = RECORDED) -> Record:
         asked = about["request"]
         request = Request(**asked | {"datasets": tuple(asked["datasets"])})
         outcomes = tuple(_outcome(row) for row in table.to_pylist())
-        return Record(name, request, about["day"], about["environment"], outcomes)
+        held = about.get("stamp")
+        made_under = None if held is None else Stamp(**held)
+        return Record(name, request, about["day"], about["environment"], outcomes, made_under)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             "experiment", f"{name} has a damaged record ({error})", "record it again"

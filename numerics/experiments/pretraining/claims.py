@@ -38,6 +38,7 @@ from scipy.stats import binom
 
 from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, Table, effect, sign
 from epsrank.numerics.experiments.pretraining.runs import Metric, PretrainingRun, rank_gain
+from epsrank.numerics.experiments.rules import shared_rules
 from epsrank.theory.statistics import median_interval
 from epsrank.theory.strict_json import worded
 
@@ -75,7 +76,8 @@ RANK, SPEED, ACCURACY = "pretraining-rank", "pretraining-speed", "pretraining-ac
 CLAIMS = (RANK, SPEED, ACCURACY)
 
 # Chance of so many comparisons that favour or oppose a claim without any effect.
-_CHANCE = 0.05
+_CHANCE = float(shared_rules("pretraining")["level"])
+_ONE_SIDED = float(shared_rules("pretraining")["one_sided"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +181,7 @@ def judge(comparisons: Sequence[Comparison], claim: str) -> Judgement:
 
 def _beyond_chance(count: int, total: int) -> bool:
     """Whether so many one-sided 97.5 % intervals exclude no effect by chance seldom enough."""
-    return count > 0 and float(binom.sf(count - 1, total, 0.025)) <= _CHANCE
+    return count > 0 and float(binom.sf(count - 1, total, _ONE_SIDED)) <= _CHANCE
 
 
 def findings(comparisons: Sequence[Comparison]) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ from epsrank.numerics.experiments.a11_ablations import (
     plan,
 )
 from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.training import config_of
 from epsrank.numerics.sweeps.trial import Trial
@@ -62,7 +63,7 @@ def test_every_level_has_both_arms_and_six_seeds():
     assert [trial.key for trial in TRIALS] == [trial.key for trial in plan(Request())]
     arms = placed([planted(trial, 2.0) for trial in TRIALS])
     assert {len(mine) for _, _, mine in arms.values()} == {6}
-    assert len(arms) == 2 * len(list(levels("quick", 30)))
+    assert len(arms) == 2 * len(list(levels(experiment_rules("A11", "quick"))))
     assert {level.factor for level, _, _ in arms.values()} == set(CLAIMED)
 
 

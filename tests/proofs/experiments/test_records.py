@@ -11,11 +11,13 @@ from epsrank.numerics.environment import describe_environment
 from epsrank.numerics.experiments.analysis import Analysis, Finding
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.experiments.rules import Stamp, stamp
 from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.proofs.checkers.base import Context
 from epsrank.proofs.checkers.experiments import check_claim, experiment_checkers
 from epsrank.proofs.experiments import Record, read_record, recorded_ids, reproduce, write_record
+from epsrank.proofs.experiments.findings import evidence_of
 from epsrank.proofs.ledger.verdict import derive_verdict
 from epsrank.theory.errors import InputError
 
@@ -27,7 +29,9 @@ def recorded(name, folder, request=None, change=None):
     outcomes = run_trials(experiment(name).plan(request), None, jobs=1)
     if change is not None:
         outcomes = [change(outcome) for outcome in outcomes]
-    record = Record(name, request, "2026-01-01", describe_environment("cpu"), tuple(outcomes))
+    record = Record(
+        name, request, "2026-01-01", describe_environment("cpu"), tuple(outcomes), stamp(name)
+    )
     write_record(record, folder)
     return record
 
@@ -94,6 +98,37 @@ def test_a_record_of_another_plan_decides_nothing(toys, tmp_path):
     assert "another plan (1 of 7 trials" in evidence[0].cause
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda held: None, "rules"),
+        (lambda held: Stamp("0" * 64, held.instrument), "rules"),
+        (lambda held: Stamp(held.rules, "0" * 64), "instruments"),
+    ],
+)
+def test_a_record_made_under_other_rules_decides_nothing(toys, tmp_path, change, what):
+    toys(Z1=1.0)
+    record = recorded("Z1", tmp_path)
+    assert verdict(tmp_path, effort="quick")[0] == "supported"
+    write_record(replace(record, stamp=change(record.stamp)), tmp_path)
+    found, evidence = verdict(tmp_path, effort="quick")
+    assert found == "undecided"
+    assert f"made under other {what}, and decides nothing" in evidence[0].cause
+    assert "epsrank reproduce Z1 --record" in evidence[0].cause
+
+
+def test_a_finding_without_its_power_decides_nothing_where_one_is_needed():
+    finding = Finding("coupling-together", "supported", "they move together")
+    evidence = evidence_of(finding, "passed", "A1", {}, needs_power=True)
+    assert (evidence.state, evidence.cause) == (
+        "undecided",
+        "the power of its test on these records was not simulated",
+    )
+    known = evidence_of(replace(finding, power=0.8), "passed", "A1", {}, needs_power=True)
+    assert (known.state, known.figures["power"]) == ("passed", 0.8)
+    assert evidence_of(finding, "passed", "A1", {}).state == "passed"
+
+
 def test_forged_numbers_are_caught(toys, tmp_path):
     toys(Z1=-1.0)
 
@@ -127,7 +162,9 @@ def test_runs_trained_together_are_run_again_together(toys, tmp_path, forged, mo
         loss = [1.0] * len(outcomes[1].result["loss"])
         forgery = replace(outcomes[1], result={**outcomes[1].result, "loss": loss})
         outcomes = (outcomes[0], forgery, outcomes[2])
-    record = Record("Z1", Request(), "2026-01-01", describe_environment("cpu"), outcomes)
+    record = Record(
+        "Z1", Request(), "2026-01-01", describe_environment("cpu"), outcomes, stamp("Z1")
+    )
     write_record(record, tmp_path)
     asked = []
 

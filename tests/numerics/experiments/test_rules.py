@@ -1,0 +1,91 @@
+"""Rules are data: every experiment has all sizes, and hashes see what decides and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from epsrank.numerics.experiments import rules
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
+from epsrank.numerics.experiments.rules import (
+    SIZES,
+    all_rules,
+    code_tree,
+    experiment_rules,
+    shared_rules,
+    stamp,
+)
+from epsrank.theory.errors import InputError
+
+CODE = """
+LEVEL = 0.05
+
+def decide(p: float) -> bool:
+    return p <= LEVEL
+"""
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_has_a_plan_of_every_size(name):
+    keys = {}
+    for size in SIZES:
+        trials = experiment(name).plan(Request(size=size, datasets=("mnist",)))
+        keys[size] = [trial.key for trial in trials]
+        assert keys[size]
+        assert len(set(keys[size])) == len(trials)
+    assert keys["quick"] != keys["standard"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_rules_name_what_there_is(name):
+    for size in SIZES:
+        assert experiment_rules(name, size)
+    assert set(all_rules()[name]["uses"]) <= set(all_rules())
+    held = stamp(name)
+    assert len(held.rules) == len(held.instrument) == 64
+
+
+def test_verdicts_come_from_other_seeds_than_the_rules():
+    seeds = shared_rules("seeds")
+    quick, standard = (Request(size=size).seed_range(12) for size in ("quick", "standard"))
+    assert max(quick) < 100 <= seeds["confirmatory_from"] <= min(standard)
+    assert Request(size="standard", first_seed=7).seed_range(2) == range(7, 9)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        CODE.replace("def decide", "# why\n\ndef decide"),
+        CODE.replace("    return", '    """Whether."""\n    return'),
+        CODE.replace("p: float) -> bool", "p)"),
+        "from math import inf\n" + CODE,
+    ],
+)
+def test_words_do_not_change_the_hash(same):
+    assert code_tree(same) == code_tree(CODE)
+
+
+@pytest.mark.parametrize(
+    "other", [CODE.replace("0.05", "0.06"), CODE.replace("<=", "<"), CODE + "\nLEVEL = 1"]
+)
+def test_what_decides_changes_the_hash(other):
+    assert code_tree(other) != code_tree(CODE)
+
+
+def test_a_changed_rule_or_instrument_changes_the_stamp(monkeypatch):
+    before = stamp("A1")
+    changed = {**all_rules(), "staircases": {**shared_rules("staircases"), "level": 0.06}}
+    monkeypatch.setattr(rules, "all_rules", lambda: changed)
+    assert stamp("A1").rules != before.rules
+    assert stamp("A1").instrument == before.instrument
+    assert stamp("A7") == (monkeypatch.undo() or stamp("A7"))
+    monkeypatch.setattr(rules, "_module_digest", lambda module: "0")
+    assert stamp("A1").rules == before.rules
+    assert stamp("A1").instrument != before.instrument
+
+
+def test_unknown_names_are_one_line():
+    with pytest.raises(InputError, match="has no rules; choose one of A1, A2"):
+        experiment_rules("A99", "quick")
+    with pytest.raises(InputError, match="choose one of quick, standard, full"):
+        experiment_rules("A1", "huge")
