@@ -13,6 +13,7 @@ from epsrank.numerics.experiments.pretraining.claims import ACCURACY, CLAIMS, RA
 from epsrank.numerics.experiments.pretraining.design import arm_of
 from epsrank.numerics.experiments.pretraining.trial import pretraining_trial
 from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.training import config_of
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -63,9 +64,10 @@ def test_designs():
     assert len(full) == 5 * 3 * 3
     assert {len(inits) for inits in full.values()} == {7}
     quick = a09_sfli.cells("quick")
-    for place, wanted in enumerate(([*a09_sfli._TASKS["quick"]], a09_sfli.NETWORKS)):
+    rules = experiment_rules("A9", "quick")
+    for place, wanted in enumerate((rules["tasks"], rules["networks"])):
         assert [*dict.fromkeys(cell[place] for cell in quick)] == list(wanted)
-    assert {cell[2] for cell in quick} == set(a09_sfli.ACTIVATIONS)
+    assert {cell[2] for cell in quick} == {"tanh", "cosine", "gaussian"}
     assert all(task in TASKS for task, _, _ in full)
     tasks = {t.settings["task"] for t in a10_images.plan(Request(datasets=("cifar10",)))}
     assert tasks == {"digits", "cifar10"}

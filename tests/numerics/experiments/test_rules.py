@@ -15,6 +15,7 @@ from epsrank.numerics.experiments.rules import (
     shared_rules,
     stamp,
 )
+from epsrank.proofs.experiments import read_record, recorded_ids
 from epsrank.theory.errors import InputError
 
 CODE = """
@@ -89,3 +90,9 @@ def test_unknown_names_are_one_line():
         experiment_rules("A99", "quick")
     with pytest.raises(InputError, match="choose one of quick, standard, full"):
         experiment_rules("A1", "huge")
+
+
+@pytest.mark.parametrize("name", recorded_ids())
+def test_records_are_of_today(name):
+    """Whoever changes a rule or an instrument makes the records anew, or says that they are old."""
+    assert read_record(name).stale(experiment(name)) is None
