@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -19,17 +19,39 @@ UNKNOWN = -2
 _NOTHING: frozenset[int] = frozenset()
 _LOST = frozenset([UNKNOWN])
 
+_Note = TypeVar("_Note")
+
+
+class ByTensor(Generic[_Note]):
+    """Notes on tensors, found by identity, that keep none of them alive."""
+
+    def __init__(self) -> None:
+        self._notes: dict[int, tuple[weakref.ref[Tensor], _Note]] = {}
+
+    def of(self, value: Any) -> _Note | None:
+        """Return the note on a tensor; None without one, and for anything else."""
+        known = self._notes.get(id(value))
+        # Another tensor may lie by now where one with a note was let go of.
+        return known[1] if known is not None and known[0]() is value else None
+
+    def put(self, tensor: Tensor, note: _Note) -> None:
+        """Write a note on a tensor, in place of an earlier one."""
+        self._notes[id(tensor)] = (weakref.ref(tensor), note)
+
+    def clear(self) -> None:
+        """Forget all notes."""
+        self._notes.clear()
+
 
 class Origins:
     """Marks on tensors, which torch functions hand on from what they take to what they give.
 
     Numbers that only choose entries carry no values: x[gate(x).argmax(-1) == i] comes from x, and
     not from the gate. So integers and truth values have no origin but the input of the model.
-    Tensors are held weakly.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        self._marks: dict[int, tuple[weakref.ref[Tensor], frozenset[int]]] = {}
+        self._marks: ByTensor[frozenset[int]] = ByTensor()
         for module in modules:
             for own in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
                 self.put(own, _NOTHING)
@@ -38,14 +60,14 @@ class Origins:
         """Return the marks of a tensor."""
         if not isinstance(value, Tensor):
             return _NOTHING
-        known = self._marks.get(id(value))
-        return known[1] if known is not None and known[0]() is value else _LOST
+        marks = self._marks.of(value)
+        return _LOST if marks is None else marks
 
     def put(self, values: Any, marks: Iterable[int]) -> None:
         """Mark every tensor in a value anew."""
         marks = frozenset(marks)
         for tensor in tensors(values):
-            self._marks[id(tensor)] = (weakref.ref(tensor), marks)
+            self._marks.put(tensor, marks)
 
     def follow(self, func: Any, args: Any, kwargs: Any, output: Any) -> None:
         """Mark what a function returned, or wrote into, by what it took."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from epsrank.numerics.monitor.model.features import first_tensor, trouble
 from epsrank.numerics.monitor.model.kinds import Kind, kind_of, neurons_axis
-from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN, Origins
+from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN, ByTensor, Origins
 
 _NAMES = (
     *("celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"),
@@ -131,8 +130,9 @@ class Trace:
         self._origins = Origins(self._modules)
         self._frames = Frames(self._function, _WATCHED, self._origins)
         self._entered: list[Any] = []
-        self._returned: dict[int, tuple[weakref.ref[Tensor], list[int]]] = {}
-        self._numbers: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        # The calls that returned a tensor, and a number of its own for one that entered a call.
+        self._returned: ByTensor[tuple[int, ...]] = ByTensor()
+        self._numbers: ByTensor[int] = ByTensor()
         self._fresh = itertools.count()
         self._axis, self._width = -1, 0
         self._first_axis: list[int | None] = []
@@ -213,22 +213,19 @@ class Trace:
         self.calls.append(call)
         self._origins.put(output, [number])
         if tensor is not None:
-            known = self._returned.get(id(tensor))
-            numbers = known[1] if known is not None and known[0]() is tensor else []
-            numbers.append(number)
-            self._returned[id(tensor)] = (weakref.ref(tensor), numbers)
+            self._returned.put(tensor, (*self._producers(tensor), number))
 
     def _number(self, tensor: Any) -> int:
         if not isinstance(tensor, Tensor):
             return -1
-        known = self._numbers.get(id(tensor))
-        if known is None or known[0]() is not tensor:
-            known = self._numbers[id(tensor)] = (weakref.ref(tensor), next(self._fresh))
-        return known[1]
+        known = self._numbers.of(tensor)
+        if known is None:
+            known = next(self._fresh)
+            self._numbers.put(tensor, known)
+        return known
 
     def _producers(self, tensor: Any) -> tuple[int, ...]:
-        known = self._returned.get(id(tensor))
-        return tuple(known[1]) if known is not None and known[0]() is tensor else ()
+        return self._returned.of(tensor) or ()
 
     def _fitting(self, tensor: Tensor) -> int:
         """Return the axis that holds as many neurons as the last layer has."""
