@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from epsrank.numerics.monitor.alarms.signatures import Signature
-from epsrank.numerics.monitor.measuring.background import as_background
-from epsrank.numerics.monitor.measuring.conductor import Conductor, Reporter
-from epsrank.numerics.monitor.measuring.layer_numbers import Moment
 from epsrank.numerics.monitor.measuring.measurer import Measurer
-from epsrank.numerics.monitor.measuring.probe_parts import ProbeParts, Sample, as_parts, one_batch
+from epsrank.numerics.monitor.measuring.probe_parts import ProbeParts, as_parts
 from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
-from epsrank.numerics.monitor.measuring.processes import Processes
-from epsrank.numerics.monitor.measuring.reading import Head, check_targets
+from epsrank.numerics.monitor.measuring.reading import check_reading
 from epsrank.numerics.monitor.measuring.schedule import Schedule, as_schedule
+from epsrank.numerics.monitor.measuring.seen import Moment, Sample
 from epsrank.numerics.monitor.measuring.settings import as_settings, environment
 from epsrank.numerics.monitor.measuring.watch import BatchWatch, LossMeter
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import SkippedLayer
 from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.report import Reporter
 from epsrank.numerics.monitor.sinks import Sink
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
@@ -161,11 +159,8 @@ class RankMonitor:
         example = None if given is None else given.first(2)
         self.plan = find_layers(model, layers, head=head, example=example)
         if own.loss is not None:
-            output = Head.of(self.plan.head)
-            if given is not None and given.targets is not None:
-                check_targets(given.targets, output.weight.shape[1], own.loss)
-        self._processes = Processes(process_group, self.plan, own)
-        self._measurer = Measurer(self.plan, own, self._processes, batch_size)
+            check_reading(self.plan.head, None if given is None else given.targets, own.loss)
+        self._measurer = Measurer(self.plan, own, process_group, batch_size)
         schedule = as_schedule(every, overhead, first_step=first_step)
         self._parts: ProbeParts | None = None
         if given is not None:
@@ -177,11 +172,9 @@ class RankMonitor:
         self._watch = BatchWatch(self._measurer)
         self._steps = first_step
         self._closed = False
-        self._schedule = self._processes.schedule(schedule)
-        self._background = as_background(background, self.plan.model, process_group is not None)
-        self._conductor = Conductor(
-            self._measurer, self._processes, self._reporter, self._schedule, self._background
-        )
+        self._schedule = self._measurer.processes.schedule(schedule)
+        # What a thread has finished; looking whether there is something costs `step` no call.
+        self._done = self._measurer.start(background)
         self._start = time.perf_counter()
 
     @property
@@ -242,18 +235,19 @@ class RankMonitor:
             raise InputError("monitor", "is closed", "call step() inside the with block")
         self._losses.add(loss)  # with cold caches: every further call costs microseconds
         self._steps += 1
-        records = [] if self._background is None else self._conductor.finished()
+        records = self._finished() if self._done else []
         watch = self._watch
         if watch.active:
-            watch.end()
-            records += self._made(lambda: watch.note(targets), watch.step, watch.cost)
+            watch.end()  # its features are those of the step before
+            records += self._measured(self._steps - 1, lambda: watch.note(targets), watch.cost)
         if self._schedule.step():
             if self._parts is not None:
-                records += self._made(self._parts.due)
+                records += self._measured(self._steps, self._parts.due)
             elif inputs is not None:
-                records += self._made(lambda: one_batch(self._measurer, inputs, targets))
+                batch = self._measurer.batch
+                records += self._measured(self._steps, lambda: batch(inputs, targets))
             else:
-                watch.begin(self._steps)
+                watch.begin()
         return records
 
     def measure(self) -> list[LayerRecord]:
@@ -271,7 +265,7 @@ class RankMonitor:
         """
         if self._parts is None:
             raise InputError("probe", "is missing", "pass probe= to measure at any time")
-        return self._made(self._parts.whole) + self.wait()
+        return self._measured(self._steps, self._parts.whole) + self.wait()
 
     def wait(self) -> list[LayerRecord]:
         """Wait for what is measured in the background.
@@ -281,7 +275,7 @@ class RankMonitor:
         list of LayerRecord
             What was completed since the last call; none without a background.
         """
-        return self._conductor.finished(wait=True)
+        return self._finished(wait=True)
 
     def close(self) -> None:
         """Remove hooks and close the sinks; the history stays readable."""
@@ -289,7 +283,9 @@ class RankMonitor:
             return
         self._closed = True
         self._watch.end()
-        self._conductor.close()
+        self._finished(wait=True)
+        self._measurer.close()
+        self._reporter.close()
 
     def __enter__(self) -> RankMonitor:
         return self
@@ -336,13 +332,28 @@ class RankMonitor:
             f"{self._steps} steps, {len(self.history.steps)} measured)"
         )
 
-    def _made(
-        self, gather: Callable[[], Sample], step: int | None = None, cost: float = 0.0
+    def _measured(
+        self, step: int, gather: Callable[[], Sample], cost: float = 0.0
     ) -> list[LayerRecord]:
-        """Have a measurement made, of the present step if no other is named."""
+        """Measure whatever happens, account for the time, and report what is finished."""
+        self._measurer.settle()
+        began = time.perf_counter() - cost
+        loss, seconds = self._losses.mean(), time.perf_counter() - self._start
+        moment = Moment(step, loss, seconds, Sample.of(gather))
+        records = self._measurer.end(moment, began)
+        self._reporter.report(records)
+        # Sinks, warnings and the history are part of the price.
+        self._schedule.spent(time.perf_counter() - began)
+        return records + self._finished()
 
-        def now() -> Moment:
-            at = self._steps if step is None else step
-            return Moment(at, self._losses.mean(), time.perf_counter() - self._start)
-
-        return self._conductor.measure(gather, now, cost)
+    def _finished(self, *, wait: bool = False) -> list[LayerRecord]:
+        """Report what the background has finished since the last call."""
+        found: list[LayerRecord] = []
+        for records, seconds in self._measurer.finished(wait=wait):
+            began = time.perf_counter()
+            self._reporter.report(records)
+            # Schedules of the user's own know one kind of time.
+            getattr(self._schedule, "beside", self._schedule.spent)(seconds)
+            self._schedule.spent(time.perf_counter() - began)
+            found += records
+        return found

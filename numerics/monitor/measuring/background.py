@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -37,7 +38,9 @@ class Background:
         self._changed = threading.Condition()
         self._bytes = 0
         self._left = 0
-        self._results: list[Any] = []
+        #: What was finished and not fetched, with the thread's seconds. Whoever asks at every step
+        #: looks whether this is empty, and calls nothing; a deque needs no lock for that.
+        self.done: deque[tuple[Any, float]] = deque()
         self._error: BaseException | None = None
         self._spent = 0.0
         self._thread = threading.Thread(target=self._run, name="epsrank-monitor", daemon=True)
@@ -69,8 +72,8 @@ class Background:
     def finish(self, action: Callable[[BaseException | None, float], Any]) -> None:
         """Run ``action(error, seconds)`` in the thread, and keep what it returns for `fetch`.
 
-        `action`: Gets the first error since the last `finish`, and the seconds that the thread has
-        worked since then, this action left out.
+        The error is the first since the last `finish`, and the seconds are those that the thread
+        has worked since then, this action left out.
         """
 
         def run() -> None:
@@ -78,20 +81,16 @@ class Background:
             began = time.perf_counter()
             self._error, self._spent = None, 0.0
             found = action(error, spent)
-            with self._changed:
-                self._results.append((found, spent + time.perf_counter() - began))
+            self.done.append((found, spent + time.perf_counter() - began))
 
         self._put(run, 0)
 
     def fetch(self, *, wait: bool = False) -> list[tuple[Any, float]]:
         """Return what was finished since the last call, in order, with the thread's seconds."""
-        if not wait and not self._results:
-            return []
-        with self._changed:
-            if wait:
+        if wait:
+            with self._changed:
                 self._changed.wait_for(lambda: self._left == 0)
-            found, self._results = self._results, []
-        return found
+        return [self.done.popleft() for _ in range(len(self.done))]
 
     def close(self) -> None:
         """Let the thread finish its work, and end it."""
@@ -117,7 +116,7 @@ class Background:
         try:
             action()
         except InputError:
-            pass  # of one layer; the collector has noted it
+            pass  # of one layer; the measurer has noted it
         except BaseException as error:
             self._error = self._error or error
         with self._changed:
@@ -135,10 +134,8 @@ def marker(tensor: Tensor) -> Any:
 
 
 def as_background(choice: object, model: nn.Module, grouped: bool) -> Background | None:
-    """Return the thread that the argument of `RankMonitor` asks for.
-
-    `choice`: ``"auto"`` is a thread where the model is on a GPU, or PyTorch leaves a core free.
-    """
+    """Return the thread that an argument asks for; ``"auto"`` takes one on a GPU or a free core."""
+    # 1 == True, and is refused all the same.
     if choice not in (True, False, "auto") or not isinstance(choice, (bool, str)):
         raise InputError("background", f"is {choice!r}", "choose True, False or 'auto'")
     if choice is True and grouped:
@@ -146,6 +143,7 @@ def as_background(choice: object, model: nn.Module, grouped: bool) -> Background
             "background", "is True, but there is a process group", "leave one of them out"
         )
     device = next((p.device for p in model.parameters() if p.is_cuda), None)
+    # In a group every measurement has collective operations, which must not meet the training's.
     if choice == "auto":
         choice = not grouped and (device is not None or _cores() > torch.get_num_threads())
     return Background(device) if choice else None

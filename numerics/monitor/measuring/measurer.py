@@ -1,24 +1,21 @@
-"""One measurement from beginning to end: features, sums, all processes, records."""
+"""One measurement from features to records: summed as they come, ended here or in a thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from epsrank.numerics.gram.few_rows import FewRows
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.monitor.measuring.background import Background
-from epsrank.numerics.monitor.measuring.layer_numbers import (
-    Moment,
-    described,
-    measured,
-    whole_failure,
-)
-from epsrank.numerics.monitor.measuring.processes import Processes, Share
+from epsrank.numerics.monitor.measuring.background import Background, as_background, marker
+from epsrank.numerics.monitor.measuring.layer_numbers import measured
+from epsrank.numerics.monitor.measuring.processes import Processes
 from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
+from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, described, nothing_summed
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.capture import Capture, probe_pass
 from epsrank.numerics.monitor.model.passes import MOST, Shape, pass_size
@@ -28,86 +25,55 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
 
 
-class Collector:
-    """Per layer a Gram matrix, and for the last layer the rows that a reading needs."""
-
-    def __init__(self, plan: LayerPlan, settings: Settings) -> None:
-        self._plan = plan
-        self._settings = settings
-        self._last = plan.last.name if plan.last is not None else None
-        self.sums: dict[str, LayerAccumulator] = {}
-        self.problems: dict[str, str] = {}
-        self.rows: Rows | None = None
-
-    def begin(self) -> None:
-        """Prepare for one measurement: start anew, or let what was seen count less."""
-        self.problems = {}
-        if self._settings.forgetting:
-            for accumulator in self.sums.values():
-                accumulator.forget(self._settings.forgetting)
-        else:
-            self.sums = {}
-        wanted = self._settings.loss is not None and self._last is not None
-        self.rows = Rows(self._settings.max_samples) if wanted else None
-
-    def consume(self, name: str, features: Tensor) -> None:
-        """Take rows of a layer's features."""
-        if name in self.problems or features.shape[0] == 0:
-            return
-        accumulator = self.sums.get(name)
-        if accumulator is None:
-            # A spectrum is wanted to the last digit; a count allows float32 where ε does.
-            counts = not self._settings.spectrum(int(features.shape[1]))
-            # One batch is often shorter than its layer is wide; forgetting adds up many.
-            kind = LayerAccumulator if self._settings.forgetting else FewRows
-            accumulator = self.sums[name] = kind(
-                int(features.shape[1]),
-                device=features.device,
-                measure=self._settings.measure,
-                eps=min(self._settings.eps) if counts else None,
-                relative=self._settings.relative,
-            )
-        try:
-            accumulator.update(features)
-        except InputError as error:
-            self.problems[name] = str(error)
-            del self.sums[name]
-            raise
-        if name == self._last and self.rows is not None:
-            self.rows.add(features)
-
-    def note(self, problems: dict[str, str]) -> None:
-        """Take over what a capture could not hand on."""
-        self.problems = {**problems, **self.problems}
-
-    def end(self) -> None:
-        """Let go of what only this measurement needed."""
-        self.rows = None
-        if not self._settings.forgetting:
-            self.sums = {}
-
-
 class Measurer:
-    """Turns passes through the model into records."""
+    """Sums the features of every layer of a plan, and turns the sums into records.
+
+    A measurement goes `begin`, `consume` for all that passes, `note`, and `end`.
+    """
 
     def __init__(
-        self, plan: LayerPlan, settings: Settings, processes: Processes, batch_size: int | None
+        self, plan: LayerPlan, settings: Settings, process_group: Any, batch_size: int | None
     ) -> None:
         self.plan = plan
         self.settings = settings
-        self.processes = processes
-        self.collector = Collector(plan, settings)
-        #: Where set, only that thread touches the collector.
-        self.background: Background | None = None
+        self.processes = Processes(process_group, plan, settings)
+        # With a thread copies of features go there, and nothing else touches what is summed.
+        self._thread: Background | None = None
+        #: Per layer a Gram matrix, and for the last layer the rows that a reading needs.
+        self.sums: dict[str, LayerAccumulator] = {}
+        self._problems: dict[str, str] = {}
+        self._rows: Rows | None = None
         self._batch_size = batch_size
         # Where the cross-entropy solver stopped: near where it will stop next time.
         self._start: Array | None = None
 
+    def start(self, background: bool | str) -> Collection[object]:
+        """Measure in a thread from now on, where that is wanted; what it has finished comes back.
+
+        Until then a probe is tried out here, and what is refused leaves no thread behind.
+        """
+        self._thread = as_background(background, self.plan.model, self.processes.grouped)
+        return () if self._thread is None else self._thread.done
+
+    def finished(self, *, wait: bool = False) -> list[tuple[list[LayerRecord], float]]:
+        """Return what the thread has finished since the last call, and its seconds."""
+        return [] if self._thread is None else self._thread.fetch(wait=wait)
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._thread is not None:
+            self._thread.close()
+
+    def settle(self) -> None:
+        """Wait for what training has queued on the device, which is no cost of measuring here."""
+        if self._thread is None:
+            self.processes.settle()
+
     def try_out(self, example: Any, n_samples: int | None) -> tuple[Shape, ...]:
         """Run a few probe samples, so that mistakes show at once and not in mid-training.
 
-        Returns rows per sample and neurons of each layer that was reached; empty where the number
-        of samples is not known.
+        The shapes of the layers that were reached come back; none where the number of samples is
+        not known.
         """
         try:
             self.run(example)
@@ -122,13 +88,18 @@ class Measurer:
         else:
             if n_samples is None:
                 return ()
-            sums = self.collector.sums.values()
+            sums = self.sums.values()
             shapes = tuple((own.n_samples / n_samples, own.n_features) for own in sums)
             if self._batch_size is None:
                 self._batch_size = pass_size(shapes, on_cpu=self.processes.on_cpu)
             return shapes
         finally:
-            self.collector.end()
+            self._let_go()
+
+    def batch(self, inputs: Any, targets: Any) -> Sample:
+        """Send one batch of the training through the model again."""
+        self.run(inputs)
+        return Sample(targets)
 
     def run(self, inputs: Any) -> None:
         """Send samples through the model and sum its features."""
@@ -142,99 +113,146 @@ class Measurer:
 
     def begin(self) -> None:
         """Prepare for one measurement."""
-        self._do(self.collector.begin)
+        self._do(self._begin)
 
     def consume(self, name: str, features: Tensor) -> None:
-        """Take rows of a layer's features, or a copy of them to the background."""
-        if self.background is None:
-            self.collector.consume(name, features)
+        """Take rows of a layer's features."""
+        if self._thread is None:
+            self._add(name, features)
         else:
-            self.background.consume(partial(self.collector.consume, name), features)
+            self._thread.consume(partial(self._add, name), features)
 
     def note(self, capture: Capture) -> None:
         """Take over what a capture could not hand on."""
-        problems = dict(capture.problems)
-        self._do(lambda: self.collector.note(problems))
+        # A copy: the capture starts anew before the thread comes to it.
+        self._do(partial(self._note, dict(capture.problems)))
 
-    def _do(self, action: Callable[[], None]) -> None:
-        if self.background is None:
-            action()
-        else:
-            self.background.submit(action)
+    def end(self, moment: Moment, began: float) -> list[LayerRecord]:
+        """Return the records of a measurement; none yet where the thread makes them."""
+        if self._thread is not None:
+            self._end_in(self._thread, moment, began)
+            return []
+        records = self._records(moment, partial(Head.of, self.plan.head))
+        return _at_cost(records, time.perf_counter() - began)
 
-    def head(self) -> Callable[[], Head] | None:
+    def _end_in(self, thread: Background, moment: Moment, began: float) -> None:
+        """Let the thread end a measurement, with the targets and the head of this moment."""
+        head, targets, ready = self.head(), moment.sample.targets, None
+        if isinstance(targets, Tensor):
+            targets = targets.detach().clone()
+            ready = marker(targets) if targets.is_cuda else None
+        sample = replace(moment.sample, targets=targets)
+
+        def end(error: BaseException | None, gathered: float) -> list[LayerRecord]:
+            if ready is not None:
+                ready.synchronize()
+            # An error of the thread comes first: it is about features that did arrive.
+            own = sample if error is None else replace(sample, cause=described(error))
+            start = time.perf_counter()
+            records = self._records(replace(moment, sample=own), head)
+            return _at_cost(records, here + gathered + time.perf_counter() - start)
+
+        here = time.perf_counter() - began
+        thread.finish(end)
+
+    def head(self) -> Callable[[], Head]:
         """Return the head as it is now; what is wrong with it shows when it is asked for."""
+        late = partial(Head.of, self.plan.head)
         if self.settings.loss is None:
-            return None
+            return late  # nobody asks
         try:
-            own = Head.of(self.plan.head)
+            own = late()
         except Exception as error:
             return partial(_raise, error)
         return lambda: own
 
-    def records(
-        self,
-        moment: Moment,
-        targets: Any,
-        cause: str | None,
-        head: Callable[[], Head] | None = None,
-    ) -> list[LayerRecord]:
+    def _do(self, action: Callable[[], None]) -> None:
+        if self._thread is None:
+            action()
+        else:
+            self._thread.submit(action)
+
+    def _begin(self) -> None:
+        """Start the sums anew, or let what was seen count less."""
+        self._problems = {}
+        if self.settings.forgetting:
+            for sums in self.sums.values():
+                sums.forget(self.settings.forgetting)
+        else:
+            self.sums = {}
+        wanted = self.settings.loss is not None and self.plan.last is not None
+        self._rows = Rows(self.settings.max_samples) if wanted else None
+
+    def _add(self, name: str, features: Tensor) -> None:
+        """Add rows to the sums of a layer; the first that are refused end them."""
+        if name in self._problems or features.shape[0] == 0:
+            return
+        sums = self.sums.get(name)
+        if sums is None:
+            width = int(features.shape[1])
+            sums = self.sums[name] = nothing_summed(self.settings, width, features.device)
+        try:
+            sums.update(features)
+        except InputError as error:
+            self._problems[name] = str(error)
+            del self.sums[name]
+            raise
+        last = self.plan.last
+        if self._rows is not None and last is not None and last.name == name:
+            self._rows.add(features)
+
+    def _note(self, problems: dict[str, str]) -> None:
+        self._problems = {**problems, **self._problems}
+
+    def _let_go(self) -> None:
+        """Let go of what only one measurement needs."""
+        self._rows = None
+        if not self.settings.forgetting:
+            self.sums = {}
+
+    def _records(self, moment: Moment, head: Callable[[], Head]) -> list[LayerRecord]:
         """Return the records of what was summed, in all processes together; never raises."""
         try:
-            return self._records(moment, targets, cause, head)
+            seen = self.processes.union(self._seen(moment))
+            if not self.processes.first:
+                return []
+            read = partial(self._read, seen, head)
+            return measured(self.plan, self.settings, moment, seen, read)
         except Exception as error:
-            return whole_failure(self.plan, self.settings, moment, described(error))
+            failed = Seen(cause=described(error))
+            return measured(self.plan, self.settings, moment, failed, lambda: None)
         finally:
-            self.collector.end()
+            self._let_go()
 
-    def _records(
-        self,
-        moment: Moment,
-        targets: Any,
-        cause: str | None,
-        head: Callable[[], Head] | None,
-    ) -> list[LayerRecord]:
-        share, problem = self._share(targets, cause)
-        union = self.processes.union(
-            self.collector.sums, self.collector.problems, cause, share, problem
-        )
-        if not self.processes.first:
-            return []
-        if union.cause is not None:
-            return whole_failure(self.plan, self.settings, moment, union.cause)
-
-        def read() -> LayerReading | None:
-            if union.share_problem is not None:
-                raise ValueError(union.share_problem)
-            return None if union.share is None else self._read(union.share, head)
-
-        return measured(self.plan, union.sums, union.problems, self.settings, moment, read)
-
-    def _share(self, targets: Any, cause: str | None) -> tuple[Share | None, str | None]:
-        """Return features and targets of the last layer, or why there are none."""
-        rows, kind = self.collector.rows, self.settings.loss
-        if kind is None or rows is None or targets is None or cause is not None:
-            return None, None
+    def _seen(self, moment: Moment) -> Seen:
+        """Return what this process has seen, the samples of a reading among it."""
+        seen = Seen(self.sums, self._problems, moment.sample.cause)
+        rows, kind, targets = self._rows, self.settings.loss, moment.sample.targets
+        if rows is None or kind is None or targets is None or seen.cause is not None:
+            return seen
         last = self.plan.last
-        if last is None or last.name in self.collector.problems:
-            return None, None
+        if last is None or last.name in seen.problems:
+            return seen
         try:
-            return matched(rows, targets, kind), None
+            return replace(seen, share=matched(rows, targets, kind))
         except Exception as error:
-            return None, described(error)
+            return replace(seen, share_problem=described(error))
 
-    def _read(self, share: Share, head: Callable[[], Head] | None) -> LayerReading:
-        """Return the reading of the last layer."""
+    def _read(self, seen: Seen, head: Callable[[], Head]) -> LayerReading | None:
+        """Return the reading of the last layer; None where no targets are known."""
         kind = self.settings.loss
-        assert kind is not None
+        if seen.share_problem is not None:
+            raise ValueError(seen.share_problem)
+        if seen.share is None or kind is None:
+            return None
         reading, self._start = read_last_layer(
-            *share,
-            Head.of(self.plan.head) if head is None else head(),
-            kind=kind,
-            bias=self.settings.bias,
-            start=self._start,
+            *seen.share, head(), kind=kind, bias=self.settings.bias, start=self._start
         )
         return reading
+
+
+def _at_cost(records: list[LayerRecord], seconds: float) -> list[LayerRecord]:
+    return [replace(record, cost=seconds) for record in records]
 
 
 def _raise(error: Exception) -> Head:

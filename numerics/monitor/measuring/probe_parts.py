@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -25,6 +24,7 @@ from epsrank.numerics.monitor.alarms.signatures import SAMPLES, WINDOW
 from epsrank.numerics.monitor.measuring.measurer import Measurer
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
 from epsrank.numerics.monitor.measuring.schedule import OverheadBudget, Schedule
+from epsrank.numerics.monitor.measuring.seen import Sample
 from epsrank.numerics.monitor.model.passes import Shape
 from epsrank.theory.errors import InputError
 
@@ -40,16 +40,6 @@ REPAID = 10.0
 
 #: Fewest samples of a part: rows of one sample resemble each other.
 FEWEST = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """What one measurement was made of."""
-
-    #: Targets of its samples.
-    targets: Any = None
-    #: Share of the probe; None without a probe.
-    part: float | None = None
 
 
 class ProbeParts:
@@ -132,17 +122,14 @@ class ProbeParts:
 
 
 def least_part(shapes: Iterable[Shape], n_samples: int, processes: int = 1) -> float:
-    """Return the least share of a probe that a rank can be told from: 4n rows in every layer."""
+    """Return the least share of a probe that shows a rank: 4n rows in every layer."""
     wanted = [SAMPLES * n / rows if rows > 0 else math.inf for rows, n in shapes]
     needed = max([FEWEST, *wanted]) / processes
     return min(1.0, needed / n_samples)
 
 
 def affordable(least: float, seconds: float, allowed: float) -> float:
-    """Return the largest of the parts p, 2p, 4p, … ≤ 1/2 and 1 that is expected to cost little.
-
-    `least` is p, in (0, 1/2].
-    """
+    """Return the largest of p, 2p, 4p, … ≤ 1/2 and 1 that should cost little; `least` is p."""
     if seconds <= allowed * least:
         return 1.0
     part = least
@@ -154,12 +141,6 @@ def affordable(least: float, seconds: float, allowed: float) -> float:
 def grown(part: float) -> float:
     """Return the part that follows: eight times as much at most, 1 in the end."""
     return 1.0 if GROWTH * part >= 1 else min(0.5, GROWTH * part)
-
-
-def one_batch(measurer: Measurer, inputs: Any, targets: Any) -> Sample:
-    """Send one batch of the training through the model again."""
-    measurer.run(inputs)
-    return Sample(targets)
 
 
 def as_parts(

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.measuring.schedule import OverheadBudget, Schedule
+from epsrank.numerics.monitor.measuring.seen import Seen, nothing_summed
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.theory.errors import InputError
 
-Share = tuple[Tensor, Tensor]
-
 # Longest time, in steps, until the processes compare their accounts again.
 _LONGEST = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class Union:
-    """What all processes saw together."""
-
-    #: Per layer.
-    sums: dict[str, LayerAccumulator]
-    #: Layers that one of them could not sum.
-    problems: dict[str, str]
-    #: Why the measurement failed as a whole, in one of them.
-    cause: str | None
-    #: Features and targets of the last layer.
-    share: Share | None
-    #: Why there are none.
-    share_problem: str | None
 
 
 class Processes:
@@ -69,6 +50,11 @@ class Processes:
         return self._cuda is None
 
     @property
+    def grouped(self) -> bool:
+        """Whether there is a group."""
+        return self._group is not None
+
+    @property
     def size(self) -> int:
         """Number of processes."""
         if self._group is None:
@@ -99,52 +85,40 @@ class Processes:
         dist.all_reduce(values, op=dist.ReduceOp.MAX, group=self._group)
         return [float(value) for value in values]
 
-    def union(
-        self,
-        sums: Mapping[str, LayerAccumulator],
-        problems: Mapping[str, str],
-        cause: str | None,
-        share: Share | None,
-        share_problem: str | None,
-    ) -> Union:
+    def union(self, mine: Seen) -> Seen:
         """Add what every process has seen; each has to call it, whatever happened there."""
         if self._group is None:
-            return Union(dict(sums), dict(problems), cause, share, share_problem)
+            return mine
         import torch.distributed as dist
 
-        widths = {name: own.n_features for name, own in sums.items()}
-        gathered: list[Any] = [None] * dist.get_world_size(self._group)
-        mine = (widths, dict(problems), cause, share, share_problem)
-        dist.all_gather_object(gathered, mine, group=self._group)
-        causes = [entry[2] for entry in gathered if entry[2] is not None]
+        # Words, widths and the rows of a reading first: they say which sums every process adds.
+        gathered: list[Any] = [None] * self.size
+        widths = {name: own.n_features for name, own in mine.sums.items()}
+        dist.all_gather_object(gathered, (widths, replace(mine, sums={})), group=self._group)
+        every = [seen for _, seen in gathered]
+        causes = [seen.cause for seen in every if seen.cause is not None]
         if causes:
-            return Union({}, {}, causes[0], None, None)
-        bad = {name: why for entry in gathered for name, why in entry[1].items()}
+            return Seen(cause=causes[0])
+        bad = {name: why for seen in every for name, why in seen.problems.items()}
         total: dict[str, LayerAccumulator] = {}
         for name in self._plan.names:
-            found = {entry[0][name] for entry in gathered if name in entry[0]}
+            found = {theirs[name] for theirs, _ in gathered if name in theirs}
             if name in bad or not found:
                 continue
             if len(found) > 1:
                 bad[name] = f"has {sorted(found)} neurons in different processes"
                 continue
-            own = sums.get(name) or self._empty(found.pop())
+            place = "cpu" if self._cuda is None else self._cuda
+            own = mine.sums.get(name) or nothing_summed(self._settings, found.pop(), place)
             total[name] = own.all_reduce(self._group)
-        shares = [entry[3] for entry in gathered if entry[3] is not None]
-        reasons = [entry[4] for entry in gathered if entry[4] is not None]
-        together = None
-        if shares and not reasons:
-            features, targets = zip(*shares, strict=True)
-            together = (torch.cat(features), torch.cat(targets))
-        return Union(total, bad, None, together, reasons[0] if reasons else None)
-
-    def _empty(self, n_features: int) -> LayerAccumulator:
-        """Return the sums of a process that saw no sample of a layer."""
-        return LayerAccumulator(
-            n_features,
-            device="cpu" if self._cuda is None else self._cuda,
-            measure=self._settings.measure,
-        )
+        shares = [seen.share for seen in every if seen.share is not None]
+        reasons = [seen.share_problem for seen in every if seen.share_problem is not None]
+        if reasons:
+            return Seen(total, bad, share_problem=reasons[0])
+        if not shares:
+            return Seen(total, bad)
+        features, targets = zip(*shares, strict=True)
+        return Seen(total, bad, share=(torch.cat(features), torch.cat(targets)))
 
 
 class AgreedBudget:
@@ -158,6 +132,7 @@ class AgreedBudget:
     def __init__(self, own: OverheadBudget, processes: Processes) -> None:
         self._own = own
         self._processes = processes
+        # Not those of `own`, which may have been used before: processes have to agree on these.
         self._steps = 0
         self._next = 1
 

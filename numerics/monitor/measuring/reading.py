@@ -31,9 +31,11 @@ LossKind = Literal["mse", "cross_entropy"]
 IGNORED = -100
 
 
-def check_targets(targets: Tensor, n_outputs: int, kind: LossKind) -> None:
-    """Check targets of a probe against the head that they will be read with."""
-    k = n_outputs
+def check_reading(head: nn.Module | None, targets: Tensor | None, kind: LossKind) -> None:
+    """Check the head of a reading, and against it the targets of a probe."""
+    k = Head.of(head).weight.shape[1]
+    if targets is None:
+        return
     if kind == "cross_entropy" and not targets.is_floating_point():
         labels = targets[targets != IGNORED]
         if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < k:

@@ -1,4 +1,4 @@
-"""Watching one training step: hooks from one `step` call to the next, and what they cost."""
+"""What is taken from the training itself: features of one step's batches, and all losses."""
 
 from __future__ import annotations
 
@@ -9,29 +9,25 @@ import torch
 from torch import Tensor
 
 from epsrank.numerics.monitor.measuring.measurer import Measurer
-from epsrank.numerics.monitor.measuring.probe_parts import Sample
+from epsrank.numerics.monitor.measuring.seen import Sample
 from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.theory.errors import InputError
 
 
 class BatchWatch:
-    """Hooks that sum the features of the training batches of one step.
-
-    `active`: Whether hooks are in place. `cost`: Seconds that they took so far. `step`: Training
-    steps made before they were put in place.
-    """
+    """Hooks that sum the features of the training batches of one step."""
 
     def __init__(self, measurer: Measurer) -> None:
         self._measurer = measurer
         self._capture = Capture(measurer.plan, self._timed)
+        #: Whether hooks are in place. An attribute of its own, since it is asked for at every step.
         self.active = False
+        #: Seconds that they took so far.
         self.cost = 0.0
-        self.step = 0
 
-    def begin(self, step: int) -> None:
+    def begin(self) -> None:
         """Put hooks in place."""
         began = time.perf_counter()
-        self.step = step
         self._measurer.begin()
         self.active = True
         self._capture.start()
@@ -91,10 +87,7 @@ class LossMeter:
         self._count += 1
 
     def mean(self) -> float | None:
-        """Return the mean since the last call, and start anew.
-
-        Returns None if there was no loss.
-        """
+        """Return the mean since the last call, None if there was no loss, and start anew."""
         self._flush()
         mean = self._sum / self._count if self._count else None
         self._sum, self._count = 0.0, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from torch.nn import functional as F
 from epsrank.numerics.monitor import RankMonitor, RankWarning
 from epsrank.numerics.monitor.measuring import background
 from epsrank.numerics.monitor.measuring.background import Background
-from epsrank.numerics.monitor.measuring.measurer import Collector
+from epsrank.numerics.monitor.measuring.measurer import Measurer
+from epsrank.numerics.monitor.measuring.reading import Head
 from epsrank.theory.errors import InputError
 
 X = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
@@ -95,13 +97,13 @@ class Gate:
 
     def __init__(self, monkeypatch):
         self.open = threading.Event()
-        consume = Collector.consume
+        add = Measurer._add
 
-        def late(collector, name, features):
+        def late(measurer, name, features):
             assert self.open.wait(20)
-            consume(collector, name, features)
+            add(measurer, name, features)
 
-        monkeypatch.setattr(Collector, "consume", late)
+        monkeypatch.setattr(Measurer, "_add", late)
 
 
 def test_what_happens_meanwhile_does_not_enter(monkeypatch):
@@ -124,9 +126,7 @@ def test_planted_no_copies(monkeypatch, fault):
     if fault == "features":
         monkeypatch.setattr(torch.Tensor, "clone", lambda self: self)
     else:
-        monkeypatch.setattr(
-            "epsrank.numerics.monitor.measuring.measurer.Measurer.head", lambda self: None
-        )
+        monkeypatch.setattr(Measurer, "head", lambda self: partial(Head.of, self.plan.head))
     _, back, _ = train(every=2, background=True)
     monkeypatch.undo()
     with pytest.raises(AssertionError):
@@ -134,10 +134,10 @@ def test_planted_no_copies(monkeypatch, fault):
 
 
 def test_an_error_of_the_thread_is_the_cause_in_the_record(monkeypatch):
-    def fails(collector, name, features):
+    def fails(measurer, name, features):
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(Collector, "consume", fails)
+    monkeypatch.setattr(Measurer, "_add", fails)
     with pytest.warns(RankWarning, match="planted"):
         _, monitor, _ = train(background=True)
     assert all(record.failure == "RuntimeError: planted" for record in monitor.history)

@@ -138,7 +138,7 @@ def test_the_first_measurement_takes_what_it_can_afford(monkeypatch):
         sample = parts.due()
         monkeypatch.undo()
         assert sample.part == 4 * 80 / 2000
-        assert m._measurer.collector.sums["1"].n_samples == 320
+        assert m._measurer.sums["1"].n_samples == 320
 
 
 def test_parts_are_chosen_by_rows_and_cost():

@@ -1,0 +1,91 @@
+"""What travels through one measurement: its samples, its moment, and what was seen of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from epsrank.numerics.gram.few_rows import FewRows
+from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.measuring.settings import Settings
+from epsrank.theory.errors import InputError
+
+#: Features and targets of the same samples of the last layer.
+Share = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What one measurement is made of."""
+
+    #: Targets of its samples.
+    targets: Any = None
+    #: Share of the probe; None without a probe.
+    part: float | None = None
+    #: Why its features could not be gathered.
+    cause: str | None = None
+
+    @classmethod
+    def of(cls, gather: Callable[[], Sample]) -> Sample:
+        """Return what a pass through the model gathers, or else why it failed."""
+        try:
+            return gather()
+        except Exception as error:
+            return cls(cause=described(error))
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What all records of one measurement have in common."""
+
+    #: Training steps made.
+    step: int
+    #: Mean training loss since the measurement before.
+    loss: float | None
+    #: Since the monitor began.
+    seconds: float
+    #: What is measured.
+    sample: Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What one process has seen of the layers, or all of a group together."""
+
+    #: Per layer.
+    sums: dict[str, LayerAccumulator] = field(default_factory=dict)
+    #: Layers that could not be summed, and why.
+    problems: dict[str, str] = field(default_factory=dict)
+    #: Why the measurement failed as a whole.
+    cause: str | None = None
+    #: Features and targets of the last layer, for the reading.
+    share: Share | None = None
+    #: Why there are none.
+    share_problem: str | None = None
+
+
+def nothing_summed(
+    settings: Settings, n_features: int, device: torch.device | str
+) -> LayerAccumulator:
+    """Return the sums of a layer before its first sample."""
+    # A spectrum is wanted to the last digit; a count allows float32 where ε does.
+    counts = not settings.spectrum(n_features)
+    # One batch is often shorter than its layer is wide; forgetting adds up many.
+    kind = LayerAccumulator if settings.forgetting else FewRows
+    return kind(
+        n_features,
+        device=device,
+        measure=settings.measure,
+        eps=min(settings.eps) if counts else None,
+        relative=settings.relative,
+    )
+
+
+def described(error: BaseException) -> str:
+    """Return an exception as one line."""
+    line = (str(error).splitlines() or [""])[0]
+    return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}"

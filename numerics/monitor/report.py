@@ -1,0 +1,90 @@
+"""Where records go: the history, the failure signatures, warnings, and the sinks."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signatures
+from epsrank.numerics.monitor.measuring.seen import described
+from epsrank.numerics.monitor.records.history import History
+from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.sinks import Sink, as_sinks, deliver
+
+# Different failures that are spoken of; after so many there is nothing new to say.
+_MOST = 100
+
+
+class Reporter:
+    """Passes measurements on; nothing that a sink does reaches the training."""
+
+    def __init__(
+        self, history: History, sinks: Iterable[Sink], last: str | None, warn: bool
+    ) -> None:
+        self.history = history
+        self.signatures = Signatures()
+        self._sinks = as_sinks(sinks)
+        self._last = last
+        self._warn = warn
+        self._said: set[str] = set()
+
+    def report(self, records: list[LayerRecord]) -> None:
+        """Pass one measurement on; there is none in all processes of a group but the first."""
+        if not records:
+            return
+        self.history.append(records)
+        failed = [record for record in records if record.failure is not None]
+        kinds = {_kind(record.failure or ""): record for record in reversed(failed)}
+        for kind, record in kinds.items():
+            count = sum(_kind(other.failure or "") == kind for other in failed)
+            where = f"{count} layers, the first {record.layer}" if count > 1 else record.layer
+            self._say_once(f"{where}: {record.failure}", kind, record.step)
+        for signature in self.signatures.update(records, self._last):
+            if self._warn:
+                _warn(str(signature))
+        metadata, step = self.history.metadata, records[0].step
+        self._sinks = [
+            sink
+            for sink in self._sinks
+            if self._safely("log", partial(deliver, sink, records, metadata), step)
+        ]
+
+    def close(self) -> None:
+        """Close the sinks."""
+        for sink in self._sinks:
+            self._safely("close", sink.close, -1)
+        self._sinks = []
+
+    def _say_once(self, message: str, kind: str, step: int) -> None:
+        """Warn of a failure, once for each kind."""
+        if kind not in self._said and len(self._said) < _MOST:
+            self._said.add(kind)
+            _warn(f"{message} (step {step}; said once)")
+
+    def _safely(self, name: str, action: Callable[[], None], step: int) -> bool:
+        """Call a sink, and say so if it fails."""
+        try:
+            action()
+        except Exception as error:
+            cause = described(error)
+            message = f"{name} of a sink failed, it is left out: {cause}"
+            self._say_once(message, _kind(cause), step)
+            return False
+        return True
+
+
+def _warn(message: str) -> None:
+    """Warn at the line of the training loop that called the monitor, however deep this is."""
+    level, frame = 1, sys._getframe()
+    own = f"{__package__}."
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(own):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, RankWarning, stacklevel=level)
+
+
+def _kind(cause: str) -> str:
+    """Return a cause without its numbers."""
+    return re.sub(r"\d+", "", cause)
