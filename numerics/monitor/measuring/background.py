@@ -143,7 +143,7 @@ def as_background(choice: object, model: nn.Module, grouped: bool) -> Background
             "background", "is True, but there is a process group", "leave one of them out"
         )
     device = next((p.device for p in model.parameters() if p.is_cuda), None)
-    # In a group every measurement has collective operations, which must not meet the training's.
+    # In a group a measurement calls collective operations, which processes need in one order.
     if choice == "auto":
         choice = not grouped and (device is not None or _cores() > torch.get_num_threads())
     return Background(device) if choice else None
