@@ -16,7 +16,7 @@ from epsrank.benchmarks.watchers import Watcher
 class TrainingClock:
     """Seconds that one copy has trained: other copies' turns do not count.
 
-    A monitor that spends a share of the training time must be told the time of its own training,
+    A monitor that spends a share of the training time must be given the time of its own training,
     or it would live on its rivals' time.
     """
 

@@ -75,7 +75,7 @@ def _peak() -> int:
 
 
 def _in_use() -> int:
-    """Return the memory that this process uses now, where the system tells; else the peak."""
+    """Return the memory that this process uses now, where the system says; else the peak."""
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:

@@ -170,7 +170,7 @@ def _names(file: Path) -> list[str]:
 
             with safe_open(file, framework="np") as tensors:
                 return list(tensors.keys())
-    except Exception:  # told of when it is read
+    except Exception:  # reported when it is read
         return []
     return []
 

@@ -29,7 +29,7 @@ class AprioriFloor(Shown):
     floors : ndarray of float64, shape (n + 1,)
         Certified lower bounds of ‖u − u*‖, one per p, rounding included.
     reaches : ndarray of float64, shape (n + 1,)
-        √((1 + p(n−p)) λ_{p+1}) ‖β‖, rounded up; 0 at p = n, but for the rounding of features.
+        √((1 + p(n−p)) λ_{p+1}) ‖β‖, rounded up; 0 at p = n, except for the rounding of features.
     distances : SegmentedDistances
         Bounds of E_p.
     norm : float

@@ -1,4 +1,4 @@
-"""The links of the chain decided by enclosures: at most, above, or not told by this precision."""
+"""The links of the chain decided by enclosures: at most, above, or left open by this precision."""
 
 from __future__ import annotations
 
