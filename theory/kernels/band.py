@@ -5,10 +5,10 @@ T = E[φ ⊗ φ]: φ = Σ_k √μ_k ξ_k e_k with E[ξ_k ξ_l] = δ_kl. Relative
 span(e_1…e_k) only, and on one side, which removes the ridge and the two-sided constant:
 
 *Lower end.* X_j = ξ_j ξ_jᵀ restricted to the first k coordinates, kept only where ‖ξ_j‖² ≤ R, has
-E X = M ≽ m I. Tropp's matrix Chernoff bound [S5, Thm 5.1.1] gives λ_min(Σ_j X_j) ≥ (1 − η) n m except
-with probability k exp(−n m ψ(η)/R), ψ(η) = η + (1 − η) log(1 − η). Dropping neurons only lowers the
-sum, so R is free, and unbounded laws are no exception. By Courant–Fischer λ_k(Σ_j φ_j ⊗ φ_j) ≥
-(1 − η) n m μ_k, so r_ε ≥ k wherever that is above ε.
+E X = M ≽ m I. Tropp's matrix Chernoff bound [S5, Thm 5.1.1] gives λ_min(Σ_j X_j) ≥ (1 − η) n m
+except with probability k exp(−n m ψ(η)/R), ψ(η) = η + (1 − η) log(1 − η). Dropping neurons only
+lowers the sum, so R is free, and unbounded laws are no exception. By Courant–Fischer
+λ_k(Σ_j φ_j ⊗ φ_j) ≥ (1 − η) n m μ_k, so r_ε ≥ k wherever that is above ε.
 
 *Upper end.* E Σ_{i>k} λ_i ≤ n Σ_{i>k} μ_i (Ky Fan), so by Markov r_ε ≤ k except with probability
 n Σ_{i>k} μ_i / ε. No leverage enters.
