@@ -10,11 +10,11 @@ import torch
 
 from epsrank.numerics.ensemble.ensemble import Ensemble, ManyProgress
 from epsrank.numerics.ensemble.grouping import check_alike, group_configs
-from epsrank.numerics.tasks import Task, load_task
-from epsrank.numerics.training.build import resolve_device
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.build import build_task, resolve_device
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.loop import train
-from epsrank.numerics.training.process import Interrupts, compute_threads, keep_freed_memory
+from epsrank.numerics.training.process import reproducible
 from epsrank.numerics.training.run import Run
 
 
@@ -70,16 +70,8 @@ def train_many(
     device = resolve_device(configs[0].device)
     ensemble = Ensemble(configs, load_tasks(configs), device)
     ensemble.enter(None if out is None else Path(out).expanduser())
-    exact = torch.backends.cudnn.flags(
-        enabled=torch.backends.cudnn.enabled,
-        benchmark=False,
-        deterministic=True,
-        allow_tf32=False,
-    )
-    keep_freed_memory()
-    with Interrupts() as interrupts, exact, compute_threads(configs[0].threads):
+    with reproducible(configs[0].threads) as interrupts:
         ensemble.proceed(progress, interrupts)
-    interrupts.deliver()
     return [member.run() for member in ensemble.members]
 
 
@@ -113,14 +105,7 @@ def load_tasks(configs: Sequence[RunConfig]) -> list[Task]:
     for config in configs:
         task = by_seed.get(config.seed)
         if task is None:
-            task = load_task(
-                config.task,
-                n_train=config.n_train,
-                data=config.data,
-                seed=config.seed,
-                dtype=config.torch_dtype,
-                boundary_weight=config.boundary_weight,
-            )
+            task = build_task(config)
             if tasks and torch.equal(task.x, tasks[0].x) and torch.equal(task.y, tasks[0].y):
                 task = replace(task, x=tasks[0].x, y=tasks[0].y)
             by_seed[config.seed] = task

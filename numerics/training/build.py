@@ -1,4 +1,4 @@
-"""Network and optimiser of a run, from its settings alone."""
+"""Task, network and optimiser of a run, from its settings alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from epsrank.numerics.networks import (
     initialise_,
 )
 from epsrank.numerics.networks.initialise import PLACED
-from epsrank.numerics.tasks import Task
+from epsrank.numerics.tasks import Task, load_task
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.seeds import Stream, generator
 from epsrank.theory.errors import InputError
@@ -35,6 +35,18 @@ _OF_IMAGES: dict[str, type[SmallCNN | SmallTransformer]] = {
     "cnn": SmallCNN,
     "transformer": SmallTransformer,
 }
+
+
+def build_task(config: RunConfig) -> Task:
+    """Return the task of a run, on the CPU."""
+    return load_task(
+        config.task,
+        n_train=config.n_train,
+        data=config.data,
+        seed=config.seed,
+        dtype=config.torch_dtype,
+        boundary_weight=config.boundary_weight,
+    )
 
 
 def check_loss(config: RunConfig, task: Task) -> None:

@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from epsrank.numerics.files import write_table
-from epsrank.numerics.tasks import Task, load_task
+from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import (
     build_network,
     build_optimizer,
-    check_loss,
+    build_task,
     resolve_device,
 )
 from epsrank.numerics.training.config import RunConfig
-from epsrank.numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, RunFolder, open_folder
-from epsrank.numerics.training.measure import NotFiniteError, measure
+from epsrank.numerics.training.making import RunInMaking, SaveClock
+from epsrank.numerics.training.measure import NotFiniteError
 from epsrank.numerics.training.objective import task_objective
-from epsrank.numerics.training.probe import choose_probe, with_test_samples
-from epsrank.numerics.training.process import Interrupts, compute_threads, keep_freed_memory
-from epsrank.numerics.training.record import StepRecord, history_table, spectra_table
+from epsrank.numerics.training.process import Interrupts, reproducible
+from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.run import Run, read_records
 from epsrank.numerics.training.seeds import epoch_order
-from epsrank.numerics.training.state import Progress, restore_state, save_state
-from epsrank.numerics.training.tensors import write_tensors
+from epsrank.numerics.training.state import Progress, restore_state
 from epsrank.theory.data.inputs import as_whole
 
-# Measurements per decade at first, and in all over the evenly spaced rest; ours.
-_PER_DECADE = 16
-_EVEN = 100
-
-
-def measurement_steps(steps: int, every: int | str) -> list[int]:
-    """Return the steps at which a run is measured, 0 and the last one always among them.
-
-    ``auto`` takes the union of a geometric sequence (16 a decade: the early phase changes on a
-    logarithmic clock) and an even one of 100 (so that a late plateau or drop is never a single
-    point between two far ones).
-    """
-    if isinstance(every, int):
-        chosen = set(range(0, steps, every))
-    else:
-        chosen = set(range(0, steps, max(1, steps // _EVEN)))
-        k, step = 0, 1
-        while step < steps:
-            chosen.add(step)
-            k += 1
-            step = round(10 ** (k / _PER_DECADE))
-    return sorted(chosen | {0, steps})
-
-
 ProgressCallback = Callable[[int, int, StepRecord | None], None]
-
-# Saving may take a twentieth of the time, and a kill may cost the work of a second or so.
-_SAVE_SHARE, _SAVE_SECONDS = 20.0, 1.0
 
 
 def train(
@@ -110,60 +78,33 @@ def train(
     """
     if stop_after is not None:
         stop_after = as_whole(stop_after, "stop_after", least=0)
-    task = load_task(
-        config.task,
-        n_train=config.n_train,
-        data=config.data,
-        seed=config.seed,
-        dtype=config.torch_dtype,
-        boundary_weight=config.boundary_weight,
-    )
-    device = resolve_device(config.device)
+    task, device = build_task(config), resolve_device(config.device)
     session = _Session(config, task, device)  # before the folder: bad settings leave no trace
-    folder = open_folder(out, config, resume=resume)
-    session.enter(folder)
-    # cuDNN may otherwise choose another algorithm on another day; TF32 would not be float32.
-    exact = torch.backends.cudnn.flags(
-        enabled=torch.backends.cudnn.enabled,
-        benchmark=False,
-        deterministic=True,
-        allow_tf32=False,
-    )
-    keep_freed_memory()
-    with Interrupts() as interrupts, exact, compute_threads(config.threads):
+    session.enter(out, resume=resume)
+    with reproducible(config.threads) as interrupts:
         session.proceed(stop_after, progress, interrupts)
-    interrupts.deliver()
     return session.run()
 
 
-class _Session:
-    """A run in the making: network, optimiser, records, and where they are saved."""
+class _Session(RunInMaking):
+    """A run in the making, with its network and optimiser."""
 
     def __init__(self, config: RunConfig, task: Task, device: torch.device) -> None:
-        self.config = config
-        self.task = task
-        self.device = device
-        check_loss(config, task)
-        self.probe = choose_probe(config, task, device)
+        super().__init__(config, task, device)
         self.model = build_network(config, task).to(device)
         self.optimizer = build_optimizer(config, self.model)
-        self.objective = task_objective(config.loss, task, device)
-        self.testing = with_test_samples(config, task, device)
-        self.schedule = set(measurement_steps(config.steps, config.measure_every))
-        self.records: list[StepRecord] = []
-        self.progress = Progress(0, "stopped", "not begun")
-        self.environment: dict[str, Any] = {"data": task.fingerprint(), "device": device.type}
+        self.objective = task_objective(config, task, device)
         self._order: tuple[int, torch.Tensor] | None = None
-        self._saved_at, self._save_cost = -math.inf, 0.0
+        self._clock = SaveClock()
 
-    def enter(self, folder: RunFolder) -> None:
-        """Take up what the folder holds."""
-        self.folder = folder
-        found = restore_state(folder, self.model, self.optimizer, self.environment)
+    def enter(self, out: str | Path | None, *, resume: bool) -> None:
+        """Make the folder, or take up what it holds."""
+        self.open(out, resume=resume)
+        found = restore_state(self.folder, self.model, self.optimizer, self.environment)
         if found is None:
             return
         # The tables are written before the state, so they can be ahead of it but never behind.
-        kept = read_records(folder.path, self.config)
+        kept = read_records(self.folder.path, self.config)
         self.records = [record for record in kept if record.step <= found.step]
         self.progress = found
 
@@ -182,7 +123,7 @@ class _Session:
             record = None
             if step in self.schedule and step not in measured:
                 try:
-                    record = self._measure(step)
+                    record = self.measure(self.model, step)
                 except NotFiniteError as error:
                     self.progress = Progress(step, "diverged", str(error))
                     break
@@ -199,7 +140,7 @@ class _Session:
             self.progress = Progress(
                 step, "complete" if done else "stopped", cause or "running, or killed"
             )
-            if cause is None and self._save_is_due():
+            if cause is None and self.folder.kept and self._clock.due:
                 self._save()
         self._save()
 
@@ -210,13 +151,6 @@ class _Session:
         if step >= end:
             return f"asked to stop after step {end}"
         return "interrupted by a signal" if interrupts.pending else None
-
-    def _measure(self, step: int) -> StepRecord:
-        """Measure, and keep the weights of the measurement."""
-        record = measure(self.model, self.config, self.testing, self.probe, step)
-        self.folder.save_checkpoint(step, self.model.state_dict())
-        self.records.append(record)
-        return record
 
     def _batch(self, step: int) -> torch.Tensor | None:
         """Return the samples of a step, None for all."""
@@ -242,26 +176,6 @@ class _Session:
         loss: torch.Tensor = self.optimizer.step(closure)  # type: ignore[arg-type,assignment]
         return loss.detach().item()
 
-    def _save_is_due(self) -> bool:
-        """Whether enough time has passed since the last save."""
-        if not self.folder.kept:
-            return False
-        elapsed = time.monotonic() - self._saved_at
-        return elapsed > max(_SAVE_SECONDS, _SAVE_SHARE * self._save_cost)
-
     def _save(self) -> None:
-        """Bring the folder up to date: tables, weights, and last the state that refers to them."""
-        if not self.folder.kept:
-            return
-        begun = time.monotonic()
-        path, config = self.folder.path, self.config
-        write_table(path / SPECTRA, spectra_table(self.records))
-        write_table(path / HISTORY, history_table(self.records, config.eps, config.depth))
-        write_tensors(path / WEIGHTS, self.model.state_dict())
-        save_state(self.folder, self.model, self.optimizer, self.progress, self.environment)
-        self._saved_at = time.monotonic()
-        self._save_cost = self._saved_at - begun
-
-    def run(self) -> Run:
-        """Return the run as it stands."""
-        return Run(self.config, self.records, self.progress, self.folder, self.task)
+        with self._clock.saving():
+            self.save(self.model, self.optimizer)

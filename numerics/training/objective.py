@@ -10,6 +10,7 @@ from torch import Tensor
 
 from epsrank.numerics.operators.stacked import StackedOperator
 from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
@@ -51,11 +52,11 @@ class Objective:
         return sample_losses(self.loss, outputs, y)
 
 
-def task_objective(loss: str, task: Task, device: torch.device) -> Objective:
+def task_objective(config: RunConfig, task: Task, device: torch.device) -> Objective:
     """Return the training loss L(θ) of a task over all of its training samples."""
     factors = sample_factors(task.law)
     return Objective(
-        loss,
+        config.loss,
         task.x.to(device),
         task.y.to(device),
         None if factors is None else torch.as_tensor(factors).to(device, task.x.dtype),

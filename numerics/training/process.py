@@ -104,3 +104,19 @@ def compute_threads(count: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def reproducible(threads: int) -> Iterator[Interrupts]:
+    """Compute the same bits on any day, signals held back to the end of the block."""
+    # cuDNN may otherwise choose another algorithm on another day; TF32 would not be float32.
+    exact = torch.backends.cudnn.flags(
+        enabled=torch.backends.cudnn.enabled,
+        benchmark=False,
+        deterministic=True,
+        allow_tf32=False,
+    )
+    keep_freed_memory()
+    with Interrupts() as interrupts, exact, compute_threads(threads):
+        yield interrupts
+    interrupts.deliver()

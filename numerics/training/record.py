@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.rank.interval import RankInterval
@@ -201,18 +202,18 @@ def rank_columns(layer: int, eps: float) -> tuple[str, str]:
     return f"rank_lower_layer{layer}_{eps!r}", f"rank_upper_layer{layer}_{eps!r}"
 
 
-def history_table(records: Sequence[StepRecord], eps: Sequence[float], n_layers: int) -> pa.Table:
+def history_table(records: Sequence[StepRecord], config: RunConfig) -> pa.Table:
     """Return one row per measurement: losses, floors, and each layer's ranks."""
     columns: dict[str, pa.Array] = {"step": pa.array([r.step for r in records], pa.int64())}
     for name in _NUMBERS:
         columns[name] = pa.array([getattr(r, name) for r in records], pa.float64())
-    for index, threshold in enumerate(eps):
+    for index, threshold in enumerate(config.eps):
         values = [r.floors[index] for r in records]
         columns[floor_column(threshold)] = pa.array(values, pa.float64())
     for name in _TEXTS:
         columns[name] = pa.array([getattr(r, name) for r in records], pa.string())
-    for layer in range(n_layers):
-        for index, threshold in enumerate(eps):
+    for layer in range(config.depth):
+        for index, threshold in enumerate(config.eps):
             ranks = [r.layers[layer].ranks[index] for r in records]
             lower, upper = rank_columns(layer + 1, threshold)
             columns[lower] = pa.array([rank.lower for rank in ranks], pa.int64())
@@ -247,7 +248,7 @@ def _layer_ranks(row: dict[str, Any]) -> LayerRanks:
 
 
 def records_from_tables(
-    history: pa.Table, spectra: pa.Table, eps: Sequence[float]
+    history: pa.Table, spectra: pa.Table, config: RunConfig
 ) -> list[StepRecord]:
     """Return the records that two tables hold."""
     layers: dict[int, list[LayerRanks]] = {}
@@ -257,7 +258,7 @@ def records_from_tables(
         StepRecord(
             step=row["step"],
             **{name: row[name] for name in _NUMBERS + _TEXTS},
-            floors=tuple(row[floor_column(threshold)] for threshold in eps),
+            floors=tuple(row[floor_column(threshold)] for threshold in config.eps),
             layers=tuple(layers[row["step"]]),
         )
         for row in history.to_pylist()

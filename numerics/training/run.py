@@ -12,8 +12,8 @@ import torch
 
 from epsrank.numerics.files import read_json, read_table
 from epsrank.numerics.networks import FeatureNetwork
-from epsrank.numerics.tasks import Task, load_task
-from epsrank.numerics.training.build import empty_network, resolve_device
+from epsrank.numerics.tasks import Task
+from epsrank.numerics.training.build import build_task, empty_network, resolve_device
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.folder import CONFIG, HISTORY, SPECTRA, STATE, RunFolder
 from epsrank.numerics.training.measure import LastLayer, captured, last_layer
@@ -82,15 +82,7 @@ class Run(Shown):
         """
         if self._task is not None:
             return self._task
-        config = self.config
-        task = load_task(
-            config.task,
-            n_train=config.n_train,
-            data=config.data,
-            seed=config.seed,
-            dtype=config.torch_dtype,
-            boundary_weight=config.boundary_weight,
-        )
+        task = build_task(self.config)
         place = self._folder.path / STATE
         if place.is_file():
             before = read_json(place).get("environment", {}).get("data")
@@ -117,7 +109,7 @@ class Run(Shown):
         Table
             The measurements.
         """
-        return history_table(self.records, self.config.eps, self.n_layers)
+        return history_table(self.records, self.config)
 
     def spectra(self) -> pa.Table:
         """Return one row per measurement and hidden layer, with its eigenvalues.
@@ -283,7 +275,7 @@ def read_records(folder: Path, config: RunConfig) -> list[StepRecord]:
         return []
     history, spectra = read_table(folder / HISTORY), read_table(folder / SPECTRA)
     try:
-        return records_from_tables(history, spectra, config.eps)
+        return records_from_tables(history, spectra, config)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             "out", f"holds tables of another form ({error})", "train again elsewhere"

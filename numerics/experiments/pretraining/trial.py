@@ -9,8 +9,7 @@ from typing import Any
 
 from epsrank.numerics.networks import capture
 from epsrank.numerics.sweeps.training import config_of, history_of
-from epsrank.numerics.tasks import load_task
-from epsrank.numerics.training.build import build_network, resolve_device
+from epsrank.numerics.training.build import build_network, build_task, resolve_device
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.loop import train
 from epsrank.numerics.training.run import Run
@@ -53,14 +52,7 @@ class _Clock:
 
 def _initialising(config: RunConfig, now: Callable[[], float]) -> float:
     """Return the seconds that building and initialising the network takes."""
-    task = load_task(
-        config.task,
-        n_train=config.n_train,
-        data=config.data,
-        seed=config.seed,
-        dtype=config.torch_dtype,
-        boundary_weight=config.boundary_weight,
-    )
+    task = build_task(config)
     times = []
     for _ in range(_BUILDS):
         begun = now()

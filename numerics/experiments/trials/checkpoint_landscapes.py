@@ -85,7 +85,7 @@ def _around(run: Run, index: int, settings: Mapping[str, Any]) -> dict[str, Any]
     draw = torch.Generator().manual_seed(run.config.seed)
     state = model.state_dict()
     directions = [filter_normalised(state, draw) for _ in range(settings["lines"])]
-    loss = task_objective(run.config.loss, run.task, _CPU)
+    loss = task_objective(run.config, run.task, _CPU)
     values = losses_on_lines(model, loss, directions, _coordinates().tolist())
     rank = record.rank()
     shape = line_shape(values, _coordinates())
@@ -98,7 +98,7 @@ def _around(run: Run, index: int, settings: Mapping[str, Any]) -> dict[str, Any]
 
 def _planes(run: Run, chosen: Mapping[str, int], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return log₁₀ losses on planes, rounded: they are for the eye."""
-    loss, size = task_objective(run.config.loss, run.task, _CPU), settings["grid"]
+    loss, size = task_objective(run.config, run.task, _CPU), settings["grid"]
     sides = np.linspace(-1, 1, size).tolist()
     found: dict[str, Any] = {"sides": sides}
     for name in ("low", "high"):

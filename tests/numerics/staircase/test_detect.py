@@ -12,7 +12,7 @@ import pytest
 import epsrank
 from epsrank.numerics.staircase import detect_staircase
 from epsrank.numerics.staircase.families import autocorrelated, planted_steps
-from epsrank.numerics.training.loop import measurement_steps
+from epsrank.numerics.training.making import measurement_steps
 from epsrank.theory.errors import InputError
 
 

@@ -9,7 +9,7 @@ import torch
 from epsrank.numerics.tasks import load_task
 from epsrank.numerics.training import RunConfig
 from epsrank.numerics.training.build import build_network, build_optimizer, resolve_device
-from epsrank.numerics.training.loop import measurement_steps
+from epsrank.numerics.training.making import measurement_steps
 from epsrank.numerics.training.seeds import Stream, epoch_order, generator
 from epsrank.theory.errors import InputError
 

@@ -23,8 +23,8 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def _save_at_every_step(monkeypatch):
-    monkeypatch.setattr("epsrank.numerics.training.loop._SAVE_SECONDS", 0.0)
-    monkeypatch.setattr("epsrank.numerics.training.loop._SAVE_SHARE", 0.0)
+    monkeypatch.setattr("epsrank.numerics.training.making._SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("epsrank.numerics.training.making._SAVE_SHARE", 0.0)
     monkeypatch.setattr("os.fsync", lambda handle: None)  # nobody cuts the power here
 
 
@@ -127,10 +127,10 @@ def test_killed_at_every_single_write(moment, tmp_path, monkeypatch):
 PROGRAM = """
     import os, signal, sys
     from pathlib import Path
-    import epsrank.numerics.training.loop as loop
+    import epsrank.numerics.training.making as making
     from epsrank.numerics.training import RunConfig, train
 
-    loop._SAVE_SECONDS = loop._SAVE_SHARE = 0.0
+    making._SAVE_SECONDS = making._SAVE_SHARE = 0.0
 
     def strike(step, total, record):
         if step == 7:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from epsrank.numerics.tasks import TASKS
 from epsrank.numerics.training import RunConfig
-from epsrank.numerics.training.loop import measurement_steps
+from epsrank.numerics.training.making import measurement_steps
 from epsrank.numerics.training.tensors import flatten, unflatten
 
 positive = st.floats(min_value=5e-324, max_value=1e300)
