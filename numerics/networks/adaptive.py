@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_rows
+from epsrank.numerics.networks.base import LiftedNetwork, as_rows
 from epsrank.theory.data.inputs import as_whole
 
 
@@ -27,7 +27,7 @@ class AdaptiveBlock(nn.Module):
         return y + (self._sigma(self.third(z)) - y) * self.alpha
 
 
-class AdaptiveNet(FeatureNetwork):
+class AdaptiveNet(LiftedNetwork):
     """Physics-informed residual-adaptive network: y_1 = σ(W_0 x + b_0), then L − 1 adaptive blocks.
 
     U = σ(W_U y_1 + b_U) and V = σ(W_V y_1 + b_V). A block takes f = σ(W y + b),
@@ -51,10 +51,7 @@ class AdaptiveNet(FeatureNetwork):
         n_outputs: int = 1,
         activation: str = "tanh",
     ) -> None:
-        super().__init__(width, n_outputs)
-        self.n_inputs = as_whole(n_inputs, "n_inputs")
-        self._sigma = activation_function(activation)
-        self.lifting = nn.Linear(n_inputs, width)
+        super().__init__(n_inputs, width, n_outputs, activation)
         self.encoder_u, self.encoder_v = nn.Linear(width, width), nn.Linear(width, width)
         self.blocks = nn.ModuleList(
             AdaptiveBlock(width, activation) for _ in range(as_whole(depth, "depth", least=2) - 1)
@@ -69,11 +66,6 @@ class AdaptiveNet(FeatureNetwork):
             y = block(y, u, v)
             outputs.append(y)
         return outputs
-
-    @property
-    def first_layer(self) -> nn.Linear:
-        """The lifting layer x ↦ W_0 x + b_0."""
-        return self.lifting
 
     def set_others_(self, generator: torch.Generator) -> None:
         """Set all α to 0."""

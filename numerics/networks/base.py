@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
+from epsrank.numerics.networks.activations import activation_function
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
@@ -44,6 +46,45 @@ class FeatureNetwork(nn.Module, ABC):
         """Return u(x) = φ(x)·W + b."""
         outputs: Tensor = self.head(self.hidden(x)[-1])
         return outputs
+
+
+class LiftedNetwork(FeatureNetwork):
+    """Network of x ∈ R^d that begins with y_1 = σ(W_0 x + b_0)."""
+
+    def __init__(self, n_inputs: int, width: int, n_outputs: int, activation: str) -> None:
+        super().__init__(width, n_outputs)
+        self.n_inputs = as_whole(n_inputs, "n_inputs")
+        self._sigma = activation_function(activation)
+        self.lifting = nn.Linear(n_inputs, width)
+
+    @property
+    def first_layer(self) -> nn.Linear:
+        """The lifting layer x ↦ W_0 x + b_0."""
+        return self.lifting
+
+
+class ImageNetwork(FeatureNetwork):
+    """Network of images x ∈ R^{C×H×W}: channels are neurons, positions are samples."""
+
+    def __init__(
+        self, image_shape: tuple[int, int, int], width: int, n_outputs: int, activation: str
+    ) -> None:
+        super().__init__(width, n_outputs)
+        if len(image_shape) != 3:
+            raise InputError("image_shape", f"is {image_shape!r}", "pass (channels, height, width)")
+        channels, height, breadth = (as_whole(int(size), "image_shape") for size in image_shape)
+        self.image_shape = (channels, height, breadth)
+        self._sigma = activation_function(activation)
+
+    def as_images(self, x: Tensor) -> Tensor:
+        """Check images, given as such or flattened, and shape them."""
+        if tuple(x.shape[1:]) not in {self.image_shape, (math.prod(self.image_shape),)}:
+            raise InputError(
+                "x",
+                f"has shape {tuple(x.shape)}, but the images are {self.image_shape}",
+                "pass (N, C, H, W) or the same numbers as (N, C·H·W)",
+            )
+        return x.reshape(x.shape[0], *self.image_shape)
 
 
 def as_rows(x: Tensor, n_inputs: int) -> Tensor:

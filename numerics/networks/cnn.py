@@ -7,15 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork
+from epsrank.numerics.networks.base import ImageNetwork
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
 Pooling = Literal["average", "flatten"]
 
 
-class SmallCNN(FeatureNetwork):
+class SmallCNN(ImageNetwork):
     """Convolutions y_k = σ(W_k ∗ y_{k−1} + b_k) of stride 2, pooled into one dense hidden layer.
 
     Channels are neurons and positions are samples: the Gram matrix of a convolutional layer is the
@@ -31,15 +30,11 @@ class SmallCNN(FeatureNetwork):
         activation: str = "tanh",
         pooling: Pooling = "average",
     ) -> None:
-        super().__init__(width, n_outputs)
-        if len(image_shape) != 3:
-            raise InputError("image_shape", f"is {image_shape!r}", "pass (channels, height, width)")
-        channels, height, breadth = (as_whole(int(size), "image_shape") for size in image_shape)
+        super().__init__(image_shape, width, n_outputs, activation)
+        channels, height, breadth = self.image_shape
         if pooling not in ("average", "flatten"):
             raise InputError("pooling", f"is {pooling!r}", "choose 'average' or 'flatten'")
-        self.image_shape = (channels, height, breadth)
         self.pooling = pooling
-        self._sigma = activation_function(activation)
         self.convolutions = nn.ModuleList()
         for _ in range(as_whole(depth, "depth", least=2) - 1):
             self.convolutions.append(nn.Conv2d(channels, width, 3, stride=2, padding=1))
@@ -48,13 +43,7 @@ class SmallCNN(FeatureNetwork):
 
     def hidden(self, x: Tensor) -> list[Tensor]:
         """Return the outputs of every convolution and of the dense hidden layer."""
-        if tuple(x.shape[1:]) not in {self.image_shape, (self.image_shape_size,)}:
-            raise InputError(
-                "x",
-                f"has shape {tuple(x.shape)}, but the images are {self.image_shape}",
-                "pass (N, C, H, W) or the same numbers as (N, C·H·W)",
-            )
-        y = x.reshape(x.shape[0], *self.image_shape)
+        y = self.as_images(x)
         outputs: list[Tensor] = []
         for convolution in self.convolutions:
             y = self._sigma(convolution(y))
@@ -62,12 +51,6 @@ class SmallCNN(FeatureNetwork):
         pooled = y.mean(dim=(2, 3)) if self.pooling == "average" else torch.flatten(y, 1)
         outputs.append(self._sigma(self.dense(pooled)))
         return outputs
-
-    @property
-    def image_shape_size(self) -> int:
-        """Number C·H·W of inputs per image."""
-        channels, height, breadth = self.image_shape
-        return channels * height * breadth
 
     @property
     def first_layer(self) -> nn.Conv2d:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_rows
+from epsrank.numerics.networks.base import LiftedNetwork, as_rows
 from epsrank.theory.data.inputs import as_whole
 
 
-class ModifiedMLP(FeatureNetwork):
+class ModifiedMLP(LiftedNetwork):
     """U = σ(W_U x + b_U), V = σ(W_V x + b_V), y_1 = σ(W_1 x + b_1), and gates between them.
 
     Z_k = σ(W_k y_{k−1} + b_k) and y_k = (1 − Z_k) ⊙ U + Z_k ⊙ V for k = 2 … L; u = y_L·W + b.
@@ -25,10 +24,7 @@ class ModifiedMLP(FeatureNetwork):
         n_outputs: int = 1,
         activation: str = "tanh",
     ) -> None:
-        super().__init__(width, n_outputs)
-        self.n_inputs = as_whole(n_inputs, "n_inputs")
-        self._sigma = activation_function(activation)
-        self.lifting = nn.Linear(n_inputs, width)
+        super().__init__(n_inputs, width, n_outputs, activation)
         self.encoder_u = nn.Linear(n_inputs, width)
         self.encoder_v = nn.Linear(n_inputs, width)
         self.gates = nn.ModuleList(
@@ -46,11 +42,6 @@ class ModifiedMLP(FeatureNetwork):
             y = u + self._sigma(gate(y)) * between
             outputs.append(y)
         return outputs
-
-    @property
-    def first_layer(self) -> nn.Linear:
-        """The layer x ↦ W_1 x + b_1."""
-        return self.lifting
 
     @property
     def input_layers(self) -> tuple[nn.Module, ...]:

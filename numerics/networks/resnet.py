@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork, as_rows
+from epsrank.numerics.networks.base import LiftedNetwork, as_rows
 from epsrank.theory.data.inputs import as_whole
 
 
-class ResNet(FeatureNetwork):
+class ResNet(LiftedNetwork):
     """Residual network y_1 = σ(W_0 x + b_0), y_{k+1} = y_k + σ(W_k y_k + b_k), u = y_L·W + b.
 
     The output of a residual layer is the sum y_{k+1}, as in experiment A8; the ε-rank of the
@@ -24,10 +23,7 @@ class ResNet(FeatureNetwork):
         n_outputs: int = 1,
         activation: str = "tanh",
     ) -> None:
-        super().__init__(width, n_outputs)
-        self.n_inputs = as_whole(n_inputs, "n_inputs")
-        self._sigma = activation_function(activation)
-        self.lifting = nn.Linear(n_inputs, width)
+        super().__init__(n_inputs, width, n_outputs, activation)
         self.blocks = nn.ModuleList(
             nn.Linear(width, width) for _ in range(as_whole(depth, "depth") - 1)
         )
@@ -40,8 +36,3 @@ class ResNet(FeatureNetwork):
             y = y + self._sigma(block(y))
             outputs.append(y)
         return outputs
-
-    @property
-    def first_layer(self) -> nn.Linear:
-        """The lifting layer x ↦ W_0 x + b_0."""
-        return self.lifting

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.networks.activations import activation_function
-from epsrank.numerics.networks.base import FeatureNetwork
+from epsrank.numerics.networks.base import ImageNetwork
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
@@ -50,7 +50,7 @@ def _normalised(tokens: Tensor) -> Tensor:
     return torch.nn.functional.layer_norm(tokens, tokens.shape[2:])
 
 
-class SmallTransformer(FeatureNetwork):
+class SmallTransformer(ImageNetwork):
     """Patches σ(W ∗ x + b) as tokens, L − 2 encoder blocks, and σ of a dense layer of their mean.
 
     As in a convolutional network channels are neurons and positions are samples.
@@ -64,10 +64,8 @@ class SmallTransformer(FeatureNetwork):
         n_outputs: int = 1,
         activation: str = "tanh",
     ) -> None:
-        super().__init__(width, n_outputs)
-        if len(image_shape) != 3:
-            raise InputError("image_shape", f"is {image_shape!r}", "pass (channels, height, width)")
-        channels, height, breadth = (as_whole(int(size), "image_shape") for size in image_shape)
+        super().__init__(image_shape, width, n_outputs, activation)
+        channels, height, breadth = self.image_shape
         patch = 4 if min(height, breadth) >= _LARGE else 2
         if height % patch or breadth % patch:
             raise InputError(
@@ -75,8 +73,6 @@ class SmallTransformer(FeatureNetwork):
                 f"is {height}×{breadth}, which patches of {patch}×{patch} do not tile",
                 "crop the images",
             )
-        self.image_shape = (channels, height, breadth)
-        self._sigma = activation_function(activation)
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
         self.grid = (height // patch, breadth // patch)
         self.position = nn.Parameter(torch.zeros(self.grid[0] * self.grid[1], width))
@@ -87,14 +83,7 @@ class SmallTransformer(FeatureNetwork):
 
     def hidden(self, x: Tensor) -> list[Tensor]:
         """Return the patches, the tokens after every block, and the dense hidden layer."""
-        size = math.prod(self.image_shape)
-        if tuple(x.shape[1:]) not in {self.image_shape, (size,)}:
-            raise InputError(
-                "x",
-                f"has shape {tuple(x.shape)}, but the images are {self.image_shape}",
-                "pass (N, C, H, W) or the same numbers as (N, C·H·W)",
-            )
-        image = self._sigma(self.patches(x.reshape(x.shape[0], *self.image_shape)))
+        image = self._sigma(self.patches(self.as_images(x)))
         outputs: list[Tensor] = [image]
         tokens = image.flatten(2).transpose(1, 2) + self.position
         for block in self.blocks:
