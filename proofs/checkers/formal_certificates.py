@@ -18,8 +18,9 @@ from epsrank.proofs.formal import (
     explain_missing,
     find_coq,
 )
+from epsrank.proofs.formal.certificate import Certificate
 from epsrank.proofs.formal.compilation import Compiled
-from epsrank.proofs.formal.export import Certificate, export_project
+from epsrank.proofs.formal.export import export_project
 from epsrank.proofs.formal.floor_certificate import certify_floor
 from epsrank.proofs.formal.rank_certificate import certify_rank
 from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned

@@ -7,14 +7,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from epsrank.proofs.formal.certificate import Certificate
 from epsrank.proofs.formal.coq_text import identifier
 from epsrank.proofs.formal.floor_certificate import FloorCertificate
 from epsrank.proofs.formal.rank_certificate import RankCertificate
 from epsrank.proofs.formal.sources import DEVELOPMENT, PROJECT, Development, read_development
 from epsrank.proofs.formal.toolchain import PACKAGES
 from epsrank.theory.errors import InputError
-
-Certificate = RankCertificate | FloorCertificate
 
 _FOLDER, _PREFIX = "measurements", "EpsRank.Measurements"
 
@@ -96,10 +95,7 @@ def export_project(
 def needed(development: Development, certificates: Mapping[str, Certificate]) -> list[str]:
     """Return the sources that the certificates rest on, in the order of dependency."""
     modules = {Path(file).stem: file for file in development.files}
-    waiting = {
-        "check_rank" if isinstance(certificate, RankCertificate) else "check_floor"
-        for certificate in certificates.values()
-    }
+    waiting = {certificate.checker for certificate in certificates.values()}
     found: set[str] = set()
     while waiting:
         module = waiting.pop()
@@ -127,11 +123,7 @@ def _project(development: Development, files: list[str]) -> str:
 def _readme(certificates: Mapping[str, Certificate]) -> str:
     count = len(certificates)
     kinds = {type(certificate) for certificate in certificates.values()}
-    modules = [
-        module
-        for kind, module in ((RankCertificate, "check_rank"), (FloorCertificate, "check_floor"))
-        if kind in kinds
-    ]
+    modules = [kind.checker for kind in (RankCertificate, FloorCertificate) if kind in kinds]
     return _README.format(
         count="A measurement" if count == 1 else f"{count} measurements",
         list="\n".join(f"- `{name}`: {c}." for name, c in certificates.items()),

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from flint import fmpz_mat
 
 from epsrank.proofs.formal import coq_text
+from epsrank.proofs.formal.certificate import Certificate
 from epsrank.proofs.formal.floor_check import IntegerTarget, dual_bound, dual_vectors
 from epsrank.proofs.formal.floor_search import search_floor
-from epsrank.proofs.formal.integer_data import IntegerData, Rows, fixed_point, integer_data
+from epsrank.proofs.formal.integer_data import Rows, fixed_point, integer_data
 from epsrank.theory.data.inputs import as_features, as_norm, as_target
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
@@ -22,11 +23,12 @@ from epsrank.theory.numbers.interval import Interval
 
 
 @dataclass(frozen=True, eq=False)
-class FloorCertificate:
+class FloorCertificate(Certificate):
     """‖φW − u*‖² ≥ `x` for every W with ‖W‖_F ≤ B, with integers that prove it (F3)."""
 
-    #: Φ and w as integers.
-    data: IntegerData = field(repr=False)
+    checker: ClassVar[str] = "check_floor"
+    imports: ClassVar[str] = "form zmatrix measurement check_floor"
+
     #: u* as integers.
     target: IntegerTarget = field(repr=False)
     #: B², exactly.
@@ -40,9 +42,6 @@ class FloorCertificate:
     layer: Rows = field(repr=False)
     #: V(B), enclosed in ball arithmetic: x can be at most that.
     reachable: Interval
-    #: Measure of the loss, and type of the features as given.
-    measure: str
-    dtype: str
 
     @property
     def norm(self) -> float:
@@ -55,9 +54,9 @@ class FloorCertificate:
         return float(max(Fraction(0), self.reachable.upper - self.x))
 
     @property
-    def bits(self) -> int:
-        """Bits of the largest entry of β."""
-        return max(abs(b).bit_length() for row in self.layer for b in row)
+    def integers(self) -> Rows:
+        """β."""
+        return self.layer
 
     def accepted(self) -> bool:
         """Run the test of ``check_floor`` in Python integers."""
@@ -81,17 +80,27 @@ class FloorCertificate:
             f"measure, {self.dtype})"
         )
 
-    def to_coq(self, name: str) -> str:
-        """Return a Coq file whose theorem is this measurement."""
-        coq_text.identifier(name)
-        outputs = len(self.target.outputs)
-        about = coq_text.sentence(
+    def _about(self) -> str:
+        return (
             f"No output layer of norm at most {self.norm:.6g} on these "
             f"{self.data.n_features} neurons has a squared loss below {float(self.x):.17g} at the "
-            f"{self.data.n_samples} samples ({outputs} outputs, {self.dtype}, {self.measure} "
-            f"measure)."
+            f"{self.data.n_samples} samples ({len(self.target.outputs)} outputs, {self.dtype}, "
+            f"{self.measure} measure)."
         )
-        if outputs == 1:
+
+    def _definitions(self) -> list[str]:
+        return [
+            f"Definition goal : floor_target := FloorTarget {self.target.level}%nat\n"
+            f"  {coq_text.rows(self.target.outputs)}.\n",
+            f"Definition norm2 : Q := {coq_text.rational(self.norm_squared)}%Q.\n",
+            f"Definition x : Q := {coq_text.rational(self.x)}%Q.\n",
+            f"Definition certificate : floor_certificate := "
+            f"FloorCertificate {self.layer_scale}%nat {self.dual_scale}%nat\n"
+            f"  {coq_text.rows(self.layer)}.\n",
+        ]
+
+    def _statement(self) -> tuple[str, str]:
+        if len(self.target.outputs) == 1:
             statement = (
                 "forall beta : 'rV[R]_(width data), (sqn beta <= qr R norm2)%R ->\n"
                 "  (qr R x <= nrm2 (on_data R data)\n"
@@ -106,21 +115,7 @@ class FloorCertificate:
                 "(target R data (t := goal)) W)%R"
             )
             sound = "(@check_floor_sound R data goal norm2 x certificate)"
-        return "\n".join(
-            [
-                coq_text.HEADER.format(modules="form zmatrix measurement check_floor"),
-                coq_text.measurement(self.data),
-                f"Definition goal : floor_target := FloorTarget {self.target.level}%nat\n"
-                f"  {coq_text.rows(self.target.outputs)}.\n",
-                f"Definition norm2 : Q := {coq_text.rational(self.norm_squared)}%Q.\n",
-                f"Definition x : Q := {coq_text.rational(self.x)}%Q.\n",
-                f"Definition certificate : floor_certificate := "
-                f"FloorCertificate {self.layer_scale}%nat {self.dual_scale}%nat\n"
-                f"  {coq_text.rows(self.layer)}.\n",
-                about,
-                coq_text.theorem(name, statement, sound),
-            ]
-        )
+        return statement, sound
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole certificate as plain data, integers as hexadecimal strings."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from flint import fmpz_mat
 
 from epsrank.proofs.formal import coq_text
-from epsrank.proofs.formal.integer_data import IntegerData, Rows, integer_data
+from epsrank.proofs.formal.certificate import Certificate
+from epsrank.proofs.formal.integer_data import Rows, integer_data
 from epsrank.proofs.formal.rank_check import certified_rank
 from epsrank.proofs.formal.rank_search import search_rank
 from epsrank.theory.data.inputs import as_eps, as_features
@@ -18,15 +19,16 @@ from epsrank.theory.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class RankCertificate:
+class RankCertificate(Certificate):
     """r_ε(Φᵀ diag(w) Φ) = `rank`, with integers that prove it (D1, C1).
 
     S (G − εI) Sᵀ is strictly diagonally dominant, even with the low bits of Φ and of the matrix
     left out; its positive diagonal entries are counted by the ε-rank.
     """
 
-    #: Φ and w as integers.
-    data: IntegerData = field(repr=False)
+    checker: ClassVar[str] = "check_rank"
+    imports: ClassVar[str] = "form spectral zmatrix measurement check_rank"
+
     #: ε, exactly.
     eps: Fraction
     #: r_ε(G).
@@ -36,14 +38,11 @@ class RankCertificate:
     drop: int
     #: S.
     basis: Rows = field(repr=False)
-    #: Measure of G, and type of the features as given.
-    measure: str
-    dtype: str
 
     @property
-    def bits(self) -> int:
-        """Bits of the largest entry of S."""
-        return max(abs(x).bit_length() for row in self.basis for x in row)
+    def integers(self) -> Rows:
+        """S."""
+        return self.basis
 
     def accepted(self) -> bool:
         """Run the test of ``check_rank`` in Python integers."""
@@ -62,28 +61,23 @@ class RankCertificate:
             f"measure, {self.dtype})"
         )
 
-    def to_coq(self, name: str) -> str:
-        """Return a Coq file whose theorem is this measurement."""
-        coq_text.identifier(name)
-        about = coq_text.sentence(
+    def _about(self) -> str:
+        return (
             f"The ε-rank of {self.data.n_features} neurons at {self.data.n_samples} samples "
             f"({self.dtype}, {self.measure} measure) at ε = {float(self.eps):g} is {self.rank}."
         )
-        eps = coq_text.rational(self.eps)
-        return "\n".join(
-            [
-                coq_text.HEADER.format(modules="form spectral zmatrix measurement check_rank"),
-                coq_text.measurement(self.data),
-                f"Definition eps : Q := {eps}%Q.\n",
-                f"Definition certificate : rank_certificate := "
-                f"RankCertificate {self.cut}%nat {self.drop}%nat\n  {coq_text.rows(self.basis)}.\n",
-                about,
-                coq_text.theorem(
-                    name,
-                    f"epsrank (gram (on_data R data) (@phi R data)) (qr R eps) = {self.rank}%nat",
-                    "(@check_rank_sound R data eps certificate)",
-                ),
-            ]
+
+    def _definitions(self) -> list[str]:
+        return [
+            f"Definition eps : Q := {coq_text.rational(self.eps)}%Q.\n",
+            f"Definition certificate : rank_certificate := "
+            f"RankCertificate {self.cut}%nat {self.drop}%nat\n  {coq_text.rows(self.basis)}.\n",
+        ]
+
+    def _statement(self) -> tuple[str, str]:
+        return (
+            f"epsrank (gram (on_data R data) (@phi R data)) (qr R eps) = {self.rank}%nat",
+            "(@check_rank_sound R data eps certificate)",
         )
 
     def to_json(self) -> dict[str, Any]:
