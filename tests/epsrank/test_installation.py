@@ -303,8 +303,9 @@ def loaded(code: str) -> set[str]:
         (
             "from epsrank import RankMonitor",
             {
-                *("sympy", "scipy.stats", "scipy.optimize", "matplotlib", "pyarrow", "pandas"),
-                *("sklearn", "joblib", "rich", "hypothesis", "epsrank.numerics.plots"),
+                *("sympy", "scipy.stats", "scipy.special", "scipy.optimize", "matplotlib"),
+                *("pyarrow", "pandas", "sklearn", "joblib", "rich", "hypothesis"),
+                "epsrank.numerics.plots",
             },
             130,
         ),

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from flint import arb
-from scipy.special import xlogy
 
 from epsrank.theory.data.inputs import as_target
 from epsrank.theory.errors import InputError
@@ -276,6 +275,9 @@ class CrossEntropy:
         total = computed.sum(axis=1)
         defect = np.abs(total - 1) + gamma(k) * total
         share = defect / (1 - defect)
+        # Here, since it alone needs scipy.special, which is a tenth of a second of every import.
+        from scipy.special import xlogy
+
         entropy = -xlogy(computed, computed).sum(axis=1)
         relative = gamma(2 * k + _LOG + 4)
         values = mass * entropy
