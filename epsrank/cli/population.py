@@ -140,13 +140,12 @@ def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
     """Return the features at uniform points of the box."""
     import numpy as np
 
-    from epsrank.theory.data.inputs import as_features
+    from epsrank.theory.data.inputs import as_box, as_features
     from epsrank.theory.errors import InputError
-    from epsrank.theory.sampling.domain import as_domain
 
     if count is None or count < 4:
         raise InputError("--draw", f"is {count}", "draw 4 points or more")
-    box = as_domain(domain, network.n_inputs, name="--domain")
+    box = as_box(domain, n_inputs=network.n_inputs, name="--domain")
     random = np.random.default_rng(seed)
     points = random.uniform(box[:, 0], box[:, 1], (count, len(box)))
     return as_features(network.features(points))

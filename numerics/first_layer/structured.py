@@ -22,6 +22,7 @@ from epsrank.numerics.first_layer.placement import (
 )
 from epsrank.numerics.first_layer.slope import as_slope, resolve_slope
 from epsrank.numerics.networks.activations import activation_function
+from epsrank.theory.data.inputs import as_box
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import to_numpy
 
@@ -116,7 +117,7 @@ def structured_first_layer_(
     rows = None if data is None else as_data(data, linear)
     if rows is not None and d == 1:
         domain, rows = (float(rows.min()), float(rows.max())), None
-    box = None if rows is not None else as_box(domain, d)
+    box = None if rows is not None else as_layer_box(domain, d)
     choice = None
     if isinstance(setting, str):
         choice = resolve_slope(setting, activation, n, domain=box, data=rows, eps=eps)
@@ -147,18 +148,9 @@ def as_layer(layer: nn.Module) -> Layer:
     return layer
 
 
-def as_box(domain: Any, d: int) -> Tensor:
-    """Check a box."""
-    values, _ = to_numpy(domain, "domain")
-    if values.shape not in {(2,), (d, 2)}:
-        raise InputError(
-            "domain", f"has shape {values.shape}", f"pass (a, b) or {d} such pairs, one per input"
-        )
-    box = torch.as_tensor(values.astype("float64")).expand(d, 2)
-    low, high = box[:, 0], box[:, 1]
-    if not bool(torch.isfinite(box).all() and (low < high).all()):
-        raise InputError("domain", f"is degenerate, {box.tolist()}", "pass finite a < b")
-    return box
+def as_layer_box(domain: Any, d: int) -> Tensor:
+    """Check a box of d inputs, of a tensor as well."""
+    return torch.as_tensor(as_box(to_numpy(domain, "domain")[0], n_inputs=d))
 
 
 def as_data(data: Any, layer: Layer) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from epsrank.numerics.first_layer.placement import StructuredFirstLayer
 from epsrank.numerics.first_layer.slope import as_slope, resolve_slope
-from epsrank.numerics.first_layer.structured import as_box, as_data, as_layer, write_layer
+from epsrank.numerics.first_layer.structured import as_data, as_layer, as_layer_box, write_layer
 from epsrank.numerics.networks.activations import Activation, activation_function
 from epsrank.theory.errors import InputError
 
@@ -54,7 +54,7 @@ def transnet_first_layer_(
         raise InputError("domain and data", f"exclude each other, {given}", "pass exactly one")
     setting = as_slope(gamma)
     n, d = linear.weight.shape[0], math.prod(linear.weight.shape[1:])
-    box = None if data is not None else as_box(domain, d)
+    box = None if data is not None else as_layer_box(domain, d)
     rows = None if data is None else as_data(data, linear)
     centre, radius = _ball(box, rows)
     a = nn.functional.normalize(torch.randn(n, d, dtype=torch.float64, generator=generator), dim=1)

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from epsrank.numerics.operators.derivatives import Function
 from epsrank.numerics.operators.operator import LinearOperator, Transform
+from epsrank.theory.data.inputs import as_box
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Matrix
 
 # Two sides of a linear identity differ by rounding alone; second derivatives of the functions below
 # lose some three digits of float64.
@@ -71,10 +73,10 @@ def linear_operator(
     return LinearOperator(name, formula, transform, order, len(box))
 
 
-def _try(transform: Transform, box: tuple[tuple[float, float], ...], rng: np.random.Generator
+def _try(transform: Transform, box: Matrix, rng: np.random.Generator
          ) -> None:  # fmt: skip
     """Compare both sides of the identity once."""
-    low, high = np.array(box).T
+    low, high = box.T
     x = torch.from_numpy(rng.uniform(low, high, (_POINTS, len(box))))
     f, g = (_waves(rng, len(box), 10.0 ** rng.uniform(-1, 1)) for _ in range(2))
     a, b = rng.uniform(0.5, 2.0, 2) * rng.choice((-1.0, 1.0), 2)
@@ -135,17 +137,3 @@ def _image(transform: Transform, function: Function, x: Tensor, columns: int = 1
 
 def _size(values: Tensor) -> float:
     return float(values.abs().max())
-
-
-def as_box(domain: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """Check a box.
-
-    Returns the box as floats.
-    """
-    try:
-        box = tuple((float(low), float(high)) for low, high in domain)
-    except (TypeError, ValueError):
-        box = ()
-    if not box or not all(np.isfinite((low, high)).all() and low < high for low, high in box):
-        raise InputError("domain", f"is {domain!r}", "pass one interval (a, b), a < b, per input")
-    return box

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from epsrank.numerics.operators.linearity import as_box
+from epsrank.theory.data.inputs import as_box
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix, Vector
 
@@ -36,7 +36,7 @@ def parabolic_faces(n_inputs: int) -> tuple[Face, ...]:
 
 
 def box_points(
-    domain: Sequence[tuple[float, float]],
+    domain: Sequence[tuple[float, float]] | Matrix,
     count: int,
     kind: PointKind = "quadrature",
     generator: np.random.Generator | None = None,
@@ -49,7 +49,7 @@ def box_points(
     box = as_box(domain)
     if kind not in get_args(PointKind):
         raise InputError("points", f"is {kind!r}", "choose 'quadrature' or 'random'")
-    low, high = np.array(box).T
+    low, high = box.T
     if kind == "random":
         if generator is None:
             raise InputError("generator", "is missing", "pass numpy.random.default_rng(seed)")
@@ -65,7 +65,7 @@ def box_points(
 
 
 def boundary_points(
-    domain: Sequence[tuple[float, float]],
+    domain: Sequence[tuple[float, float]] | Matrix,
     count: int,
     kind: PointKind = "quadrature",
     generator: np.random.Generator | None = None,
@@ -84,6 +84,6 @@ def boundary_points(
         side, share = np.zeros((1, 0)), np.ones(1)
         if rest:
             side, share = box_points(rest, count, kind, generator)
-        points.append(np.insert(side, axis, box[axis][upper], axis=1))
+        points.append(np.insert(side, axis, box[axis, int(upper)], axis=1))
         weights.append(share)
     return np.concatenate(points), np.concatenate(weights)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from epsrank.numerics.operators.linearity import as_box
 from epsrank.numerics.operators.nonlinear import NonlinearOperator, allen_cahn, burgers
 from epsrank.numerics.operators.operator import LinearOperator, heat, helmholtz, identity, poisson
 from epsrank.numerics.operators.points import (
@@ -21,6 +20,7 @@ from epsrank.numerics.operators.points import (
 )
 from epsrank.numerics.operators.references import allen_cahn_solution, burgers_solution
 from epsrank.numerics.operators.stacked import OperatorSystem, StackedOperator, as_kappa
+from epsrank.theory.data.inputs import as_box
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
 

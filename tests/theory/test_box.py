@@ -13,7 +13,6 @@ from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.input_measure import box_measure
 from epsrank.theory.kernels.placed import placement
-from epsrank.theory.sampling.domain import as_domain
 
 NO_BOXES = [(1, 0), (0, 0), (0, np.inf), (np.nan, 1), (0, 1, 2), [], "words", [(0, 1), (0,)], None]
 NETWORK = DenseNetwork("tanh", (np.ones((1, 1)),), (np.zeros(1),))
@@ -31,10 +30,10 @@ def test_pairs_become_rows():
         as_box,
         box_measure,
         lambda domain: placement("tanh", 4, domain=domain),
-        lambda domain: as_domain(domain, 1),
+        lambda domain: as_box(domain, n_inputs=1),
         lambda domain: continuous_rank(NETWORK, 1e-6, domain),
     ],
-    ids=["as_box", "box_measure", "placement", "as_domain", "continuous_rank"],
+    ids=["as_box", "box_measure", "placement", "as_box of a network", "continuous_rank"],
 )
 def test_what_is_no_box_is_refused(take, domain):
     with pytest.raises(InputError, match="domain"):

@@ -238,8 +238,8 @@ def as_matrix_argument(array: ArrayLike, name: str) -> Square:
     return values
 
 
-def as_box(domain: Any, *, name: str = "domain") -> Matrix:
-    """Check a bounded box of positive size.
+def as_box(domain: Any, *, n_inputs: int | None = None, name: str = "domain") -> Matrix:
+    """Check a bounded box of positive size; one interval (a, b) may stand for all `n_inputs`.
 
     >>> as_box((-1, 1)).tolist()
     [[-1.0, 1.0]]
@@ -252,4 +252,10 @@ def as_box(domain: Any, *, name: str = "domain") -> Matrix:
         raise InputError(name, f"has shape {box.shape}", "pass (a, b), or one pair per input")
     if not (np.isfinite(box).all() and (box[:, 0] < box[:, 1]).all()):
         raise InputError(name, f"is degenerate, {box.tolist()}", "pass finite a < b")
+    if n_inputs is not None and len(box) == 1:
+        box = np.repeat(box, n_inputs, axis=0)
+    if n_inputs not in (None, len(box)):
+        raise InputError(
+            name, f"has {len(box)} sides, but the network takes {n_inputs} inputs", "pass one each"
+        )
     return box

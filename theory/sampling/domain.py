@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from epsrank.theory.data.inputs import as_box
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.dense.ranges import BoxEvaluator, largest_square
-from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.rank.routes.ball import ball_precision
 
@@ -34,18 +32,6 @@ class Supremum:
     finished: bool
 
 
-def as_domain(domain: Any, n_inputs: int, *, name: str = "domain") -> Matrix:
-    """Check a box Π [a_k, b_k]."""
-    box = as_box(domain, name=name)
-    if len(box) == 1:
-        box = np.repeat(box, n_inputs, axis=0)
-    if len(box) != n_inputs:
-        raise InputError(
-            name, f"has {len(box)} sides, but the network takes {n_inputs} inputs", "pass one each"
-        )
-    return box
-
-
 def largest_leverage(
     network: DenseNetwork,
     domain: Sequence[tuple[float, float]] | Array,
@@ -61,7 +47,7 @@ def largest_leverage(
 
     Without a readout T is the identity.
     """
-    box = as_domain(domain, network.n_inputs)
+    box = as_box(domain, n_inputs=network.n_inputs)
     evaluate = BoxEvaluator(network, readout)
     widths = box[:, 1] - box[:, 0]
     pieces = _cut(box, 16 if network.n_inputs == 1 else 4)

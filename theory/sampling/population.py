@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import Features, as_eps, as_features, as_share
+from epsrank.theory.data.inputs import Features, as_box, as_eps, as_features, as_share
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.numbers.rounding import downward, unit_roundoff, upward
 from epsrank.theory.rank import epsilon_ranks
-from epsrank.theory.sampling.domain import as_domain, largest_leverage
+from epsrank.theory.sampling.domain import largest_leverage
 from epsrank.theory.sampling.leverage import Halves, certified_leverage, cut_in_halves, truncated
 from epsrank.theory.sampling.plain import PlainInterval, bootstrap_interval, plain_deviation
 from epsrank.theory.sampling.result import LeverageSource, PopulationRank
@@ -194,16 +194,6 @@ def _plain(
     return PlainInterval(lower, upper, shift, square, known, shift >= eps)
 
 
-def _as_confidence(confidence: Any) -> float:
-    try:
-        value = float(confidence)
-    except (TypeError, ValueError):
-        raise InputError("confidence", f"is {confidence!r}", "pass a number such as 0.95") from None
-    if not 0 < value < 1:
-        raise InputError("confidence", f"is {value:g}", "pass a number between 0 and 1")
-    return value
-
-
 def _check_arguments(
     features: Features, network: DenseNetwork | None, domain: Any, leverage: float | None
 ) -> None:
@@ -221,6 +211,6 @@ def _check_arguments(
                 f"has {network.n_features} neurons, but the features have {features.n_features}",
                 "pass the network that made them",
             )
-        as_domain(domain, network.n_inputs)
+        as_box(domain, n_inputs=network.n_inputs)
     if leverage is not None and not (np.isfinite(leverage) and leverage > 0):
         raise InputError("leverage", f"is {leverage!r}", "pass a finite number > 0")

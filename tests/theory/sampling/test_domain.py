@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from flint import arb_mat
 
+from epsrank.theory.data.inputs import as_box
 from epsrank.theory.dense import BALL_ACTIVATIONS, DenseNetwork
 from epsrank.theory.dense.ranges import BoxEvaluator, largest_square
 from epsrank.theory.errors import InputError
 from epsrank.theory.sampling import domain as domain_module
-from epsrank.theory.sampling.domain import as_domain, largest_leverage
+from epsrank.theory.sampling.domain import largest_leverage
 
 
 def _network(activation, sizes, seed=0, scale=2.0):
@@ -74,7 +75,7 @@ def test_boxes_hold_every_point_inside_them():
 
 
 def test_domains_are_checked():
-    assert as_domain((-1, 1), 3).shape == (3, 2)
+    assert as_box((-1, 1), n_inputs=3).shape == (3, 2)
     for bad in ([(1, 0)], [(0, np.inf)], [(0, 1), (0, 1), (0, 1)], "words", [(0, 1, 2)]):
         with pytest.raises(InputError, match="domain"):
-            as_domain(bad, 2)
+            as_box(bad, n_inputs=2)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.data.inputs import Features, as_coefficients, as_eps, as_features, as_norm
-from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.data.weighted import weighted_features
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bias
@@ -146,15 +146,16 @@ def lipschitz_floor(
         checked, _, matrix = with_bias(checked, goal, matrix, bias, bias_value)
         bias_value = None
     radius = as_norm(norm) if matrix is None else frobenius(matrix)
-    rank = epsilon_rank(checked, threshold, weights=weights)
-    part = _directions(checked, weights, rank.upper)
+    mean = as_measure("mean", weights, checked.n_samples)
+    rank = epsilon_rank(checked, threshold, measure=mean)
+    part = _directions(checked, mean, rank.upper)
     inner = upward(radius / math.sqrt(1 - part.defect))
     restricted = convex_floor(
         part.features,
         goal,
         loss=law,
         norm=inner,
-        weights=weights,
+        weights=mean.weights,
         bias="fixed" if bias == "fixed" else None,
         bias_value=bias_value if bias == "fixed" else None,
         tolerance=tolerance,
@@ -186,10 +187,9 @@ class _Directions:
     tail: float
 
 
-def _directions(features: Features, weights: Any, count: int) -> _Directions:
+def _directions(features: Features, measure: Measure, count: int) -> _Directions:
     """Return the features along the leading eigenvectors, with what is left of them."""
-    law = as_measure("mean", weights, features.n_samples)
-    weighted = weighted_features(features, law, rescale=False)
+    weighted = weighted_features(features, measure, rescale=False)
     with np.errstate(over="ignore", invalid="ignore"):
         product, formed = form_gram(weighted)
     scale = float(weighted.scale)
