@@ -18,6 +18,7 @@ Notice = Callable[[str], None]
 
 
 _INTEGER = re.compile(r"[+-]?\d+")
+# float64 holds every integer up to here.
 _EXACT_INTEGER = 2**53
 
 

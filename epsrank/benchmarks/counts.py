@@ -68,6 +68,7 @@ GAPS = {
     "directions": "half of the directions empty, no neuron silent (half above ε, and a gap)",
 }
 
+# Size of silent neurons beside that of the others: small, and not 0.
 _SILENCE = 1e-4
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _CLASSES = 10
+# Batches made beforehand, and used over and over.
 _POOL = 32
 
 

@@ -27,6 +27,7 @@ from epsrank.theory.rank.bounds import RankBounds
 
 EPS = 1e-6
 
+# Times ε: five thresholds, of which ε is the smallest.
 _FIVE = (1e4, 1e3, 1e2, 10.0, 1.0)
 
 # Whatever is so slow that a few rounds have to do.

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 BAD_USE = 2
+# 128 + SIGINT, as shells say it.
 INTERRUPTED = 130
 
 

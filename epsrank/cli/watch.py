@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from epsrank.numerics.monitor.terminal.view import LayerView, View
     from epsrank.numerics.training import RunConfig
 
+# Seconds of a sleep between two chances for Ctrl-C.
 _SLICE = 0.2
 
 

@@ -21,6 +21,7 @@ except ImportError:  # pragma: no cover - no advisory locks on this system: work
     fcntl = None  # type: ignore[assignment]
 
 _NOTES = "compiled.json"
+# Seconds: what nobody has made or touched for a month is removed.
 _OLD = 30 * 24 * 3600.0
 
 

@@ -24,6 +24,7 @@ from epsrank.theory.numbers.interval import nearest
 
 BiasTreatment = Literal["feature", "fixed", "none"]
 
+# The precision doubles until all thresholds are decided; beyond this an interval stays open.
 _MAX_BITS = 1536
 
 

@@ -27,6 +27,7 @@ RHO = 2
 # Half axes (ρ ± 1/ρ)/2, exact in float64.
 _LONG, _SHORT = 1.25, 0.75
 
+# Only upper bounds come of these balls, so few digits will do.
 _BITS = 64
 
 # Neighbouring balls overlap by this share, far above the rounding of their corners.

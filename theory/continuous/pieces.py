@@ -18,6 +18,7 @@ _COLUMNS = (6, 16)
 #: Bounds beyond 2^this are worth another cut: they cost as many bits of the remainder.
 LARGEST_BOUND = 24
 
+# More pieces than this mean a pole at or near the interval.
 _MOST_PIECES = 4096
 
 

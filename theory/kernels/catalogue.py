@@ -22,6 +22,7 @@ NODES, COARSE = 20, 15
 
 # Kolmogorov's law has mass below 1e-17 outside.
 _LEAST, _MOST = 0.16, 4.6
+# Numbers held at once: bounds the memory.
 _HELD = 4_000_000
 
 

@@ -21,6 +21,7 @@ from epsrank.theory.floor.certified.exact_data import LeastSquaresData, to_ball
 from epsrank.theory.numbers.dyadic import to_fmpq
 from epsrank.theory.numbers.interval import Interval, from_ball
 
+# Of an iteration that nobody trusts: what it finds is enclosed afterwards.
 _NEWTON_STEPS = 400
 
 

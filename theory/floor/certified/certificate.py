@@ -18,6 +18,7 @@ from epsrank.theory.rank.bounds import rank_text
 #: Overlaps up to this fraction of ‖u*‖² are what an equality looks like, not a failure.
 TOLERANCE = Fraction(1, 10**30)
 
+# Bits: the precision doubles up to here until every inequality is decided.
 _MAX_PRECISION = 4096
 
 

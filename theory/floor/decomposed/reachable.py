@@ -15,6 +15,7 @@ from epsrank.theory.numbers.scaled import frobenius, times_power_of_two
 from epsrank.theory.shown import Shown
 
 _MAX_ITERATIONS = 300
+# A few roundings: the norm of a computed minimiser comes no closer to B.
 _RELATIVE = 4 * float(np.finfo(np.float64).eps)
 _HUGE = float(np.finfo(np.float64).max)
 
