@@ -12,10 +12,10 @@ from torch import Tensor
 
 from epsrank.numerics.gram.batch import as_batch, diagnosis
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.gram.threads import SMALL
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, gram_error_bound, upward
+from epsrank.theory.numbers.threads import SMALL
 
 _U = UNIT_ROUNDOFF["float64"]
 

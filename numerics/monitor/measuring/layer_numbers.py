@@ -8,7 +8,6 @@ import numpy as np
 
 from epsrank.numerics.gram.few_rows import FewRows
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.gram.threads import blas_for
 from epsrank.numerics.monitor.measuring.seen import Moment, Seen, described
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.plan import LayerPlan
@@ -16,6 +15,7 @@ from epsrank.numerics.monitor.numbers.quantities import Quantities, quantities
 from epsrank.numerics.monitor.numbers.sketch import sketch_spectrum
 from epsrank.numerics.monitor.numbers.sketched import SketchedProblem, sketched_quantities
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
+from epsrank.theory.numbers.threads import blas_for
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.of_gram import GramProblem
 from epsrank.theory.rank.problem import Problem, Thresholds

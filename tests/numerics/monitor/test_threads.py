@@ -7,10 +7,10 @@ import threading
 import pytest
 import torch
 
-from epsrank.numerics.gram import threads
-from epsrank.numerics.gram.threads import SMALL, blas_for
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.numerics.monitor.measuring import layer_numbers as measure
+from epsrank.theory.numbers import threads
+from epsrank.theory.numbers.threads import SMALL, blas_for
 
 
 class Library:

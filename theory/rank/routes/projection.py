@@ -35,6 +35,7 @@ from epsrank.theory.numbers.rounding import (
     gamma,
     upward,
 )
+from epsrank.theory.numbers.threads import blas_for
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.routes.foresight import Foresight
 from epsrank.theory.rank.routes.gram import symmetric_spectrum
@@ -191,7 +192,10 @@ def _directions(
     rows = np.linspace(0, n_samples - 1, count).round().astype(np.intp)
     some = _rows(matrix, roots, rows)
     try:
-        _, sigma, vectors = sl.svd(some, full_matrices=False, check_finite=False)
+        # Hundreds of small steps: waiting for a second thread at each of them, on a busy machine,
+        # took a hundred times as long as one thread takes for all.
+        with blas_for(count):
+            _, sigma, vectors = sl.svd(some, full_matrices=False, check_finite=False)
     except np.linalg.LinAlgError:
         return None
     energy = sigma**2 * (n_samples / len(some))
