@@ -96,8 +96,9 @@ class RankInterval(DecidedRank):
         The ε-rank of the numbers given lies between them, ends included.
     route : str
         What decided: ``"gram"``, ``"projection"``, ``"svd"``, ``"exact"``, ``"ball"``,
-        ``"spectrum"``, and where only a count was asked for also ``"samples"`` and
-        ``"gram-float32"``; joined by ``+`` where several routes contributed.
+        ``"spectrum"``, and where only a count was asked for also ``"samples"``, ``"silent"`` (all
+        neurons together have less than ε) and ``"gram-float32"``; joined by ``+`` where several
+        routes contributed.
     reason : str
         One sentence: why the ends agree, or why they do not.
     noise_floor : float
