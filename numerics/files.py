@@ -10,29 +10,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from epsrank.numerics.manifest import PART_PREFIX, PART_SUFFIX, Manifest, read_checked
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PREFIX, _SUFFIX = ".epsrank-", ".part"
 
-
-def write_atomically(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+def write_atomically(
+    path: Path,
+    write: Callable[[Path], None],
+    *,
+    durable: bool = True,
+    manifest: Manifest | None = None,
+) -> None:
     """Write a file beside its place, and move it there once it is whole and on disk.
 
     `durable`: Whether to wait until it is on disk; in a folder that goes away with the process
-    there is nothing to wait for.
+    there is nothing to wait for. `manifest`: That of the folder, which keeps the checksum.
     """
     # Two processes may write the same file at a time; each has its own part.
-    part = path.with_name(f"{_PREFIX}{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    part = path.with_name(f"{PART_PREFIX}{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part)
         if durable:
             with part.open("rb+") as handle:
                 os.fsync(handle.fileno())
+        if manifest is not None:
+            manifest.announce(path, part)
         os.replace(part, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -48,56 +55,79 @@ def write_atomically(path: Path, write: Callable[[Path], None], *, durable: bool
         raise
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, manifest: Manifest | None = None) -> None:
     """Write a text file atomically."""
-    write_atomically(path, lambda part: _write_text(part, text))
+    write_atomically(path, lambda part: _write_text(part, text), manifest=manifest)
 
 
 def _write_text(part: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, values: Any) -> None:
+def write_json(path: Path, values: Any, *, manifest: Manifest | None = None) -> None:
     """Write plain values as JSON, atomically."""
-    write_text(path, json.dumps(values, indent=1) + "\n")
+    write_text(path, json.dumps(values, indent=1) + "\n", manifest=manifest)
 
 
-def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_bytes(
+    path: Path, data: bytes, *, durable: bool = True, manifest: Manifest | None = None
+) -> None:
     """Write a binary file atomically."""
-    write_atomically(path, lambda part: _write_bytes(part, data), durable=durable)
+    write_atomically(
+        path, lambda part: _write_bytes(part, data), durable=durable, manifest=manifest
+    )
 
 
 def _write_bytes(part: Path, data: bytes) -> None:
     part.write_bytes(data)
 
 
-def write_table(path: Path, table: pa.Table) -> None:
+def write_table(path: Path, table: pa.Table, *, manifest: Manifest | None = None) -> None:
     """Write a table as parquet, atomically."""
     with optional_packages():
         import pyarrow.parquet as pq
 
-    write_atomically(path, lambda part: pq.write_table(table, part, compression="zstd"))
+    write_atomically(
+        path, lambda part: pq.write_table(table, part, compression="zstd"), manifest=manifest
+    )
 
 
-def read_table(path: Path) -> pa.Table:
+def read_bytes(path: Path, within: Path | None = None) -> bytes:
+    """Read a file; that of a folder of ours only if its checksum is the one written."""
+    if within is None:
+        return path.read_bytes()
+    return read_checked(within, path.relative_to(within).as_posix())
+
+
+def _read(path: Path, within: Path | None) -> bytes:
+    """Read a file; an error of the system is one line."""
+    try:
+        return read_bytes(path, within)
+    except OSError as error:
+        raise InputError(*damaged(path, error)) from None
+
+
+def read_table(path: Path, within: Path | None = None) -> pa.Table:
     """Read a parquet table."""
     with optional_packages():
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+    data = _read(path, within)
     try:
         # From bytes: a memory map would keep the file open under a later replacement.
         # In one thread: a pool still starting up aborts a process that ends right after Ctrl-C.
-        return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise InputError(*damaged(path, error)) from None
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, within: Path | None = None) -> Any:
     """Read JSON."""
+    data = _read(path, within)
     try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        return json.loads(data.decode("utf-8"))
+    except ValueError as error:
         raise InputError(*damaged(path, error)) from None
 
 
@@ -112,6 +142,6 @@ def damaged(path: Path, error: Exception) -> tuple[str, str, str]:
 
 def remove_parts(folder: Path) -> None:
     """Remove half-written files that a kill has left behind."""
-    for part in folder.rglob(f"{_PREFIX}*{_SUFFIX}"):
+    for part in folder.rglob(f"{PART_PREFIX}*{PART_SUFFIX}"):
         with contextlib.suppress(OSError):
             part.unlink()

@@ -210,6 +210,7 @@ def _write(chosen: NeuronSelection, source: str, folder: Path) -> None:
     import torch
 
     from epsrank.numerics.files import write_json
+    from epsrank.numerics.manifest import Manifest
     from epsrank.numerics.training.tensors import write_tensors
     from epsrank.theory.strict_json import nulled
 
@@ -218,8 +219,10 @@ def _write(chosen: NeuronSelection, source: str, folder: Path) -> None:
         "neurons": torch.from_numpy(chosen.neurons.astype("int64")),
         "coefficients": torch.from_numpy(chosen.coefficients),
     }
-    write_tensors(folder / "weights.safetensors", tensors)
-    write_json(folder / "pruned.json", nulled({"source": source, **chosen.to_json()}))
+    seals = Manifest(folder, "pruned")
+    write_tensors(folder / "weights.safetensors", tensors, manifest=seals)
+    record = nulled({"source": source, **chosen.to_json()})
+    write_json(folder / "pruned.json", record, manifest=seals)
 
 
 def _print_selection(source: str, chosen: NeuronSelection) -> None:

@@ -93,10 +93,12 @@ def reproduce(
     request = _request(
         cast("Size", one_size(size, quick, full) or "quick"), seeds, seed, device, data
     )
+    from epsrank.numerics.manifest import Manifest
     from epsrank.proofs.report import open_report
 
     folder = open_report(out)
     assert folder is not None
+    Manifest(folder, "reproduction").write()
     done = []
     for result in _run(chosen, request, folder, jobs, backend):
         done.append(result)

@@ -92,10 +92,12 @@ def sweep(
 def _keep_spec(folder: Path, plan: Sweep) -> None:
     """Keep the specification beside the results."""
     from epsrank.numerics.files import write_text
+    from epsrank.numerics.manifest import Manifest
     from epsrank.theory.errors import InputError
 
     try:
         write_text(folder / "spec.toml", plan.text)
+        Manifest(folder, "sweep").write()
     except InputError as error:
         raise InputError("--out", error.problem, error.remedy) from None
 

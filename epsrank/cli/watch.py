@@ -201,7 +201,7 @@ def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> Vi
     from epsrank.numerics.monitor.terminal.view import View
     from epsrank.theory.errors import InputError
 
-    rows = read_table(history).to_pylist()
+    rows = read_table(history, history.parent).to_pylist()
     eps = tuple(f"{value:g}" for value in config.eps)
     if not rows:
         return View(title, state, eps)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from epsrank.numerics.files import read_json, write_json, write_text
+from epsrank.numerics.manifest import Manifest
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.pruning.shrink import shrink
 from epsrank.numerics.tasks import Task
@@ -119,10 +120,13 @@ class PrunedNetwork(Shown):
     def save(self, out: str | Path) -> Path:
         """Write ``weights.safetensors``, ``pruned.json`` and the ``config.toml`` of the run."""
         folder = Path(out).expanduser()
-        write_tensors(folder / WEIGHTS, self.network.state_dict())
+        folder.mkdir(parents=True, exist_ok=True)
+        seals = Manifest(folder, "pruned")
+        write_tensors(folder / WEIGHTS, self.network.state_dict(), manifest=seals)
         # Through text and back: JSON has no NaN or infinity.
-        write_json(folder / RECORD, json.loads(json.dumps(self.to_json()), parse_constant=str))
-        write_text(folder / CONFIG, self.config.to_toml())
+        record = json.loads(json.dumps(self.to_json()), parse_constant=str)
+        write_json(folder / RECORD, record, manifest=seals)
+        write_text(folder / CONFIG, self.config.to_toml(), manifest=seals)
         return folder
 
 
@@ -145,11 +149,12 @@ def load_pruned(path: str | Path) -> FeatureNetwork:
         If a file is missing, damaged, or belongs to another network.
     """
     folder = Path(path).expanduser()
-    config, record = RunConfig.from_toml(folder / CONFIG), read_json(folder / RECORD)
+    config = RunConfig.from_toml(folder / CONFIG)
+    record = read_json(folder / RECORD, folder)
     try:
         model = empty_network(config, _task_of_shape(record["inputs"]))
         small = shrink(model, [int(j) for j in record["selection"]["neurons"]])
-        small.load_state_dict(read_tensors(folder / WEIGHTS))
+        small.load_state_dict(read_tensors(folder / WEIGHTS, folder))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(

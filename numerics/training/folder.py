@@ -9,7 +9,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from epsrank.numerics.files import remove_parts, write_text
+from epsrank.numerics.files import read_bytes, remove_parts, write_text
+from epsrank.numerics.manifest import MANIFEST, Manifest
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
@@ -28,6 +29,7 @@ class RunFolder:
 
     ::
 
+        epsrank.json                         kind, format, checksums of all files
         config.toml                          the settings
         history.parquet, spectra.parquet     one row per measurement (and layer)
         weights.safetensors                  the weights last saved
@@ -42,6 +44,8 @@ class RunFolder:
             weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         else:
             self.path = out
+        #: Checksums; None for a folder that goes away with the run.
+        self.manifest = None if out is None else Manifest(out, "run")
 
     @property
     def kept(self) -> bool:
@@ -54,11 +58,11 @@ class RunFolder:
 
     def save_checkpoint(self, step: int, weights: dict[str, Tensor]) -> None:
         """Keep the weights of a measurement."""
-        write_tensors(self.checkpoint(step), weights, durable=self.kept)
+        write_tensors(self.checkpoint(step), weights, durable=self.kept, manifest=self.manifest)
 
     def load_checkpoint(self, step: int) -> dict[str, Tensor]:
         """Return the weights of a measurement."""
-        return read_tensors(self.checkpoint(step))
+        return read_tensors(self.checkpoint(step), self.out)
 
 
 def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> RunFolder:
@@ -70,7 +74,8 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
     path = Path(out).expanduser()
     try:
         path.mkdir(parents=True, exist_ok=True)
-        entries = sorted(entry.name for entry in path.iterdir())
+        # A run that was killed before its first file has nothing but its manifest.
+        entries = sorted(entry.name for entry in path.iterdir() if entry.name != MANIFEST)
     except OSError as error:
         raise InputError(
             "out", f"is {path}, which cannot be used ({error.strerror})", "choose another folder"
@@ -83,13 +88,14 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
         )
     remove_parts(path)
     if (path / CONFIG).is_file():
+        read_bytes(path / CONFIG, path)
         _same_settings(RunConfig.from_toml(path / CONFIG), config)
     elif any((path / entry).exists() for entry in entries):
         raise InputError(
             "out", f"is {path}, which holds files but no run", "choose an empty folder"
         )
     else:
-        write_text(path / CONFIG, config.to_toml())
+        write_text(path / CONFIG, config.to_toml(), manifest=Manifest(path, "run"))
     return RunFolder(path)
 
 

@@ -85,10 +85,10 @@ class RunInMaking:
         """Bring the folder up to date: tables, weights, and last the state that refers to them."""
         if not self.folder.kept:
             return
-        path = self.folder.path
-        write_table(path / SPECTRA, spectra_table(self.records))
-        write_table(path / HISTORY, history_table(self.records, self.config))
-        write_tensors(path / WEIGHTS, model.state_dict())
+        path, seals = self.folder.path, self.folder.manifest
+        write_table(path / SPECTRA, spectra_table(self.records), manifest=seals)
+        write_table(path / HISTORY, history_table(self.records, self.config), manifest=seals)
+        write_tensors(path / WEIGHTS, model.state_dict(), manifest=seals)
         save_state(self.folder, model, optimizer, self.progress, self.environment)
 
     def run(self) -> Run:

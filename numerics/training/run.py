@@ -10,7 +10,8 @@ from typing import Any, cast
 import pyarrow as pa
 import torch
 
-from epsrank.numerics.files import read_json, read_table
+from epsrank.numerics.files import read_bytes, read_json, read_table
+from epsrank.numerics.manifest import folder_kind
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import build_task, empty_network, resolve_device
@@ -85,7 +86,7 @@ class Run(Shown):
         task = build_task(self.config)
         place = self._folder.path / STATE
         if place.is_file():
-            before = read_json(place).get("environment", {}).get("data")
+            before = read_json(place, self._folder.out).get("environment", {}).get("data")
             if before != task.fingerprint():
                 raise InputError(
                     "data", f"of {task.name} are not those of the run", "name the file it used"
@@ -261,7 +262,10 @@ def load_run(path: str | Path) -> Run:
     """
     folder = Path(path).expanduser()
     if not (folder / CONFIG).is_file():
-        raise InputError("run", f"is {folder}, which holds no {CONFIG}", "pass a folder of a run")
+        kind = folder_kind(folder)
+        what = f"which holds no {CONFIG}" if kind is None else f"the folder of a {kind}"
+        raise InputError("run", f"is {folder}, {what}", "pass a folder of a run")
+    read_bytes(folder / CONFIG, folder)
     config = RunConfig.from_toml(folder / CONFIG)
     progress = read_progress(folder)
     if progress is None:
@@ -273,7 +277,7 @@ def read_records(folder: Path, config: RunConfig) -> list[StepRecord]:
     """Return the measurements in a folder."""
     if not (folder / HISTORY).is_file():
         return []
-    history, spectra = read_table(folder / HISTORY), read_table(folder / SPECTRA)
+    history, spectra = (read_table(folder / name, folder) for name in (HISTORY, SPECTRA))
     try:
         return records_from_tables(history, spectra, config)
     except (KeyError, TypeError, ValueError) as error:

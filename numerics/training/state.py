@@ -46,7 +46,7 @@ def save_state(
     tree = flatten(optimizer.state_dict(), tensors, "optimizer")
     place = folder.path / STATE
     name = f"step_{progress.step:08d}.safetensors"
-    write_tensors(place.parent / name, tensors)
+    write_tensors(place.parent / name, tensors, manifest=folder.manifest)
     write_json(
         place,
         {
@@ -59,6 +59,7 @@ def save_state(
             # Epoch e of the data order is drawn from (seed, e): the step says all there is to say.
             "data_order": "a function of seed and step",
         },
+        manifest=folder.manifest,
     )
     for old in place.parent.glob("step_*.safetensors"):
         if old.name != name:
@@ -73,7 +74,7 @@ def read_progress(path: Path) -> Progress | None:
     """
     if not (path / STATE).is_file():
         return None
-    return _progress(read_json(path / STATE))
+    return _progress(read_json(path / STATE, path))
 
 
 def _progress(values: Any) -> Progress:
@@ -99,7 +100,7 @@ def restore_state(
     place = folder.path / STATE
     if not place.is_file():
         return None
-    values = read_json(place)
+    values = read_json(place, folder.out)
     progress = _progress(values)
     for name, now in environment.items():
         before = values.get("environment", {}).get(name)
@@ -110,7 +111,7 @@ def restore_state(
                 "resume with the same data and device: other ones give other numbers",
             )
     try:
-        tensors = read_tensors(place.parent / values["tensors"])
+        tensors = read_tensors(place.parent / values["tensors"], folder.out)
         weights = {
             name.removeprefix("model."): tensor
             for name, tensor in tensors.items()

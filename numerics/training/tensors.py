@@ -11,6 +11,7 @@ from torch import Tensor
 
 from epsrank.numerics.files import (
     damaged,
+    read_bytes,
     read_json,
     read_table,
     remove_parts,
@@ -20,9 +21,11 @@ from epsrank.numerics.files import (
     write_table,
     write_text,
 )
+from epsrank.numerics.manifest import Manifest
 from epsrank.theory.errors import InputError
 
 __all__ = [
+    "read_bytes",
     "read_json",
     "read_table",
     "read_tensors",
@@ -36,18 +39,24 @@ __all__ = [
 ]
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], *, durable: bool = True) -> None:
+def write_tensors(
+    path: Path,
+    tensors: dict[str, Tensor],
+    *,
+    durable: bool = True,
+    manifest: Manifest | None = None,
+) -> None:
     """Write tensors as safetensors, atomically."""
     apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Through bytes rather than save_file, whose memory map a full disk turns into a signal.
     data = safetensors.torch.save(apart)
-    write_bytes(path, data, durable=durable)
+    write_bytes(path, data, durable=durable, manifest=manifest)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, within: Path | None = None) -> dict[str, Tensor]:
     """Read safetensors."""
     try:
-        return safetensors.torch.load(path.read_bytes())
+        return safetensors.torch.load(read_bytes(path, within))
     except (OSError, SafetensorError) as error:
         raise InputError(*damaged(path, error)) from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epsrank.numerics.files import write_text
+from epsrank.numerics.manifest import Manifest
 from epsrank.proofs.report.page import render_page
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import document
@@ -35,5 +36,6 @@ def open_report(out: Path | str | None) -> Path | None:
 
 def write_report(report: Report, folder: Path, figures: Sequence[str]) -> None:
     """Write ledger.json and index.html."""
-    write_text(folder / "ledger.json", document(report.to_json()))
-    write_text(folder / "index.html", render_page(report, folder, figures))
+    seals = Manifest(folder, "verification")
+    write_text(folder / "ledger.json", document(report.to_json()), manifest=seals)
+    write_text(folder / "index.html", render_page(report, folder, figures), manifest=seals)

@@ -59,7 +59,8 @@ def fail(spec: Path, out: Path, seeds: tuple[int, ...], cause: str) -> None:
 def test_the_folder_and_the_table_of_a_sweep(swept):
     _, out, done = swept
     assert done.exit_code == 0, done.stderr
-    assert {path.name for path in out.iterdir()} == {"spec.toml", "store", "results.parquet"}
+    names = {path.name for path in out.iterdir()}
+    assert names == {"epsrank.json", "spec.toml", "store", "results.parquet"}
     assert (out / "spec.toml").read_text() == SPEC
     title, heading, *rows, note = done.stdout.splitlines()
     assert title == "SPEC.toml: 4 runs"

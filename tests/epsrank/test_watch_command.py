@@ -135,6 +135,7 @@ def test_a_run_still_going_on_is_not_finished(tmp_path: Path) -> None:
     source.poll()
     assert source.finished  # asked to stop: nothing more comes
     state.write_text(text.replace("asked to stop after step 5", "running, or killed") + "\n")
+    (folder / "epsrank.json").unlink()  # this state was not written by a training
     source = RunSource(folder)
     view = source.poll()
     assert not source.finished

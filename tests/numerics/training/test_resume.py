@@ -263,6 +263,10 @@ def test_damaged_tensors(content, tmp_path):
         *(tmp_path / "checkpoints").iterdir(),
     ]:
         path.unlink() if content is None else path.write_bytes(content)
+    if content is not None:
+        with pytest.raises(InputError, match="is not what was written"):
+            load_run(tmp_path).last_layer(0)
+    (tmp_path / "epsrank.json").unlink()  # a run from before there were checksums
     with pytest.raises(InputError, match="cannot be read"):
         load_run(tmp_path).last_layer(0)
     with pytest.raises(InputError, match="cannot be read"):

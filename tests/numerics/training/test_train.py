@@ -194,6 +194,7 @@ def test_table_and_folder(tmp_path):
     names = {path.name for path in run.out.iterdir()}
     assert names == {
         "config.toml",
+        "epsrank.json",
         "history.parquet",
         "spectra.parquet",
         "weights.safetensors",

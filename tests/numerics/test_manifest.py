@@ -1,0 +1,125 @@
+"""Folders of ours say what they are, and a changed file of theirs is seen."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from epsrank import InputError, RunConfig, load_run, train
+from epsrank.numerics.files import write_text
+from epsrank.numerics.manifest import FORMAT, MANIFEST, Manifest, folder_kind, read_checked
+
+CONFIG = RunConfig(task="cosines", width=6, depth=1, steps=8, n_train=20, measure_every=2)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "a"
+    train(CONFIG, folder)
+    return folder
+
+
+def copy(folder, place):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            target = place / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return place
+
+
+def everything(folder):
+    """Use every file of a run: tables, state, weights of all measurements."""
+    run = load_run(folder)
+    return (
+        [record.loss for record in run.records],
+        [run.last_layer(index).features.sum() for index in range(len(run.records))],
+        train(run.config, folder, resume=True).step,
+    )
+
+
+def test_a_run_knows_its_files(finished, tmp_path):
+    held = json.loads((finished / MANIFEST).read_text("utf-8"))
+    assert (held["kind"], held["format"]) == ("run", FORMAT)
+    files = {p.relative_to(finished).as_posix() for p in finished.rglob("*") if p.is_file()}
+    assert files - {MANIFEST} <= set(held["files"])
+    assert folder_kind(finished) == "run"
+    assert everything(copy(finished, tmp_path / "b")) == everything(finished)
+
+
+def test_no_flipped_bit_gives_another_number(finished, tmp_path):
+    """Every file of a run, changed at random places: refused by name, or without effect."""
+    expected = everything(finished)
+    rng = random.Random(0)
+    files = sorted(p.relative_to(finished) for p in finished.rglob("*") if p.is_file())
+    refused = 0
+    for number in range(40):
+        name = files[number % len(files)]
+        folder = copy(finished, tmp_path / str(number))
+        data = bytearray((folder / name).read_bytes())
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        (folder / name).write_bytes(bytes(data))
+        try:
+            assert everything(folder) == expected, name
+        except InputError as error:
+            refused += name.name in str(error)
+    # What no one reads (the weights beside the last state) may be changed without being seen.
+    assert refused >= 30
+
+
+def test_a_run_of_format_1_is_read_and_continued(finished, tmp_path):
+    old = copy(finished, tmp_path / "old")
+    (old / MANIFEST).unlink()
+    assert folder_kind(old) == "run"
+    assert everything(old) == everything(finished)
+    # Once it is written to, its files are taken over: what is changed from then on is seen.
+    Manifest(old, "run").write()
+    assert everything(old) == everything(finished)
+    (old / "config.toml").write_text((old / "config.toml").read_text("utf-8") + "\n", "utf-8")
+    with pytest.raises(InputError, match=r"config\.toml, which is not what was written"):
+        load_run(old)
+
+
+def test_later_formats_and_damaged_manifests_are_one_line(finished, tmp_path):
+    later = copy(finished, tmp_path / "later")
+    held = json.loads((later / MANIFEST).read_text("utf-8"))
+    (later / MANIFEST).write_text(json.dumps(held | {"format": FORMAT + 1}), "utf-8")
+    with pytest.raises(InputError, match=f"of format {FORMAT + 1}; this version reads up to"):
+        load_run(later)
+    (later / MANIFEST).write_text("{", "utf-8")
+    with pytest.raises(InputError, match=r"epsrank\.json, which is damaged"):
+        load_run(later)
+
+
+def test_a_kill_between_announcing_and_replacing_leaves_both_readable(tmp_path, monkeypatch):
+    manifest = Manifest(tmp_path, "run")
+    path = tmp_path / "config.toml"
+    write_text(path, "first", manifest=manifest)
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("epsrank.numerics.files.os.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_text(path, "second", manifest=manifest)
+    assert read_checked(tmp_path, "config.toml") == b"first"
+    write_text(path, "third", manifest=Manifest(tmp_path, "run"))
+    assert read_checked(tmp_path, "config.toml") == b"third"
+    path.write_text("other", "utf-8")
+    with pytest.raises(InputError, match="not what was written"):
+        read_checked(tmp_path, "config.toml")
+
+
+def test_folders_are_told_apart(finished, tmp_path):
+    Manifest(tmp_path / "s", "sweep")
+    (tmp_path / "s").mkdir()
+    Manifest(tmp_path / "s", "sweep").write()
+    assert folder_kind(tmp_path / "s") == "sweep"
+    assert folder_kind(tmp_path) is None
+    with pytest.raises(InputError, match="the folder of a sweep"):
+        load_run(tmp_path / "s")
+    with pytest.raises(InputError, match="the folder of a run; choose another folder"):
+        Manifest(finished, "verification")
