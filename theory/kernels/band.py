@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps, as_whole
-from epsrank.theory.errors import InputError
+from epsrank.theory.data.inputs import as_eps, as_share, as_whole
+from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.kernel_spectrum import KernelSpectrum
 from epsrank.theory.kernels.neurons import NeuronLaw
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
@@ -82,10 +82,10 @@ class FiniteWidthBand(RankBounds, Shown):
 
 
 def coordinates(
-    spectrum: KernelSpectrum, features: Matrix, root_weights: Vector, kept: int
+    spectrum: KernelSpectrum, features: Matrix, inputs: InputMeasure, kept: int
 ) -> Matrix:
     """Return ξ_k = ⟨φ, e_k⟩/√μ_k of neurons given at the points."""
-    inner = spectrum.functions[:, :kept].T @ (root_weights[:, None] * features)
+    inner = spectrum.functions[:, :kept].T @ (inputs.root_weights[:, None] * features)
     return np.asarray(inner / np.sqrt(spectrum.values[:kept, None]))
 
 
@@ -94,23 +94,20 @@ def finite_width_band(
 ) -> FiniteWidthBand:
     """Bound the ε-rank of n independent neurons with a given probability."""
     n, threshold = as_whole(width, "width"), as_eps(eps)
-    if not (isinstance(confidence, float) and 0 < confidence < 1):
-        raise InputError(
-            "confidence", f"is {confidence!r}", "pass a number in (0, 1), such as 0.95"
-        )
+    confidence = as_share(confidence, "confidence")
     spectrum, half = law.spectrum, (1 - confidence) / 2
     most = min(n, len(spectrum.values))
     upper = next((k for k in range(most) if n * spectrum.tail(k) <= half * threshold), most)
     usable = min(most, int((n * spectrum.lower > threshold).sum()))
     features, probabilities = law.sample()
-    xi = coordinates(spectrum, features, law.inputs.root_weights, max(usable, 1))
+    xi = coordinates(spectrum, features, law.inputs, max(usable, 1))
     lower = _largest_sure(spectrum, xi, probabilities, n, threshold, half, usable)
     ridge = threshold / n
     shrink = spectrum.values / (spectrum.values + ridge)
     dimension = float(shrink.sum())
     # Beyond the usable coordinates μ_k/(μ_k + ε/n) < ½; they still count.
     resolved = max(1, int((spectrum.lower > 0.5 * spectrum.values).sum()))
-    full = coordinates(spectrum, features, law.inputs.root_weights, resolved)
+    full = coordinates(spectrum, features, law.inputs, resolved)
     leverage = float((shrink[:resolved] @ full**2).max())
     needed = 2 * leverage * (1 + 0.5 / 3) / 0.25 * math.log(8 * max(dimension, 1.0) / (2 * half))
     return FiniteWidthBand(

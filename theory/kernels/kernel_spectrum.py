@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.data.inputs import as_eps, as_whole
+from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.numbers.arrays import Matrix, Square, Vector
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
@@ -79,24 +80,30 @@ class KernelSpectrum(Shown):
 
 
 def spectrum_of_matrix(
-    kernel: Square, error: float, root_weights: Vector, measure: str, text: str
+    kernel: Square, error: float, inputs: InputMeasure, text: str
 ) -> KernelSpectrum:
     """Diagonalise √w_i K(x_i, x_j) √w_j."""
-    values, vectors = np.linalg.eigh(root_weights[:, None] * kernel * root_weights)
+    roots = inputs.root_weights
+    # Weyl: ‖diag(√w) E diag(√w)‖₂ ≤ max|E_ij| Σ w.
+    bound = error * float(roots @ roots)
+    return _diagonalised(roots[:, None] * kernel * roots, bound, inputs, text)
+
+
+def _diagonalised(matrix: Square, bound: float, inputs: InputMeasure, text: str) -> KernelSpectrum:
+    """Return eigenvalues and vectors of a matrix known to within `bound` in norm."""
+    values, vectors = np.linalg.eigh(matrix)
     values, vectors = values[::-1], vectors[:, ::-1]
-    # Weyl: ‖diag(√w) E diag(√w)‖₂ ≤ max|E_ij| Σ w; the solver errs by a few ulps of λ_1.
-    spread = error * float(root_weights @ root_weights) + 4 * _ULP * float(values[0])
-    positive = np.maximum(values, 0.0)
+    # The solver errs by a few ulps of λ_1.
+    spread = bound + 4 * _ULP * float(values[0])
+    positive, name = np.maximum(values, 0.0), inputs.measure.name
     return KernelSpectrum(
-        positive, np.maximum(values - spread, 0.0), positive + spread, vectors, measure, text
+        positive, np.maximum(values - spread, 0.0), positive + spread, vectors, name, text
     )
 
 
-def spectrum_of_features(
-    features: Matrix, root_weights: Vector, measure: str, text: str
-) -> KernelSpectrum:
+def spectrum_of_features(features: Matrix, inputs: InputMeasure, text: str) -> KernelSpectrum:
     """Diagonalise Σ_q φ_q ⊗ φ_q by the singular values of diag(√w) F."""
-    a = root_weights[:, None] * features
+    a = inputs.root_weights[:, None] * features
     if a.size <= _DIRECT:
         vectors, singular, _ = np.linalg.svd(a, full_matrices=False)
         spread = 4 * _ULP * float(singular[0])
@@ -105,10 +112,10 @@ def spectrum_of_features(
             np.maximum(singular - spread, 0.0) ** 2,
             (singular + spread) ** 2,
             vectors,
-            measure,
+            inputs.measure.name,
             text,
         )
     gram = a @ a.T
     # Rounding of the sums, of random sign.
     error = _ULP * float(gram.diagonal().max()) * a.shape[1] ** 0.5
-    return spectrum_of_matrix(gram, error / len(a), np.ones(len(a)), measure, text)
+    return _diagonalised(gram, error, inputs, text)

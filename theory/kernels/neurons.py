@@ -98,9 +98,7 @@ class NormalNeurons(NeuronLaw):
         """Eigenvalues of κ(S)."""
         values, error = self.kernel()
         text = f"{self.activation.name} kernel by {self.activation.route}"
-        return spectrum_of_matrix(
-            values, error, self.inputs.root_weights, self.inputs.measure.name, text
-        )
+        return spectrum_of_matrix(values, error, self.inputs, text)
 
     @cached_property
     def _factor(self) -> Array:
@@ -175,9 +173,7 @@ class ParameterNeurons(NeuronLaw):
     def spectrum(self) -> KernelSpectrum:
         """Eigenvalues by the first rule; their range covers the other rules."""
         found = [
-            spectrum_of_features(
-                values, self.inputs.root_weights, self.inputs.measure.name, self.text
-            )
+            spectrum_of_features(values, self.inputs, self.text)
             for values in self._weighted_values()
         ]
         first = found[0]

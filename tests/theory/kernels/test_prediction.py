@@ -37,9 +37,8 @@ def erf_law(scale: float = 1.0) -> NeuronLaw:
 def test_cosine_kernel_on_the_circle_has_known_eigenvalues():
     # cos(x) cos(y) + sin(x) sin(y) on uniform points of the circle: μ = ½, ½.
     angle = np.arange(40) * 2 * np.pi / 40
-    found = spectrum_of_matrix(
-        np.cos(angle[:, None] - angle), 0.0, np.full(40, 40**-0.5), "mean", "circle"
-    )
+    circle = data_measure(angle[:, None], text="circle")
+    found = spectrum_of_matrix(np.cos(angle[:, None] - angle), 0.0, circle, "circle")
     np.testing.assert_allclose(found.values[:3], [0.5, 0.5, 0.0], atol=1e-14)
     assert int(found.rank(10, 1e-6)) == 2
 
@@ -184,7 +183,7 @@ def test_the_chernoff_constant_on_a_law_where_it_is_known():
 def test_coordinates_are_isotropic():
     law = erf_law()
     features, probabilities = law.sample()
-    xi = coordinates(law.spectrum, features, LINE.root_weights, 4)
+    xi = coordinates(law.spectrum, features, LINE, 4)
     np.testing.assert_allclose((xi * probabilities) @ xi.T, np.eye(4), atol=0.25)
 
 
