@@ -29,7 +29,6 @@ def judgement(outcomes):
 
 
 def test_arms_are_paired_by_weights_and_by_seed():
-    assert [trial.key for trial in TRIALS] == [trial.key for trial in plan(Request())]
     arms = {}
     for trial in TRIALS:
         arm = trial.settings["network"], trial.settings["init"]

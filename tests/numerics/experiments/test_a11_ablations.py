@@ -60,7 +60,6 @@ def test_planted_stairs_are_found_and_smooth_decay_is_none():
 
 
 def test_every_level_has_both_arms_and_six_seeds():
-    assert [trial.key for trial in TRIALS] == [trial.key for trial in plan(Request())]
     arms = placed([planted(trial, 2.0) for trial in TRIALS])
     assert {len(mine) for _, _, mine in arms.values()} == {6}
     assert len(arms) == 2 * len(list(levels(experiment_rules("A11", "quick"))))

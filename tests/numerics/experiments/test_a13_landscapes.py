@@ -84,7 +84,6 @@ def test_flat_lines_are_left_out_in_pairs():
 
 def test_plan():
     trials = plan(Request())
-    assert [t.key for t in trials] == [t.key for t in plan(Request())]
     assert len(trials) >= 9  # fewer could not reach Bonferroni's coverage
     assert sum(t.settings["grid"] > 0 for t in trials) == 1
 

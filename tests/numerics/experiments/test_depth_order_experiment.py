@@ -40,7 +40,6 @@ def judgements(outcomes):
 
 
 def test_plans_are_the_same_again_with_enough_seeds_for_the_family():
-    assert [trial.key for trial in TRIALS] == [trial.key for trial in plan(Request())]
     assert len({trial.key for trial in TRIALS}) == len(TRIALS)
     for request in (Request(), Request(size="full"), Request(datasets=("mnist",))):
         trials = plan(request)

@@ -41,7 +41,6 @@ def test_plans_have_their_seeds_and_the_steps_of_the_source(module, count):
     # Exploratory seeds at the quick size, confirmatory ones beyond it.
     for size, first in (("quick", 0), ("full", 1000)):
         trials = module.plan(Request(size=size))
-        assert [t.key for t in trials] == [t.key for t in module.plan(Request(size=size))]
         seeds = [trial.settings["seed"] for trial in trials]
         assert len(seeds) == len({trial.key for trial in trials})
         assert set(seeds) == set(range(first, first + count))

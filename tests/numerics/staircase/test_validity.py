@@ -153,7 +153,6 @@ def test_the_table_can_be_made_again(monkeypatch):
 def test_the_experiment_plans_the_same_and_makes_tables():
     found = experiment("E")
     plan = found.plan(Request(seeds=2))
-    assert [t.key for t in plan] == [t.key for t in found.plan(Request(seeds=2))]
     assert len(found.plan(Request(size="full"))) == 4 * len(plan)
     made = {"series": 2, "flagged": 2, "planted": 0, "found": 0, "errors": [], "extra": 0}
     outcomes = [Outcome(trial, "done", made) for trial in plan[:40]]
