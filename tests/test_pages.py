@@ -23,7 +23,7 @@ ROOMS = ("theory", "numerics", "proofs")
 _TOP = r"(?:theory|numerics|proofs|epsrank|tests|docs|\.ci)"
 _PATH = re.compile(rf"(?<![\w./$~-]){_TOP}(?:/[\w.*-]+)+/?|(?<![\w./$~-]){_TOP}/(?![\w.*<-])")
 _SOURCE = re.compile(r"(?<![\w./$*-])((?:[\w-]+/)*\w+\.(?:py|v))(?::([A-Za-z_][\w.]*))?(?![\w*])")
-_MODULE = re.compile(r"(?<![\w./-])epsrank(?:\.[A-Za-z_]\w*)+")
+_MODULE = re.compile(r"(?<![\w./-])epsrank(?!\.json\b)(?:\.[A-Za-z_]\w*)+")
 _BARE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})\.(?!py\b|md\b)[a-z_]\w*")
 _BLOCK = re.compile(r"^```.*?^```", flags=re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -158,6 +158,7 @@ def test_what_a_page_names_exists(page):
         ("[floors](docs/floors.md)", ["docs/floors.md"]),
         ("[train](docs/cli.md#epsrank-train) [x](https://example.org/docs/y.md)", []),
         ("[train](docs/cli.md#epsrank-fit)", ["docs/cli.md#epsrank-fit"]),
+        ("`epsrank.json` says what a folder is", []),
         ("a scalar `epsrank/LAYER/stable_rank`, `epsrank/loss`", []),
     ],
 )
