@@ -18,7 +18,7 @@ measurements of the same part of a probe (`probe_parts`): a rank that rises beca
 samples is no progress, and a loss on other samples is another loss.
 
 How often they are wrong is measured on simulated series of 200 measurements by
-`tests/numerics/monitor/test_signatures.py`.
+`tests/numerics/monitor/alarms/test_signatures.py`.
 """
 
 from __future__ import annotations

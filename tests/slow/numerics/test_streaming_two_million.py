@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.numerics.monitor.test_layer_accumulator import streamed
+from tests.numerics.gram.test_layer_accumulator import streamed
 
 
 @pytest.mark.parametrize("eps", [(), (1e3,)], ids=["float64", "float32"])

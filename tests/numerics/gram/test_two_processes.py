@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from epsrank.numerics.gram.layer import LayerAccumulator
-from tests.numerics.monitor import two_processes
+from tests.numerics.gram import two_processes
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="PyTorch was built without gloo"
@@ -26,7 +26,7 @@ def results(tmp_path_factory):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     workers = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.numerics.monitor.two_processes", str(i), str(folder)],
+            [sys.executable, "-m", "tests.numerics.gram.two_processes", str(i), str(folder)],
             cwd=Path(__file__).resolve().parents[3],
             env=environment,
             stdout=subprocess.PIPE,

@@ -174,7 +174,7 @@ def test_a_killed_process_leaves_all_it_wrote(tmp_path: Path, kind: str) -> None
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         timeout=120,
         check=False,
     )

@@ -13,7 +13,7 @@ from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.model.capture import Capture, probe_pass
 from epsrank.numerics.monitor.model.features import first_tensor
 from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
-from tests.numerics.monitor.architectures import CASES, Taped
+from tests.numerics.monitor.model.architectures import CASES, Taped
 
 
 class Sums(dict):

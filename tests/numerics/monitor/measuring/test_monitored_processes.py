@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.numerics.monitor.records.history import History
-from tests.numerics.monitor import monitored_processes as both
+from tests.numerics.monitor.measuring import monitored_processes as both
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="PyTorch was built without gloo"
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
     workers = [
         subprocess.Popen(
             [sys.executable, "-m", both.__name__, str(i), str(place)],
-            cwd=Path(__file__).resolve().parents[3],
+            cwd=Path(__file__).resolve().parents[4],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -10,10 +10,10 @@ import torch
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.model import capture as capturing
 from epsrank.numerics.monitor.model.capture import Capture
-from tests.numerics.monitor import test_architectures as table
-from tests.numerics.monitor import test_layer_accumulator as sums
-from tests.numerics.monitor import test_untouched as untouched
-from tests.numerics.monitor.architectures import CASES
+from tests.numerics.gram import test_layer_accumulator as sums
+from tests.numerics.monitor.model import test_architectures as table
+from tests.numerics.monitor.model import test_untouched as untouched
+from tests.numerics.monitor.model.architectures import CASES
 
 
 def case(name):
