@@ -15,10 +15,7 @@ from epsrank.theory.errors import InputError
 def as_batch(
     features: Any, weights: Any, target: Any, n_features: int, n_outputs: int
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Return detached tensors of shapes (N, n), (N,) and (N, k), not copied.
-
-    Returns features, weights, target.
-    """
+    """Return features (N, n), weights (N,) and target (N, k) as detached tensors, not copied."""
     batch = _as_tensor(features, "features")
     shape = tuple(batch.shape)
     if batch.ndim != 2 or shape[1] != n_features:
@@ -76,10 +73,7 @@ def _from_numpy(array: Any) -> Tensor:
 
 
 def diagnosis(batch: Tensor, weight: Tensor | None, goal: Tensor | None) -> tuple[str, str, str]:
-    """Say why the sums of a batch are not usable.
-
-    Returns argument, problem and remedy for an `InputError`.
-    """
+    """Say why the sums of a batch are not usable: argument, problem, remedy of an `InputError`."""
     for name, tensor in (("features", batch), ("weights", weight), ("target", goal)):
         if tensor is None:
             continue

@@ -60,8 +60,7 @@ class FewRows(LayerAccumulator):
     def smallest(self) -> tuple[Array, float]:
         """Return the smaller one of G and ΦΦᵀ/N, in the measure, and the bound on its error.
 
-        Returns an n × n matrix, or an N × N one with N < n: its eigenvalues are the N largest of G,
-        and the others are 0.
+        Where it is N × N with N < n, its eigenvalues are the N largest of G, and the others are 0.
         """
         if not self._rows:
             gram = self.gram()
@@ -139,10 +138,7 @@ def _sum_of_squares(rows: Tensor) -> float:
 
 
 def _outer_products(rows: Tensor) -> Square:
-    """Return ΦΦᵀ in float64, exactly symmetric.
-
-    `rows` is Φ.
-    """
+    """Return ΦΦᵀ in float64, exactly symmetric."""
     if rows.is_cpu and len(rows) <= SMALL:
         # The transpose of an array by rows is by columns, as BLAS wants it.
         upper = blas.dsyrk(1.0, rows.numpy().T, trans=1)

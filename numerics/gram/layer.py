@@ -119,6 +119,7 @@ class LayerAccumulator:
         bound = upward((trace + lost) / (1 - within - additions))
         self._error = upward(self._error + (within + additions + within * additions) * bound + lost)
         self._add_rounding()
+        # Whole numbers up to 2^53 are added without rounding; forgetting makes others of them.
         exact = self._mass_error == 0 and self._mass + n_rows < 2**53
         self._mass += n_rows
         self._mass_error = 0.0 if exact else upward(self._mass_error + _U)
@@ -141,6 +142,7 @@ class LayerAccumulator:
             squares = 2 * self._lower.tril().square().sum() - self._lower.diagonal().square().sum()
             theta *= float(squares) / self._trace / self._mass
         norm = float(torch.linalg.vector_norm(batch, dtype=torch.float32))
+        # What float32 adds to the bound, in the mean: an eighth of ε leaves room for other batches.
         share = gamma(BLOCK["float32"] + 1, UNIT_ROUNDOFF["float32"]) * norm**2 / batch.shape[0]
         return "float32" if share <= theta / 8 else "float64"
 
@@ -154,6 +156,7 @@ class LayerAccumulator:
         self._lower.mul_(factor)
         self._sizes *= factor
         self._mass *= factor
+        # What is left of a mass near the end of the range would have no digits of its own.
         if factor == 0 or self._mass < 1e-290:
             self._sums = None
             self._sizes.zero_()
@@ -231,6 +234,7 @@ class LayerAccumulator:
         self._error, self.n_samples = upward(error), int(samples)
         inexact, *flags = largest.tolist()
         self._mass_error = upward(inexact + size * _U) if inexact else 0.0
+        # Processes are added one to another: as many roundings at most, in whatever order.
         for _ in range(size):
             self._add_rounding()
         self._dtypes = {kind for kind, flag in zip(kinds, flags, strict=True) if flag}

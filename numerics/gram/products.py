@@ -25,10 +25,9 @@ def lower_gram(rows: Tensor, precision: Precision) -> Tensor:
     """Return a float64 matrix whose lower triangle is XᵀX, formed in one dtype.
 
     The triangle is cut into rows of tiles, so that the work is (n + 128)/2n of the full product.
-    PyTorch's own products are used, and not BLAS's symmetric update: inside a training loop the
-    thread pool of another library has to wait for PyTorch's.
-
-    `rows` is X, which the dtype asked for holds exactly, or else is rounded to it.
+    Rows that this dtype does not hold exactly are rounded to it. PyTorch's own products are used,
+    and not BLAS's symmetric update: inside a training loop the thread pool of another library has
+    to wait for PyTorch's.
     """
     block = rows.to(torch.float32 if precision == "float32" else torch.float64)
     n = block.shape[1]
@@ -45,10 +44,8 @@ def partial_sums(
     """Return XᵀX and Σ_i |x_i| of a batch, summed in float64 over blocks of `BLOCK` rows.
 
     Every product is summed over the rows of one block, in one dtype, and the ⌈N/K⌉ blocks are added
-    in float64 in some order: the rounding is at most γ_{K+1} and γ_{⌈N/K⌉} of the trace.
-
-    `batch` is X, N ≥ 1. Returns float64, shapes (n, n), of which the lower triangle is to be used,
-    and (n,).
+    in float64 in some order: the rounding is at most γ_{K+1} and γ_{⌈N/K⌉} of the trace. Of XᵀX the
+    lower triangle counts.
     """
     sums: Tensor | None = None
     sizes = torch.zeros(batch.shape[1], dtype=torch.float64, device=device)

@@ -159,6 +159,7 @@ class StreamingGram:
         n = self.n_features
         sums = self._sums.cpu().numpy()
         divisor = mass if self.measure == "mean" else 1.0
+        # Halved before they are added: the sum of two entries may be beyond the range.
         values = (sums[:n] / 2 + sums[:n].T / 2) / divisor
         moments = sums[n:].T / divisor
         square = math.fsum(self._squares.tolist()) / divisor

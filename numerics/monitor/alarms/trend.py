@@ -27,7 +27,7 @@ from epsrank.theory.numbers.arrays import Array, Vector
 #: Standard errors that the bound on the correlation lies above its estimate.
 SPREADS = 2.5
 
-# Largest correlation of which a trend is told: beyond it noise and trend are the same.
+# Largest correlation that is allowed for: beyond it noise and trend are the same.
 _MOST = 0.98
 
 # Steps of the table of f.
@@ -50,7 +50,9 @@ class Trend:
 def trend(times: Vector, values: Vector, level: float, *, spreads: float = SPREADS) -> Trend:
     """Return the Theil–Sen change of a series and its interval from Kendall's statistic.
 
-    `spreads`: Standard errors of the bound on the correlation; −∞ takes the noise for independent.
+    The bound on the correlation is `spreads` standard errors above its estimate; −∞ takes the noise
+    for independent.
+
     Source: Sen, "Estimates of the regression coefficient based on Kendall's tau", J. Amer. Statist.
     Assoc. 63 (1968) 1379–1389. Hamed, Rao, "A modified Mann–Kendall trend test for autocorrelated
     data", J. Hydrology 204 (1998) 182–196.
@@ -59,6 +61,7 @@ def trend(times: Vector, values: Vector, level: float, *, spreads: float = SPREA
     first, second = _pairs(count)
     slopes = np.sort((values[second] - values[first]) / (times[second] - times[first]))
     span = float(times[-1] - times[0])
+    # Standard deviation of Kendall's statistic, signs of all pairs added up, without a trend.
     spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
     reach = _quantile(1 - level / 2) * spread
     below = max(0, math.floor((len(slopes) - reach) / 2))
@@ -92,8 +95,8 @@ def correlation_bound(values: Vector, spreads: float) -> float:
     if not squares > 0:
         return 0.0
     raw = float(residuals[1:] @ residuals[:-1]) / squares
-    mended = min(max((count * raw + 2) / (count - 4), 0.0), _MOST)
-    bound = mended + spreads * math.sqrt((1 - mended**2) / count)
+    unbiased = min(max((count * raw + 2) / (count - 4), 0.0), _MOST)
+    bound = unbiased + spreads * math.sqrt((1 - unbiased**2) / count)
     return min(max(bound, 0.0), _MOST)
 
 
@@ -104,10 +107,7 @@ def stretch(count: int, correlation: float) -> float:
 
 @cache
 def _stretches(count: int) -> tuple[Array, Array]:
-    """Return a grid of ρ and f there.
-
-    Returns both ascending.
-    """
+    """Return a grid of ρ and f there, both ascending."""
     weights = np.arange(count) - (count - 1) / 2
     maker = _residual_maker(count)
     lags = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))

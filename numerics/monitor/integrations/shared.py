@@ -19,10 +19,7 @@ _MADE: dict[tuple[type[Any], tuple[type[Any], ...]], type[Any]] = {}
 def find_bases(
     candidates: Iterable[tuple[str, str]], *, name: str, extra: str
 ) -> tuple[type[Any], ...]:
-    """Return the base classes of those packages that the program uses.
-
-    Returns the classes of all candidates imported already, or else the first that can be.
-    """
+    """Return the bases in all candidates that are imported already, or in the first that can be."""
     pairs = list(candidates)
     used = [(module, cls) for module, cls in pairs if module in sys.modules]
     for module, cls in used or pairs:
@@ -69,10 +66,7 @@ def part_of(model: nn.Module, wanted: str | nn.Module | None, whole: str) -> nn.
 
 
 def world(size: int) -> Any:
-    """Return the group of all processes, if there are several.
-
-    Returns the group; None for one process.
-    """
+    """Return the group of all processes, if there are several."""
     if size > 1 and dist.is_available() and dist.is_initialized():
         return dist.group.WORLD
     return None

@@ -112,6 +112,7 @@ class ProbeParts:
         """Return the number of samples of a part."""
         count = self.probe.n_samples
         assert count is not None
+        # In floats k/N · N may be a little more than k, and is k.
         return min(count, math.ceil(part * count * (1 - 1e-12)))
 
     def _sample(self, part: float) -> Sample:

@@ -77,10 +77,7 @@ class Rows:
 
 
 def matched(rows: Rows, targets: Any, kind: LossKind) -> tuple[Tensor, Tensor]:
-    """Return features and targets of the same samples, those with ignored labels left out.
-
-    Returns shapes (N, n) and (N,) or (N, k).
-    """
+    """Return features (N, n) and targets (N,) or (N, k), without samples of ignored labels."""
     features = rows.features()
     if features is None:
         raise InputError("targets", "have no features", "check that the head is part of the pass")
@@ -151,10 +148,7 @@ def read_last_layer(
     bias: Bias,
     start: Array | None = None,
 ) -> tuple[LayerReading, Array | None]:
-    """Read the last layer.
-
-    Returns the reading, and a good start for the next one.
-    """
+    """Return the reading of the last layer (F6), and a good start for the next one."""
     if features.shape[1] != head.weight.shape[0]:
         raise InputError(
             "head",

@@ -27,7 +27,7 @@ Clock = Callable[[], float]
 
 @runtime_checkable
 class Schedule(Protocol):
-    """Decides at every step whether a measurement is due, and is told what measurements cost."""
+    """Decides at every step whether a measurement is due, and learns what measurements cost."""
 
     def step(self) -> bool:
         """Count one training step and return whether to measure after it."""

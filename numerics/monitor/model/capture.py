@@ -1,4 +1,4 @@
-"""Hooks that hand a layer's features on while a measurement is under way, and leave no trace."""
+"""Hooks that hand a layer's features on, in a step of the training or in a pass of a probe."""
 
 from __future__ import annotations
 
@@ -38,14 +38,13 @@ class Capture:
     there the batch first runs eagerly, with the same random numbers and without gradients. Layers
     with a fused evaluation path lose it while a hook is on them, so that in models with such layers
     the hooks come and go with every call that counts.
-
-    `calls`: Calls of each layer since `start`. `problems`: Layer and why (part of) its features
-    could not be used, since `start`.
     """
 
     def __init__(self, plan: LayerPlan, consume: Consume, *, everything: bool = False) -> None:
         self.plan = plan
+        #: Calls of each layer since `start`.
         self.calls: Counter[str] = Counter()
+        #: Layers since `start`, and why (part of) their features could not be used.
         self.problems: dict[str, str] = {}
         self._consume = consume
         self._everything = everything
@@ -53,8 +52,10 @@ class Capture:
         self._hooks: ExitStack | None = None
         self._eager: ExitStack | None = None
         self._frames = Frames(self._function)
+        # Stacks, since a model may call itself: of following, and of hooks that last for one call.
         self._passes: list[ExitStack] = []
         self._during: list[ExitStack] = []
+        # By identity of the caller, since modules are compared by it, and what it calls.
         self._places: dict[tuple[int, Any], list[MonitoredLayer]] = {}
         for layer in plan.layers:
             if layer.at == "call":
@@ -244,16 +245,15 @@ def probe_pass(
 ) -> Capture:
     """Run a probe set through the model and hand on the features of every planned layer.
 
+    A tensor is the one argument of the model, a tuple its positional and a dict its named
+    arguments; their first axis is cut into batches. Any other iterable, such as a list or a loader,
+    gives batches as they are (the way for inputs with time on the first axis). They are copied to
+    the device of the model, and ``consume(name, features)`` gets rows in the order of the probe.
+
     Evaluation mode, no gradients, eager code, and Transformer layers without the fused evaluation
     path, which rounds differently and calls nothing that could be looked at. Modes, random number
     generators and buffers are as before afterwards, whatever the model does, and also after an
     exception.
-
-    `probe`: A tensor is the one argument of the model, a tuple its positional and a dict its named
-    arguments; their first axis is cut into batches. Any other iterable, such as a list or a loader,
-    gives batches as they are (the way for inputs with time on the first axis). They are copied to
-    the device of the model; `consume`: ``consume(name, features)``, see `Capture`; rows are in the
-    order of the probe.
     """
     capture = Capture(plan, consume, everything=True)
     runner = runnable(plan.wrapper)

@@ -19,8 +19,6 @@ def first_tensor(output: Any) -> Tensor | None:
     Of a tuple or list it is the first tensor (a recurrent layer's output sequence, not its state),
     of a mapping the entry ``last_hidden_state`` or else the first tensor, likewise of a dataclass;
     of a packed sequence its data.
-
-    Returns the tensor; None if there is none.
     """
     if isinstance(output, Tensor):
         return output
@@ -69,8 +67,8 @@ def trouble(tensor: Tensor | None) -> str | None:
 def samples_by_neurons(tensor: Tensor, axis: int) -> Iterator[Tensor]:
     """Yield the rows φ(x_i) of an output, in order, detached and in bounded pieces.
 
-    `axis`: Negative axis of the neurons; all other axes are samples. A tensor with too few axes for
-    it was flattened on the way: its neurons are on the last axis.
+    The neurons are on the axis, counted from the end; all other axes are samples. A tensor with too
+    few axes for it was flattened on the way: its neurons are on the last one.
     """
     tensor = tensor.detach()
     if tensor.is_nested:

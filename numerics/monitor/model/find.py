@@ -1,4 +1,4 @@
-"""Which layers of a model are measured, and why the others are not."""
+"""Which layers of a model are measured, and why not the others; its head where a pass shows it."""
 
 from __future__ import annotations
 
@@ -54,19 +54,13 @@ def gives_the_output(trace: Trace, head: nn.Module) -> bool:
 
 
 def callers(calls: list[Call]) -> tuple[nn.Module, ...]:
-    """Return the modules that call activation functions, or activation modules in many places.
-
-    Returns the modules that have to be followed for a call to be recognised.
-    """
+    """Return the modules that have to be followed for the call of an activation to be known."""
     owners = {
         id(call.owner): call.owner
         for call in calls
         if isinstance(call.callee, str) or kind_of(call.callee) in ("activation", "other")
     }
     return tuple(owners.values())
-
-
-__all__ = ["LayerPlan", "MonitoredLayer", "SkippedLayer", "find_layers"]
 
 
 def find_layers(
@@ -79,14 +73,15 @@ def find_layers(
     """Decide which layers of a model are measured.
 
     ``auto`` takes outputs of activation modules, outputs of recurrent layers, outputs of the blocks
-    of residual networks and Transformers, and always what enters the head: that is φ.
+    of residual networks and Transformers, and always what enters the head: that is φ. Else `layers`
+    are dotted names with ``*`` and ``?``, or modules.
 
-    `layers`: Which modules' outputs to measure: dotted names with ``*`` and ``?``, or modules;
-    `head`: The output layer; its input is measured too. None measures no such input, and ``auto``
-    finds none where an activation acts on the last ``Linear``; `example`: A batch of inputs, as in
-    `probe_pass`. One pass of it (evaluation mode, no gradients) shows functional activations, the
-    order of layers and the head; without it they are guessed from the modules alone, and a
-    functional activation is only seen where it enters the head.
+    The input of the `head`, the output layer, is measured too. None measures no such input, and
+    ``auto`` finds none where an activation acts on the last ``Linear``.
+
+    One pass of the `example`, inputs as in `probe_pass`, shows functional activations, the order of
+    layers and the head (evaluation mode, no gradients). Without it they are guessed from the
+    modules alone, and a functional activation is only seen where it enters the head.
     """
     if not isinstance(model, nn.Module):
         raise InputError("model", f"is {type(model).__name__}", "pass a torch.nn.Module")

@@ -90,7 +90,7 @@ def why_not(module: nn.Module) -> str:
 def neurons_axis(module: nn.Module) -> int | None:
     """Return the axis on which a module's output has its neurons, counted from the end.
 
-    Returns −1 for dense, recurrent and attention layers, −1 − d for convolutions in d dimensions;
+    It is −1 for dense, recurrent and attention layers, −1 − d for convolutions in d dimensions, and
     None for a module that does not say, such as an activation: it keeps the axis before it.
     """
     if isinstance(module, _ConvNd):

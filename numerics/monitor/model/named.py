@@ -27,10 +27,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def named_layers(
     names: Mapping[str, nn.Module], layers: Any, trace: Trace | None
 ) -> tuple[list[Found], dict[str, str]]:
-    """Return the layers that the caller names.
-
-    Returns layers, and why the others are not measured.
-    """
+    """Return the layers that the caller names, and why the others are not measured."""
     if isinstance(layers, Mapping):
         wanted = [(str(name), module) for name, module in layers.items()]
     else:

@@ -1,4 +1,4 @@
-"""Inputs cut into batches, and passes that leave the model and the random numbers as they were."""
+"""Inputs cut into batches that fit, and passes that leave the model and random numbers alone."""
 
 from __future__ import annotations
 
@@ -119,6 +119,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
                 module.training = training
             with torch.no_grad():
                 for module, own, before in zip(modules, buffers, values, strict=True):
+                    # The very tensors, with their values: others may hold them.
                     module._buffers.clear()
                     module._buffers.update(own)
                     for name, value in before.items():

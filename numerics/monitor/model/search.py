@@ -1,4 +1,4 @@
-"""A walk through the calls of a forward pass, which collects places to measure."""
+"""Layers found from the calls of a watched forward pass, and why the others are left out."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class CallSearch:
     def _behind(self, call: Call) -> tuple[set[int], set[int], set[int]]:
         """Find the nearest layers that the values entering a call come from.
 
-        Returns calls that are measured, calls of weights that are not, and the marks `RAW` and
+        They are calls that are measured, calls of weights that are not, and the marks `RAW` and
         `UNKNOWN` where the input of the model or what could not be followed is among them.
         """
         seen: set[int] = set()
@@ -226,10 +226,7 @@ def _fits(before: Call, call: Call) -> bool:
 def discover_executed(
     names: Mapping[str, nn.Module], trace: Trace, head: nn.Module | None
 ) -> tuple[list[Found], dict[str, str]]:
-    """Find the layers of a model in order of execution.
-
-    Returns layers, and why every other module without children is not measured.
-    """
+    """Find the layers in order of execution, and why other modules are not measured."""
     search = CallSearch(names, trace.calls)
     search.collect(head)
     found = dict(search.found)

@@ -46,10 +46,7 @@ class Found:
 
 
 def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
-    """Return the output layer: the last ``Linear`` outside the blocks, or one that is named so.
-
-    Returns the layer; None if the model has no ``Linear`` of its own.
-    """
+    """Return the output layer: the last ``Linear`` outside the blocks, or one that is named so."""
     inside = {id(part) for block in blocks(names).values() for part in block.modules()}
     inside |= {
         id(part)
@@ -103,10 +100,7 @@ def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
 
 
 def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dict[str, str]]:
-    """Find the layers of a model in order of registration.
-
-    Returns layers, and why every other module without children is not measured.
-    """
+    """Find the layers in order of registration, and why other modules are not measured."""
     names = {clean_name(name): module for name, module in model.named_modules()}
     whole = blocks(names)
     found: list[Found] = []

@@ -120,8 +120,6 @@ class Trace:
     """Watches forward passes of a model: `calls` in the order in which they ended.
 
     No tensor is kept alive, and the hooks go away at exit.
-
-    `calls`: What was called.
     """
 
     def __init__(self, names: Mapping[str, nn.Module]) -> None:
@@ -228,7 +226,10 @@ class Trace:
         return self._returned.of(tensor) or ()
 
     def _fitting(self, tensor: Tensor) -> int:
-        """Return the axis that holds as many neurons as the last layer has."""
+        """Return the axis that holds as many neurons as the last layer has.
+
+        Where none or several do, it is the axis that the last layer has its neurons on.
+        """
         usual = self._axis if tensor.ndim > 2 and tensor.ndim >= -self._axis else -1
         if not self._width or tensor.shape[usual] == self._width:
             return usual

@@ -155,10 +155,8 @@ def _shares(weights: Array, largest: float) -> Array | None:
 
 
 def condition_bound(largest: float, smallest: float, error: float) -> float | None:
-    """Return a certified lower bound of λ_1/λ_n.
-
-    Returns the bound; ∞ where λ_n is 0, None where λ_1 is 0.
-    """
+    """Return a certified lower bound of λ_1/λ_n: ∞ where λ_n is 0, None where λ_1 is 0."""
+    # The factors cover the two roundings of each end, and that of the quotient.
     least, most = (largest - error) * (1 - 1e-15), (smallest + error) * (1 + 1e-15)
     if largest == 0:
         return None

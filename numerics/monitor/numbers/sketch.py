@@ -61,7 +61,7 @@ class Sketch:
 def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0) -> Sketch:
     """Enclose the spectrum of every PSD matrix G with ‖G̃ − G‖₂ ≤ t.
 
-    `gram` is G̃, symmetric, in a range where squares neither overflow nor vanish.
+    G̃ is symmetric, in a range where squares neither overflow nor vanish.
     """
     n = gram.shape[0]
     ritz = min(ritz, n - 1)
@@ -72,6 +72,7 @@ def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0)
     # ‖G̃ − G‖_F ≤ √n t; the trace moves by at most n t.
     loose = upward(n * error + gamma(n) * upward(trace))
     traces = (max(0.0, trace - loose), upward(trace + loose))
+    # 1e-8 covers the rounding of ‖G̃‖_F, whose sum has n² terms.
     norms = (
         max(0.0, size * (1 - 1e-8) - math.sqrt(n) * error),
         upward(size + math.sqrt(n) * error),
@@ -97,6 +98,7 @@ def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0)
     tail = np.minimum(np.minimum(s / beyond, q / np.sqrt(beyond)), c + error)
     ends = np.concatenate([upper, tail]) * (1 + 2.0**-30) + np.finfo(float).tiny
     lower = np.concatenate([lower, np.zeros(n - ritz)])
+    # λ_i ≥ λ_{i+1}: the bound of one eigenvalue holds for all that follow.
     ends = np.maximum(np.minimum.accumulate(ends), lower)
     middle = np.concatenate([np.clip(values, 0.0, None), np.zeros(n - ritz)])
     enclosure = SpectrumEnclosure(np.clip(middle, lower, ends), lower, ends)
@@ -104,10 +106,7 @@ def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0)
 
 
 def _ritz(gram: Square, ritz: int, seed: int) -> tuple[Array, Array]:
-    """Return Ritz values, descending, and vectors after some rounds of subspace iteration.
-
-    Returns shapes (k,) and (n, k).
-    """
+    """Return k Ritz values, descending, and n × k vectors, from rounds of subspace iteration."""
     start = np.random.default_rng(seed).standard_normal((gram.shape[0], ritz))
     basis = start
     for _ in range(_ROUNDS):
@@ -129,7 +128,7 @@ def _residuals(
     overlaps, g = chunked_product(vectors.T, vectors)
     overlaps[np.diag_indices_from(overlaps)] -= 1.0
     f = upward(frobenius(overlaps) * (1 + 2 * _U) + (g + 2 * _U) * length**2)
-    if f >= 0.1:
+    if f >= 0.1:  # far from orthonormal: the bounds below would say nothing
         return None
     images, g = chunked_product(gram, vectors)
     scaled = vectors * values
@@ -145,12 +144,9 @@ def _residuals(
 
 
 def _above(values: Vector, columns: Vector, c: float, defect: float) -> Vector:
-    """Return upper bounds of the leading eigenvalues: of each, the least over all blocks.
-
-    `defect` is f.
-    """
+    """Return upper bounds of the leading eigenvalues: of each, the least over all blocks."""
     # λ_max outside of the first j: of what follows among the Ritz vectors, coupled to C. A vector
-    # orthogonal to the first j has at most f of its length in their coordinates.
+    # orthogonal to the first j has at most f (the defect) of its length in their coordinates.
     following = np.append(values[1:], 0.0) + defect**2 * abs(float(values[0]))
     outside = _schur(following, np.full(len(values), c), float(columns[-1]))
     outside[-1] = c
@@ -168,10 +164,7 @@ def _schur(values: Array, c: Array, coupling: Array | float) -> Array:
 def _largest_of_rest(
     gram: Square, values: Array, vectors: Array, size: float, rest: float
 ) -> float | None:
-    """Certify a bound of λ_max(G̃ − VΘVᵀ) on the complement of V by one Cholesky factorisation.
-
-    `gram` is G̃. Returns the bound; None where it is not certified.
-    """
+    """Return a certified bound of λ_max(G̃ − VΘVᵀ) on the complement of V, by Cholesky."""
     positive = np.clip(values, 0.0, None)
     roots = vectors * np.sqrt(positive)
     deflated = gram - roots @ roots.T
@@ -200,7 +193,7 @@ def _leading(matrix: Square) -> float:
     count = 0
     for step in range(basis.shape[1]):
         known = basis[:, :step]
-        for _ in range(2):
+        for _ in range(2):  # once leaves what rounding has brought back
             vector = np.asarray(vector - known @ (known.T @ vector))
         length = float(np.linalg.norm(vector))
         if not 0 < length < np.inf:

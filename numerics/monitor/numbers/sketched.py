@@ -83,10 +83,7 @@ def sketched_quantities(
 
 
 def entropy_interval(sketch: Sketch, *, roots: bool) -> tuple[float, float]:
-    """Enclose the entropy of p_k = x_k/Σx with x = σ or λ; the best of several groups.
-
-    Returns ends, in [0, log n].
-    """
+    """Enclose the entropy of p_k = x_k/Σx with x = σ or λ in [0, log n], by several groups."""
     n, k = len(sketch.enclosure.values), sketch.ritz
     best = (0.0, math.log(n))
     for first in sorted({k, 3 * k // 4, k // 2, k // 4, k // 8} - {0}):
@@ -96,10 +93,7 @@ def entropy_interval(sketch: Sketch, *, roots: bool) -> tuple[float, float]:
 
 
 def _grouped(sketch: Sketch, first: int, roots: bool) -> tuple[float, float]:
-    """Enclose the entropy with the first j eigenvalues as one group.
-
-    `first` is j. Returns ends, not better than trivial where eigenvalues are open.
-    """
+    """Enclose the entropy with the first j eigenvalues as one group; trivially if they are open."""
     below, above = sketch.enclosure.lower[:first], sketch.enclosure.upper[:first]
     m, c = len(sketch.enclosure.values) - first, float(sketch.enclosure.upper[first])
     sums = (
@@ -139,10 +133,7 @@ def _mixed(w: float, head: float, tail: float) -> float:
 
 
 def _entropy_of_intervals(below: Vector, above: Vector) -> tuple[float, float]:
-    """Enclose −Σ p log p for weights in intervals, p their shares of the sum.
-
-    Returns ends.
-    """
+    """Enclose −Σ p log p for weights in intervals, p their shares of the sum."""
     least = below / (below + (above.sum() - above)) if above.sum() > 0 else below
     most = above / (above + np.maximum(below.sum() - below, 0.0))
     terms = _term(least), _term(most)
@@ -165,8 +156,6 @@ def _with_offset(ends: tuple[float, float], n: int) -> tuple[float, float]:
     """Return the ends with δ added to every p_k.
 
     f(p) = −p log p is concave with f(0) = 0, so f(p + δ) ≤ f(p) + f(δ); and f′ ≥ −1 − δ.
-
-    Returns with.
     """
     delta = RANKME_OFFSET
     return (

@@ -120,10 +120,7 @@ def to_table(records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> pa.
 
 
 def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
-    """Return metadata and records of a table made by `to_table`.
-
-    Returns equal to what went in.
-    """
+    """Return metadata and records of a table, equal to what `to_table` was given."""
     stored = (table.schema.metadata or {}).get(_KEY)
     if stored is None:
         raise InputError("path", "has no metadata of a history", "pass a file that History wrote")

@@ -37,10 +37,7 @@ def floating_columns(eps: Sequence[float]) -> dict[str, bool]:
 
 
 def values_of(row: Mapping[str, Any], floating: Mapping[str, bool]) -> dict[str, Any]:
-    """Undo `json_row`.
-
-    Returns one entry per column, None where the object has none.
-    """
+    """Undo `json_row`: one entry per column, None where the object has none."""
     return {name: _number(row.get(name)) if f else row.get(name) for name, f in floating.items()}
 
 
@@ -80,10 +77,7 @@ def write_json_file(path: Path, records: Sequence[LayerRecord], metadata: dict[s
 
 
 def read_records(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
-    """Read a file that one of the functions above wrote.
-
-    Returns metadata and rows.
-    """
+    """Return metadata and rows of a file that one of the functions above wrote."""
     readers = {".parquet": _read_parquet, ".csv": _read_csv, ".json": _read_json}
     reader = readers.get(path.suffix.lower())
     if reader is None:

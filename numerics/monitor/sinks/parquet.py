@@ -150,10 +150,7 @@ def _combine(old: Path, new: pa.Table, part: Path) -> None:
 
 
 def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
-    """Return the number of rows of a parquet history, and its metadata.
-
-    Returns rows and metadata.
-    """
+    """Return the number of rows of a parquet history, and its metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -170,10 +167,7 @@ def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
 
 
 def read_journal(path: Path, folded: int) -> tuple[dict[str, Any], list[LayerRecord]]:
-    """Return metadata and records of a journal that its parquet file does not have yet.
-
-    Returns metadata and rows; empty where there is no journal.
-    """
+    """Return metadata and records of a journal that its parquet file does not have yet."""
     metadata, block, skipped = _journal(path, folded)
     return metadata, JsonLines().records(block, b"")[skipped:]
 

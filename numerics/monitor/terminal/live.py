@@ -205,10 +205,7 @@ class LiveTerminal(WholeRecords):
 
 
 def last_layer(metadata: Mapping[str, Any]) -> str | None:
-    """Return the name of the last hidden layer, as the metadata of a history say it.
-
-    Returns None where they do not say.
-    """
+    """Return the name of the last hidden layer, where the metadata of a history say it."""
     layers = metadata.get("layers")
     if not isinstance(layers, list):
         return None
