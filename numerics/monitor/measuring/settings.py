@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast, get_args
 
 from epsrank.numerics.environment import package_version
@@ -95,14 +95,8 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
     """Return the metadata of a history as plain data."""
     described = plan.to_json()
     return {
+        **asdict(settings),
         "eps": list(settings.eps),
-        "relative": settings.relative,
-        "measure": settings.measure,
-        "quantities": settings.quantities,
-        "loss": settings.loss,
-        "bias": settings.bias,
-        "forgetting": settings.forgetting,
-        "max_samples": settings.max_samples,
         "samples": "training batches" if probe is None else "probe",
         "probe_samples": None if probe is None else probe.n_samples,
         "model": type(plan.model).__name__,
