@@ -16,7 +16,7 @@ from epsrank.proofs.formal.scan import audit_sources
 from epsrank.proofs.formal.statements import read_statements
 from epsrank.proofs.ledger.claims import ledger_theorems, load_ledger
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_sources_are_listed_and_clean():
