@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         linear_operator,
         partial,
     )
+    from epsrank.numerics.plots.staircase_validity import draw_staircase
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.staircase import Staircase, detect_staircase
     from epsrank.numerics.sweeps import Trial, TrialStore, run_trials
@@ -96,6 +97,7 @@ _HOMES = {
     "dense_network": "epsrank.numerics.checkpoint.dense",
     "DenseNetwork": "epsrank.theory.dense",
     "detect_staircase": "epsrank.numerics.staircase",
+    "draw_staircase": "epsrank.numerics.plots.staircase_validity",
     "epsilon_rank": "epsrank.theory.rank",
     "epsilon_rank_from_gram": "epsrank.theory.rank",
     "epsilon_rank_from_spectrum": "epsrank.theory.rank",
@@ -188,6 +190,7 @@ __all__ = [
     "data_measure",
     "dense_network",
     "detect_staircase",
+    "draw_staircase",
     "epsilon_rank",
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",

@@ -78,13 +78,6 @@ def _outside(m: int, k: int) -> float:
     return float(min(1.0, 2 * sum(math.comb(m, i) for i in range(k)) / 2**m))
 
 
-def sign_test(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value of the sign test of median 0: 2·P(Bin(m, ½) ≤ min(#+, #−))."""
-    above = sum(value > 0 for value in differences)
-    below = sum(value < 0 for value in differences)
-    return _outside(above + below, min(above, below) + 1)
-
-
 @dataclass(frozen=True)
 class Proportion(Shown):
     """A share k/m with [low, high] ∋ p for k ~ Bin(m, p)."""

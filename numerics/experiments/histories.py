@@ -50,15 +50,6 @@ class History:
         middle: Array = (self.lower[at][:, layer] + self.upper[at][:, layer]) / 2
         return middle
 
-    def certain_growth(self, first: int, last: int, eps: float) -> Vector:
-        """Return what is certain of r_ε(layer `last`) − r_ε(layer `first`), over time."""
-        return certain_difference(
-            self.lower[eps][:, last],
-            self.upper[eps][:, last],
-            self.lower[eps][:, first],
-            self.upper[eps][:, first],
-        )
-
 
 def certain_difference(lower: Array, upper: Array, other_lower: Array, other_upper: Array) -> Array:
     """Return the number next to 0 in [lower − other_upper, upper − other_lower]."""

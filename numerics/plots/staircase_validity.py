@@ -84,7 +84,26 @@ def draw_staircase(
     *,
     title: str = "",
 ) -> Figure:
-    """Draw a loss with its plateaus and steps, and the ε-rank below on the same time axis."""
+    """Draw a loss with its plateaus and steps, and the ε-rank below on the same time axis.
+
+    Parameters
+    ----------
+    times : array_like, shape (n,)
+        Training steps of the measurements.
+    loss : array_like, shape (n,)
+        The series that `found` is about.
+    found : Staircase
+        What `detect_staircase` found in it.
+    rank : pair of array_like, shape (n,), optional
+        Lower and upper ends of the ε-rank at the same measurements.
+    title : str
+        Above the figure; what was found by default.
+
+    Returns
+    -------
+    Figure
+        Of Matplotlib (``pip install 'epsrank[plots]'``), not shown and not saved.
+    """
     time, values = np.asarray(times, np.float64), np.asarray(loss, np.float64)
     figure = new_figure(7.2, 5.2 if rank is not None else 3.4)
     panels = figure.subplots(1 if rank is None else 2, 1, sharex=True, squeeze=False)[:, 0]

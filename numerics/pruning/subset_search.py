@@ -123,25 +123,6 @@ def _descend(start: Tensor, steps: int) -> Tensor:
     return matrices
 
 
-def search_table(
-    cases: Iterable[tuple[int, int]],
-    *,
-    out: str | Path | None = None,
-    progress: Progress | None = None,
-    **settings: Any,
-) -> list[SubsetSearch]:
-    """Search several (n, p), and keep the extremal matrices."""
-    found = []
-    for n, p in cases:
-        entry = search_subsets(n, p, **settings)
-        found.append(entry)
-        if progress is not None:
-            progress(str(entry))
-    if out is not None:
-        save_extremal(found, Path(out))
-    return found
-
-
 def save_extremal(found: Iterable[SubsetSearch], path: Path) -> None:
     """Write the extremal matrices, replacing the file as a whole."""
     from epsrank.numerics.files import write_atomically

@@ -141,8 +141,3 @@ def as_rank(rank: Any, length: int) -> Matrix:
     if (lower > upper).any():
         raise InputError("rank", "has lower ends above upper ones", "pass (lower, upper)")
     return np.stack([lower, upper])
-
-
-def _window(n: int) -> int:
-    """Return the width of the window, in increments."""
-    return max(2, round(WINDOW_SHARE * n))

@@ -41,7 +41,6 @@ def test_a_history_has_ranks_by_layer_and_threshold():
     assert (run.seed, run.eps) == (3, (1e-6, 1e-2))
     assert run.rank().tolist() == [2, 6]
     assert run.rank(0, 1e-2).tolist() == [1, 3]
-    assert run.certain_growth(0, 1, 1e-6).tolist() == [0, 1]
     assert math.isnan(run.reachable[0])
 
 

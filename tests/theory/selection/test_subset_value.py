@@ -11,7 +11,6 @@ from epsrank.numerics.pruning.subset_search import (
     all_cases,
     save_extremal,
     search_subsets,
-    search_table,
 )
 from epsrank.proofs.checkers import subset_conjecture
 from epsrank.proofs.checkers.base import Context
@@ -59,14 +58,11 @@ def test_the_search_reaches_the_known_minimum_of_two_columns():
 
 
 def test_large_p_is_searched_as_its_dual(tmp_path):
-    lines: list[str] = []
-    found = search_table([(3, 2)], out=tmp_path / "m.npz", progress=lines.append,
-                         restarts=4, steps=40, polished=1)  # fmt: skip
-    assert found[0].found.matrix.shape == (3, 2)
+    found = search_subsets(3, 2, restarts=4, steps=40, polished=1)
+    assert found.found.matrix.shape == (3, 2)
+    save_extremal([found], tmp_path / "m.npz")
     with np.load(tmp_path / "m.npz", allow_pickle=False) as stored:
-        assert np.array_equal(stored["n3_p2"], found[0].found.matrix)
-    assert len(lines) == 1
-    save_extremal(found, tmp_path / "again.npz")
+        assert np.array_equal(stored["n3_p2"], found.found.matrix)
 
 
 def test_a_matrix_that_is_not_orthonormal_refutes_nothing():
