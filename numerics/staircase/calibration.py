@@ -16,6 +16,8 @@ from epsrank.numerics.staircase.shape import drops, least_fall
 from epsrank.theory.extras import optional_packages
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
+# Half as long again each, since quantiles are interpolated in log n; 250 is the longest series
+# that `as_series` leaves.
 LENGTHS = (24, 36, 50, 75, 110, 160, 250)
 # Correlations of the noise that is simulated, all equally often.
 CORRELATIONS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
@@ -28,6 +30,7 @@ _LEAST_POOLED = 200
 # Upper tail probabilities whose quantiles are kept.
 TAILS = (0.5, 0.3, 0.2, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005)
 _LEAST_TAIL = 0.001
+# Of a series without a step. Finite, as JSON has no −∞, and below every statistic.
 _NOTHING = -1e6
 
 
@@ -47,7 +50,7 @@ def simulate(length: int, drift: float, count: int, seed: int) -> Matrix:
     """Simulate the statistic on drifting noise.
 
     Constant and linear series lie on the edge of the convex and of the concave ones: what bends
-    more is told from steps more easily.
+    more is easier to distinguish from steps.
 
     `length` is n.
     """
@@ -55,6 +58,7 @@ def simulate(length: int, drift: float, count: int, seed: int) -> Matrix:
     line = -drift * time / length
     drawn = []
     for correlation in CORRELATIONS:
+        # Seeds by cell, so that the table depends neither on the order nor on the number of jobs.
         key = [seed, length, round(1000 * correlation), round(1000 * drift)]
         generator = np.random.default_rng(key)
         drawn += [
@@ -76,7 +80,9 @@ def tail_quantiles(samples: Sequence[Matrix]) -> list[list[float]]:
         for drawn in samples:
             apart = np.abs(drawn[:, 1] - centre)
             most = max(_POOLED, float(np.sort(apart)[min(_LEAST_POOLED, apart.size) - 1]))
+            # "higher" takes a value that was drawn: no mean of a statistic and −10⁶.
             rows.append(np.quantile(drawn[apart <= most, 0], 1 - np.array(TAILS), method="higher"))
+        # The drift is not known of a series that is tested: the worst one counts.
         found.append(np.max(rows, axis=0).round(2).tolist())
     return found
 
@@ -86,6 +92,7 @@ def calibrate(count: int, seed: int, jobs: int = 1) -> dict[str, Any]:
     with optional_packages():
         from joblib import Parallel, delayed
 
+    # Longest first: what is left when workers run out of cells is short.
     keys = [(length, drift) for length in LENGTHS[::-1] for drift in DRIFTS]
     parallel = Parallel(n_jobs=jobs)
     drawn = dict(
@@ -112,6 +119,7 @@ def p_value(score: float, length: int, correlation: float) -> float:
     total = 0.0
     for row, weight in _neighbours(float(place)):
         for k, share in _neighbours(float(column)):
+            # At the ends of the table the second neighbour has weight 0, and does not exist.
             if weight * share > 0:
                 total += weight * share * np.log(_tail(score, table[row][k]))
     return round(float(np.exp(total)), 6)
@@ -129,11 +137,14 @@ def _tail(score: float, quantiles: Array) -> float:
     Noise and drift seldom have anything like a step, however poor; curved decays have it more
     often, with statistics far below any that noise has kept here: these say nothing for steps.
     """
+    # Half of −10⁶ parts the quantiles that are statistics from those that are none.
     if score < quantiles[quantiles > _NOTHING / 2].min(initial=np.inf):
         return 1.0
     # Beyond the last one the tail goes on as it does between the last few.
     slope = np.log(TAILS[-4] / TAILS[-1]) / max(quantiles[-1] - quantiles[-4], 1.0)
     beyond = np.log(TAILS[-1]) - slope * (score - quantiles[-1])
+    # np.interp is constant beyond the last quantile, where `beyond` goes on falling. No smaller
+    # p-value is given than the hundreds of series behind a cell can show.
     known = np.interp(score, quantiles, np.log(TAILS))
     return float(np.exp(max(min(known, beyond), np.log(_LEAST_TAIL))))
 

@@ -17,12 +17,15 @@ LEAST_LENGTH = 24
 # reasons of its own, and does not count; ours.
 BLOCKS = 6
 _LEAST_BLOCK = 8
+# Degree of the trend that the falls lose in every block; ours.
 DEGREE = 1
 # Coincidence means: within this share of a block (2 to 3 % of the length); ours.
 WINDOW_SHARE = 0.15
 # Every block has the same weight, unless the loss moves less than this share of the usual; ours.
 _LEAST_SPREAD = 0.25
+# With the series itself 1000 in all, so that p-values are whole thousandths.
 SHIFTS = 999
+# Fixed: the same record has the same p-value.
 _SEED = 20261122
 
 
@@ -51,6 +54,7 @@ def coupling(data: Series, rank: Any) -> Coupling:
     p-value and lift; None where the rank or the loss does not move.
     """
     ends = as_rank(rank, data.length)[:, data.index]
+    # A measurement without ranks leaves both series, so that their differences stay aligned.
     keep = np.isfinite(ends).all(axis=0)
     middle = ends[:, keep].mean(axis=0)
     if middle.size < LEAST_LENGTH:
@@ -73,11 +77,13 @@ def _in_blocks(falls: Array, growth: Array) -> Coupling:
     weight = 1 / np.maximum(spread, _LEAST_SPREAD * spread.mean()) if spread.any() else spread
     together, others, size = 0.0, np.zeros(SHIFTS), 0.0
     for (a, b), w in zip(pairs, weight, strict=True):
+        # The sums for all cyclic shifts at once; entry 0 is the one without a shift.
         lags = w * np.fft.irfft(np.fft.rfft(a) * np.fft.rfft(b).conj(), a.size)
         together += float(lags[0])
         others += lags[generator.integers(0, a.size, SHIFTS)]
         size += float(np.abs(lags).sum())
     # Ties are rounding where a series repeats: they count against the coupling.
+    # The series itself is one of its shifts, hence the ones: p is never 0.
     at_least = int((others >= together - 1e-12 * size).sum())
     p = (1 + at_least) / (1 + SHIFTS)
     return Coupling(
@@ -113,6 +119,7 @@ def _lift(falls: Array, growth: Array, edges: list[int]) -> float | None:
     together, apart = 0.0, 0.0
     for first, end in pairwise(edges):
         n = end - first
+        # Growth alone: with losses of rank the sum below could be near 0, and the ratio anything.
         a, b = falls[first:end], np.maximum(growth[first:end], 0)
         near = uniform_filter1d(a, max(2, round(WINDOW_SHARE * n)), mode="nearest")
         together += float(near @ b)
@@ -121,11 +128,9 @@ def _lift(falls: Array, growth: Array, edges: list[int]) -> float | None:
 
 
 def as_rank(rank: Any, length: int) -> Matrix:
-    """Check ranks.
-
-    `length` is n.
-    """
+    """Return lower and upper ends, 2 × n, of ranks given as one series, as pairs, or as two."""
     if isinstance(rank, (list, tuple)):
+        # Two entries are lower and upper ends, unless the series has two measurements itself.
         pair = len(rank) == 2 and length != 2
         ends = list(rank) if pair else [rank, rank]
         if not pair and rank and isinstance(rank[0], (list, tuple)):

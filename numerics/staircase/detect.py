@@ -69,6 +69,7 @@ def detect_staircase(
     (60,)
     """
     data = as_series(series, times, scale, direction)
+    # Coupling is a claim of its own: it is tested whether or not there are steps.
     linked = coupling(data, rank) if rank is not None else None
     if data.index.size < LENGTHS[0]:
         usable = "" if data.index.size == data.length else f" usable of {data.length}"
@@ -82,6 +83,7 @@ def detect_staircase(
     if not steps:
         reason = "nothing falls much faster than what is before and after it"
         return _nothing(data, scale, direction, reason, linked, found)
+    # By the ρ that the smooth curve leaves, as in the simulations of the table.
     p = p_value(found.statistic, data.coarse.size, found.smooth_noise.correlation)
     if p > LEVEL:
         reason = "smooth decay with autocorrelated noise explains it as well"
@@ -108,9 +110,11 @@ def _place(data: Series, drop: Drop) -> Step:
     split = np.array(near) - low
     left = sums[split] / split
     right = (sums[-1] - sums[split]) / (high - low - split)
+    # What two levels explain of the squares, n₁n₂(l − r)²/n, with its sign: rises lose.
     gain = split * (high - low - split) * (left - right) * np.abs(left - right)
     index = int(split[np.argmax(gain)]) + low
     start, end = min(start, index - 1), max(end, index)
+    # A jump between neighbours goes where the split is; wider drops keep their ends.
     if block == 1 and end - start == 1:
         start, end = index - 1, index
     at = data.index
@@ -132,8 +136,10 @@ def _plateaus(data: Series, steps: list[Drop], scale: Scale) -> tuple[Plateau, .
 def _plateau(data: Series, start: int, end: int, scale: Scale) -> Plateau:
     """Return one plateau by its measurements."""
     first, last = start * data.block, min((end + 1) * data.block, data.values.size) - 1
+    # A shorter last block was joined to this one.
     if end == data.coarse.size - 1:
         last = data.values.size - 1
+    # Upward series are read with their sign turned.
     level = float(data.sign * data.values[first : last + 1].mean())
     if scale == "log":
         level = float(np.exp(level))
@@ -165,6 +171,7 @@ def _result(
     plateaus: tuple[Plateau, ...],
 ) -> Staircase:
     """Put the parts together."""
+    # Of the model that is reported.
     noise = None if found is None else (found.noise if steps else found.smooth_noise)
     return Staircase(
         is_staircase=bool(steps),

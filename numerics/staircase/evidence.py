@@ -36,6 +36,7 @@ def nearest_smooth(time: Vector, values: Vector) -> tuple[Vector, Vector]:
     basis = lines / np.linalg.norm(lines, axis=1, keepdims=True)
     bends = bends - (bends @ basis.T) @ basis
     size = np.linalg.norm(bends, axis=1, keepdims=True)
+    # A bend that is a line up to rounding has no direction of its own.
     bends = bends[size[:, 0] > 1e-9] / size[size[:, 0] > 1e-9]
     line = (values @ basis.T) @ basis
     rest = values - line
@@ -60,7 +61,7 @@ def _knots(n: int) -> tuple[int, ...]:
     return tuple(sorted(index for index in chosen if 0 < index < n - 1))
 
 
-# Innovations below this share of the range of a series are not told from model error; ours.
+# Innovations below this share of the range of a series may be model error; ours.
 NOISE_FLOOR = 1e-3
 # Price of a fitted number in units of log n: change points are searched, so that one costs more
 # than half a unit of 2·log-likelihood; ours.
@@ -91,11 +92,13 @@ def evidence(time: Vector, values: Vector, resolution: float = 0.0) -> Evidence:
 
     `resolution`: Distance of neighbouring values that the series can have; rounding to it is noise.
     """
+    # Rounding to a grid of spacing h has the deviation h/√12.
     floor = max(NOISE_FLOOR * float(np.ptp(values)), resolution / np.sqrt(12))
     if np.ptp(values) == 0:
         return Evidence(-np.inf, values, Noise(0.0, 0.0, -np.inf), None, Noise(0.0, 0.0, -np.inf))
     rough = roughness(values)
     smooth = [(fit_noise(values - g, floor, rough), g) for g in nearest_smooth(time, values)]
+    # The better of the two: the null holds convex and concave curves.
     null, curve = min(smooth, key=lambda pair: pair[0].deviance)
     price = _PRICE * float(np.log(time.size))
     best, best_noise, gain = None, null, -np.inf

@@ -31,6 +31,7 @@ def autocorrelated(generator: Generator, length: int, correlation: float) -> Vec
     """
     before, drawn = generator.standard_normal(), generator.standard_normal(length)
     scale = np.sqrt(1 - correlation**2)
+    # Begun with an entry before the first, so that the series is stationary from the start.
     noise, _ = lfilter([scale], [1.0, -correlation], drawn, zi=[correlation * before])
     return np.asarray(noise)
 
@@ -68,6 +69,7 @@ def decay_with_noise(name: str, generator: Generator, length: int, correlation: 
     if name == "random walk":
         return Planted(np.cumsum(generator.standard_normal(length)))
     if name == "heavy tails":
+        # Student's t₃ has the variance 3.
         drawn = generator.standard_t(3, length) / np.sqrt(3)
         noise = lfilter([np.sqrt(1 - correlation**2)], [1.0, -correlation], drawn)
         return Planted(size * smooth_decay("drift", generator, length) + noise)
@@ -90,12 +92,14 @@ def planted_steps(
 
     `length` is n.
     """
+    # Moved by at most a quarter each, steps stay half a share apart and off the ends.
     part = length / (count + 1)
     places = part * (np.arange(1, count + 1) + generator.uniform(-0.25, 0.25, count))
     steps = tuple(round(place) for place in places.tolist())
     index = np.arange(length)
     curve = np.zeros(length)
     for step in steps:
+        # A jump is a ramp of one measurement.
         ramp = (index - step + 0.5) / max(width * length, 1.0) + 0.5
         curve -= size * np.clip(ramp, 0, 1)
     return Planted(curve + autocorrelated(generator, length, correlation), steps)
@@ -111,6 +115,7 @@ def integer_ranks(name: str, generator: Generator, length: int) -> Planted:
     if name == "flickering rank":
         return Planted(generator.integers(3, 40) + flicker, direction="up")
     if name == "growing rank":
+        # Without the first family, which is 0 and makes nothing grow.
         shape = 1 - smooth_decay(str(generator.choice(DECAYS[1:])), generator, length)
         return Planted(np.round(5 + generator.uniform(3, 30) * shape), direction="up")
     steps = planted_steps(generator, length, 0.0, 2).steps

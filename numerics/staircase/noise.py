@@ -8,6 +8,7 @@ import numpy as np
 
 from epsrank.theory.numbers.arrays import Vector
 
+# Short of 1, where the variance of e is infinite. For each the best Var η is a closed form.
 _CORRELATIONS = np.linspace(0.0, 0.98, 50)
 
 
@@ -27,6 +28,7 @@ def roughness(values: Vector) -> float:
 
     `values` is y.
     """
+    # |N(0, 1)| stays below 1.645 with probability 0.9; of a quantile a few steps move little.
     return float(np.quantile(np.abs(np.diff(values, 2)), 0.9)) / 1.645
 
 
@@ -47,9 +49,11 @@ def fit_noise(residual: Vector, floor: float, rough: float = np.inf) -> Noise:
     lagged = float(residual[1:] @ residual[:-1])
     rho = _CORRELATIONS
     # (1 − ρ²) e_0² + Σ (e_i − ρ e_{i−1})², expanded.
+    # Rounding can leave less than 0 where nothing is left to explain.
     innovation = np.maximum(total - 2 * rho * lagged + rho**2 * (total - ends), 0.0) / n
     most = (2 * rough) ** 2 * (1 + rho) / (2 * (3 - rho))
     variance = np.minimum(innovation, most) + floor**2
+    # The last term is that of e_0, whose variance is Var η / (1 − ρ²).
     deviance = n * (np.log(variance) + (innovation + floor**2) / variance) - np.log1p(-(rho**2))
     best = int(np.argmin(deviance))
     sigma = float(np.sqrt(innovation[best] / (1 - rho[best] ** 2)))

@@ -44,6 +44,7 @@ class _LinearCost(BaseCost):  # type: ignore[misc]
         self.signal = signal
         t, y = signal.T
         products = np.stack([t, y, t * t, t * y, y * y])
+        # Lists, as the search asks for single entries, which NumPy hands out slowly.
         self._sums = np.cumsum(np.pad(products, ((0, 0), (1, 0))), axis=1).T.tolist()
         return self
 
@@ -53,6 +54,7 @@ class _LinearCost(BaseCost):  # type: ignore[misc]
         before, after = self._sums[start], self._sums[end]
         t, y, tt, ty, yy = (b - a for a, b in zip(before, after, strict=True))
         tt, ty, yy = tt - t * t / n, ty - t * y / n, yy - y * y / n
+        # Differences of cumulative sums: rounding can make a perfect fit negative.
         rest: float = yy - ty * ty / tt if tt > 0 else yy
         return max(rest, 0.0)
 
@@ -65,10 +67,13 @@ def candidates(time: Vector, values: Vector) -> list[Pieces]:
 def _parallel(time: Array, values: Array) -> list[Pieces]:
     """Return y ≈ s·t + non-increasing levels."""
     n = time.size
+    # At least four measurements per piece, on average.
     most = min(_MOST_FLAT, n // 4 - 1)
+    # Centred, so that the level does not depend on the slope.
     centred = time - time.mean()
     overall = float(centred @ values / (centred @ centred))
     found = []
+    # Plateaus may fall with the series, and never rise.
     for share in _SLOPES if overall < 0 else (0.0,):
         slope = share * overall
         rest = values - slope * centred
@@ -80,6 +85,7 @@ def _parallel(time: Array, values: Array) -> list[Pieces]:
             if len(starts) > 1 and starts not in seen:
                 seen.add(starts)
                 curve = slope * centred + np.repeat(levels, np.diff([*starts, n]))
+                # Level and change point of each further piece; the null has a level too.
                 parameters = 2 * (len(starts) - 1) + (share > 0)
                 found.append(Pieces(starts, np.full(len(starts), slope), curve, parameters))
     return found
@@ -91,6 +97,7 @@ def _antitonic(values: Array, edges: NDArray[np.intp]) -> tuple[tuple[int, ...],
     blocks: list[tuple[int, float, int]] = []
     for start, total, size in zip(edges[:-1], sums, np.diff(edges), strict=True):
         block = (int(start), float(total), int(size))
+        # Means are compared crosswise, without a division.
         while blocks and blocks[-1][1] * block[2] <= block[1] * blocks[-1][2]:
             before = blocks.pop()
             block = (before[0], before[1] + block[1], before[2] + block[2])
@@ -101,8 +108,10 @@ def _antitonic(values: Array, edges: NDArray[np.intp]) -> tuple[tuple[int, ...],
 def _linear(time: Array, values: Array) -> list[Pieces]:
     """Return linear pieces."""
     n = time.size
+    # At least six measurements per piece, on average.
     most = min(_MOST_LINEAR, n // 6 - 1)
     span, size = float(np.ptp(time)), float(np.ptp(values)) or 1.0
+    # Centred and of size 1, so that cumulative sums and their differences keep their digits.
     signal = np.stack([(time - time.mean()) / span, (values - values.mean()) / size], axis=1)
     cost = _LinearCost()
     search = ruptures.BottomUp(custom_cost=cost, min_size=3, jump=1).fit(signal)
@@ -127,4 +136,6 @@ def _lines(time: Array, values: Array, edges: list[int]) -> Pieces:
         t, y = time[a:b] - time[a:b].mean(), values[a:b]
         slopes[k] = t @ y / (t @ t)
         curve[a:b] = y.mean() + slopes[k] * t
+    # Slope, level and change point of each piece, less one level, which the null has too, and the
+    # first change point, which is none.
     return Pieces(tuple(edges[:-1]), slopes, curve, 3 * len(edges) - 5)

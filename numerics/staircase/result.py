@@ -49,7 +49,7 @@ class Staircase(Shown):
         the worst correlation that the series admits; 1 where there are no steps.
     coupling_pvalue : float or None
         Probability that growth of the rank meets the falls of the series as well as it does when
-        one is shifted against the other; None where it cannot be told, see `coupling_reason`.
+        one is shifted against the other; None where it is not known, see `coupling_reason`.
     coupling_lift : float or None
         Fall at growth of the rank over what shifted series have; 1 where they have nothing to do
         with each other.

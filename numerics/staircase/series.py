@@ -62,6 +62,7 @@ def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Se
     index = np.flatnonzero(usable)
     values = np.log(given[index]) if scale == "log" else given[index]
     sign = 1 if direction == "down" else -1
+    # Before averages are taken: in one a spike would be no longer isolated.
     time, values = time[index], without_spikes(sign * values)
     block = max(1, -(-index.size // _MOST_POINTS))
     coarse_time, coarse = (_averages(v, block) for v in (time, values))
@@ -84,6 +85,7 @@ def without_spikes(values: Vector) -> Vector:
     apart = np.zeros(values.size)
     middle = np.median(np.lib.stride_tricks.sliding_window_view(values, 5), axis=1)
     apart[2:-2] = values[2:-2] - middle
+    # 1.4826 makes a median deviation the standard one of Gaussian noise.
     usual = 1.4826 * float(np.median(np.abs(apart)))
     return np.where(apart > max(_SPIKE * usual, 0.0), values - apart, values)
 
@@ -91,6 +93,7 @@ def without_spikes(values: Vector) -> Vector:
 def as_vector(values: Any, name: str, length: int | None = None) -> Vector:
     """Check a list of real numbers, not necessarily finite."""
     if isinstance(values, (list, tuple)):
+        # JSON has null for what is not finite.
         values = [np.nan if value is None else value for value in values]
     given, _ = to_numpy(values, name)
     if given.ndim != 1:

@@ -59,6 +59,7 @@ def drops(time: Vector, pieces: Pieces, noise: Noise, least: float) -> list[Drop
     )
     rates = -np.diff(curve[cuts]) / np.diff(time[cuts])
     found: dict[tuple[int, int], Drop] = {}
+    # At other thresholds the same stretches are joined as at one of the rates.
     for threshold in np.unique(rates[rates > 0]):
         runs = _runs(rates >= threshold)
         for k, (first, last) in enumerate(runs):
@@ -81,6 +82,7 @@ def _judge(time: Array, curve: Array, points: Array, noise: Noise, least: float)
     """Return the drop between two plateaus, or None if it is none."""
     falls = -np.diff(curve[points])
     lasts = np.diff(time[points])
+    # Both ends belong to a plateau.
     counts = np.diff(points) + 1
     before, fall, after = falls
     rate = fall / lasts[1]
@@ -88,6 +90,7 @@ def _judge(time: Array, curve: Array, points: Array, noise: Noise, least: float)
     # The mean of m values with correlation ρ counts as that of m (1 − ρ)/(1 + ρ), at least one.
     share = (1 - noise.correlation) / (1 + noise.correlation)
     error = noise.sigma * np.sqrt(sum(1 / max(1.0, m * share) for m in (left, right)))
+    # Absolute values: a plateau may rise, but no faster than it may fall.
     steep = all(RATE_RATIO * abs(falls[k] / lasts[k]) <= rate for k in (0, 2))
     long = min(lasts[0], lasts[2]) >= PLATEAU_SHARE * lasts[1] and min(left, right) >= LEAST_POINTS
     large = fall >= max(least, LEAST_NOISE * error, abs(before), abs(after))
@@ -102,6 +105,7 @@ def _judge(time: Array, curve: Array, points: Array, noise: Noise, least: float)
 def _disjoint(found: dict[tuple[int, int], Drop]) -> list[Drop]:
     """Return drops of which none holds another: several inner ones before one outer one."""
     chosen: dict[tuple[int, int], Drop] = {}
+    # Short ones first, so that what a candidate holds has been decided before it.
     for (first, last), drop in sorted(found.items(), key=lambda item: item[0][1] - item[0][0]):
         inside = [key for key in chosen if first <= key[0] and key[1] <= last]
         if len(inside) < 2:

@@ -24,6 +24,7 @@ from epsrank.theory.statistics import Proportion, proportion
 
 Detector = Callable[..., Staircase]
 
+# Below, within and above what is averaged over blocks (beyond 250).
 LENGTHS = (50, 200, 1000)
 CORRELATIONS = (0.0, 0.5, 0.9)
 STEP_COUNTS = (1, 2, 3, 5)
@@ -54,10 +55,13 @@ def cases() -> list[dict[str, Any]]:
         found += [
             {"group": "outside", "family": name, "correlation": correlation}
             for name in _OUTSIDE
+            # A random walk has ρ = 1, whatever the noise: it is tried once.
             if name != "random walk" or correlation == 0
         ]
     found += [
-        {"group": "null", "family": f"noiseless {n}", "correlation": None} for n in DECAYS[1:]
+        # Without the first family, which without noise is constant.
+        {"group": "null", "family": f"noiseless {n}", "correlation": None}
+        for n in DECAYS[1:]
     ]
     for name in _RANKS:
         group, steps = ("planted", 2) if name == "jumping rank" else ("null", 0)
@@ -80,6 +84,7 @@ def validity_trial(
     flagged = planted = extra = 0
     errors: list[float] = []
     for number in range(int(settings["series"])):
+        # A seed per series: it does not depend on how they are cut into trials.
         key = [int(settings["seed"]), length, *_code(settings), number]
         generator = np.random.default_rng(key)
         if str(settings["group"]).startswith("coupling"):
@@ -108,6 +113,7 @@ def validity_trial(
 
 def match(planted: Sequence[int], found: Sequence[int], length: int) -> list[float]:
     """Pair planted with detected steps, nearest ones first."""
+    # Two measurements at least: in short series 5 % is less than noise moves a step.
     most = max(2.0, _NEAR * length)
     pairs = sorted((abs(a - b), a, b) for a in planted for b in found if abs(a - b) <= most)
     left, right, distances = set(planted), set(found), []
@@ -166,6 +172,7 @@ def _row(key: tuple[Any, ...], total: Mapping[str, Any]) -> dict[str, Any]:
         }
         met = _met(recall, RECALL, at_most=False)
         if errors.size:
+            # To within one measurement nothing can be placed; 1e-9 allows for the division by n.
             placed = float(np.mean(errors <= max(PLACED, 1.0 / length) + 1e-9))
             row |= {"placed": placed, "timing error": float(np.quantile(errors, 0.95))}
     row["target met"] = met
@@ -173,7 +180,7 @@ def _row(key: tuple[Any, ...], total: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _met(share: Proportion, target: float, *, at_most: bool) -> str:
-    """Say whether a share meets a target: yes, no, or no further off than sampling has it."""
+    """Say whether a share meets a target: yes, no, or missed by no more than sampling error."""
     if share.value <= target if at_most else share.value >= target:
         return "yes"
     missed = share.low > target if at_most else share.high < target
@@ -211,8 +218,9 @@ def _draw(settings: Mapping[str, Any], generator: np.random.Generator, length: i
 
 
 def _code(settings: Mapping[str, Any]) -> list[int]:
-    """Return numbers that tell cases apart, for seeds."""
+    """Return numbers, as part of a seed, that differ between cases."""
     text = f"{settings['group']}|{settings['family']}"
     correlation = settings["correlation"]
+    # Without correlation: a number that none of them has, as they are at most 1000 here.
     share = 10**6 if correlation is None else round(1000 * float(correlation))
     return [*text.encode(), share, int(settings.get("steps") or 0), int(settings.get("chunk") or 0)]
