@@ -52,19 +52,23 @@ def run_on_cluster(
         try:
             engine = (_Dask if backend == "dask" else _Ray)(package, jobs, opened)
             try:
+                # Without a number of jobs all are handed over: the cluster knows its size.
                 for task in itertools.islice(waiting, jobs):
                     running[engine.start(task)] = task
                 while running:
                     handle = engine.any_of(list(running))
                     found, task = engine.outcome(handle), running.pop(handle)
+                    # Before the outcome is given out: no worker waits for the caller.
                     for following in itertools.islice(waiting, 1):
                         running[engine.start(following)] = following
                     if isinstance(found, str):  # perhaps only beside the one at fault
                         suspects.append(task)
                     else:
                         yield _kept_here(task, found)
+                # One at a time: now whoever's worker dies has killed it.
                 for task in suspects:
                     handle = engine.start(task)
+                    # Cancelled below if the wait is interrupted.
                     running[handle] = task
                     yield _kept_here(task, engine.outcome(engine.any_of([handle])))
                     del running[handle]
@@ -102,6 +106,7 @@ def _kept_here(task: Task, found: Outcome | str) -> Outcome:
         found = killed(task.trial, found)
     if task.folder is not None:
         store = TrialStore(task.folder)
+        # In a folder that both machines see, it is there already.
         if store.get(task.trial) != found:
             store.put(found)
     return found
@@ -121,15 +126,18 @@ class _Dask:
         self._client = opened.enter_context(distributed.Client(**({} if elsewhere else local)))
 
     def start(self, task: Task) -> Any:
+        # A pure call would be named by its arguments, and Dask would give an earlier outcome again.
         return self._client.submit(perform_once, task, pure=False)
 
     def any_of(self, handles: Sequence[Any]) -> Any:
         done = self._distributed.wait(handles, return_when="FIRST_COMPLETED").done
+        # `done` is a set: the order of the tasks decides between several.
         return next(handle for handle in handles if handle in done)
 
     def outcome(self, handle: Any) -> Outcome | str:
         try:
             found: Outcome = handle.result()
+        # Dask has tried it itself, on as many workers as it allows a task to kill.
         except self._distributed.KilledWorker:
             return "with several workers of Dask"
         return found
@@ -146,6 +154,7 @@ class _Ray:
         if not ray.is_initialized():
             elsewhere = os.environ.get("RAY_ADDRESS")
             ray.init(**({} if elsewhere else {"num_cpus": jobs, "include_dashboard": False}))
+            # Whoever had started Ray before keeps it.
             opened.callback(ray.shutdown)
         # Tried once: what kills its process would kill others as well.
         self._perform = ray.remote(num_cpus=1, max_retries=0)(perform_once)
@@ -168,4 +177,5 @@ class _Ray:
 
     def cancel(self, handles: Sequence[Any]) -> None:
         for handle in handles:
+            # Without force Ray raises KeyboardInterrupt in the worker, which a trial may catch.
             self._ray.cancel(handle, force=True)

@@ -81,4 +81,6 @@ class Distribution:
             value = low + u * (high - low)
         else:
             value = math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
+        # exp and log differ in last digits between machines: 12 digits are alike, and so is the
+        # hash of the settings. Rounding may leave [a, b].
         return min(max(float(f"{value:.12g}"), float(low)), float(high))

@@ -75,9 +75,11 @@ def run_trials(
     report(len(found), len(different), "")
     if not missing:
         return [found[trial] for trial in trials]
+    # Only where something is missing: a complete store may be read-only.
     if store is not None:
         store.prepare()
     tasks = [Task.of(trial, store) for trial in missing]
+    # Closed at once, whatever is raised: workers end before the error goes on.
     with _terminated_as_interrupted(), closing(_outcomes(tasks, jobs, backend)) as outcomes:
         for outcome in outcomes:
             found[outcome.trial] = outcome
@@ -87,7 +89,7 @@ def run_trials(
 
 
 def _check(jobs: int | None, backend: str) -> None:
-    """Check the options."""
+    """Refuse what cannot be used before anything is read or written."""
     if backend not in BACKENDS:
         raise InputError("backend", f"is {backend!r}", f"choose one of {', '.join(BACKENDS)}")
     if jobs is not None:
@@ -95,11 +97,12 @@ def _check(jobs: int | None, backend: str) -> None:
 
 
 def _stored(trials: Sequence[Trial], store: TrialStore, retry_failed: bool) -> dict[Trial, Outcome]:
-    """Return the outcomes that stand."""
+    """Return the outcomes that need no new computation."""
     known = {trial: store.get(trial) for trial in trials}
     return {
         trial: outcome
         for trial, outcome in known.items()
+        # What raised would raise again; a process may have died of its neighbours' memory.
         if outcome is not None
         and (outcome.status == "done" or not (retry_failed or was_killed(outcome)))
     }
@@ -121,6 +124,7 @@ def _outcomes(
 def _terminated_as_interrupted() -> Iterator[None]:
     """Let SIGTERM do what Ctrl-C does, where it would end the process without a word."""
     ours = threading.current_thread() is threading.main_thread()
+    # Python lets the main thread alone set handlers; one that the caller has set stays.
     if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return

@@ -18,6 +18,7 @@ from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.numerics.sweeps.worker import Task, kept, killed, perform
 
+# The libraries read these once, when they are loaded: workers have them from their start.
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
@@ -35,6 +36,7 @@ def run_in_workers(tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
     while waiting:
         suspects = yield from _until_a_worker_dies(waiting, min(jobs, len(waiting)))
         for task in suspects:
+            # A worker that outlived the other may have finished and kept it.
             yield kept(task) or _alone(task)
 
 
@@ -48,6 +50,7 @@ def _until_a_worker_dies(waiting: deque[Task], jobs: int) -> Generator[Outcome, 
                 try:
                     with _interrupts_held_back():
                         future = pool.submit(perform, waiting[0])
+                    # Only what was handed over leaves the queue: a broken pool refuses tasks.
                     running[future] = waiting.popleft()
                 except BrokenProcessPool:
                     broken = True
@@ -72,6 +75,7 @@ def _alone(task: Task) -> Outcome:
                 future: Future[Outcome] = pool.submit(perform, task)
             return future.result()
     except BrokenProcessPool as error:
+        # loky gives the exit codes in its message alone, as in {SIGKILL(-9)}.
         found = re.search(r"\{([^{}]*)\}", str(error))
         outcome = kept(task) or killed(task.trial, found[1] if found else "")
     if task.folder is not None and outcome.status == "failed":
@@ -84,6 +88,7 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+# Windows has no SIGKILL.
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -111,9 +116,11 @@ def _workers(jobs: int) -> Iterator[Any]:
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach: this one decides what becomes of them."""
+    # Windows has no masks; there the initialiser alone holds Ctrl-C off.
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # Processes inherit the mask of the thread that starts them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

@@ -125,6 +125,7 @@ def _named(prefix: str, values: Mapping[str, Any], with_lists: bool) -> dict[str
             found |= _named(full, value, with_lists)
         elif not isinstance(value, (list, tuple)):
             found[full] = value
+        # Lists of results are histories, too long for a cell.
         elif with_lists:
             found[full] = json.dumps(list(value))
     return found
@@ -138,6 +139,7 @@ def _column(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
     if all(isinstance(value, bool) for value in present):
         # Nothing but empty entries is text, so that it does not depend on the rows there are.
         return pa.array(values, pa.bool_() if present else pa.string())
+    # JSON has whole numbers of any size.
     if all(_is_whole(value) and abs(value) < 2**63 for value in present):
         return pa.array(values, pa.int64())
     if all(_is_float64(value) for value in present):
@@ -149,8 +151,10 @@ def _column(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
 
 
 def _is_whole(value: Any) -> bool:
+    # Python counts True as a whole number.
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_float64(value: Any) -> bool:
+    # Up to 2⁵³ float64 holds every whole number.
     return isinstance(value, float) or (_is_whole(value) and abs(value) <= 2**53)

@@ -1,4 +1,4 @@
-"""From the text of a specification to its checked entries; what is wrong is told with its line."""
+"""From the text of a specification to its checked entries; an error names the line at fault."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class SpecReader:
         try:
             self.entries = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
+            # tomllib has the line in its message alone.
             found = re.search(r"\s*\(at line (\d+), column \d+\)", str(error))
             line = int(found[1]) if found else None
             reason = str(error).replace(found[0], "") if found else str(error)
@@ -57,6 +58,7 @@ class SpecReader:
                 self._refuse("grid", name, f"is {values!r}", f"write a list, {name} = [{values!r}]")
         seeds, samples = self._seeds(), samples if drawn else 1
         count = math.prod(len(values) for values in grid.values()) * samples * len(seeds)
+        # From the lengths, before a product is made that may not fit into memory.
         if count > MOST_TRIALS:
             raise InputError(
                 self.source, f"makes {count} trials", f"ask for at most {MOST_TRIALS} at a time"
@@ -130,6 +132,7 @@ class SpecReader:
         remedy = "write how many, seeds = 5, or which, seeds = [0, 1, 2]"
         if isinstance(given, bool) or not isinstance(given, (int, list)):
             self._refuse("", "seeds", f"is {given!r}", remedy)
+        # One more than allowed is refused as well, and makes no list of 10¹² numbers.
         seeds = list(range(min(given, MOST_TRIALS + 1))) if isinstance(given, int) else given
         whole = all(isinstance(seed, int) and not isinstance(seed, bool) for seed in seeds)
         if not seeds or not whole or min(seeds) < 0 or max(seeds) >= 2**63:

@@ -53,6 +53,7 @@ class TrialStore:
         self.damaged: dict[Path, str] = {}
         try:
             if self.folder.exists():
+                # Opened and no more: that it exists does not say that it can be read.
                 os.scandir(self.folder).close()
         except NotADirectoryError:
             raise InputError("store", f"{self.folder} is a file", "name a folder") from None
@@ -76,6 +77,7 @@ class TrialStore:
         Path
             Its file, which need not exist.
         """
+        # 256 folders, as file systems and listings slow down with many files in one.
         return self.folder / trial.key[:2] / f"{trial.key}.parquet"
 
     def get(self, trial: Trial) -> Outcome | None:
@@ -150,6 +152,7 @@ class TrialStore:
         problem = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            # mkdir is content with a folder of somebody else's.
             if not os.access(self.folder, os.W_OK | os.X_OK):
                 problem = os.strerror(errno.EACCES)
         except OSError as error:
@@ -162,12 +165,14 @@ class TrialStore:
             )
         before = time.time() - _ABANDONED_SECONDS
         for part in self.folder.glob("??/.epsrank-*.part"):
+            # Another process may have removed it just now.
             with contextlib.suppress(OSError):
                 if part.stat().st_mtime < before:
                     part.unlink()
 
     def _paths(self) -> Iterator[Path]:
         for path in sorted(self.folder.glob("??/*.parquet")):
+            # Other files of the user's are no trials, nor damaged ones.
             if _NAME.fullmatch(path.stem) and path.parent.name == path.stem[:2]:
                 yield path
 

@@ -52,6 +52,7 @@ def final_figures(outcome: Outcome) -> dict[str, float]:
     if outcome.status != "done":
         return {}
     if diverged(outcome):
+        # Above every number, so that a median over seeds counts it as the worst.
         return {"loss": math.inf}
     result = outcome.result
     if outcome.trial.kind != "train":
@@ -60,6 +61,7 @@ def final_figures(outcome: Outcome) -> dict[str, float]:
     if result["loss"] and result["loss"][-1] is not None:
         found["loss"] = result["loss"][-1]
     for end in ("rank_lower", "rank_upper"):
+        # At the first ε that was asked for, of the last layer at the last measurement.
         ranks = next(iter(result[end].values()))
         if ranks and ranks[-1]:
             found[end] = ranks[-1][-1]
@@ -75,6 +77,7 @@ def summarise(outcomes: Sequence[Outcome]) -> list[SettingSummary]:
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         settings = _without_seed(outcome)
+        # Settings hold lists, which have no hash.
         name = repr(sorted(settings.items()))
         groups.setdefault((outcome.trial.kind, name), []).append(outcome)
     return [_summary(group) for group in groups.values()]

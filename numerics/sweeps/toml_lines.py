@@ -33,6 +33,7 @@ def _block(lines: list[str], table: str, occurrence: int) -> tuple[int, int] | N
     """Return the range of lines of a table, its header included."""
     matches = [(index, _HEADER.match(line)) for index, line in enumerate(lines)]
     headers = [(index, match[1].strip("\"'")) for index, match in matches if match]
+    # What stands before the first header belongs to the table without a name.
     starts = [(-1, ""), *headers, (len(lines), "")]
     found = [
         (max(index, 0), starts[number + 1][0])
@@ -58,10 +59,12 @@ def _line_of_value(lines: list[str], index: int, stop: int, value: object) -> in
     if value is None:
         return index
     written = re.escape(value) if isinstance(value, str) else re.escape(str(value))
+    # Not the 1 of 10, 0.1 or 1.5.
     pattern = re.compile(rf"(?<![\w.]){written}(?![\w.])")
     for place in range(index, stop):
         if place > index and _is_entry(lines[place]):
             break
+        # On the first line behind the "=": the key may contain the value.
         if pattern.search(lines[place].partition("=")[2] if place == index else lines[place]):
             return place
     return index

@@ -33,6 +33,7 @@ def config_of(settings: Mapping[str, Any]) -> RunConfig:
     if unknown:
         raise InputError("settings", f"have unknown entries {', '.join(unknown)}", "drop them")
     values = dict(settings)
+    # JSON has lists alone; RunConfig is frozen, and compared.
     if isinstance(values.get("eps"), list):
         values["eps"] = tuple(values["eps"])
     return RunConfig(**values)

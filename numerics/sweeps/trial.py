@@ -84,6 +84,7 @@ class Trial:
         return function
 
     def __hash__(self) -> int:
+        # Settings are a mapping, which has no hash.
         return hash(self.key)
 
 

@@ -35,7 +35,7 @@ class Task:
 
     @classmethod
     def of(cls, trial: Trial, store: TrialStore | None) -> Task:
-        """Return the task of a trial."""
+        """Return the task of a trial; the folder is absolute, as workers may run elsewhere."""
         folder = None if store is None else store.folder.absolute()
         return cls(trial, TRIAL_KINDS[trial.kind], folder)
 
@@ -52,11 +52,14 @@ def perform(task: Task) -> Outcome:
         function = getattr(import_module(module), name)
         with _one_thread():
             returned = function(task.trial.settings)
+        # As the store gives it back: a first run and a later one return the same.
         result = round_trip(returned)
         if not isinstance(result, dict):
             cause = f"returned {type(returned).__name__} instead of a mapping"
+    # Its text is a sentence for the user, and needs no class.
     except InputError as error:
         cause = str(error)
+    # A library that exits ends its trial, not the worker with all that wait.
     except (Exception, SystemExit) as error:
         cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     seconds = time.perf_counter() - start
