@@ -59,6 +59,7 @@ def describe_environment(device: str) -> dict[str, Any]:
 
 def processor() -> str | None:
     """Return the model of the processor where Linux says it."""
+    # platform.processor() gives the architecture on Linux, or nothing.
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -83,7 +84,7 @@ def _blas() -> list[str]:
 
 
 def _device(device: str) -> str:
-    import torch
+    import torch  # here: what asks for versions alone does not load it
 
     if device == "cpu" or not torch.cuda.is_available():
         return "cpu"

@@ -1,4 +1,4 @@
-"""Files replaced as a whole, so that a kill leaves them readable; what cannot be read is told."""
+"""Files replaced as a whole, so that a kill leaves them readable; unreadable ones are reported."""
 
 from __future__ import annotations
 
@@ -36,9 +36,12 @@ def write_atomically(
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part)
         if durable:
+            # Before the move: after a power cut the new name could hold no data otherwise.
+            # Opened for writing, since Windows flushes no file that is only read.
             with part.open("rb+") as handle:
                 os.fsync(handle.fileno())
         if manifest is not None:
+            # Before the move, too: a kill in between then leaves a file that is known.
             manifest.announce(path, part)
         os.replace(part, path)
     except OSError as error:
@@ -49,6 +52,7 @@ def write_atomically(
             f"cannot be written ({path}: {error.strerror or error})",
             "make room there, or choose another folder",
         ) from None
+    # Ctrl-C, or an error of `write`, is to leave no part behind either.
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -132,10 +136,7 @@ def read_json(path: Path, within: Path | None = None) -> Any:
 
 
 def damaged(path: Path, error: Exception) -> tuple[str, str, str]:
-    """Say what is wrong with a file of a run that cannot be read.
-
-    Returns the parts of an `InputError`.
-    """
+    """Return argument, problem and remedy of an `InputError` for a file that cannot be read."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return "out", f"holds {path.name}, which cannot be read ({reason})", "train again elsewhere"
 

@@ -60,6 +60,7 @@ class Manifest:
     def announce(self, path: Path, part: Path) -> None:
         """Say that `part` is about to become the file at `path`."""
         name = path.relative_to(self.folder).as_posix()
+        # Files that are gone, such as a state that a later one replaced, need no checksum any more.
         for other in [key for key in self.files if not (self.folder / key).is_file()]:
             del self.files[other]
         # After a kill the file may be either of the two that were announced.
@@ -100,6 +101,7 @@ def read_checked(folder: Path, name: str) -> bytes:
     for look in range(_LOOKS):
         if look:
             time.sleep(_PAUSE)
+        # The file before the manifest: whatever is there then has been announced by now.
         data = (folder / name).read_bytes()
         held = _read(folder)
         if held is None or checksum(data) in held["files"].get(name, ()):
@@ -117,6 +119,7 @@ def folder_kind(folder: Path) -> Kind | None:
     if held is not None:
         kind: Kind = held["kind"]
         return kind
+    # In this order: a pruned network has the config.toml of its run beside its own file.
     marks: tuple[tuple[str, Kind], ...] = (
         ("pruned.json", "pruned"),
         ("ledger.json", "verification"),
@@ -155,4 +158,5 @@ def _read(folder: Path) -> dict[str, Any] | None:
 
 def _own(held: dict[str, Any]) -> str:
     """Return the checksum of the manifest itself."""
+    # Sorted, and not as written: the order and the spacing of entries are no content.
     return checksum(json.dumps(held, sort_keys=True).encode())

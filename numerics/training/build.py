@@ -88,6 +88,7 @@ def _bare_network(config: RunConfig, task: Task) -> FeatureNetwork:
 
 def empty_network(config: RunConfig, task: Task) -> FeatureNetwork:
     """Return the network of a run with unset weights, to be filled from a checkpoint."""
+    # The dtype is changed while there are no numbers yet: memory is taken once.
     return _bare_network(config, task).to(config.torch_dtype).to_empty(device="cpu")
 
 
@@ -106,6 +107,7 @@ def build_network(config: RunConfig, task: Task) -> FeatureNetwork:
 
 def _place_input_layers(model: FeatureNetwork, config: RunConfig, task: Task) -> None:
     """Place every layer that sees the inputs (I3) and scale its slopes, keeping the centres."""
+    # A stream of its own: all other layers begin as they do without the placement.
     random = generator(config.seed, Stream.STRUCTURED)
     place = structured_first_layer_ if config.init == "structured" else transnet_first_layer_
     for index, layer in enumerate(model.input_layers):
@@ -142,9 +144,11 @@ def build_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimize
             parameters,
             lr=config.rate,
             max_iter=1,
-            # The default, 5/4 of max_iter, would leave the line search no evaluation at all.
+            # The default, 5/4 of max_iter, would leave the line search no evaluation at all; of 26
+            # one is made before it, and 25 are what PyTorch's line search takes by default.
             max_eval=26,
             history_size=20,
+            # Without tolerances every step asked for is made, however small.
             tolerance_grad=0.0,
             tolerance_change=0.0,
             line_search_fn="strong_wolfe",

@@ -41,6 +41,7 @@ class RunFolder:
         self.out = out
         if out is None:
             self.path = Path(tempfile.mkdtemp(prefix="epsrank-run-"))
+            # Goes when the last run that refers to it does, or at the end of the process.
             weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         else:
             self.path = out
@@ -88,6 +89,7 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
         )
     remove_parts(path)
     if (path / CONFIG).is_file():
+        # For its checksum alone: `from_toml` reads the file itself.
         read_bytes(path / CONFIG, path)
         _same_settings(RunConfig.from_toml(path / CONFIG), config)
     elif any((path / entry).exists() for entry in entries):

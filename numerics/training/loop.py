@@ -121,6 +121,7 @@ class _Session(RunInMaking):
         cause = None
         while cause is None:
             record = None
+            # A resumed run may have measured this step: it stops after measurements.
             if step in self.schedule and step not in measured:
                 try:
                     record = self.measure(self.model, step)

@@ -100,6 +100,7 @@ class SaveClock:
     """Says when to save, by what saving costs."""
 
     def __init__(self) -> None:
+        # The first save is due at once: a run that is killed early can be resumed.
         self._saved_at, self._cost = -math.inf, 0.0
 
     @property

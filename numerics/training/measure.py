@@ -37,6 +37,7 @@ _NO_FLOOR = (
 # Most multiplications N·n·k of one pass for which the floor of a cross-entropy is measured; its
 # relative gap, and its most steps.
 _CONVEX_SIZE, _CONVEX_GAP, _CONVEX_STEPS = 4_000_000, 1e-2, 100
+# Samples of one forward pass; bounds the memory that activations take.
 _TEST_BATCH = 2048
 
 
@@ -90,6 +91,7 @@ def last_layer(model: FeatureNetwork, probe: Probe, features: Matrix) -> LastLay
     """Collect the last layer of a network on its probe."""
     if probe.operator is not None and probe.operator.no_floor is not None:
         raise InputError("run", f"has no floor: {probe.operator.no_floor}", "ask for its ranks")
+    # W and b are copied: on the CPU they can be the memory that the optimiser writes into.
     return LastLayer(
         features,
         model.head.weight.detach().double().cpu().numpy().T.copy(),
@@ -147,6 +149,7 @@ def measure(
     test_loss, accuracy = _test(model, config, task)
     first = floors[0] if floors else None
     bound: LossFloor | ConvexFloor | None = convex if first is None else first
+    # The loss and the norm are those of the floor where there is one: the chain compares them.
     return StepRecord(
         step=step,
         loss=float64_loss(config.loss, outputs, probe.target, probe.measure)
@@ -174,6 +177,7 @@ def _outputs(
     if operator is not None and operator.no_floor is not None:
         return None, images(operator, model, probe.x)
     last = last_layer(model, probe, features)
+    # `measure` looks whether outputs are finite, and reports a divergence; no warning besides.
     with np.errstate(over="ignore", invalid="ignore"):
         return last, last.outputs
 

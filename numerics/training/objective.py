@@ -42,6 +42,7 @@ class Objective:
         if self.factors is None:
             return losses.mean()
         factors = self.factors if index is None else self.factors[index]
+        # Factors are those of all N samples; M of them, drawn evenly, stand for N.
         return (losses * factors).sum() * (self.x.shape[0] / losses.shape[0])
 
     def losses(self, model: torch.nn.Module, index: Tensor | None = None) -> Tensor:

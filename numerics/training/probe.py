@@ -40,7 +40,7 @@ class Probe:
 
 
 def rank_probe(probe: Probe) -> Probe:
-    """Return the samples on which features are measured."""
+    """Return the samples that ranks are of: for a nonlinear problem the interior, φ in L²(Ω)."""
     if probe.operator is None or probe.operator.no_floor is None:
         return probe
     inside = probe.operator.inside
@@ -53,6 +53,7 @@ def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
     n_samples = task.n_samples
     most = _MOST_WITH_POSITIONS if config.network in ("cnn", "transformer") else _MOST
     size = min(n_samples, most) if config.probe is None else config.probe
+    # Some nodes of a quadrature rule are no rule.
     if task.weights is not None and config.probe is None:
         size = n_samples
     if size > n_samples:

@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Context in which SIGINT and SIGTERM only leave a note, so that a step is never cut in two.
 
-    `pending` tells the loop to save and stop; `deliver` then does what the signal would have done.
+    `pending` asks the loop to save and stop; `deliver` then does what the signal would have done.
     A second Ctrl-C is not held back. Outside the main thread, where Python gives no signal
     handlers, and where a signal is ignored, nothing is changed.
     """
@@ -81,6 +81,7 @@ def keep_freed_memory() -> bool:
     fifth of its time on a virtual machine. No result depends on it.
     """
     chosen = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
+    # Whoever has set one of these has decided already.
     if not sys.platform.startswith("linux") or any(name in os.environ for name in chosen):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -97,6 +98,7 @@ def compute_threads(count: int) -> Iterator[None]:
     bits only for the same number of threads. One is also the fastest for layers of some hundred
     neurons, and by far so on a busy machine.
     """
+    # PyTorch has a pool of its own; threadpoolctl sets those of the BLAS that NumPy and SciPy use.
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

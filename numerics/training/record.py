@@ -136,6 +136,7 @@ class StepRecord:
 
     def rank(self, layer: int = -1, eps: float | None = None) -> RankRecord:
         """Return the ε-rank of one layer."""
+        # Layers count from 1; negative numbers count from the end.
         wanted = layer if layer > 0 else len(self.layers) + 1 + layer
         for entry in self.layers:
             for rank in entry.ranks:

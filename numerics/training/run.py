@@ -265,6 +265,7 @@ def load_run(path: str | Path) -> Run:
         kind = folder_kind(folder)
         what = f"which holds no {CONFIG}" if kind is None else f"the folder of a {kind}"
         raise InputError("run", f"is {folder}, {what}", "pass a folder of a run")
+    # For its checksum alone: `from_toml` reads the file itself.
     read_bytes(folder / CONFIG, folder)
     config = RunConfig.from_toml(folder / CONFIG)
     progress = read_progress(folder)

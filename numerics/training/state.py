@@ -61,6 +61,7 @@ def save_state(
         },
         manifest=folder.manifest,
     )
+    # Only now: until the JSON named the new file, an old one was the state.
     for old in place.parent.glob("step_*.safetensors"):
         if old.name != name:
             with contextlib.suppress(OSError):

@@ -47,6 +47,7 @@ def write_tensors(
     manifest: Manifest | None = None,
 ) -> None:
     """Write tensors as safetensors, atomically."""
+    # safetensors refuses tensors that share memory, or are not contiguous.
     apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Through bytes rather than save_file, whose memory map a full disk turns into a signal.
     data = safetensors.torch.save(apart)
