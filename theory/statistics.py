@@ -30,7 +30,7 @@ class MedianInterval(Shown):
     count: int
 
     def excludes(self, value: float) -> bool:
-        """Tell whether a value lies outside."""
+        """Whether a value lies outside."""
         return value < self.low or value > self.high
 
     def __str__(self) -> str:
@@ -64,6 +64,7 @@ def median_interval(values: Sequence[float], coverage: float = 0.95) -> MedianIn
     coverage = as_share(coverage, "coverage")
     ordered = sorted(float(value) for value in values)
     m, k = len(ordered), 1
+    # 2k ≤ m keeps the two ends in order.
     while 2 * (k + 1) <= m and _outside(m, k + 1) <= 1 - coverage:
         k += 1
     middle, upper = ordered[(m - 1) // 2], ordered[m // 2]
@@ -75,6 +76,7 @@ def median_interval(values: Sequence[float], coverage: float = 0.95) -> MedianIn
 
 def _outside(m: int, k: int) -> float:
     """Return 2·P(Bin(m, ½) < k), at most 1."""
+    # Integers up to the one division: nothing rounds or overflows before, however large m is.
     return float(min(1.0, 2 * sum(math.comb(m, i) for i in range(k)) / 2**m))
 
 
@@ -118,6 +120,7 @@ def proportion(count: int, total: int, coverage: float = 0.95) -> Proportion:
         raise InputError("count", f"is {count} of {total}", "pass 0 ≤ count ≤ total")
     coverage = as_share(coverage, "coverage")
     half = (1 - coverage) / 2
+    # P(Bin(m, p) ≥ k) = P(Beta(k, m − k + 1) ≤ p): both ends are quantiles of Beta laws.
     low = float(beta.ppf(half, count, total - count + 1)) if count else 0.0
     high = float(beta.ppf(1 - half, count + 1, total - count)) if count < total else 1.0
     return Proportion(count, total, low, high, coverage)

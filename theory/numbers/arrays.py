@@ -31,10 +31,12 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
     if hasattr(array, "detach") and hasattr(array, "cpu"):
         tensor = array.detach().cpu()
         dtype = str(tensor.dtype).removeprefix("torch.")
+        # Quantised dtypes (qint8, quint8 …) hold integers that are not the numbers they stand for.
         if "complex" in dtype or "q" in dtype:
             raise InputError(name, f"has dtype {dtype}", "pass real numbers")
         if dtype == "bfloat16" or dtype.startswith("float8"):
             tensor = tensor.float()  # exact: float32 holds every bfloat16
+        # NumPy knows nothing of PyTorch's lazy negative bit: numpy() refuses tensors that have it.
         return np.asarray(tensor.resolve_neg().numpy()), dtype
     if hasattr(array, "toarray") and hasattr(array, "nnz"):
         raise InputError(name, "is a sparse matrix", "pass features.toarray()")
@@ -47,6 +49,7 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
             name, f"is not an array of numbers ({error})", "pass rows of equal length"
         ) from None
     dtype = values.dtype.name
+    # ml_dtypes registers its types as kind V; float32 holds all of their numbers.
     if values.dtype.kind == "V" and dtype in {"bfloat16", "float8_e4m3fn", "float8_e5m2"}:
         return values.astype(np.float32), dtype
     if values.dtype.kind not in "fiub":
@@ -62,7 +65,7 @@ def refuse_non_finite(values: NDArray[Any], name: str) -> None:
             return
     bad = ~np.isfinite(values)
     count = int(bad.sum())
-    if count == 0:
+    if count == 0:  # finite entries whose sum overflows
         return
     where = tuple(int(index) for index in np.argwhere(bad)[0])
     what = "NaN" if math.isnan(values[where]) else str(values[where])
@@ -78,6 +81,7 @@ def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
     """Return the numbers as float64 and whether that was exact."""
     with np.errstate(over="ignore"):
         converted = values.astype(np.float64, copy=False)
+    # Narrower integers have at most 32 bits. As Python integers, −low does not overflow.
     if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
         low, high = int(values.min()), int(values.max())
         return converted, max(high, -low) <= _EXACT_INTEGER

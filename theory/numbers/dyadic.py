@@ -11,7 +11,7 @@ from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
 
 # Integers up to this many bits are shifted in int64; wider ones become Python integers.
-_WORD = 62
+_INT64_BITS = 62
 
 
 def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
@@ -20,6 +20,7 @@ def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
     M has the shape of the array, and Python integers where 62 bits do not suffice.
     """
     if array.dtype.kind in "iub":
+        # Not by way of float64, which would round integers beyond 2^53.
         return array.astype(object), 0
     mantissa, exponent = np.frexp(array.astype(np.float64, copy=False))
     digits = np.ldexp(mantissa, 53).astype(np.int64)
@@ -34,7 +35,7 @@ def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
     base = int(shift[nonzero].min())
     shift = np.where(nonzero, shift - base, 0)
     bits = np.frexp(np.abs(digits).astype(np.float64))[1] + shift
-    if int(bits.max()) <= _WORD:
+    if int(bits.max()) <= _INT64_BITS:
         return digits << shift, base
     wide = [d << s for d, s in zip(digits.ravel().tolist(), shift.ravel().tolist(), strict=True)]
     return np.array(wide, dtype=object).reshape(array.shape), base
@@ -63,6 +64,7 @@ def float_below(value: Fraction) -> float:
         near = float(value)
     except OverflowError:
         return float(np.finfo(np.float64).max)
+    # float() of a fraction rounds to nearest, so one step to the other side is enough.
     return near if Fraction(near) <= value else float(np.nextafter(near, -np.inf))
 
 
@@ -83,6 +85,7 @@ def root_above(square: Fraction) -> float:
     bits = square.numerator.bit_length() - square.denominator.bit_length()
     shift = 64 - bits // 2
     scaled = square * power_of_two(2 * shift)
+    # Rounded up twice: the scaled square, then its root.
     whole = -(-scaled.numerator // scaled.denominator)
     root = math.isqrt(whole)
     root += root * root < whole

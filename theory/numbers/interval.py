@@ -63,6 +63,7 @@ def outward(value: Fraction, direction: int) -> float:
     try:
         near = float(value)
     except OverflowError:
+        # Away from 0 only ∞ bounds it; towards 0 the largest float64 does.
         top = np.inf if (value > 0) == (direction > 0) else np.finfo(np.float64).max
         return float(top if value > 0 else -top)
     if (Fraction(near) - value) * direction >= 0:

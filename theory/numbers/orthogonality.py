@@ -35,5 +35,6 @@ def orthogonality_defect(vectors: Matrix) -> OrthogonalityDefect:
     overlaps, g = chunked_product(vectors.T, vectors)
     overlaps[np.diag_indices_from(overlaps)] -= 1.0
     measured = frobenius(overlaps)
+    # 2u, for the subtraction of 1 rounds as well.
     bound = upward(measured * (1 + 2 * _U) + (g + 2 * _U) * norm_squared)
     return OrthogonalityDefect(bound, measured, norm_squared)

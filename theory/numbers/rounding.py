@@ -35,10 +35,10 @@ _SLACK = 1.0 + 2.0**-30
 UNDERFLOW = 2.0**-1000
 
 # What a product may lose to underflow in the narrow dtypes.
-_UNDERFLOW = {"float32": 2.0**-126, "bfloat16": 2.0**-126, "float16": 2.0**-24}
+_UNDERFLOW_BY_DTYPE = {"float32": 2.0**-126, "bfloat16": 2.0**-126, "float16": 2.0**-24}
 
 # Rows per partial Gram matrix: long enough for full speed, short enough for a small γ.
-_BLOCK = 4096
+_ROWS_PER_BLOCK = 4096
 
 # Order of the tiles in which a symmetric matrix is mirrored.
 _TILE = 128
@@ -69,7 +69,7 @@ def unit_roundoff(dtype: str) -> float:
     if dtype.startswith("float") and not dtype.startswith("float8"):
         return UNIT_ROUNDOFF["float64"]  # wider floats that float64 held exactly
     if dtype.startswith("float8"):
-        return 2.0**-4 if "e4m3" in dtype else 2.0**-3
+        return 2.0**-4 if "e4m3" in dtype else 2.0**-3  # three stored bits, or two
     raise InputError("dtype", f"is {dtype!r}", f"choose one of {', '.join(UNIT_ROUNDOFF)}")
 
 
@@ -81,7 +81,7 @@ def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
 
 def product_underflow(dtype: str) -> float:
     """Return η, what one product may lose to underflow in a dtype."""
-    return _UNDERFLOW.get(dtype, 2.0**-1074)
+    return _UNDERFLOW_BY_DTYPE.get(dtype, 2.0**-1074)
 
 
 def gram_error_bound(
@@ -114,10 +114,10 @@ def gram_product(matrix: Matrix, row_factors: Vector | None = None) -> tuple[Squ
     n_samples = matrix.shape[0]
     upper: Array | None = None
     partial: Array | None = None
-    for start in range(0, n_samples, _BLOCK):
-        block = matrix[start : start + _BLOCK]
+    for start in range(0, n_samples, _ROWS_PER_BLOCK):
+        block = matrix[start : start + _ROWS_PER_BLOCK]
         if row_factors is not None:
-            block = block * row_factors[start : start + _BLOCK, None]
+            block = block * row_factors[start : start + _ROWS_PER_BLOCK, None]
         columns = np.ascontiguousarray(block).T
         if upper is None:
             upper = blas.dsyrk(1.0, columns)
@@ -133,7 +133,7 @@ def gram_product(matrix: Matrix, row_factors: Vector | None = None) -> tuple[Squ
 
 def gram_factor(n_samples: int, weighted: bool) -> float:
     """Return the g of `gram_product`."""
-    additions = min(_BLOCK, n_samples) + -(-n_samples // _BLOCK)
+    additions = min(_ROWS_PER_BLOCK, n_samples) + -(-n_samples // _ROWS_PER_BLOCK)
     # √w (1 rounding), its division by a rounded √c (3), the product with φ (1), on both sides: 10.
     return gamma(additions + (10 if weighted else 0))
 
@@ -191,6 +191,7 @@ def squared_frobenius(matrix: NDArray[Any], row_factors: Vector | None = None) -
     Without `row_factors` f is 1; four roundings in each factor are covered.
     """
     total, size = 0.0, _TILE * matrix.shape[1]
+    # With 2^20 terms γ of float32 is 1/15; longer sums would double the bound before long.
     narrow = row_factors is None and matrix.dtype == np.float32 and size <= 2**20
     for start in range(0, matrix.shape[0], _TILE):
         block = matrix[start : start + _TILE]
@@ -200,6 +201,6 @@ def squared_frobenius(matrix: NDArray[Any], row_factors: Vector | None = None) -
         total += float(blas.sdot(flat, flat) if narrow else blas.ddot(flat, flat))
     if narrow:
         if not 2.0**-60 < total < 2.0**100:  # beyond the range of float32
-            return squared_frobenius(matrix, np.ones(matrix.shape[0]))
-        total = (total + matrix.size * _UNDERFLOW["float32"]) / (1 - gamma(size, 2.0**-24))
+            return squared_frobenius(matrix, np.ones(matrix.shape[0]))  # in float64
+        total = (total + matrix.size * _UNDERFLOW_BY_DTYPE["float32"]) / (1 - gamma(size, 2.0**-24))
     return upward(total * (1 + 2 * gamma(size + matrix.shape[0])) + UNDERFLOW)

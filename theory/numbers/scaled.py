@@ -13,7 +13,7 @@ from epsrank.theory.numbers.rounding import gamma
 _CHUNK = 1024
 
 # Products this far (in powers of two) below the largest factors are formed entry by entry.
-_DEEP = -450
+_DEEPEST_PRODUCT = -450
 
 
 def scaled_entries(factors: Vector, values: Matrix) -> tuple[Matrix, int]:
@@ -96,7 +96,7 @@ def _scaled_rows(factors: Array, values: Array) -> tuple[Array, int]:
     with np.errstate(under="ignore"):
         product = np.ldexp(factors, -factor_exponent)[:, None] * np.ldexp(values, -value_exponent)
     shift = _exponent(product)
-    if shift > _DEEP and bool(product.any()):
+    if shift > _DEEPEST_PRODUCT and bool(product.any()):
         # What underflowed lies 2^-500 below rounding.
         with np.errstate(under="ignore"):
             return np.ldexp(product, -shift), value_exponent + factor_exponent + shift
@@ -105,5 +105,6 @@ def _scaled_rows(factors: Array, values: Array) -> tuple[Array, int]:
 
 def _exponent(values: Array) -> int:
     """Return e with 2^(e−1) ≤ max|v| < 2^e, and 0 for an array of zeros."""
+    # Two passes, for |values| would be a copy as large as the array.
     largest = max(float(np.max(values, initial=0.0)), -float(np.min(values, initial=0.0)))
     return math.frexp(largest)[1] if largest > 0 else 0

@@ -14,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 SMALL = 512
 
 _lock = threading.Lock()
+# Several threads of a caller may be inside at once: the first sets, the last one out restores.
 _users = 0
 _before: list[tuple[Any, int]] = []
 
