@@ -35,10 +35,8 @@ class SpectrumEnclosure:
         return theta, theta
 
     def count(self, threshold_below: Fraction, threshold_above: Fraction) -> tuple[int, int]:
-        """Return a lower and an upper bound of #{k : λ_k > θ} for an enclosed threshold θ.
-
-        Returns the bounds.
-        """
+        """Return a lower and an upper bound of #{k : λ_k > θ} for an enclosed threshold θ."""
+        # θ rounded outward keeps both counts safe, and whole arrays are compared in float64.
         least = int(np.count_nonzero(self.lower > float_above(threshold_above)))
         most = int(np.count_nonzero(self.upper > float_below(threshold_below)))
         return least, max(most, least)
@@ -47,6 +45,7 @@ class SpectrumEnclosure:
 def from_error(values: Vector, error: float) -> SpectrumEnclosure:
     """Return the enclosure of width 2·error around computed eigenvalues of a PSD matrix (M7)."""
     descending = np.sort(values)[::-1]
+    # One step outward covers the rounding of the sum.
     lower = np.nextafter(descending - error, -np.inf)
     upper = np.nextafter(descending + error, np.inf)
     clipped = np.maximum(descending, 0.0)

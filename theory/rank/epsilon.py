@@ -176,4 +176,5 @@ def algebraic_rank(features: Any, *, weights: Any = None) -> int:
         If an argument cannot be used.
     """
     checked = as_features(features)
+    # Which measure is of no matter: c > 0 changes no rank.
     return int(exact_gram(checked, as_measure("raw", weights, checked.n_samples)).matrix.rank())

@@ -55,22 +55,23 @@ class SpectrumSource:
     def storage(self, eps: float, relative: bool, found: tuple[int, int]) -> tuple[int, int]:
         """Return the interval of the count over all matrices that round to the one given (C2).
 
-        |σ_k(A) − σ_k(A′)| ≤ ‖A − A′‖_F.
-
-        Returns ends; they enclose `found`.
+        |σ_k(A) − σ_k(A′)| ≤ ‖A − A′‖_F. The ends enclose `found`.
         """
         if self.move == 0:
             return found
         best = self.enclosure
+        # 1e-15 is nine units of roundoff: more than the root, the sum and the square take.
         lower = np.maximum(np.sqrt(best.lower) * (1 - 1e-15) - self.move, 0.0) ** 2 * (1 - 1e-15)
         upper = (np.sqrt(best.upper) * (1 + 1e-15) + self.move) ** 2 * (1 + 1e-15)
         moved = SpectrumEnclosure(best.values, lower, upper)
         least, most = moved.count(*moved.threshold(eps, self.scale, relative))
+        # The matrix given is one of them.
         return min(least, found[0]), max(most, found[1])
 
 
 def scaled(values: Array, scale: Fraction) -> Array:
     """Return values · scale, cut at the largest float64 instead of overflowing."""
+    # The power of two goes apart, for the scale itself may lie beyond the range of float64.
     shift = scale.numerator.bit_length() - scale.denominator.bit_length()
     factor = float(scale / Fraction(2) ** shift)
     with np.errstate(over="ignore", under="ignore"):

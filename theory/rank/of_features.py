@@ -111,6 +111,7 @@ class RankProblem:
         gram = self.integers
         unit = self.weighted.scale / gram.scale
         ends, routes = [], []
+        # Beyond the upper end of θ the count bounds r from below, beyond the lower one from above.
         for theta in (above, below) if above != below else (below,):
             count, route = integer_count(
                 gram, theta * unit, lambda: self._vectors, exact=self.exact
@@ -241,6 +242,7 @@ class _Counting:
     def _projected(self) -> SpectrumEnclosure | None:
         """Enclosure by way of a few directions, on the scale of the smallest threshold."""
         a, n = self.problem.weighted, self.problem.features.n_features
+        # The bounds of the projection take the entries of Φ as exact.
         if n < _WIDE_ENOUGH_FOR_COUNTS or a.entry_error or not self.smallest:
             return None
         outlook = look(a.matrix, a.roots, self.smallest)

@@ -27,7 +27,8 @@ from epsrank.theory.rank.routes.exact import integer_count
 from epsrank.theory.rank.routes.factorised import factorised_count
 from epsrank.theory.rank.routes.gram import eigenpairs, gram_enclosure, symmetric_spectrum
 
-# From this width on, and up to this many thresholds, factorisations spare the eigenvalues.
+# From this width on, and up to this many thresholds, factorisations spare the eigenvalues: Cholesky
+# for full rank gains a factor of 5 at 64 already, LDLᵀ from about 200 on (docs/benchmarks.md).
 _WIDE_ENOUGH_FOR_COUNTS = 64
 _FEW_THRESHOLDS = 2
 
@@ -50,8 +51,9 @@ class GramProblem:
         shift = scaling_exponent(float(np.abs(matrix).max()))
         self.scale = power_of_two(-shift)
         self.error = float(error)
-        if shift and np.isfinite(self.error):
+        if shift and np.isfinite(self.error):  # no Fraction is infinite; nothing is decided then
             matrix = np.ldexp(matrix, shift)
+            # UNDERFLOW covers the entries that ldexp flushes to 0.
             self.error = upward(float_above(Fraction(error) / self.scale) + UNDERFLOW)
         self.matrix: Array = matrix
         self.n_features = int(matrix.shape[0])
@@ -198,7 +200,7 @@ def _count_rational(
 def _symmetric_part(gram: Any) -> tuple[Array, float]:
     """Return (G + Gᵀ)/2 and a bound on the distance to G, refusing a plainly asymmetric matrix.
 
-    `gram` is G. Returns symmetric matrix and ‖(G − Gᵀ)/2‖_F, rounded upward.
+    `gram` is G. Returns the symmetric matrix and ‖(G − Gᵀ)/2‖_F, rounded upward.
     """
     matrix = as_matrix_argument(gram, "gram")
     if np.array_equal(matrix, matrix.T):
@@ -209,6 +211,7 @@ def _symmetric_part(gram: Any) -> tuple[Array, float]:
         raise InputError(
             "gram", f"is not symmetric (entries differ by {gap:.3g})", "pass ΦᵀΦ, or its mean"
         )
+    # Halved before they are added, since the sum may overflow; 1e-15 covers what rounds here.
     symmetric = matrix / 2 + matrix.T / 2
     return symmetric, upward(frobenius(matrix - symmetric) + 1e-15 * frobenius(matrix))
 

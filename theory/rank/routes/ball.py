@@ -19,14 +19,14 @@ from flint import arb, arb_mat, ctx
 from epsrank.theory.data.exact_gram import ExactGram, congruence
 from epsrank.theory.numbers.arrays import Square
 
-#: Precision at which a count is given up unless told otherwise: a tie, as good as.
+#: Precision at which a count is given up by default: by then it is as good as a tie.
 MAX_BITS = 4096
 
 # Order of the diagonal blocks that are eliminated pivot by pivot; the rest is matrix products.
 _BLOCK = 24
 
-# Bunch–Kaufman's ratio: below it a 2×2 pivot grows less than a 1×1.
-_RATIO = 0.6403882032022076
+# Bunch–Kaufman's ratio (1 + √17)/8: below it a 2×2 pivot grows less than a 1×1.
+_PIVOT_RATIO = 0.6403882032022076
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def _magnitude(ball: arb) -> arb:
 def _eliminate(rows: list[list[arb]]) -> int | None:
     """Count the positive pivots of a symmetric block by pivoted LDLᵀ.
 
-    Returns number of positive pivots, None where a pivot's ball contains 0.
+    Returns the number of positive pivots, None where a pivot's ball contains 0.
     """
     positive = 0
     active = list(range(len(rows)))
@@ -56,7 +56,7 @@ def _eliminate(rows: list[list[arb]]) -> int | None:
         pivot = max(active, key=lambda i: _magnitude(rows[i][i]))
         others = [i for i in active if i != pivot]
         partner = max(others, key=lambda i: _magnitude(rows[i][pivot]), default=None)
-        if partner is not None and _magnitude(rows[pivot][pivot]) < arb(_RATIO) * _magnitude(
+        if partner is not None and _magnitude(rows[pivot][pivot]) < arb(_PIVOT_RATIO) * _magnitude(
             rows[partner][pivot]
         ):
             block = _pivot_pair(rows, pivot, partner, [i for i in others if i != partner])
@@ -89,6 +89,7 @@ def _pivot_pair(rows: list[list[arb]], p: int, q: int, others: list[int]) -> int
     determinant = a * d - b * b
     if determinant.contains(0) or not determinant.is_finite():
         return None
+    # Both eigenvalues have the sign of the trace, or one of each sign.
     if determinant > 0:
         trace = a + d
         if trace.contains(0):
@@ -125,7 +126,7 @@ def positive_inertia(matrix: arb_mat) -> int | None:
             coupling = arb_mat([row[head:] for row in entries[:head]])
             try:
                 solved = arb_mat(leading).solve(coupling)
-            except ZeroDivisionError:
+            except ZeroDivisionError:  # not proved to be invertible at this precision
                 return None
         block = _eliminate([list(row) for row in leading])
         if block is None:
@@ -151,6 +152,7 @@ def ball_count(
     if vectors is None:
         vectors = np.eye(n)
     shifted = congruence(gram, theta, vectors)
+    # Blocks are eliminated in this order, without pivoting between them: the large pivots first.
     order = sorted(range(n), key=lambda i: -abs(int(shifted[i, i])))
     ordered = [[shifted[i, j] for j in order] for i in order]
     bits = 128
@@ -161,4 +163,5 @@ def ball_count(
             count = positive_inertia(balls)
         if count is not None or bits >= max_bits:
             return count, bits
+        # All tries together then cost about twice the last one.
         bits *= 2

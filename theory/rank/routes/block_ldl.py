@@ -76,6 +76,7 @@ class _Elimination:
         width = panel.shape[1]
         if width <= _BLOCK:
             return self._block(panel)
+        # A multiple of the block, so that only the last block is smaller.
         half = _BLOCK * -(-width // (2 * _BLOCK))
         first = self.factors(panel[:, :half])
         if first is None:

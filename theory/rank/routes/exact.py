@@ -40,6 +40,7 @@ def exact_count(gram: ExactGram, theta: Fraction) -> int:
     n = polynomial.degree()
     q = fmpz(theta.denominator)
     if q != 1:
+        # qⁿ χ(y/q) has the coefficients a_k q^(n−k).
         power, scaled = fmpz(1), []
         for coefficient in reversed(polynomial.coeffs()):
             scaled.append(coefficient * power)
@@ -58,7 +59,7 @@ def exact_cost(gram: ExactGram) -> float:
 AUTO_BUDGET = 20.0
 
 # Below this width the characteristic polynomial is quicker than anything cleverer.
-_SMALL = 64
+_SMALL_WIDTH = 64
 
 # Seconds that it may take before balls are tried first, where exact arithmetic was asked for.
 _EXACT_BUDGET = 1.0
@@ -78,7 +79,7 @@ def integer_count(
     balls were given, and the characteristic polynomial is out of reach) and its route.
     """
     cost = exact_cost(gram)
-    if gram.n_features <= _SMALL or (exact and cost <= _EXACT_BUDGET):
+    if gram.n_features <= _SMALL_WIDTH or (exact and cost <= _EXACT_BUDGET):
         return exact_count(gram, theta), "exact"
     count, _ = ball_count(gram, theta, vectors())
     if count is None and cost <= (math.inf if exact else AUTO_BUDGET):

@@ -17,8 +17,8 @@ from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
 
 # Share of the columns up to which the eigenvalues of a small matrix cost less than two LDLᵀ
 # factorisations; and of the neurons looked at, among whom it can be larger.
-_FEW = 0.2
-_LOOKED_AT = 0.375
+_FEW_COLUMNS = 0.2
+_FEW_PIVOTS = 0.375
 
 
 def factorised_count(
@@ -46,8 +46,8 @@ def factorised_count(
         if dead := n_features - n:
             reason = f"{reason}, but for {dead} dead neurons"
         return Decision(n, n, "cholesky", reason)
-    if outlook.low(_LOOKED_AT):
-        few = low_rank_enclosure(matrix, error, low, _FEW)
+    if outlook.low(_FEW_PIVOTS):
+        few = low_rank_enclosure(matrix, error, low, _FEW_COLUMNS)
         if few is not None:
             lower, upper = few.count(below, above)
             if lower == upper:

@@ -21,10 +21,10 @@ from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF
 STRIDE = 4
 
 # The pivots are followed down to this share of the threshold.
-_DEPTH = 1e-3
+_PIVOT_DEPTH = 1e-3
 
 # Safety in the extrapolated last pivot, which is larger than the smallest eigenvalue.
-_SAFETY = 16.0
+_LAST_PIVOT_SAFETY = 16.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Foresight:
         """Return whether all eigenvalues are expected above θ."""
         if not 0 < len(self.pivots) == self.looked_at:
             return False
-        return self._log_pivot(self.n_features) > math.log(_SAFETY * threshold)
+        return self._log_pivot(self.n_features) > math.log(_LAST_PIVOT_SAFETY * threshold)
 
     def low(self, share: float) -> bool:
         """Return whether a share of those looked at leaves next to nothing of the rest of them."""
@@ -77,7 +77,7 @@ def foresee(matrix: Square, n_features: int, threshold: float) -> Foresight:
     work = np.array(matrix, order="F")
     # Smaller pivots are made of rounding, however small the threshold is.
     noise = len(matrix) * UNIT_ROUNDOFF["float64"] * float(np.diag(matrix).max(initial=0.0))
-    tol = max(_DEPTH * threshold, noise)
+    tol = max(_PIVOT_DEPTH * threshold, noise)
     factor, _, rank, info = lapack.dpstrf(work, tol=tol, lower=1, overwrite_a=1)
     pivots = np.diag(factor)[:rank] ** 2
     if info < 0 or not (np.isfinite(pivots).all() and (pivots > 0).all()):
@@ -86,16 +86,16 @@ def foresee(matrix: Square, n_features: int, threshold: float) -> Foresight:
 
 
 # Steps after which λ_1 is known well enough to say how many are wanted, and the most of them.
-_FIRST = 16
-_MOST = 96
+_FIRST_STEPS = 16
+_MOST_STEPS = 96
 
 # Distance from θ that is to be resolved, as a share of it; and the nodes that a dense spectrum has
 # on either side within the distance that counts as resolved.
-_FINE = 1 / 4
-_NODES = 2
+_FINE_ENOUGH = 1 / 4
+_NODES_ON_EITHER_SIDE = 2
 
 # Nothing further from θ than this share of it counts as near: eigenvalues about 0 are not.
-_FAR = 1 / 2
+_TOO_FAR = 1 / 2
 
 # Of the random vector: a forecast is the same whenever it is made.
 _SEED = 0
@@ -110,12 +110,12 @@ def eigenvalues_near(upper: Square, theta: float, distance: float) -> float:
     `upper` is H, positive semidefinite, in Fortran order; only its upper triangle is read.
     """
     n = upper.shape[0]
-    most = min(n, _MOST)
+    most = min(n, _MOST_STEPS)
     basis = np.zeros((n, most + 1), order="F")
     basis[:, 0] = np.random.default_rng(_SEED).standard_normal(n)
     basis[:, 0] /= np.linalg.norm(basis[:, 0])
     diagonal, off = np.zeros(most), np.zeros(most)
-    wide, wanted, k = max(distance, _FINE * theta), min(_FIRST, most), 0
+    wide, wanted, k = max(distance, _FINE_ENOUGH * theta), min(_FIRST_STEPS, most), 0
     while k < wanted:
         if not _step(upper, basis, diagonal, off, k):
             return math.inf
@@ -123,12 +123,14 @@ def eigenvalues_near(upper: Square, theta: float, distance: float) -> float:
         if off[k - 1] <= 1e-12 * diagonal[:k].max():  # an invariant subspace
             break
         if k == wanted:
+            # As zeros of Chebyshev polynomials on [0, λ_1], they lie π√(θ(λ_1 − θ))/k apart near θ.
             nodes = eigh_tridiagonal(diagonal[:k], off[: k - 1], eigvals_only=True)
             spread = math.pi * math.sqrt(theta * max(float(nodes[-1]) - theta, 0.0))
-            wanted = min(max(k, math.ceil(_NODES * spread / wide)), most)
+            wanted = min(max(k, math.ceil(_NODES_ON_EITHER_SIDE * spread / wide)), most)
     nodes, vectors = eigh_tridiagonal(diagonal[:k], off[: k - 1])
     spread = math.pi * math.sqrt(theta * max(float(nodes[-1]) - theta, 0.0))
-    resolved = max(distance, min(_NODES * spread / k, _FAR * theta))
+    resolved = max(distance, min(_NODES_ON_EITHER_SIDE * spread / k, _TOO_FAR * theta))
+    # Squares of first entries are the weights of Gauss quadrature: shares of the n eigenvalues.
     weights = vectors[0, np.abs(nodes - theta) < resolved] ** 2
     return float(n * weights.sum() * distance / resolved)
 

@@ -25,13 +25,13 @@ from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
 _U = UNIT_ROUNDOFF["float64"]
 
 # Share of dead neurons from which a smaller matrix pays for being copied.
-_DEAD = 0.05
+_DEAD_PAYS = 0.05
 
 
 def eigenpairs(matrix: Square) -> tuple[Array, Array] | None:
     """Return float64 eigenpairs from the first LAPACK driver that converges.
 
-    Returns eigenvalues and eigenvectors, None where no driver converges.
+    Returns the eigenvalues and eigenvectors, None where no driver converges.
     """
     # The transpose of a symmetric array by rows is the array by columns that LAPACK wants.
     values, vectors, info = lapack.dsyevd(matrix.T, lower=1)
@@ -59,8 +59,8 @@ def symmetric_spectrum(matrix: Square) -> tuple[Vector, float]:
     known to within ‖E‖. F and R are evaluated here with their own rounding: nothing is assumed of
     LAPACK.
 
-    `matrix` is H, symmetric, taken as exact. Returns computed eigenvalues, ascending, and the bound
-    (‖H‖_F where no driver converges).
+    `matrix` is H, symmetric, taken as exact. Returns the computed eigenvalues, ascending, and
+    a bound (‖H‖_F where no driver converges).
     """
     size = frobenius(matrix)
     pairs = eigenpairs(matrix)
@@ -79,6 +79,7 @@ def symmetric_spectrum(matrix: Square) -> tuple[Vector, float]:
     )
     largest = float(np.abs(values).max())
     error = upward((2 * defect * largest + residual) / math.sqrt(1 - defect) + UNDERFLOW)
+    # Whatever the residual is: |λ_k| ≤ ‖H‖_F, and the computed one is known.
     return values, min(error, upward(size + largest))
 
 
@@ -90,7 +91,9 @@ def form_gram(features: WeightedFeatures) -> tuple[Square, float]:
     """
     product, g = gram_product(features.matrix, features.roots)
     if features.entry_error:
+        # An entry may be off by 3 u, and each product has two: 6 u and terms of second order.
         g = upward(g + 3 * gamma(3))
+    # The matrix of all ‖a_i‖‖a_j‖ has rank 1 and the norm Σ‖a_i‖² = tr AᵀA.
     trace = upward(float(np.trace(product)) / (1 - g))
     return product, upward(g * trace + UNDERFLOW)
 
@@ -107,7 +110,7 @@ def live_part(gram: Square) -> Square:
     """Leave out neurons that are zero at every sample: they add eigenvalues 0 and nothing else."""
     # A zero on the diagonal of a Gram matrix comes with a row of zeros, which is what counts.
     silent = np.flatnonzero(np.diagonal(gram) == 0)
-    if len(silent) < _DEAD * len(gram) or len(silent) == len(gram) or gram[silent].any():
+    if len(silent) < _DEAD_PAYS * len(gram) or len(silent) == len(gram) or gram[silent].any():
         return gram
     alive = np.flatnonzero(np.diagonal(gram))
     return gram[np.ix_(alive, alive)]

@@ -162,4 +162,5 @@ def _narrow(
 
 def _factor(rows: int, chunks: int) -> float:
     """Return g with |H̃ − AᵀA| ≤ g|A|ᵀ|A|, underflow aside."""
+    # c + 3 is what the roundings come to (above); one is to spare.
     return upward(gamma(rows + 4, _U32) + 2 * gamma(chunks + 1))

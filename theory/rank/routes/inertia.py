@@ -49,7 +49,7 @@ def inertia_bounds(
 ) -> tuple[int, int] | None:
     """Bound #{k : λ_k(H) > θ} for every H with ‖H̃ − H‖₂ ≤ t and every θ in an interval.
 
-    `matrix` is H̃, symmetric; `error` is t. Returns lower and upper bound; None where a
+    `matrix` is H̃, symmetric; `error` is t. Returns a lower and an upper bound; None where a
     factorisation cannot be certified closely enough.
     """
     n = matrix.shape[0]
@@ -66,10 +66,12 @@ def inertia_bounds(
     lower, tries = above_it
     if lower == n:
         return n, n
+    # A shift of 0 or less counts everything.
     if below <= min(close, wide):
         return lower, n
     # What was not enough on one side of θ seldom is on the other.
     attempts = attempts[tries - 1 :]
+    # Rounded downward, away from θ.
     shifts = [(f, (below - m) * (1 - 4 * _U), m) for f, m in attempts if below > m]
     below_it = _count_beyond(matrix, error, shifts)
     return None if below_it is None else (lower, below_it[0])

@@ -76,10 +76,10 @@ def gram_of_rows(rows: NDArray[Any], factors: Vector | None) -> tuple[Square, fl
 
 
 # Samples from which candidates are chosen.
-_LOOK = 64
+_SAMPLES_LOOKED_AT = 64
 
 # Rows that a cache holds as float64.
-_ROWS = 64
+_ROWS_IN_CACHE = 64
 
 # Share of neurons from which leaving them out pays for copying the others.
 _SILENT_PAYS = 1 / 8
@@ -110,7 +110,7 @@ def without_silent(matrix: NDArray[Any], roots: Vector | None, threshold: float)
     `roots` is f, in place of 1. Returns the others; None where too few are silent to be worth it.
     """
     n_samples, n_features = matrix.shape
-    step = max(n_samples // _LOOK, 1)
+    step = max(n_samples // _SAMPLES_LOOKED_AT, 1)
     seen = _energies(matrix[::step], None if roots is None else roots[::step])
     if np.count_nonzero(seen * step <= _SHARE * threshold) < _SILENT_PAYS * n_features:
         return None
@@ -128,10 +128,10 @@ def without_silent(matrix: NDArray[Any], roots: Vector | None, threshold: float)
 def _energies(matrix: NDArray[Any], roots: Array | None) -> Array:
     """Return ‖a_j‖² of every column, as computed."""
     total = np.zeros(matrix.shape[1])
-    for start in range(0, len(matrix), _ROWS):
-        block = np.asarray(matrix[start : start + _ROWS], dtype=np.float64)
+    for start in range(0, len(matrix), _ROWS_IN_CACHE):
+        block = np.asarray(matrix[start : start + _ROWS_IN_CACHE], dtype=np.float64)
         if roots is not None:
-            block = block * roots[start : start + _ROWS, None]
+            block = block * roots[start : start + _ROWS_IN_CACHE, None]
         with np.errstate(over="ignore", under="ignore"):
             total += np.einsum("ij,ij->j", block, block)
     return total

@@ -60,7 +60,7 @@ _DEPTH = 1e-5
 _ROUGH, _PART = 1e-12, 1e-2
 
 # Rows multiplied at a time.
-_ROWS = 2048
+_ROWS_AT_A_TIME = 2048
 
 
 def projected_enclosure(
@@ -136,9 +136,9 @@ def _accurate(
         return None
     rows: list[float] = []
     columns = np.asfortranarray(parts.vectors)
-    for start in range(0, len(matrix), _ROWS):
-        block = _rows(matrix, roots, slice(start, start + _ROWS))
-        image = parts.images[start : start + _ROWS]
+    for start in range(0, len(matrix), _ROWS_AT_A_TIME):
+        block = _rows(matrix, roots, slice(start, start + _ROWS_AT_A_TIME))
+        image = parts.images[start : start + _ROWS_AT_A_TIME]
         # The transpose, whose columns are the contiguous rows; c is copied.
         rows.append(frobenius(blas.dgemm(-1.0, columns, image.T, beta=1.0, c=block.T)))
     # Sums of m + 1 products; roundings of f and of f·M; frobenius() is an upper bound.
@@ -166,8 +166,8 @@ def _enclosure(
 def _energy(matrix: NDArray[Any], roots: Array | None) -> float:
     """Return an upper bound of ‖A‖_F², a few hundred roundings above it at most; NaN stays NaN."""
     rows: list[float] = []
-    for start in range(0, len(matrix), _ROWS):
-        block = _rows(matrix, roots, slice(start, start + _ROWS))
+    for start in range(0, len(matrix), _ROWS_AT_A_TIME):
+        block = _rows(matrix, roots, slice(start, start + _ROWS_AT_A_TIME))
         with np.errstate(over="ignore", invalid="ignore"):
             rows += np.einsum("ij,ij->i", block, block).tolist()
     if not all(map(math.isfinite, rows)):
@@ -209,7 +209,7 @@ def _images(matrix: NDArray[Any], roots: Array | None, vectors: Array) -> tuple[
     """Return B̂ ≈ AV and g with |B̂ − ÂV| ≤ g |Â||V| for the rounded entries Â of f·M."""
     images = np.empty((matrix.shape[0], vectors.shape[1]))
     g = 0.0
-    for start in range(0, len(matrix), _ROWS):
-        block = _rows(matrix, roots, slice(start, start + _ROWS))
-        images[start : start + _ROWS], g = chunked_product(block, vectors)
+    for start in range(0, len(matrix), _ROWS_AT_A_TIME):
+        block = _rows(matrix, roots, slice(start, start + _ROWS_AT_A_TIME))
+        images[start : start + _ROWS_AT_A_TIME], g = chunked_product(block, vectors)
     return images, g

@@ -20,10 +20,10 @@ from epsrank.theory.rank.routes.gram import symmetric_spectrum
 _U = UNIT_ROUNDOFF["float64"]
 
 # The remainder may reach this share of the threshold; eigenvalues nearer to it go the long way.
-_REMAINDER = 1e-3
+_REMAINDER_SHARE = 1e-3
 
 # Share of the columns up to which the smaller eigenvalue problem pays.
-_FEW = 0.5
+_FEW_COLUMNS = 0.5
 
 
 def all_above(matrix: Square, error: float, threshold: float) -> bool:
@@ -39,6 +39,7 @@ def all_above(matrix: Square, error: float, threshold: float) -> bool:
     # Cholesky's backward error, and one rounding when the diagonal is shifted.
     margin = upward(error + (factor / (1 - factor) + 2 * _U) * trace)
     shift = upward(threshold + margin)
+    # λ_n is at most the least diagonal entry: no factorisation is needed to fail.
     if float(np.diag(matrix).min()) <= shift:
         return False
     shifted = np.array(matrix, order="F")
@@ -47,7 +48,7 @@ def all_above(matrix: Square, error: float, threshold: float) -> bool:
 
 
 def low_rank_enclosure(
-    matrix: Square, error: float, threshold: float, few: float = _FEW
+    matrix: Square, error: float, threshold: float, few: float = _FEW_COLUMNS
 ) -> SpectrumEnclosure | None:
     """Enclose the spectrum of H by H̃ = LLᵀ + S with k ≪ n columns in L and ‖S‖ ≪ θ.
 
@@ -59,7 +60,7 @@ def low_rank_enclosure(
     n = matrix.shape[0]
     work = np.array(matrix, order="F")
     factor, pivots, rank, info = sl.lapack.dpstrf(
-        work, tol=_REMAINDER * threshold, lower=1, overwrite_a=1
+        work, tol=_REMAINDER_SHARE * threshold, lower=1, overwrite_a=1
     )
     if info < 0 or not 0 < rank <= few * n:
         return None

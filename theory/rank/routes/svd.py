@@ -99,6 +99,7 @@ def _enclose(images: Matrix, column_error: float, defect: float) -> SpectrumEncl
     cosines = products / np.outer(safe, safe)
     np.fill_diagonal(cosines, 0.0)
     off = np.sqrt(2.0 * np.cumsum(np.sum(np.tril(cosines, -1) ** 2, axis=1)))
+    # 1e-8 covers the sums of up to n² squares in `off`, 1e-12 below a few operations.
     inner = 1.0 - (off + counts * (g + 8 * _U)) * (1 + 1e-8)
     smallest = np.minimum.accumulate(squares) * (1 - 1e-12) - UNDERFLOW
     sigma = np.sqrt(np.maximum(smallest * inner, 0.0)) * (1 - 1e-12)
