@@ -105,6 +105,7 @@ class Ensemble:
                 return
             if self.alive:
                 self.update(step)
+            # Those that diverged were saved as they did.
             if not self.alive:
                 return
             step += 1
@@ -129,6 +130,7 @@ class Ensemble:
         index = self.order.batch(step)
         losses = self.samples.losses(self.forward, self.stack.named(), index)
         grad = self.stack.gradient(losses)
+        # One wait for the device, for all losses at once.
         values = losses.tolist()
         causes = {
             position: f"the loss is {value} at step {step}"
@@ -157,6 +159,7 @@ class Ensemble:
             return empty
         kept = torch.tensor(left, device=self.device)
         if grad is not None:
+            # Before `keep`, which changes the layout of the buffers.
             grad = self.stack.selected(kept, grad)
         self.optimizer.keep(kept)
         self.samples.keep(kept)

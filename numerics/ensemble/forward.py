@@ -79,6 +79,7 @@ def stacked_forward(
     Multilayer perceptrons and residual networks are products of stacked matrices; all else goes
     through ``torch.func.vmap``.
     """
+    # The very class: a subclass may compute something else.
     if operator is None and type(model) is MLP:
         return _mlp(len(model.layers), activation)
     if operator is None and type(model) is ResNet:
@@ -125,6 +126,7 @@ def _resnet(blocks: int, activation: str) -> Forward:
 
 def _vmapped(model: FeatureNetwork, operator: StackedOperator | None) -> Forward:
     """Return the forward pass of any network, and of what an operator makes of it."""
+    # It has no numbers: all parameters come from the stack.
     skeleton = copy.deepcopy(model).to("meta")
 
     def single(parameters: dict[str, Tensor], x: Tensor) -> Tensor:

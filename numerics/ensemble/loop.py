@@ -101,6 +101,7 @@ def train_in_groups(configs: Sequence[RunConfig], *, at_most: int | None = None)
 def load_tasks(configs: Sequence[RunConfig]) -> list[Task]:
     """Load the task of every run; equal training data are kept once."""
     tasks: list[Task] = []
+    # Of the settings in which the runs may differ, a task depends on the seed alone.
     by_seed: dict[int, Task] = {}
     for config in configs:
         task = by_seed.get(config.seed)

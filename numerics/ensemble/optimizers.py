@@ -147,6 +147,7 @@ class StackedAdam(StackedOptimizer):
         square = self.stack.state_of(position, self.square)
         return [
             {
+                # PyTorch counts updates in a float32 tensor.
                 "step": torch.tensor(float(self.steps), dtype=torch.float32),
                 "exp_avg": mean[name].clone(),
                 "exp_avg_sq": square[name].clone(),

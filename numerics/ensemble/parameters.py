@@ -28,6 +28,7 @@ class ParameterStack:
         for block in blocks:
             ends.append(ends[-1] + block.numel())
         self._ends = ends
+        # Views of the buffer: whoever updates it updates what the forward pass sees.
         self.leaves = [block.requires_grad_() for block in self.blocks(self.flat)]
 
     def blocks(self, flat: Tensor) -> list[Tensor]:

@@ -37,6 +37,7 @@ class StackedSamples:
         self.y = torch.stack([task.y for task in different]).to(device)
         factors = [_factors(task) for task in different]
         self.factors = None if factors[0] is None else _stack(factors).to(device, dtype)
+        # Kept from step to step, since gathering each network's own samples copies them.
         self._whole: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     def losses(self, forward: Forward, parameters: Parameters, index: Tensor | None) -> Tensor:

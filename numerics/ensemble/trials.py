@@ -77,7 +77,7 @@ def _config(trial: Trial) -> RunConfig | None:
 def train_many_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train networks of one shape together, and return the history of each.
 
-    `settings`: ``runs``: a list of the settings of ``train``, alike but for those of
+    `settings`: ``runs``: a list of the settings of ``train``, alike except for those of
     `epsrank.numerics.ensemble.grouping.FREE`.
     """
     runs = settings.get("runs")
@@ -111,6 +111,7 @@ def run_train_trials_batched(
         if batch.trial == batch.members[0]:
             found[batch.trial] = outcome
         elif outcome.status == "failed":
+            # One run that fails takes its program with it: computed alone, it fails alone.
             again += batch.members
         else:
             found |= zip(batch.members, _shares(batch, outcome), strict=True)

@@ -21,6 +21,7 @@ class AdaptiveBlock(nn.Module):
 
     def forward(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """Return the output of the block."""
+        # f⊙U + (1 − f)⊙V = f⊙(U − V) + V: one product in place of two.
         between = u - v
         z = self._sigma(self.first(y)) * between + v
         z = self._sigma(self.second(z)) * between + v

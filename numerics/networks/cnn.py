@@ -38,6 +38,7 @@ class SmallCNN(ImageNetwork):
         self.convolutions = nn.ModuleList()
         for _ in range(as_whole(depth, "depth", least=2) - 1):
             self.convolutions.append(nn.Conv2d(channels, width, 3, stride=2, padding=1))
+            # Kernel 3, padding 1, stride 2: ⌊(h + 2 − 3)/2⌋ + 1 = ⌈h/2⌉.
             channels, height, breadth = width, (height + 1) // 2, (breadth + 1) // 2
         self.dense = nn.Linear(width * (height * breadth if pooling == "flatten" else 1), width)
 

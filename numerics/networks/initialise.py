@@ -38,10 +38,7 @@ def _normal(shape: tuple[int, ...], deviation: float, generator: torch.Generator
 def _draw(
     layer: nn.Linear | nn.Conv2d, init: str, scale: float | None, generator: torch.Generator
 ) -> _Draws:
-    """Draw weight and bias of one layer in float64.
-
-    Returns weight and bias.
-    """
+    """Draw weight and bias of one layer in float64."""
     shape = tuple(layer.weight.shape)
     receptive = math.prod(shape[2:])
     fan_in, fan_out = shape[1] * receptive, shape[0] * receptive
@@ -59,6 +56,7 @@ def _draw(
     if init == "normal":
         deviation = 1 / math.sqrt(fan_in) if scale is None else scale
         return _normal(shape, deviation, generator), _normal(shape[:1], deviation, generator)
+    # What PyTorch writes as kaiming_uniform_ with a = √5: √(6/((1 + 5)·fan_in)).
     bound = 1 / math.sqrt(fan_in)
     return _uniform(shape, bound, generator), _uniform(shape[:1], bound, generator)
 
@@ -76,6 +74,7 @@ def initialise_(
     """
     check_initialisation(init, scale)
     with torch.no_grad():
+        # In the order of registration, which is thus a part of what a seed means.
         for layer in model.modules():
             if not isinstance(layer, (nn.Linear, nn.Conv2d)):
                 continue

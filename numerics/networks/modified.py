@@ -37,6 +37,7 @@ class ModifiedMLP(LiftedNetwork):
         y, u, v = (
             self._sigma(layer(rows)) for layer in (self.lifting, self.encoder_u, self.encoder_v)
         )
+        # (1 − Z)⊙U + Z⊙V = U + Z⊙(V − U): one product in place of two.
         outputs, between = [y], v - u
         for gate in self.gates:
             y = u + self._sigma(gate(y)) * between

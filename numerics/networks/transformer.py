@@ -88,6 +88,7 @@ class SmallTransformer(ImageNetwork):
         tokens = image.flatten(2).transpose(1, 2) + self.position
         for block in self.blocks:
             tokens = block(tokens)
+            # As images (N, C, H, W), so that channels are neurons as in a convolutional network.
             outputs.append(tokens.transpose(1, 2).unflatten(2, self.grid))
         outputs.append(self._sigma(self.dense(_normalised(tokens).mean(dim=1))))
         return outputs
