@@ -25,6 +25,7 @@ from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stairs import CLAIMS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
+# The first one is what staircases are judged by, see above.
 EPS = (1e-2, 1e-4, 1e-6)
 _OVER_BOX, _OVER_DATA = "narrow layer, rank over its box", "narrow layer, rank over data"
 _PLAIN = "plain network, rank over data"
@@ -90,6 +91,7 @@ def views(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _seen(outcome: Outcome, settings: Any, view: str) -> Outcome:
+    # The view stands among the settings, by which arms are named.
     return replace(outcome, trial=Trial("train", {**settings, "view": view}))
 
 

@@ -54,6 +54,7 @@ def plan(request: Request) -> list[Trial]:
                     width=width,
                     init=init,
                 )
+                # The training of A1, as the kind of trial that takes times as well.
                 found.append(Trial("pretraining", trial.settings))
     return found
 

@@ -50,6 +50,7 @@ def plan(request: Request) -> list[Trial]:
             {
                 "task": "cosines-2d",
                 "parts": parts,
+                # Both arms have as many features: nine parts of m, or one of 9m.
                 "per_part": rules["per_part"] * (9 // parts**2),
                 "scale": scale,
                 "points": rules["points"],
@@ -131,6 +132,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     scales = sorted({row["scale"] for row in rows})
     settings = {f"R = {scale:g}": {"unity": scale, "block": scale} for scale in scales}
     if {row["arm"] for row in rows} == set(ARMS):
+        # One R for both could favour an arm: the local coordinates of a part are steeper.
         best = {arm: _best(rows, arm) for arm in ARMS}
         label = f"each at its best R ({best['unity']:g} and {best['block']:g})"
         settings[label] = best

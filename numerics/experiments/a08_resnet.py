@@ -113,6 +113,7 @@ def comparisons(
 def judge(effects: Sequence[Effect]) -> Judgement:
     """Apply the rule of this experiment."""
     signs = [sign(item) for item in effects]
+    # All six, so that a comparison that failed cannot make the rest a support.
     if signs and min(signs) > 0 and len(signs) == len(_FIRST) * len(_READ):
         return "supported"
     if 1 in signs:

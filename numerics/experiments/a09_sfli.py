@@ -77,6 +77,7 @@ def plan(request: Request) -> list[Trial]:
                 "eps": list(EPS),
                 "device": request.device,
             }
+            # Wide: on ±1, whatever the number of inputs of a layer.
             if init == "uniform":
                 common["init_scale"] = 1.0
             trials += [

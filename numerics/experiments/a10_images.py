@@ -30,6 +30,7 @@ from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
+# The first one is what claims are judged by, see above.
 EPS = (1e-2, 1e-4, 1e-6)
 ARMS = ("default", STRUCTURED)
 

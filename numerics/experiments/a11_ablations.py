@@ -108,6 +108,7 @@ def _scales(rules: Mapping[str, Any]) -> Iterator[Level]:
         yield Level(
             "scale",
             f"{scale:g}",
+            # The hidden fan-in; a structured layer takes a factor on its slope instead.
             {"init": "normal", "init_scale": scale / rules["width"] ** 0.5},
             {"init": "structured", "init_scale": scale},
         )
@@ -166,6 +167,7 @@ def _catalogue() -> dict[str, tuple[Level, str]]:
 
 
 def _mark(settings: Mapping[str, Any]) -> str:
+    # A trial knows its settings and not its level: they are the key to it.
     kept = {name: settings[name] for name in settings if name not in {"seed", "device"}}
     return json.dumps(kept, sort_keys=True)
 
@@ -228,6 +230,7 @@ def _gains(found: Mapping[str, tuple[Level, Comparison]]) -> Finding:
     text = "The structured first layer gives " + " and ".join(told)
     if not claimed:
         text = "No pair of runs was carried out"
+    # Two claims per level were tried.
     return Finding(
         CLAIM, judge_gains(claimed), text, effects, max(1, 2 * len(claimed)), part="gains"
     )

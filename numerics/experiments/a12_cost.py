@@ -1,7 +1,7 @@
 """A12: time and memory of the ε-rank against width and samples, to millions of parameters.
 
-No claim of the ledger hangs on it. Its tables are of cost, which no second run repeats, but for the
-counts in them. Every route counts the same features, so that one which counts wrongly is seen.
+No claim of the ledger hangs on it. Its tables are of cost, which no second run repeats, except for
+the counts in them. Every route counts the same features, so that a wrong count is seen.
 """
 
 from __future__ import annotations
@@ -95,6 +95,8 @@ def exponents(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for route in ROUTES:
         mine = [row for row in rows if row["route"] == route]
         design = np.array([[1, np.log(r["width"]), np.log(r["samples"])] for r in mine])
+        # Three settings fit three coefficients exactly, whatever they are; one width or one number
+        # of samples leaves an exponent open.
         if len(mine) < 4 or np.linalg.matrix_rank(design) < 3:
             continue
         times = np.log([row["seconds"] for row in mine])

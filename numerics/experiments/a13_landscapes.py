@@ -150,6 +150,7 @@ def judge(shapes: Mapping[str, Mapping[str, Effect]], ranks: Mapping[str, Effect
             )
         )
 
+    # A difference of shapes is laid to the rank only where the ranks differ too.
     if differs("at one loss"):
         return "supported"
     return "regime" if any(differs(f"within {arm} runs") for arm in ARMS) else "undecided"

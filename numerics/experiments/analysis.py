@@ -122,6 +122,7 @@ def effect(
 
     Returns None where there is no observation.
     """
+    # ±∞ stays: order statistics need no finite numbers, and divergence is an observation.
     known = [float(value) for value in values if not math.isnan(value)]
     if not known:
         return None
@@ -151,6 +152,7 @@ def sign(item: Effect, least: float = 0.95) -> int:
     `least`: Coverage that the interval must have; with fewer seeds nothing is established.
     """
     interval = item.interval
+    # The interval is the widest there is when seeds are too few for the coverage.
     if interval.coverage < least:
         return 0
     return int(interval.low > item.null) - int(interval.high < item.null)

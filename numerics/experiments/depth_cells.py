@@ -80,6 +80,7 @@ def _cell(
     stage: Stage, about: Mapping[str, Any], eps: float, lower: Array, upper: Array, coverage: float
 ) -> Cell:
     """Return a cell from the ends of the ranks, seeds × layers."""
+    # Only what intervals make certain: an open rank must not decide.
     growth = certain_difference(lower[:, -1], upper[:, -1], lower[:, 0], upper[:, 0])
     adjacent = certain_difference(lower[:, 1:], upper[:, 1:], lower[:, :-1], upper[:, :-1])
     setting = f"{about['inputs']}, {about['first']}, {about['activation']}"
@@ -137,6 +138,7 @@ def trained_cells(arms: Mapping[str, Sequence[History]], at: int = -1) -> list[C
     """Return one cell per arm and ε, at a measurement of its runs."""
     cells = []
     for runs in arms.values():
+        # A run that diverged ended early: its last measurement is of another time.
         kept = [run for run in runs if run.status == "complete"]
         if not kept:
             continue

@@ -88,6 +88,7 @@ def draw_times(arms: Mapping[str, Sequence[History]]) -> Figure:
     shares = (0.0, 0.1, 0.3, 0.6, 1.0)
     columns = [f"{share:.0%}" for share in shares]
     for name, runs in arms.items():
+        # Shares of the time that all runs of the arm have.
         last = min(len(run.steps) for run in runs if run.status == "complete") - 1
         for share, column in zip(shares, columns, strict=True):
             for cell in trained_cells({name: runs}, at=round(share * last)):

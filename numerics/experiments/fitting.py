@@ -85,6 +85,7 @@ def rank_lead(run: History) -> float:
     steps, rank, fall = run.steps[known], run.rank()[known], -np.log(run.loss[known])
     if rank.max() == rank[0] or fall.max() == fall[0]:
         return float("nan")
+    # argmax of truth values is the first that is true.
     arrivals = [
         float(steps[np.argmax(series >= (series[0] + series.max()) / 2)]) for series in (rank, fall)
     ]
@@ -93,6 +94,7 @@ def rank_lead(run: History) -> float:
 
 def loss_ratio(run: History) -> Vector:
     """Return loss/V(‖β‖) over time; NaN where V is 0 or not known."""
+    # V may be 0, and a diverging loss overflows: both are NaN below.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = run.loss / run.reachable
     found: Array = np.where(np.isfinite(ratio), ratio, np.nan)

@@ -12,6 +12,7 @@ from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 
+# Arrays have no one truth value, so equal fields cannot make runs equal.
 @dataclass(frozen=True, eq=False)
 class History:
     """One run: loss, floors and the ε-ranks of its hidden layers over training steps."""
@@ -100,6 +101,7 @@ def _ranks(
         float(eps): np.array(ranks, dtype=np.float64).reshape(-1, n_layers)
         for eps, ranks in by_eps.items()
     }
+    # The first threshold is the one that is judged, and JSON promises no order of keys.
     order = [eps for eps in asked if eps in found] or list(found)
     return {eps: found[eps] for eps in order}
 
@@ -151,6 +153,7 @@ def over_seeds(runs: Sequence[History], value: Callable[[History], Array]) -> tu
     steps: Array = max((run.steps for run in runs), key=len)
     table = np.full((len(runs), len(steps)), np.nan)
     for row, run in zip(table, runs, strict=True):
+        # A run that ended early has fewer steps, and one that diverged may have a step of its own.
         place = np.searchsorted(steps, run.steps)
         known = (place < len(steps)) & (steps[np.minimum(place, len(steps) - 1)] == run.steps)
         row[place[known]] = value(run)[known]

@@ -20,7 +20,7 @@ from epsrank.numerics.sweeps.trial import Outcome, Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The detector was mended once after a look at the table of seed 0.
+# The detector was corrected once after a look at the table of seed 0.
 _FIRST_SEED = 1
 # Series of one trial: seconds of work, so that all cores have some.
 _CHUNK = 100

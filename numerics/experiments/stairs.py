@@ -123,6 +123,7 @@ def staircase_pictures(
     marks: dict[str, list[float]] = {}
     for item in found:
         first = arms[item.setting][0]
+        # Figures draw the first seed strong: the marks are of its steps.
         if item.seed == first.seed:
             marks[item.setting] = [float(first.steps[at]) for at in item.staircase.steps]
     pictures = []
@@ -155,6 +156,7 @@ def analysis(
     runs, notes = read_histories(outcomes)
     arms = grouped(runs, arm_of)
     found = detected(arms)
+    # Of two views of one training the steps are the same, and would count twice.
     steps = judge_staircases([item for item in found if steps_of(item.setting)])[0]
     findings = (steps, judge_staircases(found)[1])
     if not arms:

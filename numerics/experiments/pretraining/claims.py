@@ -101,6 +101,7 @@ class Comparison:
         found = self.effects.get(claim)
         if found is None:
             return 0
+        # More rank, but fewer steps and smaller errors.
         return sign(found) if claim == RANK else -sign(found)
 
 
@@ -120,6 +121,7 @@ def compare(
         return None
     pairs = [(arms[0][seed], arms[1][seed]) for seed in seeds]
     ends = [run.final_error for pair in pairs for run in pair]
+    # The largest: every run that was completed arrives there.
     target = max((error for error in ends if math.isfinite(error)), default=math.inf)
     ratio = _log_ratio if metric != "test_error" else _difference
     values = {
@@ -128,6 +130,7 @@ def compare(
         SPEED: (
             f"steps to an error of {target:.3g}, pre-trained / plain",
             "log10",
+            # An arm may start below the target: step 0 counts as 1, for the logarithm.
             [_log_ratio(max(b.arrival(target), 1), max(a.arrival(target), 1)) for a, b in pairs],
         ),
         ACCURACY: (
@@ -181,6 +184,7 @@ def judge(comparisons: Sequence[Comparison], claim: str) -> Judgement:
 
 def _beyond_chance(count: int, total: int) -> bool:
     """Whether so many one-sided 97.5 % intervals exclude no effect by chance seldom enough."""
+    # sf(k − 1) is P(X ≥ k).
     return count > 0 and float(binom.sf(count - 1, total, _ONE_SIDED)) <= _CHANCE
 
 
@@ -276,6 +280,7 @@ def _cost(item: Comparison) -> dict[str, Any] | None:
     arms = [list(arm.values()) for arm in (item.plain, item.pretrained)]
     times = [[run.seconds(max(run.arrival(item.target), 1)) for run in arm] for arm in arms]
     known = [[value for value in values if value is not None] for values in times]
+    # Without times of every run the medians would be of other seeds.
     if not all(len(values) == len(arms[0]) for values in known):
         return None
     ratio = median_interval([_log_ratio(b, a) for a, b in zip(*known, strict=True)])

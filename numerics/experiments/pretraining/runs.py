@@ -75,6 +75,7 @@ def read_run(outcome: Outcome, metric: Metric, eps: float) -> PretrainingRun | N
     if outcome.trial.kind not in KINDS or outcome.status != "done" or not result.get("step"):
         return None
     ranks = result.get("feature_ranks") or _last_layer(result)
+    # Keys are text in JSON: 1e-06 and 0.000001 are one number.
     at = next((key for key in ranks["lower"] if float(key) == eps), None)
     if at is None:
         return None

@@ -22,6 +22,7 @@ _BUILDS = 3
 def pretraining_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train a network, and return its history, ε-ranks of φ, and seconds."""
     config = config_of(settings)
+    # Time of the processor is not disturbed by what runs beside; a GPU's work is not in it.
     now = time.perf_counter if resolve_device(config.device).type == "cuda" else time.process_time
     clock = _Clock(now)
     run = train(config, progress=clock)
@@ -33,7 +34,7 @@ def pretraining_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Clock:
-    """Times of updates, told apart from measurements."""
+    """Times of updates alone: those of steps with a measurement are left out."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -58,6 +59,7 @@ def _initialising(config: RunConfig, now: Callable[[], float]) -> float:
         begun = now()
         build_network(config, task)
         times.append(now() - begun)
+    # What else the machine does can only add.
     return min(times)
 
 

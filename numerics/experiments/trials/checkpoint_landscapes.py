@@ -84,6 +84,7 @@ def _around(run: Run, index: int, settings: Mapping[str, Any]) -> dict[str, Any]
     record, model = run.records[index], run.network(index)
     draw = torch.Generator().manual_seed(run.config.seed)
     state = model.state_dict()
+    # The same draw at every checkpoint of a run: chance differs as little as can be.
     directions = [filter_normalised(state, draw) for _ in range(settings["lines"])]
     loss = task_objective(run.config, run.task, _CPU)
     values = losses_on_lines(model, loss, directions, _coordinates().tolist())
@@ -128,11 +129,13 @@ def _spaced(count: int, most: int) -> list[int]:
 def _span(places: Sequence[float], size: int) -> list[float]:
     """Return coordinates that hold the path with a margin."""
     low, high = min(places), max(places)
+    # A path without extent in a direction still has a plane.
     margin = 0.25 * (high - low) or 1.0
     found: list[float] = np.linspace(low - margin, high + margin, size).tolist()
     return found
 
 
 def _rounded(values: Array) -> list[list[float | None]]:
+    # An exact fit has the loss 0.
     logs = np.log10(np.maximum(values, np.finfo(float).tiny))
     return [[round(v, 4) if math.isfinite(v) else None for v in row] for row in logs.tolist()]

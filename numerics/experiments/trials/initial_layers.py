@@ -24,6 +24,7 @@ _BOX = "box-"
 _SETTINGS = ("inputs", "activation", "width", "depth", "first", "scale", "eps", "seed", "count")
 
 
+# Neighbouring trials of a plan share their inputs.
 @lru_cache(maxsize=4)
 def inputs_of(name: str) -> InputMeasure:
     """Return the inputs of a trial.

@@ -32,6 +32,7 @@ def neck_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
             "network", f"is {config.network} of {config.activation}", "take a bottleneck of tanh"
         )
     run = train(config)
+    # The second number gives every purpose a stream of its own.
     sobol = qmc.Sobol(NECK, rng=np.random.default_rng([config.seed, 4]))
     points = torch.from_numpy(2 * sobol.random_base2(settings["log2_points"]) - 1)
     found: dict[str, dict[str, list[int]]] = {
@@ -41,6 +42,7 @@ def neck_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         model = run.network(index)
         assert isinstance(model, BottleneckMLP)
         with torch.no_grad():
+            # Trained in float32, counted in float64: else rounding of the outputs would count.
             features = model.double().features_of_neck(points).numpy()
         for rank in epsilon_ranks(features, config.eps):
             found["lower"][str(rank.eps)].append(rank.lower)

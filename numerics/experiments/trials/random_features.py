@@ -63,9 +63,11 @@ def fit_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     the grid, ``eps`` (list), ``seed``.
     """
     target = TARGETS[settings["task"]]
+    # 7 and 8 give features and test points streams of their own.
     random = np.random.default_rng([settings["seed"], 7])
     x = grid(target.domain, settings["points"])
     x_test = np.random.default_rng([settings["seed"], 8]).uniform(-1, 1, (4000, x.shape[1]))
+    # One call for both sets of points: weights are drawn inside.
     both = random_features(
         np.concatenate([x, x_test]),
         settings["parts"],
@@ -75,6 +77,7 @@ def fit_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     )
     features, held_out = both[: len(x)], both[len(x) :]
     y, y_test = target.function(x), target.function(x_test)
+    # By singular values, which leaves out what is nearly dependent: most features are.
     beta = lstsq(features, y, lapack_driver="gelsd")[0]
     ranks = epsilon_ranks(features, settings["eps"])
     return {

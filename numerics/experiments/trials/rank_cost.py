@@ -121,11 +121,12 @@ def _step_seconds(width: int, depth: int, inputs: int, repeats: int) -> float:
         (model(x) - y).square().mean().backward()
         optimizer.step()
         taken.append(time.perf_counter() - begun)
+    # The first steps make the state of Adam and warm up what PyTorch keeps.
     return statistics.median(taken[3:])
 
 
 def _peak(settings: Mapping[str, Any]) -> int | None:
-    """Return the growth of the peak memory over one count, None where it cannot be told."""
+    """Return the growth of the peak memory over one count, None where it cannot be measured."""
     if sys.platform != "linux":
         return None
     # A plain process: those of multiprocessing cannot be started from every worker.
