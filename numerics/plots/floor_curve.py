@@ -135,6 +135,7 @@ def tightness(
             label=label,
         )
     axes.axhline(1.0, color=INK, linestyle=(0, (6, 2)), linewidth=1.2, label="1: tight")
+    # With 1 and 2 the guide is in sight even where no ratio is known.
     log_axis(axes, "y", np.concatenate([ratio for _, ratio in pairs] + [np.array([1.0, 2.0])]))
     integer_axis(axes, "x")
     dress(

@@ -45,9 +45,11 @@ def floor_against_rank(runs: Sequence[Run] = ()) -> Figure:
         _check(run, first)
     last = [run.last_layer() for run in networks]
     n = max(layer.features.shape[1] for layer in last)
+    # The bias is the coefficient of the constant feature, and counts in the norm.
     norms = [float(np.linalg.norm(np.vstack([one.coefficients, one.bias]))) for one in last]
     points = [
         TrainedPoint(
+            # The upper end: floors fall with the rank, so that this one holds in any case.
             epsilon_rank(one.features, _EPS, measure=one.measure).upper,
             root_loss(one),
             f"trained, n = {one.features.shape[1]} (ε = 1e-6)",
@@ -57,6 +59,7 @@ def floor_against_rank(runs: Sequence[Run] = ()) -> Figure:
     most = max(min(_MOST, n), *(point.rank for point in points))
     goal, law = last[0].target, last[0].measure
     distances = relu_distances(run_points(first), goal, min(most, n), measure=law)
+    # Rounded up to one digit, so that every network has ‖β‖ ≤ B.
     largest = float(f"{max(norms):.1g}")
     largest += 10.0 ** math.floor(math.log10(largest)) if largest < max(norms) else 0.0
     title = f"{first.config.task}: ReLU networks of one hidden layer, ‖β‖ ≤ B"

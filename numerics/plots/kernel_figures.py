@@ -50,11 +50,13 @@ def kernel_spectra(
     """
     figure = new_figure(7.0, 4.8)
     axes = figure.subplots()
+    # What is far below ε decides nothing, and would press the rest together.
     lowest = 1e-4 * eps
     everything = [np.array([eps, lowest])]
     most, measure = 2, "mean"
     for index, (name, spectrum) in enumerate(spectra.items()):
         values = width * spectrum.values
+        # An eigenvalue without a positive lower bound may be all rounding.
         shown = np.where(width * spectrum.lower > 0, values, np.nan)
         kept = int((shown > lowest).sum())
         style, measure = look(index), spectrum.measure

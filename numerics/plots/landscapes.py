@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 def _levels(grids: list[Any]) -> Any:
     values = np.concatenate([grid[np.isfinite(grid)] for grid in grids])
+    # contourf wants levels that increase, on a constant plane too.
     return np.linspace(values.min(), values.max() + 1e-9, 16)
 
 
 def _grid(values: Any) -> Any:
+    # contourf has rows along y; the first coordinate goes along x.
     return np.array([[np.nan if v is None else v for v in row] for row in values]).T
 
 
@@ -36,6 +38,7 @@ def landscape_pairs(arms: Mapping[str, Mapping[str, Any]]) -> Figure:
         for arm, entry in arms.items()
         for name in ("low", "high")
     }
+    # One scale for all panels: only so can planes be compared by eye.
     levels = _levels(list(grids.values()))
     drawn = None
     for row, (arm, entry) in enumerate(arms.items()):

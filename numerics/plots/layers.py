@@ -117,6 +117,7 @@ def spectra(
     lowest = _lowest(values, eps, floor)
     drawn = positive(values)
     lines = [np.column_stack([time, drawn[:, index]]) for index in range(values.shape[1])]
+    # One collection draws n lines at once, and the empty plot gives them one entry in the legend.
     axes.add_collection(LineCollection(lines, colors=COLOURS[0], linewidths=0.8, alpha=0.75))
     axes.plot([], [], color=COLOURS[0], linewidth=0.8, label=f"λ₁ … λ$_{{{values.shape[1]}}}$")
     axes.axhline(eps, color=INK, linestyle=(0, (6, 2)), linewidth=1.4, label=f"ε = {power(eps)}")
@@ -126,6 +127,7 @@ def spectra(
         )
     log_axis(axes, "y", np.append(drawn[drawn >= lowest], [eps, lowest]))
     axes.set_ylim(lowest, 3.0 * max(eps, float(np.nanmax(drawn, initial=eps))))
+    # One measurement alone still needs an axis of some length.
     axes.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
     dress(axes, x="training step", y=f"Gram eigenvalues, {layer}\n({measure} measure)", title=title)
     legend_below(figure, axes)
@@ -133,7 +135,7 @@ def spectra(
 
 
 def _lowest(values: np.ndarray, eps: float, floor: np.ndarray | None) -> float:
-    """Return where the axis ends: a little below whatever can still be told apart."""
+    """Return where the axis ends: a little below the least value that is known."""
     if floor is not None and not np.isnan(floor).all():
         return 0.03 * min(eps, float(np.nanmin(floor)))
     visible = values[values > 0]

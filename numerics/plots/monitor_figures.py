@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from epsrank.numerics.monitor.records.record import LayerRecord
     from epsrank.theory.numbers.arrays import Array
 
-# More layers than can be told apart in one panel: the first, the last, and some between.
+# More layers than this cannot be distinguished in one panel.
 _MOST_LAYERS = 6
 
 

@@ -58,6 +58,7 @@ def measured_noise(features: Matrix, dtype: str) -> float:
     """Return ‖G̃ − G‖₂ of the Gram matrix that PyTorch forms in a dtype, features rounded to it."""
     rounded = torch.from_numpy(features).to(_TORCH[dtype])
     formed = (rounded.T @ rounded).double().numpy()
+    # Long double, as the float64 product is itself among what is measured.
     exact = rounded.double().numpy().astype(np.longdouble)
     difference = np.asarray((formed - exact.T @ exact) / len(features), dtype=np.float64)
     return float(np.linalg.norm(difference, 2)) if np.isfinite(difference).all() else math.inf

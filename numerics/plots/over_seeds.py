@@ -37,6 +37,7 @@ class Curve:
 
     def middle(self) -> NDArray[np.float64]:
         """Return the median over seeds, NaN where there is none."""
+        # nanmedian warns where no run is left; a masked median does not.
         known = np.ma.masked_invalid(self.values)
         medians: NDArray[np.float64] = np.ma.median(known, axis=0).filled(np.nan)  # type: ignore[no-untyped-call]
         return medians
@@ -47,6 +48,7 @@ class Curve:
         Returns the ends of the band; NaN where there is no value.
         """
         known = np.isfinite(self.values)
+        # ±∞ stand in where a run has none, so that the others decide.
         low = np.where(known, self.values, np.inf).min(axis=0)
         high = np.where(known, self.values, -np.inf).max(axis=0)
         some = known.any(axis=0)

@@ -54,6 +54,7 @@ def regime_map(
         for square in panel.values()
         if np.isfinite(square.value)
     ]
+    # A scale of length 0 has no colours.
     end = largest if largest is not None else max([1e-12, *values])
     across = max(1, min(4, len(panels)))
     down = -(-max(1, len(panels)) // across)
@@ -90,6 +91,7 @@ def _write(axes: Axes, place: tuple[int, int], square: Square, end: float) -> No
     """Write the sign and the text of a square where the eye finds them."""
     if not np.isfinite(square.value):
         return
+    # Ink on the strong colours cannot be read.
     dark = abs(square.value) > 0.6 * end
     axes.text(
         place[1],

@@ -125,6 +125,7 @@ def floor_at(run: Run, index: int, eps: float) -> LossFloor:
         bias="fixed" if run.config.bias == "fixed" else "feature",
         bias_value=last.bias,
         constant=last.constant,
+        # No budget of ranks, which costs time and is not drawn.
         losses=(),
     )
 

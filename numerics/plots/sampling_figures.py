@@ -91,6 +91,7 @@ def draw_sampling() -> Figure:
     points = random.uniform(-1, 1, (max(counts), 1))
     features = network.features(points)
     found = {
+        # Without bootstrap: only certified intervals are drawn.
         eps: [
             population_rank(
                 features[:count], eps, network=network, domain=[(-1.0, 1.0)], resamples=0

@@ -35,6 +35,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
     draft = file.with_name(f".{file.stem}-{secrets.token_hex(4)}.{kind}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        # Without a salt the ids of an SVG are random; glyphs as paths need no fonts later.
         with mpl.rc_context({"svg.hashsalt": "epsrank", "svg.fonttype": "path"}):
             figure.savefig(draft, format=kind, dpi=dpi, metadata=_METADATA[kind])
         os.replace(draft, file)

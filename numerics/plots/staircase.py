@@ -61,6 +61,7 @@ def staircase(
     if time_scale == "log":
         below.set_xscale("log")
     else:
+        # One measurement alone still needs an axis of some length.
         below.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
     above.legend(
         loc="lower center",
@@ -94,6 +95,7 @@ def _draw_losses(
             time,
             positive(series),
             color=style.colour,
+            # The solid line is the loss's.
             linestyle=look(index + 1).dashes,
             linewidth=1.3,
             label=name,

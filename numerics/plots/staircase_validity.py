@@ -56,6 +56,7 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, target: flo
     lengths = sorted({int(row["length"]) for row in rows})
     for index, length in enumerate(lengths):
         mine = [row for row in rows if row["length"] == length]
+        # Lengths side by side within half of the row of their case.
         shift = 0.5 * ((index + 0.5) / len(lengths) - 0.5)
         y = np.array([labels.index(_label(row)) for row in mine]) + shift
         x = np.array([row[name] for row in mine])
@@ -73,6 +74,7 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, target: flo
         )
     axes.axvline(target, color=INK, linewidth=1.0, linestyle=(0, (4, 2)), label="target")
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
+    # Downwards, so that the first case stands on top.
     axes.set_ylim(len(labels) - 0.4, -0.6)
 
 

@@ -70,6 +70,7 @@ def log_axis(axes: Axes, which: str, values: NDArray[np.float64]) -> None:
     if decades < 1.0:  # perhaps no power of ten lies inside: round numbers, written out
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    # Labels of minor ticks overlap in small panels.
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -87,6 +88,7 @@ def power(value: float) -> str:
 
 def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the values with NaN in place of what a logarithmic axis cannot show (a gap)."""
+    # NaN compares as false, with a warning.
     with np.errstate(invalid="ignore"):
         return np.where((values > 1 / _LARGEST) & (values < _LARGEST), values, np.nan)
 
