@@ -64,6 +64,7 @@ def _as_tensor(array: Any, name: str) -> Tensor:
 def _from_numpy(array: Any) -> Tensor:
     """Return a tensor that shares memory with an array where torch can."""
     values = np.asarray(array)
+    # torch takes neither negative strides nor a foreign byte order.
     if any(stride < 0 for stride in values.strides) or not values.dtype.isnative:
         values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
     with warnings.catch_warnings():
@@ -77,6 +78,7 @@ def diagnosis(batch: Tensor, weight: Tensor | None, goal: Tensor | None) -> tupl
     for name, tensor in (("features", batch), ("weights", weight), ("target", goal)):
         if tensor is None:
             continue
+        # float8 has no test for NaN of its own.
         bad = ~torch.isfinite(tensor.to(torch.float32) if tensor.element_size() == 1 else tensor)
         count = int(bad.sum())
         if count:

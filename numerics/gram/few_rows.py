@@ -116,6 +116,7 @@ class FewRows(LayerAccumulator):
         self.n_samples, self._mass = 0, 0.0
         for batch in rows:
             super().update(batch)
+        # The rows kept are float64 copies; what was measured may be narrower.
         self._dtypes = dtypes
 
 

@@ -139,6 +139,7 @@ class LayerAccumulator:
             if self._trace == 0:
                 return "float64"
             # λ_1 ≥ ‖G‖_F² / tr G
+            # Of the lower triangle, whose entries off the diagonal stand for two.
             squares = 2 * self._lower.tril().square().sum() - self._lower.diagonal().square().sum()
             theta *= float(squares) / self._trace / self._mass
         norm = float(torch.linalg.vector_norm(batch, dtype=torch.float32))
@@ -217,6 +218,7 @@ class LayerAccumulator:
         import torch.distributed as dist
 
         size = dist.get_world_size(group)
+        # Processes add up numbers, and no names: one flag for each dtype, and one for all others.
         kinds = [*UNIT_ROUNDOFF, "another"]
         seen = {name if name in UNIT_ROUNDOFF else "another" for name in self._dtypes}
         added = torch.tensor(
@@ -233,6 +235,7 @@ class LayerAccumulator:
         self._mass, error, samples = added.tolist()
         self._error, self.n_samples = upward(error), int(samples)
         inexact, *flags = largest.tolist()
+        # A sum of positive terms is relatively no worse than its worst term, and its additions.
         self._mass_error = upward(inexact + size * _U) if inexact else 0.0
         # Processes are added one to another: as many roundings at most, in whatever order.
         for _ in range(size):

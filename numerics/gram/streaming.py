@@ -167,12 +167,14 @@ class StreamingGram:
         inexact = self.measure == "mean" and self._weighted
         depth = self._depth + 2 + (2 * self._depth if inexact else 0)
         factor = gamma(depth)
+        # γ bounds the error by the true trace, and tr G ≤ tr G̃/(1 − γ).
         relative = math.inf if factor >= 1 else factor / (1 - factor)
         trace = float(np.trace(values))
         return AccumulatedGram(
             values=values,
             error=upward(relative * trace + n * UNDERFLOW),
             moments=moments.copy() if self.n_outputs else None,
+            # Σ w‖φ‖‖u*‖ ≤ √(tr G)·‖u*‖, by Cauchy and Schwarz.
             moments_error=upward(relative * math.sqrt(trace) * math.sqrt(square) + UNDERFLOW)
             if self.n_outputs
             else 0.0,

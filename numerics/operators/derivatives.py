@@ -45,7 +45,7 @@ def partial(function: Function, axis: int) -> Function:
 
 @cache
 def _load_rules() -> None:
-    """Have PyTorch load its rules of forward differentiation, which warns of a part of PyTorch."""
+    """Load PyTorch's rules of forward differentiation once; loading them warns of a deprecation."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         zero = torch.zeros(1)

@@ -48,7 +48,10 @@ class _Composition(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        """Return the adjoint applied to a cotangent."""
+        """Return σ′v + σ″Σ(f_i v_i + f_ii v_ii) + σ‴Σ f_i² v_ii, σ′v_i + 2σ″f_i v_ii and σ′v_ii.
+
+        v, v_i and v_ii are the cotangents of σ(f) and of its first and second derivatives.
+        """
         (parts,), a = ctx.saved_tensors, ctx.a
         (grad,) = grads
         _, slope, bend, third = ctx.rule(parts[0])
@@ -79,7 +82,7 @@ class Jet:
 
     @property
     def value(self) -> Tensor:
-        """F, shape (N, m)."""
+        """The values f, shape (N, m)."""
         return self._parts[0]
 
     def first(self, axis: int) -> Tensor:
@@ -179,6 +182,7 @@ class Jet:
             jet, other = (args[1], args[0]) if isinstance(args[1], Jet) else (args[0], args[1])
             reflect = name if jet is args[1] else name.replace("__r", "__")
             return getattr(jet, reflect)(other)
+        # A TypeError in the network's forward then: `derivatives` differentiates without jets.
         return NotImplemented
 
 
@@ -232,11 +236,12 @@ def _erf(z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def _relu(z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     zero = torch.zeros_like(z)
+    # The slope at z = 0 is 0, as PyTorch has it.
     return torch.relu(z), (z > 0).to(z.dtype), zero, zero
 
 
 def _elu(z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    slope = torch.exp(torch.clamp(z, max=0.0))  # 1 where z > 0
+    slope = torch.exp(torch.clamp(z, max=0.0))  # 1 where z > 0, and no overflow there
     bend = torch.where(z > 0, 0.0, slope)
     return torch.nn.functional.elu(z), slope, bend, bend
 
@@ -269,6 +274,7 @@ def derivatives(function: Function, x: Tensor, orders: Sequence[int]) -> Jet:
     Networks of linear layers and the suite's activations are carried through as jets; any other
     function is differentiated forward, one derivative at a time.
     """
+    # Second order first: the second derivatives of a jet are along the first of its axes.
     axes = tuple(axis for order in (2, 1) for axis, wanted in enumerate(orders) if wanted == order)
     twice = sum(order == 2 for order in orders)
     units = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)

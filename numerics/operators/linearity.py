@@ -79,6 +79,7 @@ def _try(transform: Transform, box: Matrix, rng: np.random.Generator
     low, high = box.T
     x = torch.from_numpy(rng.uniform(low, high, (_POINTS, len(box))))
     f, g = (_waves(rng, len(box), 10.0 ** rng.uniform(-1, 1)) for _ in range(2))
+    # Away from 0, where both sides agree whatever 𝓛 is.
     a, b = rng.uniform(0.5, 2.0, 2) * rng.choice((-1.0, 1.0), 2)
     image_f, image_g = _image(transform, f, x), _image(transform, g, x)
     mixed = _image(transform, lambda z: a * f(z) + b * g(z), x)

@@ -20,17 +20,14 @@ Face = tuple[int, bool]
 
 
 def all_faces(n_inputs: int) -> tuple[Face, ...]:
-    """Return the 2d sides of a box.
-
-    `n_inputs` is d. Returns the sides.
-    """
+    """Return the 2d sides of a box in R^d."""
     return tuple(product(range(n_inputs), (False, True)))
 
 
 def parabolic_faces(n_inputs: int) -> tuple[Face, ...]:
-    """Return the sides where a problem in time is given data: all but that of the final time.
+    """Return the sides where a problem in time is given data: all except that of the final time.
 
-    `n_inputs` is d, time being the last coordinate. Returns the sides.
+    Time is the last coordinate.
     """
     return tuple(face for face in all_faces(n_inputs) if face != (n_inputs - 1, True))
 
@@ -44,7 +41,7 @@ def box_points(
     """Return points of a box with weights that sum to |Ω|.
 
     `kind`: The Gauss–Legendre product rule, exact to degree 2m − 1 in each coordinate, or a uniform
-    draw with equal weights. Returns points and weights.
+    draw with equal weights.
     """
     box = as_box(domain)
     if kind not in get_args(PointKind):
@@ -55,6 +52,7 @@ def box_points(
             raise InputError("generator", "is missing", "pass numpy.random.default_rng(seed)")
         volume = float(np.prod(high - low))
         return generator.uniform(low, high, (count, len(box))), np.full(count, volume / count)
+    # The root of m^d may come out a little above m, and is m.
     per_axis = max(1, math.ceil(count ** (1 / len(box)) - 1e-9))
     nodes, weights = np.polynomial.legendre.leggauss(per_axis)
     axes = [a + (b - a) / 2 * (nodes + 1) for a, b in box]
@@ -73,14 +71,13 @@ def boundary_points(
 ) -> tuple[Matrix, Vector]:
     """Return points of the sides of a box with weights that sum to their area.
 
-    The ends of an interval have weight 1 each.
-
-    Returns points and weights, side after side.
+    They come side after side. The ends of an interval have weight 1 each.
     """
     box = as_box(domain)
     points, weights = [], []
     for axis, upper in all_faces(len(box)) if faces is None else faces:
         rest = [interval for index, interval in enumerate(box) if index != axis]
+        # In one dimension a side is a point, with the counting measure.
         side, share = np.zeros((1, 0)), np.ones(1)
         if rest:
             side, share = box_points(rest, count, kind, generator)

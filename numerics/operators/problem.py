@@ -106,8 +106,10 @@ class BoundaryProblem:
             )
         weight = as_kappa(self.kappa if kappa is None else kappa)
         count = self.n_interior if n_interior is None else n_interior
+        # A stream of its own beside those of `tasks.load`, 1 and 2.
         random = np.random.default_rng([seed, 5])
         inner, inner_weights = box_points(box, count, points, random)
+        # As many nodes along a side as along an axis; a root may come out a little too large.
         per_side = max(1, math.ceil(len(inner) ** ((len(box) - 1) / len(box)) - 1e-9))
         outer, outer_weights = boundary_points(box, per_side, points, random, self.faces)
         inside = np.arange(len(inner) + len(outer)) < len(inner)

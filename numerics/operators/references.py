@@ -62,6 +62,7 @@ def allen_cahn_solution(x: Matrix, *, modes: int = _MODES, steps: int = _STEPS) 
     position = x[:, 1] / spacing - first
     waves = np.arange(1, modes)
     values = np.full(len(x), -1.0)
+    # Some 256 points at a time, since each has a row of 2047 sines.
     for rows in np.array_split(np.arange(len(x)), max(1, len(x) // 256)):
         basis = np.sin(np.outer(x[rows, 0] + 1, waves) * (np.pi / 2))
         for k, share in enumerate(_lagrange(position[rows])):
@@ -112,6 +113,7 @@ def _allen_cahn_series(modes: int, steps: int) -> tuple[Array, Array]:
 
 def _etdrk4(z: Array) -> tuple[Array, ...]:
     """Return the factors of ETDRK4 at z = hλ: means over a circle, where differences cancel."""
+    # Its upper half: for real z the lower one gives the conjugates, so the real part is the mean.
     circle = np.exp(1j * np.pi * (np.arange(1, 33) - 0.5) / 32)
     points = z[:, None] + circle
     exponential = np.exp(points)

@@ -134,6 +134,7 @@ class OperatorSystem:
         """
         inside = self.stacked.inside.numpy()
         root = math.sqrt(self.stacked.kappa)
+        # With κ = 0 the targets of the edge are 0, and it does not count.
         source, edge = self.target[inside], self.target[~inside] / (root or 1.0)
         with torch.no_grad():
             residual = self.stacked.operator(function)(self.x[inside]).double().numpy() - source
@@ -156,10 +157,7 @@ def images(stacked: StackedOperator, function: Function, x: Tensor) -> Matrix:
 
 
 def as_kappa(kappa: float, *, name: str = "kappa") -> float:
-    """Check a boundary weight κ ≥ 0.
-
-    `kappa` is κ.
-    """
+    """Check a boundary weight κ ≥ 0."""
     try:
         value = float(kappa)
     except (TypeError, ValueError):
