@@ -31,6 +31,7 @@ def make_model(spec: str, *, name: str = "--model") -> nn.Module:
     with _from_here():
         try:
             found: Any = importlib.import_module(module)
+        # Code of the user may raise anything; it is reported in one line.
         except Exception as error:
             raise InputError(
                 name, f"{module} cannot be imported ({_line(error)})", "check the name and the code"
@@ -68,6 +69,7 @@ def _from_here() -> Iterator[None]:
     try:
         yield
     finally:
+        # The code that was imported may have changed the list itself.
         if here in sys.path:
             sys.path.remove(here)
 

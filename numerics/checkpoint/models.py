@@ -40,6 +40,7 @@ def layer_of_model(
 
         def keep(name: str, features: Tensor) -> None:
             if name == wanted.name:
+                # A copy: what a capture hands on is valid during the call only.
                 pieces.append(features.detach().cpu().clone())
 
         capture = probe_pass(plan, probe, keep, batch_size=_BATCH)

@@ -50,6 +50,7 @@ def load_weights(model: nn.Module, path: str | Path, *, name: str = "--weights")
     ]
     if wrong:
         raise InputError(label, f"does not fit: {wrong[0]}", "make the network of that size")
+    # Not strict, since of shared tensors one name is enough; all names are checked above.
     model.load_state_dict(state, strict=False)
 
 
@@ -89,6 +90,7 @@ def _unwrapped(found: Any) -> dict[str, Tensor]:
     ):
         raise InputError("--weights", "is no state dict", "save model.state_dict()")
     state = dict(found)
+    # Wrappers may stand around wrappers: prefixes go one after another.
     changed = True
     while changed and state:
         changed = False

@@ -88,6 +88,7 @@ def initial_network(
     `init`: A key of ``epsrank.numerics.networks.INITIALISATIONS``, or one law of independent
     entries.
     """
+    # Drawn below: the constructors are not to draw, and not from the global generator.
     with torch.device("meta"):
         bare = MLP(inputs.dimension, width, depth, 1, activation)
     model = bare.double().to_empty(device="cpu")
@@ -122,6 +123,7 @@ def _draw_all(model: MLP, init: LayerInit, rng: torch.Generator) -> None:
                 if init.distribution == "normal":
                     parameter.normal_(generator=rng).mul_(deviation)
                 else:
+                    # Uniform on ±√3·s has deviation s.
                     parameter.uniform_(-1.0, 1.0, generator=rng).mul_(deviation * math.sqrt(3))
 
 

@@ -90,6 +90,7 @@ def on_interval(
         slope = n / length if gamma is None else gamma
         directions = torch.ones(n, 1, dtype=torch.float64)
         centres = torch.linspace(low, high, n, dtype=torch.float64)
+        # linspace gives a single point the left end.
         if n == 1:
             centres = torch.tensor([low + length / 2], dtype=torch.float64)
         name = f"γ = n/(b−a) = {slope:g}" if gamma is None else f"γ = {slope:g} as given"
@@ -111,6 +112,7 @@ def in_box(
     rule = (n ** (1 / d) - 1 if n > 1 else 1.0) / side
     slope = rule if gamma is None else gamma
     directions = _directions(n, d, activation, generator)
+    # The projection a·Ω of the box is a·middle ± Σ|a_i|·half_i.
     reach = directions.abs() @ half
     centre = directions @ middle
     offsets = _uniform(centre - reach, centre + reach, generator)
@@ -135,6 +137,7 @@ def over_data(
         low[block], high[block] = projections.amin(dim=0), projections.amax(dim=0)
     ranges = high - low
     # Data that vary in few coordinates can be constant, to rounding, along a random direction.
+    # In units of √d·max|x|, which bounds every projection.
     floor = 1e-12 * float(rows.abs().max()) * math.sqrt(d)
     if bool((ranges <= floor).any()):
         raise InputError(

@@ -30,10 +30,7 @@ def as_slope(slope: Any, *, name: str = "gamma") -> float | str | None:
 def resolve_slope(
     slope: str, activation: str, width: int, *, domain: Any, data: Any, eps: float
 ) -> SlopeChoice:
-    """Choose γ for ``"auto"`` (largest predicted ε-rank) or ``"auto:R"`` (at least R).
-
-    `eps` is ε.
-    """
+    """Choose γ for ``"auto"`` (largest predicted ε-rank) or ``"auto:R"`` (at least R)."""
     found = _AUTO.fullmatch(slope)
     assert found is not None
     rank = None if found["rank"] is None else int(found["rank"])

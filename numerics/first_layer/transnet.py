@@ -92,10 +92,12 @@ def _ball(box: Tensor | None, rows: Tensor | None) -> tuple[Tensor, float]:
 
 def _points(box: Tensor | None, rows: Tensor | None, n: int) -> Tensor:
     """Return points to fit at: uniform in the box, or evenly taken of the data."""
+    # Four points per neuron at least: fewer could be fitted whatever the slope is.
     count = max(_POINTS, 4 * n)
     if rows is not None:
         return rows[:: max(1, len(rows) // count)][:count]
     assert box is not None
+    # A fixed seed, here and for the fields: the slope is a function of the layer as drawn.
     share = torch.from_numpy(np.random.default_rng(0).random((count, len(box))))
     return box[:, 0] + share * (box[:, 1] - box[:, 0])
 
@@ -115,6 +117,7 @@ def _tuned(a: Tensor, r: Tensor, sigma: Activation, y: Tensor) -> tuple[float, l
     for slope in _SLOPES:
         features = sigma(slope * (y @ a.T + r)).numpy()
         features = np.column_stack([features, np.ones(len(y))])
+        # Features are nearly dependent for small slopes: what lies below rounding is left out.
         coefficients = np.linalg.lstsq(features, fields, rcond=1e-12)[0]
         errors.append(float(np.sqrt(np.mean((features @ coefficients - fields) ** 2))))
     return _SLOPES[int(np.argmin(errors))], errors

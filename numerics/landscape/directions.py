@@ -24,9 +24,11 @@ def filter_normalised(state: State, generator: torch.Generator) -> dict[str, Ten
     """
     direction = {}
     for name, value in state.items():
+        # Counters, such as the number of batches that a norm has seen, do not move.
         if not value.is_floating_point():
             direction[name] = torch.zeros_like(value)
             continue
+        # In float64 on the CPU: the same direction in every dtype and on every device.
         drawn = torch.randn(value.shape, generator=generator, dtype=torch.float64)
         rows = drawn.reshape(len(value), -1) if value.ndim > 1 else drawn.reshape(1, -1)
         held = value.detach().to("cpu", torch.float64).reshape(rows.shape)

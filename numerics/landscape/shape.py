@@ -46,8 +46,10 @@ def line_shape(values: Matrix, a: Vector) -> LineShape:
     if not (np.isfinite(centre).all() and (centre > 0).all()):
         raise InputError("values", "are not positive at the centre", "pass losses that are")
     ends = np.concatenate([values[:, 0] / centre, values[:, -1] / centre])
+    # A quarter of the largest float, since a second difference adds up four of them.
     finite = np.where(np.isfinite(values), values, np.finfo(float).max / 4)
     second = finite[:, 2:] - 2 * finite[:, 1:-1] + finite[:, :-2]
+    # second[i] has its middle at i + 1.
     bend = float(np.median(second[:, middle - 1] / (steps[0] ** 2 * centre)))
     return LineShape(
         float(np.median(np.log10(np.maximum(ends, np.finfo(float).tiny)))),

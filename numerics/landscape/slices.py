@@ -66,4 +66,5 @@ def _move(
 def _value(model: nn.Module, loss: LossFunction) -> float:
     # PINN losses differentiate by the inputs, so gradients stay on.
     value = float(loss(model).detach())
+    # A loss that overflows on the way may come out NaN; it counts as infinite.
     return value if math.isfinite(value) else math.inf

@@ -162,6 +162,7 @@ def _distance(last: LastLayer, features: Array, coefficients: Array) -> tuple[fl
     """Return a bound on ‖φ·W − φ'·C‖ and its rounding, as one output z = (W; −C) of (φ, φ')."""
     both = as_features(np.concatenate([last.features, features], axis=1))
     problem = weighted_problem(both, np.zeros((both.n_samples, 1)), last.measure)
+    # Above ‖A‖_F, which is rounded itself.
     size = upward(frobenius(problem.matrix) * (1 + 1e-9) + UNDERFLOW)
     return output_norm(problem, size, np.concatenate([last.coefficients, -coefficients]))
 

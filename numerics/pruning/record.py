@@ -69,6 +69,7 @@ class PrunedNetwork(Shown):
     @property
     def holds(self) -> bool:
         """Whether the measured losses obey the guarantee, up to the rounding of measuring them."""
+        # Twice: each of the two losses may be off by as much.
         squared = self.pruned_loss**0.5 <= self.loss**0.5 + self.distance + 2 * self.rounding
         if self.cross_entropy is None or self.pruned_cross_entropy is None:
             return bool(squared)
@@ -90,6 +91,7 @@ class PrunedNetwork(Shown):
         return {
             "source": self.source,
             "step": self.step,
+            # The coefficients are the weights of the head, which lie in a file of their own.
             "selection": self.selection.to_json() | {"coefficients": None},
             "guarantee": {
                 "measure": self.selection.measure,

@@ -70,6 +70,7 @@ def _narrow_last_layer(small: FeatureNetwork, index: Tensor) -> None:
     elif isinstance(small, ResNet) and not isinstance(small, _NarrowResNet):
         modules.blocks[-1] = _rows(modules.blocks[-1], index)
         modules.__class__ = _NarrowResNet  # same state, one other method
+        # A buffer moves with the network, and is saved with its weights.
         modules.register_buffer("kept", index)
     else:
         raise InputError(
@@ -84,6 +85,7 @@ def _rows(layer: nn.Linear, index: Tensor) -> nn.Linear:
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     """Return a linear layer with the given numbers, apart from where they came from."""
+    # On the meta device, so that no random numbers are drawn only to be overwritten.
     layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta", dtype=weight.dtype)
     layer = layer.to_empty(device=weight.device)
     with torch.no_grad():

@@ -105,6 +105,7 @@ def _descend(start: Tensor, steps: int) -> Tensor:
     matrices: Tensor = torch.linalg.qr(start).Q
     for step in range(steps):
         done = step / steps
+        # In units of 1/n, the size of σ_min² that is looked for; both fall by three decades.
         temperature = 0.1 * (1e-3**done) / n
         length = 0.2 * (1e-3**done)
         parts = matrices[:, rows]
@@ -119,6 +120,7 @@ def _descend(start: Tensor, steps: int) -> Tensor:
         # Horizontal part: rotations of the columns change nothing.
         gradient = gradient - matrices @ (matrices.mT @ gradient)
         size = torch.linalg.matrix_norm(gradient)[:, None, None].clamp_min(1e-300)
+        # Back to orthonormal columns.
         matrices = torch.linalg.qr(matrices - length * gradient / size).Q
     return matrices
 

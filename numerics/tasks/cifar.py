@@ -16,7 +16,7 @@ _BATCHES = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 _TEST = "test_batch.bin"
 _FOLDERS = ("cifar-10-batches-bin", ".")
 _SHAPE = (3, 32, 32)
-_RECORD = 1 + 3 * 32 * 32
+_RECORD = 1 + 3 * 32 * 32  # the label, then the pixels
 _REMEDY = (
     f"pass the folder of the binary version ({_BATCHES[0]} … {_TEST}), or an .npz with uint8 "
     "arrays x_train, y_train, x_test, y_test, N×32×32×3 or N×3×32×32 and N"

@@ -93,6 +93,7 @@ TARGETS: dict[str, Target] = {
 def grid(domain: tuple[tuple[float, float], ...], n_points: int) -> Matrix:
     """Return the equispaced grid of a box, both ends included, with at least n_points points."""
     d = len(domain)
+    # The root of m^d may come out a little above m, and is m.
     per_axis = max(2, math.ceil(n_points ** (1 / d) - 1e-9))
     axes = [np.linspace(low, high, per_axis) for low, high in domain]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, d)

@@ -140,7 +140,7 @@ def _from_openml() -> LabelledImages:
     socket.setdefaulttimeout(_PATIENCE)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # retries are told as warnings
+            warnings.simplefilter("ignore")  # retries are reported as warnings
             bunch = fetch_openml(
                 "mnist_784",
                 version=1,
@@ -158,6 +158,7 @@ def _from_openml() -> LabelledImages:
     images = np.asarray(bunch.data).astype(np.uint8).reshape(-1, 28, 28)
     labels = np.asarray(bunch.target).astype(np.int64)
     return LabelledImages(
+        # OpenML has one table: the 60 000 training images, and then those for tests.
         images[:60_000], labels[:60_000], images[60_000:], labels[60_000:], 255.0, "OpenML",
         "MNIST",
     )  # fmt: skip

@@ -107,6 +107,7 @@ def _function_task(
     else:
         x = grid(target.domain, n_points)
     low, high = np.array(target.domain).T
+    # 1 and, in `_subset`, 2: streams of one seed that have nothing to do with each other.
     random = np.random.default_rng([seed, 1])
     x_test = random.uniform(low, high, (len(x) if n_test is None else n_test, len(low)))
 

@@ -75,6 +75,7 @@ class Task(Shown):
         for tensor in (self.x, self.y, self.weights):
             if tensor is not None:
                 digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+                # The bytes where they lie: data sets are large, and need no copy for this.
                 digest.update(tensor.cpu().contiguous().numpy().data.cast("B"))
         return digest.hexdigest()
 
