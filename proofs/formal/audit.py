@@ -135,6 +135,7 @@ def audit(
     faults = audit_sources(place)
     tell(1, 4, "sources read")
     names = declared(compiled)
+    # Constructors and projections come with their type, and assume what it does.
     by_name = {item.name: item for item in names if item.kind not in {"constructor", "projection"}}
     together = assumptions(compiled, list(by_name), together=True).get("", ())
     tell(2, 4, "assumptions of all names together")
@@ -143,6 +144,7 @@ def audit(
     assumed: dict[str, tuple[str, ...]] = dict.fromkeys(asked, ())
     assumed |= assumptions(compiled, asked if together else known if each else [], workers)
     tell(3, 4, "assumptions of each theorem")
+    # An entry reads "name : type". One that a theorem was found to assume is not reported twice.
     blamed = {entry.split()[0].rstrip(":") for entries in assumed.values() for entry in entries}
     faults += [
         Fault(_place_of(entry, compiled.development), f"is assumed: {entry}")

@@ -38,6 +38,7 @@ class Found:
 def cache_folder() -> Path:
     """Return the folder of compiled developments, whether or not it exists."""
     base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification has relative paths ignored.
     home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
     return home / "epsrank" / "coq"
 
@@ -55,6 +56,7 @@ class Entry:
             notes = json.loads((self.place / _NOTES).read_text(encoding="utf-8"))
             if notes["files"] != _digests(self.place):
                 return None
+            # Used today: `discard` goes by this time.
             os.utime(self.place)
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -62,6 +64,7 @@ class Entry:
 
     def draft(self) -> Path:
         """Return a new folder to work in."""
+        # Beside the entry, on one file system, so that renaming is all or nothing.
         folder = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.root))
         self._drafts.append(folder)
         return folder
@@ -72,11 +75,13 @@ class Entry:
         (draft / _NOTES).write_text(text, encoding="utf-8")
         if self.find() is None:
             with contextlib.suppress(OSError):
+                # What stands here is damaged, and a folder is not renamed onto one with files.
                 shutil.rmtree(self.place, ignore_errors=True)
                 os.rename(draft, self.place)
                 self._drafts.remove(draft)
                 return self.place
         self._drafts.remove(draft)
+        # Kept as long as this process, which is to use it.
         atexit.register(shutil.rmtree, draft, ignore_errors=True)
         return draft
 
@@ -107,6 +112,7 @@ def _writable_root() -> tuple[Path, bool]:
     root = cache_folder()
     try:
         root.mkdir(parents=True, exist_ok=True)
+        # mkdir is content with a folder that cannot be written to.
         with tempfile.TemporaryFile(dir=root):
             return root, True
     except OSError:
@@ -118,6 +124,7 @@ _temporary: dict[int, Path] = {}
 
 def _temporary_root() -> Path:
     """Return a folder that lasts as long as this process."""
+    # By process: a forked one must not use a folder that its parent removes.
     process = os.getpid()
     if process not in _temporary:
         folder = Path(tempfile.mkdtemp(prefix="epsrank-coq-"))
@@ -132,6 +139,7 @@ def _lock(path: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if fcntl is not None:
             with contextlib.suppress(OSError):
+                # The file stays: a lock on a removed file holds off nobody.
                 file = stack.enter_context(path.open("w"))
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield

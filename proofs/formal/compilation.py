@@ -102,6 +102,7 @@ def _compile_copy(
 def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str, set[str]]:
     """Return for every source the sources that it imports, by coqdep."""
     done = subprocess.run(
+        # The logical name alone: coqdep does not know what -arg gives to coqc.
         [coq.coqdep, *development.options[:3], *development.files],
         cwd=folder, capture_output=True, text=True, encoding="utf-8", errors="replace",
         check=False,
@@ -110,6 +111,7 @@ def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str,
         raise CoqError(PROJECT, None, " ".join(done.stderr.split()) or "coqdep failed")
     listed = set(development.files)
     needs: dict[str, set[str]] = {file: set() for file in development.files}
+    # Rules of make, whose long lines go on behind a backslash.
     for line in done.stdout.replace("\\\n", " ").splitlines():
         targets, _, sources = line.partition(":")
         for target in targets.split():
@@ -117,6 +119,7 @@ def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str,
             if target.endswith(".vo") and file in listed:
                 imported = {re.sub(r"\.vo$", ".v", s) for s in sources.split() if s.endswith(".vo")}
                 needs[file] |= (imported & listed) - {file}
+    # A circle would leave the compilation waiting for ever.
     left = dict(needs)
     while ready := [file for file, wanted in left.items() if not wanted & left.keys()]:
         for file in ready:
@@ -150,6 +153,7 @@ class _Compilation:
     def run(self, jobs: int) -> dict[str, float]:
         """Compile everything."""
         waiting = dict(self._needs)
+        # Threads: each only waits for a coqc.
         with futures.ThreadPoolExecutor(jobs) as pool:
             under_way: dict[futures.Future[float], str] = {}
             try:
@@ -165,6 +169,7 @@ class _Compilation:
                         if self._progress is not None:
                             self._progress(len(self.seconds), len(self._needs), file)
             except BaseException:
+                # First what has not begun, so that nothing starts after the others are stopped.
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._stop()
                 raise
@@ -178,6 +183,7 @@ class _Compilation:
     def _started(self, process: subprocess.Popen[str]) -> None:
         with self._lock:
             self._running.add(process)
+            # Started while the others were being stopped.
             if self._stopped:
                 process.kill()
 
@@ -198,5 +204,6 @@ def check_text(
     """
     (folder / f"{name}.v").write_text(text, encoding="utf-8")
     kind, root, prefix, *arguments = compiled.development.options
+    # In full, as Coq runs in another folder.
     options = [kind, os.fspath(compiled.folder / root), prefix, *arguments]
     return run_coqc(compiled.coq, options, f"{name}.v", folder, limit=limit)

@@ -42,6 +42,7 @@ def identifier(name: str) -> str:
 
 def sentence(text: str) -> str:
     """Return a comment, wrapped; comment marks inside it are broken up."""
+    # Coq reads strings inside comments: a lone quotation mark would swallow the end.
     safe = text.replace("(*", "( *").replace("*)", "* )").replace('"', "'")
     lines = textwrap.wrap(safe, 94)
     return "(** " + "\n    ".join(lines) + " *)"
@@ -59,6 +60,7 @@ def rows(values: Iterable[Iterable[int]]) -> str:
 
 
 def _wrapped(numerals: Iterable[str]) -> str:
+    # A numeral that is broken would be two.
     return textwrap.fill("; ".join(numerals), 98, break_long_words=False, break_on_hyphens=False)
 
 
@@ -80,6 +82,7 @@ def theorem(name: str, statement: str, sound: str) -> str:
     """Return a theorem that a computation proves, and the question what it assumes."""
     return (
         f"Theorem {name} : forall R : rcfType,\n  {statement}.\n"
+        # The cast is checked by Qed, and so once: the computation takes all the time.
         f"Proof. move=> R; apply: {sound}; vm_cast_no_check (erefl true). Qed.\n"
         f"\nPrint Assumptions {name}.\n"
     )

@@ -62,6 +62,7 @@ def _of_file(compiled: Compiled, file: str) -> list[Declared]:
     development = compiled.development
     source = development.text(file)
     bare = strip_comments(source)
+    # The index counts in bytes.
     encoded = source.encode()
     index = (compiled.folder / file).with_suffix(".glob")
     try:
@@ -74,6 +75,7 @@ def _of_file(compiled: Compiled, file: str) -> list[Declared]:
         if entry is None or entry[1] not in _KINDS:
             continue
         place = len(encoded[: int(entry[2])].decode(errors="replace"))
+        # "<>" stands for no module inside the file.
         path = [] if entry[4] == "<>" else entry[4].split(".")
         before = re.search(r"([A-Z]\w*)\s+\Z", bare[max(0, place - 80) : place])
         found.append(

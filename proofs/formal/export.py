@@ -105,6 +105,7 @@ def needed(development: Development, certificates: Mapping[str, Certificate]) ->
             rf"From\s+{development.prefix}\s+Require\s+(?:Import|Export)?([^.]*)\.", text
         ):
             waiting |= {name for name in line.split() if name in modules} - found
+    # _CoqProject lists its files in the order of dependency.
     return [file for module, file in modules.items() if module in found]
 
 
@@ -144,6 +145,7 @@ def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     """Write files into an empty folder."""
     written = []
     try:
+        # Other files would be compiled and audited with these.
         if folder.exists() and any(folder.iterdir()):
             raise InputError("folder", f"{folder} is not empty", "name a new one")
         for name, text in texts.items():

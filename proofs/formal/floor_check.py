@@ -33,6 +33,7 @@ def dual_vectors(
     up, down = level - target.level, level - dual_scale
     rows = []
     for products, outputs in zip((layer * data.columns).tolist(), target.outputs, strict=True):
+        # Python's >> rounds towards −∞, as does Coq's Z.shiftr.
         raised = (u << up if up >= 0 else u >> -up for u in outputs)
         residual = [int(p) - u for p, u in zip(products, raised, strict=True)]
         rows.append([x >> down if down >= 0 else x << -down for x in residual])
@@ -50,6 +51,7 @@ class DualBound:
 
     def proves(self, x: Fraction, norm_squared: Fraction) -> bool:
         """Decide whether  value − 2B |Φᵀρ| ≥ x, without a root."""
+        # Squaring keeps the order of numbers ≥ 0 alone, so the sign is asked first.
         room = self.value - x
         return room >= 0 and 4 * norm_squared * self.correlation_squared <= room * room
 

@@ -66,6 +66,7 @@ def search_floor(
         dual = dual_vectors(data, target, rounded, bits, dual_scale)
         return lower_end(dual_bound(data, target, dual, dual_scale), norm_squared)
 
+    # First β with a residual fine enough for it, then the residual in as few bits as do.
     bits = next((b for b in _LADDER if evaluate(b, b + 8) >= wanted), _LADDER[-1])
     scales = range(8, bits + 8, 4)
     dual_scale = next((s for s in scales if evaluate(bits, s) >= wanted), bits + 8)
@@ -89,6 +90,7 @@ def lower_end(bound: DualBound, norm_squared: Fraction) -> Fraction:
     size = square.numerator.bit_length() - square.denominator.bit_length()
     shift = 128 - size // 2
     scaled = square * power_of_two(2 * shift)
+    # isqrt rounds down: one more is above the root.
     root = math.isqrt(-(-scaled.numerator // scaled.denominator)) + 1
     return bound.value - root * power_of_two(-shift)
 
@@ -107,6 +109,7 @@ def _best_layer(exact: ExactData, multiplier: Fraction, norm_squared: Fraction) 
         least = exact.gram_unit * largest * power_of_two(-_SOLVE // 3)
         shift = arb(to_fmpq(max(multiplier, least)))
         moments = arb_mat(exact.moment_integers) * arb(to_fmpq(exact.moment_unit))
+        # Midpoints: nothing has to be enclosed, since the checker tries the integers anyhow.
         solved = (gram + identity(size) * shift).mid().solve(moments.mid())
         return solved.mid().transpose()
 

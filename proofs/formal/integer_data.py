@@ -56,6 +56,7 @@ class IntegerData:
 
     def weighted(self, rows: fmpz_mat) -> fmpz_mat:
         """Return X diag(W)."""
+        # Equal weights are the usual case, and need no product.
         if all(w == 1 for w in self.weights):
             return rows
         listed = [[int(x) * w for x, w in zip(r, self.weights, strict=True)] for r in rows.tolist()]
@@ -89,6 +90,7 @@ def integer_data(features: Features, measure: Measure) -> IntegerData:
     values, scale = fixed_point(given)
     weights = np.ones(measure.n_samples) if measure.weights is None else measure.weights
     masses, exponent = fixed_point(weights)
+    # The mean measure divides by the sum of its weights, the others take them as they are.
     total = int(sum(masses.tolist())) if measure.name == "mean" else 1 << exponent
     return IntegerData(
         scale=scale,

@@ -61,10 +61,12 @@ def assumptions(
     if not names:
         return {}
     if together:
+        # "@" names the function itself: implicit arguments could not be guessed here.
         mentions = "".join(f"let _ := @{name} in\n" for name in names)
         question = f"Definition everything : True :=\n{mentions}I.\nPrint Assumptions everything."
         answers = _ask(compiled, {"": question})
     else:
+        # Neighbours in a source take about as long: dealt out in turn, chunks end together.
         chunks = [names[start::jobs] for start in range(min(jobs, len(names)))]
         with futures.ThreadPoolExecutor(jobs) as pool:
             parts = pool.map(
@@ -118,8 +120,10 @@ def printed(
         following: dict[str, None] = {}
         for name in waiting:
             readable, full = texts[name]
+            # Where lines break is not part of a statement.
             digest = hashlib.sha256(" ".join(full.split()).encode()).hexdigest()[:16]
             kind = "Theorem" if name in wanted else "Lemma" if name in sealed else "Definition"
+            # What a command made has no place in the index: one of each form will do.
             if name in known or all(other.digest != digest for other in found.values()):
                 found[name] = Printed(name, kind, readable, digest)
             for other in _mentioned(full, known, roots, compiled.development.prefix):
@@ -176,6 +180,7 @@ def _texts(
         return {}
     questions = {}
     for name in asked:
+        # How an opaque proof goes matters to nothing, and may be long.
         question = f"Check @{name}." if name in opaque else f"Print {name}."
         questions[f"{name} readable"] = question
         questions[f"{name} full"] = f"Set Printing All.\n{question}\nUnset Printing All."
@@ -200,6 +205,7 @@ def _ask(compiled: Compiled, questions: Mapping[str, str]) -> dict[str, str]:
     opening = _OPENING.format(modules=" ".join(development.modules()))
     if any("mathcomp" in development.text(file) for file in development.files):
         opening = _NOTATIONS + opening
+    # Coq prints a text of ours only inside a proof: it parts the answers.
     asked = [
         f'Goal True. idtac "{_MARK}{key}". Abort.\n{text}\n' for key, text in questions.items()
     ]

@@ -24,6 +24,7 @@ def feature_products(data: IntegerData, cut: int) -> fmpz_mat:
     """Return Fᵀ diag(W) F from features without their low bits."""
     rows = data.columns
     if cut:
+        # Python's >> rounds towards −∞, as does Coq's Z.shiftr.
         rows = fmpz_mat([[x >> cut for x in neuron] for neuron in data.neurons])
     return data.products(rows)
 
@@ -60,6 +61,7 @@ def count_signs(form: fmpz_mat, kappa: int, drop: int, basis: fmpz_mat) -> int |
     room = sum(norms, fmpz(0)) * kappa
     count = 0
     for i, row in enumerate((basis * form * basis.transpose()).tolist()):
+        # The sum has |T_ii| in it once, hence twice.
         slack = 2 * abs(row[i]) - sum((abs(x) for x in row), fmpz(0))
         if not slack * (1 << drop) > norms[i] * room:
             return None

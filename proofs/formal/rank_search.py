@@ -62,6 +62,7 @@ def search_rank(data: IntegerData, eps: Fraction) -> RankWitness:
         return count_signs(form, kappa, drop, basis)
 
     cut = _largest(lambda bits: attempt(bits, 0) is not None, data.bits)
+    # One bit less than can be: some room is left for dropping bits of M.
     cut = max(0, cut - 1)
     largest = max(abs(int(x)).bit_length() for x in exact.entries())
     drop = _largest(lambda bits: attempt(cut, bits) is not None, largest)
@@ -91,9 +92,11 @@ def _scaled_vectors(products: fmpz_mat, exact: fmpz_mat) -> list[list[tuple[fmpz
             values = (basis.transpose() * arb_mat(exact) * basis).tolist()
             gaps = [exponent_of(values[i][i]) for i in range(size)]
             top = largest_exponent([x for row in exact.tolist() for x in map(arb, row)])
+            # Every |v M vᵀ| is 24 bits above what the precision leaves open: its sign is known.
             if min(gaps) > top - bits + 24:
                 columns = basis.transpose().tolist()
                 return [
+                    # Half the exponent: a power of two near the root, so that |T_ii| is near 1.
                     [_mantissa(x, -(gap // 2)) for x in column]
                     for column, gap in zip(columns, gaps, strict=True)
                 ]

@@ -98,6 +98,7 @@ def _parse(data: Mapping[str, Any]) -> Record:
     theorems = {str(name): dict(entry) for name, entry in data["theorems"].items()}
     if data["format"] != _FORMAT or not all(isinstance(word, str) for word in words):
         raise ValueError("another format")
+    # Raises ValueError where it is no day.
     datetime.date.fromisoformat(data["date"])
     sources = {str(name): str(digest) for name, digest in data["sources"].items()}
     return Record(words[0], words[1], words[2], sources, theorems)
@@ -124,6 +125,7 @@ def _problem(record: Record, folder: Path) -> str | None:
         for file in development.files
         for name in _stated(development.text(file))
     }
+    # A record can be edited: it must not add a theorem that no source states.
     foreign = sorted(record.theorems.keys() - stated)
     if foreign:
         return f"the record names {foreign[0]}, which the sources do not have"

@@ -70,6 +70,7 @@ def strip_comments(text: str) -> str:
 def sentences(text: str) -> Iterator[tuple[int, str]]:
     """Yield the sentences of a source: each ends with a full stop before white space."""
     start = 0
+    # "..." ends a step of a proof, ".." is part of a notation.
     for end in re.finditer(r"(?:(?<!\.)\.|(?<=\.\.)\.)(?=\s|$)", text):
         sentence = text[start : end.start()]
         begin = start + len(sentence) - len(sentence.lstrip())
@@ -129,6 +130,7 @@ def _enter_or_leave(sentence: str, scopes: list[bool]) -> None:
     """Follow sections and modules."""
     if re.match(r"Section\b", sentence):
         scopes.append(True)
+    # Module A := B. has no end.
     elif re.match(r"Module\b", sentence) and ":=" not in sentence:
         scopes.append(False)
     elif re.match(r"End\b", sentence) and scopes:
@@ -173,6 +175,7 @@ def audit_sources(folder: Path | str) -> list[Fault]:
     faults = [Fault(file, f"is not in {PROJECT}") for file in sorted(on_disk - listed)]
     faults += [Fault(file, f"is in {PROJECT} but not on disk") for file in sorted(listed - on_disk)]
     faults += [Fault(PROJECT, problem) for problem in scan_options(development.options)]
+    # Unlisted files too: one could be imported, or be listed tomorrow.
     for file in sorted(on_disk):
         found = scan(development.text(file))
         faults += [Fault(f"{file}, line {item.line}", item.problem) for item in found]

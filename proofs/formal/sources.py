@@ -70,6 +70,7 @@ def read_development(folder: Path | str = DEVELOPMENT) -> Development:
     names: list[tuple[str, str, str]] = []
     rest = iter(words)
     for word in rest:
+        # A generator: an option takes only the words that belong to it.
         following = (next(rest, "") for _ in range(2))
         if word in {"-R", "-Q"}:
             names.append((word, next(following), next(following)))
@@ -81,6 +82,7 @@ def read_development(folder: Path | str = DEVELOPMENT) -> Development:
             raise InputError(
                 "development", f"has {word!r} in {PROJECT}", "list -R, -arg and .v files only"
             )
+    # Not ending in .v, which a forgotten name would make of the first file.
     if len(names) != 1 or not re.fullmatch(r"[^\W\d][\w.]*(?<!\.v)", names[0][2]):
         raise InputError("development", f"needs one -R or -Q in {PROJECT}", "name its one folder")
     ((kind, root, prefix),) = names

@@ -136,8 +136,10 @@ def run_coqc(
 ) -> str:
     """Compile one file and return what Coq printed."""
     with subprocess.Popen(
+        # -q: no file of the user's is loaded first.
         [coq.coqc, "-q", *options, file],
         cwd=folder,
+        # Names and notations beyond ASCII, whatever the user's locale.
         env={**os.environ, "LC_ALL": "C.UTF-8"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -167,6 +169,7 @@ def _complaint(complaints: str) -> tuple[str, int | None, str]:
         re.finditer(r'^File "(.*?)", line (\d+), characters .*$', complaints, re.MULTILINE)
     )
     ends = [place.start() for place in places[1:]] + [len(complaints)]
+    # Warnings may stand before the error, with places of their own.
     for place, end in reversed(list(zip(places, ends, strict=True))):
         words = complaints[place.end() : end].strip()
         if words.startswith("Error"):
