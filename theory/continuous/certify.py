@@ -183,6 +183,7 @@ def _problems(
     """Yield the problem in rising precision; the caller stops when it is decided."""
     if bits < 128 or max_bits < bits:
         raise InputError("bits", f"is {bits} of at most {max_bits}", "start with 128 bits or more")
+    # Refuses a wrong measure now, before the search for pieces takes its time.
     length_factor(*ends, measure)
     pieces = analytic_pieces(system, *ends)
     # The remainder is absolute, so that a small ε needs as many bits more.

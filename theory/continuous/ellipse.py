@@ -41,7 +41,9 @@ def cover(columns: int) -> list[tuple[float, float, float, float]]:
     for k in range(columns):
         centre = -_LONG + (2 * k + 1) * half
         nearest = max(0.0, abs(centre) - half)
+        # The half height where a column is tallest, that is at its edge nearer to 0.
         height = _SHORT * max(0.0, 1 - (nearest / _LONG) ** 2) ** 0.5 * _OVERLAP + 2.0**-40
+        # Nearly square: a ball's range grows with its longer side.
         rows = max(1, round(height / (2 * half)))
         side = height / (2 * rows)
         found += [

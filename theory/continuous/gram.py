@@ -17,7 +17,7 @@ from epsrank.theory.numbers.dyadic import to_fmpq
 from epsrank.theory.rank.routes.ball import ball_precision
 
 # Bits beyond the accuracy wanted that nodes and values carry.
-_GUARD = 48
+_GUARD_BITS = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def continuous_gram(
     parts = pieces or analytic_pieces(system, low, high)
     size = system.size
     total, nodes, worst = arb_mat(size, size), 0, 0.0
-    precision = bits + _GUARD
+    precision = bits + _GUARD_BITS
     for part in parts:
         with ball_precision(precision):
             count = _nodes_for(part, bits)
@@ -65,6 +65,8 @@ def continuous_gram(
 
 def _nodes_for(piece: Piece, bits: int) -> int:
     """Return m that brings the remainder of the largest entry below 2^-bits, over 2 for the sum."""
+    # (64/15)/(1 − ¼)/2 < 3 times M² and the length (`remainder`), and ρ^(−2m) = 4^(−m). Multiples
+    # of 8, so that pieces share the rules that were computed.
     scale = 6 * piece.largest**2 * float(piece.right - piece.left)
     return 8 * max(1, math.ceil((bits + max(0.0, math.log2(scale)) + 2) / 16))
 
@@ -96,5 +98,5 @@ def scaled(gram: ContinuousGram, factor: Fraction) -> Any:
     """Return the joint matrix times a rational factor (1/|Ω| for the mean measure)."""
     if factor == 1:
         return gram.joint
-    with ball_precision(gram.bits + _GUARD):
+    with ball_precision(gram.bits + _GUARD_BITS):
         return gram.joint * arb(to_fmpq(factor))

@@ -13,7 +13,7 @@ from epsrank.theory.continuous.system import AnalyticSystem
 from epsrank.theory.errors import InputError
 
 # Covers from coarse to fine; where the finest still holds a pole, the piece is halved.
-_COLUMNS = (6, 16)
+_COVER_COLUMNS = (6, 16)
 
 #: Bounds beyond 2^this are worth another cut: they cost as many bits of the remainder.
 LARGEST_BOUND = 24
@@ -35,6 +35,7 @@ class Piece:
     @property
     def largest(self) -> float:
         """max_i M_i, rounded upward to a power of two or 1."""
+        # 1e-300 keeps the logarithm finite where all functions are 0.
         return max(1.0, 2.0 ** math.ceil(math.log2(max(float(b) for b in self.bounds) + 1e-300)))
 
 
@@ -59,13 +60,14 @@ def analytic_pieces(
                 "narrow the domain, or pass a network with smaller weights",
             )
         middle = (left + right) / 2
+        # The left half on top: pieces are done from left to right.
         stack += [(middle, right), (left, middle)]
     return tuple(done)
 
 
 def _finite_bounds(system: AnalyticSystem, left: Fraction, right: Fraction) -> list[Any] | None:
     """Return bounds on the ellipse of a piece, None where it should be cut."""
-    for columns in _COLUMNS:
+    for columns in _COVER_COLUMNS:
         bounds = bounds_on_ellipse(system, left, right, columns)
         if bounds is not None and all(bound < 2**LARGEST_BOUND for bound in bounds):
             return bounds

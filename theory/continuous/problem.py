@@ -66,6 +66,7 @@ class ContinuousProblem:
             for k, row in enumerate(shifted):
                 row[k] -= shift
             rows = (self.basis.transpose() * arb_mat(shifted) * self.basis).tolist()
+            # Blocks are eliminated in this order, without pivoting between them: large ones first.
             order = sorted(range(len(rows)), key=lambda k: -exponent_of(rows[k][k]))
             return positive_inertia(arb_mat([[rows[i][j] for j in order] for i in order]))
 
@@ -91,6 +92,8 @@ def continuous_problem(
     n = system.n_features
     rows = joint.tolist()
     largest = max(exponent_of(rows[k][k]) for k in range(n))
+    # The largest entry of G/unit lies in [1, 2), as `refined_basis` expects it, unless G is 0 to
+    # within its balls.
     unit = power_of_two(max(largest, -bits) - 1)
     with ctx.workprec(bits + 96):
         inverse = arb(to_fmpq(1 / unit))

@@ -17,7 +17,7 @@ from epsrank.theory.numbers.arrays import Square
 from epsrank.theory.numbers.dyadic import dyadic_integers, dyadic_matrix, power_of_two
 
 # Rows per integer product: bounds the memory of the Python integers in flight.
-_BLOCK = 4096
+_ROWS_PER_PRODUCT = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +55,13 @@ def integer_gram(integers: NDArray[Any], measure: Measure) -> tuple[fmpz_mat, Fr
         weights, exponent = dyadic_integers(measure.weights)
     n_samples, columns = integers.shape
     total = fmpz_mat(columns, columns)
-    for start in range(0, n_samples, _BLOCK):
-        block = integers[start : start + _BLOCK]
+    for start in range(0, n_samples, _ROWS_PER_PRODUCT):
+        block = integers[start : start + _ROWS_PER_PRODUCT]
         rows = fmpz_mat(block.shape[0], columns, block.ravel().tolist())
         weighted = rows
         if weights is not None:
-            factors = weights[start : start + _BLOCK].astype(object)
+            # As Python integers: a product of two such numbers may leave int64.
+            factors = weights[start : start + _ROWS_PER_PRODUCT].astype(object)
             scaled = block.astype(object) * factors[:, None]
             weighted = fmpz_mat(block.shape[0], columns, scaled.ravel().tolist())
         total += rows.transpose() * weighted
@@ -90,6 +91,7 @@ def congruence(gram: ExactGram, theta: Fraction, vectors: Square) -> fmpz_mat:
     V is rounded to 2⁻⁶⁰ here: any invertible matrix serves.
     """
     n = gram.n_features
+    # Entries of eigenvectors are at most 1; a wild one would only lengthen the integers.
     rounded = np.ldexp(np.clip(vectors, -2, 2), 60)
     basis = fmpz_mat(n, n, [int(entry) for entry in rounded.ravel().tolist()])
     shifted = gram.matrix * fmpz(theta.denominator)

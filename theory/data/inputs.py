@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 
-_NARROW = (np.dtype(np.float32), np.dtype(np.float16))
+# Kept as given: float64 holds all of their numbers, and whoever does without it saves memory.
+_NARROW_FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def as_features(features: Any, *, name: str = "features") -> Features:
     One row per sample, one column per neuron; floats of any width, integers (taken exactly) and
     booleans.
     """
-    if isinstance(features, Features):
+    if isinstance(features, Features):  # checked before
         return features
     given, dtype = to_numpy(features, name)
     if given.ndim != 2:
@@ -99,8 +100,7 @@ def as_features(features: Any, *, name: str = "features") -> Features:
         raise InputError(
             name, f"is empty, shape {given.shape}", "pass at least one sample and one neuron"
         )
-    if given.dtype in _NARROW:
-        # Every number is a float64 number; who can do without 8 bytes for each need not convert.
+    if given.dtype in _NARROW_FLOATS:
         refuse_non_finite(given, name)
         return Features(given, dtype)
     values, exact = to_float64(given, name)
@@ -182,6 +182,7 @@ def as_whole(
         number = operator.index(value)  # refuses floats, 2.0 among them
     except TypeError:
         number = least - 1
+    # To Python True is the integer 1; here it is a slip.
     if isinstance(value, bool) or number < least or (most is not None and number > most):
         span = f"≥ {least}" if most is None else f"from {least} to {most}"
         raise InputError(name, f"is {value!r}", remedy or f"pass a whole number {span}")

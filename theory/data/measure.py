@@ -73,6 +73,7 @@ class Measure:
 
 def exact_sum(values: Vector) -> Fraction:
     """Return Σ v_i without rounding."""
+    # By exponents: integers of one exponent are added as such, and few fractions are left to add.
     mantissa, exponent = np.frexp(values)
     digits = np.ldexp(mantissa, 53).astype(np.int64)
     total = Fraction(0)

@@ -16,7 +16,7 @@ from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, frobenius,
 from epsrank.theory.numbers.scaled import scaled_entries
 
 # Fourth powers of numbers up to 2^±100, which norms of a Gram matrix take, stay in range.
-_SAFE = 100
+_SAFE_EXPONENT = 100
 
 # Roots of weights that may be rounded to fewer digits are below this.
 _LEAST_ROOT = 2.0**-500
@@ -59,7 +59,7 @@ class WeightedFeatures:
 def scaling_exponent(largest: float) -> int:
     """Return s such that largest · 2^s is near 1, or 0 where no scaling is needed."""
     exponent = math.frexp(largest)[1]
-    return 0 if largest == 0 or abs(exponent) <= _SAFE else -exponent
+    return 0 if largest == 0 or abs(exponent) <= _SAFE_EXPONENT else -exponent
 
 
 def weight_roots(measure: Measure) -> tuple[Vector | None, int]:
@@ -101,6 +101,7 @@ def weighted_features(
             features=features,
             measure=measure,
         )
+    # Not max |Φ|, which would copy the features.
     shift = scaling_exponent(max(float(matrix.max()), -float(matrix.min()))) if rescale else 0
     if shift:
         matrix = np.ldexp(matrix, shift)

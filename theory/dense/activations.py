@@ -30,15 +30,16 @@ class BallActivation:
     continuation: Callable[[Any], Any] | None = None
 
 
-# Balls narrower than this go to FLINT as they are; wider ones are enclosed by their ends.
-_NARROW = arb(2) ** -16
+# Balls narrower than this go to FLINT as they are; wider ones are enclosed by their ends, which is
+# the true range at the price of a second evaluation.
+_NARROW_RADIUS = arb(2) ** -16
 
 
 def _monotone(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return the enclosure of a monotone function: the hull of its values at both ends."""
 
     def enclosure(z: Any) -> Any:
-        if z.rad() < _NARROW:
+        if z.rad() < _NARROW_RADIUS:
             return sigma(z)
         return sigma(z.lower()).union(sigma(z.upper()))
 
@@ -49,7 +50,7 @@ def _bump(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return the enclosure of an even function that decreases in |z|."""
 
     def enclosure(z: Any) -> Any:
-        if z.rad() < _NARROW:
+        if z.rad() < _NARROW_RADIUS:
             return sigma(z)
         return sigma(arb(z.abs_lower())).union(sigma(arb(z.abs_upper())))
 

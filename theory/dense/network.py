@@ -72,6 +72,7 @@ class DenseNetwork:
                     "list the layers from the input on",
                 )
         if self.head is not None:
+            # A vector is the column of one output.
             head = _checked(np.atleast_2d(np.asarray(self.head).T).T, 2, "head")
             if head.shape[0] != self.n_features:
                 raise InputError("head", f"has shape {head.shape}", f"pass ({self.n_features}, k)")

@@ -60,6 +60,7 @@ class BoxEvaluator:
                 chain = [(matrix * slope).tolist() for slope in slopes]
             ranges = _mean_value(centre, chain, offsets)
             derivative = [[self.sigma.derivative(z) for z in row] for row in ranges]
+            # At the centres only: what the boxes add is in the slopes.
             values = arb_mat([[self.sigma.value(z) for z in row] for row in centre])
             slopes = [
                 arb_mat(

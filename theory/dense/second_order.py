@@ -127,6 +127,7 @@ def enclosed_features(
     for point in points.tolist():
         with ctx.workprec(bits):
             balls = combine(feature_jets(network, point, bits=bits), point)
+        # Radii have 30 bits, so that float() takes them exactly; middles round by 2^-53 at most.
         row = [float(ball.mid()) for ball in balls]
         middles.append(row)
         radii.append(
