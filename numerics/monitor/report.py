@@ -37,6 +37,7 @@ class Reporter:
             return
         self.history.append(records)
         failed = [record for record in records if record.failure is not None]
+        # Reversed, so that of each kind the first layer stays.
         kinds = {_kind(record.failure or ""): record for record in reversed(failed)}
         for kind, record in kinds.items():
             count = sum(_kind(other.failure or "") == kind for other in failed)
@@ -86,5 +87,5 @@ def _warn(message: str) -> None:
 
 
 def _kind(cause: str) -> str:
-    """Return a cause without its numbers."""
+    """Return a cause without its numbers, which differ from step to step."""
     return re.sub(r"\d+", "", cause)

@@ -141,6 +141,7 @@ class Signatures:
             if seen is None:
                 self._quiet[name] = self._quiet.get(name, self.window) + 1
                 continue
+            # An episode is over when nothing was seen for half a window.
             if self._quiet.get(name, self.window) >= self.window // 2:
                 length, figures = seen
                 first = alike[-length].step

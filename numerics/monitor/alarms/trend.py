@@ -95,6 +95,7 @@ def correlation_bound(values: Vector, spreads: float) -> float:
     if not squares > 0:
         return 0.0
     raw = float(residuals[1:] @ residuals[:-1]) / squares
+    # r = ρ − (2 + 4ρ)/m, solved for ρ.
     unbiased = min(max((count * raw + 2) / (count - 4), 0.0), _MOST)
     bound = unbiased + spreads * math.sqrt((1 - unbiased**2) / count)
     return min(max(bound, 0.0), _MOST)

@@ -30,8 +30,8 @@ class HuggingFaceRankCallback:
     `monitor` and `history` afterwards. The trained weights are the same as without the callback,
     bit for bit.
 
-    A Trainer tells its callbacks nothing of exceptions. Used as a context manager the callback
-    closes its monitor then, too::
+    A Trainer does not report exceptions to its callbacks. Used as a context manager, the callback
+    closes its monitor after one, too::
 
         with HuggingFaceRankCallback(probe=…) as callback:
             Trainer(…, callbacks=[callback]).train()

@@ -156,6 +156,7 @@ class LightningRankCallback:
         if self._settings.get("loss") is not None and self._settings.get("probe") is None:
             found = _second(batch) if self._batch_targets is None else self._batch_targets(batch)
             self._targets.append(found)
+        # The optimiser made no step: gradients of several batches are accumulated.
         if trainer.global_step == self._global_step:
             return
         self._global_step = trainer.global_step

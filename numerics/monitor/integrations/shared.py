@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import remedy
 
+# Each class is derived once, so that objects of one kind are of one class.
 _MADE: dict[tuple[type[Any], tuple[type[Any], ...]], type[Any]] = {}
 
 

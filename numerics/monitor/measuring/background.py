@@ -43,6 +43,7 @@ class Background:
         self.done: deque[tuple[Any, float]] = deque()
         self._error: BaseException | None = None
         self._spent = 0.0
+        # A daemon: a program that never calls `close` can end all the same.
         self._thread = threading.Thread(target=self._run, name="epsrank-monitor", daemon=True)
         self._thread.start()
 
@@ -50,12 +51,14 @@ class Background:
         """Copy features, and run ``action(copy)`` in the thread; wait while its queue is full."""
         size = features.numel() * features.element_size()
         with self._changed:
+            # Features larger than all the room go in alone.
             self._changed.wait_for(lambda: self._bytes == 0 or self._bytes + size <= _MOST_BYTES)
             self._bytes += size
         copy = features.detach().clone()
         ready = None
         if self._stream is not None and copy.is_cuda:
             ready = marker(copy)
+            # Their memory is not given away before the thread's stream has read it.
             copy.record_stream(self._stream)
 
         def run() -> None:

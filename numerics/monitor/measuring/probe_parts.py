@@ -86,6 +86,7 @@ class ProbeParts:
         """
         processes = self._measurer.processes
         [least] = processes.highest(self._least)
+        # Between a half and the whole there is no part.
         if least > 0.5:
             self.part = 1.0
             return self.whole()

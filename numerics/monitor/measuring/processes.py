@@ -80,6 +80,7 @@ class Processes:
             return list(numbers)
         import torch.distributed as dist
 
+        # NCCL reduces nothing that lies on the CPU.
         place = self._cuda if dist.get_backend(self._group) == "nccl" else None
         values = torch.tensor(numbers, dtype=torch.float64, device=place)
         dist.all_reduce(values, op=dist.ReduceOp.MAX, group=self._group)
@@ -109,6 +110,7 @@ class Processes:
                 bad[name] = f"has {sorted(found)} neurons in different processes"
                 continue
             place = "cpu" if self._cuda is None else self._cuda
+            # A process that saw nothing of this layer adds zeros: all have to take part.
             own = mine.sums.get(name) or nothing_summed(self._settings, found.pop(), place)
             total[name] = own.all_reduce(self._group)
         shares = [seen.share for seen in every if seen.share is not None]

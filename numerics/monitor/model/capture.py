@@ -138,6 +138,7 @@ class Capture:
         """Put the other modules' hooks in place for one call of the model, if it counts."""
         with ExitStack() as hooks:
             if self._counts():
+                # The root's own hooks are in place from `start` on.
                 self._put(hooks, [module for module in root.modules() if module is not root])
             self._during.append(hooks.pop_all())
 

@@ -131,6 +131,7 @@ def plan_at_first_call(
     """Find the layers when the model is called next, with what it is called on as the example."""
 
     def look(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        # First of all, since the example pass calls the model again.
         cancel()
         ready(find_layers(model, layers, head=head, example=[Arguments(args, kwargs)]))
 

@@ -72,6 +72,7 @@ def kind_of(module: nn.Module) -> Kind:
         return "loss"
     childless = next(module.children(), None) is None
     foreign = not type(module).__module__.startswith("torch.nn.")
+    # With a matrix of its own it is a layer, whatever it is called.
     matrices = any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
     if childless and foreign and not matrices and _ACTIVATION_NAME.search(type(module).__name__):
         return "activation"

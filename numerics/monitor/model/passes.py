@@ -138,7 +138,7 @@ MOST, LEAST = 1024, 16
 _CPU_BYTES = 2**22
 _GPU_BYTES = 2**28
 
-_FLOAT = 4
+_FLOAT = 4  # bytes in float32
 
 
 def pass_size(shapes: Iterable[Shape], *, on_cpu: bool) -> int:

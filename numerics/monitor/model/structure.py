@@ -59,6 +59,7 @@ def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
         for name, module in names.items()
         if isinstance(module, nn.Linear) and id(module) not in inside
     }
+    # What an activation acts on is a hidden layer.
     linear = {name: module for name, module in linear.items() if not _activated(names, module)}
     # A head that was registered before the layers below it still carries its name.
     for name in sorted(linear, key=lambda name: name.count(".")):
@@ -142,6 +143,7 @@ def _before(model: nn.Module, head: nn.Module | None) -> nn.Module | None:
             continue
         parts = list(chain)
         for first, second in itertools.pairwise(parts):
+            # One that is registered twice acts elsewhere, too.
             alone = sum(part is first for part in model_parts(model)) == 1
             if second is head and alone and kind_of(first) == "activation":
                 return first

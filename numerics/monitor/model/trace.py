@@ -211,6 +211,7 @@ class Trace:
         self.calls.append(call)
         self._origins.put(output, [number])
         if tensor is not None:
+            # What works in place returns a tensor that earlier calls returned as well.
             self._returned.put(tensor, (*self._producers(tensor), number))
 
     def _number(self, tensor: Any) -> int:

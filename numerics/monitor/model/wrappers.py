@@ -100,6 +100,7 @@ def before_call(
         return compiled(*args, **kwargs)
 
     def stop() -> None:
+        # Not where the model was compiled anew since.
         if getattr(model, "_compiled_call_impl", None) is first:
             model._compiled_call_impl = compiled
 

@@ -92,7 +92,7 @@ def _loss_line(view: View, ascii_only: bool) -> str:
 
 
 def draws(console: Console) -> bool:
-    """Tell whether a console is a terminal that can redraw."""
+    """Whether a console is a terminal that can redraw."""
     return bool(console.is_terminal and not console.is_dumb_terminal)
 
 
@@ -186,6 +186,7 @@ class LiveTerminal(WholeRecords):
         return view_of_history(self._history, title=self._title, signatures=self._signatures.seen)
 
     def _ascii(self) -> bool:
+        # Few other encodings have the bars of a sparkline.
         return not (self._console.encoding or "").lower().startswith("utf")
 
     def _draw(self) -> None:

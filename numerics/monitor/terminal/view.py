@@ -123,6 +123,7 @@ def sparkline(
     bars = _ASCII if ascii_only else _BARS
     span = (high - low) or 1.0
     return "".join(
+        # The largest value would be the ninth of eight bars.
         bars[min(7, int(8 * ((value - low) / span)))] if math.isfinite(value) else " "
         for value in values
     )
