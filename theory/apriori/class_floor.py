@@ -86,5 +86,6 @@ def _floor(distances: Array, factor: Array, eps: float, norm: float, stability: 
     with np.errstate(invalid="ignore", over="ignore"):
         # 0·∞ = 0: at p = n nothing is taken away, whatever the norm.
         lost = np.where(reach > 0, reach * bound, 0.0)
+        # Where both are infinite nothing is known, and the floor is 0.
         floors = np.where(np.isinf(lost), 0.0, distances - lost)
     return np.asarray(np.maximum(floors, 0.0) / stability)

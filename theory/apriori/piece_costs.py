@@ -26,10 +26,10 @@ from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF
 _U = UNIT_ROUNDOFF["float64"]
 
 # Below this, products of small differences have lost bits to underflow.
-_SMALLEST = 2.0**-900
+_SMALLEST_SPREAD = 2.0**-900
 
 # Roundings of the last few operations, relative to N_2: far below ε = (ℓ + 16)u.
-_LAST = 1.0 + 32 * _U
+_LAST_ROUNDINGS = 1.0 + 32 * _U
 
 
 class PieceCosts:
@@ -126,10 +126,11 @@ def _bounds(m: Array, n1: Array, n2: Array, p: Array, lengths: Array) -> tuple[A
         larger = np.sum((s_xy + e_xy) ** 2, axis=0)
         smaller = np.sum(np.maximum(s_xy - e_xy, 0.0) ** 2, axis=0)
         error = 8 * epsilon * total + UNDERFLOW
-        lower = s_yy - error - larger / least * _LAST
-        upper = s_yy + error - smaller / most / _LAST
+        # S_xy²/S_xx is at most the larger numerator over the smaller denominator, and conversely.
+        lower = s_yy - error - larger / least * _LAST_ROUNDINGS
+        upper = s_yy + error - smaller / most / _LAST_ROUNDINGS
     # A spread too small to divide by: then the line may explain everything, or nothing.
-    solid = (least > e_xx) & (m[2] > _SMALLEST)
+    solid = (least > e_xx) & (m[2] > _SMALLEST_SPREAD)
     lower = np.where(solid, np.maximum(lower, 0.0), 0.0)
-    upper = np.where(m[2] > _SMALLEST, upper, s_yy + error)
+    upper = np.where(m[2] > _SMALLEST_SPREAD, upper, s_yy + error)
     return lower, np.maximum(upper, 0.0)

@@ -88,6 +88,7 @@ def _scaled(values: Array, name: str) -> tuple[Array, int]:
     """Return values · 2^(−e) of modulus at most 1, and e."""
     exponent = int(np.frexp(np.max(np.abs(values)))[1])
     scaled = np.ldexp(values, -exponent)
+    # A power of two changes no digits, unless small values become subnormal.
     if not np.array_equal(np.ldexp(scaled, exponent), values):
         raise InputError(name, "span more than the range of float64", "rescale or drop some")
     return scaled, exponent

@@ -17,10 +17,10 @@ from epsrank.theory.numbers.dyadic import root_above, root_below
 from epsrank.theory.shown import Shown
 
 # Rows of the dynamic program that share one window of candidates.
-_ROWS = 16
+_ROWS_PER_WINDOW = 16
 
 # Relative rounding of a sum of at most 2^12 non-negative numbers, with room.
-_SUM = 2.0**-40
+_SUM_ROUNDING = 2.0**-40
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,10 +159,10 @@ def relu_distances(
         starts = _partition(choices, p, samples.n_groups)
         ends = [*(start - 1 for start in starts[1:]), samples.n_groups - 1]
         cost = sum(piece_bounds(samples, i, j)[1] for i, j in zip(starts, ends, strict=True))
-        upper.append(root_above(Fraction(cost * (1 + _SUM)) * samples.unit))
+        upper.append(root_above(Fraction(cost * (1 + _SUM_ROUNDING)) * samples.unit))
         begins = samples.x[samples.starts[starts[1:]]]
         knots.append(np.ldexp(begins, samples.x_exponent))
-    lower = [root_below(Fraction(value * (1 - _SUM)) * samples.unit) for value in best]
+    lower = [root_below(Fraction(value * (1 - _SUM_ROUNDING)) * samples.unit) for value in best]
     # More breaks than gaps between points change nothing more.
     missing = count + 1 - len(lower)
     total = sum((Fraction(w) * _square(row) for w, row in zip(samples.w, samples.y, strict=True)),
@@ -190,7 +190,7 @@ def _optimal(samples: LineSamples, breaks: int) -> tuple[list[float], NDArray[np
     least = np.zeros((breaks + 1, groups + 1))
     choices = np.zeros((breaks + 1, groups), dtype=np.int32)
     costs = PieceCosts(samples)
-    work = np.empty((_ROWS, groups))
+    work = np.empty((_ROWS_PER_WINDOW, groups))
     for j in range(groups):
         # A piece inside another costs no more, so the largest bound to the right is one as well:
         # the bounds fall with the start, exactly, and the search below can leave most of them out.
@@ -213,8 +213,8 @@ def _extend(least: Array, choices: NDArray[np.int32], cost: Array, work: Array, 
     known = choices[1:, j - 1].astype(np.intp) if j else np.zeros(breaks, dtype=np.intp)
     bounds = least[np.arange(breaks), known] + cost[known]
     rising = -cost
-    for start in range(0, breaks, _ROWS):
-        stop = min(start + _ROWS, breaks)
+    for start in range(0, breaks, _ROWS_PER_WINDOW):
+        stop = min(start + _ROWS_PER_WINDOW, breaks)
         most = float(np.max(bounds[start:stop]))
         low = int(np.searchsorted(rising, -most, side="right"))
         # Rows fall with q, so the last row of the block reaches furthest.

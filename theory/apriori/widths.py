@@ -96,7 +96,7 @@ def _lattice_squares(dimension: int, count: int) -> Array:
     side = 1
     while True:
         # All k with |k| ≤ side lie in the cube, so the list is complete up to |k|² = side².
-        if (2 * side + 1) ** dimension > 20_000_000:
+        if (2 * side + 1) ** dimension > 20_000_000:  # 160 MB of squares
             raise InputError("count", f"is {count - 1} in {dimension} dimensions", "ask for fewer")
         axis = np.arange(-side, side + 1) ** 2
         squares = np.zeros(1, dtype=np.int64)

@@ -13,10 +13,11 @@ from epsrank.theory.dense.ranges import BoxEvaluator, largest_square
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.rank.routes.ball import ball_precision
 
+# Far beyond float64, in which the bounds are handed out.
 _BITS = 96
 
 # Boxes per pass: bounds memory, and lets the best centre so far prune the rest.
-_PASS = 512
+_BOXES_PER_PASS = 512
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,16 @@ def largest_leverage(
     box = as_box(domain, n_inputs=network.n_inputs)
     evaluate = BoxEvaluator(network, readout)
     widths = box[:, 1] - box[:, 0]
+    # At most 4³ boxes to begin with, whatever the dimension is.
     pieces = _cut(box, 16 if network.n_inputs == 1 else 4)
     best, settled, seen = 0.0, 0.0, 0
     while True:
         nxt: list[Array] = []
         bounds: list[Array] = []
-        for start in range(0, len(pieces), _PASS):
-            part = pieces[start : start + _PASS]
+        for start in range(0, len(pieces), _BOXES_PER_PASS):
+            part = pieces[start : start + _BOXES_PER_PASS]
             centres = part.mean(axis=2)
+            # Centres are rounded, so the larger half counts, with the rounding of the difference.
             radii = np.maximum(part[:, :, 1] - centres, centres - part[:, :, 0]) * (1 + 2.0**-50)
             with ball_precision(_BITS):
                 lower, upper = largest_square(evaluate(centres, radii), radii)
@@ -79,6 +82,7 @@ def _cut(box: Matrix, parts: int) -> Array:
     axes = []
     for k, (low, high) in enumerate(box):
         ends = np.linspace(low, high, (parts if k < 3 else 1) + 1)
+        # Rounded ends would leave out a strip along the edge.
         ends[0], ends[-1] = low, high
         axes.append(np.stack([ends[:-1], ends[1:]], axis=1))
     grids = np.meshgrid(*(np.arange(len(axis)) for axis in axes), indexing="ij")

@@ -41,6 +41,7 @@ def certified_leverage(
     """Return κ with κ ≥ sup_x φᵀ(G + τI)⁻¹φ over a domain, with probability 1 − δ."""
     matrix = halves.whitener.matrix
     found = largest_leverage(network, domain, matrix)
+    # ‖Tᵀ(φ̂ − φ)‖ ≤ ‖T‖_F ‖φ̂ − φ‖, where each of n entries is off by the rounding.
     slip = float(np.linalg.norm(matrix)) * rounding * network.n_features**0.5
     top = upward((found.upper**0.5 + slip) ** 2)
     return transfer(halves.whitener, halves.second, top, delta)

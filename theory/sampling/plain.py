@@ -88,5 +88,6 @@ def bootstrap_interval(
         shifted = rows.T @ rows - np.diag(eps * scale**2)
         counts[k] = np.count_nonzero(np.linalg.eigvalsh(shifted) > 0)
     tail = (1 - confidence) / 2
+    # Quantiles that are counts themselves, without interpolation.
     low, high = np.quantile(counts, [tail, 1 - tail], method="inverted_cdf")
     return BootstrapInterval(int(low), int(high), resamples)

@@ -32,8 +32,9 @@ from epsrank.theory.data.inputs import as_share
 Tail = Literal["upper", "lower"]
 
 # Relative slack for the rounding of a few dozen float64 operations on logarithms below 1e6.
-_SLACK = 1e-9
+_LOG_SLACK = 1e-9
 
+# Halvings of (0, 64): η to 2^-42.
 _BISECTIONS = 48
 
 # Ratios are found to this relative accuracy, from above.
@@ -53,9 +54,10 @@ def tail_probability(ratio: float, dimension: float, eta: float, tail: Tail) -> 
         return 0.0 if eta > 1 else math.inf
     log = math.log1p(eta) if tail == "upper" else -math.log1p(-eta)
     growth = ratio * (eta - log) if tail == "upper" else ratio * (log - eta)
+    # 700, for e^709 ends float64. Exponents of size N/κ carry as many roundings into the power.
     return math.exp(
         min(700.0, math.log(dimension) + _log_expm1(growth) - _log_psi(ratio * eta * log))
-    ) * (1 + _SLACK * (1 + ratio))
+    ) * (1 + _LOG_SLACK * (1 + ratio))
 
 
 def _log_expm1(x: float) -> float:
@@ -67,6 +69,7 @@ def _log_psi(x: float) -> float:
     """Return log(e^x − x − 1) for x > 0, from the series where x is small."""
     if x > 0.1:
         return x + math.log1p(-(1 + x) * math.exp(-x))
+    # For x ≤ 0.1 what is left out is below 2^-60 of the sum.
     series = sum(x**k / math.factorial(k) for k in range(2, 12))
     return math.log(series) if series > 0 else -math.inf
 
@@ -76,12 +79,14 @@ def deviation(ratio: float, dimension: float, delta: float, tail: Tail) -> float
 
     Only the ratio N/κ matters.
     """
+    # At η = 1 the lower tail has no logarithm.
     top = LARGEST if tail == "upper" else 1 - 1e-12
     if not tail_probability(ratio, dimension, top, tail) <= delta:
         return math.inf if tail == "upper" else 1.0
     low, high = 0.0, top
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
+        # `high` satisfies the bound throughout, and is what is returned.
         if middle > 0 and tail_probability(ratio, dimension, middle, tail) <= delta:
             high = middle
         else:

@@ -39,6 +39,7 @@ def relative(
     kappa = max(kappa, LEAST_LEVERAGE)
     if not math.isfinite(kappa):
         return Relative(kappa, math.inf, 1.0, math.inf, downward(eps) - upward(eps + ridge))
+    # d = tr G(G + τI)⁻¹ = E‖z‖² is at most n and at most κ.
     most = min(float(dimension), kappa)
     ratio = n_samples / kappa
     up, down = (deviation(ratio, most, delta, tail) for tail in ("upper", "lower"))
@@ -47,6 +48,7 @@ def relative(
         up,
         down,
         upward(eps + up * (eps + ridge)),
+        # Each part by itself: `downward` would push a negative difference upward.
         downward(eps) - upward(down * (eps + ridge)),
     )
 

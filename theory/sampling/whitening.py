@@ -70,6 +70,7 @@ def whitening(features: Matrix, ridge: float) -> Whitening:
         raise InputError("features", "overflow when squared", "rescale them, and ε with the square")
     values, vectors = eigh(gram)
     matrix = vectors / np.sqrt(np.maximum(values, 0.0) + ridge)
+    # T has to be invertible; where τ is lost in λ_1 it is not, as computed.
     if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < len(matrix):
         raise InputError(
             "eps", "is too small for float64 against these features", "rescale the features"
@@ -83,6 +84,7 @@ def chernoff_lower(observed: float, ratio: float, delta: float) -> float:
         return 0.0
     budget = upward(math.log(1 / delta) / ratio / observed)
     # In x = p/q: −log x − 1 + x = budget; decreasing on (0, 1). Bisect in log x.
+    # At this lower end the left side is above the budget by ½, and `low` stays on that side.
     low, high = -budget - 1.5, 0.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2

@@ -70,6 +70,7 @@ def neuron_basis(features: Features, measure: Measure) -> NeuronBasis:
     left, sigma, right = singular_value_decomposition(matrix)
     backward, _, _ = backward_error(matrix, left, sigma, right)
     defect = orthogonality_defect(right).bound
+    # 1e-9 is above `norm_error` for any array that fits in memory.
     size = upward(frobenius(matrix) * (1 + 1e-9) + UNDERFLOW)
     return NeuronBasis(
         problem=problem,

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from epsrank.theory.numbers.arrays import Matrix, Square
 
 # Subsets handled by one batched LAPACK call.
-_BATCH = 4096
+_SUBSETS_PER_CALL = 4096
 
 # Exchanges between two fresh solves; one rank-one update each in between.
-_REFRESH = 64
+_EXCHANGES_PER_SOLVE = 64
 
 
-def subsets(n: int, p: int, batch: int = _BATCH) -> Iterator[NDArray[np.intp]]:
+def subsets(n: int, p: int, batch: int = _SUBSETS_PER_CALL) -> Iterator[NDArray[np.intp]]:
     """Yield all p-subsets of 0…n−1 in lexicographic order, some thousands at a time."""
     combinations = itertools.combinations(range(n), p)
     while chunk := list(itertools.islice(combinations, batch)):
@@ -55,12 +55,13 @@ def exchanged_rows(block: Matrix, f: float) -> NDArray[np.intp]:
     chosen = np.asarray(pivots[:m], dtype=np.intp)
     while True:
         quotient = scipy.linalg.solve(block[chosen].T, block.T, check_finite=False).T
-        for _ in range(_REFRESH):
+        for _ in range(_EXCHANGES_PER_SOLVE):
             outside = np.abs(quotient)
             outside[chosen] = 0.0
             row, column = divmod(int(np.argmax(outside)), m)
             if not outside[row, column] > f:
                 break
+            # B B_T⁻¹ after one exchange (Sherman–Morrison).
             change = quotient[row].copy()
             change[column] -= 1.0
             quotient = quotient - np.outer(quotient[:, column] / quotient[row, column], change)

@@ -127,6 +127,7 @@ def fewest_neurons(
     """
     case = _case(features, coefficients, weights, measure, exact)
     limit, how, bound = as_norm(tolerance, name="tolerance"), _as_method(method), _as_f(f)
+    # With all neurons C = W, and the error is 0: every tolerance is met.
     low, high = 0, case.basis.n_features
     found = _select(case, high, how, bound)
     while low < high:
@@ -267,6 +268,7 @@ def _projected(basis: NeuronBasis, kept: NDArray[np.intp], head: Array) -> Array
     compressed = basis.compressed()
     shift = int(np.frexp(frobenius(head))[1])
     goal = compressed @ np.ldexp(head, -shift)
+    # Singular values that are rounding are not to be divided by.
     solution = scipy.linalg.lstsq(
         compressed[:, kept], goal, cond=4 * len(head) * 2.0**-52, check_finite=False
     )[0]

@@ -16,8 +16,8 @@ from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.numbers.dyadic import root_above
 from epsrank.theory.selection.rows import subsets
 
-# Subsets within this of the largest σ² take part in a polishing step.
-_NEAR = 0.05
+# Subsets within this, over n, of the largest σ² (itself about 1/n) take part in a polishing step.
+_NEAR_MAXIMUM = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def polish(matrix: Matrix, rounds: int = 200) -> Matrix:
     values, vectors = _least(current, rows)
     for _ in range(rounds):
         best = float(values.max())
-        near = values > best - _NEAR / n
+        near = values > best - _NEAR_MAXIMUM / n
         normal = np.linalg.qr(current, mode="complete")[0][:, p:]
         slopes = _slopes(current, normal, rows[near], vectors[near])
         size = slopes.shape[1]
