@@ -179,6 +179,7 @@ class _Session:
         )
         self._total = len(trainings) + len(checkers)
         try:
+            # Checks without a network fill the processes that trainings leave free.
             context = Context(self.effort, self.seed, out=self.out)
             self._collect([*trainings, *self._tasks(alone, context)])
             context = Context(self.effort, self.seed, self.networks, self.out)
@@ -280,5 +281,6 @@ def _execute(tasks: list[_Task], jobs: int) -> Iterator[tuple[str, float, Any]]:
         yield from results
     except KeyboardInterrupt:
         with contextlib.suppress(Exception):
+            # joblib would let its workers finish what they are at, which may take an hour.
             joblib.externals.loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
         raise

@@ -72,6 +72,7 @@ def _certified(family: AttainingFamily) -> str | None:
 def check_attaining(context: Context) -> list[Evidence]:
     """Verify the attaining families in rational arithmetic and by ball certificates."""
     families = _instances(context.effort)
+    # Rational elimination takes long beyond eight neurons.
     witness = _first(families, lambda family: _faults(family, family.features.shape[1] <= 8))
     exact = Evidence(
         "floor-tight",

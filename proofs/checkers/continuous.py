@@ -118,6 +118,7 @@ def integral(system: AnalyticSystem, i: int, j: int, low: float, high: float) ->
 
     def integrand(z: Any, _: bool) -> Any:
         rows = system.on_balls([z], 0.0)
+        # On a ball that meets a pole: the integration then cuts it in parts.
         return acb("nan") if rows is None else rows[i][0] * rows[j][0]
 
     with ball_precision(_BITS):
@@ -140,6 +141,7 @@ def continuous_checkers(effort: str) -> list[Checker]:
         for name, width in planned(effort).items()
         if name.split()[0] in ANALYTIC_TARGETS
         and name.split()[0] in TASKS
+        # Not analytic: the remainder of Gauss–Legendre has no bound there.
         and not name.endswith("relu")
         and width <= CERTIFIED_WIDTH
     ]

@@ -113,6 +113,7 @@ def _try_again(sources: list[_Source]) -> tuple[str, list[_Source]]:
     ]
     if not candidates:
         return "its data are not at hand", sources
+    # Outcomes have no order: of equally cheap ones the first source counts.
     _, index, held = min(candidates, key=lambda candidate: candidate[:2])
     source = sources[index]
     run = run_train_trials_batched if source.experiment.batched else run_trials
@@ -142,6 +143,7 @@ def _possible(outcome: Outcome) -> bool:
     settings = outcome.settings
     needs = {str(value) for value in settings.values() if isinstance(value, str)}
     return (
+        # A GPU adds in another order, whatever its versions.
         settings.get("device", "cpu") == "cpu"
         and "cifar10" not in needs
         and ("mnist" not in needs or find_mnist(None) is not None)

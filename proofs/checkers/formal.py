@@ -62,6 +62,7 @@ def find_basis(wanted: list[str], folder: Path | str = DEVELOPMENT) -> Basis:
     reviewed = {name: item.text for name, item in read_statements(place).items()}
     coq = find_coq()
     if coq is not None:
+        # All together are asked once: theorem by theorem it takes seconds each.
         found = audit(compile_development(coq, folder=place), wanted, folder=place, each=False)
         known = {
             name: {

@@ -155,7 +155,7 @@ def _floor(
             Evidence(claim, "exact", "error", title, figures, cause=refusal) for claim in CLAIMS[1:]
         ]
     kept["floor"] = certificate
-    # x lies a little below V, so a floor just as near to V is not told apart from it.
+    # x lies a little below V, so a floor just as near to V cannot be compared with V by it.
     below = chain.floor.upper <= certificate.x
     floor = Evidence(
         CLAIMS[1],

@@ -53,6 +53,7 @@ ARMS = (
 def compare(item: InitialRank, found: MeasuredRank, arm: str) -> dict[str, Any]:
     """Set one prediction beside its measurement."""
     difference = found.mean - item.estimate.mean
+    # Both means are of independent draws.
     error = math.hypot(found.standard_error, item.estimate.standard_error)
     reach = float(stats.t.ppf(0.975, len(found.lower) - 1)) * error
     band = item.band
@@ -107,6 +108,7 @@ def judge_band(rows: list[dict[str, Any]]) -> Evidence:
     """Judge whether ε-ranks lie in the 95 % band as often as they should."""
     seeds = sum(row["seeds"] for row in rows)
     outside = sum(row["outside"] for row in rows)
+    # More than this lie outside of a right band in one verification of a thousand.
     allowed = int(stats.binom.ppf(0.999, seeds, 0.05))
     worst = max(rows, key=lambda row: row["outside"])
     return Evidence(

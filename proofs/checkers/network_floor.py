@@ -175,6 +175,7 @@ def check_network(name: str, context: Context) -> list[Evidence]:
         for eps in thresholds:
             result = _float_result(point, eps)
             for link in check_chain(result).links:
+                # Where balls decide, float64 counts only if it contradicts.
                 if not certify or link.state == "violated":
                     chain.add(link.state, {"step": point.step, "link": str(link)})
             certificate = _chain(point, eps, chain) if certify else None

@@ -65,6 +65,7 @@ def reference_loss(run: Run, index: int) -> tuple[float, float]:
     problem, system, last = PROBLEMS[task], system_of(run), run.last_layer(index)
     network = network_of_run(run, index)
     features, _ = closed_form_features(system, network, _PARAMETERS.get(task, 0.0))
+    # 1e-300 in case that all closed forms vanish.
     apart = float(np.abs(features - last.features).max() / max(np.abs(features).max(), 1e-300))
     inside, kappa = system.stacked.inside.numpy(), system.stacked.kappa
     points = system.x.numpy()

@@ -86,6 +86,7 @@ def examine(case: Pinned) -> dict[str, Any]:
     floor = gram_error_bound(
         trace, len(case.features), case.dtype, n_features=case.features.shape[1]
     )
+    # An eigenvalue of the exact matrix within the floor of ε may fall on either side of it.
     low, high = Fraction(case.eps) - Fraction(floor), Fraction(case.eps) + Fraction(floor)
     exact = oracle.exact_gram(case.features)
     within = (

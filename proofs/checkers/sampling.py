@@ -58,6 +58,7 @@ def coverage(population: Population, n_samples: int, trials: int, seed: int) -> 
         "leverage": float(np.median(leverages)),
         "trials": trials,
         "covered": count,
+        # Clopper and Pearson, one-sided.
         "at least": float(beta.ppf(0.05, count, trials - count + 1)) if count else 0.0,
         **{f"coverage, {name}": hit / trials for name, hit in hits.items() if name != "interval"},
         **{f"width, {name}": float(np.mean(values)) for name, values in widths.items()},

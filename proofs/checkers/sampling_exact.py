@@ -56,6 +56,7 @@ def known_population(law: Population, ridge: float) -> _Known:
     enclosed = continuous_gram(AnalyticSystem(law.network), low, high, _BITS)
     nodes, weights = np.polynomial.legendre.leggauss(400)
     reference = law.network.features((low + high) / 2 + (high - low) / 2 * nodes)
+    # Weights of the uniform law, w/2, times the 400 rows that a mean divides by.
     white = whitening(reference * np.sqrt(400 * weights / 2)[:, None], ridge).matrix
     top = largest_leverage(law.network, law.domain, white, gap=0.05).upper
     with ball_precision(_BITS):
@@ -68,6 +69,7 @@ def known_population(law: Population, ridge: float) -> _Known:
         if positive_inertia(_plus(tilted, -least)) != n:
             raise ArithmeticError("the reference does not whiten the population to a hundredth")
     kappa = upward(top / float(least))
+    # The effective dimension is a mean of leverages, and at most n.
     return _Known(gram, kappa, min(float(n), kappa))
 
 

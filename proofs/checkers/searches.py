@@ -44,6 +44,7 @@ def check_property(name: str, context: Context) -> list[Evidence]:
         "comparisons undecided": found.tally.undecided,
         "seed": seed,
     }
+    # A search in which nothing was decided found nothing.
     state: State = "passed" if found.tally.decided else "undecided"
     witness = cause = None
     if found.counterexample is not None:

@@ -69,8 +69,10 @@ def worst_share(features: Matrix, head: Matrix) -> tuple[float, dict[str, Any] |
         )
         factor = 1 + p * (n - p)
         theta = best / (factor * norm)
+        # λ_{p+1} ≥ θ exactly if at least p + 1 eigenvalues of G − θI are not negative.
         if n - oracle.inertia(oracle.shifted(gram, theta))[1] < p + 1:
             return share, {"p": p, "best squared distance": best, "features": features, "W": head}
+        # A share of an eigenvalue that float64 does not know says nothing.
         if eigenvalues[p] > 1e-9 * eigenvalues[0]:
             share = max(share, float(theta) / float(eigenvalues[p]))
     return share, None

@@ -57,6 +57,7 @@ def check_settled_cases(context: Context) -> list[Evidence]:
     for p in range(1, 6):
         r = sp.Matrix([sp.symbols(f"r1:{p + 1}")])
         size = (r * r.T)[0, 0]
+        # Berkowitz's method does not divide: no symbol has to be assumed to be other than 0.
         found = (t * sp.eye(p) - (sp.eye(p) - r.T * r)).det(method="berkowitz")
         if sp.expand(found - (t - 1) ** (p - 1) * (t - 1 + size)) != 0:
             wrong.append(p)

@@ -18,6 +18,7 @@ Matrix = list[list[Fraction]]
 
 def rational(array: NDArray[Any]) -> Matrix:
     """Return a float or integer matrix as fractions, without rounding."""
+    # Narrow floats are float64 numbers, and Python's fractions read those.
     wide = array.astype(np.float64) if array.dtype.kind == "f" else array
     return [[Fraction(value) for value in row] for row in wide.tolist()]
 
@@ -83,6 +84,7 @@ def inertia(matrix: Matrix) -> tuple[int, int, int]:
             active.remove(pivot)
             for i in active:
                 factor = a[i][pivot] / a[pivot][pivot]
+                # Most entries of sparse integer matrices stay 0, and fractions are slow.
                 if factor:
                     for j in active:
                         a[i][j] -= factor * a[pivot][j]

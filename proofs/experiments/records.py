@@ -78,6 +78,7 @@ class Record:
 def recorded_ids(folder: Path = RECORDED) -> list[str]:
     """Return the experiments on record."""
     names = [path.stem for path in folder.glob("*.parquet")]
+    # A2 before A10, and E without a number.
     return sorted(names, key=lambda name: (name[0], int(name[1:] or 0)))
 
 
@@ -105,6 +106,7 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
     schema = _SCHEMA.with_metadata({"epsrank": canonical(about)})
     table = pa.Table.from_pylist(rows, schema=schema)
     path = folder / f"{record.id}.parquet"
+    # Written once and carried by every installation: size counts for more than time.
     write_atomically(
         path, lambda part: pq.write_table(table, part, compression="zstd", compression_level=19)
     )

@@ -76,6 +76,7 @@ def as_csv(table: Table) -> str:
     """Return a table as comma-separated values with a head."""
     text = io.StringIO()
     columns = list(dict.fromkeys(key for row in table.rows for key in row))
+    # The same ends of lines on every system, for the same bytes.
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(table.rows)

@@ -135,6 +135,7 @@ def find_mnist(data: str | Path | None) -> str | None:
         return None
     path = Path(place).expanduser()
     path = path / "mnist.npz" if path.is_dir() else path
+    # A path that was asked for is returned though it is wrong: the caller then says so.
     return str(path) if path.is_file() or data is not None else None
 
 

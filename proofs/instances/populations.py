@@ -81,6 +81,7 @@ def _network_population(name: str, network: DenseNetwork, eps: float) -> Populat
         return network.features(random.uniform(-1, 1, count))
 
     domain = ((-1.0, 1.0),)
+    # Rounded up by far more than float64 loses.
     envelope = largest_leverage(network, domain, max_boxes=4000).upper * (1 + 2.0**-20)
     return Population(
         name, root.T @ root, draw, eps, envelope=envelope, network=network, domain=domain
@@ -118,6 +119,7 @@ def _truncated_gaussian(n: int, eps: float) -> Population:
     kappa = radius * float((variances / (shrink * variances + _RIDGE * eps)).max())
 
     def draw(random: np.random.Generator, count: int) -> Array:
+        # ‖g‖² ≤ 2n is likely: four times as many draws are enough in any case.
         rows = random.standard_normal((4 * count + 64, n))
         rows = rows[(rows**2).sum(axis=1) <= radius][:count]
         return np.asarray(rows * np.sqrt(variances))
@@ -155,6 +157,7 @@ def _heavy_tailed(n: int, eps: float, seed: int) -> Population:
     """Return atoms whose lengths follow a Pareto law that is cut off: leverage is bounded."""
     random = np.random.default_rng(seed)
     directions = random.standard_normal((600, n)) * 0.3 ** (np.arange(n) / 2)
+    # Tail index 2.1: second moments exist, and only just.
     lengths = np.minimum((1 - random.uniform(size=600)) ** (-1 / 2.1), 40.0)
     masses = np.full(600, 1 / 600)
     return atoms("heavy-tailed, bounded", directions * lengths[:, None], masses, eps)

@@ -99,6 +99,7 @@ def _claim(entry: dict[str, Any], path: Path) -> Claim:
 def _theorems(given: Any, parts: tuple[str, ...], where: str) -> tuple[tuple[str | None, str], ...]:
     """Read names of theorems: a list, or for a claim of parts a table of lists by part."""
     by_part = given if isinstance(given, dict) else {None: given}
+    # One theorem of a part may stand without brackets.
     named: tuple[tuple[str | None, Any], ...] = tuple(
         (part, name)
         for part, names in by_part.items()
@@ -174,6 +175,7 @@ def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple
             )
         if name not in known:
             near = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
+            # A fragment of a long id is no close match by letters, but may be meant.
             near += [other for other in known if name in other and other not in near][:4]
             remedy = (
                 f"did you mean {', '.join(near)}?" if near else f"choose from {', '.join(known)}"

@@ -49,6 +49,7 @@ class ClaimResult:
     @property
     def regression(self) -> str | None:
         """Why this is a regression, None where all is as recorded."""
+        # Cut short, it decides nothing either way.
         if not self.finished:
             return None
         if self.errors:

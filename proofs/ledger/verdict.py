@@ -62,6 +62,7 @@ def derive_verdict(
 
 
 def _derive_one(wanted: set[str], evidence: Sequence[Evidence]) -> str:
+    # Of any kind: a witness is one whether or not the claim asked for it.
     if any(item.state == "refuted" for item in evidence):
         return "refuted"
     counted = [item for item in evidence if item.kind in wanted]

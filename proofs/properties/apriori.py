@@ -72,7 +72,7 @@ def least_squares_by_partition(case: LineCase, breaks: int) -> Fraction:
 
 def _line_error(case: LineCase, weights: Array, inside: list[int]) -> Fraction:
     """Return the weighted squared error of the best straight line through some samples."""
-    # Orthogonality in the weighted product: Gram–Schmidt on moments, centred at the first sample.
+    # Orthogonality in the weighted product: Gram–Schmidt on 1 and x, so x is centred at its mean.
     w = [Fraction(float(weights[i])) for i in inside]
     x = [Fraction(float(case.points[i])) for i in inside]
     total = sum(w, Fraction(0))
@@ -118,6 +118,7 @@ def random_networks_stay_above_the_floor(tally: Tally, case: LineCase, data: st.
     outputs = case.target.shape[1]
     head = data.draw(hnp.arrays(np.int64, (n, outputs), elements=whole, fill=st.nothing()))
     bias = data.draw(st.integers(-3, 3), label="bias")
+    # The output is of the size of the target, so that floors are neither 0 nor everything.
     scale = float(np.max(np.abs(case.target))) / max(1.0, float(np.max(features))) or 1.0
     weights = np.ones(len(case.points)) if case.weights is None else case.weights
     floor = network_floor.apriori_floor(

@@ -52,6 +52,7 @@ def threshold(value: Fraction, *, above: bool) -> float:
     try:
         near = float(value)
     except OverflowError:
+        # A Fraction beyond float64 raises; the case is rejected below.
         near = float("inf")
     assume(1e-300 < near < 1e300)
     if above and Fraction(near) < value:

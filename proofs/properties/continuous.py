@@ -103,7 +103,9 @@ def suprema_over_boxes(tally: Tally, network: DenseNetwork, data: st.DataObject)
     found = largest_leverage(network, box, matrix, gap=0.2, max_boxes=400)
     low, high = np.array(box).T
     share = np.random.default_rng(0).uniform(size=(400, network.n_inputs))
+    # Two corners, where random points hardly come and suprema often are.
     share[:2] = [[0.0], [1.0]]
+    # Rounding may leave the box, outside of which nothing is claimed.
     values = network.features(np.clip(low + share * (high - low), low, high)) @ matrix
     largest = float((values**2).sum(axis=1).max())
     tally.count(decided=True)

@@ -25,6 +25,7 @@ _BITS = 160
 def ball_loss(law: ConvexLoss, outputs: list[Any], target: list[Any]) -> Any:
     """Return ℓ(z, y) of one sample by its definition, in balls; nothing is shared with `law`."""
     if isinstance(law, CrossEntropy):
+        # The largest score is taken out, so that no exponential is large.
         top = max(outputs, key=lambda z: float(z.mid()))
         total = sum(((z - top).exp() for z in outputs), arb(0)).log() + top
         return sum((y * (total - z) for z, y in zip(outputs, target, strict=True)), arb(0))
@@ -39,6 +40,7 @@ def _huber(r: Any, delta: Any) -> Any:
     near, far = r * r / 2, delta * (r - delta / 2)
     if r <= delta:
         return near
+    # A ball across δ may be on either side.
     return far if r >= delta else near.union(far)
 
 

@@ -135,6 +135,7 @@ class OperatorCase:
 def operator_cases(draw: st.DrawFn) -> OperatorCase:
     """Draw a case in one or two dimensions."""
     network = draw(dense_networks(max_inputs=2))
+    # The heat equation has an axis of time and one of space at least.
     names = ("poisson", "helmholtz", "heat")[: 2 + (network.n_inputs > 1)]
     numbers = st.integers(-8, 8).map(lambda k: k / 4.0)
     return OperatorCase(

@@ -133,6 +133,7 @@ def bounded_under_integer_mixing(tally: Tally, features: Array, mixing: Array, e
     # A leading block of a unit-triangular product is itself such a product, so invertible.
     square = mixing[:n, :n]
     squares = np.linalg.svd(square, compute_uv=False) ** 2
+    # Guessed in float64 with some room; that they bound the spectrum is decided exactly below.
     low, high = float(squares[-1]) * (1 - 1e-6), float(squares[0]) * (1 + 1e-6)
     gram = oracle.exact_gram(square)
     assume(low > 0 and oracle.is_positive_semidefinite(oracle.shifted(gram, Fraction(low))))

@@ -134,9 +134,6 @@ def bounded_by_the_trace(tally: Tally, case: RankCase) -> None:
     tally.count(count.resolved)
 
 
-# ruff: noqa: D401 — the docstring of a property is its statement, not a command.
-
-
 @states(
     "duplicate-neuron",
     refutable=True,

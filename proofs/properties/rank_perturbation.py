@@ -77,6 +77,7 @@ def eigenvalues_move_by_at_most_the_norm(
     n_samples, n = features.shape
     moved = features + np.ldexp(noise[:n_samples, :n], scale)
     before, after = rank(features, 1.0, measure="raw"), rank(moved, 1.0, measure="raw")
+    # float rounds the fraction to nearest, and so perhaps down.
     allowed = float(_difference(features, moved)) * (1 + 1e-15)
     unknown = before.spectrum_error + after.spectrum_error
     worst = float(np.abs(before.spectrum - after.spectrum).max())

@@ -163,11 +163,14 @@ def _configured(
 ) -> Callable[..., None]:
     profile = settings()
     cases = profile.max_examples if max_examples is None else max_examples
+    # Failures that a database keeps from earlier runs would be tried first, whatever the seed.
     seeded: dict[str, Any] = {} if seed is None else {"database": None, "derandomize": False}
     own = settings(
         profile,
         max_examples=max(1, round(cases * prop.share)),
+        # Of several faults one is shrunk: the last failing call is then its least case.
         report_multiple_bugs=False,
+        # Exact arithmetic takes seconds on some cases.
         deadline=None,
         print_blob=False,
         suppress_health_check=list(HealthCheck),

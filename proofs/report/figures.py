@@ -37,6 +37,7 @@ def draw_figures(network: TrainedNetwork, folder: Path) -> list[str]:
         figure: Any = figure_of_run(run, kind)
         path = figure_path(network.name, kind)
         save_figure(figure, folder / path)
+        # Figures hold their data, and circles of references keep them for long.
         figure.clear()
         drawn.append(path)
     return drawn

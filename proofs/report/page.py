@@ -120,6 +120,7 @@ def _embedded(folder: Path, figures: Sequence[str]) -> list[dict[str, str]]:
     """Return figures as data, so that the page stands by itself."""
     shown = []
     for path in figures:
+        # In base64, as in an address most of SVG's characters would have to be escaped.
         data = base64.b64encode((folder / path).read_bytes()).decode("ascii")
         uri = f"data:image/svg+xml;base64,{data}"
         shown.append({"path": path, "uri": uri, "caption": caption(path)})
@@ -144,7 +145,9 @@ def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
     """Return index.html."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        # Statements, causes and witnesses hold "<" and "&"; our MathML and style are marked safe.
         autoescape=True,
+        # A name that is wrong in the template fails, and leaves no gap.
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -95,7 +95,9 @@ def sample_weights(draw: st.DrawFn, n_samples: int) -> Vector:
     ndarray of float64, shape (N,)
         The weights.
     """
+    # fill=nothing draws every entry by itself; by default many share one value.
     values = draw(hnp.arrays(np.int64, n_samples, elements=st.integers(0, 8), fill=st.nothing()))
+    # Not all zero.
     values[draw(st.integers(0, n_samples - 1))] += 1
     scale = draw(st.sampled_from((1.0, 0.5, 1 / 3, 0.001, 2.0**-30)))
     return values.astype(np.float64) * scale

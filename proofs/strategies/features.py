@@ -119,6 +119,7 @@ def _near_duplicates(draw: st.DrawFn, max_samples: int, max_features: int) -> Ar
         twin[twin == 0] = 1e-30
     else:
         twin = np.nextafter(twin, np.inf)
+        # Next to 0 is the least subnormal number, of which squares underflow.
         twin[np.abs(twin) < 1e-300] = 0.0
     return np.concatenate([base, twin], axis=1)
 

@@ -69,6 +69,7 @@ def dyadic_orthogonal(draw: st.DrawFn, size: int) -> Square:
         Q.
     """
     middle = np.eye(size)
+    # Powers of 4 alone: their roots are powers of 2, so that nothing is rounded.
     block = draw(st.sampled_from([order for order in (1, 4, 16) if order <= size]))
     for start in range(0, size - block + 1, block):
         middle[start : start + block, start : start + block] = hadamard(block) / np.sqrt(block)

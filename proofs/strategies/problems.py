@@ -81,6 +81,7 @@ def _eigenvalues(features: NDArray[Any], weights: Array | None, measure: str) ->
     values = features.astype(np.float64)
     w = np.ones(len(values)) if weights is None else weights
     total = float(w.sum()) if measure == "mean" else 1.0
+    # Of Φ, not of its Gram matrix, which loses the eigenvalues below rounding.
     singular = np.linalg.svd(np.sqrt(w / total)[:, None] * values, compute_uv=False)
     return np.asarray(singular**2, dtype=np.float64)
 

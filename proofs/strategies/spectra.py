@@ -117,6 +117,7 @@ def spectra(draw: st.DrawFn, length: int) -> Vector:
         st.integers(top - 2, top + 2),  # a cluster with relative gaps of 1e-6
     )
     values = draw(st.lists(entry, min_size=length, max_size=length))
+    # 2^±480: squares just stay within float64.
     scale = draw(st.sampled_from((0, 0, -10, -30, 10, -480, 480)))
     return np.ldexp(np.array(values, dtype=np.float64), scale)
 
