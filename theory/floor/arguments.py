@@ -68,6 +68,7 @@ def _with_constant(features: Features, constant: Array | None) -> Features:
     ones = np.ones((features.n_samples, 1)) if constant is None else constant.reshape(-1, 1)
     if features.exact:
         return replace(features, given=np.hstack([features.values, ones]))
+    # Integers beyond 2^53 stay integers: beside a float column they would be rounded.
     return replace(features, given=np.hstack([features.given, ones.astype(features.given.dtype)]))
 
 

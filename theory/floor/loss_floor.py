@@ -149,6 +149,7 @@ def floor_of(
         reachable_norm=reachable.norm,
         unbounded_norm=data.unscaled(data.outside),
         envelope_norm=envelope(data, norm),
+        # At the upper end of its interval: all that the floor needs is r_ε ≤ p.
         floor_norm=epsilon_floor(data, rank.upper, eps, norm),
         multiplier=reachable.multiplier,
         distances=data.distances,

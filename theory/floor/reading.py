@@ -14,7 +14,7 @@ FEATURE_LIMITED = 1.25
 #: loss/V at least this: an output layer of this norm removes at least 1 − 1/2 = 50 % of the loss.
 OPTIMISER_LIMITED = 2.0
 
-_LARGEST = sys.float_info.max
+_LARGEST_FLOAT = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: floa
         return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")
     least = max(0.0, loss_norm - tolerance)
     # A ratio beyond float64 is still finite unless V = 0: the lower end must not claim more.
-    lower = min(_ratio(least, reachable_norm + tolerance), _LARGEST) if least > 0 else 0.0
+    lower = min(_ratio(least, reachable_norm + tolerance), _LARGEST_FLOAT) if least > 0 else 0.0
     upper = _ratio(loss_norm + tolerance, max(0.0, reachable_norm - tolerance))
     ratio = None if loss_norm == reachable_norm == 0 else _ratio(loss_norm, reachable_norm)
     if upper <= FEATURE_LIMITED:
@@ -80,7 +80,7 @@ def read_ratio(
         return Reading("undetermined", None, None, None, "no coefficients were given, so no loss")
     most, least = loss + tolerance, max(0.0, loss - tolerance)
     upper = most / reachable if reachable > 0 else math.inf
-    lower = min(least / (attained + tolerance), _LARGEST) if attained + tolerance > 0 else 0.0
+    lower = min(least / (attained + tolerance), _LARGEST_FLOAT) if attained + tolerance > 0 else 0.0
     ratio = loss / attained if attained > 0 else None
     if upper <= FEATURE_LIMITED:
         reason = (

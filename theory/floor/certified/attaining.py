@@ -78,7 +78,7 @@ def _dot(left: list[Fraction], right: list[Fraction]) -> Fraction:
 _SMALLEST, _LARGEST = 2.0**-900, 2.0**900
 
 # Eigenvalues are ε·2^j: exact in float64, and up to 2^10 away from ε.
-_SPREAD = 10
+_MOST_DOUBLINGS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +154,7 @@ def attaining_family(
     if samples <= p:
         raise InputError("n_samples", f"is {samples}", f"rank {p} and a tail need at least {p + 1}")
     alpha = as_norm(alpha, name="alpha")
+    # 1e-12, for α = √ε B itself comes in rounded.
     if not math.isfinite(alpha) or alpha < root * bound * (1 - 1e-12):
         raise InputError("alpha", f"is {alpha!r}", f"pass α ≥ √ε B = {root * bound:g}")
     random = np.random.default_rng(0 if generator is None else generator)
@@ -188,8 +189,8 @@ def attaining_family(
 
 def _eigenvalues(n: int, p: int, limit: int, eps: float, random: np.random.Generator) -> Array:
     """Return λ_1 ≥ … ≥ λ_p > ε = λ_{p+1} ≥ …, each ε·2^j, and 0 beyond `limit`."""
-    above = np.sort(random.integers(1, _SPREAD + 1, p))[::-1]
-    below = np.sort(random.integers(0, _SPREAD + 1, n - p - 1))
+    above = np.sort(random.integers(1, _MOST_DOUBLINGS + 1, p))[::-1]
+    below = np.sort(random.integers(0, _MOST_DOUBLINGS + 1, n - p - 1))
     eigenvalues = np.ldexp(eps, np.concatenate([above, [0], -below]).astype(np.int64))
     eigenvalues[limit:] = 0.0
     return eigenvalues

@@ -69,6 +69,7 @@ def distances(data: LeastSquaresData, spectrum: BallSpectrum) -> Distances:
                 squared.append(Interval(Fraction(0), squared[-1].upper))
             else:
                 found = from_ball(total - ball, non_negative=True)
+                # No distance exceeds ‖u*‖.
                 cap = target.upper
                 squared.append(Interval(min(found.lower, cap), min(found.upper, cap)))
             separated.append(unique)
@@ -107,6 +108,7 @@ def _moved_subspace(spectrum: BallSpectrum, p: int, value: Any, tail: Any) -> An
     sine = coupling / gap
     if not sine < arb("0.5"):
         return None
+    # tan θ = sin θ/√(1 − sin² θ) < 2 sin θ for sin θ < ½.
     tangent = 2 * arb(sine.abs_upper())
     norm = _upper(spectrum.diagonal[p:]) + coupling
     moved = 2 * tangent * coupling + tangent * tangent * norm

@@ -127,6 +127,7 @@ def _feasible_loss(spectrum: BallSpectrum, total: Any, mu: Any, budget: Any) -> 
         while not length <= budget:
             trial = [[(y * shrink).mid() for y in row] for row in trial]
             length = sum((y * y for row in trial for y in row), arb(0))
+            # Ever more at a time, so that the loop ends soon.
             shrink = shrink * shrink
     vectors = arb_mat(trial)
     image = (spectrum.matrix * vectors).entries()

@@ -93,6 +93,7 @@ def decide_chain(
         ]
     )
     value: ReachableEnclosure = reachable(data, spectrum, found.squared[-1], budget)
+    # Relative to ‖u*‖²; for u* = 0 to the loss.
     scale = tolerance * (data.target_norm.upper or loss.upper or Fraction(1))
     verdicts = (
         at_most("floor² ≤ envelope²", floor, envelope, scale),

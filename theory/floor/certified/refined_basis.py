@@ -56,6 +56,7 @@ def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> Ref
     """
     size = gram.nrows()
     basis, rounds, coupling = identity(size), 0, 0
+    # Sums of n terms lose log₂ n bits, and VᵀGV is two of them.
     guard = _GUARD_BITS + 2 * size.bit_length()
     gram = gram.mid()
     try:
@@ -98,6 +99,7 @@ def _rotation(projected: Any, bits: int) -> Any:
         row, d_i = entries[i], diagonal[i]
         for j in range(i):
             magnitude = exponent_of(row[j])
+            # Below the accuracy asked for.
             if magnitude < -bits - 8:
                 continue
             gap = diagonal[j] - d_i
@@ -142,6 +144,7 @@ def _eigenvectors(matrix: Square) -> Square:
 def _orthonormalised(basis: Any, bits: int) -> Any:
     """Return a nearby V with VᵀV = I to 2^-bits, by Newton's iteration for the polar factor."""
     unit = identity(basis.nrows())
+    # Each step doubles the digits: 20 outlast any precision.
     for _ in range(20):
         defect = (basis.transpose() * basis - unit).mid()
         size = largest_exponent(defect.entries())

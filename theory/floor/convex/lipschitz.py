@@ -149,6 +149,7 @@ def lipschitz_floor(
     mean = as_measure("mean", weights, checked.n_samples)
     rank = epsilon_rank(checked, threshold, measure=mean)
     part = _directions(checked, mean, rank.upper)
+    # PW = QC has ‖C‖_F ≤ B/σ_min(Q), and σ_min(Q)² ≥ 1 − ‖QᵀQ − I‖.
     inner = upward(radius / math.sqrt(1 - part.defect))
     restricted = convex_floor(
         part.features,

@@ -213,7 +213,7 @@ def _quadratic_ball(slopes: list[Any], target: list[Any], factor: Any) -> Any:
 
 
 # What the library's logarithm may be off by, relatively, in units of u; `ball` assumes nothing.
-_LOG = 8
+_LOG_ROUNDINGS = 8
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ class CrossEntropy:
         from scipy.special import xlogy
 
         entropy = -xlogy(computed, computed).sum(axis=1)
-        relative = gamma(2 * k + _LOG + 4)
+        relative = gamma(2 * k + _LOG_ROUNDINGS + 4)
         values = mass * entropy
         errors = (mass * (1 + gamma(k))) * (share * (1 + entropy) + relative * entropy) * (
             1 + 16 * _U

@@ -19,9 +19,9 @@ from epsrank.theory.numbers.arrays import Array
 Objective = Callable[[Array], tuple[float, Array]]
 
 # Values that a step may rise above, Armijo's constant, and the range of step lengths.
-_MEMORY = 10
-_DECREASE = 1e-4
-_SHORTEST, _LONGEST = 1e-12, 1e12
+_VALUES_REMEMBERED = 10
+_ARMIJO = 1e-4
+_SHORTEST_STEP, _LONGEST_STEP = 1e-12, 1e12
 
 # Just inside the ball, so that rounding does not put a point outside it.
 _INSIDE = 1 - 2.0**-45
@@ -58,13 +58,14 @@ def minimise_on_ball(
     value, gradient = objective(point)
     best, best_value = point, value
     dual_point, bound = point, _linear_bound(point, value, gradient, radius)
-    recent = deque([value], maxlen=_MEMORY)
+    recent = deque([value], maxlen=_VALUES_REMEMBERED)
     length = radius / max(_norm(gradient), 1e-300) if radius else 0.0
     step = 0
     while step < iterations and best_value - bound > tolerance * abs(best_value):
         step += 1
         direction = _projected(point - _clipped(length) * gradient, radius) - point
         slope = _inner(gradient, direction)
+        # Stationary, to rounding.
         if not slope < 0:
             break
         found = _search(objective, point, direction, slope, max(recent))
@@ -73,7 +74,8 @@ def minimise_on_ball(
         new, new_value, new_gradient = found
         moved, turned = new - point, new_gradient - gradient
         curvature = _inner(moved, turned)
-        length = _inner(moved, moved) / curvature if curvature > 0 else _LONGEST
+        # Where f was linear along the last step, the next one goes as far as the ball.
+        length = _inner(moved, moved) / curvature if curvature > 0 else _LONGEST_STEP
         point, value, gradient = new, new_value, new_gradient
         recent.append(value)
         if value < best_value:
@@ -93,7 +95,7 @@ def _search(
     while share > 1e-10:
         new = point + share * direction
         value, gradient = objective(new)
-        if math.isfinite(value) and value <= ceiling + _DECREASE * share * slope:
+        if math.isfinite(value) and value <= ceiling + _ARMIJO * share * slope:
             return new, value, gradient
         share /= 2
     return None
@@ -119,4 +121,4 @@ def _inner(left: Array, right: Array) -> float:
 
 
 def _clipped(length: float) -> float:
-    return min(max(length, _SHORTEST), _LONGEST)
+    return min(max(length, _SHORTEST_STEP), _LONGEST_STEP)

@@ -26,6 +26,7 @@ def singular_value_decomposition(matrix: Matrix) -> tuple[Array, Array, Array]:
     reduced, orthogonal = matrix, None
     if matrix.shape[0] > matrix.shape[1]:
         orthogonal, reduced = scipy.linalg.qr(matrix, mode="economic", check_finite=False)
+    # A driver that fails on a matrix may manage its transpose.
     for transposed in (False, True):
         for driver in ("gesdd", "gesvd"):
             try:

@@ -78,6 +78,7 @@ def decompose_moments(
     ]
     if accumulated_in is not None and n_samples > 0:
         g = gamma(n_samples + 8, unit_roundoff(accumulated_in))
+        # The sums are known as computed, not exactly.
         g = upward(g / (1 - g)) if g < 1 else math.inf
         errors[0] += g * trace
         errors[1] += g * math.sqrt(trace * square)
@@ -107,7 +108,7 @@ def decompose_moments(
     )
     target_bound = (
         errors[2]
-        + max(0.0, energy - square)
+        + max(0.0, energy - square)  # ‖c‖² ≤ ‖u*‖² for exact moments
         + gamma(2 * (components.size + matrix.shape[0]) + 16) * (energy + square)
         + UNDERFLOW
     )

@@ -16,7 +16,7 @@ from epsrank.theory.shown import Shown
 
 _MAX_ITERATIONS = 300
 # A few roundings: the norm of a computed minimiser comes no closer to B.
-_RELATIVE = 4 * float(np.finfo(np.float64).eps)
+_NORM_ACCURACY = 4 * float(np.finfo(np.float64).eps)
 _HUGE = float(np.finfo(np.float64).max)
 
 
@@ -58,6 +58,7 @@ def solve_secular(sigma: Vector, amplitudes: Vector, bound: float) -> SecularPoi
     inside = min(1.0, bound / norm)
     dual_residual = amplitudes * shrink
     residual = dual_residual + sigma * (gains * amplitudes) * (1.0 - inside)
+    # μ(‖Z‖² − B²) in two factors, since a difference of squares would cancel.
     excess = (root * (norm + bound)) * (root * (norm - bound))
     return SecularPoint(
         root, gains * inside, residual, norm * inside, excess, dual_residual, iterations
@@ -69,6 +70,7 @@ def _filter(sigma: Array, root: float) -> tuple[Array, Array]:
     with np.errstate(over="ignore", under="ignore"):
         if root == 0:
             return np.zeros_like(sigma), np.minimum(1.0 / sigma, _HUGE)
+        # By the ratio of the smaller to the larger, since σ² + μ may leave float64.
         small, ratio = sigma >= root, np.minimum(sigma, root) / np.maximum(sigma, root)
         square = ratio * ratio
         shrink = np.where(small, square, 1.0) / (1.0 + square)
@@ -97,13 +99,13 @@ def _find_root(sigma: Array, amplitudes: Array, bound: float, free: float) -> tu
         shrink, gains = _filter(sigma, root)
         steps = _steps(gains, amplitudes)
         norm = frobenius(steps)
-        if abs(norm - bound) <= _RELATIVE * bound:
+        if abs(norm - bound) <= _NORM_ACCURACY * bound:
             break
         if norm > bound:
             low = max(low, root)
         else:
             high = min(high, root)
-        if high <= low * (1 + _RELATIVE):
+        if high <= low * (1 + _NORM_ACCURACY):
             break
         weights = (steps / norm) ** 2
         slope = float(weights @ shrink)

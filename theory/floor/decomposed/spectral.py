@@ -49,6 +49,7 @@ def _enclosure(data: FloorData) -> SpectrumEnclosure:
     exponent = 2 * data.feature_exponent
     with np.errstate(over="ignore", under="ignore"):
         lower = np.minimum(np.ldexp(low, exponent), np.finfo(np.float64).max)
+        # ldexp rounds where its result is subnormal.
         lower = np.where(lower > 0, np.nextafter(lower, 0.0), 0.0)
         upper = np.nextafter(np.ldexp(high, exponent), np.inf)
         values = np.minimum(data.spectrum, np.finfo(np.float64).max)
