@@ -45,6 +45,7 @@ class StackedSamples:
         x, y, factors = self._batch(index)
         outputs = forward(parameters, x)
         count, size, n_outputs = outputs.shape
+        # As one long batch: a loss of samples knows nothing of networks.
         each = sample_losses(
             self.loss, outputs.reshape(-1, n_outputs), y.reshape(-1, n_outputs)
         ).view(count, size)

@@ -68,6 +68,7 @@ class FewRows(LayerAccumulator):
         rows = self._rows[0] if len(self._rows) == 1 else torch.cat(self._rows)
         values = _outer_products(rows)
         trace = float(np.trace(values))
+        # Of ΦΦᵀ, whose entries are sums over n neurons.
         error = gram_error_bound(trace, self.n_features, n_features=self.n_samples)
         if self.measure == "mean":
             values /= self.n_samples

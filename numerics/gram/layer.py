@@ -98,6 +98,7 @@ class LayerAccumulator:
             precision = self._precision(batch)
             sums, sizes = partial_sums(batch, precision, self.device)
             trace = float(sums.diagonal().sum())
+            # NaN, ∞ and overflow anywhere show on the diagonal, since |G_ij| ≤ √(G_ii·G_jj).
             if not math.isfinite(self._trace + trace):
                 if precision == "float32" and bool(torch.isfinite(batch).all()):
                     raise InputError(

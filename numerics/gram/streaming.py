@@ -120,6 +120,7 @@ class StreamingGram:
         n_rows = batch.shape[0]
         # Rows of a chunk, two products, chunks of the batch.
         within = min(rows, n_rows) + 2 + -(-n_rows // rows)
+        # And one more, for the sum of both.
         self._depth = max(self._depth, within) + 1
         self.n_samples += n_rows
         self._weighted |= weight is not None

@@ -41,6 +41,7 @@ def _draw(
     """Draw weight and bias of one layer in float64."""
     shape = tuple(layer.weight.shape)
     receptive = math.prod(shape[2:])
+    # Each entry of a kernel is an input of its own, and counts as an output, too.
     fan_in, fan_out = shape[1] * receptive, shape[0] * receptive
     s = 1.0 if scale is None else scale
     zero = torch.zeros(shape[0], dtype=torch.float64)

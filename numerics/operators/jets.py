@@ -44,6 +44,7 @@ class _Composition(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, Rule, int], output: Tensor) -> None:
         """Keep what the adjoint needs."""
         parts, ctx.rule, ctx.a = inputs
+        # Nothing else: σ and its derivatives follow from f.
         ctx.save_for_backward(parts)
 
     @staticmethod
@@ -135,6 +136,7 @@ class Jet:
         parts = self._parts * other.value
         rest = self.value * other._parts[1:]
         if b:
+            # (fg)″ = f″g + 2f′g′ + fg″
             mixed = 2 * self._parts[1 : 1 + b] * other._parts[1 : 1 + b]
             rest = torch.cat([rest[:a], rest[a:] + mixed])
         return Jet(torch.cat([parts[:1], parts[1:] + rest]), self._axes)

@@ -58,6 +58,7 @@ def allen_cahn_solution(x: Matrix, *, modes: int = _MODES, steps: int = _STEPS) 
     times, table = _allen_cahn_series(modes, steps)
     spacing = times[1]
     first = np.floor(x[:, 1] / spacing).astype(int) - _STENCIL // 2 + 1
+    # The 8 times around t, or the outermost 8 near an end.
     first = np.clip(first, 0, len(times) - _STENCIL)
     position = x[:, 1] / spacing - first
     waves = np.arange(1, modes)
@@ -89,6 +90,7 @@ def _allen_cahn_series(modes: int, steps: int) -> tuple[Array, Array]:
     half, full, phi, f1, f2, f3 = _etdrk4(h * decay)
 
     def reaction(coefficients: Array) -> Array:
+        # 5u is no stiff term, and goes with the cubic one.
         u = idst(coefficients, type=1) - 1
         transformed: Array = dst(ALLEN_CAHN_RATE * (u - u**3), type=1)
         return transformed

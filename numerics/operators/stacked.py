@@ -47,10 +47,12 @@ class StackedOperator:
         inside = (self.inside if index is None else self.inside[index]).to(x.device)
         interior, edge = inside.nonzero()[:, 0], (~inside).nonzero()[:, 0]
         parts = []
+        # A batch may have points of one kind only, and no operator is asked about none.
         if len(interior):
             parts.append(self.operator(function)(x[interior]))
         if len(edge):
             parts.append(math.sqrt(self.kappa) * self.boundary(function)(x[edge]))
+        # Both kinds may alternate in a batch: rows go back to where their points are.
         order = torch.cat([interior, edge]).argsort()
         return torch.cat(parts)[order]
 

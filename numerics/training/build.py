@@ -114,6 +114,7 @@ def _place_input_layers(model: FeatureNetwork, config: RunConfig, task: Task) ->
         domain, data = task.domain, None
         if domain is None:
             x = task.x if task.image_shape is None else task.x.reshape(-1, *task.image_shape)
+            # One input of a convolution is a patch, which only images have.
             data = x if isinstance(layer, nn.Conv2d) else task.x
         placed = place(
             layer,
@@ -128,6 +129,7 @@ def _place_input_layers(model: FeatureNetwork, config: RunConfig, task: Task) ->
             # Equal grids would make a gate between two encoders one between equal values.
             order = torch.randperm(len(placed.slopes), generator=random) if index else slice(None)
             for parameter in layer.parameters():
+                # Weights and biases by one factor: where σ is centred, wx + b = 0, does not move.
                 parameter.copy_(parameter[order] * (config.init_scale or 1.0))
 
 

@@ -26,11 +26,11 @@ DEFAULT_RATES = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "lb
 LEAST_DEPTH = {
     "mlp": 1,
     "resnet": 1,
-    "modified": 2,
-    "adaptive": 2,
-    "cnn": 2,
-    "transformer": 3,
-    "bottleneck": 3,
+    "modified": 2,  # the lifted input, and one gate
+    "adaptive": 2,  # the lifted input, and one block
+    "cnn": 2,  # a convolution, and the dense layer
+    "transformer": 3,  # the patches, one block, and the dense layer
+    "bottleneck": 3,  # the neck between two layers
 }
 
 _CHOICES = {
@@ -188,6 +188,7 @@ class RunConfig:
         if not isinstance(self.eps, (tuple, list)) or not self.eps:
             raise InputError("eps", f"is {self.eps!r}", "pass at least one threshold, (1e-6,)")
         thresholds = tuple(as_eps(value) for value in self.eps)
+        # Columns of the tables are named after them.
         if len(set(thresholds)) < len(thresholds):
             raise InputError("eps", f"is {thresholds!r}", "name each threshold once")
         object.__setattr__(self, "eps", thresholds)
@@ -211,6 +212,7 @@ class RunConfig:
         str
             A TOML document.
         """
+        # TOML has no null.
         values = {name: value for name, value in self.to_json().items() if value is not None}
         return tomli_w.dumps(values)
 
@@ -259,6 +261,7 @@ class RunConfig:
             raise InputError(
                 "config", f"has unknown entries {', '.join(unknown)}", f"use {', '.join(known)}"
             )
+        # TOML has arrays, and no tuples.
         if isinstance(values.get("eps"), list):
             values["eps"] = tuple(values["eps"])
         return cls(**values)

@@ -147,6 +147,7 @@ class _Session(RunInMaking):
 
     def _reason_to_stop(self, step: int, end: int, interrupts: Interrupts) -> str | None:
         """Return why to stop now, or None."""
+        # First, since a run that stops at its last step is complete.
         if step >= self.config.steps:
             return "all steps done"
         if step >= end:
@@ -168,6 +169,7 @@ class _Session(RunInMaking):
         """Make one update and return the loss before it."""
         index = self._batch(step)
 
+        # L-BFGS evaluates the loss several times in a step.
         def closure() -> torch.Tensor:
             self.optimizer.zero_grad(set_to_none=True)
             loss = self.objective(self.model, index)

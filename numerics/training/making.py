@@ -77,6 +77,7 @@ class RunInMaking:
     def measure(self, model: FeatureNetwork, step: int) -> StepRecord:
         """Measure, and keep the weights of the measurement."""
         record = measure(model, self.config, self.testing, self.probe, step)
+        # Before the record: whoever finds one finds its weights.
         self.folder.save_checkpoint(step, model.state_dict())
         self.records.append(record)
         return record

@@ -195,6 +195,7 @@ def _reason(probe: Probe) -> str:
 
 def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) -> LayerRanks:
     """Return spectrum and ranks of one layer."""
+    # Rows are samples, or the positions of a convolution, among which the mass is spread.
     ranks = epsilon_ranks(features, config.eps, measure=probe.measure.spread(len(features)))
     return LayerRanks.of(number, ranks)
 

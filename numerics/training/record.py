@@ -192,6 +192,7 @@ _LAYER_TYPES = (pa.float64(), pa.float64(), pa.int64(), pa.string(), pa.string()
 
 def floor_column(eps: float) -> str:
     """Return the name of the column of floor² at ε."""
+    # repr reads back as the very float.
     return f"floor_{eps!r}"
 
 

@@ -120,6 +120,7 @@ def restore_state(
         }
         model.load_state_dict(weights)
         optimizer.load_state_dict(unflatten(values["optimizer"], tensors))
+    # It is a ValueError, too, and says more than the line below.
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -62,6 +62,8 @@ def read_tensors(path: Path, within: Path | None = None) -> dict[str, Tensor]:
         raise InputError(*damaged(path, error)) from None
 
 
+# Keys of objects that stand for what JSON lacks. A dict of the tree is a list of pairs there, so
+# that none of its own keys is taken for one of these.
 _TENSOR, _TUPLE, _DICT = "tensor", "tuple", "dict"
 
 
