@@ -231,6 +231,7 @@ def __getattr__(name: str) -> Any:
 
     with optional_packages():  # the bare installation has what ranks and the monitor need
         value = getattr(import_module(_HOMES[name]), name)
+    # From now on the name is found without this function.
     globals()[name] = value
     return value
 

@@ -124,6 +124,7 @@ def _load_safetensors(file: Path, label: str, key: str | None) -> Any:
         with safe_open(file, framework="np") as tensors:
             chosen = choose(tensors.keys(), key, label)
             stored = tensors.get_slice(chosen).get_dtype()
+            # NumPy has neither bfloat16 nor float8; PyTorch is imported for these alone.
             if stored != "BF16" and not stored.startswith("F8"):
                 return tensors.get_tensor(chosen)
         with safe_open(file, framework="pt") as tensors:

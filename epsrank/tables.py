@@ -29,6 +29,7 @@ def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[An
     be either (pandas writes such headers) and is refused rather than guessed.
     """
     try:
+        # Spreadsheets put a mark of byte order before the first cell.
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(label, "is not a text file", "write it as UTF-8 text") from None
@@ -55,6 +56,7 @@ def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[An
 
 def _delimiter(line: str) -> str | None:
     """Return the character that separates cells, None for blanks."""
+    # Semicolons first: where they part cells, commas are decimal.
     return next((mark for mark in (";", ",", "\t") if mark in line), None)
 
 
@@ -106,6 +108,7 @@ def _exact_integers(
     values: NDArray[np.float64], lines: list[str], delimiter: str | None, label: str
 ) -> NDArray[Any]:
     """Return the numbers as int64 where float64 rounded integers beyond 2⁵³."""
+    # Few rows, if any: only these are read a second time, cell by cell.
     large = np.flatnonzero((np.abs(values) >= _EXACT_INTEGER).any(axis=1))
     rounded = any(
         _INTEGER.fullmatch(cell) and int(cell) != int(float(cell))
@@ -143,6 +146,7 @@ def load_parquet(file: Path, label: str, key: str | None = None) -> NDArray[Any]
         raise InputError(
             label, f"is not a whole .parquet file ({first})", "write it again"
         ) from None
+    # An index that pandas has kept would count as a neuron.
     index = [name for name in table.column_names if name.startswith("__index_level_")]
     if index:
         raise InputError(label, f"holds the index column {index[0]}", "write it with index=False")
@@ -186,6 +190,7 @@ def _join(columns: list[NDArray[Any]], label: str) -> NDArray[Any]:
     if joined.dtype.kind != "f":
         return joined
     for column in columns:
+        # Python integers, since |−2⁶³| is no int64.
         if column.dtype.kind in "iu" and int(np.abs(column.astype(object)).max()) > _EXACT_INTEGER:
             raise InputError(
                 label, "mixes integers beyond 2^53 with other numbers", "rescale those columns"

@@ -21,6 +21,7 @@ def singular(features: torch.Tensor, eps: float) -> dict[str, Action]:
     """Return the ways to the same count by singular values: λ = σ²/N > ε."""
     values = features.numpy()
     n_samples = len(values)
+    # λ = σ²/N > ε is σ > √(εN).
     least = float(np.sqrt(eps * n_samples))
     return {
         "singular values (SciPy)": lambda: count_above(sl.svdvals(values) ** 2 / n_samples, eps),
@@ -88,4 +89,5 @@ def layer_features(kind: str, n_samples: int, width: int, seed: int) -> Matrix:
     if kind == "directions":  # eigenvalues about 2, and as many about 0
         half = width // 2
         return np.asarray(gaussian[:, :half] @ (np.sqrt(2) * rotation[:half]))
+    # Singular values over 6 decades are eigenvalues over 12.
     return np.asarray(gaussian @ (rotation * 10.0 ** -np.linspace(0, 6, width)))

@@ -60,6 +60,7 @@ class SingleLoop:
         epoch, position = divmod(step, -(-_SAMPLES // config.batch_size))
         key = (config.seed, epoch)
         if key not in self._orders:
+            # Only the present epoch's: those before are not asked for again.
             self._orders = {old: order for old, order in self._orders.items() if old[1] == epoch}
             self._orders[key] = epoch_order(config.seed, _SAMPLES, epoch).to(self.device)
         return self._orders[key][position * config.batch_size : (position + 1) * config.batch_size]
@@ -147,6 +148,7 @@ def _row(
     tasks = load_tasks(configs)
     steps = settings.pick(2, max(2, _LONG // count))
     loop = SingleLoop(configs, tasks, device)
+    # Two: the weights of the first are compared with the loop's, after as many updates.
     one, other = Ensemble(configs, tasks, device), Ensemble(configs, tasks, device)
     actions: dict[str, Action] = {
         "loop": Stepper(loop.update, 1, steps),

@@ -79,6 +79,7 @@ class Workload:
 
 def workloads(*, quick: bool, seed: int) -> list[Workload]:
     """Return the three workloads; the same seed gives the same weights and batches."""
+    # Layers draw from PyTorch's own generator, which stays as the caller has it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return [_mlp(quick), _resnet(quick), _transformer(quick)]

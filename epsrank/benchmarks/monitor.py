@@ -142,7 +142,9 @@ def _figures(
 ) -> dict[str, Any]:
     """Return what a monitor cost, as it sees it itself and as its blocks show it."""
     history = watcher.monitor.history
+    # Records are per layer; the cost stands in each of a step.
     costs = list({record.step: record.cost for record in history}.values())
+    # Blocks in which no measurement was made: what watching costs by itself.
     idle = [i for i in range(len(watched)) if made[i] == made[i + 1]]
     (with_it, work), (without, work_without) = _apart(watched), _apart(alone)
     between = median_ratio([with_it[i] for i in idle], [without[i] for i in idle]) if idle else None

@@ -165,6 +165,7 @@ def compared(
                 "ratio": timings.ratio(name, base).to_json(),
             }
             for name in actions
+            # The base was timed with both, and is listed once.
             if actions is fast or name != base
         ]
     return rows
@@ -197,6 +198,7 @@ def exact_routes(settings: BenchmarkSettings) -> Table:
 
 def _with_spectrum(features: Array, eps: float) -> Any:
     found = epsilon_rank(features, eps)
+    # It is computed when first asked for.
     _ = found.spectrum
     return found
 

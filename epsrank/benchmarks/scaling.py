@@ -103,6 +103,7 @@ def over_samples(settings: BenchmarkSettings) -> Table:
     for n_samples in lengths:
         settings.say(f"scaling: {n_samples} samples")
         words = ["stream", n_samples, width, rows, "float32", EPS, settings.seed]
+        # A process of its own, as the peak of memory never falls again.
         result = finished([start_worker(words, torch.get_num_threads())])[0]
         total = result["seconds"] + result["count_seconds"]
         found.append(

@@ -65,6 +65,7 @@ def interleaved(
     """
     names = list(actions)
     timings = Timings({name: [] for name in names})
+    # Turns below 0 warm up: libraries load, caches fill, and nothing is kept.
     for turn in range(-warm_up, rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
@@ -95,6 +96,7 @@ def total_ratio(numerator: Sequence[float], denominator: Sequence[float], seed: 
     Rare expensive rounds count here, which a median does not see.
     """
     above, below = np.asarray(numerator), np.asarray(denominator)
+    # Whole rounds are drawn, so that both durations of one stay together.
     drawn = np.random.default_rng(seed).integers(len(above), size=(_RESAMPLES, len(above)))
     low, high = np.quantile(above[drawn].sum(1) / below[drawn].sum(1), [0.025, 0.975])
     return Ratio(float(above.sum() / below.sum()), float(low), float(high), 0.95, len(above))

@@ -71,6 +71,7 @@ def stream(n_samples: int, width: int, rows: int, dtype: str, eps: float, seed: 
 def _peak() -> int:
     """Return the peak memory of this process in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts in bytes, Linux in kilobytes.
     return int(peak) * (1 if platform.system() == "Darwin" else 1024)
 
 
@@ -80,6 +81,7 @@ def _in_use() -> int:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:
         return _peak()
+    # statm counts in pages; its second number is what lies in memory.
     return int(pages) * resource.getpagesize()
 
 
@@ -90,6 +92,7 @@ def member(
     dist.init_process_group(
         "gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=size
     )
+    # Equal weights and samples in every process, of which each takes its share.
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 10))
     samples = torch.randn(n_samples, width)[rank::size]
@@ -97,6 +100,7 @@ def member(
         model, probe=samples, every=1, max_samples=n_samples, process_group=dist.group.WORLD
     )
     taken = []
+    # The first measurement is left out: it sets up what the others use.
     for _ in range(rounds + 1):
         dist.barrier()
         start = time.perf_counter()
@@ -141,6 +145,7 @@ def start_worker(words: list[Any], threads: int) -> subprocess.Popen[str]:
     paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     if platform.system() == "Linux":
+        # gloo may else look for the machine's own name, which need not resolve.
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
     command = [sys.executable, "-m", "epsrank.benchmarks.worker", *map(str, words)]
     return subprocess.Popen(
@@ -156,6 +161,7 @@ def finished(workers: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
             output, errors = worker.communicate()
             if worker.returncode:
                 raise RuntimeError(f"a worker ended with {worker.returncode}: {errors[-2000:]}")
+            # Libraries may print before.
             found.append(json.loads(output.splitlines()[-1]))
         return found
     finally:

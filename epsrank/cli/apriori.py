@@ -208,5 +208,6 @@ def _shown(last: int) -> list[int]:
     """Return some p from 0 to the last: all of a few, else denser at the start."""
     if last <= 16:
         return list(range(last + 1))
+    # Rounded up: at most some twenty lines.
     step = -(-last // 16)
     return sorted({*range(0, last + 1, step), 1, last})

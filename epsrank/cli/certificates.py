@@ -94,6 +94,7 @@ def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
         _name(file, "rank", f"{eps:g}" if several else ""): certify_rank(
             features, eps, weights=weights, measure=wanted.measure
         )
+        # Equal thresholds would be two theorems of one name.
         for eps in dict.fromkeys(thresholds)
     }
 
@@ -130,4 +131,5 @@ def _norm(wanted: Measurement, n_features: int) -> float | Fraction:
 def _name(file: str, kind: str, detail: str) -> str:
     """Return an identifier made of the name of a file."""
     words = re.sub(r"[^A-Za-z0-9]+", "_", f"{Path(file).stem}_{kind}_{detail}").strip("_")
+    # Names in Coq begin with a letter.
     return words if words[:1].isalpha() else f"m_{words}"

@@ -73,6 +73,7 @@ def conjecture(
             found.append(search_subsets(size, count, **effort))
             notice(str(found[-1]))
             if out is not None:
+                # After every case: a long search that is interrupted has lost nothing.
                 save_extremal(found, Path(out))
     except KeyboardInterrupt:
         kept = f", kept in {out}" if out is not None and found else ""

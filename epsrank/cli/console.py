@@ -33,6 +33,7 @@ def print_table(
     if title:
         click.echo(title)
     widths = [
+        # The last column is not padded: no blanks at the ends of lines.
         max(len(row[index]) for row in [columns, *rows]) if index < len(columns) - 1 else 0
         for index in range(len(columns))
     ]
@@ -54,6 +55,7 @@ def _print_drawn(
     console = Console(highlight=False)
     table = Table(*columns, header_style="bold")  # headings are ours: no markup in them
     for row in rows:
+        # Cells hold names and messages of users: square brackets in them are not markup.
         table.add_row(*(Text(cell) for cell in row))
     if title:
         console.print(Text(title))

@@ -67,6 +67,7 @@ def continuous(
     looked_at = network if layer is None else network.layer(layer)
     ranks = continuous_ranks(looked_at, thresholds, ends, measure=measure)
     floor = None
+    # The floor is of the output layer, which sees the last hidden one alone.
     if not no_floor and layer in (None, network.depth):
         floor = _floor(loaded, network, thresholds[0], ends, measure)
     sampled = grid_ranks(looked_at, thresholds, ends, measure)

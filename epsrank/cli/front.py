@@ -65,6 +65,7 @@ class Front(click.Group):
                 stream, io.TextIOWrapper
             ):  # an ASCII terminal must not end in a traceback
                 stream.reconfigure(errors="replace")
+        # click's own handling of errors is left out: it prints usage, in several lines.
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(args, "epsrank", complete_var, standalone_mode=False, **extra)
@@ -79,6 +80,7 @@ class Front(click.Group):
 
 def _leave(error: Exception) -> NoReturn:
     """Print one line for an expected kind of failure and exit; a programming error goes on up."""
+    # The reader has what it wanted, as of `epsrank rank … | head`.
     if isinstance(error, BrokenPipeError):
         _silence_stdout()
         sys.exit(1)
@@ -88,6 +90,7 @@ def _leave(error: Exception) -> NoReturn:
     if isinstance(error, click.Abort):
         _say("interrupted; nothing was written")
         sys.exit(INTERRUPTED)
+    # None: a defect of ours, which a traceback shows best.
     text = _describe(error)
     if text is None:
         raise error
@@ -164,6 +167,7 @@ def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iter
         if word in lists:
             current = word
             yield word
+            # Whatever it is: also -1, and what is not of the list's kind, for click to refuse.
             yield from (value for value in [next(words, None)] if value is not None)
         elif word.startswith("-"):
             current = word.split("=", 1)[0] if word.split("=", 1)[0] in lists else None

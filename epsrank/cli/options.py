@@ -81,6 +81,7 @@ def read_array(path: str, name: str) -> Any:
     from epsrank.cli.console import notice
     from epsrank.loading import load_array
 
+    # A single colon is part of paths on Windows.
     file, _, key = path.partition("::")
     return load_array(file, key=key or None, name=name, notice=notice)
 

@@ -50,6 +50,7 @@ def plot(
     floor-rank, of one hidden ReLU layer; without any, small ones are trained. Kinds of a run are
     staircase, spectra, floor, layers and tightness. Prints the files written, one per line.
     """
+    # A run may lie in a folder of that name.
     if runs[0] == "theory" and not (Path("theory") / "config.toml").is_file():
         if eps is not None:
             raise click.UsageError("--eps belongs to runs: figures of the theory show several ε")
@@ -60,6 +61,7 @@ def plot(
     from epsrank.numerics.plots.save import save_figure
     from epsrank.numerics.training import load_run
 
+    # All of them first, so that a wrong name draws nothing.
     loaded = [load_run(folder) for folder in runs]
     for run, place in zip(loaded, _places(runs, out), strict=True):
         for name in names:
@@ -73,10 +75,7 @@ def plot(
 
 
 def _names(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the figures that ``--kind`` names.
-
-    Returns the names.
-    """
+    """Return the figures that ``--kind`` names."""
     if kind == "all":
         return known
     if kind not in known:

@@ -105,10 +105,7 @@ def population(
 
 
 def read_network(folder: str, domain: str | None) -> tuple[DenseNetwork, Any]:
-    """Return the network of a run and its box.
-
-    Returns the network and the box.
-    """
+    """Return the network of a run and its box: as given, or that of the run's task."""
     from epsrank.numerics.checkpoint.dense import network_of_run
     from epsrank.numerics.training import load_run
     from epsrank.theory.errors import InputError

@@ -90,6 +90,7 @@ def predict(
     try:
         rows = [pair for n in width or (50,) for pair in setup.at(n)]
     except InputError as error:
+        # Arguments of ours have options of their name; the message is to say those.
         if error.argument not in {"width", "activation", *given}:
             raise
         option = f"--{error.argument.replace('_', '-')}"
@@ -223,6 +224,7 @@ def _print(setup: _Setup, rows: list[tuple[InitialRank, MeasuredRank | None]]) -
     notes = [first.law, "limit: #{k : nμ_k > ε}; estimate: mean ± deviation of drawn networks;"]
     probability = f"{setup.given['confidence']:g}"
     notes.append(f"band: with probability ≥ {probability} for n independent neurons")
+    # A spectrum on N points has N eigenvalues at most: near half of them it shows.
     crowded = max(item.limit.upper for item, _ in rows) > len(setup.inputs.points) // 2
     if crowded:
         notes.append(f"{len(setup.inputs.points)} points bound the ranks: raise --points")

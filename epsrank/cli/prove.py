@@ -92,6 +92,7 @@ def _compile(
     context = click.get_current_context()
     try:
         with live_progress("files") as progress:
+            # From scratch: who asks for it does not want to trust a cache.
             compiled = compile_development(
                 coq, jobs=jobs, scratch=True, progress=progress, folder=folder
             )

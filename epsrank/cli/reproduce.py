@@ -98,6 +98,7 @@ def reproduce(
 
     folder = open_report(out)
     assert folder is not None
+    # At once, so that the folder says what it is while it is being filled.
     Manifest(folder, "reproduction").write()
     done = []
     for result in _run(chosen, request, folder, jobs, backend):
@@ -109,6 +110,7 @@ def reproduce(
             click.echo(f"  report: {folder / result.experiment.id / 'index.html'}")
     if as_json:
         print_json([_as_json(result) for result in done])
+    # A trial that fails is a finding; an experiment of which nothing ran is an error.
     if any(len(result.failed) == len(result.outcomes) for result in done):
         click.get_current_context().exit(1)
 

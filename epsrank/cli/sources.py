@@ -84,6 +84,7 @@ def split_record(name: str) -> tuple[Path, int] | None:
     `name`: A path; the index may be negative, and is −1 (the last measurement) where left out.
     Returns None where it names no folder.
     """
+    # Asked first: "@" may be part of a folder's name.
     if Path(name).is_dir():
         return Path(name), -1
     from epsrank.theory.errors import InputError
@@ -109,6 +110,7 @@ def _of_run(
     from epsrank.theory.data.measure import as_measure
 
     found = layer_of_run(folder, record, layer)
+    # The default of --measure must not replace the run's own measure.
     if weights is None and not _given("measure"):
         return found
     n_samples = len(found.features)

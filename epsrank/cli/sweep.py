@@ -64,12 +64,14 @@ def sweep(
     folder = Path(out) if out is not None else Path("sweeps") / Path(spec).stem
     store, trials = TrialStore(folder / "store"), plan.trials()
 
+    # Read again at every call: an interrupted sweep counts what was kept in the meantime.
     def stored() -> list[Outcome | None]:
         return stored_runs(trials, store) if batched else [store.get(trial) for trial in trials]
 
     if status:
         _print_status(folder, stored, store, as_json)
         return 0
+    # Before the runs, so that a folder that cannot be written costs none.
     _keep_spec(folder, plan)
     run = run_train_trials_batched if batched else run_trials
     try:

@@ -63,6 +63,7 @@ def _named(plan: Sweep, settings: Mapping[str, Any]) -> str:
 
 def _figures(summaries: Sequence[SettingSummary], outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Return the figures to print and their headings; the two ends of a rank are one."""
+    # The first ε of each run; the heading has it where all share it.
     eps = {next(iter(entry.result.get("rank_lower", {"": None}))) for entry in outcomes} - {""}
     names = dict.fromkeys(name for summary in summaries for name in summary.medians)
     at = f" at {float(eps.pop()):g}" if len(eps) == 1 else ""

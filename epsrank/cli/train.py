@@ -89,8 +89,10 @@ def train(task: str | None, net: str | None, out: str | None, resume: bool, **gi
     Interrupted
         After Ctrl-C, with how to resume.
     """
+    # Options left out stay out: RunConfig has the defaults, and a resumed run its own.
     settings = {name: value for name, value in given.items() if value not in (None, ())}
     if net is not None:
+        # What an option says by itself goes before the one word.
         settings = _parse_net(net) | settings
     if task is not None:
         settings["task"] = task
@@ -139,6 +141,7 @@ def _folder(task: str | None, out: str | None, resume: bool) -> Path:
         raise click.UsageError("--resume needs the folder of the run: --out DIR")
     stem = str(task).replace("/", "-")
     names = (stem if index == 1 else f"{stem}-{index}" for index in range(1, 10**6))
+    # A new folder: without --resume no run is written over.
     return next(path for path in (Path("runs") / name for name in names) if not path.exists())
 
 

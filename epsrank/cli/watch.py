@@ -51,6 +51,7 @@ def _follow(source: Source, once: bool, interval: float) -> None:
     from epsrank.numerics.monitor.terminal.live import draws, lines, render
 
     console = Console(highlight=False)
+    # Blocks of a sparkline would be question marks in other encodings.
     ascii_only = not (console.encoding or "").lower().startswith("utf")
     if not draws(console):
         begun = False
@@ -127,10 +128,7 @@ class HistorySource:
         self._polled = False
 
     def poll(self) -> View | None:
-        """Read what is new.
-
-        Returns None where nothing is.
-        """
+        """Return the view of what is new, None where nothing is."""
         from itertools import groupby
 
         from epsrank.numerics.monitor.alarms.signatures import Signatures
@@ -138,11 +136,13 @@ class HistorySource:
         from epsrank.numerics.monitor.terminal.view import View, view_of_history
 
         changed = self._file.refresh()
+        # The first look shows something even where there is nothing yet.
         if not changed and self._polled:
             return None
         self._polled = True
         if not self._file.exists:
             return View(str(self._path), "nothing there yet")
+        # Another run writes to the file now: what the old one signalled is over.
         if self._file.restarted:
             self._signatures = Signatures()
         history = self._file.history
@@ -161,10 +161,7 @@ class RunSource:
         self._stamps: Any = ()
 
     def poll(self) -> View | None:
-        """Read the tables, if they changed.
-
-        Returns None where they did not.
-        """
+        """Return the view of the tables, None where they did not change."""
         from epsrank.numerics.monitor.terminal.view import View
         from epsrank.numerics.training import RunConfig
         from epsrank.numerics.training.folder import CONFIG, HISTORY, STATE
@@ -229,6 +226,7 @@ def _layer(number: int, rows: list[dict[str, Any]], config: RunConfig) -> LayerV
 
     columns = [rank_columns(number, value) for value in config.eps]
     ranks = tuple(rank_text(rows[-1][lower], rows[-1][upper]) for lower, upper in columns)
+    # Of the first ε, by the lower ends: a sparkline has room for one number per step.
     series = tuple(float(row[columns[0][0]]) for row in rows)
     return LayerView(f"hidden layer {number}", config.width, ranks, series)
 
@@ -238,4 +236,5 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
         found = file.stat()
     except OSError:
         return None
+    # Files are replaced whole: the inode changes even where size and time do not.
     return found.st_ino, found.st_size, found.st_mtime_ns
