@@ -83,6 +83,7 @@ def network_of_run(run: Run, index: int = -1) -> DenseNetwork:
 def _sequential(model: nn.Sequential, activation: str | None) -> DenseNetwork:
     layers: list[nn.Linear] = []
     names: set[str] = set()
+    # As if σ came before: the first module has to be Linear.
     last_is_linear = False
     for module in model:
         linear = isinstance(module, nn.Linear)

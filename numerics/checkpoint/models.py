@@ -45,6 +45,7 @@ def layer_of_model(
 
         capture = probe_pass(plan, probe, keep, batch_size=_BATCH)
     except InputError as error:
+        # Arguments as the command line calls them.
         own = {"probe": "--data", "layers": "--layer"}.get(error.argument, error.argument)
         raise InputError(own, error.problem, error.remedy) from None
     except Exception as error:
@@ -64,6 +65,7 @@ def layer_of_model(
     if wanted.role != "last" or plan.head is None:
         return found
     try:
+        # Without a matrix of weights there are ranks all the same, and no floor.
         head = Head.of(plan.head)
     except InputError:
         return found

@@ -33,6 +33,7 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
     device = resolve_device("cpu" if config.device == "cpu" else "auto")
     chosen = choose_probe(config, run.task, device)
     probe = rank_probe(chosen)
+    # Only for a nonlinear problem are features measured on other samples than the loss.
     linear = probe is chosen
     hidden = captured(model.to(device), probe)
     number = _layer_number(layer, len(hidden))
@@ -44,6 +45,7 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
         label=f"{folder} at step {step}, hidden layer {number}",
         features=features,
         measure=probe.measure.spread(len(features)),
+        # Rows of a convolution are positions, which have no targets of their own.
         target=probe.target if linear and len(features) == probe.measure.n_samples else None,
         loss=config.loss,
     )

@@ -109,6 +109,7 @@ def in_box(
     middle, half = box.mean(dim=1), (box[:, 1] - box[:, 0]) / 2
     # |Ω|^{1/d} through logarithms: the volume itself over- or underflows in high dimension.
     side = math.exp(float(torch.log(2 * half).mean()))
+    # A single neuron would get slope 0, as on an interval.
     rule = (n ** (1 / d) - 1 if n > 1 else 1.0) / side
     slope = rule if gamma is None else gamma
     directions = _directions(n, d, activation, generator)

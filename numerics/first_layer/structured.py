@@ -137,6 +137,7 @@ def structured_first_layer_(
 
 def as_layer(layer: nn.Module) -> Layer:
     """Check that a layer can be set."""
+    # A lazy layer is one of these as well, but has no sizes yet.
     if not isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)) or isinstance(
         layer, nn.modules.lazy.LazyModuleMixin
     ):

@@ -73,6 +73,7 @@ def transnet_first_layer_(
         activation,
         "data" if box is None else "domain",
         a,
+        # a·(x − c)/R + r = 0 where a·x = a·c − R·r.
         a @ centre - radius * r,
         torch.full((n,), slope, dtype=torch.float64),
         None if box is None else tuple((float(low), float(high)) for low, high in box.tolist()),

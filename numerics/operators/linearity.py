@@ -114,6 +114,7 @@ def _image(transform: Transform, function: Function, x: Tensor, columns: int = 1
     """Return 𝓛f at the points."""
     try:
         image = transform(function)(x)
+    # Of the transformation's own checks; they say more than the line below.
     except InputError:
         raise
     except Exception as error:

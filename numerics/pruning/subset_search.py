@@ -119,6 +119,7 @@ def _descend(start: Tensor, steps: int) -> Tensor:
         gradient.index_add_(1, flat, pieces.reshape(len(matrices), -1, p))
         # Horizontal part: rotations of the columns change nothing.
         gradient = gradient - matrices @ (matrices.mT @ gradient)
+        # Where the gradient is 0 the step is 0, and not 0/0.
         size = torch.linalg.matrix_norm(gradient)[:, None, None].clamp_min(1e-300)
         # Back to orthonormal columns.
         matrices = torch.linalg.qr(matrices - length * gradient / size).Q

@@ -83,9 +83,11 @@ def read_archive(path: Path, name: str, remedy: str) -> list[NDArray[Any]]:
             if missing:
                 raise InputError(name, f"names {path}, which lacks {', '.join(missing)}", remedy)
             return [archive[key] for key in _KEYS]
+    # It is a ValueError, too, and says more than the line below.
     except InputError:
         raise
     except ValueError as error:
+        # NumPy has no exception of its own for pickled objects.
         pickled = "allow_pickle" in str(error) or "ickle" in str(error)
         what = (
             "holds pickled objects, which are never loaded" if pickled else f"is damaged ({error})"
@@ -150,6 +152,7 @@ def _from_openml() -> LabelledImages:
                 delay=0.1,
             )
     except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
+        # `load_task` takes an OSError as: not at hand, use `digits`.
         raise OSError(f"OpenML cannot be reached ({error})") from error
     except ValueError as error:  # an error page, or a download cut short
         raise OSError(f"OpenML gave nothing usable ({error})") from error
