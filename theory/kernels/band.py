@@ -144,6 +144,7 @@ def failure_of_rank(xi: Matrix, probabilities: Vector, n: int, ratio: float) -> 
     order = np.argsort(leverage, kind="stable")
     mass = np.cumsum(probabilities[order])
     # The neurons up to and including the one that completes the quantile.
+    # Clipped, for rounding may put the last one beyond the end.
     ends = np.unique(np.searchsorted(mass, np.array(_CUTS) * mass[-1]).clip(0, len(order) - 1)) + 1
     moment, best, start = np.zeros((k, k)), 1.0, 0
     for end in ends.tolist():

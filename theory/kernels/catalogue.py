@@ -21,9 +21,9 @@ from epsrank.theory.numbers.arrays import Array, Vector
 NODES, COARSE = 20, 15
 
 # Kolmogorov's law has mass below 1e-17 outside.
-_LEAST, _MOST = 0.16, 4.6
+_LEAST_K, _MOST_K = 0.16, 4.6
 # Numbers held at once: bounds the memory.
-_HELD = 4_000_000
+_NUMBERS_HELD = 4_000_000
 
 
 def kolmogorov_density(s: Array) -> Array:
@@ -35,6 +35,7 @@ def kolmogorov_density(s: Array) -> Array:
     odd = (2 * k - 1) ** 2 * np.pi**2
     terms = (odd / (4 * point**4) - 1 / point**2) * np.exp(-odd / (8 * point**2))
     near = np.sqrt(2 * np.pi) * np.sum(terms, axis=0)
+    # Each series where it converges fast.
     return np.asarray(np.where(point[0] < 0.8, near, far), dtype=np.float64)
 
 
@@ -42,7 +43,7 @@ def kolmogorov_density(s: Array) -> Array:
 def _rule(count: int) -> tuple[Array, Array]:
     """Return K² at the nodes of a Gauss rule in log K, and the weights (sum 1)."""
     # The trapezoidal rule converges geometrically: the density vanishes with all derivatives.
-    logs, step = np.linspace(np.log(_LEAST), np.log(_MOST), 400, retstep=True)
+    logs, step = np.linspace(np.log(_LEAST_K), np.log(_MOST_K), 400, retstep=True)
     scale = np.exp(logs)
     nodes, weights = gauss_rule(logs, step * scale * kolmogorov_density(scale), count)
     return np.exp(2 * nodes), weights / weights.sum()
@@ -51,7 +52,7 @@ def _rule(count: int) -> tuple[Array, Array]:
 def _mixture(xx: Array, xy: Array, yy: Array, shift: float, count: int) -> Array:
     """E asin(S_xy/√((shift·K² + S_xx)(shift·K′² + S_yy))) by the product rule."""
     square, weight = _rule(count)
-    block = max(1, _HELD // count**2)
+    block = max(1, _NUMBERS_HELD // count**2)
     out = np.empty_like(xy)
     for i in range(0, len(xy), block):
         part = slice(i, i + block)

@@ -20,9 +20,9 @@ from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
 KINKED = ("relu", "leaky_relu", "elu", "step")
 #: Nodes per parameter of two product rules, by the number of parameters.
 NODES = {1: (200, 150), 2: (48, 40), 3: (16, 14)}
-_POINTS = 8192
+_SOBOL_POINTS = 8192
 # Breakpoints of a split rule, and nodes between two of them.
-_BREAKS, _BETWEEN = 200, 3
+_BREAKPOINTS, _NODES_BETWEEN = 200, 3
 
 
 def product_rule(d: int, half: float, half_bias: float, nodes: int) -> Parameters:
@@ -51,19 +51,21 @@ def split_rule(points: Vector, half: float, half_bias: float, nodes: int) -> Par
     """
     t, w = np.polynomial.legendre.leggauss(nodes)
     slopes = np.concatenate([-half * (t + 1) / 2, half * (t + 1) / 2])
+    # The weights of [−1, 1] sum to 2, those of both halves to 4.
     chance = np.concatenate([w, w]) / 4
     if half_bias == 0:
         return slopes[:, None], np.zeros(len(slopes)), chance
     chosen = np.sort(points)[
-        np.unique(np.linspace(0, len(points) - 1, _BREAKS).round().astype(int))
+        np.unique(np.linspace(0, len(points) - 1, _BREAKPOINTS).round().astype(int))
     ]
-    inner, inner_weights = np.polynomial.legendre.leggauss(_BETWEEN)
+    inner, inner_weights = np.polynomial.legendre.leggauss(_NODES_BETWEEN)
     kinks = np.clip(np.sort(-slopes[:, None] * chosen, axis=1), -half_bias, half_bias)
     edge = np.full((len(slopes), 1), half_bias)
     ends = np.concatenate([-edge, kinks, edge], axis=1)
     middle, radius = (ends[:, 1:] + ends[:, :-1]) / 2, np.diff(ends, axis=1) / 2
     biases = middle[:, :, None] + radius[:, :, None] * inner
     weight = chance[:, None, None] * radius[:, :, None] * inner_weights / (2 * half_bias)
+    # Kinks clipped to the range of b leave panels of length 0.
     kept = weight.ravel() > 0
     spread = np.broadcast_to(slopes[:, None, None], biases.shape).ravel()
     return spread[kept][:, None], biases.ravel()[kept], weight.ravel()[kept]
@@ -75,8 +77,8 @@ def scattered_rule(d: int, half: float, half_bias: float, seed: int) -> Paramete
     Shapes: weights (Q, d), biases (Q,), probabilities (Q,).
     """
     sobol = qmc.Sobol(d + 1, scramble=True, rng=np.random.default_rng(seed))
-    cube = 2 * sobol.random(_POINTS) - 1
-    return half * cube[:, :d], half_bias * cube[:, d], np.full(_POINTS, 1 / _POINTS)
+    cube = 2 * sobol.random(_SOBOL_POINTS) - 1
+    return half * cube[:, :d], half_bias * cube[:, d], np.full(_SOBOL_POINTS, 1 / _SOBOL_POINTS)
 
 
 def draw_uniform(
@@ -90,7 +92,7 @@ def draw_uniform(
 
 
 # Inputs of a uniform first layer: product rules, scattered points, and the normal limit above.
-_PRODUCT, _SCATTERED = 2, 8
+_PRODUCT_INPUTS, _SCATTERED_INPUTS = 2, 8
 
 
 def input_covariance(points: Matrix, init: LayerInit) -> Square:
@@ -136,18 +138,19 @@ def next_layer(before: NeuronLaw, kernel: LayerKernel, init: LayerInit) -> Norma
 def first_layer(inputs: InputMeasure, kernel: LayerKernel, init: LayerInit) -> NeuronLaw:
     """Return the law of φ(x) = σ(w·x + b)."""
     d = inputs.dimension
-    if init.distribution == "normal" or d > _SCATTERED:
+    if init.distribution == "normal" or d > _SCATTERED_INPUTS:
         note = "" if init.distribution == "normal" else ", as for normal entries"
         text = f"{kernel.name}(w·x + b), {init}{note}"
         deviations = (math.sqrt(init.weight_variance / d), math.sqrt(init.bias_variance))
         covariance = input_covariance(inputs.points, init)
         return NormalNeurons(inputs, kernel, covariance, 0.0, text, deviations)
+    # Uniform on ±h has the variance h²/3.
     half = math.sqrt(3 * init.weight_variance / d)
     half_bias = math.sqrt(3 * init.bias_variance)
     if d == 1 and kernel.name in KINKED:
         x = inputs.points[:, 0]
         rules = tuple(partial(split_rule, x, half, half_bias, m) for m in (16, 12))
-    elif d <= _PRODUCT:
+    elif d <= _PRODUCT_INPUTS:
         count = d + (half_bias > 0)
         rules = tuple(partial(product_rule, d, half, half_bias, m) for m in NODES[count])
     else:

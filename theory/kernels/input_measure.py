@@ -17,7 +17,7 @@ from epsrank.theory.shown import Shown
 
 #: Points of a box by dimension, where no number is given.
 _PER_AXIS = {1: 200, 2: 24, 3: 10}
-_SCATTERED = 1024
+_SCATTERED_POINTS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +132,7 @@ def _unit_rule(dimension: int, count: int | None) -> tuple[Array, Array]:
     if dimension in _PER_AXIS:
         axis = _PER_AXIS[dimension]
         if count is not None:
+            # 1e-9, for the root of an exact power m^d may be rounded above m.
             axis = max(1, math.ceil(count ** (1 / dimension) - 1e-9))
         nodes, weights = np.polynomial.legendre.leggauss(axis)
         grid = np.stack(np.meshgrid(*[(nodes + 1) / 2] * dimension, indexing="ij"), axis=-1)
@@ -139,7 +140,8 @@ def _unit_rule(dimension: int, count: int | None) -> tuple[Array, Array]:
         for _ in range(dimension - 1):
             product = np.multiply.outer(product, weights / 2)
         return grid.reshape(-1, dimension), product.ravel()
-    number = _SCATTERED if count is None else count
+    number = _SCATTERED_POINTS if count is None else count
     sobol = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(0))
+    # Sobol sets are balanced in powers of two, and SciPy warns about other numbers.
     points = sobol.random(2 ** math.ceil(math.log2(max(number, 2))))[:number]
     return points, np.full(number, 1 / number)

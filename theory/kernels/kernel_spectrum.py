@@ -18,7 +18,7 @@ from epsrank.theory.shown import Shown
 
 _ULP = float(np.finfo(np.float64).eps)
 # Numbers up to which singular values are affordable; beyond, the Gram matrix.
-_DIRECT = 500_000
+_DIRECT_NUMBERS = 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def _diagonalised(matrix: Square, bound: float, inputs: InputMeasure, text: str)
 def spectrum_of_features(features: Matrix, inputs: InputMeasure, text: str) -> KernelSpectrum:
     """Diagonalise Σ_q φ_q ⊗ φ_q by the singular values of diag(√w) F."""
     a = inputs.root_weights[:, None] * features
-    if a.size <= _DIRECT:
+    if a.size <= _DIRECT_NUMBERS:
         vectors, singular, _ = np.linalg.svd(a, full_matrices=False)
         spread = 4 * _ULP * float(singular[0])
         return KernelSpectrum(

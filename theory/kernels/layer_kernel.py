@@ -23,9 +23,10 @@ Route = Literal["closed form", "quadrature"]
 
 _ULP = float(np.finfo(np.float64).eps)
 # Stands for a variance of 0: its root, 1e-150, is still a number.
-_TINY = 1e-300
+_TINY_VARIANCE = 1e-300
 
-_SAFE: dict[str, Any] = {
+# For arguments that rounding has put just outside the domain.
+_SAFE_FUNCTIONS: dict[str, Any] = {
     "sqrt": lambda value: np.sqrt(np.maximum(value, 0.0)),
     "asin": lambda value: np.arcsin(np.clip(value, -1.0, 1.0)),
     "acos": lambda value: np.arccos(np.clip(value, -1.0, 1.0)),
@@ -60,7 +61,7 @@ class LayerKernel(Shown):
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
         compiled: Callable[..., Any] = sp.lambdify(
-            (S_xx, S_xy, S_yy), self.expression, modules=[_SAFE, "numpy"]
+            (S_xx, S_xy, S_yy), self.expression, modules=[_SAFE_FUNCTIONS, "numpy"]
         )
         return compiled
 
@@ -156,8 +157,9 @@ def _checked(xx: Array, xy: Array, yy: Array) -> tuple[Array, Array, Array]:
     least = float(min(xx.min(), yy.min()))
     if least < 0:
         raise InputError("S_xx, S_yy", f"have the negative entry {least:g}", "pass variances ≥ 0")
-    first, second = np.maximum(xx, _TINY), np.maximum(yy, _TINY)
-    # √S_xx √S_yy, so that the product neither over- nor underflows
+    first, second = np.maximum(xx, _TINY_VARIANCE), np.maximum(yy, _TINY_VARIANCE)
+    # √S_xx √S_yy, so that the product neither over- nor underflows; S_xx itself where both agree,
+    # since the product of two rounded roots differs from it.
     most = np.where(first == second, first, np.sqrt(first) * np.sqrt(second))
     excess = float((np.abs(xy) - most * (1 + 1e-6)).max())
     if excess > 1e-12 * float(max(xx.max(), yy.max())) + 1e-140:

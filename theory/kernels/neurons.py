@@ -25,7 +25,7 @@ Sigma = Callable[[Array], Array]
 
 _ULP = float(np.finfo(np.float64).eps)
 # Neurons that stand for a law without a quadrature rule, numbers held by them, and their seed.
-_SAMPLE, _HELD, _SEED = 16_384, 8_000_000, 20_250_101
+_STAND_INS, _NUMBERS_HELD, _STAND_IN_SEED = 16_384, 8_000_000, 20_250_101
 
 
 class NeuronLaw(ABC):
@@ -62,8 +62,8 @@ class NeuronLaw(ABC):
 
     @cached_property
     def _stand_ins(self) -> tuple[Array, Array]:
-        count = max(1024, min(_SAMPLE, _HELD // len(self.inputs.points)))
-        drawn = self.draw(count, np.random.default_rng(_SEED))
+        count = max(1024, min(_STAND_INS, _NUMBERS_HELD // len(self.inputs.points)))
+        drawn = self.draw(count, np.random.default_rng(_STAND_IN_SEED))
         return drawn, np.full(count, 1 / count)
 
 
@@ -139,7 +139,7 @@ class ParameterNeurons(NeuronLaw):
     sampler: Callable[[int, np.random.Generator], tuple[Array, Array]] = field(repr=False)
     #: The law.
     text: str
-    #: Whether the sampler is.
+    #: Whether the sampler has nothing random.
     deterministic: bool = False
 
     def features(self, weights: Matrix, biases: Vector) -> Matrix:

@@ -26,7 +26,7 @@ from epsrank.theory.numbers.arrays import Array, Matrix
 _UNNORMALISED = ("cosine", "sine")
 # Least width of the data's projections in units of 1/γ, as in the layer itself.
 _DATA_SPREAD = 4.0
-_POINTS = 4096
+_SOBOL_POINTS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,7 @@ class Placement:
 
     def _split(self, cube: Array) -> tuple[Array, Array]:
         """Turn points of the unit cube into directions and fractions of the offsets' range."""
+        # The normal quantiles of 0 and 1 are infinite.
         normal = ndtri(np.clip(cube[:, :-1], 1e-16, 1 - 1e-16))
         if self.activation not in _UNNORMALISED:
             length = np.linalg.norm(normal, axis=1, keepdims=True)
@@ -95,6 +96,7 @@ class Placement:
 
     def _ranges(self, directions: Array) -> Array:
         low, high = self._reach(directions)
+        # Not 0, by which slopes are divided, where the data do not vary along a direction.
         return np.maximum(high - low, np.finfo(float).tiny)
 
     def from_cube(self, cube: Matrix, gamma: float | None) -> tuple[Array, Array]:
@@ -151,7 +153,7 @@ class Placement:
         return self.grid(count, gamma)
 
     def _scattered(self, gamma: float | None, seed: int) -> Parameters:
-        count = 2 ** math.ceil(math.log2(max(_POINTS, 8 * self.width)))
+        count = 2 ** math.ceil(math.log2(max(_SOBOL_POINTS, 8 * self.width)))
         cube = _cube(self.dimension + 1, seed, count)
         return (*self.from_cube(cube, gamma), np.full(count, 1 / count))
 
@@ -161,7 +163,7 @@ class Placement:
         return self.from_cube(rng.random((count, self.dimension + 1)), gamma)
 
 
-def _cube(dimension: int, seed: int, count: int = _POINTS) -> Array:
+def _cube(dimension: int, seed: int, count: int = _SOBOL_POINTS) -> Array:
     """Return a scrambled Sobol set."""
     sobol = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(seed))
     return np.asarray(sobol.random(count))

@@ -18,7 +18,7 @@ LEVELS = (12, 18, 27, 40, 60, 90)
 TOLERANCE = 1e-13
 
 # Pairs on which the number of nodes is settled, and numbers held at a time.
-_TRIAL, _HELD = 96, 2_000_000
+_TRIAL_PAIRS, _NUMBERS_HELD = 96, 2_000_000
 # Relative rounding of nodes and weights, seen in moments of degree 2 to 6.
 _RULE_ERROR = 2e-13
 
@@ -72,6 +72,7 @@ def _at_level(sigma: Sigma, xx: Array, xy: Array, yy: Array, count: int) -> Arra
         phi = start[:, None] + length[:, None] * part
         u = (np.sqrt(xx)[:, None] * np.cos(phi))[:, :, None] * radius
         v = (np.sqrt(yy)[:, None] * np.cos(phi - theta[:, None]))[:, :, None] * radius
+        # The two arcs are half of the circle; on the other half u and v have their signs turned.
         both = sigma(u) * sigma(v) + sigma(-u) * sigma(-v)
         total += length * np.einsum("pij,i,j->p", both, angular, radial)
     return total / (2 * np.pi)
@@ -94,7 +95,7 @@ def polar_kernel(
         np.concatenate(
             [
                 [np.argmax(xx + yy), np.argmin(xx + yy), np.argmax(xy), np.argmin(xy)],
-                np.linspace(0, len(xx) - 1, min(len(xx), _TRIAL)).round(),
+                np.linspace(0, len(xx) - 1, min(len(xx), _TRIAL_PAIRS)).round(),
             ]
         ).astype(int)
     )
@@ -106,7 +107,7 @@ def polar_kernel(
         before = values
         if error <= tolerance * max(float(np.abs(values).max()), np.finfo(float).tiny):
             break
-    block = max(1, _HELD // level**2)
+    block = max(1, _NUMBERS_HELD // level**2)
     parts = [
         _at_level(sigma, xx[i : i + block], xy[i : i + block], yy[i : i + block], level)
         for i in range(0, len(xx), block)

@@ -27,7 +27,7 @@ class SimulatedRank(Shown):
     eps: float
     #: One per draw.
     ranks: tuple[int, ...]
-    #: Draws with an eigenvalue that rounding does not tell from ε; their count is nominal.
+    #: Draws with an eigenvalue within rounding of ε; their count is nominal.
     unresolved: int
     #: Measure of the inputs.
     measure: str

@@ -19,10 +19,10 @@ from epsrank.theory.shown import Shown
 By = Literal["finite-width", "kernel"]
 
 # Slopes tried: the rule's, times powers of √2.
-_EXPONENTS = range(-10, 9)
+_HALF_OCTAVES = range(-10, 9)
 _REFINEMENTS = 6
 # Data beyond this many rows are thinned: the ε-rank of a layer changes little with more.
-_ROWS = 1000
+_MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def choose_slope(
     def count(gamma: float) -> float:
         return predicted_rank(place, where, gamma, threshold, by, draws)
 
-    slopes = [rule * 2 ** (j / 2) for j in _EXPONENTS]
+    slopes = [rule * 2 ** (j / 2) for j in _HALF_OCTAVES]
     ranks = [count(gamma) for gamma in slopes]
     best = max(ranks)
     needed = best - 0.5 if target_rank is None else float(target_rank)
@@ -187,7 +187,7 @@ def choose_slope(
     if target_rank is not None and first > 0:
         slope, rank = _refine(count, slopes[first - 1], slope, rank, needed)
     name = where.measure.name
-    at_rule = ranks[list(_EXPONENTS).index(0)]
+    at_rule = ranks[list(_HALF_OCTAVES).index(0)]
     return SlopeChoice(
         slope, rank, rule, at_rule, target_rank, threshold, n, by, tuple(slopes), tuple(ranks), name
     )
@@ -210,7 +210,7 @@ def _refine(
 def _default_inputs(place: Placement) -> InputMeasure:
     """Return the measure that ranks are predicted in where none is given."""
     if place.rows is not None:
-        step = -(-len(place.rows) // _ROWS)
+        step = -(-len(place.rows) // _MOST_ROWS)
         return data_measure(place.rows[::step], text="data of the layer")
     assert place.box is not None
     count = max(200, 4 * place.width) if place.dimension == 1 else None

@@ -74,7 +74,7 @@ class CountProblem:
         self._scale = power_of_two(-2 * shift) / measure.normaliser
 
     def decide(self, thresholds: Thresholds) -> list[Decision]:
-        """Decide several thresholds; the usual routes have to where both ends differ."""
+        """Decide several thresholds; where both ends differ, the usual routes have to."""
         n = self.features.n_features
         unknown = Decision(0, n, "", "left to the float64 Gram matrix")
         # As floats: scaled ones may leave the range.

@@ -30,8 +30,8 @@ def factorised_count(
     inertia. Which of the first two is tried is a guess from a quarter of the neurons; the
     certificates do not depend on it.
 
-    `matrix` is H̃, symmetric; `error` is t. Returns with the route ``"cholesky"``, ``"low-rank"``
-    or ``"inertia"``; None where none of them gives one number.
+    `matrix` is H̃, symmetric; `error` is t. The route that is named is ``"cholesky"``,
+    ``"low-rank"`` or ``"inertia"``; None where none of them gives one number.
     """
     low, high = float_below(below), float_above(above)
     if not 0 < low <= high < np.inf:
