@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from epsrank.numerics.checkpoint.dense import dense_network, network_of_run
     from epsrank.numerics.ensemble import group_configs, train_in_groups, train_many
     from epsrank.numerics.first_layer.structured import structured_first_layer_
-    from epsrank.numerics.monitor import RankMonitor, RankWarning
+    from epsrank.numerics.monitor import (
+        Estimate,
+        Quantity,
+        QuantityData,
+        RankMonitor,
+        RankWarning,
+    )
     from epsrank.numerics.monitor.measuring.schedule import OverheadBudget
     from epsrank.numerics.operators import (
         BoundaryProblem,
@@ -102,6 +108,7 @@ _HOMES = {
     "epsilon_rank_from_gram": "epsrank.theory.rank",
     "epsilon_rank_from_spectrum": "epsrank.theory.rank",
     "epsilon_ranks": "epsrank.theory.rank",
+    "Estimate": "epsrank.numerics.monitor",
     "fewest_neurons": "epsrank.theory.selection",
     "group_configs": "epsrank.numerics.ensemble",
     "initial_ranks": "epsrank.theory.kernels.prediction",
@@ -126,6 +133,8 @@ _HOMES = {
     "population_rank": "epsrank.theory.sampling",
     "PopulationRank": "epsrank.theory.sampling",
     "prune": "epsrank.numerics.pruning",
+    "Quantity": "epsrank.numerics.monitor",
+    "QuantityData": "epsrank.numerics.monitor",
     "RankInterval": "epsrank.theory.rank.interval",
     "RankMonitor": "epsrank.numerics.monitor",
     "RankWarning": "epsrank.numerics.monitor",
@@ -159,6 +168,7 @@ __all__ = [
     "ContinuousRank",
     "ConvexFloor",
     "DenseNetwork",
+    "Estimate",
     "InitialRank",
     "InputError",
     "LayerKernel",
@@ -168,6 +178,8 @@ __all__ = [
     "OperatorSystem",
     "OverheadBudget",
     "PopulationRank",
+    "Quantity",
+    "QuantityData",
     "RankInterval",
     "RankMonitor",
     "RankWarning",

@@ -30,3 +30,9 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
         """Rebuild from the three parts, so that worker processes can hand the error back."""
         return (InputError, (self.argument, self.problem, self.remedy))
+
+
+def described(error: BaseException) -> str:
+    """Return an exception as one line, with its type where that says more than the line."""
+    line = (str(error).splitlines() or [""])[0]
+    return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}"

@@ -2,15 +2,25 @@
 
 from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signature
 from epsrank.numerics.monitor.monitor import RankMonitor
+from epsrank.numerics.monitor.quantity.contract import Estimate, Quantity, QuantityData
 from epsrank.numerics.monitor.records.history import History
-from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.records.record import (
+    LayerRank,
+    LayerReading,
+    LayerRecord,
+    QuantityRecord,
+)
 from epsrank.numerics.monitor.sinks import Sink
 
 __all__ = [
+    "Estimate",
     "History",
     "LayerRank",
     "LayerReading",
     "LayerRecord",
+    "Quantity",
+    "QuantityData",
+    "QuantityRecord",
     "RankMonitor",
     "RankWarning",
     "Signature",

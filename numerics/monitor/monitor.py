@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from epsrank.numerics.monitor.measuring.settings import as_settings, environment
 from epsrank.numerics.monitor.measuring.watch import BatchWatch, LossMeter
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import SkippedLayer
+from epsrank.numerics.monitor.quantity.contract import Quantity
 from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.report import Reporter
@@ -62,8 +64,10 @@ class RankMonitor:
         Thresholds are ε·λ_1.
     measure : {"mean", "raw"}
         Measure of the Gram matrices: samples weigh 1/N or 1 each.
-    quantities : {"auto", "all", "ranks"}
-        Whether spectra are computed: up to 1024 neurons, always, never. Counts need none.
+    quantities : {"auto", "all", "ranks"}, mapping of names to `Quantity`, or list of both
+        Whether spectra are computed: up to 1024 neurons, always, never. Counts need none. And
+        quantities of your own, measured on the probe at every measurement: ``{"name": f}`` alone
+        means ``["auto", {"name": f}]``; not with `process_group`.
     every : "auto", int or Schedule
         ``"auto"`` spends at most `overhead`; an integer k measures after steps k, 2k, 3k, …
     overhead : float
@@ -129,7 +133,7 @@ class RankMonitor:
         eps: float | Iterable[float] = (1e-6,),
         relative: bool = False,
         measure: str = "mean",
-        quantities: str = "auto",
+        quantities: str | Mapping[str, Quantity] | Sequence[str | Mapping[str, Quantity]] = "auto",
         every: str | int | Schedule = "auto",
         overhead: float = 0.01,
         forgetting: float | None = None,
@@ -155,6 +159,14 @@ class RankMonitor:
         if probe is not None and forgetting is not None:
             raise InputError("forgetting", "has no use with a probe", "leave one of them out")
         own = self.settings
+        if own.own and (probe is None or process_group is not None):
+            problem = f"hold {', '.join(own.own)}, but there is "
+            if probe is None:
+                remedy = "pass probe= with the samples that they are measured on"
+                raise InputError("quantities", f"{problem}no probe", remedy)
+            # What a quantity is of all processes together, only it could say.
+            remedy = "leave them out, or measure in one process without a group"
+            raise InputError("quantities", f"{problem}a process group", remedy)
         given = None if probe is None else as_probe_set(probe, targets, own.max_samples, seed)
         example = None if given is None else given.first(2)
         self.plan = find_layers(model, layers, head=head, example=example)
@@ -242,7 +254,7 @@ class RankMonitor:
             records += self._measured(self._steps - 1, lambda: watch.note(targets), watch.cost)
         if self._schedule.step():
             if self._parts is not None:
-                records += self._measured(self._steps, self._parts.due)
+                records += self._measured(self._steps, partial(self._parts.due, self._steps))
             elif inputs is not None:
                 batch = self._measurer.batch
                 records += self._measured(self._steps, lambda: batch(inputs, targets))
@@ -265,7 +277,8 @@ class RankMonitor:
         """
         if self._parts is None:
             raise InputError("probe", "is missing", "pass probe= to measure at any time")
-        return self._measured(self._steps, self._parts.whole) + self.wait()
+        whole = partial(self._parts.whole, self._steps)
+        return self._measured(self._steps, whole) + self.wait()
 
     def wait(self) -> list[LayerRecord]:
         """Wait for what is measured in the background.
@@ -299,7 +312,7 @@ class RankMonitor:
         self.close()
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw losses, ε-ranks and readings over the steps; no display is needed.
+        """Draw losses, ε-ranks, readings and own quantities over the steps; no display is needed.
 
         Parameters
         ----------

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signatures
-from epsrank.numerics.monitor.measuring.seen import described
 from epsrank.numerics.monitor.records.history import History
-from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
 from epsrank.numerics.monitor.sinks import Sink, as_sinks, deliver
+from epsrank.theory.errors import described
 
 # Different failures that are spoken of; after so many there is nothing new to say.
 _MOST = 100
@@ -43,6 +43,7 @@ class Reporter:
             count = sum(_kind(other.failure or "") == kind for other in failed)
             where = f"{count} layers, the first {record.layer}" if count > 1 else record.layer
             self._say_once(f"{where}: {record.failure}", kind, record.step)
+        self._report_quantities(records[0].own_quantities, kinds)
         for signature in self.signatures.update(records, self._last):
             if self._warn:
                 _warn(str(signature))
@@ -52,6 +53,17 @@ class Reporter:
             for sink in self._sinks
             if self._safely("log", partial(deliver, sink, records, metadata), step)
         ]
+
+    def _report_quantities(
+        self, quantities: Sequence[QuantityRecord], kinds: Collection[str]
+    ) -> None:
+        """Warn of what went wrong in quantities, once for each of them and kind."""
+        for own in quantities:
+            # The pass that failed has been spoken of with the layers.
+            if own.cause is not None and _kind(own.cause) not in kinds:
+                # Which parameters it changed varies from step to step.
+                kind = re.sub(r"\([^)]*\)", "", _kind(own.cause))
+                self._say_once(f"quantity {own.name}: {own.cause}", f"{own.name}: {kind}", own.step)
 
     def close(self) -> None:
         """Close the sinks."""

@@ -1,4 +1,4 @@
-"""What a monitor saw: losses with the reachable loss, and the ε-rank of every layer."""
+"""What a monitor saw: losses with the reachable loss, the ε-rank of every layer, quantities."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epsrank.numerics.monitor.records.history import History
-    from epsrank.numerics.monitor.records.record import LayerRecord
+    from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
     from epsrank.theory.numbers.arrays import Array
 
 # More layers than this cannot be distinguished in one panel.
 _MOST_LAYERS = 6
+_ENDS = ("value", "low", "high")
 
 
 def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
@@ -27,7 +28,7 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
     Where the last layer was read, its loss and the certified reachable loss V(‖W‖) are drawn (F6),
     else the training loss alone. A rank whose interval is open is drawn as a band. Where the part
     of a probe that was measured changes, the title says at which steps: what jumps there may be the
-    samples' doing.
+    samples' doing. Quantities of the user's own have a panel below, with their intervals as bands.
     """
     rows = [record for record in history if record.ranks]
     if not rows:
@@ -54,7 +55,26 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
         bounds=bounds,
         loss_label=label,
         title=title or "; ".join(notes + _parts(rows)),
+        others=_quantities(steps, history.quantities),
     )
+
+
+def _quantities(
+    steps: Sequence[int], records: Sequence[QuantityRecord]
+) -> dict[str, tuple[Array, Array, Array]]:
+    """Return value, lower and upper end of each quantity along the steps."""
+    names = list(dict.fromkeys(record.name for record in records))
+    found = {}
+    for name in _some(names):
+        own = [record for record in records if record.name == name and record.value is not None]
+        series = [{record.step: getattr(record, end) for record in own} for end in _ENDS]
+        # An end that is not known is a gap.
+        value, low, high = (
+            _along(steps, {step: end for step, end in ends.items() if end is not None})
+            for ends in series
+        )
+        found[name] = (value, low, high)
+    return found
 
 
 def _parts(rows: Sequence[LayerRecord]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The staircase: loss and floors above, ε-rank of every hidden layer below, one time axis."""
+"""The staircase: loss and floors above, ε-rank of the layers below, others last, one time axis."""
 
 from __future__ import annotations
 
@@ -40,15 +40,17 @@ def staircase(
     loss_label: str = "loss",
     title: str = "",
     time_scale: str = "linear",
+    others: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
 ) -> Figure:
     """Draw  loss ≥ V(‖β‖) ≥ envelope ≥ floor  (F3) over the ε-rank r_ε (D1) of each hidden layer.
 
     `ranks`: For every layer the lower and upper end of its rank; drawn as a band where they differ;
     `bounds`: Lower bounds of the loss by name, such as V, envelope and floor; NaN or 0 leaves a
-    gap.
+    gap; `others`: Values with the ends of their intervals by name, for a third panel.
     """
-    figure = new_figure(7.2, 6.0)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.25, 1.0])
+    figure = new_figure(7.2, 8.4 if others else 6.0)
+    heights = [1.25, 1.0, 1.0] if others else [1.25, 1.0]
+    above, below, *third = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     time = np.asarray(steps, dtype=np.float64)
     _draw_losses(above, time, np.asarray(loss, dtype=np.float64), loss_label, bounds or {})
     for index, (name, (lower, upper)) in enumerate(ranks.items()):
@@ -56,14 +58,27 @@ def staircase(
     if title:
         figure.suptitle(title, fontsize=10)
     dress(above, x="", y=f"loss and its lower bounds\n({measure} measure)")
-    dress(below, x="training step", y=f"ε-rank at ε = {power(eps)}\n({measure} measure)")
+    dress(
+        below,
+        x="" if others else "training step",
+        y=f"ε-rank at ε = {power(eps)}\n({measure} measure)",
+    )
     integer_axis(below, "y")
     if time_scale == "log":
         below.set_xscale("log")
     else:
         # One measurement alone still needs an axis of some length.
         below.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
-    above.legend(
+    _legend_on_top(above)
+    for axes in third:
+        _legend_on_top(below)
+        _draw_others(axes, time, others or {})
+    legend_below(figure, [below, *third][-1])
+    return figure
+
+
+def _legend_on_top(axes: Axes) -> None:
+    axes.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
         borderaxespad=0.1,
@@ -73,8 +88,36 @@ def staircase(
         handlelength=3.0,
         columnspacing=1.6,
     )
-    legend_below(figure, below)
-    return figure
+
+
+def _draw_others(
+    axes: Axes,
+    time: NDArray[np.float64],
+    others: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
+) -> None:
+    """Draw values of any kind, on a logarithmic axis where all of them are positive."""
+    drawn = []
+    for index, (name, ends) in enumerate(others.items()):
+        value, low, high = (np.asarray(end, dtype=np.float64) for end in ends)
+        drawn += [value, low, high]
+        style = look(index)
+        axes.plot(
+            time,
+            np.where(np.isfinite(value), value, np.nan),
+            color=style.colour,
+            linestyle=style.dashes,
+            linewidth=1.4,
+            marker=style.marker,
+            markersize=4,
+            markevery=mark_every(time.size),
+            label=name,
+        )
+        axes.fill_between(time, low, high, color=style.colour, alpha=0.25, linewidth=0)
+    values = np.concatenate(drawn)
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0:
+        log_axis(axes, "y", values)
+    dress(axes, x="training step", y="quantities")
 
 
 def _draw_losses(

@@ -8,13 +8,15 @@ import numpy as np
 
 from epsrank.numerics.gram.few_rows import FewRows
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.monitor.measuring.seen import Moment, Seen, described
+from epsrank.numerics.monitor.measuring.seen import Moment, Seen
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.numbers.quantities import Quantities, quantities
 from epsrank.numerics.monitor.numbers.sketch import sketch_spectrum
 from epsrank.numerics.monitor.numbers.sketched import SketchedProblem, sketched_quantities
+from epsrank.numerics.monitor.quantity.evaluate import failed
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
+from epsrank.theory.errors import described
 from epsrank.theory.numbers.threads import blas_for
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.of_gram import GramProblem
@@ -28,6 +30,9 @@ def measured(
 ) -> list[LayerRecord]:
     """Return one record for each planned layer; trouble is a value in it."""
     records = []
+    sample = moment.sample
+    # A pass that failed has looked at no quantity either.
+    own_quantities = sample.own or failed(settings.own, str(sample.cause), moment.step)
     for layer in plan.layers:
         failure, accumulator = seen.cause, None
         if failure is None:
@@ -67,7 +72,8 @@ def measured(
                 seconds=moment.seconds,
                 cost=0.0,
                 failure=failure,
-                probe_part=moment.sample.part,
+                probe_part=sample.part,
+                own_quantities=own_quantities,
             )
         )
     return records

@@ -15,13 +15,16 @@ from epsrank.numerics.monitor.measuring.background import Background, as_backgro
 from epsrank.numerics.monitor.measuring.layer_numbers import measured
 from epsrank.numerics.monitor.measuring.processes import Processes
 from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
-from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, described, nothing_summed
+from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, nothing_summed
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.capture import Capture, probe_pass
 from epsrank.numerics.monitor.model.passes import MOST, Shape, pass_size
 from epsrank.numerics.monitor.model.plan import LayerPlan
-from epsrank.numerics.monitor.records.record import LayerReading, LayerRecord
-from epsrank.theory.errors import InputError
+from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.monitor.quantity.evaluate import evaluate
+from epsrank.numerics.monitor.quantity.losses import loss_function
+from epsrank.numerics.monitor.records.record import LayerReading, LayerRecord, QuantityRecord
+from epsrank.theory.errors import InputError, described
 from epsrank.theory.numbers.arrays import Array
 
 
@@ -110,6 +113,11 @@ class Measurer:
         """Send further samples of the same measurement through the model."""
         size = MOST if self._batch_size is None else self._batch_size
         self.note(probe_pass(self.plan, inputs, self.consume, batch_size=size))
+
+    def quantities(self, step: int, inputs: Any, targets: Any) -> tuple[QuantityRecord, ...]:
+        """Return the user's own quantities; here, since a thread would find another model."""
+        own, loss = self.settings.own, loss_function(self.settings.loss)
+        return evaluate(own, self.plan.wrapper, loss, QuantityData(inputs, targets), step)
 
     def begin(self) -> None:
         """Prepare for one measurement."""

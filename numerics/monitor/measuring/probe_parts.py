@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -59,26 +60,26 @@ class ProbeParts:
         #: Share of the probe that is measured next; None before the first measurement.
         self.part: float | None = None if share is not None and count is not None else 1.0
 
-    def due(self) -> Sample:
-        """Make the measurement that the schedule asks for."""
+    def due(self, step: int) -> Sample:
+        """Make the measurement that the schedule asks for after a step."""
         if self.part is None:
-            return self._first()
+            return self._first(step)
         if self.part < 1 and self._made >= SERIES:
             self.part = grown(self.part)
             self._made = 0
         # Counted also where the pass fails: the processes of a group must not differ.
         self._made += 1
         if self.part == 1:
-            return self.whole()
+            return self.whole(step)
         self._measurer.run(self.probe.slice(0, self._count(self.part)))
-        return self._sample(self.part)
+        return self._sample(step, self.part)
 
-    def whole(self) -> Sample:
+    def whole(self, step: int) -> Sample:
         """Measure the whole probe."""
         self._measurer.run(self.probe.inputs)
-        return self._sample(1.0)
+        return self._sample(step, 1.0)
 
-    def _first(self) -> Sample:
+    def _first(self, step: int) -> Sample:
         """Measure the least part, and as much more as costs little.
 
         All processes of a group agree on it; each takes part, whatever happens to it, and where one
@@ -89,12 +90,13 @@ class ProbeParts:
         # Between a half and the whole there is no part.
         if least > 0.5:
             self.part = 1.0
-            return self.whole()
+            return self.whole(step)
         begun = self._count(least)
-        failed, seconds = None, math.inf
+        failed, seconds, sample = None, math.inf, Sample(part=least)
         start = time.perf_counter()
         try:
             self._measurer.run(self.probe.slice(0, begun))
+            sample = self._sample(step, least)
             processes.settle()
             seconds = time.perf_counter() - start
         except Exception as error:
@@ -103,11 +105,13 @@ class ProbeParts:
         if failed is not None:
             raise failed
         if seconds == math.inf:
-            return self._sample(least)
+            return sample
         self.part, self._made = affordable(least, seconds, self._allowed), 1
         if self._count(self.part) > begun:
             self._measurer.go_on(self.probe.slice(begun, self._count(self.part)))
-        return self._sample(self.part)
+            # Quantities do not add up: those of the least part have said what they cost.
+            sample = self._sample(step, self.part)
+        return replace(sample, part=self.part)
 
     def _count(self, part: float) -> int:
         """Return the number of samples of a part."""
@@ -116,11 +120,14 @@ class ProbeParts:
         # In floats k/N · N may be a little more than k, and is k.
         return min(count, math.ceil(part * count * (1 - 1e-12)))
 
-    def _sample(self, part: float) -> Sample:
-        targets = self.probe.targets
-        if isinstance(targets, Tensor) and part < 1:
-            targets = targets[: self._count(part)]
-        return Sample(targets, part)
+    def _sample(self, step: int, part: float) -> Sample:
+        """Return the targets of a part, and the quantities of its samples."""
+        inputs, targets = self.probe.inputs, self.probe.targets
+        if part < 1:
+            inputs = self.probe.slice(0, self._count(part))
+            targets = targets[: self._count(part)] if isinstance(targets, Tensor) else targets
+        own = self._measurer.quantities(step, inputs, targets)
+        return Sample(targets, part, own=own)
 
 
 def least_part(shapes: Iterable[Shape], n_samples: int, processes: int = 1) -> float:

@@ -12,7 +12,8 @@ from torch import Tensor
 from epsrank.numerics.gram.few_rows import FewRows
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.measuring.settings import Settings
-from epsrank.theory.errors import InputError
+from epsrank.numerics.monitor.records.record import QuantityRecord
+from epsrank.theory.errors import described
 
 #: Features and targets of the same samples of the last layer.
 Share = tuple[Tensor, Tensor]
@@ -28,6 +29,8 @@ class Sample:
     part: float | None = None
     #: Why its features could not be gathered.
     cause: str | None = None
+    #: The user's own quantities on the same samples.
+    own: tuple[QuantityRecord, ...] = ()
 
     @classmethod
     def of(cls, gather: Callable[[], Sample]) -> Sample:
@@ -83,9 +86,3 @@ def nothing_summed(
         eps=min(settings.eps) if counts else None,
         relative=settings.relative,
     )
-
-
-def described(error: BaseException) -> str:
-    """Return an exception as one line."""
-    line = (str(error).splitlines() or [""])[0]
-    return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}"

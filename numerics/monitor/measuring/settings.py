@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from epsrank.numerics.environment import package_version
@@ -11,6 +11,7 @@ from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
 from epsrank.numerics.monitor.measuring.reading import Bias, LossKind
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.numbers.quantities import WIDE
+from epsrank.numerics.monitor.quantity.contract import Quantity, as_quantities
 from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
 
@@ -38,6 +39,8 @@ class Settings:
     forgetting: float | None
     #: Most probe samples, and most rows of a reading.
     max_samples: int
+    #: The user's own quantities by name.
+    own: Mapping[str, Quantity]
 
     def spectrum(self, n_features: int) -> bool:
         """Return whether the spectrum of a layer is computed."""
@@ -63,9 +66,9 @@ def as_settings(
     thresholds = tuple(dict.fromkeys(as_eps(value) for value in given))
     if not isinstance(relative, bool):
         raise InputError("relative", f"is {relative!r}", "pass True or False")
+    choice, own = as_quantities(quantities, get_args(QuantityChoice))
     for name, value, choices in (
         ("measure", measure, get_args(MeasureKind)),
-        ("quantities", quantities, get_args(QuantityChoice)),
         ("loss", loss, (None, *get_args(LossKind))),
         ("bias", bias, get_args(Bias)),
     ):
@@ -83,20 +86,25 @@ def as_settings(
         eps=thresholds,
         relative=relative,
         measure=cast(MeasureKind, measure),
-        quantities=cast(QuantityChoice, quantities),
+        quantities=cast(QuantityChoice, choice),
         loss=cast("LossKind | None", loss),
         bias=cast(Bias, bias),
         forgetting=None if forgetting is None else float(forgetting),
         max_samples=max_samples,
+        own=own,
     )
 
 
 def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> dict[str, Any]:
     """Return the metadata of a history as plain data."""
     described = plan.to_json()
+    # Of own quantities the names, and nothing without any: the files are those of before then.
+    plain = {name: value for name, value in vars(settings).items() if name != "own"}
+    own = {"own_quantities": list(settings.own)} if settings.own else {}
     return {
-        **asdict(settings),
+        **plain,
         "eps": list(settings.eps),
+        **own,
         "samples": "training batches" if probe is None else "probe",
         "probe_samples": None if probe is None else probe.n_samples,
         "model": type(plan.model).__name__,

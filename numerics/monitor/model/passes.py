@@ -34,7 +34,7 @@ class Arguments:
 def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
     """Yield the arguments of the forward passes over a probe set."""
     batch_size = as_whole(batch_size, "batch_size")
-    if not isinstance(probe, (Tensor, tuple, Mapping)):
+    if not is_one_call(probe):
         if not isinstance(probe, Iterable) or isinstance(probe, (str, bytes)):
             kind = type(probe).__name__
             raise InputError("probe", f"is {kind}", "pass a tensor, a tuple, a dict or a loader")
@@ -74,17 +74,33 @@ def first_batch(probe: Any) -> Arguments:
     raise InputError("probe", "is empty", "pass at least one sample")
 
 
-def run(model: nn.Module, arguments: Arguments) -> None:
-    """Call a model on copies of arguments, since it may overwrite its inputs, on its own device."""
+def is_one_call(inputs: Any) -> bool:
+    """Whether inputs are the arguments of one call, and not a list of batches."""
+    return isinstance(inputs, (Tensor, tuple, Mapping))
+
+
+def call(model: nn.Module, batch: Any) -> Any:
+    """Call a model on a tensor, a tuple of arguments, or a mapping of named ones."""
+    arguments = _arguments(batch)
+    return model(*arguments.args, **arguments.kwargs)
+
+
+def copied(model: nn.Module, batch: Any) -> Any:
+    """Copy the tensors of a nest to the device of a model: whoever gets them may overwrite them."""
     tensor = next(iter([*model.parameters(), *model.buffers()]), None)
 
-    def copied(leaf: Any) -> Any:
+    def copy(leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
             return leaf
         place = leaf.device if tensor is None else tensor.device
         return leaf.detach().to(place, copy=True)
 
-    model(*tree_map(copied, arguments.args), **tree_map(copied, arguments.kwargs))
+    return tree_map(copy, dict(batch) if isinstance(batch, Mapping) else batch)
+
+
+def run(model: nn.Module, arguments: Arguments) -> None:
+    """Call a model on copies of arguments."""
+    model(*copied(model, arguments.args), **copied(model, arguments.kwargs))
 
 
 @contextmanager

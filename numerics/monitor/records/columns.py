@@ -1,13 +1,22 @@
-"""Records as columns and back: one flat row per (step, layer)."""
+"""Records as columns and back: one flat row per (step, layer).
+
+What belongs to the whole measurement (loss, cost, own quantities) stands in each of its rows.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from epsrank.numerics.monitor.numbers.quantities import QUANTITY_NAMES, Quantities
-from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
+from epsrank.numerics.monitor.records.record import (
+    LayerRank,
+    LayerReading,
+    LayerRecord,
+    QuantityRecord,
+)
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
 
@@ -55,6 +64,16 @@ _READING: dict[str, tuple[str, Kind]] = {
     "reading_samples": ("n_samples", "int64"),
     "reading_reason": ("reason", "string"),
 }
+# Of one own quantity; seconds are known also where there is no value.
+_OWN: dict[str, Kind] = {
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "meaning": "string",
+    "level": "float64",
+    "cause": "string",
+    "seconds": "float64",
+}
 
 
 def rank_column(name: str, eps: float) -> str:
@@ -62,29 +81,69 @@ def rank_column(name: str, eps: float) -> str:
     return f"{name}_{eps!r}"
 
 
-def columns(eps: Sequence[float]) -> dict[str, Kind]:
-    """Return the columns of a history with these thresholds."""
-    found = dict(_PLAIN)
-    for value in eps:
-        found |= {rank_column(name, value): kind for name, kind in _RANK.items()}
-    found |= dict.fromkeys(QUANTITY_NAMES, "float64")
-    found |= {name: kind for name, (_, kind) in _READING.items()}
-    found["failure"] = "string"
-    return found
+def own_column(field: str, name: str) -> str:
+    """Return the name of a column that belongs to one own quantity."""
+    return f"{_OWN_PREFIX}{field}_{name}"
 
 
 _PREFIX = "rank_lower_"
+_OWN_PREFIX = "quantity_"
 
 
-def named_thresholds(names: Iterable[str]) -> list[float]:
-    """Return the ε that the names of columns speak of."""
-    return [float(name[len(_PREFIX) :]) for name in names if name.startswith(_PREFIX)]
+@dataclass(frozen=True)
+class Layout:
+    """What the columns of a history depend on."""
+
+    #: Thresholds.
+    eps: tuple[float, ...] = ()
+    #: Names of own quantities.
+    own: tuple[str, ...] = ()
+
+    @classmethod
+    def named(cls, names: Iterable[str]) -> Layout:
+        """Return what the names of columns speak of."""
+        known, own = list(names), own_column("seconds", "")
+        return cls(
+            tuple(float(name[len(_PREFIX) :]) for name in known if name.startswith(_PREFIX)),
+            tuple(name[len(own) :] for name in known if name.startswith(own)),
+        )
+
+    @classmethod
+    def of(cls, records: Iterable[LayerRecord], metadata: Mapping[str, Any]) -> Layout:
+        """Return what the metadata name, then what only records have."""
+        seen = list(records)
+        eps = (entry.eps for record in seen for entry in record.ranks)
+        own = (entry.name for record in seen for entry in record.own_quantities)
+        return cls.united(metadata, eps, own)
+
+    @classmethod
+    def united(
+        cls, metadata: Mapping[str, Any], eps: Iterable[float], own: Iterable[str]
+    ) -> Layout:
+        """Return what the metadata name, then the rest."""
+        return cls(
+            tuple(dict.fromkeys([*metadata.get("eps", []), *eps])),
+            tuple(dict.fromkeys([*metadata.get("own_quantities", []), *own])),
+        )
+
+    def columns(self) -> dict[str, Kind]:
+        """Return the columns and what they hold."""
+        found = dict(_PLAIN)
+        for value in self.eps:
+            found |= {rank_column(name, value): kind for name, kind in _RANK.items()}
+        found |= dict.fromkeys(QUANTITY_NAMES, "float64")
+        found |= {name: kind for name, (_, kind) in _READING.items()}
+        found["failure"] = "string"
+        for name in self.own:
+            found |= {own_column(field, name): kind for field, kind in _OWN.items()}
+        return found
 
 
-def all_thresholds(records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> list[float]:
-    """Return the ε of the metadata, then those that only records have."""
-    seen = [entry.eps for record in records for entry in record.ranks]
-    return list(dict.fromkeys([*metadata.get("eps", []), *seen]))
+def other_columns(names: Iterable[str]) -> InputError:
+    """Say which kind of columns keeps records out of a file."""
+    own = any(name.startswith(_OWN_PREFIX) for name in names)
+    kind = "quantities" if own else "thresholds"
+    return InputError("path", f"has columns of other {kind}", "choose another file")
 
 
 def row_of(record: LayerRecord) -> dict[str, Any]:
@@ -98,17 +157,19 @@ def row_of(record: LayerRecord) -> dict[str, Any]:
     if record.reading is not None:
         row |= {name: getattr(record.reading, own) for name, (own, _) in _READING.items()}
     row["failure"] = record.failure
+    for own in record.own_quantities:
+        row |= {own_column(field, own.name): getattr(own, field) for field in _OWN}
     return row
 
 
 def arrow_table(
-    rows: Sequence[Mapping[str, Any]], eps: Sequence[float], metadata: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]], layout: Layout, metadata: Mapping[str, Any]
 ) -> pa.Table:
     """Return flat rows as an Arrow table; what a row lacks is null."""
     with optional_packages():
         import pyarrow as pa
 
-    kinds = {name: pa.type_for_alias(kind) for name, kind in columns(eps).items()}
+    kinds = {name: pa.type_for_alias(kind) for name, kind in layout.columns().items()}
     arrays = [pa.array([row.get(name) for row in rows], kind) for name, kind in kinds.items()]
     return pa.table(arrays, schema=pa.schema(kinds, {_KEY: json.dumps(dict(metadata))}))
 
@@ -116,7 +177,7 @@ def arrow_table(
 def to_table(records: Sequence[LayerRecord], metadata: Mapping[str, Any]) -> pa.Table:
     """Return records as an Arrow table."""
     rows = [row_of(record) for record in records]
-    return arrow_table(rows, all_thresholds(records, metadata), metadata)
+    return arrow_table(rows, Layout.of(records, metadata), metadata)
 
 
 def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
@@ -124,24 +185,24 @@ def from_table(table: pa.Table) -> tuple[dict[str, Any], list[LayerRecord]]:
     stored = (table.schema.metadata or {}).get(_KEY)
     if stored is None:
         raise InputError("path", "has no metadata of a history", "pass a file that History wrote")
-    eps = checked_thresholds(table.column_names)
-    return json.loads(stored), [record_of(row, eps) for row in table.to_pylist()]
+    layout = checked_layout(table.column_names)
+    return json.loads(stored), [record_of(row, layout) for row in table.to_pylist()]
 
 
-def checked_thresholds(names: Sequence[str]) -> list[float]:
-    """Return the ε of a history with these columns; it must have all of them."""
-    eps = named_thresholds(names)
-    missing = sorted(set(columns(eps)) - set(names) - set(LATER))
+def checked_layout(names: Sequence[str]) -> Layout:
+    """Return the layout of a history with these columns; it must have all of them."""
+    layout = Layout.named(names)
+    missing = sorted(set(layout.columns()) - set(names) - set(LATER))
     if missing:
         raise InputError("path", f"lacks the columns {', '.join(missing)}", "write it again")
-    return eps
+    return layout
 
 
-def record_of(row: dict[str, Any], eps: Sequence[float]) -> LayerRecord:
+def record_of(row: dict[str, Any], layout: Layout) -> LayerRecord:
     """Return the record of a flat row."""
     ranks = tuple(
         LayerRank(value, *(row[rank_column(name, value)] for name in _RANK))
-        for value in eps
+        for value in layout.eps
         if row[rank_column("rank_lower", value)] is not None
     )
     own = None
@@ -153,5 +214,16 @@ def record_of(row: dict[str, Any], eps: Sequence[float]) -> LayerRecord:
     plain: dict[str, Any] = {name: row[name] for name in _PLAIN if name not in LATER}
     plain |= {name: row.get(name) for name in LATER}
     return LayerRecord(
-        **plain, ranks=ranks, quantities=own, reading=reading, failure=row["failure"]
+        **plain,
+        ranks=ranks,
+        quantities=own,
+        reading=reading,
+        failure=row["failure"],
+        own_quantities=tuple(
+            QuantityRecord(
+                row["step"], name, **{field: row[own_column(field, name)] for field in _OWN}
+            )
+            for name in layout.own
+            if row[own_column("seconds", name)] is not None
+        ),
     )

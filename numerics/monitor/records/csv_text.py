@@ -9,8 +9,7 @@ from typing import Any
 
 from epsrank.numerics.monitor.records.columns import (
     Kind,
-    checked_thresholds,
-    columns,
+    checked_layout,
     record_of,
 )
 from epsrank.numerics.monitor.records.record import LayerRecord
@@ -39,8 +38,8 @@ def csv_records(lines: bytes) -> list[LayerRecord]:
     """Return the records in a line of names and lines of values."""
     head, _, body = lines.partition(b"\n")
     names = csv_names(head)
-    eps = checked_thresholds(names)
-    kinds = columns(eps)
+    layout = checked_layout(names)
+    kinds = layout.columns()
     # Columns that are not ours are left out, as are cells without a value.
     readers = [_READERS[kinds[name]] if name in kinds else None for name in names]
     found = []
@@ -52,7 +51,7 @@ def csv_records(lines: bytes) -> list[LayerRecord]:
             for name, read, cell in zip(names, readers, cells, strict=True)
             if read is not None
         }
-        found.append(record_of(row, eps))
+        found.append(record_of(row, layout))
     return found
 
 

@@ -10,10 +10,8 @@ from typing import Any
 
 from epsrank.numerics.files import write_bytes, write_table, write_text
 from epsrank.numerics.monitor.records.columns import (
-    all_thresholds,
-    columns,
+    Layout,
     from_table,
-    named_thresholds,
     record_of,
     row_of,
     to_table,
@@ -31,9 +29,9 @@ def json_row(record: LayerRecord) -> dict[str, Any]:
     return {name: _worded(value) for name, value in row_of(record).items()}
 
 
-def floating_columns(eps: Sequence[float]) -> dict[str, bool]:
+def floating_columns(layout: Layout) -> dict[str, bool]:
     """Tell which columns of a history hold floats."""
-    return {name: kind == "float64" for name, kind in columns(eps).items()}
+    return {name: kind == "float64" for name, kind in layout.columns().items()}
 
 
 def values_of(row: Mapping[str, Any], floating: Mapping[str, bool]) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def write_parquet(path: Path, records: Sequence[LayerRecord], metadata: dict[str
 
 def write_csv(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
     """Write records as CSV behind one line of ``# {metadata}``."""
-    names = list(columns(all_thresholds(records, metadata)))
+    names = list(Layout.of(records, metadata).columns())
     lines = [csv_line(row_of(record), names) for record in records]
     write_bytes(path, "".join([csv_head(names, metadata), *lines]).encode())
     return path
@@ -118,6 +116,6 @@ def _read_csv(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
 def _read_json(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
     held = json.loads(path.read_text(encoding="utf-8"))
     metadata, rows = held["metadata"], held["records"]
-    eps = list(dict.fromkeys(value for row in rows for value in named_thresholds(row)))
-    floating = floating_columns(eps)
-    return metadata, [record_of(values_of(row, floating), eps) for row in rows]
+    layout = Layout.named(dict.fromkeys(name for row in rows for name in row))
+    floating = floating_columns(layout)
+    return metadata, [record_of(values_of(row, floating), layout) for row in rows]

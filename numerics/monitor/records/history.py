@@ -8,7 +8,7 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
@@ -79,6 +79,30 @@ class History(Sequence[LayerRecord]):
         if not rows:
             known = ", ".join(self.layers) or "nothing was measured yet"
             raise InputError("layer", f"is {layer!r}", f"choose one of: {known}")
+        return rows
+
+    @property
+    def quantities(self) -> list[QuantityRecord]:
+        """The user's own quantities, one record per measurement and name, in the order measured."""
+        found: list[QuantityRecord] = []
+        layers: set[str] = set()
+        step = None
+        for record in self._records:
+            # All layers of a measurement hold the same ones; the next begins with another step, or
+            # (as after `RankMonitor.measure`) with a layer that was there already.
+            if record.step != step or record.layer in layers:
+                found += record.own_quantities
+                step, layers = record.step, set()
+            layers.add(record.layer)
+        return found
+
+    def of_quantity(self, name: str) -> list[QuantityRecord]:
+        """Return the records of one own quantity."""
+        rows = [own for own in self.quantities if own.name == name]
+        if not rows:
+            known = ", ".join(dict.fromkeys(own.name for own in self.quantities))
+            known = known or "none was measured yet"
+            raise InputError("name", f"is {name!r}", f"choose one of: {known}")
         return rows
 
     @overload

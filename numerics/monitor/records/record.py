@@ -54,6 +54,49 @@ class LayerReading:
         )
 
 
+#: What the interval of a quantity claims.
+Meaning = Literal["certified", "confidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityRecord(Shown):
+    """One quantity of the user's own, of the whole model at one step."""
+
+    #: Training steps made before the measurement.
+    step: int
+    #: Name that it was given.
+    name: str
+    #: None where there is none; see `cause`.
+    value: float | None = None
+    #: Ends of its interval, what that claims, and its level, as in `Estimate`.
+    low: float | None = None
+    high: float | None = None
+    meaning: Meaning | None = None
+    level: float | None = None
+    #: Why there is no value, or what it changed that was put back.
+    cause: str | None = None
+    #: Seconds that it took.
+    seconds: float = 0.0
+
+    @property
+    def shown(self) -> str:
+        """The value and its interval: ``2.5 [2.4, 2.7]``."""
+        if self.value is None:
+            return "–"
+        if self.low is None and self.high is None:
+            return f"{self.value:.4g}"
+        ends = ("−∞" if self.low is None else f"{self.low:.4g}",
+                "∞" if self.high is None else f"{self.high:.4g}")  # fmt: skip
+        return f"{self.value:.4g} [{ends[0]}, {ends[1]}]"
+
+    def __str__(self) -> str:
+        claims: str = self.meaning or ""
+        if self.level is not None:
+            claims = f"{self.level:g} {claims}"
+        text = f"step {self.step}, {self.name}: {self.shown}" + f" ({claims})" * bool(claims)
+        return text if self.cause is None else f"{text} ({self.cause})"
+
+
 @dataclass(frozen=True, slots=True)
 class LayerRecord(Shown):
     """One row of the history: a step, a layer, and all that was measured there."""
@@ -87,6 +130,8 @@ class LayerRecord(Shown):
     #: Share of the probe that was measured, 1 for all of it; None without a probe, and where the
     #: pass failed. Numbers of different parts are of different samples.
     probe_part: float | None = None
+    #: The user's own quantities of this measurement: of the model, so the same for all layers.
+    own_quantities: tuple[QuantityRecord, ...] = ()
 
     def rank(self, eps: float | None = None) -> LayerRank:
         """Return the interval at one ε."""
@@ -111,5 +156,8 @@ class LayerRecord(Shown):
         return f" from {self.probe_part:.3g} of the probe" if partial else ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as nested plain values."""
-        return asdict(self)
+        """Return the record as nested plain values; own quantities where there are any."""
+        found = asdict(self)
+        if not self.own_quantities:
+            del found["own_quantities"]
+        return found

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from epsrank.numerics.monitor.records.columns import (
     LATER,
-    all_thresholds,
+    Layout,
     arrow_table,
-    columns,
-    named_thresholds,
+    other_columns,
     record_of,
     row_of,
 )
@@ -64,7 +63,7 @@ class CsvLines:
 
     def head(self, metadata: Mapping[str, Any], records: Sequence[LayerRecord]) -> bytes:
         """Return both head lines."""
-        return csv_head(list(columns(all_thresholds(records, metadata))), metadata).encode()
+        return csv_head(list(Layout.of(records, metadata).columns()), metadata).encode()
 
     def block(self, records: Sequence[LayerRecord], head: bytes) -> bytes:
         """Return one line per record."""
@@ -74,7 +73,7 @@ class CsvLines:
         for record in records:
             row = row_of(record)
             if not known.issuperset(row):
-                raise InputError("path", "has columns of other thresholds", "choose another file")
+                raise other_columns(row.keys() - known)
             lines.append(csv_line(row, names, one_line=True))
         return "".join(lines).encode()
 
@@ -124,31 +123,32 @@ class JsonLines:
 
     def records(self, block: bytes, head: bytes) -> list[LayerRecord]:
         """Return the records in some lines."""
-        return [record_of(row, eps) for row, eps in _rows(block)]
+        return [record_of(row, layout) for row, layout in _rows(block)]
 
     def table(self, block: bytes, metadata: Mapping[str, Any]) -> pa.Table:
         """Return some lines as a table, without records in between."""
         rows = _rows(block)
-        eps = dict.fromkeys(value for _, own in rows for value in own)
-        known = list(dict.fromkeys([*metadata.get("eps", []), *eps]))
+        eps = (value for _, layout in rows for value in layout.eps)
+        own = (name for _, layout in rows for name in layout.own)
+        known = Layout.united(metadata, eps, own)
         return arrow_table([row for row, _ in rows], known, metadata)
 
 
-def _rows(block: bytes) -> list[tuple[dict[str, Any], list[float]]]:
-    """Return the values and thresholds of some lines."""
+def _rows(block: bytes) -> list[tuple[dict[str, Any], Layout]]:
+    """Return the values and layouts of some lines."""
     found = []
-    kinds: dict[tuple[str, ...], tuple[dict[str, bool], list[float]]] = {}
+    kinds: dict[tuple[str, ...], tuple[dict[str, bool], Layout]] = {}
     for line in block.splitlines():
         row = parse_object(line)
         key = tuple(row)
         if key not in kinds:
-            eps = named_thresholds(key)
-            kinds[key] = (floating_columns(eps), eps)
-        floating, eps = kinds[key]
+            layout = Layout.named(key)
+            kinds[key] = (floating_columns(layout), layout)
+        floating, layout = kinds[key]
         if _NEEDED - row.keys():
             raise InputError("path", "has a damaged line", "write it again")
         try:
-            found.append((values_of(row, floating), eps))
+            found.append((values_of(row, floating), layout))
         except (KeyError, TypeError, ValueError) as error:
             problem = f"has a damaged line ({error})"
             raise InputError("path", problem, "write it again") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsrank.numerics.files import write_atomically
-from epsrank.numerics.monitor.records.columns import LATER, columns
+from epsrank.numerics.monitor.records.columns import LATER, Layout, other_columns
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks.files import AppendedFile
 from epsrank.numerics.monitor.sinks.lines import JsonLines
@@ -139,7 +139,7 @@ def _combine(old: Path, new: pa.Table, part: Path) -> None:
     new = new.drop_columns([name for name in LATER if name not in kinds.names])
     if new.schema.names != kinds.names:
         if new.num_rows:
-            raise InputError("path", "has columns of other thresholds", "choose another file")
+            raise other_columns({*new.schema.names} ^ {*kinds.names})
         new = kinds.empty_table()
     with pq.ParquetWriter(part, kinds, compression="zstd") as writer:
         if before is not None:
@@ -161,7 +161,7 @@ def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
         reason = str(error).splitlines()[0]
         raise InputError("path", f"cannot be read ({path}: {reason})", "check the file") from None
     stored = (kinds.metadata or {}).get(b"epsrank")
-    if stored is None or not {*columns([])} - {*LATER} <= {*kinds.names}:
+    if stored is None or not {*Layout().columns()} - {*LATER} <= {*kinds.names}:
         raise InputError("path", f"is {path}, no history", "pass a file that a monitor wrote")
     return count, json.loads(stored)
 

@@ -13,6 +13,7 @@ from epsrank.theory.errors import InputError
 Value = float | int | str
 
 _READING = ("loss", "reachable", "attained", "norm", "ratio_lower", "ratio_upper")
+_OWN = ("low", "high", "cause")
 
 
 @runtime_checkable
@@ -82,8 +83,8 @@ def flat(records: Sequence[LayerRecord]) -> dict[str, Value]:
         ``epsrank/LAYER/eps=1e-06/lower`` and ``…/upper``, ``epsrank/LAYER/QUANTITY``, for the last
         layer ``epsrank/LAYER/reading`` (text) and ``…/reading/loss``, ``…/reachable`` and so on,
         ``epsrank/LAYER/failure`` (text), and for all layers together ``epsrank/loss``,
-        ``epsrank/cost`` (seconds) and ``epsrank/probe_part``. What is missing or not known is left
-        out.
+        ``epsrank/cost`` (seconds) and ``epsrank/probe_part``. Own quantities are ``quantity/NAME``,
+        with ``…/low``, ``…/high`` and ``…/cause`` (text). What is missing or not known is left out.
     """
     values: dict[str, Value | None] = {}
     for record in records:
@@ -101,6 +102,9 @@ def flat(records: Sequence[LayerRecord]) -> dict[str, Value]:
                 f"{place}/reading/{name}": getattr(record.reading, name) for name in _READING
             }
         values[f"{place}/failure"] = record.failure
+        for own in record.own_quantities:
+            values[f"quantity/{own.name}"] = own.value
+            values |= {f"quantity/{own.name}/{end}": getattr(own, end) for end in _OWN}
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -141,6 +141,7 @@ class WandbSink:
         self._commit = commit
         run.define_metric("epsrank/step")
         run.define_metric("epsrank/*", step_metric="epsrank/step")
+        run.define_metric("quantity/*", step_metric="epsrank/step")
 
     def log(self, step: int, values: Mapping[str, Value]) -> None:
         """Log one measurement.

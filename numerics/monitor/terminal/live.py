@@ -55,6 +55,8 @@ def render(view: View, *, ascii_only: bool = False) -> RenderableType:
             parts.append(text(f"{left_out} more layers are not shown", "dim"))
     if view.reading is not None:
         parts.append(text(f"reading: {view.reading}"))
+    if view.quantities is not None:
+        parts.append(text(f"quantities: {view.quantities}"))
     parts += [text(f"warning: {warning}", "yellow") for warning in view.warnings]
     return Group(*parts)
 
@@ -78,6 +80,8 @@ def lines(view: View, *, ascii_only: bool = False) -> list[str]:
         found.append(f"{left_out} more layers are not shown")
     if view.reading is not None:
         found.append(f"reading: {view.reading}")
+    if view.quantities is not None:
+        found.append(f"quantities: {view.quantities}")
     return found + [f"warning: {warning}" for warning in view.warnings]
 
 

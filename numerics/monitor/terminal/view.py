@@ -52,6 +52,8 @@ class View:
     reading: str | None = None
     #: Failure signatures and failures.
     warnings: tuple[str, ...] = ()
+    #: The user's own quantities, the latest of each.
+    quantities: str | None = None
 
 
 def view_of_history(history: History, *, title: str, signatures: Sequence[Signature] = ()) -> View:
@@ -68,6 +70,7 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
     count = len(losses)
     reading = next((record.reading for record in now.values() if record.reading is not None), None)
     failures = [f"{r.layer}: {r.failure}" for r in now.values() if r.failure is not None]
+    own = [f"{own.name} {own.shown}" for own in history[-1].own_quantities]
     return View(
         title=title,
         state=f"step {last}, {count} measurement{'s' * (count != 1)} kept{_part(history[-1])}",
@@ -76,6 +79,7 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
         layers=tuple(_layer(history, name, now.get(name), thresholds) for name in history.layers),
         loss=tuple(math.nan if loss is None else loss for _, loss in sorted(losses.items())),
         reading=None if reading is None else str(reading),
+        quantities=", ".join(own) or None,
         warnings=tuple([str(signature) for signature in signatures][-3:] + failures),
     )
 

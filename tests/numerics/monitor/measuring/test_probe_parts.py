@@ -135,7 +135,7 @@ def test_the_first_measurement_takes_what_it_can_afford(monkeypatch):
     with RankMonitor(mlp(), probe=x, every=Impatient(0.045)) as m:
         parts = m._parts
         monkeypatch.setattr(probe_parts.time, "perf_counter", lambda: next(clock))
-        sample = parts.due()
+        sample = parts.due(1)
         monkeypatch.undo()
         assert sample.part == 4 * 80 / 2000
         assert m._measurer.sums["1"].n_samples == 320
