@@ -27,8 +27,8 @@ def write_atomically(
 ) -> None:
     """Write a file beside its place, and move it there once it is whole and on disk.
 
-    `durable`: Whether to wait until it is on disk; in a folder that goes away with the process
-    there is nothing to wait for. `manifest`: That of the folder, which keeps the checksum.
+    It need not be `durable` in a folder that goes away with the process: then nobody waits for the
+    disk. The `manifest` is that of the folder, and keeps the checksum.
     """
     # Two processes may write the same file at a time; each has its own part.
     part = path.with_name(f"{PART_PREFIX}{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")

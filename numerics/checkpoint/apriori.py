@@ -24,10 +24,9 @@ def floor_of_run(
 ) -> tuple[AprioriFloor, float]:
     """Return the floor max_p (E_p − √((1 + p(n−p)) λ_{p+1}) ‖W‖)_+ of a run, and its √loss.
 
-    E_p comes from the target by `relu_distances`, never from a trained network.
-
-    `run`: A run of one hidden ReLU layer on an interval, trained on the squared error. Returns
-    certified floors for p = 0…n, and √loss as measured.
+    E_p comes from the target by `relu_distances`, never from a trained network. The run is one of
+    one hidden ReLU layer on an interval, trained on the squared error. The floors, for p = 0…n, are
+    certified; √loss is as measured.
     """
     config = run.config
     if config.network == "cnn" or config.depth != 1 or config.activation != "relu":

@@ -21,9 +21,9 @@ from epsrank.theory.errors import InputError
 def make_model(spec: str, *, name: str = "--model") -> nn.Module:
     """Import a module and make the network that it describes.
 
-    `spec`: ``package.module:factory``, where the factory is a function or class that can be called
-    without arguments, or a network that exists already. The module is looked for in the working
-    directory first.
+    `spec` is ``package.module:factory``, where the factory is a function or class that can be
+    called without arguments, or a network that exists already. The module is looked for in the
+    working directory first.
     """
     module, mark, factory = spec.partition(":")
     if not mark or not module or not factory or module.startswith("."):

@@ -25,10 +25,10 @@ def layer_of_model(
 ) -> CheckpointLayer:
     """Return the features of one layer, in evaluation mode and without gradients.
 
-    `inputs`: One row per sample: the one argument of the network, or its named arguments. Numbers
-    that are not integers are rounded to the dtype of the network; `layer`: Name of a module, whose
-    output is meant, or of a layer as `RankMonitor` names them; by default what enters the output
-    layer.
+    `inputs` have one row per sample: the one argument of the network, or its named arguments.
+    Numbers that are not integers are rounded to the dtype of the network. `layer` is the name of a
+    module, whose output is meant, or of a layer as `RankMonitor` names them; by default it is what
+    enters the output layer.
     """
     named = isinstance(inputs, Mapping)
     parts = {name: _tensor(value, model) for name, value in inputs.items()} if named else {}

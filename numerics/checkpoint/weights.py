@@ -23,7 +23,7 @@ _WRAPPERS = ("module.", "_orig_mod.")
 def load_weights(model: nn.Module, path: str | Path, *, name: str = "--weights") -> None:
     """Put the weights in a file into a network, in place; every one must fit.
 
-    `path`: A .safetensors file, or a .pt, .pth, .bin or .ckpt file of tensors, which is read with
+    `path` is a .safetensors file, or a .pt, .pth, .bin or .ckpt file of tensors, which is read with
     ``weights_only=True``. A state dict under the key ``"state_dict"`` or ``"model"`` is found, and
     the prefixes of data-parallel and compiled models are taken off.
     """

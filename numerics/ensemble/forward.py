@@ -97,7 +97,7 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _mlp(depth: int, activation: str) -> Forward:
-    """Return the forward pass of `MLP`."""
+    """Return the forward pass of `MLP`, y ↦ σ(yWᵀ + b) in every layer."""
     sigma = activation_function(activation)
 
     def forward(parameters: Parameters, x: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ def _mlp(depth: int, activation: str) -> Forward:
 
 
 def _resnet(blocks: int, activation: str) -> Forward:
-    """Return the forward pass of `ResNet`."""
+    """Return the forward pass of `ResNet`, y ↦ y + σ(yWᵀ + b) in every block."""
     sigma = activation_function(activation)
 
     def forward(parameters: Parameters, x: Tensor) -> Tensor:

@@ -90,10 +90,7 @@ def group_configs(configs: Sequence[RunConfig], *, at_most: int | None = None) -
 
 
 def why_alone(config: RunConfig) -> str | None:
-    """Return why a run cannot share a program with any other.
-
-    Returns the reason; None where it can.
-    """
+    """Return why a run cannot share a program with any other; None where it can."""
     if config.optimizer not in ELEMENTWISE:
         return f"{config.optimizer} searches along a line, network by network"
     problem = PROBLEMS.get(config.task)

@@ -65,10 +65,7 @@ class StackedOptimizer(ABC):
 
 
 class StackedSGD(StackedOptimizer):
-    """v ← m v + g, θ ← θ − η v  (v = g at first, and always without momentum).
-
-    `momentum` is m.
-    """
+    """v ← m v + g, θ ← θ − η v  (v = g at first, and always where the momentum m is 0)."""
 
     def __init__(self, stack: ParameterStack, rates: Sequence[float], momentum: float) -> None:
         super().__init__(stack, rates)

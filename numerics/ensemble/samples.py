@@ -97,10 +97,7 @@ class StackedOrder:
         self._orders: Tensor | None = None
 
     def batch(self, step: int) -> Tensor | None:
-        """Return the samples of a step.
-
-        Returns None for all.
-        """
+        """Return the samples of a step, None for all."""
         size, n_samples = self.batch_size, self.n_samples
         if size is None or size >= n_samples:
             return None

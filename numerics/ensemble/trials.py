@@ -42,7 +42,7 @@ class Batch:
 def plan_batches(trials: Sequence[Trial], *, at_most: int = _AT_MOST) -> list[Batch]:
     """Pack trials of kind ``train`` into batched ones; all others stay as they are.
 
-    `at_most`: Most runs of one batch. It decides what is computed together, and so the names.
+    `at_most` bounds the runs of one batch: it decides what is computed together, and so the names.
     """
     different = list(dict.fromkeys(trials))
     candidates: list[tuple[Trial, RunConfig]] = []
@@ -77,7 +77,7 @@ def _config(trial: Trial) -> RunConfig | None:
 def train_many_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train networks of one shape together, and return the history of each.
 
-    `settings`: ``runs``: a list of the settings of ``train``, alike except for those of
+    `settings` has ``runs``, a list of the settings of ``train``, alike except for those of
     `epsrank.numerics.ensemble.grouping.FREE`.
     """
     runs = settings.get("runs")
@@ -125,7 +125,7 @@ def stored_runs(
 ) -> list[Outcome | None]:
     """Return what a store has of trials that `run_train_trials_batched` carries out.
 
-    Returns one per trial, in their order; None where it is missing.
+    There is one entry per trial, in their order; None where it is missing.
     """
     found: dict[Trial, Outcome | None] = {}
     for batch in plan_batches(trials, at_most=at_most):

@@ -85,7 +85,7 @@ def initial_network(
 ) -> MLP:
     """Draw a multilayer perceptron before training, in float64.
 
-    `init`: A key of ``epsrank.numerics.networks.INITIALISATIONS``, or one law of independent
+    `init` is a key of ``epsrank.numerics.networks.INITIALISATIONS``, or one law of independent
     entries.
     """
     # Drawn below: the constructors are not to draw, and not from the global generator.

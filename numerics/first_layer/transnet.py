@@ -43,9 +43,9 @@ def transnet_first_layer_(
     powers of √2 from ½ to 128, with which least squares on the n neurons fit Gaussian random fields
     best.
 
-    `data`: Samples, as for `epsrank.numerics.first_layer.structured.structured_first_layer_`;
-    `gamma`: γ/R in place of the tuned one: a number, or the slope chosen by the predicted ε-rank of
-    the structured layer of equal width.
+    `data` are samples, as for `epsrank.numerics.first_layer.structured.structured_first_layer_`.
+    `gamma` is γ/R in place of the tuned one: a number, or the slope chosen by the predicted ε-rank
+    of the structured layer of equal width.
     """
     sigma = activation_function(activation)
     linear = as_layer(layer)

@@ -45,8 +45,8 @@ def path_directions(
 
     The first two principal components of θ_t − θ_T, T the last state; the plane goes through θ_T.
 
-    Returns two orthonormal directions, the coordinates of every state, and the share of Σ‖θ_t −
-    θ_T‖² that the plane holds. Source: H. Li et al., 2018, section 7.
+    It comes as two orthonormal directions, the coordinates of every state, and the share of
+    Σ‖θ_t − θ_T‖² that it holds. Source: H. Li et al., 2018, section 7.
     """
     if len(states) < 3:
         raise InputError("states", f"are {len(states)}", "pass at least three checkpoints")

@@ -26,10 +26,7 @@ class LineShape:
     lines: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return the shape as plain values.
-
-        Returns one entry per attribute; None for −∞.
-        """
+        """Return the shape as plain values, with None for −∞."""
         entry = dict(vars(self))
         return {key: value if np.isfinite(value) else None for key, value in entry.items()}
 

@@ -16,8 +16,8 @@ def capture(model: FeatureNetwork, x: Tensor, batch_size: int = 1024) -> list[Te
     No graph is built and nothing is kept on the model; the mode of the model (training or
     evaluation) is as before afterwards.
 
-    `batch_size`: Inputs per forward pass. The features can differ in the last bit between batch
-    sizes.
+    `batch_size` inputs go through the network at a time: features can differ in the last bit
+    between batch sizes.
     """
     as_whole(batch_size, "batch_size")
     if x.shape[0] == 0:

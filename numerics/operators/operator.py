@@ -62,10 +62,7 @@ def poisson() -> LinearOperator:
 
 
 def helmholtz(wavenumber: float = 1.0) -> LinearOperator:
-    """Return u ↦ Δu + k²u.
-
-    `wavenumber` is k.
-    """
+    """Return u ↦ Δu + k²u for the wavenumber k."""
     k = _number(wavenumber, "wavenumber")
 
     def transform(function: Function) -> Function:
@@ -83,10 +80,7 @@ def helmholtz(wavenumber: float = 1.0) -> LinearOperator:
 
 
 def heat(diffusivity: float = 1.0) -> LinearOperator:
-    """Return u ↦ ∂_t u − νΔu, where t is the last coordinate and Δ acts on the others.
-
-    `diffusivity` is ν.
-    """
+    """Return u ↦ ∂_t u − νΔu for the diffusivity ν; t is the last coordinate, and no part of Δ."""
     nu = _number(diffusivity, "diffusivity")
 
     def transform(function: Function) -> Function:

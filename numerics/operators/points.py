@@ -40,8 +40,8 @@ def box_points(
 ) -> tuple[Matrix, Vector]:
     """Return points of a box with weights that sum to |Ω|.
 
-    `kind`: The Gauss–Legendre product rule, exact to degree 2m − 1 in each coordinate, or a uniform
-    draw with equal weights.
+    They are those of the Gauss–Legendre product rule, exact to degree 2m − 1 in each coordinate, or
+    a uniform draw with equal weights.
     """
     box = as_box(domain)
     if kind not in get_args(PointKind):

@@ -35,7 +35,7 @@ def shrink(
 ) -> FeatureNetwork:
     """Return u_p = φ_S·C + b: the network with the neurons S of its last hidden layer only.
 
-    `neurons` is S, at least one neuron; `coefficients` is C; by default the rows of W that stay.
+    `neurons` is S, at least one; `coefficients` is C, by default the rows of W that stay.
     """
     kept = sorted({int(j) for j in neurons})
     width = model.head.in_features

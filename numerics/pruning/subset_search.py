@@ -66,8 +66,8 @@ def search_subsets(
 
     Batched Riemannian descent on a soft maximum whose temperature falls, from random starts, every
     other one with its rows in p + 1 clusters; the best few are polished by linear programs
-    (`epsrank.theory.selection.subset_value.polish`). p > n/2 is
-    searched as n − p, which is the same case (`dual_matrix`).
+    (`epsrank.theory.selection.subset_value.polish`). p > n/2 is searched as n − p, which is the
+    same case (`dual_matrix`).
     """
     if not 1 <= p < n <= LARGEST:
         raise InputError("p", f"is {p} for n = {n}", f"choose 1 ≤ p < n ≤ {LARGEST}")

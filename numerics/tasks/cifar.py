@@ -26,7 +26,7 @@ _REMEDY = (
 def cifar10(data: str | Path | None) -> LabelledImages:
     """Return CIFAR-10 from a folder or file, or from the one named by EPSRANK_CIFAR10.
 
-    `data`: A folder with ``data_batch_1.bin`` … ``test_batch.bin``, or one that holds it as
+    `data` is a folder with ``data_batch_1.bin`` … ``test_batch.bin``, or one that holds it as
     ``cifar-10-batches-bin``, or ``cifar10.npz``; or an .npz file.
     """
     name = "data" if data is not None else "EPSRANK_CIFAR10"

@@ -102,7 +102,7 @@ def grid(domain: tuple[tuple[float, float], ...], n_points: int) -> Matrix:
 def gauss_legendre(domain: tuple[tuple[float, float], ...], n_points: int) -> tuple[Array, Array]:
     """Return the Gauss–Legendre rule of an interval: exact for polynomials of degree 2N − 1.
 
-    Returns nodes of shape (N, 1), and weights of shape (N,) that sum to b − a.
+    Its nodes have shape (N, 1); its weights, of shape (N,), sum to b − a.
     """
     (low, high) = domain[0]
     nodes, weights = np.polynomial.legendre.leggauss(n_points)

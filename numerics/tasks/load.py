@@ -48,11 +48,13 @@ def load_task(
     [0, 1] and flattened; labels become one-hot rows. Boundary-value problems are posed at
     Gauss–Legendre nodes of the box and its sides; their test samples hold the solution.
 
-    `n_train, n_test`: Numbers of samples; on a box the grid has the next larger d-th power. For
-    images a subset is drawn by seed; `data`: For ``mnist``: an .npz file with uint8 arrays x_train,
-    y_train, x_test, y_test, or a folder that holds ``mnist.npz``. By default EPSRANK_DATA names it;
-    without that OpenML is asked, and where there is no network the task is `digits`, and says so in
-    its name and notice. For ``cifar10``: the folder of its binary version or an .npz (see
+    `n_train` and `n_test` are numbers of samples. On a box the grid has the next larger d-th power;
+    of images a subset is drawn by seed.
+
+    `data` is, for ``mnist``, an .npz file with uint8 arrays x_train, y_train, x_test, y_test, or a
+    folder that holds ``mnist.npz``. By default EPSRANK_DATA names it; without that OpenML is asked,
+    and where there is no network the task is `digits`, and says so in its name and notice. For
+    ``cifar10`` it is the folder of the binary version or an .npz (see
     `epsrank.numerics.tasks.cifar`); by default EPSRANK_CIFAR10 names it. It is never fetched.
     """
     if not isinstance(name, str) or name not in TASKS:

@@ -95,7 +95,7 @@ def empty_network(config: RunConfig, task: Task) -> FeatureNetwork:
 def build_network(config: RunConfig, task: Task) -> FeatureNetwork:
     """Return the network of a run at step 0.
 
-    `task`: Its task, on the CPU; the structured layer is placed over its domain, or over its data.
+    `task` is on the CPU; a structured layer is placed over its domain, or over its data.
     """
     model = empty_network(config, task)
     weights = generator(config.seed, Stream.WEIGHTS)

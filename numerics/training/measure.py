@@ -71,10 +71,7 @@ class LastLayer:
         return outputs
 
     def without_bias(self, bias: BiasName) -> tuple[Features, Array, Array]:
-        """Return features, target and coefficients in which the bias is a feature, or subtracted.
-
-        Returns features, target and coefficients.
-        """
+        """Return features, target and coefficients with the bias as a feature, or subtracted."""
         features, target, coefficients = with_bias(
             as_features(self.features),
             self.target,

@@ -199,7 +199,7 @@ def floor_column(eps: float) -> str:
 def rank_columns(layer: int, eps: float) -> tuple[str, str]:
     """Return the names of the columns of one layer's ε-rank.
 
-    Returns such as ``("rank_lower_layer1_1e-06", "rank_upper_layer1_1e-06")``.
+    An example is ``("rank_lower_layer1_1e-06", "rank_upper_layer1_1e-06")``.
     """
     return f"rank_lower_layer{layer}_{eps!r}", f"rank_upper_layer{layer}_{eps!r}"
 

@@ -69,10 +69,7 @@ def save_state(
 
 
 def read_progress(path: Path) -> Progress | None:
-    """Return how far the run of a folder has come.
-
-    Returns None where the run was interrupted before its first state was saved.
-    """
+    """Return how far the run of a folder has come; None before its first state was saved."""
     if not (path / STATE).is_file():
         return None
     return _progress(read_json(path / STATE, path))
@@ -94,9 +91,9 @@ def restore_state(
     optimizer: torch.optim.Optimizer,
     environment: dict[str, Any],
 ) -> Progress | None:
-    """Put network and optimiser back to where the run was saved.
+    """Put network and optimiser back to where the run was saved, and return how far it had come.
 
-    Returns how far the run had come; None where nothing was saved.
+    None where nothing was saved.
     """
     place = folder.path / STATE
     if not place.is_file():
