@@ -149,7 +149,7 @@ def apriori_floor(
     reaches = np.zeros(n + 1)
     floors = np.zeros(n + 1)
     for p in range(n + 1):
-        if size:
+        if size:  # else 0 · ∞ where a reach has no bound
             reaches[p] = _reach(basis, p, slack) * upward(size)
         if np.isfinite(reaches[p]):
             floors[p] = _difference(distances.at(p), float(reaches[p]))

@@ -118,12 +118,14 @@ def gram_product(matrix: Matrix, row_factors: Vector | None = None) -> tuple[Squ
         block = matrix[start : start + _ROWS_PER_BLOCK]
         if row_factors is not None:
             block = block * row_factors[start : start + _ROWS_PER_BLOCK, None]
+        # Contiguous rows, transposed, are the contiguous columns that BLAS takes without a copy.
         columns = np.ascontiguousarray(block).T
         if upper is None:
             upper = blas.dsyrk(1.0, columns)
             continue
         if partial is None:
             partial = np.zeros_like(upper)
+        # Into the same memory for every block.
         partial = blas.dsyrk(1.0, columns, beta=0.0, c=partial, overwrite_c=1)
         add_upper(upper, partial)
     assert upper is not None  # N ≥ 1

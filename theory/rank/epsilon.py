@@ -127,6 +127,7 @@ def epsilon_ranks(
         raise InputError("eps", "is an empty sequence", "pass at least one threshold")
     checked = as_features(features)
     law = as_measure(measure, weights, checked.n_samples)
+    # The shortcuts know neither λ_1 nor integers.
     quick = CountProblem(checked, law) if counts_only and not (exact or relative) else None
     decisions = [] if quick is None else quick.decide(asked)
     still_open = [not found.resolved for found in decisions] or [True] * len(asked.eps)

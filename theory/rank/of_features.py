@@ -52,6 +52,7 @@ class RankProblem:
         self.features = features
         self.measure = measure
         self.exact = exact
+        # Unscaled first, which spares two passes: what over- or underflows shows in the trace of G.
         self.weighted: WeightedFeatures = weighted_features(features, measure, rescale=False)
         with np.errstate(over="ignore", invalid="ignore"):
             self.gram, self.formed = form_gram(self.weighted)
@@ -159,7 +160,7 @@ class RankProblem:
     def _storage_move(self) -> float:
         dtype = self.features.dtype
         u = unit_roundoff(dtype)
-        if u == 0:
+        if u == 0:  # integers are stored as they are
             return 0.0
         smallest = _SMALLEST.get(dtype, 0.0) * math.sqrt(self.features.values.size)
         roots, weights = self.weighted.roots, self.measure.weights
@@ -194,6 +195,7 @@ class _Counting:
             for route, enclosure in self._enclosures():
                 below, above = problem.threshold(eps, self.relative, enclosure)
                 least, most = enclosure.count(below, above)
+                # Every enclosure holds, so what is known from the ones before is kept.
                 lower, upper = max(lower, least), min(upper, most)
                 if lower == upper:
                     reason = gap_reason(enclosure, lower, below, self.relative)
@@ -256,7 +258,7 @@ class _Counting:
     @cached_property
     def _low_rank(self) -> SpectrumEnclosure | None:
         """Enclosure by way of a few columns, on the scale of the smallest threshold."""
-        if not self._outlook.low(0.5):
+        if not self._outlook.low(0.5):  # beyond which `low_rank_enclosure` gives up
             return None
         return low_rank_enclosure(self.problem.gram, self.problem.formed, self.smallest)
 

@@ -165,6 +165,7 @@ class Extremum(sp.Expr):  # type: ignore[misc]
             raise NotImplementedError("an extremum over a condition is notation only")
         variable, low, high = (printer._print(part) for part in domain)
         return (
+            # `lambdify` hands out `builtins`, in which max and min are certain to be Python's own.
             f"builtins.{kind.name}(({printer._print(expression)}) "
             f"for {variable} in range({low}, ({high}) + 1))"
         )

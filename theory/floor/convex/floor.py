@@ -251,7 +251,7 @@ def convex_floor(
     error = _evaluation_error(law, phi, goal, radius, offset)
     # W itself is a point of the ball.
     attained = found.value if own is None else min(found.value, own)
-    reachable = max(bound, 0.0)
+    reachable = max(bound, 0.0)  # ℓ ≥ 0
     verdict = read_ratio(own, reachable, attained, error)
     return ConvexFloor(
         loss_name=law.name,

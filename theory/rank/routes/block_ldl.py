@@ -111,7 +111,7 @@ class _Elimination:
         # ‖QQᵀ − I‖ = ‖QᵀQ − I‖ for a square Q.
         overlaps = blas.dgemm(1.0, vectors, vectors, trans_a=1)
         defect = upward(frobenius(overlaps - identity) * (1 + 2 * _U) + product_error)
-        if not defect < 0.5:
+        if not defect < 0.5:  # below 1 Q is invertible; this leaves room
             return None
         rebuilt = blas.dgemm(1.0, vectors * values, vectors, trans_b=1)
         residual = frobenius(head - rebuilt) * (1 + 2 * _U) + _U * float(np.abs(diagonal).max())

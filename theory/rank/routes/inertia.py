@@ -120,6 +120,7 @@ def certified_inertia(matrix: Square, shift: float) -> tuple[int, float] | None:
         )  # fmt: skip
     updates = -(-n // _CHUNK)
     length, middle = frobenius(outer), upward(frobenius(pivots) + 2 * frobenius(off))
+    # The shift; the residual as computed, its products and its sums; the product W = LD.
     error = (
         rounding
         + frobenius(residual)
@@ -136,6 +137,7 @@ def _factorise(shifted: Square) -> tuple[Array, Array, Array] | None:
     `shifted` is M. Returns None where LAPACK reports a failure. L is invertible by construction.
     """
     n = shifted.shape[0]
+    # Room for blocks of 64 columns: with SciPy's default of n LAPACK has none for any block.
     packed, swaps, info = lapack.dsytrf(shifted, lower=1, lwork=64 * n)
     if info != 0:
         return None

@@ -35,6 +35,7 @@ def look(matrix: NDArray[Any], roots: Vector | None, threshold: float) -> Foresi
     quarter = matrix[:, ::STRIDE]
     rows = _spread(n_samples, int(_PER_NEURON * quarter.shape[1]) + 1)
     gram, _ = gram_of_rows(quarter[rows], None if roots is None else roots[rows])
+    # To the scale of the sum over all samples.
     gram *= n_samples / len(range(n_samples)[rows])
     return foresee(gram, n_features, threshold)
 
@@ -111,10 +112,12 @@ def without_silent(matrix: NDArray[Any], roots: Vector | None, threshold: float)
     """
     n_samples, n_features = matrix.shape
     step = max(n_samples // _SAMPLES_LOOKED_AT, 1)
+    # Some samples first, which suffice to see that no neurons are silent.
     seen = _energies(matrix[::step], None if roots is None else roots[::step])
     if np.count_nonzero(seen * step <= _SHARE * threshold) < _SILENT_PAYS * n_features:
         return None
     energies = _energies(matrix, roots)
+    # The quietest ones, as many as have next to nothing together.
     order = np.argsort(energies)
     # Sums of N + n squares; the factors carry four roundings each (`gram_product`).
     total = np.cumsum(energies[order]) * (1 + 2 * gamma(n_samples + n_features + 20)) + UNDERFLOW

@@ -62,10 +62,12 @@ def low_rank_enclosure(
     factor, pivots, rank, info = sl.lapack.dpstrf(
         work, tol=_REMAINDER_SHARE * threshold, lower=1, overwrite_a=1
     )
+    # info > 0 is no failure: it says that the rank is deficient, which is hoped for.
     if info < 0 or not 0 < rank <= few * n:
         return None
     lower = np.tril(factor[:, :rank])
     columns = np.empty_like(lower)
+    # LAPACK has permuted the rows, and counts from 1.
     columns[pivots - 1] = lower
     if not np.isfinite(columns).all():
         return None
