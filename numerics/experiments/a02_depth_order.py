@@ -123,10 +123,7 @@ def arm_of(run: History) -> str:
 
 
 def judge(cells: Sequence[Cell]) -> tuple[Judgement, Judgement]:
-    """Apply the rule of this experiment.
-
-    Returns judgements on ``depth-order`` and on ``depth-order-regime``.
-    """
+    """Judge ``depth-order`` and ``depth-order-regime`` by the rule of this module."""
     counts = tally(cells)
     larger, smaller = counts["larger"], counts["smaller"]
     # Examples refute that it holds everywhere, and cannot establish it.

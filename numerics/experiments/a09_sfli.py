@@ -45,6 +45,7 @@ def cells(size: Size) -> dict[Cell, tuple[str, ...]]:
     if rules["design"] == "every":
         every = [(t, n, a) for t in tasks for n in networks for a in activations]
         return dict.fromkeys(every, (*others, STRUCTURED))
+    # The design is a star: this cell has every initialisation, its neighbours a pair.
     first = (tasks[0], networks[0], activations[0])
     around = [
         *((task, *first[1:]) for task in tasks[1:]),

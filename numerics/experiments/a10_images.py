@@ -81,10 +81,7 @@ BY_ERROR = Design("test_error", EPS[0], _cell)
 
 
 def comparisons_of(outcomes: Sequence[Outcome]) -> tuple[Comparison, ...]:
-    """Return comparisons whose speed is that of the cross-entropy, and whose result is accuracy.
-
-    Returns one per data set and network.
-    """
+    """Compare arms per data set and network: speed by the cross-entropy, results by accuracy."""
     by_loss = side_by_side(outcomes, BY_LOSS).comparisons
     by_error = {item.name: item for item in side_by_side(outcomes, BY_ERROR).comparisons}
     return tuple(

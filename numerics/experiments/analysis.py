@@ -118,10 +118,7 @@ def effect(
     unit: str = "",
     coverage: float = 0.95,
 ) -> Effect | None:
-    """Return the median of observations with its interval.
-
-    Returns None where there is no observation.
-    """
+    """Return the median of observations with its interval, None where there is none."""
     # ±∞ stays: order statistics need no finite numbers, and divergence is an observation.
     known = [float(value) for value in values if not math.isnan(value)]
     if not known:
@@ -137,10 +134,7 @@ def paired(
     unit: str = "",
     coverage: float = 0.95,
 ) -> Effect | None:
-    """Return the median of a_s − b_s over the seeds s that both arms have.
-
-    Returns None where no seed has both.
-    """
+    """Return the median of a_s − b_s over the seeds s that both arms have, None without any."""
     common = sorted(set(values) & set(others))
     differences = [values[seed] - others[seed] for seed in common]
     return effect(name, differences, unit=unit, coverage=coverage)

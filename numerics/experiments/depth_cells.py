@@ -107,10 +107,9 @@ def _cell(
 
 
 def initial_cells(outcomes: Iterable[Outcome]) -> tuple[list[Cell], list[str]]:
-    """Return one cell per trial of kind ``initial-layers`` and ε.
+    """Return one cell per trial of kind ``initial-layers`` and ε, and a note where trials failed.
 
-    Returns the cells, their intervals at the coverage that all of them have together (Bonferroni);
-    and a note where trials failed.
+    All intervals hold together with probability 1 − FAMILY (Bonferroni).
     """
     mine = [outcome for outcome in outcomes if outcome.trial.kind == "initial-layers"]
     done = [outcome for outcome in mine if outcome.status == "done"]

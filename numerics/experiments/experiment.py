@@ -37,6 +37,7 @@ class Request:
         rules = shared_rules("seeds")
         if self.size == "quick":
             return int(rules["exploratory_from"])
+        # Block b begins b − 1 lengths further on: no seed of an earlier block comes again.
         return int(rules["confirmatory_from"] + rules["block_length"] * (rules["block"] - 1))
 
     def seed_range(self, usual: int) -> range:

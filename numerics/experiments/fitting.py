@@ -83,6 +83,7 @@ def rank_lead(run: History) -> float:
     if not known.any():
         return float("nan")
     steps, rank, fall = run.steps[known], run.rank()[known], -np.log(run.loss[known])
+    # What never moves is never half-way.
     if rank.max() == rank[0] or fall.max() == fall[0]:
         return float("nan")
     # argmax of truth values is the first that is true.

@@ -55,6 +55,7 @@ class History:
 def certain_difference(lower: Array, upper: Array, other_lower: Array, other_upper: Array) -> Array:
     """Return the number next to 0 in [lower − other_upper, upper − other_lower]."""
     least, most = lower - other_upper, upper - other_lower
+    # 0 where the intervals overlap: then neither is certainly larger.
     near: Array = np.where(least > 0, least, np.where(most < 0, most, 0)).astype(np.float64)
     return near
 
@@ -107,10 +108,9 @@ def _ranks(
 
 
 def read_histories(outcomes: Iterable[Outcome]) -> tuple[list[History], list[str]]:
-    """Return the histories of all trials of kind ``train`` that were carried out.
+    """Return the histories with a measurement, diverged ones too, and a note per kind of trouble.
 
-    Returns the histories with at least one measurement, those of diverged runs too; and one note
-    per kind of trouble, for the reader.
+    Only trials of kind ``train`` are read.
     """
     histories, failed, diverged, notes = [], [], [], []
     for outcome in outcomes:
@@ -146,10 +146,7 @@ def grouped(
 
 
 def over_seeds(runs: Sequence[History], value: Callable[[History], Array]) -> tuple[Vector, Matrix]:
-    """Return one series per run on common steps.
-
-    Returns steps of the longest run, and the series; NaN where a run has ended.
-    """
+    """Return the steps of the longest run and one series per run, NaN where it has ended."""
     steps: Array = max((run.steps for run in runs), key=len)
     table = np.full((len(runs), len(steps)), np.nan)
     for row, run in zip(table, runs, strict=True):

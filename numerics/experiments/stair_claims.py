@@ -88,6 +88,7 @@ def run_staircase(
 def shares(runs: Sequence[RunStaircase], setting: str) -> Shares:
     """Count staircases and coupled runs."""
     found = [run.staircase for run in runs]
+    # A run in which nothing moves stays in the denominator, as not coupled.
     coupled = sum(s.coupling_pvalue is not None and s.coupling_pvalue <= LEVEL for s in found)
     return Shares(
         setting,

@@ -53,6 +53,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     done = [(o.settings, o.result) for o in outcomes if o.status == "done"]
     rows = validity_rows(done)
     notes = [f"{len(outcomes) - len(done)} trials failed"] if len(done) < len(outcomes) else []
+    # Families outside of the null are listed, but no target is set for them.
     missed = [row for row in rows if row["target met"] == "no" and row["group"] != "outside"]
     notes += [f"misses its target: {_name(row)}" for row in missed]
     if rows and not missed:

@@ -97,10 +97,7 @@ def _run_rows(found: Sequence[RunStaircase]) -> list[dict[str, Any]]:
 def staircase_tables(
     arms: Mapping[str, Sequence[History]], found: Sequence[RunStaircase]
 ) -> tuple[Table, ...]:
-    """Return the tables of staircases: by arm, by run, and plateau by plateau.
-
-    Returns without those that would be empty.
-    """
+    """Return the tables of staircases by arm, run and plateau, those that have rows."""
     tables = [
         Table("staircases", "Staircases and their coupling by arm", staircase_rows(found)),
         Table("runs", "Staircases run by run", _run_rows(found)),
@@ -115,10 +112,7 @@ def staircase_pictures(
     title: str,
     measure: str = "mean",
 ) -> tuple[Picture, ...]:
-    """Return the figures of loss, bound, ε-rank and reading, some arms in each.
-
-    Returns one per four arms.
-    """
+    """Return the figures of loss, bound, ε-rank and reading, four arms in each."""
     names = [name for name, runs in arms.items() if runs]
     marks: dict[str, list[float]] = {}
     for item in found:

@@ -56,6 +56,7 @@ def floor_against_rank(runs: Sequence[Run] = ()) -> Figure:
         )
         for one in last
     ]
+    # As far to the right as a network lies.
     most = max(min(_MOST, n), *(point.rank for point in points))
     goal, law = last[0].target, last[0].measure
     distances = relu_distances(run_points(first), goal, min(most, n), measure=law)

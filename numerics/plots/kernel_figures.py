@@ -131,6 +131,7 @@ def _series(
 ) -> None:
     """Draw the limit as a line, the estimate dashed with bars, the band as an area."""
     style = look(index)
+    # The middle where the count of the limit is not resolved.
     limit = [(item.limit.lower + item.limit.upper) / 2 for item in series]
     axes.plot(
         x, limit, color=style.colour, linestyle=style.dashes, linewidth=1.5, label=f"{name}: limit"

@@ -43,10 +43,7 @@ class Curve:
         return medians
 
     def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the least and the largest value over seeds.
-
-        Returns the ends of the band; NaN where there is no value.
-        """
+        """Return the least and the largest value over seeds, NaN where there is none."""
         known = np.isfinite(self.values)
         # ±∞ stand in where a run has none, so that the others decide.
         low = np.where(known, self.values, np.inf).min(axis=0)

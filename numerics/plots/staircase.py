@@ -78,6 +78,7 @@ def staircase(
 
 
 def _legend_on_top(axes: Axes) -> None:
+    # Above its panel, where it covers no data.
     axes.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),

@@ -94,10 +94,7 @@ def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def mark_every(count: int, marks: int = 8) -> tuple[int, int]:
-    """Return which points of a dense line get a marker.
-
-    Returns first marked point, and the step, as matplotlib's ``markevery``.
-    """
+    """Return matplotlib's ``markevery`` for a dense line: the first marked point, and the step."""
     return (0, max(1, count // marks))
 
 

@@ -35,10 +35,7 @@ _NOTHING = -1e6
 
 
 def statistic(time: Vector, values: Vector) -> tuple[float, float]:
-    """Return what the table is of: S where its pieces have a step, −10⁶ otherwise; and ρ.
-
-    Returns the statistic and the correlation that the smooth fit leaves.
-    """
+    """Return S, or −10⁶ where its pieces have no step, and the ρ that the smooth fit leaves."""
     found = evidence(time, values)
     if found.pieces is None:
         return _NOTHING, 0.0
@@ -51,8 +48,6 @@ def simulate(length: int, drift: float, count: int, seed: int) -> Matrix:
 
     Constant and linear series lie on the edge of the convex and of the concave ones: what bends
     more is easier to distinguish from steps.
-
-    `length` is n.
     """
     time = np.arange(length, dtype=np.float64)
     line = -drift * time / length
@@ -109,10 +104,7 @@ def calibrate(count: int, seed: int, jobs: int = 1) -> dict[str, Any]:
 
 
 def p_value(score: float, length: int, correlation: float) -> float:
-    """Return  max over drifts of P(S ≥ s | measured ρ)  under smooth decay.
-
-    `score` is s.
-    """
+    """Return  max over drifts of P(S ≥ score | measured ρ)  under smooth decay."""
     table = _table()
     place = np.interp(np.log(length), np.log(LENGTHS), np.arange(len(LENGTHS)))
     column = np.interp(correlation, MEASURED, np.arange(len(MEASURED)))

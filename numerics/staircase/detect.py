@@ -78,6 +78,7 @@ def detect_staircase(
     found = evidence(data.coarse_time, data.coarse, data.resolution)
     if found.pieces is None:
         return _nothing(data, scale, direction, "the series is constant", linked)
+    # Of the averages, as those are what is described.
     least = least_fall(float(np.ptp(data.coarse)), data.resolution)
     steps = drops(data.coarse_time, found.pieces, found.noise, least)
     if not steps:

@@ -25,8 +25,6 @@ def nearest_smooth(time: Vector, values: Vector) -> tuple[Vector, Vector]:
     and so are their logarithms (sums of log-convex functions are log-convex): a series that is
     neither convex nor concave beyond its noise is none of them. g is continuous and linear between
     knots t_j: a linear function plus a combination of |t − t_j| with weights of one sign.
-
-    `values` is y. Returns the convex and the concave curve at the times.
     """
     n = time.size
     x = (time - time[0]) / (time[-1] - time[0])

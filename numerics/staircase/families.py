@@ -25,10 +25,7 @@ class Planted(NamedTuple):
 
 
 def autocorrelated(generator: Generator, length: int, correlation: float) -> Vector:
-    """Draw stationary Gaussian noise of variance 1 with correlation ρ^k at lag k.
-
-    `length` is n.
-    """
+    """Draw stationary Gaussian noise of variance 1 with correlation ρ^k at lag k."""
     before, drawn = generator.standard_normal(), generator.standard_normal(length)
     scale = np.sqrt(1 - correlation**2)
     # Begun with an entry before the first, so that the series is stationary from the start.
@@ -37,10 +34,7 @@ def autocorrelated(generator: Generator, length: int, correlation: float) -> Vec
 
 
 def smooth_decay(name: str, generator: Generator, length: int) -> Vector:
-    """Draw a convex decay from 1 to about 0.
-
-    `length` is n.
-    """
+    """Draw a convex decay from 1 to about 0."""
     u = np.arange(length) / length
     if name == "noise":
         return np.zeros(length)
@@ -65,6 +59,7 @@ def decay_with_noise(name: str, generator: Generator, length: int, correlation: 
     place of normal innovations) and ``"shrinking noise"`` (exponential decay with noise in
     proportion to it) lie outside the null of the test; `length` is n.
     """
+    # 3 to 95 standard deviations, all orders of size equally often.
     size = 3 * 10 ** generator.uniform(0, 1.5)
     if name == "random walk":
         return Planted(np.cumsum(generator.standard_normal(length)))
@@ -88,10 +83,7 @@ def planted_steps(
     size: float = 3.0,
     width: float = 0.0,
 ) -> Planted:
-    """Plant steps between plateaus, with noise of variance 1.
-
-    `length` is n.
-    """
+    """Plant steps between plateaus, with noise of variance 1."""
     # Moved by at most a quarter each, steps stay half a share apart and off the ends.
     part = length / (count + 1)
     places = part * (np.arange(1, count + 1) + generator.uniform(-0.25, 0.25, count))
@@ -136,15 +128,15 @@ TRENDS = tuple(_INTENSITIES)
 def loss_and_rank(
     generator: Generator, length: int, trend: str, coupled: bool, steps: int = 6
 ) -> tuple[Vector, Vector]:
-    """Draw a loss with steps, and a rank that grows by 20.
+    """Draw a loss with steps and 1 % of correlated noise, and a rank that grows by 20.
 
-    `length` is n; `coupled`: Whether the rank grows where the loss falls (within 1 % of the length)
-    or where it likes. Returns loss (positive, with 1 % of correlated noise) and rank.
+    A coupled rank grows where the loss falls (within 1 % of the length), another one by chance.
     """
     u = np.arange(length) / length
     weight = _INTENSITIES[trend](u)
     weight = weight / weight.sum()
     falls = weight.copy()
+    # Drawn with the intensity of the trend: loss and rank are busy at the same times anyhow.
     places = generator.choice(length, max(steps, 1), p=weight)
     if steps:
         np.add.at(falls, places, 8 / steps)

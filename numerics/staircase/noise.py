@@ -24,10 +24,7 @@ class Noise(NamedTuple):
 
 
 def roughness(values: Vector) -> float:
-    """Estimate the standard deviation of y_{i−1} − 2y_i + y_{i+1}, of which trends have little.
-
-    `values` is y.
-    """
+    """Estimate the standard deviation of y_{i−1} − 2y_i + y_{i+1}, of which trends have little."""
     # |N(0, 1)| stays below 1.645 with probability 0.9; of a quantile a few steps move little.
     return float(np.quantile(np.abs(np.diff(values, 2)), 0.9)) / 1.645
 

@@ -66,6 +66,7 @@ def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Se
     time, values = time[index], without_spikes(sign * values)
     block = max(1, -(-index.size // _MOST_POINTS))
     coarse_time, coarse = (_averages(v, block) for v in (time, values))
+    # Logarithms of whole numbers have no common distance.
     whole = scale == "linear" and bool((values == np.round(values)).all())
     return Series(
         index, time, values, block, coarse_time, coarse, given.size, sign, 1.0 if whole else 0.0

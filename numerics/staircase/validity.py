@@ -37,11 +37,7 @@ _NEAR = 0.05
 
 
 def cases() -> list[dict[str, Any]]:
-    """Return what is tried at every length.
-
-    Returns ``group``, ``family`` and ``correlation`` (None where there is no noise of that kind),
-    and ``steps`` for planted ones.
-    """
+    """Return what is tried at every length: ``correlation`` is None without noise of that kind."""
     found: list[dict[str, Any]] = []
     for correlation in CORRELATIONS:
         found += [{"group": "null", "family": name, "correlation": correlation} for name in DECAYS]

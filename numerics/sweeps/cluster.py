@@ -77,6 +77,7 @@ def run_on_cluster(
         except InputError:
             raise
         except Exception as error:
+            # Engines raise what they like, over several lines.
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(
                 "backend",

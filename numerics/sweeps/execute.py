@@ -68,6 +68,7 @@ def run_trials(
         On Ctrl-C or SIGTERM, once the processes are stopped. What was finished is in the store.
     """
     _check(jobs, backend)
+    # A trial is its hash: equal ones would be computed, and written, side by side.
     different = list(dict.fromkeys(trials))
     found = {} if store is None else _stored(different, store, retry_failed)
     missing = [trial for trial in different if trial not in found]

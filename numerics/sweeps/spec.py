@@ -70,6 +70,7 @@ class Sweep:
         for settings in self._combinations():
             if not any(_matches(settings, rule) for rule in self.exclude):
                 checked = self._checked(settings)
+                # Draws may repeat each other or the grid.
                 found.setdefault(Trial(self.kind, checked).key, checked)
         return tuple(found.values())
 

@@ -65,10 +65,7 @@ def times(item: Effect) -> str:
 
 
 def power(value: float) -> str:
-    """Write 10^x.
-
-    `value` is x; ±∞ is allowed.
-    """
+    """Write 10^value; ±∞ is allowed."""
     return f"{10**value:.2g}" if math.isfinite(value) else ("∞" if value > 0 else "0")
 
 
@@ -111,10 +108,7 @@ def compare(
     pretrained: Iterable[PretrainingRun],
     metric: Metric,
 ) -> Comparison | None:
-    """Compare two arms by seed.
-
-    Returns None where no seed has both arms.
-    """
+    """Compare two arms by seed; None where no seed has both."""
     arms = [{run.seed: run for run in runs} for runs in (plain, pretrained)]
     seeds = sorted(set(arms[0]) & set(arms[1]))
     if not seeds:
@@ -177,6 +171,7 @@ def judge(comparisons: Sequence[Comparison], claim: str) -> Judgement:
         return "supported"
     if _beyond_chance(signs.count(1), len(signs)):
         return "regime"
+    # One comparison in favour is enough for no refutation.
     if not signs.count(1) and _beyond_chance(signs.count(-1), len(signs)):
         return "refuted"
     return "undecided"
@@ -189,10 +184,7 @@ def _beyond_chance(count: int, total: int) -> bool:
 
 
 def findings(comparisons: Sequence[Comparison]) -> tuple[Finding, ...]:
-    """Return what comparisons say about the three claims.
-
-    Returns one per claim, with all effects.
-    """
+    """Return what comparisons say about each of the three claims, with all effects."""
     return tuple(_finding(comparisons, claim) for claim in CLAIMS)
 
 
@@ -221,6 +213,7 @@ def _finding(comparisons: Sequence[Comparison], claim: str) -> Finding:
         statement += "; ×0 where the plain arm, ×∞ where the pre-trained one does not arrive"
     if claim == RANK:
         effects += [item.effects["final rank"] for item in comparisons]
+    # The first that opposes, whatever the judgement: a reader may want to see it.
     worst = next((item for item in comparisons if item.direction(claim) < 0), None)
     witness = None if worst is None else _witness(worst, claim)
     return Finding(claim, judgement, statement, effects, max(tried, 1), witness)
@@ -236,10 +229,7 @@ def _witness(item: Comparison, claim: str) -> dict[str, Any]:
 
 
 def tables(comparisons: Sequence[Comparison]) -> tuple[Table, ...]:
-    """Return the numbers behind the findings, and the table of costs where trials give them.
-
-    Returns ``pretraining``, and ``cost-pretraining``, which differs from run to run.
-    """
+    """Return the table behind the findings, and that of costs, which differs from run to run."""
     if not comparisons:
         return ()
     rows = [_row(item, arm) for item in comparisons for arm in ("plain", "pretrained")]

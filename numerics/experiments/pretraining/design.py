@@ -68,6 +68,7 @@ def side_by_side(outcomes: Sequence[Outcome], design: Design) -> SideBySide:
     found = [
         compare(f"{cell}: {STRUCTURED} against {arm}", runs, arms[STRUCTURED], design.metric)
         for cell, arms in cells.items()
+        # A cell whose structured runs all failed has nothing to compare.
         if STRUCTURED in arms
         for arm, runs in arms.items()
         if arm != STRUCTURED

@@ -69,6 +69,7 @@ def draw_effects(comparisons: Sequence[Comparison], title: str) -> Figure:
             _ratio_axis(axes)
         dress(axes, x=label, y="", title="")
     grid[0].set_yticks(range(len(comparisons)), [item.name for item in comparisons], fontsize=8)
+    # Downwards, so that the first comparison stands on top.
     grid[0].set_ylim(len(comparisons) - 0.4, -0.6)
     figure.suptitle(title, fontsize=10)
     return figure
@@ -80,6 +81,7 @@ def _draw_effect(axes: Axes, item: Comparison, claim: str, row: int) -> None:
     direction = item.direction(claim)
     colour = {1: COLOURS[0], 0: FAINT, -1: COLOURS[1]}[direction]
     low, middle, high = (
+        # An infinite end has no place on the axis.
         max(-_EDGE, min(_EDGE, value)) if math.isinf(value) else value
         for value in (interval.low, interval.value, interval.high)
     )

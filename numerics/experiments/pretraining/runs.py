@@ -57,20 +57,14 @@ class PretrainingRun:
         return next((float(step) for step, error in pairs if error <= target), math.inf)
 
     def seconds(self, steps: float) -> float | None:
-        """Return the time of so many steps, the initialisation included.
-
-        Returns seconds; None where the trial has not measured them.
-        """
+        """Return the seconds of so many steps and the initialisation; None if not measured."""
         if self.seconds_first is None or self.seconds_update is None:
             return None
         return self.seconds_first + steps * self.seconds_update
 
 
 def read_run(outcome: Outcome, metric: Metric, eps: float) -> PretrainingRun | None:
-    """Read a trial of a kind with a training history.
-
-    Returns None where the trial failed, is of another kind, or has no measurement at ε.
-    """
+    """Read a trial; None where it failed, has no training history, or no measurement at ε."""
     result = outcome.result
     if outcome.trial.kind not in KINDS or outcome.status != "done" or not result.get("step"):
         return None
@@ -125,10 +119,7 @@ def _errors(result: Mapping[str, Any], metric: Metric) -> tuple[float, ...]:
 def read_runs(
     outcomes: Iterable[Outcome], metric: Metric, eps: float
 ) -> tuple[list[PretrainingRun], list[str]]:
-    """Read all trials with a training history.
-
-    Returns the runs, and one note per kind of trouble.
-    """
+    """Read all trials with a training history, and make a note per kind of trouble."""
     runs, failed, diverged = [], [], []
     for outcome in outcomes:
         run = read_run(outcome, metric, eps)

@@ -53,6 +53,7 @@ def scale_hidden_(model: MLP, scale: float, *, first: bool) -> MLP:
         for layer in model.layers[0 if first else 1 :]:
             assert isinstance(layer, nn.Linear)
             for parameter in layer.parameters():
+                # Weights and biases alike, so that the whole default law is stretched.
                 parameter.mul_(scale)
     return model
 
@@ -71,6 +72,7 @@ def initial_layers_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     first, scale = settings["first"], settings["scale"]
     if first not in {"default", "structured"}:
         raise InputError("first", f"is {first!r}", "choose default or structured")
+    # Python counts True as a number.
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < 1e6:
         raise InputError("scale", f"is {scale!r}", "pass a positive number")
     inputs, activation = inputs_of(settings["inputs"]), settings["activation"]

@@ -39,10 +39,8 @@ def random_features(
 ) -> Matrix:
     """Return φ_{ij}(x) = ψ_i(x) tanh(w_ij·ξ_i + b_ij), ξ_i = (x − c_i)·m the local coordinates.
 
-    w and b are uniform on ±R; one part (m = 1) is an extreme-learning-machine block, with ψ = 1 and
-    ξ = x.
-
-    `scale` is R.
+    w and b are uniform on ±scale; one part (m = 1) is an extreme-learning-machine block, with
+    ψ = 1 and ξ = x.
     """
     n, d = x.shape
     windows = [bumps(x[:, axis], parts) for axis in range(d)]
