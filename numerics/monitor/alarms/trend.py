@@ -64,6 +64,7 @@ def trend(times: Vector, values: Vector, level: float, *, spreads: float = SPREA
     # Standard deviation of Kendall's statistic, signs of all pairs added up, without a trend.
     spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
     reach = _quantile(1 - level / 2) * spread
+    # Places of the ends among the sorted slopes, rounded outward.
     below = max(0, math.floor((len(slopes) - reach) / 2))
     above = min(len(slopes) - 1, math.ceil((len(slopes) + reach) / 2))
     half = len(slopes) // 2

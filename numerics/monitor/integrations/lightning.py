@@ -163,6 +163,7 @@ class LightningRankCallback:
         mean = torch.stack(self._losses).mean() if self._losses else None
         inputs = None
         if self._batch_inputs is not None and self._settings.get("probe") is None:
+            # Only this batch goes through the module again, so only its targets count.
             inputs, self._targets = self._batch_inputs(batch), self._targets[-1:]
         self.monitor.step(mean, _joined(self._targets), inputs=inputs)
         self._losses, self._targets = [], []

@@ -50,6 +50,7 @@ class Background:
     def consume(self, action: Callable[[Tensor], None], features: Tensor) -> None:
         """Copy features, and run ``action(copy)`` in the thread; wait while its queue is full."""
         size = features.numel() * features.element_size()
+        # Before the copy is made, so that memory stays bounded.
         with self._changed:
             # Features larger than all the room go in alone.
             self._changed.wait_for(lambda: self._bytes == 0 or self._bytes + size <= _MOST_BYTES)

@@ -135,6 +135,7 @@ class Head:
                 "head", f"is {kind}, so no floor can be read", "name the last nn.Linear: head='…'"
             )
         bias = getattr(module, "bias", None)
+        # Copies: on the CPU these can be the memory that the optimiser writes into.
         own = None if bias is None else bias.detach().double().cpu().numpy().copy()
         return cls(weight.detach().double().cpu().numpy().T.copy(), own)
 

@@ -73,6 +73,7 @@ class Capture:
         self.calls.clear()
         self.problems.clear()
         self._widths.clear()
+        # If one cannot be put in place, those before it are removed again.
         with ExitStack() as hooks:
             root = self.plan.model
             if self._everything or not (self.plan.compiled or fuses(root)):
@@ -131,6 +132,7 @@ class Capture:
                 continue
             hooks.callback(owner.register_forward_pre_hook(self._push).remove)
             # Before the callee's own hook, so that an owner that is a callee too is popped first.
+            # And also after an exception, from which a training may go on.
             handle = owner.register_forward_hook(self._pop, always_call=True, prepend=True)
             hooks.callback(handle.remove)
 

@@ -97,6 +97,7 @@ class CallSearch:
         if self.times[id(module)] == 1:
             return Found(name, module, "output", call.axis)
         # One activation module in many places: each place is a layer of its own.
+        # In a Sequential the name is a number, which says nothing of a place.
         own = name.rpartition(".")[2]
         place = self._after(call, type(module).__name__ if own.isdigit() else own)
         return Found(place, call.owner, "call", call.axis, callee=module, indices=(call.index,))
@@ -197,6 +198,7 @@ class CallSearch:
             site = self.found.get(name) if name is not None else None
             if name is None or site is None or self.calls[part].left != call.entered:
                 continue
+            # A site with further calls stays: not all of them need be increments.
             shared = sum(name == other for other in self.by_call.values()) > 1
             # What a layer gave to the next weights, and is now the shortcut, is no increment.
             read = any(
@@ -250,6 +252,7 @@ def discover_executed(
         }
         once = len(entering) == 1 and len(measured) == 1
         name = next(iter(measured)) if once else ""
+        # With further calls, what is measured there is more than what enters the head.
         if once and sum(name == other for other in search.by_call.values()) == 1:
             if noisy:
                 # In training the head sees these features through dropout.

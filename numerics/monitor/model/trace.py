@@ -111,6 +111,7 @@ class Frames(TorchFunctionMode):
             self._origins.follow(func, args, kwargs, output)
         name = self._watched.get(func)
         if name is not None and self.running:
+            # The input may be given by name, as in relu(input=x).
             given = args or tuple((kwargs or {}).values())
             self._on_call(self.running[-1][0], name, self.count(name), given, output)
         return output
@@ -190,6 +191,7 @@ class Trace:
                 axis = first if same and first is not None else self._fitting(tensor)
         changed = id(tensor) != identity or kind_of(module) == "activation"
         within = self._origins.of(tensor)
+        # Made of something that is not watched: what entered may be behind it.
         if UNKNOWN in within:
             within = (within - {UNKNOWN}) | behind
         left, why = _shape(tensor), trouble(tensor)

@@ -30,6 +30,7 @@ _ADDED = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_mo
 
 def inner(module: nn.Module) -> nn.Module | None:
     """Return what a wrapper wraps, and None for a module that is no wrapper."""
+    # A class derived from a wrapper wraps in the same way.
     for ancestor in type(module).__mro__:
         attribute = _INNER.get(ancestor.__name__)
         wrapped = getattr(module, attribute, None) if attribute else None

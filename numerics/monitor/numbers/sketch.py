@@ -107,6 +107,7 @@ def sketch_spectrum(gram: Square, error: float, ritz: int = RITZ, seed: int = 0)
 
 def _ritz(gram: Square, ritz: int, seed: int) -> tuple[Array, Array]:
     """Return k Ritz values, descending, and n × k vectors, from rounds of subspace iteration."""
+    # From a seed: the same matrix has the same sketch.
     start = np.random.default_rng(seed).standard_normal((gram.shape[0], ritz))
     basis = start
     for _ in range(_ROUNDS):
@@ -173,6 +174,7 @@ def _largest_of_rest(
     off = upward(gamma(len(values) + 6) * norm + 2 * _U * (size + norm))
     guess = _ROOM * _leading(deflated) + 4 * off
     n = gram.shape[0]
+    # One more factorisation where the guess was too small.
     for c in (guess, 2 * guess):
         if not 0 < c < rest:
             return None

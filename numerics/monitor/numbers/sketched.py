@@ -86,6 +86,7 @@ def entropy_interval(sketch: Sketch, *, roots: bool) -> tuple[float, float]:
     """Enclose the entropy of p_k = x_k/Σx with x = σ or λ in [0, log n], by several groups."""
     n, k = len(sketch.enclosure.values), sketch.ritz
     best = (0.0, math.log(n))
+    # Every cut encloses the entropy; which does it best depends on the spectrum.
     for first in sorted({k, 3 * k // 4, k // 2, k // 4, k // 8} - {0}):
         lower, upper = _grouped(sketch, first, roots)
         best = (max(best[0], lower), min(best[1], upper))
