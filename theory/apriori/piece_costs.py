@@ -66,6 +66,7 @@ class PieceCosts:
         return lower
 
     def _add(self, active: slice, x: float, y: Array, w: float) -> None:
+        """Add one weighted point to the sums of every piece that has begun."""
         xi = x - self._origin_x[active]
         weighted = w * xi
         self._m[0, active] += w
@@ -108,6 +109,7 @@ def piece_bounds(samples: LineSamples, first: int, last: int) -> tuple[float, fl
 
 def _relative(length: int) -> float:
     """Return ε ≥ γ_{ℓ+8} for one piece."""
+    # 1.01 covers the denominator 1 − ku of γ_k.
     return float((length + 16) * _U * 1.01)
 
 
@@ -125,6 +127,7 @@ def _bounds(m: Array, n1: Array, n2: Array, p: Array, lengths: Array) -> tuple[A
         e_xy = 8 * epsilon * np.sqrt(m[2] * n2) + UNDERFLOW
         larger = np.sum((s_xy + e_xy) ** 2, axis=0)
         smaller = np.sum(np.maximum(s_xy - e_xy, 0.0) ** 2, axis=0)
+        # 7 ε as derived above, and one for the last operations.
         error = 8 * epsilon * total + UNDERFLOW
         # S_xy²/S_xx is at most the larger numerator over the smaller denominator, and conversely.
         lower = s_yy - error - larger / least * _LAST_ROUNDINGS

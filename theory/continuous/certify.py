@@ -227,6 +227,7 @@ def _rank(
 
 
 def _reason(problem: ContinuousProblem, eps: float, lower: int, upper: int) -> str:
+    """Name the eigenvalues on either side of ε, or say that ε lies inside enclosures."""
     spectrum = problem.spectrum.eigenvalues
     if lower < upper:
         return f"ε lies inside {upper - lower} eigenvalue enclosures of {problem.gram.bits} bits"

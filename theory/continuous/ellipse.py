@@ -73,6 +73,7 @@ def bounds_on_ellipse(
 
 
 def _largest(numbers: list[Any]) -> Any:
+    """Return the largest of some numbers of radius 0, which balls compare exactly."""
     best = numbers[0]
     for number in numbers[1:]:
         if number > best:

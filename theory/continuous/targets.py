@@ -31,6 +31,7 @@ class AnalyticTarget:
 
 
 def _multiscale(z: Any, _: float) -> Any:
+    """Σ_{k=0}^{5} 2^{−k} sin 2^k πz."""
     return sum((((2**k) * z).sin_pi() / 2**k for k in range(6)), acb(0))
 
 

@@ -58,11 +58,13 @@ def _bump(sigma: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _sech_squared(z: Any) -> Any:
+    """tanh′ = 1 − tanh²."""
     t = z.tanh()
     return 1 - t * t
 
 
 def _erf_density(z: Any) -> Any:
+    """erf′(z) = 2/√π · exp(−z²)."""
     return 2 * (-z * z).exp() / arb.pi().sqrt()
 
 
@@ -74,16 +76,19 @@ def _relu(z: Any) -> Any:
 
 
 def _relu_slope(z: Any) -> Any:
+    """1, 0, or [0, 1] on a ball that holds the kink: the slope of every chord."""
     if z > 0:
         return arb(1)
     return arb(0) if z < 0 else arb(_HALF, _HALF)
 
 
 def _sigmoid(z: Any) -> Any:
+    """1/(1 + e^(−z)) = (tanh(z/2) + 1)/2, in which z stands once."""
     return ((z * _HALF).tanh() + 1) * _HALF
 
 
 def _sigmoid_slope(z: Any) -> Any:
+    """tanh′(z/2)/4."""
     return _tanh_slope(z * _HALF) * _HALF * _HALF
 
 

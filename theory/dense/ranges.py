@@ -109,8 +109,10 @@ def largest_square(found: BoxRange, radii: Matrix) -> tuple[Vector, Vector]:
 
 
 def _float_below(ball: Any) -> float:
+    """Return a float64 below a square; 0 where its ball is not finite."""
     return float(np.nextafter(float(ball.lower()), -np.inf)) if ball.is_finite() else 0.0
 
 
 def _float_above(ball: Any) -> float:
+    """Return a float64 above a ball; ∞ where it is not finite."""
     return float(np.nextafter(float(ball.upper()), np.inf)) if ball.is_finite() else np.inf

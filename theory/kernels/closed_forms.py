@@ -59,6 +59,7 @@ def sine() -> Any:
 
 
 def _waves() -> tuple[Any, Any]:
+    """E cos(u − v) and E cos(u + v)."""
     total = S_xx + S_yy
     return sp.exp(-(total - 2 * S_xy) / 2), sp.exp(-(total + 2 * S_xy) / 2)
 

@@ -60,6 +60,7 @@ class LayerKernel(Shown):
 
     @cached_property
     def _compiled(self) -> Callable[..., Any]:
+        """κ for NumPy arrays, with the arguments of roots and angles kept in their domains."""
         compiled: Callable[..., Any] = sp.lambdify(
             (S_xx, S_xy, S_yy), self.expression, modules=[_SAFE_FUNCTIONS, "numpy"]
         )

@@ -62,6 +62,7 @@ class NeuronLaw(ABC):
 
     @cached_property
     def _stand_ins(self) -> tuple[Array, Array]:
+        """Drawn once, with one seed: every ε and every width sees the same neurons."""
         count = max(1024, min(_STAND_INS, _NUMBERS_HELD // len(self.inputs.points)))
         drawn = self.draw(count, np.random.default_rng(_STAND_IN_SEED))
         return drawn, np.full(count, 1 / count)
@@ -102,6 +103,7 @@ class NormalNeurons(NeuronLaw):
 
     @cached_property
     def _factor(self) -> Array:
+        """F with FFᵀ = S, without the directions that rounding alone has made."""
         values, vectors = np.linalg.eigh(self.covariance)
         kept = values > _ULP * values[-1]
         return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))

@@ -69,6 +69,7 @@ class Placement:
         return (n ** (1 / d) - 1 if n > 1 else 1.0) / side
 
     def _spread(self) -> float:
+        """γ times the range of the data along a direction: n^(1/d), 4 at least."""
         return float(max(self.width ** (1 / self.dimension), _DATA_SPREAD))
 
     def _split(self, cube: Array) -> tuple[Array, Array]:
@@ -95,6 +96,7 @@ class Placement:
         return low, high
 
     def _ranges(self, directions: Array) -> Array:
+        """Return the length of the interval of the offsets for each direction."""
         low, high = self._reach(directions)
         # Not 0, by which slopes are divided, where the data do not vary along a direction.
         return np.maximum(high - low, np.finfo(float).tiny)
@@ -145,14 +147,17 @@ class Placement:
         return ParameterNeurons(inputs, sigma, rules, partial(self._sampler, gamma), text)
 
     def _grid_rule(self, gamma: float | None) -> Parameters:
+        """Return the n neurons of the grid themselves, with probability 1/n each."""
         return (*self.grid(self.width, gamma), np.full(self.width, 1 / self.width))
 
     def _grid_sampler(
         self, gamma: float | None, count: int, rng: np.random.Generator
     ) -> tuple[Array, Array]:
+        """Return the grid, whatever the generator is: nothing is random."""
         return self.grid(count, gamma)
 
     def _scattered(self, gamma: float | None, seed: int) -> Parameters:
+        """Sobol points of directions and offsets, with equal probabilities."""
         count = 2 ** math.ceil(math.log2(max(_SOBOL_POINTS, 8 * self.width)))
         cube = _cube(self.dimension + 1, seed, count)
         return (*self.from_cube(cube, gamma), np.full(count, 1 / count))
@@ -160,6 +165,7 @@ class Placement:
     def _sampler(
         self, gamma: float | None, count: int, rng: np.random.Generator
     ) -> tuple[Array, Array]:
+        """Draw directions and offsets independently."""
         return self.from_cube(rng.random((count, self.dimension + 1)), gamma)
 
 

@@ -85,6 +85,7 @@ def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
     if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
         low, high = int(values.min()), int(values.max())
         return converted, max(high, -low) <= _EXACT_INTEGER
+    # NumPy's long double.
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
         same = (converted == values) | np.isnan(values)
         if not bool(same.all()):

@@ -23,6 +23,7 @@ def dyadic_integers(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
         # Not by way of float64, which would round integers beyond 2^53.
         return array.astype(object), 0
     mantissa, exponent = np.frexp(array.astype(np.float64, copy=False))
+    # A float64 has 53 bits, so these are whole numbers.
     digits = np.ldexp(mantissa, 53).astype(np.int64)
     nonzero = digits != 0
     if not nonzero.any():

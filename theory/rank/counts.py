@@ -202,6 +202,7 @@ class _Counting:
         chunk, error = next((pair for pair in parts if pair[1] <= _WANTED * theta), parts[-1])
 
         def crowded(part: Array, seen: int) -> bool:
+            """Whether a part of the samples shows eigenvalues within E of θ."""
             # H of a part is about that share of H; θ and the error go with it.
             share = seen / n_samples
             return eigenvalues_near(part, share * theta, share * error) > _SEEN

@@ -158,6 +158,7 @@ class RankProblem:
         )
 
     def _storage_move(self) -> float:
+        """Bound ‖A − A′‖_F over all A′ whose entries round to those of A in their dtype."""
         dtype = self.features.dtype
         u = unit_roundoff(dtype)
         if u == 0:  # integers are stored as they are
@@ -267,4 +268,5 @@ def _in_range(gram: Square) -> bool:
     """Return whether the squares of its entries neither overflow nor underflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         trace = float(np.trace(gram))
+    # Norms square entries of G once more: 2^±800 is still far from both ends of float64.
     return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400

@@ -192,6 +192,7 @@ def epsilon_rank_from_spectrum(
 def _count_rational(
     enclosure: SpectrumEnclosure, below: Fraction, above: Fraction
 ) -> tuple[int, int]:
+    """Count as an enclosure does, but without rounding θ: an exact tie is no eigenvalue above."""
     lower = sum(Fraction(value) > above for value in enclosure.lower.tolist())
     upper = sum(Fraction(value) > below for value in enclosure.upper.tolist())
     return lower, upper

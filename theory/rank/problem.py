@@ -53,6 +53,7 @@ def gap_reason(
 
 
 def _short(value: Fraction | int) -> str:
+    """Write a ratio in four digits; it may be beyond float64."""
     try:
         return f"{float(value):.4g}"
     except OverflowError:

@@ -70,6 +70,7 @@ def separating_samples(
     edge = eps + ridge
 
     def enough(ratio: float) -> bool:
+        """Whether both inequalities hold at N/κ = ratio."""
         up, down = deviation(ratio, most, delta, "upper"), deviation(ratio, most, delta, "lower")
         above = rank == 0 or (1 - down) * (spectrum[rank - 1] + ridge) > (1 + up) * edge
         below = rank == len(spectrum) or (1 + up) * (spectrum[rank] + ridge) <= (1 - down) * edge

@@ -72,7 +72,7 @@ def subset_value(matrix: Any) -> SubsetValue:
         for j, second in enumerate(columns):
             inner = sum((a * b for a, b in zip(first, second, strict=True)), Fraction(0))
             defect += (inner - (i == j)) ** 2
-    if defect > Fraction(1, 10**12):
+    if defect > Fraction(1, 10**12):  # `defect` is a square
         raise InputError("matrix", "is not orthonormal to 1e-6", "orthonormalise its columns")
     n, p = q.shape
     value, bound = 0.0, 0.0

@@ -94,6 +94,7 @@ def _tail_identity(size: int, keep: int) -> Identity:
 
 
 def _duality_identities() -> tuple[Identity, ...]:
+    """F3: D is concave, stationary at the secular equation, and without a gap there."""
     dual, length, primal = (at_size(formula, 3) for formula in (DUAL, LENGTH, PRIMAL))
     cubic = sum(m**2 / (x + mu) ** 3 for m, x in zip(_moments, _lams, strict=True))
     solution = [m / (x + mu) for m, x in zip(_moments, _lams, strict=True)]
@@ -221,6 +222,7 @@ def _attaining_identities() -> tuple[Identity, ...]:
 
 
 def _selection_identities() -> tuple[Identity, ...]:
+    """N1: our factor is at most the draft's; and the norm of V₂₂⁻¹ that it comes from."""
     rest = sp.Symbol("m", integer=True, positive=True)  # m = n − p ≥ 1
     count = sp.Symbol("p", integer=True, positive=True)
     ours, draft = (f.subs({n: count + rest}).subs({p: count}) for f in (FACTOR, DRAFT_FACTOR))
@@ -252,6 +254,7 @@ def _selection_identities() -> tuple[Identity, ...]:
 
 
 def _rank_identities() -> tuple[Identity, ...]:
+    """M3, M5 and M9 on general 2 × 2 Gram matrices."""
     x, y = sp.symbols("g_1 g_2", positive=True)
     z = sp.Symbol("z", real=True)
     scale = sp.Symbol("c", positive=True)
@@ -286,6 +289,7 @@ def _rank_identities() -> tuple[Identity, ...]:
 
 
 def _slip_identities() -> tuple[Identity, ...]:
+    """Evaluate the slips of the draft for one neuron, or a 2 × 2 Gram matrix."""
     value, bound = sp.symbols("lambda C", positive=True)
     threshold = (1 + sp.Symbol("a", positive=True)) ** -4
     step = sp.Symbol("h", positive=True)

@@ -66,6 +66,7 @@ def kernel_identities() -> tuple[Identity, ...]:
 
 
 def _price() -> Identity:
+    """∂p/∂S_xy = ∂²p/∂u∂v for the normal density."""
     density = _density()
     return Identity(
         "kernel-price",
@@ -76,6 +77,7 @@ def _price() -> Identity:
 
 
 def _kinked() -> tuple[Identity, ...]:
+    """Step and ReLU, the slopes of which are p(0, 0) and the kernel of the step; leaky ReLU."""
     at_origin = _density().subs({_u: 0, _v: 0})
     step, relu = FORMS["step"], FORMS["relu"]
     alpha = sp.Symbol("alpha", nonnegative=True)
@@ -122,6 +124,7 @@ def _kinked() -> tuple[Identity, ...]:
 
 
 def _smooth() -> tuple[Identity, ...]:
+    """Check the Gaussian by its own integral, erf by its slope, which is a Gaussian."""
     erf, gaussian = FORMS["erf"], FORMS["gaussian"]
     # E exp(−u² − v²): the integral of a Gaussian of precision S⁻¹ + 2I.
     det = S_xx * S_yy - S_xy**2
@@ -159,6 +162,7 @@ def _smooth() -> tuple[Identity, ...]:
 
 
 def _waves() -> tuple[Identity, ...]:
+    """Cosine and sine from E cos(u ± v)."""
     variance = sp.Symbol("V", positive=True)
     wave = _mean(sp.cos(z)).subs(S_xx, variance)  # E cos w for w ~ N(0, V)
     near, far = (wave.subs(variance, S_xx + S_yy - sign * 2 * S_xy) for sign in (1, -1))
@@ -195,6 +199,7 @@ def _waves() -> tuple[Identity, ...]:
 
 
 def _gelu() -> tuple[Identity, ...]:
+    """GELU by its second derivative in S_xy, a moment of a normal law."""
     form = FORMS["gelu"]
     # σ″(z) = (2 − z²) φ(z), so E[σ″(u)σ″(v)] is a moment of N(0, S(I + S)⁻¹).
     det = (1 + S_xx) * (1 + S_yy) - S_xy**2

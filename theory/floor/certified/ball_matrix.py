@@ -24,6 +24,7 @@ def exponent_of(number: Any) -> int:
     """Return e with 2^(e−1) ≤ |x| < 2^e for the midpoint x of a ball."""
     mantissa, exponent = number.mid().man_exp()
     bits = int(mantissa).bit_length()
+    # 0 has no exponent: one below all others stands for it.
     return int(exponent) + bits if bits else -(10**9)
 
 

@@ -60,7 +60,7 @@ def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> Ref
     guard = _GUARD_BITS + 2 * size.bit_length()
     gram = gram.mid()
     try:
-        goal = 64
+        goal = 64  # float64 eigenvectors are good to 53 bits at best
         with ctx.workprec(goal + guard):
             basis = _orthonormalised(from_array(_eigenvectors(to_array(gram))), goal)
         while True:

@@ -106,7 +106,7 @@ class Huber:
         return _quadratic_dual(self.evaluate(outputs, target)[1], target, 0.5)
 
     def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
-        """Return the same in balls."""
+        """Return −ℓ*(g, y) and g of one sample in balls."""
         slopes = [
             arb(min(max(float(z) - float(y), -self.delta), self.delta))
             for z, y in zip(outputs, target, strict=True)
@@ -141,7 +141,7 @@ class AbsoluteError:
         return _quadratic_dual(self.evaluate(outputs, target)[1], target, 0.0)
 
     def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
-        """Return the same in balls."""
+        """Return −ℓ*(g, y) and g of one sample in balls."""
         slopes = [
             arb(int(np.sign(float(z) - float(y)))) for z, y in zip(outputs, target, strict=True)
         ]
@@ -178,7 +178,7 @@ class SquaredError:
         return _quadratic_dual(self.evaluate(outputs, target)[1], target, 0.25)
 
     def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
-        """Return the same in balls."""
+        """Return −ℓ*(g, y) and g of one sample in balls."""
         slopes = [arb(2 * (float(z) - float(y))) for z, y in zip(outputs, target, strict=True)]
         return _quadratic_ball(slopes, target, arb(1) / 4), slopes
 

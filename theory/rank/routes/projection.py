@@ -158,6 +158,7 @@ def _enclosure(
     """Go from the eigenvalues of VᵀHV, descending, to those of H."""
     beyond = np.zeros(len(parts.vectors) - len(values))
     found = np.concatenate([values, beyond])
+    # 8 u for the roundings in these two lines.
     below = np.concatenate([lower, beyond]) / (1 + parts.defect) * (1 - 8 * _U)
     above = (np.concatenate([upper, beyond]) / (1 - parts.defect) + rest) * (1 + 8 * _U)
     return SpectrumEnclosure(np.clip(found, below, above), below, above)

@@ -112,6 +112,7 @@ def _enclose(images: Matrix, column_error: float, defect: float) -> SpectrumEncl
     from_here = np.cumsum(moduli[:, ::-1], axis=1)[:, ::-1]
     row_sums = np.max(np.tril(from_here), axis=0) + 2 * n * UNDERFLOW
     rest = np.sqrt(counts[::-1])
+    # 1e-10 covers the sums of n moduli.
     sigma = np.sqrt(row_sums) * (1 + 1e-10) + column_error * rest * (1 + 1e-12)
     upper = sigma**2 / (1 - defect) * (1 + 1e-12)
 
