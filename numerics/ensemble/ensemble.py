@@ -57,6 +57,7 @@ class Ensemble:
     def __init__(
         self, configs: Sequence[RunConfig], tasks: Sequence[Task], device: torch.device
     ) -> None:
+        # What all have in common is read off the first (`check_alike`).
         first = configs[0]
         self.steps = first.steps
         self.device = device
@@ -64,6 +65,7 @@ class Ensemble:
             Member(place, config, task, device)
             for place, (config, task) in enumerate(zip(configs, tasks, strict=True))
         ]
+        # As `train` builds them, one by one on the CPU: the same weights, bit for bit.
         models = [build_network(one.config, one.task).to(device) for one in self.members]
         self.alive = list(self.members)
         self.forward = stacked_forward(models[0], first.activation, tasks[0].operator)
