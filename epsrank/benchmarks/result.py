@@ -63,6 +63,7 @@ class Table:
     def markdown(self) -> str:
         """Return the table for a page of text."""
         lines = [f"### {self.title}", "", _row(self.headings), _row(["---"] * len(self.columns))]
+        # A bar inside would end the cell.
         lines += [_row([cell.replace("|", "\\|") for cell in cells]) for cells in self.cells]
         return "\n".join([*lines, "", *self.notes.splitlines(), ""])
 

@@ -141,6 +141,7 @@ def over_layers(settings: BenchmarkSettings) -> Table:
     rows = []
     for depth in depths:
         settings.say(f"scaling: {depth} layers")
+        # Layers draw from PyTorch's own generator, which stays as the caller has it.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             hidden = [part for _ in range(depth) for part in (nn.Linear(width, width), nn.Tanh())]

@@ -99,6 +99,7 @@ def limited_threads(threads: int | None) -> Iterator[None]:
         yield
         return
     before = torch.get_num_threads()
+    # PyTorch has threads of its own beside those of BLAS.
     with threadpoolctl.threadpool_limits(threads):
         torch.set_num_threads(threads)
         try:

@@ -70,6 +70,7 @@ class Trainee:
         self.clock = TrainingClock()
         self.watcher = Watcher()
         self.block(warm_up)
+        # The first block warms up, the second is timed; nobody watches either.
         self.step_time = self.block(warm_up) / warm_up
         self.clock = TrainingClock()
         self.watcher = watch(self._model, self.clock)
@@ -93,6 +94,7 @@ class Trainee:
 
 def block_steps(step_time: float, least: float, every: int = 1) -> int:
     """Return the steps of a block: a multiple of `every` that takes long enough to be timed."""
+    # 1e-9 in case that a coarse clock has seen no time pass.
     return every * max(1, math.ceil(least / max(step_time, 1e-9) / every))
 
 

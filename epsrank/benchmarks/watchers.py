@@ -132,6 +132,7 @@ class ByHand(Watcher):
 
     def after(self, loss: Tensor) -> None:
         """Compute the numbers, if the step was watched."""
+        # Hooks are there in watched steps alone: the others cost nothing.
         if not self._capture.active:
             return
         self._capture.stop()

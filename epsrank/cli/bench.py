@@ -78,6 +78,7 @@ def bench(
         kept = ", ".join(result.name for result in done)
         raise Interrupted(f"interrupted; {folder} holds {kept}") from None
     if as_json:
+        # One document, and so at the end alone.
         print_json(_document(done))
 
 

@@ -52,6 +52,7 @@ def convex_command(
             "--measure", f"is {measure.name!r} with --loss {loss}", "the floor of L2 needs 'mean'"
         )
     goal: Any = target
+    # One column holds labels, several hold a distribution per sample.
     if loss == "cross_entropy" and target.shape[1] == 1:
         goal = target[:, 0].astype("int64")
         if (goal != target[:, 0]).any():

@@ -101,6 +101,7 @@ def floor(
     if target is None and source.target is None:
         raise click.UsageError("name the target: --target F")
     own_bias = (bias, _bias_value(bias_value))
+    # Coefficients in a file are another output layer: the run's bias is not theirs.
     if bias is None and bias_value is None and coefficients is None:
         own_bias = _bias_of(source, own)
     goal = source.target if target is None else read_target(target, features.n_samples)

@@ -160,6 +160,7 @@ class _Setup:
             raise InputError("--slope", f"is {slope!r}", "take --init structured with it")
         if weight is None and bias is None:
             return name, None, None
+        # Variances are a law by themselves, and a bias variance alone leaves the weights open.
         if weight is None or name != "default":
             raise InputError(
                 "--weight-variance",

@@ -123,6 +123,7 @@ def _audit(compiled: Compiled, folder: Any, jobs: int | None, accept: bool) -> A
     from epsrank.proofs.ledger.claims import ledger_theorems, load_ledger
 
     wanted = ledger_theorems(load_ledger())
+    # Before the audit, which is then of what was accepted.
     if accept:
         notice(f"wrote {accept_statements(compiled, wanted, folder)}: read it before you commit it")
     with live_progress("audit") as progress:

@@ -176,6 +176,7 @@ def _keep(result: Reproduction) -> None:
     from epsrank.numerics.experiments.rules import stamp
     from epsrank.proofs.experiments import Record, write_record
 
+    # Verdicts are derived from records: one with gaps would decide from what happened to run.
     if result.failed:
         raise click.UsageError(
             f"{len(result.failed)} trials of {result.experiment.id} failed, so there is nothing to "

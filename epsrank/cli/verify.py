@@ -85,6 +85,7 @@ def verify(
     with live_progress("checks") as progress:
         report = decide(
             claims or None,
+            # The checkers call the standard size default.
             effort="default" if chosen == "standard" else cast("Effort", chosen),
             device=device,
             seed=seed,

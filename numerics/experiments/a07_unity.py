@@ -152,6 +152,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         _statement(rows, compared),
         effects,
         tried=len(effects),
+        # Where the claim does not hold throughout, a pair shows it.
         witness=_witness(rows) if judgement in ("regime", "refuted") else None,
     )
     tables = (

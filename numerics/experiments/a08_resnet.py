@@ -181,6 +181,7 @@ def draw_layers(arms: Mapping[str, Sequence[History]]) -> Figure:
             if not runs:
                 continue
             curves = [
+                # The default binds the layer of this turn of the loop.
                 curve(f"layer {layer + 1}", runs, lambda run, at=layer: run.rank(at))  # type: ignore[misc]
                 for layer in range(DEPTH)
             ]

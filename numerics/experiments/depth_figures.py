@@ -114,6 +114,7 @@ def draw_layers(arms: Mapping[str, Sequence[History]]) -> Figure:
         eps = runs[0].eps[0]
         curves = []
         for layer in range(runs[0].lower[eps].shape[1]):
+            # The default binds the layer of this turn of the loop.
             steps, values = over_seeds(runs, lambda run, at=layer: run.rank(at))  # type: ignore[misc]
             curves.append(Curve(f"layer {layer + 1}", steps, values))
         label = f"ε-rank at ε = {power(eps)}\n({first} first layer)"

@@ -119,6 +119,7 @@ def _held_against(run: Run, task: str, width: int, seed: int) -> tuple[dict[str,
     """Return a line of the table, and the parts whose inequality the exact loss violates."""
     floor, _ = floor_of_run(run)
     loss = exact_loss(run)
+    # For the table alone: the comparisons below are between fractions.
     root = math.sqrt(float(loss))
     # E_n for the network itself: its features are φ_1 … φ_n, whatever their rank.
     own = floor.floors[floor.n_features]

@@ -88,6 +88,7 @@ class Score:
     def evidence(self, claim: str, kind: Kind, title: str, figures: dict[str, Any]) -> Evidence:
         """Return the evidence that the counts are."""
         state: State = "refuted" if self.violation else "undecided" if self.unresolved else "passed"
+        # A score without inequalities passes nothing.
         if not (self.strict or self.rounding or self.violation):
             state = "undecided"
         numbers = {

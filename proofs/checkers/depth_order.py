@@ -43,6 +43,7 @@ def integer_witness(weights: tuple[Array, ...] = WEIGHTS) -> dict[str, Any] | No
         features = network.layer(number).features(INPUTS)
         count = oracle.exact_rank(features, eps, None, "raw")
         measured = int(epsilon_rank(features, eps, measure="raw", exact=True))
+        # Two routes that share no code: one of them is wrong, and so no evidence.
         if count != measured:
             raise ArithmeticError(f"two exact counts differ: {count} and {measured}")
         layers.append(features)

@@ -55,6 +55,7 @@ def compare(item: InitialRank, found: MeasuredRank, arm: str) -> dict[str, Any]:
     difference = found.mean - item.estimate.mean
     # Both means are of independent draws.
     error = math.hypot(found.standard_error, item.estimate.standard_error)
+    # Student's t, as the error is estimated from the seeds themselves.
     reach = float(stats.t.ppf(0.975, len(found.lower) - 1)) * error
     band = item.band
     outside = 0
@@ -146,6 +147,7 @@ def judge_estimate(rows: list[dict[str, Any]]) -> Evidence:
 def judge_limit(rows: list[dict[str, Any]]) -> Evidence:
     """Judge the limit count: it should approach the measured ε-rank as the width grows."""
     first = [row for row in rows if row["layer"] == 1]
+    # By the upper end of the limit, so that a ratio is not too large.
     ratios = {f"{row['arm']}, n = {row['n']}": row["measured"] / row["limit"][1] for row in first}
     by_arm: dict[str, list[float]] = {}
     for row in first:

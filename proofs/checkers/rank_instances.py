@@ -142,6 +142,7 @@ def check_hard_matrices(context: Context) -> list[Evidence]:
     cases = _hard_cases()
     title = "All routes against the integer characteristic polynomial on clustered, tied, graded, "
     first = compare(cases, title + "duplicated and badly scaled matrices", {})
+    # Rational elimination is slow beyond a dozen neurons.
     small = [case for case in cases if case[1].shape[1] <= 12]
     rows, witness = 0, None
     for name, features, eps, law in small:

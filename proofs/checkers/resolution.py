@@ -80,6 +80,7 @@ def examine(case: Pinned) -> dict[str, Any]:
     """Count a case exactly, count its float Gram matrix exactly, and compare with the floor."""
     truth = oracle.exact_rank(case.features, case.eps, measure="raw")
     gram = accumulated_gram(case.features, case.dtype)
+    # The float matrix is itself exact numbers, and is counted as such.
     stored = oracle.inertia(oracle.shifted(oracle.rational(gram), Fraction(case.eps)))[0]
     solver = int((np.linalg.eigvalsh(gram) > case.eps).sum())
     trace = float(np.trace(gram.astype(np.float64)))

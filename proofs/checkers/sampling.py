@@ -71,6 +71,7 @@ def check_coverage(name: str, context: Context) -> list[Evidence]:
     trials, sizes = _SIZES[context.effort]
     rows = [coverage(population, size, trials, context.seed) for size in sizes]
     covered, total = sum(row["covered"] for row in rows), trials * len(rows)
+    # Fewer may be chance: only a count that chance makes very rare refutes.
     state: State = "passed" if covered >= CONFIDENCE * total else "undecided"
     if binom.cdf(covered, total, CONFIDENCE) < _SIGNIFICANCE:
         state = "refuted"

@@ -87,6 +87,7 @@ def constant_witness() -> dict[str, Any] | None:
     for column in columns:
         length = sum((x * x for x in column), Fraction(0))
         inner = sum((x * y for x, y in zip(column, output, strict=True)), Fraction(0))
+        # |y|² − ⟨x, y⟩²/|x|² is the squared distance of the output to the span of one neuron.
         squares.append(sum((y * y for y in output), Fraction(0)) - inner * inner / length)
     printed = bound * 2 * 1 * Fraction(eps)
     mended = bound * printed

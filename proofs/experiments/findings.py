@@ -65,6 +65,7 @@ def reconciled(findings: Sequence[Finding]) -> list[State]:
     """
     judgements = {finding.judgement for finding in findings}
     in_favour = judgements & {"supported", "regime"}
+    # Experiments of several settings: what holds in some of them holds in a regime.
     if len(judgements) > 1 and in_favour:
         return ["undecided" if f.judgement == "undecided" else "regime" for f in findings]
     return [STATES[finding.judgement] for finding in findings]

@@ -142,6 +142,7 @@ def audit(
     known = [name for name in dict.fromkeys(wanted) if name in by_name]
     asked = list(dict.fromkeys([*(item.name for item in theorems(names)), *known]))
     assumed: dict[str, tuple[str, ...]] = dict.fromkeys(asked, ())
+    # Theorem by theorem only where an assumption has to be found, or each is to be asked.
     assumed |= assumptions(compiled, asked if together else known if each else [], workers)
     tell(3, 4, "assumptions of each theorem")
     # An entry reads "name : type". One that a theorem was found to assume is not reported twice.

@@ -100,6 +100,7 @@ class FloorCertificate(Certificate):
         ]
 
     def _statement(self) -> tuple[str, str]:
+        # With one output the statement needs no sum, and is easier to read.
         if len(self.target.outputs) == 1:
             statement = (
                 "forall beta : 'rV[R]_(width data), (sqn beta <= qr R norm2)%R ->\n"
@@ -173,5 +174,6 @@ def certify_floor(
         measure=checked_measure.name,
         dtype=checked.dtype,
     )
+    # The search is not trusted: what it found is tried as Coq will try it.
     assert certificate.accepted()
     return certificate

@@ -126,5 +126,6 @@ def certify_rank(
         measure=checked_measure.name,
         dtype=checked.dtype,
     )
+    # The search is not trusted: what it found is tried as Coq will try it.
     assert certificate.accepted()
     return certificate

@@ -117,6 +117,7 @@ def _problem(record: Record, folder: Path) -> str | None:
             f"the record of {record.date} is of other sources: {', '.join(changed[:4])}"
             f"{' and more' if len(changed) > 4 else ''} changed since"
         )
+    # Reading the sources needs no Coq, so it is done again.
     faults = audit_sources(folder)
     if faults:
         return f"the sources do not pass ({faults[0]})"

@@ -28,7 +28,9 @@ _ORDER = {"Theorem": 0, "Definition": 1, "Lemma": 2}
 def render_statements(printed: Mapping[str, Printed], system: str) -> str:
     """Return the text of the file."""
     blocks = [_HEADER.format(system=system)]
+    # First what claims are, then what their words mean, and facts inside those last.
     for item in sorted(printed.values(), key=lambda item: (_ORDER[item.kind], item.name)):
+        # Indented, so that no line of a statement reads as the head of another.
         body = "\n".join(f"    {line}".rstrip() for line in item.text.splitlines())
         blocks.append(f"{item.kind} {item.name}  [full form {item.digest}]\n{body}\n")
     return "\n".join(blocks)

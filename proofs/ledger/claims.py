@@ -82,6 +82,7 @@ def _claim(entry: dict[str, Any], path: Path) -> Claim:
     return Claim(
         id=name,
         title=entry["title"],
+        # Line breaks are the file's.
         statement=" ".join(entry["statement"].split()),
         latex=" ".join(entry["latex"].split()),
         source=entry["source"],

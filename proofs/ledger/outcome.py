@@ -52,6 +52,7 @@ class ClaimResult:
         # Cut short, it decides nothing either way.
         if not self.finished:
             return None
+        # Even where the verdict stands without the check.
         if self.errors:
             return f"a check failed to run ({self.errors[0].cause})"
         if self.verdict != self.claim.recorded:
