@@ -24,8 +24,8 @@ def nulled(value: Any) -> Any:
 def worded(value: Any) -> Any:
     """Return plain Python values with words for NaN and ±∞: what ledgers and findings hold.
 
-    `value`: Numbers, strings, arrays, mappings, sequences, objects with ``to_json``; of all else,
-    such as a fraction "p/q", its text.
+    Numbers, strings, arrays, mappings, sequences and objects with ``to_json`` become plain data;
+    all else, such as a fraction "p/q", becomes its text.
     """
     if value is None or isinstance(value, (str, bool, int)):
         return value

@@ -38,8 +38,8 @@ _UNIT = Fraction(1)
 class GramProblem:
     """Certified counts #{k : λ_k(G) > ε} for every G with ‖G̃ − G‖₂ ≤ t  (D1 with M7).
 
-    `gram` is G̃, exactly symmetric; `counts_only`: nothing else is wanted of the spectrum, so that
-    factorisations may spare it.
+    `gram` is G̃, exactly symmetric. With `counts_only` nothing else is wanted of the spectrum, so
+    that factorisations may spare it.
     """
 
     def __init__(self, gram: Square, error: float, *, counts_only: bool = False) -> None:

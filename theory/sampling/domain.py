@@ -43,8 +43,9 @@ def largest_leverage(
 ) -> Supremum:
     """Enclose sup_x ‖Tᵀφ(x)‖² over a box.
 
-    The box with the largest upper bound is halved along its widest side until the bounds are
-    within the gap or the boxes are used up; the bounds are valid whenever it stops.
+    In every pass all boxes are halved whose upper bound is beyond the best centre and the gap, each
+    along its widest side, until none is left or the boxes are used up; the bounds are valid
+    whenever it stops.
 
     Without a readout T is the identity.
     """

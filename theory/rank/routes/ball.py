@@ -46,10 +46,7 @@ def _magnitude(ball: arb) -> arb:
 
 
 def _eliminate(rows: list[list[arb]]) -> int | None:
-    """Count the positive pivots of a symmetric block by pivoted LDLᵀ.
-
-    Returns the number of positive pivots, None where a pivot's ball contains 0.
-    """
+    """Count the positive pivots of a symmetric block by pivoted LDLᵀ; None where a ball holds 0."""
     positive = 0
     active = list(range(len(rows)))
     while active:
@@ -81,10 +78,7 @@ def _eliminate(rows: list[list[arb]]) -> int | None:
 
 
 def _pivot_pair(rows: list[list[arb]], p: int, q: int, others: list[int]) -> int | None:
-    """Eliminate a 2×2 pivot and return its number of positive eigenvalues.
-
-    Returns 0, 1 or 2, None where the determinant's ball contains 0.
-    """
+    """Eliminate a 2×2 pivot and count its positive eigenvalues; None where a sign is open."""
     a, b, d = rows[p][p], rows[p][q], rows[q][q]
     determinant = a * d - b * b
     if determinant.contains(0) or not determinant.is_finite():
@@ -111,9 +105,7 @@ def positive_inertia(matrix: arb_mat) -> int | None:
     """Count the positive eigenvalues of every symmetric matrix inside a ball matrix.
 
     Leading blocks are eliminated one after the other (Haynsworth: the inertia is that of the block
-    plus that of its Schur complement).
-
-    Returns the count, None where the precision cannot decide.
+    plus that of its Schur complement). None where the precision cannot decide.
     """
     positive = 0
     while True:
@@ -143,10 +135,10 @@ def ball_count(
 ) -> tuple[int | None, int]:
     """Count #{k : λ_k(M) > θ} by ball arithmetic of rising precision (C1).
 
-    `gram` is M; `vectors`: Approximate eigenvectors of M, columns by descending eigenvalue; any
-    invertible matrix is admissible; `max_bits`: Precision beyond which the count is given up: an
-    eigenvalue then equals θ to about `max_bits` binary digits, or exactly. Returns the count (None
-    where undecided) and the last precision tried.
+    `gram` is M. `vectors` are approximate eigenvectors of M, columns by descending eigenvalue; any
+    invertible matrix is admissible. At `max_bits` the count is given up: an eigenvalue then equals
+    θ to about so many binary digits, or exactly. Returns the count, None where it is undecided, and
+    the last precision tried.
     """
     n = gram.n_features
     if vectors is None:

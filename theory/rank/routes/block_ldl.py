@@ -70,7 +70,7 @@ class _Elimination:
     def factors(self, panel: Matrix) -> tuple[Matrix, Vector] | None:
         """Eliminate the columns of a lower trapezoid.
 
-        `panel`: The first w columns of a symmetric matrix of order m, read on and below the
+        `panel` holds the first w columns of a symmetric matrix of order m, read on and below the
         diagonal. Returns W and the diagonal ±1 of J; None where a block cannot be decomposed.
         """
         width = panel.shape[1]

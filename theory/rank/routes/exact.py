@@ -74,9 +74,10 @@ def integer_count(
 ) -> tuple[int | None, str]:
     """Count #{k : λ_k(M) > θ} by the characteristic polynomial or by balls (C1).
 
-    `gram` is M; `vectors`: Returns approximate eigenvectors by descending eigenvalue, or None;
-    called only if needed. Returns the count (None: an eigenvalue agrees with θ to all the bits that
-    balls were given, and the characteristic polynomial is out of reach) and its route.
+    `gram` is M. `vectors` is called only if needed; it returns approximate eigenvectors by
+    descending eigenvalue, or None. Returns the count and its route. The count is None where an
+    eigenvalue agrees with θ to all the bits that balls were given, and the characteristic
+    polynomial is out of reach.
     """
     cost = exact_cost(gram)
     if gram.n_features <= _SMALL_WIDTH or (exact and cost <= _EXACT_BUDGET):

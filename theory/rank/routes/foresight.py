@@ -70,10 +70,7 @@ class Foresight:
 
 
 def foresee(matrix: Square, n_features: int, threshold: float) -> Foresight:
-    """Look at some neurons.
-
-    `n_features` is n.
-    """
+    """Follow the pivots of some of n neurons down to a small share of the threshold."""
     work = np.array(matrix, order="F")
     # Smaller pivots are made of rounding, however small the threshold is.
     noise = len(matrix) * UNIT_ROUNDOFF["float64"] * float(np.diag(matrix).max(initial=0.0))

@@ -29,10 +29,7 @@ _DEAD_PAYS = 0.05
 
 
 def eigenpairs(matrix: Square) -> tuple[Array, Array] | None:
-    """Return float64 eigenpairs from the first LAPACK driver that converges.
-
-    Returns the eigenvalues and eigenvectors, None where no driver converges.
-    """
+    """Return eigenvalues and eigenvectors by the first LAPACK driver that converges, else None."""
     # The transpose of a symmetric array by rows is the array by columns that LAPACK wants.
     values, vectors, info = lapack.dsyevd(matrix.T, lower=1)
     if info == 0 and _finite(values, vectors):

@@ -67,8 +67,8 @@ class NarrowSizes:
 def narrow_sizes(matrix: NDArray[Any], roots: Vector | None) -> NarrowSizes | None:
     """Measure A = diag(f) M in one pass.
 
-    `matrix` is M; `roots` is f, in place of 1. Returns None where entries are so large or small
-    that float32 is out of the question.
+    `matrix` is M; `roots` is f, and without it f is 1. Returns None where entries are so large or
+    small that float32 is out of the question.
     """
     n_samples, n_features = matrix.shape
     columns, row, largest, square = np.zeros(n_features), 0.0, 0.0, 0.0
@@ -109,11 +109,11 @@ def form_gram_float32(
 ) -> tuple[Square, float] | None:
     """Form H̃ ≈ AᵀA, A = diag(f) M, by products in float32 and sums in float64.
 
-    `matrix` is M; `roots` is f, rounded square roots as in `gram_product`, in place of 1; `stop`:
-    Asked once, when a quarter of the samples (at least `PREVIEW` n) is in, with the sum over them
-    (its upper triangle, in Fortran order) and their number; True breaks off. Chunks are then of
-    every so many rows, so that the first ones resemble all. Returns H̃, symmetric, and t ≥ ‖H̃ −
-    AᵀA‖₂, ∞ where something overflowed; None if broken off.
+    `matrix` is M; `roots` is f, rounded square roots as in `gram_product`, and without it f is 1.
+    `stop` is asked once, when a quarter of the samples (at least `PREVIEW` n) is in, with the sum
+    over them (its upper triangle, in Fortran order) and their number; if it says True, the work is
+    broken off. Chunks are then of every so many rows, so that the first ones resemble all. Returns
+    H̃, symmetric, and t ≥ ‖H̃ − AᵀA‖₂, ∞ where something overflowed; None if broken off.
     """
     n_samples, n_features = matrix.shape
     partial = np.zeros((n_features, n_features), dtype=np.float32, order="F")

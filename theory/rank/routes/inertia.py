@@ -178,7 +178,7 @@ def _permutation(swaps: NDArray[np.int32]) -> NDArray[np.int64]:
 def _positive_pivots(diagonal: Vector, off: Vector) -> int | None:
     """Count the positive eigenvalues of a block-diagonal D with 1×1 and 2×2 blocks.
 
-    Returns the count, None where rounding leaves a sign open.
+    None where rounding leaves a sign open.
     """
     first = np.flatnonzero(off)
     paired = np.zeros(len(diagonal), dtype=bool)

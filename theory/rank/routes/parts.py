@@ -29,7 +29,7 @@ _PAYS = 1.5
 def look(matrix: NDArray[Any], roots: Vector | None, threshold: float) -> Foresight:
     """Look at a quarter of the neurons on as many samples as that takes.
 
-    `roots` is f, in place of 1.
+    Without `roots` f is 1.
     """
     n_samples, n_features = matrix.shape
     quarter = matrix[:, ::STRIDE]
@@ -45,8 +45,8 @@ def full_on_some_samples(
 ) -> int | None:
     """Certify λ_n(AᵀA) > θ, A = diag(f) M, from evenly spaced rows of A.
 
-    `matrix` is M, taken as exact; `roots` is f, rounded square roots as in `gram_product`, in place
-    of 1; `threshold` is θ, rounded upward.
+    `matrix` is M, taken as exact; `roots` is f, rounded square roots as in `gram_product`, and
+    without it f is 1; `threshold` is θ, rounded upward. Returns the number of rows that suffice.
     """
     n_samples, n_features = matrix.shape
     used = int(_PER_NEURON * n_features) + 1
@@ -108,7 +108,7 @@ class Audible:
 def without_silent(matrix: NDArray[Any], roots: Vector | None, threshold: float) -> Audible | None:
     """Leave out neurons that are silent next to a threshold, if there are many.
 
-    `roots` is f, in place of 1. Returns the others; None where too few are silent to be worth it.
+    Without `roots` f is 1. Returns the others; None where too few are silent to be worth it.
     """
     n_samples, n_features = matrix.shape
     step = max(n_samples // _SAMPLES_LOOKED_AT, 1)

@@ -68,8 +68,8 @@ def projected_enclosure(
 ) -> SpectrumEnclosure | None:
     """Enclose the spectrum of AᵀA, A = diag(f) M, where few directions matter at a threshold.
 
-    `matrix` is M, taken as exact; `roots` is f, rounded square roots as in `gram_product`, in place
-    of 1. Returns the enclosure; None where it does not pay or numbers leave the range.
+    `matrix` is M, taken as exact; `roots` is f, rounded square roots as in `gram_product`, and
+    without it f is 1. Returns the enclosure; None where it does not pay or numbers leave the range.
     """
     n_features = matrix.shape[1]
     if not outlook.pivots.size or not outlook.low(_FEW_FINE):

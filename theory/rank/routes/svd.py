@@ -35,7 +35,7 @@ _U = UNIT_ROUNDOFF["float64"]
 def right_singular_vectors(matrix: Matrix) -> Square | None:
     """Return approximate right singular vectors, by QR and SVD of the triangle.
 
-    Returns V with columns by descending singular value; None where no LAPACK driver converges.
+    Columns stand by descending singular value; None where no LAPACK driver converges.
     """
     n_samples, n_features = matrix.shape
     triangle = matrix
