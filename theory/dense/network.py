@@ -59,6 +59,7 @@ class DenseNetwork:
             )
         weights = tuple(_checked(w, 2, f"weights[{k}]") for k, w in enumerate(self.weights))
         biases = tuple(_checked(b, 1, f"biases[{k}]") for k, b in enumerate(self.biases))
+        # What was checked, in float64, takes the place of what was given.
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
         for k, (w, b) in enumerate(zip(weights, biases, strict=True)):

@@ -108,6 +108,7 @@ def loss_floor(
     ones = None if constant is None else as_target(constant, checked.n_samples, name="constant")
     checked, goal, matrix = with_bias(checked, goal, matrix, bias, bias_value, ones)
     problem = weighted_problem(checked, goal, law)
+    # By routes of its own, which escalate where the decomposition would leave an interval open.
     rank = epsilon_rank(checked, threshold, measure=law, exact=exact)
     size = as_norm(norm) if matrix is None else frobenius(matrix)
     return floor_of(

@@ -42,6 +42,7 @@ def read_plateau(loss_norm: float | None, reachable_norm: float, tolerance: floa
     least = max(0.0, loss_norm - tolerance)
     # A ratio beyond float64 is still finite unless V = 0: the lower end must not claim more.
     lower = min(_ratio(least, reachable_norm + tolerance), _LARGEST_FLOAT) if least > 0 else 0.0
+    # A reading asks for the whole range of the ratio on one side of its threshold.
     upper = _ratio(loss_norm + tolerance, max(0.0, reachable_norm - tolerance))
     ratio = None if loss_norm == reachable_norm == 0 else _ratio(loss_norm, reachable_norm)
     if upper <= FEATURE_LIMITED:

@@ -179,6 +179,7 @@ class ParameterNeurons(NeuronLaw):
             for values in self._weighted_values()
         ]
         first = found[0]
+        # A rule of Q neurons has no more than Q eigenvalues.
         size = min(len(item.values) for item in found)
         lower, upper = first.lower[:size].copy(), first.upper[:size].copy()
         for item in found[1:]:

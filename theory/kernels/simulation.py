@@ -95,6 +95,7 @@ def simulate_depth(
     draws = as_whole(draws, "draws")
     measure = first.inputs.measure.name
     counts = [[_Count(value, measure) for value in thresholds] for _ in range(len(kernels) + 1)]
+    # Where nothing is random one draw says it all.
     for index in range(1 if first.deterministic and not kernels else draws):
         # One stream per draw: more draws keep the first ones.
         rng = np.random.default_rng([seed, index])

@@ -184,6 +184,7 @@ def choose_slope(
         )
     first = next(j for j, rank in enumerate(ranks) if rank >= needed)
     slope, rank = slopes[first], ranks[first]
+    # Below the least slope tried there is nothing to bisect against.
     if target_rank is not None and first > 0:
         slope, rank = _refine(count, slopes[first - 1], slope, rank, needed)
     name = where.measure.name

@@ -148,6 +148,7 @@ def _count(
 
     The answer is the sample's ε-rank, the ends for the population, and the sample's spectrum.
     """
+    # An infinite threshold counts nothing; one that is not positive leaves n as the upper end.
     wanted = [eps]
     wanted += [found.above] if math.isfinite(found.above) else []
     wanted += [found.below] if found.below > 0 else []

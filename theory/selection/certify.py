@@ -103,6 +103,7 @@ def output_norm(problem: WeightedProblem, size: float, difference: Matrix) -> tu
     """
     if not difference.any():
         return 0.0, 0.0
+    # With y = 0 the residual ‖Az − y‖ is ‖Az‖.
     zero = np.zeros((problem.matrix.shape[0], difference.shape[1]))
     measured = residual_norm(replace(problem, target=zero), difference)
     evaluation = norm_error(zero.size)

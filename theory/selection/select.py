@@ -254,6 +254,7 @@ def _fitted(
             error, rounding = root_above(squared), 0.0
         judged.append((error, rounding, route, chosen))
     if not judged:
+        # Where every candidate overflowed C = 0 is left, with the error ‖u‖.
         zero = np.zeros((len(kept), head.shape[1]))
         error, rounding = certified_distance(case.basis, kept, head, zero)
         judged.append((error, rounding, "transfer", zero))

@@ -41,6 +41,7 @@ def audit(
     for name, tolerance in (("rtol", rtol), ("norm_tolerance", norm_tolerance)):
         if not (math.isfinite(tolerance) and tolerance >= 0):
             raise InputError(name, f"is {tolerance}", "pass a number ≥ 0")
+    # For u* = 0 the loss is the scale.
     allowed = Fraction(rtol) * (certificate.target_norm_squared or certificate.loss)
     claims = (
         ("loss", loss, point(certificate.loss)),

@@ -150,7 +150,7 @@ def _eigenvalues(diagonal: list[Any], norm: Any, rank: int, unit: Fraction) -> l
     running = ends[0].lower
     for end in ends:
         running = min(running, end.lower)
-        lowers.append(max(running - radius, Fraction(0)))
+        lowers.append(max(running - radius, Fraction(0)))  # G ⪰ 0
     running = ends[-1].upper
     for end in reversed(ends):
         running = max(running, end.upper)

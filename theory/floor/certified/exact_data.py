@@ -71,6 +71,7 @@ class ExactData:
 
     def nullity_at(self, eps: Fraction) -> int:
         """Return the multiplicity of ε as an eigenvalue of G, exactly."""
+        # For ε = p/q in units of M: the nullity of qM − pI, in integers.
         ratio = eps / self.gram_unit
         shifted = self.gram_integers * ratio.denominator
         for k in range(self.n_features):

@@ -143,6 +143,7 @@ def lipschitz_floor(
     if not math.isfinite(slope):
         raise InputError("loss", f"{law.name} is not Lipschitz", "ask loss_floor for its floor")
     if bias == "feature":
+        # Before the directions are taken: the constant has its part in the ε-rank.
         checked, _, matrix = with_bias(checked, goal, matrix, bias, bias_value)
         bias_value = None
     radius = as_norm(norm) if matrix is None else frobenius(matrix)

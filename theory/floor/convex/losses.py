@@ -312,4 +312,5 @@ def _powers(outputs: Array) -> tuple[Array, Array]:
 def _softmax(outputs: Array) -> Array:
     """Return exp(z − max z) / Σ, at most 1 in every entry."""
     powers, _ = _powers(outputs)
+    # A quotient that rounds above 1 would make a negative term of the entropy.
     return np.asarray(np.minimum(powers / powers.sum(axis=1, keepdims=True), 1.0))

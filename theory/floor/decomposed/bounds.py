@@ -99,6 +99,7 @@ def rank_budget(
     # With σ_{p+1}(A) ≤ √ε only σ̂_{p+1} ≤ √ε + shift is known, and norms are known to the tolerance.
     shift = data.error.singular_values
     cap = data.target_norm
+    # No distance exceeds ‖u*‖, so no more than that needs to be allowed.
     allowance = min(data.error.at(bound) + (shift * bound if shift else 0.0), cap)
     if losses is None:
         radii = [data.target_norm * math.sqrt(factor) for factor in DECADES]

@@ -58,6 +58,7 @@ class DataError:
 
         B may be infinite.
         """
+        # 0 · ∞ = 0: exact features cost nothing at any norm.
         return upward(self.features * norm + self.target) if self.features else self.target
 
     @property
@@ -74,6 +75,7 @@ class DataError:
 
     def eigenvalues(self, sigma: Array) -> tuple[Array, Array]:
         """Return (σ̂_k − F)_+² and (σ̂_k + F)²."""
+        # Factors a little off 1 pay for the roundings of these lines.
         low = np.maximum(downward(1.0) * sigma - self.features, 0.0)
         high = upward(1.0) * (sigma + self.features)
         return low * low * downward(1.0), high * high * upward(1.0)
