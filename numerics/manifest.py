@@ -146,6 +146,8 @@ def _read(folder: Path) -> dict[str, Any] | None:
             raise ValueError("its checksum is another")
     except FileNotFoundError:
         return None
+    except InputError:  # a ValueError, and no damage
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "out",

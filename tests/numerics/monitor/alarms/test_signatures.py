@@ -12,6 +12,8 @@ from epsrank.numerics.monitor.alarms.trend import SPREADS, correlation_bound, st
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
 
 LENGTH = 200
+# Series per setting; tests/slow/numerics/test_alarm_rates.py has hundreds.
+FEW = 20
 
 
 def record(step, loss, rank, ratio=None, *, width=0, samples=4000, layer="last"):
@@ -163,16 +165,24 @@ def alarm_rate(series):
 
 @pytest.mark.parametrize("scatter", [0.003, 0.2])
 def test_false_alarms_of_a_falling_loss(scatter):
+    assert alarms_of_a_falling_loss(scatter, FEW) <= 0.01
+
+
+def alarms_of_a_falling_loss(scatter, series):
     """A loss that falls by the limit of 5 % per window, under a rank that stands still."""
     ranks = np.full(LENGTH, 20)
-    rate = alarm_rate(
-        (noisy(np.random.default_rng(seed), falling(0.05), scatter), ranks) for seed in range(100)
+    return alarm_rate(
+        (noisy(np.random.default_rng(seed), falling(0.05), scatter), ranks)
+        for seed in range(series)
     )
-    assert rate <= 0.01
 
 
 @pytest.mark.parametrize(("first", "scatter"), [(45, 0.0), (45, 0.5), (200, 1.0)])
 def test_false_alarms_of_a_growing_rank(first, scatter):
+    assert alarms_of_a_growing_rank(first, scatter, FEW) <= 0.05
+
+
+def alarms_of_a_growing_rank(first, scatter, count):
     """A flat loss under a rank that grows by 5 % per window, in whole numbers."""
 
     def series(seed):
@@ -180,7 +190,7 @@ def test_false_alarms_of_a_growing_rank(first, scatter):
         ranks = first / falling(0.05) + scatter * rng.normal(size=LENGTH) + rng.uniform()
         return noisy(rng, np.full(LENGTH, 0.3), 0.005), np.floor(ranks)
 
-    assert alarm_rate(series(seed) for seed in range(100)) <= 0.05
+    return alarm_rate(series(seed) for seed in range(count))
 
 
 def correlated(rng, rho, length=LENGTH):
@@ -192,7 +202,7 @@ def correlated(rng, rho, length=LENGTH):
     return noise[50:]
 
 
-def false_alarms(rho, scatter, series=60):
+def false_alarms(rho, scatter, series):
     ranks = np.full(LENGTH, 20)
     return alarm_rate(
         (falling(0.05) * np.exp(scatter * correlated(np.random.default_rng(seed), rho)), ranks)
@@ -203,7 +213,7 @@ def false_alarms(rho, scatter, series=60):
 @pytest.mark.parametrize(("rho", "scatter"), [(0.5, 0.05), (0.8, 0.003), (0.8, 0.05)])
 def test_false_alarms_of_correlated_noise(rho, scatter):
     """Noise that stays up or down for several measurements under a loss that falls by the limit."""
-    assert false_alarms(rho, scatter) <= 0.05
+    assert false_alarms(rho, scatter, FEW) <= 0.05
 
 
 def test_taking_the_noise_for_independent_is_caught(monkeypatch):
@@ -227,6 +237,10 @@ def test_taking_the_noise_for_independent_is_caught(monkeypatch):
     ],
 )
 def test_power_on_flat_series(rho, scatter, least):
+    assert power_on_flat_series(rho, scatter, FEW) >= least
+
+
+def power_on_flat_series(rho, scatter, count):
     """What is a plateau is found, under noise of 2 or 3 % in the longer windows."""
 
     def series(seed):
@@ -234,7 +248,7 @@ def test_power_on_flat_series(rho, scatter, least):
         ranks = 50 + rng.integers(-1, 2, size=LENGTH) * (rng.uniform(size=LENGTH) < 0.3)
         return 0.3 * np.exp(scatter * correlated(rng, rho)), ranks
 
-    assert alarm_rate(series(seed) for seed in range(30)) >= least
+    return alarm_rate(series(seed) for seed in range(count))
 
 
 def test_noise_that_hides_a_plateau_is_averaged_out(monkeypatch):
@@ -248,13 +262,17 @@ def test_noise_that_hides_a_plateau_is_averaged_out(monkeypatch):
 
 
 def test_false_alarms_of_scattered_ratios():
+    assert alarms_of_scattered_ratios(FEW) == 0
+
+
+def alarms_of_scattered_ratios(count):
     alarms = 0
-    for seed in range(100):
+    for seed in range(count):
         rng = np.random.default_rng(seed)
         ratios = noisy(rng, np.full(LENGTH, 1.5), 0.2)
         found = raised(np.geomspace(1, 0.01, LENGTH), np.full(LENGTH, 20), ratios)
         alarms += bool(found)
-    assert alarms == 0
+    return alarms
 
 
 def test_a_detector_without_intervals_is_caught(monkeypatch):
