@@ -88,8 +88,11 @@ def draw_times(arms: Mapping[str, Sequence[History]]) -> Figure:
     shares = (0.0, 0.1, 0.3, 0.6, 1.0)
     columns = [f"{share:.0%}" for share in shares]
     for name, runs in arms.items():
+        lengths = [len(run.steps) for run in runs if run.status == "complete"]
+        if not lengths:
+            continue  # all runs diverged: `trained_cells` has nothing of this arm either
         # Shares of the time that all runs of the arm have.
-        last = min(len(run.steps) for run in runs if run.status == "complete") - 1
+        last = min(lengths) - 1
         for share, column in zip(shares, columns, strict=True):
             for cell in trained_cells({name: runs}, at=round(share * last)):
                 panel = panels.setdefault(f"ε = {power(cell.eps)}", {})

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from epsrank.numerics.experiments.a02_depth_order import EXPERIMENT, analyse, plan
+from epsrank.numerics.experiments.depth_figures import draw_times
 from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.histories import read_histories
 from epsrank.numerics.experiments.trials.initial_layers import initial_layers_trial
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -98,6 +100,22 @@ def test_signs_that_differ_between_seeds_decide_nothing():
         for eps, rows in table.items():
             table[eps] = [row if i % 2 else row[::-1] for i, row in enumerate(rows)]
     assert set(judgements([outcome]).values()) == {"undecided"}
+
+
+def test_an_arm_that_diverged_in_every_run_is_left_out_of_the_figure(tmp_path):
+    arms = {
+        "a": [read_run([[5, 4, 3, 2], [5, 4, 3, 2]], [1.0, 0.5])],
+        "b": [read_run([[5, 4, 3, 2]], [1.0], status="diverged")],
+    }
+    figure = draw_times(arms)
+    save_figure(figure, tmp_path / "times.svg")
+    assert len(figure.axes[0].get_xticklabels()) == 5
+
+
+def read_run(ranks, losses, status="complete"):
+    trial = next(t for t in TRIALS if t.kind == "train")
+    (run,), _ = read_histories([history(trial, ranks, losses, status=status)])
+    return run
 
 
 def test_failed_and_diverged_trials_are_counted_and_left_out():
