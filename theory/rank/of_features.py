@@ -17,6 +17,7 @@ from epsrank.theory.data.weighted import WeightedFeatures, far_apart, weighted_f
 from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.dyadic import float_above, float_below
 from epsrank.theory.numbers.rounding import UNDERFLOW, unit_roundoff, upward
+from epsrank.theory.numbers.scaled import times_power_of_two
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
 from epsrank.theory.rank.interval import SpectrumSource, scaled_float
@@ -170,7 +171,7 @@ class RankProblem:
         largest_root = 1.0 if roots is None else float(roots.max())
         size = math.sqrt(float(np.trace(self.gram)) + self.formed)
         # Subnormal entries are off by half of the smallest number, scaled as the features were.
-        smallest *= 2.0 ** min(self.weighted.shift, 1000)
+        smallest = times_power_of_two(smallest, self.weighted.shift)
         return upward(1.01 * u * size + smallest * largest_root + UNDERFLOW)
 
 

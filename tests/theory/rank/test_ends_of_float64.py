@@ -83,3 +83,14 @@ def test_the_float_routes_contain_the_exact_count(data, n_samples, n, eps) -> No
     found = epsilon_rank(features, eps, weights=weights)
     assert exact.resolved
     assert found.lower <= exact.lower <= found.upper
+
+
+@pytest.mark.parametrize("exponent", [0, -1000, -1040, -1060])
+def test_storage_contains_the_rank_of_what_was_rounded_to_subnormals(exponent: int) -> None:
+    """Three directions, whose numbers lose digits where float64 ends: the unrounded rank is 3."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 5))
+    found = epsilon_rank(np.ldexp(features, exponent), 1e-14, relative=True)
+    lower, upper = found.storage
+    assert lower <= 3 <= upper
+    assert (lower, upper) == ((3, 3) if exponent > -1060 else (3, 5))

@@ -302,7 +302,8 @@ def _evaluation_error(
     outputs and targets for the squared error), and ℓ itself by a few u of its intermediate sizes.
     """
     n, k = phi.shape[1], goal.shape[1]
-    rows = np.sqrt(np.einsum("ij,ij->i", phi, phi)) * (1 + 1e-12)
+    # A sum of n squares is off by γ_n, which passes 1e-12 beyond some 9000 neurons.
+    rows = np.sqrt(np.einsum("ij,ij->i", phi, phi)) * (1 + max(1e-12, gamma(n + 2)))
     shift = 0.0 if offset is None else float(np.abs(offset).max())
     size = rows * radius + shift + np.abs(goal).max(axis=1) + math.log(k)
     slope = law.lipschitz(goal)
