@@ -70,7 +70,14 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
     count = len(losses)
     reading = next((record.reading for record in now.values() if record.reading is not None), None)
     failures = [f"{r.layer}: {r.failure}" for r in now.values() if r.failure is not None]
-    own = [f"{own.name} {own.shown}" for own in history[-1].own_quantities]
+    quantities = history[-1].own_quantities
+    # A pass that failed is named with the layers.
+    causes = {record.failure for record in now.values()}
+    failures += [
+        f"quantity {own.name}: {own.cause}"
+        for own in quantities
+        if own.cause is not None and own.cause not in causes
+    ]
     return View(
         title=title,
         state=f"step {last}, {count} measurement{'s' * (count != 1)} kept{_part(history[-1])}",
@@ -79,7 +86,7 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
         layers=tuple(_layer(history, name, now.get(name), thresholds) for name in history.layers),
         loss=tuple(math.nan if loss is None else loss for _, loss in sorted(losses.items())),
         reading=None if reading is None else str(reading),
-        quantities=", ".join(own) or None,
+        quantities=", ".join(f"{own.name} {own.shown}" for own in quantities) or None,
         warnings=tuple([str(signature) for signature in signatures][-3:] + failures),
     )
 

@@ -421,6 +421,25 @@ def test_weights_that_are_nan_are_no_change():
     assert monitor.history.quantities[0].cause is None
 
 
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.bool, torch.uint8, torch.bfloat16, torch.float32, torch.float64, torch.complex128],
+)
+def test_numbers_are_compared_bit_by_bit(dtype):
+    tensor = torch.ones(2, 3).to(dtype)
+    assert same_bits(tensor, tensor.clone())
+    assert same_bits(tensor.T, tensor.T.contiguous())
+    other = tensor.clone()
+    other[1, 2] = 0
+    assert not same_bits(tensor, other)
+    assert not same_bits(tensor, tensor[:1])
+    if dtype.is_floating_point:
+        assert same_bits(tensor * math.nan, tensor * math.nan)
+        assert not same_bits(tensor * 0, tensor * -0.0)
+    assert same_bits(tensor[0, 0], tensor[1, 1])
+    assert same_bits(tensor[:0], tensor[:0])
+
+
 def test_sparse_gradients_are_put_back():
     model = nn.Sequential(nn.Embedding(9, 3, sparse=True), nn.Linear(3, 1))
     model(torch.tensor([1, 4, 4])).sum().backward()

@@ -265,7 +265,9 @@ def test_names_in_trackers():
 def test_the_terminal_shows_the_latest_in_one_line():
     history = filled()
     line = "quantities: sharpness 0.3333 [0.3, 0.4], value_low –, hessian.top-1 inf [2, ∞]"
-    assert line in lines(view_of_history(history, title="run"))
+    shown = lines(view_of_history(history, title="run"))
+    assert line in shown
+    assert shown[-1].startswith('warning: quantity value_low: said "so", yes')
     stream = io.StringIO()
     sink = LiveTerminal(stream=stream)
     sink.write(rows(1, own(1)), NAMED)
