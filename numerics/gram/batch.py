@@ -86,7 +86,7 @@ def diagnosis(batch: Tensor, weight: Tensor | None, goal: Tensor | None) -> tupl
             return (
                 name,
                 f"have {count} NaN or infinite entries, the first at index {where}",
-                "drop those samples or mend the layer that made them",
+                "drop those samples or fix the layer that made them",
             )
     if weight is not None and bool((weight < 0).any()):
         return ("weights", "have a negative entry", "pass w ≥ 0")

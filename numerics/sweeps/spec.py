@@ -52,7 +52,7 @@ class Sweep:
                 "SPEC", f"{path} cannot be read ({error.strerror})", "check the path"
             ) from None
         except UnicodeDecodeError:
-            raise InputError("SPEC", f"{path} is not UTF-8 text", "mend the file") from None
+            raise InputError("SPEC", f"{path} is not UTF-8 text", "fix the file") from None
         return cls.parse(text, path.name)
 
     @classmethod

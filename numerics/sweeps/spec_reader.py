@@ -39,7 +39,7 @@ class SpecReader:
             line = int(found[1]) if found else None
             reason = str(error).replace(found[0], "") if found else str(error)
             raise InputError(
-                place(source, line), f"is not TOML ({reason})", "mend the file"
+                place(source, line), f"is not TOML ({reason})", "fix the file"
             ) from None
 
     def read(self) -> dict[str, Any]:

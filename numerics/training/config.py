@@ -254,7 +254,7 @@ class RunConfig:
                 "config", f"{source} cannot be read ({error.strerror})", "check the path"
             ) from None
         except ValueError as error:  # not TOML, or not UTF-8
-            raise InputError("config", f"is not TOML ({error})", "mend the file") from None
+            raise InputError("config", f"is not TOML ({error})", "fix the file") from None
         known = [field.name for field in fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:

@@ -47,7 +47,7 @@ def make_record(audit: Audit, folder: Path | str, today: datetime.date | None = 
     """Return the record of an audit."""
     if not audit.passed:
         raise InputError("record", f"would be of an audit that failed ({audit.faults[0]})",
-                         "mend that first")  # fmt: skip
+                         "fix that first")  # fmt: skip
     return Record(
         coq=audit.coq,
         mathcomp=audit.mathcomp,

@@ -73,7 +73,7 @@ def refuse_non_finite(values: NDArray[Any], name: str) -> None:
         name,
         f"has {count} non-finite {'entry' if count == 1 else 'entries'}, the first {what} at "
         f"index {where}",
-        "drop those samples or mend the layer that made them",
+        "drop those samples or fix the layer that made them",
     )
 
 

@@ -159,7 +159,7 @@ def read_last_layer(
     if not np.isfinite(head.weight).all() or (
         head.bias is not None and not np.isfinite(head.bias).all()
     ):
-        raise InputError("head", "has NaN or infinite weights", "mend the training")
+        raise InputError("head", "has NaN or infinite weights", "fix the training")
     mode = None if head.bias is None else bias
     if kind == "mse":
         return _read_squares(features, targets, head, mode), None

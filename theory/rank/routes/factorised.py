@@ -44,7 +44,7 @@ def factorised_count(
     if outlook.full(high) and all_above(matrix, error, high):
         reason = "G − εI is positive definite, rounding included"
         if dead := n_features - n:
-            reason = f"{reason}, but for {dead} dead neurons"
+            reason = f"{reason}, except for {dead} dead neurons"
         return Decision(n, n, "cholesky", reason)
     if outlook.low(_FEW_PIVOTS):
         few = low_rank_enclosure(matrix, error, low, _FEW_COLUMNS)
