@@ -181,7 +181,7 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match=r"^SPEC .*no.toml cannot be read \(No such file"):
         Sweep.from_toml(tmp_path / "no.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="is not UTF-8 text; mend the file"):
+    with pytest.raises(InputError, match="is not UTF-8 text; fix the file"):
         Sweep.from_toml(tmp_path / "binary.toml")
     (tmp_path / "good.toml").write_text(SPEC)
     assert Sweep.from_toml(tmp_path / "good.toml").trials() == Sweep.parse(SPEC).trials()
