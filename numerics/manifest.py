@@ -25,6 +25,7 @@ PART_PREFIX, PART_SUFFIX = ".epsrank-", ".part"
 
 Kind = Literal["run", "sweep", "reproduction", "verification", "pruned"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_PRUNED: Kind = "pruned"
 
 #: The format that this version writes; it reads all up to it.
 FORMAT = 2
@@ -50,7 +51,7 @@ class Manifest:
         held = _read(folder)
         if held is not None and held["kind"] != kind:
             raise InputError(
-                "out", f"is {folder}, the folder of a {held['kind']}", "choose another folder"
+                "out", f"is {folder}, {of_kind(held['kind'])}", "choose another folder"
             )
         #: By relative name, the checksums that the file may have: the last two announced.
         self.files: dict[str, list[str]] = {} if held is None else dict(held["files"])
@@ -102,15 +103,27 @@ def read_checked(folder: Path, name: str) -> bytes:
         if look:
             time.sleep(_PAUSE)
         # The file before the manifest: whatever is there then has been announced by now.
-        data = (folder / name).read_bytes()
+        try:
+            data = (folder / name).read_bytes()
+        except FileNotFoundError:
+            raise InputError(
+                str(folder / name),
+                "is missing",
+                "restore the file from a copy, or make the folder again",
+            ) from None
         held = _read(folder)
         if held is None or checksum(data) in held["files"].get(name, ()):
             return data
     raise InputError(
-        "out",
-        f"holds {name}, which is not what was written (its checksum is another)",
+        str(folder / name),
+        "is not what was written (its checksum is another)",
         "restore the file from a copy, or make the folder again",
     )
+
+
+def of_kind(kind: Kind) -> str:
+    """Say what a folder is, for people."""
+    return f"the folder of a {'pruned network' if kind == _PRUNED else kind}"
 
 
 def folder_kind(folder: Path) -> Kind | None:
@@ -135,23 +148,26 @@ def _read(folder: Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     try:
         held = json.loads(path.read_text("utf-8"))
-        own = held.pop("checksum")
+        if not isinstance(held, dict) or not isinstance(held.get("format"), int):
+            raise ValueError("it has no format")
+        own = held.pop("checksum", None)
         if held["format"] > FORMAT:
             raise InputError(
-                "out",
-                f"is {folder}, of format {held['format']}; this version reads up to {FORMAT}",
+                str(folder),
+                f"is of format {held['format']}; this version reads up to {FORMAT}",
                 "use the version of epsrank that wrote it, or a later one",
             )
-        if own != _own(held) or held["kind"] not in KINDS:
+        if own != _own(held) or held.get("kind") not in KINDS:
             raise ValueError("its checksum is another")
     except FileNotFoundError:
         return None
     except InputError:  # a ValueError, and no damage
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise InputError(
-            "out",
-            f"holds {MANIFEST}, which is damaged ({str(error).splitlines()[0]})",
+            str(path),
+            f"is damaged ({reason})",
             "restore the file from a copy, or make the folder again",
         ) from None
     found: dict[str, Any] = held

@@ -182,16 +182,28 @@ def _how_to_resume(folder: Path) -> str:
     return f"interrupted at step {progress.step} of {steps}, kept in {folder}; {again}"
 
 
+def _draw(run: Run, folder: Path) -> str:
+    """Draw the staircase and name its file; what stands in the way costs the picture alone."""
+    from epsrank.theory.errors import InputError
+    from epsrank.theory.extras import optional_packages
+
+    try:
+        with optional_packages():
+            from epsrank.numerics.plots.run_figures import figure_of_run
+            from epsrank.numerics.plots.save import save_figure
+
+            return str(save_figure(figure_of_run(run, "staircase"), folder / "staircase.svg"))
+    except InputError as error:
+        return f"none, {error}"
+
+
 def _print_run(run: Run, folder: Path) -> None:
     """Draw the staircase and print the last measurement."""
     if run.status == "diverged":
         notice(f"the run diverged: {run.cause}")
     if not run.records:
         return
-    from epsrank.numerics.plots.run_figures import figure_of_run, title_of_run
-    from epsrank.numerics.plots.save import save_figure
-
-    picture = save_figure(figure_of_run(run, "staircase"), folder / "staircase.svg")
+    picture = _draw(run, folder)
     last = run.records[-1]
     columns = ["hidden layer", *(f"ε-rank at {eps:g}" for eps in last.eps), "of"]
     rows = [
@@ -202,7 +214,7 @@ def _print_run(run: Run, folder: Path) -> None:
         ]
         for entry in last.layers
     ]
-    print_table(columns, rows, title=f"{title_of_run(run)}: step {last.step} of {run.config.steps}")
+    print_table(columns, rows, title=f"{run.config.title}: step {last.step} of {run.config.steps}")
     measure = last.layers[-1].measure
     figures = [
         [f"loss ({run.config.loss}, {measure} measure)", number(last.loss)],

@@ -59,8 +59,10 @@ def verify(
     ----------
     claims : tuple of str
         Ids of claims; all of them by default.
+    size : str or None
+        How thoroughly.
     quick, full : bool
-        Effort.
+        Short for two of the sizes.
     device : str
         Where networks run.
     seed : int

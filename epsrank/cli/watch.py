@@ -162,16 +162,20 @@ class RunSource:
 
     def poll(self) -> View | None:
         """Return the view of the tables, None where they did not change."""
+        from epsrank.numerics.manifest import folder_kind, of_kind
         from epsrank.numerics.monitor.terminal.view import View
         from epsrank.numerics.training import RunConfig
         from epsrank.numerics.training.folder import CONFIG, HISTORY, STATE
         from epsrank.numerics.training.state import read_progress
+        from epsrank.theory.errors import InputError
 
         files = [self._folder / name for name in (CONFIG, HISTORY, STATE)]
         stamps = [_stamp(file) for file in files]
         if stamps == self._stamps:
             return None
         self._stamps = stamps
+        if (kind := folder_kind(self._folder)) not in {None, "run"}:
+            raise InputError("SOURCE", f"is {self._folder}, {of_kind(kind)}", "name that of a run")
         if stamps[0] is None:
             there = "holds no run yet" if self._folder.is_dir() else "nothing there yet"
             return View(str(self._folder), there)

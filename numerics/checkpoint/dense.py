@@ -75,6 +75,8 @@ def network_of_run(run: Run, index: int = -1) -> DenseNetwork:
     InputError
         If the run has another kind of network, or no such measurement.
     """
+    if not hasattr(run, "config"):  # a path, most likely
+        raise InputError("run", f"is a {type(run).__name__}", "pass what load_run(path) returns")
     if run.config.network != "mlp":
         raise InputError("run", f"has a {run.config.network}", "pass a run of an mlp")
     return dense_network(run.network(index), activation=run.config.activation)

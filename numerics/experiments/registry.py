@@ -31,7 +31,7 @@ def experiment(name: str) -> Experiment:
     place = EXPERIMENTS.get(name.upper())
     if place is None:
         known = ", ".join(EXPERIMENTS)
-        raise InputError("experiment", f"is {name!r}", f"choose of {known}")
+        raise InputError("experiment", f"is {name!r}", f"choose one of {known}")
     module, attribute = place.split(":")
     found: Experiment = getattr(import_module(module), attribute)
     return found

@@ -48,11 +48,7 @@ def has_floor(run: Run) -> bool:
 
 def title_of_run(run: Run) -> str:
     """Return one line that names a run."""
-    config = run.config
-    return (
-        f"{config.task}, {config.activation} {config.network} {config.depth}×{config.width}, "
-        f"{config.init} init, seed {config.seed}"
-    )
+    return run.config.title
 
 
 def _staircase(run: Run, eps: float) -> Figure:

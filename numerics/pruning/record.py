@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from epsrank.numerics.files import read_json, write_json, write_text
-from epsrank.numerics.manifest import Manifest
+from epsrank.numerics.manifest import Manifest, folder_kind, of_kind
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.pruning.shrink import shrink
 from epsrank.numerics.tasks import Task
@@ -151,6 +151,10 @@ def load_pruned(path: str | Path) -> FeatureNetwork:
         If a file is missing, damaged, or belongs to another network.
     """
     folder = Path(path).expanduser()
+    kind = folder_kind(folder)
+    if kind != "pruned":
+        what = "which holds no pruned network" if kind is None else of_kind(kind)
+        raise InputError("path", f"is {folder}, {what}", "pass a folder that `prune` wrote")
     config = RunConfig.from_toml(folder / CONFIG)
     record = read_json(folder / RECORD, folder)
     try:

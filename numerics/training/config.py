@@ -204,6 +204,14 @@ class RunConfig:
         """The arithmetic of the training."""
         return torch.float64 if self.dtype == "float64" else torch.float32
 
+    @property
+    def title(self) -> str:
+        """One line that names a run of these settings."""
+        return (
+            f"{self.task}, {self.activation} {self.network} {self.depth}×{self.width}, "
+            f"{self.init} init, seed {self.seed}"
+        )
+
     def to_toml(self) -> str:
         """Return the settings as TOML; what is None is left out.
 

@@ -29,7 +29,7 @@ class RunFolder:
 
     ::
 
-        epsrank.json                         kind, format, checksums of all files
+        epsrank.json                         kind, format, checksums of the files below
         config.toml                          the settings
         history.parquet, spectra.parquet     one row per measurement (and layer)
         weights.safetensors                  the weights last saved
@@ -88,6 +88,7 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
             "pass resume=True to continue that run, or choose another folder",
         )
     remove_parts(path)
+    Manifest(path, "run")  # refuses the folder of something else
     if (path / CONFIG).is_file():
         # For its checksum alone: `from_toml` reads the file itself.
         read_bytes(path / CONFIG, path)

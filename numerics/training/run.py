@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 
 from epsrank.numerics.files import read_bytes, read_json, read_table
-from epsrank.numerics.manifest import folder_kind
+from epsrank.numerics.manifest import folder_kind, of_kind
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import build_task, empty_network, resolve_device
@@ -261,16 +261,20 @@ def load_run(path: str | Path) -> Run:
         If there is no run, or a file of it is damaged.
     """
     folder = Path(path).expanduser()
+    kind = folder_kind(folder)
+    if kind not in {None, "run"}:
+        raise InputError("run", f"is {folder}, {of_kind(kind)}", "pass a folder of a run")
     if not (folder / CONFIG).is_file():
-        kind = folder_kind(folder)
-        what = f"which holds no {CONFIG}" if kind is None else f"the folder of a {kind}"
-        raise InputError("run", f"is {folder}, {what}", "pass a folder of a run")
+        raise InputError("run", f"is {folder}, which holds no {CONFIG}", "pass a folder of a run")
     # For its checksum alone: `from_toml` reads the file itself.
     read_bytes(folder / CONFIG, folder)
     config = RunConfig.from_toml(folder / CONFIG)
     progress = read_progress(folder)
     if progress is None:
         progress = Progress(0, "stopped", "interrupted before anything was saved")
+    else:  # the state is written after the tables: these have been there
+        for name in (HISTORY, SPECTRA):
+            read_bytes(folder / name, folder)
     return Run(config, read_records(folder, config), progress, RunFolder(folder))
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 
 import pytest
+from click.testing import CliRunner
 
-from epsrank import InputError, RunConfig, load_run, train
+from epsrank import InputError, RunConfig, load_pruned, load_run, train
+from epsrank.cli import main
+from epsrank.cli.watch import RunSource
 from epsrank.numerics.files import write_text
 from epsrank.numerics.manifest import FORMAT, MANIFEST, Manifest, folder_kind, read_checked
 
@@ -78,7 +82,7 @@ def test_a_run_of_format_1_is_read_and_continued(finished, tmp_path):
     Manifest(old, "run").write()
     assert everything(old) == everything(finished)
     (old / "config.toml").write_text((old / "config.toml").read_text("utf-8") + "\n", "utf-8")
-    with pytest.raises(InputError, match=r"config\.toml, which is not what was written"):
+    with pytest.raises(InputError, match=r"config\.toml is not what was written"):
         load_run(old)
 
 
@@ -86,11 +90,13 @@ def test_later_formats_and_damaged_manifests_are_one_line(finished, tmp_path):
     later = copy(finished, tmp_path / "later")
     held = json.loads((later / MANIFEST).read_text("utf-8"))
     (later / MANIFEST).write_text(json.dumps(held | {"format": FORMAT + 1}), "utf-8")
-    with pytest.raises(InputError, match=f"of format {FORMAT + 1}; this version reads") as caught:
+    with pytest.raises(
+        InputError, match=f"is of format {FORMAT + 1}; this version reads"
+    ) as caught:
         load_run(later)
-    assert "which is damaged" not in str(caught.value)
+    assert "is damaged" not in str(caught.value)
     (later / MANIFEST).write_text("{", "utf-8")
-    with pytest.raises(InputError, match=r"epsrank\.json, which is damaged"):
+    with pytest.raises(InputError, match=r"epsrank\.json is damaged"):
         load_run(later)
 
 
@@ -120,7 +126,41 @@ def test_folders_are_told_apart(finished, tmp_path):
     Manifest(tmp_path / "s", "sweep").write()
     assert folder_kind(tmp_path / "s") == "sweep"
     assert folder_kind(tmp_path) is None
-    with pytest.raises(InputError, match="the folder of a sweep"):
+    with pytest.raises(InputError, match="the folder of a sweep; pass a folder of a run"):
         load_run(tmp_path / "s")
+    with pytest.raises(InputError, match="the folder of a sweep; pass a folder that `prune` wrote"):
+        load_pruned(tmp_path / "s")
+    with pytest.raises(InputError, match="the folder of a sweep"):
+        RunSource(tmp_path / "s").poll()
+    with pytest.raises(InputError, match="the folder of a sweep; choose another folder"):
+        train(CONFIG, tmp_path / "s")
     with pytest.raises(InputError, match="the folder of a run; choose another folder"):
         Manifest(finished, "verification")
+
+
+@pytest.mark.parametrize("name", ["history.parquet", "spectra.parquet", "config.toml"])
+def test_a_file_that_is_gone_is_missed(finished, tmp_path, name):
+    folder = copy(finished, tmp_path / "gone")
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=r"is missing|holds no config\.toml"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"format": "2"}', '{"format": 2}'])
+def test_manifests_of_another_shape_are_damaged(finished, tmp_path, content):
+    folder = copy(finished, tmp_path / "shape")
+    (folder / MANIFEST).write_text(content, "utf-8")
+    with pytest.raises(InputError, match=r"epsrank\.json is damaged \(it"):
+        load_run(folder)
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_result(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in [name for name in sys.modules if name.startswith("epsrank.numerics.plots")]:
+        monkeypatch.delitem(sys.modules, name)
+    words = ["train", "cosines", "--net", "mlp:1x6", "--steps", "4", "--out", str(tmp_path / "r")]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert "picture: none, matplotlib cannot be imported" in done.output
+    assert "pip install 'epsrank[plots]'" in done.output
+    assert "test loss" in done.output

@@ -75,7 +75,7 @@ DECIDED = {
         "staircase-steps",
         "unity-rank",
     },
-    "undecided": {"coupling-together"},
+    "undecided": {"coupling-together", "subset-conjecture"},
     "refuted": {"duplicate-neuron", "draft-slips", "depth-order"},
 }
 
