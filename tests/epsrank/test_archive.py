@@ -136,14 +136,6 @@ def test_the_wheel_works_beside_modules_of_the_same_names(unpacked: Path, theirs
     assert '"n_features": 2' in done.stdout
 
 
-def test_workers_of_a_sweep_use_the_wheel_too(unpacked: Path, theirs: Path) -> None:
-    done = run_there(unpacked, theirs, "-m", "epsrank", "sweep", "SPEC.toml", "--jobs", "2")
-    assert done.returncode == 0, done.stderr
-    assert "2 runs" in done.stdout
-    assert "failed" not in done.stdout
-    assert (theirs / "sweeps" / "SPEC" / "results.parquet").is_file()
-
-
 @pytest.fixture
 def without_links(tmp_path: Path) -> Path:
     """Copy what a wheel is built from as a copy without links holds it: their targets as text."""

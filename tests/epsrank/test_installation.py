@@ -267,21 +267,6 @@ def within(module: str, entries: list[str]) -> bool:
     return any(f"{module}.".startswith(f"{entry}.") for entry in entries)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_the_list_of_modules_per_extra(tmp_path: Path) -> None:
-    wanted = {extra: packages(extra) for extra in EXTRAS}
-    done = run(_PROBE, json.dumps(wanted), folder=tmp_path, extras=())
-    assert done.returncode == 0, done.stderr
-    listed = json.loads(TABLE.read_text("utf-8"))
-    page = (ROOT / "docs" / "installing.md").read_text("utf-8")
-    for extra in EXTRAS:
-        failed = json.loads((tmp_path / f"{extra}.json").read_text())
-        assert len(failed) > 10
-        assert [name for name in failed if not within(name, listed[extra])] == [], extra
-        assert [e for e in listed[extra] if not any(within(n, [e]) for n in failed)] == [], extra
-        assert [e for e in listed[extra] if f"`{e}`" not in page] == []
-
-
 def loaded(code: str) -> set[str]:
     """Return the modules that a fresh process has after some code."""
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
