@@ -1,4 +1,4 @@
-"""What `.ci/run` does with the installed wheel each time: a sweep, a claim, modules of the extras."""
+"""What `.ci/run` does with the installed wheel: a sweep, a claim, the modules of the extras."""
 
 from __future__ import annotations
 
