@@ -25,7 +25,6 @@ PART_PREFIX, PART_SUFFIX = ".epsrank-", ".part"
 
 Kind = Literal["run", "sweep", "reproduction", "verification", "pruned"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_PRUNED: Kind = "pruned"
 
 #: The format that this version writes; it reads all up to it.
 FORMAT = 2
@@ -123,7 +122,7 @@ def read_checked(folder: Path, name: str) -> bytes:
 
 def of_kind(kind: Kind) -> str:
     """Say what a folder is, for people."""
-    return f"the folder of a {'pruned network' if kind == _PRUNED else kind}"
+    return f"the folder of a {'pruned network' if kind == 'pruned' else kind}"
 
 
 def folder_kind(folder: Path) -> Kind | None:

@@ -272,15 +272,13 @@ def load_run(path: str | Path) -> Run:
     progress = read_progress(folder)
     if progress is None:
         progress = Progress(0, "stopped", "interrupted before anything was saved")
-    else:  # the state is written after the tables: these have been there
-        for name in (HISTORY, SPECTRA):
-            read_bytes(folder / name, folder)
     return Run(config, read_records(folder, config), progress, RunFolder(folder))
 
 
 def read_records(folder: Path, config: RunConfig) -> list[StepRecord]:
     """Return the measurements in a folder."""
-    if not (folder / HISTORY).is_file():
+    # The state is written after the tables: where it stands, these have been there.
+    if not (folder / HISTORY).is_file() and not (folder / STATE).is_file():
         return []
     history, spectra = (read_table(folder / name, folder) for name in (HISTORY, SPECTRA))
     try:

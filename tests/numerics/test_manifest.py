@@ -144,6 +144,8 @@ def test_a_file_that_is_gone_is_missed(finished, tmp_path, name):
     (folder / name).unlink()
     with pytest.raises(InputError, match=r"is missing|holds no config\.toml"):
         load_run(folder)
+    with pytest.raises(InputError, match=r"is missing|holds files but no run"):
+        train(CONFIG, folder, resume=True)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"format": "2"}', '{"format": 2}'])
