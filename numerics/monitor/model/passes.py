@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from epsrank.numerics.monitor.model.state import State
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
@@ -105,14 +106,8 @@ def run(model: nn.Module, arguments: Arguments) -> None:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Restore modes, buffers and random number generators at the end."""
-    modules = list(model.modules())
-    modes = [module.training for module in modules]
-    buffers = [dict(module._buffers) for module in modules]
-    values = [
-        {name: buffer.detach().clone() for name, buffer in own.items() if buffer is not None}
-        for own in buffers
-    ]
+    """Restore modes, buffers, Python attributes and random number generators at the end."""
+    state = State(model)
     devices = sorted({leaf.device for leaf in model.parameters() if leaf.is_cuda}, key=str)
     python, legacy = random.getstate(), np.random.get_state()
     fast = torch.backends.mha.get_fastpath_enabled()
@@ -131,15 +126,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
             torch.set_autocast_cache_enabled(caching)
             random.setstate(python)
             np.random.set_state(legacy)
-            for module, training in zip(modules, modes, strict=True):
-                module.training = training
-            with torch.no_grad():
-                for module, own, before in zip(modules, buffers, values, strict=True):
-                    # The very tensors, with their values: others may hold them.
-                    module._buffers.clear()
-                    module._buffers.update(own)
-                    for name, value in before.items():
-                        module._buffers[name].copy_(value)  # type: ignore[union-attr]
+            state.put_back()
 
 
 #: Rows per sample and neurons of a layer.

@@ -182,15 +182,16 @@ def test_between_measurements_there_is_no_hook_and_starting_twice_is_harmless():
 
 @pytest.mark.parametrize("graph", [True, False])
 def test_no_activation_stays_alive(graph):
+    alive = []  # not in the model, whose attributes are put back after a probe
+
     class Watched(nn.Module):
         def __init__(self):
             super().__init__()
             self.fc1, self.fc2, self.act = nn.Linear(4, 8), nn.Linear(8, 2), nn.Tanh()
-            self.alive = []
 
         def forward(self, x):
             hidden = self.act(F.relu(self.fc1(x)))
-            self.alive.append(weakref.ref(hidden))
+            alive.append(weakref.ref(hidden))
             return self.fc2(hidden)
 
     model, x = Watched(), torch.randn(5, 4)
@@ -206,7 +207,7 @@ def test_no_activation_stays_alive(graph):
         del output
         probe_pass(plan, x, lambda name, features: seen.append(float(features.sum())))
         assert seen
-        assert [ref() for ref in model.alive] == [None] * 3
+        assert [ref() for ref in alive] == [None] * 3
     finally:
         gc.enable()
 
