@@ -8,6 +8,7 @@ from typing import Any
 
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.slope import SlopeChoice, choose_slope
+from epsrank.theory.numbers.arrays import real_number
 
 _AUTO = re.compile(r"auto(?::(?P<rank>[1-9]\d*))?")
 
@@ -18,12 +19,16 @@ def as_slope(slope: Any, *, name: str = "gamma") -> float | str | None:
         return None
     if isinstance(slope, str) and _AUTO.fullmatch(slope):
         return slope
-    try:
-        value = math.nan if isinstance(slope, bool) else float(slope)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(name, f"is {slope!r}", "pass a positive number, 'auto' or 'auto:RANK'")
+    remedy = "pass a positive number, 'auto' or 'auto:RANK'"
+    number = slope
+    if isinstance(slope, str):  # as a command line gives it
+        try:
+            number = float(slope)
+        except ValueError:
+            raise InputError(name, f"is {slope!r}", remedy) from None
+    value = real_number(number, name, remedy)
+    if not 0 < value < math.inf:
+        raise InputError(name, f"is {slope!r}", remedy)
     return value
 
 

@@ -24,7 +24,7 @@ from epsrank.numerics.first_layer.slope import as_slope, resolve_slope
 from epsrank.numerics.networks.activations import activation_function
 from epsrank.theory.data.inputs import as_box
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import to_numpy
+from epsrank.theory.numbers.arrays import real_array
 
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d
 
@@ -151,13 +151,12 @@ def as_layer(layer: nn.Module) -> Layer:
 
 def as_layer_box(domain: Any, d: int) -> Tensor:
     """Check a box of d inputs, of a tensor as well."""
-    return torch.as_tensor(as_box(to_numpy(domain, "domain")[0], n_inputs=d))
+    return torch.as_tensor(as_box(domain, n_inputs=d))
 
 
 def as_data(data: Any, layer: Layer) -> Tensor:
     """Check data."""
-    values, _ = to_numpy(data, "data")
-    x = torch.as_tensor(values.astype("float64"))
+    x = torch.as_tensor(real_array(data, "data").copy())
     if x.numel() == 0:
         raise InputError("data", f"is empty, shape {tuple(x.shape)}", "pass at least two samples")
     bad = int((~torch.isfinite(x)).sum())
@@ -176,9 +175,30 @@ def as_data(data: Any, layer: Layer) -> Tensor:
 
 
 def write_layer(layer: Layer, result: StructuredFirstLayer) -> None:
-    """Write weights γ_j a_j and biases −γ_j a_j·c_j into a layer."""
-    weight = result.slopes[:, None] * result.directions
+    """Write weights γ_j a_j and biases −γ_j a_j·c_j into a layer that can hold them."""
+    weight = (result.slopes[:, None] * result.directions).reshape(layer.weight.shape)
+    bias = -result.slopes * result.offsets
     assert layer.bias is not None
+    # Before anything is written: a layer that is refused stays as it was.
+    _refuse_unrepresentable(weight, bias, layer.weight.dtype)
     with torch.no_grad():
-        layer.weight.copy_(weight.reshape(layer.weight.shape))
-        layer.bias.copy_(-result.slopes * result.offsets)
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+
+
+def _refuse_unrepresentable(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
+    """Refuse weights that become infinite, or zero, in the dtype of the layer."""
+    name = str(dtype).removeprefix("torch.")
+    rows = weight.reshape(len(weight), -1)
+    written = rows.to(dtype)
+    if not (torch.isfinite(written).all() and torch.isfinite(bias.to(dtype)).all()):
+        # NaN where 0 meets ∞
+        largest = float(torch.cat([rows.ravel(), bias]).abs().nan_to_num(nan=math.inf).max())
+        problem = f"asks for numbers up to {largest:.3g}, beyond {name}"
+        remedy = "pass a wider domain or a smaller gamma=, or a layer of a wider dtype"
+    elif bool(((written == 0).all(dim=1) & (rows != 0).any(dim=1)).any()):
+        problem = f"asks for slopes of {float(rows.abs().max()):.3g}, which are 0 in {name}"
+        remedy = "rescale the inputs, or pass a layer of a wider dtype"
+    else:
+        return
+    raise InputError("layer", problem, remedy)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps, as_norm
+from epsrank.theory.data.inputs import as_eps, as_norm, as_positive
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Vector
+from epsrank.theory.numbers.arrays import Array, Vector, real_array
 
 
 def class_floor(
@@ -65,7 +65,7 @@ def width_floor(widths: Any, *, eps: float, norm: float) -> Vector:
 
 def _distances(distances: Any, n: int | None) -> Array:
     """Check distances: numbers ≥ 0 that do not grow, no more than n + 1 of them."""
-    found = np.asarray(distances, dtype=np.float64)
+    found = real_array(distances, "distances")
     if found.ndim != 1 or found.size == 0 or bool(np.isnan(found).any()) or found[-1] < 0:
         raise InputError("distances", f"have shape {found.shape}", "pass E_0, E_1, … ≥ 0")
     if bool((found[1:] > found[:-1]).any()):
@@ -80,12 +80,11 @@ def _distances(distances: Any, n: int | None) -> Array:
 def _floor(distances: Array, factor: Array, eps: float, norm: float, stability: float) -> Array:
     """Return (E_p − √(factor ε) B)_+ / C_S."""
     root, bound = math.sqrt(as_eps(eps)), as_norm(norm)
-    if not (np.isfinite(stability) and stability > 0):
-        raise InputError("stability", f"is {stability!r}", "pass C_S > 0")
+    constant = as_positive(stability, "stability", "pass C_S > 0")
     reach = np.sqrt(factor) * root
     with np.errstate(invalid="ignore", over="ignore"):
         # 0·∞ = 0: at p = n nothing is taken away, whatever the norm.
         lost = np.where(reach > 0, reach * bound, 0.0)
         # Where both are infinite nothing is known, and the floor is 0.
         floors = np.where(np.isinf(lost), 0.0, distances - lost)
-    return np.asarray(np.maximum(floors, 0.0) / stability)
+    return np.asarray(np.maximum(floors, 0.0) / constant)

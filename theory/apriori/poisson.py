@@ -23,15 +23,25 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+
+from epsrank.theory.data.inputs import as_positive
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import real_array
 
 
 def dirichlet_eigenvalue(sides: Sequence[float]) -> float:
     """Return λ_D = π² Σ ℓ_i⁻², the first eigenvalue of −Δ with u = 0 on the boundary of a box."""
-    lengths = [float(side) for side in sides]
-    if not lengths or not all(math.isfinite(side) and side > 0 for side in lengths):
-        raise InputError("sides", f"are {lengths!r}", "pass the side lengths ℓ > 0 of a box")
-    return math.pi**2 * sum(side**-2 for side in lengths)
+    return math.pi**2 * sum(side**-2 for side in _lengths(sides))
+
+
+def _lengths(sides: Sequence[float]) -> list[float]:
+    """Check the sides ℓ_i > 0 of a box."""
+    lengths = real_array(sides, "sides")
+    if lengths.ndim != 1 or not lengths.size or not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise InputError("sides", f"are {sides!r}", "pass the side lengths ℓ > 0 of a box")
+    found: list[float] = lengths.tolist()
+    return found
 
 
 def poisson_stability(
@@ -76,9 +86,8 @@ def poisson_stability(
         return 1 / eigenvalue if norm == "L2" else 1 / math.sqrt(eigenvalue)
     if norm == "H1":
         raise InputError("norm", "is 'H1' with a penalty", "use 'L2'")
-    if not (math.isfinite(penalty) and penalty > 0):
-        raise InputError("penalty", f"is {penalty!r}", "pass κ > 0, or None for u = g exactly")
-    lengths = [float(side) for side in sides]
+    penalty = as_positive(penalty, "penalty", "pass κ > 0, or None for u = g exactly")
+    lengths = _lengths(sides)
     trace = _trace_square(lengths, eigenvalue)
     if measure == "mean":
         # |∂Ω| ‖g‖²_mean = ‖g‖², |Ω| ‖e‖²_mean = ‖e‖²; two end points count 1 each for d = 1.

@@ -17,9 +17,8 @@ from epsrank.theory.numbers.arrays import (
     Array,
     Matrix,
     Vector,
+    real_array,
     refuse_non_finite,
-    to_float64,
-    to_numpy,
 )
 from epsrank.theory.numbers.dyadic import power_of_two
 
@@ -54,13 +53,11 @@ class LineSamples:
 
 def line_samples(points: Any, target: Any, weights: Any, measure: Any) -> LineSamples:
     """Check and sort samples on the line; those of weight 0 are left out."""
-    given, _ = to_numpy(points, "points")
-    if given.ndim == 0 or given.size == 0 or given.size != len(given):
-        raise InputError("points", f"have shape {given.shape}", "pass one number per sample, (N,)")
-    x, exact = to_float64(given.reshape(-1), "points")
+    x = real_array(points, "points")
+    if x.ndim == 0 or x.size == 0 or x.size != len(x):
+        raise InputError("points", f"have shape {x.shape}", "pass one number per sample, (N,)")
+    x = x.reshape(-1)
     refuse_non_finite(x.reshape(-1, 1), "points")
-    if not exact:
-        raise InputError("points", "have integers beyond 2^53", "rescale them")
     y = as_target(target, len(x))
     law = as_measure(measure, weights, len(x))
     w = np.ones(len(x)) if law.weights is None else law.weights

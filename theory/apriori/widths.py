@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from epsrank.theory.data.inputs import as_error, as_positive, as_whole
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Vector
+from epsrank.theory.numbers.arrays import Array, Vector, real_array
 
 
 def ellipsoid_widths(semi_axes: Any) -> Vector:
@@ -19,7 +20,7 @@ def ellipsoid_widths(semi_axes: Any) -> Vector:
     of a (p+1)-dimensional space, and a ball of radius r has distance r from some of its points to
     any p-dimensional space (Kolmogorov, Ann. Math. 37 (1936) 107–110; Tikhomirov).
     """
-    axes = np.asarray(semi_axes, dtype=np.float64)
+    axes = real_array(semi_axes, "semi_axes")
     if axes.ndim != 1 or bool(np.isnan(axes).any()) or bool((axes < 0).any()):
         raise InputError("semi_axes", f"have shape {axes.shape}", "pass numbers ≥ 0")
     return np.append(np.sort(axes)[::-1], 0.0)
@@ -71,13 +72,9 @@ def sobolev_widths(
     InputError
         If an argument is out of range.
     """
-    for name, value in (("smoothness", smoothness), ("period", period)):
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(name, f"is {value!r}", "pass a positive number")
-    if not (math.isfinite(radius) and radius >= 0):
-        raise InputError("radius", f"is {radius!r}", "pass a number ≥ 0")
-    if dimension < 1 or count < 0:
-        raise InputError("count", f"is {count} in {dimension} dimensions", "pass count ≥ 0, d ≥ 1")
+    smoothness, period = as_positive(smoothness, "smoothness"), as_positive(period, "period")
+    radius = as_error(radius, "radius", "the norm")
+    dimension, count = as_whole(dimension, "dimension"), as_whole(count, "count", least=0)
     if ball not in ("norm", "seminorm"):
         raise InputError("ball", f"is {ball!r}", "choose 'norm' or 'seminorm'")
     squares = _lattice_squares(dimension, count + 1)

@@ -18,6 +18,8 @@ from epsrank.theory.numbers.arrays import (
     Matrix,
     Square,
     Vector,
+    real_array,
+    real_number,
     refuse_non_finite,
     to_float64,
     to_numpy,
@@ -28,9 +30,11 @@ __all__ = [
     "Features",
     "as_coefficients",
     "as_eps",
+    "as_error",
     "as_features",
     "as_matrix_argument",
     "as_norm",
+    "as_positive",
     "as_share",
     "as_target",
     "as_weights",
@@ -110,20 +114,17 @@ def as_features(features: Any, *, name: str = "features") -> Features:
 
 def as_target(target: Any, n_samples: int, *, name: str = "target") -> Matrix:
     """Check target values u* at the samples."""
-    given, _ = to_numpy(target, name)
-    if given.ndim not in (1, 2) or given.size == 0:
+    values = real_array(target, name)
+    if values.ndim not in (1, 2) or values.size == 0:
         raise InputError(
-            name, f"has shape {given.shape}", f"pass ({n_samples},) or ({n_samples}, k)"
+            name, f"has shape {values.shape}", f"pass ({n_samples},) or ({n_samples}, k)"
         )
-    if given.shape[0] != n_samples:
+    if values.shape[0] != n_samples:
         raise InputError(
             name,
-            f"has {given.shape[0]} rows, but the features have {n_samples} samples",
+            f"has {values.shape[0]} rows, but the features have {n_samples} samples",
             "pass one target row per sample",
         )
-    values, exact = to_float64(given, name)
-    if not exact:
-        raise InputError(name, "has integers beyond 2^53", "rescale the target")
     refuse_non_finite(values, name)
     return values.reshape(n_samples, -1)
 
@@ -133,32 +134,27 @@ def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coeffici
 
     One row per neuron, the transpose of a torch ``Linear.weight``.
     """
-    given, _ = to_numpy(coefficients, name)
-    if given.ndim not in (1, 2) or given.size == 0 or given.shape[0] != n_features:
+    values = real_array(coefficients, name)
+    if values.ndim not in (1, 2) or values.size == 0 or values.shape[0] != n_features:
         raise InputError(
             name,
-            f"has shape {given.shape}, but there are {n_features} neurons",
+            f"has shape {values.shape}, but there are {n_features} neurons",
             f"pass ({n_features},) or ({n_features}, k): one row per neuron",
         )
-    values, exact = to_float64(given, name)
-    if not exact:
-        raise InputError(name, "has integers beyond 2^53", "rescale the coefficients")
     refuse_non_finite(values, name)
     return values.reshape(n_features, -1)
 
 
 def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Vector:
     """Check sample weights w_i ≥ 0 of a data measure Σ w_i δ_{x_i}."""
-    given, _ = to_numpy(weights, name)
-    if given.shape not in {(n_samples,), (n_samples, 1)}:
+    values = real_array(weights, name)
+    if values.shape not in {(n_samples,), (n_samples, 1)}:
         raise InputError(
             name,
-            f"has shape {given.shape}, but the features have {n_samples} samples",
+            f"has shape {values.shape}, but the features have {n_samples} samples",
             f"pass ({n_samples},): one weight per sample",
         )
-    values, exact = to_float64(given.reshape(n_samples), name)
-    if not exact:
-        raise InputError(name, "has integers beyond 2^53", "rescale the weights")
+    values = values.reshape(n_samples)
     refuse_non_finite(values, name)
     if float(values.min()) < 0:
         index = int(values.argmin())
@@ -191,10 +187,7 @@ def as_whole(
 
 def as_share(value: Any, name: str) -> float:
     """Check a number strictly between 0 and 1, such as a probability."""
-    try:
-        share = float(value)
-    except (TypeError, ValueError):
-        raise InputError(name, f"is {value!r}", "pass a number such as 0.95") from None
+    share = real_number(value, name, "pass a number such as 0.95")
     if not 0 < share < 1:
         raise InputError(name, f"is {share:g}", "pass a number between 0 and 1")
     return share
@@ -202,12 +195,7 @@ def as_share(value: Any, name: str) -> float:
 
 def as_eps(eps: Any, *, name: str = "eps") -> float:
     """Check a threshold ε > 0."""
-    if isinstance(eps, (bool, np.bool_)) or not isinstance(eps, (int, float, np.number, Fraction)):
-        raise InputError(name, f"is {eps!r}", "pass one positive number such as 1e-6")
-    try:
-        value = float(eps)
-    except (TypeError, OverflowError):
-        raise InputError(name, f"is {eps!r}", "pass one positive number such as 1e-6") from None
+    value = real_number(eps, name, "pass one positive number such as 1e-6")
     if not math.isfinite(value) or value <= 0:
         remedy = "pass a positive number such as 1e-6"
         if value == 0:
@@ -218,23 +206,34 @@ def as_eps(eps: Any, *, name: str = "eps") -> float:
 
 def as_norm(norm: Any, *, name: str = "norm") -> float:
     """Check a bound B ≥ 0 on the coefficient norm (+∞ means no bound)."""
-    try:
-        value = float(norm)
-    except (TypeError, ValueError):
-        raise InputError(name, f"is {norm!r}", "pass one number ≥ 0") from None
-    if math.isnan(value) or value < 0:
+    value = real_number(norm, name, "pass one number ≥ 0")
+    if value < 0:
         raise InputError(name, f"is {value:g}", "pass a number ≥ 0 (inf for no bound)")
     return value
 
 
+def as_error(error: Any, name: str, of: str) -> float:
+    """Check a bound ≥ 0 on an error; an infinite one says nothing."""
+    remedy = f"pass a finite bound ≥ 0 on {of}"
+    value = real_number(error, name, remedy)
+    if not 0 <= value < math.inf:
+        raise InputError(name, f"is {value:g}", remedy)
+    return value
+
+
+def as_positive(value: Any, name: str, remedy: str = "pass a positive number") -> float:
+    """Check a positive finite number."""
+    number = real_number(value, name, remedy)
+    if not 0 < number < math.inf:
+        raise InputError(name, f"is {number:g}", remedy)
+    return number
+
+
 def as_matrix_argument(array: ArrayLike, name: str) -> Square:
     """Check a square real matrix such as a Gram matrix."""
-    given, _ = to_numpy(array, name)
-    if given.ndim != 2 or given.shape[0] != given.shape[1] or given.size == 0:
-        raise InputError(name, f"has shape {given.shape}", "pass a square matrix n × n")
-    values, exact = to_float64(given, name)
-    if not exact:
-        raise InputError(name, "has integers beyond 2^53", "rescale the matrix")
+    values = real_array(array, name)
+    if values.ndim != 2 or values.shape[0] != values.shape[1] or values.size == 0:
+        raise InputError(name, f"has shape {values.shape}", "pass a square matrix n × n")
     refuse_non_finite(values, name)
     return values
 
@@ -245,13 +244,19 @@ def as_box(domain: Any, *, n_inputs: int | None = None, name: str = "domain") ->
     >>> as_box((-1, 1)).tolist()
     [[-1.0, 1.0]]
     """
-    try:
-        box = np.atleast_2d(np.asarray(domain, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InputError(name, f"is {domain!r}", "pass (a, b), or one pair per input") from None
+    remedy = "pass (a, b), or one pair per input"
+    if isinstance(domain, (list, tuple)):
+        # Entry by entry, since NumPy has no fractions; what is no number is refused below.
+        sides = np.array(domain, dtype=object)
+        if any(isinstance(end, Fraction) for end in sides.flat):
+            exact = [real_number(end, name, remedy) for end in sides.flat]
+            domain = np.array(exact).reshape(sides.shape)
+    box = np.atleast_2d(real_array(domain, name))
     if box.ndim != 2 or box.shape[1] != 2 or len(box) == 0:
-        raise InputError(name, f"has shape {box.shape}", "pass (a, b), or one pair per input")
-    if not (np.isfinite(box).all() and (box[:, 0] < box[:, 1]).all()):
+        raise InputError(name, f"has shape {box.shape}", remedy)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = box[:, 1] - box[:, 0]
+    if not (np.isfinite(box).all() and np.isfinite(lengths).all() and (lengths > 0).all()):
         raise InputError(name, f"is degenerate, {box.tolist()}", "pass finite a < b")
     if n_inputs is not None and len(box) == 1:
         box = np.repeat(box, n_inputs, axis=0)

@@ -14,9 +14,8 @@ from epsrank.theory.numbers.arrays import (
     Array,
     Matrix,
     Vector,
+    real_array,
     refuse_non_finite,
-    to_float64,
-    to_numpy,
 )
 
 
@@ -159,11 +158,8 @@ class DenseNetwork:
 
 def _checked(value: Any, ndim: int, name: str) -> Array:
     """Return an array of float64 of the given dimension."""
-    given, _ = to_numpy(value, name)
-    if given.ndim != ndim or given.size == 0:
-        raise InputError(name, f"has shape {given.shape}", f"pass {ndim} non-empty dimensions")
-    values, exact = to_float64(given, name)
-    if not exact:
-        raise InputError(name, "has integers beyond 2^53", "rescale them")
+    values = real_array(value, name)
+    if values.ndim != ndim or values.size == 0:
+        raise InputError(name, f"has shape {values.shape}", f"pass {ndim} non-empty dimensions")
     refuse_non_finite(values, name)
     return values

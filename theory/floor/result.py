@@ -12,6 +12,7 @@ from epsrank.theory.floor.decomposed.bounds import RankBudget
 from epsrank.theory.floor.reading import Reading, ReadingName
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.shown import ordered
 from epsrank.theory.strict_json import nulled
 
 
@@ -133,10 +134,11 @@ class LossFloor:
         return self.verdict.ratio
 
     def __str__(self) -> str:
-        loss = "" if self.loss is None else f"loss {self.loss:.6g} ≥ "
+        chain = [("V(B)", self.reachable), ("envelope", self.envelope), ("floor", self.floor)]
+        if self.loss is not None:
+            chain.insert(0, ("loss", self.loss))
         return (
-            f"{loss}V(B) {self.reachable:.6g} ≥ envelope {self.envelope:.6g} "
-            f"≥ floor {self.floor:.6g} at B = {self.coefficient_norm:.4g}, ε = {self.eps:g}, "
+            f"{ordered(chain)} at B = {self.coefficient_norm:.4g}, ε = {self.eps:g}, "
             f"ε-rank {self.rank.ends} of {self.n_features} "
             f"({self.measure} measure, {self.dtype}); "
             f"{self.verdict}"

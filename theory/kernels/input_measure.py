@@ -12,7 +12,7 @@ from scipy.stats import qmc
 from epsrank.theory.data.inputs import as_box, as_features, as_whole
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Matrix
+from epsrank.theory.numbers.arrays import Array, Matrix, real_array
 from epsrank.theory.shown import Shown
 
 #: Points of a box by dimension, where no number is given.
@@ -76,8 +76,8 @@ def data_measure(
     InputMeasure
         The measure.
     """
-    rows = np.asarray(points)[:, None] if np.ndim(points) == 1 else points
-    checked = as_features(rows, name="points").values
+    rows = real_array(points, "points")
+    checked = as_features(rows[:, None] if rows.ndim == 1 else rows, name="points").values
     return InputMeasure(checked, as_measure(measure, weights, len(checked)), text)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.dtypes import FLOAT_TYPES, WHOLE_TYPES
 
 #: Float64 numbers of any shape.
 Array = NDArray[np.float64]
@@ -22,6 +25,9 @@ Square = NDArray[np.float64]
 # Integers up to this size are float64 numbers; beyond it only the exact route sees them as given.
 _EXACT_INTEGER = 2**53
 
+# Kind V to NumPy, registered by ml_dtypes; float32 holds all of their numbers.
+_REGISTERED = frozenset({"bfloat16"} | {name for name in FLOAT_TYPES if "float8" in name})
+
 
 def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
     """Return an array-like as a NumPy array together with the name of its own dtype.
@@ -29,32 +35,84 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
     Torch tensors on any device and bfloat16 arrays are accepted without importing their packages.
     """
     if hasattr(array, "detach") and hasattr(array, "cpu"):
+        return _from_tensor(array, name)
+    if hasattr(array, "toarray") and hasattr(array, "nnz"):
+        raise InputError(name, "is a sparse matrix", f"pass {name}.toarray()")
+    rows = array if isinstance(array, (list, tuple)) else [array]
+    if any(isinstance(row, np.ma.MaskedArray) for row in rows):
+        raise InputError(name, "is a masked array", "drop or fill the masked entries first")
+    try:
+        values = np.asarray(array)
+    except (ValueError, TypeError, RuntimeError, NotImplementedError, OverflowError) as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            name, f"is not an array of numbers ({cause})", "pass rows of equal length"
+        ) from None
+    dtype = values.dtype.name
+    if values.dtype.kind == "V" and dtype in _REGISTERED:
+        return values.astype(np.float32), dtype
+    if values.dtype.kind not in "fiub":
+        raise InputError(name, f"has dtype {dtype}{_columns(array)}", _REAL)
+    if rows is array and values.dtype.kind == "f":
+        _refuse_rounded_integers(array, values, name)
+    return values, dtype
+
+
+_REAL = "pass real numbers (float or integer)"
+
+
+def _from_tensor(array: Any, name: str) -> tuple[NDArray[Any], str]:
+    """Read a tensor of PyTorch, and say of the kinds that have no plain numbers what they are."""
+    dtype = str(array.dtype).removeprefix("torch.")
+    if getattr(array, "is_nested", False):
+        raise InputError(name, "is a nested tensor", f"pass torch.cat({name}.unbind())")
+    if "strided" not in str(getattr(array, "layout", "strided")):
+        raise InputError(name, "is a sparse tensor", f"pass {name}.to_dense()")
+    if getattr(array, "is_quantized", False):
+        # qint8, quint8 … hold integers that are not the numbers they stand for.
+        raise InputError(name, f"is quantised, dtype {dtype}", f"pass {name}.dequantize()")
+    if str(getattr(array, "device", "")).startswith("meta"):
+        raise InputError(name, "is on the meta device, without numbers", "move it to the CPU first")
+    if dtype not in FLOAT_TYPES and dtype not in WHOLE_TYPES:
+        raise InputError(name, f"has dtype {dtype}", _REAL)
+    try:
         tensor = array.detach().cpu()
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        # Quantised dtypes (qint8, quint8 …) hold integers that are not the numbers they stand for.
-        if "complex" in dtype or "q" in dtype:
-            raise InputError(name, f"has dtype {dtype}", "pass real numbers")
         if dtype == "bfloat16" or dtype.startswith("float8"):
             tensor = tensor.float()  # exact: float32 holds every bfloat16
         # NumPy knows nothing of PyTorch's lazy negative bit: numpy() refuses tensors that have it.
         return np.asarray(tensor.resolve_neg().numpy()), dtype
-    if hasattr(array, "toarray") and hasattr(array, "nnz"):
-        raise InputError(name, "is a sparse matrix", "pass features.toarray()")
-    if isinstance(array, np.ma.MaskedArray):
-        raise InputError(name, "is a masked array", "drop or fill the masked entries first")
-    try:
-        values = np.asarray(array)
-    except (ValueError, TypeError) as error:
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        cause = (str(error).splitlines() or [""])[0]
         raise InputError(
-            name, f"is not an array of numbers ({error})", "pass rows of equal length"
+            name,
+            f"is a {type(array).__name__} without numbers to read ({cause})",
+            "pass a plain tensor, outside vmap, grad and torch.compile",
         ) from None
-    dtype = values.dtype.name
-    # ml_dtypes registers its types as kind V; float32 holds all of their numbers.
-    if values.dtype.kind == "V" and dtype in {"bfloat16", "float8_e4m3fn", "float8_e5m2"}:
-        return values.astype(np.float32), dtype
-    if values.dtype.kind not in "fiub":
-        raise InputError(name, f"has dtype {dtype}", "pass real numbers (float or integer)")
-    return values, dtype
+
+
+def _columns(table: Any) -> str:
+    """Name the columns of a data frame that are no numbers."""
+    dtypes: Any = getattr(table, "dtypes", None)
+    if not hasattr(dtypes, "items"):
+        return ""
+    bad = [repr(column) for column, dtype in dtypes.items() if str(dtype) == "object"]
+    return f" in column {', '.join(bad[:3])}" if bad else ""
+
+
+def _refuse_rounded_integers(given: Any, values: NDArray[Any], name: str) -> None:
+    """Refuse Python integers that NumPy rounded, because a list held them beside other numbers."""
+    if not values.size or not bool((np.abs(values) >= _EXACT_INTEGER).any()):
+        return
+    # Python compares integers with its own floats exactly; NumPy would round them first.
+    pairs = zip(
+        np.asarray(given, dtype=object).ravel().tolist(), values.ravel().tolist(), strict=True
+    )
+    if any(isinstance(entry, int) and entry != number for entry, number in pairs):
+        raise _beyond(name)
+
+
+def _beyond(name: str) -> InputError:
+    return InputError(name, "has integers beyond 2^53, which float64 cannot hold", "rescale them")
 
 
 def refuse_non_finite(values: NDArray[Any], name: str) -> None:
@@ -84,7 +142,11 @@ def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
     # Narrower integers have at most 32 bits. As Python integers, −low does not overflow.
     if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
         low, high = int(values.min()), int(values.max())
-        return converted, max(high, -low) <= _EXACT_INTEGER
+        if max(high, -low) <= _EXACT_INTEGER:
+            return converted, True
+        # Python compares integers with its own floats exactly.
+        pairs = zip(values.ravel().tolist(), converted.ravel().tolist(), strict=True)
+        return converted, all(given == number for given, number in pairs)
     # NumPy's long double.
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
         same = (converted == values) | np.isnan(values)
@@ -93,3 +155,34 @@ def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
                 name, f"has {values.dtype.name} entries that float64 cannot hold", "round them"
             )
     return converted, True
+
+
+def real_array(array: Any, name: str) -> Array:
+    """Return an array-like of any shape as float64, equal to what was given; NaN and ∞ may be."""
+    given, _ = to_numpy(array, name)
+    values, exact = to_float64(given, name)
+    if not exact:
+        raise _beyond(name)
+    return values
+
+
+def real_number(value: Any, name: str, remedy: str) -> float:
+    """Return one real number, possibly infinite, as float64, equal to what was given.
+
+    Of Python, NumPy or PyTorch, but no text, no truth value and no NaN.
+    """
+    if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):
+        value = to_numpy(value, name)[0][()]
+    kinds = (int, float, Fraction, Decimal, np.integer, np.floating)
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, kinds):
+        raise InputError(name, f"is {value!r}", remedy)
+    whole = int(value) if isinstance(value, np.integer) else value
+    try:
+        number = float(whole)
+    except (OverflowError, ValueError):  # beyond float64; a signalling NaN
+        raise InputError(name, f"is {value!r}", remedy) from None
+    if math.isnan(number):
+        raise InputError(name, "is nan", remedy)
+    if number != whole:  # Python compares integers and fractions with floats exactly
+        raise InputError(name, f"is {value!r}, which float64 cannot hold", f"{remedy}, rounded")
+    return number

@@ -16,16 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
+from epsrank.theory.numbers.dtypes import FLOAT_TYPES, SUM_TYPES, float_type, sum_type
 
-#: Unit roundoff u (half the distance from 1 to the next number) of the dtypes that features have.
-UNIT_ROUNDOFF: dict[str, float] = {
-    "float64": 2.0**-53,
-    "float32": 2.0**-24,
-    "float16": 2.0**-11,
-    "bfloat16": 2.0**-8,
-}
+#: Unit roundoff u (half the distance from 1 to the next number) of the types that sums are made in.
+UNIT_ROUNDOFF: dict[str, float] = {name: FLOAT_TYPES[name].unit_roundoff for name in SUM_TYPES}
 
 # Scalar bounds are evaluated in float64 with far fewer than 2^20 operations on non-negative
 # numbers, so a relative slack of 2^-30 makes each of them an upper bound.
@@ -33,9 +28,6 @@ _SLACK = 1.0 + 2.0**-30
 
 # Covers gradual underflow in every product below: fewer than 2^60 operations of 2^-1074 each.
 UNDERFLOW = 2.0**-1000
-
-# What a product may lose to underflow in the narrow dtypes.
-_UNDERFLOW_BY_DTYPE = {"float32": 2.0**-126, "bfloat16": 2.0**-126, "float16": 2.0**-24}
 
 # Rows per partial Gram matrix: long enough for full speed, short enough for a small γ.
 _ROWS_PER_BLOCK = 4096
@@ -60,17 +52,10 @@ def downward(value: float) -> float:
     return value / _SLACK
 
 
-def unit_roundoff(dtype: str) -> float:
+def unit_roundoff(dtype: Any) -> float:
     """Return u of a floating dtype, and 0 for integers and booleans, which carry no rounding."""
-    if dtype in UNIT_ROUNDOFF:
-        return UNIT_ROUNDOFF[dtype]
-    if dtype.startswith(("int", "uint", "bool")):
-        return 0.0
-    if dtype.startswith("float") and not dtype.startswith("float8"):
-        return UNIT_ROUNDOFF["float64"]  # wider floats that float64 held exactly
-    if dtype.startswith("float8"):
-        return 2.0**-4 if "e4m3" in dtype else 2.0**-3  # three stored bits, or two
-    raise InputError("dtype", f"is {dtype!r}", f"choose one of {', '.join(UNIT_ROUNDOFF)}")
+    known = float_type(dtype)
+    return 0.0 if known is None else known.unit_roundoff
 
 
 def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
@@ -79,9 +64,9 @@ def gamma(k: int, u: float = UNIT_ROUNDOFF["float64"]) -> float:
     return math.inf if product >= 1 else upward(product / (1 - product))
 
 
-def product_underflow(dtype: str) -> float:
-    """Return η, what one product may lose to underflow in a dtype."""
-    return _UNDERFLOW_BY_DTYPE.get(dtype, 2.0**-1074)
+def product_underflow(dtype: Any) -> float:
+    """Return η, what one product may lose to underflow in a dtype that sums are made in."""
+    return sum_type(dtype).product_underflow
 
 
 def gram_error_bound(
@@ -204,5 +189,5 @@ def squared_frobenius(matrix: NDArray[Any], row_factors: Vector | None = None) -
     if narrow:
         if not 2.0**-60 < total < 2.0**100:  # beyond the range of float32
             return squared_frobenius(matrix, np.ones(matrix.shape[0]))  # in float64
-        total = (total + matrix.size * _UNDERFLOW_BY_DTYPE["float32"]) / (1 - gamma(size, 2.0**-24))
+        total = (total + matrix.size * product_underflow("float32")) / (1 - gamma(size, 2.0**-24))
     return upward(total * (1 + 2 * gamma(size + matrix.shape[0])) + UNDERFLOW)

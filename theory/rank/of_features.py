@@ -15,8 +15,9 @@ from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.data.weighted import WeightedFeatures, far_apart, weighted_features
 from epsrank.theory.numbers.arrays import Array, Square
+from epsrank.theory.numbers.dtypes import float_type
 from epsrank.theory.numbers.dyadic import float_above, float_below
-from epsrank.theory.numbers.rounding import UNDERFLOW, unit_roundoff, upward
+from epsrank.theory.numbers.rounding import UNDERFLOW, upward
 from epsrank.theory.numbers.scaled import times_power_of_two
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
@@ -36,14 +37,6 @@ from epsrank.theory.rank.routes.svd import right_singular_vectors, svd_enclosure
 # count is all that is asked: one set of eigenvalues serves any number of thresholds.
 _WIDE_ENOUGH_FOR_COUNTS = 256
 _FEW_THRESHOLDS = 2
-
-# Smallest positive number of the dtypes: the absolute rounding of a stored subnormal is half of it.
-_SMALLEST = {
-    "float64": 2.0**-1074,
-    "float32": 2.0**-149,
-    "float16": 2.0**-24,
-    "bfloat16": 2.0**-133,
-}
 
 
 class RankProblem:
@@ -160,11 +153,11 @@ class RankProblem:
 
     def _storage_move(self) -> float:
         """Bound ‖A − A′‖_F over all A′ whose entries round to those of A in their dtype."""
-        dtype = self.features.dtype
-        u = unit_roundoff(dtype)
-        if u == 0:  # integers are stored as they are
+        stored = float_type(self.features.dtype)
+        if stored is None:  # integers are stored as they are
             return 0.0
-        smallest = _SMALLEST.get(dtype, 0.0) * math.sqrt(self.features.values.size)
+        # The absolute rounding of a subnormal is half of the smallest number.
+        smallest = stored.smallest * math.sqrt(self.features.values.size)
         roots, weights = self.weighted.roots, self.measure.weights
         if roots is None and weights is not None:  # multiplied into the features
             roots = np.sqrt(weights)
@@ -172,7 +165,7 @@ class RankProblem:
         size = math.sqrt(float(np.trace(self.gram)) + self.formed)
         # Subnormal entries are off by half of the smallest number, scaled as the features were.
         smallest = times_power_of_two(smallest, self.weighted.shift)
-        return upward(1.01 * u * size + smallest * largest_root + UNDERFLOW)
+        return upward(1.01 * stored.unit_roundoff * size + smallest * largest_root + UNDERFLOW)
 
 
 class _Counting:

@@ -6,19 +6,34 @@ batches. No integer arithmetic: what float64 and the matrix's own error leave op
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from functools import cache, cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from epsrank.theory.data.exact_gram import exact_gram_of_matrix
-from epsrank.theory.data.inputs import as_eps, as_matrix_argument
+from epsrank.theory.data.inputs import as_eps, as_error, as_matrix_argument, as_whole
+from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.data.weighted import scaling_exponent
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Square, to_numpy
+from epsrank.theory.numbers.arrays import (
+    Array,
+    Square,
+    refuse_non_finite,
+    to_float64,
+    to_numpy,
+)
+from epsrank.theory.numbers.dtypes import dtype_label, sum_type
 from epsrank.theory.numbers.dyadic import float_above, power_of_two
-from epsrank.theory.numbers.rounding import UNDERFLOW, frobenius, gram_error_bound, upward
+from epsrank.theory.numbers.rounding import (
+    UNDERFLOW,
+    UNIT_ROUNDOFF,
+    frobenius,
+    gram_error_bound,
+    upward,
+)
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
 from epsrank.theory.rank.interval import RankInterval, SpectrumSource, scaled, scaled_float
@@ -131,7 +146,8 @@ def epsilon_rank_from_spectrum(
     eps : float
         ε > 0.
     error : float
-        |entry − λ_k| ≤ error for each k; 0 takes the numbers as exact.
+        |entry − λ_k| ≤ error < ∞ for each k; 0 takes the numbers as exact, integers of any size
+        included.
     measure : {"mean", "raw", "volume"}
         Measure of the spectrum; a label.
     dtype : str
@@ -151,37 +167,39 @@ def epsilon_rank_from_spectrum(
     """
     threshold = as_eps(eps)
     given, _ = to_numpy(spectrum, "spectrum")
-    values = given.astype(np.float64)
-    if values.ndim != 1 or values.size == 0:
-        raise InputError("spectrum", f"has shape {values.shape}", "pass a vector of eigenvalues")
-    if not np.isfinite(values).all():
-        raise InputError("spectrum", "has NaN or infinite entries", "drop or recompute them")
-    if not error >= 0:
-        raise InputError("error", f"is {error!r}", "pass a bound ≥ 0 on each eigenvalue's error")
-    if float(values.min()) < -error:
+    if given.ndim != 1 or given.size == 0:
+        raise InputError("spectrum", f"has shape {given.shape}", "pass a vector of eigenvalues")
+    values, exact = to_float64(given, "spectrum")
+    refuse_non_finite(values, "spectrum")
+    bound = as_error(error, "error", "each eigenvalue's error")
+    if float(values.min()) < -bound:
         raise InputError(
             "spectrum",
             f"has the negative eigenvalue {float(values.min()):.3g}",
             "pass the eigenvalues of a Gram matrix, or their error bound",
         )
-    if error == 0:
+    label = dtype_label(dtype)
+    _check_measure(measure)
+    # As they were given: integers beyond 2⁵³ would be rounded on the way to float64.
+    entries = [Fraction(value) for value in (values if exact else given).tolist()]
+    lower, upper = _count_rational(entries, Fraction(bound), Fraction(threshold), relative)
+    if exact and bound == 0:
         descending = np.sort(values)[::-1]
         enclosure = SpectrumEnclosure(descending, descending, descending)
     else:
-        enclosure = from_error(values, float(error))
-    # λ_k > ελ_1 compares rationals where the entries are exact.
-    lower, upper = _count_rational(enclosure, *enclosure.threshold(threshold, _UNIT, relative))
+        rounded = 0.0 if exact else UNIT_ROUNDOFF["float64"] * float(values.max())
+        enclosure = from_error(values, upward(bound + rounded))
     reason = (
         "counted in the spectrum given"
         if lower == upper
-        else f"eigenvalues {lower + 1} to {upper} lie within {error:.3g} of the threshold"
+        else f"eigenvalues {lower + 1} to {upper} lie within {bound:.3g} of the threshold"
     )
     return RankInterval.of(
         threshold,
         Decision(lower, upper, "spectrum", reason),
-        noise_floor=float(error),
+        noise_floor=bound,
         measure=measure,
-        dtype=dtype,
+        dtype=label,
         n_samples=0,
         n_features=len(values),
         relative=relative,
@@ -190,12 +208,23 @@ def epsilon_rank_from_spectrum(
 
 
 def _count_rational(
-    enclosure: SpectrumEnclosure, below: Fraction, above: Fraction
+    entries: list[Fraction], error: Fraction, eps: Fraction, relative: bool
 ) -> tuple[int, int]:
-    """Count as an enclosure does, but without rounding θ: an exact tie is no eigenvalue above."""
-    lower = sum(Fraction(value) > above for value in enclosure.lower.tolist())
-    upper = sum(Fraction(value) > below for value in enclosure.upper.tolist())
+    """Count λ_k > ε, or λ_k > ελ_1, for eigenvalues known to an error, without any rounding."""
+    below = above = eps
+    if relative:
+        largest = max(entries)
+        below, above = eps * max(largest - error, Fraction(0)), eps * (largest + error)
+    # No eigenvalue of a Gram matrix is negative, so that a negative end says as much as 0.
+    lower = sum(entry - error > above for entry in entries)
+    upper = sum(entry + error > below for entry in entries)
     return lower, upper
+
+
+def _check_measure(measure: Any) -> None:
+    """Refuse a measure that there is not: the label would travel with the result."""
+    if measure not in get_args(MeasureName):
+        raise InputError("measure", f"is {measure!r}", "choose 'mean', 'raw' or 'volume'")
 
 
 def _symmetric_part(gram: Any) -> tuple[Array, float]:
@@ -240,9 +269,11 @@ def epsilon_rank_from_gram(
     eps : float
         ε > 0.
     gram_error : float
-        t ≥ 0, with which G̃ was computed; 0 takes G̃ as exact.
+        t ≥ 0, finite, with which G̃ was computed; 0 takes G̃ as exact.
     accumulated_in : {"float64", "float32", "float16", "bfloat16"}, optional
-        Adds the rounding bound of a product accumulated in that dtype over `n_samples` (C2).
+        Adds the rounding bound of a product accumulated in that dtype over `n_samples` (C2); by
+        name, or a dtype of NumPy or PyTorch. Where there is no bound (bfloat16 from 254 samples
+        on, float16 from 2047 on) the interval is [0, n].
     n_samples : int
         N, where known.
     measure : {"mean", "raw", "volume"}
@@ -264,19 +295,47 @@ def epsilon_rank_from_gram(
     """
     threshold = as_eps(eps)
     matrix, asymmetry = _symmetric_part(gram)
-    if not gram_error >= 0:
-        raise InputError("gram_error", f"is {gram_error!r}", "pass a bound ≥ 0 on ‖G̃ − G‖₂")
-    error = upward(float(gram_error) + asymmetry)
-    if accumulated_in is not None:
-        if n_samples < 1:
-            raise InputError("n_samples", f"is {n_samples}", "say how many samples were summed")
+    error = upward(as_error(gram_error, "gram_error", "‖G̃ − G‖₂") + asymmetry)
+    label = dtype_label(dtype)
+    _check_measure(measure)
+    count = as_whole(n_samples, "n_samples", least=0)
+    summed = None if accumulated_in is None else sum_type(accumulated_in).name
+    if summed is not None:
+        if count < 1:
+            raise InputError("n_samples", f"is {count}", "say how many samples were summed")
         error = upward(
-            error
-            + gram_error_bound(
-                float(np.trace(matrix)), n_samples, accumulated_in, n_features=len(matrix)
-            )
+            error + gram_error_bound(float(np.trace(matrix)), count, summed, n_features=len(matrix))
         )
     problem = GramProblem(matrix, error)
+    if math.isfinite(error):
+        decision, enclosure, total = _decided(problem, threshold, relative)
+        source = SpectrumSource(problem.scale, known=enclosure)
+        noise_floor = scaled_float(total, problem.scale)
+    else:
+        reason = (
+            f"γ_N of {summed} is infinite at N = {count}, so that a sum of so many terms has no "
+            "bound: form the Gram matrix in float64"
+        )
+        decision = Decision(0, problem.n_features, "gram", reason)
+        source = SpectrumSource(problem.scale, gram=problem.matrix, formed=error)
+        noise_floor = math.inf
+    return RankInterval.of(
+        threshold,
+        decision,
+        noise_floor=noise_floor,
+        measure=measure,
+        dtype=label,
+        n_samples=count,
+        n_features=problem.n_features,
+        relative=relative,
+        source=source,
+    )
+
+
+def _decided(
+    problem: GramProblem, eps: float, relative: bool
+) -> tuple[Decision, SpectrumEnclosure, float]:
+    """Count in the certified spectrum, then in integers; with the enclosure and its error."""
     values, solver = symmetric_spectrum(problem.matrix)
     total = upward(problem.error + solver)
     if float(values.min()) < -(problem.error + solver) - UNDERFLOW:
@@ -287,23 +346,13 @@ def epsilon_rank_from_gram(
             "pass a Gram matrix (positive semidefinite), or its gram_error",
         )
     enclosure = from_error(values, total)
-    below, above = enclosure.threshold(threshold, problem.scale, relative)
+    below, above = enclosure.threshold(eps, problem.scale, relative)
     lower, upper = enclosure.count(below, above)
     reason = "no eigenvalue lies within the error bound of the threshold"
     decision = Decision(lower, upper, "gram", reason)
     if not decision.resolved:
         decision = _sharpened(problem, below, above, decision)
-    return RankInterval.of(
-        threshold,
-        decision,
-        noise_floor=scaled_float(total, problem.scale),
-        measure=measure,
-        dtype=dtype,
-        n_samples=n_samples,
-        n_features=problem.n_features,
-        relative=relative,
-        source=SpectrumSource(problem.scale, known=enclosure),
-    )
+    return decision, enclosure, total
 
 
 def _sharpened(problem: GramProblem, below: Fraction, above: Fraction, found: Decision) -> Decision:

@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import Features, as_box, as_eps, as_features, as_share
+from epsrank.theory.data.inputs import (
+    Features,
+    as_box,
+    as_eps,
+    as_features,
+    as_positive,
+    as_share,
+)
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
-from epsrank.theory.numbers.rounding import downward, unit_roundoff, upward
+from epsrank.theory.numbers.rounding import downward, gamma, unit_roundoff, upward
 from epsrank.theory.rank import epsilon_ranks
 from epsrank.theory.sampling.domain import largest_leverage
 from epsrank.theory.sampling.leverage import Halves, certified_leverage, cut_in_halves, truncated
@@ -106,19 +113,22 @@ def population_rank(
         slip = max(_AGREEMENT, _ROUNDING_UNITS * unit_roundoff(checked.dtype))
         kappa = certified_leverage(halves, network, domain, delta - rest, slip)
     elif leverage is not None:
-        source, share, kappa = "given", delta / 2, float(leverage)
+        source, share, kappa = "given", delta / 2, as_positive(leverage, "leverage")
     else:
         source, share = "data", delta / 2
         kappa = float(whitening(values, tau).leverage(values).max())
     found = relative(threshold, tau, checked.n_samples, checked.n_features, kappa, share)
     sample, lower, upper, spectrum = _count(checked, threshold, found)
+    certain = _certain_lower(halves, threshold, tau, delta)
+    if source == "given":
+        _refuse_contradicted(kappa, certain, upper, threshold, tau)
     return PopulationRank(
         eps=threshold,
         lower=lower,
         upper=upper,
         confidence=float(confidence),
         guaranteed=source != "data",
-        certain_lower=_certain_lower(halves, threshold, tau, delta),
+        certain_lower=certain,
         sample_lower=sample[0],
         sample_upper=sample[1],
         ridge=tau,
@@ -181,7 +191,7 @@ def _plain(
     """Return the plain matrix Bernstein interval."""
     known = envelope is not None or network is not None
     if envelope is not None:
-        square = float(envelope)
+        square = _as_envelope(envelope, features)
     elif network is not None:
         square = upward(largest_leverage(network, domain, max_boxes=4000).upper * (1 + 2.0**-20))
     else:
@@ -213,5 +223,36 @@ def _check_arguments(
                 "pass the network that made them",
             )
         as_box(domain, n_inputs=network.n_inputs)
-    if leverage is not None and not (np.isfinite(leverage) and leverage > 0):
-        raise InputError("leverage", f"is {leverage!r}", "pass a finite number > 0")
+    if leverage is not None:
+        as_positive(leverage, "leverage")
+
+
+def _as_envelope(envelope: Any, features: Features) -> float:
+    """Check M² ≥ sup ‖φ‖², which every sample bounds from below."""
+    square = as_positive(envelope, "envelope")
+    rows = np.einsum("ij,ij->i", features.values, features.values)
+    # γ of the sum of squares, so that only a row that is longer for certain contradicts.
+    largest = float(rows.max()) / (1 + gamma(features.n_features + 2))
+    if square < largest:
+        raise InputError(
+            "envelope",
+            f"is {square:g}, but a sample has ‖φ‖² = {largest:.6g}",
+            "pass M² ≥ sup ‖φ‖²",
+        )
+    return square
+
+
+def _refuse_contradicted(kappa: float, certain: int, upper: int, eps: float, ridge: float) -> None:
+    """Refuse a leverage κ that cannot be the population's, so that nothing rests on it.
+
+    κ is at least its own mean tr G(G + τI)⁻¹, which is at least r ε/(ε + τ) for r eigenvalues above
+    ε; and two ends that cross cannot both hold.
+    """
+    least = certain * eps / (eps + ridge)
+    if kappa < least or certain > upper:
+        raise InputError(
+            "leverage",
+            f"is {kappa:g}, but the sample itself shows an ε-rank of {certain} or more, whose "
+            f"leverage is {least:.4g} or more",
+            "pass a bound of sup_x φᵀ(G + τI)⁻¹φ, or leave it out for an estimate",
+        )

@@ -231,3 +231,21 @@ def test_data_without_variation_along_a_direction():
     x[0, 0] += 1e-6
     with pytest.raises(InputError, match="constant"):
         structured_first_layer_(nn.Linear(3, 4), data=x, activation="tanh")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "domain", "words"),
+    [
+        (torch.float32, (0.0, 1e-300), "beyond float32"),
+        (torch.float64, (0.0, 5e-324), "beyond float64"),
+        (torch.float16, (0.0, 1e-5), "beyond float16"),
+        (torch.float32, (0.0, 1e300), "which are 0 in float32"),
+        (torch.float16, (0.0, 1e9), "which are 0 in float16"),
+    ],
+)
+def test_a_layer_that_cannot_hold_the_weights_stays_as_it_was(dtype, domain, words):
+    layer = nn.Linear(1, 4).to(dtype)
+    before = layer.weight.clone()
+    with pytest.raises(InputError, match=words):
+        structured_first_layer_(layer, domain=domain, activation="tanh")
+    assert torch.equal(layer.weight, before)

@@ -304,3 +304,10 @@ def test_no_coefficients_and_enormous_features():
     result = loss_floor([[1e308], [1.0]], [0.0, 1e-308], eps=1e-6, coefficients=[0.0])
     assert result.loss_norm == pytest.approx(1e-308 / np.sqrt(2))
     assert check_chain(result).holds
+
+
+def test_the_text_claims_no_order_that_its_numbers_do_not_have():
+    x = np.random.default_rng(1).normal(size=(50, 3))
+    found = loss_floor(x, x @ np.ones(3), eps=1e-6, coefficients=np.ones(3))
+    assert found.loss < found.reachable  # both are 0, to rounding
+    assert f"loss {found.loss:.6g} ≈ V(B) {found.reachable:.6g} ≥ envelope" in str(found)

@@ -170,3 +170,16 @@ def test_features_that_do_not_fit():
         population_rank(PHI[:, :4], 1e-3, network=NETWORK, domain=(-1, 1))
     with pytest.raises(InputError, match="overflow"):
         population_rank(np.full((10, 2), 1e200), 1e-3)
+
+
+def test_bounds_that_the_sample_contradicts_are_refused():
+    features = np.random.default_rng(0).normal(size=(400, 6))
+    for kappa in (1e-9, 3.0):
+        with pytest.raises(
+            InputError, match=r"leverage is .*the sample itself shows an ε-rank of 6"
+        ):
+            population_rank(features, 1e-3, leverage=kappa, resamples=0)
+    found = population_rank(features, 1e-3, leverage=20.0, resamples=0)
+    assert found.certain_lower <= found.upper
+    with pytest.raises(InputError, match="envelope is 1, but a sample has"):
+        population_rank(features, 1e-3, envelope=1.0, resamples=0)

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_coefficients, as_features, as_norm
+from epsrank.theory.data.inputs import (
+    as_coefficients,
+    as_error,
+    as_features,
+    as_norm,
+    as_whole,
+)
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bias
@@ -206,6 +212,9 @@ def convex_floor(
         If an argument cannot be used, or outputs overflow float64.
     """
     law = as_convex_loss(loss)
+    tolerance = as_error(tolerance, "tolerance", "the relative gap")
+    iterations = as_whole(iterations, "iterations", least=0)
+    n_outputs = None if n_outputs is None else as_whole(n_outputs, "n_outputs")
     refuse_unless_one(norm, coefficients)
     checked = as_features(features)
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)

@@ -12,7 +12,7 @@ import numpy as np
 from epsrank.theory.data.inputs import as_coefficients
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.decomposed.decomposition import FloorData
-from epsrank.theory.numbers.arrays import Array, Vector
+from epsrank.theory.numbers.arrays import Array, Vector, real_number
 from epsrank.theory.numbers.scaled import frobenius, row_norms, times_power_of_two
 
 
@@ -124,11 +124,8 @@ def _first(reached: np.ndarray[Any, np.dtype[np.bool_]]) -> int | None:
 
 def _checked_loss(loss: float) -> float:
     """Return a loss ≥ 0 as float."""
-    try:
-        value = float(loss)
-    except (TypeError, ValueError):
-        raise InputError("losses", f"hold {loss!r}", "pass squared norms ≥ 0") from None
-    if math.isnan(value) or value < 0:
+    value = real_number(loss, "losses", "pass squared norms ≥ 0")
+    if value < 0:
         raise InputError("losses", f"hold {value:g}", "pass squared norms ≥ 0")
     return value
 

@@ -18,14 +18,13 @@ from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.decomposed.decomposition import FloorData
 from epsrank.theory.floor.decomposed.tolerance import MomentError
-from epsrank.theory.numbers.arrays import Array, Square
+from epsrank.theory.numbers.arrays import Array, Square, real_number
+from epsrank.theory.numbers.dtypes import sum_type
 from epsrank.theory.numbers.orthogonality import orthogonality_defect
 from epsrank.theory.numbers.rounding import (
     UNDERFLOW,
     UNIT_ROUNDOFF,
     gamma,
-    product_underflow,
-    unit_roundoff,
     upward,
 )
 from epsrank.theory.numbers.scaled import frobenius, times_power_of_two
@@ -77,14 +76,15 @@ def decompose_moments(
         math.ldexp(given[2], -2 * target_exponent),
     ]
     if accumulated_in is not None and n_samples > 0:
-        g = gamma(n_samples + 8, unit_roundoff(accumulated_in))
+        summed = sum_type(accumulated_in)
+        g = gamma(n_samples + 8, summed.unit_roundoff)
         # The sums are known as computed, not exactly.
         g = upward(g / (1 - g)) if g < 1 else math.inf
         errors[0] += g * trace
         errors[1] += g * math.sqrt(trace * square)
         errors[2] += g * square
         # Products that underflowed are missing from the sums, and from the traces just used.
-        lost = upward(n_samples * product_underflow(accumulated_in) * (1 + g))
+        lost = upward(n_samples * summed.product_underflow * (1 + g))
         n, k = moment.shape
         errors[0] += times_power_of_two(n * lost, -2 * feature_exponent)
         errors[1] += times_power_of_two(
@@ -135,10 +135,7 @@ def decompose_moments(
 
 def _non_negative(value: float, name: str) -> float:
     """Return a finite number ≥ 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(name, f"is {value!r}", "pass a finite number ≥ 0") from None
+    number = real_number(value, name, "pass a finite number ≥ 0")
     if not math.isfinite(number) or number < 0:
         raise InputError(name, f"is {number:g}", "pass a finite number ≥ 0")
     return number
