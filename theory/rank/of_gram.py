@@ -272,8 +272,8 @@ def epsilon_rank_from_gram(
         t ≥ 0, finite, with which G̃ was computed; 0 takes G̃ as exact.
     accumulated_in : {"float64", "float32", "float16", "bfloat16"}, optional
         Adds the rounding bound of a product accumulated in that dtype over `n_samples` (C2); by
-        name, or a dtype of NumPy or PyTorch. Where there is no bound (bfloat16 from 254 samples
-        on, float16 from 2047 on) the interval is [0, n].
+        name, or a dtype of NumPy or PyTorch. Where there is no bound (bfloat16 from 126 samples
+        on, float16 from 1022 on) the interval is [0, n].
     n_samples : int
         N, where known.
     measure : {"mean", "raw", "volume"}
@@ -313,8 +313,8 @@ def epsilon_rank_from_gram(
         noise_floor = scaled_float(total, problem.scale)
     else:
         reason = (
-            f"γ_N of {summed} is infinite at N = {count}, so that a sum of so many terms has no "
-            "bound: form the Gram matrix in float64"
+            f"sums of {count} terms in {summed} have no error bound (γ_N ≥ 1): form the Gram "
+            "matrix in float64"
         )
         decision = Decision(0, problem.n_features, "gram", reason)
         source = SpectrumSource(problem.scale, gram=problem.matrix, formed=error)

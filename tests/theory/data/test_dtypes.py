@@ -99,12 +99,13 @@ def test_a_spectrum_with_an_error_is_counted_without_rounding() -> None:
     assert (relative.lower, relative.upper) == (1, 2)
 
 
-@pytest.mark.parametrize(("dtype", "samples"), [("bfloat16", 255), ("float16", 2048)])
+@pytest.mark.parametrize(("dtype", "samples"), [("bfloat16", 126), ("float16", 2048)])
 def test_where_gamma_is_infinite_nothing_is_known(dtype, samples) -> None:
     found = epsilon_rank_from_gram(np.eye(2), 0.5, accumulated_in=dtype, n_samples=samples)
     assert (found.lower, found.upper, found.noise_floor) == (0, 2, math.inf)
     assert dtype in found.reason
-    assert "0" in str(found)
+    less = epsilon_rank_from_gram(np.eye(2), 1e-9, accumulated_in="bfloat16", n_samples=125)
+    assert less.noise_floor < math.inf
     floor = loss_floor_from_moments(
         np.eye(2), [1.0, 0.0], 2.0, eps=0.5, norm=1.0, accumulated_in=dtype, n_samples=samples
     )
