@@ -55,6 +55,8 @@ def measured(
                     reading = reader()
             except Exception as error:
                 failure = f"no reading: {described(error)}"
+        if failure is None and layer.name in seen.lost:
+            failure = f"a part of the samples is missing: it {seen.lost[layer.name]}"
         records.append(
             LayerRecord(
                 step=moment.step,

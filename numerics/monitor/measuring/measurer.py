@@ -45,6 +45,8 @@ class Measurer:
         #: Per layer a Gram matrix, and for the last layer the rows that a reading needs.
         self.sums: dict[str, LayerAccumulator] = {}
         self._problems: dict[str, str] = {}
+        # Layers that were measured on a part of their samples, and why.
+        self._lost: dict[str, str] = {}
         self._rows: Rows | None = None
         self._batch_size = batch_size
         # Where the cross-entropy solver stopped: near where it will stop next time.
@@ -133,7 +135,7 @@ class Measurer:
     def note(self, capture: Capture) -> None:
         """Take over what a capture could not hand on."""
         # A copy: the capture starts anew before the thread comes to it.
-        self._do(partial(self._note, dict(capture.problems)))
+        self._do(partial(self._note, {**capture.missing(), **capture.problems}, capture.partial()))
 
     def end(self, moment: Moment, began: float) -> list[LayerRecord]:
         """Return the records of a measurement; none yet where the thread makes them."""
@@ -182,7 +184,7 @@ class Measurer:
 
     def _begin(self) -> None:
         """Start the sums anew, or let what was seen count less."""
-        self._problems = {}
+        self._problems, self._lost = {}, {}
         if self.settings.forgetting:
             for sums in self.sums.values():
                 sums.forget(self.settings.forgetting)
@@ -201,16 +203,18 @@ class Measurer:
             sums = self.sums[name] = nothing_summed(self.settings, width, features.device)
         try:
             sums.update(features)
-        except InputError as error:
-            self._problems[name] = str(error)
+        except Exception as error:
+            # Of this layer alone: the others go on, and so does the training.
+            self._problems[name] = described(error)
             del self.sums[name]
-            raise
+            return
         last = self.plan.last
         if self._rows is not None and last is not None and last.name == name:
             self._rows.add(features)
 
-    def _note(self, problems: dict[str, str]) -> None:
+    def _note(self, problems: dict[str, str], lost: dict[str, str]) -> None:
         self._problems = {**problems, **self._problems}
+        self._lost |= lost
 
     def _let_go(self) -> None:
         """Let go of what only one measurement needs."""
@@ -234,7 +238,7 @@ class Measurer:
 
     def _seen(self, moment: Moment) -> Seen:
         """Return what this process has seen, the samples of a reading among it."""
-        seen = Seen(self.sums, self._problems, moment.sample.cause)
+        seen = Seen(self.sums, self._problems, moment.sample.cause, lost=self._lost)
         rows, kind, targets = self._rows, self.settings.loss, moment.sample.targets
         if rows is None or kind is None or targets is None or seen.cause is not None:
             return seen

@@ -101,6 +101,7 @@ class Processes:
         if causes:
             return Seen(cause=causes[0])
         bad = {name: why for seen in every for name, why in seen.problems.items()}
+        lost = {name: why for seen in every for name, why in seen.lost.items()}
         total: dict[str, LayerAccumulator] = {}
         for name in self._plan.names:
             found = {theirs[name] for theirs, _ in gathered if name in theirs}
@@ -116,11 +117,11 @@ class Processes:
         shares = [seen.share for seen in every if seen.share is not None]
         reasons = [seen.share_problem for seen in every if seen.share_problem is not None]
         if reasons:
-            return Seen(total, bad, share_problem=reasons[0])
+            return Seen(total, bad, share_problem=reasons[0], lost=lost)
         if not shares:
-            return Seen(total, bad)
+            return Seen(total, bad, lost=lost)
         features, targets = zip(*shares, strict=True)
-        return Seen(total, bad, share=(torch.cat(features), torch.cat(targets)))
+        return Seen(total, bad, share=(torch.cat(features), torch.cat(targets)), lost=lost)
 
 
 class AgreedBudget:

@@ -69,6 +69,8 @@ class Seen:
     share: Share | None = None
     #: Why there are none.
     share_problem: str | None = None
+    #: Layers that were measured on a part of their samples only, and why.
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 def nothing_summed(

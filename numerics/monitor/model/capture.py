@@ -1,43 +1,88 @@
-"""Hooks that hand a layer's features on, in a step of the training or in a pass of a probe."""
+"""Features handed on as they arise, in a step of the training or in a pass of a probe."""
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 
+from epsrank.numerics.monitor.model.calls import (
+    After,
+    beside_training,
+    has_compiled_call,
+    watch_calls,
+)
+from epsrank.numerics.monitor.model.counting import (
+    UNDER_TRANSFORMS,
+    gives_samples,
+    holds_numbers,
+    in_backward,
+    under_transforms,
+)
 from epsrank.numerics.monitor.model.features import first_tensor, samples_by_neurons, trouble
-from epsrank.numerics.monitor.model.kinds import fuses
-from epsrank.numerics.monitor.model.passes import Arguments, batches, run, untouched
+from epsrank.numerics.monitor.model.habits import look, pass_beside
+from epsrank.numerics.monitor.model.passes import Arguments, batches, first_batch
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
 from epsrank.numerics.monitor.model.trace import Frames
-from epsrank.numerics.monitor.model.wrappers import before_call, eagerly, runnable
-from epsrank.theory.errors import InputError
+from epsrank.numerics.monitor.model.wrappers import is_compiled
+from epsrank.theory.errors import InputError, described
 
 Consume = Callable[[str, Tensor], None]
+
+
+@dataclass(eq=False)
+class _Place:
+    """What is to be done when a module is called."""
+
+    #: The module of the plan; replicas of data parallelism share its place.
+    module: nn.Module
+    #: Layers that it gives, and layers that enter it.
+    outputs: list[MonitoredLayer] = field(default_factory=list)
+    inputs: list[MonitoredLayer] = field(default_factory=list)
+    #: Whether it is the model, whether its calls are followed, and whether it may be such a call.
+    root: bool = False
+    owner: bool = False
+    callee: bool = False
+
+
+class _Thread(threading.local):
+    """What is under way in one thread."""
+
+    #: Watched calls, one inside the other.
+    depth = 0
+    #: Whether the outermost of them gives samples, and why not.
+    counts = False
+    why: str | None = None
+    #: Whether a pass beside compiled code is under way, and how many calls it stands for.
+    eager = False
+    muted = 0
+    #: Follows functions while the model runs.
+    frames: Frames | None = None
+    #: The place of a module whose wrapper was called instead, and which may call it in turn.
+    wrapped: _Place | None = None
 
 
 class Capture:
     """Hands the features of every planned layer to ``consume(name, features)`` as they arise.
 
-    Between `start` and `stop` there are forward hooks on the planned modules; at all other times
-    there are none. Nothing is kept: features are detached views, valid during the call only. A
-    module that is called several times in a forward pass hands on every call, as further samples;
-    calls that recompute a checkpointed segment during the backward pass are not samples again, and
-    calls in evaluation mode without gradients (validation between two steps) are none either.
+    Between `start` and `stop` the calls of all modules are watched from outside (`calls`); nothing
+    is ever written on the model. Nothing is kept: features are detached views, valid during the
+    call only. A module that is called several times in a forward pass hands on every call, as
+    further samples. What gives no samples is in `counting`.
 
-    The pass itself is untouched, bit for bit: hooks return nothing, run without gradients, autocast
-    or inference mode, and draw no random numbers. An `InputError` of the consumer (NaN, another
-    width) never reaches the pass: it is noted in `problems`. Compiled code cannot be looked into:
-    there the batch first runs eagerly, with the same random numbers and without gradients. Layers
-    with a fused evaluation path lose it while a hook is on them, so that in models with such layers
-    the hooks come and go with every call that counts.
+    The pass itself is untouched, bit for bit: what is done here runs without gradients, autocast or
+    inference mode, and draws no random numbers. Nothing that goes wrong here reaches it: whatever
+    the consumer raises is noted in `problems`. Compiled code cannot be looked into: there the batch
+    first runs eagerly, with the same random numbers and without gradients.
     """
 
     def __init__(self, plan: LayerPlan, consume: Consume, *, everything: bool = False) -> None:
@@ -46,51 +91,42 @@ class Capture:
         self.calls: Counter[str] = Counter()
         #: Layers since `start`, and why (part of) their features could not be used.
         self.problems: dict[str, str] = {}
+        #: Layers since `start`, and why some of their calls gave no samples.
+        self.passed_over: dict[str, str] = {}
         self._consume = consume
         self._everything = everything
         self._widths: dict[str, int] = {}
-        self._hooks: ExitStack | None = None
-        self._eager: ExitStack | None = None
-        self._frames = Frames(self._function)
-        # Stacks, since a model may call itself: of following, and of hooks that last for one call.
-        self._passes: list[ExitStack] = []
-        self._during: list[ExitStack] = []
+        self._stop: Callable[[], None] | None = None
+        self._thread = _Thread()
+        # Replicas of data parallelism run in threads of their own.
+        self._lock = threading.RLock()
+        self._places = _places(plan)
+        self._hooks = {id(place.module._forward_hooks): place for place in self._places.values()}
         # By identity of the caller, since modules are compared by it, and what it calls.
-        self._places: dict[tuple[int, Any], list[MonitoredLayer]] = {}
+        self._calls: dict[tuple[int, Any], list[MonitoredLayer]] = {}
         for layer in plan.layers:
             if layer.at == "call":
-                self._places.setdefault((id(layer.module), layer.callee), []).append(layer)
+                self._calls.setdefault((id(layer.module), layer.callee), []).append(layer)
 
     @property
     def active(self) -> bool:
-        """Whether hooks are in place."""
-        return self._hooks is not None
+        """Whether calls are watched."""
+        return self._stop is not None
 
     def start(self) -> None:
-        """Put the hooks in place; nothing happens if they are."""
-        if self._hooks is not None:
+        """Watch from now on; nothing happens if it does."""
+        if self._stop is not None:
             return
-        self.calls.clear()
-        self.problems.clear()
-        self._widths.clear()
-        # If one cannot be put in place, those before it are removed again.
-        with ExitStack() as hooks:
-            root = self.plan.model
-            if self._everything or not (self.plan.compiled or fuses(root)):
-                self._put(hooks, root.modules())
-            elif self.plan.compiled:
-                hooks.callback(before_call(self.plan.wrapper, self._beside))
-            else:
-                hooks.callback(root.register_forward_pre_hook(self._open).remove)
-                hooks.callback(root.register_forward_hook(self._close, always_call=True).remove)
-                self._put(hooks, [root])
-            self._hooks = hooks.pop_all()
+        for noted in (self.calls, self.problems, self.passed_over, self._widths):
+            noted.clear()
+        self._thread = _Thread()
+        self._stop = watch_calls(self._watch)
 
     def stop(self) -> None:
-        """Remove the hooks; nothing happens if there are none."""
-        hooks, self._hooks = self._hooks, None
-        if hooks is not None:
-            hooks.close()
+        """Watch no longer; nothing happens if it does not."""
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()
 
     def __enter__(self) -> Capture:
         self.start()
@@ -104,139 +140,237 @@ class Capture:
     ) -> None:
         self.stop()
 
-    def _put(self, hooks: ExitStack, modules: Iterable[nn.Module]) -> None:
-        """Register the hooks of some modules."""
-        chosen = {id(module) for module in modules}
-        for layer in self.plan.layers:
-            if id(layer.module) not in chosen:
-                continue
-            if layer.at == "input":
-                hook = partial(self._input, layer)
-                handle = layer.module.register_forward_pre_hook(hook, with_kwargs=True)
-                hooks.callback(handle.remove)
-            elif layer.at == "output":
-                handle = layer.module.register_forward_hook(partial(self._output, layer))
-                hooks.callback(handle.remove)
-        if not self._places:
-            return
-        root = self.plan.model
-        if id(root) in chosen:
-            hooks.callback(root.register_forward_pre_hook(self._enter).remove)
-            hooks.callback(root.register_forward_hook(self._leave, always_call=True).remove)
-        callees = {id(callee): callee for _, callee in self._places if not isinstance(callee, str)}
-        for number, callee in callees.items():
-            if number in chosen:
-                hooks.callback(callee.register_forward_hook(self._called).remove)
-        for owner in self.plan.callers:
-            if id(owner) not in chosen:
-                continue
-            hooks.callback(owner.register_forward_pre_hook(self._push).remove)
-            # Before the callee's own hook, so that an owner that is a callee too is popped first.
-            # And also after an exception, from which a training may go on.
-            handle = owner.register_forward_hook(self._pop, always_call=True, prepend=True)
-            hooks.callback(handle.remove)
+    def missing(self) -> dict[str, str]:
+        """Return the layers that were called and gave no sample at all, and why."""
+        return {name: why for name, why in self.passed_over.items() if not self.calls[name]}
 
-    def _open(self, root: nn.Module, args: Any) -> None:
-        """Put the other modules' hooks in place for one call of the model, if it counts."""
-        with ExitStack() as hooks:
-            if self._counts():
-                # The root's own hooks are in place from `start` on.
-                self._put(hooks, [module for module in root.modules() if module is not root])
-            self._during.append(hooks.pop_all())
+    def partial(self) -> dict[str, str]:
+        """Return the layers of which some samples were lost, and why."""
+        found = self.passed_over.items()
+        # Validation between two steps is no loss.
+        return {name: why for name, why in found if self.calls[name] and why == UNDER_TRANSFORMS}
 
-    def _close(self, root: nn.Module, args: Any, output: Any) -> None:
-        if self._during:
-            self._during.pop().close()
+    def _watch(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> After | None:
+        """Take note of a call that begins; trouble is noted, and raises nothing."""
+        place, here = self._place(module), self._thread
+        if place is None and not has_compiled_call(module):
+            return None
+        own = self._everything or here.eager
+        if here.muted or beside_training() != own:
+            return None
+        try:
+            if not own and self._runs_compiled(module, place):
+                self._beside(here, module, Arguments(args, kwargs))
+                here.muted += 1
+                return partial(_unmute, here)
+        except Exception as error:
+            self._refuse_all(error)
+            return partial(_unmute, here)
+        if place is None:
+            return None
+        if here.wrapped is place:
+            here.wrapped = None
+            return None
+        if module is not place.module and type(module).__name__ == "OptimizedModule":
+            here.wrapped = place
+        here.depth += 1
+        remove = frames = None
+        try:
+            if here.depth == 1:
+                here.counts, here.why = gives_samples(of_training=not own)
+            frames = self._follow(here, place)
+            remove = self._entered(here, place, module, args, kwargs)
+        except Exception as error:
+            self._refuse_all(error)
+        return partial(self._left, here, place, frames, remove)
 
-    def _beside(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _left(
+        self,
+        here: _Thread,
+        place: _Place,
+        frames: Frames | None,
+        remove: Callable[[], None] | None,
+        output: Any,
+        failed: bool,
+    ) -> None:
+        """Take note of a call that ends; trouble is noted, and raises nothing."""
+        try:
+            if remove is not None:
+                remove()
+            # First of all, so that an owner that is called itself is not taken for its caller.
+            if place.owner and here.frames is not None and here.frames.running:
+                here.frames.running.pop()
+            if not failed:
+                if place.callee and here.frames is not None and here.frames.running:
+                    owner = here.frames.running[-1][0]
+                    self._called(owner, place.module, here.frames.count(place.module), output)
+                for layer in place.outputs:
+                    self._hand_on(layer, output)
+        except Exception as error:
+            self._refuse_all(error)
+        finally:
+            here.depth -= 1
+            here.wrapped = None
+            if frames is not None:
+                here.frames = None
+                frames.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+    def _place(self, module: nn.Module) -> _Place | None:
+        place = self._places.get(id(module))
+        if place is None and type(module).__name__ == "OptimizedModule":
+            # In a pass without compilation it calls what it wraps by a way of its own.
+            place = self._places.get(id(module.__dict__["_modules"].get("_orig_mod")))
+        if place is None and module.__dict__.get("_is_replica"):
+            # A replica has attributes of its own, and the tables of hooks of its original.
+            place = self._hooks.get(id(module.__dict__.get("_forward_hooks")))
+        return place
+
+    def _runs_compiled(self, module: nn.Module, place: _Place | None) -> bool:
+        """Whether layers of the plan are called in compiled code inside of this call."""
+        if has_compiled_call(module):
+            return any(id(part) in self._places for part in module.modules())
+        return place is not None and place.root and is_compiled(self.plan.model)
+
+    def _beside(self, here: _Thread, module: nn.Module, arguments: Arguments) -> None:
         """Run the batch eagerly just before compiled code does."""
-        if self._eager is not None or not self._counts():
-            return  # this very call is the eager one, or no sample
-        runner = runnable(self.plan.wrapper)
-        with (
-            untouched(runner),
-            eagerly(self.plan.wrapper),
-            torch.no_grad(),
-            ExitStack() as self._eager,
-        ):
-            self._eager.callback(setattr, self, "_eager", None)
-            self._put(self._eager, self.plan.model.modules())
-            run(runner, Arguments(args, kwargs))
+        counts, why = gives_samples(of_training=True)
+        if not counts:
+            for layer in self.plan.layers:
+                self._pass_over(layer, why)
+            return
+        look(module, arguments, evaluate=False)
+        outside = here.depth, here.counts, here.frames
+        here.depth, here.frames, here.eager = 0, None, True
+        try:
+            with pass_beside(module, evaluate=False) as call:
+                call(arguments)
+        finally:
+            here.depth, here.counts, here.frames = outside
+            here.eager = False
 
-    def _enter(self, module: nn.Module, args: Any) -> None:
-        with ExitStack() as stack:
-            if self._counts():
-                stack.enter_context(self._frames)
-            self._passes.append(stack.pop_all())
+    def _follow(self, here: _Thread, place: _Place) -> Frames | None:
+        """Follow the functions that the model calls, where some of them are measured."""
+        frames = None
+        if place.root and self._calls and here.counts and here.frames is None:
+            frames = here.frames = Frames(self._called)
+            frames.__enter__()  # type: ignore[no-untyped-call]
+        if place.owner and here.frames is not None:
+            here.frames.running.append((place.module, Counter()))
+        return frames
 
-    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self._passes:
-            self._passes.pop().close()
-        if not self._passes:
-            self._frames.running.clear()
+    def _entered(
+        self,
+        here: _Thread,
+        place: _Place,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Callable[[], None] | None:
+        """Hand on what enters a module: what its own hooks make of it, where it has some."""
+        if not place.inputs:
+            return None
 
-    def _push(self, module: nn.Module, args: Any) -> None:
-        self._frames.running.append((module, Counter()))
+        def hand_on(_: nn.Module, args: Any, kwargs: Any) -> None:
+            for layer in place.inputs:
+                self._hand_on(layer, args or kwargs)
 
-    def _pop(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self._frames.running:
-            self._frames.running.pop()
+        if not module._forward_pre_hooks:
+            hand_on(module, args, kwargs)
+            return None
+        # For this one call, since nothing else sees what the hooks before it return.
+        return module.register_forward_pre_hook(hand_on, with_kwargs=True).remove
 
-    def _called(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self._frames.running:
-            owner = self._frames.running[-1][0]
-            self._placed(owner, module, self._frames.count(module), output)
-
-    def _function(self, owner: nn.Module, name: str, index: int, args: Any, output: Any) -> None:
-        self._placed(owner, name, index, output)
-
-    def _placed(self, owner: nn.Module, callee: Any, index: int, output: Any) -> None:
-        for layer in self._places.get((id(owner), callee), ()):
+    def _called(self, owner: nn.Module, callee: Any, index: int, *call: Any) -> None:
+        """Hand on what a function or module returned to its caller; the last argument is that."""
+        for layer in self._calls.get((id(owner), callee), ()):
             if not layer.indices or index in layer.indices:
-                self._hand_on(layer, output)
-
-    def _output(self, layer: MonitoredLayer, module: nn.Module, args: Any, output: Any) -> None:
-        self._hand_on(layer, output)
-
-    def _input(self, layer: MonitoredLayer, module: nn.Module, args: Any, kwargs: Any) -> None:
-        self._hand_on(layer, args or kwargs)
-
-    def _counts(self) -> bool:
-        """Whether the call under way gives samples."""
-        # The identifier of the backward pass under way, −1 outside of any.
-        if torch._C._current_graph_task_id() != -1:
-            return False
-        if self._everything or self._eager is not None:
-            return True
-        return self.plan.model.training or torch.is_grad_enabled()
+                self._hand_on(layer, call[-1])
 
     def _hand_on(self, layer: MonitoredLayer, value: Any) -> None:
-        if not self._counts():
+        """Hand on the features of a layer; trouble is noted, and raises nothing."""
+        here = self._thread
+        if not here.counts:
+            self._pass_over(layer, here.why)
+        elif in_backward():
             return
-        tensor = first_tensor(value)
+        elif under_transforms():
+            self._pass_over(layer, UNDER_TRANSFORMS)
+        else:
+            try:
+                with self._lock:
+                    self._take(layer, first_tensor(value))
+            except Exception as error:
+                self.problems.setdefault(layer.name, described(error))
+
+    def _take(self, layer: MonitoredLayer, tensor: Tensor | None) -> None:
+        if tensor is not None and not holds_numbers(tensor):
+            return
         reason = trouble(tensor)
         if reason is not None or tensor is None:
             self.problems[layer.name] = str(reason)
             return
         self.calls[layer.name] += 1
-        with (
-            torch.inference_mode(False),
-            torch.no_grad(),
-            torch.autocast(tensor.device.type, enabled=False),
-        ):
-            try:
-                for rows in samples_by_neurons(tensor, layer.axis):
-                    width = self._widths.setdefault(layer.name, rows.shape[1])
-                    if rows.shape[1] != width:
-                        raise InputError(
-                            "features",
-                            f"of {layer.name} have {rows.shape[1]} neurons, and had {width}",
-                            "give each call a module of its own, or name another layer",
-                        )
-                    if rows.shape[0]:
-                        self._consume(layer.name, rows)
-            except InputError as error:
-                self.problems[layer.name] = str(error)
+        with _apart(tensor):
+            for rows in samples_by_neurons(tensor, layer.axis):
+                width = self._widths.setdefault(layer.name, rows.shape[1])
+                if rows.shape[1] != width:
+                    raise InputError(
+                        "features",
+                        f"of {layer.name} have {rows.shape[1]} neurons, and had {width}",
+                        "give each call a module of its own, or name another layer",
+                    )
+                if rows.shape[0]:
+                    self._consume(layer.name, rows)
+
+    def _pass_over(self, layer: MonitoredLayer, why: str | None) -> None:
+        # That samples were lost is said rather than that there was a validation.
+        if why is not None and self.passed_over.get(layer.name) != UNDER_TRANSFORMS:
+            self.passed_over[layer.name] = why
+
+    def _refuse_all(self, error: Exception) -> None:
+        for layer in self.plan.layers:
+            self.problems.setdefault(layer.name, described(error))
+
+
+def _unmute(here: _Thread, output: Any, failed: bool) -> None:
+    here.muted -= 1
+
+
+@contextmanager
+def _apart(tensor: Tensor) -> Iterator[None]:
+    """Compute something of a tensor, apart from all modes that the training is in."""
+    with (
+        # Such as a counter of operations, or of memory.
+        _disable_current_modes(),
+        torch._C.DisableTorchFunction(),
+        torch.inference_mode(False),
+        torch.no_grad(),
+        torch.autocast(tensor.device.type, enabled=False),
+    ):
+        yield
+
+
+def _places(plan: LayerPlan) -> dict[int, _Place]:
+    """Return what is to be done when a module is called, by its identity."""
+    places: dict[int, _Place] = {}
+
+    def place(module: nn.Module) -> _Place:
+        return places.setdefault(id(module), _Place(module))
+
+    place(plan.model).root = True
+    for layer in plan.layers:
+        if layer.at == "input":
+            place(layer.module).inputs.append(layer)
+        elif layer.at == "output":
+            place(layer.module).outputs.append(layer)
+        elif isinstance(layer.callee, nn.Module):
+            place(layer.callee).callee = True
+    if any(layer.at == "call" for layer in plan.layers):
+        for owner in plan.callers:
+            place(owner).owner = True
+    return places
 
 
 def probe_pass(
@@ -253,19 +387,14 @@ def probe_pass(
     gives batches as they are (the way for inputs with time on the first axis). They are copied to
     the device of the model, and ``consume(name, features)`` gets rows in the order of the probe.
 
-    Evaluation mode, no gradients, eager code, and Transformer layers without the fused evaluation
-    path, which rounds differently and calls nothing that could be looked at. Modes, random number
-    generators and buffers are as before afterwards, whatever the model does, and also after an
-    exception.
+    Evaluation mode, eager code, no gradients (except where the forward pass itself differentiates),
+    and Transformer layers without the fused evaluation path, which rounds differently and calls
+    nothing that could be looked at. All that a pass may change is as before afterwards, whatever
+    the model does, and also after an exception.
     """
     capture = Capture(plan, consume, everything=True)
-    runner = runnable(plan.wrapper)
-    ran = False
-    with untouched(runner), eagerly(plan.wrapper), torch.no_grad(), capture:
-        runner.eval()
+    look(plan.wrapper, first_batch(probe))
+    with pass_beside(plan.wrapper) as call, capture:
         for arguments in batches(probe, batch_size):
-            run(runner, arguments)
-            ran = True
-    if not ran:
-        raise InputError("probe", "is empty", "pass at least one sample")
+            call(arguments)
     return capture

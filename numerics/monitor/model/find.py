@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from epsrank.numerics.monitor.model.habits import look, pass_beside
 from epsrank.numerics.monitor.model.kinds import kind_of
 from epsrank.numerics.monitor.model.named import named_layers, nearest
-from epsrank.numerics.monitor.model.passes import Arguments, first_batch, run, untouched
+from epsrank.numerics.monitor.model.passes import Arguments, first_batch
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer, Role, SkippedLayer
 from epsrank.numerics.monitor.model.search import discover_executed
 from epsrank.numerics.monitor.model.structure import Found, blocks, discover, find_head
@@ -19,9 +20,7 @@ from epsrank.numerics.monitor.model.trace import Call, Trace
 from epsrank.numerics.monitor.model.wrappers import (
     before_call,
     clean_name,
-    eagerly,
     is_compiled,
-    runnable,
     unwrap,
 )
 from epsrank.theory.errors import InputError
@@ -145,18 +144,17 @@ def _traced(
     """Watch one forward pass in evaluation mode."""
     arguments = first_batch(example)
     trace = Trace(names)
-    runner = runnable(model)
-    with untouched(runner), eagerly(model), torch.no_grad(), trace:
-        runner.eval()
-        try:
-            run(runner, arguments)
-        except Exception as error:
-            line = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(
-                "probe",
-                f"does not run through {type(plain).__name__} ({line})",
-                "pass the model's inputs, without targets: a tensor, a tuple of them, or a dict",
-            ) from error
+    try:
+        look(model, arguments)
+        with pass_beside(model) as call, trace:
+            call(arguments)
+    except Exception as error:
+        line = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(
+            "probe",
+            f"does not run through {type(plain).__name__} ({line})",
+            "pass the model's inputs, without targets: a tensor, a tuple of them, or a dict",
+        ) from error
     return trace
 
 

@@ -110,9 +110,3 @@ def is_block(module: nn.Module) -> bool:
         return False
     has_children = next(module.children(), None) is not None
     return has_children and any(parameter.ndim > 1 for parameter in module.parameters())
-
-
-def fuses(model: nn.Module) -> bool:
-    """Whether a model has layers that evaluate by another algorithm while no hook is on them."""
-    fused = (nn.TransformerEncoderLayer, nn.MultiheadAttention)
-    return any(isinstance(module, fused) for module in model.modules())

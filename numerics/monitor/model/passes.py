@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from epsrank.numerics.monitor.model.calls import calls_beside_training
 from epsrank.numerics.monitor.model.state import State
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
@@ -99,9 +100,17 @@ def copied(model: nn.Module, batch: Any) -> Any:
     return tree_map(copy, dict(batch) if isinstance(batch, Mapping) else batch)
 
 
-def run(model: nn.Module, arguments: Arguments) -> None:
-    """Call a model on copies of arguments."""
-    model(*copied(model, arguments.args), **copied(model, arguments.kwargs))
+def run(
+    model: nn.Module, arguments: Arguments, *, gradients: bool = False, by_inputs: bool = False
+) -> None:
+    """Call a model on copies of arguments, which it may differentiate by where it does so."""
+    given = arguments.args, arguments.kwargs
+    args, kwargs = copied(model, given[0]), copied(model, given[1])
+    if gradients:
+        for leaf, own in zip(tree_leaves(given), tree_leaves((args, kwargs)), strict=True):
+            if isinstance(own, Tensor) and own.is_floating_point():
+                own.requires_grad_(by_inputs or leaf.requires_grad)
+    model(*args, **kwargs)
 
 
 @contextmanager
@@ -120,7 +129,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
         # Weights that autocast converts without gradients must not serve the next training step.
         torch.set_autocast_cache_enabled(False)
         try:
-            yield
+            with calls_beside_training():
+                yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
             torch.set_autocast_cache_enabled(caching)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.monitor.model.copies import Copied
+from epsrank.numerics.monitor.model.wrappers import is_sharded
 
 # Parameters, submodules, hooks: the tables that torch itself keeps in every module.
 TABLES = tuple(name for name, value in vars(nn.Module()).items() if isinstance(value, dict))
@@ -42,6 +44,8 @@ class State:
         modules = list(model.modules())
         # What the libraries around a model keep in it (trainers, sharding) is theirs.
         self._homes = {type(module).__module__.partition(".")[0] for module in modules} - {"torch"}
+        # Sharding counts on what its own passes leave in the modules.
+        self._sharded = any(is_sharded(module) for module in modules)
         for module in modules:
             self._module(module)
 
@@ -62,16 +66,15 @@ class State:
             return
         self._seen[id(module)] = module
         own = vars(module)
-        if type(module).__module__.startswith("torch.distributed"):
-            # Sharding counts on what its own passes leave in it.
-            self._undo.append(_entries(module, {"training": module.training}))
-            return
-        self._undo.append(_mapping(own))
-        for name, value in list(own.items()):
-            if name in TABLES:
-                self._undo.append(_mapping(value))
-            elif name != "training":
-                self._value(value, inside=False)
+        if self._sharded:
+            self._undo.append(partial(own.update, training=module.training))
+        else:
+            self._undo.append(_mapping(own))
+            for name, value in list(own.items()):
+                if name in TABLES:
+                    self._undo.append(_mapping(value))
+                elif name != "training":
+                    self._value(value, inside=False)
         for parameter in module._parameters.values():
             if parameter is not None:
                 self._flag(parameter)
@@ -130,10 +133,6 @@ class State:
                 tensor.requires_grad_(before)
 
         self._undo.append(undo)
-
-
-def _entries(module: nn.Module, before: dict[str, Any]) -> _Undo:
-    return lambda: vars(module).update(before)
 
 
 def _mapping(own: dict[Any, Any]) -> _Undo:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from epsrank.numerics.monitor.model.calls import has_compiled_call, watch_calls
+
 # Class name of a wrapper, and the attribute that holds what it wraps. By name, so that none of
 # torch.distributed needs to be imported (or to exist) for a look at a model.
 _INNER = {
@@ -22,7 +24,7 @@ _INNER = {
     "_FabricModule": "_forward_module",
 }
 
-_SHARDED = frozenset({"FullyShardedDataParallel", "DeepSpeedEngine"})
+_SHARDED = frozenset({"FullyShardedDataParallel", "FSDPModule", "DeepSpeedEngine"})
 
 # Parts of a dotted name that wrappers inside a model add. A user's own ``module`` stays.
 _ADDED = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
@@ -51,9 +53,14 @@ def runnable(model: nn.Module) -> nn.Module:
 
     Sharding stays, since a sharded model can only run through its wrapper (in all processes).
     """
-    while type(model).__name__ not in _SHARDED and (wrapped := inner(model)) is not None:
+    while not is_sharded(model) and (wrapped := inner(model)) is not None:
         model = wrapped
     return model
+
+
+def is_sharded(module: nn.Module) -> bool:
+    """Whether the parameters of a module are spread over processes between two passes."""
+    return any(kind.__name__ in _SHARDED for kind in type(module).__mro__)
 
 
 def clean_name(name: str) -> str:
@@ -67,11 +74,7 @@ def clean_name(name: str) -> str:
 
 def is_compiled(model: nn.Module) -> bool:
     """Whether the model, or a part of it, runs as compiled code, in which no hook can be put."""
-    return any(
-        type(module).__name__ == "OptimizedModule"
-        or getattr(module, "_compiled_call_impl", None) is not None
-        for module in model.modules()
-    )
+    return any(has_compiled_call(module) for module in model.modules())
 
 
 @contextmanager
@@ -88,22 +91,9 @@ def before_call(
     model: nn.Module, action: Callable[[tuple[Any, ...], dict[str, Any]], None]
 ) -> Callable[[], None]:
     """Run ``action(args, kwargs)`` before every call of a model, outside of compiled code."""
-    compiled = getattr(model, "_compiled_call_impl", None)
-    if compiled is None or type(model).__name__ == "OptimizedModule":
-        handle = model.register_forward_pre_hook(
-            lambda _, args, kwargs: action(args, kwargs), with_kwargs=True
-        )
-        return handle.remove
 
-    # model.compile() compiles the hooks along with the rest: step in before all of it.
-    def first(*args: Any, **kwargs: Any) -> Any:
-        action(args, kwargs)
-        return compiled(*args, **kwargs)
+    def look(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if module is model:
+            action(args, kwargs)
 
-    def stop() -> None:
-        # Not where the model was compiled anew since.
-        if getattr(model, "_compiled_call_impl", None) is first:
-            model._compiled_call_impl = compiled
-
-    model._compiled_call_impl = first
-    return stop
+    return watch_calls(look)

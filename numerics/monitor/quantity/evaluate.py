@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from epsrank.numerics.monitor.model.passes import copied, is_one_call, untouched
+from epsrank.numerics.monitor.model.put_back import AsItWas
 from epsrank.numerics.monitor.model.wrappers import eagerly, runnable
 from epsrank.numerics.monitor.quantity.contract import (
     Estimate,
@@ -19,7 +20,6 @@ from epsrank.numerics.monitor.quantity.contract import (
     QuantityData,
     as_estimate,
 )
-from epsrank.numerics.monitor.quantity.put_back import AsItWas
 from epsrank.numerics.monitor.records.record import QuantityRecord
 from epsrank.theory.errors import described
 

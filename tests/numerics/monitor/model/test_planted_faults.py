@@ -21,7 +21,8 @@ def case(name):
 
 
 def test_counting_the_recomputation_of_a_checkpoint(monkeypatch):
-    monkeypatch.setattr(Capture, "_counts", lambda self: True)
+    monkeypatch.setattr(capturing, "gives_samples", lambda *, of_training: (True, None))
+    monkeypatch.setattr(capturing, "in_backward", lambda: False)
     for name in ("checkpoint", "checkpoint, reentrant"):
         with pytest.raises(AssertionError):
             table.test_training_steps_give_what_a_naive_capture_stores(case(name))
@@ -37,22 +38,27 @@ def test_taking_positions_for_neurons(monkeypatch):
 
 
 def test_taking_what_enters_an_activation(monkeypatch):
-    def before(self, layer, module, args, output):
-        self._hand_on(layer, args)
+    places = capturing._places
 
-    monkeypatch.setattr(Capture, "_output", before)
+    def before(plan):
+        found = places(plan)
+        for place in found.values():
+            place.inputs, place.outputs = place.outputs, place.inputs
+        return found
+
+    monkeypatch.setattr(capturing, "_places", before)
     with pytest.raises(AssertionError):
         table.test_probe_pass_gives_what_a_naive_capture_stores(case("mlp"))
 
 
 def test_missing_one_of_two_calls(monkeypatch):
-    place = Capture._placed
+    called = Capture._called
 
-    def first_only(self, owner, callee, index, output):
+    def first_only(self, owner, callee, index, *call):
         if index == 0:
-            place(self, owner, callee, index, output)
+            called(self, owner, callee, index, *call)
 
-    monkeypatch.setattr(Capture, "_placed", first_only)
+    monkeypatch.setattr(Capture, "_called", first_only)
     with pytest.raises(AssertionError):
         table.test_probe_pass_gives_what_a_naive_capture_stores(case("shared activation, dict"))
 
@@ -67,8 +73,8 @@ def test_drawing_random_numbers_in_the_hook():
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
-def test_hooks_that_stay_during_validation(monkeypatch):
-    monkeypatch.setattr(capturing, "fuses", lambda model: False)
+def test_following_functions_during_validation(monkeypatch):
+    monkeypatch.setattr(capturing, "gives_samples", lambda *, of_training: (True, None))
     path, count = torch._transformer_encoder_layer_fwd, []
     monkeypatch.setattr(
         torch, "_transformer_encoder_layer_fwd", lambda *args: (count.append(1), path(*args))[1]
@@ -77,10 +83,13 @@ def test_hooks_that_stay_during_validation(monkeypatch):
         untouched.test_validation_keeps_the_fused_path_of_transformers(count)
 
 
-def test_leaving_a_hook_behind(monkeypatch):
-    monkeypatch.setattr(Capture, "stop", lambda self: None)
+def test_going_on_to_watch(monkeypatch):
+    stop, left = Capture.stop, []
+    monkeypatch.setattr(Capture, "stop", lambda self: left.append(self))
     with pytest.raises(AssertionError):
         untouched.test_bit_for_bit(untouched.captured, False)
+    for capture in left:
+        stop(capture)
 
 
 @pytest.mark.parametrize("eps", [None, 1e9], ids=["float64", "float32"])

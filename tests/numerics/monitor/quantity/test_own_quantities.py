@@ -18,9 +18,9 @@ from torch.nn import functional as F
 import epsrank
 from epsrank import Estimate, OverheadBudget, QuantityData, RankMonitor, RankWarning
 from epsrank.numerics.monitor.model.copies import same_bits
+from epsrank.numerics.monitor.model.put_back import AsItWas
 from epsrank.numerics.monitor.model.state import State
 from epsrank.numerics.monitor.quantity.losses import cross_entropy, squares
-from epsrank.numerics.monitor.quantity.put_back import AsItWas
 from epsrank.theory.errors import InputError
 
 
