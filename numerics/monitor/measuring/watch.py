@@ -66,25 +66,31 @@ class LossMeter:
 
     def add(self, loss: Any) -> None:
         """Add the loss of one step."""
-        if isinstance(loss, Tensor):
-            # At nearly every step, with cold caches: no call that is not needed.
-            value = loss if loss.ndim == 0 else loss.detach().mean()
-            if value.is_cpu:
-                self._sum += value.item()
+        try:
+            if isinstance(loss, Tensor):
+                # At nearly every step, with cold caches: no call that is not needed.
+                value = loss if loss.ndim == 0 else loss.detach().mean()
+                if value.is_cpu:
+                    self._sum += float(value.item())  # of a complex number there is none
+                else:
+                    self._add_on_device(value.detach())
+            elif loss is None:
+                return
+            elif isinstance(loss, (str, bytes)):
+                raise TypeError  # float() reads text
             else:
-                if self._on_device is None or self._on_device.device != value.device:
-                    self._flush()
-                    self._on_device = torch.zeros((), dtype=torch.float64, device=value.device)
-                self._on_device += value.detach()
-        elif loss is None:
-            return
-        else:
-            try:
                 self._sum += float(loss)
-            except (TypeError, ValueError):
-                problem = f"is a {type(loss).__name__}"
-                raise InputError("loss", problem, "pass the loss tensor or a float") from None
+        except (TypeError, ValueError, RuntimeError):
+            raise InputError("loss", _what(loss), "pass the loss tensor or a float") from None
         self._count += 1
+
+    def _add_on_device(self, value: Tensor) -> None:
+        if value.is_meta or value.is_complex():
+            raise TypeError  # `mean` could read no number
+        if self._on_device is None or self._on_device.device != value.device:
+            self._flush()
+            self._on_device = torch.zeros((), dtype=torch.float64, device=value.device)
+        self._on_device += value
 
     def mean(self) -> float | None:
         """Return the mean since the last call, None if there was no loss, and start anew."""
@@ -97,3 +103,12 @@ class LossMeter:
         if self._on_device is not None:
             self._sum += float(self._on_device)
             self._on_device = None
+
+
+def _what(loss: Any) -> str:
+    """Say in a few words what was passed as a loss."""
+    if isinstance(loss, Tensor):
+        kind = str(loss.dtype).removeprefix("torch.")
+        return f"is a tensor of {kind} numbers and shape {tuple(loss.shape)} on {loss.device}"
+    text = repr(loss)
+    return f"is {text}" if len(text) <= 30 else f"is a {type(loss).__name__}"

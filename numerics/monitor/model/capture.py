@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -31,27 +30,13 @@ from epsrank.numerics.monitor.model.counting import (
 from epsrank.numerics.monitor.model.features import first_tensor, samples_by_neurons, trouble
 from epsrank.numerics.monitor.model.habits import look, pass_beside
 from epsrank.numerics.monitor.model.passes import Arguments, batches, first_batch
+from epsrank.numerics.monitor.model.places import Place, places_of
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
 from epsrank.numerics.monitor.model.trace import Frames
 from epsrank.numerics.monitor.model.wrappers import is_compiled
 from epsrank.theory.errors import InputError, described
 
 Consume = Callable[[str, Tensor], None]
-
-
-@dataclass(eq=False)
-class _Place:
-    """What is to be done when a module is called."""
-
-    #: The module of the plan; replicas of data parallelism share its place.
-    module: nn.Module
-    #: Layers that it gives, and layers that enter it.
-    outputs: list[MonitoredLayer] = field(default_factory=list)
-    inputs: list[MonitoredLayer] = field(default_factory=list)
-    #: Whether it is the model, whether its calls are followed, and whether it may be such a call.
-    root: bool = False
-    owner: bool = False
-    callee: bool = False
 
 
 class _Thread(threading.local):
@@ -68,7 +53,7 @@ class _Thread(threading.local):
     #: Follows functions while the model runs.
     frames: Frames | None = None
     #: The place of a module whose wrapper was called instead, and which may call it in turn.
-    wrapped: _Place | None = None
+    wrapped: Place | None = None
 
 
 class Capture:
@@ -100,7 +85,7 @@ class Capture:
         self._thread = _Thread()
         # Replicas of data parallelism run in threads of their own.
         self._lock = threading.RLock()
-        self._places = _places(plan)
+        self._places = places_of(plan)
         self._hooks = {id(place.module._forward_hooks): place for place in self._places.values()}
         # By identity of the caller, since modules are compared by it, and what it calls.
         self._calls: dict[tuple[int, Any], list[MonitoredLayer]] = {}
@@ -189,7 +174,7 @@ class Capture:
     def _left(
         self,
         here: _Thread,
-        place: _Place,
+        place: Place,
         frames: Frames | None,
         remove: Callable[[], None] | None,
         output: Any,
@@ -217,7 +202,7 @@ class Capture:
                 here.frames = None
                 frames.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
-    def _place(self, module: nn.Module) -> _Place | None:
+    def _place(self, module: nn.Module) -> Place | None:
         place = self._places.get(id(module))
         if place is None and type(module).__name__ == "OptimizedModule":
             # In a pass without compilation it calls what it wraps by a way of its own.
@@ -227,7 +212,7 @@ class Capture:
             place = self._hooks.get(id(module.__dict__.get("_forward_hooks")))
         return place
 
-    def _runs_compiled(self, module: nn.Module, place: _Place | None) -> bool:
+    def _runs_compiled(self, module: nn.Module, place: Place | None) -> bool:
         """Whether layers of the plan are called in compiled code inside of this call."""
         if has_compiled_call(module):
             return any(id(part) in self._places for part in module.modules())
@@ -250,7 +235,7 @@ class Capture:
             here.depth, here.counts, here.frames = outside
             here.eager = False
 
-    def _follow(self, here: _Thread, place: _Place) -> Frames | None:
+    def _follow(self, here: _Thread, place: Place) -> Frames | None:
         """Follow the functions that the model calls, where some of them are measured."""
         frames = None
         if place.root and self._calls and here.counts and here.frames is None:
@@ -263,7 +248,7 @@ class Capture:
     def _entered(
         self,
         here: _Thread,
-        place: _Place,
+        place: Place,
         module: nn.Module,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -350,27 +335,6 @@ def _apart(tensor: Tensor) -> Iterator[None]:
         torch.autocast(tensor.device.type, enabled=False),
     ):
         yield
-
-
-def _places(plan: LayerPlan) -> dict[int, _Place]:
-    """Return what is to be done when a module is called, by its identity."""
-    places: dict[int, _Place] = {}
-
-    def place(module: nn.Module) -> _Place:
-        return places.setdefault(id(module), _Place(module))
-
-    place(plan.model).root = True
-    for layer in plan.layers:
-        if layer.at == "input":
-            place(layer.module).inputs.append(layer)
-        elif layer.at == "output":
-            place(layer.module).outputs.append(layer)
-        elif isinstance(layer.callee, nn.Module):
-            place(layer.callee).callee = True
-    if any(layer.at == "call" for layer in plan.layers):
-        for owner in plan.callers:
-            place(owner).owner = True
-    return places
 
 
 def probe_pass(

@@ -38,7 +38,7 @@ def test_taking_positions_for_neurons(monkeypatch):
 
 
 def test_taking_what_enters_an_activation(monkeypatch):
-    places = capturing._places
+    places = capturing.places_of
 
     def before(plan):
         found = places(plan)
@@ -46,7 +46,7 @@ def test_taking_what_enters_an_activation(monkeypatch):
             place.inputs, place.outputs = place.outputs, place.inputs
         return found
 
-    monkeypatch.setattr(capturing, "_places", before)
+    monkeypatch.setattr(capturing, "places_of", before)
     with pytest.raises(AssertionError):
         table.test_probe_pass_gives_what_a_naive_capture_stores(case("mlp"))
 
