@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
     from epsrank.theory.floor.convex.lipschitz import LipschitzFloor, lipschitz_floor
     from epsrank.theory.floor.loss_floor import loss_floor
+    from epsrank.theory.floor.plateau import read_plateau
+    from epsrank.theory.floor.reading import Reading
     from epsrank.theory.floor.result import LossFloor
     from epsrank.theory.kernels.catalogue import layer_kernel
     from epsrank.theory.kernels.input_measure import box_measure, data_measure
@@ -138,6 +140,8 @@ _HOMES = {
     "RankInterval": "epsrank.theory.rank.interval",
     "RankMonitor": "epsrank.numerics.monitor",
     "RankWarning": "epsrank.numerics.monitor",
+    "read_plateau": "epsrank.theory.floor.plateau",
+    "Reading": "epsrank.theory.floor.reading",
     "relu_distances": "epsrank.theory.apriori",
     "Report": "epsrank.proofs.ledger.outcome",
     "Run": "epsrank.numerics.training",
@@ -183,6 +187,7 @@ __all__ = [
     "RankInterval",
     "RankMonitor",
     "RankWarning",
+    "Reading",
     "Report",
     "Run",
     "RunConfig",
@@ -222,6 +227,7 @@ __all__ = [
     "poisson_stability",
     "population_rank",
     "prune",
+    "read_plateau",
     "relu_distances",
     "run_trials",
     "select_neurons",

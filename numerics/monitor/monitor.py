@@ -56,8 +56,9 @@ class RankMonitor:
         Loss of that reading; needed with targets. ``"mse"`` is mean ‖u − u*‖², summed over outputs.
     head : "auto", str, nn.Module or None
         The output layer; its input is φ.
-    bias : {"feature", "fixed"}
-        The head's bias: the constant 1 is a feature and the norm is ‖(W; b)‖_F, or b is held fixed.
+    bias : {"free", "feature", "fixed"}
+        The head's bias in the reading: free, so that shifts of the target change nothing; one more
+        feature, so that the norm is ‖(W; b)‖_F; or held fixed.
     eps : float or iterable of float
         Thresholds ε > 0; warnings and plots use the first.
     relative : bool
@@ -129,7 +130,7 @@ class RankMonitor:
         targets: Any = None,
         loss: str | None = None,
         head: Any = "auto",
-        bias: str = "feature",
+        bias: str = "free",
         eps: float | Iterable[float] = (1e-6,),
         relative: bool = False,
         measure: str = "mean",

@@ -12,9 +12,10 @@ from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.instances.networks import find_mnist
 from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties.lipschitz import ball_mean_loss, in_ball
-from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
 from epsrank.theory.floor.convex.losses import ConvexLoss
+from epsrank.theory.floor.convex.named import as_convex_loss
 from epsrank.theory.numbers.arrays import Array, Matrix
 
 CLAIM = "lipschitz-floor"

@@ -10,12 +10,14 @@ from epsrank.theory.data.measure import MeasureName, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bias
 from epsrank.theory.floor.decomposed.bounds import envelope, epsilon_floor, floors, rank_budget
+from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import FloorData, decompose
 from epsrank.theory.floor.decomposed.moments import decompose_moments
 from epsrank.theory.floor.decomposed.reachable import ReachableLoss, reachable_loss
 from epsrank.theory.floor.decomposed.spectral import rank_of, spectral_loss_norm
 from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
-from epsrank.theory.floor.reading import read_plateau
+from epsrank.theory.floor.plateau import read_plateau
+from epsrank.theory.floor.reading import NO_LOSS, Reading, no_reading, read_curve
 from epsrank.theory.floor.result import LossFloor
 from epsrank.theory.numbers.scaled import frobenius
 from epsrank.theory.rank import epsilon_rank, epsilon_rank_from_gram
@@ -111,6 +113,15 @@ def loss_floor(
     # By routes of its own, which escalate where the decomposition would leave an interval open.
     rank = epsilon_rank(checked, threshold, measure=law, exact=exact)
     size = as_norm(norm) if matrix is None else frobenius(matrix)
+    verdict = None
+    if bias is not None:
+        verdict = no_reading(NO_LOSS, bias="free")
+        if coefficients is not None:
+            # The head as it was given: its own bias stays out of the norm.
+            verdict = read_plateau(
+                features, target, coefficients=coefficients, bias_value=bias_value,
+                constant=constant, measure=law,
+            )  # fmt: skip
     return floor_of(
         decompose(problem),
         eps=threshold,
@@ -119,6 +130,7 @@ def loss_floor(
         loss_norm=None if matrix is None else residual_norm(problem, matrix),
         losses=losses,
         bias=bias,
+        verdict=verdict,
     )
 
 
@@ -132,16 +144,21 @@ def floor_of(
     loss_norm: float | None = None,
     losses: Iterable[float] | None = None,
     bias: str | None = None,
+    verdict: Reading | None = None,
 ) -> LossFloor:
     """Assemble F1–F6 from a decomposition; cheap, so one decomposition serves many ε and norms.
 
     `rank` is an enclosure of the ε-rank of the same features, such as `epsilon_rank` returns; by
-    default it is read off the decomposition (`rank_of`), at no further cost.
+    default it is read off the decomposition (`rank_of`), at no further cost. `verdict` is the
+    reading of a head that has a bias (`read_plateau`); by default the decomposition is read, which
+    is right for a head without one.
     """
     rank = rank_of(data, eps) if rank is None else rank
     if reachable is None:
         reachable = reachable_loss(data, norm)
     tolerance = data.tolerance(norm) + reachable.gap
+    if verdict is None:
+        verdict = _own_reading(data, loss_norm, norm, tolerance)
     return LossFloor(
         eps=eps,
         rank=rank,
@@ -157,7 +174,7 @@ def floor_of(
         floor_norms=floors(data, norm),
         spectrum=data.spectrum,
         rank_budget=rank_budget(data, norm, eps, losses),
-        verdict=read_plateau(loss_norm, reachable.norm, tolerance),
+        verdict=verdict,
         tolerance=tolerance,
         evaluation_tolerance=data.evaluation_tolerance + reachable.gap,
         bias=bias,
@@ -168,6 +185,16 @@ def floor_of(
         n_features=data.n_features,
         n_outputs=data.n_outputs,
     )
+
+
+def _own_reading(
+    data: FloorData, loss_norm: float | None, norm: float, tolerance: float
+) -> Reading:
+    """Return the reading of a head without a bias, from the decomposition of its floors."""
+    if loss_norm is None:
+        return no_reading(NO_LOSS)
+    slack = (2 * loss_norm + tolerance) * tolerance
+    return read_curve(SquaresCurve(data), loss_norm * loss_norm, norm, error=slack)
 
 
 def loss_floor_from_moments(

@@ -55,7 +55,8 @@ class LossFloor:
     rank_budget : tuple of RankBudget
         Least ε-rank per loss (F5).
     verdict : Reading
-        The reading of the plateau with its reason (F6).
+        The reading of the plateau with its numbers (F6). Its bias is free wherever the head has
+        one, whatever `bias` says of the floors, so that it is the same from every entry.
     tolerance : float
         Rounding bound on every inequality of the chain between norms: F·B + T.
     evaluation_tolerance : float
@@ -125,13 +126,18 @@ class LossFloor:
 
     @property
     def reading(self) -> ReadingName:
-        """'feature-limited', 'optimiser-limited', 'between' or 'undetermined'."""
+        """The word of the reading (F6), such as 'norm-limited'."""
         return self.verdict.name
 
     @property
     def ratio(self) -> float | None:
-        """loss/V(B), None without a loss."""
+        """loss/V(B) of the reading, None without a loss."""
         return self.verdict.ratio
+
+    @property
+    def half_ratio(self) -> float | None:
+        """B½/B of the reading: how many times larger a head has to be to halve the loss."""
+        return self.verdict.half_ratio
 
     def __str__(self) -> str:
         chain = [("V(B)", self.reachable), ("envelope", self.envelope), ("floor", self.floor)]
@@ -171,7 +177,7 @@ class LossFloor:
             Keys ``measure``, ``eps``, ``rank``, ``coefficient_norm``, ``loss``, ``reachable``,
             ``envelope``, ``floor``, ``rank_budget``, ``reading``, and ``reason``, ``tolerance``,
             ``reachable_unbounded``, ``bias``, ``dtype``, ``route``, ``n_samples``, ``n_features``,
-            ``n_outputs``.
+            ``n_outputs``, and the numbers of the reading, as in `Reading.to_json`.
         """
         return {
             "measure": self.measure,
@@ -183,8 +189,7 @@ class LossFloor:
             "envelope": nulled(self.envelope),
             "floor": nulled(self.floor),
             "rank_budget": [entry.to_json() for entry in self.rank_budget],
-            "reading": self.reading,
-            "reason": self.verdict.reason,
+            **self.verdict.to_json(),
             "tolerance": nulled(self.tolerance),
             "reachable_unbounded": nulled(self.reachable_unbounded),
             "bias": self.bias,

@@ -25,7 +25,6 @@ from epsrank.numerics.monitor.quantity.evaluate import evaluate
 from epsrank.numerics.monitor.quantity.losses import loss_function
 from epsrank.numerics.monitor.records.record import LayerReading, LayerRecord, QuantityRecord
 from epsrank.theory.errors import InputError, described
-from epsrank.theory.numbers.arrays import Array
 
 
 class Measurer:
@@ -49,8 +48,6 @@ class Measurer:
         self._lost: dict[str, str] = {}
         self._rows: Rows | None = None
         self._batch_size = batch_size
-        # Where the cross-entropy solver stopped: near where it will stop next time.
-        self._start: Array | None = None
 
     def start(self, background: bool | str) -> Collection[object]:
         """Measure in a thread from now on, where that is wanted; what it has finished comes back.
@@ -257,10 +254,7 @@ class Measurer:
             raise ValueError(seen.share_problem)
         if seen.share is None or kind is None:
             return None
-        reading, self._start = read_last_layer(
-            *seen.share, head(), kind=kind, bias=self.settings.bias, start=self._start
-        )
-        return reading
+        return read_last_layer(*seen.share, head(), kind=kind, bias=self.settings.bias)
 
 
 def _at_cost(records: list[LayerRecord], seconds: float) -> list[LayerRecord]:

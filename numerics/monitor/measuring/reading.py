@@ -1,12 +1,12 @@
 """The last layer against its floor: whose fault a plateau is (F6), for squares and cross-entropy.
 
-The head is u = φW + b. With ``bias="feature"`` the constant 1 is a feature like the others and
-B = ‖(W; b)‖_F; with ``bias="fixed"`` b stays as it is and B = ‖W‖_F.
+The head is u = φW + b. With ``bias="free"`` any b may go with a W of norm B = ‖W‖_F; with
+``"feature"`` the constant 1 is a feature like the others and B = ‖(W; b)‖_F; with ``"fixed"`` b
+stays as it is. The numbers and the word are those of `theory/floor/plateau.py`, as everywhere.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,16 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from epsrank.numerics.gram.streaming import StreamingGram
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
-from epsrank.theory.floor.decomposed.moments import decompose_moments
-from epsrank.theory.floor.decomposed.reachable import reachable_loss
-from epsrank.theory.floor.decomposed.spectral import spectral_loss_norm
-from epsrank.theory.floor.reading import read_plateau
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector
-from epsrank.theory.numbers.scaled import frobenius
+from epsrank.theory.floor.plateau import read_plateau
+from epsrank.theory.floor.reading import ReadingBias
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 LossKind = Literal["mse", "cross_entropy"]
 
@@ -104,7 +99,7 @@ def matched(rows: Rows, targets: Any, kind: LossKind) -> tuple[Tensor, Tensor]:
     return features, goal
 
 
-Bias = Literal["feature", "fixed"]
+Bias = ReadingBias
 
 # Most numbers in the outputs of the samples read, and in W, of a cross-entropy reading.
 _MOST_OUTPUTS = 2**24
@@ -141,117 +136,46 @@ class Head:
 
 
 def read_last_layer(
-    features: Tensor,
-    targets: Tensor,
-    head: Head,
-    *,
-    kind: LossKind,
-    bias: Bias,
-    start: Array | None = None,
-) -> tuple[LayerReading, Array | None]:
-    """Return the reading of the last layer (F6), and a good start for the next one."""
-    if features.shape[1] != head.weight.shape[0]:
+    features: Tensor, targets: Tensor, head: Head, *, kind: LossKind, bias: Bias
+) -> LayerReading:
+    """Return the reading of the last layer (F6), on fewer rows for many classes."""
+    n, k = head.weight.shape
+    if features.shape[1] != n:
         raise InputError(
             "head",
-            f"takes {head.weight.shape[0]} features, but its input has {features.shape[1]}",
+            f"takes {n} features, but its input has {features.shape[1]}",
             "name the layer that follows the last hidden one: head='…'",
         )
     if not np.isfinite(head.weight).all() or (
         head.bias is not None and not np.isfinite(head.bias).all()
     ):
         raise InputError("head", "has NaN or infinite weights", "fix the training")
-    mode = None if head.bias is None else bias
+    rows = len(features)
+    goal = targets.numpy()
     if kind == "mse":
-        return _read_squares(features, targets, head, mode), None
-    floor = _cross_entropy(features, targets, head, mode, start)
-    verdict = floor.verdict
-    assert floor.loss is not None
-    reading = LayerReading(
-        name=verdict.name,
-        loss=floor.loss,
-        reachable=floor.reachable,
-        attained=floor.attained,
-        norm=floor.norm,
-        ratio_lower=verdict.lower or 0.0,
-        ratio_upper=math.inf if verdict.upper is None else verdict.upper,
-        bias=mode,
-        kind=kind,
-        n_samples=floor.n_samples,
-        reason=verdict.reason,
-    )
-    return reading, floor.point
-
-
-def _cross_entropy(
-    features: Tensor, targets: Tensor, head: Head, mode: Bias | None, start: Array | None
-) -> ConvexFloor:
-    """Return the certified floor of the cross-entropy (L2), on fewer rows for many classes."""
-    n, k = head.weight.shape
-    if n * k > _MOST_WEIGHTS:
-        raise InputError(
-            "head",
-            f"has {n} × {k} weights: a cross-entropy floor of that size takes too long",
-            "leave targets out, and the ranks are measured all the same",
-        )
-    rows = max(1, _MOST_OUTPUTS // k)
-    shape = (n + (mode == "feature"), k)
-    return convex_floor(
+        goal = targets.double().reshape(len(targets), -1).numpy()
+        if goal.shape[1] != k:
+            raise InputError(
+                "targets",
+                f"have {goal.shape[1]} columns, but the head has {k} outputs",
+                "pass one column per output",
+            )
+    else:
+        if n * k > _MOST_WEIGHTS:
+            raise InputError(
+                "head",
+                f"has {n} × {k} weights: a cross-entropy floor of that size takes too long",
+                "leave targets out, and the ranks are measured all the same",
+            )
+        rows = max(1, _MOST_OUTPUTS // k)
+    found = read_plateau(
         features[:rows].double().numpy(),
-        targets[:rows].numpy(),
+        goal[:rows],
+        loss="squared" if kind == "mse" else kind,
         coefficients=head.weight,
-        bias=mode,
-        bias_value=head.bias if mode else None,
-        start=start if start is not None and start.shape == shape else None,
+        bias=None if head.bias is None else bias,
+        bias_value=head.bias,
         tolerance=_TOLERANCE,
         iterations=_ITERATIONS,
     )
-
-
-def _read_squares(features: Tensor, targets: Tensor, head: Head, mode: Bias | None) -> LayerReading:
-    """Return the reading of the squared error from moments (F3, F6)."""
-    goal = targets.double().reshape(len(targets), -1)
-    phi, weight = features.double(), head.weight
-    k = weight.shape[1]
-    if goal.shape[1] != k:
-        raise InputError(
-            "targets",
-            f"have {goal.shape[1]} columns, but the head has {k} outputs",
-            "pass one column per output",
-        )
-    if mode == "feature":
-        assert head.bias is not None
-        phi = torch.cat([phi, torch.ones(len(phi), 1, dtype=torch.float64)], dim=1)
-        weight = np.vstack([weight, head.bias])
-    if mode == "fixed":
-        goal = goal - torch.from_numpy(head.bias)
-    sums = StreamingGram(phi.shape[1], k)
-    sums.update(phi, target=goal)
-    gram = sums.gram()
-    data = decompose_moments(
-        gram.values,
-        gram.moments,
-        gram.target_norm_squared,
-        gram_error=gram.error,
-        cross_error=gram.moments_error,
-        target_error=gram.target_error,
-        accumulated_in=None,
-        n_samples=gram.n_samples,
-        dtype=gram.dtype,
-    )
-    norm, loss_norm = frobenius(weight), spectral_loss_norm(data, weight)
-    reachable = reachable_loss(data, norm)
-    tolerance = data.tolerance(norm) + reachable.gap
-    verdict = read_plateau(loss_norm, reachable.norm, tolerance)
-    return LayerReading(
-        name=verdict.name,
-        loss=loss_norm**2,
-        reachable=max(0.0, reachable.norm - tolerance) ** 2,
-        attained=(reachable.norm + tolerance) ** 2,
-        norm=norm,
-        ratio_lower=verdict.lower or 0.0,
-        ratio_upper=math.inf if verdict.upper is None else verdict.upper,
-        bias=mode,
-        kind="mse",
-        n_samples=len(phi),
-        reason=verdict.reason,
-    )
+    return LayerReading.of(found, kind=kind, n_samples=min(rows, len(features)))

@@ -43,7 +43,7 @@ _PLAIN: dict[str, Kind] = {
 }
 
 #: Columns that histories written before them lack; they are read as None.
-LATER = ("probe_part",)
+LATER = ("probe_part", "half_norm", "norm_cap")
 
 _RANK: dict[str, Kind] = {
     "rank_lower": "int64",
@@ -63,6 +63,8 @@ _READING: dict[str, tuple[str, Kind]] = {
     "loss_kind": ("kind", "string"),
     "reading_samples": ("n_samples", "int64"),
     "reading_reason": ("reason", "string"),
+    "half_norm": ("half_norm", "float64"),
+    "norm_cap": ("cap", "float64"),
 }
 # Of one own quantity; seconds are known also where there is no value.
 _OWN: dict[str, Kind] = {
@@ -210,9 +212,9 @@ def record_of(row: dict[str, Any], layout: Layout) -> LayerRecord:
         own = Quantities(**{name: row[name] for name in QUANTITY_NAMES})
     reading = None
     if row["reading"] is not None:
-        reading = LayerReading(**{field: row[name] for name, (field, _) in _READING.items()})
-    plain: dict[str, Any] = {name: row[name] for name in _PLAIN if name not in LATER}
-    plain |= {name: row.get(name) for name in LATER}
+        numbers: dict[str, Any] = {f: row.get(name) for name, (f, _) in _READING.items()}
+        reading = LayerReading(**numbers)
+    plain: dict[str, Any] = {name: row.get(name) if name in LATER else row[name] for name in _PLAIN}
     return LayerRecord(
         **plain,
         ranks=ranks,

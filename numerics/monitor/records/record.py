@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from epsrank.numerics.monitor.numbers.quantities import Quantities
-from epsrank.theory.floor.reading import ReadingName
+from epsrank.theory.floor.reading import Reading, ReadingBias, ReadingName, half_ratio, half_text
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.shown import Shown
 
@@ -37,20 +38,53 @@ class LayerReading:
     #: loss/V lies between them; ratio_upper is ∞ where the bound is 0.
     ratio_lower: float
     ratio_upper: float
-    #: Whether the constant is a feature and the bias a part of the norm, or the bias is held fixed;
-    #: None for a head without one.
-    bias: Literal["feature", "fixed"] | None
+    #: Whether any bias may go with the weights, or the constant is a feature and the bias a part of
+    #: the norm, or the bias is held fixed; None for a head without one.
+    bias: ReadingBias | None
     #: The loss.
     kind: Literal["mse", "cross_entropy"]
     #: Samples that the reading rests on.
     n_samples: int
     #: One sentence.
     reason: str
+    #: B½: a head of this norm halves the loss; ∞ if none does up to `cap`, None where that is not
+    #: known, as in records that are older than this number.
+    half_norm: float | None = None
+    #: Largest norm that was considered.
+    cap: float | None = None
+
+    @classmethod
+    def of(
+        cls, reading: Reading, *, kind: Literal["mse", "cross_entropy"], n_samples: int
+    ) -> LayerReading:
+        """Take the numbers of a reading."""
+        assert reading.loss is not None
+        assert reading.norm is not None
+        return cls(
+            name=reading.name,
+            loss=reading.loss,
+            reachable=reading.reachable or 0.0,
+            attained=math.inf if reading.attained is None else reading.attained,
+            norm=reading.norm,
+            ratio_lower=reading.lower or 0.0,
+            ratio_upper=math.inf if reading.upper is None else reading.upper,
+            bias=reading.bias,
+            kind=kind,
+            n_samples=n_samples,
+            reason=reading.reason,
+            half_norm=reading.half_norm,
+            cap=reading.cap,
+        )
+
+    @property
+    def half_ratio(self) -> float | None:
+        """B½/B: how many times larger a head has to be to halve the loss."""
+        return half_ratio(self.half_norm, self.norm)
 
     def __str__(self) -> str:
         return (
             f"{self.name}: loss {self.loss:.4g}, certified reachable loss {self.reachable:.4g} at "
-            f"norm {self.norm:.3g}"
+            f"norm {self.norm:.3g}, {half_text(self.half_norm, self.norm, self.cap)}"
         )
 
 

@@ -12,7 +12,10 @@ from epsrank.theory.errors import InputError
 
 Value = float | int | str
 
-_READING = ("loss", "reachable", "attained", "norm", "ratio_lower", "ratio_upper")
+_READING = (
+    "loss", "reachable", "attained", "norm", "ratio_lower", "ratio_upper",
+    "half_norm", "half_ratio",
+)  # fmt: skip
 _OWN = ("low", "high", "cause")
 
 

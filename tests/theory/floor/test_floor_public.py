@@ -117,6 +117,11 @@ def test_plateau_readings():
     assert exact.loss_norm <= exact.tolerance
 
 
+def chain_of(result):
+    """The JSON without the reading, whose bias is free whatever that of the chain."""
+    return {k: v for k, v in result.to_json().items() if k not in result.verdict.to_json()}
+
+
 def test_bias_as_a_feature_is_an_appended_column():
     features, target, coefficients = network()
     widened = np.hstack([features, np.ones((60, 1))])
@@ -125,7 +130,7 @@ def test_bias_as_a_feature_is_an_appended_column():
         features, target, eps=1e-4, coefficients=coefficients, bias="feature", bias_value=0.3
     )
     literal = loss_floor(widened, target, eps=1e-4, coefficients=joined)
-    assert {**found.to_json(), "bias": None} == literal.to_json()
+    assert {**chain_of(found), "bias": None} == chain_of(literal)
     assert found.n_features == 7
     asked = loss_floor(features, target, eps=1e-4, norm=1.0, bias="feature")
     assert asked.reachable == loss_floor(widened, target, eps=1e-4, norm=1.0).reachable
@@ -138,7 +143,15 @@ def test_a_fixed_bias_moves_the_target():
         features, target, eps=1e-4, coefficients=coefficients, bias="fixed", bias_value=value
     )
     literal = loss_floor(features, target - value, eps=1e-4, coefficients=coefficients)
-    assert {**found.to_json(), "bias": None} == literal.to_json()
+    assert {**chain_of(found), "bias": None} == chain_of(literal)
+    # The reading is that of W with any bias: a shift of the target changes none of its numbers.
+    moved = loss_floor(
+        features, target + 100, eps=1e-4, coefficients=coefficients, bias="feature",
+        bias_value=value + 100,
+    )  # fmt: skip
+    assert (found.reading, found.verdict.bias) == (moved.reading, "free")
+    assert moved.ratio == pytest.approx(found.ratio, rel=1e-9)
+    assert moved.half_ratio == pytest.approx(found.half_ratio, rel=1e-9)
 
 
 @pytest.mark.parametrize(

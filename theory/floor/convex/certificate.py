@@ -29,6 +29,19 @@ def certified_bound(
     features: Matrix, dual: DualPoint, weights: Vector, norm: float, offset: Vector | None = None
 ) -> float:
     """Evaluate the bound in float64, rounded so that it is never too high."""
+    value, gradient = dual_line(features, dual, weights, offset)
+    rounding = 4 * _U * (abs(value) + upward(norm * gradient))
+    bound = value - upward(rounding) - upward(norm * gradient)
+    return bound if math.isfinite(bound) else -math.inf
+
+
+def dual_line(
+    features: Matrix, dual: DualPoint, weights: Vector, offset: Array | None = None
+) -> tuple[float, float]:
+    """Return (α, γ) with V(B) ≥ α − γB for every B, each rounded to the safe side.
+
+    `offset` is b or o, of shape (k,) or (N, k).
+    """
     weighted = dual.slopes * weights[:, None]
     with np.errstate(over="ignore", invalid="ignore"):
         product, g = chunked_product(features.T, weighted)
@@ -43,11 +56,10 @@ def certified_bound(
     error += 1.01 * math.fsum(weights * dual.errors)
     if offset is not None:
         moved, rounding = _sum((weighted * offset).ravel())
-        size = float(np.sqrt(offset @ offset)) * (1 + 1e-12)
+        size = float(np.sqrt(np.square(offset).sum(axis=-1).max())) * (1 + 1e-12)
         value, error = value + moved, error + rounding + 1.01 * size * dual.slope_error
-    error += 4 * _U * (abs(value) + upward(norm * gradient))
-    bound = value - upward(error) - upward(norm * gradient)
-    return bound if math.isfinite(bound) else -math.inf
+    error += 4 * _U * abs(value)
+    return value - upward(error), gradient
 
 
 def _sum(terms: Array) -> tuple[float, float]:

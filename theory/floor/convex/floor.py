@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,27 +21,18 @@ from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bias
 from epsrank.theory.floor.convex.certificate import audited_bound, certified_bound
-from epsrank.theory.floor.convex.losses import (
-    AbsoluteError,
-    ConvexLoss,
-    CrossEntropy,
-    Huber,
-    SquaredError,
-)
+from epsrank.theory.floor.convex.evaluation import evaluation_error
+from epsrank.theory.floor.convex.losses import ConvexLoss
+from epsrank.theory.floor.convex.named import as_convex_loss
 from epsrank.theory.floor.convex.solver import minimise_on_ball
-from epsrank.theory.floor.reading import Reading, read_ratio
+from epsrank.theory.floor.plateau import read_plateau, shares_of
+from epsrank.theory.floor.reading import NO_LOSS, Reading, no_reading
 from epsrank.theory.numbers.arrays import Array, Matrix
-from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, frobenius, gamma, upward
+from epsrank.theory.numbers.rounding import frobenius
 from epsrank.theory.shown import Shown
 
-_U = UNIT_ROUNDOFF["float64"]
-
-_LOSSES: dict[str, type[CrossEntropy | AbsoluteError | Huber | SquaredError]] = {
-    "cross_entropy": CrossEntropy,
-    "absolute": AbsoluteError,
-    "huber": Huber,
-    "mse": SquaredError,
-}
+# Relative gap to which V is enclosed for a reading: its thresholds are a fifth and a half.
+_READ_TO = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +54,8 @@ class ConvexFloor(Shown):
         B = ‖W‖_F (the bias included where it is a feature).
     evaluation_error : float
         Bound on the rounding of `loss` and `attained`.
-    verdict : Reading
-        F6, with loss/V between loss/attained and loss/reachable.
+    question : callable
+        What `verdict` asks when it is first looked at; it takes longer than the bounds.
     lipschitz : float
         L of ℓ in ‖·‖₂.
     iterations : int
@@ -89,7 +82,7 @@ class ConvexFloor(Shown):
     attained: float
     norm: float
     evaluation_error: float
-    verdict: Reading
+    question: Callable[[], Reading] = field(repr=False)
     lipschitz: float
     iterations: int
     converged: bool
@@ -106,6 +99,11 @@ class ConvexFloor(Shown):
     def gap(self) -> float:
         """Return attained − reachable ≥ V(B) − reachable: what the certificate leaves open."""
         return self.attained - self.reachable
+
+    @cached_property
+    def verdict(self) -> Reading:
+        """F6, with a free bias wherever the head has one, and its own enclosure of V."""
+        return self.question()
 
     @property
     def reading(self) -> str:
@@ -128,23 +126,15 @@ class ConvexFloor(Shown):
         dict
             Keys ``loss_name``, ``loss``, ``reachable``, ``attained``, ``gap``, ``norm``,
             ``evaluation_error``, ``reading``, ``reason``, ``bias``, ``measure``, ``dtype``,
-            ``n_samples``, ``n_features``, ``n_outputs``, ``iterations``, ``converged``.
+            ``n_samples``, ``n_features``, ``n_outputs``, ``iterations``, ``converged``, and the
+            numbers of the reading, as in `Reading.to_json`.
         """
         names = (
             "loss_name", "loss", "reachable", "attained", "gap", "norm", "evaluation_error",
-            "reading", "bias", "measure", "dtype", "n_samples", "n_features", "n_outputs",
+            "bias", "measure", "dtype", "n_samples", "n_features", "n_outputs",
             "iterations", "converged",
         )  # fmt: skip
-        return {name: getattr(self, name) for name in names} | {"reason": self.verdict.reason}
-
-
-def as_convex_loss(loss: str | ConvexLoss) -> ConvexLoss:
-    """Return a loss by name, or the loss itself."""
-    if not isinstance(loss, str):
-        return loss
-    if loss not in _LOSSES:
-        raise InputError("loss", f"is {loss!r}", f"choose one of {', '.join(_LOSSES)}")
-    return _LOSSES[loss]()
+        return {name: getattr(self, name) for name in names} | self.verdict.to_json()
 
 
 def convex_floor(
@@ -220,8 +210,10 @@ def convex_floor(
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
     outputs = n_outputs if matrix is None else matrix.shape[1]
     goal = law.targets(target, checked.n_samples, outputs)
-    shares = _shares(weights, checked.n_samples)
+    measure = as_measure("mean", weights, checked.n_samples)
+    shares = shares_of(measure)
     k = goal.shape[1]
+    given = checked
     checked, _, matrix = with_bias(
         checked, np.zeros((checked.n_samples, k)), matrix, bias, bias_value
     )
@@ -257,11 +249,17 @@ def convex_floor(
         bound = audited_bound(law, phi, z, goal, shares, outer, offset)[0]
     else:
         bound = certified_bound(phi, law.dual(z, goal), shares, outer, offset)
-    error = _evaluation_error(law, phi, goal, radius, offset)
+    error = evaluation_error(law, phi, goal, radius, offset)
     # W itself is a point of the ball.
     attained = found.value if own is None else min(found.value, own)
     reachable = max(bound, 0.0)  # ℓ ≥ 0
-    verdict = read_ratio(own, reachable, attained, error)
+    question = partial(no_reading, NO_LOSS, bias=None if bias is None else "free")
+    if own is not None:
+        question = partial(
+            read_plateau, given, target, loss=law, coefficients=coefficients, measure=measure,
+            bias=None if bias is None else "free", bias_value=bias_value,
+            start=found.point if bias is None else None, tolerance=max(tolerance, _READ_TO),
+        )  # fmt: skip
     return ConvexFloor(
         loss_name=law.name,
         loss=own,
@@ -269,7 +267,7 @@ def convex_floor(
         attained=attained,
         norm=radius,
         evaluation_error=error,
-        verdict=verdict,
+        question=question,
         lipschitz=law.lipschitz(goal),
         iterations=found.iterations,
         converged=found.converged,
@@ -284,14 +282,6 @@ def convex_floor(
     )
 
 
-def _shares(weights: Any, n_samples: int) -> Array:
-    """Return w_i / Σ w, each to at most 4 u."""
-    law = as_measure("mean", weights, n_samples)
-    if law.weights is None:
-        return np.full(n_samples, 1.0 / n_samples)
-    return np.asarray(law.weights / float(law.weight_sum))
-
-
 def _start(start: Any, matrix: Array | None, shape: tuple[int, int]) -> Array:
     """Return where the solver begins."""
     if start is not None:
@@ -300,26 +290,3 @@ def _start(start: Any, matrix: Array | None, shape: tuple[int, int]) -> Array:
             raise InputError("start", f"has shape {begin.shape}", f"pass {shape}")
         return begin
     return np.zeros(shape) if matrix is None else matrix
-
-
-def _evaluation_error(
-    law: ConvexLoss, phi: Array, goal: Array, radius: float, offset: Array | None
-) -> float:
-    """Return a bound on the rounding of mean ℓ(φ·C, y) for ‖C‖_F ≤ B.
-
-    Outputs are off by γ_{n+1} ‖φ_i‖ B, which ℓ takes to at most L times as much (twice the size of
-    outputs and targets for the squared error), and ℓ itself by a few u of its intermediate sizes.
-    """
-    n, k = phi.shape[1], goal.shape[1]
-    # A sum of n squares is off by γ_n, which passes 1e-12 beyond some 9000 neurons.
-    rows = np.sqrt(np.einsum("ij,ij->i", phi, phi)) * (1 + max(1e-12, gamma(n + 2)))
-    shift = 0.0 if offset is None else float(np.abs(offset).max())
-    size = rows * radius + shift + np.abs(goal).max(axis=1) + math.log(k)
-    slope = law.lipschitz(goal)
-    steepness = np.full_like(size, slope) if math.isfinite(slope) else 4 * math.sqrt(k) * size
-    moved = gamma(n + 2) * steepness * (rows * radius + shift)
-    rounded = gamma(8 * k + 32) * (steepness + 1) * size * k
-    return (
-        upward(float(np.mean(moved + rounded)) if len(size) else 0.0)
-        + gamma(len(size)) * float(np.max(steepness * size)) * 1.01
-    )

@@ -22,8 +22,9 @@ from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.data.weighted import weighted_features
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bias
-from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.losses import ConvexLoss
+from epsrank.theory.floor.convex.named import as_convex_loss
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
 from epsrank.theory.rank import epsilon_rank

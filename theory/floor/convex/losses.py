@@ -149,6 +149,24 @@ class AbsoluteError:
 
 
 @dataclass(frozen=True)
+class SmoothedAbsolute(AbsoluteError):
+    """Σ_c h(z_c − y_c)/δ with Huber's h: between |r| − δ/2 and |r|, and smooth.
+
+    Its slopes clip(r/δ, −1, 1) lie in the domain of the conjugate of |r|, so `dual` is a dual point
+    of the absolute error: only the solver sees the smoothed values.
+    """
+
+    #: δ > 0.
+    delta: float = 1e-3
+
+    def evaluate(self, outputs: Array, target: Array) -> tuple[Array, Array]:
+        """Return the smoothed loss and its gradient."""
+        residual = outputs - target
+        slopes = np.clip(residual / self.delta, -1.0, 1.0)
+        return (slopes * (residual - self.delta * slopes / 2)).sum(axis=1), slopes
+
+
+@dataclass(frozen=True)
 class SquaredError:
     """ℓ(z, y) = ‖z − y‖²;  −ℓ*(g, y) = −(g·y + ‖g‖²/4) for every g; not Lipschitz.
 

@@ -165,12 +165,15 @@ def decompose(problem: WeightedProblem) -> FloorData:
         features=upward(
             backward
             + dropped
+            + problem.matrix_error
             + _ENTRY_ERROR * size
             + (gamma(n_features * (target.shape[1] + 1) + 2) + norm_error(target.size)) * size
             + UNDERFLOW
         ),
         target=upward(
-            (component_error + outside_error + evaluation + _ENTRY_ERROR) * target_norm + UNDERFLOW
+            (component_error + outside_error + evaluation + _ENTRY_ERROR) * target_norm
+            + problem.target_error
+            + UNDERFLOW
         ),
         smallest=float(kept_sigma[-1]) if kept_sigma.size == min(matrix.shape) else 0.0,
     )

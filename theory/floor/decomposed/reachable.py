@@ -46,13 +46,13 @@ def solve_secular(sigma: Vector, amplitudes: Vector, bound: float) -> SecularPoi
     if bound == 0:
         zeros = np.zeros_like(sigma)
         return SecularPoint(math.inf, zeros, amplitudes, 0.0, 0.0, amplitudes, 0)
-    shrink, gains = _filter(sigma, 0.0)
+    shrink, gains = spectral_filter(sigma, 0.0)
     free = frobenius(_steps(gains, amplitudes))
     if free <= bound:
         zeros = np.zeros_like(sigma)
         return SecularPoint(0.0, gains, zeros, free, 0.0, zeros, 0)
     root, iterations = _find_root(sigma, amplitudes, bound, free)
-    shrink, gains = _filter(sigma, root)
+    shrink, gains = spectral_filter(sigma, root)
     norm = frobenius(_steps(gains, amplitudes))
     # Newton leaves ‖Z(μ)‖ within a few roundings of B; from outside, it is drawn onto the ball.
     inside = min(1.0, bound / norm)
@@ -65,7 +65,7 @@ def solve_secular(sigma: Vector, amplitudes: Vector, bound: float) -> SecularPoi
     )
 
 
-def _filter(sigma: Array, root: float) -> tuple[Array, Array]:
+def spectral_filter(sigma: Array, root: float) -> tuple[Array, Array]:
     """Return (μ/(σ² + μ), σ/(σ² + μ)) for μ = root²."""
     with np.errstate(over="ignore", under="ignore"):
         if root == 0:
@@ -96,7 +96,7 @@ def _find_root(sigma: Array, amplitudes: Array, bound: float, free: float) -> tu
     low = min(low, high)
     root, step = low, 0
     for step in range(1, _MAX_ITERATIONS + 1):
-        shrink, gains = _filter(sigma, root)
+        shrink, gains = spectral_filter(sigma, root)
         steps = _steps(gains, amplitudes)
         norm = frobenius(steps)
         if abs(norm - bound) <= _NORM_ACCURACY * bound:

@@ -36,6 +36,9 @@ class WeightedProblem:
     measure: Measure
     #: Type of the features as given.
     dtype: str
+    #: What steps beyond the weighting left undecided of the matrix and the target, scaled norms.
+    matrix_error: float = 0.0
+    target_error: float = 0.0
 
 
 def weighted_problem(features: Features, target: Matrix, measure: Measure) -> WeightedProblem:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
+from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.loss_floor import loss_floor
@@ -47,21 +48,21 @@ def digits():
         return body(x), y, head, float(F.cross_entropy(head(body(x)), y))
 
 
-def test_digits_are_feature_limited_with_a_gap_below_one_percent():
+def test_digits_are_norm_limited_with_a_gap_below_one_percent():
     features, labels, head, loss = digits()
     assert 0.05 < loss < 0.1
-    reading, start = read_last_layer(
-        features, labels, Head.of(head), kind="cross_entropy", bias="feature"
-    )
+    reading = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="feature")
     assert reading.loss == pytest.approx(loss, rel=1e-5)
     assert reading.reachable <= reading.attained <= reading.loss
     assert reading.attained - reading.reachable <= 0.01 * reading.attained
-    assert reading.name == "feature-limited"
+    # The classes can be separated: a head not twice as large halves the loss.
+    assert reading.name == "norm-limited"
+    assert 1 < reading.half_ratio < 2
     assert 0.8 < reading.reachable / reading.loss < 1
-    again, _ = read_last_layer(
-        features, labels, Head.of(head), kind="cross_entropy", bias="feature", start=start
-    )
-    assert again.reachable >= reading.reachable * (1 - 1e-2)
+    free = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="free")
+    assert free.name == reading.name
+    assert free.loss == reading.loss
+    assert free.norm < reading.norm
     strict = convex_floor(
         features,
         labels,
@@ -77,31 +78,37 @@ def test_digits_are_feature_limited_with_a_gap_below_one_percent():
 def test_a_head_turned_away_is_optimiser_limited():
     features, labels, head, _ = digits()
     turned = Head(np.roll(Head.of(head).weight, 1, axis=1), None)
-    reading, _ = read_last_layer(features, labels, turned, kind="cross_entropy", bias="feature")
+    reading = read_last_layer(features, labels, turned, kind="cross_entropy", bias="feature")
     assert reading.name == "optimiser-limited"
     assert reading.ratio_lower > 4
     assert reading.bias is None
 
 
-@pytest.mark.parametrize("bias", ["feature", "fixed"])
+@pytest.mark.parametrize("bias", ["free", "feature", "fixed"])
 @pytest.mark.parametrize("has_bias", [True, False])
 def test_squares_agree_with_the_floor_of_the_data(bias, has_bias):
     rng = torch.Generator().manual_seed(1)
     features = torch.randn(200, 6, generator=rng)
     targets = torch.randn(200, 3, generator=rng)
     module = linear(bias=has_bias)
-    reading, start = read_last_layer(features, targets, Head.of(module), kind="mse", bias=bias)
-    assert start is None
+    reading = read_last_layer(features, targets, Head.of(module), kind="mse", bias=bias)
+    chain = "feature" if bias == "free" else bias
     wanted = loss_floor(
         features, targets, eps=1e-6, coefficients=module.weight.T,
-        bias=bias if has_bias else None, bias_value=module.bias if has_bias else None,
+        bias=chain if has_bias else None, bias_value=module.bias if has_bias else None,
     )  # fmt: skip
-    assert reading.bias == (bias if has_bias else None)
+    if bias == "free" or not has_bias:
+        # The reading of the floor, whatever the bias of its chain.
+        same = LayerReading.of(wanted.verdict, kind="mse", n_samples=200)
+        assert (reading.name, reading.bias, reading.norm) == (same.name, same.bias, same.norm)
+        assert reading.half_ratio == pytest.approx(same.half_ratio, rel=1e-9)
+        assert reading.ratio_upper == pytest.approx(same.ratio_upper, rel=1e-9)
+        return
+    assert reading.bias == bias
     assert reading.loss == pytest.approx(wanted.loss, rel=1e-9)
     assert reading.norm == pytest.approx(wanted.coefficient_norm, rel=1e-12)
     assert reading.reachable <= wanted.reachable <= reading.attained
     assert reading.reachable == pytest.approx(wanted.reachable, rel=1e-5)
-    assert reading.name == wanted.reading
     naive = F.mse_loss(module(features), targets).item() * 3
     assert reading.loss == pytest.approx(naive, rel=1e-5)
 
@@ -172,7 +179,7 @@ def test_heads_that_do_not_fit_are_refused():
 def test_soft_targets():
     features, labels, head, loss = digits()
     soft = F.one_hot(labels, 10).float()
-    hard, _ = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="feature")
-    same, _ = read_last_layer(features, soft, Head.of(head), kind="cross_entropy", bias="feature")
+    hard = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="feature")
+    same = read_last_layer(features, soft, Head.of(head), kind="cross_entropy", bias="feature")
     assert same.loss == pytest.approx(loss, rel=1e-5)
     assert same.reachable == pytest.approx(hard.reachable, rel=1e-9)

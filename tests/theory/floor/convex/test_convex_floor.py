@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex import floor as module
 from epsrank.theory.floor.convex.certificate import audited_bound, certified_bound
-from epsrank.theory.floor.convex.floor import as_convex_loss, convex_floor
+from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.losses import (
     AbsoluteError,
     ConvexLoss,
@@ -23,6 +23,7 @@ from epsrank.theory.floor.convex.losses import (
     Huber,
     SquaredError,
 )
+from epsrank.theory.floor.convex.named import as_convex_loss
 from epsrank.theory.floor.convex.solver import minimise_on_ball
 from epsrank.theory.floor.loss_floor import loss_floor
 
