@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsrank.numerics.manifest import PART_PREFIX, PART_SUFFIX, Manifest, read_checked
+from epsrank.numerics.atomic import replace_whole
+from epsrank.numerics.boundary import parsing, refuse_large_table
+from epsrank.numerics.manifest import Manifest, read_checked
+from epsrank.numerics.seal import KEY, UNSEALED, check_seal, seal_file, sealed
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 def write_atomically(
@@ -30,33 +31,20 @@ def write_atomically(
     It need not be `durable` in a folder that goes away with the process: then nobody waits for the
     disk. The `manifest` is that of the folder, and keeps the checksum.
     """
-    # Two processes may write the same file at a time; each has its own part.
-    part = path.with_name(f"{PART_PREFIX}{path.name}.{secrets.token_hex(4)}{PART_SUFFIX}")
+
+    def announce(part: Path) -> None:
+        if manifest is not None:
+            manifest.announce(path, part)
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(part)
-        if durable:
-            # Before the move: after a power cut the new name could hold no data otherwise.
-            # Opened for writing, since Windows flushes no file that is only read.
-            with part.open("rb+") as handle:
-                os.fsync(handle.fileno())
-        if manifest is not None:
-            # Before the move, too: a kill in between then leaves a file that is known.
-            manifest.announce(path, part)
-        os.replace(part, path)
+        replace_whole(path, write, durable=durable, announce=announce)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         raise InputError(
             "out",
             f"cannot be written ({path}: {error.strerror or error})",
             "make room there, or choose another folder",
         ) from None
-    # Ctrl-C, or an error of `write`, is to leave no part behind either.
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
 
 
 def write_text(path: Path, text: str, *, manifest: Manifest | None = None) -> None:
@@ -68,9 +56,10 @@ def _write_text(part: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, values: Any, *, manifest: Manifest | None = None) -> None:
-    """Write plain values as JSON, atomically."""
-    write_text(path, json.dumps(values, indent=1) + "\n", manifest=manifest)
+def write_json(path: Path, values: dict[str, Any], *, manifest: Manifest | None = None) -> None:
+    """Write plain values as JSON with a seal, atomically."""
+    text = json.dumps({**values, KEY: UNSEALED}, indent=1) + "\n"
+    write_bytes(path, sealed(text.encode()), manifest=manifest)
 
 
 def write_bytes(
@@ -86,29 +75,47 @@ def _write_bytes(part: Path, data: bytes) -> None:
     part.write_bytes(data)
 
 
-def write_table(path: Path, table: pa.Table, *, manifest: Manifest | None = None) -> None:
-    """Write a table as parquet, atomically."""
+def write_table(
+    path: Path, table: pa.Table, *, manifest: Manifest | None = None, level: int | None = None
+) -> None:
+    """Write a table as parquet with a seal, atomically; `level` is that of the compression."""
     with optional_packages():
         import pyarrow.parquet as pq
 
-    write_atomically(
-        path, lambda part: pq.write_table(table, part, compression="zstd"), manifest=manifest
-    )
+    def write(part: Path) -> None:
+        with pq.ParquetWriter(
+            part, table.schema, compression="zstd", compression_level=level
+        ) as writer:
+            writer.write_table(table)
+            leave_room_for_seal(writer)
+        seal_file(part)
+
+    write_atomically(path, write, manifest=manifest)
+
+
+def leave_room_for_seal(writer: pq.ParquetWriter) -> None:
+    """Put the entry of the seal into the footer of a parquet file."""
+    # Not into the schema, from where Arrow would copy it into files that others make of this one.
+    writer.add_key_value_metadata({KEY: UNSEALED})
 
 
 def read_bytes(path: Path, within: Path | None = None) -> bytes:
     """Read a file; that of a folder of ours only if its checksum is the one written."""
-    if within is None:
-        return path.read_bytes()
-    return read_checked(within, path.relative_to(within).as_posix())
-
-
-def _read(path: Path, within: Path | None) -> bytes:
-    """Read a file; an error of the system is one line."""
     try:
-        return read_bytes(path, within)
+        if within is None:
+            return path.read_bytes()
+        return read_checked(within, path.relative_to(within).as_posix())
     except OSError as error:
-        raise InputError(*damaged(path, error)) from None
+        raise InputError(
+            str(path), f"cannot be read ({error.strerror or error})", "check its permissions"
+        ) from None
+
+
+def read_sealed(path: Path, within: Path | None = None) -> bytes:
+    """Read a file whose format carries a seal, if it is what was written."""
+    data = read_bytes(path, within)
+    check_seal(data, path)
+    return data
 
 
 def read_table(path: Path, within: Path | None = None) -> pa.Table:
@@ -117,32 +124,20 @@ def read_table(path: Path, within: Path | None = None) -> pa.Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-    data = _read(path, within)
-    try:
+    data = read_sealed(path, within)
+    with parsing(str(path), "make it again"):
         # From bytes: a memory map would keep the file open under a later replacement.
+        file = pq.ParquetFile(pa.BufferReader(data))
+        refuse_large_table(file.metadata, str(path))
         # In one thread: a pool still starting up aborts a process that ends right after Ctrl-C.
-        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(*damaged(path, error)) from None
+        return file.read(use_threads=False)
 
 
 def read_json(path: Path, within: Path | None = None) -> Any:
     """Read JSON."""
-    data = _read(path, within)
-    try:
-        return json.loads(data.decode("utf-8"))
-    except ValueError as error:
-        raise InputError(*damaged(path, error)) from None
-
-
-def damaged(path: Path, error: Exception) -> tuple[str, str, str]:
-    """Return argument, problem and remedy of an `InputError` for a file that cannot be read."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return "out", f"holds {path.name}, which cannot be read ({reason})", "train again elsewhere"
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove half-written files that a kill has left behind."""
-    for part in folder.rglob(f"{PART_PREFIX}*{PART_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            part.unlink()
+    data = read_sealed(path, within)
+    with parsing(str(path), "make it again"):
+        values = json.loads(data.decode("utf-8"))
+    if isinstance(values, dict):
+        values.pop(KEY, None)
+    return values

@@ -8,20 +8,16 @@ from before there were checksums, and is read as it is.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import secrets
 import time
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from epsrank.numerics.atomic import checksum, replace_whole
+from epsrank.numerics.boundary import reason_of
 from epsrank.theory.errors import InputError
 
 MANIFEST = "epsrank.json"
-
-# Names of half-written files, which a kill may leave behind.
-PART_PREFIX, PART_SUFFIX = ".epsrank-", ".part"
 
 Kind = Literal["run", "sweep", "reproduction", "verification", "pruned"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -73,12 +69,7 @@ class Manifest:
         """Write ``epsrank.json``, as a whole."""
         held = {"kind": self.kind, "format": FORMAT, "files": self.files}
         text = json.dumps({**held, "checksum": _own(held)}, indent=1, ensure_ascii=False)
-        part = self.folder / f"{PART_PREFIX}{MANIFEST}.{secrets.token_hex(4)}{PART_SUFFIX}"
-        with part.open("w", encoding="utf-8") as handle:
-            handle.write(text + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(part, self.folder / MANIFEST)
+        replace_whole(self.folder / MANIFEST, lambda part: _write_text(part, text + "\n"))
 
     def _keep_what_is_there(self) -> None:
         """Take over the files of a run of format 1; what else lies in a folder is not ours."""
@@ -88,11 +79,6 @@ class Manifest:
             for path in sorted(self.folder.glob(pattern)):
                 name = path.relative_to(self.folder).as_posix()
                 self.files[name] = [checksum(path.read_bytes())]
-
-
-def checksum(data: bytes) -> str:
-    """Return the SHA-256 of a file's content."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def read_checked(folder: Path, name: str) -> bytes:
@@ -162,11 +148,11 @@ def _read(folder: Path) -> dict[str, Any] | None:
         return None
     except InputError:  # a ValueError, and no damage
         raise
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+    # Deep nesting is an error of its own.
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             str(path),
-            f"is damaged ({reason})",
+            f"is damaged ({reason_of(error)})",
             "restore the file from a copy, or make the folder again",
         ) from None
     found: dict[str, Any] = held
@@ -177,3 +163,7 @@ def _own(held: dict[str, Any]) -> str:
     """Return the checksum of the manifest itself."""
     # Sorted, and not as written: the order and the spacing of entries are no content.
     return checksum(json.dumps(held, sort_keys=True).encode())
+
+
+def _write_text(part: Path, text: str) -> None:
+    part.write_text(text, encoding="utf-8")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -70,12 +72,31 @@ class Front(click.Group):
         if not standalone_mode:
             return run(args, "epsrank", complete_var, standalone_mode=False, **extra)
         try:
-            code = run(args, "epsrank", complete_var, standalone_mode=False, **extra)
+            with _remarks():
+                code = run(args, "epsrank", complete_var, standalone_mode=False, **extra)
             if sys.stdout is not None:  # None: started with stdout closed
                 sys.stdout.flush()
         except Exception as error:
             _leave(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _remarks() -> Iterator[None]:
+    """Print what the package warns of as a remark, without the line of code that said it."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if category is UserWarning and str(message).startswith("epsrank: "):
+            click.echo(str(message), err=True)
+        else:
+            usual(message, category, *place, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
 
 
 def _leave(error: Exception) -> NoReturn:

@@ -156,7 +156,7 @@ def _index(run: Run, step: int | None) -> int:
     if not steps:
         raise InputError("SOURCE", "has no measurement yet", "train it first")
     if step is None:
-        return len(steps) - 1
+        return run.last_whole()
     if step not in steps:
         near = min(steps, key=lambda have: abs(have - step))
         raise InputError("--step", f"{step} was not kept", f"choose a checkpoint, such as {near}")

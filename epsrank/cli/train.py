@@ -150,11 +150,12 @@ def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
     from dataclasses import replace
 
     from epsrank.numerics.training import RunConfig
+    from epsrank.numerics.training.folder import read_config
     from epsrank.theory.errors import InputError
 
     try:
         if resumed is not None and (resumed / "config.toml").is_file():
-            return replace(RunConfig.from_toml(resumed / "config.toml"), **settings)
+            return replace(read_config(resumed), **settings)
         if resumed is not None and "task" not in settings:
             raise InputError("--out", f"{resumed} holds no run", "check the folder, or name a TASK")
         return RunConfig(**settings)
@@ -167,12 +168,12 @@ def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
 
 def _how_to_resume(folder: Path) -> str:
     """Say what an interrupted run has kept."""
-    from epsrank.numerics.training import RunConfig
+    from epsrank.numerics.training.folder import read_config
     from epsrank.numerics.training.state import read_progress
     from epsrank.theory.errors import InputError
 
     try:
-        steps = RunConfig.from_toml(folder / "config.toml").steps
+        steps = read_config(folder).steps
         progress = read_progress(folder)
     except InputError:
         return f"interrupted before the first step; {folder} holds no run yet"

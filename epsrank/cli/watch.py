@@ -164,8 +164,7 @@ class RunSource:
         """Return the view of the tables, None where they did not change."""
         from epsrank.numerics.manifest import folder_kind, of_kind
         from epsrank.numerics.monitor.terminal.view import View
-        from epsrank.numerics.training import RunConfig
-        from epsrank.numerics.training.folder import CONFIG, HISTORY, STATE
+        from epsrank.numerics.training.folder import CONFIG, HISTORY, STATE, read_config
         from epsrank.numerics.training.state import read_progress
         from epsrank.theory.errors import InputError
 
@@ -179,7 +178,7 @@ class RunSource:
         if stamps[0] is None:
             there = "holds no run yet" if self._folder.is_dir() else "nothing there yet"
             return View(str(self._folder), there)
-        config = RunConfig.from_toml(files[0])
+        config = read_config(self._folder)
         title = (
             f"{self._folder}: {config.task}, {config.activation} {config.network} "
             f"{config.depth}×{config.width}, seed {config.seed}"

@@ -28,6 +28,8 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
         raise InputError(
             str(folder), "has no measurement yet", "wait for the first, or train it further"
         )
+    # Whoever asks for the last one gets the last that is whole, and is told so.
+    record = run.last_whole() if record == -1 else record
     model = run.network(record)
     config = run.config
     device = resolve_device("cpu" if config.device == "cpu" else "auto")

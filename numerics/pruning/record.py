@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from epsrank.numerics.boundary import reason_of
 from epsrank.numerics.files import read_json, write_json, write_text
 from epsrank.numerics.manifest import Manifest, folder_kind, of_kind
 from epsrank.numerics.networks import FeatureNetwork
@@ -16,6 +17,7 @@ from epsrank.numerics.pruning.shrink import shrink
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import empty_network
 from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.folder import read_config
 from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
 from epsrank.theory.selection.result import NeuronSelection
@@ -155,16 +157,18 @@ def load_pruned(path: str | Path) -> FeatureNetwork:
     if kind != "pruned":
         what = "which holds no pruned network" if kind is None else of_kind(kind)
         raise InputError("path", f"is {folder}, {what}", "pass a folder that `prune` wrote")
-    config = RunConfig.from_toml(folder / CONFIG)
-    record = read_json(folder / RECORD, folder)
+    config = read_config(folder)
+    record, tensors = (
+        read_json(folder / RECORD, folder),
+        read_tensors(folder / WEIGHTS, folder),
+    )
     try:
         model = empty_network(config, _task_of_shape(record["inputs"]))
         small = shrink(model, [int(j) for j in record["selection"]["neurons"]])
-        small.load_state_dict(read_tensors(folder / WEIGHTS, folder))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        small.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(
-            "path", f"is {folder}, no pruned network ({reason})", "prune again"
+            "path", f"is {folder}, no pruned network ({reason_of(error)})", "prune again"
         ) from None
     for parameter in small.parameters():
         if not bool(torch.isfinite(parameter).all()):

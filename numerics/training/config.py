@@ -261,7 +261,8 @@ class RunConfig:
             raise InputError(
                 "config", f"{source} cannot be read ({error.strerror})", "check the path"
             ) from None
-        except ValueError as error:  # not TOML, or not UTF-8
+        # Not TOML, not UTF-8, or nested too deeply.
+        except (ValueError, RecursionError) as error:
             raise InputError("config", f"is not TOML ({error})", "fix the file") from None
         known = [field.name for field in fields(cls)]
         unknown = [name for name in values if name not in known]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from epsrank.numerics.files import read_bytes, remove_parts, write_text
+from epsrank.numerics.atomic import remove_parts
+from epsrank.numerics.boundary import parsing
+from epsrank.numerics.files import read_bytes, write_text
 from epsrank.numerics.manifest import MANIFEST, Manifest
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.tensors import read_tensors, write_tensors
@@ -22,6 +24,8 @@ CONFIG, HISTORY, SPECTRA, WEIGHTS = (
     "weights.safetensors",
 )
 STATE = Path("state") / "state.json"
+#: The state before it: what a run goes on from where the last one is damaged.
+PREVIOUS = Path("state") / "previous.json"
 
 
 class RunFolder:
@@ -35,6 +39,7 @@ class RunFolder:
         weights.safetensors                  the weights last saved
         checkpoints/step_XXXXXXXX.safetensors    the weights of each measurement
         state/state.json, state/*.safetensors    what a resumed run goes on from
+        state/previous.json                  the same, of the save before
     """
 
     def __init__(self, out: Path | None) -> None:
@@ -90,9 +95,7 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
     remove_parts(path)
     Manifest(path, "run")  # refuses the folder of something else
     if (path / CONFIG).is_file():
-        # For its checksum alone: `from_toml` reads the file itself.
-        read_bytes(path / CONFIG, path)
-        _same_settings(RunConfig.from_toml(path / CONFIG), config)
+        _same_settings(read_config(path), config)
     elif any((path / entry).exists() for entry in entries):
         raise InputError(
             "out", f"is {path}, which holds files but no run", "choose an empty folder"
@@ -100,6 +103,14 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
     else:
         write_text(path / CONFIG, config.to_toml(), manifest=Manifest(path, "run"))
     return RunFolder(path)
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Return the settings in the folder of a run."""
+    data = read_bytes(folder / CONFIG, folder)
+    with parsing(str(folder / CONFIG), "restore it from a copy"):
+        text = data.decode("utf-8")
+    return RunConfig.from_toml(text)
 
 
 def _same_settings(kept: RunConfig, given: RunConfig) -> None:

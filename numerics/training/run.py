@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +12,21 @@ from typing import Any, cast
 import pyarrow as pa
 import torch
 
-from epsrank.numerics.files import read_bytes, read_json, read_table
+from epsrank.numerics.boundary import reason_of
+from epsrank.numerics.files import read_table
 from epsrank.numerics.manifest import folder_kind, of_kind
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import build_task, empty_network, resolve_device
 from epsrank.numerics.training.config import RunConfig
-from epsrank.numerics.training.folder import CONFIG, HISTORY, SPECTRA, STATE, RunFolder
+from epsrank.numerics.training.folder import (
+    CONFIG,
+    HISTORY,
+    SPECTRA,
+    STATE,
+    RunFolder,
+    read_config,
+)
 from epsrank.numerics.training.measure import LastLayer, captured, last_layer
 from epsrank.numerics.training.probe import Probe, choose_probe
 from epsrank.numerics.training.record import (
@@ -25,7 +35,7 @@ from epsrank.numerics.training.record import (
     records_from_tables,
     spectra_table,
 )
-from epsrank.numerics.training.state import Progress, Status, read_progress
+from epsrank.numerics.training.state import Progress, Status, read_environment, read_progress
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName
 from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
@@ -84,13 +94,11 @@ class Run(Shown):
         if self._task is not None:
             return self._task
         task = build_task(self.config)
-        place = self._folder.path / STATE
-        if place.is_file():
-            before = read_json(place, self._folder.out).get("environment", {}).get("data")
-            if before != task.fingerprint():
-                raise InputError(
-                    "data", f"of {task.name} are not those of the run", "name the file it used"
-                )
+        before = read_environment(self._folder).get("data")
+        if before is not None and before != task.fingerprint():
+            raise InputError(
+                "data", f"of {task.name} are not those of the run", "name the file it used"
+            )
         return task
 
     @cached_property
@@ -153,13 +161,62 @@ class Run(Shown):
             ) from None
         model = empty_network(self.config, self.task)
         try:
-            model.load_state_dict(self._folder.load_checkpoint(step))
+            weights = self._folder.load_checkpoint(step)
+        except InputError as error:
+            # Not in its place without being asked for: the records are of another step.
+            raise InputError(error.argument, error.problem, self._instead(index)) from None
+        try:
+            model.load_state_dict(weights)
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
             raise InputError(
-                "out", f"holds a checkpoint of another network ({reason})", "train again elsewhere"
+                str(self._folder.checkpoint(step)),
+                f"is a checkpoint of another network ({reason_of(error)})",
+                self._instead(index),
             ) from None
         return model
+
+    def _instead(self, index: int) -> str:
+        """Say what to do about a checkpoint that is damaged."""
+        found = self._last_whole(index)
+        if found is None:
+            return "restore it from a copy, or train again elsewhere"
+        place = found - len(self.records)
+        return f"restore it from a copy, or take index {place}, the last whole one before it"
+
+    def _last_whole(self, index: int) -> int | None:
+        """Return the last measurement before one whose checkpoint can be read."""
+        for earlier in range(range(len(self.records))[index] - 1, -1, -1):
+            with contextlib.suppress(InputError):
+                self._folder.load_checkpoint(self.records[earlier].step)
+                return earlier
+        return None
+
+    def last_whole(self) -> int:
+        """Return the index of the last measurement whose checkpoint is whole.
+
+        Returns
+        -------
+        int
+            The index; a warning names the damaged file where it is not the last measurement.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        try:
+            self.network(-1)
+        except InputError as error:
+            found = self._last_whole(-1)
+            if found is None:
+                raise
+            warnings.warn(
+                f"epsrank: {error.argument} {error.problem}: the last whole checkpoint is used, "
+                f"of step {self.records[found].step}",
+                stacklevel=2,
+            )
+            return found
+        return len(self.records) - 1
 
     def last_layer(self, index: int = -1) -> LastLayer:
         """Return features, coefficients and target of a measurement, rebuilt from its checkpoint.
@@ -266,9 +323,7 @@ def load_run(path: str | Path) -> Run:
         raise InputError("run", f"is {folder}, {of_kind(kind)}", "pass a folder of a run")
     if not (folder / CONFIG).is_file():
         raise InputError("run", f"is {folder}, which holds no {CONFIG}", "pass a folder of a run")
-    # For its checksum alone: `from_toml` reads the file itself.
-    read_bytes(folder / CONFIG, folder)
-    config = RunConfig.from_toml(folder / CONFIG)
+    config = read_config(folder)
     progress = read_progress(folder)
     if progress is None:
         progress = Progress(0, "stopped", "interrupted before anything was saved")

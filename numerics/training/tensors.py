@@ -6,37 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor
 
-from epsrank.numerics.files import (
-    damaged,
-    read_bytes,
-    read_json,
-    read_table,
-    remove_parts,
-    write_atomically,
-    write_bytes,
-    write_json,
-    write_table,
-    write_text,
-)
+from epsrank.numerics.boundary import parsing
+from epsrank.numerics.files import read_sealed, write_bytes
 from epsrank.numerics.manifest import Manifest
-from epsrank.theory.errors import InputError
-
-__all__ = [
-    "read_bytes",
-    "read_json",
-    "read_table",
-    "read_tensors",
-    "remove_parts",
-    "write_atomically",
-    "write_bytes",
-    "write_json",
-    "write_table",
-    "write_tensors",
-    "write_text",
-]
+from epsrank.numerics.seal import KEY, UNSEALED, sealed
 
 
 def write_tensors(
@@ -46,20 +21,19 @@ def write_tensors(
     durable: bool = True,
     manifest: Manifest | None = None,
 ) -> None:
-    """Write tensors as safetensors, atomically."""
+    """Write tensors as safetensors with a seal, atomically."""
     # safetensors refuses tensors that share memory, or are not contiguous.
     apart = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Through bytes rather than save_file, whose memory map a full disk turns into a signal.
-    data = safetensors.torch.save(apart)
+    data = sealed(safetensors.torch.save(apart, metadata={KEY: UNSEALED}))
     write_bytes(path, data, durable=durable, manifest=manifest)
 
 
 def read_tensors(path: Path, within: Path | None = None) -> dict[str, Tensor]:
     """Read safetensors."""
-    try:
-        return safetensors.torch.load(read_bytes(path, within))
-    except (OSError, SafetensorError) as error:
-        raise InputError(*damaged(path, error)) from None
+    data = read_sealed(path, within)
+    with parsing(str(path), "make it again"):
+        return safetensors.torch.load(data)
 
 
 # Keys of objects that stand for what JSON lacks. A dict of the tree is a list of pairs there, so

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from epsrank.numerics.boundary import reason_of
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import Stamp, stamp
-from epsrank.numerics.files import read_table, write_atomically
+from epsrank.numerics.files import read_table, write_table
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import canonical
@@ -107,9 +107,7 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
     table = pa.Table.from_pylist(rows, schema=schema)
     path = folder / f"{record.id}.parquet"
     # Written once and carried by every installation: size counts for more than time.
-    write_atomically(
-        path, lambda part: pq.write_table(table, part, compression="zstd", compression_level=19)
-    )
+    write_table(path, table, level=19)
     return path
 
 
@@ -129,9 +127,9 @@ def read_record(name: str, folder: Path = RECORDED) -> Record:
         held = about.get("stamp")
         made_under = None if held is None else Stamp(**held)
         return Record(name, request, about["day"], about["environment"], outcomes, made_under)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
-            "experiment", f"{name} has a damaged record ({error})", "record it again"
+            "experiment", f"{name} has a damaged record ({reason_of(error)})", "record it again"
         ) from None
 
 

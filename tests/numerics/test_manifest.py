@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+import warnings
 
 import pytest
 from click.testing import CliRunner
@@ -66,7 +67,11 @@ def test_no_flipped_bit_gives_another_number(finished, tmp_path):
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         (folder / name).write_bytes(bytes(data))
         try:
-            assert everything(folder) == expected, name
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                assert everything(folder) == expected, name
+            # Where there is a state before it, that one is used, to the same numbers.
+            refused += any(name.name in str(entry.message) for entry in said)
         except InputError as error:
             refused += name.name in str(error)
     # What no one reads (the weights beside the last state) may be changed without being seen.
@@ -109,7 +114,7 @@ def test_a_kill_between_announcing_and_replacing_leaves_both_readable(tmp_path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("epsrank.numerics.files.os.replace", killed)
+        patch.setattr("epsrank.numerics.atomic.os.replace", killed)
         with pytest.raises(KeyboardInterrupt):
             write_text(path, "second", manifest=manifest)
     assert read_checked(tmp_path, "config.toml") == b"first"

@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from epsrank.numerics.files import write_bytes, write_table, write_text
+from epsrank.numerics.boundary import reason_of
+from epsrank.numerics.files import (
+    read_bytes,
+    read_json,
+    read_table,
+    write_bytes,
+    write_json,
+    write_table,
+)
 from epsrank.numerics.monitor.records.columns import (
     Layout,
     from_table,
@@ -19,7 +27,6 @@ from epsrank.numerics.monitor.records.columns import (
 from epsrank.numerics.monitor.records.csv_text import csv_head, csv_line, csv_records
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.theory.errors import InputError
-from epsrank.theory.extras import optional_packages
 
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -61,16 +68,16 @@ def write_parquet(path: Path, records: Sequence[LayerRecord], metadata: dict[str
 
 def write_csv(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
     """Write records as CSV behind one line of ``# {metadata}``."""
-    names = list(Layout.of(records, metadata).columns())
-    lines = [csv_line(row_of(record), names) for record in records]
-    write_bytes(path, "".join([csv_head(names, metadata), *lines]).encode())
+    head = csv_head(list(Layout.of(records, metadata).columns()), metadata).encode()
+    lines = "".join(csv_line(row_of(record), head) for record in records)
+    write_bytes(path, head + lines.encode())
     return path
 
 
 def write_json_file(path: Path, records: Sequence[LayerRecord], metadata: dict[str, Any]) -> Path:
     """Write records as JSON, one flat object each."""
     rows = [json_row(record) for record in records]
-    write_text(path, json.dumps({"metadata": metadata, "records": rows}, indent=1) + "\n")
+    write_json(path, {"metadata": metadata, "records": rows})
     return path
 
 
@@ -82,39 +89,33 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
         raise InputError("path", f"is {path}", "end it in .parquet, .csv or .json")
     try:
         return reader(path)
-    except OSError as error:
+    except InputError as error:
+        # Callers know the file as the argument `path`.
+        name = str(path)
+        problem = error.problem if error.argument == "path" else f"is {name}, which {error.problem}"
+        raise InputError("path", problem, error.remedy) from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
-            "path", f"cannot be read ({path}: {error.strerror or error})", "check the name"
-        ) from None
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            "path", f"is not a history ({path}: {line})", "pass a file that History wrote"
+            "path",
+            f"is not a history ({path}: {reason_of(error)})",
+            "pass a file that History wrote",
         ) from None
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
-    with optional_packages():
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-    try:
-        return from_table(pq.read_table(path, use_threads=False))
-    except pa.ArrowException as error:
-        raise ValueError(str(error)) from None
+    return from_table(read_table(path))
 
 
 def _read_csv(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
-    head, _, body = path.read_bytes().partition(b"\n")
+    head, end, rest = read_bytes(path).partition(b"\n")
     if not head.startswith(b"# "):
         raise InputError("path", "has no line of metadata", "pass a file that History wrote")
-    return json.loads(head[2:]), csv_records(body)
+    names, _, body = rest.partition(b"\n")
+    return json.loads(head[2:]), csv_records(head + end + names + b"\n", body)
 
 
 def _read_json(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
-    held = json.loads(path.read_text(encoding="utf-8"))
+    held = read_json(path)
     metadata, rows = held["metadata"], held["records"]
     layout = Layout.named(dict.fromkeys(name for row in rows for name in row))
     floating = floating_columns(layout)

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsrank.numerics.files import write_atomically
+from epsrank.numerics.boundary import parsing
+from epsrank.numerics.files import leave_room_for_seal, write_atomically
 from epsrank.numerics.monitor.records.columns import LATER, Layout, other_columns
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks.files import AppendedFile
-from epsrank.numerics.monitor.sinks.lines import JsonLines
+from epsrank.numerics.monitor.sinks.lines import JsonLines, checked_line, parse_object
 from epsrank.numerics.monitor.sinks.protocol import WholeRecords
+from epsrank.numerics.seal import check_file, seal_file
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
 
@@ -77,6 +79,7 @@ class ParquetSink(WholeRecords):
         self._closed = False
         # A sink that got nothing (in all processes but the first) touches no file.
         self._used = False
+        self._head = self._journal.head(1) if self._journal.size else b""
         if self._journal.size:
             self._metadata, rows = read_journal(self.path, self._folded)
             self._waiting = len(rows)
@@ -94,8 +97,10 @@ class ParquetSink(WholeRecords):
         if self._metadata is None:
             self._metadata = dict(metadata)
         self._used = True
-        head = b"" if self._journal.size else self._head()
-        self._journal.append(head + self._lines.block(records, b""))
+        if not self._journal.size:
+            self._head = self._new_head()
+        block = self._lines.block(records, self._head)
+        self._journal.append(block if self._journal.size else self._head + block)
         self._waiting += len(records)
         if self._waiting >= min(max(_FIRST_FOLD, self._folded), _LAST_FOLD):
             self._fold()
@@ -114,13 +119,13 @@ class ParquetSink(WholeRecords):
             with contextlib.suppress(OSError):
                 journal_of(self.path).unlink()
 
-    def _head(self) -> bytes:
-        return json.dumps({"metadata": self._metadata, "after": self._folded}).encode() + b"\n"
+    def _new_head(self) -> bytes:
+        return checked_line({"metadata": self._metadata, "after": self._folded}, b"")
 
     def _fold(self) -> None:
         """Write file and journal as one file, and empty the journal."""
-        metadata, block, skipped = _journal(self.path, self._folded)
-        new = self._lines.table(block, metadata or self._metadata or {}).slice(skipped)
+        metadata, head, block, skipped = _journal(self.path, self._folded)
+        new = self._lines.table(block, head, metadata or self._metadata or {}).slice(skipped)
         write_atomically(self.path, lambda part: _combine(self.path, new, part))
         # Killed here, the journal says which of its rows the file has already.
         self._folded += new.num_rows
@@ -133,7 +138,10 @@ def _combine(old: Path, new: pa.Table, part: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    before = pq.ParquetFile(old) if old.exists() else None
+    before = None
+    if old.exists():
+        check_file(old)  # a damaged file would get a new seal
+        before = pq.ParquetFile(old)
     kinds = new.schema if before is None else before.schema_arrow
     # A file from before a column goes on without it.
     new = new.drop_columns([name for name in LATER if name not in kinds.names])
@@ -147,43 +155,43 @@ def _combine(old: Path, new: pa.Table, part: Path) -> None:
                 for batch in before.iter_batches(batch_size=_COPIED, use_threads=False):
                     writer.write_table(pa.Table.from_batches([batch], kinds))
         writer.write_table(new.replace_schema_metadata(kinds.metadata))
+        leave_room_for_seal(writer)
+    seal_file(part)
 
 
 def read_footer(path: Path) -> tuple[int, dict[str, Any]]:
     """Return the number of rows of a parquet history, and its metadata."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            kinds, count = file.schema_arrow, file.metadata.num_rows
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError("path", f"cannot be read ({path}: {reason})", "check the file") from None
+    check_file(path)
+    with parsing(str(path), "check the file"), pq.ParquetFile(path) as file:
+        kinds, count = file.schema_arrow, file.metadata.num_rows
     stored = (kinds.metadata or {}).get(b"epsrank")
     if stored is None or not {*Layout().columns()} - {*LATER} <= {*kinds.names}:
         raise InputError("path", f"is {path}, no history", "pass a file that a monitor wrote")
-    return count, json.loads(stored)
+    with parsing(str(path), "check the file"):
+        metadata: dict[str, Any] = json.loads(stored)
+    return count, metadata
 
 
 def read_journal(path: Path, folded: int) -> tuple[dict[str, Any], list[LayerRecord]]:
     """Return metadata and records of a journal that its parquet file does not have yet."""
-    metadata, block, skipped = _journal(path, folded)
-    return metadata, JsonLines().records(block, b"")[skipped:]
+    metadata, head, block, skipped = _journal(path, folded)
+    return metadata, JsonLines().records(block, head)[skipped:]
 
 
-def _journal(path: Path, folded: int) -> tuple[dict[str, Any], bytes, int]:
-    """Return metadata and whole lines of a journal, and how many of them the file has already."""
+def _journal(path: Path, folded: int) -> tuple[dict[str, Any], bytes, bytes, int]:
+    """Return metadata, head and whole lines of a journal, and how many lines the file has too."""
     try:
         data = journal_of(path).read_bytes()
     except FileNotFoundError:
-        return {}, b"", 0
+        return {}, b"", b"", 0
     data = data[: data.rfind(b"\n") + 1]
-    head, _, block = data.partition(b"\n")
-    if not head:
-        return {}, b"", 0
-    metadata = JsonLines().metadata(head)
-    after = json.loads(head).get("after")
+    first, end, block = data.partition(b"\n")
+    if not first:
+        return {}, b"", b"", 0
+    metadata = JsonLines().metadata(first)
+    after = parse_object(first).get("after")
     if not isinstance(after, int):
         raise InputError("path", f"is {path}, with a damaged journal", "remove the journal")
-    return metadata, block, max(0, folded - after)
+    return metadata, first + end, block, max(0, folded - after)

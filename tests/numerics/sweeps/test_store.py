@@ -149,7 +149,7 @@ def _changed(name, value):
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (_truncated, "cannot be read"),
+        (_truncated, "not what was written"),
         (_empty, "cannot be read"),
         (_other_table, "other columns"),
         (_two_rows, "2 rows"),
@@ -249,10 +249,10 @@ def test_an_unwritable_folder_is_refused_in_one_line(tmp_path):
 def test_a_full_disk_is_told_and_leaves_what_was(store, monkeypatch):
     store.put(outcome())
 
-    def full(table, where, **options):
+    def full(writer, table):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(InputError, match=r"^store cannot be written .*No space left"):
         store.put(Outcome(outcome().trial, "done", {"loss": [2.0]}))
     assert store.get(outcome().trial) == outcome()

@@ -1,6 +1,7 @@
 """A run interrupted anywhere, in any way, goes on to the same bits."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +10,11 @@ import textwrap
 import pytest
 import torch
 
+import epsrank.numerics.manifest
 import epsrank.numerics.training.state
+from epsrank.numerics.checkpoint.runs import layer_of_run
 from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.numerics.training.folder import PREVIOUS
 from epsrank.numerics.training.tensors import flatten, read_tensors, unflatten
 from epsrank.theory.errors import InputError
 
@@ -249,6 +253,7 @@ def test_full_disk_is_one_line_and_resumable(tmp_path, monkeypatch):
 )
 def test_damaged_files_are_refused_in_one_line(file, content, tmp_path):
     train(config(steps=2), tmp_path)
+    (tmp_path / PREVIOUS).unlink(missing_ok=True)  # which would be used in place of a later one
     (tmp_path / file).write_bytes(content)
     with pytest.raises(InputError) as caught:
         load_run(tmp_path)
@@ -271,6 +276,41 @@ def test_damaged_tensors(content, tmp_path):
         load_run(tmp_path).last_layer(0)
     with pytest.raises(InputError, match="is missing" if content is None else "cannot be read"):
         train(run.config, tmp_path, resume=True)
+
+
+def test_the_last_whole_state_is_used_and_said(tmp_path, monkeypatch):
+    """Either file of the last state is damaged: the run goes on from the one before."""
+    monkeypatch.setattr(epsrank.numerics.manifest, "_PAUSE", 0.0)
+    settings = config(optimizer="momentum", batch_size=8)
+    whole = train(settings, tmp_path / "whole")
+    train(settings, tmp_path / "parts", stop_after=9)
+    for number, damaged in enumerate(("state.json", "step_00000009.safetensors")):
+        place = tmp_path / f"parts-{number}"
+        shutil.copytree(tmp_path / "parts", place)
+        content = bytearray((place / "state" / damaged).read_bytes())
+        content[-9] ^= 1
+        (place / "state" / damaged).write_bytes(bytes(content))
+        with pytest.warns(UserWarning, match=rf"{damaged} is not what .* the state before it .* 8"):
+            again = train(settings, place, resume=True)
+        assert again.to_json() == whole.to_json()
+        assert_same(tmp_path / "whole", place)
+
+
+def test_a_damaged_checkpoint_is_refused_and_the_last_whole_one_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(epsrank.numerics.manifest, "_PAUSE", 0.0)
+    run = train(config(steps=4, measure_every=2), tmp_path)
+    place = tmp_path / "checkpoints" / "step_00000004.safetensors"
+    content = bytearray(place.read_bytes())
+    content[-9] ^= 1
+    place.write_bytes(bytes(content))
+    with pytest.raises(InputError, match=r"step_00000004.*take index -2, the last whole one"):
+        run.network()
+    with pytest.warns(UserWarning, match="the last whole checkpoint is used, of step 2"):
+        assert run.last_whole() == 1
+    with pytest.warns(UserWarning, match="of step 2"):
+        assert layer_of_run(tmp_path).label.endswith("at step 2, hidden layer 1")
+    with pytest.raises(InputError, match="take index -2"):
+        layer_of_run(tmp_path, 2)
 
 
 def test_no_run(tmp_path):

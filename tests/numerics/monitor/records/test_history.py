@@ -88,11 +88,13 @@ def before_parts(folder: Path, suffix: str) -> Path:
     elif suffix == "csv":
         head, names, *lines = file.read_text().splitlines()
         place = names.split(",").index('"probe_part"')
-        cut = [",".join(part for i, part in enumerate(line.split(",")) if i != place)
+        # Nor of checks, the last column.
+        cut = [",".join(part for i, part in enumerate(line.split(",")[:-1]) if i != place)
                for line in (names, *lines)]  # fmt: skip
         file.write_text("\n".join([head, *cut]) + "\n")
     else:
         held = json.loads(file.read_text())
+        del held["checksum"]
         for row in held["records"]:
             del row["probe_part"]
         file.write_text(json.dumps(held))
