@@ -126,7 +126,8 @@ class RankInterval(DecidedRank):
     relative: bool = False
     source: SpectrumSource | None = field(kw_only=True, repr=False)
 
-    _REMEDY = "; use .lower and .upper, or ask with exact=True"
+    # Where exact=True would decide more, the reason says so.
+    _REMEDY = "; use .lower and .upper"
 
     @property
     def spectrum(self) -> Array:

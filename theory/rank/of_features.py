@@ -23,7 +23,6 @@ from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
 from epsrank.theory.rank.interval import SpectrumSource, scaled_float
 from epsrank.theory.rank.problem import Thresholds, gap_reason
-from epsrank.theory.rank.routes.ball import MAX_BITS
 from epsrank.theory.rank.routes.exact import AUTO_BUDGET, integer_count
 from epsrank.theory.rank.routes.factorised import factorised_count, foresee_gram
 from epsrank.theory.rank.routes.foresight import Foresight
@@ -105,26 +104,25 @@ class RankProblem:
         below, above = self.threshold(eps, relative)
         gram = self.integers
         unit = self.weighted.scale / gram.scale
-        ends, routes = [], []
         # Beyond the upper end of θ the count bounds r from below, beyond the lower one from above.
-        for theta in (above, below) if above != below else (below,):
-            count, route = integer_count(
-                gram, theta * unit, lambda: self._vectors, exact=self.exact
-            )
-            routes.append(route)
-            ends.append(count)
-        if ends[0] is not None:
-            lower = ends[0]
-        if ends[-1] is not None:
-            upper = ends[-1]
-        route = "+".join(sorted(set(routes)))
+        counts = [
+            integer_count(gram, theta * unit, lambda: self._vectors, exact=self.exact)
+            for theta in ((above, below) if above != below else (below,))
+        ]
+        if counts[0].lower is not None:
+            lower = max(lower, counts[0].lower)
+        if counts[-1].upper is not None:
+            upper = min(upper, counts[-1].upper)
+        route = "+".join(sorted({count.route for count in counts}))
         if lower == upper:
             return Decision(lower, upper, route, "counted in integer or ball arithmetic")
-        if None in ends:
+        if any(count.lower != count.upper for count in counts):
             reason = (
-                f"an eigenvalue agrees with the threshold to {MAX_BITS} binary digits, and the "
-                "characteristic polynomial of this width is out of reach"
+                f"eigenvalues {lower + 1} to {upper} agree with the threshold to 64 binary digits "
+                "or more without being equal to it"
             )
+            if any(count.open_to_exact for count in counts):
+                reason += "; exact=True computes the characteristic polynomial"
         else:
             reason = "an eigenvalue lies within the enclosure of ε·λ₁"
         return Decision(lower, upper, route, reason)

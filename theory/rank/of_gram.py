@@ -38,7 +38,7 @@ from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
 from epsrank.theory.rank.interval import RankInterval, SpectrumSource, scaled, scaled_float
 from epsrank.theory.rank.problem import Thresholds, gap_reason
-from epsrank.theory.rank.routes.exact import integer_count
+from epsrank.theory.rank.routes.exact import IntegerCount, integer_count
 from epsrank.theory.rank.routes.factorised import factorised_count
 from epsrank.theory.rank.routes.gram import eigenpairs, gram_enclosure, symmetric_spectrum
 
@@ -365,12 +365,15 @@ def _sharpened(problem: GramProblem, below: Fraction, above: Fraction, found: De
         return None if pairs is None else pairs[1][:, ::-1]
 
     shift = Fraction(problem.error)
-    counts = [
-        integer_count(gram, gram.threshold(theta), vectors) if theta > 0 else None
-        for theta in ((above + shift), (below - shift))
-    ]
-    routes = sorted({count[1] for count in counts if count is not None})
-    low, high = (count[0] if count is not None else None for count in counts)
+
+    @cache  # both ends agree where the matrix is exact and the threshold is one number
+    def count(theta: Fraction) -> IntegerCount | None:
+        return integer_count(gram, gram.threshold(theta), vectors) if theta > 0 else None
+
+    counts = [count(above + shift), count(below - shift)]
+    routes = sorted({known.route for known in counts if known is not None})
+    low = None if counts[0] is None else counts[0].lower
+    high = None if counts[1] is None else counts[1].upper
     lower = found.lower if low is None else max(low, found.lower)
     upper = found.upper if high is None else min(high, found.upper)
     reason = (

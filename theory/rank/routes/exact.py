@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -12,7 +13,8 @@ from flint import fmpz, fmpz_poly
 
 from epsrank.theory.data.exact_gram import ExactGram
 from epsrank.theory.numbers.arrays import Array
-from epsrank.theory.rank.routes.ball import ball_count
+from epsrank.theory.rank.routes.ball import MAX_BITS, ball_count
+from epsrank.theory.rank.routes.ties import directions, principal, regular_part, shifted
 
 
 @lru_cache(maxsize=8)
@@ -64,6 +66,31 @@ _SMALL_WIDTH = 64
 # Seconds that it may take before balls are tried first, where exact arithmetic was asked for.
 _EXACT_BUDGET = 1.0
 
+# Binary digits with which most counts are decided, and those that a count is given where nobody
+# asked for exact arithmetic: once ties are left out, hardly an eigenvalue is closer.
+_FIRST_BITS = 128
+_AUTO_BITS = 1024
+
+# Binary digits that M − θI is smaller than M where eigenvalues are clustered at θ.
+_CLUSTER_BITS = 20
+
+_UNIT = Fraction(1)
+
+# Half-width, relative to θ, of the window that two counts put around a threshold left open.
+_WINDOW = Fraction(1, 2**64)
+
+
+@dataclass(frozen=True)
+class IntegerCount:
+    """lower ≤ #{k : λ_k(M) > θ} ≤ upper by integers and balls; None where an end is not known."""
+
+    lower: int | None
+    upper: int | None
+    #: Routes that counted.
+    route: str
+    #: Whether the exact characteristic polynomial, which was not computed, would decide.
+    open_to_exact: bool = False
+
 
 def integer_count(
     gram: ExactGram,
@@ -71,18 +98,47 @@ def integer_count(
     vectors: Callable[[], Array | None],
     *,
     exact: bool = False,
-) -> tuple[int | None, str]:
+) -> IntegerCount:
     """Count #{k : λ_k(M) > θ} by the characteristic polynomial or by balls (C1).
 
     `gram` is M. `vectors` is called only if needed; it returns approximate eigenvectors by
-    descending eigenvalue, or None. Returns the count and its route. The count is None where an
-    eigenvalue agrees with θ to all the bits that balls were given, and the characteristic
-    polynomial is out of reach.
+    descending eigenvalue, or None. Eigenvalues that equal θ are left out exactly, so that the ends
+    differ only where others agree with θ to all the bits that balls were given, and the
+    characteristic polynomial is out of reach; two counts around θ enclose them.
     """
     cost = exact_cost(gram)
     if gram.n_features <= _SMALL_WIDTH or (exact and cost <= _EXACT_BUDGET):
-        return exact_count(gram, theta), "exact"
-    count, _ = ball_count(gram, theta, vectors())
-    if count is None and cost <= (math.inf if exact else AUTO_BUDGET):
-        return exact_count(gram, theta), "exact"
-    return count, "ball"
+        count = exact_count(gram, theta)
+        return IntegerCount(count, count, "exact")
+    found, _ = ball_count(gram, theta, vectors(), max_bits=_FIRST_BITS)
+    most = MAX_BITS if exact else _AUTO_BITS
+    if found is None:
+        found = _without_ties(gram, theta, vectors, most)
+    if found is not None:
+        return IntegerCount(found, found, "ball")
+    if cost <= (math.inf if exact else AUTO_BUDGET):
+        count = exact_count(gram, theta)
+        return IntegerCount(count, count, "exact")
+    above, below = (
+        ball_count(gram, theta * (1 + side * _WINDOW), vectors(), max_bits=_AUTO_BITS)[0]
+        for side in (1, -1)
+    )
+    return IntegerCount(above, below, "ball", open_to_exact=not exact)
+
+
+def _without_ties(
+    gram: ExactGram, theta: Fraction, vectors: Callable[[], Array | None], most: int
+) -> int | None:
+    """Count by balls what is left of M − θI without its kernel."""
+    matrix = shifted(gram.matrix, theta.numerator, theta.denominator)
+    kept = regular_part(matrix)
+    if kept is None or not kept:
+        return None if kept is None else 0
+    rest = ExactGram(matrix if len(kept) == gram.n_features else principal(matrix, kept), _UNIT)
+    # In a cluster at θ the eigenvectors are those of the difference; elsewhere those of A are
+    # better, for they know directions far below the rounding of G.
+    clustered = rest.bits + _CLUSTER_BITS < gram.bits + theta.denominator.bit_length()
+    if rest.n_features < gram.n_features or clustered:
+        own = directions(rest.matrix)
+        return ball_count(rest, Fraction(0), own, max_bits=most)[0]
+    return ball_count(gram, theta, vectors(), max_bits=most)[0]
