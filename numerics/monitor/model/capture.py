@@ -21,6 +21,7 @@ from epsrank.numerics.monitor.model.calls import (
     watch_calls,
 )
 from epsrank.numerics.monitor.model.counting import (
+    TRANSFORMED_INSIDE,
     UNDER_TRANSFORMS,
     gives_samples,
     holds_numbers,
@@ -281,7 +282,7 @@ class Capture:
         elif in_backward():
             return
         elif under_transforms():
-            self._pass_over(layer, UNDER_TRANSFORMS)
+            self._pass_over(layer, TRANSFORMED_INSIDE)
         else:
             try:
                 with self._lock:

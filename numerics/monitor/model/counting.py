@@ -16,6 +16,11 @@ UNDER_TRANSFORMS = (
     "was called under torch.func (vmap, grad, jvp), which gives no samples one can tell apart; "
     "pass probe= to RankMonitor, or inputs= to step()"
 )
+#: The same inside of a pass that gives samples.
+TRANSFORMED_INSIDE = (
+    "is called under torch.func (vmap, grad, jvp) inside of the forward pass, where its values are "
+    "no plain tensors"
+)
 
 # Tensors of a pass that only records what would be computed.
 _NO_NUMBERS = frozenset({"FakeTensor", "FunctionalTensor", "ProxyTensor"})

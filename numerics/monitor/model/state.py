@@ -12,6 +12,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -111,11 +112,17 @@ class State:
             self._values(value, inside)
         elif (undo := _generator(value)) is not None:
             self._undo.append(undo)
-        elif type(value).__module__.partition(".")[0] in self._homes and not callable(value):
+        elif self._is_of_the_model(value):
             own = getattr(value, "__dict__", None)
             if isinstance(own, dict):
                 self._undo.append(_mapping(own))
                 self._values(own.values(), inside=True)
+
+    def _is_of_the_model(self, value: Any) -> bool:
+        """Whether a value is an object with attributes of the user's own."""
+        home = type(value).__module__.partition(".")[0]
+        # A callable is a function, a partial or a logger rather than something that holds state.
+        return isinstance(value, SimpleNamespace) or (home in self._homes and not callable(value))
 
     def _values(self, values: Iterable[Any], inside: bool) -> None:
         for value in list(values):

@@ -234,7 +234,8 @@ class Trace:
         Where none or several do, it is the axis that the last layer has its neurons on.
         """
         usual = self._axis if tensor.ndim > 2 and tensor.ndim >= -self._axis else -1
-        if not self._width or tensor.shape[usual] == self._width:
+        # A single number has no axis.
+        if not self._width or tensor.ndim == 0 or tensor.shape[usual] == self._width:
             return usual
         fits = [axis - tensor.ndim for axis, n in enumerate(tensor.shape) if n == self._width]
         return fits[0] if len(fits) == 1 and tensor.ndim > 2 else usual
