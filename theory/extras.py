@@ -17,6 +17,7 @@ PACKAGES = {
     "tomli_w": ("tomli-w", "lab"),
     "matplotlib": ("matplotlib", "plots"),
     "jinja2": ("jinja2", "report"),
+    "torchmetrics": ("torchmetrics", "metrics"),
     "lightning": ("lightning", "lightning"),
     "mlflow": ("mlflow", "mlflow"),
     "tensorboard": ("tensorboard", "tensorboard"),

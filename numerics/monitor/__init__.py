@@ -2,7 +2,7 @@
 
 from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signature
 from epsrank.numerics.monitor.monitor import RankMonitor
-from epsrank.numerics.monitor.quantity.contract import Estimate, Quantity, QuantityData
+from epsrank.numerics.monitor.quantity.contract import Quantity, QuantityData
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import (
     LayerRank,
@@ -11,6 +11,7 @@ from epsrank.numerics.monitor.records.record import (
     QuantityRecord,
 )
 from epsrank.numerics.monitor.sinks import Sink
+from epsrank.theory.estimate import Estimate
 
 __all__ = [
     "Estimate",

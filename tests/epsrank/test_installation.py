@@ -17,7 +17,7 @@ from epsrank.theory.extras import PACKAGES, named, optional_package, optional_pa
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "data" / "modules-per-extra.json"
-EXTRAS = ("lab", "plots", "report")
+EXTRAS = ("lab", "plots", "report", "metrics")
 
 # In a process of its own the packages of some extras cannot be imported.
 _MISSING = """
@@ -162,6 +162,7 @@ for extra, feature in {
     "matplotlib plots 2": lambda: epsrank.draw_staircase,
     "joblib lab 1": lambda: calibrate(1, 0),
     "scikit-learn lab 1": lambda: digits(0),
+    "torchmetrics metrics 1": lambda: __import__("epsrank.metrics").metrics.RankMe,
     **{f"{name} lab 1": lambda name=name: getattr(epsrank, name) for name in sys.argv[2:]},
 }.items():
     package, extra, _ = extra.split()

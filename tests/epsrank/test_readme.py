@@ -32,6 +32,7 @@ PAGES = [
     "docs/sweeps.md",
     "docs/staircases.md",
     "docs/many-networks.md",
+    "docs/which-rank.md",
 ]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

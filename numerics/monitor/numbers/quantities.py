@@ -11,13 +11,19 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from epsrank.theory.numbers.arrays import Array, Vector
-
-#: Offset of RankMe inside the logarithm's argument, as in its paper.
-RANKME_OFFSET = 1e-7
-
-#: Share of the layer's mean activity up to which a neuron counts as dormant.
-DORMANT = 0.025
+from epsrank.theory.dimension.of_spectrum import (
+    DECAY_RANGE,
+    DORMANT,
+    RANKME_OFFSET,
+    SRANK_DELTA,
+    decay,
+    dormant_fraction,
+    exponential_entropy,
+    leading,
+    participation,
+    stable_share,
+)
+from epsrank.theory.numbers.arrays import Vector
 
 #: Widest layer whose spectrum is computed unasked: a second or less.
 WIDE = 1024
@@ -67,6 +73,11 @@ class Quantities:
     rankme_upper: float | None = None
     entropy_rank_lower: float | None = None
     entropy_rank_upper: float | None = None
+    #: min{k : Σ_{i≤k} σ_i ≥ 0.99 Σ σ_i} (Kumar et al.); None of a sketch.
+    srank: float | None = None
+    #: α of λ_k ∝ k^(−α), fitted to k = 6 … 100 with weights 1/k (α-ReQ, of G); None of a sketch,
+    #: and where fewer than three of these eigenvalues are resolved.
+    alpha_req: float | None = None
 
     def to_json(self) -> dict[str, float | None]:
         """Return the numbers, with None for what is not finite."""
@@ -88,8 +99,8 @@ def quantities(spectrum: Vector, spectrum_error: float, mean_abs: Vector) -> Qua
     return Quantities(
         largest=largest,
         trace=float(spectrum.sum()),
-        stable_rank=stable_rank(spectrum),
-        participation_ratio=participation_ratio(spectrum),
+        stable_rank=stable_share(spectrum),
+        participation_ratio=participation(spectrum),
         effective_rank=exponential_entropy(roots),
         rankme=exponential_entropy(roots, RANKME_OFFSET),
         entropy_rank=exponential_entropy(spectrum),
@@ -98,60 +109,9 @@ def quantities(spectrum: Vector, spectrum_error: float, mean_abs: Vector) -> Qua
         dormant=dormant_fraction(mean_abs, DORMANT),
         dead=dormant_fraction(mean_abs, 0.0),
         spectrum_error=spectrum_error,
+        srank=float(leading(roots, SRANK_DELTA)),
+        alpha_req=decay(spectrum, *DECAY_RANGE, error=spectrum_error),
     )
-
-
-def stable_rank(spectrum: Vector) -> float:
-    """Return  tr G / λ_1 = ‖A‖_F² / ‖A‖₂²,  between 1 and the rank; 0 for zero features.
-
-    Source: Rudelson, Vershynin, "Sampling from large matrices", J. ACM 54 (2007).
-    """
-    shares = _shares(spectrum, float(spectrum[0]))
-    return 0.0 if shares is None else float(shares.sum())
-
-
-def participation_ratio(spectrum: Vector) -> float:
-    """Return  (Σ λ_k)² / Σ λ_k²,  between 1 and the rank; 0 for zero features.
-
-    Source: Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement" (2017).
-    """
-    shares = _shares(spectrum, float(spectrum.max()))
-    return 0.0 if shares is None else float(shares.sum() ** 2 / (shares @ shares))
-
-
-def exponential_entropy(weights: Vector, offset: float = 0.0) -> float:
-    """Return  exp(−Σ p_k log p_k)  with p_k = weights_k / Σ weights + offset; 0 for zero weights.
-
-    Of singular values this is the effective rank, with the offset 1e-7 RankMe; of
-    eigenvalues the exponential of the spectral (von Neumann) entropy. Without an offset it lies
-    between 1 and the number of non-zero weights.
-
-    Source: Roy, Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO
-    2007. Garrido, Balestriero, Najman, LeCun, "RankMe", ICML 2023, eq. 1.
-    """
-    shares = _shares(weights, float(weights.max()))
-    if shares is None:
-        return 0.0
-    p = shares / shares.sum() + offset
-    p = p[p > 0]
-    return float(np.exp(-np.sum(p * np.log(p))))
-
-
-def dormant_fraction(mean_abs: Vector, tau: float) -> float:
-    """Return the share of τ-dormant neurons, a_j ≤ τ · mean_i a_i with a_j = ∫ |φ_j| dμ.
-
-    With τ = 0 those are the neurons that are zero at every sample. All are dormant in a layer of
-    zeros.
-
-    Source: Sokar, Agarwal, Castro, Evci, "The dormant neuron phenomenon in deep reinforcement
-    learning", ICML 2023, Def. 3.1.
-    """
-    return float(np.mean(mean_abs <= tau * float(np.mean(mean_abs))))
-
-
-def _shares(weights: Array, largest: float) -> Array | None:
-    """Return weights / largest, whose squares neither overflow nor vanish; None for zeros."""
-    return None if largest == 0 else weights / largest
 
 
 def condition_bound(largest: float, smallest: float, error: float) -> float | None:

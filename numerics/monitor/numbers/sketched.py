@@ -18,14 +18,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from epsrank.numerics.monitor.numbers.quantities import (
-    DORMANT,
-    RANKME_OFFSET,
-    Quantities,
-    condition_bound,
-    dormant_fraction,
-)
+from epsrank.numerics.monitor.numbers.quantities import Quantities, condition_bound
 from epsrank.numerics.monitor.numbers.sketch import Sketch
+from epsrank.theory.dimension.of_spectrum import DORMANT, RANKME_OFFSET, dormant_fraction
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.dyadic import float_above, float_below
 from epsrank.theory.rank.bounds import Decision

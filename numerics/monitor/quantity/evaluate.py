@@ -14,7 +14,6 @@ from epsrank.numerics.monitor.model.passes import copied, is_one_call, untouched
 from epsrank.numerics.monitor.model.put_back import AsItWas
 from epsrank.numerics.monitor.model.wrappers import eagerly, runnable
 from epsrank.numerics.monitor.quantity.contract import (
-    Estimate,
     Loss,
     Quantity,
     QuantityData,
@@ -22,6 +21,7 @@ from epsrank.numerics.monitor.quantity.contract import (
 )
 from epsrank.numerics.monitor.records.record import QuantityRecord
 from epsrank.theory.errors import described
+from epsrank.theory.estimate import Estimate
 
 
 def evaluate(

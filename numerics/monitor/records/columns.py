@@ -43,7 +43,7 @@ _PLAIN: dict[str, Kind] = {
 }
 
 #: Columns that histories written before them lack; they are read as None.
-LATER = ("probe_part", "half_norm", "norm_cap")
+LATER = ("probe_part", "half_norm", "norm_cap", "srank", "alpha_req")
 
 _RANK: dict[str, Kind] = {
     "rank_lower": "int64",
@@ -209,11 +209,12 @@ def record_of(row: dict[str, Any], layout: Layout) -> LayerRecord:
     )
     own = None
     if row["trace"] is not None:
-        own = Quantities(**{name: row[name] for name in QUANTITY_NAMES})
+        numbers: dict[str, Any] = {name: row.get(name) for name in QUANTITY_NAMES}
+        own = Quantities(**numbers)
     reading = None
     if row["reading"] is not None:
-        numbers: dict[str, Any] = {f: row.get(name) for name, (f, _) in _READING.items()}
-        reading = LayerReading(**numbers)
+        read: dict[str, Any] = {f: row.get(name) for name, (f, _) in _READING.items()}
+        reading = LayerReading(**read)
     plain: dict[str, Any] = {name: row.get(name) if name in LATER else row[name] for name in _PLAIN}
     return LayerRecord(
         **plain,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from epsrank.numerics.monitor.numbers.quantities import Quantities
+from epsrank.theory.estimate import Meaning
 from epsrank.theory.floor.reading import Reading, ReadingBias, ReadingName, half_ratio, half_text
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.shown import Shown
@@ -86,10 +87,6 @@ class LayerReading:
             f"{self.name}: loss {self.loss:.4g}, certified reachable loss {self.reachable:.4g} at "
             f"norm {self.norm:.3g}, {half_text(self.half_norm, self.norm, self.cap)}"
         )
-
-
-#: What the interval of a quantity claims.
-Meaning = Literal["certified", "confidence"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from epsrank.numerics.monitor.numbers.quantities import (
     dormant_fraction,
     quantities,
 )
+from epsrank.theory.dimension.soft_ranks import alpha_req, srank
 from epsrank.theory.rank.of_gram import GramProblem
 
 DIMENSIONS = ("stable_rank", "participation_ratio", "effective_rank", "rankme", "entropy_rank")
@@ -130,3 +131,12 @@ def test_json_has_every_name_and_no_infinities():
     assert found.condition_lower == math.inf
     assert set(found.to_json()) == set(QUANTITY_NAMES)
     assert found.to_json()["condition_lower"] is None
+
+
+def test_srank_and_decay_are_those_of_the_features():
+    features = random_features(4, 200, 30)
+    found = measured(features)
+    assert found.srank == srank(features)
+    assert found.alpha_req == pytest.approx(alpha_req(features, definition="gram"), rel=1e-6)
+    assert measured(np.zeros((9, 4))).srank == 0
+    assert measured(random_features(4, 50, 6)).alpha_req is None

@@ -79,26 +79,32 @@ def test_parts_of_a_probe_come_back(tmp_path: Path, suffix: str):
     assert [record.probe_part for record in back][-3:] == [None, 1 / 3, 1 / 3]
 
 
+#: Columns that have come one after another.
+CAME = ("probe_part", "srank", "alpha_req")
+
+
 def before_parts(folder: Path, suffix: str) -> Path:
-    """Write a history as it was before records knew of parts."""
+    """Write a history as it was before records knew of parts, srank and α-ReQ."""
     file = folder / f"old.{suffix}"
     getattr(filled(), f"to_{suffix}")(file)
     if suffix == "parquet":
-        pq.write_table(pq.read_table(file).drop_columns(["probe_part"]), file)
+        pq.write_table(pq.read_table(file).drop_columns([*CAME]), file)
     elif suffix == "csv":
         head, names, *lines = file.read_text().splitlines()
-        place = names.split(",").index('"probe_part"')
+        places = [names.split(",").index(f'"{name}"') for name in CAME]
         # Nor of checks, the last column.
-        cut = [",".join(part for i, part in enumerate(line.split(",")[:-1]) if i != place)
+        cut = [",".join(part for i, part in enumerate(line.split(",")[:-1]) if i not in places)
                for line in (names, *lines)]  # fmt: skip
         file.write_text("\n".join([head, *cut]) + "\n")
     else:
         held = json.loads(file.read_text())
         del held["checksum"]
         for row in held["records"]:
-            del row["probe_part"]
+            for name in CAME:
+                row.pop(name, None)
         file.write_text(json.dumps(held))
-    assert b"probe_part" not in file.read_bytes()
+    # In quotes: the name of the package ends in one of them.
+    assert not any(f'"{name}"'.encode() in file.read_bytes() for name in CAME)
     return file
 
 
