@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,17 @@ ROOMS = ("theory", "numerics", "proofs", "epsrank")
 LONGEST = 350
 
 
+@cache
+def parsed(source: str) -> tuple[ast.Module, tuple[ast.AST, ...]]:
+    """Return the tree of a file and all nodes in it, made once for all that look at it."""
+    tree = ast.parse(source)
+    return tree, tuple(ast.walk(tree))
+
+
 def imported(source: str, package: str) -> set[str]:
     """Return the dotted names that a file imports, at any depth, relative ones made absolute."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in parsed(source)[1]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -68,6 +76,7 @@ def wrong_imports(source: str, package: str) -> list[str]:
     )
 
 
+@cache
 def _files():
     # rglob follows no links before Python 3.13: epsrank/theory is read once, as theory.
     return [
@@ -98,7 +107,7 @@ def test_rooms_import_downwards_only(room):
 def lines_of_code(source: str) -> int:
     """Count the lines of a file without those of its docstrings."""
     documented = 0
-    for node in ast.walk(ast.parse(source)):
+    for node in parsed(source)[1]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if ast.get_docstring(node, clean=False) is not None and first is not None:
@@ -125,7 +134,7 @@ def import_graph(sources: Mapping[str, str], packages: Collection[str]) -> dict[
     """Return which modules each module names in its imports, those for type checkers too."""
     graph: dict[str, set[str]] = {name: set() for name in sources}
     for module, source in sources.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in parsed(source)[1]:
             if isinstance(node, ast.Import):
                 graph[module] |= {alias.name for alias in node.names} & set(sources)
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -247,7 +256,7 @@ def with_tables(source: str, public: Collection[str]) -> list[str]:
                     found.append(node.name)
                 visit(node.body, shown if isinstance(node, ast.ClassDef) else False)
 
-    visit(ast.parse(source).body, None)
+    visit(parsed(source)[0].body, None)
     return found
 
 
@@ -286,7 +295,7 @@ def test_planted_sections_are_caught(source, found):
 def lacking_sections(source: str, public: Collection[str]) -> list[str]:
     """Return what the docstrings of exported functions leave out: arguments, or errors."""
     lacking = []
-    for node in ast.parse(source).body:
+    for node in parsed(source)[0].body:
         if not isinstance(node, ast.FunctionDef) or node.name not in public:
             continue
         text = ast.get_docstring(node) or ""

@@ -57,9 +57,10 @@ def sweep(
     row per run. Exit code 0 also where some runs failed; 1 if all did. With --batched up to 8
     networks of one shape are trained, kept and gone on with together.
     """
-    from epsrank.numerics.ensemble.trials import run_train_trials_batched, stored_runs
     from epsrank.numerics.sweeps import Sweep, TrialStore, run_trials
 
+    if batched:  # with PyTorch, which other kinds of trials may do without
+        from epsrank.numerics.ensemble.trials import run_train_trials_batched, stored_runs
     plan = Sweep.from_toml(spec)
     folder = Path(out) if out is not None else Path("sweeps") / Path(spec).stem
     store, trials = TrialStore(folder / "store"), plan.trials()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from epsrank.numerics.memory import keep_freed_memory
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
-from epsrank.numerics.training.process import keep_freed_memory
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import round_trip
 

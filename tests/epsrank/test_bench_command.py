@@ -15,16 +15,18 @@ import torch
 from click.testing import CliRunner, Result
 from torch import nn
 
-from epsrank.benchmarks import BENCHMARKS, monitor, rank, run_benchmarks
+from epsrank.benchmarks import BENCHMARKS, monitor, rank, run_benchmarks, scaling, worker
 from epsrank.benchmarks.models import workloads
 from epsrank.benchmarks.result import Column, Table, overhead, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings, limited_threads
 from epsrank.benchmarks.timing import interleaved, median_ratio, total_ratio
 from epsrank.benchmarks.trainee import Trainee, TrainingClock, block_steps, run_blocks
 from epsrank.benchmarks.watchers import Watcher, watchers_at
+from epsrank.benchmarks.worker import start_worker
 from epsrank.cli import main
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.theory.errors import InputError
+from tests.processes import Child
 
 QUICK = BenchmarkSettings(effort="quick")
 
@@ -116,7 +118,9 @@ def routes_of(table: Table) -> set[tuple[float, str]]:
     return {(row["eps"], row["route"]) for row in table.rows if row["what"] == "count alone"}
 
 
-def test_counts_name_their_routes() -> None:
+def test_counts_name_their_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Singular values name no route, and are most of the time.
+    monkeypatch.setattr(rank, "singular", lambda features, eps: {})
     assert routes_of(rank.in_float32(2600, 260, QUICK)) == {
         (1e-6, "samples"),
         (1e-6, "gram"),
@@ -303,7 +307,23 @@ def test_the_networks_are_what_their_names_say() -> None:
     assert isinstance(transformer.encoder, nn.TransformerEncoder)
 
 
-def test_scaling(tmp_path: Path) -> None:
+def test_scaling(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forked(words: list[Any], threads: int) -> Child | subprocess.Popen[str]:
+        # The stream is alone in a process of its own; the others have torch already.
+        if words[0] == "stream":
+            return start_worker(words, threads)
+        return Child(worker.main, [str(word) for word in words])
+
+    def finished(workers: list[Any]) -> list[dict[str, Any]]:
+        if not isinstance(workers[0], Child):
+            return worker.finished(workers)
+        ends = [each.ended() for each in workers]
+        assert [code for code, _ in ends] == [0] * len(ends), ends
+        return [json.loads(printed.splitlines()[-1]) for _, printed in ends]
+
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    monkeypatch.setattr(scaling, "start_worker", forked)
+    monkeypatch.setattr(scaling, "finished", finished)
     (result,) = run_benchmarks(["scaling"], QUICK)
     found = tables(list(result.tables))
     assert list(found) == ["width", "samples", "layers", "processes"]

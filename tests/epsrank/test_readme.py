@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import main
+from epsrank.numerics.sweeps import execute
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -65,6 +66,8 @@ def test_examples_print_what_the_page_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # The same numbers, and no worker imports torch anew; tests/numerics/sweeps has workers.
+    monkeypatch.setattr(execute, "run_in_workers", lambda tasks, jobs: map(execute.perform, tasks))
     names: dict[str, Any] = {}
     printed: str | None = None
     tried = 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from epsrank.numerics.networks.activations import ACTIVATIONS
 from epsrank.numerics.networks.initialise import INITIALISATIONS
 from epsrank.numerics.training import RunConfig
 from epsrank.numerics.training.config import DEFAULT_RATES
+from tests.processes import Child
 
 SMALL = ["--net", "mlp:2x6", "--n-train", "30", "--device", "cpu"]
 
@@ -187,25 +186,15 @@ def test_a_diverged_run_is_a_result(activation: str, rate: str, tmp_path: Path) 
 
 def test_ctrl_c_keeps_a_run_that_resumes_to_the_same_numbers(tmp_path: Path) -> None:
     words = ["train", "cosines", *SMALL, "--measure-every", "50"]
-    start = [
-        sys.executable,
-        "-m",
-        "epsrank",
-        *words,
-        "--steps",
-        "800",
-        "--out",
-        str(tmp_path / "a"),
-    ]
-    with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "a" / "history.parquet").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    if process.returncode == 0:
+    process = Child(main, [*words, "--steps", "800", "--out", str(tmp_path / "a")])
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "a" / "history.parquet").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send(signal.SIGINT)
+    code, said = process.ended(60)
+    if code == 0:
         pytest.fail("the run ended before it could be interrupted: give it more steps")
-    assert process.returncode == 130
+    assert code == 130
     assert said.count("\n") == 1
     assert said.startswith("epsrank: interrupted at step ")
     again = said.split("go on with: epsrank ")[1].split()

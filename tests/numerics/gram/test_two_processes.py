@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -14,6 +9,7 @@ import torch.distributed as dist
 
 from epsrank.numerics.gram.layer import LayerAccumulator
 from tests.numerics.gram import two_processes
+from tests.processes import run_all
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="PyTorch was built without gloo"
@@ -23,21 +19,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gloo")
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.numerics.gram.two_processes", str(i), str(folder)],
-            cwd=Path(__file__).resolve().parents[3],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for i in range(2)
-    ]
-    for worker in workers:
-        output, _ = worker.communicate(timeout=120)
-        assert worker.returncode == 0, output
+    run_all(two_processes.work, (0, folder), (1, folder))
     return [torch.load(folder / f"result{i}", weights_only=True) for i in range(2)]
 
 

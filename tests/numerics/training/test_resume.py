@@ -3,9 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import textwrap
 
 import pytest
 import torch
@@ -13,10 +10,11 @@ import torch
 import epsrank.numerics.manifest
 import epsrank.numerics.training.state
 from epsrank.numerics.checkpoint.runs import layer_of_run
-from epsrank.numerics.training import RunConfig, load_run, train
+from epsrank.numerics.training import RunConfig, load_run, making, train
 from epsrank.numerics.training.folder import PREVIOUS
 from epsrank.numerics.training.tensors import flatten, read_tensors, unflatten
 from epsrank.theory.errors import InputError
+from tests.processes import Child
 
 OPTIMIZERS = ["sgd", "momentum", "adam", "adamw", "lbfgs"]
 
@@ -128,39 +126,27 @@ def test_killed_at_every_single_write(moment, tmp_path, monkeypatch):
         assert not list(path.rglob("*.part"))
 
 
-PROGRAM = """
-    import os, signal, sys
-    from pathlib import Path
-    import epsrank.numerics.training.making as making
-    from epsrank.numerics.training import RunConfig, train
-
-    making._SAVE_SECONDS = making._SAVE_SHARE = 0.0
+def struck(folder, name):
+    """Train, and be struck by a signal in the seventh step."""
 
     def strike(step, total, record):
         if step == 7:
-            os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+            os.kill(os.getpid(), getattr(signal, name))
 
-    folder = Path(sys.argv[1])
+    making._SAVE_SECONDS = making._SAVE_SHARE = 0.0
     config = RunConfig.from_toml(folder.with_suffix(".toml"))
     train(config, folder, progress=strike)
-"""
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_process_killed_by_a_signal(name, tmp_path):
     settings = config(optimizer="adam", batch_size=8)
     (tmp_path / "parts.toml").write_text(settings.to_toml())
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path / "parts"), name],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    code, printed = Child(struck, tmp_path / "parts", name).ended()
     if name == "SIGINT":
-        assert "KeyboardInterrupt" in done.stderr
+        assert "KeyboardInterrupt" in printed
     else:
-        assert done.returncode == -getattr(signal, name)
+        assert code == -getattr(signal, name)
     interrupted = load_run(tmp_path / "parts")
     assert interrupted.status == "stopped"
     assert interrupted.step == 7

@@ -156,7 +156,7 @@ def test_runs_trained_together_are_run_again_together(toys, tmp_path, forged, mo
         analyse=lambda outcomes: Analysis((finding,)),
         batched=True,
     )
-    outcomes = reproduce(module.Z1, Request()).outcomes
+    outcomes = reproduce(module.Z1, Request(), jobs=1).outcomes
     assert outcomes[0].seconds == outcomes[1].seconds  # of one program
     if forged:
         loss = [1.0] * len(outcomes[1].result["loss"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -101,30 +102,42 @@ def test_several_experiments_are_computed_as_one_list(toys, tmp_path, monkeypatc
         assert (len(result.outcomes), len(result.failed)) == (count, 0)
 
 
-def test_reports_of_several_are_written_side_by_side(toys, tmp_path):
-    toys(Z1=1.0, Z2=-1.0)
+def written(folder: Path) -> dict[Path, bytes]:
+    """Return the files of both reports."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for name in ("Z1", "Z2")
+        for path in (folder / name).rglob("*")
+        if path.is_file()
+    }
+
+
+def both_reports(out: Path, jobs: int) -> dict[Path, bytes]:
+    """Reproduce two toys together, the reports written by some processes."""
     both = [experiment("Z1"), experiment("Z2")]
-    found = {}
-    for jobs in (1, 2):
-        out = tmp_path / str(jobs)
-        carry_out(both, Request(), out, jobs=1)  # toys cannot be imported by another process
-        results = list(reproduce_all(both, Request(), out=out, jobs=jobs))
-        assert [result.experiment.id for result in results] == ["Z1", "Z2"]
-        found[jobs] = {
-            path.relative_to(out): path.read_bytes()
-            for name in ("Z1", "Z2")
-            for path in (out / name).rglob("*")
-            if path.is_file()
-        }
-    assert found[1] == found[2]
-    assert len(found[1]) >= 6
+    carry_out(both, Request(), out, jobs=1)  # toys cannot be imported by another process
+    results = list(reproduce_all(both, Request(), out=out, jobs=jobs))
+    assert [result.experiment.id for result in results] == ["Z1", "Z2"]
+    return written(out)
+
+
+def assert_an_error_is_a_line(module, out: Path, jobs: int) -> None:
+    object.__setattr__(module.Z2, "plan", lambda request: [])
+    with pytest.raises(InputError, match="no trials"):
+        list(reproduce_all([experiment("Z1"), experiment("Z2")], Request(), out=out, jobs=jobs))
+
+
+def test_several_are_reported_together_as_each_alone(toys, tmp_path):
+    toys(Z1=1.0, Z2=-1.0)
+    together = both_reports(tmp_path / "together", jobs=1)
+    assert len(together) >= 6
+    for name in ("Z1", "Z2"):
+        reproduce(experiment(name), Request(), out=tmp_path / "alone", jobs=1)
+    assert written(tmp_path / "alone") == together
 
 
 def test_an_error_of_one_of_several_is_a_line(toys, tmp_path):
-    module = toys(Z1=1.0, Z2=-1.0)
-    object.__setattr__(module.Z2, "plan", lambda request: [])
-    with pytest.raises(InputError, match="no trials"):
-        list(reproduce_all([experiment("Z1"), experiment("Z2")], Request(), out=tmp_path, jobs=2))
+    assert_an_error_is_a_line(toys(Z1=1.0, Z2=-1.0), tmp_path, jobs=1)
 
 
 def test_command_for_several(toys, tmp_path, monkeypatch):

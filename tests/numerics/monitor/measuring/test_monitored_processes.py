@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import astuple
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +11,7 @@ import torch.distributed as dist
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.numerics.monitor.records.history import History
 from tests.numerics.monitor.measuring import monitored_processes as both
+from tests.processes import run_all
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="PyTorch was built without gloo"
@@ -24,21 +21,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("monitored")
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-m", both.__name__, str(i), str(place)],
-            cwd=Path(__file__).resolve().parents[4],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for i in range(2)
-    ]
-    for worker in workers:
-        output, _ = worker.communicate(timeout=120)
-        assert worker.returncode == 0, output
+    run_all(both.work, (0, place), (1, place))
     return place
 
 

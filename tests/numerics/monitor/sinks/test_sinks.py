@@ -6,9 +6,6 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +30,7 @@ from epsrank.numerics.monitor.sinks import parquet as parquet_sink
 from epsrank.numerics.monitor.sinks.parquet import journal_of
 from epsrank.numerics.monitor.sinks.protocol import finite_numbers
 from epsrank.theory.errors import InputError
+from tests.processes import Child
 
 EPS = (1e-6, 0.1)
 METADATA: dict[str, Any] = {"eps": list(EPS), "measure": "mean"}
@@ -160,25 +158,18 @@ def test_a_line_cut_short_is_left_out_and_overwritten(tmp_path: Path, kind: str)
     assert len(read_history(file)) == 9
 
 
+def write_and_be_killed(kind: str, file: Path) -> None:
+    sink = KINDS[kind](file)
+    for step in range(300):
+        sink.write(rows(step), METADATA)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_killed_process_leaves_all_it_wrote(tmp_path: Path, kind: str) -> None:
     file = tmp_path / f"history.{kind}"
-    script = f"""
-        import os, signal, sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_sinks import KINDS, METADATA, rows
-        sink = KINDS[{kind!r}]({str(file)!r})
-        for step in range(300):
-            sink.write(rows(step), METADATA)
-        os.kill(os.getpid(), signal.SIGKILL)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=Path(__file__).parents[4],
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL
+    code, printed = Child(write_and_be_killed, kind, file).ended()
+    assert code == -signal.SIGKILL, printed
     assert same(read_history(file), [rows(step) for step in range(300)])
 
 
