@@ -25,9 +25,14 @@ if TYPE_CHECKING:
         Quantity,
         QuantityData,
         RankMonitor,
+        RankRequirementError,
+        RankTooLow,
+        RankUndecided,
+        RankVerdict,
         RankWarning,
     )
     from epsrank.numerics.monitor.measuring.schedule import OverheadBudget
+    from epsrank.numerics.monitor.quantity.of_layer import LayerQuantity, weight_norms
     from epsrank.numerics.operators import (
         BoundaryProblem,
         OperatorSystem,
@@ -140,6 +145,7 @@ _HOMES = {
     "laplacian": "epsrank.numerics.operators",
     "layer_kernel": "epsrank.theory.kernels.catalogue",
     "LayerKernel": "epsrank.theory.kernels.layer_kernel",
+    "LayerQuantity": "epsrank.numerics.monitor.quantity.of_layer",
     "lidar": "epsrank.theory.dimension.lidar",
     "LidarSums": "epsrank.theory.dimension.lidar",
     "linear_operator": "epsrank.numerics.operators",
@@ -165,7 +171,11 @@ _HOMES = {
     "RankInterval": "epsrank.theory.rank.interval",
     "rankme": "epsrank.theory.dimension.soft_ranks",
     "RankMonitor": "epsrank.numerics.monitor",
+    "RankRequirementError": "epsrank.numerics.monitor",
     "ranks_by_definition": "epsrank.theory.dimension.definitions",
+    "RankTooLow": "epsrank.numerics.monitor",
+    "RankUndecided": "epsrank.numerics.monitor",
+    "RankVerdict": "epsrank.numerics.monitor",
     "RankWarning": "epsrank.numerics.monitor",
     "read_plateau": "epsrank.theory.floor.plateau",
     "Reading": "epsrank.theory.floor.reading",
@@ -188,6 +198,7 @@ _HOMES = {
     "Trial": "epsrank.numerics.sweeps",
     "TrialStore": "epsrank.numerics.sweeps",
     "verify": "epsrank.proofs.runner",
+    "weight_norms": "epsrank.numerics.monitor.quantity.of_layer",
     "width_floor": "epsrank.theory.apriori",
 }
 
@@ -207,6 +218,7 @@ __all__ = [
     "InitialRank",
     "InputError",
     "LayerKernel",
+    "LayerQuantity",
     "LidarSums",
     "LipschitzFloor",
     "LossFloor",
@@ -218,6 +230,10 @@ __all__ = [
     "QuantityData",
     "RankInterval",
     "RankMonitor",
+    "RankRequirementError",
+    "RankTooLow",
+    "RankUndecided",
+    "RankVerdict",
     "RankWarning",
     "Reading",
     "Report",
@@ -282,6 +298,7 @@ __all__ = [
     "train_in_groups",
     "train_many",
     "verify",
+    "weight_norms",
     "width_floor",
 ]
 

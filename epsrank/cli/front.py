@@ -24,7 +24,8 @@ class Interrupted(Exception):
 class Front(click.Group):
     """The group ``epsrank``: subcommands in a fixed order, errors in one line.
 
-    Exit codes: 0 as asked, 1 a regression (``verify``), 2 bad use or input, 130 interrupted.
+    Exit codes: 0 as asked, 1 a regression (``verify``), 2 bad use or input, 3 undecided
+    (``rank --at-least``), 130 interrupted.
     """
 
     def __init__(self, *, commands: Sequence[click.Command], **settings: Any) -> None:

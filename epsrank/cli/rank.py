@@ -12,6 +12,7 @@ from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.sources import checkpoint_options, read_source
 
 if TYPE_CHECKING:
+    from epsrank.theory.rank.bounds import Decided
     from epsrank.theory.rank.interval import RankInterval
 
 
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 )
 @click.option("--relative", is_flag=True, help="Count λ_k > ε·λ_1 instead of λ_k > ε.")
 @click.option("--exact", is_flag=True, help="Decide by exact integer arithmetic.")
+@click.option(
+    "--at-least",
+    type=int,
+    metavar="K",
+    help="Exit with 0 if every rank is certified to be K or more, with 1 if one is certified to be "
+    "less, and with 3 if that stays open.",
+)
 @checkpoint_options
 @measure_options
 def rank(
@@ -33,6 +41,7 @@ def rank(
     eps: tuple[float, ...],
     relative: bool,
     exact: bool,
+    at_least: int | None,
     weights: str | None,
     measure: str,
     key: str | None,
@@ -48,10 +57,12 @@ def rank(
     is an interval: its ends agree where the arithmetic resolves ε, and where they do not the
     reason is said.
     """
-    from epsrank.theory.data.inputs import as_eps
+    from epsrank.theory.data.inputs import as_eps, as_whole
     from epsrank.theory.rank import epsilon_ranks
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
+    if at_least is not None:
+        as_whole(at_least, "--at-least")
     source = read_source(file, key=key, weights=weights, measure=measure, **checkpoint)
     ranks = epsilon_ranks(
         source.features,
@@ -60,10 +71,34 @@ def rank(
         exact=exact,
         relative=relative,
     )
+    verdict = None if at_least is None else _verdict(ranks, at_least)
     if as_json:
-        print_json(rank_document(ranks))
+        asked = {} if verdict is None else {"at_least": {"rank": at_least, "verdict": verdict}}
+        print_json(rank_document(ranks) | asked)
     else:
         _print_ranks(source.label, ranks)
+        if verdict is not None:
+            click.echo(f"at least {at_least}: {_SAID[verdict]}")
+    if verdict is not None:
+        click.get_current_context().exit(_EXIT_CODES[verdict])
+
+
+# 2 is bad use or input.
+_EXIT_CODES: dict[Decided, int] = {"met": 0, "missed": 1, "undecided": 3}
+
+_SAID: dict[Decided, str] = {
+    "met": "certified",
+    "missed": "no, the rank is certified to be lower",
+    "undecided": "undecided, the interval holds both; ask with --exact, or for another ε",
+}
+
+
+def _verdict(ranks: list[RankInterval], at_least: int) -> Decided:
+    """Return what all thresholds together say: the worst of them."""
+    from epsrank.theory.rank.bounds import decided
+
+    found = {decided(at_least, entry.lower, entry.upper) for entry in ranks}
+    return next(word for word in ("missed", "undecided", "met") if word in found)
 
 
 def rank_document(ranks: list[RankInterval]) -> dict[str, Any]:

@@ -1,6 +1,12 @@
 """The ε-rank and the floor of a network, watched inside anyone's training loop."""
 
 from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signature
+from epsrank.numerics.monitor.gate import (
+    RankRequirementError,
+    RankTooLow,
+    RankUndecided,
+    RankVerdict,
+)
 from epsrank.numerics.monitor.monitor import RankMonitor
 from epsrank.numerics.monitor.quantity.contract import Quantity, QuantityData
 from epsrank.numerics.monitor.records.history import History
@@ -23,6 +29,10 @@ __all__ = [
     "QuantityData",
     "QuantityRecord",
     "RankMonitor",
+    "RankRequirementError",
+    "RankTooLow",
+    "RankUndecided",
+    "RankVerdict",
     "RankWarning",
     "Signature",
     "Sink",

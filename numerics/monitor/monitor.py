@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from epsrank.numerics.monitor.alarms.signatures import Signature
+from epsrank.numerics.monitor.gate import (
+    RankTooLow,
+    RankUndecided,
+    RankVerdict,
+    Requirement,
+)
 from epsrank.numerics.monitor.measuring.measurer import Measurer
 from epsrank.numerics.monitor.measuring.probe_parts import ProbeParts, as_parts
 from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
@@ -290,6 +296,86 @@ class RankMonitor:
             What was completed since the last call; none without a background.
         """
         return self._finished(wait=True)
+
+    def require(
+        self,
+        rank: float,
+        *,
+        layer: str | None = None,
+        eps: float | None = None,
+        definition: str = "epsilon",
+        at_step: int | None = None,
+        raises: bool = True,
+    ) -> RankVerdict:
+        """Ask for a least rank, and stop where it is missing: in the loop, or after it for CI.
+
+        Decided by certified ends: those of the latest measurement, or of the first one from
+        `at_step` on. Before that step the verdict is ``"not due"``, and nothing is raised. A part
+        of a probe decides nothing: where there is a probe and no measurement of the whole of it,
+        one is made.
+
+        Parameters
+        ----------
+        rank : float
+            Least rank.
+        layer : str, optional
+            One of `layers`; the last one before the head where that is known.
+        eps : float, optional
+            One of the monitor's ε; the first by default.
+        definition : str
+            ``"epsilon"``, ``"stable_rank"``, ``"participation_ratio"``, ``"effective_rank"``,
+            ``"rankme"`` or ``"entropy_rank"``, as in `LayerRecord.quantities`.
+        at_step : int, optional
+            Step by which the rank must be there.
+        raises : bool
+            False returns every verdict.
+
+        Returns
+        -------
+        RankVerdict
+            True where the rank is there.
+
+        Raises
+        ------
+        InputError
+            If an argument cannot be used.
+        RankTooLow
+            If the rank is certified to be lower.
+        RankUndecided
+            If it is neither: an interval that holds both, a failed measurement, or none.
+        """
+        asked = Requirement.of(
+            rank, layer, definition, eps, at_step, layers=self.layers,
+            last=None if self.plan.last is None else self.plan.last.name,
+            measured=self.settings.eps,
+        )  # fmt: skip
+        verdict = self._verdict(asked)
+        if raises and verdict.state in ("missed", "undecided"):
+            raise (RankTooLow if verdict.state == "missed" else RankUndecided)(verdict)
+        return verdict
+
+    def _verdict(self, asked: Requirement) -> RankVerdict:
+        """Find the measurement that decides, or make it."""
+        due = asked.at_step is None or self._steps >= asked.at_step
+        group = self._measurer.processes
+        if not group.first:
+            return asked.without("not due", "process 0 has the history, and decides")
+        if not due and not self._closed:
+            return asked.without("not due", f"step {self._steps} of {asked.at_step}")
+        if not self._closed:
+            self._finished(wait=True)
+        record = asked.find(self.history)
+        # In a group every process would have to measure.
+        alone = self._parts is not None and not group.grouped
+        if record is None and due and alone and not self._closed:
+            self.measure()
+            record = asked.find(self.history)
+        if record is not None:
+            return asked.judge(record)
+        if asked.at_step is not None and not self._closed:
+            return asked.without("not due", f"the next measurement after {asked.at_step} decides")
+        since = "" if asked.at_step is None else f" at step {asked.at_step} or later"
+        return asked.without("undecided", f"nothing was measured on all samples{since}")
 
     def close(self) -> None:
         """Remove hooks and close the sinks; the history stays readable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from epsrank.cli import main
+from epsrank.theory.rank import epsilon_ranks
+from epsrank.theory.rank.interval import RankInterval
 
 X = np.linspace(-1, 1, 60)[:, None]
 PHI = np.tanh(3 * X + np.linspace(-2, 2, 12))
@@ -162,3 +165,38 @@ def test_a_header_is_a_notice_on_stderr(folder: Path) -> None:
     done = rank(folder, "--json", file="a.csv")
     assert "first line as a header" in done.stderr
     assert json.loads(done.stdout)["n_samples"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "verdict", "said"),
+    [
+        ("--at-least 6 --eps 1e-3", 0, "met", "at least 6: certified"),
+        ("--at-least 99 --eps 1e-3", 1, "missed", "at least 99: no, the rank is certified"),
+        ("--at-least 6 --eps 1e-3 10", 1, "missed", "at least 6: no"),
+        ("--at-least 6 --eps 1e-3 1e-6", 3, "undecided", "at least 6: undecided, the interval"),
+        ("--at-least 13 --eps 1e-3 1e-6", 1, "missed", "at least 13: no"),
+    ],
+)
+def test_at_least_decides_the_exit_code(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: str, code: int, verdict: str, said: str
+) -> None:
+    found = epsilon_ranks
+
+    def wide(*arguments: Any, **settings: Any) -> list[RankInterval]:
+        """Leave the second threshold open, which small features never do by themselves."""
+        ranks = found(*arguments, **settings)
+        return [replace(rank, lower=0) if rank.eps == 1e-6 else rank for rank in ranks]
+
+    monkeypatch.setattr("epsrank.theory.rank.epsilon_ranks", wide)
+    done = rank(folder, *words.split())
+    assert (done.exit_code, done.stderr) == (code, "")
+    assert done.stdout.splitlines()[-1].startswith(said)
+    done = rank(folder, *words.split(), "--json")
+    asked = {"rank": int(words.split()[1]), "verdict": verdict}
+    assert (done.exit_code, json.loads(done.stdout)["at_least"]) == (code, asked)
+
+
+def test_at_least_refuses_what_is_no_rank(folder: Path) -> None:
+    done = rank(folder, "--at-least", "0")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "epsrank: error: --at-least is 0; pass a whole number ≥ 1\n"

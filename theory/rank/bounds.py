@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
+
+#: What an interval says of a least rank.
+Decided = Literal["met", "missed", "undecided"]
 
 
 def rank_text(lower: int, upper: int) -> str:
     """Write a rank: ``"29"`` where both ends agree, else ``"[29, 34]"``."""
     return f"{lower}" if lower == upper else f"[{lower}, {upper}]"
+
+
+def decided(required: float, lower: float, upper: float) -> Decided:
+    """Say whether every number from `lower` to `upper` is at least `required`, none is, or some."""
+    if lower >= required:
+        return "met"
+    return "missed" if upper < required else "undecided"
 
 
 class RankBounds:

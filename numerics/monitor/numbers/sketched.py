@@ -50,7 +50,7 @@ def sketched_quantities(
         "effective_rank": _exponential(entropy_interval(sketch, roots=True)),
         "entropy_rank": _exponential(entropy_interval(sketch, roots=False)),
     }
-    ends["rankme"] = _with_offset(ends["effective_rank"], n)
+    ends["rankme"] = with_offset(ends["effective_rank"], n)
     zero = not mean_abs.any()
     fields: dict[str, float | None] = {}
     for name, (lower, upper) in ends.items():
@@ -148,7 +148,7 @@ def _exponential(entropy: tuple[float, float]) -> tuple[float, float]:
     return math.exp(entropy[0]), math.exp(entropy[1])
 
 
-def _with_offset(ends: tuple[float, float], n: int) -> tuple[float, float]:
+def with_offset(ends: tuple[float, float], n: int) -> tuple[float, float]:
     """Return the ends with δ added to every p_k.
 
     f(p) = −p log p is concave with f(0) = 0, so f(p + δ) ≤ f(p) + f(δ); and f′ ≥ −1 − δ.
