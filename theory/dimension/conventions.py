@@ -65,12 +65,12 @@ RANKME = {
     ),
     "offset-1e-5": Convention(
         "exp(−Σ p log p), p = σ/Σσ + 1e-5",
-        "stable-pretraining, first versions",
+        "stable-pretraining",
         _entropy_of(1, 1e-5),
     ),
     "centred": Convention(
         "exp(−Σ p log p), p = σ⁰/Σσ⁰ + 1e-5",
-        "stable-pretraining, later versions",
+        "stable-pretraining, in some versions",
         _entropy_of(1, 1e-5),
         centred=True,
     ),

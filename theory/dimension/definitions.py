@@ -152,7 +152,7 @@ def ranks_by_definition(features: Any) -> DefinitionTable:
     ...     if row.function == "stable_rank":
     ...         print(row.arguments, row.shown)
     paper 1.5
-    centred 1.5
+    centred 1.4124
     """
     samples = as_samples(features)
     rows = [

@@ -34,6 +34,7 @@ class LidarSums:
 
     Examples
     --------
+    >>> import numpy as np
     >>> views = np.random.default_rng(0).normal(size=(20, 5, 3))
     >>> parts = LidarSums.of(views[:8]) + LidarSums.of(views[8:])
     >>> abs(lidar(parts) - lidar(views)) < 1e-9
@@ -148,6 +149,7 @@ def lidar(
 
     Examples
     --------
+    >>> import numpy as np
     >>> means = np.vstack([np.eye(3), -np.eye(3)])[:, None, :]
     >>> noise = 0.1 * np.vstack([np.eye(3), -np.eye(3)])
     >>> round(lidar(means + noise), 3)

@@ -18,6 +18,9 @@ from epsrank.theory.rank.interval import RankInterval
 # Rows whose powers are formed at once: what is kept beside the sums stays small.
 _ROWS = 4096
 
+# Mean square of features whose fourth powers, and products of four sums, keep their digits.
+_SMALL, _LARGE = 1e-140, 1e140
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureMoments:
@@ -51,6 +54,7 @@ class FeatureMoments:
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> one, two = rng.normal(size=(50, 3)), rng.normal(size=(70, 3))
     >>> both = FeatureMoments.of(one) + FeatureMoments.of(two)
@@ -183,9 +187,24 @@ class FeatureMoments:
         array, shape (min(N, n),)
             λ_1 ≥ λ_2 ≥ … ≥ 0, as computed; those that N < n samples leave at 0 are left out.
         """
+        self.refuse_vanished()
         matrix = self.covariance if centred else self.gram / self.n_samples
         found = np.maximum(np.linalg.eigvalsh(matrix)[::-1], 0.0)
         return np.asarray(found[: min(self.n_samples, self.n_features)])
+
+    def refuse_vanished(self) -> None:
+        """Refuse sums of features so small or large that powers of them left the range of float64.
+
+        Raises
+        ------
+        InputError
+            If so; features of zeros are none of them.
+        """
+        square = float(np.trace(self.gram)) / self.n_samples
+        if self.sizes.any() and not _SMALL < square < _LARGE:
+            size = "small" if square <= _SMALL else "large"
+            problem = f"are so {size} that their fourth powers are out of the range of float64"
+            raise InputError("features", problem, "rescale them before they are summed")
 
     def rank(self, eps: float, *, relative: bool = False) -> RankInterval:
         """ε-rank of Σ xxᵀ / N, certified against the rounding of the sums.

@@ -39,7 +39,7 @@ def dormant_neurons(features: Any, tau: float = DORMANT) -> NDArray[np.bool_]:
     References
     ----------
     .. [1] Sokar, Agarwal, Castro, Evci, "The dormant neuron phenomenon in deep reinforcement
-       learning", ICML 2023, arXiv 2302.12902, Def. 3.1 (τ = 0.025, and 0.1 in some experiments).
+       learning", ICML 2023, arXiv 2302.12902, Def. 3.1.
 
     Examples
     --------

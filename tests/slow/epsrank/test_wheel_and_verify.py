@@ -45,6 +45,9 @@ def test_the_list_of_modules_per_extra(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "installing.md").read_text("utf-8")
     for extra in EXTRAS:
         failed = json.loads((tmp_path / f"{extra}.json").read_text())
+        # torchmetrics imports matplotlib where its metadata are, which a blocked import leaves.
+        if extra == "plots":
+            failed = [name for name in failed if not within(name, listed["metrics"])]
         assert len(failed) > (2 if extra == "metrics" else 10)
         assert [name for name in failed if not within(name, listed[extra])] == [], extra
         assert [e for e in listed[extra] if not any(within(n, [e]) for n in failed)] == [], extra

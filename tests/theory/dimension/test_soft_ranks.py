@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import math
 from collections.abc import Callable
 
@@ -166,6 +168,10 @@ def test_sums_take_every_dtype_and_keep_their_bound() -> None:
         assert sums.rank(1e-3).lower == sums.rank(1e-3).upper
     with pytest.raises(InputError, match="fourth powers beyond the range"):
         FeatureMoments.of(np.full((2, 2), 1e100))
+    for scale, size in ((1e-90, "small"), (1e-170, "small"), (1e71, "large")):
+        for function in (rankme, participation_ratio, alpha_req):
+            with pytest.raises(InputError, match=f"are so {size} that their fourth powers"):
+                function(FeatureMoments.of(scale * np.random.default_rng(0).normal(size=(9, 3))))
     with pytest.raises(InputError, match="moments have 2 features, these 12"):
         _ = sums + FeatureMoments.of(np.ones((3, 2)))
 
@@ -259,3 +265,10 @@ def test_the_table_holds_every_definition_and_calls_the_functions() -> None:
 def test_bad_arguments_are_named(call: Callable[[], object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_examples_of_the_docstrings_are_true() -> None:
+    for name in ("definitions", "lidar", "moments", "neurons", "participation", "soft_ranks"):
+        module = importlib.import_module(f"epsrank.theory.dimension.{name}")
+        assert doctest.testmod(module).failed == 0, name
+        assert doctest.testmod(module).attempted > 2

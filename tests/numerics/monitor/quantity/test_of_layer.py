@@ -85,6 +85,25 @@ def test_alone_in_batches_and_of_another_model() -> None:
         LayerQuantity("1", "rankme")
 
 
+def test_training_is_the_same_bit_for_bit() -> None:
+    def trained(own: dict[str, LayerQuantity]) -> list[torch.Tensor]:
+        model = nn.Sequential(*list(net())[:2], nn.Dropout(0.3), nn.BatchNorm1d(6), nn.Linear(6, 1))
+        optimizer = torch.optim.Adam(model.parameters())
+        with RankMonitor(
+            model, probe=PROBE, every=1, warn=False, quantities=own or "auto"
+        ) as monitor:
+            for _ in range(4):
+                optimizer.zero_grad()
+                model(PROBE).square().sum().backward()
+                optimizer.step()
+                monitor.step()
+        return [*model.parameters(), *model.buffers()]
+
+    own = {name: LayerQuantity(name, rankme) for name in ("1", "3")}
+    for left, right in zip(trained({}), trained(own), strict=True):
+        assert torch.equal(left, right)
+
+
 def test_channels_are_neurons() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv1d(2, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20, 1))
