@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # Packages that compute: a trial names these, a verification those that prove as well.
-_COMPUTING = ("epsrank", "numpy", "scipy", "torch", "scikit-learn", "python-flint", "joblib")
+_COMPUTING = ("epsrank", "numpy", "scipy", "torch", "scikit-learn", "python-flint")
 _PROVING = (
     "epsrank",
     "numpy",
@@ -20,7 +20,6 @@ _PROVING = (
     "torch",
     "hypothesis",
     "scikit-learn",
-    "joblib",
 )
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from pickle import PicklingError
 from typing import Any, get_args
 
-import joblib
-import threadpoolctl
-
 from epsrank.numerics.environment import describe_environment
+from epsrank.numerics.processes.cores import asked_for
+from epsrank.numerics.processes.locks import only_writer
+from epsrank.numerics.processes.messages import described
+from epsrank.numerics.processes.pool import carry_out
+from epsrank.numerics.processes.scratch import scratch
+from epsrank.numerics.processes.signals import terminated_as_interrupted
 from epsrank.numerics.training.build import resolve_device
 from epsrank.proofs.checkers import Checker, Context, Effort, all_checkers
 from epsrank.proofs.instances.networks import TrainedNetwork, find_mnist, planned, train_network
+from epsrank.proofs.kept import Kept
 from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
 from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.outcome import Report, gather
@@ -42,6 +42,7 @@ def verify(
     progress: ProgressCallback | None = None,
     data: Path | str | None = None,
     *,
+    fresh: bool = False,
     ledger: Sequence[Claim] | None = None,
     checkers: Sequence[Checker] | None = None,
 ) -> Report:
@@ -58,14 +59,17 @@ def verify(
     seed : int
         Seed of networks and searches. The same seed gives the same ledger, whatever `jobs`.
     jobs : int, optional
-        Processes; one per core by default.
+        Processes, no more of them than cores; one per core by default.
     out : path, optional
-        Folder for ledger.json, index.html and figures.
+        Folder for ledger.json, index.html and figures, and for what is finished: the next call
+        with the same settings, sources, versions and data goes on from there.
     progress : callable, optional
         ``progress(done, total, what)``.
     data : path, optional
         MNIST, as an .npz file or a folder that holds ``mnist.npz``; EPSRANK_DATA by default.
         Without it the checks on MNIST are recorded as skipped.
+    fresh : bool
+        Make all checks anew, though `out` has some of them.
     ledger : sequence of Claim, optional
         Another ledger than ``proofs/ledger/ledger.toml``.
     checkers : sequence of Checker, optional
@@ -75,12 +79,13 @@ def verify(
     -------
     Report
         Verdicts, evidence, environment; ``exit_code`` is 0 where all is as recorded. After Ctrl-C
-        it holds what was finished, and says so.
+        or SIGTERM it holds what was finished, and says so.
 
     Raises
     ------
     InputError
-        If a claim is unknown, an option is wrong, or the folder cannot be written.
+        If a claim is unknown, an option is wrong, or the folder cannot be written, or is being
+        written by another process.
     """
     chosen = select_claims(claims, load_ledger() if ledger is None else ledger)
     workers = _check_options(effort, device, seed, jobs)
@@ -94,10 +99,14 @@ def verify(
         for checker in (all_checkers(effort) if checkers is None else checkers)
         if wanted & set(checker.claims)
     ]
-    session = _Session(effort, seed, device, mnist, workers, progress, folder)
-    with tempfile.TemporaryDirectory(prefix="epsrank-verify-") as scratch:
-        session.run(tasks, Path(scratch))
-        expected = {checker.id: checker.claims for checker in tasks}
+    expected = {checker.id: checker.claims for checker in tasks}
+    with ExitStack() as opened:
+        opened.enter_context(only_writer(folder))
+        opened.enter_context(terminated_as_interrupted())
+        kept = Kept(folder, {"effort": effort, "seed": seed, "device": device}, mnist, fresh=fresh)
+        place = kept.networks or opened.enter_context(scratch("networks"))
+        session = _Session(effort, seed, device, mnist, workers, progress, folder, kept, place)
+        session.run(tasks)
         report = Report(
             results=gather(chosen, session.evidence, expected),
             environment={
@@ -106,6 +115,7 @@ def verify(
                 "seed": seed,
                 "jobs": workers,
                 "seconds": dict(sorted(session.seconds.items())),
+                "kept": sorted(session.reused),
             },
             interrupted=session.interrupted,
             out=folder,
@@ -115,6 +125,8 @@ def verify(
             write_report(report, folder, figures=())
             figures = [] if session.interrupted else session.figures(folder)
             write_report(report, folder, figures=figures)
+            if session.complete:
+                kept.remove_networks()
     return report
 
 
@@ -126,16 +138,14 @@ def _check_options(effort: str, device: str, seed: int, jobs: int | None) -> int
         raise InputError("device", f"is {device!r}", "choose auto, cpu or cuda")
     resolve_device(device)  # CUDA asked for and absent is bad use, not a failed check
     as_whole(seed, "seed", least=0, most=2**31 - 1, remedy="pass an integer from 0 to 2^31 − 1")
-    if jobs is None:
-        return int(joblib.cpu_count())
-    return as_whole(jobs, "jobs", remedy="pass a number of processes ≥ 1")
+    return asked_for(jobs)
 
 
 class _Session:
     """The state of a verification under way.
 
     `evidence` is what finished checkers found, `seconds` how long each training and checker took,
-    and `interrupted` whether Ctrl-C came.
+    `reused` whose evidence is of an earlier call, and `interrupted` whether Ctrl-C came.
     """
 
     def __init__(
@@ -147,25 +157,51 @@ class _Session:
         jobs: int,
         progress: ProgressCallback | None,
         out: Path | None,
+        kept: Kept,
+        place: Path,
     ) -> None:
         self.effort, self.seed, self.device, self.data = effort, seed, device, data
         self.jobs, self.progress, self.out = jobs, progress, out
+        self.kept, self.place = kept, place
         self.evidence: dict[str, list[Evidence]] = {}
         self.networks: dict[str, TrainedNetwork] = {}
         self.seconds: dict[str, float] = {}
+        self.reused: set[str] = set()
         self.interrupted = False
+        self._named: set[str] = set()
+        self._checkers: dict[str, Checker] = {}
         self._done = self._total = 0
 
-    def run(self, checkers: Sequence[Checker], scratch: Path) -> None:
-        """Train what is needed, then check."""
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that a network would be needed for."""
+        sharing = [checker for checker in self._checkers.values() if checker.networks]
+        figured = self.out is None or all(
+            network.folder is None or self.kept.figures(name) is not None
+            for name, network in self.networks.items()
+        )
+        return figured and all(self.kept.findings(each) is not None for each in sharing)
+
+    def run(self, checkers: Sequence[Checker]) -> None:
+        """Train what is needed, then check; what an earlier call has done is done."""
+        self._checkers = {checker.id: checker for checker in checkers}
+        self._named = {name for checker in checkers for name in checker.networks}
+        for checker in checkers:
+            found = self.kept.findings(checker)
+            if found is not None:
+                self.evidence[checker.id] = found
+                self.reused.add(checker.id)
+        checkers = [checker for checker in checkers if checker.id not in self.reused]
         needed = {name for checker in checkers for name in checker.networks}
+        if self.out is not None:
+            needed |= {name for name in self._named if self.kept.figures(name) is None}
         widths = planned(self.effort)
         trainings: list[_Task] = [
             (
                 f"training {name}",
                 partial(
                     _guarded_training, name, widths[name], self.effort, self.seed, self.device,
-                    self.data, scratch,
+                    self.data, self.place,
                 ),
             )
             for name in widths
@@ -177,7 +213,8 @@ class _Session:
             (checker for checker in checkers if checker.networks),
             key=lambda checker: -widths.get(checker.networks[0], 0),
         )
-        self._total = len(trainings) + len(checkers)
+        self._done = len(self.reused)
+        self._total = self._done + len(trainings) + len(checkers)
         try:
             # Checks without a network fill the processes that trainings leave free.
             context = Context(self.effort, self.seed, out=self.out)
@@ -191,24 +228,15 @@ class _Session:
         return [(checker.id, partial(_guarded_check, checker, context)) for checker in checkers]
 
     def _collect(self, tasks: list[_Task]) -> None:
-        left = dict(tasks)
-        try:
-            for name, seconds, result in _execute(tasks, self.jobs):
-                self.seconds[name] = round(seconds, 3)
-                self._keep(name, result)
-                del left[name]
-        except (BrokenProcessPool, PicklingError) as error:
-            # A worker process died (out of memory, most likely) and took its siblings along.
-            cause = f"{type(error).__name__}: {error}".splitlines()[0]
-            for name, function in left.items():
-                # Both kinds of task answer a cause with the record of a failure.
-                self._keep(name, function(cause=cause))
+        for name, result in _execute(tasks, self.jobs, self.seconds):
+            self._keep(name, result)
 
     def _keep(self, name: str, result: Any) -> None:
         if isinstance(result, TrainedNetwork):
             self.networks[result.name] = result
         else:
             self.evidence[name] = result
+            self.kept.keep_findings(self._checkers[name], result)
         self._done += 1
         if self.progress is not None:
             self.progress(self._done, self._total, name)
@@ -217,14 +245,19 @@ class _Session:
         """Draw the figures of the networks that were trained."""
         order = list(planned(self.effort))
         tasks: list[_Task] = [
-            (name, partial(draw_figures, self.networks[name], folder))
+            (name, partial(_drawn, self.networks[name], folder))
             for name in order
             if name in self.networks and self.networks[name].folder is not None
         ]
-        drawn: dict[str, list[str]] = {}
+        drawn = {
+            name: found
+            for name in self._named - self.networks.keys()
+            if (found := self.kept.figures(name)) is not None
+        }
         try:
-            for name, _, result in _execute(tasks, self.jobs):
+            for name, result in _execute(tasks, self.jobs, self.seconds):
                 drawn[name] = result
+                self.kept.keep_figures(name, result)
         except KeyboardInterrupt:
             self.interrupted = True
         return [path for name in order for path in drawn.get(name, [])]
@@ -234,7 +267,7 @@ def _guarded_check(checker: Checker, context: Context, cause: str | None = None)
     """Run a checker; if it raises, or a cause is given, record that for each of its claims."""
     if cause is None:
         try:
-            return list(checker.check(context))
+            return [item.round_trip() for item in checker.check(context)]
         except Exception as error:
             # Whatever went wrong belongs in the ledger, beside the claims it leaves undecided.
             cause = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -261,26 +294,25 @@ def _guarded_training(
     return TrainedNetwork(name, width, error=cause)
 
 
-def _timed(task: _Task) -> tuple[str, float, Any]:
-    name, function = task
-    start = time.perf_counter()
-    # One thread per task: results do not depend on how many run side by side.
-    with threadpoolctl.threadpool_limits(1):
-        result = function()
-    return name, time.perf_counter() - start, result
+def _drawn(network: TrainedNetwork, folder: Path, cause: str | None = None) -> list[str]:
+    """Draw the figures of a network; nothing where the process has died of it."""
+    return [] if cause is not None else draw_figures(network, folder)
 
 
-def _execute(tasks: list[_Task], jobs: int) -> Iterator[tuple[str, float, Any]]:
+def _execute(tasks: list[_Task], jobs: int, seconds: dict[str, float]) -> Iterator[tuple[str, Any]]:
     """Run tasks, in this process or in several, and yield results as they come."""
-    if jobs == 1 or len(tasks) <= 1:
-        yield from map(_timed, tasks)
-        return
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    results = parallel(joblib.delayed(_timed)(task) for task in tasks)
-    try:
-        yield from results
-    except KeyboardInterrupt:
-        with contextlib.suppress(Exception):
-            # joblib would let its workers finish what they are at, which may take an hour.
-            joblib.externals.loky.get_reusable_executor().shutdown(wait=False, kill_workers=True)
-        raise
+    calls = [function for _, function in tasks]
+    with closing(carry_out(calls, 1 if len(tasks) <= 1 else jobs)) as stream:
+        for found in stream:
+            name, function = tasks[found.index]
+            if found.error is not None or found.death is not None:
+                cause = (
+                    f"its process died ({found.death})"
+                    if found.error is None
+                    else described(found.error).splitlines()[0]
+                )
+                # Every kind of task answers a cause with the record of a failure.
+                yield name, function(cause=cause)
+            else:
+                seconds[name] = round(found.seconds, 3)
+                yield name, found.value

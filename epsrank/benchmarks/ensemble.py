@@ -15,7 +15,7 @@ from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
 from epsrank.numerics.ensemble.ensemble import Ensemble
 from epsrank.numerics.ensemble.loop import load_tasks, train_many
-from epsrank.numerics.memory import keep_freed_memory
+from epsrank.numerics.processes.memory import keep_freed_memory
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training import Run, RunConfig, train
 from epsrank.numerics.training.build import build_network, build_optimizer

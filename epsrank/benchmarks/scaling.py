@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
 from epsrank.benchmarks.worker import finished, start_worker
 from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.processes.scratch import scratch
 from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.rank.bounds import rank_text
 
@@ -200,7 +200,7 @@ def over_processes(settings: BenchmarkSettings) -> Table:
     rows: list[dict[str, Any]] = []
     for size in settings.pick((1, 2), (1, 2, 4)):
         settings.say(f"scaling: {size} processes")
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch("meeting") as folder:
             words = [samples, width, rounds, settings.seed]
             found = finished(
                 [start_worker(["member", i, size, folder, *words], 1) for i in range(size)]

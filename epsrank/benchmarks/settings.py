@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-import joblib
 import threadpoolctl
 import torch
 
 from epsrank.numerics.environment import describe_environment, processor
+from epsrank.numerics.processes.cores import usable_cores
 
 Effort = Literal["quick", "default", "full"]
 T = TypeVar("T")
@@ -78,7 +78,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         **describe_environment("cpu"),
         "processor": processor(),
-        "cores": int(joblib.cpu_count()),
+        "cores": usable_cores(),
         "threads": {
             "torch": torch.get_num_threads(),
             "blas": sorted(

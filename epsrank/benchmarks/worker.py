@@ -24,6 +24,7 @@ from torch import nn
 from epsrank.benchmarks.counts import batched_count
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor import RankMonitor
+from epsrank.numerics.processes.parent import ending_with_us
 from epsrank.theory.rank.of_gram import GramProblem
 from epsrank.theory.rank.problem import Thresholds
 
@@ -149,7 +150,11 @@ def start_worker(words: list[Any], threads: int) -> subprocess.Popen[str]:
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
     command = [sys.executable, "-m", "epsrank.benchmarks.worker", *map(str, words)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ending_with_us(command),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
 
 

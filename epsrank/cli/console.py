@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -72,14 +73,58 @@ def number(value: float | None) -> str:
 Progress = Callable[[int, int, str], None]
 
 
+# Lines of progress where there is no terminal: at most one in ten seconds, and later one per
+# fiftieth of the time so far. What is done sooner says nothing; a night's log has some 250 lines.
+_LEAST_SECONDS, _SHARE_OF_TIME = 10.0, 0.02
+
+
+class ProgressLines:
+    """Progress in lines on stderr, for logs and pipes."""
+
+    def __init__(self, label: str, unit: str = "") -> None:
+        self._label, self._unit = label, unit
+        self._begun = self._said_at = time.monotonic()
+        self._said: tuple[int, int, str] | None = None
+        self._last: tuple[int, int, str] | None = None
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        """Take note of progress, and say it where the last line is long enough ago."""
+        now = time.monotonic()
+        self._last = (done, total, text)
+        if now - self._said_at >= max(_LEAST_SECONDS, _SHARE_OF_TIME * (now - self._begun)):
+            self._said_at = now
+            self._say()
+
+    def end(self) -> None:
+        """Say the last of it, if anything was said before."""
+        if self._said is not None and self._last != self._said:
+            self._say()
+
+    def _say(self) -> None:
+        self._said = self._last
+        if self._last is None:
+            return
+        done, total, text = self._last
+        words = [self._label, *([self._unit] if self._unit else []), f"{done} of {total}"]
+        elapsed = f"{time.monotonic() - self._begun:.0f} s"
+        notice(f"{' '.join(words)}, {elapsed}" + (f": {text}" if text else ""))
+
+
 @contextmanager
-def live_progress(label: str) -> Iterator[Progress]:
-    """Open a progress bar and yield the function that moves it."""
+def live_progress(label: str, *, unit: str = "") -> Iterator[Progress]:
+    """Yield a function that moves a progress bar, or where there is no terminal says lines."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        lines = ProgressLines(label, unit)
+        try:
+            yield lines
+        finally:
+            lines.end()
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),
@@ -87,7 +132,7 @@ def live_progress(label: str) -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}", markup=False),
     )
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None, text="")
 
         def move(done: int, total: int, text: str = "") -> None:

@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 class Interrupted(Exception):
-    """Ctrl-C, with one line that says what was kept and how to go on."""
+    """Ctrl-C or SIGTERM, with one line that says what was kept and how to go on."""
 
 
 class Front(click.Group):
@@ -72,8 +72,11 @@ class Front(click.Group):
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(args, "epsrank", complete_var, standalone_mode=False, **extra)
+        from epsrank.numerics.processes.signals import terminated_as_interrupted
+
         try:
-            with _remarks():
+            # What is finished is kept, and the exit code tells, whoever asks it to stop.
+            with _remarks(), terminated_as_interrupted():
                 code = run(args, "epsrank", complete_var, standalone_mode=False, **extra)
             if sys.stdout is not None:  # None: started with stdout closed
                 sys.stdout.flush()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,18 +98,22 @@ def train(task: str | None, net: str | None, out: str | None, resume: bool, **gi
         settings = _parse_net(net) | settings
     if task is not None:
         settings["task"] = task
-    folder = _folder(task, out, resume)
-    config = _config(settings, folder if resume else None)
+    if task is None and not resume:
+        raise click.UsageError("name a TASK, such as cosines or digits")
+    if resume and out is None:
+        raise click.UsageError("--resume needs the folder of the run: --out DIR")
+    config = _config(settings, Path(str(out)) if resume else None)
     from epsrank.numerics.training import train as run_training
 
-    try:
-        with live_progress(config.task) as bar:
-            run = run_training(config, folder, resume=resume, progress=_Reporter(bar))
-    except KeyboardInterrupt:
-        raise Interrupted(_how_to_resume(folder)) from None
-    if run.task.notice is not None:
-        notice(run.task.notice)
-    _print_run(run, folder)
+    with _folder(config.task, out) as folder:
+        try:
+            with live_progress(config.task, unit="step") as bar:
+                run = run_training(config, folder, resume=resume, progress=_Reporter(bar))
+        except KeyboardInterrupt:
+            raise Interrupted(_how_to_resume(folder)) from None
+        if run.task.notice is not None:
+            notice(run.task.notice)
+        _print_run(run, folder)
 
 
 class _Reporter:
@@ -131,18 +137,39 @@ def _parse_net(net: str) -> dict[str, Any]:
     return {name: int(value) if value.isdigit() else value for name, value in parts.items()}
 
 
-def _folder(task: str | None, out: str | None, resume: bool) -> Path:
-    """Return the folder of the run."""
-    if task is None and not resume:
-        raise click.UsageError("name a TASK, such as cosines or digits")
+@contextmanager
+def _folder(task: str, out: str | None) -> Iterator[Path]:
+    """Give the folder of the run: that asked for, or a new one, gone again if no run begins."""
     if out is not None:
-        return Path(out)
-    if resume:
-        raise click.UsageError("--resume needs the folder of the run: --out DIR")
-    stem = str(task).replace("/", "-")
-    names = (stem if index == 1 else f"{stem}-{index}" for index in range(1, 10**6))
-    # A new folder: without --resume no run is written over.
-    return next(path for path in (Path("runs") / name for name in names) if not path.exists())
+        yield Path(out)
+        return
+    folder = _new_folder(task.replace("/", "-"))
+    try:
+        yield folder
+    finally:
+        # What holds a run stays.
+        with suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
+
+
+def _new_folder(stem: str) -> Path:
+    """Make a folder of its own in runs/: without --resume no run is written over."""
+    from epsrank.theory.errors import InputError
+
+    for index in range(1, 10**6):
+        path = Path("runs") / (stem if index == 1 else f"{stem}-{index}")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            # Made and not just looked for: of several that start at once each gets another.
+            path.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            problem = f"would be {path}, which cannot be made ({error.strerror})"
+            raise InputError("--out", problem, "name a folder") from None
+        return path
+    raise InputError("--out", "would be a folder in runs/, which is full", "name a folder")
 
 
 def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
@@ -194,7 +221,7 @@ def _draw(run: Run, folder: Path) -> str:
             from epsrank.numerics.plots.save import save_figure
 
             return str(save_figure(figure_of_run(run, "staircase"), folder / "staircase.svg"))
-    except InputError as error:
+    except (InputError, OSError) as error:
         return f"none, {error}"
 
 

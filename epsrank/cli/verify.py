@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from epsrank.cli.console import live_progress
+from epsrank.cli.console import live_progress, notice
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.options import one_size
 
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one per core]"
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes, at most one per core."
 )
 @click.option(
     "--out", default="report", show_default=True, metavar="DIR", help="Folder of the report."
 )
 @click.option("--data", metavar="F", help="MNIST as an .npz file.  [default: $EPSRANK_DATA]")
+@click.option("--fresh", is_flag=True, help="Make all checks anew, also those that DIR has.")
 def verify(
     claims: tuple[str, ...],
     size: str | None,
@@ -49,11 +50,13 @@ def verify(
     jobs: int | None,
     out: str,
     data: str | None,
+    fresh: bool,
 ) -> None:
     """Decide every claim of the ledger, by proof, exact arithmetic, search and experiment.
 
     Writes DIR/ledger.json, DIR/index.html and DIR/figures. Exit code 0: every verdict as
-    recorded; 1: a regression; 2: bad use.
+    recorded; 1: a regression; 2: bad use. DIR/kept has what is finished: after an interrupt the
+    same command goes on from there, unless sources, versions or data have changed.
 
     Parameters
     ----------
@@ -73,13 +76,15 @@ def verify(
         Folder of the report.
     data : str or None
         File of MNIST.
+    fresh : bool
+        Make all checks anew.
 
     Raises
     ------
     UsageError
         If both efforts are asked for.
     Interrupted
-        After Ctrl-C.
+        After Ctrl-C or SIGTERM.
     """
     chosen = one_size(size, quick, full) or "standard"
     from epsrank.proofs.runner import verify as decide
@@ -95,6 +100,13 @@ def verify(
             out=out,
             progress=progress,
             data=data,
+            fresh=fresh,
+        )
+    kept = report.environment.get("kept", [])
+    if kept:
+        notice(
+            f"{len(kept)} checks are those of an earlier call, kept in {Path(out) / 'kept'}; "
+            "--fresh makes them anew"
         )
     click.echo(report.summary())
     click.echo(f"report: {Path(out) / 'index.html'}")

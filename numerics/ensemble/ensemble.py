@@ -14,12 +14,12 @@ from epsrank.numerics.ensemble.optimizers import StackedOptimizer, stacked_optim
 from epsrank.numerics.ensemble.parameters import ParameterStack
 from epsrank.numerics.ensemble.samples import StackedOrder, StackedSamples
 from epsrank.numerics.networks import FeatureNetwork
+from epsrank.numerics.processes.signals import Interrupts
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import build_network, build_optimizer
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.making import RunInMaking, SaveClock
 from epsrank.numerics.training.measure import NotFiniteError
-from epsrank.numerics.training.process import Interrupts
 from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.state import Progress, Status
 

@@ -13,6 +13,7 @@ from epsrank.numerics.ensemble.grouping import check_alike, group_configs
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import build_task, resolve_device
 from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.folder import claimed
 from epsrank.numerics.training.loop import train
 from epsrank.numerics.training.process import reproducible
 from epsrank.numerics.training.run import Run
@@ -69,9 +70,10 @@ def train_many(
     check_alike(configs)
     device = resolve_device(configs[0].device)
     ensemble = Ensemble(configs, load_tasks(configs), device)
-    ensemble.enter(None if out is None else Path(out).expanduser())
-    with reproducible(configs[0].threads) as interrupts:
-        ensemble.proceed(progress, interrupts)
+    with claimed(out):
+        ensemble.enter(None if out is None else Path(out).expanduser())
+        with reproducible(configs[0].threads) as interrupts:
+            ensemble.proceed(progress, interrupts)
     return [member.run() for member in ensemble.members]
 
 

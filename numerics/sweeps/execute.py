@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from types import FrameType
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 
-import joblib
-
+from epsrank.numerics.processes.pool import Finished, carry_out
+from epsrank.numerics.processes.signals import terminated_as_interrupted
 from epsrank.numerics.sweeps.cluster import BACKENDS, run_on_cluster
-from epsrank.numerics.sweeps.pool import run_in_workers
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome, Trial
-from epsrank.numerics.sweeps.worker import Task, perform, was_killed
+from epsrank.numerics.sweeps.worker import Task, kept, killed, perform_once, was_killed
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
@@ -45,8 +41,8 @@ def run_trials(
     store : TrialStore or None
         Where outcomes are looked up and kept; None keeps nothing.
     jobs : int or None
-        Processes; None takes one per core, or what a cluster has. 1 computes in this process, so
-        that the death of a trial's process is the end.
+        Processes, no more of them than trials and cores; None takes one per core, or what a
+        cluster has. 1 computes in this process, so that the death of a trial's process is the end.
     backend : {"local", "ray", "dask"}
         Processes of this machine, or the engine of a cluster.
     progress : callable or None
@@ -76,13 +72,14 @@ def run_trials(
     report(len(found), len(different), "")
     if not missing:
         return [found[trial] for trial in trials]
-    # Only where something is missing: a complete store may be read-only.
-    if store is not None:
-        store.prepare()
     tasks = [Task.of(trial, store) for trial in missing]
-    # Closed at once, whatever is raised: workers end before the error goes on.
-    with _terminated_as_interrupted(), closing(_outcomes(tasks, jobs, backend)) as outcomes:
-        for outcome in outcomes:
+    with ExitStack() as opened:
+        opened.enter_context(terminated_as_interrupted())
+        # Only where something is missing: a complete store may be read-only.
+        if store is not None:
+            opened.enter_context(store.in_use())
+        # Closed at once, whatever is raised: workers end before the error goes on.
+        for outcome in opened.enter_context(closing(_outcomes(tasks, jobs, backend))):
             found[outcome.trial] = outcome
             failed = outcome.status == "failed"
             report(len(found), len(different), f"failed: {outcome.cause}" if failed else "")
@@ -115,26 +112,22 @@ def _outcomes(
     """Yield outcomes as they come."""
     if backend != "local":
         yield from run_on_cluster(tasks, jobs, backend)
-    elif jobs == 1:
-        yield from map(perform, tasks)
-    else:
-        yield from run_in_workers(tasks, jobs or int(joblib.cpu_count()))
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does, where it would end the process without a word."""
-    ours = threading.current_thread() is threading.main_thread()
-    # Python lets the main thread alone set handlers; one that the caller has set stays.
-    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
         return
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    calls = [partial(perform_once, task) for task in tasks]
+    with closing(carry_out(calls, jobs)) as stream:
+        for found in stream:
+            yield _outcome(tasks[found.index], found)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> Any:
-    raise KeyboardInterrupt
+def _outcome(task: Task, found: Finished) -> Outcome:
+    """Return what became of a trial; what is raised outside of its function ends the sweep."""
+    if found.error is not None:
+        raise found.error
+    if found.death is None:
+        outcome: Outcome = found.value
+        return outcome
+    # It may have been kept before the process died.
+    outcome = kept(task) or killed(task.trial, found.death)
+    if task.folder is not None and outcome.status == "failed":
+        TrialStore(task.folder).put(outcome)
+    return outcome

@@ -13,12 +13,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from epsrank.numerics.files import read_table, write_table
+from epsrank.numerics.processes.locks import FolderLock
 from epsrank.numerics.sweeps.rows import outcome_of, row_of, table_of
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
-# Writing takes milliseconds; a half-written file of this age belongs to a process that is gone.
+# Where no other process uses the store, no half-written file is under way. Where one does, those
+# of this age belong to a process that is gone: writing takes milliseconds.
 _ABANDONED_SECONDS = 3600.0
 
 
@@ -109,10 +111,15 @@ class TrialStore:
             If the folder cannot be written or the disk is full.
         """
         path = self.path(outcome.trial)
+        # Says to whoever cleans up that somebody is writing; waits while that is done.
+        lock = FolderLock(self.folder)
+        lock.take(shared=True, wait=True)
         try:
             write_table(path, row_of(outcome))
         except InputError as error:
             raise InputError("store", error.problem, error.remedy) from None
+        finally:
+            lock.release()
         self.damaged.pop(path, None)
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -141,8 +148,11 @@ class TrialStore:
     def __len__(self) -> int:
         return sum(1 for _ in self._paths())
 
-    def prepare(self) -> None:
-        """Make the folder, see that it can be written, and remove what long-dead writers left.
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Make the folder, see that it can be written, and hold it for a block.
+
+        Others may use it as well. Whoever is alone at first removes what dead writers have left.
 
         Raises
         ------
@@ -163,11 +173,21 @@ class TrialStore:
                 f"cannot be written ({self.folder}: {problem})",
                 "make room there, or choose another folder",
             )
-        before = time.time() - _ABANDONED_SECONDS
+        lock = FolderLock(self.folder)
+        try:
+            self._remove_parts(0.0 if lock.take() else _ABANDONED_SECONDS)
+            lock.take(shared=True, wait=True)
+            yield
+        finally:
+            lock.release()
+
+    def _remove_parts(self, age: float) -> None:
+        """Remove half-written files of that age."""
+        before = time.time() - age
         for part in self.folder.glob("??/.epsrank-*.part"):
             # Another process may have removed it just now.
             with contextlib.suppress(OSError):
-                if part.stat().st_mtime < before:
+                if part.stat().st_mtime <= before:
                     part.unlink()
 
     def _paths(self) -> Iterator[Path]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
-from epsrank.numerics.memory import keep_freed_memory
+from epsrank.numerics.processes.memory import keep_freed_memory
+from epsrank.numerics.processes.threads import one_thread
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Outcome, Trial
 from epsrank.theory.errors import InputError
@@ -50,7 +46,7 @@ def perform(task: Task) -> Outcome:
     try:
         module, name = task.place.split(":")
         function = getattr(import_module(module), name)
-        with _one_thread():
+        with one_thread():
             returned = function(task.trial.settings)
         # As the store gives it back: a first run and a later one return the same.
         result = round_trip(returned)
@@ -79,18 +75,8 @@ def kept(task: Task) -> Outcome | None:
 
 
 def perform_once(task: Task) -> Outcome:
-    """Compute a trial unless another process has, for engines that repeat what they lose."""
+    """Compute a trial unless another process has: what a death cut off is repeated."""
     return kept(task) or perform(task)
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    """Compute with one thread: last bits depend on the number, and trials run side by side."""
-    if "torch" not in sys.modules and os.environ.get("OMP_NUM_THREADS") == "1":
-        limits: AbstractContextManager[object] = threadpool_limits(1)
-        return limits  # and torch, if the trial should import it, obeys the variable
-    from epsrank.numerics.training.process import compute_threads
-
-    return compute_threads(1)
 
 
 def killed(trial: Trial, how: str) -> Outcome:

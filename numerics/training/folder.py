@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import Tensor
@@ -13,6 +13,8 @@ from epsrank.numerics.atomic import remove_parts
 from epsrank.numerics.boundary import parsing
 from epsrank.numerics.files import read_bytes, write_text
 from epsrank.numerics.manifest import MANIFEST, Manifest
+from epsrank.numerics.processes.locks import only_writer
+from epsrank.numerics.processes.scratch import new_scratch, remove_scratch
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
@@ -45,9 +47,9 @@ class RunFolder:
     def __init__(self, out: Path | None) -> None:
         self.out = out
         if out is None:
-            self.path = Path(tempfile.mkdtemp(prefix="epsrank-run-"))
+            self.path = new_scratch("run")
             # Goes when the last run that refers to it does, or at the end of the process.
-            weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+            weakref.finalize(self, remove_scratch, self.path)
         else:
             self.path = out
         #: Checksums; None for a folder that goes away with the run.
@@ -71,6 +73,25 @@ class RunFolder:
         return read_tensors(self.checkpoint(step), self.out)
 
 
+@contextmanager
+def claimed(out: str | Path | None) -> Iterator[None]:
+    """Make the folder of a run, and be the one process that writes there."""
+    if out is None:
+        yield
+        return
+    path = Path(out).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(*_unusable(path, error)) from None
+    with only_writer(path):
+        yield
+
+
+def _unusable(path: Path, error: OSError) -> tuple[str, str, str]:
+    return "out", f"is {path}, which cannot be used ({error.strerror})", "choose another folder"
+
+
 def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> RunFolder:
     """Make or enter the folder of a run, and write its settings."""
     if out is None:
@@ -83,9 +104,7 @@ def open_folder(out: str | Path | None, config: RunConfig, *, resume: bool) -> R
         # A run that was killed before its first file has nothing but its manifest.
         entries = sorted(entry.name for entry in path.iterdir() if entry.name != MANIFEST)
     except OSError as error:
-        raise InputError(
-            "out", f"is {path}, which cannot be used ({error.strerror})", "choose another folder"
-        ) from None
+        raise InputError(*_unusable(path, error)) from None
     if entries and not resume:
         raise InputError(
             "out",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from epsrank.numerics.processes.signals import Interrupts
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import (
     build_network,
@@ -16,10 +17,11 @@ from epsrank.numerics.training.build import (
     resolve_device,
 )
 from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.folder import claimed
 from epsrank.numerics.training.making import RunInMaking, SaveClock
 from epsrank.numerics.training.measure import NotFiniteError
 from epsrank.numerics.training.objective import task_objective
-from epsrank.numerics.training.process import Interrupts, reproducible
+from epsrank.numerics.training.process import reproducible
 from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.run import Run, read_records
 from epsrank.numerics.training.seeds import epoch_order
@@ -68,7 +70,7 @@ def train(
     -----
     Bad settings, data or folders raise ``InputError``. Ctrl-C and SIGTERM are held back to the end
     of the step. The global random generators of torch, NumPy and Python are not touched. The
-    process keeps freed memory from then on (`epsrank.numerics.training.process`).
+    process keeps freed memory from then on (`epsrank.numerics.processes.memory`).
 
     Examples
     --------
@@ -80,9 +82,10 @@ def train(
         stop_after = as_whole(stop_after, "stop_after", least=0)
     task, device = build_task(config), resolve_device(config.device)
     session = _Session(config, task, device)  # before the folder: bad settings leave no trace
-    session.enter(out, resume=resume)
-    with reproducible(config.threads) as interrupts:
-        session.proceed(stop_after, progress, interrupts)
+    with claimed(out):
+        session.enter(out, resume=resume)
+        with reproducible(config.threads) as interrupts:
+            session.proceed(stop_after, progress, interrupts)
     return session.run()
 
 

@@ -53,6 +53,8 @@ class Checker:
     check: Check
     #: Names of the trained networks that it needs.
     networks: tuple[str, ...] = ()
+    #: Folder of the report that it writes into, if it does.
+    writes: str | None = None
 
 
 def skipped(claims: Sequence[str], kind: Kind, title: str, cause: str | None) -> list[Evidence]:

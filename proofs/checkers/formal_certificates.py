@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from epsrank.numerics.processes.scratch import scratch
 from epsrank.proofs.checkers.base import Checker, Context, skipped
 from epsrank.proofs.formal import (
     CoqError,
@@ -65,13 +64,18 @@ def norm_above(point: Checkpoint) -> Fraction:
 
 def ask_coq(compiled: Compiled, certificate: Certificate) -> str | None:
     """Have the kernel check a certificate, and see that its theorem assumes nothing."""
-    with tempfile.TemporaryDirectory(prefix="epsrank-") as folder:
+    with scratch("certificate") as folder:
         text = certificate.to_coq("measurement_holds")
         try:
-            printed = check_text(compiled, text, Path(folder), "measurement_holds")
+            printed = check_text(compiled, text, folder, "measurement_holds")
         except CoqError as error:
             return str(error)
     return None if _CLOSED in printed else f"it assumes: {printed.strip()}"
+
+
+def _place(name: str) -> str:
+    """Return where in a report the certificates of a network are."""
+    return f"{FOLDER}/{name.replace(' ', '_')}"
 
 
 def check_measurements(name: str, context: Context) -> list[Evidence]:
@@ -93,7 +97,7 @@ def check_measurements(name: str, context: Context) -> list[Evidence]:
     ranks = [_rank(name, point, eps, compiled, kept) for eps in chosen]
     found = ranks + _floor(name, point, thresholds[0], compiled, kept)
     if context.out is not None and kept:
-        export_project(context.out / FOLDER / name.replace(" ", "_"), kept)
+        export_project(context.out / _place(name), kept)
     return found
 
 
@@ -182,7 +186,12 @@ def certificate_checkers(effort: str) -> list[Checker]:
     narrow = [name for name, width in planned(effort).items() if width <= CERTIFIED_WIDTH]
     return [
         Checker(
-            f"theorems about {name}", CLAIMS, "exact", partial(check_measurements, name), (name,)
+            f"theorems about {name}",
+            CLAIMS,
+            "exact",
+            partial(check_measurements, name),
+            (name,),
+            _place(name),
         )
         for name in (narrow[:1] if effort == "quick" else narrow)
     ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import joblib
 
 from epsrank.numerics.ensemble.trials import plan_batches, run_train_trials_batched
 from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.processes import pool
 from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -99,14 +100,22 @@ def reproduce_all(
     Reports are written side by side: drawing the figures of all takes a minute of one core.
     """
     carry_out(experiments, request, out, jobs=jobs, backend=backend, progress=progress)
-    processes = min(jobs or int(joblib.cpu_count()), len(experiments))
-    judge = joblib.delayed(_judged)
     # What is passed on are the outcomes: a kind of trial that the caller has registered is not
     # known to another process.
-    yield from joblib.Parallel(n_jobs=processes, return_as="generator")(
-        judge(each, request, _outcomes(each, request, out, jobs, backend, None), out)
-        for each in experiments
-    )
+    outcomes = [_outcomes(each, request, out, jobs, backend, None) for each in experiments]
+    calls = [
+        partial(_write, each, request, found, out)
+        for each, found in zip(experiments, outcomes, strict=True)
+    ]
+    with closing(pool.carry_out(calls, jobs)) as stream:
+        for found in pool.in_order(stream):
+            if found.error is not None:
+                raise found.error
+            each = experiments[found.index]
+            if found.death is not None:
+                raise RuntimeError(f"the process that judged {each.id} died ({found.death})")
+            # Judged here again: pictures yet to be drawn are functions that no process can send.
+            yield _judged(each, request, outcomes[found.index], out, written=True)
 
 
 def reproduce(
@@ -149,12 +158,24 @@ def _outcomes(
     return run(trials, store, jobs=jobs, backend=backend, progress=progress)
 
 
+def _write(
+    experiment: Experiment, request: Request, outcomes: Sequence[Outcome], out: Path
+) -> None:
+    """Judge outcomes and write the report, in a process of its own."""
+    _judged(experiment, request, outcomes, out)
+
+
 def _judged(
-    experiment: Experiment, request: Request, outcomes: Sequence[Outcome], out: Path | None
+    experiment: Experiment,
+    request: Request,
+    outcomes: Sequence[Outcome],
+    out: Path | None,
+    *,
+    written: bool = False,
 ) -> Reproduction:
-    """Judge outcomes, and write the report."""
+    """Judge outcomes, and write the report unless it is."""
     analysis = experiment.analyse(outcomes)
     folder = None if out is None else out / experiment.id
-    if folder is not None:
+    if folder is not None and not written:
         write_experiment(folder, experiment, request, outcomes, analysis)
     return Reproduction(experiment, request, tuple(outcomes), analysis, folder)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import joblib
-
+from epsrank.numerics.processes.cores import asked_for
 from epsrank.proofs.formal.compilation import Compiled
 from epsrank.proofs.formal.declared import declared, theorems
 from epsrank.proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
@@ -130,7 +129,7 @@ def audit(
     """
     start = time.perf_counter()
     tell = progress or (lambda done, total, what: None)
-    workers = jobs or int(joblib.cpu_count())
+    workers = asked_for(jobs)
     place = Path(folder)
     faults = audit_sources(place)
     tell(1, 4, "sources read")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from epsrank.numerics.processes.scratch import new_scratch
+
 try:
     import fcntl
 except ImportError:  # pragma: no cover - no advisory locks on this system: work may be done twice
@@ -127,9 +129,7 @@ def _temporary_root() -> Path:
     # By process: a forked one must not use a folder that its parent removes.
     process = os.getpid()
     if process not in _temporary:
-        folder = Path(tempfile.mkdtemp(prefix="epsrank-coq-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        _temporary[process] = folder
+        _temporary[process] = new_scratch("coq")
     return _temporary[process]
 
 

@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import joblib
-
+from epsrank.numerics.processes.cores import asked_for
 from epsrank.proofs.formal import cache
 from epsrank.proofs.formal.sources import (
     DEVELOPMENT,
@@ -94,9 +93,7 @@ def _compile_copy(
         except OSError as error:
             raise CoqError(name, None, f"cannot be read ({error.strerror})") from None
     needs = _dependencies(coq, development, draft)
-    return _Compilation(coq, development, draft, needs, progress).run(
-        jobs or int(joblib.cpu_count())
-    )
+    return _Compilation(coq, development, draft, needs, progress).run(asked_for(jobs))
 
 
 def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str, set[str]]:

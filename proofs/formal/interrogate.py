@@ -5,11 +5,10 @@ from __future__ import annotations
 import concurrent.futures as futures
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from epsrank.numerics.processes.scratch import scratch
 from epsrank.proofs.formal.compilation import Compiled, check_text
 from epsrank.proofs.formal.declared import Declared
 
@@ -209,8 +208,8 @@ def _ask(compiled: Compiled, questions: Mapping[str, str]) -> dict[str, str]:
     asked = [
         f'Goal True. idtac "{_MARK}{key}". Abort.\n{text}\n' for key, text in questions.items()
     ]
-    with tempfile.TemporaryDirectory(prefix="epsrank-coq-") as folder:
-        answer = check_text(compiled, opening + "".join(asked), Path(folder), "questions")
+    with scratch("questions") as folder:
+        answer = check_text(compiled, opening + "".join(asked), folder, "questions")
     found: dict[str, str] = {}
     for piece in re.split(rf"^{_MARK}", answer, flags=re.MULTILINE)[1:]:
         key, _, text = piece.partition("\n")

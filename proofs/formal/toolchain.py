@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from epsrank.numerics.processes.parent import ending_with_us
 from epsrank.theory.errors import InputError
 
 #: What to install, by the names of Debian and Ubuntu.
@@ -137,7 +138,7 @@ def run_coqc(
     """Compile one file and return what Coq printed."""
     with subprocess.Popen(
         # -q: no file of the user's is loaded first.
-        [coq.coqc, "-q", *options, file],
+        ending_with_us([coq.coqc, "-q", *options, file]),
         cwd=folder,
         # Names and notations beyond ASCII, whatever the user's locale.
         env={**os.environ, "LC_ALL": "C.UTF-8"},

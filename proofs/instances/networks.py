@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from epsrank.numerics.training import Run, RunConfig, load_run, train
 from epsrank.theory.data.measure import Measure
+from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix
 
 #: Widths up to which chains are certified in ball arithmetic.
@@ -166,7 +168,12 @@ def train_network(
         reason = "MNIST was not found: pass its .npz as data, or name it in EPSRANK_DATA"
         return TrainedNetwork(name, config.width, skipped=reason)
     place = folder / name.replace(" ", "-").replace("×", "x")
-    run = train(config, place)
+    try:
+        # One that was cut short goes on to the same numbers.
+        run = train(config, place, resume=True)
+    except InputError:  # a kill of the machine, say, has damaged it
+        shutil.rmtree(place, ignore_errors=True)
+        run = train(config, place)
     if run.status != "complete":
         return TrainedNetwork(name, config.width, error=f"training ended {run.status}: {run.cause}")
     return TrainedNetwork(name, config.width, folder=place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -55,3 +56,13 @@ class Evidence:
         if self.rows:
             entry["rows"] = worded(list(self.rows))
         return entry
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Evidence:
+        """Read what `to_json` gives, with the id of the claim beside it."""
+        return cls(**{**entry, "rows": tuple(entry.get("rows", ()))})
+
+    def round_trip(self) -> Evidence:
+        """Return what a file gives back: a verification is the same with and without one."""
+        entry = json.loads(json.dumps({"claim": self.claim, **self.to_json()}))
+        return Evidence.from_json(entry)

@@ -83,7 +83,7 @@ def test_a_repeated_sweep_computes_nothing_and_says_the_same(swept, monkeypatch)
     def forbidden(task):
         raise AssertionError("computes")
 
-    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform", forbidden)
+    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform_once", forbidden)
     again = command("sweep", spec, "--out", out, "--jobs", "1")
     assert (again.exit_code, again.stdout) == (0, done.stdout)
 
@@ -110,7 +110,7 @@ def test_batched_sweeps_say_the_same_and_are_kept_by_program(swept, tmp_path, mo
     def forbidden(task):
         raise AssertionError("computes")
 
-    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform", forbidden)
+    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform_once", forbidden)
     assert command(*words).stdout == together.stdout
 
 

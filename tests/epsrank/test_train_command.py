@@ -195,7 +195,7 @@ def test_ctrl_c_keeps_a_run_that_resumes_to_the_same_numbers(tmp_path: Path) -> 
     if code == 0:
         pytest.fail("the run ended before it could be interrupted: give it more steps")
     assert code == 130
-    assert said.count("\n") == 1
+    said = said.splitlines()[-1]  # on a slow machine progress is said before
     assert said.startswith("epsrank: interrupted at step ")
     again = said.split("go on with: epsrank ")[1].split()
     done = command(*again)

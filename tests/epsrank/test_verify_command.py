@@ -45,6 +45,7 @@ def test_options_reach_the_runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         "jobs": 2,
         "out": str(tmp_path),
         "data": None,
+        "fresh": False,
     }
     assert verify("--quick").exit_code == 0
     assert (seen["effort"], seen["claims"], seen["out"]) == ("quick", None, "report")

@@ -77,7 +77,7 @@ def test_a_store_that_workers_cannot_write_is_told_in_one_line(cluster, kinds, t
     from epsrank.theory.errors import InputError
 
     store = TrialStore(tmp_path / "store")
-    store.prepare()
+    store.folder.mkdir()
     trial = Trial("square", {"x": 1})
     (store.folder / trial.key[:2]).write_text("in the way")
     with pytest.raises(InputError, match=r"^store cannot be written") as told:

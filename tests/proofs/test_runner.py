@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from functools import partial
 
+import numpy as np
 import pytest
 
+from epsrank.numerics.processes.locks import only_writer
+from epsrank.numerics.processes.pool import Finished
+from epsrank.proofs import kept, runner
 from epsrank.proofs.checkers import Checker
 from epsrank.proofs.checkers.base import EXAMPLES
 from epsrank.proofs.checkers.searches import property_checkers
@@ -132,21 +137,152 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
         _run([_claim()], [_checker("passed")], out=tmp_path / "report")
 
 
-def _die(context):
-    os._exit(9)
+def test_a_worker_that_dies_is_recorded(tmp_path, monkeypatch):
+    """With real processes in tests/slow/proofs/test_verify.py."""
 
+    def dying(calls, jobs):
+        assert jobs == (2 if calls else 1)
+        for index, _ in enumerate(calls):
+            yield Finished(index, death="SIGKILL(-9)")
 
-def test_a_worker_that_dies_is_recorded(tmp_path):
-    checkers = [
-        Checker("killed", ("d",), "exact", _die),
-        Checker("beside it", ("d",), "exact", _die),
-    ]
-    report = verify(ledger=[_claim("d", "open")], checkers=checkers, jobs=2, out=tmp_path)
+    monkeypatch.setattr(runner, "carry_out", dying)
+    report = verify(
+        ledger=[_claim("d", "open")],
+        checkers=[_checker("passed", "d", name) for name in ("killed", "beside it")],
+        jobs=2,
+        out=tmp_path,
+    )
     (result,) = report.results
-    assert {item.state for item in result.evidence} == {"error"}
-    assert len(result.evidence) == 2
+    assert [item.cause for item in result.evidence] == ["its process died (SIGKILL(-9))"] * 2
     assert report.exit_code == 1
     assert not report.interrupted
+
+
+def _logged(log, state, context):
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"{state} ")
+    return [Evidence("c", "property", state, "looked", {"n": np.int64(3), "x": math.inf})]
+
+
+def _made(out, *states, kind="property", **options):
+    """Verify with a check per state, and return which were made, and the report."""
+    log = out.parent / "log"
+    log.write_text("")
+    checkers = [
+        Checker(f"{state} check", ("c",), kind, partial(_logged, str(log), state))
+        for state in states
+    ]
+    report = _run([_claim()], checkers, out=out, **options)
+    return log.read_text().split(), report
+
+
+def test_the_same_call_again_computes_nothing(tmp_path):
+    out, states = tmp_path / "out", ("passed", "undecided")
+    made, first = _made(out, *states)
+    assert made == [*states]
+    before = _comparable(out)
+    made, second = _made(out, *states)
+    assert made == []
+    assert second.environment["kept"] == ["passed check", "undecided check"]
+    assert second.results == first.results
+    assert _comparable(out) == before
+    assert second.exit_code == first.exit_code
+    # And with one more, that alone.
+    assert _made(out, *states, "regime")[0] == ["regime"]
+    assert _made(out, *states, fresh=True)[0] == [*states]
+
+
+@pytest.mark.parametrize("state", ["skipped", "error"])
+def test_what_could_not_be_done_is_tried_again(tmp_path, state):
+    for _ in range(2):
+        assert _made(tmp_path / "out", state)[0] == [state]
+
+
+def test_what_says_that_it_was_made_in_this_run_is(tmp_path):
+    for _ in range(2):
+        assert _made(tmp_path / "out", "passed", kind="formal")[0] == ["passed"]
+
+
+@pytest.mark.parametrize("options", [{"seed": 1}, {"effort": "quick"}, {"device": "cpu"}], ids=str)
+def test_other_settings_make_all_anew(tmp_path, options):
+    out = tmp_path / "out"
+    _made(out, "passed")
+    assert _made(out, "passed", **options)[0] == ["passed"]
+    assert _made(out, "passed")[0] == []
+
+
+@pytest.mark.parametrize("change", ["sources", "describe_environment", "processor", "find_coq"])
+def test_another_state_of_the_world_makes_all_anew(tmp_path, monkeypatch, change):
+    out = tmp_path / "out"
+    _made(out, "passed")
+    monkeypatch.setattr(kept, change, lambda *_: "other")
+    assert _made(out, "passed")[0] == ["passed"]
+    monkeypatch.undo()
+    assert _made(out, "passed")[0] == []
+
+
+def test_other_data_make_all_anew(tmp_path):
+    out, data = tmp_path / "out", tmp_path / "mnist.npz"
+    for content, made in ((b"1", ["passed"]), (b"1", []), (b"2", ["passed"]), (b"1", [])):
+        data.write_bytes(content)
+        assert _made(out, "passed", data=data)[0] == made
+
+
+def test_a_kept_finding_that_was_changed_counts_as_absent(tmp_path):
+    held = kept.Kept(tmp_path, {"device": "cpu"}, None, fresh=False)
+    check = _checker("passed")
+    held.keep_findings(check, [item.round_trip() for item in _found("passed", None)])
+    found = held.findings(check)
+    assert found == _found("passed", None)
+    (path,) = (tmp_path / "kept").glob("*/*.json")
+    text = path.read_text()
+    for place in range(0, len(text), 5):
+        for other in (text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :], text[:place]):
+            path.write_text(other)
+            # Nothing, or what was kept: a blank more between entries is the same.
+            assert held.findings(check) in (None, found), place
+    path.write_bytes(b"\xff")
+    assert held.findings(check) is None
+
+
+def test_a_check_whose_name_does_not_tell_all_is_not_kept(tmp_path):
+    for _ in range(2):
+        check = Checker("local", ("c",), "property", lambda context: _found("passed", context))
+        assert _run([_claim()], [check], out=tmp_path).environment["kept"] == []
+
+
+def test_sources_are_all_files_of_the_rooms(tmp_path, monkeypatch):
+    for name in ("theory/a.py", "numerics/b.toml", "proofs/c.v", "proofs/c.vo", "epsrank/d.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(kept, "__file__", str(tmp_path / "proofs" / "kept.py"))
+    digests = [kept.sources.__wrapped__()]
+    for name in ("theory/a.py", "numerics/b.toml", "proofs/c.v", "proofs/c.vo", "epsrank/d.py"):
+        (tmp_path / name).write_text("2")
+        digests.append(kept.sources.__wrapped__())
+    assert len(set(digests[:4])) == 4
+    assert len(set(digests[3:])) == 1
+
+
+def test_an_interrupted_verification_goes_on(tmp_path):
+    out, stop = tmp_path, Checker("stop", ("d",), "exact", partial(_raise, KeyboardInterrupt()))
+    ledger = [_claim(), _claim("d")]
+    checkers = [_checker("passed"), stop, _checker("passed", "d")]
+    assert _run(ledger, checkers, out=out).interrupted
+    seen = []
+    report = _run(
+        ledger, [checkers[0], checkers[2]], out=out, progress=lambda *state: seen.append(state)
+    )
+    assert not report.interrupted
+    assert seen == [(2, 2, "passed d")]
+
+
+def test_a_folder_that_another_process_writes_is_refused(tmp_path):
+    with (
+        only_writer(tmp_path),
+        pytest.raises(InputError, match="another process is writing; wait until it has ended"),
+    ):
+        _run([_claim()], [_checker("passed")], out=tmp_path)
 
 
 def test_progress_counts_every_check():

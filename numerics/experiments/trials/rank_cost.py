@@ -17,6 +17,7 @@ from scipy.linalg import svdvals
 from torch import nn
 
 from epsrank.numerics.gram.streaming import StreamingGram
+from epsrank.numerics.processes.parent import ending_with_us
 from epsrank.theory.numbers.arrays import Array, Matrix
 from epsrank.theory.rank import epsilon_ranks
 
@@ -129,10 +130,9 @@ def _peak(settings: Mapping[str, Any]) -> int | None:
     """Return the growth of the peak memory over one count, None where it cannot be measured."""
     if sys.platform != "linux":
         return None
-    # A plain process: those of multiprocessing cannot be started from every worker.
     program = f"from {__name__} import print_peak; print_peak()"
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        ending_with_us([sys.executable, "-c", program]),
         input=json.dumps(dict(settings)),
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,

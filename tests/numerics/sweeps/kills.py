@@ -28,9 +28,6 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    # What tracks the semaphores of the workers is killed as well.
-    for semaphore in Path("/dev/shm").glob(f"sem.loky-{process.pid}-*"):
-        semaphore.unlink(missing_ok=True)
 
 
 def living(session: int) -> list[int]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from epsrank.numerics.processes.locks import FolderLock
 from epsrank.numerics.sweeps import Outcome, Trial, TrialStore
 from epsrank.numerics.sweeps.rows import SCHEMA, outcome_of
 from epsrank.theory.errors import InputError
@@ -237,7 +238,7 @@ def test_an_unwritable_folder_is_refused_in_one_line(tmp_path):
     folder = tmp_path / "store"
     folder.mkdir(mode=0o500)
     store = TrialStore(folder)
-    for attempt in (store.prepare, lambda: store.put(outcome())):
+    for attempt in (lambda: opened(store), lambda: store.put(outcome())):
         with pytest.raises(
             InputError, match=r"^store cannot be written .*Permission denied"
         ) as told:
@@ -259,6 +260,11 @@ def test_a_full_disk_is_told_and_leaves_what_was(store, monkeypatch):
     assert not list(store.folder.rglob("*.part"))
 
 
+def opened(store):
+    with store.in_use():
+        pass
+
+
 def test_what_dead_writers_left_goes_and_what_living_ones_write_stays(store):
     store.put(outcome())
     folder = store.path(outcome().trial).parent
@@ -266,9 +272,14 @@ def test_what_dead_writers_left_goes_and_what_living_ones_write_stays(store):
     for part in (old, new):
         part.write_text("half")
     os.utime(old, (0, 0))
-    store.prepare()
-    assert not old.exists()
-    assert new.exists()
+    writer = FolderLock(store.folder)  # as one that is in the middle of `put`
+    assert writer.take(shared=True)
+    with store.in_use():
+        assert not old.exists()
+        assert new.exists()
+    writer.release()
+    with store.in_use():
+        assert not new.exists()
     assert len(store) == 1
 
 
@@ -292,7 +303,7 @@ def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path):
     store = TrialStore(tmp_path / "file" / "store")
     assert store.get(outcome().trial) is None
     assert len(store) == 0
-    for attempt in (store.prepare, lambda: store.put(outcome())):
+    for attempt in (lambda: opened(store), lambda: store.put(outcome())):
         with pytest.raises(InputError, match=r"^store cannot be written .*Not a directory"):
             attempt()
 

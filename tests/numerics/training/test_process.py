@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from epsrank.numerics.memory import keep_freed_memory
+from epsrank.numerics.processes.memory import keep_freed_memory
 
 # 200 arrays of 1.6 MB, as the steps of 32 networks of width 50 allocate and free them.
 PROGRAM = """
 import resource, sys
 import numpy as np
-from epsrank.numerics.memory import keep_freed_memory
+from epsrank.numerics.processes.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     print(keep_freed_memory())
 def step():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from epsrank.numerics.processes.threads import compute_threads
 from epsrank.numerics.training import RunConfig, train
-from epsrank.numerics.training.process import compute_threads
 from epsrank.theory import InputError
 
 SMALL = {"width": 8, "depth": 1, "steps": 4, "n_train": 20, "device": "cpu"}

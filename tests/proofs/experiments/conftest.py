@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from types import ModuleType
 
 import pytest
@@ -20,37 +21,38 @@ def toy_trial(settings):
     return {"value": settings["shift"] + 0.1 * (settings["seed"] % 3), "seconds": 0.5}
 
 
+def _plan(shift, fail, request: Request):
+    return [
+        Trial("toy", {"seed": s, "shift": shift} | ({"fail": True} if fail else {}))
+        for s in request.seed_range(6)
+    ]
+
+
+def _analyse(claim, outcomes):
+    values = [o.result["value"] for o in outcomes if o.status == "done"]
+    if not values:
+        return Analysis((Finding(claim, "undecided", "nothing was measured"),))
+    interval = median_interval(values)
+    judged = "supported" if interval.low > 0 else "refuted" if interval.high < 0 else "undecided"
+
+    def draw():
+        from matplotlib.figure import Figure
+
+        figure = Figure()
+        figure.subplots().plot(values)
+        return figure
+
+    rows = [{"seed": o.settings["seed"], "value": o.result.get("value")} for o in outcomes]
+    return Analysis(
+        (Finding(claim, judged, f"median {interval}", (Effect("coin", interval),)),),
+        (Table("coins", "One row per seed", rows),),
+        (Picture("coins", "The coins", draw),),
+    )
+
+
 def make(name="Z1", shift=1.0, claim="depth-order", fail=False):
-    def plan(request: Request):
-        seeds = request.seed_range(6)
-        return [
-            Trial("toy", {"seed": s, "shift": shift} | ({"fail": True} if fail else {}))
-            for s in seeds
-        ]
-
-    def analyse(outcomes):
-        values = [o.result["value"] for o in outcomes if o.status == "done"]
-        if not values:
-            return Analysis((Finding(claim, "undecided", "nothing was measured"),))
-        interval = median_interval(values)
-        judged = (
-            "supported" if interval.low > 0 else "refuted" if interval.high < 0 else "undecided"
-        )
-
-        def draw():
-            from matplotlib.figure import Figure
-
-            figure = Figure()
-            figure.subplots().plot(values)
-            return figure
-
-        rows = [{"seed": o.settings["seed"], "value": o.result.get("value")} for o in outcomes]
-        return Analysis(
-            (Finding(claim, judged, f"median {interval}", (Effect("coin", interval),)),),
-            (Table("coins", "One row per seed", rows),),
-            (Picture("coins", "The coins", draw),),
-        )
-
+    # Partials of functions of this file, which other processes can import.
+    plan, analyse = partial(_plan, shift, fail), partial(_analyse, claim)
     return Experiment(name, "A coin per seed", "ours", (claim,), plan, analyse)
 
 

@@ -96,7 +96,7 @@ def test_several_experiments_are_computed_as_one_list(toys, tmp_path, monkeypatc
     def never(task):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform", never)
+    monkeypatch.setattr("epsrank.numerics.sweeps.execute.perform_once", never)
     for name, count in (("Z1", 6), ("Z2", 3)):
         result = reproduce(experiment(name), Request(), out=tmp_path, jobs=1)
         assert (len(result.outcomes), len(result.failed)) == (count, 0)

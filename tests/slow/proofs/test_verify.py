@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
+from epsrank.proofs.checkers import Checker
+from epsrank.proofs.ledger.claims import Claim
 from epsrank.proofs.runner import verify
 
 
@@ -31,3 +34,25 @@ def test_the_whole_ledger_in_one_process_and_in_two(tmp_path):
 def test_other_seeds_reach_the_same_verdicts(seed):
     report = verify(effort="quick", seed=seed, jobs=1)
     assert report.exit_code == 0, report.summary()
+
+
+def _die(context):
+    os._exit(9)
+
+
+def test_a_worker_that_dies_is_recorded(tmp_path):
+    checkers = [
+        Checker("killed", ("d",), "exact", _die),
+        Checker("beside it", ("d",), "exact", _die),
+    ]
+    report = verify(
+        ledger=[Claim("d", "A title", "A statement", "x", "here", ("exact",), "open")],
+        checkers=checkers,
+        jobs=2,
+        out=tmp_path,
+    )
+    (result,) = report.results
+    assert {item.state for item in result.evidence} == {"error"}
+    assert len(result.evidence) == 2
+    assert report.exit_code == 1
+    assert not report.interrupted

@@ -1,4 +1,4 @@
-"""Memory that the C library keeps for the next step; needs no PyTorch, as some workers do not."""
+"""Freed memory is kept for the next allocation, since steps repeat theirs."""
 
 from __future__ import annotations
 
