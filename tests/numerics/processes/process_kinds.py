@@ -49,5 +49,6 @@ def threads_and_place():
 def start_another(log):
     """Start a program, as Coq is, and wait for it."""
     other = subprocess.Popen(["sleep", "60"])
-    Path(log).write_text(f"{os.getpid()} {other.pid}")
+    Path(log + ".part").write_text(f"{os.getpid()} {other.pid}")
+    os.replace(log + ".part", log)
     other.wait()
