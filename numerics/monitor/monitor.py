@@ -19,10 +19,11 @@ from epsrank.numerics.monitor.gate import (
     Requirement,
 )
 from epsrank.numerics.monitor.measuring.measurer import Measurer
+from epsrank.numerics.monitor.measuring.price import PUT_OFF
 from epsrank.numerics.monitor.measuring.probe_parts import ProbeParts, as_parts
 from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
 from epsrank.numerics.monitor.measuring.reading import check_reading
-from epsrank.numerics.monitor.measuring.schedule import Schedule, as_schedule
+from epsrank.numerics.monitor.measuring.schedule import OverheadBudget, Schedule, as_schedule
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample
 from epsrank.numerics.monitor.measuring.settings import as_settings, environment
 from epsrank.numerics.monitor.measuring.watch import BatchWatch, LossMeter
@@ -99,6 +100,10 @@ class RankMonitor:
         Rows kept in the history.
     seed : int
         Of the draw of probe samples.
+    at_exit : bool, optional
+        Whether the whole probe is measured once more on leaving the ``with`` block without an
+        exception, so that `latest` is of the last step; by default where there is a probe. The
+        training is over then, and its time is no part of `overhead`.
     first_step : int
         Steps made before this monitor, of a resumed training: records go on counting from there.
     background : bool or "auto"
@@ -152,6 +157,7 @@ class RankMonitor:
         warn: bool = True,
         max_records: int | None = MAX_RECORDS,
         seed: int = 0,
+        at_exit: bool | None = None,
         first_step: int = 0,
         background: bool | str = False,
     ) -> None:
@@ -174,6 +180,10 @@ class RankMonitor:
             # What a quantity is of all processes together, only it could say.
             remedy = "leave them out, or measure in one process without a group"
             raise InputError("quantities", f"{problem}a process group", remedy)
+        if at_exit not in (None, True, False):
+            raise InputError("at_exit", f"is {at_exit!r}", "pass True, False or None")
+        if at_exit and probe is None:
+            raise InputError("at_exit", "is True, but there is no probe", "pass probe= to measure")
         given = None if probe is None else as_probe_set(probe, targets, own.max_samples, seed)
         example = None if given is None else given.first(2)
         self.plan = find_layers(model, layers, head=head, example=example)
@@ -189,8 +199,12 @@ class RankMonitor:
         self._reporter = Reporter(self.history, sinks, None if last is None else last.name, warn)
         self._losses = LossMeter()
         self._watch = BatchWatch(self._measurer)
-        self._steps = first_step
+        # The step of the latest measurement, in all processes of a group.
+        self._steps = self._last_step = first_step
         self._closed = False
+        self._spent: float | None = None
+        self._at_exit = probe is not None if at_exit is None else at_exit
+        self._budget = schedule if isinstance(schedule, OverheadBudget) else None
         self._schedule = self._measurer.processes.schedule(schedule)
         # What a thread has finished; looking whether there is something costs `step` no call.
         self._done = self._measurer.start(background)
@@ -216,8 +230,11 @@ class RankMonitor:
 
     @property
     def overhead(self) -> float:
-        """Time spent on measuring, as a share of the training time so far."""
-        return self._schedule.overhead
+        """Time spent on measuring, as a share of the training time so far.
+
+        After `close` it stays what it was; a measurement on leaving the block is not in it.
+        """
+        return self._schedule.overhead if self._spent is None else self._spent
 
     @property
     def warnings(self) -> list[Signature]:
@@ -285,7 +302,7 @@ class RankMonitor:
         if self._parts is None:
             raise InputError("probe", "is missing", "pass probe= to measure at any time")
         whole = partial(self._parts.whole, self._steps)
-        return self._measured(self._steps, whole) + self.wait()
+        return self._measured(self._steps, whole, asked=True) + self.wait()
 
     def wait(self) -> list[LayerRecord]:
         """Wait for what is measured in the background.
@@ -384,6 +401,7 @@ class RankMonitor:
         self._closed = True
         self._watch.end()
         self._finished(wait=True)
+        self._spent = self.overhead
         self._measurer.close()
         self._reporter.close()
 
@@ -396,7 +414,14 @@ class RankMonitor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            fresh = self._last_step < self._steps and not self._closed
+            if kind is None and self._at_exit and fresh:
+                self.wait()
+                self._spent = self.overhead
+                self.measure()
+        finally:
+            self.close()
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw losses, ε-ranks, readings and own quantities over the steps; no display is needed.
@@ -433,15 +458,17 @@ class RankMonitor:
         )
 
     def _measured(
-        self, step: int, gather: Callable[[], Sample], cost: float = 0.0
+        self, step: int, gather: Callable[[], Sample], cost: float = 0.0, *, asked: bool = False
     ) -> list[LayerRecord]:
         """Measure whatever happens, account for the time, and report what is finished."""
+        self._last_step = step
         self._measurer.settle()
         began = time.perf_counter() - cost
         loss, seconds = self._losses.mean(), time.perf_counter() - self._start
-        moment = Moment(step, loss, seconds, Sample.of(gather))
+        allows = None if asked or self._budget is None else self._budget.affords
+        moment = Moment(step, loss, seconds, Sample.of(gather), allows)
         records = self._measurer.end(moment, began)
-        self._reporter.report(records)
+        self._report(records)
         # Sinks, warnings and the history are part of the price.
         self._schedule.spent(time.perf_counter() - began)
         return records + self._finished()
@@ -451,9 +478,16 @@ class RankMonitor:
         found: list[LayerRecord] = []
         for records, seconds in self._measurer.finished(wait=wait):
             began = time.perf_counter()
-            self._reporter.report(records)
+            self._report(records)
             # Schedules of the user's own know one kind of time.
             getattr(self._schedule, "beside", self._schedule.spent)(seconds)
             self._schedule.spent(time.perf_counter() - began)
             found += records
         return found
+
+    def _report(self, records: list[LayerRecord]) -> None:
+        """Report a measurement, and save for a reading that had to wait."""
+        self._reporter.report(records)
+        if records and self._budget is not None:
+            waits = (record.failure or "" for record in records)
+            self._budget.saving = any(why.startswith(PUT_OFF) for why in waits)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signatures
+from epsrank.numerics.monitor.measuring.price import PUT_OFF
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
 from epsrank.numerics.monitor.sinks import Sink, as_sinks, deliver
@@ -36,7 +37,12 @@ class Reporter:
         if not records:
             return
         self.history.append(records)
-        failed = [record for record in records if record.failure is not None]
+        # Nothing is wrong where a reading waits: the record says so.
+        failed = [
+            record
+            for record in records
+            if record.failure is not None and not record.failure.startswith(PUT_OFF)
+        ]
         # Reversed, so that of each kind the first layer stays.
         kinds = {_kind(record.failure or ""): record for record in reversed(failed)}
         for kind, record in kinds.items():

@@ -8,6 +8,7 @@ import numpy as np
 
 from epsrank.numerics.gram.few_rows import FewRows
 from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.measuring.price import PutOff
 from epsrank.numerics.monitor.measuring.seen import Moment, Seen
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.plan import LayerPlan
@@ -53,6 +54,8 @@ def measured(
             try:
                 with blas_for(accumulator.n_features if accumulator is not None else 0):
                     reading = reader()
+            except PutOff as wait:
+                failure = str(wait)
             except Exception as error:
                 failure = f"no reading: {described(error)}"
         if failure is None and layer.name in seen.lost:

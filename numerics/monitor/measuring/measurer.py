@@ -13,6 +13,7 @@ from torch import Tensor
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.measuring.background import Background, as_background, marker
 from epsrank.numerics.monitor.measuring.layer_numbers import measured
+from epsrank.numerics.monitor.measuring.price import Allows, PutOff, ReadingPrice
 from epsrank.numerics.monitor.measuring.processes import Processes
 from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, nothing_summed
@@ -48,6 +49,7 @@ class Measurer:
         self._lost: dict[str, str] = {}
         self._rows: Rows | None = None
         self._batch_size = batch_size
+        self._price = ReadingPrice()
 
     def start(self, background: bool | str) -> Collection[object]:
         """Measure in a thread from now on, where that is wanted; what it has finished comes back.
@@ -225,7 +227,7 @@ class Measurer:
             seen = self.processes.union(self._seen(moment))
             if not self.processes.first:
                 return []
-            read = partial(self._read, seen, head)
+            read = partial(self._read, seen, head, moment.allows)
             return measured(self.plan, self.settings, moment, seen, read)
         except Exception as error:
             failed = Seen(cause=described(error))
@@ -247,14 +249,26 @@ class Measurer:
         except Exception as error:
             return replace(seen, share_problem=described(error))
 
-    def _read(self, seen: Seen, head: Callable[[], Head]) -> LayerReading | None:
+    def _read(
+        self, seen: Seen, head: Callable[[], Head], allows: Allows | None
+    ) -> LayerReading | None:
         """Return the reading of the last layer; None where no targets are known."""
         kind = self.settings.loss
         if seen.share_problem is not None:
             raise ValueError(seen.share_problem)
         if seen.share is None or kind is None:
             return None
-        return read_last_layer(*seen.share, head(), kind=kind, bias=self.settings.bias)
+        own = head()
+        shape = (len(seen.share[0]), *own.weight.shape)
+        # Of the squared error it is one decomposition, as a rank is.
+        price = 0.0 if kind == "mse" else self._price.expected(*shape)
+        if allows is not None and not allows(price):
+            raise PutOff(price)
+        began = time.perf_counter()
+        try:
+            return read_last_layer(*seen.share, own, kind=kind, bias=self.settings.bias)
+        finally:
+            self._price.paid(time.perf_counter() - began, *shape)
 
 
 def _at_cost(records: list[LayerRecord], seconds: float) -> list[LayerRecord]:

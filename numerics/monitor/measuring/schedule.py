@@ -5,6 +5,10 @@ before training itself has run for c/share seconds. So between the beginnings of
 measurements the cost is at most share × the training time between them, whatever the costs are and
 however they vary; over any window the share is exceeded by one measurement at most. The estimates
 kept beside it only inform.
+
+A part of a measurement whose price is known before, and which may cost many times the rest, is paid
+for in advance instead: it waits until the training has earned it (`OverheadBudget.affords`), and
+half of the share is saved for it meanwhile.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ from epsrank.theory.errors import InputError
 # Costs and step times kept for the running medians, which one slow step or one slow measurement
 # does not move.
 _KEPT = 25
+
+# Seconds of training whose share may be spent in advance: what a first measurement lives on.
+_CREDIT = 8.0
 
 Clock = Callable[[], float]
 
@@ -133,6 +140,8 @@ class OverheadBudget(_Account):
         self.share = float(share)
         # When training alone will have paid for all measurements so far.
         self._due = self._start
+        #: Whether something waits until it is earned: then measurements come half as often.
+        self.saving = False
 
     def step(self) -> bool:
         """Count one step; a comparison of two numbers at most steps.
@@ -157,7 +166,7 @@ class OverheadBudget(_Account):
         now, cost = self._clock(), max(0.0, float(seconds))
         # No training was done while measuring, so what was owed before is owed still.
         owed = max(0.0, self._due - (now - cost))
-        self._due = now + owed + cost / self.share
+        self._due = now + owed + self._price(cost)
 
     def beside(self, seconds: float) -> None:
         """Book measuring time of another thread, as debt: it takes a core from somebody.
@@ -168,7 +177,31 @@ class OverheadBudget(_Account):
             Its duration.
         """
         super().beside(seconds)
-        self._due = max(self._due, self._clock()) + max(0.0, float(seconds)) / self.share
+        self._due = max(self._due, self._clock()) + self._price(max(0.0, float(seconds)))
+
+    def _price(self, cost: float) -> float:
+        """Return the seconds of training that pay for a cost."""
+        return (2 if self.saving else 1) * cost / self.share
+
+    def affords(self, seconds: float) -> bool:
+        """Return whether the training so far has earned something of a known price.
+
+        Parameters
+        ----------
+        seconds : float
+            The price.
+
+        Returns
+        -------
+        bool
+            Whether that and all that was spent stay within the share, or it is a trifle.
+        """
+        return seconds <= max(self.share * _CREDIT, self.earned)
+
+    @property
+    def earned(self) -> float:
+        """Seconds of measuring that training has paid for and that were not spent."""
+        return self.share * self.training - self._measuring - self._beside
 
     @property
     def debt(self) -> float:

@@ -53,6 +53,8 @@ class Moment:
     seconds: float
     #: What is measured.
     sample: Sample
+    #: Whether a reading of a price in seconds may be made; None for any price.
+    allows: Callable[[float], bool] | None = None
 
 
 @dataclass(frozen=True, eq=False)

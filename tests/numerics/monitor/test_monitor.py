@@ -249,7 +249,7 @@ def test_a_resumed_training_goes_on_counting():
     with RankMonitor(mlp(), probe=x, every=10, first_step=37) as m:
         for _ in range(15):
             m.step()
-    assert m.history.steps == [40, 50]
+    assert m.history.steps == [40, 50, 52]  # the last on leaving
     with RankMonitor(mlp(), probe=x, first_step=37) as m:
         assert m.step()[0].step == 38
     for bad in (-1, 1.0, True, "2"):
@@ -555,7 +555,7 @@ BAD = {
     "measure": ({"measure": "volume"}, "measure"),
     "quantities": ({"quantities": "some"}, "quantities"),
     "loss": ({"loss": "hinge"}, "loss"),
-    "bias": ({"bias": "free"}, "bias"),
+    "bias": ({"bias": "loose"}, "bias"),
     "relative": ({"relative": 1}, "relative"),
     "every": ({"every": 0}, "every"),
     "overhead": ({"overhead": 2.0}, "overhead"),
@@ -629,3 +629,49 @@ def test_memory_is_flat_over_hundreds_of_measurements():
     # The rows kept are all newer than the start: some 2 kB each. A leak of one would be 400 kB.
     assert growth < 200_000
     assert len(m.history) <= 50
+
+
+def test_the_last_step_is_measured_on_leaving():
+    x, y = digits()
+
+    def steps(count, **keywords):
+        with RankMonitor(mlp(), every=4, **keywords) as m:
+            for _ in range(count):
+                m.step(1.0)
+            before = m.overhead
+        return m, before
+
+    m, before = steps(6, probe=x, targets=y, loss="cross_entropy")
+    assert m.history.steps == [4, 6]
+    for record in m.latest.values():
+        assert record.step == 6
+        assert str(record).startswith("step 6, ")
+    assert list(m.latest.values())[-1].reading is not None
+    assert m.overhead == pytest.approx(before, rel=0.5)  # without what came after the training
+    assert m.overhead == m.overhead
+    assert steps(8, probe=x)[0].history.steps == [4, 8]
+    assert steps(0, probe=x)[0].history.steps == []
+    assert steps(6, probe=x, at_exit=False)[0].history.steps == [4]
+    m = RankMonitor(mlp(), every=4, probe=x)
+    m.step()
+    m.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
+    assert m.history.steps == []
+    for keywords in ({"at_exit": True}, {"at_exit": "yes", "probe": x}):
+        with pytest.raises(InputError, match="at_exit"):
+            RankMonitor(mlp(), **keywords)
+
+
+def test_a_reading_that_costs_more_than_is_earned_waits_and_says_so():
+    x, y = digits()
+    with RankMonitor(mlp(), probe=x, targets=y, loss="cross_entropy", overhead=1e-6) as m:
+        *_, last = m.step(1.0)  # with warnings as errors: nothing is wrong
+        assert last.ranks
+        assert last.reading is None
+        assert last.failure.startswith("no reading yet: it takes some ")
+        assert "monitor.measure() reads at once" in last.failure
+        assert m.measure()[-1].reading is not None
+    for keywords in ({"every": 1}, {"overhead": 1.0}):
+        with RankMonitor(
+            mlp(), probe=x[:50], targets=y[:50], loss="cross_entropy", **keywords
+        ) as m:
+            assert m.step(1.0)[-1].reading is not None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epsrank.numerics.monitor.measuring.price import ReadingPrice
 from epsrank.numerics.monitor.measuring.schedule import EveryStep, OverheadBudget, as_schedule
 from epsrank.theory.errors import InputError
 
@@ -134,3 +135,31 @@ def test_a_schedule_stands_for_itself():
     for wrong in (object(), type("Half", (), {"step": lambda self: True})()):
         with pytest.raises(InputError, match="every"):
             as_schedule(wrong, 0.01)
+
+
+@pytest.mark.parametrize("growth", [1.0, 3.0, 10.0])
+def test_what_grows_is_paid_for_in_advance(growth):
+    """Ranks for 4 ms at every measurement, and a reading that costs 0.3 s and then more."""
+    clock = Clock()
+    schedule, price = OverheadBudget(0.01, clock=clock), ReadingPrice()
+    made, spent = [], 0.0
+    for step in range(60_000):
+        clock.now += 0.01
+        if not schedule.step():
+            continue
+        cost, shape = 0.004, (1000, 64, 10)
+        expected = price.expected(*shape) if made else 0.2
+        if schedule.affords(expected):
+            own = 0.3 * (growth if made else 1.0)
+            price.paid(own, *shape)
+            made.append(step)
+            cost += own
+        schedule.saving = not schedule.affords(price.expected(*shape))
+        clock.now += cost
+        schedule.spent(cost)
+        spent += cost
+        # Never over the share by more than one measurement, a wrong first guess, and what one
+        # reading grew beyond twice the one before.
+        assert spent <= 0.01 * schedule.training + 0.3 * max(0.0, growth - 2.0) + 0.11
+    assert len(made) >= 2
+    assert schedule.overhead <= 0.0101

@@ -160,7 +160,8 @@ def train(make, quantity=None, steps=6, background=False):
     )  # fmt: skip
     seen = []
     model.train()
-    with monitor, warnings.catch_warnings(record=True) as said:
+    # Around the monitor, which reports what a thread has finished when it is closed.
+    with warnings.catch_warnings(record=True) as said, monitor:
         warnings.simplefilter("always")
         for _ in range(steps):
             rows = torch.randperm(len(x))[:32]
@@ -487,7 +488,8 @@ def test_the_time_is_part_of_the_price():
         return 1.0
 
     x, _ = digits(30)
-    with RankMonitor(mlp(), probe=x, every=Budget(0.01), quantities={"slow": slow}) as monitor:
+    kept = {"quantities": {"slow": slow}, "at_exit": False}
+    with RankMonitor(mlp(), probe=x, every=Budget(0.01), **kept) as monitor:
         monitor.step()
         for _ in range(50):
             monitor.step()
