@@ -14,9 +14,10 @@ from hypothesis.extra import numpy as hnp
 
 from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.theory.floor.certified.ball_matrix import from_array
+from epsrank.theory.floor.convex.classes import CrossEntropy
 from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
-from epsrank.theory.floor.convex.losses import ConvexLoss, CrossEntropy, Huber
+from epsrank.theory.floor.convex.losses import ConvexLoss, Huber
 from epsrank.theory.floor.convex.named import as_convex_loss
 from epsrank.theory.numbers.arrays import Array, Matrix
 

@@ -259,13 +259,45 @@ ENTRIES: dict[str, list[Slot]] = {
         real("gamma", lambda g: layer(domain=(-1, 1), gamma=g)),
         real("eps", lambda e: layer(domain=(-1, 1), gamma="auto", eps=e)),
     ],
+    "read_plateau": [
+        *of_features(E.read_plateau, TARGET, norm=1.0),
+        rows("target", lambda y: E.read_plateau(FEATURES, y, norm=1.0), TARGET),
+        rows(
+            "coefficients",
+            lambda c: E.read_plateau(FEATURES, TARGET, coefficients=c, bias_value=0.0),
+            HEAD,
+        ),
+        rows("constant", lambda d: E.read_plateau(FEATURES, TARGET, norm=1.0, constant=d), TARGET),
+        rows("offset", lambda o: E.read_plateau(FEATURES, TARGET, norm=1.0, offset=o), TARGET),
+        real("norm", lambda b: E.read_plateau(FEATURES, TARGET, norm=b), infinite=True),
+    ],
+    **{
+        name: [rows("features", getattr(E, name))]
+        for name in (
+            "alpha_req",
+            "dead_neurons",
+            "dormant_neurons",
+            "effective_rank",
+            "feature_norm",
+            "feature_rank",
+            "participation_interval",
+            "participation_ratio",
+            "rankme",
+            "ranks_by_definition",
+            "srank",
+            "stable_rank",
+        )
+    },
+    "lidar": [
+        rows("features", lambda x: E.lidar(x, [0, 0, 1, 1, 2, 2])),
+    ],
 }
 
 #: Public names without an argument that is a number to compute with, and why.
 WITHOUT_NUMBERS = {
     "results": "AprioriFloor ContinuousFloor ContinuousRank ConvexFloor InitialRank LipschitzFloor "
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
-    "Staircase Estimate Run",
+    "Staircase Estimate Run Reading DefinitionTable FeatureMoments LidarSums",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
     "layer_kernel laplacian partial linear_operator Quantity QuantityData BoundaryProblem "
     "OperatorSystem",

@@ -38,7 +38,7 @@ def with_bias(
                 "bias_value", "is given without bias", "pass bias='feature' or bias='fixed' as well"
             )
         return features, target, coefficients
-    value = None if bias_value is None else _as_bias(bias_value, target.shape[1])
+    value = None if bias_value is None else as_bias(bias_value, target.shape[1])
     if bias == "fixed":
         if value is None:
             raise InputError("bias_value", "is missing", "pass the bias that is held fixed")
@@ -56,7 +56,7 @@ def with_bias(
     return widened, target, np.vstack([coefficients, value[None, :]])
 
 
-def _as_bias(bias_value: Any, n_outputs: int) -> Array:
+def as_bias(bias_value: Any, n_outputs: int) -> Array:
     """Return b as an array of shape (k,)."""
     if np.ndim(bias_value) == 0 and n_outputs == 1:
         bias_value = [bias_value]

@@ -23,7 +23,7 @@ from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import decompose
 from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 from epsrank.theory.floor.reading import Reading, ReadingBias, read_curve
-from epsrank.theory.numbers.arrays import Array, Matrix, to_numpy
+from epsrank.theory.numbers.arrays import Matrix, to_numpy
 from epsrank.theory.numbers.rounding import gamma, upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error
 
@@ -218,6 +218,7 @@ def _read_convex(
     from epsrank.theory.floor.convex.curve import ConvexCurve
     from epsrank.theory.floor.convex.evaluation import evaluation_error
     from epsrank.theory.floor.convex.named import as_convex_loss
+    from epsrank.theory.floor.convex.problem import mean_shares
 
     law = as_convex_loss(loss_name)
     checked, bias = plateau.features, plateau.bias
@@ -244,7 +245,7 @@ def _read_convex(
         offset = ones @ value if offset is None else offset + ones @ value
     elif bias == "free":
         free, own = ones, np.zeros((ones.shape[1], k)) if value is None else value
-    weights = shares_of(plateau.measure)
+    weights = mean_shares(plateau.measure, law, goal)
     curve = ConvexCurve(
         law, phi, goal, weights, free, offset, tolerance=tolerance, iterations=iterations
     )
@@ -256,7 +257,7 @@ def _read_convex(
         if not math.isfinite(loss):
             raise InputError("features", "give outputs beyond float64", "rescale them")
         norm = frobenius(matrix)
-        error = evaluation_error(law, phi, goal, norm, outputs - phi @ matrix)
+        error = evaluation_error(law, phi, goal, norm, outputs - phi @ matrix, float(weights.sum()))
         curve.add(matrix, own)
     if start is not None:
         begin = as_coefficients(start, phi.shape[1], name="start")
@@ -266,13 +267,6 @@ def _read_convex(
     if not math.isfinite(norm):
         raise InputError("norm", f"is {norm:g}", "pass a finite norm")
     return read_curve(curve, loss, norm, error=error, bias=bias)
-
-
-def shares_of(measure: Measure) -> Array:
-    """Return w_i / Σ w, each to at most 4 u."""
-    if measure.weights is None:
-        return np.full(measure.n_samples, 1.0 / measure.n_samples)
-    return np.asarray(measure.weights / float(measure.weight_sum))
 
 
 def _with_columns(features: Features, columns: Matrix) -> Features:

@@ -3,10 +3,11 @@
 For slopes g_i in the domain of the conjugate, Fenchel–Young and Cauchy–Schwarz give, for every C
 with ‖C‖_F ≤ B,
 
-    Σ w_i ℓ(φ_i·C + b, y_i) ≥ Σ w_i {−ℓ*(g_i, y_i) + g_i·b} − B ‖Σ w_i φ_i g_iᵀ‖_F.
+    Σ w_i ℓ(φ_i·C + o_i, y_i) ≥ Σ w_i {−ℓ*(g_i, y_i) + g_i·o_i} − B ‖Σ w_i φ_i g_iᵀ‖_F.
 
 At the slopes of a point C₀ the right-hand side is f(C₀) − ⟨∇f(C₀), C₀⟩ − B‖∇f(C₀)‖_F, the
-Frank–Wolfe bound. Slopes of any other origin are as good: nothing is assumed of the solver.
+Frank–Wolfe bound. Slopes of any other origin are as good: nothing is assumed of the solver. A bias
+without a bound needs Σ w_i g_i = 0, and then no bias moves the right-hand side.
 """
 
 from __future__ import annotations
@@ -19,14 +20,21 @@ from flint import arb, arb_mat, ctx
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.ball_matrix import from_array
 from epsrank.theory.floor.convex.losses import ConvexLoss, DualPoint
+from epsrank.theory.floor.convex.targets import Targets, listed
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
-from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, upward
+from epsrank.theory.numbers.rounding import (
+    UNIT_ROUNDOFF,
+    chunked_product,
+    frobenius,
+    gamma,
+    upward,
+)
 
 _U = UNIT_ROUNDOFF["float64"]
 
 
 def certified_bound(
-    features: Matrix, dual: DualPoint, weights: Vector, norm: float, offset: Vector | None = None
+    features: Matrix, dual: DualPoint, weights: Vector, norm: float, offset: Array | None = None
 ) -> float:
     """Evaluate the bound in float64, rounded so that it is never too high."""
     value, gradient = dual_line(features, dual, weights, offset)
@@ -46,20 +54,28 @@ def dual_line(
     with np.errstate(over="ignore", invalid="ignore"):
         product, g = chunked_product(features.T, weighted)
     rows = float(np.sqrt(np.einsum("ij,ij->i", features, features).max())) * (1 + 1e-12)
-    # Weights and products round by 6 u; inexact slopes move the sum by at most max‖φ‖ each.
+    # What inexact slopes move: at most Σ w max‖φ‖ each.
+    slack = 1.01 * dual.slope_error * math.fsum(weights)
+    # Weights and products round by 6 u.
     gradient = upward(
-        frobenius(product)
-        + (g + 8 * _U) * frobenius(features) * frobenius(weighted)
-        + 1.01 * rows * dual.slope_error
+        frobenius(product) + (g + 8 * _U) * frobenius(features) * frobenius(weighted) + rows * slack
     )
     value, error = _sum(weights * dual.values)
     error += 1.01 * math.fsum(weights * dual.errors)
     if offset is not None:
-        moved, rounding = _sum((weighted * offset).ravel())
+        known = np.broadcast_to(offset, weighted.shape)
+        moved, rounding = _sum(np.einsum("ij,ij->i", weighted, known))
         size = float(np.sqrt(np.square(offset).sum(axis=-1).max())) * (1 + 1e-12)
-        value, error = value + moved, error + rounding + 1.01 * size * dual.slope_error
+        # The k products of a sample are summed before.
+        rounding += gamma(weighted.shape[1] + 8) * size * _row_norms(weighted)
+        value, error = value + moved, error + rounding + size * slack
     error += 4 * _U * abs(value)
     return value - upward(error), gradient
+
+
+def _row_norms(matrix: Matrix) -> float:
+    """Return Σ_i ‖row_i‖₂, nearly."""
+    return 1.01 * math.fsum(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)))
 
 
 def _sum(terms: Array) -> tuple[float, float]:
@@ -71,31 +87,33 @@ def audited_bound(
     loss: ConvexLoss,
     features: Matrix,
     outputs: Matrix,
-    target: Matrix,
+    target: Targets,
     weights: Vector,
     norm: float,
-    offset: Vector | None = None,
+    offset: Array | None = None,
     *,
     bits: int = 128,
 ) -> tuple[float, float]:
     """Enclose the bound at given outputs in ball arithmetic, for small data.
 
-    The inputs are taken as exact numbers, Σ w as it is; libraries' exponentials are not trusted.
-
-    The lower end is a bound by itself.
+    The inputs are taken as exact numbers, Σ w c as it is for the counts c of the samples;
+    libraries' exponentials are not trusted. The lower end is a bound by itself.
     """
     if bits < 2:
         raise InputError("bits", f"is {bits}", "pass a precision of at least 53")
     with ctx.workprec(bits):
-        total = sum((arb(w) for w in weights.tolist()), arb(0))
         value, slopes = arb(0), []
-        shift = None if offset is None else [arb(b) for b in offset.tolist()]
-        for z, y, w in zip(outputs.tolist(), target.tolist(), weights.tolist(), strict=True):
-            own, slope = loss.ball([arb(x) for x in z], [arb(x) for x in y])
-            share = arb(w) / total
+        known = None if offset is None else np.broadcast_to(offset, outputs.shape)
+        total = _total(loss, target, weights)
+        for i, (y, f) in enumerate(listed(target)):
+            factors = None if f is None else [arb(x) for x in f]
+            z = [arb(x) for x in outputs[i].tolist()]
+            own, slope = loss.ball(z, [arb(x) for x in y], factors)
+            share = arb(float(weights[i])) / total
             value += share * own
-            if shift is not None:
-                value += share * sum((g * b for g, b in zip(slope, shift, strict=True)), arb(0))
+            if known is not None:
+                pairs = zip(slope, known[i].tolist(), strict=True)
+                value += share * sum((g * arb(b) for g, b in pairs), arb(0))
             slopes.append([share * g for g in slope])
         gradient = from_array(features).transpose() * arb_mat(slopes)
         square = sum((entry * entry for entry in gradient.entries()), arb(0))
@@ -104,3 +122,10 @@ def audited_bound(
             return -math.inf, math.inf
         low, high = float(bound.lower()), float(bound.upper())
     return float(np.nextafter(low, -np.inf)), float(np.nextafter(high, np.inf))
+
+
+def _total(loss: ConvexLoss, target: Targets, weights: Vector) -> arb:
+    """Return Σ_i w_i c_i, over which the mean is taken."""
+    counts = loss.counts(target)
+    pairs = zip(weights.tolist(), np.ones(len(weights)) if counts is None else counts, strict=True)
+    return sum((arb(w) * arb(float(c)) for w, c in pairs), arb(0))

@@ -17,7 +17,8 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex.certificate import dual_line
 from epsrank.theory.floor.convex.evaluation import evaluation_error
 from epsrank.theory.floor.convex.free_bias import balanced
-from epsrank.theory.floor.convex.losses import AbsoluteError, ConvexLoss, SmoothedAbsolute
+from epsrank.theory.floor.convex.losses import ConvexLoss
+from epsrank.theory.floor.convex.targets import Targets, spread
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # Minimisations for one value of V, and for the search of B½.
@@ -65,7 +66,7 @@ class ConvexCurve:
     law: ConvexLoss
     #: φ and y.
     features: Matrix
-    target: Matrix
+    target: Targets
     #: w_i / Σ w.
     weights: Vector
     #: D, whose coefficients are free; None for a head without a free bias.
@@ -91,14 +92,14 @@ class ConvexCurve:
         if not np.isfinite(gram).all():
             raise InputError("features", "are beyond float64 when squared", "rescale them")
         values, vectors = np.linalg.eigh(gram)
+        self._mass = float(self.weights.sum())
         self._rows = rows
         self._spectrum, self._vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
     @property
     def natural_norm(self) -> float:
         """‖y − ȳ‖/√λ_1, with labels as unit vectors."""
-        mean = 0.0 if self.free is None else self.weights @ self.target
-        size = float(np.sqrt(self.weights @ np.square(self.target - mean).sum(axis=1)))
+        size = spread(self.target, self.weights, centred=self.free is not None)
         largest = float(self._spectrum[0])
         return size / math.sqrt(largest) if largest > 0 else 0.0
 
@@ -112,7 +113,7 @@ class ConvexCurve:
             mean = float(self.weights @ values)
         norm = float(np.linalg.norm(coefficients)) * (1 + 1e-12)
         shift = outputs - self.features @ coefficients
-        error = evaluation_error(self.law, self.features, self.target, norm, shift)
+        error = evaluation_error(self.law, self.features, self.target, norm, shift, self._mass)
         intercept, slope = -math.inf, 0.0
         if math.isfinite(mean):
             law, columns = self._smooth(mean), None if self._ones else self._columns
@@ -340,10 +341,8 @@ class ConvexCurve:
 
     def _smooth(self, value: float) -> ConvexLoss:
         """Return a smooth loss with dual points of ℓ; ℓ itself where it is smooth."""
-        if isinstance(self.law, AbsoluteError):
-            # Within a quarter of the gap that is wanted, at the size of the loss found so far.
-            return SmoothedAbsolute(delta=max(0.5 * self.tolerance * value, 1e-300))
-        return self.law
+        # Within a quarter of the gap that is wanted, at the size of the loss found so far.
+        return self.law.smoothed(max(0.5 * self.tolerance * value, 1e-300)) or self.law
 
     def _outputs(self, rows: Array, coefficients: Matrix, bias: Matrix) -> Array:
         """Return φC + D b + o."""

@@ -11,95 +11,39 @@ mixture that is exact differs from the one computed by a rounding that is bounde
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from epsrank.theory.floor.convex.losses import ConvexLoss, CrossEntropy, DualPoint
+from epsrank.theory.floor.convex.losses import ConvexLoss, DualPoint
+from epsrank.theory.floor.convex.targets import Targets, sizes
 from epsrank.theory.numbers.arrays import Matrix, Vector
-from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, gamma, upward
+from epsrank.theory.numbers.rounding import gamma, upward
 
-_U = UNIT_ROUNDOFF["float64"]
-
-# Most numbers m·k of a bias for which other losses than the cross-entropy are mixed.
+# Most numbers m·k of a bias for which points are mixed.
 _MOST_BIASES = 64
 # Weight that every shifted point has from the start: more than rounding takes away again.
 _RESERVE = 1e-11
-# Far below every output: exp gives exactly 0.
-_ABSENT = -1e300
 
 
 def balanced(
-    law: ConvexLoss, outputs: Matrix, target: Matrix, weights: Vector, free: Matrix | None
+    law: ConvexLoss, outputs: Matrix, target: Targets, weights: Vector, free: Matrix | None
 ) -> DualPoint | None:
     """Return a dual point at the outputs with Σ w D gᵀ = 0; None where none was found.
 
-    `free` is D; None stands for the constant 1.
+    `free` is D; None stands for the constant 1, for which every loss knows a mixture of its own.
     """
-    if free is None and isinstance(law, CrossEntropy):
-        return _mixed_shares(law, outputs, target, weights)
+    if free is None:
+        return law.balanced(outputs, target, weights)
     return _mixed_points(law, outputs, target, weights, free)
 
 
-def _mixed_shares(
-    law: CrossEntropy, outputs: Matrix, target: Matrix, weights: Vector
-) -> DualPoint | None:
-    """Mix the shares p_i with one common q: p′ = (1 − θ)p + θq has Σ w s p′ = Σ w y for one q ≥ 0.
-
-    With r = Σ w (s p − y) and Y = Σ w y that is q = (θY − (1 − θ)r)/(θ Σ w s), for the θ that makes
-    θY ≥ (1 − θ)r. The entropy is concave and ≥ 0, so it falls to (1 − θ) of what it was at worst.
-    """
-    mass = target.sum(axis=1)
-    total, share = float(weights @ mass), weights @ target
-    if not total > 0:
-        return None
-    # Classes that never occur: their best bias is −∞, where their share is 0.
-    dual = law.dual(np.where(share > 0, outputs, _ABSENT), target)
-    rest = weights @ dual.slopes
-    theta = _theta(rest, share)
-    if not theta < 1:
-        return None
-    if theta > 0:
-        common = (theta * share - (1 - theta) * rest) / (theta * total)
-        common = np.maximum(common, 0.0)
-        common /= common.sum()
-        slopes = (1 - theta) * dual.slopes + theta * (mass[:, None] * common - target)
-        dual = replace(dual, slopes=slopes, values=(1 - theta) * dual.values)
-    # Rounding: the slopes as computed, their sum, and the target's sum that they are held against.
-    slack = (
-        gamma(len(weights) + 4) * (weights @ np.abs(dual.slopes) + 2 * share)
-        + dual.slope_error * float(weights.sum())
-        + 8 * _U * (weights @ (mass[:, None] + np.abs(target)))
-    )
-    # Absent classes have slopes of exactly 0.
-    slack = np.where(share > 0, slack, 0.0)
-    more = _theta(np.abs(weights @ dual.slopes) + slack, share)
-    if not more < 1:
-        return None
-    return replace(
-        dual,
-        values=dual.values * (1 - more),
-        errors=dual.errors + 16 * _U * dual.values,
-        slope_error=upward(dual.slope_error + (1.5 * more + 16 * _U) * float(mass.max())),
-    )
-
-
-def _theta(rest: Vector, share: Vector) -> float:
-    """Return the least θ with θY ≥ (1 − θ)r in every class."""
-    over = np.maximum(rest, 0.0)
-    needed = np.divide(over, share + over, out=np.zeros_like(over), where=over > 0)
-    return float(np.max(needed, initial=0.0)) * (1 + 4 * _U)
-
-
 def _mixed_points(
-    law: ConvexLoss, outputs: Matrix, target: Matrix, weights: Vector, free: Matrix | None
+    law: ConvexLoss, outputs: Matrix, target: Targets, weights: Vector, columns: Matrix
 ) -> DualPoint | None:
     """Mix the slopes with those at outputs shifted along D, both ways, for each number of the bias.
 
     Σ w ℓ is convex in the bias: its derivative r grows along a shift. With r_j at the shifted
     points, weights a ≥ 0 solve (1 − Σa)r_0 + Σ a_j r_j = 0.
     """
-    columns = np.ones((len(outputs), 1)) if free is None else free
     m, k = columns.shape[1], outputs.shape[1]
     if m * k > _MOST_BIASES:
         return None
@@ -112,7 +56,8 @@ def _mixed_points(
     base = law.dual(outputs, target)
     rest = sums(base)
     # Beyond every residual, so that slopes that jump change their sign too.
-    size = 1.0 + float(np.max(np.abs(outputs - target), initial=0.0))
+    size = 1.0 + float(np.max(np.abs(outputs), initial=0.0))
+    size += float(np.max(sizes(target), initial=0.0))
     points, moves = [], []
     for index in range(m * k):
         column, output = divmod(index, k)

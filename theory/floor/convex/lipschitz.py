@@ -25,6 +25,7 @@ from epsrank.theory.floor.arguments import BiasName, refuse_unless_one, with_bia
 from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.losses import ConvexLoss
 from epsrank.theory.floor.convex.named import as_convex_loss
+from epsrank.theory.floor.convex.problem import mean_shares, norm_ends
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, chunked_product, frobenius, gamma, upward
 from epsrank.theory.rank import epsilon_rank
@@ -140,15 +141,19 @@ def lipschitz_floor(
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
     k = n_outputs if matrix is None else matrix.shape[1]
     goal = law.targets(target, checked.n_samples, k)
-    slope = law.lipschitz(goal)
+    # L of the mean that is taken: over what samples count, such as the weights of their classes.
+    mean = as_measure("mean", weights, checked.n_samples)
+    slope = upward(law.lipschitz(goal) * float(mean_shares(mean, law, goal).sum()))
+    if bias not in (None, "feature", "fixed"):
+        raise InputError("bias", f"is {bias!r}", "choose None, 'feature' or 'fixed'")
     if not math.isfinite(slope):
         raise InputError("loss", f"{law.name} is not Lipschitz", "ask loss_floor for its floor")
     if bias == "feature":
         # Before the directions are taken: the constant has its part in the ε-rank.
-        checked, _, matrix = with_bias(checked, goal, matrix, bias, bias_value)
+        empty = np.empty((0, goal.shape[1]))
+        checked, _, matrix = with_bias(checked, empty, matrix, bias, bias_value)
         bias_value = None
-    radius = as_norm(norm) if matrix is None else frobenius(matrix)
-    mean = as_measure("mean", weights, checked.n_samples)
+    radius = as_norm(norm) if matrix is None else norm_ends(matrix)[1]
     rank = epsilon_rank(checked, threshold, measure=mean)
     part = _directions(checked, mean, rank.upper)
     # PW = QC has ‖C‖_F ≤ B/σ_min(Q), and σ_min(Q)² ≥ 1 − ‖QᵀQ − I‖.

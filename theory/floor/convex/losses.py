@@ -6,20 +6,22 @@ For every slope g in the domain of the conjugate ℓ*(g, y) = sup_z {g·z − �
 
 with equality at the z whose (sub)gradient g is. A `DualPoint` holds one such g for every sample as
 float64 numbers, and how far these are from numbers for which the inequality holds exactly: so a
-bound built on it stands whatever rounding did to z.
+bound built on it stands whatever rounding did to z. The losses of classes are in `classes`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from flint import arb
 
-from epsrank.theory.data.inputs import as_target
+from epsrank.theory.data.inputs import as_positive, as_target
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector, to_numpy
+from epsrank.theory.floor.convex.targets import Entries, entries, real_rows
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
 
 _U = UNIT_ROUNDOFF["float64"]
@@ -47,130 +49,274 @@ class ConvexLoss(Protocol):
         """What the loss is called in results."""
         ...
 
-    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Array:
-        """Check targets and return them as float64 of shape (N, k)."""
+    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Any:
+        """Check targets, of shape (N, k) in one of the forms of `targets`."""
         ...
 
-    def lipschitz(self, target: Array) -> float:
+    def counts(self, target: Any) -> Vector | None:
+        """Return what each sample counts for in the mean; None for 1 each."""
+        ...
+
+    def lipschitz(self, target: Any) -> float:
         """Return L with |ℓ(z, y) − ℓ(z′, y)| ≤ L ‖z − z′‖₂; ∞ where there is none."""
         ...
 
-    def evaluate(self, outputs: Array, target: Array) -> tuple[Array, Array]:
+    def evaluate(self, outputs: Array, target: Any) -> tuple[Array, Array]:
         """Return ℓ(z_i, y_i), shape (N,), and a (sub)gradient in z, shape (N, k)."""
         ...
 
-    def dual(self, outputs: Array, target: Array) -> DualPoint:
+    def smoothed(self, width: float) -> ConvexLoss | None:
+        """Return a loss within `width` of this one whose slopes vary steadily; None if these do.
+
+        Its `dual` is one of this loss: the slopes are the other's, the conjugate is this one's.
+        """
+        ...
+
+    def dual(self, outputs: Array, target: Any) -> DualPoint:
         """Return the slopes at these outputs as a certified point of the conjugate's domain."""
         ...
 
-    def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
+    def balanced(self, outputs: Array, target: Any, shares: Vector) -> DualPoint:
+        """Return nearly the same slopes, moved so that  Σ_i w_i g_i = 0  for the exact g_i."""
+        ...
+
+    def ball(
+        self, outputs: list[Any], target: list[Any], factors: list[Any] | None = None
+    ) -> tuple[Any, list[Any]]:
         """Return −ℓ*(g, y) and g at one sample's outputs, in ball arithmetic."""
         ...
 
 
-@dataclass(frozen=True)
-class Huber:
-    """ℓ(z, y) = Σ_c h(z_c − y_c), h(r) = r²/2 for |r| ≤ δ and δ|r| − δ²/2 beyond.
+class Entrywise:
+    """ℓ(z, y) = Σ_c f_c h(z_c − y_c),  h(r) = max_{|p| ≤ s} (p r − a p²).
 
-    −ℓ*(g, y) = −Σ_c (g_c y_c + g_c²/2) on |g_c| ≤ δ; Lipschitz with L = δ√k.
+    With slopes g_c = f_c p_c:  −ℓ*(g, y) = −Σ_c f_c (p_c y_c + a p_c²) on |p_c| ≤ s; L = s ‖f‖₂.
+    The squared error has a = ¼ and s = ∞, Huber's ½ and δ, the absolute error 0 and 1.
     """
 
-    #: δ > 0.
+    @property
+    def name(self) -> str:
+        """What the loss is called."""
+        raise NotImplementedError
+
+    @property
+    def bend(self) -> float:
+        """Return a ≥ 0."""
+        raise NotImplementedError
+
+    @property
+    def steep(self) -> float:
+        """Return s > 0."""
+        raise NotImplementedError
+
+    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Array | Entries:
+        """Return real targets."""
+        return real_rows(target, n_samples, n_outputs)
+
+    def counts(self, target: Array | Entries) -> Vector | None:
+        """Every sample counts for 1."""
+        del target
+        return None
+
+    def lipschitz(self, target: Array | Entries) -> float:
+        """Return s ‖f‖₂, the largest over the samples."""
+        values, factors = entries(target)
+        if factors is None:
+            return float(self.steep * np.sqrt(values.shape[1]))
+        return float(self.steep * np.sqrt(np.square(factors).sum(axis=1).max()))
+
+    def smoothed(self, width: float) -> ConvexLoss | None:
+        """Only the absolute error has slopes that jump."""
+        del width
+        return None
+
+    def _shares(self, residual: Array) -> Array:
+        """Return p = h′(r), in the domain exactly."""
+        if self.bend == 0:
+            return np.asarray(self.steep * np.sign(residual))
+        with np.errstate(over="ignore"):
+            return np.asarray(np.clip(residual / (2 * self.bend), -self.steep, self.steep))
+
+    def evaluate(self, outputs: Array, target: Array | Entries) -> tuple[Array, Array]:
+        """Return ℓ and f h′(z − y)."""
+        goal, factors = entries(target)
+        residual = outputs - goal
+        p = self._shares(residual)
+        values = p * (residual - self.bend * p)
+        if factors is not None:
+            values, p = factors * values, factors * p
+        return np.asarray(values.sum(axis=1)), p
+
+    def dual(self, outputs: Array, target: Array | Entries) -> DualPoint:
+        """Return the slopes, which lie in the domain exactly but for the product with f."""
+        return self._dual(self._shares(outputs - entries(target)[0]), target)
+
+    @property
+    def _conjugate_bend(self) -> float:
+        """Return the a of the conjugate."""
+        return self.bend
+
+    def _dual(self, p: Array, target: Array | Entries) -> DualPoint:
+        goal, factors = entries(target)
+        linear, square = p * goal, self._conjugate_bend * p * p
+        if factors is not None:
+            linear, square = factors * linear, factors * square
+        size = np.abs(linear).sum(axis=1) + square.sum(axis=1)
+        values = -(linear.sum(axis=1) + square.sum(axis=1))
+        errors = gamma(p.shape[1] + 6) * size * (1 + 8 * _U) + UNDERFLOW
+        if factors is None:
+            return DualPoint(p, values, errors, 0.0)
+        slopes = factors * p
+        rounded = 1.01 * _U * float(np.sqrt(np.square(slopes).sum(axis=1).max())) + UNDERFLOW
+        return DualPoint(slopes, values, errors, rounded)
+
+    def balanced(self, outputs: Array, target: Array | Entries, shares: Vector) -> DualPoint:
+        """Shift p_c by Σ w f p / Σ w f and shrink it into the domain.
+
+        Let ρ_c be what is left of Σ w f p and F_c = Σ w f. Then p″ = (p − ρ/F)/(1 + |ρ|/(F s)) is
+        in the domain with Σ w f p″ = 0, and |p″ − p| ≤ 2|ρ|/F.
+        """
+        goal, factors = entries(target)
+        p = self._shares(outputs - goal)
+        scale = shares[:, None] if factors is None else shares[:, None] * factors
+        total = np.broadcast_to(np.sum(scale, axis=0), (p.shape[1],))
+        total = np.where(total > 0, total, 1.0)  # an output without weight has no slopes to shift
+        for _ in range(3):  # each leaves the rounding of the last
+            left = (scale * p).sum(axis=0) / total
+            p = np.clip((p - left) / (1 + np.abs(left) / self.steep), -self.steep, self.steep)
+        point = self._dual(p, target)
+        rounding = gamma(len(p) + 16) * (scale * np.abs(p)).sum(axis=0)
+        left = (np.abs((scale * p).sum(axis=0)) + rounding) / total * (2 + 2.0**-20)
+        weight = np.ones_like(p) if factors is None else factors
+        steepness = np.abs(goal) + self._conjugate_bend * (2 * np.abs(p) + left)
+        return DualPoint(
+            point.slopes,
+            point.values,
+            point.errors + 1.01 * (weight * left * steepness).sum(axis=1),
+            point.slope_error + 1.01 * float(np.sqrt(np.square(weight * left).sum(axis=1).max())),
+        )
+
+    def ball(
+        self, outputs: list[Any], target: list[Any], factors: list[Any] | None = None
+    ) -> tuple[Any, list[Any]]:
+        """Return −ℓ*(g, y) and g of one sample in balls."""
+        residual = np.array([float(z) - float(y) for z, y in zip(outputs, target, strict=True)])
+        shares = [arb(p) for p in self._shares(residual).tolist()]
+        weights = [arb(1)] * len(shares) if factors is None else [arb(f) for f in factors]
+        total, bend = arb(0), arb(self._conjugate_bend)
+        for f, p, y in zip(weights, shares, target, strict=True):
+            total -= f * (p * y + bend * p * p)
+        return total, [f * p for f, p in zip(weights, shares, strict=True)]
+
+
+@dataclass(frozen=True)
+class Huber(Entrywise):
+    """ℓ(z, y) = Σ_c h(z_c − y_c), h(r) = r²/2 for |r| ≤ δ and δ|r| − δ²/2 beyond; L = δ√k.
+
+    Attributes
+    ----------
+    delta : float
+        δ > 0.
+
+    Examples
+    --------
+    >>> Huber(0.5).name
+    'huber(0.5)'
+    """
+
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.delta < np.inf:
-            raise InputError("delta", f"is {self.delta!r}", "pass a number > 0")
+        as_positive(self.delta, "delta", "pass a number > 0")
 
     @property
     def name(self) -> str:
         """``"huber"`` with its δ."""
         return f"huber({self.delta:g})"
 
-    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Array:
-        """Return real targets."""
-        return _regression_targets(target, n_samples, n_outputs)
+    @property
+    def bend(self) -> float:
+        """½."""
+        return 0.5
 
-    def lipschitz(self, target: Array) -> float:
-        """Return δ√k."""
-        return float(self.delta * np.sqrt(target.shape[1]))
-
-    def evaluate(self, outputs: Array, target: Array) -> tuple[Array, Array]:
-        """Return ℓ and clip(z − y, −δ, δ)."""
-        residual = outputs - target
-        slopes = np.clip(residual, -self.delta, self.delta)
-        return (slopes * (residual - slopes / 2)).sum(axis=1), slopes
-
-    def dual(self, outputs: Array, target: Array) -> DualPoint:
-        """Return the slopes, which lie in the domain exactly."""
-        return _quadratic_dual(self.evaluate(outputs, target)[1], target, 0.5)
-
-    def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
-        """Return −ℓ*(g, y) and g of one sample in balls."""
-        slopes = [
-            arb(min(max(float(z) - float(y), -self.delta), self.delta))
-            for z, y in zip(outputs, target, strict=True)
-        ]
-        return _quadratic_ball(slopes, target, arb(1) / 2), slopes
+    @property
+    def steep(self) -> float:
+        """δ."""
+        return float(self.delta)
 
 
 @dataclass(frozen=True)
-class AbsoluteError:
-    """ℓ(z, y) = Σ_c |z_c − y_c|;  −ℓ*(g, y) = −Σ_c g_c y_c on |g_c| ≤ 1;  L = √k."""
+class SmoothAbsoluteError(Entrywise):
+    """ℓ(z, y) = Σ_c h(z_c − y_c), h(r) = r²/(2β) for |r| ≤ β and |r| − β/2 beyond; L = √k.
+
+    PyTorch's ``SmoothL1Loss``.
+
+    Attributes
+    ----------
+    beta : float
+        β > 0.
+    """
+
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        as_positive(self.beta, "beta", "pass a number > 0, or take the absolute error")
+
+    @property
+    def name(self) -> str:
+        """``"smooth_l1"`` with its β."""
+        return f"smooth_l1({self.beta:g})"
+
+    @property
+    def bend(self) -> float:
+        """β/2."""
+        return float(self.beta) / 2
+
+    @property
+    def steep(self) -> float:
+        """1."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Entrywise):
+    """ℓ(z, y) = Σ_c |z_c − y_c|;  L = √k."""
 
     @property
     def name(self) -> str:
         """``"absolute"``."""
         return "absolute"
 
-    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Array:
-        """Return real targets."""
-        return _regression_targets(target, n_samples, n_outputs)
+    @property
+    def bend(self) -> float:
+        """0: the slopes jump."""
+        return 0.0
 
-    def lipschitz(self, target: Array) -> float:
-        """Return √k."""
-        return float(np.sqrt(target.shape[1]))
+    @property
+    def steep(self) -> float:
+        """1."""
+        return 1.0
 
-    def evaluate(self, outputs: Array, target: Array) -> tuple[Array, Array]:
-        """Return ℓ and sign(z − y), a subgradient."""
-        residual = outputs - target
-        return np.abs(residual).sum(axis=1), np.sign(residual)
-
-    def dual(self, outputs: Array, target: Array) -> DualPoint:
-        """Return the slopes, which lie in the domain exactly."""
-        return _quadratic_dual(self.evaluate(outputs, target)[1], target, 0.0)
-
-    def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
-        """Return −ℓ*(g, y) and g of one sample in balls."""
-        slopes = [
-            arb(int(np.sign(float(z) - float(y)))) for z, y in zip(outputs, target, strict=True)
-        ]
-        return _quadratic_ball(slopes, target, arb(0)), slopes
+    def smoothed(self, width: float) -> ConvexLoss:
+        """Round the corner over |r| ≤ `width`: slopes of any size up to 1, as at the optimum."""
+        return _RoundedAbsolute(width)
 
 
 @dataclass(frozen=True)
-class SmoothedAbsolute(AbsoluteError):
-    """Σ_c h(z_c − y_c)/δ with Huber's h: between |r| − δ/2 and |r|, and smooth.
+class _RoundedAbsolute(SmoothAbsoluteError):
+    """The slopes of a rounded corner as dual points of the absolute error, whose conjugate is 0."""
 
-    Its slopes clip(r/δ, −1, 1) lie in the domain of the conjugate of |r|, so `dual` is a dual point
-    of the absolute error: only the solver sees the smoothed values.
-    """
-
-    #: δ > 0.
-    delta: float = 1e-3
-
-    def evaluate(self, outputs: Array, target: Array) -> tuple[Array, Array]:
-        """Return the smoothed loss and its gradient."""
-        residual = outputs - target
-        slopes = np.clip(residual / self.delta, -1.0, 1.0)
-        return (slopes * (residual - self.delta * slopes / 2)).sum(axis=1), slopes
+    @property
+    def _conjugate_bend(self) -> float:
+        return 0.0
 
 
 @dataclass(frozen=True)
-class SquaredError:
-    """ℓ(z, y) = ‖z − y‖²;  −ℓ*(g, y) = −(g·y + ‖g‖²/4) for every g; not Lipschitz.
+class SquaredError(Entrywise):
+    """ℓ(z, y) = ‖z − y‖², summed over outputs; not Lipschitz.
 
-    V(B) of F3 is exact for this loss (`loss_floor`); here it serves as a check on the others.
+    V(B) of F3 is exact for this loss (`loss_floor`); here it serves as a check on the others, and
+    where entries have weights of their own.
     """
 
     @property
@@ -178,157 +324,50 @@ class SquaredError:
         """``"mse"``."""
         return "mse"
 
-    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Array:
-        """Return real targets."""
-        return _regression_targets(target, n_samples, n_outputs)
+    @property
+    def bend(self) -> float:
+        """¼."""
+        return 0.25
 
-    def lipschitz(self, target: Array) -> float:
-        """Return ∞."""
-        return float("inf")
-
-    def evaluate(self, outputs: Array, target: Array) -> tuple[Array, Array]:
-        """Return ℓ and 2(z − y)."""
-        residual = outputs - target
-        return np.square(residual).sum(axis=1), 2 * residual
-
-    def dual(self, outputs: Array, target: Array) -> DualPoint:
-        """Return the slopes; every slope is in the domain."""
-        return _quadratic_dual(self.evaluate(outputs, target)[1], target, 0.25)
-
-    def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
-        """Return −ℓ*(g, y) and g of one sample in balls."""
-        slopes = [arb(2 * (float(z) - float(y))) for z, y in zip(outputs, target, strict=True)]
-        return _quadratic_ball(slopes, target, arb(1) / 4), slopes
+    @property
+    def steep(self) -> float:
+        """∞."""
+        return math.inf
 
 
-def _regression_targets(target: Any, n_samples: int, n_outputs: int | None) -> Matrix:
-    """Return real targets."""
-    goal = as_target(target, n_samples)
-    if n_outputs is not None and goal.shape[1] != n_outputs:
-        raise InputError(
-            "target",
-            f"has {goal.shape[1]} columns, but the coefficients have {n_outputs} outputs",
-            "pass one column per output",
-        )
-    return goal
+@dataclass(frozen=True, eq=False)
+class GaussianError(SquaredError):
+    """ℓ(z, y) = Σ_c (z_c − y_c)²/(2 v_c): the Gaussian negative log-likelihood of a mean head.
 
+    Its variances v are given, and the terms ½ log v, which no mean changes, are left out.
 
-def _quadratic_dual(slopes: Array, target: Array, factor: float) -> DualPoint:
-    """Return −Σ_c (g_c y_c + factor · g_c²) for slopes that are exact as they stand."""
-    linear, square = slopes * target, factor * slopes * slopes
-    size = np.abs(linear).sum(axis=1) + square.sum(axis=1)
-    values = -(linear.sum(axis=1) + square.sum(axis=1))
-    errors = gamma(slopes.shape[1] + 4) * size * (1 + 8 * _U) + UNDERFLOW
-    return DualPoint(slopes, values, errors, 0.0)
+    Attributes
+    ----------
+    variances : array_like, shape () or (N,) or (N, k)
+        v > 0.
+    """
 
-
-def _quadratic_ball(slopes: list[Any], target: list[Any], factor: Any) -> Any:
-    """Return −Σ_c (g_c y_c + factor · g_c²) as a ball."""
-    total = arb(0)
-    for g, y in zip(slopes, target, strict=True):
-        total -= g * y + factor * g * g
-    return total
-
-
-# What the library's logarithm may be off by, relatively, in units of u; `ball` assumes nothing.
-_LOG_ROUNDINGS = 8
-
-
-@dataclass(frozen=True)
-class CrossEntropy:
-    """ℓ(z, y) = Σ_c y_c (log Σ_d exp z_d − z_c), for labels, distributions or weighted labels."""
+    variances: Any = field(default=1.0)
 
     @property
     def name(self) -> str:
-        """``"cross_entropy"``."""
-        return "cross_entropy"
+        """``"gaussian_nll"``."""
+        return "gaussian_nll"
 
-    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Matrix:
-        """Return targets of shape (N, k): labels as unit vectors, rows of numbers ≥ 0 as they are.
-
-        By default k is the largest label plus one.
-        """
-        given, _ = to_numpy(target, "target")
-        if (given.ndim == 2 and given.shape[1] > 1) or given.dtype.kind == "f":
-            goal = as_target(given, n_samples)
-            if n_outputs is not None and goal.shape[1] != n_outputs:
-                raise InputError(
-                    "target",
-                    f"has {goal.shape[1]} columns, but there are {n_outputs} outputs",
-                    "pass integer labels, or one column per class",
-                )
-            if float(goal.min()) < 0:
-                raise InputError("target", "has a negative entry", "pass labels or distributions")
+    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Entries:
+        """Return targets with the factors 1/(2v)."""
+        goal = real_rows(target, n_samples, n_outputs)
+        if isinstance(goal, Entries):
             return goal
-        labels = as_target(given, n_samples)[:, 0].astype(np.int64)
-        classes = int(labels.max()) + 1 if n_outputs is None else n_outputs
-        if int(labels.min()) < 0 or int(labels.max()) >= classes:
-            bad = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
+        given = np.ndim(self.variances)
+        if given == 0:
+            factors = np.full(goal.shape, 0.5 / as_positive(self.variances, "variances"))
+            return Entries(goal, factors)
+        variances = as_target(self.variances, n_samples, name="variances")
+        if variances.shape[1] not in (1, goal.shape[1]) or float(variances.min()) <= 0:
             raise InputError(
-                "target", f"has the label {bad}", f"pass labels from 0 to {classes - 1}"
+                "variances",
+                f"have shape {variances.shape} and the least is {float(variances.min()):g}",
+                f"pass numbers > 0 of shape {goal.shape}",
             )
-        return np.asarray(np.eye(classes)[labels])
-
-    def lipschitz(self, target: Array) -> float:
-        """Return √2 · max s."""
-        return float(np.sqrt(2.0) * target.sum(axis=1).max())
-
-    def evaluate(self, outputs: Array, target: Array) -> tuple[Array, Array]:
-        """Return ℓ and s p − y."""
-        powers, shifted = _powers(outputs)
-        total = powers.sum(axis=1, keepdims=True)
-        mass = target.sum(axis=1, keepdims=True)
-        values = mass[:, 0] * np.log(total[:, 0]) - np.einsum("ij,ij->i", target, shifted)
-        return values, powers * (mass / total) - target
-
-    def dual(self, outputs: Array, target: Array) -> DualPoint:
-        """Return the slopes and entropies, with the errors that rounding made.
-
-        The exact dual variable is p = p̃/Σp̃ for the computed p̃: with |Σp̃ − 1| ≤ η, H(p) differs
-        from −Σ p̃ log p̃ by at most (1 + H̃) η/(1 − η), and s p from s p̃ by at most s η/(1 − η).
-        """
-        computed = _softmax(outputs)
-        k = computed.shape[1]
-        mass = target.sum(axis=1)
-        total = computed.sum(axis=1)
-        defect = np.abs(total - 1) + gamma(k) * total
-        share = defect / (1 - defect)
-        # Here, since it alone needs scipy.special, which is a tenth of a second of every import.
-        from scipy.special import xlogy
-
-        entropy = -xlogy(computed, computed).sum(axis=1)
-        relative = gamma(2 * k + _LOG_ROUNDINGS + 4)
-        values = mass * entropy
-        errors = (mass * (1 + gamma(k))) * (share * (1 + entropy) + relative * entropy) * (
-            1 + 16 * _U
-        ) + (2 * _U * values + UNDERFLOW)
-        slopes = computed * mass[:, None] - target
-        # The product, the sum s, and the difference round: at most (k + 3) u of s p, and u of g.
-        slope_error = np.max(mass * (share + gamma(k + 3)) + 2 * _U * np.abs(slopes).sum(axis=1))
-        return DualPoint(slopes, values, errors, float(slope_error) * (1 + 16 * _U))
-
-    def ball(self, outputs: list[Any], target: list[Any]) -> tuple[Any, list[Any]]:
-        """Return s·H(p) and s p − y at exact outputs, in ball arithmetic."""
-        largest = max(outputs, key=float)
-        powers = [(z - largest).exp() for z in outputs]
-        total, mass = sum(powers, arb(0)), sum(target, arb(0))
-        shares = [power / total for power in powers]
-        # H(p) = log Σ exp(z − m) − p·(z − m).
-        entropy = total.log()
-        for share, z in zip(shares, outputs, strict=True):
-            entropy -= share * (z - largest)
-        return mass * entropy, [mass * p - y for p, y in zip(shares, target, strict=True)]
-
-
-def _powers(outputs: Array) -> tuple[Array, Array]:
-    """Return exp(z − max z) and z − max z."""
-    shifted = outputs - outputs.max(axis=1, keepdims=True)
-    with np.errstate(under="ignore"):
-        return np.exp(shifted), shifted
-
-
-def _softmax(outputs: Array) -> Array:
-    """Return exp(z − max z) / Σ, at most 1 in every entry."""
-    powers, _ = _powers(outputs)
-    # A quotient that rounds above 1 would make a negative term of the entropy.
-    return np.asarray(np.minimum(powers / powers.sum(axis=1, keepdims=True), 1.0))
+        return Entries(goal, np.array(np.broadcast_to(0.5 / variances, goal.shape)))

@@ -50,20 +50,26 @@ def minimise_on_ball(
     start: Array,
     radius: float,
     *,
+    free: int = 0,
     tolerance: float = 1e-3,
     iterations: int = 500,
 ) -> Minimum:
-    """Minimise f over ‖C‖_F ≤ B until f(C) − max (f − ⟨∇f, C⟩ − B‖∇f‖) ≤ tolerance · f(C)."""
-    point = _projected(start, radius)
+    """Minimise f over ‖C‖_F ≤ B until f(C) − max (f − ⟨∇f, C⟩ − B‖∇f‖) ≤ tolerance · f(C).
+
+    The last `free` rows of C are a bias, in no ball.
+    """
+    ball = _Ball(radius, len(start) - free)
+    point = ball.projected(start)
     value, gradient = objective(point)
     best, best_value = point, value
-    dual_point, bound = point, _linear_bound(point, value, gradient, radius)
+    dual_point, bound = point, ball.linear_bound(point, value, gradient)
     recent = deque([value], maxlen=_VALUES_REMEMBERED)
-    length = radius / max(_norm(gradient), 1e-300) if radius else 0.0
+    reach = max(radius, 1.0) if free else radius
+    length = reach / max(_norm(gradient), 1e-300) if reach else 0.0
     step = 0
     while step < iterations and best_value - bound > tolerance * abs(best_value):
         step += 1
-        direction = _projected(point - _clipped(length) * gradient, radius) - point
+        direction = ball.projected(point - _clipped(length) * gradient) - point
         slope = _inner(gradient, direction)
         # Stationary, to rounding.
         if not slope < 0:
@@ -80,7 +86,7 @@ def minimise_on_ball(
         recent.append(value)
         if value < best_value:
             best, best_value = point, value
-        own = _linear_bound(point, value, gradient, radius)
+        own = ball.linear_bound(point, value, gradient)
         if own > bound:
             dual_point, bound = point, own
     converged = best_value - bound <= tolerance * abs(best_value)
@@ -101,15 +107,33 @@ def _search(
     return None
 
 
-def _linear_bound(point: Array, value: float, gradient: Array, radius: float) -> float:
-    """Return min over the ball of the linearisation at a point."""
-    return value - _inner(gradient, point) - radius * _norm(gradient)
+@dataclass(frozen=True)
+class _Ball:
+    """‖C‖_F ≤ B for the first rows; the others are free."""
 
+    radius: float
+    rows: int
 
-def _projected(point: Array, radius: float) -> Array:
-    """Return the nearest point of the ball."""
-    size = _norm(point)
-    return point if size <= radius * _INSIDE else point * (radius * _INSIDE / size)
+    def projected(self, point: Array) -> Array:
+        """Return the nearest point of the ball."""
+        size = _norm(point[: self.rows])
+        if size <= self.radius * _INSIDE:
+            return point
+        inside = point.copy()
+        inside[: self.rows] *= self.radius * _INSIDE / size
+        return inside
+
+    def linear_bound(self, point: Array, value: float, gradient: Array) -> float:
+        """Return min over the ball of the linearisation at a point.
+
+        Along a free row it has none unless the gradient vanishes there. Slopes are balanced before
+        they certify anything, at a cost that grows with that gradient and the biases it spans; here
+        this is only an estimate, by which points are compared.
+        """
+        own = slice(self.rows)
+        bounded = value - _inner(gradient[own], point[own]) - self.radius * _norm(gradient[own])
+        rest = gradient[self.rows :]
+        return bounded - _norm(rest) * (1 + _norm(point[self.rows :])) if len(rest) else bounded
 
 
 def _norm(values: Array) -> float:

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.convex import floor as module
+from epsrank.theory.floor.convex import problem as module
 from epsrank.theory.floor.convex.certificate import audited_bound, certified_bound
+from epsrank.theory.floor.convex.classes import CrossEntropy
 from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.losses import (
     AbsoluteError,
     ConvexLoss,
-    CrossEntropy,
     Huber,
     SquaredError,
 )
@@ -234,14 +234,15 @@ def test_weights_count_samples(seed):
 def test_distributions_and_weighted_labels(seed):
     features, _, weight = problem(CrossEntropy(), seed)
     soft = np.random.default_rng(seed).dirichlet(np.ones(3), size=40) * (1 + seed % 2)
-    found = convex_floor(features, soft, coefficients=weight)
+    law = CrossEntropy(any_rows=True)
+    found = convex_floor(features, soft, coefficients=weight, loss=law)
     z = features @ weight
     log_p = (
         z - np.log(np.exp(z - z.max(1, keepdims=True)).sum(1, keepdims=True)) - z.max(1)[:, None]
     )
     assert found.loss == pytest.approx(-(soft * log_p).sum(1).mean(), rel=1e-10)
     assert found.reachable <= found.loss
-    assert convex_floor(features, soft, norm=0.0).reachable == pytest.approx(
+    assert convex_floor(features, soft, norm=0.0, loss=law).reachable == pytest.approx(
         soft.sum(1).mean() * math.log(3), rel=1e-12
     )
 
@@ -329,8 +330,8 @@ def test_degenerate_features():
     assert 0 < one.reachable <= one.attained < math.log(2)
     huge = convex_floor(np.eye(3) * 1e150, np.arange(3), norm=1.0)
     assert huge.reachable == 0.0
-    single = convex_floor(np.ones((4, 2)), [0, 0, 0, 0], norm=1.0, n_outputs=1)
-    assert single.attained == single.reachable == 0.0
+    with pytest.raises(InputError, match="always 0; pass loss='bce'"):
+        convex_floor(np.ones((4, 2)), [0, 0, 0, 0], norm=1.0, n_outputs=1)
 
 
 def test_separable_data_have_a_floor_that_falls_with_the_norm():

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex import lipschitz as module
+from epsrank.theory.floor.convex.classes import CrossEntropy
 from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.lipschitz import lipschitz_floor
-from epsrank.theory.floor.convex.losses import AbsoluteError, ConvexLoss, CrossEntropy, Huber
+from epsrank.theory.floor.convex.losses import AbsoluteError, ConvexLoss, Huber
 
 LOSSES: list[ConvexLoss] = [CrossEntropy(), Huber(0.7), AbsoluteError()]
 
