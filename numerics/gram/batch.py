@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import refuse_tensors_without_numbers
 
 
 def as_batch(
@@ -50,6 +51,8 @@ def as_batch(
 
 def _as_tensor(array: Any, name: str) -> Tensor:
     """Return a detached tensor of a float dtype."""
+    if isinstance(array, Tensor):
+        refuse_tensors_without_numbers(array, name)
     try:
         tensor = array.detach() if isinstance(array, Tensor) else _from_numpy(array)
     except (TypeError, ValueError) as error:

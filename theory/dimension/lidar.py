@@ -16,6 +16,9 @@ from epsrank.theory.numbers.arrays import Square, Vector
 #: δ added to the within-object covariance.
 RIDGE = 1e-4
 
+# Features whose squares, and quotients of these with δ, stay in the range of float64.
+_SMALL, _LARGE = 1e-70, 1e70
+
 
 @dataclass(frozen=True, eq=False)
 class LidarSums:
@@ -87,6 +90,12 @@ class LidarSums:
             if which.shape != (len(rows),):
                 problem = f"have shape {which.shape}, but there are {len(rows)} rows"
                 raise InputError("objects", problem, "pass one entry for each row")
+        if which.dtype.kind == "f" and not np.isfinite(which).all():
+            raise InputError("objects", "have NaN or infinite entries", "pass whole numbers")
+        largest = float(np.abs(rows).max())
+        if largest > 0 and not _SMALL < largest < _LARGE:
+            problem = f"reach {largest:.3g}, whose powers are out of the range of float64"
+            raise InputError("features", problem, "rescale them, and δ with their square")
         _, place, counts = np.unique(which, return_inverse=True, return_counts=True)
         means = np.zeros((len(counts), rows.shape[1]))
         np.add.at(means, place, rows)

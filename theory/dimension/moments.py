@@ -251,9 +251,14 @@ def as_samples(features: Samples) -> Matrix | FeatureMoments:
     return features if isinstance(features, FeatureMoments) else as_features(features).values
 
 
-def as_moments(features: Samples) -> FeatureMoments:
-    """Return the sums of features, or those given."""
-    return features if isinstance(features, FeatureMoments) else FeatureMoments.of(features)
+def as_moments(features: Samples) -> tuple[FeatureMoments, float]:
+    """Return sums and the unit that they are in: those given, or of features over their largest."""
+    if isinstance(features, FeatureMoments):
+        return features, 1.0
+    matrix = as_features(features).values
+    # Not max |Φ|, which would copy the features.
+    largest = max(float(matrix.max()), -float(matrix.min())) or 1.0
+    return FeatureMoments.of(matrix / largest), largest
 
 
 def singular_values(samples: Matrix | FeatureMoments, *, centred: bool) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.theory.dimension.moments import as_moments
+from epsrank.theory.dimension.moments import FeatureMoments, as_moments, as_samples
 from epsrank.theory.dimension.of_spectrum import DORMANT, dormant_mask
 from epsrank.theory.errors import InputError
 
@@ -49,7 +49,9 @@ def dormant_neurons(features: Any, tau: float = DORMANT) -> NDArray[np.bool_]:
     number = isinstance(tau, (int, float)) and not isinstance(tau, bool)
     if not (number and math.isfinite(tau) and tau >= 0):
         raise InputError("tau", f"is {tau!r}", "pass a number ≥ 0, such as 0.025")
-    moments = as_moments(features)
+    if tau == 0:  # small numbers beside huge ones must not be rounded to 0
+        return dead_neurons(features)
+    moments, _ = as_moments(features)
     return dormant_mask(moments.sizes, float(tau))
 
 
@@ -76,7 +78,10 @@ def dead_neurons(features: Any) -> NDArray[np.bool_]:
     >>> dead_neurons([[1.0, 0.01, 0.0], [3.0, 0.01, 0.0]])
     array([False, False,  True])
     """
-    return np.asarray(as_moments(features).sizes == 0)
+    samples = as_samples(features)
+    if isinstance(samples, FeatureMoments):
+        return np.asarray(samples.sizes == 0)
+    return np.asarray(~samples.any(axis=0))
 
 
 def feature_norm(features: Any, *, definition: str = "mean") -> float:
@@ -105,7 +110,8 @@ def feature_norm(features: Any, *, definition: str = "mean") -> float:
     >>> feature_norm([[3.0, 4.0], [0.0, 1.0]]), feature_norm([[3.0, 4.0]], definition="rms")
     (3.0, 5.0)
     """
-    moments = as_moments(features)
+    moments, unit = as_moments(features)
+    moments.refuse_vanished()
     trace = float(np.trace(moments.gram))
     found = {
         "mean": moments.norms / moments.n_samples,
@@ -115,4 +121,4 @@ def feature_norm(features: Any, *, definition: str = "mean") -> float:
     if definition not in found:
         named = ", ".join(repr(name) for name in found)
         raise InputError("definition", f"is {definition!r}", f"choose one of {named}")
-    return found[definition]
+    return found[definition] * unit

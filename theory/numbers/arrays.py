@@ -61,8 +61,8 @@ def to_numpy(array: Any, name: str) -> tuple[NDArray[Any], str]:
 _REAL = "pass real numbers (float or integer)"
 
 
-def _from_tensor(array: Any, name: str) -> tuple[NDArray[Any], str]:
-    """Read a tensor of PyTorch, and say of the kinds that have no plain numbers what they are."""
+def refuse_tensors_without_numbers(array: Any, name: str) -> None:
+    """Say of the kinds of tensors of PyTorch that have no plain numbers what they are."""
     dtype = str(array.dtype).removeprefix("torch.")
     if getattr(array, "is_nested", False):
         raise InputError(name, "is a nested tensor", f"pass torch.cat({name}.unbind())")
@@ -73,6 +73,12 @@ def _from_tensor(array: Any, name: str) -> tuple[NDArray[Any], str]:
         raise InputError(name, f"is quantised, dtype {dtype}", f"pass {name}.dequantize()")
     if str(getattr(array, "device", "")).startswith("meta"):
         raise InputError(name, "is on the meta device, without numbers", "move it to the CPU first")
+
+
+def _from_tensor(array: Any, name: str) -> tuple[NDArray[Any], str]:
+    """Read a tensor of PyTorch."""
+    dtype = str(array.dtype).removeprefix("torch.")
+    refuse_tensors_without_numbers(array, name)
     if dtype not in FLOAT_TYPES and dtype not in WHOLE_TYPES:
         raise InputError(name, f"has dtype {dtype}", _REAL)
     try:

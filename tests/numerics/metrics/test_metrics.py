@@ -200,6 +200,8 @@ def test_what_is_refused_is_named_and_leaves_the_sums() -> None:
         (torch.ones(2, 3), r"expected \(N, 7\)"),
         (torch.full((2, N), 1e100, dtype=torch.float64), "fourth powers beyond the range"),
         (torch.ones(2, N, dtype=torch.int64), "convert them to a float dtype"),
+        (torch.ones(2, N).to_sparse(), r"is a sparse tensor; pass features.to_dense\(\)"),
+        (torch.ones(2, N, device="meta"), "is on the meta device"),
     ):
         with pytest.raises(InputError, match=words):
             metric.update(batch)

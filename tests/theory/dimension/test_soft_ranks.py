@@ -81,7 +81,7 @@ FORMULAS: dict[tuple[Callable, str], Callable[[np.ndarray], float]] = {
 }
 
 #: Those that see the scale of features, and by which power.
-SCALED = {feature_rank: None, feature_norm: 1}
+SCALED = (feature_rank, feature_norm)
 
 
 def features(seed: int, n_samples: int = 50, n: int = 12) -> np.ndarray:
@@ -121,7 +121,9 @@ def test_scale_order_and_rotation_change_nothing(case: tuple[Callable, str]) -> 
             found = function(scale * x, definition=definition)
             assert found == pytest.approx(wanted, rel=1e-8)
     if function is feature_norm:
-        assert function(3 * x, definition=definition) == pytest.approx(3 * wanted)
+        for scale in (3.0, 1e-250, 1e250):
+            found = function(scale * x, definition=definition)
+            assert found == pytest.approx(scale * wanted)
 
 
 def test_between_one_and_the_rank() -> None:
@@ -184,7 +186,15 @@ def test_dormant_and_dead_neurons() -> None:
         for given in (x, FeatureMoments.of(x[:30]) + FeatureMoments.of(x[30:])):
             assert dormant_neurons(given, tau).tolist() == (score <= tau).tolist()
     assert dead_neurons(x).nonzero()[0].tolist() == [3]
-    assert dormant_neurons(7 * x, 0.1).tolist() == dormant_neurons(x, 0.1).tolist()
+    for scale in (7.0, 1e-300, 1e300):
+        assert dormant_neurons(scale * x, 0.1).tolist() == dormant_neurons(x, 0.1).tolist()
+        assert dead_neurons(scale * x).tolist() == dead_neurons(x).tolist()
+
+
+def test_a_neuron_that_is_small_beside_a_huge_one_is_not_dead() -> None:
+    assert dead_neurons([[1e300, 1e-300, 0.0]]).tolist() == [False, False, True]
+    assert dormant_neurons([[1e300, 1e-300, 0.0]], 0).tolist() == [False, False, True]
+    assert dormant_neurons([[1e300, 1e-300, 0.0]], 0.1).tolist() == [False, True, True]
 
 
 def lidar_transcribed(e: np.ndarray, delta: float, free: int) -> float:
@@ -223,6 +233,11 @@ def test_lidar() -> None:
         lidar(np.eye(3), [0, 1, 2])
     with pytest.raises(InputError, match=r"have shape \(3, 3\); pass objects × views"):
         lidar(np.eye(3))
+    for scale in (1e-90, 1e90):
+        with pytest.raises(InputError, match="whose powers are out of the range of float64"):
+            lidar(scale * e)
+    with pytest.raises(InputError, match="objects have NaN or infinite entries"):
+        lidar(np.eye(3), [0, 0, np.nan])
     with pytest.raises(InputError, match="there are 3 rows"):
         lidar(np.eye(3), [0, 1])
 
