@@ -13,7 +13,7 @@ from torch import nn
 
 from epsrank.numerics.monitor.model.passes import Arguments, run, untouched
 from epsrank.numerics.monitor.model.put_back import AsItWas
-from epsrank.numerics.monitor.model.wrappers import eagerly, runnable
+from epsrank.numerics.monitor.model.wrappers import eagerly, has_shards, is_sharded, runnable
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def look(model: nn.Module, arguments: Arguments, *, evaluate: bool = True) -> No
         return
     failure: Exception | None = None
     for attempt in _ATTEMPTS:
-        before = AsItWas(runner)
+        before = _parameters_of(runner)
         try:
             with _pass(model, attempt, evaluate) as call:
                 call(arguments)
@@ -51,7 +51,7 @@ def look(model: nn.Module, arguments: Arguments, *, evaluate: bool = True) -> No
         else:
             failure = None
         finally:
-            changed = before.put_back() is not None
+            changed = before is not None and before.put_back() is not None
         if failure is None:
             _note(runner, evaluate, replace(attempt, writes=changed))
             return
@@ -82,7 +82,7 @@ def _habits(runner: nn.Module, evaluate: bool) -> Habits | None:
 @contextmanager
 def _pass(model: nn.Module, found: Habits, evaluate: bool) -> Iterator[Callable[[Arguments], None]]:
     runner = runnable(model)
-    before = AsItWas(runner) if found.writes else None
+    before = _parameters_of(runner) if found.writes else None
     try:
         with ExitStack() as around:
             around.enter_context(untouched(runner))
@@ -96,3 +96,12 @@ def _pass(model: nn.Module, found: Habits, evaluate: bool) -> Iterator[Callable[
     finally:
         if before is not None:
             before.put_back()
+        for module in runner.modules():
+            # Gathered weights would be those of now in the passes after the next step, too.
+            if is_sharded(module) and hasattr(module, "reshard"):
+                module.reshard()  # type: ignore[operator]
+
+
+def _parameters_of(runner: nn.Module) -> AsItWas | None:
+    """Copy the parameters of a model; those that lie in several processes are not our business."""
+    return None if has_shards(runner) else AsItWas(runner)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.monitor.model.copies import Copied
-from epsrank.numerics.monitor.model.wrappers import is_sharded
+from epsrank.numerics.monitor.model.wrappers import has_shards
 
 # Parameters, submodules, hooks: the tables that torch itself keeps in every module.
 TABLES = tuple(name for name, value in vars(nn.Module()).items() if isinstance(value, dict))
@@ -45,8 +45,7 @@ class State:
         modules = list(model.modules())
         # What the libraries around a model keep in it (trainers, sharding) is theirs.
         self._homes = {type(module).__module__.partition(".")[0] for module in modules} - {"torch"}
-        # Sharding counts on what its own passes leave in the modules.
-        self._sharded = any(is_sharded(module) for module in modules)
+        self._sharded = has_shards(model)
         for module in modules:
             self._module(module)
 
@@ -68,7 +67,11 @@ class State:
         self._seen[id(module)] = module
         own = vars(module)
         if self._sharded:
-            self._undo.append(partial(own.update, training=module.training))
+            # Sharding counts on what its own passes leave in the modules, so that only plain
+            # attributes of the user's own are put back.
+            self._undo.append(partial(own.update, _plain(own)))
+            for value in _plain(own).values():
+                self._value(value, inside=False)
         else:
             self._undo.append(_mapping(own))
             for name, value in list(own.items()):
@@ -140,6 +143,18 @@ class State:
                 tensor.requires_grad_(before)
 
         self._undo.append(undo)
+
+
+def _plain(own: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that are neither tensors nor from torch, and no tables of it."""
+    return {
+        name: value
+        for name, value in own.items()
+        if name not in TABLES
+        and not isinstance(value, (Tensor, nn.Module))
+        and not type(value).__module__.startswith("torch")
+        and (name == "training" or not name.startswith("_"))
+    }
 
 
 def _mapping(own: dict[Any, Any]) -> _Undo:

@@ -63,6 +63,11 @@ def is_sharded(module: nn.Module) -> bool:
     return any(kind.__name__ in _SHARDED for kind in type(module).__mro__)
 
 
+def has_shards(model: nn.Module) -> bool:
+    """Whether a part of a model is sharded."""
+    return any(is_sharded(module) for module in model.modules())
+
+
 def clean_name(name: str) -> str:
     """Return a dotted module name without the parts that wrappers inside the model add.
 

@@ -173,6 +173,7 @@ def losses(step, watched):
 
 
 @pytest.mark.filterwarnings("ignore::epsrank.RankWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # of forward mode in torch
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
 def test_steps_count_what_they_train_on_and_none_of_them_is_changed(step):
     samples, reason = STEPS[step]
