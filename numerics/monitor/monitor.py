@@ -46,8 +46,9 @@ class RankMonitor:
 
     With a `probe`, the same samples are sent through the model at every measurement, in evaluation
     mode; without one, the training batches themselves are looked at as they pass. Between
-    measurements there are no hooks and nothing is computed. The model's outputs, gradients, modes,
-    buffers and random numbers are the same as without a monitor, bit for bit.
+    measurements nothing is computed, and at no moment does anything live on the modules. Outputs,
+    gradients, modes, buffers, attributes and random numbers are the same as without a monitor, bit
+    for bit.
 
     Parameters
     ----------
@@ -395,7 +396,7 @@ class RankMonitor:
         return asked.without("undecided", f"nothing was measured on all samples{since}")
 
     def close(self) -> None:
-        """Remove hooks and close the sinks; the history stays readable."""
+        """Measure no more and close the sinks; the history stays readable."""
         if self._closed:
             return
         self._closed = True

@@ -15,18 +15,18 @@ from epsrank.theory.errors import InputError
 
 
 class BatchWatch:
-    """Hooks that sum the features of the training batches of one step."""
+    """Sums the features of the training batches of one step."""
 
     def __init__(self, measurer: Measurer) -> None:
         self._measurer = measurer
         self._capture = Capture(measurer.plan, self._timed)
-        #: Whether hooks are in place. An attribute of its own, since it is asked for at every step.
+        #: Whether calls are watched. An attribute of its own, since it is asked for at every step.
         self.active = False
-        #: Seconds that they took so far.
+        #: Seconds that this took so far.
         self.cost = 0.0
 
     def begin(self) -> None:
-        """Put hooks in place."""
+        """Watch from now on."""
         began = time.perf_counter()
         self._measurer.begin()
         self.active = True
@@ -34,7 +34,7 @@ class BatchWatch:
         self.cost = time.perf_counter() - began
 
     def end(self) -> None:
-        """Remove the hooks; nothing happens if there are none."""
+        """Watch no longer; nothing happens if it does not."""
         self._capture.stop()
         self.active = False
 

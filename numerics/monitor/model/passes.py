@@ -124,7 +124,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         # What the model warns about belongs to the user's own passes.
         warnings.simplefilter("ignore")
-        # The fused Transformer path calls no submodule; and hooks would turn it off anyway.
+        # The fused Transformer path calls no submodule that could be looked at.
         torch.backends.mha.set_fastpath_enabled(False)
         # Weights that autocast converts without gradients must not serve the next training step.
         torch.set_autocast_cache_enabled(False)

@@ -73,7 +73,7 @@ class LayerPlan:
     skipped: tuple[SkippedLayer, ...]
     #: The output layer, whose input is φ, where there is one.
     head: nn.Module | None = field(repr=False)
-    #: Whether hooks need an eager pass, because the model runs as compiled code.
+    #: Whether the model runs as compiled code, so that layers are seen in an eager pass.
     compiled: bool
     #: Modules to be followed so that a ``call`` is recognised.
     callers: tuple[nn.Module, ...] = field(default=(), repr=False)
