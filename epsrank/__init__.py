@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         linear_operator,
         partial,
     )
+    from epsrank.numerics.plots.plateau import draw_plateau
     from epsrank.numerics.plots.staircase_validity import draw_staircase
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.staircase import Staircase, detect_staircase
@@ -79,10 +80,22 @@ if TYPE_CHECKING:
     )
     from epsrank.theory.errors import InputError
     from epsrank.theory.estimate import Estimate
+    from epsrank.theory.floor.change.counterfactual import (
+        CounterfactualFloor,
+        counterfactual_floor,
+    )
+    from epsrank.theory.floor.change.distances import (
+        RankDistance,
+        new_direction,
+        rank_distance,
+        rank_forced,
+    )
+    from epsrank.theory.floor.change.explain import DropExplanation, explain_drop
+    from epsrank.theory.floor.change.rank_used import RankUsed, rank_used
     from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
     from epsrank.theory.floor.convex.lipschitz import LipschitzFloor, lipschitz_floor
     from epsrank.theory.floor.loss_floor import loss_floor
-    from epsrank.theory.floor.plateau import read_plateau
+    from epsrank.theory.floor.plateau import PlateauCurve, plateau_curve, read_plateau
     from epsrank.theory.floor.reading import Reading
     from epsrank.theory.floor.result import LossFloor
     from epsrank.theory.kernels.catalogue import layer_kernel
@@ -120,6 +133,8 @@ _HOMES = {
     "ContinuousRank": "epsrank.theory.continuous",
     "convex_floor": "epsrank.theory.floor.convex.floor",
     "ConvexFloor": "epsrank.theory.floor.convex.floor",
+    "counterfactual_floor": "epsrank.theory.floor.change.counterfactual",
+    "CounterfactualFloor": "epsrank.theory.floor.change.counterfactual",
     "data_measure": "epsrank.theory.kernels.input_measure",
     "dead_neurons": "epsrank.theory.dimension.neurons",
     "DefinitionTable": "epsrank.theory.dimension.definitions",
@@ -127,13 +142,17 @@ _HOMES = {
     "DenseNetwork": "epsrank.theory.dense",
     "detect_staircase": "epsrank.numerics.staircase",
     "dormant_neurons": "epsrank.theory.dimension.neurons",
+    "draw_plateau": "epsrank.numerics.plots.plateau",
     "draw_staircase": "epsrank.numerics.plots.staircase_validity",
+    "DropExplanation": "epsrank.theory.floor.change.explain",
     "effective_rank": "epsrank.theory.dimension.soft_ranks",
     "epsilon_rank": "epsrank.theory.rank",
     "epsilon_rank_from_gram": "epsrank.theory.rank",
     "epsilon_rank_from_spectrum": "epsrank.theory.rank",
     "epsilon_ranks": "epsrank.theory.rank",
+    "Estimate": "epsrank.numerics.monitor",
     "Estimate": "epsrank.theory.estimate",
+    "explain_drop": "epsrank.theory.floor.change.explain",
     "feature_norm": "epsrank.theory.dimension.neurons",
     "feature_rank": "epsrank.theory.dimension.soft_ranks",
     "FeatureMoments": "epsrank.theory.dimension.moments",
@@ -157,17 +176,24 @@ _HOMES = {
     "LossFloor": "epsrank.theory.floor.result",
     "network_of_run": "epsrank.numerics.checkpoint.dense",
     "NeuronSelection": "epsrank.theory.selection",
+    "new_direction": "epsrank.theory.floor.change.distances",
     "OperatorSystem": "epsrank.numerics.operators",
     "OverheadBudget": "epsrank.numerics.monitor.measuring.schedule",
     "partial": "epsrank.numerics.operators",
     "participation_interval": "epsrank.theory.dimension.participation",
     "participation_ratio": "epsrank.theory.dimension.participation",
+    "plateau_curve": "epsrank.theory.floor.plateau",
+    "PlateauCurve": "epsrank.theory.floor.plateau",
     "poisson_stability": "epsrank.theory.apriori",
     "population_rank": "epsrank.theory.sampling",
     "PopulationRank": "epsrank.theory.sampling",
     "prune": "epsrank.numerics.pruning",
     "Quantity": "epsrank.numerics.monitor",
     "QuantityData": "epsrank.numerics.monitor",
+    "rank_distance": "epsrank.theory.floor.change.distances",
+    "rank_forced": "epsrank.theory.floor.change.distances",
+    "rank_used": "epsrank.theory.floor.change.rank_used",
+    "RankDistance": "epsrank.theory.floor.change.distances",
     "RankInterval": "epsrank.theory.rank.interval",
     "rankme": "epsrank.theory.dimension.soft_ranks",
     "RankMonitor": "epsrank.numerics.monitor",
@@ -175,6 +201,7 @@ _HOMES = {
     "ranks_by_definition": "epsrank.theory.dimension.definitions",
     "RankTooLow": "epsrank.numerics.monitor",
     "RankUndecided": "epsrank.numerics.monitor",
+    "RankUsed": "epsrank.theory.floor.change.rank_used",
     "RankVerdict": "epsrank.numerics.monitor",
     "RankWarning": "epsrank.numerics.monitor",
     "read_plateau": "epsrank.theory.floor.plateau",
@@ -211,8 +238,10 @@ __all__ = [
     "ContinuousFloor",
     "ContinuousRank",
     "ConvexFloor",
+    "CounterfactualFloor",
     "DefinitionTable",
     "DenseNetwork",
+    "DropExplanation",
     "Estimate",
     "FeatureMoments",
     "InitialRank",
@@ -225,14 +254,17 @@ __all__ = [
     "NeuronSelection",
     "OperatorSystem",
     "OverheadBudget",
+    "PlateauCurve",
     "PopulationRank",
     "Quantity",
     "QuantityData",
+    "RankDistance",
     "RankInterval",
     "RankMonitor",
     "RankRequirementError",
     "RankTooLow",
     "RankUndecided",
+    "RankUsed",
     "RankVerdict",
     "RankWarning",
     "Reading",
@@ -253,17 +285,20 @@ __all__ = [
     "continuous_floor",
     "continuous_rank",
     "convex_floor",
+    "counterfactual_floor",
     "data_measure",
     "dead_neurons",
     "dense_network",
     "detect_staircase",
     "dormant_neurons",
+    "draw_plateau",
     "draw_staircase",
     "effective_rank",
     "epsilon_rank",
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",
     "epsilon_ranks",
+    "explain_drop",
     "feature_norm",
     "feature_rank",
     "fewest_neurons",
@@ -278,12 +313,17 @@ __all__ = [
     "load_run",
     "loss_floor",
     "network_of_run",
+    "new_direction",
     "partial",
     "participation_interval",
     "participation_ratio",
+    "plateau_curve",
     "poisson_stability",
     "population_rank",
     "prune",
+    "rank_distance",
+    "rank_forced",
+    "rank_used",
     "rankme",
     "ranks_by_definition",
     "read_plateau",

@@ -9,7 +9,7 @@ import click
 from epsrank.cli.console import notice
 from epsrank.cli.front import Command
 
-_KINDS = ("staircase", "spectra", "floor", "layers", "tightness")
+_KINDS = ("staircase", "spectra", "floor", "layers", "tightness", "reading")
 _THEORY = (
     "floor-rank",
     "floor-classes",
@@ -48,7 +48,8 @@ def plot(
     floor-classes), constants, kernel spectra and predicted ranks (kernel-spectra, kernel-width,
     kernel-depth, kernel-slope), noise and sampling. RUNs after the word are trained networks for
     floor-rank, of one hidden ReLU layer; without any, small ones are trained. Kinds of a run are
-    staircase, spectra, floor, layers and tightness. Prints the files written, one per line.
+    staircase, spectra, floor, layers, tightness and reading, the curve V(B) with the network's
+    place on it. Prints the files written, one per line.
     """
     # A run may lie in a folder of that name.
     if runs[0] == "theory" and not (Path("theory") / "config.toml").is_file():
@@ -57,7 +58,12 @@ def plot(
         _draw_theory(runs[1:], Path(out or "theory"), file_format, _names(kind, _THEORY))
         return
     names = _names(kind, _KINDS)
-    from epsrank.numerics.plots.run_figures import NEED_FLOOR, figure_of_run, has_floor
+    from epsrank.numerics.plots.run_figures import (
+        NEED_FLOOR,
+        figure_of_run,
+        has_floor,
+        has_reading,
+    )
     from epsrank.numerics.plots.save import save_figure
     from epsrank.numerics.training import load_run
 
@@ -67,6 +73,9 @@ def plot(
         for name in names:
             if kind == "all" and name in NEED_FLOOR and not has_floor(run):
                 notice(f"{run.out}: no {name} figure, the squared-error floor was not measured")
+                continue
+            if kind == "all" and name == "reading" and not has_reading(run):
+                notice(f"{run.out}: no reading figure, {run.records[-1].reason}")
                 continue
             figure = figure_of_run(run, name, eps=eps)
             folder, prefix = place

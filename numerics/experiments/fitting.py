@@ -66,7 +66,7 @@ def _arm_row(name: str, runs: Sequence[History]) -> dict[str, Any]:
         "rank at last": [run.rank()[-1] for run in runs],
         "loss at last": [run.loss[-1] for run in runs],
         "loss/V at last": [loss_ratio(run)[-1] for run in runs],
-        "feature-limited": [_share(loss_ratio(run)) for run in runs],
+        "share at V": [_share(loss_ratio(run)) for run in runs],
         "rank leads by": [rank_lead(run) for run in runs],
     }.items():
         known = [float(value) for value in values if np.isfinite(value)]
@@ -150,7 +150,7 @@ def draw_staircases(
                     marks=tuple(at.get(name, ())),
                 ),
                 Panel(
-                    "loss / V(‖β‖)\n(1: feature-limited)",
+                    "loss / V(‖β‖)\n(1: at V)",
                     [curve("loss / V(‖β‖)", runs, loss_ratio)],
                     "log",
                     guide=1.0,

@@ -23,7 +23,7 @@ from epsrank.numerics.experiments.stair_claims import (
     staircase_rows,
 )
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.theory.floor.reading import FEATURE_LIMITED, OPTIMISER_LIMITED
+from epsrank.theory.floor.reading import word_of_ratio
 
 CLAIMS = ("staircase-steps", "coupling-together")
 # More columns than this make a figure unreadable.
@@ -64,18 +64,10 @@ def plateau_rows(
                     "loss": plateau.level,
                     "rank": float(np.median(run.rank()[inside])),
                     "loss/V": ratio,
-                    "reading": _reading(ratio),
+                    "reading": word_of_ratio(ratio),
                 }
             )
     return rows
-
-
-def _reading(ratio: float | None) -> str:
-    if ratio is None:
-        return "undetermined"
-    if ratio <= FEATURE_LIMITED:
-        return "feature-limited"
-    return "optimiser-limited" if ratio >= OPTIMISER_LIMITED else "between"
 
 
 def _run_rows(found: Sequence[RunStaircase]) -> list[dict[str, Any]]:

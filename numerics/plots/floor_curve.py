@@ -118,7 +118,7 @@ def tightness(
     axes = figure.subplots()
     points = np.asarray(ranks, dtype=np.float64)
     pairs = (
-        ("loss / V(‖β‖): near 1 is feature-limited", _ratio(loss, reachable)),
+        ("loss / V(‖β‖): 1 is all that this norm allows", _ratio(loss, reachable)),
         ("V(‖β‖) / envelope: slack of the theorem", _ratio(reachable, envelope)),
     )
     for index, (label, ratio) in enumerate(pairs):

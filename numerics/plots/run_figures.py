@@ -9,6 +9,7 @@ import numpy as np
 
 from epsrank.numerics.plots.floor_curve import floor_curve, tightness
 from epsrank.numerics.plots.layers import layer_ranks, spectra
+from epsrank.numerics.plots.plateau import draw_plateau
 from epsrank.numerics.plots.staircase import staircase
 from epsrank.theory.errors import InputError
 
@@ -34,6 +35,8 @@ def figure_of_run(run: Run, kind: str, *, eps: float | None = None) -> Figure:
     if threshold not in known:
         choices = ", ".join(f"{value:g}" for value in known)
         raise InputError("eps", f"is {threshold:g}", f"the run has measured {choices}")
+    if kind == "reading" and not has_reading(run):
+        raise InputError("kind", "is 'reading', but the run has none", "see its last record")
     if kind in NEED_FLOOR and not has_floor(run):
         raise InputError(
             "kind", f"is {kind!r}, but the run has no squared-error floor", "train with --loss mse"
@@ -44,6 +47,11 @@ def figure_of_run(run: Run, kind: str, *, eps: float | None = None) -> Figure:
 def has_floor(run: Run) -> bool:
     """Tell whether the squared-error floor was measured (it does not apply to cross-entropy)."""
     return all(record.envelope is not None for record in run.records)
+
+
+def has_reading(run: Run) -> bool:
+    """Tell whether the plateau at the last measurement was read."""
+    return run.records[-1].reading is not None
 
 
 def title_of_run(run: Run) -> str:
@@ -159,6 +167,11 @@ def _tightness(run: Run, eps: float) -> Figure:
     )
 
 
+def _reading(run: Run, eps: float) -> Figure:
+    """Draw V(B) of the features at the last measurement; ε plays no part."""
+    return draw_plateau(run.last_layer().curve(run.config.loss), title=title_of_run(run))
+
+
 def _steps(records: Sequence[StepRecord]) -> Array:
     return np.array([record.step for record in records], dtype=np.float64)
 
@@ -187,5 +200,6 @@ KINDS: dict[str, Callable[[Run, float], Figure]] = {
     "floor": _floor,
     "layers": _layers,
     "tightness": _tightness,
+    "reading": _reading,
 }
 NEED_FLOOR = {"floor", "tightness"}

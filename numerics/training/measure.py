@@ -25,6 +25,8 @@ from epsrank.theory.floor.decomposed.decomposition import decompose
 from epsrank.theory.floor.decomposed.reachable import reachable_loss
 from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 from epsrank.theory.floor.loss_floor import floor_of
+from epsrank.theory.floor.plateau import PlateauCurve, plateau_curve, read_plateau
+from epsrank.theory.floor.reading import Reading
 from epsrank.theory.floor.result import LossFloor
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.numbers.scaled import frobenius
@@ -69,6 +71,26 @@ class LastLayer:
         shift = self.bias if self.constant is None else np.outer(self.constant, self.bias)
         outputs: Array = self.features @ self.coefficients + shift
         return outputs
+
+    def reading(self, loss: str = "mse") -> Reading:
+        """Read the plateau (F6), with a free bias whatever that of the run's floors."""
+        return read_plateau(self.features, self.target, **self._asked(loss))
+
+    def curve(self, loss: str = "mse") -> PlateauCurve:
+        """Return V(B) with the network's place on it."""
+        return plateau_curve(self.features, self.target, **self._asked(loss))
+
+    def _asked(self, loss: str) -> dict[str, Any]:
+        """Return what a reading is asked about beside features and target."""
+        return {
+            "loss": loss,
+            "coefficients": self.coefficients,
+            "bias_value": self.bias,
+            "constant": self.constant,
+            "measure": self.measure,
+            "tolerance": _CONVEX_GAP,
+            "iterations": _CONVEX_STEPS,
+        }
 
     def without_bias(self, bias: BiasName) -> tuple[Features, Array, Array]:
         """Return features, target and coefficients with the bias as a feature, or subtracted."""
@@ -146,6 +168,7 @@ def measure(
     test_loss, accuracy = _test(model, config, task)
     first = floors[0] if floors else None
     bound: LossFloor | ConvexFloor | None = convex if first is None else first
+    verdict = None if bound is None else bound.verdict
     # The loss and the norm are those of the floor where there is one: the chain compares them.
     return StepRecord(
         step=step,
@@ -159,8 +182,10 @@ def measure(
         reachable=bound.reachable if bound is not None else None,
         envelope=None if first is None else first.envelope,
         floors=tuple(floor.floor for floor in floors) if floors else (None,) * len(config.eps),
-        reading=None if bound is None else bound.reading,
-        reason=_reason(probe) if bound is None else bound.verdict.reason,
+        reading=None if verdict is None else verdict.name,
+        reason=_reason(probe) if verdict is None else verdict.reason,
+        ratio=None if verdict is None else verdict.ratio,
+        half_norm=None if verdict is None else verdict.half_norm,
         layers=layers,
         chain=_worst_link(floors),
     )
@@ -215,6 +240,7 @@ def _floors(last: LastLayer, config: RunConfig) -> list[LossFloor]:
         "reachable": reachable,
         "loss_norm": loss_norm,
         "bias": config.bias,
+        "verdict": last.reading(),
     }
     return [floor_of(data, eps=rank.eps, rank=rank, losses=(), **given) for rank in ranks]
 

@@ -15,6 +15,7 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.strict_json import nulled
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,10 @@ class StepRecord:
     #: against its derived rounding bound (`epsrank.theory.floor.chain`); None where there is no
     #: floor. ``violated`` would be a finding: `Run.certificate` decides it in ball arithmetic.
     chain: str | None = None
+    #: loss/V(B) and B½ of the reading, whose bias is free; None in records from before they were
+    #: kept, and where they are not known.
+    ratio: float | None = None
+    half_norm: float | None = None
 
     @property
     def eps(self) -> tuple[float, ...]:
@@ -172,6 +177,8 @@ class StepRecord:
             "reading": self.reading,
             "reason": self.reason,
             "chain": self.chain,
+            "ratio": None if self.ratio is None else nulled(self.ratio),
+            "half_norm": None if self.half_norm is None else nulled(self.half_norm),
             "layers": [entry.to_json() for entry in self.layers],
         }
 
@@ -186,6 +193,8 @@ _NUMBERS = (
     "envelope",
 )
 _TEXTS = ("reading", "reason", "chain")
+#: Columns that tables from before they were kept lack.
+_LATER = ("ratio", "half_norm")
 _LAYER = ("spectrum_error", "noise_floor", "n_samples", "dtype", "measure")
 _LAYER_TYPES = (pa.float64(), pa.float64(), pa.int64(), pa.string(), pa.string())
 
@@ -207,7 +216,7 @@ def rank_columns(layer: int, eps: float) -> tuple[str, str]:
 def history_table(records: Sequence[StepRecord], config: RunConfig) -> pa.Table:
     """Return one row per measurement: losses, floors, and each layer's ranks."""
     columns: dict[str, pa.Array] = {"step": pa.array([r.step for r in records], pa.int64())}
-    for name in _NUMBERS:
+    for name in _NUMBERS + _LATER:
         columns[name] = pa.array([getattr(r, name) for r in records], pa.float64())
     for index, threshold in enumerate(config.eps):
         values = [r.floors[index] for r in records]
@@ -260,6 +269,7 @@ def records_from_tables(
         StepRecord(
             step=row["step"],
             **{name: row[name] for name in _NUMBERS + _TEXTS},
+            **{name: row.get(name) for name in _LATER},
             floors=tuple(row[floor_column(threshold)] for threshold in config.eps),
             layers=tuple(layers[row["step"]]),
         )

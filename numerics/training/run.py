@@ -39,6 +39,7 @@ from epsrank.numerics.training.state import Progress, Status, read_environment, 
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName
 from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
+from epsrank.theory.floor.reading import Reading
 from epsrank.theory.shown import Shown
 
 
@@ -233,6 +234,26 @@ class Run(Shown):
         """
         model = self.network(index).to(self._device)
         return last_layer(model, self._probe, captured(model, self._probe)[-1])
+
+    def reading(self, index: int = -1) -> Reading:
+        """Read the plateau at a measurement (F6), from its checkpoint.
+
+        Parameters
+        ----------
+        index : int
+            Index into `records`.
+
+        Returns
+        -------
+        Reading
+            The word, loss/V(B) and B½, with a free bias.
+
+        Raises
+        ------
+        InputError
+            If the run has no floor, or there is no such measurement.
+        """
+        return self.last_layer(index).reading(self.config.loss)
 
     def certificate(self, index: int = -1, eps: float | None = None) -> ChainCertificate:
         """Certify floor² ≤ envelope² ≤ V(‖W‖_F) ≤ loss at a measurement, in ball arithmetic.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from epsrank.theory.data.inputs import (
     as_features,
     as_norm,
     as_target,
+    as_whole,
 )
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
@@ -22,13 +24,16 @@ from epsrank.theory.floor.decomposed.centring import centred_problem
 from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import decompose
 from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
-from epsrank.theory.floor.reading import Reading, ReadingBias, read_curve
-from epsrank.theory.numbers.arrays import Matrix, to_numpy
+from epsrank.theory.floor.reading import CAP, Curve, Reading, ReadingBias, read_curve
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector, to_numpy
 from epsrank.theory.numbers.rounding import gamma, upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error
 
 if TYPE_CHECKING:
     from epsrank.theory.floor.convex.losses import ConvexLoss
+
+# Norms up to the cap at which a curve is enclosed to its tolerance before it is drawn.
+_SUPPORTS = 6
 
 #: Names of the squared error.
 SQUARES = ("squared", "mse")
@@ -130,6 +135,122 @@ def read_plateau(
     >>> reading.name, reading.norm
     ('norm-limited', 0.0)
     """
+    found = asked(
+        features, target, loss=loss, norm=norm, loss_value=loss_value, coefficients=coefficients,
+        bias=bias, bias_value=bias_value, constant=constant, offset=offset, weights=weights,
+        measure=measure, loss_error=loss_error, start=start, tolerance=tolerance,
+        iterations=iterations,
+    )  # fmt: skip
+    return found.reading
+
+
+def plateau_curve(
+    features: Any, target: Any, *, n_norms: int = 81, **arguments: Any
+) -> PlateauCurve:
+    """Return B ↦ V(B) on both sides of a head's norm, with its reading: the picture behind F6.
+
+    Parameters
+    ----------
+    features : array_like or tensor, shape (N, n)
+        φ.
+    target : array_like or tensor
+        u*.
+    n_norms : int
+        Norms at which V is enclosed, evenly spaced on a logarithmic axis up to the cap.
+    **arguments
+        Those of `read_plateau`.
+
+    Returns
+    -------
+    PlateauCurve
+        Norms, the enclosure of V there, and the reading.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.linspace(-1, 1, 200)
+    >>> features = np.tanh(np.outer(x, np.arange(1, 6)))
+    >>> curve = plateau_curve(features, np.sin(3 * x), coefficients=np.ones(5), bias_value=0.0)
+    >>> bool((curve.lower <= curve.upper).all())
+    True
+    """
+    return asked(features, target, **arguments).curve(as_whole(n_norms, "n_norms"))
+
+
+@dataclass(frozen=True, eq=False)
+class PlateauCurve:
+    """V(B) along B, enclosed, and the reading of one head on it.
+
+    Attributes
+    ----------
+    norms, lower, upper : ndarray of float64, shape (m,)
+        B, and V(B) between both.
+    reading : Reading
+        Of the head.
+    measure : str
+        Of V.
+    """
+
+    norms: Vector
+    lower: Vector
+    upper: Vector
+    reading: Reading
+    measure: str
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A curve with the place of a head on it."""
+
+    known: Curve
+    loss: float | None
+    norm: float
+    error: float
+    bias: ReadingBias | None
+    measure: str
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The reading of F6."""
+        return read_curve(self.known, self.loss, self.norm, error=self.error, bias=self.bias)
+
+    def curve(self, count: int) -> PlateauCurve:
+        """Return V at `count` norms."""
+        # First, since it refines a curve where it matters.
+        reading = self.reading
+        scale = max(self.norm, self.known.natural_norm) or 1.0
+        norms = np.geomspace(1e-3 * scale, CAP * scale, count)
+        for norm in np.geomspace(scale, CAP * scale, _SUPPORTS):
+            self.known.bounds(float(norm))
+        ends = np.array([self.known.sketch(float(norm)) for norm in norms])
+        return PlateauCurve(norms, ends[:, 0], ends[:, 1], reading, self.measure)
+
+
+def asked(
+    features: Any,
+    target: Any,
+    *,
+    loss: Any = "squared",
+    norm: float | None = None,
+    loss_value: float | None = None,
+    coefficients: Any = None,
+    bias: ReadingBias | None = "free",
+    bias_value: Any = None,
+    constant: Any = None,
+    offset: Any = None,
+    weights: Any = None,
+    measure: Any = "mean",
+    loss_error: float = 0.0,
+    start: Any = None,
+    tolerance: float = 1e-2,
+    iterations: int = 200,
+) -> Asked:
+    """Check what `read_plateau` is asked, and set up the curve."""
     refuse_unless_one(norm, coefficients)
     if bias not in (None, "free", "feature", "fixed"):
         raise InputError("bias", f"is {bias!r}", "choose 'free', 'feature', 'fixed' or None")
@@ -141,22 +262,22 @@ def read_plateau(
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
     size = None if norm is None else as_norm(norm)
     if isinstance(loss, str) and loss.replace("-", "_") in SQUARES:
-        return _read_squares(plateau, size, loss_value, matrix, bias_value, loss_error)
-    return _read_convex(
+        return _squares(plateau, size, loss_value, matrix, bias_value, loss_error)
+    return _convex(
         plateau, loss, size, loss_value, matrix, bias_value, loss_error,
         start=start, tolerance=tolerance, iterations=iterations,
     )  # fmt: skip
 
 
-def _read_squares(
+def _squares(
     plateau: Plateau,
     norm: float | None,
     loss: float | None,
     matrix: Matrix | None,
     bias_value: Any,
     error: float,
-) -> Reading:
-    """Read a plateau of the squared error."""
+) -> Asked:
+    """Set up the curve of the squared error."""
     checked, law = plateau.features, plateau.measure
     goal = as_target(plateau.target, checked.n_samples)
     k = goal.shape[1]
@@ -197,10 +318,10 @@ def _read_squares(
                 raise InputError("bias_value", "is missing", "pass the bias that is held fixed")
             goal = goal - ones @ value
         data = decompose(weighted_problem(checked, goal, law))
-    return read_curve(SquaresCurve(data), loss, norm, error=error, bias=plateau.bias)
+    return Asked(SquaresCurve(data), loss, norm, error, plateau.bias, law.name)
 
 
-def _read_convex(
+def _convex(
     plateau: Plateau,
     loss_name: str | ConvexLoss,
     norm: float | None,
@@ -212,13 +333,12 @@ def _read_convex(
     start: Any,
     tolerance: float,
     iterations: int,
-) -> Reading:
-    """Read a plateau of the mean of another convex loss."""
+) -> Asked:
+    """Set up the curve of the mean of another convex loss."""
     # Here, since a monitor of the squared error has no use for them.
     from epsrank.theory.floor.convex.curve import ConvexCurve
     from epsrank.theory.floor.convex.evaluation import evaluation_error
     from epsrank.theory.floor.convex.named import as_convex_loss
-    from epsrank.theory.floor.convex.problem import mean_shares
 
     law = as_convex_loss(loss_name)
     checked, bias = plateau.features, plateau.bias
@@ -245,7 +365,7 @@ def _read_convex(
         offset = ones @ value if offset is None else offset + ones @ value
     elif bias == "free":
         free, own = ones, np.zeros((ones.shape[1], k)) if value is None else value
-    weights = mean_shares(plateau.measure, law, goal)
+    weights = shares_of(plateau.measure)
     curve = ConvexCurve(
         law, phi, goal, weights, free, offset, tolerance=tolerance, iterations=iterations
     )
@@ -257,7 +377,7 @@ def _read_convex(
         if not math.isfinite(loss):
             raise InputError("features", "give outputs beyond float64", "rescale them")
         norm = frobenius(matrix)
-        error = evaluation_error(law, phi, goal, norm, outputs - phi @ matrix, float(weights.sum()))
+        error = evaluation_error(law, phi, goal, norm, outputs - phi @ matrix)
         curve.add(matrix, own)
     if start is not None:
         begin = as_coefficients(start, phi.shape[1], name="start")
@@ -266,7 +386,14 @@ def _read_convex(
     assert norm is not None
     if not math.isfinite(norm):
         raise InputError("norm", f"is {norm:g}", "pass a finite norm")
-    return read_curve(curve, loss, norm, error=error, bias=bias)
+    return Asked(curve, loss, norm, error, bias, "mean")
+
+
+def shares_of(measure: Measure) -> Array:
+    """Return w_i / Σ w, each to at most 4 u."""
+    if measure.weights is None:
+        return np.full(measure.n_samples, 1.0 / measure.n_samples)
+    return np.asarray(measure.weights / float(measure.weight_sum))
 
 
 def _with_columns(features: Features, columns: Matrix) -> Features:

@@ -69,6 +69,10 @@ class Curve(Protocol):
         """Return a B′ ≤ cap, small, with V(B′) ≤ least for certain, or ∞ if V(cap) > most."""
         ...
 
+    def sketch(self, norm: float) -> tuple[float, float]:
+        """Return an enclosure of V(B) from what is known already, for a picture."""
+        ...
+
     @property
     def natural_norm(self) -> float:
         """‖u* − ū*‖/√λ_1: the scale of heads that matter, also where the head is 0."""
@@ -160,6 +164,15 @@ class Reading:
             "half_reachable": half,
             "reading_bias": self.bias,
         }
+
+
+def word_of_ratio(ratio: float | None) -> str:
+    """Return what loss/V alone says: it cannot tell features from a head that is too small."""
+    if ratio is None or math.isnan(ratio):
+        return "undetermined"
+    if ratio <= FEATURE_LIMITED:
+        return "feature- or norm-limited"
+    return "optimiser-limited" if ratio >= OPTIMISER_LIMITED else "between"
 
 
 def half_ratio(half_norm: float | None, norm: float | None) -> float | None:

@@ -104,7 +104,7 @@ def test_the_rank_leads_by_the_steps_between_the_two_half_ways():
     assert math.isnan(leads[2])
     (row,) = arm_rows({"a": runs})
     assert row["rank leads by"] == 5.0
-    assert row["feature-limited"] == 0.0
+    assert row["share at V"] == 0.0
     assert loss_ratio(runs[0]).tolist() == [2.0] * 5
 
 

@@ -31,6 +31,9 @@ class Known:
         level = self.value if norm < CAP else self.far
         return max(0.0, level - self.tolerance), level, level + self.tolerance
 
+    def sketch(self, norm):
+        return self.bounds(norm)[0], self.bounds(norm)[2]
+
     def half_norm(self, least, most, cap):
         if self.bounds(cap)[0] > most:
             return math.inf

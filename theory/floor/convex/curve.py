@@ -17,15 +17,14 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex.certificate import dual_line
 from epsrank.theory.floor.convex.evaluation import evaluation_error
 from epsrank.theory.floor.convex.free_bias import balanced
-from epsrank.theory.floor.convex.losses import ConvexLoss
-from epsrank.theory.floor.convex.targets import Targets, spread
+from epsrank.theory.floor.convex.losses import AbsoluteError, ConvexLoss, SmoothedAbsolute
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # Minimisations for one value of V, and for the search of B½.
 _MOST_SOLVES = 12
 _MOST_STEPS = 24
 # Factor between penalties of that search, and how finely it is refined.
-_STRIDE = 30.0
+_STRIDE = 10.0
 _REFINED = 0.05
 # A penalty this small against the loss costs less than rounding.
 _SMALLEST_PENALTY = 1e-18
@@ -66,7 +65,7 @@ class ConvexCurve:
     law: ConvexLoss
     #: φ and y.
     features: Matrix
-    target: Targets
+    target: Matrix
     #: w_i / Σ w.
     weights: Vector
     #: D, whose coefficients are free; None for a head without a free bias.
@@ -88,20 +87,19 @@ class ConvexCurve:
             # Shifted features have the same curve, and a bias that hardly interacts with them.
             mean = self.weights @ rows / float(self.weights.sum())
             rows = rows - mean
-        gram = (rows * self.weights[:, None]).T @ rows
-        if not np.isfinite(gram).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = float(np.square(rows).sum())
+        if not math.isfinite(size):
             raise InputError("features", "are beyond float64 when squared", "rescale them")
-        values, vectors = np.linalg.eigh(gram)
-        self._mass = float(self.weights.sum())
         self._rows = rows
-        self._spectrum, self._vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+        self._largest = float(self._eigenpairs(rows, self.weights)[0].max(initial=0.0))
 
     @property
     def natural_norm(self) -> float:
         """‖y − ȳ‖/√λ_1, with labels as unit vectors."""
-        size = spread(self.target, self.weights, centred=self.free is not None)
-        largest = float(self._spectrum[0])
-        return size / math.sqrt(largest) if largest > 0 else 0.0
+        mean = 0.0 if self.free is None else self.weights @ self.target
+        size = float(np.sqrt(self.weights @ np.square(self.target - mean).sum(axis=1)))
+        return size / math.sqrt(self._largest) if self._largest > 0 else 0.0
 
     def add(
         self, coefficients: Matrix, bias: Matrix, penalty: float = 0.0, *, solved: bool = False
@@ -113,7 +111,7 @@ class ConvexCurve:
             mean = float(self.weights @ values)
         norm = float(np.linalg.norm(coefficients)) * (1 + 1e-12)
         shift = outputs - self.features @ coefficients
-        error = evaluation_error(self.law, self.features, self.target, norm, shift, self._mass)
+        error = evaluation_error(self.law, self.features, self.target, norm, shift)
         intercept, slope = -math.inf, 0.0
         if math.isfinite(mean):
             law, columns = self._smooth(mean), None if self._ones else self._columns
@@ -153,8 +151,15 @@ class ConvexCurve:
                 penalty = self._first_penalty(cap)
             if penalty <= _SMALLEST_PENALTY:
                 return None
-            self._solve(penalty / _STRIDE, precise=True)
+            penalty /= _STRIDE
+            # Where the penalty hardly matters any more, only its line can tell that B½ = ∞.
+            farthest = max(point.norm for point in self.points)
+            self._solve(penalty, precise=penalty * farthest**2 < 1e-2 * least)
         return None
+
+    def sketch(self, norm: float) -> tuple[float, float]:
+        """Return what the points say of V(B)."""
+        return self._known(norm)
 
     def _refined_norm(self, level: float, best: CurvePoint, cap: float) -> float | None:
         """Return the least norm with V ≤ level, between a point above it and one below."""
@@ -245,14 +250,25 @@ class ConvexCurve:
 
     def _first_penalty(self, norm: float) -> float:
         """Return ‖∇f‖/B at C = 0: what a penalty must balance at a norm that small."""
-        slope = self._gradient_norm(next(p for p in self.points if math.isinf(p.penalty)))
+        given = [p for p in self.points if not p.solved and 0 < p.norm <= norm]
+        if given:
+            # A trained head nearly solves some penalised problem: ∇f = −μC.
+            guess = max(given, key=lambda p: p.norm)
+            pull = -float(np.vdot(self._gradient(guess), guess.coefficients)) / guess.norm**2
+            if pull > 0:
+                return max(pull, _SMALLEST_PENALTY)
+        slope = float(np.linalg.norm(self._gradient(self._zero())))
         return max(slope / norm, _SMALLEST_PENALTY)
 
-    def _gradient_norm(self, point: CurvePoint) -> float:
-        """Return ‖∇_C f‖_F at a point."""
+    def _zero(self) -> CurvePoint:
+        """Return the point C = 0."""
+        return next(point for point in self.points if math.isinf(point.penalty))
+
+    def _gradient(self, point: CurvePoint) -> Matrix:
+        """Return ∇_C f at a point."""
         outputs = self._outputs(self.features, point.coefficients, point.bias)
         slopes = self.law.evaluate(outputs, self.target)[1]
-        return float(np.linalg.norm(self._rows.T @ (slopes * self.weights[:, None])))
+        return np.asarray(self._rows.T @ (slopes * self.weights[:, None]))
 
     def _at_zero(self, n: int, k: int) -> None:
         """Add the point C = 0 with its best bias."""
@@ -287,16 +303,16 @@ class ConvexCurve:
         means = (self.features - self._rows)[0] if self._ones else np.zeros(shape[0])
         start = bias + means @ coefficients if self._ones else bias
         known = min((p.value for p in self.points if math.isfinite(p.value)), default=1.0)
-        curvature = min(1.0, max(known, 1e-6))
-        scale = 1.0 / np.sqrt(curvature * self._spectrum + penalty + 1e-300)
-        basis = self._vectors * scale
-        images = rows @ basis if not frozen else rows
-        size = 0 if frozen else shape[0]
-        columns, sizes = self._columns, np.sqrt(self.weights @ np.square(self._columns))
-        columns = columns / np.where(sizes > 0, sizes * math.sqrt(curvature), 1.0)
-        back = np.where(sizes > 0, sizes * math.sqrt(curvature), 1.0)[:, None]
-
         law = self._smooth(known)
+        curved = self.weights * self._curvature(law, coefficients, bias)
+        size = 0 if frozen else shape[0]
+        spectrum, vectors = self._eigenpairs(rows, curved)
+        scale = 1.0 / np.sqrt(spectrum + penalty + 1e-300)
+        basis = vectors * scale
+        images = rows @ basis
+        sizes = np.sqrt(curved @ np.square(self._columns))
+        back = np.where(sizes > 0, sizes, 1.0)
+        columns, back = self._columns / back, back[:, None]
 
         def objective(flat: Vector) -> tuple[float, Vector]:
             """Return the penalised loss and its gradient."""
@@ -318,18 +334,16 @@ class ConvexCurve:
                 return 1e300, np.zeros_like(flat_gradient)
             return value, flat_gradient
 
-        inner = (self._vectors.T @ coefficients) / scale[:, None]
-        begin = np.concatenate(
-            [(inner if not frozen else inner[:0]).ravel(), (start * back).ravel()]
-        )
+        inner = (vectors.T @ coefficients[:size]) / scale[:, None]
+        begin = np.concatenate([inner.ravel(), (start * back).ravel()])
         # A gradient this small costs a bound at the cap of a reading, 10⁴ B, no tenth of the loss.
-        reach = 1.0 + float(np.linalg.norm(coefficients)) * math.sqrt(float(self._spectrum[0]))
+        reach = 1.0 + float(np.linalg.norm(coefficients)) * math.sqrt(self._largest)
         small = max(1e-12, (1e-9 if precise else 1e-6) * known / reach)
         found = minimize(
             objective, begin, jac=True, method="L-BFGS-B",
             options={
                 "maxiter": self.iterations, "maxcor": 20,
-                "ftol": 0.0 if precise else 1e-14, "gtol": small,
+                "ftol": 0.0 if precise else 1e-10, "gtol": small,
             },
         )  # fmt: skip
         flat: Vector = np.asarray(found.x)
@@ -339,10 +353,32 @@ class ConvexCurve:
         moved = basis @ flat[: size * shape[1]].reshape(shape)
         return moved, own - (means @ moved if self._ones else 0.0)
 
+    def _curvature(self, law: ConvexLoss, coefficients: Matrix, bias: Matrix) -> Vector:
+        """Return how curved ℓ is at every sample, by a difference of slopes along ±1."""
+        outputs = self._outputs(self.features, coefficients, bias)
+        step = 1e-3 * (1.0 + np.abs(outputs).max(axis=1, keepdims=True))
+        # Alternating signs: the cross-entropy is flat along the vector of ones.
+        signs = np.where(np.arange(outputs.shape[1]) % 2 == 0, 1.0, -1.0) * step
+        with np.errstate(over="ignore", invalid="ignore"):
+            rise = law.evaluate(outputs + signs, self.target)[1]
+            rise = rise - law.evaluate(outputs, self.target)[1]
+            own = (rise * signs).sum(axis=1) / (outputs.shape[1] * step[:, 0] ** 2)
+        own = np.where(np.isfinite(own), np.maximum(own, 0.0), 0.0)
+        # Samples without curvature here may have some at the next point.
+        return np.asarray(own + max(1e-3 * float(self.weights @ own), 1e-12))
+
+    @staticmethod
+    def _eigenpairs(rows: Matrix, weights: Vector) -> tuple[Vector, Matrix]:
+        """Return eigenvalues ≥ 0 and eigenvectors of Σ w φφᵀ."""
+        values, vectors = np.linalg.eigh((rows * weights[:, None]).T @ rows)
+        return np.maximum(values, 0.0), vectors
+
     def _smooth(self, value: float) -> ConvexLoss:
         """Return a smooth loss with dual points of ℓ; ℓ itself where it is smooth."""
-        # Within a quarter of the gap that is wanted, at the size of the loss found so far.
-        return self.law.smoothed(max(0.5 * self.tolerance * value, 1e-300)) or self.law
+        if isinstance(self.law, AbsoluteError):
+            # Within a quarter of the gap that is wanted, at the size of the loss found so far.
+            return SmoothedAbsolute(delta=max(0.5 * self.tolerance * value, 1e-300))
+        return self.law
 
     def _outputs(self, rows: Array, coefficients: Matrix, bias: Matrix) -> Array:
         """Return φC + D b + o."""

@@ -31,6 +31,11 @@ class SquaresCurve:
         high = found.norm + slack
         return low * low, found.value, high * high
 
+    def sketch(self, norm: float) -> tuple[float, float]:
+        """Return the ends of V(B)."""
+        low, _, high = self.bounds(norm)
+        return low, high
+
     @property
     def natural_norm(self) -> float:
         """‖u*‖/√λ_1, 0 for features that are all 0: no head of them matters."""

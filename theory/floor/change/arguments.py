@@ -1,0 +1,47 @@
+"""What the questions about a drop of the loss share: checks, and how steep a loss is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from epsrank.theory.data.inputs import as_features
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.plateau import SQUARES
+
+
+class Steepness(NamedTuple):
+    """A loss by its name and slope."""
+
+    name: str
+    #: L with |ℓ(z, y) − ℓ(z′, y)| ≤ L‖z − z′‖; None for the squared error, whose roots are used.
+    slope: float | None
+
+
+def as_loss(value: Any, name: str) -> float:
+    """Check a loss."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(name, f"is {value!r}", "pass a finite number ≥ 0") from None
+    if not (math.isfinite(number) and number >= 0):
+        raise InputError(name, f"is {number:g}", "pass a finite number ≥ 0")
+    return number
+
+
+def refuse_bias(bias: Any) -> None:
+    """Refuse a bias that is held at its earlier value: a later head has its own."""
+    if bias not in (None, "free", "feature"):
+        raise InputError("bias", f"is {bias!r}", "choose 'free', 'feature' or None")
+
+
+def steepness(loss: Any, target: Any, features: Any) -> Steepness:
+    """Return name and slope of a loss on a target."""
+    if isinstance(loss, str) and loss in SQUARES:
+        return Steepness("squared", None)
+    # Here, since most questions are about the squared error.
+    from epsrank.theory.floor.convex.named import as_convex_loss
+
+    law = as_convex_loss(loss)
+    goal = law.targets(target, as_features(features).n_samples, None)
+    return Steepness(law.name, float(law.lipschitz(goal)) * (1 + 1e-15))
