@@ -40,7 +40,6 @@ if TYPE_CHECKING:
         linear_operator,
         partial,
     )
-    from epsrank.numerics.plots.plateau import draw_plateau
     from epsrank.numerics.plots.staircase_validity import draw_staircase
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.staircase import Staircase, detect_staircase
@@ -85,17 +84,16 @@ if TYPE_CHECKING:
         counterfactual_floor,
     )
     from epsrank.theory.floor.change.distances import (
-        RankDistance,
         new_direction,
         rank_distance,
         rank_forced,
     )
-    from epsrank.theory.floor.change.explain import DropExplanation, explain_drop
+    from epsrank.theory.floor.change.explain import explain_drop
     from epsrank.theory.floor.change.rank_used import RankUsed, rank_used
     from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
     from epsrank.theory.floor.convex.lipschitz import LipschitzFloor, lipschitz_floor
     from epsrank.theory.floor.loss_floor import loss_floor
-    from epsrank.theory.floor.plateau import PlateauCurve, plateau_curve, read_plateau
+    from epsrank.theory.floor.plateau import plateau_curve, read_plateau
     from epsrank.theory.floor.reading import Reading
     from epsrank.theory.floor.result import LossFloor
     from epsrank.theory.kernels.catalogue import layer_kernel
@@ -142,15 +140,12 @@ _HOMES = {
     "DenseNetwork": "epsrank.theory.dense",
     "detect_staircase": "epsrank.numerics.staircase",
     "dormant_neurons": "epsrank.theory.dimension.neurons",
-    "draw_plateau": "epsrank.numerics.plots.plateau",
     "draw_staircase": "epsrank.numerics.plots.staircase_validity",
-    "DropExplanation": "epsrank.theory.floor.change.explain",
     "effective_rank": "epsrank.theory.dimension.soft_ranks",
     "epsilon_rank": "epsrank.theory.rank",
     "epsilon_rank_from_gram": "epsrank.theory.rank",
     "epsilon_rank_from_spectrum": "epsrank.theory.rank",
     "epsilon_ranks": "epsrank.theory.rank",
-    "Estimate": "epsrank.numerics.monitor",
     "Estimate": "epsrank.theory.estimate",
     "explain_drop": "epsrank.theory.floor.change.explain",
     "feature_norm": "epsrank.theory.dimension.neurons",
@@ -183,7 +178,6 @@ _HOMES = {
     "participation_interval": "epsrank.theory.dimension.participation",
     "participation_ratio": "epsrank.theory.dimension.participation",
     "plateau_curve": "epsrank.theory.floor.plateau",
-    "PlateauCurve": "epsrank.theory.floor.plateau",
     "poisson_stability": "epsrank.theory.apriori",
     "population_rank": "epsrank.theory.sampling",
     "PopulationRank": "epsrank.theory.sampling",
@@ -193,7 +187,6 @@ _HOMES = {
     "rank_distance": "epsrank.theory.floor.change.distances",
     "rank_forced": "epsrank.theory.floor.change.distances",
     "rank_used": "epsrank.theory.floor.change.rank_used",
-    "RankDistance": "epsrank.theory.floor.change.distances",
     "RankInterval": "epsrank.theory.rank.interval",
     "rankme": "epsrank.theory.dimension.soft_ranks",
     "RankMonitor": "epsrank.numerics.monitor",
@@ -241,7 +234,6 @@ __all__ = [
     "CounterfactualFloor",
     "DefinitionTable",
     "DenseNetwork",
-    "DropExplanation",
     "Estimate",
     "FeatureMoments",
     "InitialRank",
@@ -254,11 +246,9 @@ __all__ = [
     "NeuronSelection",
     "OperatorSystem",
     "OverheadBudget",
-    "PlateauCurve",
     "PopulationRank",
     "Quantity",
     "QuantityData",
-    "RankDistance",
     "RankInterval",
     "RankMonitor",
     "RankRequirementError",
@@ -291,7 +281,6 @@ __all__ = [
     "dense_network",
     "detect_staircase",
     "dormant_neurons",
-    "draw_plateau",
     "draw_staircase",
     "effective_rank",
     "epsilon_rank",

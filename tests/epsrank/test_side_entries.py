@@ -92,6 +92,90 @@ ENTRIES: dict[str, list[Slot]] = {
         real("eps", lambda e: E.epsilon_rank_from_spectrum([1.0], e)),
         real("error", lambda t: E.epsilon_rank_from_spectrum([1.0], 0.5, error=t)),
     ],
+    "read_plateau": [
+        *of_features(E.read_plateau, TARGET, norm=1.0, loss_value=0.1),
+        rows("target", lambda y: E.read_plateau(FEATURES, y, norm=1.0, loss_value=0.1), TARGET),
+        real(
+            "norm",
+            lambda b: E.read_plateau(FEATURES, TARGET, norm=b, loss_value=0.1),
+            infinite=True,
+        ),
+        real("loss_value", lambda t: E.read_plateau(FEATURES, TARGET, norm=1.0, loss_value=t)),
+        real(
+            "loss_error",
+            lambda t: E.read_plateau(FEATURES, TARGET, norm=1.0, loss_value=1.0, loss_error=t),
+        ),
+        rows(
+            "coefficients",
+            lambda w: E.read_plateau(FEATURES, TARGET, coefficients=w, bias_value=0.0),
+            HEAD,
+        ),
+        rows(
+            "constant", lambda d: E.read_plateau(FEATURES, TARGET, norm=1.0, constant=d), np.ones(6)
+        ),
+        rows("offset", lambda o: E.read_plateau(FEATURES, TARGET, norm=1.0, offset=o), TARGET),
+    ],
+    "plateau_curve": [
+        *of_features(E.plateau_curve, TARGET, norm=1.0, n_norms=3),
+        whole("n_norms", lambda n: E.plateau_curve(FEATURES, TARGET, norm=1.0, n_norms=n)),
+    ],
+    "counterfactual_floor": [
+        *of_features(E.counterfactual_floor, TARGET, 1.0, 0.1),
+        rows("target", lambda y: E.counterfactual_floor(FEATURES, y, 1.0, 0.1), TARGET),
+        real("norm_after", lambda b: E.counterfactual_floor(FEATURES, TARGET, b, 0.1)),
+        real("loss_after", lambda t: E.counterfactual_floor(FEATURES, TARGET, 1.0, t)),
+        real(
+            "loss_error", lambda t: E.counterfactual_floor(FEATURES, TARGET, 1.0, 0.1, loss_error=t)
+        ),
+    ],
+    "rank_used": [
+        *of_features(E.rank_used, TARGET, 1.0, 0.1, rank_before=1),
+        rows("target", lambda y: E.rank_used(FEATURES, y, 1.0, 0.1, rank_before=1), TARGET),
+        real("norm_after", lambda b: E.rank_used(FEATURES, TARGET, b, 0.1, rank_before=1)),
+        real("loss_after", lambda t: E.rank_used(FEATURES, TARGET, 1.0, t, rank_before=1)),
+        real(
+            "loss_before",
+            lambda t: E.rank_used(FEATURES, TARGET, 1.0, 0.1, rank_before=1, loss_before=t),
+        ),
+        whole("rank_before", lambda p: E.rank_used(FEATURES, TARGET, 1.0, 0.1, rank_before=p)),
+    ],
+    "new_direction": [
+        *of_features(E.new_direction, TARGET, 1.0, 0.1, rank=1),
+        real("norm_after", lambda b: E.new_direction(FEATURES, TARGET, b, 0.1, rank=1)),
+        real("loss_after", lambda t: E.new_direction(FEATURES, TARGET, 1.0, t, rank=1)),
+        whole("rank", lambda p: E.new_direction(FEATURES, TARGET, 1.0, 0.1, rank=p)),
+    ],
+    "rank_forced": [
+        rows("outputs", lambda u: E.rank_forced(u, FEATURES, weight_norm=1.0)),
+        rows("target", lambda y: E.rank_forced(FEATURES, y, weight_norm=1.0)),
+        real("weight_norm", lambda b: E.rank_forced(FEATURES, FEATURES, weight_norm=b)),
+        real("eps", lambda e: E.rank_forced(FEATURES, FEATURES, weight_norm=1.0, eps=e)),
+    ],
+    "rank_distance": [
+        *of_features(E.rank_distance, 1e-6, 2),
+        real("eps", lambda e: E.rank_distance(FEATURES, e, 2)),
+        whole("rank", lambda q: E.rank_distance(FEATURES, 1e-6, q)),
+    ],
+    "explain_drop": [
+        rows(
+            "features",
+            lambda a: E.explain_drop(
+                a, FEATURES, TARGET, coefficients_before=HEAD, coefficients_after=HEAD
+            ),
+        ),
+        rows(
+            "features",
+            lambda a: E.explain_drop(
+                FEATURES, a, TARGET, coefficients_before=HEAD, coefficients_after=HEAD
+            ),
+        ),
+        real(
+            "eps",
+            lambda e: E.explain_drop(
+                FEATURES, FEATURES, TARGET, coefficients_before=HEAD, coefficients_after=HEAD, eps=e
+            ),
+        ),
+    ],
     "loss_floor": [
         *of_features(E.loss_floor, TARGET, eps=1e-6, norm=1.0),
         rows("target", lambda y: E.loss_floor(FEATURES, y, eps=1e-6, norm=1.0), TARGET),
@@ -259,18 +343,6 @@ ENTRIES: dict[str, list[Slot]] = {
         real("gamma", lambda g: layer(domain=(-1, 1), gamma=g)),
         real("eps", lambda e: layer(domain=(-1, 1), gamma="auto", eps=e)),
     ],
-    "read_plateau": [
-        *of_features(E.read_plateau, TARGET, norm=1.0),
-        rows("target", lambda y: E.read_plateau(FEATURES, y, norm=1.0), TARGET),
-        rows(
-            "coefficients",
-            lambda c: E.read_plateau(FEATURES, TARGET, coefficients=c, bias_value=0.0),
-            HEAD,
-        ),
-        rows("constant", lambda d: E.read_plateau(FEATURES, TARGET, norm=1.0, constant=d), TARGET),
-        rows("offset", lambda o: E.read_plateau(FEATURES, TARGET, norm=1.0, offset=o), TARGET),
-        real("norm", lambda b: E.read_plateau(FEATURES, TARGET, norm=b), infinite=True),
-    ],
     **{
         name: [rows("features", getattr(E, name))]
         for name in (
@@ -297,7 +369,8 @@ ENTRIES: dict[str, list[Slot]] = {
 WITHOUT_NUMBERS = {
     "results": "AprioriFloor ContinuousFloor ContinuousRank ConvexFloor InitialRank LipschitzFloor "
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
-    "Staircase Estimate Run Reading DefinitionTable FeatureMoments LidarSums",
+    "Staircase Estimate Run Reading DefinitionTable FeatureMoments LidarSums "
+    "CounterfactualFloor RankUsed",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
     "layer_kernel laplacian partial linear_operator Quantity QuantityData BoundaryProblem "
     "OperatorSystem",

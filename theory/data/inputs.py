@@ -221,6 +221,14 @@ def as_error(error: Any, name: str, of: str) -> float:
     return value
 
 
+def as_size(value: Any, name: str) -> float:
+    """Check a finite number ≥ 0, such as a loss or the norm of a head."""
+    number = real_number(value, name, "pass a finite number ≥ 0")
+    if not 0 <= number < math.inf:
+        raise InputError(name, f"is {number:g}", "pass a finite number ≥ 0")
+    return number
+
+
 def as_positive(value: Any, name: str, remedy: str = "pass a positive number") -> float:
     """Check a positive finite number."""
     number = real_number(value, name, remedy)

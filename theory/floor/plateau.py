@@ -14,6 +14,7 @@ from epsrank.theory.data.inputs import (
     as_coefficients,
     as_features,
     as_norm,
+    as_size,
     as_target,
     as_whole,
 )
@@ -25,7 +26,7 @@ from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import decompose
 from epsrank.theory.floor.decomposed.weighting import residual_norm, weighted_problem
 from epsrank.theory.floor.reading import CAP, Curve, Reading, ReadingBias, read_curve
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector, to_numpy
+from epsrank.theory.numbers.arrays import Matrix, Vector, to_numpy
 from epsrank.theory.numbers.rounding import gamma, upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error
 
@@ -261,6 +262,8 @@ def asked(
     plateau = Plateau(checked, target, law, columns, shift, bias)
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
     size = None if norm is None else as_norm(norm)
+    loss_value = None if loss_value is None else as_size(loss_value, "loss_value")
+    loss_error = as_size(loss_error, "loss_error")
     if isinstance(loss, str) and loss.replace("-", "_") in SQUARES:
         return _squares(plateau, size, loss_value, matrix, bias_value, loss_error)
     return _convex(
@@ -339,6 +342,8 @@ def _convex(
     from epsrank.theory.floor.convex.curve import ConvexCurve
     from epsrank.theory.floor.convex.evaluation import evaluation_error
     from epsrank.theory.floor.convex.named import as_convex_loss
+    from epsrank.theory.floor.convex.penalised import PenalisedProblem
+    from epsrank.theory.floor.convex.problem import mean_shares
 
     law = as_convex_loss(loss_name)
     checked, bias = plateau.features, plateau.bias
@@ -365,10 +370,11 @@ def _convex(
         offset = ones @ value if offset is None else offset + ones @ value
     elif bias == "free":
         free, own = ones, np.zeros((ones.shape[1], k)) if value is None else value
-    weights = shares_of(plateau.measure)
-    curve = ConvexCurve(
+    weights = mean_shares(plateau.measure, law, goal)
+    problem = PenalisedProblem(
         law, phi, goal, weights, free, offset, tolerance=tolerance, iterations=iterations
     )
+    curve = ConvexCurve(problem, tolerance)
     if matrix is not None:
         outputs = phi @ matrix + (0.0 if free is None else free @ own)
         outputs = outputs if offset is None else outputs + offset
@@ -377,7 +383,7 @@ def _convex(
         if not math.isfinite(loss):
             raise InputError("features", "give outputs beyond float64", "rescale them")
         norm = frobenius(matrix)
-        error = evaluation_error(law, phi, goal, norm, outputs - phi @ matrix)
+        error = evaluation_error(law, phi, goal, norm, outputs - phi @ matrix, float(weights.sum()))
         curve.add(matrix, own)
     if start is not None:
         begin = as_coefficients(start, phi.shape[1], name="start")
@@ -387,13 +393,6 @@ def _convex(
     if not math.isfinite(norm):
         raise InputError("norm", f"is {norm:g}", "pass a finite norm")
     return Asked(curve, loss, norm, error, bias, "mean")
-
-
-def shares_of(measure: Measure) -> Array:
-    """Return w_i / Σ w, each to at most 4 u."""
-    if measure.weights is None:
-        return np.full(measure.n_samples, 1.0 / measure.n_samples)
-    return np.asarray(measure.weights / float(measure.weight_sum))
 
 
 def _with_columns(features: Features, columns: Matrix) -> Features:

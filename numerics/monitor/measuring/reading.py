@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.plateau import read_plateau
 from epsrank.theory.floor.reading import ReadingBias
 from epsrank.theory.numbers.arrays import Matrix, Vector
 
@@ -139,6 +138,9 @@ def read_last_layer(
     features: Tensor, targets: Tensor, head: Head, *, kind: LossKind, bias: Bias
 ) -> LayerReading:
     """Return the reading of the last layer (F6), on fewer rows for many classes."""
+    # Here, since a monitor without targets has no use for it.
+    from epsrank.theory.floor.plateau import read_plateau
+
     n, k = head.weight.shape
     if features.shape[1] != n:
         raise InputError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.plateau import SQUARES
 
@@ -18,30 +18,22 @@ class Steepness(NamedTuple):
     slope: float | None
 
 
-def as_loss(value: Any, name: str) -> float:
-    """Check a loss."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(name, f"is {value!r}", "pass a finite number ≥ 0") from None
-    if not (math.isfinite(number) and number >= 0):
-        raise InputError(name, f"is {number:g}", "pass a finite number ≥ 0")
-    return number
-
-
 def refuse_bias(bias: Any) -> None:
     """Refuse a bias that is held at its earlier value: a later head has its own."""
     if bias not in (None, "free", "feature"):
         raise InputError("bias", f"is {bias!r}", "choose 'free', 'feature' or None")
 
 
-def steepness(loss: Any, target: Any, features: Any) -> Steepness:
+def steepness(loss: Any, target: Any, features: Any, measure: Measure) -> Steepness:
     """Return name and slope of a loss on a target."""
     if isinstance(loss, str) and loss in SQUARES:
         return Steepness("squared", None)
     # Here, since most questions are about the squared error.
     from epsrank.theory.floor.convex.named import as_convex_loss
+    from epsrank.theory.floor.convex.problem import mean_shares
 
     law = as_convex_loss(loss)
     goal = law.targets(target, as_features(features).n_samples, None)
-    return Steepness(law.name, float(law.lipschitz(goal)) * (1 + 1e-15))
+    # Samples that count for more than one make the mean steeper.
+    mass = float(mean_shares(measure, law, goal).sum())
+    return Steepness(law.name, float(law.lipschitz(goal)) * mass * (1 + 1e-14))

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_coefficients, as_features, as_norm, as_target
+from epsrank.theory.data.inputs import as_coefficients, as_features, as_size, as_target
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.value import certified_value
-from epsrank.theory.floor.change.arguments import as_loss, refuse_bias, steepness
+from epsrank.theory.floor.change.arguments import refuse_bias, steepness
 from epsrank.theory.floor.plateau import SQUARES, asked
 from epsrank.theory.floor.reading import CAP, Curve, ReadingBias
 from epsrank.theory.numbers.interval import outward
@@ -173,7 +173,7 @@ def counterfactual_floor(
     (True, True)
     """
     refuse_bias(bias)
-    norm, value = as_norm(norm_after, name="norm_after"), as_loss(loss_after, "loss_after")
+    norm, value = as_size(norm_after, "norm_after"), as_size(loss_after, "loss_after")
     given: dict[str, Any] = {
         "loss": loss, "norm": norm, "loss_value": value, "bias": bias, "constant": constant,
         "offset": offset, "weights": weights, "measure": measure,
@@ -182,9 +182,10 @@ def counterfactual_floor(
     reachable, _, attained = (float(end) for end in found.known.bounds(norm))
     if certify:
         reachable, attained = _in_balls(features_before, target, norm, given)
-    most = value + loss_error
+    most = value + as_size(loss_error, "loss_error")
     factor = _factor(found.known, norm, value, most)
-    law = steepness(loss, target, features_before)
+    size = as_features(features_before).n_samples
+    law = steepness(loss, target, features_before, as_measure(measure, weights, size))
     return CounterfactualFloor(
         loss=value,
         norm=norm,

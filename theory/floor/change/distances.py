@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps, as_features, as_norm, as_target, as_whole
+from epsrank.theory.data.inputs import as_eps, as_features, as_size, as_target, as_whole
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.change.arguments import as_loss, refuse_bias
+from epsrank.theory.floor.change.arguments import refuse_bias
 from epsrank.theory.floor.decomposed.centring import centred_problem
 from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import FloorData, decompose
 from epsrank.theory.floor.decomposed.weighting import weighted_problem
 from epsrank.theory.floor.plateau import asked
 from epsrank.theory.floor.reading import ReadingBias
-from epsrank.theory.numbers.arrays import Matrix
+from epsrank.theory.numbers.arrays import Matrix, to_numpy
 from epsrank.theory.numbers.rounding import downward, upward
 
 
@@ -73,7 +73,7 @@ def new_direction(
     True
     """
     refuse_bias(bias)
-    norm, loss = as_norm(norm_after, name="norm_after"), as_loss(loss_after, "loss_after")
+    norm, loss = as_size(norm_after, "norm_after"), as_size(loss_after, "loss_after")
     known = asked(features_before, target, norm=norm, bias=bias, weights=weights, measure=measure)
     assert isinstance(known.known, SquaresCurve)
     data = known.known.data
@@ -136,15 +136,16 @@ def rank_forced(
     3
     """
     refuse_bias(bias)
-    given = as_target(outputs, len(outputs), name="outputs")
+    read = to_numpy(outputs, "outputs")[0]
+    given = as_target(outputs, len(read) if read.ndim else 0, name="outputs")
     goal = as_target(target, len(given))
     law = as_measure(measure, weights, len(given))
     if given.shape[1] != goal.shape[1]:
         raise InputError(
             "outputs", f"have {given.shape[1]} columns", f"pass {goal.shape[1]}, as the target"
         )
-    size = as_norm(weight_norm, name="weight_norm")
-    threshold = 0.0 if eps == 0 else as_eps(eps)
+    size = as_size(weight_norm, "weight_norm")
+    threshold = as_size(eps, "eps")
     left = _spectrum(given - goal, law, bias)
     reach = upward(left.most[0] + math.sqrt(threshold) * size * (1 + 1e-15))
     return int(np.count_nonzero(_spectrum(goal, law, bias).least > reach))

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_features, as_norm, as_target, as_whole
+from epsrank.theory.data.inputs import as_features, as_size, as_target, as_whole
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.value import certified_value
-from epsrank.theory.floor.change.arguments import as_loss, refuse_bias, steepness
+from epsrank.theory.floor.change.arguments import refuse_bias, steepness
 from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import FloorData
 from epsrank.theory.floor.plateau import SQUARES, asked
@@ -190,10 +190,10 @@ def rank_used(
     checked = as_features(features_after)
     n = checked.n_features
     p = min(as_whole(rank_before, "rank_before", least=0), n)
-    norm, value = as_norm(norm_after, name="norm_after"), as_loss(loss_after, "loss_after")
-    before = None if loss_before is None else as_loss(loss_before, "loss_before")
+    norm, value = as_size(norm_after, "norm_after"), as_size(loss_after, "loss_after")
+    before = None if loss_before is None else as_size(loss_before, "loss_before")
     law = as_measure(measure, weights, checked.n_samples)
-    name, slope = steepness(loss, target, checked)
+    name, slope = steepness(loss, target, checked, law)
     if slope is None:
         ends = _squares(checked.values, target, norm, law, bias)
     else:
@@ -206,7 +206,7 @@ def rank_used(
         found = certified_value(checked, goal, norm, law, free=bias == "free", directions=p)
         reachable = max(0.0, outward(Fraction(found.lower), -1))
         attained = outward(Fraction(found.upper), +1)
-    most = value + loss_error
+    most = value + as_size(loss_error, "loss_error")
     return RankUsed(
         rank_before=p,
         loss=value,

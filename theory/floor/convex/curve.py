@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex.certificate import dual_line
 from epsrank.theory.floor.convex.evaluation import evaluation_error
 from epsrank.theory.floor.convex.free_bias import balanced
-from epsrank.theory.floor.convex.losses import AbsoluteError, ConvexLoss, SmoothedAbsolute
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+from epsrank.theory.floor.convex.penalised import PenalisedProblem
+from epsrank.theory.floor.convex.targets import spread
+from epsrank.theory.numbers.arrays import Matrix
 
 # Minimisations for one value of V, and for the search of B½.
 _MOST_SOLVES = 12
@@ -62,66 +62,44 @@ class CurvePoint:
 class ConvexCurve:
     """V of a convex loss, refined where it is asked for."""
 
-    law: ConvexLoss
-    #: φ and y.
-    features: Matrix
-    target: Matrix
-    #: w_i / Σ w.
-    weights: Vector
-    #: D, whose coefficients are free; None for a head without a free bias.
-    free: Matrix | None
-    #: o.
-    offset: Matrix | None = None
-    #: Relative gap at which a value is good enough, and most steps of a minimisation.
+    problem: PenalisedProblem
+    #: Relative gap at which a value is good enough.
     tolerance: float = 1e-2
-    iterations: int = 200
     #: What is known.
     points: list[CurvePoint] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        # A D of ones is told apart: the cross-entropy mixes its shares then, for any k.
-        self._ones = self.free is not None and bool((self.free == 1).all())
-        self._columns = np.zeros((len(self.features), 0)) if self.free is None else self.free
-        rows = self.features
-        if self._ones:
-            # Shifted features have the same curve, and a bias that hardly interacts with them.
-            mean = self.weights @ rows / float(self.weights.sum())
-            rows = rows - mean
-        with np.errstate(over="ignore", invalid="ignore"):
-            size = float(np.square(rows).sum())
-        if not math.isfinite(size):
-            raise InputError("features", "are beyond float64 when squared", "rescale them")
-        self._rows = rows
-        self._largest = float(self._eigenpairs(rows, self.weights)[0].max(initial=0.0))
 
     @property
     def natural_norm(self) -> float:
         """‖y − ȳ‖/√λ_1, with labels as unit vectors."""
-        mean = 0.0 if self.free is None else self.weights @ self.target
-        size = float(np.sqrt(self.weights @ np.square(self.target - mean).sum(axis=1)))
-        return size / math.sqrt(self._largest) if self._largest > 0 else 0.0
+        problem = self.problem
+        size = spread(problem.target, problem.weights, centred=problem.free is not None)
+        return size / math.sqrt(self.problem.largest) if self.problem.largest > 0 else 0.0
 
     def add(
         self, coefficients: Matrix, bias: Matrix, penalty: float = 0.0, *, solved: bool = False
     ) -> CurvePoint:
         """Take a head for a point of the curve."""
-        outputs = self._outputs(self.features, coefficients, bias)
+        problem = self.problem
+        outputs, target, weights = (
+            problem.outputs(coefficients, bias),
+            problem.target,
+            problem.weights,
+        )
         with np.errstate(over="ignore", invalid="ignore"):
-            values = self.law.evaluate(outputs, self.target)[0]
-            mean = float(self.weights @ values)
+            mean = float(weights @ problem.law.evaluate(outputs, target)[0])
         norm = float(np.linalg.norm(coefficients)) * (1 + 1e-12)
-        shift = outputs - self.features @ coefficients
-        error = evaluation_error(self.law, self.features, self.target, norm, shift)
+        shift = outputs - problem.features @ coefficients
+        error = evaluation_error(problem.law, problem.features, target, norm, shift, problem.mass)
         intercept, slope = -math.inf, 0.0
         if math.isfinite(mean):
-            law, columns = self._smooth(mean), None if self._ones else self._columns
+            law, columns = problem.smooth(mean), None if problem.ones else problem.columns
             dual = (
-                law.dual(outputs, self.target)
-                if self.free is None
-                else balanced(law, outputs, self.target, self.weights, columns)
+                law.dual(outputs, target)
+                if problem.free is None
+                else balanced(law, outputs, target, weights, columns)
             )
             if dual is not None:
-                intercept, slope = dual_line(self.features, dual, self.weights, self.offset)
+                intercept, slope = dual_line(problem.features, dual, weights, problem.offset)
         point = CurvePoint(
             coefficients, bias, penalty, norm,
             mean + error if math.isfinite(mean) else math.inf, intercept, slope, solved,
@@ -208,7 +186,7 @@ class ConvexCurve:
 
     def _refine(self, norm: float) -> None:
         """Minimise until V(B) is enclosed to the tolerance, or no step helps."""
-        n, k = self.features.shape[1], self.target.shape[1]
+        n, k = self.problem.features.shape[1], self.problem.target.shape[1]
         if not any(point.solved for point in self.points):
             self._at_zero(n, k)
         for _ in range(_MOST_SOLVES if norm > 0 else 0):
@@ -266,121 +244,23 @@ class ConvexCurve:
 
     def _gradient(self, point: CurvePoint) -> Matrix:
         """Return ∇_C f at a point."""
-        outputs = self._outputs(self.features, point.coefficients, point.bias)
-        slopes = self.law.evaluate(outputs, self.target)[1]
-        return np.asarray(self._rows.T @ (slopes * self.weights[:, None]))
+        outputs = self.problem.outputs(point.coefficients, point.bias)
+        slopes = self.problem.law.evaluate(outputs, self.problem.target)[1]
+        return np.asarray(self.problem.rows.T @ (slopes * self.problem.weights[:, None]))
 
     def _at_zero(self, n: int, k: int) -> None:
         """Add the point C = 0 with its best bias."""
         zero = np.zeros((n, k))
-        bias = np.zeros((self._columns.shape[1], k))
+        bias = np.zeros((self.problem.columns.shape[1], k))
         if bias.size:
-            bias = self._minimise(0.0, zero, bias, frozen=True)[1]
+            bias = self.problem.minimise(0.0, zero, bias, known=1.0, frozen=True)[1]
         self.add(zero, bias, math.inf, solved=True)
 
     def _solve(self, penalty: float, *, precise: bool = False) -> CurvePoint:
         """Add the solution of one penalised problem, from the best point known for it."""
         near = min(self.points, key=lambda p: p.value + penalty / 2 * p.norm**2)
-        coefficients, bias = self._minimise(penalty, near.coefficients, near.bias, precise=precise)
+        known = min(p.value for p in self.points)
+        coefficients, bias = self.problem.minimise(
+            penalty, near.coefficients, near.bias, known=known, precise=precise
+        )
         return self.add(coefficients, bias, penalty, solved=True)
-
-    def _minimise(
-        self,
-        penalty: float,
-        coefficients: Matrix,
-        bias: Matrix,
-        *,
-        frozen: bool = False,
-        precise: bool = False,
-    ) -> tuple[Matrix, Matrix]:
-        """Minimise f(C, b) + μ/2 ‖C‖² by L-BFGS in the eigenbasis, scaled by 1/√(hλ + μ)."""
-        # Here, since only readings of other losses need it, and it takes long to import.
-        from scipy.optimize import minimize
-
-        shape, wide = coefficients.shape, self._columns.shape[1]
-        rows = self._rows if not frozen else self._rows[:, :0]
-        # Shifted features move the bias: φC + b = (φ − m)C + (b + mC).
-        means = (self.features - self._rows)[0] if self._ones else np.zeros(shape[0])
-        start = bias + means @ coefficients if self._ones else bias
-        known = min((p.value for p in self.points if math.isfinite(p.value)), default=1.0)
-        law = self._smooth(known)
-        curved = self.weights * self._curvature(law, coefficients, bias)
-        size = 0 if frozen else shape[0]
-        spectrum, vectors = self._eigenpairs(rows, curved)
-        scale = 1.0 / np.sqrt(spectrum + penalty + 1e-300)
-        basis = vectors * scale
-        images = rows @ basis
-        sizes = np.sqrt(curved @ np.square(self._columns))
-        back = np.where(sizes > 0, sizes, 1.0)
-        columns, back = self._columns / back, back[:, None]
-
-        def objective(flat: Vector) -> tuple[float, Vector]:
-            """Return the penalised loss and its gradient."""
-            inner = flat[: size * shape[1]].reshape(size, shape[1])
-            own = flat[size * shape[1] :].reshape(wide, shape[1])
-            outputs = images @ inner + columns @ own
-            if self.offset is not None:
-                outputs = outputs + self.offset
-            with np.errstate(over="ignore", invalid="ignore"):
-                values, slopes = law.evaluate(outputs, self.target)
-                weighted = slopes * self.weights[:, None]
-                stretched = scale[:size, None] * inner
-                value = float(self.weights @ values) + penalty / 2 * float(
-                    np.square(stretched).sum()
-                )
-                gradient = images.T @ weighted + penalty * scale[:size, None] * stretched
-            flat_gradient = np.concatenate([gradient.ravel(), (columns.T @ weighted).ravel()])
-            if not math.isfinite(value):
-                return 1e300, np.zeros_like(flat_gradient)
-            return value, flat_gradient
-
-        inner = (vectors.T @ coefficients[:size]) / scale[:, None]
-        begin = np.concatenate([inner.ravel(), (start * back).ravel()])
-        # A gradient this small costs a bound at the cap of a reading, 10⁴ B, no tenth of the loss.
-        reach = 1.0 + float(np.linalg.norm(coefficients)) * math.sqrt(self._largest)
-        small = max(1e-12, (1e-9 if precise else 1e-6) * known / reach)
-        found = minimize(
-            objective, begin, jac=True, method="L-BFGS-B",
-            options={
-                "maxiter": self.iterations, "maxcor": 20,
-                "ftol": 0.0 if precise else 1e-10, "gtol": small,
-            },
-        )  # fmt: skip
-        flat: Vector = np.asarray(found.x)
-        own = flat[size * shape[1] :].reshape(wide, shape[1]) / back
-        if frozen:
-            return coefficients, own - (means @ coefficients if self._ones else 0.0)
-        moved = basis @ flat[: size * shape[1]].reshape(shape)
-        return moved, own - (means @ moved if self._ones else 0.0)
-
-    def _curvature(self, law: ConvexLoss, coefficients: Matrix, bias: Matrix) -> Vector:
-        """Return how curved ℓ is at every sample, by a difference of slopes along ±1."""
-        outputs = self._outputs(self.features, coefficients, bias)
-        step = 1e-3 * (1.0 + np.abs(outputs).max(axis=1, keepdims=True))
-        # Alternating signs: the cross-entropy is flat along the vector of ones.
-        signs = np.where(np.arange(outputs.shape[1]) % 2 == 0, 1.0, -1.0) * step
-        with np.errstate(over="ignore", invalid="ignore"):
-            rise = law.evaluate(outputs + signs, self.target)[1]
-            rise = rise - law.evaluate(outputs, self.target)[1]
-            own = (rise * signs).sum(axis=1) / (outputs.shape[1] * step[:, 0] ** 2)
-        own = np.where(np.isfinite(own), np.maximum(own, 0.0), 0.0)
-        # Samples without curvature here may have some at the next point.
-        return np.asarray(own + max(1e-3 * float(self.weights @ own), 1e-12))
-
-    @staticmethod
-    def _eigenpairs(rows: Matrix, weights: Vector) -> tuple[Vector, Matrix]:
-        """Return eigenvalues ≥ 0 and eigenvectors of Σ w φφᵀ."""
-        values, vectors = np.linalg.eigh((rows * weights[:, None]).T @ rows)
-        return np.maximum(values, 0.0), vectors
-
-    def _smooth(self, value: float) -> ConvexLoss:
-        """Return a smooth loss with dual points of ℓ; ℓ itself where it is smooth."""
-        if isinstance(self.law, AbsoluteError):
-            # Within a quarter of the gap that is wanted, at the size of the loss found so far.
-            return SmoothedAbsolute(delta=max(0.5 * self.tolerance * value, 1e-300))
-        return self.law
-
-    def _outputs(self, rows: Array, coefficients: Matrix, bias: Matrix) -> Array:
-        """Return φC + D b + o."""
-        outputs = rows @ coefficients + self._columns @ bias
-        return np.asarray(outputs if self.offset is None else outputs + self.offset)
