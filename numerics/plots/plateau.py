@@ -31,25 +31,7 @@ _KNOWN = 0.5
 
 
 def draw_plateau(curve: PlateauCurve, *, title: str = "") -> Figure:
-    """Draw B ↦ V(B), loss and norm of the head, half the loss, and B½ where it is finite.
-
-    Parameters
-    ----------
-    curve : PlateauCurve
-        What `plateau_curve` returned for a head.
-    title : str
-        What the head belongs to; the reading stands below it.
-
-    Returns
-    -------
-    Figure
-        Both axes are logarithmic; a head of norm 0 stands at the left end.
-
-    Raises
-    ------
-    InputError
-        If the curve belongs to no head.
-    """
+    """Draw B ↦ V(B), loss and norm of the head, half the loss, and B½ where it is finite."""
     reading = curve.reading
     if reading.loss is None or reading.norm is None:
         raise InputError("curve", "has no head on it", "pass coefficients to plateau_curve")

@@ -185,22 +185,15 @@ def plateau_curve(
 
 @dataclass(frozen=True, eq=False)
 class PlateauCurve:
-    """V(B) along B, enclosed, and the reading of one head on it.
+    """V(B) along B, enclosed, and the reading of one head on it."""
 
-    Attributes
-    ----------
-    norms, lower, upper : ndarray of float64, shape (m,)
-        B, and V(B) between both.
-    reading : Reading
-        Of the head.
-    measure : str
-        Of V.
-    """
-
+    #: B, and V(B) between both.
     norms: Vector
     lower: Vector
     upper: Vector
+    #: Of the head.
     reading: Reading
+    #: Of V.
     measure: str
 
 

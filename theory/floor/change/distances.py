@@ -177,39 +177,19 @@ def _decomposed(values: Any, measure: Measure, bias: ReadingBias | None) -> Floo
 
 @dataclass(frozen=True)
 class RankDistance:
-    """How far features have to move before their ε-rank can be q (F9).
+    """How far features have to move before their ε-rank can be q (F9)."""
 
-    Attributes
-    ----------
-    spectral : float
-        ‖A − A_s‖₂ is at least this, √ε − σ_q(A_s), for every A with r_ε ≥ q.
-    frobenius : float
-        ‖A − A_s‖_F is at least this, √Σ_{k ≤ q} (√ε − σ_k)_+².
-    rank : int
-        q.
-    eps : float
-        ε.
-    """
-
+    #: ‖A − A_s‖₂ is at least this, √ε − σ_q(A_s), for every A with r_ε ≥ q.
     spectral: float
+    #: ‖A − A_s‖_F is at least this, √Σ_{k ≤ q} (√ε − σ_k)_+².
     frobenius: float
+    #: q.
     rank: int
+    #: ε.
     eps: float
 
     def exceeds(self, path: Any) -> bool:
-        """Whether a path of steps Σ‖ΔA‖₂ is too short to reach the rank.
-
-        Parameters
-        ----------
-        path : iterable of float
-            ‖ΔA‖₂ of the steps; Frobenius norms are more, and do as well.
-
-        Returns
-        -------
-        bool
-            True only where the rank cannot have been reached. D1 is strict: a path as long as the
-            distance reaches no eigenvalue above ε.
-        """
+        """Whether steps of ‖ΔA‖₂ (or ‖ΔA‖_F) make too short a path to the rank: D1 is strict."""
         return upward(math.fsum(float(step) for step in path)) <= self.spectral
 
 

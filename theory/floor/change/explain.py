@@ -19,31 +19,19 @@ from epsrank.theory.shown import Shown
 
 @dataclass(frozen=True, eq=False)
 class DropExplanation(Shown):
-    """What is proved about the features on both sides of a drop of the loss (F8, R).
+    """What is proved about the features on both sides of a drop of the loss (F8, R)."""
 
-    Attributes
-    ----------
-    step_before, step_after : int or None
-        The steps, where they are known.
-    loss_before, loss_after : float
-        Losses of the heads, on the same samples.
-    eps : float
-        ε of the ranks.
-    rank_before, rank_after : RankInterval
-        ε-ranks of the features.
-    change : CounterfactualFloor
-        Whether the features had to change.
-    rank : RankUsed
-        Whether more directions than before were necessary.
-    """
-
+    #: The steps, where they are known.
     step_before: int | None
     step_after: int | None
+    #: Losses of the heads, on the same samples.
     loss_before: float
     loss_after: float
+    #: ε, and the ε-ranks of the features.
     eps: float
     rank_before: RankInterval
     rank_after: RankInterval
+    #: Whether the features had to change, and whether more directions were necessary.
     change: CounterfactualFloor
     rank: RankUsed
 
@@ -59,15 +47,7 @@ class DropExplanation(Shown):
         return first + _change(self.change) + _rank(self)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers as plain data.
-
-        Returns
-        -------
-        dict
-            Keys ``step_before``, ``step_after``, ``loss_before``, ``loss_after``, ``eps``,
-            ``rank_before``, ``rank_after`` (each with ``lower`` and ``upper``), ``change``,
-            ``rank`` and ``text``.
-        """
+        """Return the numbers as plain data."""
         names = ("step_before", "step_after", "loss_before", "loss_after", "eps")
         ranks = {
             name: {"lower": interval.lower, "upper": interval.upper}
