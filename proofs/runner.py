@@ -295,7 +295,7 @@ def _guarded_training(
 
 
 def _drawn(network: TrainedNetwork, folder: Path, cause: str | None = None) -> list[str]:
-    """Draw the figures of a network; nothing where the process has died of it."""
+    """Draw the figures of a network; none where that fails: the evidence stands without."""
     return [] if cause is not None else draw_figures(network, folder)
 
 

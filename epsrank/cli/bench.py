@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--quick", is_flag=True, help="Tiny cases, to see that all works: no figures.")
 @click.option("--full", is_flag=True, help="Add the cases that take long.")
 @click.option(
-    "--threads", type=click.IntRange(min=1), metavar="T", help="Threads of BLAS, PyTorch."
+    "--threads", type=click.IntRange(1, 1024), metavar="T", help="Threads of BLAS, PyTorch."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")

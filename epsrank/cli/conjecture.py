@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--out", metavar="FILE", help="An .npz file for the extremal matrices.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def conjecture(

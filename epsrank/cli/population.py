@@ -42,8 +42,20 @@ if TYPE_CHECKING:
     "--draw", type=int, metavar="N", help="Draw N points of the domain instead of reading FILE."
 )
 @click.option("--leverage", type=float, metavar="K", help="A known κ for the ridge ε/4.")
-@click.option("--resamples", type=int, default=200, show_default=True, help="Bootstrap resamples.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of draws and bootstrap.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="Bootstrap resamples.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of draws and bootstrap.",
+)
 @click.option("--key", metavar="NAME", help="Array of a .npz, .safetensors or .parquet FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def population(
@@ -137,12 +149,15 @@ def _drawn(network: Any, domain: Any, count: int | None, seed: int) -> Features:
     """Return the features at uniform points of the box."""
     import numpy as np
 
+    from epsrank.cli.cost import weigh
     from epsrank.theory.data.inputs import as_box, as_features
     from epsrank.theory.errors import InputError
 
     if count is None or count < 4:
         raise InputError("--draw", f"is {count}", "draw 4 points or more")
     box = as_box(domain, n_inputs=network.n_inputs, name="--domain")
+    # A point has coordinates, and one feature at the least.
+    weigh("--draw", count, memory=8.0 * count * (len(box) + 1), yes=False)
     random = np.random.default_rng(seed)
     points = random.uniform(box[:, 0], box[:, 1], (count, len(box)))
     return as_features(network.features(points))

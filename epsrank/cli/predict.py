@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.cost import weigh
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_array
 
@@ -67,12 +68,14 @@ if TYPE_CHECKING:
 @click.option("--draws", type=int, default=20, show_default=True, help="Networks of the estimate.")
 @click.option("--measure-seeds", type=int, metavar="K", help="Measure K networks beside it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
+@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def predict(
     activation: str,
     width: tuple[int, ...],
     eps: tuple[float, ...],
     measure_seeds: int | None,
+    yes: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -86,6 +89,7 @@ def predict(
     from epsrank.theory.errors import InputError
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
+    _weigh(width or (50,), given, measure_seeds, yes)
     setup = _Setup(activation, _inputs(given), given, thresholds, measure_seeds)
     try:
         rows = [pair for n in width or (50,) for pair in setup.at(n)]
@@ -99,6 +103,36 @@ def predict(
         print_json(_document(setup, rows))
     else:
         _print(setup, rows)
+
+
+# Operations per second, ours: layers are drawn and decomposed one by one.
+_FLOPS = 3e8
+
+
+def _weigh(widths: tuple[int, ...], given: dict[str, Any], seeds: int | None, yes: bool) -> None:
+    """Refuse what would never end: every draw of a layer is a decomposition of N×n numbers."""
+    width, depth = max(1, *widths), max(1, given["depth"])
+    points, networks = given["points"] or 200, max(1, given["draws"]) + max(0, seeds or 0)
+    layer = points * width * (2 * width + 10 * min(points, width))
+    seconds = depth * (networks * layer + 50 * points**2) / _FLOPS
+    memory = 8.0 * (points * points + width * (points + (width if depth > 1 else 1)))
+    # What is furthest beyond the usual is at fault; a width counts twice, as it does in the cost.
+    shares = {
+        "--width": (width / 50) ** 2,
+        "--depth": depth / 2,
+        "--points": (points / 200) ** 2,
+        "--draws": given["draws"] / 20,
+        "--measure-seeds": (seeds or 0) / 20,
+    }
+    values = {
+        "--width": width,
+        "--depth": depth,
+        "--points": points,
+        "--draws": given["draws"],
+        "--measure-seeds": seeds,
+    }
+    option = max(shares, key=lambda each: shares[each])
+    weigh(option, values[option], seconds=seconds, memory=memory, yes=yes)
 
 
 @dataclass(frozen=True)

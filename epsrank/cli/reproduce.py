@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--quick", is_flag=True, help="Short for --size quick.")
 @click.option("--full", is_flag=True, help="Short for --size full.")
-@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Seeds per setting.")
+@click.option("--seeds", type=click.IntRange(1, 10_000), metavar="N", help="Seeds per setting.")
 @click.option(
     "--seed",
     type=click.IntRange(min=0),

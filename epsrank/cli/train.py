@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import live_progress, notice, number, print_table
+from epsrank.cli.cost import weigh_training
 from epsrank.cli.front import Command, Interrupted, is_number
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option("--threads", type=int, metavar="N", help="Threads to compute with.  [default: 1]")
 @click.option("--out", metavar="DIR", help="Folder of the run.  [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
-def train(task: str | None, net: str | None, out: str | None, resume: bool, **given: Any) -> None:
+@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
+def train(
+    task: str | None, net: str | None, out: str | None, resume: bool, yes: bool, **given: Any
+) -> None:
     """Train a network on TASK and measure loss, floors and ε-ranks on the way.
 
     TASK is a function target (cosines, …), a boundary-value problem for a PINN (poisson, helmholtz,
@@ -83,6 +87,8 @@ def train(task: str | None, net: str | None, out: str | None, resume: bool, **gi
         Folder of the run.
     resume : bool
         Go on with the run in the folder.
+    yes : bool
+        Begin also what takes hours.
     **given
         Settings of `RunConfig`; None or empty where not given.
 
@@ -103,6 +109,7 @@ def train(task: str | None, net: str | None, out: str | None, resume: bool, **gi
     if resume and out is None:
         raise click.UsageError("--resume needs the folder of the run: --out DIR")
     config = _config(settings, Path(str(out)) if resume else None)
+    weigh_training(config, Path(out or "runs"), yes=yes)
     from epsrank.numerics.training import train as run_training
 
     with _folder(config.task, out) as folder:

@@ -42,6 +42,9 @@ _CHOICES = {
     "bias": ("feature", "fixed"),
 }
 
+# PyTorch crashes where the system refuses it a thread, at some ten thousands.
+_MOST_THREADS = 1024
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -166,7 +169,9 @@ class RunConfig:
         for name in (*needed, "batch_size", "n_train", "probe", "n_test"):
             value = getattr(self, name)
             if value is not None or name in needed:
-                object.__setattr__(self, name, as_whole(value, name, least=least.get(name, 1)))
+                most = _MOST_THREADS if name == "threads" else None
+                whole = as_whole(value, name, least=least.get(name, 1), most=most)
+                object.__setattr__(self, name, whole)
         if self.seed >= 2**63:
             raise InputError("seed", f"is {self.seed}", "pass a number below 2^63")
         if self.measure_every != "auto":

@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from epsrank.numerics.files import write_text
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.proofs.report.page import STYLE, show
+from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import document as document_text
 from epsrank.theory.strict_json import worded
 
@@ -31,20 +32,14 @@ def write_experiment(
     request: Request,
     outcomes: Sequence[Outcome],
     analysis: Analysis,
-) -> None:
-    """Write findings.json, tables/*.csv, figures/*.svg and index.html.
+) -> list[str]:
+    """Write findings.json, tables/*.csv, figures/*.svg and index.html; return what could not be.
 
     The same outcomes give the same files, byte for byte, except for tables named ``cost-…``.
     """
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for table in analysis.tables:
         write_text(folder / "tables" / f"{table.name}.csv", as_csv(table))
-    figures = []
-    for picture in analysis.pictures:
-        path = folder / "figures" / f"{picture.name}.svg"
-        save_figure(picture.draw(), path)
-        data = base64.b64encode(path.read_bytes()).decode("ascii")
-        figures.append((picture.title, f"data:image/svg+xml;base64,{data}"))
     document = {
         "id": experiment.id,
         "title": experiment.title,
@@ -56,16 +51,28 @@ def write_experiment(
         "notes": list(analysis.notes),
     }
     write_text(folder / "findings.json", document_text(worded(document)))
+    figures, missing = [], []
+    for picture in analysis.pictures:
+        path = folder / "figures" / f"{picture.name}.svg"
+        try:
+            save_figure(picture.draw(), path)
+            data = base64.b64encode(path.read_bytes()).decode("ascii")
+        # What was found stands without its picture.
+        except (InputError, OSError) as error:
+            missing.append(f"no figure “{picture.title}”: {error}")
+            continue
+        figures.append((picture.title, f"data:image/svg+xml;base64,{data}"))
     page = _template().render(
         experiment=experiment,
         request=request,
-        analysis=analysis,
+        analysis=replace(analysis, notes=(*analysis.notes, *missing)),
         document=document,
         figures=figures,
         style=STYLE,
         most=_MOST_ROWS,
     )
     write_text(folder / "index.html", page)
+    return missing
 
 
 def _failure(outcome: Outcome) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def reproduce_all(
             if found.death is not None:
                 raise RuntimeError(f"the process that judged {each.id} died ({found.death})")
             # Judged here again: pictures yet to be drawn are functions that no process can send.
-            yield _judged(each, request, outcomes[found.index], out, written=True)
+            yield _judged(each, request, outcomes[found.index], out, found.value)
 
 
 def reproduce(
@@ -160,9 +160,10 @@ def _outcomes(
 
 def _write(
     experiment: Experiment, request: Request, outcomes: Sequence[Outcome], out: Path
-) -> None:
-    """Judge outcomes and write the report, in a process of its own."""
-    _judged(experiment, request, outcomes, out)
+) -> list[str]:
+    """Judge outcomes and write the report, in a process of its own; return what is missing."""
+    analysis = experiment.analyse(outcomes)
+    return write_experiment(out / experiment.id, experiment, request, outcomes, analysis)
 
 
 def _judged(
@@ -170,12 +171,12 @@ def _judged(
     request: Request,
     outcomes: Sequence[Outcome],
     out: Path | None,
-    *,
-    written: bool = False,
+    missing: Sequence[str] | None = None,
 ) -> Reproduction:
-    """Judge outcomes, and write the report unless it is."""
+    """Judge outcomes, and write the report, unless another process has, which missed something."""
     analysis = experiment.analyse(outcomes)
     folder = None if out is None else out / experiment.id
-    if folder is not None and not written:
-        write_experiment(folder, experiment, request, outcomes, analysis)
+    if folder is not None and missing is None:
+        missing = write_experiment(folder, experiment, request, outcomes, analysis)
+    analysis = replace(analysis, notes=(*analysis.notes, *(missing or ())))
     return Reproduction(experiment, request, tuple(outcomes), analysis, folder)

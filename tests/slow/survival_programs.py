@@ -51,7 +51,7 @@ def analyse(outcomes):
     from epsrank.numerics.experiments.analysis import Analysis, Table
 
     rows = [{"x": each.settings["x"], "y": each.result.get("y")} for each in outcomes]
-    return Analysis(tables=(Table("numbers", rows),))
+    return Analysis((), (Table("numbers", "Numbers", rows),))
 
 
 def command(*words):

@@ -50,6 +50,16 @@ def test_again_computes_nothing_and_writes_the_same(toys, tmp_path, monkeypatch)
     assert {p: p.read_bytes() for p in before} == before
 
 
+def test_a_figure_that_cannot_be_written_costs_the_figure_alone(toys, tmp_path):
+    toys(Z1=1.0)
+    (tmp_path / "Z1/figures/coins.svg").mkdir(parents=True)
+    result = reproduce(experiment("Z1"), Request(), out=tmp_path, jobs=1)
+    assert result.analysis.findings[0].judgement == "supported"
+    assert "note: no figure “The coins”: " in str(result)
+    assert "no figure “The coins”" in (tmp_path / "Z1/index.html").read_text()
+    assert json.loads((tmp_path / "Z1/findings.json").read_text())["notes"] == []
+
+
 def test_failures_are_reported_and_do_not_stop_the_rest(toys, tmp_path):
     module = toys(Z1=1.0)
     module.Z1 = make("Z1", fail=True)

@@ -1,0 +1,106 @@
+"""Requests that nobody means: what they would cost is said before anything is begun."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from epsrank.theory.errors import InputError
+
+if TYPE_CHECKING:
+    from epsrank.numerics.training import RunConfig
+
+# What takes longer wants a word of consent: it may be meant, or have a zero too many.
+_LONG_SECONDS = 7200.0
+_UNITS = ((60.0, "seconds"), (60.0, "minutes"), (24.0, "hours"), (365.25, "days"))
+_BYTES = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+
+#: The option that an agreement is given with.
+YES = "--yes"
+
+
+def lasting(seconds: float) -> str:
+    """Say a time in words, “about 3 hours”."""
+    number, unit = seconds, "years"
+    for length, name in _UNITS:
+        if number < length:
+            unit = name
+            break
+        number /= length
+    return f"about {number:.2g} {unit}" if number < 1e6 else "longer than the universe is old"
+
+
+def holding(count: float) -> str:
+    """Say a number of bytes in words, “40 GB”."""
+    for unit in _BYTES:
+        if count < 1000 or unit == _BYTES[-1]:
+            break
+        count /= 1000
+    return f"{count:.3g} {unit}"
+
+
+def machine_memory() -> float | None:
+    """Return the bytes of memory of this machine, None where it does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # Windows, say
+        return None
+
+
+def weigh(
+    option: str,
+    value: object,
+    *,
+    seconds: float = 0.0,
+    memory: float = 0.0,
+    disk: float = 0.0,
+    yes: bool,
+    folder: Path | None = None,
+) -> None:
+    """Refuse what the machine cannot hold; ask for a word of consent to what takes hours."""
+    size = f"{value:.3g}" if isinstance(value, int) and value >= 10**9 else value
+    held = machine_memory()
+    for needed, there, what in (
+        (memory, held, "of memory"),
+        (disk, None if folder is None else _free(folder), "on disk"),
+    ):
+        if there is not None and needed > there:
+            raise InputError(
+                option,
+                f"is {size}, which needs {holding(needed)} {what} or more, and there are "
+                f"{holding(there)}",
+                "choose a smaller one",
+            )
+    if seconds > _LONG_SECONDS and not yes:
+        held_too = f", {holding(memory)}" if memory > 1e9 else ""
+        raise InputError(
+            option,
+            f"is {size}, which takes {lasting(seconds)}{held_too}",
+            f"choose less, or pass {YES} to go on",
+        )
+
+
+def weigh_training(config: RunConfig, folder: Path | None, *, yes: bool) -> None:
+    """Weigh a training, and name the option that is furthest beyond what is usual."""
+    from epsrank.numerics.training.cost import training_cost
+
+    usual = {"steps": 15_000, "width": 50, "depth": 2, "n_train": 1000, "batch_size": 1000}
+    beyond = {name: (getattr(config, name) or 0) / least for name, least in usual.items()}
+    # By area: a network twice as wide has four times as many weights.
+    beyond["width"] **= 2
+    name = max(beyond, key=lambda each: beyond[each])
+    option = f"--{name.replace('_', '-')}"
+    cost = vars(training_cost(config))
+    weigh(option, getattr(config, name), **cost, yes=yes, folder=folder)
+
+
+def _free(folder: Path) -> float | None:
+    """Return the bytes that are free where a folder is or will be."""
+    for place in (folder.absolute(), *folder.absolute().parents):
+        try:
+            return float(shutil.disk_usage(place).free)
+        except OSError:
+            continue
+    return None

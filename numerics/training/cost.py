@@ -1,0 +1,51 @@
+"""What a training costs, estimated from its settings alone, before anything is made for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from epsrank.numerics.training.config import RunConfig
+
+# Ours, for one core or a GPU as they are today: products of small matrices run below the peak, and
+# a step has an overhead for each layer. Good to a factor of a few, as absurd requests are not.
+_CORE_FLOPS, _GPU_FLOPS = 1e10, 1e12
+_LAYER_SECONDS = 5e-5
+# Forward, backward to the weights and backward to the inputs: two operations per weight and sample.
+_OPERATIONS_PER_WEIGHT = 6
+# Weights, gradient, and what the optimiser keeps; L-BFGS keeps 100 pairs at most and more than
+# these in any case.
+_COPIES = {"sgd": 2, "momentum": 3, "adam": 4, "adamw": 4, "lbfgs": 6}
+# Samples of a task whose number the settings leave open.
+_USUAL_SAMPLES = 500
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a request needs."""
+
+    #: Wall-clock seconds, roughly.
+    seconds: float = 0.0
+    #: Bytes of memory at least: there may be more.
+    memory: float = 0.0
+    #: Bytes on disk at least.
+    disk: float = 0.0
+
+
+def training_cost(config: RunConfig) -> Cost:
+    """Estimate a training: time of its steps, weights and activations, and checkpoints on disk."""
+    size = 8 if config.dtype == "float64" else 4
+    # Input and output have at least one neuron each; bottlenecks, blocks and heads are left out.
+    weights = config.width * (2 + (config.depth - 1) * config.width)
+    samples = config.n_train or _USUAL_SAMPLES
+    batch = min(config.batch_size or samples, samples)
+    flops = _GPU_FLOPS if config.device == "cuda" else _CORE_FLOPS * config.threads
+    step = _OPERATIONS_PER_WEIGHT * weights * batch / flops + _LAYER_SECONDS * (config.depth + 1)
+    # "auto" makes a hundred or so, whatever the number of steps.
+    every = config.measure_every
+    measurements = config.steps / every if isinstance(every, int) else min(config.steps, 100)
+    activations = batch * config.width * config.depth
+    return Cost(
+        seconds=config.steps * step,
+        memory=size * (weights * _COPIES[config.optimizer] + activations + samples),
+        disk=size * weights * (measurements + 2),
+    )

@@ -1,0 +1,93 @@
+"""Absurd requests: refused or asked about in one line, before anything is made."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from epsrank.cli import cost, main
+from epsrank.cli.train import _folder
+
+HUGE = 10**20
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "problem"),
+    [
+        (["train", "cosines", "--steps", 10**24], "--steps is 1e+24", "longer than the universe"),
+        (["train", "cosines", "--steps", 10**9], "--steps is 1e+09", "takes about 11 days"),
+        (["train", "cosines", "--width", 10**12], "--width is 1e+12", "of memory or more"),
+        (["train", "cosines", "--depth", 10**9], "--depth is 1e+09", "of memory or more"),
+        (["train", "cosines", "--n-train", 10**13], "--n-train is 1e+13", "of memory or more"),
+        (["train", "cosines", "--threads", HUGE], "--threads is 1000000", "from 1 to 1024"),
+        (["train", "cosines", "--width", "3000", "--depth", "9", "--steps", "1000000", "--measure-every", "1"],
+         "--width is 3000", "on disk or more"),
+        (["predict", "--depth", 10**5], "--depth is 100000", "takes about 11 hours"),
+        (["predict", "--width", HUGE], "--width is 1e+20", "of memory or more"),
+        (["predict", "--draws", 10**12], "--draws is 1e+12", "years; choose less, or pass --yes"),
+        (["predict", "--points", 10**7], "--points is 10000000", "of memory or more"),
+        (["predict", "--measure-seeds", 10**9], "--measure-seeds is 1e+09", "--yes to go on"),
+        (["population", "--draw", 9, "--network", "x", "--seed", -1], "--seed", "-1 is not in"),
+        (["conjecture", "--seed", -1], "--seed", "-1 is not in"),
+        (["reproduce", "A1", "--seeds", HUGE], "--seeds", "is not in the range"),
+        (["bench", "--threads", HUGE], "--threads", "is not in the range"),
+    ],
+)  # fmt: skip
+def test_absurd_requests_are_one_line(words, option, problem, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("epsrank: error: ")
+    assert option in done.stderr
+    assert problem in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_says_yes_may_wait_but_not_overfill(monkeypatch):
+    cost.weigh("--steps", 9, seconds=1e9, yes=True)
+    cost.weigh("--steps", 9, seconds=7000, memory=1e6, disk=1e6, yes=False, folder=Path("new/one"))
+    for there in (1e9, None):
+        monkeypatch.setattr(cost, "machine_memory", lambda there=there: there)
+        cost.weigh("--width", 9, memory=1e8, yes=False)
+    monkeypatch.setattr(cost, "machine_memory", lambda: 1e9)
+    with pytest.raises(ValueError, match=r"needs 2 GB of memory or more, and there are 1 GB"):
+        cost.weigh("--width", 9, memory=2e9, yes=True)
+    with pytest.raises(ValueError, match=r"takes about 3 hours; choose less, or pass --yes to"):
+        cost.weigh("--steps", 9, seconds=3 * 3600, yes=False)
+
+
+def test_usual_trainings_are_not_asked_about(tmp_path):
+    from epsrank.numerics.training import RunConfig
+
+    for settings in (
+        {},
+        {"task": "mnist", "width": 128, "depth": 3, "steps": 20_000, "batch_size": 128},
+        {"network": "cnn", "task": "cifar10", "width": 64, "depth": 4, "batch_size": 128},
+    ):
+        cost.weigh_training(RunConfig(**settings), tmp_path, yes=False)
+
+
+def test_several_trainings_without_a_folder_get_one_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    barrier, folders = threading.Barrier(8), []
+
+    def begin():
+        barrier.wait()
+        with _folder("cosines", None) as folder:
+            (folder / "config.toml").touch()
+            folders.append(folder)
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(folders)) == 8
+    with _folder("digits", None) as unused:
+        pass
+    assert not unused.exists()
+    assert (tmp_path / "runs" / "cosines").is_dir()
