@@ -257,7 +257,8 @@ class _Session:
         try:
             for name, result in _execute(tasks, self.jobs, self.seconds):
                 drawn[name] = result
-                self.kept.keep_figures(name, result)
+                if result:
+                    self.kept.keep_figures(name, result)
         except KeyboardInterrupt:
             self.interrupted = True
         return [path for name in order for path in drawn.get(name, [])]

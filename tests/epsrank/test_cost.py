@@ -12,6 +12,7 @@ from epsrank.cli import cost, main
 from epsrank.cli.train import _folder
 
 HUGE = 10**20
+EVERY_STEP = ("--measure-every", 1)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ HUGE = 10**20
         (["train", "cosines", "--depth", 10**9], "--depth is 1e+09", "of memory or more"),
         (["train", "cosines", "--n-train", 10**13], "--n-train is 1e+13", "of memory or more"),
         (["train", "cosines", "--threads", HUGE], "--threads is 1000000", "from 1 to 1024"),
-        (["train", "cosines", "--width", "3000", "--depth", "9", "--steps", "1000000", "--measure-every", "1"],
+        (["train", "cosines", "--width", 3000, "--depth", 9, "--steps", 10**6, *EVERY_STEP],
          "--width is 3000", "on disk or more"),
         (["predict", "--depth", 10**5], "--depth is 100000", "takes about 11 hours"),
         (["predict", "--width", HUGE], "--width is 1e+20", "of memory or more"),
