@@ -102,7 +102,9 @@ if TYPE_CHECKING:
     from epsrank.theory.kernels.prediction import InitialRank, initial_ranks
     from epsrank.theory.kernels.slope import SlopeChoice, choose_slope
     from epsrank.theory.rank import (
+        RankBatch,
         algebraic_rank,
+        batched_epsilon_rank,
         epsilon_rank,
         epsilon_rank_from_gram,
         epsilon_rank_from_spectrum,
@@ -122,6 +124,7 @@ _HOMES = {
     "apriori_floor": "epsrank.theory.apriori",
     "AprioriFloor": "epsrank.theory.apriori",
     "BALL_ACTIVATIONS": "epsrank.theory.dense",
+    "batched_epsilon_rank": "epsrank.theory.rank",
     "BoundaryProblem": "epsrank.numerics.operators",
     "box_measure": "epsrank.theory.kernels.input_measure",
     "choose_slope": "epsrank.theory.kernels.slope",
@@ -187,6 +190,7 @@ _HOMES = {
     "rank_distance": "epsrank.theory.floor.change.distances",
     "rank_forced": "epsrank.theory.floor.change.distances",
     "rank_used": "epsrank.theory.floor.change.rank_used",
+    "RankBatch": "epsrank.theory.rank",
     "RankInterval": "epsrank.theory.rank.interval",
     "rankme": "epsrank.theory.dimension.soft_ranks",
     "RankMonitor": "epsrank.numerics.monitor",
@@ -249,6 +253,7 @@ __all__ = [
     "PopulationRank",
     "Quantity",
     "QuantityData",
+    "RankBatch",
     "RankInterval",
     "RankMonitor",
     "RankRequirementError",
@@ -270,6 +275,7 @@ __all__ = [
     "algebraic_rank",
     "alpha_req",
     "apriori_floor",
+    "batched_epsilon_rank",
     "box_measure",
     "choose_slope",
     "continuous_floor",

@@ -15,6 +15,7 @@ from epsrank.benchmarks.settings import BenchmarkSettings
 #: Name, and what is measured; each is a file of this package.
 BENCHMARKS = {
     "rank": "the certified ε-rank against products, singular values and matrix_rank",
+    "shapes": "one ε-rank of every shape, and many small ones at once, against eigvalsh(AᵀA)",
     "monitor": "training with RankMonitor against none, ndtracker, SVD and matrix_rank",
     "scaling": "the count over width, the sums over samples, the monitor over layers and processes",
     "ensemble": "many networks as one batched program against a loop over them",

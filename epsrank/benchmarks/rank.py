@@ -13,10 +13,10 @@ from epsrank.benchmarks.counts import (
     GAPS,
     KINDS,
     batched_count,
-    count_above,
     layer_features,
     product,
     singular,
+    unverified,
 )
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
@@ -98,7 +98,7 @@ def in_float64(n_samples: int, width: int, settings: BenchmarkSettings) -> Table
             "summed in batches": partial(batched_count, tensor, eps),
             "AᵀB, general product (dgemm)": product(features, copy),
             "AᵀA by symmetry (NumPy)": partial(np.matmul, features.T, features),
-            "eigvalsh(AᵀA), unverified": partial(_unverified, features, eps),
+            "eigvalsh(AᵀA), unverified": partial(unverified, features, eps),
         }
         slow = {_COUNT: fast[_COUNT], **singular(tensor, eps)}
         rows += compared(label, eps, fast, slow, settings)
@@ -201,10 +201,6 @@ def _with_spectrum(features: Array, eps: float) -> Any:
     # It is computed when first asked for.
     _ = found.spectrum
     return found
-
-
-def _unverified(features: Array, eps: float) -> int:
-    return count_above(np.linalg.eigvalsh(features.T @ features) / len(features), eps)
 
 
 def _answer(found: Any) -> str | None:

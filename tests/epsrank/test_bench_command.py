@@ -15,7 +15,7 @@ import torch
 from click.testing import CliRunner, Result
 from torch import nn
 
-from epsrank.benchmarks import BENCHMARKS, monitor, rank, run_benchmarks, scaling, worker
+from epsrank.benchmarks import BENCHMARKS, monitor, rank, run_benchmarks, scaling, shapes, worker
 from epsrank.benchmarks.models import workloads
 from epsrank.benchmarks.result import Column, Table, overhead, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings, limited_threads
@@ -51,7 +51,7 @@ def test_list_names_every_benchmark() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nothing"], "NAME is 'nothing'; choose from rank, monitor, scaling, ensemble"),
+        (["nothing"], "NAME is 'nothing'; choose from rank, shapes, monitor, scaling, ensemble"),
         (["rank", "nothing"], "choose from"),
         (["list", "rank"], "list takes no other NAME"),
         (["--quick", "--full"], "either --quick or --full"),
@@ -133,6 +133,21 @@ def test_counts_name_their_routes(monkeypatch: pytest.MonkeyPatch) -> None:
         (1e-6, "gram"),
         (0.5, "gram-float32"),
     }
+
+
+def test_shapes_beside_the_unverified_practice() -> None:
+    found = tables(shapes.measure(QUICK))
+    assert list(found) == ["shapes", "stacks"]
+    for row in found["shapes"].rows:
+        assert row["answer"] == row["unverified_answer"]
+        for name in ("certified_ratio", "counts_ratio", "product_ratio", "counts_to_certified"):
+            assert row[name]["value"] > 0
+        assert row["product_seconds"] > 0
+    for row in found["stacks"].rows:
+        assert row["batched_ratio"]["value"] > 0
+        assert row["single_ratio"]["value"] > 0
+    page = found["shapes"].markdown()
+    assert "dsyrk alone" in page
 
 
 def test_monitor_tables() -> None:

@@ -73,6 +73,11 @@ def of_features(function: Callable[..., Any], *rest: Any, **options: Any) -> lis
 E = epsrank
 ENTRIES: dict[str, list[Slot]] = {
     "algebraic_rank": of_features(E.algebraic_rank),
+    "batched_epsilon_rank": [
+        rows("stack", lambda x: E.batched_epsilon_rank([x], 1e-6)),
+        rows("weights", lambda w: E.batched_epsilon_rank([FEATURES], 1e-6, weights=w), np.ones(6)),
+        real("eps", lambda e: E.batched_epsilon_rank([FEATURES], e)),
+    ],
     "epsilon_rank": [
         *of_features(E.epsilon_rank, 1e-6),
         real("eps", lambda e: E.epsilon_rank(FEATURES, e)),
@@ -369,7 +374,7 @@ ENTRIES: dict[str, list[Slot]] = {
 WITHOUT_NUMBERS = {
     "results": "AprioriFloor ContinuousFloor ContinuousRank ConvexFloor InitialRank LipschitzFloor "
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
-    "Staircase Estimate Run Reading DefinitionTable FeatureMoments LidarSums "
+    "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
     "CounterfactualFloor RankUsed",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
     "layer_kernel laplacian partial linear_operator Quantity QuantityData BoundaryProblem "

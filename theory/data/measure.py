@@ -15,6 +15,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
 
 MeasureName = Literal["mean", "raw", "volume"]
+_NAMES = get_args(MeasureName)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def as_measure(measure: Any, weights: Any, n_samples: int) -> Measure:
                 "pass it for the same samples, without weights=",
             )
         return measure
-    if measure not in get_args(MeasureName):
+    if measure not in _NAMES:
         raise InputError("measure", f"is {measure!r}", "choose 'mean', 'raw' or 'volume'")
     if weights is None:
         if measure == "volume":

@@ -66,7 +66,7 @@ def float_below(value: Fraction) -> float:
     except OverflowError:
         return float(np.finfo(np.float64).max)
     # float() of a fraction rounds to nearest, so one step to the other side is enough.
-    return near if Fraction(near) <= value else float(np.nextafter(near, -np.inf))
+    return math.nextafter(near, -math.inf) if _compared(near, value) > 0 else near
 
 
 def float_above(value: Fraction) -> float:
@@ -75,7 +75,13 @@ def float_above(value: Fraction) -> float:
         near = float(value)
     except OverflowError:
         return float("inf")
-    return near if Fraction(near) >= value else float(np.nextafter(near, np.inf))
+    return math.nextafter(near, math.inf) if _compared(near, value) < 0 else near
+
+
+def _compared(near: float, value: Fraction) -> int:
+    """Return an integer of the sign of near − value, without making a fraction of the float."""
+    numerator, denominator = near.as_integer_ratio()
+    return numerator * value.denominator - value.numerator * denominator
 
 
 def root_above(square: Fraction) -> float:

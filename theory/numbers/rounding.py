@@ -10,6 +10,7 @@ builds use). Gradual underflow adds at most 2^-1074 per operation.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -139,8 +140,14 @@ def mirror(matrix: Square) -> None:
     for start in range(0, n, _TILE):
         stop = min(start + _TILE, n)
         tile = matrix[start:stop, start:stop]
-        tile[...] = np.triu(tile) + np.triu(tile, 1).T
+        np.copyto(tile, tile.T, where=_below_the_diagonal(stop - start))
         matrix[stop:, start:stop] = matrix[start:stop, stop:].T
+
+
+@cache
+def _below_the_diagonal(order: int) -> NDArray[np.bool_]:
+    """Return where a tile is below its diagonal; made once for each order up to that of a tile."""
+    return np.tri(order, k=-1, dtype=np.bool_)
 
 
 def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matrix, float]:
@@ -151,12 +158,19 @@ def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matr
     # SciPy's and NumPy's BLAS have thread pools of their own that get in each other's way; LAPACK
     # comes from SciPy, so the products do too.
     inner = left.shape[1]
+    if 0 < inner <= chunk and left.flags.c_contiguous and right.flags.f_contiguous:
+        # Small and without a copy: no sum, whose zeros and additions would be felt.
+        return blas.dgemm(1.0, left.T, right, trans_a=1), gamma(inner + 1)
     rows = np.ascontiguousarray(right)
-    total = np.zeros((left.shape[0], right.shape[1]), order="F")
     # SciPy copies what is no contiguous block. Columns of an array by rows are copied piece by
     # piece, which costs a third of a copy of all of it by columns.
     by_rows = left.flags.c_contiguous
     columns = left if by_rows else np.asfortranarray(left)
+    if 0 < inner <= chunk:
+        if by_rows:
+            return blas.dgemm(1.0, left.T, rows.T, trans_a=1, trans_b=1), gamma(inner + 1)
+        return blas.dgemm(1.0, columns, rows.T, trans_b=1), gamma(inner + 1)
+    total = np.zeros((left.shape[0], right.shape[1]), order="F")
     for start in range(0, inner, chunk):
         piece, factor = columns[:, start : start + chunk], rows[start : start + chunk].T
         if by_rows:
@@ -168,7 +182,7 @@ def chunked_product(left: Matrix, right: Matrix, chunk: int = 256) -> tuple[Matr
 
 def frobenius(matrix: Array) -> float:
     """Return an upper bound of ‖M‖_F, for entries far from overflow."""
-    flat = np.ravel(matrix, order="K")
+    flat = matrix.ravel("K")
     return upward(float(blas.dnrm2(flat)) * (1 + 2 * gamma(flat.size)) + UNDERFLOW)
 
 

@@ -13,9 +13,12 @@ import numpy as np
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Square
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, upward
+from epsrank.theory.numbers.scaled import times_power_of_two
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.routes.gram import gram_enclosure
+
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +74,24 @@ class SpectrumSource:
 
 def scaled(values: Array, scale: Fraction) -> Array:
     """Return values · scale, cut at the largest float64 instead of overflowing."""
-    # The power of two goes apart, for the scale itself may lie beyond the range of float64.
-    shift = scale.numerator.bit_length() - scale.denominator.bit_length()
-    factor = float(scale / Fraction(2) ** shift)
+    factor, shift = _apart(scale)
     with np.errstate(over="ignore", under="ignore"):
         product = np.ldexp(np.asarray(values, dtype=np.float64) * factor, shift)
-    return np.asarray(np.minimum(product, np.finfo(np.float64).max))
+    return np.asarray(np.minimum(product, _LARGEST))
 
 
 def scaled_float(value: float, scale: Fraction) -> float:
     """Return value · scale rounded upward, cut at the largest float64."""
-    largest = float(np.finfo(np.float64).max)
-    return min(upward(float(scaled(np.array([value]), scale)[0])), largest)
+    factor, shift = _apart(scale)
+    return min(upward(times_power_of_two(value * factor, shift)), _LARGEST)
+
+
+def _apart(scale: Fraction) -> tuple[float, int]:
+    """Return f and s with scale = f·2^s to rounding, for the scale may be beyond float64."""
+    numerator, denominator = scale.numerator, scale.denominator
+    shift = numerator.bit_length() - denominator.bit_length()
+    # Whole numbers divide with one rounding, as their fraction would be rounded.
+    return (numerator << max(-shift, 0)) / (denominator << max(shift, 0)), shift
 
 
 @dataclass(frozen=True, eq=False)

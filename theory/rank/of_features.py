@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -14,11 +13,8 @@ from epsrank.theory.data.exact_gram import ExactGram, exact_gram
 from epsrank.theory.data.inputs import Features
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.data.weighted import WeightedFeatures, far_apart, weighted_features
-from epsrank.theory.numbers.arrays import Array, Square
-from epsrank.theory.numbers.dtypes import float_type
+from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.numbers.dyadic import float_above, float_below
-from epsrank.theory.numbers.rounding import UNDERFLOW, upward
-from epsrank.theory.numbers.scaled import times_power_of_two
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
 from epsrank.theory.rank.interval import SpectrumSource, scaled_float
@@ -26,11 +22,12 @@ from epsrank.theory.rank.problem import Thresholds, gap_reason
 from epsrank.theory.rank.routes.exact import AUTO_BUDGET, integer_count
 from epsrank.theory.rank.routes.factorised import factorised_count, foresee_gram
 from epsrank.theory.rank.routes.foresight import Foresight
-from epsrank.theory.rank.routes.gram import form_gram, gram_enclosure
+from epsrank.theory.rank.routes.gram import form_gram, gram_enclosure, in_range
 from epsrank.theory.rank.routes.parts import look
 from epsrank.theory.rank.routes.projection import projected_enclosure
-from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
+from epsrank.theory.rank.routes.shortcuts import FULL, all_above, low_rank_enclosure
 from epsrank.theory.rank.routes.svd import right_singular_vectors, svd_enclosure
+from epsrank.theory.rank.storage import storage_move
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues where a
 # count is all that is asked: one set of eigenvalues serves any number of thresholds.
@@ -45,13 +42,17 @@ class RankProblem:
         self.features = features
         self.measure = measure
         self.exact = exact
+        # ε in units of H, which every route asks for.
+        self._thetas: dict[float, Fraction] = {}
         # Unscaled first, which spares two passes: what over- or underflows shows in the trace of G.
         self.weighted: WeightedFeatures = weighted_features(features, measure, rescale=False)
         with np.errstate(over="ignore", invalid="ignore"):
             self.gram, self.formed = form_gram(self.weighted)
-        if far_apart(self.weighted.roots) or not _in_range(self.gram):
+            self._trace = float(self.gram.trace())
+        if far_apart(self.weighted.roots) or not in_range(self._trace):
             self.weighted = weighted_features(features, measure, rescale=True)
             self.gram, self.formed = form_gram(self.weighted)
+            self._trace = float(self.gram.trace())
 
     @cached_property
     def fast(self) -> SpectrumEnclosure:
@@ -90,7 +91,9 @@ class RankProblem:
     ) -> tuple[Fraction, Fraction]:
         """Enclose the threshold in units of H = G/scale; both ends agree unless it is relative."""
         if not relative:
-            theta = Fraction(eps) / self.weighted.scale
+            theta = self._thetas.get(eps)
+            if theta is None:
+                theta = self._thetas[eps] = Fraction(eps) / self.weighted.scale
             return theta, theta
         return (best or self.accurate).threshold(eps, self.weighted.scale, relative)
 
@@ -151,19 +154,16 @@ class RankProblem:
 
     def _storage_move(self) -> float:
         """Bound ‖A − A′‖_F over all A′ whose entries round to those of A in their dtype."""
-        stored = float_type(self.features.dtype)
-        if stored is None:  # integers are stored as they are
-            return 0.0
-        # The absolute rounding of a subnormal is half of the smallest number.
-        smallest = stored.smallest * math.sqrt(self.features.values.size)
         roots, weights = self.weighted.roots, self.measure.weights
         if roots is None and weights is not None:  # multiplied into the features
             roots = np.sqrt(weights)
-        largest_root = 1.0 if roots is None else float(roots.max())
-        size = math.sqrt(float(np.trace(self.gram)) + self.formed)
-        # Subnormal entries are off by half of the smallest number, scaled as the features were.
-        smallest = times_power_of_two(smallest, self.weighted.shift)
-        return upward(1.01 * stored.unit_roundoff * size + smallest * largest_root + UNDERFLOW)
+        return storage_move(
+            self.features.dtype,
+            self.features.given.size,
+            self._trace + self.formed,
+            1.0 if roots is None else float(roots.max()),
+            self.weighted.shift,
+        )
 
 
 class _Counting:
@@ -226,7 +226,7 @@ class _Counting:
             return None if found is None else replace(found, route="gram")
         high = float_above(above)
         if self._outlook.full(high) and all_above(problem.gram, problem.formed, high):
-            return Decision(n, n, "gram", "G − εI is positive definite, rounding included")
+            return Decision(n, n, "gram", FULL)
         if self._low_rank is not None:
             lower, upper = self._low_rank.count(below, above)
             if lower == upper:
@@ -254,11 +254,3 @@ class _Counting:
         if not self._outlook.low(0.5):  # beyond which `low_rank_enclosure` gives up
             return None
         return low_rank_enclosure(self.problem.gram, self.problem.formed, self.smallest)
-
-
-def _in_range(gram: Square) -> bool:
-    """Return whether the squares of its entries neither overflow nor underflow."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        trace = float(np.trace(gram))
-    # Norms square entries of G once more: 2^±800 is still far from both ends of float64.
-    return math.isfinite(trace) and 2.0**-400 < trace < 2.0**400

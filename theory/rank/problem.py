@@ -26,6 +26,8 @@ class Thresholds:
 
     def where(self, chosen: list[bool]) -> Thresholds:
         """Keep some of them, in the same order."""
+        if all(chosen):
+            return self
         return replace(self, eps=tuple(e for e, c in zip(self.eps, chosen, strict=True) if c))
 
 
@@ -44,17 +46,20 @@ def gap_reason(
     unit = "ε·λ₁" if relative else "ε"
     parts = []
     if rank:
-        ratio = Fraction(float(enclosure.lower[rank - 1])) / threshold if threshold else 0
-        parts.append(f"λ_{rank} ≥ {_short(ratio)}·{unit}")
+        parts.append(f"λ_{rank} ≥ {_ratio(enclosure.lower[rank - 1], threshold)}·{unit}")
     if rank < len(enclosure.values):
-        ratio = Fraction(float(enclosure.upper[rank])) / threshold if threshold else 0
-        parts.append(f"λ_{rank + 1} ≤ {_short(ratio)}·{unit}")
+        parts.append(f"λ_{rank + 1} ≤ {_ratio(enclosure.upper[rank], threshold)}·{unit}")
     return " and ".join(parts) + ", rounding included"
 
 
-def _short(value: Fraction | int) -> str:
-    """Write a ratio in four digits; it may be beyond float64."""
+def _ratio(value: float, threshold: Fraction) -> str:
+    """Write the ratio of a float to θ ≥ 0 in four digits; it may be beyond float64."""
+    if not threshold:
+        return "0"
+    numerator, denominator = float(value).as_integer_ratio()
     try:
-        return f"{float(value):.4g}"
+        # Whole numbers divide with one rounding, and without the greatest common divisor.
+        ratio = (numerator * threshold.denominator) / (denominator * threshold.numerator)
     except OverflowError:
         return "10^308"
+    return f"{ratio:.4g}"

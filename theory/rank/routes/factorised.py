@@ -13,7 +13,7 @@ from epsrank.theory.rank.problem import gap_reason
 from epsrank.theory.rank.routes.foresight import STRIDE, Foresight, foresee
 from epsrank.theory.rank.routes.gram import live_part
 from epsrank.theory.rank.routes.inertia import inertia_bounds
-from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
+from epsrank.theory.rank.routes.shortcuts import FULL, all_above, low_rank_enclosure
 
 # Share of the columns up to which the eigenvalues of a small matrix cost less than two LDLᵀ
 # factorisations; and of the neurons looked at, among whom it can be larger.
@@ -42,7 +42,7 @@ def factorised_count(
     n = matrix.shape[0]
     outlook = foresee_gram(matrix, low)
     if outlook.full(high) and all_above(matrix, error, high):
-        reason = "G − εI is positive definite, rounding included"
+        reason = FULL
         if dead := n_features - n:
             reason = f"{reason}, except for {dead} dead neurons"
         return Decision(n, n, "cholesky", reason)

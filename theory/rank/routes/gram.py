@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import scipy.linalg as sl
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from epsrank.theory.data.weighted import WeightedFeatures
 from epsrank.theory.numbers.arrays import Array, Square, Vector
@@ -45,7 +45,9 @@ def eigenpairs(matrix: Square) -> tuple[Array, Array] | None:
 
 
 def _finite(values: Array, vectors: Array) -> bool:
-    return bool(np.isfinite(values).all() and np.isfinite(vectors).all())
+    # The sum of their squares is n, where they are what they should be.
+    flat = vectors.ravel("K")
+    return bool(np.isfinite(values).all()) and math.isfinite(blas.ddot(flat, flat))
 
 
 def symmetric_spectrum(matrix: Square) -> tuple[Vector, float]:
@@ -90,23 +92,36 @@ def form_gram(features: WeightedFeatures) -> tuple[Square, float]:
     if features.entry_error:
         # An entry may be off by 3 u, and each product has two: 6 u and terms of second order.
         g = upward(g + 3 * gamma(3))
+    return product, formed_error(float(product.trace()), g)
+
+
+def formed_error(trace: float, g: float) -> float:
+    """Bound ‖H̃ − AᵀA‖₂ from the trace of H̃ and |H̃ − AᵀA|_ij ≤ g ‖a_i‖‖a_j‖."""
     # The matrix of all ‖a_i‖‖a_j‖ has rank 1 and the norm Σ‖a_i‖² = tr AᵀA.
-    trace = upward(float(np.trace(product)) / (1 - g))
-    return product, upward(g * trace + UNDERFLOW)
+    return upward(g * upward(trace / (1 - g)) + UNDERFLOW)
+
+
+def in_range(trace: float) -> bool:
+    """Whether squares of the entries of a Gram matrix neither overflow nor underflow."""
+    # Norms square entries of G once more: 2^±800 is still far from both ends of float64.
+    return 2.0**-400 < trace < 2.0**400
 
 
 def gram_enclosure(gram: Square, formed: float) -> SpectrumEnclosure:
     """Enclose the spectrum of H by way of its float64 Gram matrix."""
     alive = live_part(gram)
     values, solved = symmetric_spectrum(alive)
-    zeros = np.zeros(len(gram) - len(alive))
-    return from_error(np.concatenate([zeros, values]), upward(formed + solved))
+    if alive is not gram:
+        values = np.concatenate([np.zeros(len(gram) - len(alive)), values])
+    return from_error(values, upward(formed + solved))
 
 
 def live_part(gram: Square) -> Square:
     """Leave out neurons that are zero at every sample: they add eigenvalues 0 and nothing else."""
     # A zero on the diagonal of a Gram matrix comes with a row of zeros, which is what counts.
-    silent = np.flatnonzero(np.diagonal(gram) == 0)
+    if gram.diagonal().all():
+        return gram
+    silent = np.flatnonzero(gram.diagonal() == 0)
     if len(silent) < _DEAD_PAYS * len(gram) or len(silent) == len(gram) or gram[silent].any():
         return gram
     alive = np.flatnonzero(np.diagonal(gram))

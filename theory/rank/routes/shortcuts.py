@@ -22,6 +22,9 @@ _U = UNIT_ROUNDOFF["float64"]
 # The remainder may reach this share of the threshold; eigenvalues nearer to it go the long way.
 _REMAINDER_SHARE = 1e-3
 
+#: Why the rank is full.
+FULL = "G − εI is positive definite, rounding included"
+
 # Share of the columns up to which the smaller eigenvalue problem pays.
 _FEW_COLUMNS = 0.5
 
