@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from epsrank.numerics.boundary import parsing, refuse_beyond_memory
+from epsrank.numerics.npy import read_npy, read_npz
+from epsrank.numerics.seal import check_file
 from epsrank.tables import Notice, choose
 from epsrank.theory.errors import InputError
 
 SUFFIXES = (".npy", ".npz", ".csv", ".safetensors", ".parquet")
+
+# Formats of tensors: those that only PyTorch knows, and all that are read. Two numbers in a byte
+# (F4, F6) and exponents alone (F8_E8M0) are parts of a number, whose scales lie elsewhere.
+_OF_TORCH = frozenset({"BF16", "F8_E4M3", "F8_E5M2"})
+_STORED = _OF_TORCH | {"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"}
+_STORED |= {"F16", "F32", "F64", "C64"}
 
 
 def load_array(
@@ -29,24 +34,23 @@ def load_array(
     suffix = file.suffix.lower()
     if key is not None and suffix in {".npy", ".csv"}:
         raise InputError("--key", f"was given, but {file} holds one array", "leave --key out")
-    try:
-        if suffix == ".npy":
-            return _load_npy(file, label)
-        if suffix == ".npz":
-            return _load_npz(file, label, key)
-        if suffix == ".safetensors":
-            return _load_safetensors(file, label, key)
-        from epsrank.tables import load_csv, load_parquet
+    with parsing(label, "write it again"):
+        return _load(file, suffix, label, key, notice)
 
-        if suffix == ".csv":
-            return load_csv(file, label, notice)
-        return load_parquet(file, label, key)
-    except PermissionError:
-        raise InputError(label, "cannot be read", "give yourself permission to read it") from None
-    except MemoryError:
-        raise InputError(
-            label, "does not fit into memory, or its header is damaged", "store fewer samples"
-        ) from None
+
+def _load(file: Path, suffix: str, label: str, key: str | None, notice: Notice | None) -> Any:
+    """Read a file by its suffix."""
+    if suffix == ".npy":
+        return read_npy(file, label)
+    if suffix == ".npz":
+        return read_npz(file, label, lambda members: choose(members, key, label))
+    if suffix == ".safetensors":
+        return _load_safetensors(file, label, key)
+    from epsrank.tables import load_csv, load_parquet
+
+    if suffix == ".csv":
+        return load_csv(file, label, notice)
+    return load_parquet(file, label, key, notice)
 
 
 def _refuse_unreadable(file: Path, label: str) -> None:
@@ -71,67 +75,25 @@ def _refuse_unreadable(file: Path, label: str) -> None:
         raise InputError(label, "is an empty file", "write it again")
 
 
-def _load_npy(file: Path, label: str) -> Any:
-    """Read a .npy file."""
-    with file.open("rb") as stream:
-        if stream.read(6) != b"\x93NUMPY":
-            raise InputError(
-                label,
-                "is not a .npy file (it may be a pickle, which is never loaded)",
-                "write it with numpy.save",
-            )
-        stream.seek(0)
-        return _read_npy(stream, label)
-
-
-def _read_npy(stream: Any, label: str) -> Any:
-    """Read one array in the .npy format from an open stream."""
-    try:
-        return np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, OverflowError) as error:
-        if "allow_pickle" in str(error):
-            raise InputError(
-                label,
-                "holds pickled Python objects, which are never loaded",
-                "save it as an array of numbers: numpy.save(file, array.astype(float))",
-            ) from None
-        raise InputError(label, f"is damaged or cut short ({error})", "write it again") from None
-
-
-def _load_npz(file: Path, label: str, key: str | None) -> Any:
-    """Read one array of a .npz archive."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = {
-                entry.removesuffix(".npy"): entry
-                for entry in archive.namelist()
-                if entry.endswith(".npy")
-            }
-            chosen = choose(members, key, label)
-            with archive.open(members[chosen]) as stream:
-                return _read_npy(stream, f"{label}[{chosen}]")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputError(
-            label, f"is not a whole .npz archive ({error})", "write it again with numpy.savez"
-        ) from None
-
-
 def _load_safetensors(file: Path, label: str, key: str | None) -> Any:
     """Read one tensor of a .safetensors file."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
+    # Its header cannot promise more than the file has.
+    refuse_beyond_memory(file.stat().st_size, label)
+    check_file(file)
+    with parsing(label, "write it again", "is not a readable .safetensors file"):
         with safe_open(file, framework="np") as tensors:
             chosen = choose(tensors.keys(), key, label)
             stored = tensors.get_slice(chosen).get_dtype()
+            if stored not in _STORED:
+                raise InputError(
+                    label,
+                    f"holds {chosen!r} as {stored}, which is no format of one number",
+                    f"write it as one of {', '.join(sorted(_STORED))}",
+                )
             # NumPy has neither bfloat16 nor float8; PyTorch is imported for these alone.
-            if stored != "BF16" and not stored.startswith("F8"):
+            if stored not in _OF_TORCH:
                 return tensors.get_tensor(chosen)
         with safe_open(file, framework="pt") as tensors:
             return tensors.get_tensor(chosen)
-    except InputError:
-        raise
-    except (SafetensorError, TypeError, ValueError) as error:
-        raise InputError(
-            label, f"is not a readable .safetensors file ({error})", "write it again"
-        ) from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import math
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,11 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from epsrank.numerics.boundary import parsing, refuse_beyond_memory, refuse_large_table
+from epsrank.numerics.seal import check_file
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
 
 Notice = Callable[[str], None]
 
+
+# What pandas calls a column without a name, as the index of a CSV file is.
+_UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")
+# What others call an index; no feature of that name is refused unless it counts the samples.
+_NUMBERING = re.compile(r"index|level_0|rowid|row[._]?names?|row[._]?nr", re.IGNORECASE)
 
 _INTEGER = re.compile(r"[+-]?\d+")
 # float64 holds every integer up to here.
@@ -28,6 +37,8 @@ def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[An
     The first line is a header when none of its cells is a number. A first line 0, 1, 2, … could
     be either (pandas writes such headers) and is refused rather than guessed.
     """
+    # Two bytes of text, a digit and a comma, may be a number of eight.
+    refuse_beyond_memory(4 * file.stat().st_size, label)
     try:
         # Spreadsheets put a mark of byte order before the first cell.
         text = file.read_text(encoding="utf-8-sig")
@@ -37,21 +48,26 @@ def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[An
     if not lines:
         raise InputError(label, "holds no numbers", "write it again")
     delimiter = _delimiter(lines[0])
-    if _is_header(_cells(lines[0], delimiter), len(lines), label):
-        if notice is not None:
-            notice(f"{file}: took the first line as a header")
-        del lines[0]
-    if not lines:
-        raise InputError(label, "holds a header and no numbers", "write it again")
-    try:
+    with parsing(label, "keep numbers only, one row per sample", "is not a table of numbers"):
+        names: list[str] = []
+        if _is_header(_cells(lines[0], delimiter), len(lines), label):
+            if notice is not None:
+                notice(f"{file}: took the first line as a header")
+            names = _cells(lines.pop(0), delimiter)
+        if not lines:
+            raise InputError(label, "holds a header and no numbers", "write it again")
+        if names and len(_cells(lines[0], delimiter)) == len(names) + 1:
+            raise InputError(
+                label,
+                "has one name fewer than columns (its first one holds row names, as R writes them)",
+                "write it with row.names = FALSE, or take the first column out",
+            )
         values = np.loadtxt(
             lines, delimiter=delimiter, dtype=np.float64, ndmin=2, quotechar='"', comments=None
         )
-    except ValueError as error:
-        raise InputError(
-            label, f"is not a table of numbers ({error})", "keep numbers only, one row per sample"
-        ) from None
-    return _exact_integers(values, lines, delimiter, label)
+        for name, column in zip(names, values.T, strict=False):
+            refuse_index(name, column, label)
+        return _exact_integers(values, lines, delimiter, label)
 
 
 def _delimiter(line: str) -> str | None:
@@ -110,12 +126,7 @@ def _exact_integers(
     """Return the numbers as int64 where float64 rounded integers beyond 2⁵³."""
     # Few rows, if any: only these are read a second time, cell by cell.
     large = np.flatnonzero((np.abs(values) >= _EXACT_INTEGER).any(axis=1))
-    rounded = any(
-        _INTEGER.fullmatch(cell) and int(cell) != int(float(cell))
-        for row in large
-        for cell in _cells(lines[row], delimiter)
-    )
-    if not rounded:
+    if not any(_rounded(cell) for row in large for cell in _cells(lines[row], delimiter)):
         return values
     try:
         return np.loadtxt(
@@ -129,34 +140,80 @@ def _exact_integers(
         ) from None
 
 
-def load_parquet(file: Path, label: str, key: str | None = None) -> NDArray[Any]:
+def _rounded(cell: str) -> bool:
+    """Tell whether a cell is an integer that float64 does not hold."""
+    if not _INTEGER.fullmatch(cell):
+        return False
+    near = float(cell)
+    # Zeros in front count for nothing, and Python refuses to read more than 4300 digits.
+    digits = cell.lstrip("+-").lstrip("0") or "0"
+    return math.isinf(near) or int(digits) != abs(int(near))
+
+
+def refuse_index(name: str, column: NDArray[Any], label: str) -> None:
+    """Refuse a column that numbers the samples: it would count as a neuron."""
+    counting = np.arange(len(column))
+    counts = _NUMBERING.fullmatch(name) is not None and (
+        np.array_equal(column, counting) or np.array_equal(column, counting + 1)
+    )
+    if counts or _UNNAMED.fullmatch(name) or name.startswith("__index_level_"):
+        raise InputError(label, f"holds the index column {name}", "write it with index=False")
+
+
+def load_parquet(
+    file: Path, label: str, key: str | None = None, notice: Notice | None = None
+) -> NDArray[Any]:
     """Read numeric columns, or one column of equally long lists, as a matrix."""
     with optional_packages():
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-    try:
-        schema = pq.read_schema(file)
+    check_file(file)
+    with (
+        parsing(label, "write it again", "is not a whole .parquet file"),
+        pq.ParquetFile(file) as stored,
+    ):
+        kinds = stored.schema_arrow
         if key is not None:
-            choose(schema.names, key, label)
+            choose(kinds.names, key, label)
+        # An index that pandas has kept would count as a neuron.
+        for name in _pandas_index(kinds) if key is None else ():
+            raise InputError(label, f"holds the index column {name}", "write it with index=False")
+        names = kinds.names if key is None else [key]
+        for name in names:
+            _refuse_kind(kinds.field(name).type, name, label)
+        refuse_large_table(stored.metadata, label, kinds, key)
         # In one thread: a pool still starting up can abort a process that ends at once.
-        table = pq.ParquetFile(file).read(columns=None if key is None else [key], use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
+        table = stored.read(columns=names, use_threads=False)
+        if table.num_columns == 0 or table.num_rows == 0:
+            raise InputError(label, "holds no numbers", "write it again")
+        columns = [
+            _column(table.column(position), name, label)
+            for position, name in enumerate(table.column_names)
+        ]
+        for name, column in zip(table.column_names, columns, strict=True):
+            if key is None and column.shape[1] == 1:
+                refuse_index(name, column[:, 0], label)
+        return _join(columns, label)
+
+
+def _pandas_index(kinds: Any) -> list[str]:
+    """Return the columns that pandas has written as an index, by its own note in the file."""
+    note = json.loads((kinds.metadata or {}).get(b"pandas", b"{}"))
+    index = note.get("index_columns", []) if isinstance(note, dict) else []
+    # An index that only counts is noted as an object, and has no column.
+    return [name for name in index if isinstance(name, str) and name in kinds.names]
+
+
+def _refuse_kind(kind: Any, name: str, label: str) -> None:
+    """Refuse a column that holds no numbers, before it is read."""
+    import pyarrow as pa
+
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        kind = kind.value_type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         raise InputError(
-            label, f"is not a whole .parquet file ({first})", "write it again"
-        ) from None
-    # An index that pandas has kept would count as a neuron.
-    index = [name for name in table.column_names if name.startswith("__index_level_")]
-    if index:
-        raise InputError(label, f"holds the index column {index[0]}", "write it with index=False")
-    if table.num_columns == 0 or table.num_rows == 0:
-        raise InputError(label, "holds no numbers", "write it again")
-    columns = [
-        _column(table.column(position), name, label)
-        for position, name in enumerate(table.column_names)
-    ]
-    return _join(columns, label)
+            label, f"has a column {name!r} of type {kind}", "keep numeric columns only"
+        )
 
 
 def _column(column: Any, name: str, label: str) -> NDArray[Any]:
@@ -172,14 +229,10 @@ def _column(column: Any, name: str, label: str) -> NDArray[Any]:
                 label, f"has lists of different length in column {name!r}", "make them equally long"
             )
         column = pc.list_flatten(column)
-        kind, missing = column.type, missing + column.null_count
+        missing += column.null_count
     if missing:
         raise InputError(
             label, f"has {missing} missing entries in column {name!r}", "drop or fill those rows"
-        )
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        raise InputError(
-            label, f"has a column {name!r} of type {kind}", "keep numeric columns only"
         )
     return np.asarray(column.to_numpy()).reshape(rows, -1)
 

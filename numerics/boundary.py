@@ -112,15 +112,23 @@ def refuse_beyond_memory(size: int, label: str) -> None:
         )
 
 
-def refuse_large_table(metadata: Any, label: str) -> None:
-    """Refuse a parquet file, by its footer, whose columns do not fit into memory."""
+def refuse_large_table(
+    metadata: Any, label: str, kinds: Any = None, only: str | None = None
+) -> None:
+    """Refuse a parquet file, by its footer, where what is to be read does not fit into memory."""
     size = 0
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
         for index in range(row_group.num_columns):
             column = row_group.column(index)
-            # A constant column is stored as one value and a count: few bytes, many numbers.
-            size += max(column.total_uncompressed_size, column.num_values * _VALUE, 0)
+            # Lists have the paths of their parts after the name.
+            if only is None or f"{column.path_in_schema}.".startswith(f"{only}."):
+                # A constant column is stored as one value and a count: few bytes, many numbers.
+                size += max(column.total_uncompressed_size, column.num_values * _VALUE, 0)
+    # Of lists of one length even a missing one has all its places.
+    for field in kinds or ():
+        if only in (None, field.name):
+            size += metadata.num_rows * max(0, getattr(field.type, "list_size", 0)) * _VALUE
     refuse_beyond_memory(size, label)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -161,19 +162,21 @@ def _inputs(path: str) -> Any:
 
 def _names(file: Path) -> list[str]:
     """Return the names of the arrays in an archive; empty where it is none, or damaged."""
+    from epsrank.numerics.boundary import parsing
+    from epsrank.numerics.npy import npz_members
+    from epsrank.theory.errors import InputError
+
     suffix = file.suffix.lower()
-    try:
+    # What is wrong with it is reported when it is read.
+    with contextlib.suppress(InputError), parsing(str(file), "write it again"):
         if suffix == ".npz":
             with zipfile.ZipFile(file) as archive:
-                entries = archive.namelist()
-            return [name.removesuffix(".npy") for name in entries if name.endswith(".npy")]
+                return list(npz_members(archive))
         if suffix == ".safetensors":
             from safetensors import safe_open
 
             with safe_open(file, framework="np") as tensors:
                 return list(tensors.keys())
-    except Exception:  # reported when it is read
-        return []
     return []
 
 

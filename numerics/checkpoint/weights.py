@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from epsrank.numerics.boundary import parsing, refuse_beyond_memory
+from epsrank.numerics.seal import check_seal
 from epsrank.theory.errors import InputError
 
 _PICKLED = (".pt", ".pth", ".bin", ".ckpt")
@@ -57,27 +59,36 @@ def load_weights(model: nn.Module, path: str | Path, *, name: str = "--weights")
 def _read(file: Path, label: str) -> Any:
     """Read a file of tensors."""
     suffix = file.suffix.lower()
+    if suffix != ".safetensors" and suffix not in _PICKLED:
+        known = ", ".join((".safetensors", *_PICKLED))
+        raise InputError(label, f"has the suffix {suffix or '(none)'!r}", f"pass one of {known}")
     try:
-        if suffix == ".safetensors":
-            return load(file.read_bytes())
-        if suffix in _PICKLED:
-            return torch.load(file, map_location="cpu", weights_only=True)
+        file.open("rb").close()
     except OSError as error:
         raise InputError(label, f"cannot be read ({error.strerror})", "check the path") from None
-    except SafetensorError as error:
-        raise InputError(label, f"is damaged ({error})", "write it again") from None
-    except pickle.UnpicklingError:
-        raise InputError(
-            label,
-            "holds other Python objects than tensors, which are never loaded",
-            "save model.state_dict() alone, best as .safetensors",
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(label, f"is damaged ({reason})", "write it again") from None
-    raise InputError(
-        label, f"has the suffix {suffix or '(none)'!r}", f"pass .safetensors, {', '.join(_PICKLED)}"
-    )
+    with parsing(label, "write it again", "is damaged"):
+        refuse_beyond_memory(_declared(file), label)
+        if suffix == ".safetensors":
+            data = file.read_bytes()
+            check_seal(data, file)
+            return load(data)
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            # A damaged file may ask for anything, too.
+            raise InputError(
+                label,
+                "is damaged, or holds other Python objects than tensors, which are never loaded",
+                "save model.state_dict() alone, best as .safetensors",
+            ) from error
+
+
+def _declared(file: Path) -> int:
+    """Return how many bytes a file says it holds; an archive may be compressed."""
+    if not zipfile.is_zipfile(file):
+        return file.stat().st_size
+    with zipfile.ZipFile(file) as archive:
+        return sum(member.file_size for member in archive.infolist())
 
 
 def _unwrapped(found: Any) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, NoReturn
 
+from epsrank.numerics.boundary import reason_of
 from epsrank.numerics.sweeps.distributions import Distribution
 from epsrank.numerics.sweeps.toml_lines import line_of
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS
@@ -40,6 +41,11 @@ class SpecReader:
             reason = str(error).replace(found[0], "") if found else str(error)
             raise InputError(
                 place(source, line), f"is not TOML ({reason})", "fix the file"
+            ) from None
+        # Nested too deeply, or an integer of thousands of digits.
+        except (RecursionError, ValueError) as error:
+            raise InputError(
+                place(source, None), f"is not TOML ({reason_of(error)})", "fix the file"
             ) from None
 
     def read(self) -> dict[str, Any]:

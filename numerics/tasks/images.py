@@ -8,6 +8,7 @@ import socket
 import warnings
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from urllib.error import URLError
 import numpy as np
 from numpy.typing import NDArray
 
+from epsrank.numerics.boundary import parsing
+from epsrank.numerics.npy import npz_members, read_npz
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
 
@@ -74,27 +77,20 @@ def read_archive(path: Path, name: str, remedy: str) -> list[NDArray[Any]]:
     if not path.is_file():
         raise InputError(name, f"names {path}, which does not exist", remedy)
     try:
-        # Opened here: np.load leaves its own handle open when the archive is damaged.
-        with path.open("rb") as handle:
-            archive = np.load(handle, allow_pickle=False)
-            if not hasattr(archive, "files"):
-                raise InputError(name, f"names {path}, which is a single array", remedy)
-            missing = [key for key in _KEYS if key not in archive.files]
+        with parsing(str(path), remedy, "cannot be read as an .npz archive"):
+            with zipfile.ZipFile(path) as archive:
+                members = npz_members(archive)
+            missing = [key for key in _KEYS if key not in members]
             if missing:
-                raise InputError(name, f"names {path}, which lacks {', '.join(missing)}", remedy)
-            return [archive[key] for key in _KEYS]
-    # It is a ValueError, too, and says more than the line below.
-    except InputError:
-        raise
-    except ValueError as error:
-        # NumPy has no exception of its own for pickled objects.
-        pickled = "allow_pickle" in str(error) or "ickle" in str(error)
-        what = (
-            "holds pickled objects, which are never loaded" if pickled else f"is damaged ({error})"
-        )
-        raise InputError(name, f"names {path}, which {what}", remedy) from None
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(name, f"names {path}, which cannot be read ({error})", remedy) from None
+                raise InputError(str(path), f"lacks {', '.join(missing)}", remedy)
+            return [read_npz(path, str(path), partial(_named, key)) for key in _KEYS]
+    except InputError as error:
+        problem = f"names {error.argument}, which {error.problem}"
+        raise InputError(name, problem, remedy) from None
+
+
+def _named(key: str, members: dict[str, str]) -> str:
+    return key
 
 
 def _from_npz(path: Path, name: str) -> LabelledImages:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
 from epsrank.loading import load_array
+from epsrank.numerics.boundary import available_memory, parsing
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.errors import InputError
 
@@ -171,6 +174,15 @@ def test_csv_with_and_without_header(text: str, tmp_path: Path) -> None:
         ("1,5;2,5\n3,5;4,5\n", "among the numbers|not a table|header"),
         ("9007199254740993,0.5\n1,2\n", "mixes integers beyond"),
         ("99999999999999999999,1\n1,2\n", "mixes integers beyond"),
+        ("1" + 400 * "0" + ",1\n1,2\n", "mixes integers beyond"),
+        (5000 * "7" + ",1\n1,2\n", "mixes integers beyond"),
+        (200_000 * "a" + ",b\n1,2\n", "is not a table of numbers .*field larger"),
+        ('a,b\n"r1",1,2\n"r2",3,4\n', r"one name fewer than columns .* row\.names = FALSE"),
+        ("a,b\n1,1,2\n2,3,4\n", "one name fewer than columns"),
+        ("a b\n1 1 2\n2 3 4\n", "one name fewer than columns"),
+        ("Unnamed: 0,a\n0,3\n1,5\n", "index column Unnamed: 0; write it with index=False"),
+        ("Unnamed: 0.1,Unnamed: 0,a\n7,0,3\n9,1,5\n", r"index column Unnamed: 0\.1"),
+        ("row.names,a\n1,3\n2,5\n", r"index column row\.names"),
     ],
 )
 def test_csv_is_refused_rather_than_guessed(text: str, problem: str, tmp_path: Path) -> None:
@@ -204,6 +216,92 @@ def test_parquet_refuses_what_is_not_a_feature(tmp_path: Path) -> None:
         pq.write_table(pa.table(columns), file)
         with pytest.raises(InputError, match=problem):
             load_array(file)
+
+
+def test_an_index_that_pandas_noted_in_a_parquet_file_is_refused(tmp_path: Path) -> None:
+    note: dict[str, Any] = {"index_columns": ["sample"], "columns": []}
+    table = pa.table({"a": [1.0, 2.0], "sample": [17, 30]})
+    file = tmp_path / "a.parquet"
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(note)}), file)
+    with pytest.raises(InputError, match="holds the index column sample"):
+        load_array(file)
+    assert load_array(file, key="a").tolist() == [[1.0], [2.0]]
+    # Its usual index has no column.
+    note["index_columns"] = [{"kind": "range", "start": 0, "stop": 2, "step": 1}]
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(note)}), file)
+    assert load_array(file).shape == (2, 2)
+
+
+def test_a_feature_called_index_is_a_feature_unless_it_counts(tmp_path: Path) -> None:
+    assert load_array(csv(tmp_path, "index,a\n3,1\n1,2\n")).shape == (2, 2)
+    with pytest.raises(InputError, match="holds the index column index"):
+        load_array(csv(tmp_path, "index,a\n0,1\n1,2\n"))
+
+
+def test_declared_sizes_are_compared_with_memory_before_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small files that are 2 MiB once read, where 3 MiB are free."""
+    rows = 2**18
+    zeros = np.zeros(rows)
+    pq.write_table(pa.table({"a": zeros}), tmp_path / "bomb.parquet")
+    np.savez_compressed(tmp_path / "bomb.npz", zeros)
+    monkeypatch.setattr("epsrank.numerics.boundary._NEVER_TOO_MUCH", 0)
+    monkeypatch.setattr("epsrank.numerics.boundary.available_memory", lambda: 3 << 20)
+    for name in ("bomb.parquet", "bomb.npz"):
+        file = tmp_path / name
+        assert file.stat().st_size < 1 << 15
+        with pytest.raises(InputError, match=rf"{name}.*declares 2 MiB.* 3 MiB of memory"):
+            load_array(file)
+
+
+def test_available_memory_is_known_or_not() -> None:
+    free = available_memory()
+    assert free is None or 1 << 20 < free < 1 << 50
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 2, }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-4, -2), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (400000000000, 2), }",
+        "{'descr': '|V0', 'fortran_order': False, 'shape': (4000000000000000, 2), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (4, 2), }",
+        "'" * 3,
+        "(" * 48,
+    ],
+)
+def test_headers_of_npy(header: str, tmp_path: Path) -> None:
+    text = header.encode().ljust(117) + b"\n"
+    file = tmp_path / "a.npy"
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
+    if header.endswith("(4, 2), }") and "f8" in header:
+        assert load_array(file).shape == (4, 2)
+        return
+    with pytest.raises(InputError, match=r"a\.npy (is damaged|holds pickled|has)"):
+        as_features(load_array(file), name="a.npy")
+
+
+def test_formats_of_half_a_number_are_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    header = b'{"a":{"dtype":"F4","shape":[4,2],"data_offsets":[0,4]}}'
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(InputError, match=r"a\.safetensors (holds 'a' as F4|is not a readable)"):
+        load_array(file)
+
+
+def test_mistakes_of_ours_go_through_the_boundary() -> None:
+    said = r"a\.npy cannot be read \(bad\); write it again"
+    with pytest.raises(InputError, match=said), parsing("a.npy", "write it again"):
+        raise zlib.error("bad")
+    with pytest.raises(KeyboardInterrupt), parsing("a.npy", "write it again"):
+        raise KeyboardInterrupt
+    # A name that is not defined, in a module of ours.
+    code = compile("undefined_name", "loading.py", "eval")
+    with pytest.raises(NameError), parsing("a.npy", "write it again"):
+        eval(code, {"__name__": "epsrank.loading"})
 
 
 def test_parquet_column_of_lists(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_mnist_from_a_file_a_folder_and_the_environment(tmp_path, monkeypatch):
         (lambda path: path.write_bytes(b"no archive at all"), "names"),
         (lambda path: save_mnist(path) and path.write_bytes(path.read_bytes()[:5000]), "read"),
         (lambda path: save_mnist(path, y_test=None), "lacks y_test"),
-        (lambda path: save_mnist(path, y_test=np.array([{}] * 12)), "pickled objects"),
+        (lambda path: save_mnist(path, y_test=np.array([{}] * 12)), "pickled Python objects"),
         (lambda path: save_mnist(path, x_train=np.zeros((40, 28, 28))), "x_train has"),
         (lambda path: save_mnist(path, y_train=np.zeros(39, int)), "y_train has"),
         (lambda path: save_mnist(path, y_train=np.full(40, 11)), "labels beyond"),
@@ -127,7 +127,7 @@ def test_a_damaged_member_of_the_archive(tmp_path):
     spoiled = bytearray(path.read_bytes())
     spoiled[len(spoiled) // 3] ^= 0xFF  # inside the images: the checksum no longer fits
     path.write_bytes(spoiled)
-    with pytest.raises(InputError, match="read"):
+    with pytest.raises(InputError, match=r"\[x_train\], which is damaged"):
         load_task("mnist", data=path)
 
 
