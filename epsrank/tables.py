@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.numerics.boundary import parsing, refuse_beyond_memory, refuse_large_table
+from epsrank.numerics.boundary import parsing, refuse_beyond_memory
+from epsrank.numerics.parquet import read_columns
 from epsrank.numerics.seal import check_file
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
@@ -181,9 +182,7 @@ def load_parquet(
         names = kinds.names if key is None else [key]
         for name in names:
             _refuse_kind(kinds.field(name).type, name, label)
-        refuse_large_table(stored.metadata, label, kinds, key)
-        # In one thread: a pool still starting up can abort a process that ends at once.
-        table = stored.read(columns=names, use_threads=False)
+        table = read_columns(stored, label, key)
         if table.num_columns == 0 or table.num_rows == 0:
             raise InputError(label, "holds no numbers", "write it again")
         columns = [

@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from epsrank.theory.errors import InputError
 
@@ -19,8 +18,6 @@ from epsrank.theory.errors import InputError
 _COPIES = 3
 # Below this nobody asks: the question takes longer than it is worth.
 _NEVER_TOO_MUCH = 1 << 26
-# Bytes of one value, where a format says only how many values there are.
-_VALUE = 8
 
 # A mistake of ours, and no property of a file. (A TypeError may be either: a parser written in C
 # has no frame of its own.)
@@ -110,26 +107,6 @@ def refuse_beyond_memory(size: int, label: str) -> None:
             f"and {_readable(free)} of memory are free",
             "store fewer samples or features, or see whether its header is damaged",
         )
-
-
-def refuse_large_table(
-    metadata: Any, label: str, kinds: Any = None, only: str | None = None
-) -> None:
-    """Refuse a parquet file, by its footer, where what is to be read does not fit into memory."""
-    size = 0
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for index in range(row_group.num_columns):
-            column = row_group.column(index)
-            # Lists have the paths of their parts after the name.
-            if only is None or f"{column.path_in_schema}.".startswith(f"{only}."):
-                # A constant column is stored as one value and a count: few bytes, many numbers.
-                size += max(column.total_uncompressed_size, column.num_values * _VALUE, 0)
-    # Of lists of one length even a missing one has all its places.
-    for field in kinds or ():
-        if only in (None, field.name):
-            size += metadata.num_rows * max(0, getattr(field.type, "list_size", 0)) * _VALUE
-    refuse_beyond_memory(size, label)
 
 
 def _readable(size: int) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsrank.numerics.atomic import replace_whole
-from epsrank.numerics.boundary import parsing, refuse_large_table
+from epsrank.numerics.boundary import parsing
 from epsrank.numerics.manifest import Manifest, read_checked
+from epsrank.numerics.parquet import read_columns
 from epsrank.numerics.seal import KEY, UNSEALED, check_seal, seal_file, sealed
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
@@ -127,10 +128,7 @@ def read_table(path: Path, within: Path | None = None) -> pa.Table:
     data = read_sealed(path, within)
     with parsing(str(path), "make it again"):
         # From bytes: a memory map would keep the file open under a later replacement.
-        file = pq.ParquetFile(pa.BufferReader(data))
-        refuse_large_table(file.metadata, str(path))
-        # In one thread: a pool still starting up aborts a process that ends right after Ctrl-C.
-        return file.read(use_threads=False)
+        return read_columns(pq.ParquetFile(pa.BufferReader(data)), str(path))
 
 
 def read_json(path: Path, within: Path | None = None) -> Any:
