@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from epsrank.numerics.boundary import reason_of
+from epsrank.numerics.boundary import parsing
 from epsrank.numerics.files import (
     read_bytes,
     read_json,
@@ -87,19 +88,26 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError("path", f"is {path}", "end it in .parquet, .csv or .json")
-    try:
+    with reading_history(path):
         return reader(path)
+
+
+@contextmanager
+def reading_history(path: Path) -> Iterator[None]:
+    """Turn whatever a file holds instead of a history into one line with its name."""
+    try:
+        with parsing(str(path), "pass a file that a monitor wrote", "is not a history"):
+            try:
+                yield
+            except OSError as error:
+                raise InputError(
+                    "path", f"cannot be read ({path}: {error.strerror or error})", "check the name"
+                ) from None
     except InputError as error:
+        if error.argument == "path" and str(path) in error.problem:
+            raise
         # Callers know the file as the argument `path`.
-        name = str(path)
-        problem = error.problem if error.argument == "path" else f"is {name}, which {error.problem}"
-        raise InputError("path", problem, error.remedy) from None
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(
-            "path",
-            f"is not a history ({path}: {reason_of(error)})",
-            "pass a file that History wrote",
-        ) from None
+        raise InputError("path", f"is {path}, which {error.problem}", error.remedy) from None
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Any], list[LayerRecord]]:

@@ -6,7 +6,7 @@ import os
 from itertools import groupby
 from pathlib import Path
 
-from epsrank.numerics.monitor.records.files import read_records
+from epsrank.numerics.monitor.records.files import read_records, reading_history
 from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks.lines import CsvLines, JsonLines, Lines
@@ -82,15 +82,16 @@ class HistoryFile:
             return False
         previous, self._stamps = self._stamps[0], stamps
         self.fresh, self.restarted = [], False
-        if self._lines is None:
-            return self._reread()
         now = stamps[0]
-        if now is None:
-            return self._restart()
-        replaced = previous is not None and now[:2] != previous[:2]
-        if replaced or now[2] < self._offset:
-            self._restart()
-        return self._read_on(self._lines)
+        with reading_history(self.path):
+            if self._lines is None:
+                return self._reread()
+            if now is None:
+                return self._restart()
+            replaced = previous is not None and now[:2] != previous[:2]
+            if replaced or now[2] < self._offset:
+                self._restart()
+            return self._read_on(self._lines)
 
     def _restart(self) -> bool:
         """Forget everything, since the file was replaced."""
@@ -157,12 +158,7 @@ def read_history(path: str | Path) -> History:
     file = HistoryFile(path, max_records=None)
     if not file.exists:
         raise InputError("path", f"{path} does not exist", "check the name")
-    try:
-        file.refresh()
-    except OSError as error:
-        raise InputError(
-            "path", f"cannot be read ({path}: {error.strerror or error})", "check the name"
-        ) from None
+    file.refresh()
     return file.history
 
 
