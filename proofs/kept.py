@@ -147,7 +147,7 @@ class Kept:
             sealed = canonical([held["key"], held["entry"]])
             if held["key"] == key and held["checksum"] == checksum(sealed.encode()):
                 return held["entry"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return None
 

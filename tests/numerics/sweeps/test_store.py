@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,8 @@ from epsrank.numerics.processes.locks import FolderLock
 from epsrank.numerics.sweeps import Outcome, Trial, TrialStore
 from epsrank.numerics.sweeps.rows import SCHEMA, outcome_of
 from epsrank.theory.errors import InputError
+
+CORPUS = Path(__file__).parents[2] / "slow" / "fuzz" / "corpus"
 
 
 def outcome(seed=0, **result):
@@ -245,6 +248,16 @@ def test_an_unwritable_folder_is_refused_in_one_line(tmp_path):
             attempt()
         assert "\n" not in str(told.value)
     assert store.get(outcome().trial) is None
+
+
+def test_a_footer_on_which_pyarrow_can_abort(store):
+    """Whoever asks its entry for the size of a column ends the process (found by fuzzing)."""
+    (damaged,) = (CORPUS / "store").glob("pinned-*")
+    path = store.folder / "ab" / f"ab{62 * '0'}.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damaged.read_bytes())
+    assert not list(store.outcomes())
+    assert list(store.damaged) == [path]
 
 
 def test_a_full_disk_is_told_and_leaves_what_was(store, monkeypatch):

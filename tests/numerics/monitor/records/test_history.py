@@ -15,6 +15,7 @@ from epsrank.numerics.monitor.numbers.quantities import Quantities
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
 from epsrank.numerics.monitor.sinks import CsvSink, ParquetSink
+from epsrank.numerics.monitor.sinks.follow import read_history
 from epsrank.theory.errors import InputError
 
 EPS = (1e-6, 0.1)
@@ -207,6 +208,23 @@ def test_broken_files_are_refused_in_one_line(tmp_path: Path):
             History.read(tmp_path / name)
     with pytest.raises(InputError, match="cannot be read"):
         History.read(tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"rank_lower_1Qe-06": 1}',
+        '{"step": 1e999}',
+        "[" * 10_000,
+        "{}",
+        '{"step": ' + "9" * 5000 + "}",
+    ],
+)
+def test_lines_of_another_kind_are_refused_with_the_name_of_their_file(tmp_path: Path, line: str):
+    file = tmp_path / "h.jsonl"
+    file.write_text(f'{{"metadata": {{}}}}\n{line}\n')
+    with pytest.raises(InputError, match=r"path is .*h\.jsonl"):
+        read_history(file)
 
 
 def test_an_unwritable_place_is_refused(tmp_path: Path):
