@@ -34,11 +34,14 @@ from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.report import Reporter
 from epsrank.numerics.monitor.sinks import Sink
+from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from epsrank.theory.floor.change.explain import DropExplanation
 
 
 class RankMonitor:
@@ -88,6 +91,9 @@ class RankMonitor:
         Most samples of a probe (drawn by `seed`), and most rows of the last layer's reading.
     batch_size : int, optional
         Samples per forward pass of a probe; None fits them to the caches, see `pass_size`.
+    keep_features : int
+        Measurements whose last layer is kept for `explain`, evenly spread over the training, the
+        latest always among them: at most so many times `max_samples` rows of features.
     probe_part : {"auto", "whole"}
         ``"auto"`` begins with a part where ``every="auto"``, see `ProbeParts`; else whole always.
     process_group : torch.distributed.ProcessGroup, optional
@@ -153,6 +159,7 @@ class RankMonitor:
         max_samples: int = 2048,
         batch_size: int | None = None,
         probe_part: str = "auto",
+        keep_features: int = 0,
         process_group: Any = None,
         sinks: Iterable[Sink] = (),
         warn: bool = True,
@@ -190,7 +197,8 @@ class RankMonitor:
         self.plan = find_layers(model, layers, head=head, example=example)
         if own.loss is not None:
             check_reading(self.plan.head, None if given is None else given.targets, own.loss)
-        self._measurer = Measurer(self.plan, own, process_group, batch_size)
+        kept = as_whole(keep_features, "keep_features", least=0)
+        self._measurer = Measurer(self.plan, own, process_group, batch_size, kept)
         schedule = as_schedule(every, overhead, first_step=first_step)
         self._parts: ProbeParts | None = None
         if given is not None:
@@ -423,6 +431,41 @@ class RankMonitor:
                 self.measure()
         finally:
             self.close()
+
+    def explain(self, step_a: int, step_b: int, *, eps: float | None = None) -> DropExplanation:
+        """Say whether the drop between two steps needed other features, and more directions.
+
+        Proved from the features kept (F8, R): no head of the later norm on the earlier features
+        reaches the later loss; the leading directions of the later features, as many as the
+        ε-rank was before, do not reach it either.
+
+        Parameters
+        ----------
+        step_a, step_b : int
+            Two of `kept_steps`, the earlier one first.
+        eps : float, optional
+            ε of the ranks; the monitor's first by default.
+
+        Returns
+        -------
+        DropExplanation
+            Both answers with their numbers; ``print`` gives one paragraph.
+
+        Raises
+        ------
+        InputError
+            If a step was not kept, or both were measured on other samples.
+        """
+        self._finished(wait=True)
+        return self._measurer.kept.explain(
+            step_a, step_b, loss=self.settings.loss,
+            eps=self.settings.eps[0] if eps is None else eps, measure=self.settings.measure,
+        )  # fmt: skip
+
+    @property
+    def kept_steps(self) -> tuple[int, ...]:
+        """Steps that `explain` knows."""
+        return self._measurer.kept.steps
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw losses, ε-ranks, readings and own quantities over the steps; no display is needed.

@@ -39,6 +39,7 @@ from epsrank.numerics.training.state import Progress, Status, read_environment, 
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName
 from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
+from epsrank.theory.floor.change.explain import DropExplanation
 from epsrank.theory.floor.reading import Reading
 from epsrank.theory.shown import Shown
 
@@ -254,6 +255,52 @@ class Run(Shown):
             If the run has no floor, or there is no such measurement.
         """
         return self.last_layer(index).reading(self.config.loss)
+
+    def explain(self, step_a: int, step_b: int, *, eps: float | None = None) -> DropExplanation:
+        """Say whether the drop between two measured steps needed other features (F8, R).
+
+        Both last layers are rebuilt from their checkpoints, so that nothing more has to be kept.
+
+        Parameters
+        ----------
+        step_a, step_b : int
+            Measured steps, the earlier one first.
+        eps : float, optional
+            ε of the ranks; the run's first by default.
+
+        Returns
+        -------
+        DropExplanation
+            Both answers with their numbers; ``print`` gives one paragraph.
+
+        Raises
+        ------
+        InputError
+            If a step was not measured, or the run has no floor.
+        """
+        from epsrank.theory.floor.change.explain import explain_drop
+
+        steps = [record.step for record in self.records]
+        for name, step in (("step_a", step_a), ("step_b", step_b)):
+            if step not in steps:
+                near = min(steps, key=lambda known: abs(known - step), default=None)
+                raise InputError(name, f"is {step}", f"the nearest measured step is {near}")
+        before, after = (self.last_layer(steps.index(step)) for step in (step_a, step_b))
+        if before.constant is not None:
+            raise InputError("run", "is a boundary-value problem", "explain runs of values")
+        return explain_drop(
+            before.features,
+            after.features,
+            after.target,
+            coefficients_before=before.coefficients,
+            coefficients_after=after.coefficients,
+            bias_before=before.bias,
+            bias_after=after.bias,
+            eps=self.config.eps[0] if eps is None else eps,
+            loss=self.config.loss,
+            measure=after.measure,
+            steps=(step_a, step_b),
+        )
 
     def certificate(self, index: int = -1, eps: float | None = None) -> ChainCertificate:
         """Certify floor² ≤ envelope² ≤ V(‖W‖_F) ≤ loss at a measurement, in ball arithmetic.

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.measuring.background import Background, as_background, marker
+from epsrank.numerics.monitor.measuring.kept import KeptFeatures
 from epsrank.numerics.monitor.measuring.layer_numbers import measured
-from epsrank.numerics.monitor.measuring.price import Allows, PutOff, ReadingPrice
+from epsrank.numerics.monitor.measuring.price import PutOff, ReadingPrice
 from epsrank.numerics.monitor.measuring.processes import Processes
 from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, nothing_summed
@@ -35,7 +36,12 @@ class Measurer:
     """
 
     def __init__(
-        self, plan: LayerPlan, settings: Settings, process_group: Any, batch_size: int | None
+        self,
+        plan: LayerPlan,
+        settings: Settings,
+        process_group: Any,
+        batch_size: int | None,
+        kept: int = 0,
     ) -> None:
         self.plan = plan
         self.settings = settings
@@ -50,6 +56,8 @@ class Measurer:
         self._rows: Rows | None = None
         self._batch_size = batch_size
         self._price = ReadingPrice()
+        #: Features of the last layer, for explanations.
+        self.kept = KeptFeatures(kept)
 
     def start(self, background: bool | str) -> Collection[object]:
         """Measure in a thread from now on, where that is wanted; what it has finished comes back.
@@ -227,7 +235,7 @@ class Measurer:
             seen = self.processes.union(self._seen(moment))
             if not self.processes.first:
                 return []
-            read = partial(self._read, seen, head, moment.allows)
+            read = partial(self._read, seen, head, moment)
             return measured(self.plan, self.settings, moment, seen, read)
         except Exception as error:
             failed = Seen(cause=described(error))
@@ -249,16 +257,15 @@ class Measurer:
         except Exception as error:
             return replace(seen, share_problem=described(error))
 
-    def _read(
-        self, seen: Seen, head: Callable[[], Head], allows: Allows | None
-    ) -> LayerReading | None:
+    def _read(self, seen: Seen, head: Callable[[], Head], moment: Moment) -> LayerReading | None:
         """Return the reading of the last layer; None where no targets are known."""
         kind = self.settings.loss
         if seen.share_problem is not None:
             raise ValueError(seen.share_problem)
         if seen.share is None or kind is None:
             return None
-        own = head()
+        own, allows = head(), moment.allows
+        self.kept.add(moment.step, *seen.share, own)
         shape = (len(seen.share[0]), *own.weight.shape)
         # Of the squared error it is one decomposition, as a rank is.
         price = 0.0 if kind == "mse" else self._price.expected(*shape)

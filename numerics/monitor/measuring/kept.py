@@ -1,0 +1,95 @@
+"""Features of the last layer at chosen steps, kept to explain a drop between two (F8, R)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from epsrank.numerics.monitor.measuring.reading import Head, LossKind
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Array
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsrank.theory.floor.change.explain import DropExplanation
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    #: φ as it came, the targets, and the head.
+    features: Tensor
+    targets: Tensor
+    head: Head
+
+
+class KeptFeatures:
+    """The last layer of at most `most` measurements, evenly spread over those that were made."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._kept: dict[int, _Kept] = {}
+        self._seen = 0
+        self._stride = 1
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps whose features are kept."""
+        return tuple(self._kept)
+
+    def add(self, step: int, features: Tensor, targets: Tensor, head: Head) -> None:
+        """Keep a measurement if its turn has come; the latest is always kept."""
+        if self.most == 0:
+            return
+        steps = list(self._kept)
+        # The one before was kept for being the latest.
+        if steps and (self._seen - 1) % self._stride:
+            del self._kept[steps[-1]]
+        self._kept[step] = _Kept(features, targets, head)
+        self._seen += 1
+        if len(self._kept) > self.most:
+            # Every other one goes, and from now on half as many come.
+            self._stride *= 2
+            for count, old in enumerate(list(self._kept)[:-1]):
+                if count % 2:
+                    del self._kept[old]
+
+    def explain(
+        self, before: int, after: int, *, loss: LossKind | None, eps: float, measure: str
+    ) -> DropExplanation:
+        """Explain the drop between two kept steps."""
+        # Here, since few monitors are asked.
+        from epsrank.theory.floor.change.explain import explain_drop
+
+        if self.most == 0:
+            raise InputError("keep_features", "is 0", "pass the number of steps to keep, such as 8")
+        for name, step in (("step_a", before), ("step_b", after)):
+            if step not in self._kept:
+                known = ", ".join(map(str, self._kept)) or "none yet"
+                raise InputError(name, f"is {step}", f"features are kept of the steps {known}")
+        early, late = self._kept[before], self._kept[after]
+        if early.targets.shape != late.targets.shape or not bool(
+            (early.targets == late.targets).all()
+        ):
+            raise InputError(
+                "step_a", f"{before} and step_b {after} were measured on other samples",
+                "pass a probe, with probe_part='whole'",
+            )  # fmt: skip
+        goal: Array = late.targets.numpy()
+        if loss == "mse":
+            goal = np.asarray(goal, dtype=np.float64).reshape(len(goal), -1)
+        return explain_drop(
+            early.features.double().numpy(),
+            late.features.double().numpy(),
+            goal,
+            coefficients_before=early.head.weight,
+            coefficients_after=late.head.weight,
+            bias_before=early.head.bias,
+            bias_after=late.head.bias,
+            eps=eps,
+            loss=loss,
+            measure=measure,
+            steps=(before, after),
+        )
