@@ -63,8 +63,13 @@ class RankMonitor:
         Inputs of the model; None looks at training batches.
     targets : Tensor, optional
         Targets of the probe, one per sample: the last layer's floor is read as well then.
-    loss : {None, "mse", "cross_entropy"}
-        Loss of that reading; needed with targets. ``"mse"`` is mean ‖u − u*‖², summed over outputs.
+    loss : None, str, nn.Module or callable
+        Loss of that reading; needed with targets. What the training uses, such as
+        ``nn.CrossEntropyLoss(label_smoothing=0.1)``, ``F.huber_loss``, or `functools.partial` of a
+        function: mean squared errors, cross-entropies, binary ones with logits, Huber, smooth L1,
+        L1, and Gaussian likelihoods of a mean; its reduction is kept, and what is not understood is
+        refused. A name, ``"mse"``, ``"cross_entropy"``, ``"bce"``, ``"huber"``, ``"smooth_l1"`` or
+        ``"l1"``, stands for a sum over outputs, such as ‖u − u*‖², and a mean over samples.
     head : "auto", str, nn.Module or None
         The output layer; its input is φ.
     bias : {"free", "feature", "fixed"}
@@ -146,7 +151,7 @@ class RankMonitor:
         layers: Any = "auto",
         probe: Any = None,
         targets: Any = None,
-        loss: str | None = None,
+        loss: Any = None,
         head: Any = "auto",
         bias: str = "free",
         eps: float | Iterable[float] = (1e-6,),

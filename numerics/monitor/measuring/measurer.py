@@ -246,34 +246,34 @@ class Measurer:
     def _seen(self, moment: Moment) -> Seen:
         """Return what this process has seen, the samples of a reading among it."""
         seen = Seen(self.sums, self._problems, moment.sample.cause, lost=self._lost)
-        rows, kind, targets = self._rows, self.settings.loss, moment.sample.targets
-        if rows is None or kind is None or targets is None or seen.cause is not None:
+        rows, loss, targets = self._rows, self.settings.loss, moment.sample.targets
+        if rows is None or loss is None or targets is None or seen.cause is not None:
             return seen
         last = self.plan.last
         if last is None or last.name in seen.problems:
             return seen
         try:
-            return replace(seen, share=matched(rows, targets, kind))
+            return replace(seen, share=matched(rows, targets, loss))
         except Exception as error:
             return replace(seen, share_problem=described(error))
 
     def _read(self, seen: Seen, head: Callable[[], Head], moment: Moment) -> LayerReading | None:
         """Return the reading of the last layer; None where no targets are known."""
-        kind = self.settings.loss
+        loss = self.settings.loss
         if seen.share_problem is not None:
             raise ValueError(seen.share_problem)
-        if seen.share is None or kind is None:
+        if seen.share is None or loss is None:
             return None
         own, allows = head(), moment.allows
         self.kept.add(moment.step, *seen.share, own)
         shape = (len(seen.share[0]), *own.weight.shape)
         # Of the squared error it is one decomposition, as a rank is.
-        price = 0.0 if kind == "mse" else self._price.expected(*shape)
+        price = 0.0 if loss.squares else self._price.expected(*shape)
         if allows is not None and not allows(price):
             raise PutOff(price)
         began = time.perf_counter()
         try:
-            return read_last_layer(*seen.share, own, kind=kind, bias=self.settings.bias)
+            return read_last_layer(*seen.share, own, loss=loss, bias=self.settings.bias)
         finally:
             self._price.paid(time.perf_counter() - began, *shape)
 

@@ -1,4 +1,4 @@
-"""The last layer against its floor: whose fault a plateau is (F6), for squares and cross-entropy.
+"""The last layer against its floor: whose fault a plateau is (F6), for the loss as it is given.
 
 The head is u = φW + b. With ``bias="free"`` any b may go with a W of norm B = ‖W‖_F; with
 ``"feature"`` the constant 1 is a feature like the others and B = ‖(W; b)‖_F; with ``"fixed"`` b
@@ -7,31 +7,27 @@ stays as it is. The numbers and the word are those of `theory/floor/plateau.py`,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.reading import ReadingBias
 from epsrank.theory.numbers.arrays import Matrix, Vector
 
-LossKind = Literal["mse", "cross_entropy"]
 
-#: Label that PyTorch's cross-entropy leaves out.
-IGNORED = -100
-
-
-def check_reading(head: nn.Module | None, targets: Tensor | None, kind: LossKind) -> None:
+def check_reading(head: nn.Module | None, targets: Tensor | None, loss: UserLoss) -> None:
     """Check the head of a reading, and against it the targets of a probe."""
     k = Head.of(head).weight.shape[1]
     if targets is None:
         return
-    if kind == "cross_entropy" and not targets.is_floating_point():
-        labels = targets[targets != IGNORED]
+    if loss.has_labels(targets):
+        labels = targets[targets != loss.ignored]
         if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < k:
             found = f"{int(labels.min())} to {int(labels.max())}"
             raise InputError(
@@ -70,13 +66,13 @@ class Rows:
         return torch.cat(self._pieces) if self._pieces else None
 
 
-def matched(rows: Rows, targets: Any, kind: LossKind) -> tuple[Tensor, Tensor]:
+def matched(rows: Rows, targets: Any, loss: UserLoss) -> tuple[Tensor, Tensor]:
     """Return features (N, n) and targets (N,) or (N, k), without samples of ignored labels."""
     features = rows.features()
     if features is None:
         raise InputError("targets", "have no features", "check that the head is part of the pass")
     goal = torch.as_tensor(targets).detach()
-    labels = kind == "cross_entropy" and not goal.is_floating_point()
+    labels = loss.has_labels(goal)
     # Tokens and positions are samples: all axes of labels, and all but the last of rows.
     if labels:
         goal = goal.reshape(-1)
@@ -91,7 +87,7 @@ def matched(rows: Rows, targets: Any, kind: LossKind) -> tuple[Tensor, Tensor]:
         )
     goal = goal[: features.shape[0]].cpu()
     if labels:
-        kept = goal != IGNORED
+        kept = goal != loss.ignored
         features, goal = features[kept], goal[kept]
     if len(goal) == 0:
         raise InputError("targets", "are empty or all ignored", "pass at least one target")
@@ -135,7 +131,7 @@ class Head:
 
 
 def read_last_layer(
-    features: Tensor, targets: Tensor, head: Head, *, kind: LossKind, bias: Bias
+    features: Tensor, targets: Tensor, head: Head, *, loss: UserLoss, bias: Bias
 ) -> LayerReading:
     """Return the reading of the last layer (F6), on fewer rows for many classes."""
     # Here, since a monitor without targets has no use for it.
@@ -153,31 +149,30 @@ def read_last_layer(
     ):
         raise InputError("head", "has NaN or infinite weights", "fix the training")
     rows = len(features)
-    goal = targets.numpy()
-    if kind == "mse":
-        goal = targets.double().reshape(len(targets), -1).numpy()
-        if goal.shape[1] != k:
-            raise InputError(
-                "targets",
-                f"have {goal.shape[1]} columns, but the head has {k} outputs",
-                "pass one column per output",
-            )
-    else:
+    if not loss.squares:
         if n * k > _MOST_WEIGHTS:
             raise InputError(
                 "head",
-                f"has {n} × {k} weights: a cross-entropy floor of that size takes too long",
+                f"has {n} × {k} weights: a {loss.name} floor of that size takes too long",
                 "leave targets out, and the ranks are measured all the same",
             )
         rows = max(1, _MOST_OUTPUTS // k)
+    known = loss.of(targets[:rows], k)
     found = read_plateau(
         features[:rows].double().numpy(),
-        goal[:rows],
-        loss="squared" if kind == "mse" else kind,
+        known.goal,
+        loss="squared" if loss.squares else known.law,
         coefficients=head.weight,
         bias=None if head.bias is None else bias,
         bias_value=head.bias,
         tolerance=_TOLERANCE,
         iterations=_ITERATIONS,
     )
-    return LayerReading.of(found, kind=kind, n_samples=min(rows, len(features)))
+    # In the units of the loss as it was given, its reduction included.
+    reading = LayerReading.of(found, kind=loss.name, n_samples=min(rows, len(features)))
+    return replace(
+        reading,
+        loss=known.scale * reading.loss,
+        reachable=known.scale * reading.reachable,
+        attained=known.scale * reading.attained,
+    )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from epsrank.numerics.environment import package_version
+from epsrank.numerics.losses import UserLoss, understood
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
-from epsrank.numerics.monitor.measuring.reading import Bias, LossKind
+from epsrank.numerics.monitor.measuring.reading import Bias
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.numbers.quantities import WIDE
 from epsrank.numerics.monitor.quantity.contract import Quantity, as_quantities
@@ -32,7 +33,7 @@ class Settings:
     #: Whether spectra are computed: up to a width of 1024, always, or never (counts only).
     quantities: QuantityChoice
     #: Loss of the reading.
-    loss: LossKind | None
+    loss: UserLoss | None
     #: What the head's bias is taken for.
     bias: Bias
     #: Factor by which earlier batches count less.
@@ -69,7 +70,6 @@ def as_settings(
     choice, own = as_quantities(quantities, get_args(QuantityChoice))
     for name, value, choices in (
         ("measure", measure, get_args(MeasureKind)),
-        ("loss", loss, (None, *get_args(LossKind))),
         ("bias", bias, get_args(Bias)),
     ):
         if value not in choices:
@@ -87,7 +87,7 @@ def as_settings(
         relative=relative,
         measure=cast(MeasureKind, measure),
         quantities=cast(QuantityChoice, choice),
-        loss=cast("LossKind | None", loss),
+        loss=None if loss is None else understood(loss),
         bias=cast(Bias, bias),
         forgetting=None if forgetting is None else float(forgetting),
         max_samples=max_samples,
@@ -103,6 +103,7 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
     own = {"own_quantities": list(settings.own)} if settings.own else {}
     return {
         **plain,
+        "loss": None if settings.loss is None else settings.loss.name,
         "eps": list(settings.eps),
         **own,
         "samples": "training batches" if probe is None else "probe",

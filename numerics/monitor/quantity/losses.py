@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.quantity.contract import Loss
 from epsrank.theory.errors import InputError
 
 
-def loss_function(kind: str | None) -> Loss | None:
-    """Return the loss that an argument of the monitor names."""
-    return None if kind is None else {"mse": squares, "cross_entropy": cross_entropy}[kind]
+def loss_function(loss: UserLoss | None) -> Loss | None:
+    """Return the loss that an argument of the monitor gives or names."""
+    if loss is None or not loss.named:
+        return loss
+    if loss.name in _ENTRYWISE:
+        return partial(entrywise, _ENTRYWISE[loss.name])
+    return squares if loss.squares else cross_entropy
+
+
+_ENTRYWISE: dict[str, Callable[..., Tensor]] = {
+    "bce": F.binary_cross_entropy_with_logits,
+    "huber": F.huber_loss,
+    "smooth_l1": F.smooth_l1_loss,
+    "l1": F.l1_loss,
+}
+
+
+def entrywise(function: Callable[..., Tensor], outputs: Any, targets: Any) -> Tensor:
+    """Return  mean over samples of a loss that is summed over outputs."""
+    u, goal = (_rows(name, t) for name, t in (("outputs", outputs), ("targets", targets)))
+    if u.shape != goal.shape:
+        raise _unlike(outputs, targets)
+    return function(u, goal.to(u), reduction="none").sum(dim=1).mean()
 
 
 def squares(outputs: Any, targets: Any) -> Tensor:

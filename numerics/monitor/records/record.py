@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from epsrank.numerics.monitor.numbers.quantities import Quantities
 from epsrank.theory.estimate import Meaning
@@ -43,7 +43,7 @@ class LayerReading:
     #: the norm, or the bias is held fixed; None for a head without one.
     bias: ReadingBias | None
     #: The loss.
-    kind: Literal["mse", "cross_entropy"]
+    kind: str
     #: Samples that the reading rests on.
     n_samples: int
     #: One sentence.
@@ -55,9 +55,7 @@ class LayerReading:
     cap: float | None = None
 
     @classmethod
-    def of(
-        cls, reading: Reading, *, kind: Literal["mse", "cross_entropy"], n_samples: int
-    ) -> LayerReading:
+    def of(cls, reading: Reading, *, kind: str, n_samples: int) -> LayerReading:
         """Take the numbers of a reading."""
         assert reading.loss is not None
         assert reading.norm is not None

@@ -15,6 +15,7 @@ from epsrank.theory.floor.convex.losses import ConvexLoss, DualPoint
 from epsrank.theory.floor.convex.targets import (
     ClassTargets,
     Entries,
+    Rows,
     class_labels,
     class_rows,
     read_array,
@@ -22,6 +23,9 @@ from epsrank.theory.floor.convex.targets import (
 )
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
+
+#: Labels, rows as they were given, or rows that are weighted already.
+ClassRows = ClassTargets | Rows | Matrix
 
 _U = UNIT_ROUNDOFF["float64"]
 
@@ -82,12 +86,12 @@ class CrossEntropy:
         """``"cross_entropy"``."""
         return "cross_entropy"
 
-    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> ClassTargets | Matrix:
+    def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> ClassRows:
         """Return labels as they are, without forming rows, or rows of shares.
 
         By default k is the largest label plus one, or the number of class weights.
         """
-        if isinstance(target, ClassTargets):  # checked before
+        if isinstance(target, (ClassTargets, Rows)):  # checked before
             return target
         given = read_array(target)
         weights = None if self.class_weights is None else np.array(self.class_weights)
@@ -102,7 +106,9 @@ class CrossEntropy:
                     f"are {len(weights)} for {rows.shape[1]} classes",
                     "pass one per class",
                 )
-            return rows if weights is None else np.asarray(rows * weights)
+            if weights is None and not self.label_smoothing:
+                return rows
+            return Rows(rows if weights is None else np.asarray(rows * weights))
         return class_labels(
             given,
             n_samples,
@@ -112,11 +118,11 @@ class CrossEntropy:
             ignored=self.ignore_index,
         )
 
-    def counts(self, target: Matrix | ClassTargets) -> Vector | None:
+    def counts(self, target: ClassRows) -> Vector | None:
         """Return the weights of the labels, 0 where a sample is left out."""
         return target.counts if isinstance(target, ClassTargets) else None
 
-    def lipschitz(self, target: Matrix | ClassTargets) -> float:
+    def lipschitz(self, target: ClassRows) -> float:
         """Return √2 · max s."""
         return float(np.sqrt(2.0) * class_rows(target).mass().max())
 
@@ -125,7 +131,7 @@ class CrossEntropy:
         del width
         return None
 
-    def evaluate(self, outputs: Array, target: Matrix | ClassTargets) -> tuple[Array, Array]:
+    def evaluate(self, outputs: Array, target: ClassRows) -> tuple[Array, Array]:
         """Return ℓ and s p − t."""
         rows = class_rows(target)
         shifted = outputs - outputs.max(axis=1, keepdims=True)
@@ -138,7 +144,7 @@ class CrossEntropy:
         rows.subtract_from(powers)
         return values, powers
 
-    def dual(self, outputs: Array, target: Matrix | ClassTargets) -> DualPoint:
+    def dual(self, outputs: Array, target: ClassRows) -> DualPoint:
         """Return the slopes and entropies, with the errors that rounding made.
 
         The exact dual variable is p = p̃/Σp̃ for the computed p̃: with |Σp̃ − 1| ≤ η, H(p) differs
@@ -146,7 +152,7 @@ class CrossEntropy:
         """
         return self._dual(_softmax(outputs), target, 0.0)
 
-    def _dual(self, computed: Array, target: Matrix | ClassTargets, moved: float) -> DualPoint:
+    def _dual(self, computed: Array, target: ClassRows, moved: float) -> DualPoint:
         """Return the dual point at shares p̃, which exact ones lie within a share `moved` of."""
         rows = class_rows(target)
         k, mass = computed.shape[1], rows.mass()
@@ -167,7 +173,7 @@ class CrossEntropy:
         slope_error = np.max(mass * (share + gamma(k + 3) + 1.5 * moved) + 2 * _U * sizes)
         return DualPoint(computed, values, errors, float(slope_error) * (1 + 16 * _U))
 
-    def balanced(self, outputs: Array, target: Matrix | ClassTargets, shares: Vector) -> DualPoint:
+    def balanced(self, outputs: Array, target: ClassRows, shares: Vector) -> DualPoint:
         """Mix the shares of all samples with one row, so that every class gets what it has.
 
         With P = Σ w s p, Y = Σ w t, M their sum and τ = max_c (1 − Y_c/P_c)_+ the row

@@ -78,7 +78,10 @@ class ClassTargets:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of class weights as they stand, with the same methods as `ClassTargets`."""
+    """Rows of class weights, with the same methods as `ClassTargets`: checked, and as they are.
+
+    Weights of classes are in them, which a second check would multiply in again.
+    """
 
     #: t_i ≥ 0.
     values: Matrix
@@ -120,17 +123,19 @@ class Entries:
         return self.values.shape[0], self.values.shape[1]
 
 
-Targets = Array | ClassTargets | Entries
+Targets = Array | ClassTargets | Rows | Entries
 
 
-def class_rows(target: Array | ClassTargets) -> ClassTargets | Rows:
+def class_rows(target: Array | ClassTargets | Rows) -> ClassTargets | Rows:
     """Return class weights by rows with the methods of both."""
-    return target if isinstance(target, ClassTargets) else Rows(target)
+    return target if isinstance(target, (ClassTargets, Rows)) else Rows(target)
 
 
-def entries(target: Array | Entries) -> tuple[Matrix, Matrix | None]:
+def entries(target: Array | Rows | Entries) -> tuple[Matrix, Matrix | None]:
     """Return y and f, None for 1."""
-    return (target.values, target.factors) if isinstance(target, Entries) else (target, None)
+    if isinstance(target, Entries):
+        return target.values, target.factors
+    return (target.values if isinstance(target, Rows) else target), None
 
 
 def sizes(target: Targets) -> Vector:

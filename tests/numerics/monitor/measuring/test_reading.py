@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
+from epsrank import RankMonitor
+from epsrank.numerics.losses import understood
 from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.loss_floor import loss_floor
+
+SQUARES, CLASSES = understood("mse"), understood("cross_entropy")
 
 
 def linear(n=6, k=3, bias=True, seed=0) -> nn.Linear:
@@ -51,7 +56,7 @@ def digits():
 def test_digits_are_norm_limited_with_a_gap_below_one_percent():
     features, labels, head, loss = digits()
     assert 0.05 < loss < 0.1
-    reading = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="feature")
+    reading = read_last_layer(features, labels, Head.of(head), loss=CLASSES, bias="feature")
     assert reading.loss == pytest.approx(loss, rel=1e-5)
     assert reading.reachable <= reading.attained <= reading.loss
     assert reading.attained - reading.reachable <= 0.01 * reading.attained
@@ -59,7 +64,7 @@ def test_digits_are_norm_limited_with_a_gap_below_one_percent():
     assert reading.name == "norm-limited"
     assert 1 < reading.half_ratio < 2
     assert 0.8 < reading.reachable / reading.loss < 1
-    free = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="free")
+    free = read_last_layer(features, labels, Head.of(head), loss=CLASSES, bias="free")
     assert free.name == reading.name
     assert free.loss == reading.loss
     assert free.norm < reading.norm
@@ -78,7 +83,7 @@ def test_digits_are_norm_limited_with_a_gap_below_one_percent():
 def test_a_head_turned_away_is_optimiser_limited():
     features, labels, head, _ = digits()
     turned = Head(np.roll(Head.of(head).weight, 1, axis=1), None)
-    reading = read_last_layer(features, labels, turned, kind="cross_entropy", bias="feature")
+    reading = read_last_layer(features, labels, turned, loss=CLASSES, bias="feature")
     assert reading.name == "optimiser-limited"
     assert reading.ratio_lower > 4
     assert reading.bias is None
@@ -91,7 +96,7 @@ def test_squares_agree_with_the_floor_of_the_data(bias, has_bias):
     features = torch.randn(200, 6, generator=rng)
     targets = torch.randn(200, 3, generator=rng)
     module = linear(bias=has_bias)
-    reading = read_last_layer(features, targets, Head.of(module), kind="mse", bias=bias)
+    reading = read_last_layer(features, targets, Head.of(module), loss=SQUARES, bias=bias)
     chain = "feature" if bias == "free" else bias
     wanted = loss_floor(
         features, targets, eps=1e-6, coefficients=module.weight.T,
@@ -125,13 +130,13 @@ def test_rows_are_copies_and_bounded():
 
 def test_targets_are_matched_to_rows():
     features = torch.arange(12.0).reshape(6, 2)
-    phi, labels = matched(rows_of(features), torch.tensor([0, 1, -100, 1, 0, 1]), "cross_entropy")
+    phi, labels = matched(rows_of(features), torch.tensor([0, 1, -100, 1, 0, 1]), CLASSES)
     assert labels.tolist() == [0, 1, 1, 0, 1]
     assert phi.tolist() == features[[0, 1, 3, 4, 5]].tolist()
     # Tokens: (2, 3) labels belong to 6 rows.
-    _, labels = matched(rows_of(features), torch.tensor([[0, 1, 1], [0, 0, 1]]), "cross_entropy")
+    _, labels = matched(rows_of(features), torch.tensor([[0, 1, 1], [0, 0, 1]]), CLASSES)
     assert labels.tolist() == [0, 1, 1, 0, 0, 1]
-    phi, goal = matched(rows_of(features, limit=4), torch.rand(6, 3), "mse")
+    phi, goal = matched(rows_of(features, limit=4), torch.rand(6, 3), SQUARES)
     assert (len(phi), goal.shape) == (4, (4, 3))
 
 
@@ -146,12 +151,12 @@ def test_targets_are_matched_to_rows():
 )
 def test_targets_that_do_not_fit_are_named(targets, kind):
     with pytest.raises(InputError, match="targets"):
-        matched(rows_of(torch.zeros(6, 2)), targets, kind)
+        matched(rows_of(torch.zeros(6, 2)), targets, understood(kind))
 
 
 def test_no_features_are_named():
     with pytest.raises(InputError, match="targets"):
-        matched(Rows(5), torch.zeros(6), "mse")
+        matched(Rows(5), torch.zeros(6), SQUARES)
 
 
 @pytest.mark.parametrize("module", [None, nn.Conv2d(1, 1, 1), nn.Identity()])
@@ -165,21 +170,62 @@ def test_heads_that_do_not_fit_are_refused():
     head = Head.of(linear(4, 3))
     labels = torch.tensor([0, 1])
     with pytest.raises(InputError, match="head"):
-        read_last_layer(torch.ones(2, 5), labels, head, kind="cross_entropy", **arguments)
+        read_last_layer(torch.ones(2, 5), labels, head, loss=CLASSES, **arguments)
     with pytest.raises(InputError, match="target"):
-        read_last_layer(torch.ones(2, 4), torch.ones(2, 2), head, kind="mse", **arguments)
+        read_last_layer(torch.ones(2, 4), torch.ones(2, 2), head, loss=SQUARES, **arguments)
     broken = Head(np.full((4, 3), np.nan), None)
     with pytest.raises(InputError, match="NaN"):
-        read_last_layer(torch.ones(2, 4), labels, broken, kind="cross_entropy", **arguments)
+        read_last_layer(torch.ones(2, 4), labels, broken, loss=CLASSES, **arguments)
     large = Head(np.zeros((4, 2**21)), None)
     with pytest.raises(InputError, match="weights"):
-        read_last_layer(torch.ones(2, 4), labels, large, kind="cross_entropy", **arguments)
+        read_last_layer(torch.ones(2, 4), labels, large, loss=CLASSES, **arguments)
 
 
 def test_soft_targets():
     features, labels, head, loss = digits()
     soft = F.one_hot(labels, 10).float()
-    hard = read_last_layer(features, labels, Head.of(head), kind="cross_entropy", bias="feature")
-    same = read_last_layer(features, soft, Head.of(head), kind="cross_entropy", bias="feature")
+    hard = read_last_layer(features, labels, Head.of(head), loss=CLASSES, bias="feature")
+    same = read_last_layer(features, soft, Head.of(head), loss=CLASSES, bias="feature")
     assert same.loss == pytest.approx(loss, rel=1e-5)
     assert same.reachable == pytest.approx(hard.reachable, rel=1e-9)
+
+
+def own_losses():
+    """Losses as a training uses them, with targets for 60 samples and 3 outputs."""
+    generator = torch.Generator().manual_seed(3)
+    real = torch.randn(60, 3, generator=generator)
+    labels = torch.randint(0, 3, (60,), generator=generator)
+    some = torch.where(torch.arange(60) % 5 == 0, -100, labels)
+    weight = torch.tensor([1.0, 0.5, 2.0])
+    return [
+        (nn.MSELoss(), real), (nn.MSELoss(reduction="sum"), real), (F.l1_loss, real),
+        (nn.HuberLoss(delta=0.5), real), (nn.SmoothL1Loss(beta=0.1), real),
+        (nn.CrossEntropyLoss(weight=weight, label_smoothing=0.1), some),
+        (nn.CrossEntropyLoss(reduction="sum"), labels),
+        (nn.CrossEntropyLoss(), real.softmax(dim=1)),
+        (nn.BCEWithLogitsLoss(pos_weight=weight), real.sigmoid()),
+        (partial(F.binary_cross_entropy_with_logits, reduction="sum"), (real > 0).float()),
+        (partial(F.gaussian_nll_loss, var=2.0), real),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "targets"), own_losses())
+def test_a_reading_has_the_loss_of_the_training(loss, targets):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 3))
+    probe = torch.randn(60, 2)
+    settings = {"probe": probe, "targets": targets, "loss": loss, "every": 1, "overhead": 1.0}
+    with RankMonitor(model, warn=False, **settings) as monitor:
+        record = monitor.step()[-1]
+    reading = record.reading
+    assert reading is not None, record
+    with torch.no_grad():
+        want = float(loss(model(probe), targets))
+    constant = 0.5 * np.log(2.0) if reading.kind == "gaussian_nll" else 0.0
+    assert reading.loss + constant == pytest.approx(want, rel=1e-6)
+    assert reading.reachable <= reading.attained <= reading.loss * (1 + 1e-9)
+
+
+def test_a_loss_that_is_not_understood_is_refused_before_the_training():
+    with pytest.raises(InputError, match=r"loss is BCELoss.*BCEWithLogitsLoss"):
+        RankMonitor(nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)), loss=nn.BCELoss())
