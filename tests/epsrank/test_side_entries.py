@@ -377,12 +377,12 @@ WITHOUT_NUMBERS = {
     "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
     "CounterfactualFloor RankUsed",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
-    "layer_kernel laplacian partial linear_operator Quantity QuantityData BoundaryProblem "
+    "layer_kernel laplacian partial linear_operator Quantity LayerQuantity QuantityData BoundaryProblem "
     "OperatorSystem",
-    "errors": "InputError RankWarning __version__",
+    "errors": "InputError RankWarning RankRequirementError RankTooLow RankUndecided __version__",
     "settings of runs, with tests of their own": "RunConfig train train_many train_in_groups "
     "group_configs run_trials Trial TrialStore verify prune OverheadBudget RankMonitor",
-    "files and models": "load_run load_pruned network_of_run dense_network",
+    "files and models": "load_run load_pruned network_of_run dense_network weight_norms",
     "statistics of a series and its picture, nothing certified": "detect_staircase draw_staircase",
 }
 
