@@ -84,8 +84,19 @@ class LayerQuantity:
 
     def _features(self, model: nn.Module, inputs: Any) -> Any:
         """Return the features of all samples, or their sums."""
-        if self._plan is None or self._plan.wrapper is not model:
+        known = self._plan is not None and self._plan.wrapper is model
+        if self._plan is None or not known:
             self._plan = self._found(model, inputs)
+        found, why = self._passed(self._plan, inputs)
+        if found is None and known:  # the model may have other modules by now
+            self._plan = self._found(model, inputs)
+            found, why = self._passed(self._plan, inputs)
+        if found is None:
+            raise InputError("layer", f"is {self.layer!r}, and gave nothing: {why}", "name another")
+        return found
+
+    def _passed(self, plan: LayerPlan, inputs: Any) -> tuple[Any, str]:
+        """Return what one pass gives, or None and why."""
         sums: list[FeatureMoments] = []
         rows: list[Tensor] = []
 
@@ -96,13 +107,11 @@ class LayerQuantity:
             else:
                 rows.append(features.detach().to("cpu", torch.float64, copy=True))
 
-        capture = probe_pass(self._plan, inputs, consume)
+        capture = probe_pass(plan, inputs, consume)
+        why = capture.problems.get(self.layer, "the forward pass did not reach this layer")
         if not (sums or rows):
-            why = capture.problems.get(self.layer, "the forward pass did not reach this layer")
-            raise InputError(
-                "layer", f"is {self.layer!r}, and gave nothing: {why}", "choose another"
-            )
-        return sums[0] if self.streamed else torch.cat(rows).numpy()
+            return None, why
+        return (sums[0] if self.streamed else torch.cat(rows).numpy()), why
 
     def _found(self, model: nn.Module, inputs: Any) -> LayerPlan:
         """Return the plan of this layer alone, under the name that the monitor has for it."""
@@ -110,6 +119,9 @@ class LayerQuantity:
         if self.layer not in plan.names:
             plan = find_layers(model, [self.layer], head=None, example=inputs)
         return replace(plan, layers=tuple(x for x in plan.layers if x.name == self.layer))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plan": None}  # which holds the model
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", repr(self.function))

@@ -64,6 +64,22 @@ def test_a_step_by_which_it_must_be_there() -> None:
         monitor.require(1, at_step=8)
 
 
+def test_of_several_processes_the_first_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    with watched() as monitor:
+        group = monitor._measurer.processes
+        monkeypatch.setattr(type(group), "grouped", True)
+        # To measure now, every process would have to.
+        with pytest.raises(RankUndecided, match="nothing was measured on all samples"):
+            monitor.require(5)
+        monkeypatch.setattr(group, "first", False)
+        verdict = monitor.require(5)
+        assert (verdict.state, verdict.reason) == (
+            "not due",
+            "process 0 has the history, and decides",
+        )
+        monkeypatch.undo()
+
+
 def test_without_a_probe_it_waits_for_the_next_measurement() -> None:
     model = net()
     with RankMonitor(model, every=2) as monitor:

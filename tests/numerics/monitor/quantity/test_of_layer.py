@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -102,6 +103,15 @@ def test_training_is_the_same_bit_for_bit() -> None:
     own = {name: LayerQuantity(name, rankme) for name in ("1", "3")}
     for left, right in zip(trained({}), trained(own), strict=True):
         assert torch.equal(left, right)
+
+
+def test_a_model_with_other_modules_is_looked_at_anew() -> None:
+    quantity, model, data = LayerQuantity("1", rankme), net(), QuantityData(PROBE)
+    before = quantity(model, None, data)
+    model[1] = nn.Sigmoid()
+    wanted = rankme(model[:2](PROBE).detach())
+    assert quantity(model, None, data) == wanted != before
+    assert pickle.loads(pickle.dumps(quantity))._plan is None
 
 
 def test_channels_are_neurons() -> None:
