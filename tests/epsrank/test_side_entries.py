@@ -375,10 +375,10 @@ WITHOUT_NUMBERS = {
     "results": "AprioriFloor ContinuousFloor ContinuousRank ConvexFloor InitialRank LipschitzFloor "
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
     "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
-    "CounterfactualFloor RankUsed",
+    "CounterfactualFloor RankUsed RankVerdict",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
-    "layer_kernel laplacian partial linear_operator Quantity LayerQuantity QuantityData BoundaryProblem "
-    "OperatorSystem",
+    "layer_kernel laplacian partial linear_operator Quantity LayerQuantity QuantityData "
+    "BoundaryProblem OperatorSystem",
     "errors": "InputError RankWarning RankRequirementError RankTooLow RankUndecided __version__",
     "settings of runs, with tests of their own": "RunConfig train train_many train_in_groups "
     "group_configs run_trials Trial TrialStore verify prune OverheadBudget RankMonitor",
