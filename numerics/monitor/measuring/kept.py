@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from epsrank.numerics.monitor.measuring.reading import Head, LossKind
+from epsrank.numerics.losses import UserLoss
+from epsrank.numerics.monitor.measuring.reading import Head
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +55,7 @@ class KeptFeatures:
                     del self._kept[old]
 
     def explain(
-        self, before: int, after: int, *, loss: LossKind | None, eps: float, measure: str
+        self, before: int, after: int, *, loss: UserLoss | None, eps: float, measure: str
     ) -> DropExplanation:
         """Explain the drop between two kept steps."""
         # Here, since few monitors are asked.
@@ -77,19 +75,19 @@ class KeptFeatures:
                 "step_a", f"{before} and step_b {after} were measured on other samples",
                 "pass a probe, with probe_part='whole'",
             )  # fmt: skip
-        goal: Array = late.targets.numpy()
-        if loss == "mse":
-            goal = np.asarray(goal, dtype=np.float64).reshape(len(goal), -1)
+        if loss is None:
+            raise InputError("loss", "is not known", "pass RankMonitor(loss=…) with the targets")
+        known = loss.of(late.targets, late.head.weight.shape[1])
         return explain_drop(
             early.features.double().numpy(),
             late.features.double().numpy(),
-            goal,
+            known.goal,
             coefficients_before=early.head.weight,
             coefficients_after=late.head.weight,
             bias_before=early.head.bias,
             bias_after=late.head.bias,
             eps=eps,
-            loss=loss,
+            loss="squared" if loss.squares else known.law,
             measure=measure,
             steps=(before, after),
         )
