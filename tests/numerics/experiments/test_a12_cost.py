@@ -62,13 +62,19 @@ def test_every_route_counts_the_same(route):
     assert result["bytes_peak"] is None or result["bytes_peak"] >= 0
 
 
-def test_memory_is_measured_in_workers_too():
+def assert_memory_is_measured_in_workers(count):
     trial = plan(Request())[0]
-    small = Trial("cost", {**trial.settings, "width": 8, "samples": 50, "repeats": 1})
-    other = Trial("cost", {**small.settings, "seed": 1})
-    found = run_trials([small, other], None, jobs=2)
+    small = {**trial.settings, "width": 8, "samples": 50, "repeats": 1}
+    # More than one job: not in this process. One trial has one worker.
+    trials = [Trial("cost", small | {"seed": seed}) for seed in range(count)]
+    found = run_trials(trials, None, jobs=2)
+    assert len(found) == count
     assert all(o.status == "done" for o in found)
     assert all((o.result["bytes_peak"] is None) == (sys.platform != "linux") for o in found)
+
+
+def test_memory_is_measured_in_workers_too():
+    assert_memory_is_measured_in_workers(1)
 
 
 def test_a_wrong_count_is_noted():
