@@ -77,17 +77,17 @@ class KeptFeatures:
             )  # fmt: skip
         if loss is None:
             raise InputError("loss", "is not known", "pass RankMonitor(loss=…) with the targets")
-        known = loss.of(late.targets, late.head.weight.shape[1])
+        read = loss.of(late.targets, late.head.weight.shape[1])
         return explain_drop(
             early.features.double().numpy(),
             late.features.double().numpy(),
-            known.goal,
+            read.goal,
             coefficients_before=early.head.weight,
             coefficients_after=late.head.weight,
             bias_before=early.head.bias,
             bias_after=late.head.bias,
             eps=eps,
-            loss="squared" if loss.squares else known.law,
+            loss="squared" if loss.squares else read.law,
             measure=measure,
             steps=(before, after),
         )
