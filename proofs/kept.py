@@ -20,16 +20,18 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epsrank.numerics.atomic import checksum
 from epsrank.numerics.environment import describe_environment, processor
 from epsrank.numerics.files import write_text
-from epsrank.proofs.checkers.base import Checker
 from epsrank.proofs.formal.toolchain import find_coq
 from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import canonical
+
+if TYPE_CHECKING:
+    from epsrank.proofs.checkers.base import Checker
 
 FOLDER = "kept"
 

@@ -80,6 +80,8 @@ class Front(click.Group):
                 code = run(args, "epsrank", complete_var, standalone_mode=False, **extra)
             if sys.stdout is not None:  # None: started with stdout closed
                 sys.stdout.flush()
+        except KeyboardInterrupt:  # before or after the command itself
+            _leave(click.Abort())
         except Exception as error:
             _leave(error)
         sys.exit(code if isinstance(code, int) else 0)

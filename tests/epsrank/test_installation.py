@@ -203,7 +203,6 @@ def test_what_needs_an_extra_says_so_in_one_line(tmp_path: Path) -> None:
         "sweep SPEC.toml",
         "reproduce list",
         "verify",
-        "prove",
         "bench list",
         "rank run",
         "rank a.parquet",
