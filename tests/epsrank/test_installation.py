@@ -203,7 +203,7 @@ def test_what_needs_an_extra_says_so_in_one_line(tmp_path: Path) -> None:
         "sweep SPEC.toml",
         "reproduce list",
         "verify",
-        "bench list",
+        "bench ensemble --quick",
         "rank run",
         "rank a.parquet",
         "watch run --once",
