@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from epsrank.theory.data.measure import Measure, exact_sum
 from epsrank.theory.errors import InputError
@@ -14,13 +15,16 @@ from epsrank.theory.floor.convex.certificate import audited_bound, certified_bou
 from epsrank.theory.floor.convex.evaluation import evaluation_error
 from epsrank.theory.floor.convex.losses import ConvexLoss, Entrywise
 from epsrank.theory.floor.convex.solver import Minimum, Objective, minimise_on_ball
-from epsrank.theory.floor.convex.targets import entries
+from epsrank.theory.floor.convex.targets import ClassTargets, entries
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 
 # Corners of a loss are rounded over a width that shrinks by this factor, until the gap is closed or
 # the width is this share of the first one.
 _NARROWER = 1 / 4
 _NARROWEST = 1e-7
+
+# exp(−800) is 0 in float64.
+_FAR_BELOW = 800.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +119,13 @@ class HeadProblem:
         audit: bool = False,
     ) -> Solution:
         """Find a point with ‖C‖_F ≤ `inner`, and a bound for all of ‖C‖_F ≤ `outer`."""
+        fewer = self._of_present_classes()
+        if fewer is not None:
+            problem, present = fewer
+            solved = problem.solve(
+                begin[:, present], inner, outer, tolerance=tolerance, iterations=iterations
+            )
+            return self._with_absent_classes(solved, present)
         centred, point = self._centred(begin)
         best: Solution | None = None
         width, left = self._first_width(begin), iterations
@@ -143,6 +154,32 @@ class HeadProblem:
                 )
             width *= _NARROWER
             aim *= _NARROWER
+
+    def _of_present_classes(self) -> tuple[HeadProblem, NDArray[np.intp]] | None:
+        """Leave out the classes that no sample has: a free bias of −∞ does, at no cost."""
+        goal = self.goal
+        if not (self.free and isinstance(goal, ClassTargets) and goal.shared is None):
+            return None
+        present = np.unique(goal.labels[goal.kept])
+        if len(present) == self.k:
+            return None
+        # Samples that are left out have a label of no matter.
+        labels = np.searchsorted(present, np.where(goal.kept, goal.labels, present[0]))
+        fewer = replace(goal, labels=labels, n_classes=len(present))
+        offset = None if self.offset is None else self.offset[..., present]
+        return replace(self, goal=fewer, offset=offset), present
+
+    def _with_absent_classes(self, found: Solution, present: NDArray[np.intp]) -> Solution:
+        """Give the other classes outputs whose exponentials are 0 in float64."""
+        n = self.features.shape[1]
+        largest = 0.0 if self.offset is None else float(self.offset.max())
+        low = float(found.outputs.min()) - largest - _FAR_BELOW
+        point = np.zeros((n + 1, self.k))
+        point[n] = low
+        point[:, present] = found.point
+        outputs = np.full((len(found.outputs), self.k), low)
+        outputs[:, present] = found.outputs
+        return replace(found, point=point, outputs=outputs)
 
     def _stage(
         self, centred: HeadProblem, law: ConvexLoss, found: Minimum, outer: float, audit: bool

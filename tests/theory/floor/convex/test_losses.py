@@ -206,6 +206,14 @@ def test_a_free_bias_takes_up_shifts_and_absent_classes():
     with_absent = convex_floor(features, LABELS, norm=0.5, n_outputs=K + 2, bias="free")
     without = convex_floor(features, LABELS, norm=0.5, n_outputs=K, bias="free")
     assert with_absent.reachable == pytest.approx(without.reachable, rel=2e-3)
+    # Absent classes are left out of the problem, and given outputs far below the others.
+    many = convex_floor(features, LABELS * 7000, norm=0.5, n_outputs=20_000, bias="free")
+    assert many.reachable == pytest.approx(without.reachable, rel=2e-3)
+    assert many.point.shape == (2, 20_000)
+    z = features @ many.point + many.intercept
+    z -= z.max(axis=1, keepdims=True)
+    own = np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(N), LABELS * 7000])
+    assert own == pytest.approx(many.attained, rel=1e-12)
     only = convex_floor(features, np.zeros(N, int), norm=0.5, n_outputs=2, bias="free")
     assert only.reachable == 0.0
 
