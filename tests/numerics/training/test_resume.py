@@ -294,7 +294,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_last_whole_one_named(tmp_path, 
     with pytest.warns(UserWarning, match="the last whole checkpoint is used, of step 2"):
         assert run.last_whole() == 1
     with pytest.warns(UserWarning, match="of step 2"):
-        assert layer_of_run(tmp_path).label.endswith("at step 2, hidden layer 1")
+        assert layer_of_run(tmp_path).label.endswith("at step 2, hidden layer 2")
     with pytest.raises(InputError, match="take index -2"):
         layer_of_run(tmp_path, 2)
 
