@@ -13,7 +13,7 @@ from epsrank.numerics.processes.cores import asked_for
 from epsrank.numerics.processes.locks import only_writer
 from epsrank.numerics.processes.messages import described
 from epsrank.numerics.processes.pool import carry_out
-from epsrank.numerics.processes.scratch import scratch
+from epsrank.numerics.processes.scratch import remove_abandoned, scratch
 from epsrank.numerics.processes.signals import terminated_as_interrupted
 from epsrank.numerics.training.build import resolve_device
 from epsrank.proofs.checkers import Checker, Context, Effort, all_checkers
@@ -87,6 +87,7 @@ def verify(
         If a claim is unknown, an option is wrong, or the folder cannot be written, or is being
         written by another process.
     """
+    remove_abandoned()
     chosen = select_claims(claims, load_ledger() if ledger is None else ledger)
     workers = _check_options(effort, device, seed, jobs)
     folder = open_report(out)

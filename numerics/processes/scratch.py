@@ -45,7 +45,7 @@ def new_scratch(name: str) -> Path:
     root = _roots.get(place)
     # A forked process makes its own: that of its parent may go at any time.
     if root is None or root.process != os.getpid() or not root.path.is_dir():
-        _remove_abandoned(Path(place))
+        remove_abandoned()
         root = _roots[place] = _Root(place)
     return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root.path))
 
@@ -78,13 +78,13 @@ def _remove_all() -> None:
     _roots.clear()
 
 
-def _remove_abandoned(place: Path) -> None:
+def remove_abandoned() -> None:
     """Remove the folders of ours, of this user, whose process is gone."""
     # Without locks nobody can tell.
     if not LOCKS:
         return
     with contextlib.suppress(OSError):
-        for folder in place.glob("epsrank-tmp-*"):
+        for folder in Path(tempfile.gettempdir()).glob("epsrank-tmp-*"):
             found = _NAME.fullmatch(folder.name)
             with contextlib.suppress(OSError):
                 if found is None or folder.is_symlink() or folder.stat().st_uid != os.getuid():

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 
 from epsrank.numerics.processes.pool import Finished, carry_out
+from epsrank.numerics.processes.scratch import remove_abandoned
 from epsrank.numerics.processes.signals import terminated_as_interrupted
 from epsrank.numerics.sweeps.cluster import BACKENDS, run_on_cluster
 from epsrank.numerics.sweeps.store import TrialStore
@@ -64,6 +65,8 @@ def run_trials(
         On Ctrl-C or SIGTERM, once the processes are stopped. What was finished is in the store.
     """
     _check(jobs, backend)
+    # Also where nothing is left to compute: the call before may have been killed.
+    remove_abandoned()
     # A trial is its hash: equal ones would be computed, and written, side by side.
     different = list(dict.fromkeys(trials))
     found = {} if store is None else _stored(different, store, retry_failed)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from epsrank.numerics.monitor.sinks import read_history
-from epsrank.numerics.sweeps import TrialStore
+from epsrank.numerics.sweeps import TRIAL_KINDS, TrialStore
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "numerics" / "sweeps"))
@@ -97,7 +97,8 @@ def _results(name: str, out: Path) -> object:
 
 
 @pytest.mark.parametrize("name", FINISHED)
-def test_killed_twelve_times(name: str, tmp_path: Path) -> None:
+def test_killed_twelve_times(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TRIAL_KINDS, "killed", "survival_programs:trial")  # to read its store
     undisturbed = Victim(name, tmp_path / "undisturbed")
     process = undisturbed.start()
     _, errors = process.communicate()
