@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.checkpoint.layer import CheckpointLayer
-from epsrank.numerics.monitor.measuring.reading import Head
-from epsrank.numerics.monitor.model.capture import probe_pass
+from epsrank.numerics.losses import understood
+from epsrank.numerics.monitor.heads.gather import HeadReader
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import LayerPlan
+from epsrank.numerics.monitor.model.probing import probe_pass
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 
@@ -62,21 +63,24 @@ def layer_of_model(
     features = torch.cat(pieces)
     law = Measure("mean", len(features))
     found = CheckpointLayer(f"{label}, layer {wanted.name}", features, law)
-    if wanted.role != "last" or plan.head is None:
+    if wanted.role != "last" or not plan.heads:
         return found
-    try:
-        # Without a matrix of weights there are ranks all the same, and no floor.
-        head = Head.of(plan.head)
-    except InputError:
-        return found
-    if head.weight.shape[0] != found.features.shape[1]:
-        return found
-    return replace(
-        found,
-        coefficients=head.weight,
-        bias_value=head.bias,
-        bias=None if head.bias is None else "feature",
-    )
+    # Without an output φW + b there are ranks all the same, and no floor.
+    reader = HeadReader(plan.wrapper, plan.heads[0], understood("mse"), len(features))
+    reader.probe(probe, len(features))
+    failure = reader.problem
+    if failure is None:
+        rows = reader.joined()
+        if rows.units is None and rows.offset is None and len(rows) == len(features):
+            return replace(
+                found,
+                features=rows.features,
+                coefficients=rows.weight,
+                bias_value=None if rows.bias is None else rows.bias[0],
+                bias=None if rows.bias is None else "feature",
+            )
+        failure = f"the output is {rows.form}"
+    return replace(found, label=f"{found.label} (no head: {failure})")
 
 
 def _plan(model: nn.Module, layer: str | None, probe: Any) -> LayerPlan:

@@ -33,10 +33,11 @@ class FewRows(LayerAccumulator):
         super().__init__(n_features, **settings)
         self._rows: list[Tensor] | None = []
 
-    def update(self, features: Any) -> None:
+    def update(self, features: Any, weights: Tensor | None = None) -> None:
         """Add one batch; a batch that is refused leaves everything as it was."""
-        if self._rows is None:
-            super().update(features)
+        if self._rows is None or weights is not None:
+            self._sum()
+            super().update(features, weights)
             return
         with torch.no_grad():
             batch, _, _ = as_batch(features, None, None, self.n_features, 0)

@@ -88,15 +88,24 @@ class LayerAccumulator:
         """Σ_t ρ^(T−t) N_t: the number of samples, forgotten ones counted less."""
         return self._mass
 
-    def update(self, features: Any) -> None:
-        """Add one batch: G ← G + ΦᵀΦ. A batch that is refused leaves everything as it was."""
+    def update(self, features: Any, weights: Tensor | None = None) -> None:
+        """Add one batch: G ← G + Φᵀdiag(w)Φ. A batch that is refused leaves everything as it was.
+
+        Weights are numbers w_i > 0, which add up to the mass; without any, all are 1.
+        """
         with torch.no_grad():
             batch, _, _ = as_batch(features, None, None, self.n_features, 0)
             dtype = str(batch.dtype).removeprefix("torch.")
             if batch.element_size() == 1:
                 batch = batch.to(torch.float32)  # exactly; float8 has no arithmetic of its own
+            root = None
+            if weights is not None:
+                root = weights.to(batch.device, torch.float64).sqrt()[:, None]
+                batch = batch.to(torch.float64) * root
             precision = self._precision(batch)
             sums, sizes = partial_sums(batch, precision, self.device)
+            if root is not None:
+                sizes = (batch.abs() * root).sum(0).to(self.device)
             trace = float(sums.diagonal().sum())
             # NaN, ∞ and overflow anywhere show on the diagonal, since |G_ij| ≤ √(G_ii·G_jj).
             if not math.isfinite(self._trace + trace):
@@ -107,10 +116,12 @@ class LayerAccumulator:
                 raise InputError(*diagnosis(batch, None, None))
             self._sums = sums if self._sums is None else self._sums.add_(sums)
             self._sizes += sizes
-            self._count(batch.shape[0], trace, precision)
+            self._count(batch.shape[0], trace, precision, weights)
             self._dtypes.add(dtype)
 
-    def _count(self, n_rows: int, trace: float, precision: Precision) -> None:
+    def _count(
+        self, n_rows: int, trace: float, precision: Precision, weights: Tensor | None
+    ) -> None:
         """Account for the rounding of a batch."""
         step = BLOCK[precision]
         within = gamma(min(step, n_rows) + 1, UNIT_ROUNDOFF[precision])
@@ -120,11 +131,17 @@ class LayerAccumulator:
         bound = upward((trace + lost) / (1 - within - additions))
         self._error = upward(self._error + (within + additions + within * additions) * bound + lost)
         self._add_rounding()
+        self.n_samples += n_rows
+        if weights is not None:
+            # φ√w is off by a root and a product, and an entry of G by two of these.
+            self._error = upward(self._error + 4.1 * _U * bound)
+            self._mass += float(weights.double().sum())
+            self._mass_error = upward(self._mass_error + gamma(n_rows + 1))
+            return
         # Whole numbers up to 2^53 are added without rounding; forgetting makes others of them.
         exact = self._mass_error == 0 and self._mass + n_rows < 2**53
         self._mass += n_rows
         self._mass_error = 0.0 if exact else upward(self._mass_error + _U)
-        self.n_samples += n_rows
 
     def _add_rounding(self) -> None:
         # One rounding of every entry of S̃: u‖|S̃|‖₂ ≤ u(tr S + E) ≤ u(tr S̃ + 2E).

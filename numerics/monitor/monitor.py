@@ -22,7 +22,11 @@ from epsrank.numerics.monitor.measuring.measurer import Measurer
 from epsrank.numerics.monitor.measuring.price import PUT_OFF
 from epsrank.numerics.monitor.measuring.probe_parts import ProbeParts, as_parts
 from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
-from epsrank.numerics.monitor.measuring.reading import check_reading
+from epsrank.numerics.monitor.measuring.readings import (
+    as_heads,
+    refuse_arrays,
+    refuse_unknown_heads,
+)
 from epsrank.numerics.monitor.measuring.schedule import OverheadBudget, Schedule, as_schedule
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample
 from epsrank.numerics.monitor.measuring.settings import as_settings, environment
@@ -61,9 +65,9 @@ class RankMonitor:
         What to measure; see `find_layers`.
     probe : Tensor, tuple or mapping of tensors, or list of batches, optional
         Inputs of the model; None looks at training batches.
-    targets : Tensor, optional
+    targets : Tensor or mapping of head names to tensors, optional
         Targets of the probe, one per sample: the last layer's floor is read as well then.
-    loss : None, str, nn.Module or callable
+    loss : None, str, nn.Module, callable, or mapping of head names to these
         Loss of that reading; needed with targets. What the training uses, such as
         ``nn.CrossEntropyLoss(label_smoothing=0.1)``, ``F.huber_loss``, or `functools.partial` of a
         function: mean squared errors, cross-entropies, binary ones with logits, Huber, smooth L1,
@@ -71,7 +75,17 @@ class RankMonitor:
         refused. A name, ``"mse"``, ``"cross_entropy"``, ``"bce"``, ``"huber"``, ``"smooth_l1"`` or
         ``"l1"``, stands for a sum over outputs, such as ‖u − u*‖², and a mean over samples.
     head : "auto", str, nn.Module or None
-        The output layer; its input is φ.
+        The output layer; its input is φ. Where several layers give the output, one has to be named.
+    heads : iterable of str or nn.Module, optional
+        Several output layers, each with a reading of its own.
+    output : str, int or mapping of head names to these, optional
+        The entry of a tuple or dict output that has the targets, where several depend on the head.
+    axes : mapping of layer names to int, optional
+        The axis of the neurons of layers where it cannot be followed.
+    mask, weights : array_like or callable, optional
+        Which samples count, and how much: one entry per sample of the probe, or one per token,
+        ``(samples, tokens)``. A callable is given what the model is called on, and returns that for
+        the batch. What is masked out counts nowhere: in no rank, no reading, no loss.
     bias : {"free", "feature", "fixed"}
         The head's bias in the reading: free, so that shifts of the target change nothing; one more
         feature, so that the norm is ‖(W; b)‖_F; or held fixed.
@@ -153,6 +167,11 @@ class RankMonitor:
         targets: Any = None,
         loss: Any = None,
         head: Any = "auto",
+        heads: Any = None,
+        output: Any = None,
+        axes: Any = None,
+        mask: Any = None,
+        weights: Any = None,
         bias: str = "free",
         eps: float | Iterable[float] = (1e-6,),
         relative: bool = False,
@@ -176,12 +195,14 @@ class RankMonitor:
     ) -> None:
         self.settings = as_settings(
             eps=eps, relative=relative, measure=measure, quantities=quantities, loss=loss,
-            bias=bias, forgetting=forgetting, max_samples=max_samples,
+            bias=bias, forgetting=forgetting, max_samples=max_samples, mask=mask, weights=weights,
         )  # fmt: skip
         if targets is not None and (probe is None or loss is None):
             name = "probe" if probe is None else "loss"
             remedy = "pass targets to step()" if probe is None else "say 'mse' or 'cross_entropy'"
             raise InputError(name, "is missing, but targets are given", remedy)
+        if probe is None:
+            refuse_arrays(mask=mask, weights=weights)
         if probe is not None and forgetting is not None:
             raise InputError("forgetting", "has no use with a probe", "leave one of them out")
         own = self.settings
@@ -197,13 +218,19 @@ class RankMonitor:
             raise InputError("at_exit", f"is {at_exit!r}", "pass True, False or None")
         if at_exit and probe is None:
             raise InputError("at_exit", "is True, but there is no probe", "pass probe= to measure")
-        given = None if probe is None else as_probe_set(probe, targets, own.max_samples, seed)
+        given = None if probe is None else as_probe_set(
+            probe, targets, own.max_samples, seed,
+            model=model, reading=own.loss is not None, mask=mask, weights=weights,
+        )  # fmt: skip
         example = None if given is None else given.first(2)
-        self.plan = find_layers(model, layers, head=head, example=example)
-        if own.loss is not None:
-            check_reading(self.plan.head, None if given is None else given.targets, own.loss)
+        chosen = head if heads is None else as_heads(head, heads)
+        plan = find_layers(model, layers, head=chosen, output=output, axes=axes, example=example)
         kept = as_whole(keep_features, "keep_features", least=0)
-        self._measurer = Measurer(self.plan, own, process_group, batch_size, kept)
+        self._measurer = Measurer(plan, own, process_group, batch_size, kept)
+        if own.loss is not None:
+            refuse_unknown_heads(plan, own, given)
+            plan = self._measurer.look(example, None if given is None else given.targets)
+        self.plan = plan
         schedule = as_schedule(every, overhead, first_step=first_step)
         self._parts: ProbeParts | None = None
         if given is not None:
@@ -462,8 +489,9 @@ class RankMonitor:
             If a step was not kept, or both were measured on other samples.
         """
         self._finished(wait=True)
+        last = self.plan.heads[0].name if self.plan.heads else ""
         return self._measurer.kept.explain(
-            step_a, step_b, loss=self.settings.loss,
+            step_a, step_b, loss=self.settings.loss_of(last),
             eps=self.settings.eps[0] if eps is None else eps, measure=self.settings.measure,
         )  # fmt: skip
 

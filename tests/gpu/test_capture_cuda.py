@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.probing import probe_pass
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device; torch.cuda.is_available() is False"

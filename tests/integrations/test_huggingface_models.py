@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from epsrank.numerics.monitor.model.capture import probe_pass
 from epsrank.numerics.monitor.model.features import first_tensor
 from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.probing import probe_pass
 
 transformers = pytest.importorskip(
     "transformers", reason="needs transformers: pip install 'epsrank[huggingface]'"

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from epsrank.numerics.losses import UserLoss
-from epsrank.numerics.monitor.measuring.reading import Head
+from epsrank.numerics.monitor.heads.share import Share
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from epsrank.theory.floor.change.explain import DropExplanation
-
-
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    #: φ as it came, the targets, and the head.
-    features: Tensor
-    targets: Tensor
-    head: Head
 
 
 class KeptFeatures:
@@ -28,7 +17,7 @@ class KeptFeatures:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, Share] = {}
         self._seen = 0
         self._stride = 1
 
@@ -37,7 +26,7 @@ class KeptFeatures:
         """Steps whose features are kept."""
         return tuple(self._kept)
 
-    def add(self, step: int, features: Tensor, targets: Tensor, head: Head) -> None:
+    def add(self, step: int, share: Share) -> None:
         """Keep a measurement if its turn has come; the latest is always kept."""
         if self.most == 0:
             return
@@ -45,7 +34,7 @@ class KeptFeatures:
         # The one before was kept for being the latest.
         if steps and (self._seen - 1) % self._stride:
             del self._kept[steps[-1]]
-        self._kept[step] = _Kept(features, targets, head)
+        self._kept[step] = share
         self._seen += 1
         if len(self._kept) > self.most:
             # Every other one goes, and from now on half as many come.
@@ -75,19 +64,26 @@ class KeptFeatures:
                 "step_a", f"{before} and step_b {after} were measured on other samples",
                 "pass a probe, with probe_part='whole'",
             )  # fmt: skip
+        for name, step, own in (("step_a", before, early), ("step_b", after, late)):
+            if own.rows.units is not None or own.rows.offset is not None or own.rows.copies > 1:
+                problem = f"{step} has the output {own.rows.form}"
+                remedy = "drops are explained of outputs φW + b alone"
+                raise InputError(name, problem, remedy)
         if loss is None:
-            raise InputError("loss", "is not known", "pass RankMonitor(loss=…) with the targets")
-        read = loss.of(late.targets, late.head.weight.shape[1])
+            raise InputError("loss", "is missing", "pass loss= to RankMonitor")
+        own_loss = loss.of(late.targets, late.rows.n_outputs)
+        weights = late.rows.weights
         return explain_drop(
-            early.features.double().numpy(),
-            late.features.double().numpy(),
-            read.goal,
-            coefficients_before=early.head.weight,
-            coefficients_after=late.head.weight,
-            bias_before=early.head.bias,
-            bias_after=late.head.bias,
+            early.rows.features.double().numpy(),
+            late.rows.features.double().numpy(),
+            own_loss.goal,
+            coefficients_before=early.rows.weight,
+            coefficients_after=late.rows.weight,
+            bias_before=None if early.rows.bias is None else early.rows.bias[0],
+            bias_after=None if late.rows.bias is None else late.rows.bias[0],
             eps=eps,
-            loss="squared" if loss.squares else read.law,
+            loss="squared" if loss.squares else own_loss.law,
+            weights=None if weights is None else weights.numpy(),
             measure=measure,
             steps=(before, after),
         )

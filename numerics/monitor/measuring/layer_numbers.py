@@ -8,6 +8,7 @@ import numpy as np
 
 from epsrank.numerics.gram.few_rows import FewRows
 from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.heads.share import NoReading
 from epsrank.numerics.monitor.measuring.price import PutOff
 from epsrank.numerics.monitor.measuring.seen import Moment, Seen
 from epsrank.numerics.monitor.measuring.settings import Settings
@@ -23,7 +24,7 @@ from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.of_gram import GramProblem
 from epsrank.theory.rank.problem import Problem, Thresholds
 
-Reader = Callable[[], LayerReading | None]
+Reader = Callable[[str], LayerReading | None]
 
 
 def measured(
@@ -53,9 +54,11 @@ def measured(
         if layer.role == "last" and failure is None:
             try:
                 with blas_for(accumulator.n_features if accumulator is not None else 0):
-                    reading = reader()
+                    reading = reader(layer.name)
             except PutOff as wait:
                 failure = str(wait)
+            except NoReading as error:
+                failure = f"no reading: {error}"
             except Exception as error:
                 failure = f"no reading: {described(error)}"
         if failure is None and layer.name in seen.lost:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,17 +11,21 @@ from typing import Any
 from torch import Tensor
 
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.monitor.measuring.background import Background, as_background, marker
+from epsrank.numerics.monitor.heads.share import Gathered, NoReading, Share, chosen_targets
+from epsrank.numerics.monitor.measuring.background import Background, as_background
 from epsrank.numerics.monitor.measuring.kept import KeptFeatures
 from epsrank.numerics.monitor.measuring.layer_numbers import measured
 from epsrank.numerics.monitor.measuring.price import PutOff, ReadingPrice
 from epsrank.numerics.monitor.measuring.processes import Processes
-from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
+from epsrank.numerics.monitor.measuring.reading import read_last_layer
+from epsrank.numerics.monitor.measuring.readings import check_targets, head_readers
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, nothing_summed
 from epsrank.numerics.monitor.measuring.settings import Settings
-from epsrank.numerics.monitor.model.capture import Capture, probe_pass
-from epsrank.numerics.monitor.model.passes import MOST, Shape, pass_size
+from epsrank.numerics.monitor.model.capture import Capture
+from epsrank.numerics.monitor.model.passes import MOST, Shape, first_batch, pass_size
 from epsrank.numerics.monitor.model.plan import LayerPlan
+from epsrank.numerics.monitor.model.probing import probe_pass
+from epsrank.numerics.monitor.model.samples import without_weights
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.numerics.monitor.quantity.evaluate import evaluate
 from epsrank.numerics.monitor.quantity.losses import loss_function
@@ -48,12 +52,13 @@ class Measurer:
         self.processes = Processes(process_group, plan, settings)
         # With a thread copies of features go there, and nothing else touches what is summed.
         self._thread: Background | None = None
-        #: Per layer a Gram matrix, and for the last layer the rows that a reading needs.
+        #: Per layer a Gram matrix.
         self.sums: dict[str, LayerAccumulator] = {}
         self._problems: dict[str, str] = {}
         # Layers that were measured on a part of their samples, and why.
         self._lost: dict[str, str] = {}
-        self._rows: Rows | None = None
+        #: What reads the rows of every head; none without a loss.
+        self.readers = head_readers(plan, settings)
         self._batch_size = batch_size
         self._price = ReadingPrice()
         #: Features of the last layer, for explanations.
@@ -88,6 +93,8 @@ class Measurer:
         not known.
         """
         try:
+            if self.settings.weigh is not None:
+                self.settings.weigh(first_batch(example))
             self.run(example)
         except InputError:
             raise
@@ -108,6 +115,26 @@ class Measurer:
         finally:
             self._let_go()
 
+    def look(self, example: Any, targets: Any) -> LayerPlan:
+        """Return the plan with what every head's output is on a few samples, and check targets."""
+        if example is None:
+            return self.plan
+        planned = []
+        for head in self.plan.heads:
+            reader = self.readers.get(head.layer)
+            if reader is not None:
+                reader.begin()
+                reader.probe(example, MOST)
+                if reader.problem is None:
+                    check_targets(reader, chosen_targets(targets, head.name))
+                # The range of D on two samples says nothing.
+                form = (reader.form() or "").partition(", D from")[0]
+                head = replace(head, form=form or f"no reading: {reader.problem}")
+                reader.begin()
+            planned.append(head)
+        self.plan = replace(self.plan, heads=tuple(planned))
+        return self.plan
+
     def batch(self, inputs: Any, targets: Any) -> Sample:
         """Send one batch of the training through the model again."""
         self.run(inputs)
@@ -121,23 +148,34 @@ class Measurer:
     def go_on(self, inputs: Any) -> None:
         """Send further samples of the same measurement through the model."""
         size = MOST if self._batch_size is None else self._batch_size
-        self.note(probe_pass(self.plan, inputs, self.consume, batch_size=size))
+        weigh = self.settings.weigh
+        self.note(probe_pass(self.plan, inputs, self.consume, batch_size=size, weigh=weigh))
+        for reader in self.readers.values():
+            reader.probe(inputs, size)
 
     def quantities(self, step: int, inputs: Any, targets: Any) -> tuple[QuantityRecord, ...]:
         """Return the user's own quantities; here, since a thread would find another model."""
-        own, loss = self.settings.own, loss_function(self.settings.loss)
-        return evaluate(own, self.plan.wrapper, loss, QuantityData(inputs, targets), step)
+        own, loss = (
+            self.settings.own,
+            loss_function(None if isinstance(self.settings.loss, Mapping) else self.settings.loss),
+        )
+        return evaluate(
+            own, self.plan.wrapper, loss, QuantityData(without_weights(inputs), targets), step
+        )
 
     def begin(self) -> None:
         """Prepare for one measurement."""
+        for reader in self.readers.values():
+            reader.begin()
         self._do(self._begin)
 
-    def consume(self, name: str, features: Tensor) -> None:
-        """Take rows of a layer's features."""
+    def consume(self, name: str, features: Tensor, weights: Tensor | None = None) -> None:
+        """Take rows of a layer's features, with their weights where they have some."""
         if self._thread is None:
-            self._add(name, features)
+            self._add(name, features, weights)
         else:
-            self._thread.consume(partial(self._add, name), features)
+            own = {} if weights is None else {"weights": weights.clone()}
+            self._thread.consume(partial(self._add, name, **own), features)
 
     def note(self, capture: Capture) -> None:
         """Take over what a capture could not hand on."""
@@ -149,39 +187,39 @@ class Measurer:
         if self._thread is not None:
             self._end_in(self._thread, moment, began)
             return []
-        records = self._records(moment, partial(Head.of, self.plan.head))
+        records = self._records(moment, self._gathered(moment))
         return _at_cost(records, time.perf_counter() - began)
 
     def _end_in(self, thread: Background, moment: Moment, began: float) -> None:
-        """Let the thread end a measurement, with the targets and the head of this moment."""
-        head, targets, ready = self.head(), moment.sample.targets, None
-        if isinstance(targets, Tensor):
-            targets = targets.detach().clone()
-            ready = marker(targets) if targets.is_cuda else None
-        sample = replace(moment.sample, targets=targets)
+        """Let the thread end a measurement, with the samples and the heads of this moment."""
+        gathered = self._gathered(moment)
 
-        def end(error: BaseException | None, gathered: float) -> list[LayerRecord]:
-            if ready is not None:
-                ready.synchronize()
+        def end(error: BaseException | None, spent: float) -> list[LayerRecord]:
             # An error of the thread comes first: it is about features that did arrive.
+            sample = moment.sample
             own = sample if error is None else replace(sample, cause=described(error))
             start = time.perf_counter()
-            records = self._records(replace(moment, sample=own), head)
-            return _at_cost(records, here + gathered + time.perf_counter() - start)
+            records = self._records(replace(moment, sample=own), gathered)
+            return _at_cost(records, here + spent + time.perf_counter() - start)
 
         here = time.perf_counter() - began
         thread.finish(end)
 
-    def head(self) -> Callable[[], Head]:
-        """Return the head as it is now; what is wrong with it shows when it is asked for."""
-        late = partial(Head.of, self.plan.head)
-        if self.settings.loss is None:
-            return late  # nobody asks
-        try:
-            own = late()
-        except Exception as error:
-            return partial(_raise, error)
-        return lambda: own
+    def _gathered(self, moment: Moment) -> Gathered:
+        """Return the samples of every reading, with their targets; or why there are none."""
+        shares: dict[str, Share] = {}
+        problems: dict[str, str] = {}
+        for layer, reader in self.readers.items():
+            targets = chosen_targets(moment.sample.targets, reader.name)
+            if targets is None or moment.sample.cause is not None:
+                continue
+            try:
+                shares[layer] = reader.share(targets)
+            except NoReading as error:
+                problems[layer] = str(error)
+            except Exception as error:
+                problems[layer] = described(error)
+        return Gathered(shares, problems)
 
     def _do(self, action: Callable[[], None]) -> None:
         if self._thread is None:
@@ -197,10 +235,8 @@ class Measurer:
                 sums.forget(self.settings.forgetting)
         else:
             self.sums = {}
-        wanted = self.settings.loss is not None and self.plan.last is not None
-        self._rows = Rows(self.settings.max_samples) if wanted else None
 
-    def _add(self, name: str, features: Tensor) -> None:
+    def _add(self, name: str, features: Tensor, weights: Tensor | None = None) -> None:
         """Add rows to the sums of a layer; the first that are refused end them."""
         if name in self._problems or features.shape[0] == 0:
             return
@@ -209,15 +245,11 @@ class Measurer:
             width = int(features.shape[1])
             sums = self.sums[name] = nothing_summed(self.settings, width, features.device)
         try:
-            sums.update(features)
+            sums.update(features, weights)
         except Exception as error:
             # Of this layer alone: the others go on, and so does the training.
             self._problems[name] = described(error)
             del self.sums[name]
-            return
-        last = self.plan.last
-        if self._rows is not None and last is not None and last.name == name:
-            self._rows.add(features)
 
     def _note(self, problems: dict[str, str], lost: dict[str, str]) -> None:
         self._problems = {**problems, **self._problems}
@@ -225,62 +257,47 @@ class Measurer:
 
     def _let_go(self) -> None:
         """Let go of what only one measurement needs."""
-        self._rows = None
         if not self.settings.forgetting:
             self.sums = {}
 
-    def _records(self, moment: Moment, head: Callable[[], Head]) -> list[LayerRecord]:
+    def _records(self, moment: Moment, gathered: Gathered) -> list[LayerRecord]:
         """Return the records of what was summed, in all processes together; never raises."""
         try:
-            seen = self.processes.union(self._seen(moment))
+            seen = Seen(
+                self.sums, self._problems, moment.sample.cause, gathered=gathered, lost=self._lost
+            )
+            seen = self.processes.union(seen)
             if not self.processes.first:
                 return []
-            read = partial(self._read, seen, head, moment)
+            read = partial(self._read, seen, moment)
             return measured(self.plan, self.settings, moment, seen, read)
         except Exception as error:
             failed = Seen(cause=described(error))
-            return measured(self.plan, self.settings, moment, failed, lambda: None)
+            return measured(self.plan, self.settings, moment, failed, lambda layer: None)
         finally:
             self._let_go()
 
-    def _seen(self, moment: Moment) -> Seen:
-        """Return what this process has seen, the samples of a reading among it."""
-        seen = Seen(self.sums, self._problems, moment.sample.cause, lost=self._lost)
-        rows, loss, targets = self._rows, self.settings.loss, moment.sample.targets
-        if rows is None or loss is None or targets is None or seen.cause is not None:
-            return seen
-        last = self.plan.last
-        if last is None or last.name in seen.problems:
-            return seen
-        try:
-            return replace(seen, share=matched(rows, targets, loss))
-        except Exception as error:
-            return replace(seen, share_problem=described(error))
-
-    def _read(self, seen: Seen, head: Callable[[], Head], moment: Moment) -> LayerReading | None:
-        """Return the reading of the last layer; None where no targets are known."""
-        loss = self.settings.loss
-        if seen.share_problem is not None:
-            raise ValueError(seen.share_problem)
-        if seen.share is None or loss is None:
+    def _read(self, seen: Seen, moment: Moment, layer: str) -> LayerReading | None:
+        """Return the reading of a head; None where no targets are known."""
+        if layer in seen.gathered.problems:
+            raise NoReading(seen.gathered.problems[layer])
+        share, reader = seen.gathered.shares.get(layer), self.readers.get(layer)
+        if share is None or reader is None:
             return None
-        own, allows = head(), moment.allows
-        self.kept.add(moment.step, *seen.share, own)
-        shape = (len(seen.share[0]), *own.weight.shape)
+        last = self.plan.last
+        if last is not None and last.name == layer:
+            self.kept.add(moment.step, share)
+        shape, allows = (len(share.rows), *share.rows.weight.shape), moment.allows
         # Of the squared error it is one decomposition, as a rank is.
-        price = 0.0 if loss.squares else self._price.expected(*shape)
+        price = 0.0 if reader.loss.squares else self._price.expected(*shape)
         if allows is not None and not allows(price):
             raise PutOff(price)
         began = time.perf_counter()
         try:
-            return read_last_layer(*seen.share, own, loss=loss, bias=self.settings.bias)
+            return read_last_layer(share, reader.name, loss=reader.loss, bias=self.settings.bias)
         finally:
             self._price.paid(time.perf_counter() - began, *shape)
 
 
 def _at_cost(records: list[LayerRecord], seconds: float) -> list[LayerRecord]:
     return [replace(record, cost=seconds) for record in records]
-
-
-def _raise(error: Exception) -> Head:
-    raise error

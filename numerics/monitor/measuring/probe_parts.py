@@ -19,8 +19,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
-
 from epsrank.numerics.monitor.alarms.signatures import SAMPLES, WINDOW
 from epsrank.numerics.monitor.measuring.measurer import Measurer
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
@@ -125,7 +123,7 @@ class ProbeParts:
         inputs, targets = self.probe.inputs, self.probe.targets
         if part < 1:
             inputs = self.probe.slice(0, self._count(part))
-            targets = targets[: self._count(part)] if isinstance(targets, Tensor) else targets
+            targets = self.probe.first_targets(self._count(part))
         own = self._measurer.quantities(step, inputs, targets)
         return Sample(targets, part, own=own)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from epsrank.numerics.monitor.measuring.loaders import count_of, kept_batches
+from epsrank.numerics.monitor.model.passes import Weighted
+from epsrank.numerics.monitor.model.samples import WeightedBatches, combined
 from epsrank.theory.errors import InputError
 
 
@@ -19,8 +23,8 @@ class ProbeSet:
 
     #: What `probe_pass` takes.
     inputs: Any
-    #: One per sample.
-    targets: Tensor | None
+    #: One per sample; of several heads a mapping by their names.
+    targets: Any
     #: Number of samples, None for an iterable of batches.
     n_samples: int | None
 
@@ -44,41 +48,101 @@ class ProbeSet:
 
     def _chosen(self, rows: Tensor) -> ProbeSet:
         """Return some samples with their targets."""
-        goal = self.targets
-        goal = None if goal is None else goal[rows.to(goal.device)]
-        return ProbeSet(_rows(self.inputs, rows), goal, len(rows))
+        return ProbeSet(_rows(self.inputs, rows), _rows(self.targets, rows), len(rows))
+
+    def first_targets(self, count: int) -> Any:
+        """Return the targets of the first samples."""
+        return _rows(self.targets, slice(count))
 
 
-def as_probe_set(probe: Any, targets: Any, max_samples: int, seed: int) -> ProbeSet:
+def as_probe_set(
+    probe: Any,
+    targets: Any,
+    max_samples: int,
+    seed: int,
+    *,
+    model: nn.Module | None = None,
+    reading: bool = False,
+    mask: Any = None,
+    weights: Any = None,
+) -> ProbeSet:
     """Check a probe, and draw `max_samples` of its samples where it has more."""
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InputError("seed", f"is {seed!r}", "pass a whole number")
     if hasattr(probe, "__array_interface__"):
         probe = torch.as_tensor(probe)
-    goal = None if targets is None else _as_targets(targets)
+    goal = None if targets is None else _as_targets("targets", targets)
     if not isinstance(probe, (Tensor, tuple, Mapping)):
-        if isinstance(probe, Iterator) or not hasattr(probe, "__iter__"):
-            kind = type(probe).__name__
-            raise InputError(
-                "probe",
-                f"is a {kind}",
-                "pass a tensor, tuple, dict, or a list of batches of inputs",
-            )
-        return ProbeSet(probe, goal, None)
+        kept = kept_batches(
+            probe, model, targets=goal, reading=reading, max_samples=max_samples, seed=seed
+        )
+        if kept.targets is not None:
+            goal = kept.targets
+        elif kept.drawn is not None and goal is not None:
+            goal = _rows(goal, kept.drawn)
+        counts = [count_of(batch) for batch in kept.inputs]
+        own = _of_batches(mask, weights, counts, kept.drawn)
+        inputs = kept.inputs if own is None else WeightedBatches(kept.inputs, own)
+        return ProbeSet(inputs, goal, None)
     lengths = {len(leaf) for leaf in tree_leaves(probe) if isinstance(leaf, Tensor) and leaf.ndim}
     if len(lengths) != 1 or lengths == {0}:
         problem = f"has tensors of lengths {sorted(lengths)}" if lengths else "has no tensor"
         raise InputError("probe", problem, "pass tensors with one row per sample, at least one")
     count = lengths.pop()
-    if goal is not None and (goal.ndim == 0 or len(goal) != count):
-        found = 0 if goal.ndim == 0 else len(goal)
-        raise InputError(
-            "targets", f"have {found} rows, but the probe {count}", "pass one target per sample"
-        )
-    whole = ProbeSet(probe, goal, count)
+    both = _given(mask, weights)
+    for name, part in (("targets", goal), ("mask", both)):
+        for own_part in [] if part is None else tree_leaves(part):
+            if own_part.ndim == 0 or len(own_part) != count:
+                found = 0 if own_part.ndim == 0 else len(own_part)
+                problem = f"have {found} rows, but the probe {count}"
+                if name == "mask":
+                    name, problem = _name(mask), f"has {found} rows, but the probe {count}"
+                raise InputError(name, problem, "pass one entry per sample")
+    whole = ProbeSet(probe if both is None else Weighted(probe, both), goal, count)
     if count <= max_samples:
         return whole
     return whole._chosen(_order(count, seed)[:max_samples].sort().values)
+
+
+def _name(mask: Any) -> str:
+    return "weights" if mask is None or callable(mask) else "mask"
+
+
+def _given(mask: Any, weights: Any) -> Tensor | None:
+    """Return the weights that are given as arrays; None where they are computed from batches."""
+    arrays = {
+        name: None if own is None or callable(own) else _as_targets(name, own)
+        for name, own in (("mask", mask), ("weights", weights))
+    }
+    if callable(mask) != callable(weights) and None not in (mask, weights):
+        raise InputError("weights", "and mask are a function and an array", "pass two of one kind")
+    return combined(arrays["mask"], arrays["weights"])
+
+
+def _of_batches(
+    mask: Any, weights: Any, counts: list[int], drawn: Tensor | None
+) -> list[Tensor] | None:
+    """Return the weights of batches from arrays over all samples, or from lists of one for each."""
+    lists = [own for own in (mask, weights) if isinstance(own, (list, tuple))]
+    if lists and any(isinstance(entry, (Tensor, np.ndarray)) for entry in lists[0]):
+        for own in (mask, weights):
+            if own is not None and len(own) != len(counts):
+                problem = f"have {len(own)} batches, but the probe {len(counts)}"
+                raise InputError(_name(mask), problem, "pass one array per batch")
+        none = [None] * len(counts)
+        pairs = zip(
+            none if mask is None else mask, none if weights is None else weights, strict=True
+        )
+        found = [_given(*pair) for pair in pairs]
+        return [own for own in found if own is not None]
+    both = _given(mask, weights)
+    if both is None:
+        return None
+    both = both if drawn is None else both[drawn]
+    if len(both) != sum(counts):
+        problem = f"have {len(both)} rows, but the probe {sum(counts)}"
+        raise InputError(_name(mask), problem, "pass one entry per sample, or one array per batch")
+    return list(torch.split(both, counts))
 
 
 def _order(count: int, seed: int) -> Tensor:
@@ -86,13 +150,15 @@ def _order(count: int, seed: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
 
 
-def _as_targets(targets: Any) -> Tensor:
-    """Return targets as a tensor."""
+def _as_targets(argument: str, targets: Any) -> Any:
+    """Return targets as a tensor, or as tensors by the names of heads."""
+    if isinstance(targets, Mapping):
+        return {str(name): _as_targets(argument, own) for name, own in targets.items()}
     try:
         return torch.as_tensor(targets).detach()
     except (TypeError, ValueError, RuntimeError) as error:
         line = str(error).splitlines()[0]
-        raise InputError("targets", f"are no tensor ({line})", "pass labels or numbers") from None
+        raise InputError(argument, f"are no tensor ({line})", "pass labels or numbers") from None
 
 
 def _rows(tree: Any, rows: Any) -> Any:

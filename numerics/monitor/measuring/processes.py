@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.heads.share import Gathered
 from epsrank.numerics.monitor.measuring.schedule import OverheadBudget, Schedule
 from epsrank.numerics.monitor.measuring.seen import Seen, nothing_summed
 from epsrank.numerics.monitor.measuring.settings import Settings
@@ -114,14 +115,8 @@ class Processes:
             # A process that saw nothing of this layer adds zeros: all have to take part.
             own = mine.sums.get(name) or nothing_summed(self._settings, found.pop(), place)
             total[name] = own.all_reduce(self._group)
-        shares = [seen.share for seen in every if seen.share is not None]
-        reasons = [seen.share_problem for seen in every if seen.share_problem is not None]
-        if reasons:
-            return Seen(total, bad, share_problem=reasons[0], lost=lost)
-        if not shares:
-            return Seen(total, bad, lost=lost)
-        features, targets = zip(*shares, strict=True)
-        return Seen(total, bad, share=(torch.cat(features), torch.cat(targets)), lost=lost)
+        readings = Gathered.of_all([seen.gathered for seen in every])
+        return Seen(total, bad, lost=lost, gathered=readings)
 
 
 class AgreedBudget:

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from epsrank.numerics.gram.few_rows import FewRows
 from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.heads.share import Gathered
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.records.record import QuantityRecord
 from epsrank.theory.errors import described
-
-#: Features and targets of the same samples of the last layer.
-Share = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +64,8 @@ class Seen:
     problems: dict[str, str] = field(default_factory=dict)
     #: Why the measurement failed as a whole.
     cause: str | None = None
-    #: Features and targets of the last layer, for the reading.
-    share: Share | None = None
-    #: Why there are none.
-    share_problem: str | None = None
+    #: Rows and targets of every head, for its reading.
+    gathered: Gathered = field(default_factory=Gathered)
     #: Layers that were measured on a part of their samples only, and why.
     lost: dict[str, str] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from epsrank.numerics.losses import UserLoss, understood
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
 from epsrank.numerics.monitor.measuring.reading import Bias
 from epsrank.numerics.monitor.model.plan import LayerPlan
+from epsrank.numerics.monitor.model.samples import Weigh, of_batch
 from epsrank.numerics.monitor.numbers.quantities import WIDE
 from epsrank.numerics.monitor.quantity.contract import Quantity, as_quantities
 from epsrank.theory.data.inputs import as_eps, as_whole
@@ -32,8 +33,8 @@ class Settings:
     measure: MeasureKind
     #: Whether spectra are computed: up to a width of 1024, always, or never (counts only).
     quantities: QuantityChoice
-    #: Loss of the reading.
-    loss: UserLoss | None
+    #: Loss of the reading, or of every head by its name.
+    loss: UserLoss | Mapping[str, UserLoss] | None
     #: What the head's bias is taken for.
     bias: Bias
     #: Factor by which earlier batches count less.
@@ -42,6 +43,12 @@ class Settings:
     max_samples: int
     #: The user's own quantities by name.
     own: Mapping[str, Quantity]
+    #: Weights of a batch, where they are computed from it.
+    weigh: Weigh | None = None
+
+    def loss_of(self, head: str) -> UserLoss | None:
+        """Return the loss of the reading of one head."""
+        return self.loss.get(head) if isinstance(self.loss, Mapping) else self.loss
 
     def spectrum(self, n_features: int) -> bool:
         """Return whether the spectrum of a layer is computed."""
@@ -58,6 +65,8 @@ def as_settings(
     bias: Any,
     forgetting: Any,
     max_samples: Any,
+    mask: Any = None,
+    weights: Any = None,
 ) -> Settings:
     """Check the arguments."""
     scalar = isinstance(eps, str) or getattr(eps, "ndim", None) == 0
@@ -67,7 +76,12 @@ def as_settings(
     thresholds = tuple(dict.fromkeys(as_eps(value) for value in given))
     if not isinstance(relative, bool):
         raise InputError("relative", f"is {relative!r}", "pass True or False")
-    choice, own = as_quantities(quantities, get_args(QuantityChoice))
+    choice, own_quantities = as_quantities(quantities, get_args(QuantityChoice))
+    known: UserLoss | dict[str, UserLoss] | None = None
+    if isinstance(loss, Mapping):
+        known = {str(name): understood(own) for name, own in loss.items()}
+    elif loss is not None:
+        known = understood(loss)
     for name, value, choices in (
         ("measure", measure, get_args(MeasureKind)),
         ("bias", bias, get_args(Bias)),
@@ -87,11 +101,12 @@ def as_settings(
         relative=relative,
         measure=cast(MeasureKind, measure),
         quantities=cast(QuantityChoice, choice),
-        loss=None if loss is None else understood(loss),
+        loss=known,
         bias=cast(Bias, bias),
         forgetting=None if forgetting is None else float(forgetting),
         max_samples=max_samples,
-        own=own,
+        own=own_quantities,
+        weigh=of_batch(*(own if callable(own) else None for own in (mask, weights))),
     )
 
 
@@ -99,11 +114,11 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
     """Return the metadata of a history as plain data."""
     described = plan.to_json()
     # Of own quantities the names, and nothing without any: the files are those of before then.
-    plain = {name: value for name, value in vars(settings).items() if name != "own"}
+    plain = {name: value for name, value in vars(settings).items() if name not in ("own", "weigh")}
     own = {"own_quantities": list(settings.own)} if settings.own else {}
     return {
         **plain,
-        "loss": None if settings.loss is None else settings.loss.name,
+        "loss": _named(settings.loss),
         "eps": list(settings.eps),
         **own,
         "samples": "training batches" if probe is None else "probe",
@@ -116,3 +131,10 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
             for name in ("epsrank", "torch", "numpy", "scipy")
         },
     }
+
+
+def _named(loss: UserLoss | Mapping[str, UserLoss] | None) -> str | dict[str, str] | None:
+    """Return the names of losses."""
+    if isinstance(loss, Mapping):
+        return {head: own.name for head, own in loss.items()}
+    return None if loss is None else loss.name

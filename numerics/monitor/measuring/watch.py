@@ -11,6 +11,7 @@ from torch import Tensor
 from epsrank.numerics.monitor.measuring.measurer import Measurer
 from epsrank.numerics.monitor.measuring.seen import Sample
 from epsrank.numerics.monitor.model.capture import Capture
+from epsrank.numerics.monitor.model.passes import Arguments
 from epsrank.theory.errors import InputError
 
 
@@ -19,7 +20,9 @@ class BatchWatch:
 
     def __init__(self, measurer: Measurer) -> None:
         self._measurer = measurer
-        self._capture = Capture(measurer.plan, self._timed)
+        before = self._read if measurer.readers else None
+        weigh = measurer.settings.weigh
+        self._capture = Capture(measurer.plan, self._timed, before=before, weigh=weigh)
         #: Whether calls are watched. An attribute of its own, since it is asked for at every step.
         self.active = False
         #: Seconds that this took so far.
@@ -43,11 +46,18 @@ class BatchWatch:
         self._measurer.note(self._capture)
         return Sample(targets)
 
-    def _timed(self, name: str, features: Tensor) -> None:
+    def _read(self, arguments: Arguments) -> None:
+        """Look at what the heads make of a batch, with the same modes and random numbers."""
+        began = time.perf_counter()
+        for reader in self._measurer.readers.values():
+            reader.batch(arguments, as_is=True)
+        self.cost += time.perf_counter() - began
+
+    def _timed(self, name: str, features: Tensor, weights: Tensor | None = None) -> None:
         """Sum features, and account for the time."""
         began = time.perf_counter()
         try:
-            self._measurer.consume(name, features)
+            self._measurer.consume(name, features, weights)
         finally:
             self.cost += time.perf_counter() - began
 

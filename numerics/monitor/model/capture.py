@@ -28,16 +28,22 @@ from epsrank.numerics.monitor.model.counting import (
     in_backward,
     under_transforms,
 )
-from epsrank.numerics.monitor.model.features import first_tensor, samples_by_neurons, trouble
+from epsrank.numerics.monitor.model.features import (
+    first_tensor,
+    samples_by_neurons,
+    trouble,
+)
 from epsrank.numerics.monitor.model.habits import look, pass_beside
-from epsrank.numerics.monitor.model.passes import Arguments, batches, first_batch
+from epsrank.numerics.monitor.model.passes import Arguments
 from epsrank.numerics.monitor.model.places import Place, places_of
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
+from epsrank.numerics.monitor.model.samples import Weigh, spread
 from epsrank.numerics.monitor.model.trace import Frames
 from epsrank.numerics.monitor.model.wrappers import is_compiled
 from epsrank.theory.errors import InputError, described
 
-Consume = Callable[[str, Tensor], None]
+#: Takes the name of a layer and rows of features; and their weights, where there are any.
+Consume = Callable[..., None]
 
 
 class _Thread(threading.local):
@@ -53,6 +59,8 @@ class _Thread(threading.local):
     muted = 0
     #: Follows functions while the model runs.
     frames: Frames | None = None
+    #: How much the samples of the outermost call count.
+    weights: Tensor | None = None
     #: The place of a module whose wrapper was called instead, and which may call it in turn.
     wrapped: Place | None = None
 
@@ -71,8 +79,19 @@ class Capture:
     first runs eagerly, with the same random numbers and without gradients.
     """
 
-    def __init__(self, plan: LayerPlan, consume: Consume, *, everything: bool = False) -> None:
+    def __init__(
+        self,
+        plan: LayerPlan,
+        consume: Consume,
+        *,
+        everything: bool = False,
+        before: Callable[[Arguments], None] | None = None,
+        weigh: Weigh | None = None,
+    ) -> None:
         self.plan = plan
+        # Is called with what the model is called with, before a call that gives samples.
+        self._before = before
+        self._weigh = weigh
         #: Calls of each layer since `start`.
         self.calls: Counter[str] = Counter()
         #: Layers since `start`, and why (part of) their features could not be used.
@@ -166,6 +185,11 @@ class Capture:
         try:
             if here.depth == 1:
                 here.counts, here.why = gives_samples(of_training=not own)
+                here.weights = None
+                if self._weigh is not None and here.counts and place.root:
+                    here.weights = self._weigh(Arguments(args, kwargs))
+                if self._before is not None and here.counts and place.root and not own:
+                    self._before(Arguments(args, kwargs))
             frames = self._follow(here, place)
             remove = self._entered(here, place, module, args, kwargs)
         except Exception as error:
@@ -226,6 +250,8 @@ class Capture:
             for layer in self.plan.layers:
                 self._pass_over(layer, why)
             return
+        if self._before is not None:
+            self._before(arguments)
         look(module, arguments, evaluate=False)
         outside = here.depth, here.counts, here.frames
         here.depth, here.frames, here.eager = 0, None, True
@@ -299,6 +325,7 @@ class Capture:
             return
         self.calls[layer.name] += 1
         with _apart(tensor):
+            weights, done = spread(self._thread.weights, tensor, layer.axis, layer.name), 0
             for rows in samples_by_neurons(tensor, layer.axis):
                 width = self._widths.setdefault(layer.name, rows.shape[1])
                 if rows.shape[1] != width:
@@ -307,6 +334,13 @@ class Capture:
                         f"of {layer.name} have {rows.shape[1]} neurons, and had {width}",
                         "give each call a module of its own, or name another layer",
                     )
+                if weights is not None:
+                    own = weights[done : done + len(rows)]
+                    done += len(rows)
+                    rows, own = rows[own > 0], own[own > 0]
+                    if own.is_floating_point() and rows.shape[0]:
+                        self._consume(layer.name, rows, own)
+                        continue
                 if rows.shape[0]:
                     self._consume(layer.name, rows)
 
@@ -336,30 +370,3 @@ def _apart(tensor: Tensor) -> Iterator[None]:
         torch.autocast(tensor.device.type, enabled=False),
     ):
         yield
-
-
-def probe_pass(
-    plan: LayerPlan,
-    probe: Any,
-    consume: Consume,
-    *,
-    batch_size: int = 1024,
-) -> Capture:
-    """Run a probe set through the model and hand on the features of every planned layer.
-
-    A tensor is the one argument of the model, a tuple its positional and a dict its named
-    arguments; their first axis is cut into batches. Any other iterable, such as a list or a loader,
-    gives batches as they are (the way for inputs with time on the first axis). They are copied to
-    the device of the model, and ``consume(name, features)`` gets rows in the order of the probe.
-
-    Evaluation mode, eager code, no gradients (except where the forward pass itself differentiates),
-    and Transformer layers without the fused evaluation path, which rounds differently and calls
-    nothing that could be looked at. All that a pass may change is as before afterwards, whatever
-    the model does, and also after an exception.
-    """
-    capture = Capture(plan, consume, everything=True)
-    look(plan.wrapper, first_batch(probe))
-    with pass_beside(plan.wrapper) as call, capture:
-        for arguments in batches(probe, batch_size):
-            call(arguments)
-    return capture

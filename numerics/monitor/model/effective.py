@@ -18,12 +18,15 @@ _SIZES = (1.0, -10.0, 1000.0)
 _ROUNDINGS = 64
 
 
-def effective_weight(head: nn.Module, width: int | None = None) -> tuple[Matrix, Vector | None]:
+def effective_weight(
+    head: nn.Module, width: int | None = None, *, as_is: bool = False
+) -> tuple[Matrix, Vector | None]:
     """Return W (n, k) and b (k,) of u = φW + b in float64; b is None for a layer without one.
 
     A plain ``nn.Linear`` is read. Any other module is called in evaluation mode: on 0 for b and on
     the unit vectors for W. So parametrisations, adapters and hooks count as in a forward pass, and
-    nothing is advanced by being read: power iterations rest in evaluation mode.
+    nothing is advanced by being read: power iterations rest in evaluation mode. With `as_is` the
+    mode stays, and W is what the very next pass takes, after its own power iteration.
     """
     if isinstance(head, nn.Linear) and _plain(head):
         weight, bias = head.weight, head.bias
@@ -35,7 +38,7 @@ def effective_weight(head: nn.Module, width: int | None = None) -> tuple[Matrix,
         kind = type(head).__name__
         raise InputError("head", f"is a {kind}, so its weights are not known", "name an nn.Linear")
     try:
-        return _called(head, n)
+        return _called(head, n, as_is)
     except InputError:
         raise
     except Exception as error:
@@ -65,13 +68,14 @@ def _width(head: nn.Module) -> int | None:
     return None
 
 
-def _called(head: nn.Module, n: int) -> tuple[Matrix, Vector | None]:
+def _called(head: nn.Module, n: int, as_is: bool) -> tuple[Matrix, Vector | None]:
     """Return W and b from calls of a module, once they agree with calls elsewhere."""
     own = next(head.parameters(), torch.zeros(()))
     # Unit vectors in bounded pieces, since an adapter may keep several copies of its input.
     points = torch.eye(n, dtype=own.dtype, device=own.device)
-    with untouched(head), torch.no_grad():
-        head.eval()
+    with untouched(head), torch.no_grad(), torch.inference_mode(False):
+        if not as_is:
+            head.eval()
         start = _outputs(head, points.new_zeros(1, n))
         rows = torch.cat([_outputs(head, piece) for piece in torch.split(points, 256)])
         generator = torch.Generator().manual_seed(0)
@@ -92,8 +96,9 @@ def _called(head: nn.Module, n: int) -> tuple[Matrix, Vector | None]:
 
 
 def _outputs(head: nn.Module, points: Tensor) -> Tensor:
-    """Return the outputs at some points."""
-    found: Any = first_tensor(head(points))
+    """Return the outputs at some points, every time from the same state."""
+    with untouched(head):
+        found: Any = first_tensor(head(points))
     if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != len(points):
         kind = type(head).__name__
         raise InputError("head", f"is a {kind} that gives no row per sample", "name an nn.Linear")

@@ -28,6 +28,22 @@ def first_tensor(output: Any) -> Tensor | None:
     return next((tensor for tensor in found if tensor is not None), None)
 
 
+def named_tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of a nest with their places, such as ``cls`` or ``0.logits``."""
+    if isinstance(value, Tensor):
+        yield name, value
+        return
+    parts: Any = ()
+    if isinstance(value, Mapping):
+        parts = value.items()
+    elif isinstance(value, (tuple, list)):
+        parts = zip(getattr(value, "_fields", range(len(value))), value, strict=True)
+    elif dataclasses.is_dataclass(value):
+        parts = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    for key, part in parts:
+        yield from named_tensors(part, f"{name}.{key}" if name else str(key))
+
+
 def tensors(value: Any) -> Iterator[Tensor]:
     """Yield all tensors in a nest of tuples, lists, mappings and dataclasses."""
     if isinstance(value, Tensor):
@@ -62,6 +78,17 @@ def trouble(tensor: Tensor | None) -> str | None:
     if not tensor.is_nested and tensor.ndim == 0:
         return "gives one number, no neurons"
     return None
+
+
+def sample_shape(tensor: Tensor, axis: int) -> tuple[int, ...]:
+    """Return the axes of samples of an output, in the order of the rows of `samples_by_neurons`."""
+    if tensor.is_nested:
+        return (sum(len(part) for part in tensor.unbind()),)
+    if axis == -1 or tensor.ndim < -axis or tensor.ndim <= 2:
+        return tuple(tensor.shape[:-1])
+    shape = list(tensor.shape)
+    del shape[axis]
+    return tuple(shape) if len(shape) >= -axis else (1, *shape)
 
 
 def samples_by_neurons(tensor: Tensor, axis: int) -> Iterator[Tensor]:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from epsrank.numerics.monitor.model.axes import UNFOLLOWED, from_the_end, given_axes
 from epsrank.numerics.monitor.model.habits import look, pass_beside
+from epsrank.numerics.monitor.model.heads import Heads, find_heads
 from epsrank.numerics.monitor.model.kinds import kind_of
 from epsrank.numerics.monitor.model.named import named_layers, nearest
 from epsrank.numerics.monitor.model.passes import Arguments, first_batch
-from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer, Role, SkippedLayer
+from epsrank.numerics.monitor.model.plan import (
+    LayerPlan,
+    MonitoredLayer,
+    PlannedHead,
+    Role,
+    SkippedLayer,
+)
 from epsrank.numerics.monitor.model.search import discover_executed
-from epsrank.numerics.monitor.model.structure import Found, blocks, discover, find_head
+from epsrank.numerics.monitor.model.structure import Found, discover
 from epsrank.numerics.monitor.model.trace import Call, Trace
 from epsrank.numerics.monitor.model.wrappers import (
     before_call,
@@ -24,32 +33,6 @@ from epsrank.numerics.monitor.model.wrappers import (
     unwrap,
 )
 from epsrank.theory.errors import InputError
-
-
-def head_executed(names: Mapping[str, nn.Module], trace: Trace) -> nn.Module | None:
-    """Return the ``Linear`` that was called last, unless weights or an activation came after it."""
-    inside = {id(part) for block in blocks(names).values() for part in block.modules()}
-    for call in reversed(trace.calls):
-        module = call.callee
-        if isinstance(module, str):
-            continue
-        if id(module) in inside or kind_of(module) in ("attention", "recurrent"):
-            return None
-        if kind_of(module) == "weights":
-            linear = isinstance(module, nn.Linear) and gives_the_output(trace, module)
-            return module if linear else None
-    return None
-
-
-def gives_the_output(trace: Trace, head: nn.Module) -> bool:
-    """Whether no activation acts on the head, so that u = φ·W + b is what the model gives."""
-    return not any(
-        trace.calls[source].callee is head
-        for call in trace.calls
-        if call.callee not in ("add", "dropout")
-        and (isinstance(call.callee, str) or kind_of(call.callee) == "activation")
-        for source in call.sources
-    )
 
 
 def callers(calls: list[Call]) -> tuple[nn.Module, ...]:
@@ -67,6 +50,8 @@ def find_layers(
     layers: Any = "auto",
     *,
     head: Any = "auto",
+    output: Any = None,
+    axes: Any = None,
     example: Any = None,
 ) -> LayerPlan:
     """Decide which layers of a model are measured.
@@ -75,8 +60,14 @@ def find_layers(
     of residual networks and Transformers, and always what enters the head: that is φ. Else `layers`
     are dotted names with ``*`` and ``?``, or modules.
 
-    The input of the `head`, the output layer, is measured too. None measures no such input, and
-    ``auto`` finds none where an activation acts on the last ``Linear``.
+    The input of the `head`, the output layer, is measured too; of several heads, every input. None
+    measures no such input. ``auto`` takes the ``Linear`` whose output is the model's; where several
+    are, or an activation acts on the last one, it takes none, and the plan names them. `output` is
+    the entry of a tuple or dict output that is meant, of several heads a mapping by their names.
+
+    The axis of the neurons is followed through the pass, whatever moves it. A layer where it is
+    lost (of three axes or more) is left out with that reason, unless `axes` says it:
+    ``{"name": 1}``.
 
     One pass of the `example`, inputs as in `probe_pass`, shows functional activations, the order of
     layers and the head (evaluation mode, no gradients). Without it they are guessed from the
@@ -89,19 +80,31 @@ def find_layers(
     names = {clean_name(name): module for name, module in plain.named_modules()}
     automatic = isinstance(layers, str) and layers == "auto"
     trace = _traced(plain, model, names, example) if example is not None else None
-    output = _head(names, head, trace)
+    places, own_axes = as_outputs(output), given_axes(axes)
+    heads = find_heads(names, head, trace, places.get(""))
     if not automatic:
         found, skipped = named_layers(names, layers, trace)
+        _refuse_lost(found, trace, own_axes)
     elif trace is not None:
-        found, skipped = discover_executed(names, trace, output)
+        found, skipped = discover_executed(names, trace, heads.first, own_axes)
     else:
-        found, skipped = discover(plain, output)
+        found, skipped = discover(plain, heads.first)
     monitored = [_monitored(site) for site in found]
-    if output is not None and not any(layer.role == "last" for layer in monitored):
-        name = next(name for name, module in names.items() if module is output)
-        last = MonitoredLayer(f"{name} (input)".strip(), output, "input", -1, "last")
-        monitored.append(last)
-        skipped = {key: why for key, why in skipped.items() if key != name}
+    monitored = _with_axes(monitored, own_axes, trace)
+    planned: list[PlannedHead] = []
+    guessed = trace is None and isinstance(head, str) and head == "auto"
+    for name, module in heads.chosen.items():
+        layer = next((own.name for own in monitored if own.role == "last"), None)
+        if layer is None or planned:
+            layer = f"{name} (input)".strip()
+            monitored = [own for own in monitored if own.name != layer]
+            monitored.append(MonitoredLayer(layer, module, "input", -1, "last"))
+        skipped.pop(name, None)
+        planned.append(
+            PlannedHead(name, module, layer, places.get(name, places.get("")), guessed=guessed)
+        )
+    for name in heads.candidates:
+        skipped[name] = f"gives an output, as others do: head={name!r} reads it"
     if not monitored:
         raise InputError(
             "layers",
@@ -114,7 +117,9 @@ def find_layers(
         model=plain,
         layers=tuple(monitored),
         skipped=tuple(SkippedLayer(name, reason) for name, reason in skipped.items()),
-        head=output,
+        head=heads.first,
+        heads=tuple(planned),
+        candidates=heads.candidates,
         compiled=is_compiled(model),
         callers=callers(trace.calls) if followed and trace is not None else (),
     )
@@ -136,6 +141,13 @@ def plan_at_first_call(
 
     cancel = before_call(model, look)
     return cancel
+
+
+def heads_in(model: nn.Module, arguments: Arguments, output: str | None) -> Heads:
+    """Return the layers that give the output of a pass."""
+    plain = unwrap(model)
+    names = {clean_name(name): module for name, module in plain.named_modules()}
+    return find_heads(names, "auto", _traced(plain, model, names, [arguments]), output)
 
 
 def _traced(
@@ -183,24 +195,50 @@ def refuse(model: nn.Module) -> None:
                 )
 
 
+def _refuse_lost(found: list[Found], trace: Trace | None, axes: dict[str, int]) -> None:
+    """Refuse layers that were asked for and whose neurons cannot be followed."""
+    lost = [] if trace is None else [c.callee for c in trace.calls if c.trouble == UNFOLLOWED]
+    for site in found:
+        if site.name not in axes and any(site.module is module for module in lost):
+            remedy = f"say on which axis they are: axes={{{site.name!r}: 1}}"
+            raise InputError("layers", f"has {site.name!r}, whose neurons were lost", remedy)
+
+
+def _with_axes(
+    layers: list[MonitoredLayer], axes: dict[str, int], trace: Trace | None
+) -> list[MonitoredLayer]:
+    """Return layers with the axes that the caller names."""
+    known = {layer.name for layer in layers}
+    for name in axes:
+        if name not in known:
+            raise InputError("axes", f"name {name!r}, which is not measured", nearest(name, known))
+    shapes = {} if trace is None else {id(call.callee): call.left for call in trace.calls}
+    return [
+        layer
+        if layer.name not in axes or layer.at == "call"
+        else replace(
+            layer, axis=from_the_end(layer.name, axes[layer.name], shapes.get(id(layer.module)))
+        )
+        for layer in layers
+    ]
+
+
+def as_outputs(output: Any) -> dict[str, str]:
+    """Return the places of outputs by heads; of all heads under the empty name."""
+    given = output if isinstance(output, Mapping) else {"": output}
+    places: dict[str, str] = {}
+    for head, place in given.items():
+        if place is None:
+            continue
+        if isinstance(place, bool) or not isinstance(place, (str, int)):
+            remedy = "pass the key or index of an entry, such as 'logits' or 0"
+            raise InputError("output", f"is {place!r}", remedy)
+        places[str(head)] = str(place)
+    return places
+
+
 def _monitored(site: Found) -> MonitoredLayer:
     suffix = " (input)" if site.at == "input" else ""
     role: Role = "last" if site.last else "hidden"
     name = site.name if site.name.endswith(suffix) else f"{site.name}{suffix}"
     return MonitoredLayer(name, site.module, site.at, site.axis, role, site.callee, site.indices)
-
-
-def _head(names: Mapping[str, nn.Module], head: Any, trace: Trace | None) -> nn.Module | None:
-    """Return the output layer that is meant."""
-    if head is None:
-        return None
-    if isinstance(head, str) and head == "auto":
-        return find_head(names) if trace is None else head_executed(names, trace)
-    if isinstance(head, str):
-        if head not in names:
-            raise InputError("head", f"{head!r} is no module of the model", nearest(head, names))
-        return names[head]
-    if not isinstance(head, nn.Module) or all(head is not module for module in names.values()):
-        kind = type(head).__name__
-        raise InputError("head", f"is a {kind} outside the model", "pass one of its modules")
-    return head

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -60,9 +61,7 @@ def look(model: nn.Module, arguments: Arguments, *, evaluate: bool = True) -> No
 
 
 @contextmanager
-def pass_beside(
-    model: nn.Module, *, evaluate: bool = True
-) -> Iterator[Callable[[Arguments], None]]:
+def pass_beside(model: nn.Module, *, evaluate: bool = True) -> Iterator[Callable[[Arguments], Any]]:
     """Give a call of a model that leaves no trace; of one that is not known, at a higher price."""
     found = _habits(runnable(model), evaluate) or Habits(writes=True)
     with _pass(model, found, evaluate) as call:
@@ -80,7 +79,7 @@ def _habits(runner: nn.Module, evaluate: bool) -> Habits | None:
 
 
 @contextmanager
-def _pass(model: nn.Module, found: Habits, evaluate: bool) -> Iterator[Callable[[Arguments], None]]:
+def _pass(model: nn.Module, found: Habits, evaluate: bool) -> Iterator[Callable[[Arguments], Any]]:
     runner = runnable(model)
     before = _parameters_of(runner) if found.writes else None
     try:

@@ -38,6 +38,10 @@ class ByTensor(Generic[_Note]):
         """Write a note on a tensor, in place of an earlier one."""
         self._notes[id(tensor)] = (weakref.ref(tensor), note)
 
+    def drop(self, tensor: Tensor) -> None:
+        """Forget the note on a tensor."""
+        self._notes.pop(id(tensor), None)
+
     def clear(self) -> None:
         """Forget all notes."""
         self._notes.clear()

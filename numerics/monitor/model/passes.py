@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import register_pytree_node, tree_leaves, tree_map
 
 from epsrank.numerics.monitor.model.calls import calls_beside_training
 from epsrank.numerics.monitor.model.state import State
@@ -31,6 +31,25 @@ class Arguments:
     args: tuple[Any, ...]
     #: Named.
     kwargs: dict[str, Any]
+    #: How much every sample counts; None for all alike.
+    weights: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """The inputs of one call with the weights of their samples, cut into batches together."""
+
+    #: A tensor, a tuple or a mapping.
+    inputs: Any
+    #: Of shape (N,), or (N, …) for the positions of each.
+    weights: Tensor
+
+
+register_pytree_node(
+    Weighted,
+    lambda whole: ([whole.inputs, whole.weights], None),
+    lambda parts, _: Weighted(*parts),
+)
 
 
 def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
@@ -43,7 +62,7 @@ def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
         if isinstance(probe, Iterator):
             raise InputError("probe", "can be read only once", "pass a list or a loader")
         for batch in probe:
-            yield _arguments(batch)
+            yield as_arguments(batch)
         return
     lengths = {len(leaf) for leaf in tree_leaves(probe) if isinstance(leaf, Tensor) and leaf.ndim}
     if len(lengths) != 1:
@@ -52,7 +71,7 @@ def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
             "probe", problem, "pass tensors with one row per sample, or a list of batches"
         )
     for start in range(0, lengths.pop(), batch_size):
-        yield _arguments(_rows(probe, slice(start, start + batch_size)))
+        yield as_arguments(_rows(probe, slice(start, start + batch_size)))
 
 
 def _rows(probe: Any, rows: slice) -> Any:
@@ -61,9 +80,13 @@ def _rows(probe: Any, rows: slice) -> Any:
     )
 
 
-def _arguments(batch: Any) -> Arguments:
+def as_arguments(batch: Any) -> Arguments:
+    """Return a batch as the arguments of one call."""
     if isinstance(batch, Arguments):
         return batch
+    if isinstance(batch, Weighted):
+        own = as_arguments(batch.inputs)
+        return Arguments(own.args, own.kwargs, batch.weights)
     if isinstance(batch, Mapping):
         return Arguments((), dict(batch))
     return Arguments(tuple(batch) if isinstance(batch, (tuple, list)) else (batch,), {})
@@ -78,12 +101,12 @@ def first_batch(probe: Any) -> Arguments:
 
 def is_one_call(inputs: Any) -> bool:
     """Whether inputs are the arguments of one call, and not a list of batches."""
-    return isinstance(inputs, (Tensor, tuple, Mapping))
+    return isinstance(inputs, (Tensor, tuple, Mapping, Weighted))
 
 
 def call(model: nn.Module, batch: Any) -> Any:
     """Call a model on a tensor, a tuple of arguments, or a mapping of named ones."""
-    arguments = _arguments(batch)
+    arguments = as_arguments(batch)
     return model(*arguments.args, **arguments.kwargs)
 
 
@@ -102,7 +125,7 @@ def copied(model: nn.Module, batch: Any) -> Any:
 
 def run(
     model: nn.Module, arguments: Arguments, *, gradients: bool = False, by_inputs: bool = False
-) -> None:
+) -> Any:
     """Call a model on copies of arguments, which it may differentiate by where it does so."""
     given = arguments.args, arguments.kwargs
     args, kwargs = copied(model, given[0]), copied(model, given[1])
@@ -110,7 +133,7 @@ def run(
         for leaf, own in zip(tree_leaves(given), tree_leaves((args, kwargs)), strict=True):
             if isinstance(own, Tensor) and own.is_floating_point():
                 own.requires_grad_(by_inputs or leaf.requires_grad)
-    model(*args, **kwargs)
+    return model(*args, **kwargs)
 
 
 @contextmanager

@@ -60,6 +60,28 @@ class SkippedLayer:
 
 
 @dataclass(frozen=True, eq=False)
+class PlannedHead:
+    """An output layer, whose input is the φ of a reading."""
+
+    #: Its dotted name.
+    name: str
+    #: The module.
+    module: nn.Module = field(repr=False)
+    #: Name of the measured layer that carries its readings.
+    layer: str
+    #: The entry of a tuple or dict output that has the targets; None where only one depends on it.
+    output: str | None = None
+    #: What that output is, such as ``u = φW + b``, once a pass has shown it.
+    form: str | None = None
+    #: Whether it was taken from the names of modules, since no pass has shown the output yet.
+    guessed: bool = False
+
+    def __str__(self) -> str:
+        place = f", output {self.output!r}" if self.output is not None else ""
+        return f"{self.name}{place}" + (f": {self.form}" if self.form else "")
+
+
+@dataclass(frozen=True, eq=False)
 class LayerPlan:
     """What is measured in a model."""
 
@@ -75,6 +97,10 @@ class LayerPlan:
     head: nn.Module | None = field(repr=False)
     #: Whether the model runs as compiled code, so that layers are seen in an eager pass.
     compiled: bool
+    #: All heads that are read, of which `head` is the first.
+    heads: tuple[PlannedHead, ...] = ()
+    #: Layers that reach the output side by side, where none was chosen.
+    candidates: tuple[str, ...] = ()
     #: Modules to be followed so that a ``call`` is recognised.
     callers: tuple[nn.Module, ...] = field(default=(), repr=False)
 
@@ -91,6 +117,10 @@ class LayerPlan:
     def __str__(self) -> str:
         lines = [f"{len(self.layers)} layers measured, {len(self.skipped)} skipped"]
         lines += [f"  {layer}{' = φ' * (layer.role == 'last')}" for layer in self.layers]
+        lines += [f"  head: {head}" for head in self.heads]
+        if self.candidates:
+            named = ", ".join(map(repr, self.candidates))
+            lines.append(f"  no head: {named} all give outputs; choose with head=")
         lines += [f"  skipped {layer}" for layer in self.skipped]
         return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from epsrank.numerics.monitor.model.axes import UNFOLLOWED, from_the_end
 from epsrank.numerics.monitor.model.kinds import kind_of, why_not
 from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN
 from epsrank.numerics.monitor.model.structure import Found, blocks
@@ -22,8 +23,13 @@ _LINEAR = ("weights", "normalisation")
 class CallSearch:
     """Walks through the calls of a pass and collects places to measure."""
 
-    def __init__(self, names: Mapping[str, nn.Module], calls: list[Call]) -> None:
+    def __init__(
+        self, names: Mapping[str, nn.Module], calls: list[Call], axes: Mapping[str, int]
+    ) -> None:
         self.calls = calls
+        self._axes = axes
+        #: Layers whose neurons were lost sight of.
+        self.lost: set[str] = set()
         self.name = {id(module): name for name, module in names.items()}
         self.block = {id(module): name for name, module in blocks(names).items()}
         self.inside: dict[int, str] = {}
@@ -57,7 +63,13 @@ class CallSearch:
             if self._covered(call):
                 continue
             site = self._site(call, number)
-            if site is not None and call.trouble is None:
+            if site is not None and site.name in self._axes:
+                site = replace(site, axis=from_the_end(site.name, self._axes[site.name], call.left))
+                call = replace(call, trouble=None)
+            if site is not None and call.trouble == UNFOLLOWED:
+                self.lost.add(site.name)
+                since.append(number)
+            elif site is not None and call.trouble is None:
                 self._add(site, number)
                 since.append(number)
             elif call.kind == "weights":
@@ -226,10 +238,13 @@ def _fits(before: Call, call: Call) -> bool:
 
 
 def discover_executed(
-    names: Mapping[str, nn.Module], trace: Trace, head: nn.Module | None
+    names: Mapping[str, nn.Module],
+    trace: Trace,
+    head: nn.Module | None,
+    axes: Mapping[str, int],
 ) -> tuple[list[Found], dict[str, str]]:
     """Find the layers in order of execution, and why other modules are not measured."""
-    search = CallSearch(names, trace.calls)
+    search = CallSearch(names, trace.calls, axes)
     search.collect(head)
     found = dict(search.found)
     if head is not None:
@@ -269,6 +284,7 @@ def discover_executed(
         else f"an increment; the sum with its shortcut is measured as {total!r}"
         for name, total in search.increments.items()
     }
+    skipped |= {name: UNFOLLOWED.replace("…", name) for name in search.lost}
     skipped |= dict.fromkeys(search.outputs, "acts on the head: the model's output, no features")
     if head is not None:
         skipped.pop(next(name for name, module in names.items() if module is head), None)
@@ -280,7 +296,9 @@ def _acting_on(search: CallSearch, head: nn.Module) -> set[str]:
     return {
         name
         for number, name in search.by_call.items()
-        if any(search.calls[source].callee is head for source in search.calls[number].sources)
+        # A cell that is given the output at the next time is a layer like any other.
+        if search.calls[number].kind != "recurrent"
+        and any(search.calls[source].callee is head for source in search.calls[number].sources)
     }
 
 

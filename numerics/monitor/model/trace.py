@@ -16,7 +16,13 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from epsrank.numerics.monitor.model.features import first_tensor, trouble
+from epsrank.numerics.monitor.model.axes import UNFOLLOWED, NeuronNumbers
+from epsrank.numerics.monitor.model.features import (
+    first_tensor,
+    named_tensors,
+    tensors,
+    trouble,
+)
 from epsrank.numerics.monitor.model.kinds import Kind, kind_of, neurons_axis
 from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN, ByTensor, Origins
 
@@ -91,9 +97,13 @@ class Frames(TorchFunctionMode):
         on_call: Callable[[nn.Module, str, int, Any, Any], None],
         watched: Mapping[Any, str] = ACTIVATION_FUNCTIONS,
         origins: Origins | None = None,
+        on_change: Callable[[Tensor], None] | None = None,
+        neurons: NeuronNumbers | None = None,
     ) -> None:
         super().__init__()
         self._watched = watched
+        self._on_change = on_change
+        self._neurons = neurons
         self._origins = origins
         self.running: list[tuple[nn.Module, Counter[Any]]] = []
         self._on_call = on_call
@@ -106,10 +116,19 @@ class Frames(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run any torch function, and report it if it is an activation."""
+        name = self._watched.get(func)
+        # What is written into by anything else is no longer what a layer gave.
+        taken = [] if name is not None or self._on_change is None else list(tensors(args))
+        before = [_version(tensor) for tensor in taken]
         output = func(*args, **(kwargs or {}))
+        if self._on_change is not None:
+            for tensor, version in zip(taken, before, strict=True):
+                if _version(tensor) != version:
+                    self._on_change(tensor)
         if self._origins is not None:
             self._origins.follow(func, args, kwargs, output)
-        name = self._watched.get(func)
+        if self._neurons is not None:
+            self._neurons.follow(func, args, kwargs, output)
         if name is not None and self.running:
             # The input may be given by name, as in relu(input=x).
             given = args or tuple((kwargs or {}).values())
@@ -125,16 +144,19 @@ class Trace:
 
     def __init__(self, names: Mapping[str, nn.Module]) -> None:
         self.calls: list[Call] = []
+        #: Where the values of every output of the model come from, by its place in the output.
+        self.outputs: dict[str, frozenset[int]] = {}
         self._modules = list(names.values())
         self._origins = Origins(self._modules)
-        self._frames = Frames(self._function, _WATCHED, self._origins)
+        self._neurons = NeuronNumbers(lambda tensor: not self._origins.of(tensor))
+        self._frames = Frames(
+            self._function, _WATCHED, self._origins, self._overwritten, self._neurons
+        )
         self._entered: list[Any] = []
         # The calls that returned a tensor, and a number of its own for one that entered a call.
         self._returned: ByTensor[tuple[int, ...]] = ByTensor()
         self._numbers: ByTensor[int] = ByTensor()
         self._fresh = itertools.count()
-        self._axis, self._width = -1, 0
-        self._first_axis: list[int | None] = []
         self._handles: list[RemovableHandle] = []
         self._stack = ExitStack()
 
@@ -158,6 +180,7 @@ class Trace:
             self._handles.pop().remove()
         self._entered.clear()
         self._returned.clear()
+        self._neurons.forget()
         self._numbers.clear()
         self._frames.running.clear()
 
@@ -172,30 +195,34 @@ class Trace:
         given, behind = self._number(tensor), self._origins.of(tensor)
         sources = self._producers(tensor)
         self._entered.append((owner, index, sources, given, shape, id(tensor), behind))
-        self._first_axis.append(None)
         self._frames.running.append((module, Counter()))
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         self._frames.running.pop()
         owner, index, sources, given, entered, identity, behind = self._entered.pop()
-        first = self._first_axis.pop()
         tensor = first_tensor(output)
         own = neurons_axis(module)
-        if own is not None:
-            self._axis, self._width = own, _width(module)
-            self._first_axis = [own if axis is None else axis for axis in self._first_axis]
-        axis = self._axis
-        if tensor is not None and not tensor.is_nested:
-            same = next(module.children(), None) is not None and tensor.shape == entered
-            if own is None:
-                axis = first if same and first is not None else self._fitting(tensor)
+        # A layer of the library says where it has its neurons, whatever it computes them by.
+        if (
+            own is not None
+            and tensor is not None
+            and (kind_of(module) != "normalisation" or self._neurons.axis(tensor) is None)
+        ):
+            self._neurons.put(tensor, own)
+        axis, lost = self._place(tensor)
         changed = id(tensor) != identity or kind_of(module) == "activation"
         within = self._origins.of(tensor)
         # Made of something that is not watched: what entered may be behind it.
         if UNKNOWN in within:
             within = (within - {UNKNOWN}) | behind
-        left, why = _shape(tensor), trouble(tensor)
+        left, why = _shape(tensor), trouble(tensor) or lost
         end = (left, axis, why, changed, behind, within)
+        if not self._frames.running:
+            self.outputs = {
+                name: self._origins.of(leaf)
+                for name, leaf in named_tensors(output)
+                if leaf.is_floating_point() and leaf.ndim
+            }
         self._add(Call(owner, module, index, sources, given, entered, *end), tensor, output)
 
     def _function(self, owner: nn.Module, name: str, index: int, args: Any, output: Any) -> None:
@@ -203,9 +230,9 @@ class Trace:
         operands = args[:2] if name == "add" else (given,)
         sources = tuple(number for part in operands for number in self._producers(part))
         shape = None if given is None else given.shape
-        axis = self._axis if tensor is None or tensor.is_nested else self._fitting(tensor)
+        axis, lost = self._place(tensor)
         number, behind = self._number(given), self._origins.of(tensor)
-        end = (_shape(tensor), axis, trouble(tensor), True, behind, behind)
+        end = (_shape(tensor), axis, trouble(tensor) or lost, True, behind, behind)
         self._add(Call(owner, name, index, sources, number, shape, *end), tensor, output)
 
     def _add(self, call: Call, tensor: Tensor | None, output: Any) -> None:
@@ -215,6 +242,12 @@ class Trace:
         if tensor is not None:
             # What works in place returns a tensor that earlier calls returned as well.
             self._returned.put(tensor, (*self._producers(tensor), number))
+
+    def _overwritten(self, tensor: Tensor) -> None:
+        """Forget which calls returned a tensor, and what it is a view of."""
+        self._returned.drop(tensor)
+        if tensor._base is not None:
+            self._returned.drop(tensor._base)
 
     def _number(self, tensor: Any) -> int:
         if not isinstance(tensor, Tensor):
@@ -228,27 +261,19 @@ class Trace:
     def _producers(self, tensor: Any) -> tuple[int, ...]:
         return self._returned.of(tensor) or ()
 
-    def _fitting(self, tensor: Tensor) -> int:
-        """Return the axis that holds as many neurons as the last layer has.
+    def _place(self, tensor: Tensor | None) -> tuple[int, str | None]:
+        """Return the axis of the neurons, and why it is not known where there are several."""
+        if tensor is None or tensor.is_nested or tensor.ndim <= 2:
+            return -1, None
+        axis = self._neurons.axis(tensor)
+        return (-1, UNFOLLOWED) if axis is None else (axis, None)
 
-        Where none or several do, it is the axis that the last layer has its neurons on.
-        """
-        usual = self._axis if tensor.ndim > 2 and tensor.ndim >= -self._axis else -1
-        # A single number has no axis.
-        if not self._width or tensor.ndim == 0 or tensor.shape[usual] == self._width:
-            return usual
-        fits = [axis - tensor.ndim for axis, n in enumerate(tensor.shape) if n == self._width]
-        return fits[0] if len(fits) == 1 and tensor.ndim > 2 else usual
+
+def _version(tensor: Tensor) -> int:
+    """Return how often a tensor was written into; 0 where nothing counts that."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def _shape(tensor: Tensor | None) -> torch.Size | None:
     """Return the shape of a tensor, None where it has no single one."""
     return None if tensor is None or tensor.is_nested else tensor.shape
-
-
-def _width(module: nn.Module) -> int:
-    """Return the number of neurons of a layer, 0 where it does not say."""
-    for name in ("out_features", "out_channels", "num_features", "embedding_dim", "embed_dim"):
-        if isinstance(getattr(module, name, None), int):
-            return int(getattr(module, name))
-    return 0

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from epsrank.numerics.monitor.model.capture import probe_pass
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import LayerPlan
+from epsrank.numerics.monitor.model.probing import probe_pass
 from epsrank.numerics.monitor.quantity.contract import Loss, QuantityData
 from epsrank.theory.dimension.moments import FeatureMoments
 from epsrank.theory.errors import InputError

@@ -43,7 +43,9 @@ _PLAIN: dict[str, Kind] = {
 }
 
 #: Columns that histories written before them lack; they are read as None.
-LATER = ("probe_part", "half_norm", "norm_cap", "srank", "alpha_req")
+LATER = (
+    "probe_part", "half_norm", "norm_cap", "srank", "alpha_req", "reading_head", "reading_form"
+)  # fmt: skip
 
 _RANK: dict[str, Kind] = {
     "rank_lower": "int64",
@@ -65,6 +67,8 @@ _READING: dict[str, tuple[str, Kind]] = {
     "reading_reason": ("reason", "string"),
     "half_norm": ("half_norm", "float64"),
     "norm_cap": ("cap", "float64"),
+    "reading_head": ("head", "string"),
+    "reading_form": ("form", "string"),
 }
 # Of one own quantity; seconds are known also where there is no value.
 _OWN: dict[str, Kind] = {

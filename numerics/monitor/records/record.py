@@ -53,9 +53,21 @@ class LayerReading:
     half_norm: float | None = None
     #: Largest norm that was considered.
     cap: float | None = None
+    #: Name of the output layer, and what the model's output is made of by it, such as
+    #: ``u = 0.5·(φW + b)``; None in records that are older.
+    head: str | None = None
+    form: str | None = None
 
     @classmethod
-    def of(cls, reading: Reading, *, kind: str, n_samples: int) -> LayerReading:
+    def of(
+        cls,
+        reading: Reading,
+        *,
+        kind: str,
+        n_samples: int,
+        head: str | None = None,
+        form: str | None = None,
+    ) -> LayerReading:
         """Take the numbers of a reading."""
         assert reading.loss is not None
         assert reading.norm is not None
@@ -73,6 +85,8 @@ class LayerReading:
             reason=reading.reason,
             half_norm=reading.half_norm,
             cap=reading.cap,
+            head=head,
+            form=form,
         )
 
     @property

@@ -12,8 +12,9 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.probing import probe_pass
 
 SIZES = ((3, 20), (20, 5), (7, 0))  # rows of each process in each step: uneven, and none
 

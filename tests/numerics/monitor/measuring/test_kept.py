@@ -9,20 +9,19 @@ from torch import nn
 
 from epsrank import InputError, RankMonitor, RunConfig, train
 from epsrank.numerics.monitor.measuring.kept import KeptFeatures
-from epsrank.numerics.monitor.measuring.reading import Head
 
 
 def test_what_is_kept_is_spread_and_bounded():
-    kept, head, rows = KeptFeatures(4), Head(np.zeros((1, 1)), None), torch.zeros(2, 1)
+    kept, share = KeptFeatures(4), object()
     for step in range(1, 100):
-        kept.add(step, rows, rows, head)
+        kept.add(step, share)
         assert len(kept.steps) <= 5
         assert kept.steps[0] == 1
         assert kept.steps[-1] == step
     gaps = np.diff(kept.steps[:-1])
     assert gaps.max() <= 2 * gaps.min()
     off = KeptFeatures(0)
-    off.add(1, rows, rows, head)
+    off.add(1, share)
     assert off.steps == ()
 
 

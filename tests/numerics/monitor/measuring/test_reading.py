@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,10 @@ from torch.nn import functional as F
 
 from epsrank import RankMonitor
 from epsrank.numerics.losses import understood
-from epsrank.numerics.monitor.measuring.reading import Head, Rows, matched, read_last_layer
+from epsrank.numerics.monitor.heads.rows import HeadRows, joined
+from epsrank.numerics.monitor.heads.share import Share, matched
+from epsrank.numerics.monitor.measuring.reading import read_last_layer
+from epsrank.numerics.monitor.model.effective import effective_weight
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex.floor import convex_floor
@@ -28,11 +32,19 @@ def linear(n=6, k=3, bias=True, seed=0) -> nn.Linear:
     return nn.Linear(n, k, bias=bias)
 
 
-def rows_of(*pieces, limit=10_000) -> Rows:
-    rows = Rows(limit)
-    for piece in pieces:
-        rows.add(piece)
-    return rows
+def rows_of(features, head, weight=None, bias=None) -> HeadRows:
+    if weight is None:
+        weight, bias = effective_weight(head)
+    outputs = features.double() @ torch.from_numpy(weight)
+    bias = None if bias is None else bias[None]
+    return HeadRows(
+        features, weight, bias, None, None, outputs, 1, outputs.shape, 1, "u = φW + b"
+    )  # fmt: skip
+
+
+def read(features, targets, head, loss, bias):
+    share = Share(rows_of(features, head), targets)
+    return read_last_layer(share, "head", loss=loss, bias=bias)
 
 
 @functools.cache
@@ -56,7 +68,7 @@ def digits():
 def test_digits_are_norm_limited_with_a_gap_below_one_percent():
     features, labels, head, loss = digits()
     assert 0.05 < loss < 0.1
-    reading = read_last_layer(features, labels, Head.of(head), loss=CLASSES, bias="feature")
+    reading = read(features, labels, head, CLASSES, "feature")
     assert reading.loss == pytest.approx(loss, rel=1e-5)
     assert reading.reachable <= reading.attained <= reading.loss
     assert reading.attained - reading.reachable <= 0.01 * reading.attained
@@ -64,7 +76,7 @@ def test_digits_are_norm_limited_with_a_gap_below_one_percent():
     assert reading.name == "norm-limited"
     assert 1 < reading.half_ratio < 2
     assert 0.8 < reading.reachable / reading.loss < 1
-    free = read_last_layer(features, labels, Head.of(head), loss=CLASSES, bias="free")
+    free = read(features, labels, head, CLASSES, "free")
     assert free.name == reading.name
     assert free.loss == reading.loss
     assert free.norm < reading.norm
@@ -82,8 +94,8 @@ def test_digits_are_norm_limited_with_a_gap_below_one_percent():
 
 def test_a_head_turned_away_is_optimiser_limited():
     features, labels, head, _ = digits()
-    turned = Head(np.roll(Head.of(head).weight, 1, axis=1), None)
-    reading = read_last_layer(features, labels, turned, loss=CLASSES, bias="feature")
+    turned = rows_of(features, None, np.roll(effective_weight(head)[0], 1, axis=1))
+    reading = read_last_layer(Share(turned, labels), "head", loss=CLASSES, bias="feature")
     assert reading.name == "optimiser-limited"
     assert reading.ratio_lower > 4
     assert reading.bias is None
@@ -96,7 +108,7 @@ def test_squares_agree_with_the_floor_of_the_data(bias, has_bias):
     features = torch.randn(200, 6, generator=rng)
     targets = torch.randn(200, 3, generator=rng)
     module = linear(bias=has_bias)
-    reading = read_last_layer(features, targets, Head.of(module), loss=SQUARES, bias=bias)
+    reading = read(features, targets, module, SQUARES, bias)
     chain = "feature" if bias == "free" else bias
     wanted = loss_floor(
         features, targets, eps=1e-6, coefficients=module.weight.T,
@@ -118,74 +130,72 @@ def test_squares_agree_with_the_floor_of_the_data(bias, has_bias):
     assert reading.loss == pytest.approx(naive, rel=1e-5)
 
 
-def test_rows_are_copies_and_bounded():
-    piece = torch.ones(5, 2)
-    rows = rows_of(piece, torch.zeros(5, 2), limit=7)
-    piece.zero_()
-    kept = rows.features()
-    assert kept.tolist() == [[1, 1]] * 5 + [[0, 0]] * 2
-    assert rows.total == 10
-    assert Rows(3).features() is None
+def six(targets, loss, columns=2, limit=6, weights=None):
+    """Match targets with six rows of a head with two or more outputs."""
+    features = torch.arange(12.0).reshape(6, 2)
+    rows = replace(rows_of(features, linear(2, columns)), weights=weights)
+    return matched(rows.first(limit), 6, targets, loss)
 
 
 def test_targets_are_matched_to_rows():
     features = torch.arange(12.0).reshape(6, 2)
-    phi, labels = matched(rows_of(features), torch.tensor([0, 1, -100, 1, 0, 1]), CLASSES)
-    assert labels.tolist() == [0, 1, 1, 0, 1]
-    assert phi.tolist() == features[[0, 1, 3, 4, 5]].tolist()
+    share = six(torch.tensor([0, 1, -100, 1, 0, 1]), CLASSES)
+    assert share.targets.tolist() == [0, 1, 1, 0, 1]
+    assert share.rows.features.tolist() == features[[0, 1, 3, 4, 5]].tolist()
     # Tokens: (2, 3) labels belong to 6 rows.
-    _, labels = matched(rows_of(features), torch.tensor([[0, 1, 1], [0, 0, 1]]), CLASSES)
-    assert labels.tolist() == [0, 1, 1, 0, 0, 1]
-    phi, goal = matched(rows_of(features, limit=4), torch.rand(6, 3), SQUARES)
-    assert (len(phi), goal.shape) == (4, (4, 3))
+    share = six(torch.tensor([[0, 1, 1], [0, 0, 1]]), CLASSES)
+    assert share.targets.tolist() == [0, 1, 1, 0, 0, 1]
+    share = six(torch.rand(6, 3), SQUARES, columns=3, limit=4)
+    assert (len(share.rows), share.targets.shape) == (4, (4, 3))
+
+
+def test_samples_without_weight_are_left_out():
+    weights = torch.tensor([1.0, 0.0, 2.0, 1.0, 0.0, 1.0])
+    share = six(torch.tensor([0, 1, 1, -100, 0, 1]), CLASSES, weights=weights)
+    assert share.targets.tolist() == [0, 1, 1]
+    assert share.rows.weights.tolist() == [1.0, 2.0, 1.0]
+    assert len(share.rows) == len(share.rows.features) == 3
 
 
 @pytest.mark.parametrize(
-    ("targets", "kind"),
+    ("targets", "loss"),
     [
-        (torch.zeros(5, dtype=torch.long), "cross_entropy"),
-        (torch.full((6,), -100), "cross_entropy"),
-        (torch.tensor(1.0), "mse"),
-        (torch.rand(7, 2), "mse"),
+        (torch.zeros(5, dtype=torch.long), CLASSES),
+        (torch.full((6,), -100), CLASSES),
+        (torch.tensor(1.0), SQUARES),
+        (torch.rand(7, 2), SQUARES),
+        (torch.rand(6, 3), SQUARES),
     ],
 )
-def test_targets_that_do_not_fit_are_named(targets, kind):
+def test_targets_that_do_not_fit_are_named(targets, loss):
     with pytest.raises(InputError, match="targets"):
-        matched(rows_of(torch.zeros(6, 2)), targets, understood(kind))
+        six(targets, loss)
 
 
-def test_no_features_are_named():
-    with pytest.raises(InputError, match="targets"):
-        matched(Rows(5), torch.zeros(6), SQUARES)
-
-
-@pytest.mark.parametrize("module", [None, nn.Conv2d(1, 1, 1), nn.Identity()])
-def test_heads_that_are_not_linear_are_refused(module):
+def test_batches_are_joined():
+    features = torch.randn(5, 6)
+    parts = [rows_of(features[:2], linear()), rows_of(features[2:], linear())]
+    assert torch.equal(joined(parts).features, features)
     with pytest.raises(InputError, match="head"):
-        Head.of(module)
+        joined([parts[0], rows_of(features, linear(6, 2))])
 
 
-def test_heads_that_do_not_fit_are_refused():
-    arguments = {"bias": "feature"}
-    head = Head.of(linear(4, 3))
+def test_heads_that_cannot_be_read_are_refused():
     labels = torch.tensor([0, 1])
-    with pytest.raises(InputError, match="head"):
-        read_last_layer(torch.ones(2, 5), labels, head, loss=CLASSES, **arguments)
-    with pytest.raises(InputError, match="target"):
-        read_last_layer(torch.ones(2, 4), torch.ones(2, 2), head, loss=SQUARES, **arguments)
-    broken = Head(np.full((4, 3), np.nan), None)
+    features = torch.ones(2, 4)
+    broken = Share(rows_of(features, None, np.full((4, 3), np.nan)), labels)
     with pytest.raises(InputError, match="NaN"):
-        read_last_layer(torch.ones(2, 4), labels, broken, loss=CLASSES, **arguments)
-    large = Head(np.zeros((4, 2**21)), None)
+        read_last_layer(broken, "head", loss=CLASSES, bias="feature")
+    large = Share(rows_of(features, None, np.zeros((4, 2**21))), labels)
     with pytest.raises(InputError, match="weights"):
-        read_last_layer(torch.ones(2, 4), labels, large, loss=CLASSES, **arguments)
+        read_last_layer(large, "head", loss=CLASSES, bias="feature")
 
 
 def test_soft_targets():
     features, labels, head, loss = digits()
     soft = F.one_hot(labels, 10).float()
-    hard = read_last_layer(features, labels, Head.of(head), loss=CLASSES, bias="feature")
-    same = read_last_layer(features, soft, Head.of(head), loss=CLASSES, bias="feature")
+    hard = read(features, labels, head, CLASSES, "feature")
+    same = read(features, soft, head, CLASSES, "feature")
     assert same.loss == pytest.approx(loss, rel=1e-5)
     assert same.reachable == pytest.approx(hard.reachable, rel=1e-9)
 

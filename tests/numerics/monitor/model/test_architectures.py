@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from epsrank.numerics.gram.layer import LayerAccumulator
-from epsrank.numerics.monitor.model.capture import Capture, probe_pass
+from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.features import first_tensor
 from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.model.probing import probe_pass
 from tests.numerics.monitor.model.architectures import CASES, Taped
 
 

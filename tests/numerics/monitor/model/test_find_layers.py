@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from epsrank.numerics.monitor.model.capture import probe_pass
 from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.model.probing import probe_pass
 from epsrank.numerics.networks import MLP, ResNet, SmallCNN
 from epsrank.theory.errors import InputError
 
@@ -116,6 +116,7 @@ def test_the_plan_prints_and_goes_to_json():
         "2 layers measured, 2 skipped",
         "  convolutions.0:tanh: output of tanh, neurons on axis -3",
         "  dense:tanh: output of tanh = φ",
+        "  head: head",
         "  skipped convolutions.0: before the activation",
         "  skipped dense: before the activation",
     ]

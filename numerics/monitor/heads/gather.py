@@ -1,0 +1,171 @@
+"""The samples of a reading, batch by batch: what the head computes is checked on each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import ref
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from epsrank.numerics.losses import UserLoss
+from epsrank.numerics.monitor.heads.affine import affine_map
+from epsrank.numerics.monitor.heads.insertion import Insertion
+from epsrank.numerics.monitor.heads.rows import HeadRows, head_rows, joined
+from epsrank.numerics.monitor.heads.share import NoReading, Share, matched
+from epsrank.numerics.monitor.model.counting import under_transforms
+from epsrank.numerics.monitor.model.effective import effective_weight
+from epsrank.numerics.monitor.model.find import heads_in
+from epsrank.numerics.monitor.model.kinds import kind_of
+from epsrank.numerics.monitor.model.passes import Arguments, batches
+from epsrank.numerics.monitor.model.plan import PlannedHead
+from epsrank.numerics.monitor.model.samples import Weigh
+from epsrank.numerics.monitor.model.wrappers import clean_name, unwrap
+from epsrank.theory.errors import InputError, described
+
+# Samples of one batch of a probe. All tests of affinity are made on the first batch of every
+# measurement; D and r are found on all, and held against the model's own outputs there.
+_TOGETHER = 256
+
+
+class HeadReader:
+    """Collects the rows of one head for a reading, and says what its output is."""
+
+    def __init__(
+        self,
+        wrapper: nn.Module,
+        head: PlannedHead,
+        loss: UserLoss,
+        limit: int,
+        weigh: Weigh | None = None,
+    ) -> None:
+        self._wrapper = wrapper
+        self._head = head
+        #: Name of the head.
+        self.name = head.name
+        #: Loss of its reading.
+        self.loss = loss
+        self._limit = limit
+        self._weigh = weigh
+        self._running = False
+        self._guessed = head.guessed
+        self._modules = {name: ref(module) for name, module in _modules(wrapper).items()}
+        self.begin()
+
+    def begin(self) -> None:
+        """Start anew."""
+        self._parts: list[HeadRows] = []
+        #: Why there is no reading.
+        self.problem: str | None = None
+        # Rows kept; rows and samples looked at; rows of all batches, those not looked at included.
+        self._kept = self._rows = self._samples = self._total = 0
+
+    def probe(self, inputs: Any, batch_size: int) -> None:
+        """Collect the rows of a probe, in evaluation mode."""
+        for arguments in batches(inputs, min(batch_size, self._limit, _TOGETHER)):
+            self.batch(arguments)
+
+    def batch(self, arguments: Arguments, *, as_is: bool = False) -> None:
+        """Collect the rows of one batch; modes stay where it is a step of the training.
+
+        Whatever fails is kept as the reason why there is no reading.
+        """
+        if self._running or self.problem is not None:
+            return  # a pass of this very reader, or nothing to be read any more
+        count = _count(arguments)
+        if self._kept >= self._limit:
+            self._total += round(count * self._rows / max(1, self._samples))
+            return
+        self._running = True
+        try:
+            rows = self._examined(arguments, as_is)
+        except Exception as error:
+            self.problem = described(error)
+            return
+        finally:
+            self._running = False
+        self._samples += count
+        self._rows += len(rows)
+        self._total += len(rows)
+        part = rows.first(self._limit - self._kept)
+        self._kept += len(part)
+        self._parts.append(part)
+
+    def _examined(self, arguments: Arguments, as_is: bool) -> HeadRows:
+        """Return the rows of one batch; tests are thorough on the first of a measurement."""
+        if under_transforms():
+            remedy = "pass probe= with samples: they are sent through the model outside of it"
+            raise InputError("head", "runs inside vmap, grad or another transform", remedy)
+        head = self._head
+        if not self._parts:
+            self._refuse_changes()
+        if self._guessed:
+            self._confirm(arguments)
+        insertion = Insertion(self._wrapper, head.module, arguments, as_is=as_is)
+        thorough = not self._parts
+        found, own = affine_map(insertion, head.name, head.output, thorough=thorough)
+        width = int(own.entered[0].shape[-1])
+        weight, bias = effective_weight(head.module, width, as_is=as_is)
+        weights = arguments.weights
+        if weights is None and self._weigh is not None:
+            weights = self._weigh(arguments)
+        return head_rows(found, own.entered, weight, bias).weighed(weights)
+
+    def _refuse_changes(self) -> None:
+        """Refuse a model whose modules are not those that the head was chosen among."""
+        now = _modules(self._wrapper)
+        changed = [
+            name or "the model"
+            for name in {**self._modules, **now}
+            if (own := self._modules.get(name)) is None or own() is not now.get(name)
+        ]
+        if changed:
+            what = ", ".join(map(repr, changed[:3])) + " …" * (len(changed) > 3)
+            problem = f"was chosen before modules of the model were replaced or added: {what}"
+            raise InputError("head", problem, "make a new RankMonitor for the new model")
+
+    def _confirm(self, arguments: Arguments) -> None:
+        """Refuse a head that was taken from names where a pass shows others."""
+        found = heads_in(self._wrapper, arguments, self._head.output)
+        if found.candidates:
+            several = " and ".join(map(repr, found.candidates))
+            remedy = f"say which has the targets: head={found.candidates[0]!r}"
+            raise InputError("head", f"is not clear: {several} all give outputs", remedy)
+        if found.chosen and self._head.name not in found.chosen:
+            [name] = found.chosen
+            problem = f"was taken for {self._head.name!r}, but {name!r} gives the output"
+            raise InputError("head", problem, f"pass head={name!r}")
+        self._guessed = False
+
+    def form(self) -> str | None:
+        """Return what the output is, in words; None before anything was collected."""
+        return self.joined().form if self._parts else None
+
+    def joined(self) -> HeadRows:
+        """Return all rows collected."""
+        return joined(self._parts)
+
+    def share(self, targets: Any) -> Share:
+        """Return the rows collected, with their targets."""
+        if self.problem is not None:
+            raise NoReading(self.problem)
+        if not self._parts:
+            raise InputError(
+                "targets", "have no features", "check that the head is part of the pass"
+            )
+        return matched(self.joined(), self._total, targets, self.loss)
+
+
+def _modules(wrapper: nn.Module) -> dict[str, nn.Module]:
+    named = unwrap(wrapper).named_modules()
+    return {clean_name(name): module for name, module in named if kind_of(module) != "loss"}
+
+
+def _count(arguments: Arguments) -> int:
+    """Return the number of samples of some arguments."""
+    sizes = [
+        len(leaf)
+        for leaf in tree_leaves((arguments.args, arguments.kwargs))
+        if isinstance(leaf, Tensor) and leaf.ndim
+    ]
+    return sizes[0] if sizes else 1

@@ -1,0 +1,181 @@
+"""Which layers give the output: the heads that a reading can be about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from epsrank.numerics.monitor.model.effective import effective_weight
+from epsrank.numerics.monitor.model.kinds import kind_of
+from epsrank.numerics.monitor.model.named import nearest
+from epsrank.numerics.monitor.model.origins import UNKNOWN
+from epsrank.numerics.monitor.model.structure import blocks, find_head
+from epsrank.numerics.monitor.model.trace import Call, Trace
+from epsrank.theory.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """The output layers that are meant."""
+
+    #: By name; several where several were asked for.
+    chosen: dict[str, nn.Module] = field(default_factory=dict)
+    #: Names of layers that give outputs side by side, where nothing says which is meant.
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> nn.Module | None:
+        """The head that layers are found by."""
+        return next(iter(self.chosen.values()), None)
+
+
+def find_heads(
+    names: Mapping[str, nn.Module], head: Any, trace: Trace | None, output: str | None = None
+) -> Heads:
+    """Return the output layers that are meant: those named, or the only one that a pass shows."""
+    if head is None:
+        return Heads()
+    if isinstance(head, str) and head == "auto":
+        if trace is not None:
+            return _executed(names, trace, output)
+        found = find_head(names)
+        return Heads() if found is None else Heads({_name(names, found): found})
+    given = [head] if isinstance(head, (str, nn.Module)) else head
+    if not isinstance(given, Iterable):
+        kind = type(head).__name__
+        raise InputError("head", f"is a {kind}", "pass a name or a module, or heads=[…] of them")
+    chosen: dict[str, nn.Module] = {}
+    for one in given:
+        if isinstance(one, str):
+            if one not in names or not one:
+                raise InputError("head", f"{one!r} is no module of the model", nearest(one, names))
+            chosen[one] = names[one]
+            continue
+        if not isinstance(one, nn.Module) or all(one is not module for module in names.values()):
+            kind = type(one).__name__
+            raise InputError("head", f"is a {kind} outside the model", "pass one of its modules")
+        chosen[_name(names, one)] = one
+    if not chosen:
+        raise InputError("heads", "are none", "name at least one, or leave it out")
+    return Heads(chosen)
+
+
+def _name(names: Mapping[str, nn.Module], module: nn.Module) -> str:
+    return next(name for name, known in names.items() if known is module)
+
+
+def _executed(names: Mapping[str, nn.Module], trace: Trace, output: str | None) -> Heads:
+    """Return the ``Linear`` that gives the output of a pass, or all that do."""
+    if output is not None and output not in trace.outputs:
+        given = ", ".join(map(repr, trace.outputs))
+        raise InputError("output", f"is {output!r}", f"the model gives {given}")
+    wanted = trace.outputs if output is None else {output: trace.outputs[output]}
+    linear: dict[int, Call] = {}
+    for marks in wanted.values():
+        found = _last_weights(trace, marks)
+        if found is None:
+            return _last_called(names, trace)
+        linear |= found
+    inside = {id(part) for block in blocks(names).values() for part in block.modules()}
+    inside |= {
+        id(part)
+        for module in names.values()
+        if kind_of(module) in ("attention", "recurrent")
+        for part in module.modules()
+    }
+    modules = {id(call.callee): call.callee for call in linear.values() if call.kind == "weights"}
+    # What a block gives is no output of its own: hidden states that are handed out as well.
+    heads = [
+        module
+        for key, module in modules.items()
+        if isinstance(module, nn.Module) and key not in inside
+    ]
+    known = [_name(names, module) for module in heads]
+    if not any(isinstance(module, nn.Linear) for module in heads):
+        return Heads()
+    if len(heads) == 1:
+        return Heads({known[0]: heads[0]})
+    around = _around(names, known, trace)
+    if around is not None:
+        return Heads({around: names[around]})
+    return Heads(candidates=tuple(known))
+
+
+def _last_weights(trace: Trace, marks: Iterable[int]) -> dict[int, Call] | None:
+    """Return the calls of weights whose values reach an output with no activation in between.
+
+    None where the values cannot be followed.
+    """
+    found: dict[int, Call] = {}
+    done: set[int] = set()
+    waiting = list(marks)
+    while waiting:
+        number = waiting.pop()
+        if number == UNKNOWN:
+            return None
+        if number < 0 or number in done:
+            continue
+        done.add(number)
+        call = trace.calls[number]
+        if call.kind in ("weights", "attention", "recurrent", "lookup"):
+            found[number] = call
+        elif call.kind == "activation" or (isinstance(call.callee, str) and _acts(call.callee)):
+            continue
+        else:
+            waiting.extend(call.within)
+    return found
+
+
+def _acts(function: str) -> bool:
+    return function not in ("add", "dropout")
+
+
+def _around(names: Mapping[str, nn.Module], heads: list[str], trace: Trace) -> str | None:
+    """Return the module around several layers that is one affine map: a layer with adapters."""
+    parts = [name.split(".") for name in heads]
+    common = []
+    for level in zip(*parts, strict=False):
+        if len(set(level)) > 1:
+            break
+        common.append(level[0])
+    name = ".".join(common)
+    if not name or name in heads or name not in names:
+        return None
+    calls = [call for call in trace.calls if call.callee is names[name]]
+    if len(calls) != 1 or calls[0].entered is None or calls[0].left is None:
+        return None
+    try:
+        effective_weight(names[name], int(calls[0].entered[-1]))
+    except InputError:
+        return None
+    return name
+
+
+def _last_called(names: Mapping[str, nn.Module], trace: Trace) -> Heads:
+    """Return the ``Linear`` that was called last, unless weights or an activation came after it."""
+    inside = {id(part) for block in blocks(names).values() for part in block.modules()}
+    for call in reversed(trace.calls):
+        module = call.callee
+        if isinstance(module, str):
+            continue
+        if id(module) in inside or kind_of(module) in ("attention", "recurrent"):
+            return Heads()
+        if kind_of(module) == "weights":
+            if isinstance(module, nn.Linear) and _gives_the_output(trace, module):
+                return Heads({_name(names, module): module})
+            return Heads()
+    return Heads()
+
+
+def _gives_the_output(trace: Trace, head: nn.Module) -> bool:
+    """Whether no activation acts on the head, so that u = φ·W + b is what the model gives."""
+    return not any(
+        trace.calls[source].callee is head
+        for call in trace.calls
+        if call.callee not in ("add", "dropout")
+        and (isinstance(call.callee, str) or kind_of(call.callee) == "activation")
+        for source in call.sources
+    )
