@@ -63,9 +63,11 @@ DECIDED = {
         "float-resolution",
         "lipschitz-floor",
         "rank-definition",
+        "rank-forced",
+        "reading",
         "sample-rank",
     },
-    "supported": {"init-rank", "landscape-rank", "resnet-rank"},
+    "supported": {"init-rank", "landscape-rank", "path-length", "resnet-rank"},
     "supported only in a regime": {
         "depth-order-regime",
         "optimiser-robust",
