@@ -171,3 +171,22 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(tmp_path, monkeypatch):
     assert "picture: none, matplotlib cannot be imported" in done.output
     assert "pip install 'epsrank[plots]'" in done.output
     assert "test loss" in done.output
+
+
+def test_a_command_says_in_one_line_that_the_last_checkpoint_is_damaged(finished, tmp_path):
+    folder = copy(finished, tmp_path / "run")
+    place = folder / "checkpoints" / "step_00000008.safetensors"
+    content = bytearray(place.read_bytes())
+    content[-9] ^= 1
+    place.write_bytes(bytes(content))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        done = CliRunner().invoke(main, ["rank", str(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("epsrank: ")
+    assert said.endswith("the last whole checkpoint is used, of step 6")
+    assert json.loads(done.stdout)["ranks"]
+    asked = CliRunner().invoke(main, ["rank", f"{folder}@4"])
+    assert asked.exit_code == 2
+    assert "take index -2, the last whole one before it" in asked.stderr
