@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 import epsrank
 from epsrank.cli import main
+from epsrank.cli.console import live_progress
 from epsrank.cli.front import Command, Front, Interrupted, is_number
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import nulled
@@ -219,3 +220,25 @@ def test_json_has_no_nan() -> None:
         json.dumps(nulled(value), allow_nan=False)
         == '{"a": null, "b": [2, null], "c": [1.0, null]}'
     )
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("epsrank.cli.console.time.monotonic", lambda: now)
+    with live_progress("checks") as move:
+        for second in range(4001):
+            now = float(second)
+            move(second, 4000, "a claim" if second == 10 else "")
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [
+        "epsrank: checks 10 of 4000, 10 s: a claim",
+        "epsrank: checks 20 of 4000, 20 s",
+    ]
+    assert said[-1] == "epsrank: checks 4000 of 4000, 4000 s"
+    # One in ten seconds at first, and later fewer.
+    assert 100 < len(said) < 200
+    with live_progress("checks") as move:
+        move(1, 1, "")
+    assert capsys.readouterr().err == ""

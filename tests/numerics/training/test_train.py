@@ -9,6 +9,7 @@ import torch
 import epsrank.numerics.training.loop
 from epsrank.numerics.networks import capture
 from epsrank.numerics.plots.run_figures import has_floor
+from epsrank.numerics.processes.locks import only_writer
 from epsrank.numerics.training import RunConfig, load_run, train
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.convex.floor import convex_floor
@@ -226,6 +227,16 @@ def test_without_out_nothing_is_left_behind(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
     del run
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path):
+    with (
+        only_writer(tmp_path),
+        pytest.raises(InputError, match="where another process is writing; wait until it has"),
+    ):
+        train(config(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert train(config(steps=1), tmp_path).status == "complete"
 
 
 def test_progress_is_told_of_every_step():
