@@ -18,6 +18,7 @@ BENCHMARKS = {
     "shapes": "one ε-rank of every shape, and many small ones at once, against eigvalsh(AᵀA)",
     "monitor": "training with RankMonitor against none, ndtracker, SVD and matrix_rank",
     "scaling": "the count over width, the sums over samples, the monitor over layers and processes",
+    "large": "time and memory that a monitor adds on Transformers of 10 and 50 million parameters",
     "ensemble": "many networks as one batched program against a loop over them",
 }
 

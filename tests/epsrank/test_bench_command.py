@@ -51,7 +51,10 @@ def test_list_names_every_benchmark() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nothing"], "NAME is 'nothing'; choose from rank, shapes, monitor, scaling, ensemble"),
+        (
+            ["nothing"],
+            "NAME is 'nothing'; choose from rank, shapes, monitor, scaling, large, ensemble",
+        ),
         (["rank", "nothing"], "choose from"),
         (["list", "rank"], "list takes no other NAME"),
         (["--quick", "--full"], "either --quick or --full"),
