@@ -102,14 +102,13 @@ if TYPE_CHECKING:
     from epsrank.theory.kernels.prediction import InitialRank, initial_ranks
     from epsrank.theory.kernels.slope import SlopeChoice, choose_slope
     from epsrank.theory.rank import (
-        RankBatch,
         algebraic_rank,
-        batched_epsilon_rank,
         epsilon_rank,
         epsilon_rank_from_gram,
         epsilon_rank_from_spectrum,
         epsilon_ranks,
     )
+    from epsrank.theory.rank.batched import RankBatch, batched_epsilon_rank
     from epsrank.theory.rank.interval import RankInterval
     from epsrank.theory.sampling import PopulationRank, population_rank
     from epsrank.theory.selection import NeuronSelection, fewest_neurons, select_neurons
@@ -124,7 +123,7 @@ _HOMES = {
     "apriori_floor": "epsrank.theory.apriori",
     "AprioriFloor": "epsrank.theory.apriori",
     "BALL_ACTIVATIONS": "epsrank.theory.dense",
-    "batched_epsilon_rank": "epsrank.theory.rank",
+    "batched_epsilon_rank": "epsrank.theory.rank.batched",
     "BoundaryProblem": "epsrank.numerics.operators",
     "box_measure": "epsrank.theory.kernels.input_measure",
     "choose_slope": "epsrank.theory.kernels.slope",
@@ -190,7 +189,7 @@ _HOMES = {
     "rank_distance": "epsrank.theory.floor.change.distances",
     "rank_forced": "epsrank.theory.floor.change.distances",
     "rank_used": "epsrank.theory.floor.change.rank_used",
-    "RankBatch": "epsrank.theory.rank",
+    "RankBatch": "epsrank.theory.rank.batched",
     "RankInterval": "epsrank.theory.rank.interval",
     "rankme": "epsrank.theory.dimension.soft_ranks",
     "RankMonitor": "epsrank.numerics.monitor",

@@ -17,7 +17,8 @@ from epsrank.benchmarks.result import Column, Table, ratio, seconds
 from epsrank.benchmarks.settings import BenchmarkSettings
 from epsrank.benchmarks.timing import Action, interleaved
 from epsrank.theory.numbers.arrays import Array, Matrix
-from epsrank.theory.rank import batched_epsilon_rank, epsilon_rank
+from epsrank.theory.rank import epsilon_rank
+from epsrank.theory.rank.batched import batched_epsilon_rank
 
 EPS = 1e-6
 

@@ -16,7 +16,7 @@ from epsrank.numerics.monitor.records.record import (
     LayerRecord,
     QuantityRecord,
 )
-from epsrank.numerics.monitor.sinks import Sink
+from epsrank.numerics.monitor.sinks.protocol import Sink
 from epsrank.theory.estimate import Estimate
 
 __all__ = [

@@ -37,7 +37,7 @@ from epsrank.numerics.monitor.quantity.contract import Quantity
 from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.report import Reporter
-from epsrank.numerics.monitor.sinks import Sink
+from epsrank.numerics.monitor.sinks.protocol import Sink
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages

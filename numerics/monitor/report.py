@@ -12,7 +12,7 @@ from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signatures
 from epsrank.numerics.monitor.measuring.price import PUT_OFF
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
-from epsrank.numerics.monitor.sinks import Sink, as_sinks, deliver
+from epsrank.numerics.monitor.sinks.protocol import Sink, as_sinks, deliver
 from epsrank.theory.errors import described
 
 # Different failures that are spoken of; after so many there is nothing new to say.

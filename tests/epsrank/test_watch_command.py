@@ -19,7 +19,8 @@ from torch import nn
 from epsrank.cli import main
 from epsrank.cli.watch import HistorySource, RunSource, open_source
 from epsrank.numerics.monitor import RankMonitor
-from epsrank.numerics.monitor.sinks import CsvSink, JsonLinesSink, ParquetSink
+from epsrank.numerics.monitor.sinks.files import CsvSink, JsonLinesSink
+from epsrank.numerics.monitor.sinks.parquet import ParquetSink
 from epsrank.numerics.monitor.terminal.live import lines
 from epsrank.numerics.training import RunConfig, train
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from epsrank.numerics.monitor.integrations import HuggingFaceRankCallback
-from epsrank.numerics.monitor.sinks import JsonLinesSink, read_history
+from epsrank.numerics.monitor.sinks.files import JsonLinesSink
+from epsrank.numerics.monitor.sinks.follow import read_history
 from epsrank.theory.errors import InputError
 
 transformers = pytest.importorskip(

@@ -14,7 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from epsrank.numerics.monitor.integrations import LightningRankCallback
-from epsrank.numerics.monitor.sinks import CsvSink, read_history
+from epsrank.numerics.monitor.sinks.files import CsvSink
+from epsrank.numerics.monitor.sinks.follow import read_history
 from epsrank.theory.errors import InputError
 
 pytest.importorskip("lightning", reason="needs lightning: pip install 'epsrank[lightning]'")

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from epsrank.numerics.monitor.integrations.shared import _share, shared
-from epsrank.numerics.monitor.sinks import read_history
+from epsrank.numerics.monitor.sinks.follow import read_history
 
 SCRIPT = """
     import sys
@@ -24,7 +24,7 @@ SCRIPT = """
     from torch.utils.data import DataLoader, TensorDataset
     import lightning.pytorch as pl
     from epsrank.numerics.monitor.integrations import LightningRankCallback
-    from epsrank.numerics.monitor.sinks import ParquetSink
+    from epsrank.numerics.monitor.sinks.parquet import ParquetSink
 
     torch.set_num_threads(1)
     X = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))

@@ -14,9 +14,8 @@ from torch import nn
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.numerics.monitor.integrations import HuggingFaceRankCallback, LightningRankCallback
 from epsrank.numerics.monitor.integrations import shared as bases_module
-from epsrank.numerics.monitor.sinks import MlflowSink, TensorBoardSink, WandbSink, flat
-from epsrank.numerics.monitor.sinks.protocol import finite_numbers
-from epsrank.numerics.monitor.sinks.trackers import tag
+from epsrank.numerics.monitor.sinks.protocol import finite_numbers, flat
+from epsrank.numerics.monitor.sinks.trackers import MlflowSink, TensorBoardSink, WandbSink, tag
 from epsrank.theory.errors import InputError
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))

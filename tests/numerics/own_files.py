@@ -18,8 +18,9 @@ from typing import Any
 from epsrank import InputError, RunConfig, load_pruned, load_run, prune, train
 from epsrank.loading import load_array
 from epsrank.numerics.checkpoint.weights import load_weights
-from epsrank.numerics.monitor.sinks import CsvSink, JsonLinesSink, ParquetSink
+from epsrank.numerics.monitor.sinks.files import CsvSink, JsonLinesSink
 from epsrank.numerics.monitor.sinks.follow import read_history
+from epsrank.numerics.monitor.sinks.parquet import ParquetSink
 from epsrank.numerics.sweeps import Outcome, Trial, TrialStore
 from epsrank.proofs.experiments.records import RECORDED, read_record
 from tests.numerics.monitor.records.test_history import METADATA, filled, rows

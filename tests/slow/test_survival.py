@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from epsrank.numerics.monitor.sinks import read_history
+from epsrank.numerics.monitor.sinks.follow import read_history
 from epsrank.numerics.sweeps import TRIAL_KINDS, TrialStore
 
 HERE = Path(__file__).parent

@@ -4,16 +4,13 @@ Begin with `epsilon`, the public functions; `of_features` and `of_gram` try the 
 and `interval` is what they answer. `batched` takes many small matrices at once.
 """
 
-from epsrank.theory.rank.batched import RankBatch, batched_epsilon_rank
 from epsrank.theory.rank.epsilon import algebraic_rank, epsilon_rank, epsilon_ranks
 from epsrank.theory.rank.interval import RankInterval
 from epsrank.theory.rank.of_gram import epsilon_rank_from_gram, epsilon_rank_from_spectrum
 
 __all__ = [
-    "RankBatch",
     "RankInterval",
     "algebraic_rank",
-    "batched_epsilon_rank",
     "epsilon_rank",
     "epsilon_rank_from_gram",
     "epsilon_rank_from_spectrum",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.heads.affine import affine_map
 from epsrank.numerics.monitor.heads.insertion import Insertion
 from epsrank.numerics.monitor.heads.rows import HeadRows, head_rows, joined
@@ -22,6 +21,9 @@ from epsrank.numerics.monitor.model.plan import PlannedHead
 from epsrank.numerics.monitor.model.samples import Weigh
 from epsrank.numerics.monitor.model.wrappers import clean_name, unwrap
 from epsrank.theory.errors import InputError, described
+
+if TYPE_CHECKING:
+    from epsrank.numerics.losses import UserLoss
 
 # Samples of one batch of a probe. All tests of affinity are made on the first batch of every
 # measurement; D and r are found on all, and held against the model's own outputs there.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.heads.rows import HeadRows, joined
 from epsrank.theory.errors import InputError
+
+if TYPE_CHECKING:
+    from epsrank.numerics.losses import UserLoss
 
 
 class NoReading(Exception):

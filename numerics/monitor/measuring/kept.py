@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.heads.share import Share
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
+    from epsrank.numerics.losses import UserLoss
     from epsrank.theory.floor.change.explain import DropExplanation
 
 

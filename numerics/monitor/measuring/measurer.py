@@ -17,7 +17,6 @@ from epsrank.numerics.monitor.measuring.kept import KeptFeatures
 from epsrank.numerics.monitor.measuring.layer_numbers import measured
 from epsrank.numerics.monitor.measuring.price import PutOff, ReadingPrice
 from epsrank.numerics.monitor.measuring.processes import Processes
-from epsrank.numerics.monitor.measuring.reading import read_last_layer
 from epsrank.numerics.monitor.measuring.readings import check_targets, head_readers
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, nothing_summed
 from epsrank.numerics.monitor.measuring.settings import Settings
@@ -292,6 +291,9 @@ class Measurer:
         price = 0.0 if reader.loss.squares else self._price.expected(*shape)
         if allows is not None and not allows(price):
             raise PutOff(price)
+        # Loaded by the first reading, and not on its time: a monitor of ranks does without.
+        from epsrank.numerics.monitor.measuring.reading import read_last_layer
+
         began = time.perf_counter()
         try:
             return read_last_layer(share, reader.name, loss=reader.loss, bias=self.settings.bias)

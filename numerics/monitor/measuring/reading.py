@@ -9,15 +9,17 @@ others and B = ‖(W; b)‖_F; with ``"fixed"`` b stays as it is. The numbers an
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.heads.share import Share
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.plateau import read_plateau
 from epsrank.theory.floor.reading import ReadingBias
+
+if TYPE_CHECKING:
+    from epsrank.numerics.losses import UserLoss
 
 Bias = ReadingBias
 
@@ -58,6 +60,9 @@ def read_last_layer(share: Share, head: str, *, loss: UserLoss, bias: Bias) -> L
     shares = None
     if rows.weights is not None:
         shares = rows.weights.repeat_interleave(times).numpy()
+    # Loaded by the first reading: a monitor of ranks does without.
+    from epsrank.theory.floor.plateau import read_plateau
+
     found = read_plateau(
         rows.features.double().numpy(),
         # Rows of single outputs have targets of their own.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from epsrank.numerics.monitor.heads.gather import HeadReader
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.theory.errors import InputError
+
+if TYPE_CHECKING:
+    from epsrank.numerics.monitor.heads.gather import HeadReader
 
 
 def as_heads(head: Any, heads: Any) -> Any:
@@ -32,6 +34,11 @@ def refuse_arrays(**given: Any) -> None:
 
 def head_readers(plan: LayerPlan, settings: Settings) -> dict[str, HeadReader]:
     """Return a reader for every head that has a loss, by the layer that carries its readings."""
+    if settings.loss is None:
+        return {}
+    # What reads heads is loaded with the first loss: a monitor of ranks does without.
+    from epsrank.numerics.monitor.heads.gather import HeadReader
+
     return {
         head.layer: HeadReader(plan.wrapper, head, loss, settings.max_samples, settings.weigh)
         for head in plan.heads

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from epsrank.numerics.environment import package_version
-from epsrank.numerics.losses import UserLoss, understood
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
-from epsrank.numerics.monitor.measuring.reading import Bias
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.model.samples import Weigh, of_batch
 from epsrank.numerics.monitor.numbers.quantities import WIDE
 from epsrank.numerics.monitor.quantity.contract import Quantity, as_quantities
 from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.floor.reading import ReadingBias as Bias
+
+if TYPE_CHECKING:
+    from epsrank.numerics.losses import UserLoss
 
 MeasureKind = Literal["mean", "raw"]
 QuantityChoice = Literal["auto", "all", "ranks"]
@@ -78,9 +80,14 @@ def as_settings(
         raise InputError("relative", f"is {relative!r}", "pass True or False")
     choice, own_quantities = as_quantities(quantities, get_args(QuantityChoice))
     known: UserLoss | dict[str, UserLoss] | None = None
+    # Convex losses are loaded by who has one: a monitor of ranks does without.
     if isinstance(loss, Mapping):
+        from epsrank.numerics.losses import understood
+
         known = {str(name): understood(own) for name, own in loss.items()}
     elif loss is not None:
+        from epsrank.numerics.losses import understood
+
         known = understood(loss)
     for name, value, choices in (
         ("measure", measure, get_args(MeasureKind)),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.quantity.contract import Loss
 from epsrank.theory.errors import InputError
+
+if TYPE_CHECKING:
+    from epsrank.numerics.losses import UserLoss
 
 
 def loss_function(loss: UserLoss | None) -> Loss | None:

@@ -22,8 +22,9 @@ from epsrank import InputError, RunConfig, load_pruned, load_run, prune, train
 from epsrank.loading import load_array
 from epsrank.numerics.checkpoint.weights import load_weights
 from epsrank.numerics.manifest import MANIFEST, Manifest, folder_kind
-from epsrank.numerics.monitor.sinks import CsvSink, JsonLinesSink, ParquetSink
+from epsrank.numerics.monitor.sinks.files import CsvSink, JsonLinesSink
 from epsrank.numerics.monitor.sinks.follow import read_history
+from epsrank.numerics.monitor.sinks.parquet import ParquetSink
 from epsrank.numerics.sweeps import Outcome, Trial, TrialStore
 from epsrank.numerics.sweeps.spec import Sweep
 from epsrank.numerics.tasks.cifar import cifar10

@@ -17,15 +17,11 @@ from torch import nn
 from epsrank.numerics.monitor import Estimate, QuantityRecord, RankMonitor, RankWarning
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRank, LayerRecord
-from epsrank.numerics.monitor.sinks import (
-    CsvSink,
-    HistoryFile,
-    JsonLinesSink,
-    ParquetSink,
-    WandbSink,
-    flat,
-    read_history,
-)
+from epsrank.numerics.monitor.sinks.files import CsvSink, JsonLinesSink
+from epsrank.numerics.monitor.sinks.follow import HistoryFile, read_history
+from epsrank.numerics.monitor.sinks.parquet import ParquetSink
+from epsrank.numerics.monitor.sinks.protocol import flat
+from epsrank.numerics.monitor.sinks.trackers import WandbSink
 from epsrank.numerics.monitor.terminal.live import LiveTerminal, lines
 from epsrank.numerics.monitor.terminal.view import view_of_history
 from epsrank.theory.errors import InputError

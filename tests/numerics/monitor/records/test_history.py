@@ -14,8 +14,9 @@ import pytest
 from epsrank.numerics.monitor.numbers.quantities import Quantities
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
-from epsrank.numerics.monitor.sinks import CsvSink, ParquetSink
+from epsrank.numerics.monitor.sinks.files import CsvSink
 from epsrank.numerics.monitor.sinks.follow import read_history
+from epsrank.numerics.monitor.sinks.parquet import ParquetSink
 from epsrank.theory.errors import InputError
 
 EPS = (1e-6, 0.1)

@@ -15,20 +15,11 @@ import pytest
 from epsrank.numerics.monitor.numbers.quantities import Quantities
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
-from epsrank.numerics.monitor.sinks import (
-    CsvSink,
-    HistoryFile,
-    JsonLinesSink,
-    ParquetSink,
-    Sink,
-    as_sinks,
-    deliver,
-    flat,
-    read_history,
-)
 from epsrank.numerics.monitor.sinks import parquet as parquet_sink
-from epsrank.numerics.monitor.sinks.parquet import journal_of
-from epsrank.numerics.monitor.sinks.protocol import finite_numbers
+from epsrank.numerics.monitor.sinks.files import CsvSink, JsonLinesSink
+from epsrank.numerics.monitor.sinks.follow import HistoryFile, read_history
+from epsrank.numerics.monitor.sinks.parquet import ParquetSink, journal_of
+from epsrank.numerics.monitor.sinks.protocol import Sink, as_sinks, deliver, finite_numbers, flat
 from epsrank.theory.errors import InputError
 from tests.processes import Child
 
