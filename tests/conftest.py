@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
@@ -18,6 +19,10 @@ runpy.run_path(str(_ONE_NAME / "sitecustomize.py"))
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(_ONE_NAME), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+# A shell starts what runs in the background with Ctrl-C ignored, and children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before NumPy is imported: one thread each, so that parallel test processes do not fight for cores.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

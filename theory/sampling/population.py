@@ -249,10 +249,11 @@ def _refuse_contradicted(kappa: float, certain: int, upper: int, eps: float, rid
     ε; and two ends that cross cannot both hold.
     """
     least = certain * eps / (eps + ridge)
-    if kappa < least or certain > upper:
-        raise InputError(
-            "leverage",
-            f"is {kappa:g}, but the sample itself shows an ε-rank of {certain} or more, whose "
-            f"leverage is {least:.4g} or more",
-            "pass a bound of sup_x φᵀ(G + τI)⁻¹φ, or leave it out for an estimate",
-        )
+    shown = f"but the sample itself shows an ε-rank of {certain} or more"
+    remedy = "pass a bound of sup_x φᵀ(G + τI)⁻¹φ, or leave it out for an estimate"
+    if kappa < least:
+        problem = f"is {kappa:g}, {shown}, whose leverage is {least:.4g} or more"
+        raise InputError("leverage", problem, remedy)
+    if certain > upper:
+        problem = f"is {kappa:g}, which allows an ε-rank of {upper} at most, {shown}"
+        raise InputError("leverage", problem, remedy)

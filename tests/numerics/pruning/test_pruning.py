@@ -127,7 +127,7 @@ def test_bad_requests_are_one_line(runs, tmp_path):
         load_pruned(tmp_path)
     folder = prune(run, 3).save(tmp_path / "p")
     (folder / "weights.safetensors").write_bytes(b"junk")
-    with pytest.raises(InputError, match="no pruned network"):
+    with pytest.raises(InputError, match="is not what was written"):
         load_pruned(folder)
 
 
