@@ -39,6 +39,8 @@ def cases():
         yield nn.CrossEntropyLoss(weight=W, reduction=how), LABELS
         yield nn.CrossEntropyLoss(reduction=how), SOME
         yield nn.CrossEntropyLoss(weight=W, label_smoothing=0.2, reduction=how), SOME
+        # A class of weight 0 keeps its smoothed part; it is not left out.
+        yield nn.CrossEntropyLoss(weight=W * (W < 2), label_smoothing=0.2, reduction=how), SOME
         yield nn.CrossEntropyLoss(ignore_index=1, label_smoothing=0.1, reduction=how), OTHER
         yield nn.CrossEntropyLoss(reduction=how), SOFT
         yield nn.CrossEntropyLoss(weight=W, label_smoothing=0.2, reduction=how), SOFT

@@ -92,7 +92,27 @@ def _called(head: nn.Module, n: int, as_is: bool) -> tuple[Matrix, Vector | None
         kind = type(head).__name__
         problem = f"is a {kind} whose output is not of the form φW + b"
         raise InputError("head", problem, "name the nn.Linear that gives the output")
-    return weight.numpy().copy(), bias.numpy().copy() if bool(bias.any()) else None
+    has_bias = bool(bias.any()) or _can_have_bias(head, n, as_is=as_is)
+    return weight.numpy().copy(), bias.numpy().copy() if has_bias else None
+
+
+def _can_have_bias(head: nn.Module, n: int, *, as_is: bool) -> bool:
+    """Whether a parameter moves the output at φ = 0: most biases start at 0."""
+    own = {name: value.detach().requires_grad_() for name, value in head.named_parameters()}
+    like = next(iter(own.values()), torch.zeros(()))
+    try:
+        with untouched(head), torch.inference_mode(False), torch.enable_grad():
+            if not as_is:
+                head.eval()
+            made = torch.func.functional_call(head, own, (like.new_zeros(1, n),))
+            output = first_tensor(made)
+            if output is None:
+                return False
+            slopes = torch.autograd.grad(output.sum(), list(own.values()), allow_unused=True)
+    except Exception:
+        # A head that cannot be differentiated shows no bias by being called.
+        return False
+    return any(slope is not None and bool(slope.any()) for slope in slopes)
 
 
 def _outputs(head: nn.Module, points: Tensor) -> Tensor:

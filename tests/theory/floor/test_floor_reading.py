@@ -3,10 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epsrank.theory.floor.plateau import read_plateau
 from epsrank.theory.floor.reading import (
     CAP,
     FEATURE_LIMITED,
@@ -126,3 +128,22 @@ def test_a_verdict_holds_for_every_value_within_the_tolerance(
         assert true_far >= true_loss / 2 * (1 - 1e-9)
     if reading.name == "optimiser-limited":
         assert true_loss >= OPTIMISER_LIMITED * true_value * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("factor", ["half", "positive", "signs"])
+def test_a_factor_on_a_classifier_leaves_its_lower_bound(factor: str) -> None:
+    random = np.random.default_rng(0)
+    phi, labels = np.tanh(random.normal(size=(200, 6))), random.integers(0, 3, 200)
+    head = {"coefficients": random.normal(size=(6, 3)) * 0.3, "bias_value": np.zeros((1, 3))}
+    factors = {
+        "half": np.full((200, 1), 0.5),
+        "positive": random.uniform(0.3, 2, size=(200, 1)),
+        "signs": random.choice([-1.0, 1.0], size=(200, 1)),
+    }[factor]
+    # The slopes of the cross-entropy sum to 0 over the classes, which left no dual point.
+    found = read_plateau(phi * factors, labels, loss="cross_entropy", constant=factors, **head)
+    # Where signs mix, the mixture that balances the bias is looser: 1 of 40 draws stays open, this.
+    assert found.name == ("undetermined" if factor == "signs" else "feature-limited")
+    assert found.attained is not None
+    assert found.reachable is not None
+    assert 0.9 < found.reachable <= found.attained <= 1.1 * found.reachable

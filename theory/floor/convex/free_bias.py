@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from epsrank.theory.floor.convex.classes import CrossEntropy
 from epsrank.theory.floor.convex.losses import ConvexLoss, DualPoint
 from epsrank.theory.floor.convex.targets import Targets, sizes
 from epsrank.theory.numbers.arrays import Matrix, Vector
@@ -45,13 +46,16 @@ def _mixed_points(
     points, weights a ≥ 0 solve (1 − Σa)r_0 + Σ a_j r_j = 0.
     """
     m, k = columns.shape[1], outputs.shape[1]
+    # Slopes of the cross-entropy sum to 0 over the classes: the last of them follows from the rest.
+    if isinstance(law, CrossEntropy):
+        k -= 1
     if m * k > _MOST_BIASES:
         return None
     weighted = weights[:, None] * columns
 
     def sums(dual: DualPoint) -> Vector:
         """Return r = Σ w D gᵀ, flat."""
-        return np.asarray((weighted.T @ dual.slopes).ravel())
+        return np.asarray((weighted.T @ dual.slopes[:, :k]).ravel())
 
     base = law.dual(outputs, target)
     rest = sums(base)
@@ -101,7 +105,7 @@ def _mixed_points(
     moved_by = inverse * (float(np.max(np.abs(weighted.T @ slopes))) + slack) * 1.01
     if not moved_by * len(points) < _RESERVE:
         return None
-    root = float(np.sqrt(k))
+    root = float(np.sqrt(outputs.shape[1]))
     rounding = gamma(len(duals) + 4)
     return DualPoint(
         np.asarray(slopes),

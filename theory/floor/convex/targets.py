@@ -37,16 +37,13 @@ class ClassTargets:
     shared: Vector | None
     #: What a sample counts for in the mean: the weight of its class, 0 where it is left out.
     counts: Vector
+    #: Which samples are not left out; one whose class weighs 0 still has its smoothed part.
+    kept: NDArray[np.bool_]
 
     @property
     def shape(self) -> tuple[int, int]:
         """(N, k)."""
         return len(self.labels), self.n_classes
-
-    @property
-    def kept(self) -> NDArray[np.bool_]:
-        """Which samples have a part in the mean."""
-        return np.asarray(self.counts > 0)
 
     def mass(self) -> Vector:
         """Σ_c t_ic, up to rounding."""
@@ -272,7 +269,7 @@ def class_labels(
         shared = np.asarray(uniform * (smoothing / classes))
     if not own.any():
         raise InputError("class_weights", "are 0 for all labels", "pass a positive weight")
-    return ClassTargets(whole, classes, np.asarray(own * (1 - smoothing)), shared, own)
+    return ClassTargets(whole, classes, np.asarray(own * (1 - smoothing)), shared, own, kept)
 
 
 def refuse_too_many(n_samples: int, classes: int, label: int) -> None:

@@ -50,6 +50,27 @@ LAYERS = {
 }
 
 
+class Own(nn.Module):
+    """A head of the user's own, whose bias starts at 0."""
+
+    def __init__(self, bias):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(3, 6))
+        self.b = nn.Parameter(torch.zeros(3)) if bias else None
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.w, self.b)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_bias_that_is_0_is_a_bias(bias):
+    adapted = Adapted()
+    adapted.b = nn.Linear(2, 3, bias=False)
+    adapted.base.bias = nn.Parameter(torch.zeros(3)) if bias else None
+    for layer in (Own(bias), adapted, parametrizations.spectral_norm(adapted.base)):
+        assert (effective_weight(layer, 6)[1] is not None) == bias
+
+
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 @pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
 def test_the_map_is_the_one_of_a_pass_and_nothing_is_advanced(build):
