@@ -295,6 +295,9 @@ def _checked(loss: UserLoss, name: str) -> UserLoss:
 
 def _not_understood(loss: Any, name: str) -> InputError:
     """Say what is known instead of a loss."""
+    if isinstance(loss, type) and issubclass(loss, nn.Module):
+        word = loss.__name__
+        return InputError(name, f"is the class {word}", f"pass an instance: {word}()")
     word = type(loss).__name__ if isinstance(loss, nn.Module) else getattr(loss, "__name__", "")
     if word in _INSTEAD:
         return InputError(name, f"is {word}, of transformed outputs", f"pass {_INSTEAD[word]}")

@@ -149,7 +149,7 @@ def test_subclasses_that_compute_the_same_are_read():
         (partial(F.cross_entropy, OUT), "name its arguments"),
         ("hinge", "is 'hinge'; choose one of"),
         (3.0, "is a float, which is not understood"),
-        (nn.MSELoss, "which is not understood"),
+        (nn.MSELoss, "is the class MSELoss; pass an instance: MSELoss()"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_what_would_help(loss, words):

@@ -61,6 +61,7 @@ class HeadReader:
         self.problem: str | None = None
         # Rows kept; rows and samples looked at; rows of all batches, those not looked at included.
         self._kept = self._rows = self._samples = self._total = 0
+        self._versions: list[int] | None = None
 
     def probe(self, inputs: Any, batch_size: int) -> None:
         """Collect the rows of a probe, in evaluation mode."""
@@ -101,6 +102,8 @@ class HeadReader:
         head = self._head
         if not self._parts:
             self._refuse_changes()
+        if as_is:
+            self._refuse_updates()
         if self._guessed:
             self._confirm(arguments)
         insertion = Insertion(self._wrapper, head.module, arguments, as_is=as_is)
@@ -125,6 +128,15 @@ class HeadReader:
             what = ", ".join(map(repr, changed[:3])) + " …" * (len(changed) > 3)
             problem = f"was chosen before modules of the model were replaced or added: {what}"
             raise InputError("head", problem, "make a new RankMonitor for the new model")
+
+    def _refuse_updates(self) -> None:
+        """Refuse calls of one step between which the weights moved: they share no φW + b."""
+        parameters = unwrap(self._wrapper).parameters()
+        now = [value._version for value in parameters if not value.is_inference()]
+        before, self._versions = self._versions, now
+        if before is not None and before != now:
+            problem = "changed its weights between two calls of the same step"
+            raise InputError("model", problem, "call step after every update, or pass probe=")
 
     def _confirm(self, arguments: Arguments) -> None:
         """Refuse a head that was taken from names where a pass shows others."""

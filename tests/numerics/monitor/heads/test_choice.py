@@ -183,3 +183,25 @@ def test_what_enters_the_head_is_measured_where_something_works_in_place():
     assert plan.last.name == "head (input)"
     monitor = monitored(Masked(), loss="mse", targets=torch.randn(30, 2))
     assert monitor.latest["head (input)"].rank().upper <= 6
+
+
+@pytest.mark.parametrize("updated", [True, False])
+def test_weights_that_change_between_calls_of_one_step_have_no_reading(updated):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 10), nn.LeakyReLU(0.2), nn.Linear(10, 3))
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    monitor = RankMonitor(model, every=1, loss="cross_entropy", warn=False)
+    for _ in range(2):
+        first = model(X)
+        F.cross_entropy(first, Y).backward()
+        if updated:
+            optimiser.step()
+        both = torch.cat([first, model(-X)])
+        monitor.step(targets=torch.cat([Y, Y]))
+    record = monitor.latest["1"]
+    if updated:
+        assert record.reading is None
+        assert "changed its weights between two calls of the same step" in record.failure
+    else:
+        wanted = F.cross_entropy(both, torch.cat([Y, Y])).item()
+        assert record.reading.loss == pytest.approx(wanted, rel=1e-5)
