@@ -11,7 +11,8 @@ import torch
 from scipy.linalg import lapack
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.rank import batched, batched_epsilon_rank, epsilon_rank
+from epsrank.theory.rank import batched, epsilon_rank
+from epsrank.theory.rank.batched import batched_epsilon_rank
 from epsrank.theory.rank.batched import RankBatch
 
 from .cases import KINDS, THRESHOLDS, true_rank
