@@ -12,8 +12,7 @@ from scipy.linalg import lapack
 
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import batched, epsilon_rank
-from epsrank.theory.rank.batched import batched_epsilon_rank
-from epsrank.theory.rank.batched import RankBatch
+from epsrank.theory.rank.batched import RankBatch, batched_epsilon_rank
 
 from .cases import KINDS, THRESHOLDS, true_rank
 
