@@ -18,6 +18,7 @@ from epsrank.theory.floor.plateau import SQUARES, asked
 from epsrank.theory.floor.reading import CAP, Curve, ReadingBias
 from epsrank.theory.numbers.interval import outward
 from epsrank.theory.shown import Shown
+from epsrank.theory.strict_json import nulled
 
 # Halvings of the bracket of c*: a factor of 1e4 falls to 1e-6.
 _HALVINGS = 34
@@ -93,11 +94,8 @@ class CounterfactualFloor(Shown):
         dict
             One entry per attribute.
         """
-        found = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in found.items()
-        }
+        found: dict[str, Any] = nulled(vars(self))
+        return found
 
 
 def counterfactual_floor(

@@ -22,6 +22,7 @@ from epsrank.theory.floor.reading import FEATURE_LIMITED, ReadingBias
 from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.interval import outward
 from epsrank.theory.shown import Shown
+from epsrank.theory.strict_json import nulled
 
 #: The loss uses p directions when T(p, B) is at most this many times the loss.
 USED = FEATURE_LIMITED
@@ -110,11 +111,8 @@ class RankUsed(Shown):
         dict
             One entry per attribute.
         """
-        found = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in found.items()
-        }
+        found: dict[str, Any] = nulled(vars(self))
+        return found
 
 
 def rank_used(
