@@ -1,0 +1,23 @@
+"""What a user names as ``package.module:attribute``: found, called, and hashed by its source.
+
+Importing a module runs its code. That happens only because the user named it; nothing of a user's
+is ever unpickled. Begin with `names`, then `sources`.
+"""
+
+from epsrank.numerics.named.calls import call_named, named_line, user_code
+from epsrank.numerics.named.names import find, is_name, name_of, source_digest
+from epsrank.numerics.named.places import folder, looking_from
+from epsrank.numerics.named.sources import file_digest
+
+__all__ = [
+    "call_named",
+    "file_digest",
+    "find",
+    "folder",
+    "is_name",
+    "looking_from",
+    "name_of",
+    "named_line",
+    "source_digest",
+    "user_code",
+]
