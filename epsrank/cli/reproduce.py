@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -208,9 +208,6 @@ def _as_json(result: Reproduction) -> Mapping[str, Any]:
     }
 
 
-State = Literal["recorded", "recorded, of an older plan", "not on record"]
-
-
 def _show_list(as_json: bool) -> None:
     """Print every experiment with what is on record of it."""
     from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
@@ -225,18 +222,18 @@ def _show_list(as_json: bool) -> None:
             "title": entry.title,
             "claims": list(entry.claims),
             "state": "not on record",
+            "undecided": None,
             "findings": [],
         }
         if name in held:
             record = read_record(name)
-            state: State = "recorded"
-            if record.stale(entry) is not None:
-                state = "recorded, of an older plan"
-            findings = entry.analyse(record.outcomes).findings
-            row |= {
-                "state": f"{state} ({record.day}, {record.request.size})",
-                "findings": [f"{item.claim}: {item.judgement}" for item in findings],
-            }
+            row["undecided"] = why = record.undecided(entry)
+            state = "recorded" if why is None else "recorded, decides nothing"
+            row["state"] = f"{state} ({record.day}, {record.request.size})"
+            # What a record may not decide is not judged either.
+            if why is None:
+                findings = entry.analyse(record.outcomes).findings
+                row["findings"] = [f"{item.claim}: {item.judgement}" for item in findings]
         rows.append(row)
     if as_json:
         print_json(rows)

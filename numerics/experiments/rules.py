@@ -3,7 +3,8 @@
 `rules.toml` holds sizes, seeds, targets and levels. Two hashes stand in every record: that of the
 rules that the experiment uses, and that of the instrument, the code that turns outcomes into
 findings. A verdict may rest only on a record whose hashes are today's: otherwise a rule could be
-changed after its confirmatory seeds were seen.
+changed after its confirmatory seeds were seen. No list says what the instrument is: it is the
+experiment's module and whatever of the deciding packages it imports, directly or not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Literal, get_args
 
 from epsrank.theory.errors import InputError
@@ -62,14 +64,62 @@ def experiment_rules(name: str, size: Size) -> Mapping[str, Any]:
 
 def stamp(name: str) -> Stamp:
     """Return the hashes of today's rules and instrument of an experiment."""
-    table = all_rules().get(name, {})  # an experiment of one's own has the rules of seeds alone
-    used = {key: all_rules()[key] for key in ("seeds", *table.get("uses", ()))}
-    groups = table.get("instruments", ())
-    modules = {m for group in groups for m in all_rules()["instruments"][group]}
+    table = all_rules().get(name, {})  # an experiment of one's own has the shared rules alone
+    used = {key: all_rules()[key] for key in (*_FOR_ALL, *table.get("uses", ()))}
     return Stamp(
         _digest({"experiment": table, "shared": used}),
-        _digest({module: _module_digest(module) for module in modules}),
+        _digest({module: _module_digest(module) for module in instrument(name)}),
     )
+
+
+# Rules that every record stands under, whatever its experiment names in `uses`.
+_FOR_ALL = ("seeds", "verdicts")
+
+
+def instrument(name: str) -> tuple[str, ...]:
+    """Return the modules that turn the outcomes of an experiment into findings, sorted."""
+    table = all_rules().get(name, {})
+    if "module" not in table:
+        return ()
+    found: set[str] = set()
+    ahead = [f"epsrank.numerics.experiments.{table['module']}"]
+    while ahead:
+        module = ahead.pop()
+        if module not in found:
+            found.add(module)
+            ahead += _imports(module)
+    return tuple(sorted(found))
+
+
+def _decides(module: str) -> bool:
+    """Whether a module lies where verdicts are made, and is not listed as silent."""
+    lists = all_rules()["instruments"]
+    inside = any(module == name or module.startswith(f"{name}.") for name in lists["deciding"])
+    return inside and not any(
+        module == name or module.startswith(f"{name}.") for name in lists["silent"]
+    )
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Return the deciding modules that one imports, at its top or inside of a function."""
+    text = _source(module).read_text(encoding="utf-8")
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            # What follows `import` may be a module itself.
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return tuple(sorted(name for name in names if _decides(name) and _source(name).is_file()))
+
+
+def _source(module: str) -> Traversable:
+    """Return the file of a module, or of the first lines of a package."""
+    package, _, name = module.rpartition(".")
+    place = files("epsrank").joinpath(*package.split(".")[1:])
+    file = place.joinpath(f"{name}.py")
+    return file if file.is_file() else place.joinpath(name).joinpath("__init__.py")
 
 
 def _digest(value: Any) -> str:
@@ -80,10 +130,10 @@ def _digest(value: Any) -> str:
 @cache
 def _module_digest(module: str) -> str:
     """Hash a module's code, and the data beside it that it reads by its own name."""
+    file = _source(module)
     package, _, name = module.rpartition(".")
-    folder = files(package)
-    data = folder.joinpath(f"{name}.json")
-    code = folder.joinpath(f"{name}.py").read_text(encoding="utf-8")
+    data = files("epsrank").joinpath(*package.split(".")[1:]).joinpath(f"{name}.json")
+    code = file.read_text(encoding="utf-8")
     return _digest([code_tree(code), data.read_text(encoding="utf-8") if data.is_file() else None])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +25,7 @@ from epsrank.proofs.experiments.records import (
     same_numbers,
 )
 from epsrank.proofs.instances.networks import find_mnist
-from epsrank.proofs.ledger.claims import load_ledger
+from epsrank.proofs.ledger.claims import Claim, load_ledger
 from epsrank.proofs.ledger.evidence import Evidence
 
 
@@ -41,14 +42,14 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
     """Judge the recorded outcomes of all experiments on a claim again, after trying one of them.
 
     No verdict is on record: the findings are derived from the recorded numbers now, by the rules of
-    the experiments. Except in quick verifications the cheapest of the recorded trials (with those
-    that were trained together with it) is run again, and on the same arithmetic (versions, BLAS
-    kernels) it has to give the very same numbers.
+    the experiments. Except in quick verifications one of the recorded trials, drawn by the seed of
+    the verification (with those that were trained together with it), is run again, and on the same
+    arithmetic (versions, BLAS kernels) it has to give the very same numbers.
     """
     sources = [_source(name, folder) for name in _experiments_on(claim, folder)]
     again = "not tried"
     if context.effort != "quick":
-        again, sources = _try_again(sources)
+        again, sources = _try_again(sources, random.Random(f"{context.seed} {claim}"))
     found: list[tuple[_Source, Finding]] = [
         (source, finding)
         for source in sources
@@ -63,9 +64,12 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
             "undecided",
             f"{source.experiment.id}: {source.experiment.title}",
             cause=source.problem,
+            part=part,
         )
         for source in sources
         if source.problem is not None
+        # A claim of several statements is undecided in each of them.
+        for part in _ledger()[claim].parts or (None,)
     ]
     for part in dict.fromkeys(finding.part for _, finding in found):
         mine = [(source, finding) for source, finding in found if finding.part == part]
@@ -83,51 +87,58 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
                     state,
                     source.experiment.id,
                     about,
-                    needs_power=claim in _needing_power(),
+                    needs_power=_ledger()[claim].needs_power,
                 )
             )
     return evidence
 
 
-def _needing_power() -> set[str]:
-    return {claim.id for claim in load_ledger() if claim.needs_power}
+def _ledger() -> dict[str, Claim]:
+    return {claim.id: claim for claim in load_ledger()}
 
 
 def _source(name: str, folder: Path) -> _Source:
     entry, record = experiment(name), read_record(name, folder)
-    return _Source(entry, record, record.stale(entry))
+    return _Source(entry, record, record.undecided(entry))
 
 
 def _experiments_on(claim: str, folder: Path) -> list[str]:
     return [name for name in recorded_ids(folder) if claim in experiment(name).claims]
 
 
-def _try_again(sources: list[_Source]) -> tuple[str, list[_Source]]:
-    """Run the cheapest trial again; return what came of it, and the sources as they then are."""
+def _try_again(sources: list[_Source], draw: random.Random) -> tuple[str, list[_Source]]:
+    """Run one trial again, any with the same chance; return what came of it, and the sources."""
     candidates = [
-        (sum(outcome.seconds for outcome in held), index, held)
+        (index, held)
         for index, source in enumerate(sources)
         if source.problem is None
         for held in _computed_together(source)
         if all(map(_possible, held))
     ]
     if not candidates:
-        return "its data are not at hand", sources
-    # Outcomes have no order: of equally cheap ones the first source counts.
-    _, index, held = min(candidates, key=lambda candidate: candidate[:2])
+        return "none is of use, or its data are not at hand", sources
+    # Not the cheapest: whoever forges a record would leave that one alone. One of a program of
+    # many has the chance of them all.
+    (index, held) = draw.choices(candidates, [len(held) for _, held in candidates])[0]
     source = sources[index]
     run = run_train_trials_batched if source.experiment.batched else run_trials
     if same_numbers(held, run([outcome.trial for outcome in held], None, jobs=1)):
-        return f"the same numbers ({source.experiment.id})", sources
+        seeds = ", ".join(dict.fromkeys(str(_seed(outcome)) for outcome in held))
+        return f"the same numbers ({source.experiment.id}, seed {seeds})", sources
     if _arithmetic(source.record.environment) != _arithmetic(describe_environment("cpu")):
         return "other numbers, on other versions or another processor", sources
     problem = (
         f"a trial of the record of {source.record.day} no longer gives the same numbers; run "
-        f"`epsrank reproduce {source.experiment.id} --record`"
+        f"`epsrank reproduce {source.experiment.id} --size {source.record.request.size} --record`"
     )
     sources = [*sources]
     sources[index] = replace(source, problem=problem)
     return "other numbers", sources
+
+
+def _seed(outcome: Outcome) -> object:
+    settings = outcome.settings
+    return settings.get("seed", settings.get("train", {}).get("seed", "?"))
 
 
 def _computed_together(source: _Source) -> list[Sequence[Outcome]]:

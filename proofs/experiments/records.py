@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from epsrank.numerics.boundary import reason_of
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.rules import Stamp, stamp
+from epsrank.numerics.experiments.rules import Stamp, shared_rules, stamp
 from epsrank.numerics.files import read_table, write_table
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
@@ -51,12 +51,25 @@ class Record:
     #: there were any.
     stamp: Stamp | None = None
 
+    def undecided(self, experiment: Experiment) -> str | None:
+        """Say in one line why no verdict may rest on this record; None where one may."""
+        sizes = shared_rules("verdicts")["sizes"]
+        again = f"run `epsrank reproduce {self.id} --size {sizes[0]} --record`"
+        if self.request.size not in sizes:
+            return (
+                f"the record of {self.day} is of the size {self.request.size}, which shows that "
+                f"all runs and decides nothing; {again}"
+            )
+        if (why := seeds_undecided(self.request)) is not None:
+            return f"the record of {self.day} is of {why}; {again}"
+        return self.stale(experiment)
+
     def stale(self, experiment: Experiment) -> str | None:
-        """Say in one line why no verdict may rest on these outcomes today; None where one may."""
+        """Say in one line why these outcomes are not those of today; None where they are."""
         if (changed := self._changed(stamp(self.id))) is not None:
             return (
                 f"the record of {self.day} was made under other {changed}, and decides nothing "
-                f"until it is made again; run `epsrank reproduce {self.id} --record`"
+                f"until it is made again; run {self._command}"
             )
         planned = [trial.key for trial in experiment.plan(self.request)]
         held = [outcome.trial.key for outcome in self.outcomes]
@@ -65,14 +78,30 @@ class Record:
         missing = len(set(planned) - set(held))
         return (
             f"the record of {self.day} is of another plan ({missing} of {len(planned)} trials are "
-            f"missing); run `epsrank reproduce {self.id} --record`"
+            f"missing); run {self._command}"
         )
+
+    @property
+    def _command(self) -> str:
+        return f"`epsrank reproduce {self.id} --size {self.request.size} --record`"
 
     def _changed(self, today: Stamp) -> str | None:
         """Name what the record was made under and is no longer the same."""
         if self.stamp is None or self.stamp.rules != today.rules:
             return "rules"
         return None if self.stamp.instrument == today.instrument else "instruments"
+
+
+def seeds_undecided(request: Request) -> str | None:
+    """Say which seeds a request has where they may decide nothing; None for today's block."""
+    rules = shared_rules("seeds")
+    start = Request(size="standard").first
+    # Rules were tried on the exploratory seeds, and those of earlier blocks have been seen.
+    if start <= request.first <= start + rules["block_length"] - (request.seeds or 1):
+        return None
+    if request.first < rules["confirmatory_from"]:
+        return "exploratory seeds, on which rules are tried"
+    return f"seeds from {request.first}, and today's block begins at {start}"
 
 
 def recorded_ids(folder: Path = RECORDED) -> list[str]:

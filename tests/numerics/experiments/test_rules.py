@@ -12,6 +12,7 @@ from epsrank.numerics.experiments.rules import (
     all_rules,
     code_tree,
     experiment_rules,
+    instrument,
     shared_rules,
     stamp,
 )
@@ -93,6 +94,33 @@ def test_unknown_names_are_one_line():
 
 
 @pytest.mark.parametrize("name", recorded_ids())
-def test_records_are_of_today(name):
+def test_records_that_may_decide_are_of_today(name):
     """Whoever changes a rule or an instrument makes the records anew, or says that they are old."""
-    assert read_record(name).stale(experiment(name)) is None
+    record = read_record(name)
+    why = record.undecided(experiment(name))
+    if record.request.size in shared_rules("verdicts")["sizes"]:
+        assert why is None
+    else:
+        assert "decides nothing; run `epsrank reproduce" in why
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_instrument_is_all_that_decides(name):
+    """The module of the experiment, and whatever it was loaded with of the deciding packages."""
+    found = instrument(name)
+    assert EXPERIMENTS[name].partition(":")[0] in found
+    assert "epsrank.theory.statistics" in found
+    assert not any("plots" in module or "trials" in module for module in found)
+
+
+def test_a_module_that_an_instrument_comes_to_import_is_part_of_it(monkeypatch):
+    judged = "epsrank.numerics.experiments.stairs"
+    assert judged in instrument("A1")
+    assert "epsrank.numerics.experiments.pretraining.claims" in instrument("A6")
+    own = rules._imports
+
+    def with_one_more(module):
+        return (*own(module), *(["epsrank.numerics.staircase.validity"] * (module == judged)))
+
+    monkeypatch.setattr(rules, "_imports", with_one_more)
+    assert "epsrank.numerics.staircase.validity" in instrument("A1")

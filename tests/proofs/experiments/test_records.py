@@ -22,10 +22,11 @@ from epsrank.proofs.ledger.verdict import derive_verdict
 from epsrank.theory.errors import InputError
 
 CLAIM = "depth-order"
+REQUEST = Request(size="standard", datasets=("mnist",))
 
 
 def recorded(name, folder, request=None, change=None):
-    request = request or Request(datasets=("mnist",))
+    request = request or REQUEST
     outcomes = run_trials(experiment(name).plan(request), None, jobs=1)
     if change is not None:
         outcomes = [change(outcome) for outcome in outcomes]
@@ -114,7 +115,46 @@ def test_a_record_made_under_other_rules_decides_nothing(toys, tmp_path, change,
     found, evidence = verdict(tmp_path, effort="quick")
     assert found == "undecided"
     assert f"made under other {what}, and decides nothing" in evidence[0].cause
-    assert "epsrank reproduce Z1 --record" in evidence[0].cause
+    assert "epsrank reproduce Z1 --size standard --record" in evidence[0].cause
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (Request(datasets=("mnist",)), "of the size quick, which shows that all runs"),
+        (replace(REQUEST, first_seed=7), "of exploratory seeds, on which rules are tried"),
+        (replace(REQUEST, first_seed=1100), "of seeds from 1100, and today's block begins at 1000"),
+        (replace(REQUEST, first_seed=1010), None),
+    ],
+)
+def test_quick_runs_and_other_seeds_decide_nothing(toys, tmp_path, request_, why):
+    toys(Z1=1.0)
+    recorded("Z1", tmp_path, request_)
+    found, evidence = verdict(tmp_path, effort="quick")
+    assert found == ("supported" if why is None else "undecided")
+    if why is not None:
+        assert why in evidence[0].cause
+        assert "epsrank reproduce Z1 --size standard --record" in evidence[0].cause
+
+
+def test_any_trial_may_be_the_one_that_is_run_again(toys, tmp_path):
+    """The seed of the verification draws it: a forged trial is caught, however dear it is."""
+    toys(Z1=1.0)
+
+    def forge(outcome: Outcome) -> Outcome:
+        dear = outcome.settings["seed"] == 1003
+        result = {**outcome.result, "value": 3.0} if dear else outcome.result
+        return replace(outcome, result=result, seconds=99.0 if dear else 1.0)
+
+    recorded("Z1", tmp_path, change=forge)
+    seen = {}
+    for seed in range(40):
+        evidence = check_claim(Context(seed=seed), CLAIM, tmp_path)
+        seen[seed] = evidence[0].figures.get("a trial run again", evidence[0].cause)
+    assert len(set(seen.values())) == 6
+    assert any("no longer gives the same numbers" in said for said in seen.values())
+    again = check_claim(Context(seed=3), CLAIM, tmp_path)[0]
+    assert again.figures.get("a trial run again", again.cause) == seen[3]
 
 
 def test_a_finding_without_its_power_decides_nothing_where_one_is_needed():
@@ -156,15 +196,13 @@ def test_runs_trained_together_are_run_again_together(toys, tmp_path, forged, mo
         analyse=lambda outcomes: Analysis((finding,)),
         batched=True,
     )
-    outcomes = reproduce(module.Z1, Request(), jobs=1).outcomes
+    outcomes = reproduce(module.Z1, REQUEST, jobs=1).outcomes
     assert outcomes[0].seconds == outcomes[1].seconds  # of one program
     if forged:
         loss = [1.0] * len(outcomes[1].result["loss"])
         forgery = replace(outcomes[1], result={**outcomes[1].result, "loss": loss})
         outcomes = (outcomes[0], forgery, outcomes[2])
-    record = Record(
-        "Z1", Request(), "2026-01-01", describe_environment("cpu"), outcomes, stamp("Z1")
-    )
+    record = Record("Z1", REQUEST, "2026-01-01", describe_environment("cpu"), outcomes, stamp("Z1"))
     write_record(record, tmp_path)
     asked = []
 
@@ -177,7 +215,7 @@ def test_runs_trained_together_are_run_again_together(toys, tmp_path, forged, mo
     assert asked == [3]
     assert found == ("undecided" if forged else "supported")
     if not forged:
-        assert evidence[0].figures["a trial run again"] == "the same numbers (Z1)"
+        assert evidence[0].figures["a trial run again"] == "the same numbers (Z1, seed 0, 1, 2)"
 
 
 def test_seconds_may_differ(toys, tmp_path):
@@ -189,7 +227,7 @@ def test_seconds_may_differ(toys, tmp_path):
     )
     found, evidence = verdict(tmp_path)
     assert found == "supported"
-    assert evidence[0].figures["a trial run again"] == "the same numbers (Z1)"
+    assert evidence[0].figures["a trial run again"].startswith("the same numbers (Z1, seed 100")
 
 
 def test_one_checker_per_claim(toys, tmp_path):
