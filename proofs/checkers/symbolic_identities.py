@@ -7,13 +7,7 @@ from functools import partial
 from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.ledger.claims import load_ledger
 from epsrank.proofs.ledger.evidence import Evidence
-from epsrank.theory.symbolic.identities import identities
-from epsrank.theory.symbolic.identity import Identity
-
-
-def _of_claim(symbols: tuple[str, ...]) -> list[Identity]:
-    """Return the identities that support the statements of a claim."""
-    return [identity for identity in identities() if identity.statement in symbols]
+from epsrank.theory.symbolic.identities import identities_of
 
 
 def check_identities(claim: str, symbols: tuple[str, ...], context: Context) -> list[Evidence]:
@@ -25,7 +19,7 @@ def check_identities(claim: str, symbols: tuple[str, ...], context: Context) -> 
             "shown": item.text,
             "holds": item.holds(),
         }
-        for item in _of_claim(symbols)
+        for item in identities_of(symbols)
     ]
     if not rows:
         return []

@@ -55,12 +55,15 @@ def test_a_run_knows_its_files(finished, tmp_path):
 
 
 def test_no_flipped_bit_gives_another_number(finished, tmp_path):
-    """Every file of a run, changed at random places: refused by name, or without effect."""
+    """Files of a run, changed at random places: refused by name, or without effect.
+
+    Two thousand such changes are in tests/slow.
+    """
     expected = everything(finished)
     rng = random.Random(0)
     files = sorted(p.relative_to(finished) for p in finished.rglob("*") if p.is_file())
     refused = 0
-    for number in range(40):
+    for number in range(16):
         name = files[number % len(files)]
         folder = copy(finished, tmp_path / str(number))
         data = bytearray((folder / name).read_bytes())
@@ -75,7 +78,7 @@ def test_no_flipped_bit_gives_another_number(finished, tmp_path):
         except InputError as error:
             refused += name.name in str(error)
     # What no one reads (the weights beside the last state) may be changed without being seen.
-    assert refused >= 30
+    assert refused >= 12
 
 
 def test_a_run_of_format_1_is_read_and_continued(finished, tmp_path):

@@ -7,6 +7,7 @@ I1 are in `kernel_identities`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ import sympy as sp
 
 from epsrank.theory.symbolic.floor_statements import DUAL, LENGTH, PRIMAL, TAIL
 from epsrank.theory.symbolic.identity import Identity
-from epsrank.theory.symbolic.kernel_identities import kernel_identities
+from epsrank.theory.symbolic.kernel_identities import KERNEL_PARTS
 from epsrank.theory.symbolic.notation import B, alpha, b, gamma, lam, mu, n, p, target_square
 from epsrank.theory.symbolic.selection_statements import DRAFT_FACTOR, FACTOR
 
@@ -24,19 +25,12 @@ _lams = sp.symbols("lambda_1:4", positive=True)
 _moments = sp.symbols("b_1:4", real=True)
 
 
-@cache
-def identities() -> tuple[Identity, ...]:
-    """Return every identity, in the order of the statements."""
-    return (
-        *_rank_identities(),
-        *(_tail_identity(size, keep) for size, keep in ((2, 1), (3, 1), (3, 2))),
-        *_duality_identities(),
-        _stationarity(),
-        *_attaining_identities(),
-        *_selection_identities(),
-        *_slip_identities(),
-        *kernel_identities(),
+def identities_of(statements: Collection[str]) -> tuple[Identity, ...]:
+    """Return the identities behind these statements, in their order; no others are derived."""
+    parts = (
+        derive() for start, derive in PARTS if any(name.startswith(start) for name in statements)
     )
+    return tuple(found for part in parts for found in part if found.statement in statements)
 
 
 def at_size(formula: Any, size: int, keep: int | None = None) -> Any:
@@ -65,6 +59,11 @@ def _rotation(size: int) -> Any:
         turn[column, column + 1], turn[column + 1, column] = -sine, sine
         matrix = matrix * turn
     return matrix
+
+
+def _tail_identities() -> tuple[Identity, ...]:
+    """F1 for up to three neurons."""
+    return tuple(_tail_identity(size, keep) for size, keep in ((2, 1), (3, 1), (3, 2)))
 
 
 def _tail_identity(size: int, keep: int) -> Identity:
@@ -147,7 +146,7 @@ def _duality_identities() -> tuple[Identity, ...]:
     )
 
 
-def _stationarity() -> Identity:
+def _stationarity() -> tuple[Identity, ...]:
     """∇(‖Aβ − u*‖² + μ‖β‖²) = 0 at (G + μI)⁻¹b, for a general 3 × 2 matrix A."""
     a = sp.Matrix(3, 2, sp.symbols("a_1:7", real=True))
     y = sp.Matrix(sp.symbols("y_1:4", real=True))
@@ -157,12 +156,14 @@ def _stationarity() -> Identity:
     gradient = sp.Matrix([sp.diff(lagrangian, entry) for entry in x])
     solution = (a.T * a + shift * sp.eye(2)).inv() * a.T * y
     at = gradient.subs(dict(zip(x, solution, strict=True)), simultaneous=True)
-    return Identity(
-        "stationarity",
-        "F3-primal",
-        "β(μ) = (G + μI)⁻¹b is the stationary point of ‖φβ − u*‖² + μ‖β‖² (any 3 × 2 features)",
-        at.applyfunc(sp.simplify),
-        sp.zeros(2, 1),
+    return (
+        Identity(
+            "stationarity",
+            "F3-primal",
+            "β(μ) = (G + μI)⁻¹b is the stationary point of ‖φβ − u*‖² + μ‖β‖² (any 3 × 2 features)",
+            at.applyfunc(sp.simplify),
+            sp.zeros(2, 1),
+        ),
     )
 
 
@@ -328,3 +329,20 @@ def _slip_identities() -> tuple[Identity, ...]:
             step**2 * plain,
         ),
     )
+
+
+#: How the names of the statements begin, and what derives the identities behind them (some take
+#: seconds, so nothing is derived before it is asked for).
+PARTS: tuple[tuple[str, Callable[[], tuple[Identity, ...]]], ...] = tuple(
+    (start, cache(derive))
+    for start, derive in (
+        ("M", _rank_identities),
+        ("F1", _tail_identities),
+        ("F3", _duality_identities),
+        ("F3", _stationarity),
+        ("F4", _attaining_identities),
+        ("N1", _selection_identities),
+        ("slip", _slip_identities),
+        *(("I1", derive) for derive in KERNEL_PARTS),
+    )
+)

@@ -52,27 +52,16 @@ def _other(expression: Any) -> Any:
     return expression.subs(S_xx, S_yy)
 
 
-def kernel_identities() -> tuple[Identity, ...]:
-    """Return every identity: Price's theorem first, then by activation."""
-    return (
-        _price(),
-        *_kinked(),
-        *_smooth(),
-        *_waves(),
-        *_gelu(),
-        *_polynomial(),
-        *_limits(),
-    )
-
-
-def _price() -> Identity:
+def _price() -> tuple[Identity, ...]:
     """∂p/∂S_xy = ∂²p/∂u∂v for the normal density."""
     density = _density()
-    return Identity(
-        "kernel-price",
-        "I1",
-        "∂p/∂S_xy = ∂²p/∂u∂v for the normal density p, whence ∂κ/∂S_xy = E[σ′(u)σ′(v)] (Price)",
-        sp.simplify((sp.diff(density, S_xy) - sp.diff(density, _u, _v)) / density),
+    return (
+        Identity(
+            "kernel-price",
+            "I1",
+            "∂p/∂S_xy = ∂²p/∂u∂v for the normal density p, whence ∂κ/∂S_xy = E[σ′(u)σ′(v)] (Price)",
+            sp.simplify((sp.diff(density, S_xy) - sp.diff(density, _u, _v)) / density),
+        ),
     )
 
 
@@ -289,3 +278,7 @@ def _limits() -> tuple[Identity, ...]:
         )
         for name, value in rows
     )
+
+
+#: Price's theorem first, then by activation.
+KERNEL_PARTS = (_price, _kinked, _smooth, _waves, _gelu, _polynomial, _limits)

@@ -86,8 +86,7 @@ def test_interrupt_from_the_callback(step, tmp_path):
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_every_single_write(moment, tmp_path, monkeypatch):
+def killed_at_every_single_write(moment, tmp_path, monkeypatch):
     """Whatever the last file was, the folder is readable, and the run goes on to the same bits."""
     settings = config(steps=3, measure_every=2)
     replace = os.replace
@@ -124,6 +123,11 @@ def test_killed_at_every_single_write(moment, tmp_path, monkeypatch):
         train(settings, path, resume=True)
         assert_same(tmp_path / "whole", path)
         assert not list(path.rglob("*.part"))
+
+
+def test_killed_before_every_single_write(tmp_path, monkeypatch):
+    """After each of them: tests/slow, since that is before the next but for what is only read."""
+    killed_at_every_single_write("before", tmp_path, monkeypatch)
 
 
 def struck(folder, name):

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from epsrank.proofs.exact import oracle
@@ -108,7 +108,9 @@ def test_cases_fit_together(rank, floor):
     ],
 )
 def test_awkward_features_are_reached(name, reaches):
-    assert find(feature_matrices(), reaches) is not None, name
+    # Without shrinking: that they are found is what counts.
+    searching = settings(max_examples=2000, phases=[Phase.generate], database=None)
+    assert find(feature_matrices(), reaches, settings=searching) is not None, name
 
 
 @pytest.mark.parametrize("order", [0, 3, 12, -4])

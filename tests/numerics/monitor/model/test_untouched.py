@@ -302,7 +302,7 @@ def test_validation_keeps_the_fused_path_of_transformers(fused):
     assert_no_hooks(model)
 
 
-def test_a_thousand_measurements_leave_nothing_in_memory():
+def test_hundreds_of_measurements_leave_nothing_in_memory():
     model, x = Noisy(), torch.randn(4, 1, 5, 5)
     plan = find_layers(model, example=x)
     capture = Capture(plan, lambda *_: None)
@@ -316,4 +316,4 @@ def test_a_thousand_measurements_leave_nothing_in_memory():
         return len(gc.get_objects())
 
     measure(3)
-    assert measure(500) <= measure(3) + 20
+    assert measure(120) <= measure(3) + 20
