@@ -12,7 +12,7 @@ import click
 
 from epsrank.cli.console import Progress, live_progress, notice, print_json, print_table
 from epsrank.cli.front import Command, Interrupted
-from epsrank.cli.sweep_results import failures_of, print_results
+from epsrank.cli.sweep_results import check_shown, failures_of, print_results
 
 if TYPE_CHECKING:
     from epsrank.numerics.sweeps import Outcome, Sweep, TrialStore
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Stored = Callable[[], list[Outcome | None]]
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, lists={"--show": lambda word: not word.endswith(".toml")})
 @click.argument("spec", metavar="SPEC.toml")
 @click.option("--out", metavar="DIR", help="Folder of the sweep.  [default: sweeps/SPEC]")
 @click.option(
@@ -38,6 +38,13 @@ if TYPE_CHECKING:
 )
 @click.option("--status", is_flag=True, help="Say what is done, failed and missing; run nothing.")
 @click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
+@click.option(
+    "--show",
+    multiple=True,
+    metavar="NAME",
+    help="Columns of the table, among loss, test_loss, "
+    "test_accuracy, reachable, rank, reading, stairs, steps_to_T.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def sweep(
     spec: str,
@@ -47,6 +54,7 @@ def sweep(
     batched: bool,
     status: bool,
     retry_failed: bool,
+    show: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Train the networks of a grid, with several seeds each, and compare the last losses and ranks.
@@ -62,6 +70,7 @@ def sweep(
     if batched:  # with PyTorch, which other kinds of trials may do without
         from epsrank.numerics.ensemble.trials import run_train_trials_batched, stored_runs
     plan = Sweep.from_toml(spec)
+    check_shown(plan, show)
     folder = Path(out) if out is not None else Path("sweeps") / Path(spec).stem
     store, trials = TrialStore(folder / "store"), plan.trials()
 
@@ -88,7 +97,7 @@ def sweep(
     except KeyboardInterrupt:
         raise Interrupted(_how_to_go_on(spec, folder, stored, batched)) from None
     _report_damage(store)
-    print_results(plan, folder, outcomes, as_json)
+    print_results(plan, folder, outcomes, as_json, show)
     return 1 if all(outcome.status == "failed" for outcome in outcomes) else 0
 
 

@@ -36,6 +36,8 @@ class Sweep:
     #: Combinations that are left out: those that agree with all entries of one of these, where a
     #: list stands for any of its values.
     exclude: tuple[Mapping[str, Any], ...] = ()
+    #: Losses: results say at which step each run arrived there. No part of a trial.
+    targets: tuple[float, ...] = ()
     #: Name of the file, for messages.
     source: str = "sweep"
     #: The document.

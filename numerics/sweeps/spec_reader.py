@@ -16,7 +16,7 @@ from epsrank.numerics.sweeps.toml_lines import line_of
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS
 from epsrank.theory.errors import InputError
 
-_ENTRIES = ("kind", "seeds", "fixed", "grid", "random", "exclude")
+_ENTRIES = ("kind", "seeds", "targets", "fixed", "grid", "random", "exclude")
 _OF_RANDOM = ("samples", "seed")
 #: More trials than this are taken for a mistake.
 MOST_TRIALS = 100_000
@@ -80,6 +80,7 @@ class SpecReader:
             "random_seed": random_seed,
             "seeds": seeds,
             "exclude": self._exclude({**fixed, **grid, **drawn}),
+            "targets": self._targets(),
         }
 
     def _refuse(
@@ -146,6 +147,17 @@ class SpecReader:
         if len(set(seeds)) < len(seeds):
             self._refuse("", "seeds", f"is {given!r}", "name each seed once")
         return tuple(seeds)
+
+    def _targets(self) -> tuple[float, ...]:
+        given = self.entries.get("targets", [])
+        fits = isinstance(given, list) and all(
+            isinstance(loss, (int, float)) and not isinstance(loss, bool) and 0 < loss < math.inf
+            for loss in given
+        )
+        if not fits or len(set(given)) < len(given):
+            remedy = "write different positive losses, targets = [0.1, 0.01]"
+            self._refuse("", "targets", f"is {given!r}", remedy)
+        return tuple(float(loss) for loss in given)
 
     def _exclude(self, settings: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         rules = self.entries.get("exclude", [])

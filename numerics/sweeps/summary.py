@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from epsrank.numerics.sweeps.figures import (
+    STEPS_TO,
+    diverged,
+    final_figures,
+    layer_ranks,
+    reading_of,
+)
 from epsrank.numerics.sweeps.rows import table_of
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.shown import Shown
@@ -30,6 +37,8 @@ class SettingSummary(Shown):
     #: Per figure of `final_figures` its median over the runs that have it. A run that diverged has
     #: the loss +∞ and no rank.
     medians: Mapping[str, MedianInterval]
+    #: How many runs ended with each reading (F6).
+    readings: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         named = " ".join(f"{name}={value}" for name, value in self.settings.items())
@@ -39,56 +48,31 @@ class SettingSummary(Shown):
     def to_json(self) -> dict[str, Any]:
         """Return the summary as plain data."""
         medians = {name: median.to_json() for name, median in self.medians.items()}
-        return {**vars(self), "settings": dict(self.settings), "medians": medians}
+        return {
+            **vars(self),
+            "settings": dict(self.settings),
+            "medians": medians,
+            "readings": dict(self.readings),
+        }
 
 
-def diverged(outcome: Outcome) -> bool:
-    """Tell whether a run was carried out and diverged."""
-    return outcome.status == "done" and outcome.result.get("status") == "diverged"
-
-
-def final_figures(outcome: Outcome) -> dict[str, float]:
-    """Return the figures of a trial that a sweep compares."""
-    if outcome.status != "done":
-        return {}
-    if diverged(outcome):
-        # Above every number, so that a median over seeds counts it as the worst.
-        return {"loss": math.inf}
-    result = outcome.result
-    if outcome.trial.kind != "train":
-        return {name: float(value) for name, value in result.items() if _is_number(value)}
-    found: dict[str, float] = {}
-    if result["loss"] and result["loss"][-1] is not None:
-        found["loss"] = result["loss"][-1]
-    for end in ("rank_lower", "rank_upper"):
-        # At the first ε that was asked for, of the last layer at the last measurement.
-        ranks = next(iter(result[end].values()))
-        if ranks and ranks[-1]:
-            found[end] = ranks[-1][-1]
-    return found
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def summarise(outcomes: Sequence[Outcome]) -> list[SettingSummary]:
-    """Take runs that differ in their seed only together."""
+def summarise(outcomes: Sequence[Outcome], targets: Sequence[float] = ()) -> list[SettingSummary]:
+    """Take runs that differ in their seed only together; `targets` are losses to arrive at."""
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         settings = _without_seed(outcome)
         # Settings hold lists, which have no hash.
         name = repr(sorted(settings.items()))
         groups.setdefault((outcome.trial.kind, name), []).append(outcome)
-    return [_summary(group) for group in groups.values()]
+    return [_summary(group, targets) for group in groups.values()]
 
 
 def _without_seed(outcome: Outcome) -> dict[str, Any]:
     return {name: value for name, value in outcome.settings.items() if name != "seed"}
 
 
-def _summary(group: Sequence[Outcome]) -> SettingSummary:
-    figures = [final_figures(outcome) for outcome in group]
+def _summary(group: Sequence[Outcome], targets: Sequence[float]) -> SettingSummary:
+    figures = [final_figures(outcome, targets) for outcome in group]
     names = dict.fromkeys(name for entry in figures for name in entry)
     return SettingSummary(
         settings=_without_seed(group[0]),
@@ -99,21 +83,30 @@ def _summary(group: Sequence[Outcome]) -> SettingSummary:
             name: median_interval([entry[name] for entry in figures if name in entry])
             for name in names
         },
+        readings=Counter(filter(None, map(reading_of, group))),
     )
 
 
-def results_table(outcomes: Sequence[Outcome]) -> pa.Table:
-    """Return the trials of a sweep as a table."""
+def results_table(outcomes: Sequence[Outcome], targets: Sequence[float] = ()) -> pa.Table:
+    """Return the trials of a sweep as a table: settings, scalars, and ``final.*`` figures."""
     table = table_of(outcomes)
-    figures = [
-        final_figures(outcome) if outcome.trial.kind == "train" else {} for outcome in outcomes
-    ]
-    for name, kind in (
-        ("loss", pa.float64()),
-        ("rank_lower", pa.int64()),
-        ("rank_upper", pa.int64()),
-    ):
-        if any(name in entry for entry in figures):
-            values = [nulled(entry.get(name)) for entry in figures]
-            table = table.append_column(f"final.{name}", pa.array(values, kind))
+    trained = [outcome if outcome.trial.kind == "train" else None for outcome in outcomes]
+    rows: list[dict[str, Any]] = [
+        {} if outcome is None else final_figures(outcome, targets) | layer_ranks(outcome)
+        | {"reading": reading_of(outcome)}
+        for outcome in trained
+    ]  # fmt: skip
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        if name != "reading" or any(values):
+            column = pa.array([nulled(value) for value in values], _type_of(name))
+            table = table.append_column(f"final.{name}", column)
     return table
+
+
+def _type_of(figure: str) -> pa.DataType:
+    """Return what a column holds, whatever happened to the runs."""
+    if figure == "reading":
+        return pa.string()
+    whole = figure.startswith(("rank_", STEPS_TO)) or figure == "stairs"
+    return pa.int64() if whole else pa.float64()

@@ -19,6 +19,7 @@ from epsrank.numerics.sweeps import TRIAL_KINDS, Outcome, Sweep, TrialStore
 
 SPEC = """\
 seeds = 2
+targets = [100]
 [fixed]
 task = "cosines"
 depth = 1
@@ -68,6 +69,9 @@ def test_the_folder_and_the_table_of_a_sweep(swept):
     assert "final loss" in heading
     assert "final ε-rank at 1e-06" in heading
     assert [row.split()[:2] for row in rows] == [["3", "2"], ["5", "2"]]
+    assert "test loss" in heading
+    assert "readings" in heading
+    assert "steps to 100" in heading
     assert "50.0 %" in rows[0]  # two seeds reach no more
     assert "results.parquet" in note
     table = pq.read_table(out / "results.parquet")
@@ -75,6 +79,20 @@ def test_the_folder_and_the_table_of_a_sweep(swept):
     assert table.column("settings.width").to_pylist() == [3, 3, 5, 5]
     assert table.column("settings.seed").to_pylist() == [0, 1, 0, 1]
     assert all(loss > 0 for loss in table.column("final.loss").to_pylist())
+    assert table.column("final.steps_to_100").to_pylist() == [0, 0, 0, 0]
+    assert set(table.column_names) > {
+        "final.test_loss", "final.reachable", "final.reading", "final.stairs",
+        "final.rank_lower_layer1_0.01",
+    }  # fmt: skip
+
+
+def test_columns_of_the_table_are_chosen(swept):
+    spec, out, _ = swept
+    done = command("sweep", spec, "--out", out, "--show", "reachable", "stairs")
+    assert done.stdout.splitlines()[1].split() == ["width", "runs", "V(B)", "stairs"]
+    wrong = command("sweep", spec, "--out", "nowhere", "--show", "V")
+    assert wrong.exit_code == 2
+    assert wrong.stderr.startswith("epsrank: error: --show is 'V'; choose some of loss, test_loss")
 
 
 def test_a_repeated_sweep_computes_nothing_and_says_the_same(swept, monkeypatch):
@@ -197,7 +215,7 @@ def test_damage_is_told_and_mended(swept):
         (["SPEC.toml", "--out", "SPEC.toml", "--status"], None),
         (["SPEC.toml", "--jobs", "0"], "Invalid value for '--jobs'"),
         (["SPEC.toml", "--backend", "slurm"], "Invalid value for '--backend'"),
-        (["wrong.toml"], "wrong.toml, line 9: width is 0; pass a whole number ≥ 1"),
+        (["wrong.toml"], "wrong.toml, line 10: width is 0; pass a whole number ≥ 1"),
     ],
 )
 def test_bad_use_in_one_line(spec, monkeypatch, words, told):

@@ -8,7 +8,8 @@ import math
 import pytest
 
 from epsrank.numerics.sweeps import Outcome, Trial
-from epsrank.numerics.sweeps.summary import final_figures, results_table, summarise
+from epsrank.numerics.sweeps.figures import final_figures, reading_of, steps_to
+from epsrank.numerics.sweeps.summary import results_table, summarise
 
 
 def run(width, seed, loss, lower=3, upper=None, status="complete"):
@@ -81,3 +82,59 @@ def test_the_table_of_results():
     assert [row["settings.seed"] for row in rows] == [0, 1, 2]
     assert rows[2]["cause"] == "too wide"
     assert results_table([failed(5, 0)]).num_rows == 1
+
+
+HISTORY = {
+    "status": "complete",
+    "step": [0, 10, 20],
+    "loss": [1.0, 0.05, 0.2],
+    "test_loss": [1.1, None, 0.3],
+    "test_accuracy": [0.1, 0.5, 0.75],
+    "reachable": [0.5, 0.1, 0.1],
+    "reading": ["between", None, "norm-limited"],
+    "rank_lower": {"1e-06": [[4, 3], [4, 3], [5, 4]], "0.01": [[1, 1], [1, 1], [2, 2]]},
+    "rank_upper": {"1e-06": [[4, 3], [4, 3], [5, 6]], "0.01": [[1, 1], [1, 1], [2, 2]]},
+}
+
+
+def measured(seed=0, **changed):
+    trial = Trial("train", {"width": 5, "seed": seed})
+    return Outcome(trial, "done", HISTORY | changed, None, 0.5)
+
+
+def test_figures_of_a_whole_history():
+    assert final_figures(measured(), [0.1, 0.01]) == {
+        "loss": 0.2, "test_loss": 0.3, "test_accuracy": 0.75, "reachable": 0.1,
+        "rank_lower": 4, "rank_upper": 6, "steps_to_0.1": 10, "steps_to_0.01": math.inf,
+        "stairs": 0,
+    }  # fmt: skip
+    assert reading_of(measured()) == "norm-limited"
+    # The worst of all, in either direction; where it had been before, it has been.
+    wild = measured(status="diverged")
+    assert final_figures(wild, [0.1]) == {
+        "loss": math.inf, "test_loss": math.inf, "test_accuracy": -math.inf, "steps_to_0.1": 10,
+    }  # fmt: skip
+    assert reading_of(wild) is None
+    assert steps_to([0, 1], [None, 1.0], [1.0]) == {"steps_to_1": 1}
+
+
+def test_stairs_are_counted():
+    levels = [10.0 ** -(at // 40) * (1 + 0.01 * math.sin(37 * at)) for at in range(120)]
+    ranks = {"1e-06": [[4]] * 120}
+    run = measured(step=list(range(120)), loss=levels, rank_lower=ranks, rank_upper=ranks)
+    assert final_figures(run)["stairs"] == 2
+
+
+def test_results_have_every_layer_readings_and_targets():
+    outcomes = [measured(0), measured(1, reading=[None] * 3), measured(2, status="diverged")]
+    rows = results_table(outcomes, [0.1, 0.01]).to_pylist()
+    assert [row["final.reading"] for row in rows] == ["norm-limited", None, None]
+    assert [row["final.rank_upper_layer2_1e-06"] for row in rows] == [6, 6, None]
+    assert [row["final.rank_lower_layer1_0.01"] for row in rows] == [2, 2, None]
+    assert [row["final.steps_to_0.1"] for row in rows] == [10, 10, 10]
+    assert [row["final.steps_to_0.01"] for row in rows] == [None] * 3
+    assert [row["final.test_accuracy"] for row in rows] == [0.75, 0.75, None]
+    (summary,) = summarise(outcomes, [0.01])
+    assert summary.readings == {"norm-limited": 1}
+    assert summary.medians["steps_to_0.01"].value == math.inf
+    assert summary.to_json()["readings"] == {"norm-limited": 1}
