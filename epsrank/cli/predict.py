@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, lists={"--eps": is_number, "--width": is_number})
-@click.option("--activation", default="tanh", show_default=True, metavar="NAME", help="σ.")
+@click.option(
+    "--activation", default="tanh", show_default=True, metavar="NAME", help="σ, as for train."
+)
 @click.option(
     "--width", type=int, multiple=True, metavar="N …", help="Neurons per layer.  [default: 50]"
 )
@@ -147,6 +149,7 @@ class _Setup:
 
     def at(self, n: int) -> list[tuple[InitialRank, MeasuredRank | None]]:
         """Predict, and measure where asked to, at one width."""
+        from epsrank.numerics.networks.activations import theory_activation
         from epsrank.theory.kernels.prediction import initial_ranks
 
         init, place, gamma = self._initialisation(n)
@@ -159,7 +162,7 @@ class _Setup:
         }
         predicted = initial_ranks(
             self.inputs,
-            self.activation,
+            theory_activation(self.activation),
             first=None if place is None else place.neurons(self.inputs, gamma),
             confidence=self.given["confidence"],
             draws=self.given["draws"],
@@ -206,13 +209,14 @@ class _Setup:
     def _structured(self, n: int) -> tuple[Placement, float | None]:
         """Place a structured first layer and choose its slope."""
         from epsrank.numerics.first_layer.slope import as_slope, resolve_slope
+        from epsrank.numerics.networks.activations import theory_activation
         from epsrank.theory.kernels.placed import placement
 
         box = _domain(self.given)
         where: dict[str, Any] = {"domain": box, "data": None}
         if self.given["data"] is not None:
             where = {"domain": None, "data": self.inputs.points}
-        place = placement(self.activation, n, **where)
+        place = placement(theory_activation(self.activation), n, **where)
         slope = as_slope(self.given["slope"], name="--slope")
         if not isinstance(slope, str):
             return place, slope

@@ -34,7 +34,8 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--activation",
     metavar="NAME",
-    help="tanh, relu, elu, cosine, sine, sigmoid, gelu, gaussian or erf.",
+    help="tanh, relu, elu, cosine, sine, sigmoid, gelu, gaussian, erf, any function of torch "
+    "(softplus), or module:name.",
 )
 @click.option(
     "--init",

@@ -45,7 +45,8 @@ def dense_network(model: nn.Module, *, activation: str | None = None) -> DenseNe
     if isinstance(model, MLP):
         layers = [layer for layer in model.layers if isinstance(layer, nn.Linear)]
         names = [name for name, sigma in ACTIVATIONS.items() if sigma is model._sigma]
-        return _assemble(activation or names[0], layers, model.head)
+        name = getattr(model._sigma, "__name__", "unknown")
+        return _assemble(activation or next(iter(names), name), layers, model.head)
     if isinstance(model, nn.Sequential):
         return _sequential(model, activation)
     raise InputError(

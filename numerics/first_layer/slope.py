@@ -6,6 +6,7 @@ import math
 import re
 from typing import Any
 
+from epsrank.numerics.networks.activations import theory_activation
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.slope import SlopeChoice, choose_slope
 from epsrank.theory.numbers.arrays import real_number
@@ -39,4 +40,5 @@ def resolve_slope(
     found = _AUTO.fullmatch(slope)
     assert found is not None
     rank = None if found["rank"] is None else int(found["rank"])
-    return choose_slope(activation, width, target_rank=rank, eps=eps, domain=domain, data=data)
+    sigma = theory_activation(activation)
+    return choose_slope(sigma, width, target_rank=rank, eps=eps, domain=domain, data=data)

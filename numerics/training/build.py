@@ -18,6 +18,7 @@ from epsrank.numerics.networks import (
     SmallTransformer,
     initialise_,
 )
+from epsrank.numerics.networks.activations import activation_function, is_piecewise_linear
 from epsrank.numerics.networks.initialise import PLACED
 from epsrank.numerics.tasks import Task, load_task
 from epsrank.numerics.training.config import RunConfig
@@ -55,11 +56,11 @@ def check_loss(config: RunConfig, task: Task) -> None:
         raise InputError(
             "loss", f"is 'cross-entropy', but {task.name} has no classes", "choose 'mse'"
         )
-    if task.operator is not None and config.activation == "relu":
+    if task.operator is not None and is_piecewise_linear(activation_function(config.activation)):
         raise InputError(
             "activation",
-            f"is 'relu', whose second derivative is 0: {task.operator.operator.formula} would not "
-            "see the network",
+            f"is {config.activation!r}, whose second derivative is 0: "
+            f"{task.operator.operator.formula} would not see the network",
             "choose a smooth one such as 'tanh'",
         )
 

@@ -12,7 +12,7 @@ import tomli_w
 import torch
 
 from epsrank.numerics.first_layer.slope import as_slope
-from epsrank.numerics.networks.activations import activation_function
+from epsrank.numerics.networks.activations import check_activation
 from epsrank.numerics.networks.initialise import PLACED, check_initialisation
 from epsrank.numerics.operators.stacked import as_kappa
 from epsrank.numerics.tasks.load import TASKS
@@ -149,7 +149,7 @@ class RunConfig:
                 raise InputError(name, f"is {value!r}", f"choose one of {', '.join(choices)}")
         if not isinstance(self.task, str) or self.task not in TASKS:
             raise InputError("task", f"is {self.task!r}", f"choose one of {', '.join(TASKS)}")
-        activation_function(self.activation)
+        check_activation(self.activation)
         check_initialisation(self.init, self.init_scale)
         object.__setattr__(self, "slope", as_slope(self.slope, name="slope"))
         if self.slope is not None and self.init not in PLACED:

@@ -17,7 +17,7 @@ from scipy.stats import qmc
 
 from epsrank.theory.data.inputs import as_box, as_features, as_whole
 from epsrank.theory.errors import InputError
-from epsrank.theory.kernels.catalogue import SIGMAS
+from epsrank.theory.kernels.catalogue import SIGMAS, Sigma
 from epsrank.theory.kernels.input_measure import InputMeasure
 from epsrank.theory.kernels.neurons import NeuronLaw, ParameterNeurons, Parameters
 from epsrank.theory.numbers.arrays import Array, Matrix
@@ -37,6 +37,8 @@ class Placement:
     activation: str
     #: Number n of neurons, which sets the slope of the rule.
     width: int
+    #: σ itself.
+    sigma: Sigma = field(repr=False)
     #: The box Ω.
     box: Matrix | None = field(default=None, repr=False)
     #: Data, in place of a box.
@@ -135,7 +137,7 @@ class Placement:
                 f"have dimension {inputs.dimension}, the layer takes {self.dimension}",
                 "pass inputs of that dimension",
             )
-        sigma = SIGMAS[self.activation]
+        sigma = self.sigma
         name = f"γ = {self.rule_slope() if gamma is None else gamma:.4g}"
         if self.on_grid:
             rule = partial(self._grid_rule, gamma)
@@ -175,9 +177,15 @@ def _cube(dimension: int, seed: int, count: int = _SOBOL_POINTS) -> Array:
     return np.asarray(sobol.random(count))
 
 
-def placement(activation: str, width: int, *, domain: Any = None, data: Any = None) -> Placement:
+def placement(
+    activation: str | Sigma, width: int, *, domain: Any = None, data: Any = None
+) -> Placement:
     """Check where a structured first layer is placed."""
-    if activation not in SIGMAS:
+    if callable(activation):
+        name, sigma = getattr(activation, "__name__", "σ"), activation
+    elif activation in SIGMAS:
+        name, sigma = activation, SIGMAS[activation]
+    else:
         raise InputError("activation", f"is {activation!r}", f"choose one of {', '.join(SIGMAS)}")
     n = as_whole(width, "width")
     if (domain is None) == (data is None):
@@ -189,6 +197,6 @@ def placement(activation: str, width: int, *, domain: Any = None, data: Any = No
         if bool((rows == rows[0]).all()):
             raise InputError("data", "are constant, so no offset can be placed", "vary them")
         if rows.shape[1] > 1:
-            return Placement(activation, n, rows=rows)
+            return Placement(name, n, sigma, rows=rows)
         domain = (float(rows.min()), float(rows.max()))
-    return Placement(activation, n, box=as_box(domain))
+    return Placement(name, n, sigma, box=as_box(domain))

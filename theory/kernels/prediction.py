@@ -10,7 +10,7 @@ from typing import Any
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.band import FiniteWidthBand, finite_width_band
-from epsrank.theory.kernels.catalogue import layer_kernel
+from epsrank.theory.kernels.catalogue import Sigma, layer_kernel
 from epsrank.theory.kernels.depth import hidden_neurons
 from epsrank.theory.kernels.initialisation import LayerInit, layer_init
 from epsrank.theory.kernels.input_measure import InputMeasure
@@ -112,7 +112,7 @@ def predict_layer(
 
 def initial_ranks(
     inputs: InputMeasure,
-    activation: str | LayerKernel,
+    activation: str | Sigma | LayerKernel,
     *,
     width: int,
     depth: int = 1,
@@ -130,7 +130,7 @@ def initial_ranks(
     ----------
     inputs : InputMeasure
         Measure of the inputs.
-    activation : str or LayerKernel
+    activation : str, callable or LayerKernel
         σ.
     width, depth : int
         Neurons n of every hidden layer, and number of hidden layers.

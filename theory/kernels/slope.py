@@ -11,6 +11,7 @@ import numpy as np
 
 from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.catalogue import Sigma
 from epsrank.theory.kernels.input_measure import InputMeasure, box_measure, data_measure
 from epsrank.theory.kernels.placed import Placement, placement
 from epsrank.theory.kernels.simulation import simulate_ranks
@@ -106,7 +107,7 @@ def predicted_rank(
 
 
 def choose_slope(
-    activation: str,
+    activation: str | Sigma,
     width: int,
     *,
     target_rank: int | None = None,
@@ -125,7 +126,7 @@ def choose_slope(
 
     Parameters
     ----------
-    activation : str
+    activation : str or callable
         Name of σ.
     width : int
         Number n of neurons.
