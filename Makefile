@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= report
 
+# Tests start hundreds of processes: without bytecode each would compile 600 files again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: verify test test-all lint bench clean
 
 verify: $(STAMP)
