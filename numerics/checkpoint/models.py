@@ -14,7 +14,7 @@ from epsrank.numerics.losses import understood
 from epsrank.numerics.monitor.heads.gather import HeadReader
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import LayerPlan
-from epsrank.numerics.monitor.model.probing import probe_pass
+from epsrank.numerics.monitor.model.probing import learned, probe_pass
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 
@@ -45,6 +45,10 @@ def layer_of_model(
                 pieces.append(features.detach().cpu().clone())
 
         capture = probe_pass(plan, probe, keep, batch_size=_BATCH)
+        while (better := learned(plan, capture)) is not None:
+            pieces.clear()
+            plan = better if better.further is None else _of_one(better, wanted.name)
+            capture = probe_pass(plan, probe, keep, batch_size=_BATCH)
     except InputError as error:
         # Arguments as the command line calls them.
         own = {"probe": "--data", "layers": "--layer"}.get(error.argument, error.argument)
@@ -101,7 +105,11 @@ def _plan(model: nn.Module, layer: str | None, probe: Any) -> LayerPlan:
             several = ", ".join(plan.names)
             raise InputError("--layer", f"{layer!r} names several: {several}", "name one of them")
         return plan
-    return replace(automatic, layers=tuple(chosen[:1]))
+    return _of_one(automatic, chosen[0].name)
+
+
+def _of_one(plan: LayerPlan, layer: str) -> LayerPlan:
+    return replace(plan, layers=tuple(own for own in plan.layers if own.name == layer))
 
 
 def _first(probe: Any) -> Any:

@@ -29,10 +29,10 @@ from epsrank.numerics.monitor.measuring.readings import (
 )
 from epsrank.numerics.monitor.measuring.schedule import OverheadBudget, Schedule, as_schedule
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample
-from epsrank.numerics.monitor.measuring.settings import as_settings, environment
+from epsrank.numerics.monitor.measuring.settings import as_settings, environment, planned
 from epsrank.numerics.monitor.measuring.watch import BatchWatch, LossMeter
 from epsrank.numerics.monitor.model.find import find_layers
-from epsrank.numerics.monitor.model.plan import SkippedLayer
+from epsrank.numerics.monitor.model.plan import LayerPlan, SkippedLayer
 from epsrank.numerics.monitor.quantity.contract import Quantity
 from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
@@ -222,22 +222,22 @@ class RankMonitor:
             probe, targets, own.max_samples, seed,
             model=model, reading=own.loss is not None, mask=mask, weights=weights,
         )  # fmt: skip
-        example = None if given is None else given.first(2)
+        # Some samples show the ways that a model goes, two what its head gives.
+        example, two = (None, None) if given is None else (given.first(16), given.first(2))
         chosen = head if heads is None else as_heads(head, heads)
         plan = find_layers(model, layers, head=chosen, output=output, axes=axes, example=example)
         kept = as_whole(keep_features, "keep_features", least=0)
         self._measurer = Measurer(plan, own, process_group, batch_size, kept)
         if own.loss is not None:
             refuse_unknown_heads(plan, own, given)
-            plan = self._measurer.look(example, None if given is None else given.targets)
-        self.plan = plan
+            self._measurer.look(two, None if given is None else given.targets)
         schedule = as_schedule(every, overhead, first_step=first_step)
         self._parts: ProbeParts | None = None
         if given is not None:
-            self._parts = as_parts(given, self._measurer, example, schedule, probe_part, seed)
-        last = self.plan.last
+            self._parts = as_parts(given, self._measurer, two, schedule, probe_part, seed)
         self.history = History(environment(self.plan, own, given), max_records)
-        self._reporter = Reporter(self.history, sinks, None if last is None else last.name, warn)
+        self._names = self.plan.names
+        self._reporter = Reporter(self.history, sinks, warn)
         self._losses = LossMeter()
         self._watch = BatchWatch(self._measurer)
         # The step of the latest measurement, in all processes of a group.
@@ -250,6 +250,15 @@ class RankMonitor:
         # What a thread has finished; looking whether there is something costs `step` no call.
         self._done = self._measurer.start(background)
         self._start = time.perf_counter()
+
+    @property
+    def plan(self) -> LayerPlan:
+        """What is measured, and why not the rest.
+
+        It grows where a pass of the probe reaches what none before did, such as an expert, and says
+        what the latest pass has shown of the heads.
+        """
+        return self._measurer.plan
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -545,6 +554,9 @@ class RankMonitor:
         allows = None if asked or self._budget is None else self._budget.affords
         moment = Moment(step, loss, seconds, Sample.of(gather), allows)
         records = self._measurer.end(moment, began)
+        if self.plan.names != self._names:
+            self._names = self.plan.names
+            self.history.metadata |= planned(self.plan)
         self._report(records)
         # Sinks, warnings and the history are part of the price.
         self._schedule.spent(time.perf_counter() - began)
@@ -564,7 +576,8 @@ class RankMonitor:
 
     def _report(self, records: list[LayerRecord]) -> None:
         """Report a measurement, and save for a reading that had to wait."""
-        self._reporter.report(records)
+        last = self.plan.last
+        self._reporter.report(records, None if last is None else last.name)
         if records and self._budget is not None:
             waits = (record.failure or "" for record in records)
             self._budget.saving = any(why.startswith(PUT_OFF) for why in waits)

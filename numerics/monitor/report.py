@@ -22,18 +22,18 @@ _MOST = 100
 class Reporter:
     """Passes measurements on; nothing that a sink does reaches the training."""
 
-    def __init__(
-        self, history: History, sinks: Iterable[Sink], last: str | None, warn: bool
-    ) -> None:
+    def __init__(self, history: History, sinks: Iterable[Sink], warn: bool) -> None:
         self.history = history
         self.signatures = Signatures()
         self._sinks = as_sinks(sinks)
-        self._last = last
         self._warn = warn
         self._said: set[str] = set()
 
-    def report(self, records: list[LayerRecord]) -> None:
-        """Pass one measurement on; there is none in all processes of a group but the first."""
+    def report(self, records: list[LayerRecord], last: str | None) -> None:
+        """Pass one measurement on; there is none in all processes of a group but the first.
+
+        `last` is the layer before the head, by its name.
+        """
         if not records:
             return
         self.history.append(records)
@@ -50,7 +50,7 @@ class Reporter:
             where = f"{count} layers, the first {record.layer}" if count > 1 else record.layer
             self._say_once(f"{where}: {record.failure}", kind, record.step)
         self._report_quantities(records[0].own_quantities, kinds)
-        for signature in self.signatures.update(records, self._last):
+        for signature in self.signatures.update(records, last):
             if self._warn:
                 _warn(str(signature))
         metadata, step = self.history.metadata, records[0].step

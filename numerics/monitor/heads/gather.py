@@ -151,6 +151,11 @@ class HeadReader:
             raise InputError("head", problem, f"pass head={name!r}")
         self._guessed = False
 
+    @property
+    def blank(self) -> bool:
+        """Whether nothing was looked at since `begin`."""
+        return self._total == 0 and self.problem is None
+
     def form(self) -> str | None:
         """Return what the output is, in words; None before anything was collected."""
         return self.joined().form if self._parts else None

@@ -23,7 +23,7 @@ from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.passes import MOST, Shape, first_batch, pass_size
 from epsrank.numerics.monitor.model.plan import LayerPlan
-from epsrank.numerics.monitor.model.probing import probe_pass
+from epsrank.numerics.monitor.model.probing import learned, probe_pass
 from epsrank.numerics.monitor.model.samples import without_weights
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.numerics.monitor.quantity.evaluate import evaluate
@@ -59,6 +59,8 @@ class Measurer:
         #: What reads the rows of every head; none without a loss.
         self.readers = head_readers(plan, settings)
         self._batch_size = batch_size
+        # Samples of the measurement under way.
+        self._sent: list[Any] = []
         self._price = ReadingPrice()
         #: Features of the last layer, for explanations.
         self.kept = KeptFeatures(kept)
@@ -145,12 +147,39 @@ class Measurer:
         self.go_on(inputs)
 
     def go_on(self, inputs: Any) -> None:
-        """Send further samples of the same measurement through the model."""
+        """Send further samples of the same measurement through the model.
+
+        Where it goes a way that the plan does not know, the measurement begins anew by a plan that
+        does.
+        """
         size = MOST if self._batch_size is None else self._batch_size
-        weigh = self.settings.weigh
-        self.note(probe_pass(self.plan, inputs, self.consume, batch_size=size, weigh=weigh))
+        weigh, plan = self.settings.weigh, self.plan
+        self._sent.append(inputs)
+        waiting = [inputs]
+        while waiting:
+            capture = probe_pass(plan, waiting[0], self.consume, batch_size=size, weigh=weigh)
+            better = learned(plan, capture)
+            if better is None:
+                self.note(capture)
+                waiting = waiting[1:]
+                continue
+            plan, waiting = better, list(self._sent)
+            if plan.further is not None:
+                self._plan_anew(plan)
+            self.begin()
+            self._sent = list(waiting)
+        # What a new plan has left without rows is read anew as well.
         for reader in self.readers.values():
-            reader.probe(inputs, size)
+            for given in self._sent if reader.blank else [inputs]:
+                reader.probe(given, size)
+
+    def _plan_anew(self, plan: LayerPlan) -> None:
+        """Take a new plan of the same model, with what is known of its heads."""
+        known = {head.name: head for head in self.plan.heads}
+        heads = tuple(replace(head, form=known[head.name].form) for head in plan.heads)
+        readers = {reader.name: reader for reader in self.readers.values()}
+        self.plan = replace(plan, heads=heads)
+        self.readers = {head.layer: readers[head.name] for head in heads if head.name in readers}
 
     def quantities(self, step: int, inputs: Any, targets: Any) -> tuple[QuantityRecord, ...]:
         """Return the user's own quantities; here, since a thread would find another model."""
@@ -164,6 +193,7 @@ class Measurer:
 
     def begin(self) -> None:
         """Prepare for one measurement."""
+        self._sent = []
         for reader in self.readers.values():
             reader.begin()
         self._do(self._begin)
@@ -186,19 +216,20 @@ class Measurer:
         if self._thread is not None:
             self._end_in(self._thread, moment, began)
             return []
-        records = self._records(moment, self._gathered(moment))
+        records = self._records(moment, self._gathered(moment), self.plan)
         return _at_cost(records, time.perf_counter() - began)
 
     def _end_in(self, thread: Background, moment: Moment, began: float) -> None:
         """Let the thread end a measurement, with the samples and the heads of this moment."""
-        gathered = self._gathered(moment)
+        # The plan of this moment, too: the next measurement may find a better one.
+        gathered, plan = self._gathered(moment), self.plan
 
         def end(error: BaseException | None, spent: float) -> list[LayerRecord]:
             # An error of the thread comes first: it is about features that did arrive.
             sample = moment.sample
             own = sample if error is None else replace(sample, cause=described(error))
             start = time.perf_counter()
-            records = self._records(replace(moment, sample=own), gathered)
+            records = self._records(replace(moment, sample=own), gathered, plan)
             return _at_cost(records, here + spent + time.perf_counter() - start)
 
         here = time.perf_counter() - began
@@ -259,7 +290,7 @@ class Measurer:
         if not self.settings.forgetting:
             self.sums = {}
 
-    def _records(self, moment: Moment, gathered: Gathered) -> list[LayerRecord]:
+    def _records(self, moment: Moment, gathered: Gathered, plan: LayerPlan) -> list[LayerRecord]:
         """Return the records of what was summed, in all processes together; never raises."""
         try:
             seen = Seen(
@@ -268,22 +299,22 @@ class Measurer:
             seen = self.processes.union(seen)
             if not self.processes.first:
                 return []
-            read = partial(self._read, seen, moment)
-            return measured(self.plan, self.settings, moment, seen, read)
+            read = partial(self._read, seen, moment, plan)
+            return measured(plan, self.settings, moment, seen, read)
         except Exception as error:
             failed = Seen(cause=described(error))
-            return measured(self.plan, self.settings, moment, failed, lambda layer: None)
+            return measured(plan, self.settings, moment, failed, lambda layer: None)
         finally:
             self._let_go()
 
-    def _read(self, seen: Seen, moment: Moment, layer: str) -> LayerReading | None:
+    def _read(self, seen: Seen, moment: Moment, plan: LayerPlan, layer: str) -> LayerReading | None:
         """Return the reading of a head; None where no targets are known."""
         if layer in seen.gathered.problems:
             raise NoReading(seen.gathered.problems[layer])
         share, reader = seen.gathered.shares.get(layer), self.readers.get(layer)
         if share is None or reader is None:
             return None
-        last = self.plan.last
+        last = plan.last
         if last is not None and last.name == layer:
             self.kept.add(moment.step, share)
         shape, allows = (len(share.rows), *share.rows.weight.shape), moment.allows

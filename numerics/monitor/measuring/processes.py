@@ -25,7 +25,6 @@ class Processes:
 
     def __init__(self, group: Any, plan: LayerPlan, settings: Settings) -> None:
         self._group = group
-        self._plan = plan
         self._settings = settings
         self._cuda = next((p.device for p in plan.model.parameters() if p.is_cuda), None)
         self.first = True
@@ -104,7 +103,8 @@ class Processes:
         bad = {name: why for seen in every for name, why in seen.problems.items()}
         lost = {name: why for seen in every for name, why in seen.lost.items()}
         total: dict[str, LayerAccumulator] = {}
-        for name in self._plan.names:
+        # In the order of the first process, by which all have to add.
+        for name in dict.fromkeys(name for theirs, _ in gathered for name in theirs):
             found = {theirs[name] for theirs, _ in gathered if name in theirs}
             if name in bad or not found:
                 continue

@@ -119,7 +119,6 @@ def as_settings(
 
 def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> dict[str, Any]:
     """Return the metadata of a history as plain data."""
-    described = plan.to_json()
     # Of own quantities the names, and nothing without any: the files are those of before then.
     plain = {name: value for name, value in vars(settings).items() if name not in ("own", "weigh")}
     own = {"own_quantities": list(settings.own)} if settings.own else {}
@@ -131,13 +130,18 @@ def environment(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> 
         "samples": "training batches" if probe is None else "probe",
         "probe_samples": None if probe is None else probe.n_samples,
         "model": type(plan.model).__name__,
-        "layers": described["layers"],
-        "skipped": described["skipped"],
+        **planned(plan),
         "versions": {
             name: package_version(name) or "unknown"
             for name in ("epsrank", "torch", "numpy", "scipy")
         },
     }
+
+
+def planned(plan: LayerPlan) -> dict[str, Any]:
+    """Return what metadata say of a plan, which may change."""
+    described = plan.to_json()
+    return {name: described[name] for name in ("layers", "skipped")}
 
 
 def _named(loss: UserLoss | Mapping[str, UserLoss] | None) -> str | dict[str, str] | None:

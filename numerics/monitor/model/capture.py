@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import _disable_current_modes
 
 from epsrank.numerics.monitor.model.calls import (
     After,
@@ -29,40 +26,23 @@ from epsrank.numerics.monitor.model.counting import (
     under_transforms,
 )
 from epsrank.numerics.monitor.model.features import (
+    apart,
     first_tensor,
     samples_by_neurons,
     trouble,
 )
 from epsrank.numerics.monitor.model.habits import look, pass_beside
 from epsrank.numerics.monitor.model.passes import Arguments
-from epsrank.numerics.monitor.model.places import Place, places_of
+from epsrank.numerics.monitor.model.places import Place, UnderWay, places_of
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
 from epsrank.numerics.monitor.model.samples import Weigh, spread
+from epsrank.numerics.monitor.model.spots import Spot, weights_in
 from epsrank.numerics.monitor.model.trace import Frames
-from epsrank.numerics.monitor.model.wrappers import is_compiled
+from epsrank.numerics.monitor.model.wrappers import clean_name, is_compiled
 from epsrank.theory.errors import InputError, described
 
 #: Takes the name of a layer and rows of features; and their weights, where there are any.
 Consume = Callable[..., None]
-
-
-class _Thread(threading.local):
-    """What is under way in one thread."""
-
-    #: Watched calls, one inside the other.
-    depth = 0
-    #: Whether the outermost of them gives samples, and why not.
-    counts = False
-    why: str | None = None
-    #: Whether a pass beside compiled code is under way, and how many calls it stands for.
-    eager = False
-    muted = 0
-    #: Follows functions while the model runs.
-    frames: Frames | None = None
-    #: How much the samples of the outermost call count.
-    weights: Tensor | None = None
-    #: The place of a module whose wrapper was called instead, and which may call it in turn.
-    wrapped: Place | None = None
 
 
 class Capture:
@@ -100,9 +80,15 @@ class Capture:
         self.passed_over: dict[str, str] = {}
         self._consume = consume
         self._everything = everything
+        #: What is called and was not when the plan was made, and what else it does not know.
+        self.fresh: set[Any] = set()
+        #: The batch of a probe in which that is.
+        self.fresh_in: Arguments | None = None
+        self._names: dict[int, str] = {}
+        self._weights: dict[int, str] = {}
         self._widths: dict[str, int] = {}
         self._stop: Callable[[], None] | None = None
-        self._thread = _Thread()
+        self._thread = UnderWay()
         # Replicas of data parallelism run in threads of their own.
         self._lock = threading.RLock()
         self._places = places_of(plan)
@@ -122,10 +108,21 @@ class Capture:
         """Watch from now on; nothing happens if it does."""
         if self._stop is not None:
             return
-        for noted in (self.calls, self.problems, self.passed_over, self._widths):
+        for noted in (self.calls, self.problems, self.passed_over, self._widths, self.fresh):
             noted.clear()
-        self._thread = _Thread()
+        self.fresh_in = None
+        self._name_parts()
+        self._thread = UnderWay()
         self._stop = watch_calls(self._watch)
+
+    def _name_parts(self) -> None:
+        """Take note of the modules and parameters as they are now."""
+        if self.plan.called is None:
+            return
+        names = {clean_name(name): module for name, module in self.plan.model.named_modules()}
+        self._names = {id(module): name for name, module in names.items()}
+        if self._calls:
+            self._weights = weights_in(names)
 
     def stop(self) -> None:
         """Watch no longer; nothing happens if it does not."""
@@ -160,6 +157,8 @@ class Capture:
     ) -> After | None:
         """Take note of a call that begins; trouble is noted, and raises nothing."""
         place, here = self._place(module), self._thread
+        if self._everything:
+            self._know(self._names.get(id(module)))
         if place is None and not has_compiled_call(module):
             return None
         own = self._everything or here.eager
@@ -184,6 +183,7 @@ class Capture:
         remove = frames = None
         try:
             if here.depth == 1:
+                here.times.clear()
                 here.counts, here.why = gives_samples(of_training=not own)
                 here.weights = None
                 if self._weigh is not None and here.counts and place.root:
@@ -196,9 +196,15 @@ class Capture:
             self._refuse_all(error)
         return partial(self._left, here, place, frames, remove)
 
+    def _know(self, what: Any) -> None:
+        """Take note of something that the plan does not know."""
+        known = self.plan.called
+        if known is not None and what is not None and what not in known:
+            self.fresh.add(what)
+
     def _left(
         self,
-        here: _Thread,
+        here: UnderWay,
         place: Place,
         frames: Frames | None,
         remove: Callable[[], None] | None,
@@ -214,9 +220,13 @@ class Capture:
                 here.frames.running.pop()
             if not failed:
                 if place.callee and here.frames is not None and here.frames.running:
-                    owner = here.frames.running[-1][0]
-                    self._called(owner, place.module, here.frames.count(place.module), output)
+                    running = here.frames.running[-1]
+                    number = running.count(place.module)
+                    self._called(running.module, place.module, number, output)
                 for layer in place.outputs:
+                    here.times[layer.name] += 1
+                    if layer.once and here.times[layer.name] > 1:
+                        self.fresh.add(layer.name)
                     self._hand_on(layer, output)
         except Exception as error:
             self._refuse_all(error)
@@ -243,7 +253,7 @@ class Capture:
             return any(id(part) in self._places for part in module.modules())
         return place is not None and place.root and is_compiled(self.plan.model)
 
-    def _beside(self, here: _Thread, module: nn.Module, arguments: Arguments) -> None:
+    def _beside(self, here: UnderWay, module: nn.Module, arguments: Arguments) -> None:
         """Run the batch eagerly just before compiled code does."""
         counts, why = gives_samples(of_training=True)
         if not counts:
@@ -262,19 +272,19 @@ class Capture:
             here.depth, here.counts, here.frames = outside
             here.eager = False
 
-    def _follow(self, here: _Thread, place: Place) -> Frames | None:
+    def _follow(self, here: UnderWay, place: Place) -> Frames | None:
         """Follow the functions that the model calls, where some of them are measured."""
         frames = None
         if place.root and self._calls and here.counts and here.frames is None:
-            frames = here.frames = Frames(self._called)
+            frames = here.frames = Frames(self._called, weights=self._weights)
             frames.__enter__()  # type: ignore[no-untyped-call]
         if place.owner and here.frames is not None:
-            here.frames.running.append((place.module, Counter()))
+            here.frames.enter(place.module)
         return frames
 
     def _entered(
         self,
-        here: _Thread,
+        here: UnderWay,
         place: Place,
         module: nn.Module,
         args: tuple[Any, ...],
@@ -294,10 +304,13 @@ class Capture:
         # For this one call, since nothing else sees what the hooks before it return.
         return module.register_forward_pre_hook(hand_on, with_kwargs=True).remove
 
-    def _called(self, owner: nn.Module, callee: Any, index: int, *call: Any) -> None:
+    def _called(self, owner: nn.Module, callee: Any, number: tuple[int, Spot], *call: Any) -> None:
         """Hand on what a function or module returned to its caller; the last argument is that."""
+        _, spot = number
+        if self._everything and isinstance(callee, str):
+            self._know((self._names.get(id(owner)), callee, spot))
         for layer in self._calls.get((id(owner), callee), ()):
-            if not layer.indices or index in layer.indices:
+            if not layer.spots or spot in layer.spots:
                 self._hand_on(layer, call[-1])
 
     def _hand_on(self, layer: MonitoredLayer, value: Any) -> None:
@@ -324,7 +337,7 @@ class Capture:
             self.problems[layer.name] = str(reason)
             return
         self.calls[layer.name] += 1
-        with _apart(tensor):
+        with apart(tensor):
             weights, done = spread(self._thread.weights, tensor, layer.axis, layer.name), 0
             for rows in samples_by_neurons(tensor, layer.axis):
                 width = self._widths.setdefault(layer.name, rows.shape[1])
@@ -354,19 +367,5 @@ class Capture:
             self.problems.setdefault(layer.name, described(error))
 
 
-def _unmute(here: _Thread, output: Any, failed: bool) -> None:
+def _unmute(here: UnderWay, output: Any, failed: bool) -> None:
     here.muted -= 1
-
-
-@contextmanager
-def _apart(tensor: Tensor) -> Iterator[None]:
-    """Compute something of a tensor, apart from all modes that the training is in."""
-    with (
-        # Such as a counter of operations, or of memory.
-        _disable_current_modes(),
-        torch._C.DisableTorchFunction(),
-        torch.inference_mode(False),
-        torch.no_grad(),
-        torch.autocast(tensor.device.type, enabled=False),
-    ):
-        yield

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 # Numbers per piece in which convolutional features are handed on: 32 MiB of float64.
 _PIECE = 2**22
@@ -111,3 +113,17 @@ def samples_by_neurons(tensor: Tensor, axis: int) -> Iterator[Tensor]:
     per_sample = max(1, last[0].numel()) if last.shape[0] else 1
     for piece in torch.split(last, max(1, _PIECE // per_sample)):
         yield piece.reshape(-1, piece.shape[-1])
+
+
+@contextmanager
+def apart(tensor: Tensor) -> Iterator[None]:
+    """Compute something of a tensor, apart from all modes that the training is in."""
+    with (
+        # Such as a counter of operations, or of memory.
+        _disable_current_modes(),
+        torch._C.DisableTorchFunction(),
+        torch.inference_mode(False),
+        torch.no_grad(),
+        torch.autocast(tensor.device.type, enabled=False),
+    ):
+        yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch.nn.parameter import is_lazy
 from epsrank.numerics.monitor.model.axes import UNFOLLOWED, from_the_end, given_axes
 from epsrank.numerics.monitor.model.habits import look, pass_beside
 from epsrank.numerics.monitor.model.heads import Heads, find_heads
-from epsrank.numerics.monitor.model.kinds import kind_of
 from epsrank.numerics.monitor.model.named import named_layers, nearest
 from epsrank.numerics.monitor.model.passes import Arguments, first_batch
 from epsrank.numerics.monitor.model.plan import (
@@ -23,9 +22,10 @@ from epsrank.numerics.monitor.model.plan import (
     Role,
     SkippedLayer,
 )
-from epsrank.numerics.monitor.model.search import discover_executed
+from epsrank.numerics.monitor.model.search import Repeats
 from epsrank.numerics.monitor.model.structure import Found, discover
-from epsrank.numerics.monitor.model.trace import Call, Trace
+from epsrank.numerics.monitor.model.trace import ACTIVATION_FUNCTIONS, Call, Trace
+from epsrank.numerics.monitor.model.ways import discover_executed
 from epsrank.numerics.monitor.model.wrappers import (
     before_call,
     clean_name,
@@ -35,14 +35,127 @@ from epsrank.numerics.monitor.model.wrappers import (
 from epsrank.theory.errors import InputError
 
 
-def callers(calls: list[Call]) -> tuple[nn.Module, ...]:
-    """Return the modules that have to be followed for the call of an activation to be known."""
-    owners = {
-        id(call.owner): call.owner
-        for call in calls
-        if isinstance(call.callee, str) or kind_of(call.callee) in ("activation", "other")
-    }
-    return tuple(owners.values())
+def called(trace: Trace, names: Mapping[str, nn.Module]) -> Iterator[Any]:
+    """Yield the names of the modules that a pass called, and its calls of functions.
+
+    The latter as (name of the caller, function, spot): what `Capture` sees of a pass as well.
+    """
+    name = {id(module): own for own, module in names.items()}
+    for call in trace.calls:
+        if isinstance(call.callee, nn.Module):
+            yield name[id(call.callee)]
+        elif call.callee in _ACTIVATIONS:
+            yield name[id(call.owner)], call.callee, call.spot
+
+
+_ACTIVATIONS = frozenset(ACTIVATION_FUNCTIONS.values())
+
+# Most passes that are looked at again: experts chosen by chance have ever new combinations.
+_MOST_PASSES = 16
+
+
+class _Planner:
+    """Plans a model from its passes."""
+
+    def __init__(
+        self, model: nn.Module, layers: Any, head: Any, output: Any, axes: dict[str, int]
+    ) -> None:
+        self._model, self._layers, self._head, self._axes = model, layers, head, axes
+        self._plain = unwrap(model)
+        refuse(self._plain)
+        self._places = as_outputs(output)
+        self._names = self._now()
+        self._traces: list[Trace] = []
+        self._left = _MOST_PASSES
+        self._heads = Heads()
+
+    def _now(self) -> dict[str, nn.Module]:
+        return {clean_name(name): module for name, module in self._plain.named_modules()}
+
+    def first(self, example: Any) -> LayerPlan:
+        """Return the plan by one pass; by the modules alone without an example."""
+        if example is not None:
+            self._traces.append(_traced(self._plain, self._model, self._names, example))
+        trace = self._traces[0] if self._traces else None
+        self._heads = find_heads(self._names, self._head, trace, self._places.get(""))
+        return self._plan()
+
+    def further(self, arguments: Arguments) -> LayerPlan | None:
+        """Return the plan with one more pass; None where there are enough, or it fails."""
+        now, before = self._now(), self._traces
+        same = now.keys() == self._names.keys() and all(
+            now[name] is own for name, own in self._names.items()
+        )
+        if not same or self._left == 0:
+            return None
+        self._left -= 1
+        try:
+            trace = _traced(self._plain, self._model, self._names, [arguments])
+            self._traces = [*before, trace]
+            if self._seen(before) != self._seen(self._traces):
+                return self._plan()
+        except InputError:  # the model does not do it again, or what is new cannot be measured
+            pass
+        self._traces = before
+        return None
+
+    def _seen(self, traces: Sequence[Trace]) -> tuple[object, ...]:
+        """Return what passes called, and how often."""
+        repeats = Repeats(traces)
+        what = {call for trace in traces for call in called(trace, self._names)}
+        return what, repeats.times, repeats.loops
+
+    def _plan(self) -> LayerPlan:
+        names, heads, layers = self._names, self._heads, self._layers
+        trace = self._traces[0] if self._traces else None
+        calls = [call for own in self._traces for call in own.calls]
+        automatic = isinstance(layers, str) and layers == "auto"
+        if not automatic:
+            found, skipped = named_layers(names, layers, calls)
+            _refuse_lost(found, calls, self._axes)
+        elif trace is not None:
+            found, skipped = discover_executed(names, self._traces, heads.first, self._axes)
+        else:
+            found, skipped = discover(self._plain, heads.first)
+        monitored = [_monitored(site) for site in found]
+        monitored = _with_axes(monitored, self._axes, calls)
+        planned: list[PlannedHead] = []
+        guessed = trace is None and isinstance(self._head, str) and self._head == "auto"
+        for name, module in heads.chosen.items():
+            layer = next((own.name for own in monitored if own.role == "last"), None)
+            if layer is None or planned:
+                layer = f"{name} (input)".strip()
+                monitored = [own for own in monitored if own.name != layer]
+                monitored.append(MonitoredLayer(layer, module, "input", -1, "last"))
+            skipped.pop(name, None)
+            place = self._places.get(name, self._places.get(""))
+            planned.append(PlannedHead(name, module, layer, place, guessed=guessed))
+        for name in heads.candidates:
+            skipped[name] = f"gives an output, as others do: head={name!r} reads it"
+        if not monitored:
+            raise InputError(
+                "layers",
+                f"{layers!r} finds nothing to measure in {type(self._plain).__name__}",
+                "name the modules to measure: layers=['encoder.*'] or layers=[model.encoder]",
+            )
+        seen = {what for own in self._traces for what in called(own, names)}
+        if not automatic:  # others need not be known
+            asked = {id(own.module) for own in monitored}
+            seen |= {name for name, module in names.items() if id(module) not in asked}
+        followed = trace is not None and any(own.at == "call" for own in monitored)
+        return LayerPlan(
+            wrapper=self._model,
+            model=self._plain,
+            layers=tuple(monitored),
+            skipped=tuple(SkippedLayer(name, reason) for name, reason in skipped.items()),
+            head=heads.first,
+            heads=tuple(planned),
+            candidates=heads.candidates,
+            compiled=is_compiled(self._model),
+            callers=tuple(names.values()) if followed else (),
+            called=None if trace is None else frozenset(seen),
+            further=None if trace is None else self.further,
+        )
 
 
 def find_layers(
@@ -70,59 +183,13 @@ def find_layers(
     ``{"name": 1}``.
 
     One pass of the `example`, inputs as in `probe_pass`, shows functional activations, the order of
-    layers and the head (evaluation mode, no gradients). Without it they are guessed from the
-    modules alone, and a functional activation is only seen where it enters the head.
+    layers and the head (evaluation mode, no gradients); `LayerPlan.further` takes in a pass that
+    goes another way. Without it they are guessed from the modules alone, and a functional
+    activation is only seen where it enters the head.
     """
     if not isinstance(model, nn.Module):
         raise InputError("model", f"is {type(model).__name__}", "pass a torch.nn.Module")
-    plain = unwrap(model)
-    refuse(plain)
-    names = {clean_name(name): module for name, module in plain.named_modules()}
-    automatic = isinstance(layers, str) and layers == "auto"
-    trace = _traced(plain, model, names, example) if example is not None else None
-    places, own_axes = as_outputs(output), given_axes(axes)
-    heads = find_heads(names, head, trace, places.get(""))
-    if not automatic:
-        found, skipped = named_layers(names, layers, trace)
-        _refuse_lost(found, trace, own_axes)
-    elif trace is not None:
-        found, skipped = discover_executed(names, trace, heads.first, own_axes)
-    else:
-        found, skipped = discover(plain, heads.first)
-    monitored = [_monitored(site) for site in found]
-    monitored = _with_axes(monitored, own_axes, trace)
-    planned: list[PlannedHead] = []
-    guessed = trace is None and isinstance(head, str) and head == "auto"
-    for name, module in heads.chosen.items():
-        layer = next((own.name for own in monitored if own.role == "last"), None)
-        if layer is None or planned:
-            layer = f"{name} (input)".strip()
-            monitored = [own for own in monitored if own.name != layer]
-            monitored.append(MonitoredLayer(layer, module, "input", -1, "last"))
-        skipped.pop(name, None)
-        planned.append(
-            PlannedHead(name, module, layer, places.get(name, places.get("")), guessed=guessed)
-        )
-    for name in heads.candidates:
-        skipped[name] = f"gives an output, as others do: head={name!r} reads it"
-    if not monitored:
-        raise InputError(
-            "layers",
-            f"{layers!r} finds nothing to measure in {type(plain).__name__}",
-            "name the modules to measure: layers=['encoder.*'] or layers=[model.encoder]",
-        )
-    followed = trace is not None and any(layer.at == "call" for layer in monitored)
-    return LayerPlan(
-        wrapper=model,
-        model=plain,
-        layers=tuple(monitored),
-        skipped=tuple(SkippedLayer(name, reason) for name, reason in skipped.items()),
-        head=heads.first,
-        heads=tuple(planned),
-        candidates=heads.candidates,
-        compiled=is_compiled(model),
-        callers=callers(trace.calls) if followed and trace is not None else (),
-    )
+    return _Planner(model, layers, head, output, given_axes(axes)).first(example)
 
 
 def plan_at_first_call(
@@ -195,9 +262,9 @@ def refuse(model: nn.Module) -> None:
                 )
 
 
-def _refuse_lost(found: list[Found], trace: Trace | None, axes: dict[str, int]) -> None:
+def _refuse_lost(found: list[Found], calls: Sequence[Call], axes: dict[str, int]) -> None:
     """Refuse layers that were asked for and whose neurons cannot be followed."""
-    lost = [] if trace is None else [c.callee for c in trace.calls if c.trouble == UNFOLLOWED]
+    lost = [call.callee for call in calls if call.trouble == UNFOLLOWED]
     for site in found:
         if site.name not in axes and any(site.module is module for module in lost):
             remedy = f"say on which axis they are: axes={{{site.name!r}: 1}}"
@@ -205,14 +272,14 @@ def _refuse_lost(found: list[Found], trace: Trace | None, axes: dict[str, int]) 
 
 
 def _with_axes(
-    layers: list[MonitoredLayer], axes: dict[str, int], trace: Trace | None
+    layers: list[MonitoredLayer], axes: dict[str, int], calls: Sequence[Call]
 ) -> list[MonitoredLayer]:
     """Return layers with the axes that the caller names."""
     known = {layer.name for layer in layers}
     for name in axes:
         if name not in known:
             raise InputError("axes", f"name {name!r}, which is not measured", nearest(name, known))
-    shapes = {} if trace is None else {id(call.callee): call.left for call in trace.calls}
+    shapes = {id(call.callee): call.left for call in calls}
     return [
         layer
         if layer.name not in axes or layer.at == "call"
@@ -241,4 +308,6 @@ def _monitored(site: Found) -> MonitoredLayer:
     suffix = " (input)" if site.at == "input" else ""
     role: Role = "last" if site.last else "hidden"
     name = site.name if site.name.endswith(suffix) else f"{site.name}{suffix}"
-    return MonitoredLayer(name, site.module, site.at, site.axis, role, site.callee, site.indices)
+    return MonitoredLayer(
+        name, site.module, site.at, site.axis, role, site.callee, site.spots, site.once
+    )

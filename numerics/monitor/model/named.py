@@ -11,7 +11,7 @@ from torch import nn
 
 from epsrank.numerics.monitor.model.kinds import kind_of, neurons_axis
 from epsrank.numerics.monitor.model.structure import Found
-from epsrank.numerics.monitor.model.trace import Trace
+from epsrank.numerics.monitor.model.trace import Call
 from epsrank.theory.errors import InputError
 
 
@@ -25,7 +25,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def named_layers(
-    names: Mapping[str, nn.Module], layers: Any, trace: Trace | None
+    names: Mapping[str, nn.Module], layers: Any, calls: Iterable[Call]
 ) -> tuple[list[Found], dict[str, str]]:
     """Return the layers that the caller names, and why the others are not measured."""
     if isinstance(layers, Mapping):
@@ -38,8 +38,7 @@ def named_layers(
         for item in given:
             wanted += _matches(names, item)
     axes = _axes(names)
-    if trace is not None:
-        axes |= {id(call.callee): call.axis for call in trace.calls}
+    axes |= {id(call.callee): call.axis for call in calls}
     chosen: dict[int, Found] = {}
     for name, module in wanted:
         if not isinstance(module, nn.Module) or id(module) not in axes:

@@ -19,8 +19,9 @@ from epsrank.numerics.monitor.model.state import State
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 
-# Samples of the pass that only looks at the structure.
-_LOOK = 2
+# Samples of the pass that only looks at the structure: some, since a model may choose its way by
+# what they are, or by how many.
+_LOOK = 16
 
 
 @dataclass(frozen=True, eq=False)

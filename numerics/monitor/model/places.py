@@ -1,12 +1,15 @@
-"""Where layers are seen in a model: what is to be done when which module is called."""
+"""Where layers are seen in a model: what is to be done when which module is called, and when."""
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from dataclasses import dataclass, field
 
-from torch import nn
+from torch import Tensor, nn
 
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
+from epsrank.numerics.monitor.model.trace import Frames
 
 
 @dataclass(eq=False)
@@ -43,3 +46,27 @@ def places_of(plan: LayerPlan) -> dict[int, Place]:
         for owner in plan.callers:
             place(owner).owner = True
     return places
+
+
+class UnderWay(threading.local):
+    """What is under way in one thread."""
+
+    #: Watched calls, one inside the other.
+    depth = 0
+    #: Whether the outermost of them gives samples, and why not.
+    counts = False
+    why: str | None = None
+    #: Whether a pass beside compiled code is under way, and how many calls it stands for.
+    eager = False
+    muted = 0
+    #: Follows functions while the model runs.
+    frames: Frames | None = None
+
+    def __init__(self) -> None:
+        #: Calls of every layer in the outermost call.
+        self.times: Counter[str] = Counter()
+
+    #: How much the samples of the outermost call count.
+    weights: Tensor | None = None
+    #: The place of a module whose wrapper was called instead, and which may call it in turn.
+    wrapped: Place | None = None

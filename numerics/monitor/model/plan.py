@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import nn
+
+from epsrank.numerics.monitor.model.passes import Arguments
+from epsrank.numerics.monitor.model.spots import Spot
 
 Site = Literal["output", "input", "call"]
 Role = Literal["hidden", "last"]
@@ -31,8 +35,10 @@ class MonitoredLayer:
     role: Role = "hidden"
     #: With ``call``, the function or module that is called.
     callee: str | nn.Module | None = field(default=None, repr=False)
-    #: With ``call``, which calls count, by number within one forward of `module`; empty for all.
-    indices: tuple[int, ...] = ()
+    #: With ``call``, which calls of `module` count; empty for all.
+    spots: tuple[Spot, ...] = ()
+    #: With ``output``, whether the module is taken to be called once in a pass.
+    once: bool = False
 
     @property
     def kind(self) -> str:
@@ -103,6 +109,11 @@ class LayerPlan:
     candidates: tuple[str, ...] = ()
     #: Modules to be followed so that a ``call`` is recognised.
     callers: tuple[nn.Module, ...] = field(default=(), repr=False)
+    #: What the passes watched have called, see `epsrank.numerics.monitor.model.find.called`; None
+    #: without any.
+    called: frozenset[Any] | None = field(default=None, repr=False)
+    #: Plans anew with one more pass, for a model that goes another way there.
+    further: Callable[[Arguments], LayerPlan | None] | None = field(default=None, repr=False)
 
     @property
     def last(self) -> MonitoredLayer | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -33,6 +34,9 @@ def probe_pass(
     nothing that could be looked at. All that a pass may change is as before afterwards, whatever
     the model does, and also after an exception. Samples count by the weights that come with the
     batches, or that `weigh` gives.
+
+    Where the plan can learn, the pass ends with the first batch in which the model does what the
+    plan does not know: `Capture.fresh_in`, which `learned` plans anew with.
     """
     under_way: list[Arguments] = []
 
@@ -46,4 +50,17 @@ def probe_pass(
         for arguments in batches(probe, batch_size):
             under_way[:] = [arguments]
             call(arguments)
+            if capture.fresh and plan.further is not None:
+                capture.fresh_in = arguments
+                break
     return capture
+
+
+def learned(plan: LayerPlan, capture: Capture) -> LayerPlan | None:
+    """Return the plan with what a pass found new in the model; None where that was nothing.
+
+    What cannot be planned is left out: the plan that comes back then learns no more.
+    """
+    if capture.fresh_in is None or plan.further is None:
+        return None
+    return plan.further(capture.fresh_in) or replace(plan, further=None)

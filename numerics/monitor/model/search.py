@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import nn
@@ -19,14 +19,40 @@ _LOOP = 16
 
 _LINEAR = ("weights", "normalisation")
 
+#: Why a module is skipped that no pass has called.
+NOT_CALLED = "not called in the example pass"
+
+
+class Repeats:
+    """How often something is called in a pass, at most, in all passes that were watched."""
+
+    def __init__(self, traces: Sequence[Trace]) -> None:
+        #: Calls of a module.
+        self.times: Counter[int] = Counter()
+        #: Calls of a function, per owner: a loop over time calls it again and again.
+        self.loops: Counter[tuple[int, str]] = Counter()
+        for trace in traces:
+            modules = (call.callee for call in trace.calls if isinstance(call.callee, nn.Module))
+            self.times |= Counter(map(id, modules))
+            self.loops |= Counter(
+                (id(call.owner), call.callee)
+                for call in trace.calls
+                if isinstance(call.callee, str)
+            )
+
 
 class CallSearch:
     """Walks through the calls of a pass and collects places to measure."""
 
     def __init__(
-        self, names: Mapping[str, nn.Module], calls: list[Call], axes: Mapping[str, int]
+        self,
+        names: Mapping[str, nn.Module],
+        calls: list[Call],
+        axes: Mapping[str, int],
+        repeats: Repeats,
     ) -> None:
         self.calls = calls
+        self._repeats = repeats
         self._axes = axes
         #: Layers whose neurons were lost sight of.
         self.lost: set[str] = set()
@@ -35,13 +61,6 @@ class CallSearch:
         self.inside: dict[int, str] = {}
         for block, module in blocks(names).items():
             self.inside |= {id(part): block for part in module.modules() if part is not module}
-        self.times = Counter(
-            id(call.callee) for call in calls if isinstance(call.callee, nn.Module)
-        )
-        # Functions are counted per owner: a loop over time calls them again and again.
-        self.loops = Counter(
-            (id(call.owner), call.callee) for call in calls if isinstance(call.callee, str)
-        )
         self.found: dict[str, Found] = {}
         self.by_call: dict[int, str] = {}
         self.increments: dict[str, str] = {}
@@ -95,24 +114,24 @@ class CallSearch:
         if module in ("add", "dropout"):
             return None
         if isinstance(module, str):
-            every = self.loops[id(call.owner), module] > _LOOP
+            every = self._repeats.loops[id(call.owner), module] > _LOOP
             name = self._after(call, module)
             if every:
                 name = f"{self.name[id(call.owner)] or type(call.owner).__name__}:{module}"
-            indices = () if every else (call.index,)
-            return Found(name, call.owner, "call", call.axis, callee=module, indices=indices)
+            spots = () if every else (call.spot,)
+            return Found(name, call.owner, "call", call.axis, callee=module, spots=spots)
         name = self.name[id(module)]
         if id(module) in self.block or kind_of(module) == "recurrent":
             return Found(name, module, "output", call.axis)
         if not (kind_of(module) == "activation" or self._acts(call)):
             return None
-        if self.times[id(module)] == 1:
-            return Found(name, module, "output", call.axis)
+        if self._repeats.times[id(module)] == 1:
+            return Found(name, module, "output", call.axis, once=True)
         # One activation module in many places: each place is a layer of its own.
         # In a Sequential the name is a number, which says nothing of a place.
         own = name.rpartition(".")[2]
         place = self._after(call, type(module).__name__ if own.isdigit() else own)
-        return Found(place, call.owner, "call", call.axis, callee=module, indices=(call.index,))
+        return Found(place, call.owner, "call", call.axis, callee=module, spots=(call.spot,))
 
     def _acts(self, call: Call) -> bool:
         """Whether a module of the user's acts entrywise on what weights or a norm gave."""
@@ -145,7 +164,7 @@ class CallSearch:
         known = self.found.get(site.name)
         if known is not None:
             if known.module is site.module and known.callee is site.callee:
-                site = replace(known, indices=tuple(sorted({*known.indices, *site.indices})))
+                site = replace(known.joined(site), last=known.last)
             else:
                 site = replace(site, name=f"{site.name}#{len(self.found)}")
         self.found[site.name] = site
@@ -237,14 +256,15 @@ def _fits(before: Call, call: Call) -> bool:
     return same or given.numel() == entered.numel()
 
 
-def discover_executed(
+def discovered(
     names: Mapping[str, nn.Module],
     trace: Trace,
     head: nn.Module | None,
     axes: Mapping[str, int],
-) -> tuple[list[Found], dict[str, str]]:
-    """Find the layers in order of execution, and why other modules are not measured."""
-    search = CallSearch(names, trace.calls, axes)
+    repeats: Repeats,
+) -> tuple[dict[str, Found], dict[str, str]]:
+    """Find the layers that one pass calls."""
+    search = CallSearch(names, trace.calls, axes, repeats)
     search.collect(head)
     found = dict(search.found)
     if head is not None:
@@ -288,7 +308,7 @@ def discover_executed(
     skipped |= dict.fromkeys(search.outputs, "acts on the head: the model's output, no features")
     if head is not None:
         skipped.pop(next(name for name, module in names.items() if module is head), None)
-    return list(found.values()), skipped
+    return found, skipped
 
 
 def _acting_on(search: CallSearch, head: nn.Module) -> set[str]:
@@ -315,7 +335,7 @@ def _skipped(
             block = search.inside[id(module)]
             reasons[name] = f"inside the block {block!r}, whose output is measured"
         elif not calls:
-            reasons[name] = "not called in the example pass"
+            reasons[name] = NOT_CALLED
         elif trouble is not None:
             reasons[name] = trouble
         elif name in search.increments:

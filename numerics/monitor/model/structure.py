@@ -6,12 +6,13 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import nn
 
 from epsrank.numerics.monitor.model.kinds import is_block, kind_of, neurons_axis, why_not
+from epsrank.numerics.monitor.model.spots import Spot
 from epsrank.numerics.monitor.model.wrappers import clean_name
 
 _HEAD_NAME = re.compile(
@@ -41,8 +42,15 @@ class Found:
     last: bool = False
     #: The function or module that is called.
     callee: str | nn.Module | None = None
-    #: Which of the calls count, by number within one forward of `module`; empty for all.
-    indices: tuple[int, ...] = ()
+    #: Which of the calls of `module` count; empty for all.
+    spots: tuple[Spot, ...] = ()
+    #: Whether `module` is called once in a pass, as far as is known.
+    once: bool = False
+
+    def joined(self, other: Found) -> Found:
+        """Return the calls of both."""
+        spots = tuple(dict.fromkeys((*self.spots, *other.spots)))
+        return replace(self, spots=spots, last=self.last and other.last)
 
 
 def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:

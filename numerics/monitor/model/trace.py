@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from epsrank.numerics.monitor.model.features import (
 )
 from epsrank.numerics.monitor.model.kinds import Kind, kind_of, neurons_axis
 from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN, ByTensor, Origins
+from epsrank.numerics.monitor.model.spots import Running, Spot, used, weights_in
 
 _NAMES = (
     *("celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"),
@@ -63,6 +63,8 @@ class Call:
     callee: nn.Module | str
     #: How many times this owner, in this call of it, had called the same before.
     index: int
+    #: The same in a way that holds in other passes, too.
+    spot: Spot
     #: Numbers of the earlier calls that returned the very tensor that entered (of a sum, any of the
     #: two); empty if none did.
     sources: tuple[int, ...]
@@ -94,25 +96,28 @@ class Frames(TorchFunctionMode):
 
     def __init__(
         self,
-        on_call: Callable[[nn.Module, str, int, Any, Any], None],
+        on_call: Callable[[nn.Module, str, tuple[int, Spot], Any, Any], None],
         watched: Mapping[Any, str] = ACTIVATION_FUNCTIONS,
         origins: Origins | None = None,
         on_change: Callable[[Tensor], None] | None = None,
         neurons: NeuronNumbers | None = None,
+        weights: Mapping[int, str] | None = None,
     ) -> None:
         super().__init__()
+        self._weights = weights or {}
         self._watched = watched
         self._on_change = on_change
         self._neurons = neurons
         self._origins = origins
-        self.running: list[tuple[nn.Module, Counter[Any]]] = []
+        self.running: list[Running] = []
         self._on_call = on_call
 
-    def count(self, callee: Any) -> int:
-        """Return how many times the running module has called this before, and count the call."""
-        counter = self.running[-1][1]
-        counter[callee] += 1
-        return counter[callee] - 1
+    def enter(self, module: nn.Module) -> None:
+        """Follow a module that is called by the one that is running."""
+        name = self._weights.get(id(module))
+        if name is not None and self.running:
+            self.running[-1].uses(name)
+        self.running.append(Running(module))
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run any torch function, and report it if it is an activation."""
@@ -129,10 +134,14 @@ class Frames(TorchFunctionMode):
             self._origins.follow(func, args, kwargs, output)
         if self._neurons is not None:
             self._neurons.follow(func, args, kwargs, output)
+        if self.running and func not in ACTIVATION_FUNCTIONS:
+            for weights in used(self._weights, args, kwargs):
+                self.running[-1].uses(weights)
         if name is not None and self.running:
             # The input may be given by name, as in relu(input=x).
             given = args or tuple((kwargs or {}).values())
-            self._on_call(self.running[-1][0], name, self.count(name), given, output)
+            running = self.running[-1]
+            self._on_call(running.module, name, running.count(name), given, output)
         return output
 
 
@@ -150,8 +159,9 @@ class Trace:
         self._origins = Origins(self._modules)
         self._neurons = NeuronNumbers(lambda tensor: not self._origins.of(tensor))
         self._frames = Frames(
-            self._function, _WATCHED, self._origins, self._overwritten, self._neurons
-        )
+            self._function, _WATCHED, self._origins, self._overwritten, self._neurons,
+            weights_in(names),
+        )  # fmt: skip
         self._entered: list[Any] = []
         # The calls that returned a tensor, and a number of its own for one that entered a call.
         self._returned: ByTensor[tuple[int, ...]] = ByTensor()
@@ -185,21 +195,22 @@ class Trace:
         self._frames.running.clear()
 
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        index = self._frames.count(module) if self._frames.running else 0
-        if not self._frames.running:
+        outermost = not self._frames.running
+        if outermost:
             self._origins.put((args, kwargs), [RAW])
-        owner = self._frames.running[-1][0] if self._frames.running else module
+        around = Running(module) if outermost else self._frames.running[-1]
+        owner, number = around.module, around.count(module)
         tensor = first_tensor(args) if args else first_tensor(kwargs)
         shape = None if tensor is None else tensor.shape
         # Looked up now, since the module may overwrite what enters.
         given, behind = self._number(tensor), self._origins.of(tensor)
         sources = self._producers(tensor)
-        self._entered.append((owner, index, sources, given, shape, id(tensor), behind))
-        self._frames.running.append((module, Counter()))
+        self._entered.append((owner, number, sources, given, shape, id(tensor), behind))
+        self._frames.enter(module)
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         self._frames.running.pop()
-        owner, index, sources, given, entered, identity, behind = self._entered.pop()
+        owner, (index, spot), sources, given, entered, identity, behind = self._entered.pop()
         tensor = first_tensor(output)
         own = neurons_axis(module)
         # A layer of the library says where it has its neurons, whatever it computes them by.
@@ -223,17 +234,21 @@ class Trace:
                 for name, leaf in named_tensors(output)
                 if leaf.is_floating_point() and leaf.ndim
             }
-        self._add(Call(owner, module, index, sources, given, entered, *end), tensor, output)
+        call = Call(owner, module, index, spot, sources, given, entered, *end)
+        self._add(call, tensor, output)
 
-    def _function(self, owner: nn.Module, name: str, index: int, args: Any, output: Any) -> None:
+    def _function(
+        self, owner: nn.Module, name: str, number: tuple[int, Spot], args: Any, output: Any
+    ) -> None:
         given, tensor = first_tensor(args), first_tensor(output)
         operands = args[:2] if name == "add" else (given,)
-        sources = tuple(number for part in operands for number in self._producers(part))
+        sources = tuple(source for part in operands for source in self._producers(part))
+        index, spot = number
         shape = None if given is None else given.shape
         axis, lost = self._place(tensor)
-        number, behind = self._number(given), self._origins.of(tensor)
+        own, behind = self._number(given), self._origins.of(tensor)
         end = (_shape(tensor), axis, trouble(tensor) or lost, True, behind, behind)
-        self._add(Call(owner, name, index, sources, number, shape, *end), tensor, output)
+        self._add(Call(owner, name, index, spot, sources, own, shape, *end), tensor, output)
 
     def _add(self, call: Call, tensor: Tensor | None, output: Any) -> None:
         number = len(self.calls)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import LayerPlan
-from epsrank.numerics.monitor.model.probing import probe_pass
+from epsrank.numerics.monitor.model.probing import learned, probe_pass
 from epsrank.numerics.monitor.quantity.contract import Loss, QuantityData
 from epsrank.theory.dimension.moments import FeatureMoments
 from epsrank.theory.errors import InputError
@@ -108,6 +108,13 @@ class LayerQuantity:
                 rows.append(features.detach().to("cpu", torch.float64, copy=True))
 
         capture = probe_pass(plan, inputs, consume)
+        while (better := learned(plan, capture)) is not None:
+            sums.clear()
+            rows.clear()
+            plan = better
+            if better.further is not None:
+                plan = self._plan = self._own(better)
+            capture = probe_pass(plan, inputs, consume)
         why = capture.problems.get(self.layer, "the forward pass did not reach this layer")
         if not (sums or rows):
             return None, why
@@ -118,6 +125,9 @@ class LayerQuantity:
         plan = find_layers(model, example=inputs)
         if self.layer not in plan.names:
             plan = find_layers(model, [self.layer], head=None, example=inputs)
+        return self._own(plan)
+
+    def _own(self, plan: LayerPlan) -> LayerPlan:
         return replace(plan, layers=tuple(x for x in plan.layers if x.name == self.layer))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -54,9 +54,9 @@ def test_taking_what_enters_an_activation(monkeypatch):
 def test_missing_one_of_two_calls(monkeypatch):
     called = Capture._called
 
-    def first_only(self, owner, callee, index, *call):
-        if index == 0:
-            called(self, owner, callee, index, *call)
+    def first_only(self, owner, callee, number, *call):
+        if number[0] == 0:
+            called(self, owner, callee, number, *call)
 
     monkeypatch.setattr(Capture, "_called", first_only)
     with pytest.raises(AssertionError):
