@@ -175,6 +175,7 @@ def _keep(result: Reproduction) -> None:
     from epsrank.numerics.environment import describe_environment
     from epsrank.numerics.experiments.rules import stamp
     from epsrank.proofs.experiments import Record, write_record
+    from epsrank.proofs.experiments.findings import pvalues_of
 
     # Verdicts are derived from records: one with gaps would decide from what happened to run.
     if result.failed:
@@ -190,6 +191,7 @@ def _keep(result: Reproduction) -> None:
             describe_environment(result.request.device),
             result.outcomes,
             stamp(result.experiment.id),
+            pvalues_of(result.analysis.findings),
         )
     )
     notice(f"recorded in {path}")

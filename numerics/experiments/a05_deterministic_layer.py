@@ -24,10 +24,15 @@ from epsrank.numerics.experiments.pretraining.claims import (
     Comparison,
     compare,
     findings,
-    tables,
 )
-from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.figures import (
+    SPEED_CAPTION,
+    draw_effects,
+    draw_speed,
+    draw_training,
+)
 from epsrank.numerics.experiments.pretraining.runs import PretrainingRun, read_run
+from epsrank.numerics.experiments.pretraining.tables import tables
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -99,6 +104,11 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
                 "A5: loss at unseen points and ε-rank of the last hidden layer over training "
                 "(claims on pre-training)",
                 partial(draw_training, cells, "", rank_of="the last hidden layer"),
+            ),
+            Picture(
+                "speed",
+                SPEED_CAPTION,
+                partial(draw_speed, made, ""),
             ),
             Picture(
                 "effects",

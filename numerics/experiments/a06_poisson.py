@@ -21,9 +21,15 @@ from typing import Any
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import arm_rows
-from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings, tables
+from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings
 from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
-from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.figures import (
+    SPEED_CAPTION,
+    draw_effects,
+    draw_speed,
+    draw_training,
+)
+from epsrank.numerics.experiments.pretraining.tables import tables
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stair_claims import judge_staircases
 from epsrank.numerics.experiments.stairs import CLAIMS as STAIRS
@@ -94,6 +100,8 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     ]
     pictures += staircase_pictures(flat, stairs, "Poisson PINN", "volume")
     if seen.comparisons:
+        draw_ratios = partial(draw_speed, seen.comparisons, "Poisson PINN")
+        pictures.append(Picture("speed", SPEED_CAPTION, draw_ratios))
         draw_all = partial(draw_effects, seen.comparisons, "Uniform density against other laws")
         caption = "Effects of the structured first layer with 95 % intervals"
         pictures.append(Picture("effects", caption, draw_all))

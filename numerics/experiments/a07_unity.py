@@ -25,6 +25,7 @@ from epsrank.numerics.experiments.analysis import (
     Judgement,
     Picture,
     Table,
+    family_pvalue,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import experiment_rules
@@ -103,6 +104,19 @@ def _paired(rows: list[dict[str, Any]], scales: dict[str, float]) -> dict[str, M
     return {"rank": median_interval(ranks), "error": median_interval(errors)}
 
 
+def _votes(rows: list[dict[str, Any]], scale: float) -> dict[int, float]:
+    """Return one vote per seed at a scale: for, where rank and error are both as claimed."""
+    held = {(row["arm"], row["seed"]): row for row in rows if row["scale"] == scale}
+    votes = {}
+    for (arm, seed), unity in held.items():
+        block = held.get(("block", seed))
+        if arm == "unity" and block is not None:
+            more = unity[f"rank at {_COUNTED}, lower"] - block[f"rank at {_COUNTED}, upper"]
+            less = block["test_error"] - unity["test_error"]
+            votes[seed] = min(float(np.sign(more)), float(np.sign(less)))
+    return votes
+
+
 def _best(rows: list[dict[str, Any]], arm: str) -> float:
     """Return the R of an arm with the least median error over seeds."""
     mine = [row for row in rows if row["arm"] == arm]
@@ -154,6 +168,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         tried=len(effects),
         # Where the claim does not hold throughout, a pair shows it.
         witness=_witness(rows) if judgement in ("regime", "refuted") else None,
+        pvalue=family_pvalue([_votes(rows, scale) for scale in scales]),
     )
     tables = (
         Table("fits", "Every fit: ranks and errors", rows),

@@ -5,11 +5,14 @@ paired by seed, which draws the same weights for both. Compared is the ε-rank o
 layer at ε = 1e-6: before training, on average over the measurements (evenly spaced in steps), and
 at the end; with the default and with the structured first layer.
 
-Rule, fixed beforehand, on the six comparisons: supported where all 95 % intervals of the median
-paired difference lie above 0; a regime where some do; refuted where none does and one lies below 0;
-else undecided. The sum y_L grows with depth, and a factor c on φ is a factor c² on every eigenvalue
-(M5), so a larger rank might be a matter of scale alone. As a control, which decides nothing, the
-residual network is counted at ε·L² (|φ_j| ≤ L for tanh: φ/L has the range of the plain network).
+The sum y_L grows with depth, and a factor c on φ is a factor c² on every eigenvalue (M5), so a
+larger rank might be a matter of scale alone. So the residual network is counted at ε·L² (|φ_j| ≤ L
+for tanh: φ/L has the range of the plain network), and this equal-scale arm decides; the comparison
+at one ε stands beside it.
+
+Rule, on the six comparisons at equal scale: supported where all 95 % intervals of the median paired
+difference lie above 0; a regime where some do; refuted where none does and one lies below 0; else
+undecided.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from epsrank.numerics.experiments.analysis import (
     Judgement,
     Picture,
     Table,
+    family_pvalue,
     paired,
     sign,
 )
@@ -95,6 +99,13 @@ def comparisons(
     arms: Mapping[str, Sequence[History]], eps: float, eps_plain: float
 ) -> list[Effect]:
     """Return the paired differences of last-layer ranks, residual network less plain one."""
+    return [item for item, _ in _compared(arms, eps, eps_plain)]
+
+
+def _compared(
+    arms: Mapping[str, Sequence[History]], eps: float, eps_plain: float
+) -> list[tuple[Effect, dict[int, float]]]:
+    """Return every comparison with its differences by seed."""
     found = []
     at = f"ε = {power(eps)}" if eps == eps_plain else f"ε = {power(eps)} against {power(eps_plain)}"
     for first in _FIRST:
@@ -106,7 +117,9 @@ def comparisons(
             ]
             item = paired(f"rank of ResNet − MLP {when}, {first}, {at}", *values)
             if item is not None:
-                found.append(item)
+                residual, plain = values
+                both = set(residual) & set(plain)
+                found.append((item, {seed: residual[seed] - plain[seed] for seed in both}))
     return found
 
 
@@ -121,7 +134,7 @@ def judge(effects: Sequence[Effect]) -> Judgement:
     return "refuted" if -1 in signs else "undecided"
 
 
-def _statement(effects: Sequence[Effect], controls: Sequence[Effect]) -> str:
+def _statement(effects: Sequence[Effect], same: Sequence[Effect]) -> str:
     if not effects:
         return "No pair of runs was completed"
     said = [
@@ -129,10 +142,11 @@ def _statement(effects: Sequence[Effect], controls: Sequence[Effect]) -> str:
         f"{item.interval.value:+g} ({item.interval.low:+g} to {item.interval.high:+g})"
         for item in effects
     ]
-    larger = sum(sign(item) > 0 for item in controls)
+    larger = sum(sign(item) > 0 for item in same)
     return (
-        "Rank of the last hidden layer, ResNet less MLP: " + "; ".join(said) + f". With the ResNet "
-        f"scaled to the MLP's range it is larger in {larger} of {len(controls)} comparisons"
+        "Rank of the last hidden layer, ResNet at the scale of the MLP less MLP: "
+        + "; ".join(said)
+        + f". At one ε, scale left as it is, it is larger in {larger} of {len(same)} comparisons"
     )
 
 
@@ -195,14 +209,16 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     """Judge the claim on residual networks."""
     runs, notes = read_histories(outcomes)
     arms = grouped(runs, arm_of)
-    effects = comparisons(arms, EPS[0], EPS[0])
-    controls = comparisons(arms, CONTROL, EPS[0])
+    plain = comparisons(arms, EPS[0], EPS[0])
+    found = _compared(arms, CONTROL, EPS[0])
+    effects = [item for item, _ in found]
     finding = Finding(
         CLAIM,
         judge(effects),
-        _statement(effects, controls),
-        [*effects, *controls, *_loss_effects(arms)],
+        _statement(effects, plain),
+        [*effects, *plain, *_loss_effects(arms)],
         len(effects),
+        pvalue=family_pvalue([differences for _, differences in found]),
     )
     if not arms:
         return Analysis((finding,), notes=tuple(notes))

@@ -25,9 +25,15 @@ from typing import Any
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings, tables
+from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings
 from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
-from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.figures import (
+    SPEED_CAPTION,
+    draw_effects,
+    draw_speed,
+    draw_training,
+)
+from epsrank.numerics.experiments.pretraining.tables import tables
 from epsrank.numerics.experiments.rules import Size, experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -104,6 +110,8 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         draw = partial(draw_effects, some, "Structured first layer against other initialisations")
         caption = "Effects of the structured first layer with 95 % intervals. Decides the claims"
         pictures.append(Picture(f"effects-{number}", caption, draw))
+        ratios = partial(draw_speed, some, "Structured first layer against other initialisations")
+        pictures.append(Picture(f"speed-{number}", SPEED_CAPTION, ratios))
     names = list(seen.histories)
     for number, start in enumerate(range(0, len(names), _COLUMNS), start=1):
         some_cells = {name: seen.histories[name] for name in names[start : start + _COLUMNS]}

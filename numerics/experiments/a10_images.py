@@ -23,10 +23,15 @@ from epsrank.numerics.experiments.pretraining.claims import (
     CLAIMS,
     Comparison,
     findings,
-    tables,
 )
 from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
-from epsrank.numerics.experiments.pretraining.figures import draw_effects, draw_training
+from epsrank.numerics.experiments.pretraining.figures import (
+    SPEED_CAPTION,
+    draw_effects,
+    draw_speed,
+    draw_training,
+)
+from epsrank.numerics.experiments.pretraining.tables import tables
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -89,6 +94,8 @@ def comparisons_of(outcomes: Sequence[Outcome]) -> tuple[Comparison, ...]:
             item,
             metric="test_error",
             effects={**item.effects, ACCURACY: by_error[item.name].effects[ACCURACY]},
+            scores={**item.scores, ACCURACY: by_error[item.name].scores[ACCURACY]},
+            equal=(item.equal - {ACCURACY}) | (by_error[item.name].equal & {ACCURACY}),
         )
         for item in by_loss
     )
@@ -101,7 +108,7 @@ def _accuracy_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         for table in tables(side_by_side(outcomes, BY_ERROR).comparisons)[:1]
         for row in table.rows
     ]
-    names = ("comparison", "arm", "seeds", "final error", "target", "steps to target", "arrive")
+    names = ("comparison", "arm", "seeds", "final error", "completed")
     return [{name: row[name] for name in names} for row in rows]
 
 
@@ -132,6 +139,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
             "Effects of the structured first layer with 95 % intervals. Decides the claims",
             partial(draw_effects, comparisons, title),
         ),
+        Picture("speed", SPEED_CAPTION, partial(draw_speed, comparisons, title)),
         Picture(
             "training",
             "Test cross-entropy and ε-rank of the last hidden layer over training",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from epsrank.theory.statistics import MedianInterval, median_interval
+from epsrank.theory.statistics import (
+    MedianInterval,
+    detectable_shift,
+    median_interval,
+    sign_flip_pvalue,
+)
+from epsrank.theory.strict_json import nulled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +37,8 @@ class Effect:
     def to_json(self) -> dict[str, Any]:
         """Return the effect as plain values."""
         head = {"name": self.name, "null": self.null, "unit": self.unit}
-        return head | self.interval.to_json()
+        found = detectable_shift(self.interval.count)
+        return head | self.interval.to_json() | {"detectable": nulled(found)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,9 @@ class Finding:
     #: Probability that the test finds the effect if it is there, simulated for this very record;
     #: None where that was not done.
     power: float | None = None
+    #: Probability of so much in favour of the claim without any effect, by a test that counts
+    #: seeds; what Holm's correction over all empirical claims takes. None where there is no test.
+    pvalue: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as plain values."""
@@ -67,6 +77,7 @@ class Finding:
             "statement": self.statement,
             "tried": self.tried,
             "power": self.power,
+            "pvalue": self.pvalue,
             "effects": [effect.to_json() for effect in self.effects],
             "witness": None if self.witness is None else dict(self.witness),
         }
@@ -150,3 +161,32 @@ def sign(item: Effect, least: float = 0.95) -> int:
     if interval.coverage < least:
         return 0
     return int(interval.low > item.null) - int(interval.high < item.null)
+
+
+def seeds_pvalue(scores: Iterable[Mapping[int, float]]) -> float | None:
+    """Return the p-value of comparisons that share seeds: one vote per seed and comparison.
+
+    `scores`: By seed, a number that is positive where the claim is right, per comparison. A seed's
+    votes are its signs, so that infinite differences count like others; under no effect all
+    votes of a seed turn round together (sign-flip permutation), however they depend on each other.
+    """
+    votes: dict[int, float] = {}
+    for comparison in scores:
+        for seed, score in comparison.items():
+            vote = 0.0 if math.isnan(score) else float((score > 0) - (score < 0))
+            votes[seed] = votes.get(seed, 0.0) + vote
+    return sign_flip_pvalue(list(votes.values())) if votes else None
+
+
+def family_pvalue(comparisons: Sequence[Mapping[int, float]]) -> float | None:
+    """Return the p-value of "right in some comparison, or in all together", over seeds.
+
+    A claim that is right in some settings only would drown among the others. Each comparison is
+    asked by itself, and the least p-value counts as often as there are comparisons (Bonferroni);
+    all together they are asked as one; the better of both counts twice.
+    """
+    each = [p for votes in comparisons if (p := seeds_pvalue([votes])) is not None]
+    every = seeds_pvalue(comparisons)
+    if every is None:
+        return None
+    return min(1.0, 2 * min(every, len(each) * min(each)))

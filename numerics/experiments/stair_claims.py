@@ -18,10 +18,10 @@ another, and *undecided* otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement
+from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, family_pvalue
 from epsrank.numerics.experiments.rules import shared_rules
 from epsrank.numerics.staircase.detect import detect_staircase
 from epsrank.numerics.staircase.result import Staircase
@@ -111,9 +111,19 @@ def judge_staircases(runs: Sequence[RunStaircase], part: str | None = None) -> t
             for claim in ("staircase-steps", "coupling-together")
         )
     each = shares_by_setting(runs)
-    return _steps_finding(each, shares(runs, "all runs"), part), _coupling_finding(
+    steps = _steps_finding(each, shares(runs, "all runs"), part)
+    return replace(steps, pvalue=_steps_pvalue(runs)), _coupling_finding(
         each, shares(runs, "all runs"), part
     )
+
+
+def _steps_pvalue(runs: Sequence[RunStaircase]) -> float | None:
+    """Return the p-value of "more staircases than not", over seeds."""
+    votes: dict[str, dict[int, float]] = {}
+    for run in runs:
+        found = run.staircase.is_staircase
+        votes.setdefault(run.setting, {})[run.seed] = 1.0 if found else -1.0
+    return family_pvalue(list(votes.values()))
 
 
 def shares_by_setting(runs: Sequence[RunStaircase]) -> list[Shares]:

@@ -16,7 +16,12 @@ from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.proofs.checkers.base import Checker, Context
-from epsrank.proofs.experiments.findings import evidence_of, reconciled
+from epsrank.proofs.experiments.findings import (
+    adjusted_pvalues,
+    claim_key,
+    evidence_of,
+    reconciled,
+)
 from epsrank.proofs.experiments.records import (
     RECORDED,
     Record,
@@ -71,6 +76,7 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
         # A claim of several statements is undecided in each of them.
         for part in _ledger()[claim].parts or (None,)
     ]
+    adjusted = _adjusted(folder) if found else {}
     for part in dict.fromkeys(finding.part for _, finding in found):
         mine = [(source, finding) for source, finding in found if finding.part == part]
         states = reconciled([finding for _, finding in mine])
@@ -88,9 +94,16 @@ def check_claim(context: Context, claim: str, folder: Path = RECORDED) -> list[E
                     source.experiment.id,
                     about,
                     needs_power=_ledger()[claim].needs_power,
+                    adjusted=adjusted.get(claim_key(claim, part)),
                 )
             )
     return evidence
+
+
+def _adjusted(folder: Path) -> dict[str, float]:
+    """Return Holm's p-values over all claims of the records that may decide."""
+    sources = [_source(name, folder) for name in recorded_ids(folder)]
+    return adjusted_pvalues(s.record.pvalues for s in sources if s.problem is None)
 
 
 def _ledger() -> dict[str, Claim]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,9 @@ class Record:
     #: Hashes of the rules and of the instrument that it was made for; None in records from before
     #: there were any.
     stamp: Stamp | None = None
+    #: p-values of its findings by claim, for Holm's correction over all records; they follow from
+    #: the outcomes by the rules and the instrument of the stamp.
+    pvalues: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def undecided(self, experiment: Experiment) -> str | None:
         """Say in one line why no verdict may rest on this record; None where one may."""
@@ -131,6 +134,7 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
         "day": record.day,
         "environment": record.environment,
         "stamp": None if record.stamp is None else asdict(record.stamp),
+        "pvalues": {name: list(values) for name, values in record.pvalues.items()},
     }
     schema = _SCHEMA.with_metadata({"epsrank": canonical(about)})
     table = pa.Table.from_pylist(rows, schema=schema)
@@ -155,7 +159,10 @@ def read_record(name: str, folder: Path = RECORDED) -> Record:
         outcomes = tuple(_outcome(row) for row in table.to_pylist())
         held = about.get("stamp")
         made_under = None if held is None else Stamp(**held)
-        return Record(name, request, about["day"], about["environment"], outcomes, made_under)
+        pvalues = {str(key): list(map(float, p)) for key, p in about.get("pvalues", {}).items()}
+        return Record(
+            name, request, about["day"], about["environment"], outcomes, made_under, pvalues
+        )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             "experiment", f"{name} has a damaged record ({reason_of(error)})", "record it again"

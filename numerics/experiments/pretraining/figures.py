@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 # What the panels of effects show, and how wide one row of them is.
 _EFFECTS = (
     (RANK, "initial ε-rank,\npre-trained − plain", False),
-    (SPEED, "steps to target,\npre-trained / plain", True),
+    (SPEED, "steps to an error τ,\npre-trained / plain", True),
     (ACCURACY, "error at the end,\npre-trained / plain", True),
 )
 _ROW = 0.3
+SPEED_CAPTION = (
+    "Ratio of steps to an error τ over τ, medians over seeds with intervals. Decides "
+    "pretraining-speed"
+)
 # Ratios beyond these powers of ten are drawn at the edge, as an arrow.
 _EDGE = 4.0
 
@@ -71,6 +75,33 @@ def draw_effects(comparisons: Sequence[Comparison], title: str) -> Figure:
     grid[0].set_yticks(range(len(comparisons)), [item.name for item in comparisons], fontsize=8)
     # Downwards, so that the first comparison stands on top.
     grid[0].set_ylim(len(comparisons) - 0.4, -0.6)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def draw_speed(comparisons: Sequence[Comparison], title: str) -> Figure:
+    """Draw the ratio of steps against the target τ, with intervals over seeds."""
+    figure = new_figure(9.5, 4.2)
+    axes = figure.subplots()
+    for index, item in enumerate(comparisons):
+        points = [(p, p.interval) for p in item.curve if p.interval is not None]
+        # Neighbours a little apart, so that intervals at one τ can be told apart.
+        shift = 1.03 ** (index - len(comparisons) / 2)
+        colour = COLOURS[index % len(COLOURS)]
+        x = [point.target * shift for point, _ in points]
+        y, low, high = (
+            [10 ** max(-_EDGE, min(_EDGE, getattr(found, end))) for _, found in points]
+            for end in ("value", "low", "high")
+        )
+        axes.plot(x, y, marker="o", markersize=4, color=colour, label=item.name)
+        axes.vlines(x, low, high, color=colour, linewidth=1.0, alpha=0.6)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    # Training goes to the right.
+    axes.invert_xaxis()
+    axes.axhline(1, color="#222222", linewidth=0.9)
+    axes.legend(fontsize=7, frameon=False)
+    dress(axes, x="error τ to be reached", y="steps,\npre-trained / plain", title="")
     figure.suptitle(title, fontsize=10)
     return figure
 

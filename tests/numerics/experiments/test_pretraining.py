@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -14,9 +15,11 @@ from epsrank.numerics.experiments.pretraining.claims import (
     compare,
     findings,
     judge,
-    tables,
+    pvalue,
 )
 from epsrank.numerics.experiments.pretraining.runs import read_features, read_run, read_runs
+from epsrank.numerics.experiments.pretraining.speed import speed_curve
+from epsrank.numerics.experiments.pretraining.tables import tables
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from tests.numerics.experiments.pretraining_outcomes import planted
 
@@ -75,15 +78,26 @@ def test_no_effect_is_undecided():
 
 
 def test_some_of_several_make_a_regime():
-    favours, opposes = comparison(pretrained=BETTER), comparison(plain=BETTER)
+    many = {"seeds": range(12)}
+    favours, opposes = comparison(pretrained=BETTER, **many), comparison(plain=BETTER, **many)
+    nothing = comparison(**many)
     assert judge([favours, opposes], RANK) == "regime"
-    assert judge([favours, comparison()], SPEED) == "regime"
-    assert judge([opposes, comparison()], SPEED) == "refuted"
-    # One in twenty is what chance gives.
-    nothing = comparison()
-    assert judge([favours, *[nothing] * 19], RANK) == "undecided"
-    assert judge([opposes, *[nothing] * 19], RANK) == "undecided"
+    assert judge([favours, nothing], SPEED) == "regime"
+    assert judge([opposes, nothing], SPEED) == "refuted"
     assert judge([favours, *[favours] * 3, *[nothing] * 16], RANK) == "regime"
+    # Of six seeds all agree in one comparison of sixty-four by chance: one of twenty says nothing.
+    favours, opposes = comparison(pretrained=BETTER), comparison(plain=BETTER)
+    nothing = [comparison(task=f"task {k}") for k in range(19)]
+    assert judge([favours, *nothing], RANK) == "undecided"
+    assert judge([opposes, *nothing], RANK) == "undecided"
+
+
+def test_comparisons_that_share_their_runs_are_one_piece_of_evidence():
+    """Six comparisons with the same structured runs are six seeds, and not thirty-six."""
+    better = comparison(pretrained=BETTER)
+    assert pvalue([better], RANK) == pytest.approx(2 / 2**6)
+    assert pvalue([better] * 6, RANK) == pytest.approx(2 / 2**6)
+    assert pvalue([comparison()] * 6, RANK) > 0.05
 
 
 def test_five_seeds_decide_nothing():
@@ -94,9 +108,8 @@ def test_arms_are_paired_by_seed_and_targets_are_the_same_for_both():
     plain, better = runs(arm("default", range(8))), runs(arm("structured", range(2, 12), **BETTER))
     found = compare("x", plain, better, "test_loss")
     assert sorted(found.plain) == sorted(found.pretrained) == list(range(2, 8))
-    finals = [run.final_error for arm in (found.plain, found.pretrained) for run in arm.values()]
-    assert found.target == max(finals)
-    assert all(run.arrival(found.target) <= 320 for run in found.plain.values())
+    for point in found.curve:
+        assert set(point.ratios) <= set(range(2, 8))
     assert compare("x", plain[:2], runs(arm("structured", range(5, 9))), "test_loss") is None
 
 
@@ -107,11 +120,13 @@ def test_runs_that_never_arrive_count_as_infinite():
     assert found.effects[ACCURACY].interval.value == math.inf
     assert found.direction(ACCURACY) == -1
     rows = {row["arm"]: row for row in tables([found])[0].rows}
-    assert rows["pretrained"]["arrive"] == 0
+    assert rows["pretrained"]["completed"] == 0
+    assert all(row["arrive, pre-trained"] == 0 for row in tables([found])[1].rows)
     assert rows["pretrained"]["final error"] == "inf"
     assert found.direction(SPEED) == -1
     both = comparison(plain={"diverged": True}, pretrained={"diverged": True})
-    assert both.effects[SPEED].interval.value == 0
+    # Neither arrives anywhere: that says nothing about speed.
+    assert SPEED not in both.effects
     assert judge([both], SPEED) == "undecided"
 
 
@@ -157,9 +172,10 @@ def test_costs_stand_in_a_table_of_their_own():
     for outcome in outcomes:
         outcome.result["seconds"]["initialise"] = 100.0
     found = compare("x", plain, runs(outcomes), "test_loss")
-    usual, cost = tables([found])
+    usual, speed, cost, curve = tables([found])
     assert usual.name == "pretraining"
-    assert cost.name == "cost-pretraining"
+    assert (cost.name, curve.name) == ("cost-pretraining", "cost-speed")
+    assert [row["target"] for row in speed.rows] == [row["target"] for row in curve.rows]
     row = cost.rows[0]
     assert row["s to initialise, pre-trained"] == 100.0
     # Fewer steps, and yet more time: the initialisation's own is counted.
@@ -167,7 +183,51 @@ def test_costs_stand_in_a_table_of_their_own():
     assert row["pays"] == "no"
     assert float(row["ratio"]) > 1
     assert not any("seconds" in str(key) for key in usual.rows[0])
-    assert tables([comparison(pretrained=BETTER)])[1].rows[0]["pays"] == "yes"
+    assert tables([comparison(pretrained=BETTER)])[2].rows[0]["pays"] == "yes"
     for outcome in outcomes:
         del outcome.result["seconds"]
-    assert len(tables([compare("x", plain, runs(outcomes), "test_loss")])) == 1
+    assert len(tables([compare("x", plain, runs(outcomes), "test_loss")])) == 2
+
+
+def test_speed_does_not_hang_on_where_runs_are_cut_off():
+    """The slow arm's first plateau sets no target: half the budget says the same."""
+    whole = comparison(pretrained=BETTER, noise=0.0)
+
+    def halved(run):
+        keep = len(run.steps) - 1
+        return replace(run, steps=run.steps[:keep], errors=run.errors[:keep])
+
+    half = compare(
+        "x",
+        [halved(run) for run in whole.plain.values()],
+        [halved(run) for run in whole.pretrained.values()],
+        "test_loss",
+    )
+    first, second = (item.effects[SPEED].interval for item in (whole, half))
+    # The rates differ by four. What is not seen of the slow runs counts in their favour.
+    assert first.value == pytest.approx(-math.log10(4), abs=0.16)
+    assert first.value <= second.value <= -0.3
+    assert whole.curve[0].ratios == half.curve[0].ratios
+
+
+def test_a_target_met_before_training_says_nothing_and_one_missed_counts_at_the_end():
+    run = comparison(noise=0.0).plain[0]
+    early = replace(run, errors=(0.01, *run.errors[1:]))
+    never = replace(run, errors=(1.0,) * len(run.errors))
+    assert speed_curve({0: run}, {0: early}, [0.1])[0].ratios == {}
+    end = math.log10(run.steps[-1] / run.arrival(0.1))
+    assert speed_curve({0: run}, {0: never}, [0.1])[0].ratios == {0: pytest.approx(end)}
+    assert speed_curve({0: never}, {0: run}, [0.1])[0].ratios == {0: pytest.approx(-end)}
+    assert speed_curve({0: never}, {0: never}, [0.1])[0].ratios == {}
+    lost = replace(run, status="diverged")
+    assert speed_curve({0: run}, {0: lost}, [0.1])[0].ratios == {0: math.inf}
+
+
+def test_no_difference_needs_a_margin():
+    same = comparison(plain={"noise": 0.0}, pretrained={"noise": 0.0})
+    assert same.equal >= {ACCURACY, SPEED}
+    assert "equal within the margin in poisson" in by_claim([same])[ACCURACY].statement
+    # An interval that contains no effect is no proof of none.
+    wide = comparison(plain={"noise": 1.0}, pretrained={"noise": 1.0})
+    assert ACCURACY not in wide.equal
+    assert judge([wide], ACCURACY) == "undecided"

@@ -79,7 +79,8 @@ def test_a_planted_effect_is_supported(name, tmp_path):
     found, analysis = judged(name, outcomes(name, pretrained=BETTER))
     assert set(found.values()) == {"supported"}
     assert analysis.tables[0].rows
-    assert [table.name for table in analysis.tables[:2]] == ["pretraining", "cost-pretraining"]
+    names = ["pretraining", "speed", "cost-pretraining", "cost-speed"]
+    assert [table.name for table in analysis.tables[:4]] == names
     for table in analysis.tables:
         assert len({tuple(row) for row in table.rows}) == 1
     first_of_each = {picture.name.partition("-")[0]: picture for picture in analysis.pictures[::-1]}

@@ -169,6 +169,26 @@ def test_a_finding_without_its_power_decides_nothing_where_one_is_needed():
     assert evidence_of(finding, "passed", "A1", {}).state == "passed"
 
 
+def test_holm_counts_all_empirical_claims(toys, tmp_path):
+    """What would pass alone does not among ten; p-values of records that decide nothing are out."""
+    toys(Z1=1.0, Z2=1.0)
+    record = recorded("Z1", tmp_path)
+    write_record(replace(record, pvalues={CLAIM: [0.02]}), tmp_path)
+    assert read_record("Z1", tmp_path).pvalues == {CLAIM: [0.02]}
+    found, evidence = verdict(tmp_path, effort="quick")
+    assert (found, evidence[0].figures["p by Holm over the empirical claims"]) == (
+        "supported",
+        0.02,
+    )
+    others = {f"claim {k}": [0.5] for k in range(9)}
+    write_record(replace(record, pvalues={CLAIM: [0.02], **others}), tmp_path)
+    found, evidence = verdict(tmp_path, effort="quick")
+    assert found == "undecided"
+    assert "p = 0.2 by Holm's correction" in evidence[0].cause
+    write_record(replace(record, pvalues={CLAIM: [1e-4], **others}), tmp_path)
+    assert verdict(tmp_path, effort="quick")[0] == "supported"
+
+
 def test_forged_numbers_are_caught(toys, tmp_path):
     toys(Z1=-1.0)
 
