@@ -13,6 +13,7 @@ from epsrank.proofs.checkers.lipschitz import lipschitz_checkers
 from epsrank.proofs.checkers.network_floor import network_floor_checkers
 from epsrank.proofs.checkers.operator_floor import operator_floor_checkers
 from epsrank.proofs.checkers.plateaus import plateau_checkers
+from epsrank.proofs.checkers.pretraining import pretraining_checkers
 from epsrank.proofs.checkers.rank_instances import rank_instance_checkers
 from epsrank.proofs.checkers.resolution import resolution_checkers
 from epsrank.proofs.checkers.sampling import sampling_checkers
@@ -37,6 +38,7 @@ def all_checkers(effort: Effort) -> list[Checker]:
         *operator_floor_checkers(),
         *lipschitz_checkers(),
         *plateau_checkers(),
+        *pretraining_checkers(),
         *certificate_checkers(effort),
         *continuous_checkers(effort),
         *sampling_exact_checkers(),

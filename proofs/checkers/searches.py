@@ -45,11 +45,15 @@ def check_property(name: str, context: Context) -> list[Evidence]:
         "seed": seed,
     }
     # A search in which nothing was decided found nothing.
-    state: State = "passed" if found.tally.decided else "undecided"
+    held: State = "passed" if prop.regime is None else "regime"
+    state: State = held if found.tally.decided else "undecided"
     witness = cause = None
     if found.counterexample is not None:
-        state = "refuted"
+        # Outside of the regime that the claim speaks of, a counterexample only marks its edge.
+        state = "regime" if prop.refutable and prop.regime is not None else "refuted"
         witness = {"violation": found.counterexample, "case": describe_case(found.case or {})}
+    elif prop.refutable and prop.regime is not None:
+        state, cause = "undecided", "the counterexample expected outside of the regime is not found"
     elif not found.tally.decided:
         cause = "the arithmetic decided none of the comparisons"
     return [
@@ -68,7 +72,11 @@ def check_property(name: str, context: Context) -> list[Evidence]:
 
 
 def _title(prop: Property) -> str:
-    return f"Search for a counterexample to: {prop.statement}"
+    if prop.regime is None:
+        return f"Search for a counterexample to: {prop.statement}"
+    if prop.refutable:
+        return f"Counterexample, shrunk, outside of the regime ({prop.regime}): {prop.statement}"
+    return f"Search for a counterexample in the regime {prop.regime}: {prop.statement}"
 
 
 def property_checkers() -> list[Checker]:

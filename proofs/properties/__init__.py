@@ -7,24 +7,25 @@ from epsrank.proofs.properties import (
     lipschitz,
     neuron_selection,
     operators,
+    pretraining,
     rank_mixing,
     rank_order,
     rank_perturbation,
     rational_chain,
     routes,
 )
-from epsrank.proofs.properties.search import (
-    REGISTRY,
+from epsrank.proofs.testing.search import (
     Counterexample,
     Outcome,
     Property,
     Tally,
+    registered,
     search,
     states,
 )
 
 #: All properties by name.
-PROPERTIES: dict[str, Property] = REGISTRY
+PROPERTIES: dict[str, Property] = registered(__name__)
 
 _MODULES = (
     apriori,
@@ -33,6 +34,7 @@ _MODULES = (
     lipschitz,
     neuron_selection,
     operators,
+    pretraining,
     rank_mixing,
     rank_order,
     rank_perturbation,

@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as hnp
 
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.neuron_selection import squared_distance
-from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import sample_weights
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.apriori import network_floor, segments
 from epsrank.theory.apriori.widths import ellipsoid_widths
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import assume
 
-from epsrank.proofs.properties.search import Counterexample, Tally
+from epsrank.proofs.testing.search import Counterexample, Tally
 from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.rank.interval import RankInterval
 

@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from epsrank.proofs.properties.search import Tally, refute, states
-from epsrank.proofs.strategies.dense import TARGETS, boxes, dense_networks, readouts
+from epsrank.proofs.strategies.dense import TARGETS, dense_networks, readouts, small_boxes
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.continuous import AnalyticSystem, AnalyticTarget, continuous_floor
 from epsrank.theory.continuous.gram import continuous_gram
 from epsrank.theory.dense import DenseNetwork
@@ -47,7 +47,7 @@ def _float_gram(system: AnalyticSystem, low: float, high: float) -> np.ndarray:
     share=0.25,
     network=dense_networks(),
     target=st.sampled_from(TARGETS),
-    domain=boxes(1),
+    domain=small_boxes(1),
 )
 def integrals_enclosed(
     tally: Tally, network: DenseNetwork, target: AnalyticTarget, domain: list[tuple[float, float]]
@@ -72,7 +72,7 @@ def integrals_enclosed(
     share=0.1,
     network=dense_networks(),
     target=st.sampled_from(TARGETS),
-    domain=boxes(1),
+    domain=small_boxes(1),
     exponent=st.integers(-12, -1),
 )
 def continuous_chain(
@@ -98,7 +98,7 @@ def continuous_chain(
 )
 def suprema_over_boxes(tally: Tally, network: DenseNetwork, data: st.DataObject) -> None:
     """Certified bounds of sup ‖Tᵀφ(x)‖² over a box hold at random points."""
-    box = data.draw(boxes(network.n_inputs), label="box")
+    box = data.draw(small_boxes(network.n_inputs), label="box")
     matrix = data.draw(readouts(network.n_features), label="readout")
     found = largest_leverage(network, box, matrix, gap=0.2, max_boxes=400)
     low, high = np.array(box).T

@@ -12,8 +12,8 @@ import numpy as np
 from hypothesis import assume
 
 from epsrank.proofs.properties.rational_chain import Instance, instances
-from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import FloorCase, floor_cases, norms
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain

@@ -12,7 +12,7 @@ from flint import arb, ctx
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from epsrank.proofs.properties.search import Tally, refute, states
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.floor.certified.ball_matrix import from_array
 from epsrank.theory.floor.convex.classes import CrossEntropy
 from epsrank.theory.floor.convex.floor import convex_floor

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from epsrank.proofs.exact import oracle
-from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
     FloorCase,
     coefficients,
@@ -21,6 +20,7 @@ from epsrank.proofs.strategies import (
     integer_features,
     small_integers,
 )
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.numbers.arrays import Array

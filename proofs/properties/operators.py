@@ -23,8 +23,8 @@ from epsrank.numerics.operators import (
     images,
     poisson,
 )
-from epsrank.proofs.properties.search import Tally, refute, states
-from epsrank.proofs.strategies.dense import boxes, dense_networks
+from epsrank.proofs.strategies.dense import dense_networks, small_boxes
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.dense.second_order import FeatureJets, enclosed_features
 from epsrank.theory.floor.certified.certificate import certify_chain
@@ -142,7 +142,7 @@ def operator_cases(draw: st.DrawFn) -> OperatorCase:
         network,
         draw(st.sampled_from(names)),
         draw(numbers),
-        draw(boxes(network.n_inputs)),
+        draw(small_boxes(network.n_inputs)),
         2.0 ** draw(st.integers(-4, 8)),
         np.array(draw(st.lists(numbers, min_size=8, max_size=8))),
         draw(st.integers(1, 9)),

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import at_most, rank, same, threshold
-from epsrank.proofs.properties.search import Tally, states
 from epsrank.proofs.strategies import (
     RankCase,
     dyadic_orthogonal,
@@ -22,6 +21,7 @@ from epsrank.proofs.strategies import (
     signed_permutations,
     thresholds,
 )
+from epsrank.proofs.testing.search import Tally, states
 from epsrank.theory.numbers.arrays import Array
 
 

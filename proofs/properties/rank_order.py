@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import at_most, rank
-from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
     RankCase,
     feature_pairs,
@@ -21,6 +20,7 @@ from epsrank.proofs.strategies import (
     sample_weights,
     thresholds,
 )
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_rank_from_gram
 

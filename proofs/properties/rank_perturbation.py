@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import at_most, rank, threshold
-from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
     KnownSpectrum,
     feature_pairs,
@@ -25,6 +24,7 @@ from epsrank.proofs.strategies import (
     thresholds,
 )
 from epsrank.proofs.strategies.spectra import from_singular_values
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.numbers.arrays import Array
 
 

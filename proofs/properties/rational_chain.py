@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.exact.rational_floor import RationalProblem, rational_problem, root_at_most_sum
-from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
     KnownSpectrum,
     coefficients,
@@ -23,6 +22,7 @@ from epsrank.proofs.strategies import (
     targets,
     thresholds,
 )
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.floor.certified.attaining import attaining_family
 from epsrank.theory.numbers.arrays import Array
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.properties.comparisons import contains, rank
-from epsrank.proofs.properties.search import Tally, refute, states
 from epsrank.proofs.strategies import (
     KnownSpectrum,
     RankCase,
@@ -26,6 +25,7 @@ from epsrank.proofs.strategies import (
     rank_cases,
     thresholds,
 )
+from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.numbers.arrays import Array

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from epsrank.proofs.strategies.domains import boxes
 from epsrank.theory.continuous import AnalyticTarget
 from epsrank.theory.dense import ANALYTIC, BALL_ACTIVATIONS, DenseNetwork
 from epsrank.theory.numbers.arrays import Array
@@ -16,6 +19,10 @@ TARGETS = (
     AnalyticTarget("1/(1 + 9x²)", lambda z, _: 1 / (1 + 9 * z * z)),
     AnalyticTarget("|x|", lambda z, x: z if x > 0 else -z, (0.0,)),
 )
+
+
+#: Boxes whose integrals balls enclose in a moment.
+small_boxes = partial(boxes, corners=(-1.5, 1.0), sides=(0.25, 2.0))
 
 
 def _entries(shape: tuple[int, ...], scale: float) -> st.SearchStrategy[Array]:
@@ -39,13 +46,6 @@ def dense_networks(
         biases.append(draw(_entries((sizes[k + 1],), scale)))
     head = draw(_entries((sizes[-1], 1), 4.0))
     return DenseNetwork(sigma, tuple(weights), tuple(biases), head, draw(_entries((1,), 1.0)))
-
-
-@st.composite
-def boxes(draw: st.DrawFn, n_inputs: int) -> list[tuple[float, float]]:
-    """Draw a box with corners at multiples of 1/4."""
-    lows = [draw(st.integers(-6, 4)) for _ in range(n_inputs)]
-    return [(low / 4, (low + draw(st.integers(1, 8))) / 4) for low in lows]
 
 
 def readouts(n: int) -> st.SearchStrategy[Array]:

@@ -88,6 +88,7 @@ import json
 import numpy as np
 import torch
 import epsrank.strategies
+import epsrank.testing
 from epsrank import (
     RankMonitor, dense_network, detect_staircase, epsilon_rank, loss_floor, structured_first_layer_,
 )

@@ -82,6 +82,7 @@ DECIDED = {
         "subset-conjecture",
         "unity-rank",
     },
+    "supported only in a regime": {"pretraining-property"},
     "refuted": {"duplicate-neuron", "draft-slips", "depth-order"},
 }
 

@@ -324,6 +324,8 @@ def test_a_fault_elsewhere_breaks_the_property(name, monkeypatch):
 def test_no_property_goes_without_a_fault():
     tested = {*_RANK_FAULTS, *_FLOOR_FAULTS, *_OTHER_FAULTS}
     tested |= {"chain-holds-in-float64", "chain-holds-in-balls", "budget-of-the-loss-reached"}
+    # In tests/proofs/checkers/test_pretraining.py.
+    tested |= {"structured-layers-keep-the-initial-rank"}
     refutable = {name for name, prop in PROPERTIES.items() if prop.refutable}
     assert set(PROPERTIES) == tested | refutable
 
