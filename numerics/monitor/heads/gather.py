@@ -160,6 +160,11 @@ class HeadReader:
         """Return what the output is, in words; None before anything was collected."""
         return self.joined().form if self._parts else None
 
+    @property
+    def axis(self) -> int | None:
+        """Axis of the classes or columns in the output; None where it is not known."""
+        return self._parts[0].axis if self._parts else None
+
     def joined(self) -> HeadRows:
         """Return all rows collected."""
         return joined(self._parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,8 +24,7 @@ from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.passes import MOST, Shape, first_batch, pass_size
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.model.probing import learned, probe_pass
-from epsrank.numerics.monitor.model.samples import without_weights
-from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.monitor.quantity.counted import counted
 from epsrank.numerics.monitor.quantity.evaluate import evaluate
 from epsrank.numerics.monitor.quantity.losses import loss_function
 from epsrank.numerics.monitor.records.record import LayerReading, LayerRecord, QuantityRecord
@@ -183,13 +182,12 @@ class Measurer:
 
     def quantities(self, step: int, inputs: Any, targets: Any) -> tuple[QuantityRecord, ...]:
         """Return the user's own quantities; here, since a thread would find another model."""
-        own, loss = (
-            self.settings.own,
-            loss_function(None if isinstance(self.settings.loss, Mapping) else self.settings.loss),
-        )
-        return evaluate(
-            own, self.plan.wrapper, loss, QuantityData(without_weights(inputs), targets), step
-        )
+        if not self.settings.own:
+            return ()
+        data = counted(inputs, targets, self.settings.weigh)
+        axes = {reader.name: reader.axis for reader in self.readers.values()}
+        loss = loss_function(self.settings.loss, data.weights, axes)
+        return evaluate(self.settings.own, self.plan.wrapper, loss, data, step)
 
     def begin(self) -> None:
         """Prepare for one measurement."""

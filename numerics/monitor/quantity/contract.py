@@ -15,8 +15,9 @@ from epsrank.numerics.monitor.model.passes import call, is_one_call
 from epsrank.theory.errors import InputError
 from epsrank.theory.estimate import Estimate, as_number
 
-#: (outputs, targets) → scalar; see `losses`.
+#: (outputs, targets) → scalar; see `losses`. Of several heads a mapping by their names.
 Loss = Callable[[Any, Any], Tensor]
+Losses = Loss | Mapping[str, Loss]
 
 # Names become columns of tables and tags of trackers, which allow these characters.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
@@ -32,7 +33,12 @@ class QuantityData:
         N samples as a probe gives them: a tensor is the model's one argument, a tuple its
         positional and a mapping its named arguments, each with N rows; a list holds such batches.
     targets : Tensor, optional
-        One for each sample, in the same order: labels of shape (N,), or numbers of shape (N, k).
+        One for each sample, in the same order: labels of shape (N,), or numbers of shape (N, k); of
+        several heads a mapping by their names.
+    weights : Tensor or list of Tensor, optional
+        How much every sample or token counts, from the monitor's ``mask=`` and ``weights=``: of
+        shape (N,) or (N, T), of a list of batches one for each; None where all count alike. Samples
+        that do not count at all are left out of the inputs where that can be done.
 
     Examples
     --------
@@ -44,7 +50,9 @@ class QuantityData:
     #: N samples.
     inputs: Any
     #: Of the same samples; None where they are not known.
-    targets: Tensor | None = None
+    targets: Any = None
+    #: How much they count; None for all alike.
+    weights: Tensor | list[Tensor] | None = None
 
     def outputs(self, model: nn.Module) -> Any:
         """Call a model on all samples: at once, or batch by batch where they are a list.
@@ -76,11 +84,14 @@ class Quantity(Protocol):
     model : nn.Module
         θ, in evaluation mode, without ``torch.compile`` or data parallelism around it, on whatever
         device and in whatever dtype it trains. ``model.parameters()`` may be differentiated.
-    loss : callable or None
-        L: (outputs, targets) → scalar tensor, differentiable, the mean over samples: for the
-        monitor's ``loss="mse"`` of ‖u − u*‖², summed over outputs (k times PyTorch's mean), for
-        ``"cross_entropy"`` of −log of the softmax at the label, labels −100 left out. None where
-        the monitor has no loss.
+    loss : callable, mapping of head names to callables, or None
+        L: (outputs, targets) → scalar tensor, differentiable, over the samples that count and as
+        much as they do; the number of the monitor's reading. For the monitor's ``loss="mse"`` it is
+        the mean of ‖u − u*‖², summed over outputs (k times PyTorch's mean), for
+        ``"cross_entropy"`` of −log of the softmax at the label, labels −100 left out; a module or
+        a function is what it computes. Targets (N,) are one column beside outputs (N, 1); other
+        shapes that differ are refused, and nothing is broadcast. A mapping where the monitor's
+        ``loss=`` is one; None where the monitor has no loss.
     data : QuantityData
         The very samples of this measurement, the probe or its drawn part, in copies on the device
         of the model.
@@ -128,9 +139,7 @@ class Quantity(Protocol):
     2.0
     """
 
-    def __call__(
-        self, model: nn.Module, loss: Loss | None, data: QuantityData, /
-    ) -> float | Estimate:
+    def __call__(self, model: nn.Module, loss: Any, data: QuantityData, /) -> float | Estimate:
         """Return q(θ)."""
         ...
 

@@ -14,7 +14,7 @@ from epsrank.numerics.monitor.model.passes import copied, is_one_call, untouched
 from epsrank.numerics.monitor.model.put_back import AsItWas
 from epsrank.numerics.monitor.model.wrappers import eagerly, runnable
 from epsrank.numerics.monitor.quantity.contract import (
-    Loss,
+    Losses,
     Quantity,
     QuantityData,
     as_estimate,
@@ -27,7 +27,7 @@ from epsrank.theory.estimate import Estimate
 def evaluate(
     quantities: Mapping[str, Quantity],
     model: nn.Module,
-    loss: Loss | None,
+    loss: Losses | None,
     data: QuantityData,
     step: int,
 ) -> tuple[QuantityRecord, ...]:
@@ -55,7 +55,7 @@ def _evaluated(
     name: str,
     quantity: Quantity,
     model: nn.Module,
-    loss: Loss | None,
+    loss: Losses | None,
     data: QuantityData,
     before: AsItWas,
     step: int,
@@ -114,4 +114,5 @@ def _copied(data: QuantityData, model: nn.Module) -> QuantityData:
         inputs = copied(model, inputs)
     else:
         inputs = [copied(model, batch) for batch in inputs]
-    return QuantityData(inputs, copied(model, data.targets))
+    targets, weights = copied(model, [data.targets, data.weights])
+    return QuantityData(inputs, targets, weights)

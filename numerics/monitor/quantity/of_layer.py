@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.model.probing import learned, probe_pass
-from epsrank.numerics.monitor.quantity.contract import Loss, QuantityData
+from epsrank.numerics.monitor.quantity.contract import Losses, QuantityData
+from epsrank.numerics.monitor.quantity.counted import as_probe, counted_targets, even
 from epsrank.theory.dimension.moments import FeatureMoments
 from epsrank.theory.errors import InputError
 from epsrank.theory.estimate import Estimate
@@ -71,16 +72,23 @@ class LayerQuantity:
         self._plan: LayerPlan | None = None
 
     def __call__(
-        self, model: nn.Module, loss: Loss | None, data: QuantityData, /
+        self, model: nn.Module, loss: Losses | None, data: QuantityData, /
     ) -> float | Estimate:
         """Return q for the model as it is."""
         if self.with_targets and data.targets is None:
             raise InputError("targets", "are missing", "pass targets= to the monitor")
-        found = self._features(model, data.inputs)
+        if isinstance(data.targets, Mapping) and self.with_targets:
+            raise InputError(
+                "targets", "are those of several heads", "write a quantity of your own"
+            )
+        if not even(data):
+            problem = "let samples count differently, which a function of features cannot see"
+            remedy = "pass mask=, or write a quantity of your own with data.weights"
+            raise InputError("weights", problem, remedy)
+        found = self._features(model, as_probe(data))
         if not self.with_targets:
             return self.function(found)
-        assert data.targets is not None
-        return self.function(found, data.targets.detach().cpu().numpy())
+        return self.function(found, counted_targets(data).detach().cpu().numpy())
 
     def _features(self, model: nn.Module, inputs: Any) -> Any:
         """Return the features of all samples, or their sums."""
@@ -100,7 +108,7 @@ class LayerQuantity:
         sums: list[FeatureMoments] = []
         rows: list[Tensor] = []
 
-        def consume(_: str, features: Tensor) -> None:
+        def consume(_: str, features: Tensor, weights: Tensor | None = None) -> None:
             if self.streamed:
                 own = FeatureMoments.of(features)
                 sums[:] = [sums[0] + own] if sums else [own]
