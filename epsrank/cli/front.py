@@ -196,6 +196,9 @@ def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iter
             yield word
             # Whatever it is: also -1, and what is not of the list's kind, for click to refuse.
             yield from (value for value in [next(words, None)] if value is not None)
+        # A further number may be negative.
+        elif current is not None and is_number(word) and lists[current](word):
+            yield from (current, word)
         elif word.startswith("-"):
             current = word.split("=", 1)[0] if word.split("=", 1)[0] in lists else None
             yield word
@@ -204,6 +207,11 @@ def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iter
         else:
             current = None
             yield word
+
+
+def is_data_file(word: str) -> bool:
+    """Tell whether a word of the command line is a file of arrays, by its suffix."""
+    return word.lower().endswith((".npy", ".npz", ".csv", ".parquet"))
 
 
 def is_number(word: str) -> bool:

@@ -13,21 +13,39 @@ import click
 
 from epsrank.cli.console import live_progress, notice, number, print_table
 from epsrank.cli.cost import weigh_training
-from epsrank.cli.front import Command, Interrupted, is_number
+from epsrank.cli.front import Command, Interrupted, is_data_file, is_number
 
 if TYPE_CHECKING:
     from epsrank.numerics.training import Run, RunConfig, StepRecord
 
+
+def is_column(word: str) -> bool:
+    """Tell whether a word of the command line may be one more name of a column: always."""
+    return True
+
+
 _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?")
 
 
-@click.command(cls=Command, lists={"--eps": is_number})
+@click.command(
+    cls=Command,
+    lists={
+        "--eps": is_number,
+        "--domain": is_number,
+        "--data": is_data_file,
+        "--target-columns": is_column,
+    },
+)
 @click.argument("task", required=False)
-@click.option("--net", metavar="KIND:DxW", help="Network in one word: mlp:2x50 is 2 layers of 50.")
+@click.option(
+    "--net",
+    metavar="KIND:DxW",
+    help="Network in one word, mlp:2x50 is 2 layers of 50; or your own, module:factory.",
+)
 @click.option(
     "--network",
     metavar="KIND",
-    help="mlp, resnet, modified, adaptive, cnn, transformer or bottleneck.",
+    help="mlp, resnet, modified, adaptive, cnn, transformer, bottleneck, or module:factory.",
 )
 @click.option("--depth", type=int, metavar="N", help="Hidden layers.")
 @click.option("--width", type=int, metavar="N", help="Neurons of each hidden layer.")
@@ -60,7 +78,22 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option("--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.")
 @click.option("--boundary-weight", type=float, metavar="K", help="κ of a PINN's boundary term.")
 @click.option("--n-train", type=int, metavar="N", help="Training samples.")
-@click.option("--data", metavar="F", help="Files of the data, for mnist and cifar10.")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="F …",
+    help="Files: x.npy y.npy, an .npz, a .csv or .parquet; or module:dataset.",
+)
+@click.option(
+    "--target-columns", multiple=True, metavar="NAME …", help="Columns of a table to be learned."
+)
+@click.option(
+    "--domain",
+    type=float,
+    multiple=True,
+    metavar="A B …",
+    help="Box of a function of yours, two numbers for each input.",
+)
 @click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
 @click.option("--dtype", metavar="NAME", help="float64 or float32.")
 @click.option("--device", metavar="NAME", help="auto, cpu or cuda.")
@@ -74,7 +107,9 @@ def train(
     """Train a network on TASK and measure loss, floors and ε-ranks on the way.
 
     TASK is a function target (cosines, …), a boundary-value problem for a PINN (poisson, helmholtz,
-    heat, burgers, allen-cahn, …), digits, mnist or cifar10. DIR receives the settings, the history,
+    heat, burgers, allen-cahn, …), digits, mnist, cifar10, or your own: module:name, a function of
+    x, a problem, a data set or a factory, from this folder too. With files of --data it may be left
+    out. DIR receives the settings, the history,
     spectra, weights and staircase.svg. After Ctrl-C, `--resume` goes on to the same numbers; it
     takes all settings from DIR.
 
@@ -103,10 +138,14 @@ def train(
     if net is not None:
         # What an option says by itself goes before the one word.
         settings = _parse_net(net) | settings
+    if "domain" in settings:
+        settings["domain"] = _pairs(settings["domain"])
+    if task is None and "data" in settings and not resume:
+        task = "data"
     if task is not None:
         settings["task"] = task
     if task is None and not resume:
-        raise click.UsageError("name a TASK, such as cosines or digits")
+        raise click.UsageError("name a TASK, such as cosines or digits, or --data with your files")
     if resume and out is None:
         raise click.UsageError("--resume needs the folder of the run: --out DIR")
     config = _config(settings, Path(str(out)) if resume else None)
@@ -124,6 +163,14 @@ def train(
         _print_run(run, folder)
 
 
+def _pairs(ends: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
+    """Return the sides of a box from their ends."""
+    if len(ends) % 2:
+        given = " ".join(f"{end:g}" for end in ends)
+        raise click.BadParameter(f"{given}; give two numbers per input", param_hint="'--domain'")
+    return tuple(zip(ends[::2], ends[1::2], strict=True))
+
+
 class _Reporter:
     """Moves the progress bar and shows the last measurement beside it."""
 
@@ -137,10 +184,16 @@ class _Reporter:
 
 
 def _parse_net(net: str) -> dict[str, Any]:
-    """Read ``mlp:2x50``, ``resnet`` or ``4x25``."""
+    """Read ``mlp:2x50``, ``resnet`` or ``4x25``, or the name of a user's factory."""
+    from epsrank.numerics.named import is_name
+
     found = _NET.fullmatch(net.lower().replace("×", "x"))
+    if found is None and is_name(net):
+        return {"network": net}
     if not net or found is None:
-        raise click.BadParameter(f"{net!r}; write it as mlp:2x50", param_hint="'--net'")
+        raise click.BadParameter(
+            f"{net!r}; write it as mlp:2x50, or module:factory", param_hint="'--net'"
+        )
     parts = {name: value for name, value in found.groupdict().items() if value is not None}
     return {name: int(value) if value.isdigit() else value for name, value in parts.items()}
 
@@ -151,7 +204,7 @@ def _folder(task: str, out: str | None) -> Iterator[Path]:
     if out is not None:
         yield Path(out)
         return
-    folder = _new_folder(task.replace("/", "-"))
+    folder = _new_folder(re.sub(r"[^\w.-]+", "-", task))
     try:
         yield folder
     finally:

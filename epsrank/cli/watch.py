@@ -179,10 +179,7 @@ class RunSource:
             there = "holds no run yet" if self._folder.is_dir() else "nothing there yet"
             return View(str(self._folder), there)
         config = read_config(self._folder)
-        title = (
-            f"{self._folder}: {config.task}, {config.activation} {config.network} "
-            f"{config.depth}×{config.width}, seed {config.seed}"
-        )
+        title = f"{self._folder}: {config.task}, {config.described}, seed {config.seed}"
         progress = read_progress(self._folder)
         if progress is None:
             return View(title, f"step 0 of {config.steps}, nothing saved yet")
@@ -199,6 +196,7 @@ def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> Vi
     """Return the view of a run's table."""
     from epsrank.numerics.files import read_table
     from epsrank.numerics.monitor.terminal.view import View
+    from epsrank.numerics.training.record import layer_numbers
     from epsrank.theory.errors import InputError
 
     rows = read_table(history, history.parent).to_pylist()
@@ -207,7 +205,7 @@ def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> Vi
         return View(title, state, eps)
     last = rows[-1]
     try:
-        layers = tuple(_layer(number, rows, config) for number in range(1, config.depth + 1))
+        layers = tuple(_layer(number, rows, config) for number in layer_numbers(last, config))
         loss = tuple(math.nan if row["loss"] is None else row["loss"] for row in rows)
         reading = last["reading"]
         if reading is not None:
@@ -224,14 +222,15 @@ def _view_of_run(title: str, state: str, history: Path, config: RunConfig) -> Vi
 def _layer(number: int, rows: list[dict[str, Any]], config: RunConfig) -> LayerView:
     """Return one hidden layer of a run."""
     from epsrank.numerics.monitor.terminal.view import LayerView
-    from epsrank.numerics.training.record import rank_columns
+    from epsrank.numerics.training.record import rank_columns, width_column
     from epsrank.theory.rank.bounds import rank_text
 
     columns = [rank_columns(number, value) for value in config.eps]
     ranks = tuple(rank_text(rows[-1][lower], rows[-1][upper]) for lower, upper in columns)
     # Of the first ε, by the lower ends: a sparkline has room for one number per step.
     series = tuple(float(row[columns[0][0]]) for row in rows)
-    return LayerView(f"hidden layer {number}", config.width, ranks, series)
+    width = rows[-1].get(width_column(number), config.width)
+    return LayerView(f"hidden layer {number}", width, ranks, series)
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:

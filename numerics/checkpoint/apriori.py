@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 
+from epsrank.numerics.named import is_name
 from epsrank.numerics.training import Run
 from epsrank.numerics.training.build import resolve_device
 from epsrank.numerics.training.measure import LastLayer
@@ -29,7 +30,12 @@ def floor_of_run(
     certified; √loss is as measured.
     """
     config = run.config
-    if config.network == "cnn" or config.depth != 1 or config.activation != "relu":
+    if (
+        config.network == "cnn"
+        or is_name(config.network)
+        or config.depth != 1
+        or config.activation != "relu"
+    ):
         raise InputError(
             "run",
             f"is a {config.network} of {config.depth} hidden {config.activation} layers",

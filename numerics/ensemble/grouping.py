@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epsrank.numerics.ensemble.optimizers import ELEMENTWISE
+from epsrank.numerics.named import is_name
 from epsrank.numerics.operators.problem import PROBLEMS
 from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.data.inputs import as_whole
@@ -93,6 +94,10 @@ def why_alone(config: RunConfig) -> str | None:
     """Return why a run cannot share a program with any other; None where it can."""
     if config.optimizer not in ELEMENTWISE:
         return f"{config.optimizer} searches along a line, network by network"
+    if is_name(config.network):
+        return "of a network of one's own the layers alone are known"
+    if is_name(config.task) and config.batch_size is not None:
+        return "a task of one's own may be a boundary-value problem, whose batches differ"
     problem = PROBLEMS.get(config.task)
     if problem is None:
         return None
@@ -111,6 +116,7 @@ def check_alike(configs: Sequence[RunConfig]) -> None:
         reason = why_alone(config)
         if reason is not None:
             name = "optimizer" if config.optimizer not in ELEMENTWISE else "task"
+            name = "network" if is_name(config.network) else name
             raise InputError(name, f"of run {place} cannot be batched: {reason}", "use train")
     first = _fixed(configs[0])
     for place, config in enumerate(configs):
@@ -129,4 +135,4 @@ def _fixed(config: RunConfig) -> dict[str, object]:
 
 
 def _hashable(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value

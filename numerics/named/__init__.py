@@ -4,7 +4,7 @@ Importing a module runs its code. That happens only because the user named it; n
 is ever unpickled. Begin with `names`, then `sources`.
 """
 
-from epsrank.numerics.named.calls import call_named, named_line, user_code
+from epsrank.numerics.named.calls import call_named, named_line, takes, user_code
 from epsrank.numerics.named.names import find, is_name, name_of, source_digest
 from epsrank.numerics.named.places import folder, looking_from
 from epsrank.numerics.named.sources import file_digest
@@ -19,5 +19,6 @@ __all__ = [
     "name_of",
     "named_line",
     "source_digest",
+    "takes",
     "user_code",
 ]

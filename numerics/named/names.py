@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from epsrank.numerics.named.calls import named_line
-from epsrank.numerics.named.places import from_here
+from epsrank.numerics.named.places import folder, from_here
 from epsrank.numerics.named.sources import Source
 from epsrank.theory.errors import InputError
 
@@ -91,7 +91,7 @@ def _source(module: ModuleType) -> Source | None:
 
 
 def _forget_changed(name: str) -> None:
-    """Drop a module whose source is another than when it was imported, with what it imports.
+    """Drop a module whose source is another than when it was imported, or lies in another folder.
 
     Processes live long, as notebooks and workers of a cluster do, and what is computed has to be of
     the source that its hash says.
@@ -101,21 +101,30 @@ def _forget_changed(name: str) -> None:
     if module is None or known is None or source is None or known[0] is not module.__spec__:
         _imported.pop(name, None)  # reloaded by the user, or imported for the first time
         return
+    top = name.partition(".")[0]
     try:
         files = source.files() if source.file.is_file() else []
-        if files and source.digest() == known[1]:
+        if files and source.digest() == known[1] and _here(name) in (None, source.file):
             return
     except OSError:
         files = [source.file]
     del _imported[name]
     for other, loaded in list(sys.modules.items()):
         file = getattr(loaded, "__file__", None)
-        if other == name or (file is not None and Path(file).resolve() in files):
+        near = other == top or other.startswith(f"{top}.")
+        if near or (file is not None and Path(file).resolve() in files):
             del sys.modules[other]
             # Bytecode is known by seconds and size, and would outlive a change within both.
             with suppress(OSError, NotImplementedError, TypeError):
                 os.unlink(importlib.util.cache_from_source(str(file)))
     importlib.invalidate_caches()
+
+
+def _here(name: str) -> Path | None:
+    """Return the file of a module in the user's folder; None where it lies elsewhere."""
+    place = folder().joinpath(*name.split("."))
+    files = (place / "__init__.py", place.with_name(f"{place.name}.py"))
+    return next((file.resolve() for file in files if file.is_file()), None)
 
 
 def name_of(value: Any, *, argument: str) -> str:

@@ -19,6 +19,9 @@ class FeatureNetwork(nn.Module, ABC):
     Subclasses set `head` (W and b) and implement `hidden` and `first_layer`.
     """
 
+    #: Why u is not φ(x)·W + b, and has no floor; None where it is.
+    no_floor: str | None = None
+
     def __init__(self, n_features: int, n_outputs: int) -> None:
         super().__init__()
         self.head = nn.Linear(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from epsrank.numerics.operators.problem import PROBLEMS, BoundaryProblem
-from epsrank.numerics.operators.stacked import as_kappa
+from epsrank.numerics.named import is_name
+from epsrank.numerics.operators.problem import PROBLEMS
 from epsrank.numerics.tasks.cifar import cifar10
-from epsrank.numerics.tasks.functions import TARGETS, Target, gauss_legendre, grid
+from epsrank.numerics.tasks.data import data_task
+from epsrank.numerics.tasks.functions import TARGETS
 from epsrank.numerics.tasks.images import LabelledImages, digits, mnist
+from epsrank.numerics.tasks.own import own_task
+from epsrank.numerics.tasks.posed import Request, as_domain, function_task, operator_task
+from epsrank.numerics.tasks.read import DataFiles
 from epsrank.numerics.tasks.task import Task
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
@@ -27,6 +32,9 @@ TASKS: dict[str, str] = {
     "cifar10": "CIFAR-10, colour images of 32×32 pixels (10 000 of 50 000 by default), of the user",
 }
 
+#: The task whose samples are files of the user's.
+DATA = "data"
+
 # MNIST in float64 takes 376 MB, CIFAR-10 1.2 GB: all of it is there for the asking, not by default.
 _USUAL_TRAIN = 10_000
 
@@ -36,10 +44,12 @@ def load_task(
     *,
     n_train: int | None = None,
     n_test: int | None = None,
-    data: str | Path | None = None,
+    data: DataFiles = None,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
     boundary_weight: float | None = None,
+    domain: Any = None,
+    target_columns: Sequence[str] = (),
 ) -> Task:
     """Return the samples x_i, targets u*(x_i) and measure of a task.
 
@@ -55,24 +65,40 @@ def load_task(
     folder that holds ``mnist.npz``. By default EPSRANK_DATA names it; without that OpenML is asked,
     and where there is no network the task is `digits`, and says so in its name and notice. For
     ``cifar10`` it is the folder of the binary version or an .npz (see
-    `epsrank.numerics.tasks.cifar`); by default EPSRANK_CIFAR10 names it. It is never fetched.
+    `epsrank.numerics.tasks.cifar`); by default EPSRANK_CIFAR10 names it. It is never fetched. For
+    ``data`` it is what `epsrank.numerics.tasks.read` reads; `target_columns` are those of a table.
+
+    ``module:name`` is a task of the user's: see `epsrank.numerics.tasks.own`. `domain` is the box
+    of a function.
     """
-    if not isinstance(name, str) or name not in TASKS:
-        raise InputError("task", f"is {name!r}", f"choose one of {', '.join(TASKS)}")
+    if not isinstance(name, str) or not (name in TASKS or name == DATA or is_name(name)):
+        known = ", ".join((*TASKS, DATA))
+        raise InputError("task", f"is {name!r}", f"choose one of {known}, or module:name")
     if dtype not in (torch.float32, torch.float64):
         raise InputError("dtype", f"is {dtype}", "choose torch.float64 or torch.float32")
     n_train = None if n_train is None else as_whole(n_train, "n_train")
     n_test = None if n_test is None else as_whole(n_test, "n_test")
     if as_whole(seed, "seed", least=0) >= 2**63:
         raise InputError("seed", f"is {seed}", "pass a number below 2^63")
-    if data is not None and name not in ("mnist", "cifar10"):
-        raise InputError("data", f"is given, but {name!r} brings its own", "drop it")
-    if boundary_weight is not None and name not in PROBLEMS:
-        raise InputError("boundary_weight", f"is given, but {name!r} has no boundary", "drop it")
+    if target_columns and name != DATA:
+        raise InputError("target_columns", f"are given with {name!r}", f"take the task {DATA!r}")
+    if data is not None and name not in ("mnist", "cifar10", DATA):
+        remedy = f"drop it, or take the task {DATA!r}"
+        raise InputError("data", f"is given, but {name!r} brings its own", remedy)
+    asked = Request(n_train, n_test, seed, dtype, boundary_weight, as_domain(domain))
+    if is_name(name):
+        return own_task(name, asked)
+    if name not in PROBLEMS:
+        asked.refuse(name, "boundary_weight", "has no boundary")
+    asked.refuse(name, "domain", "brings its own")
+    if name == DATA:
+        return data_task(data, tuple(target_columns), asked)
     if name in PROBLEMS:
-        return _operator_task(name, PROBLEMS[name], n_train, n_test, seed, dtype, boundary_weight)
+        return operator_task(name, PROBLEMS[name], asked)
     if name in TARGETS:
-        return _function_task(name, TARGETS[name], n_train, n_test, seed, dtype)
+        return function_task(name, TARGETS[name], asked)
+    if not (data is None or isinstance(data, (str, Path))):
+        raise InputError("data", f"are {len(data)} files", f"name the one of {name}")
     if name == "digits":
         return _image_task(name, digits(seed), n_train, n_test, seed, dtype)
     if name == "cifar10":
@@ -90,77 +116,6 @@ def load_task(
         return _image_task(name, images, n_train, n_test, seed, dtype, notice=notice)
     wanted = min(_USUAL_TRAIN, len(images.y_train)) if n_train is None else n_train
     return _image_task(name, images, wanted, n_test, seed, dtype)
-
-
-def _function_task(
-    name: str,
-    target: Target,
-    n_train: int | None,
-    n_test: int | None,
-    seed: int,
-    dtype: torch.dtype,
-) -> Task:
-    """Sample a function on its box."""
-    n_points = target.n_train if n_train is None else n_train
-    weights = None
-    if target.quadrature:
-        x, node_weights = gauss_legendre(target.domain, n_points)
-        weights = torch.from_numpy(node_weights)
-    else:
-        x = grid(target.domain, n_points)
-    low, high = np.array(target.domain).T
-    # 1 and, in `_subset`, 2: streams of one seed that have nothing to do with each other.
-    random = np.random.default_rng([seed, 1])
-    x_test = random.uniform(low, high, (len(x) if n_test is None else n_test, len(low)))
-
-    def column(points: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(target.function(points)[:, None]).to(dtype)
-
-    return Task(
-        name=name,
-        kind="regression",
-        x=torch.from_numpy(x).to(dtype),
-        y=column(x),
-        x_test=torch.from_numpy(x_test).to(dtype),
-        y_test=column(x_test),
-        description=target.formula,
-        weights=weights,
-        measure="volume" if target.quadrature else "mean",
-        domain=target.domain,
-    )
-
-
-def _operator_task(
-    name: str,
-    problem: BoundaryProblem,
-    n_train: int | None,
-    n_test: int | None,
-    seed: int,
-    dtype: torch.dtype,
-    boundary_weight: float | None,
-) -> Task:
-    """Put a boundary-value problem on its nodes; the test samples hold its solution."""
-    if boundary_weight is not None:
-        boundary_weight = as_kappa(boundary_weight, name="boundary_weight")
-    system = problem.system(n_train, kappa=boundary_weight, dtype=dtype)
-    low, high = np.array(problem.domain).T
-    random = np.random.default_rng([seed, 1])
-    count = system.n_interior if n_test is None else n_test
-    x_test = random.uniform(low, high, (count, len(low)))
-    assert problem.solution is not None
-    return Task(
-        name=name,
-        kind="regression",
-        x=system.x,
-        y=torch.from_numpy(system.target).to(dtype),
-        x_test=torch.from_numpy(x_test).to(dtype),
-        y_test=torch.from_numpy(problem.solution(x_test)[:, None]).to(dtype),
-        description=f"{problem.formula}, boundary weight {system.stacked.kappa:g}",
-        weights=torch.from_numpy(system.weights),
-        measure=system.measure,
-        domain=problem.domain,
-        operator=system.stacked,
-    )
 
 
 def _subset(

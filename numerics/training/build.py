@@ -22,6 +22,7 @@ from epsrank.numerics.networks.activations import activation_function, is_piecew
 from epsrank.numerics.networks.initialise import PLACED
 from epsrank.numerics.tasks import Task, load_task
 from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.own_network import is_own, make_own_network
 from epsrank.numerics.training.seeds import Stream, generator
 from epsrank.theory.errors import InputError
 
@@ -47,6 +48,8 @@ def build_task(config: RunConfig) -> Task:
         seed=config.seed,
         dtype=config.torch_dtype,
         boundary_weight=config.boundary_weight,
+        domain=config.domain,
+        target_columns=config.target_columns,
     )
 
 
@@ -54,7 +57,9 @@ def check_loss(config: RunConfig, task: Task) -> None:
     """Check that loss and activation fit the task."""
     if config.loss == "cross-entropy" and task.kind != "classification":
         raise InputError(
-            "loss", f"is 'cross-entropy', but {task.name} has no classes", "choose 'mse'"
+            "loss",
+            f"is 'cross-entropy', but {task.name} has no classes",
+            "choose 'mse', or give one label per sample: whole numbers or texts, no floats",
         )
     if task.operator is not None and is_piecewise_linear(activation_function(config.activation)):
         raise InputError(
@@ -89,6 +94,8 @@ def _bare_network(config: RunConfig, task: Task) -> FeatureNetwork:
 
 def empty_network(config: RunConfig, task: Task) -> FeatureNetwork:
     """Return the network of a run with unset weights, to be filled from a checkpoint."""
+    if is_own(config):
+        return make_own_network(config, task)
     # The dtype is changed while there are no numbers yet: memory is taken once.
     return _bare_network(config, task).to(config.torch_dtype).to_empty(device="cpu")
 
@@ -99,6 +106,10 @@ def build_network(config: RunConfig, task: Task) -> FeatureNetwork:
     `task` is on the CPU; a structured layer is placed over its domain, or over its data.
     """
     model = empty_network(config, task)
+    if is_own(config) and config.init == "default":
+        return model  # as its factory has made it
+    if config.init in PLACED:
+        _ = model.first_layer  # before anything is drawn, where it is not known
     weights = generator(config.seed, Stream.WEIGHTS)
     initialise_(model, config.init, scale=config.init_scale, generator=weights)
     if config.init in PLACED:

@@ -12,10 +12,12 @@ import tomli_w
 import torch
 
 from epsrank.numerics.first_layer.slope import as_slope
+from epsrank.numerics.named import is_name, name_of
 from epsrank.numerics.networks.activations import check_activation
 from epsrank.numerics.networks.initialise import PLACED, check_initialisation
 from epsrank.numerics.operators.stacked import as_kappa
-from epsrank.numerics.tasks.load import TASKS
+from epsrank.numerics.tasks.load import DATA, TASKS
+from epsrank.numerics.tasks.posed import as_domain
 from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
 
@@ -53,16 +55,21 @@ class RunConfig:
     Attributes
     ----------
     task : str
-        A key of ``epsrank.numerics.tasks.TASKS``.
-    network : {"mlp", "resnet", "modified", "adaptive", "cnn", "transformer", "bottleneck"}
-        Architecture: of ``epsrank.numerics.networks`` `MLP`, `ResNet`, `ModifiedMLP`,
-        `AdaptiveNet`, `SmallCNN`, `SmallTransformer` and `BottleneckMLP`.
+        A key of ``epsrank.numerics.tasks.TASKS``; ``"data"``, with the files in `data`; or what
+        ``"module:name"`` means, a task of one's own (a function of x, a `BoundaryProblem`, a
+        `Task`, a ``Dataset``, or a factory). In place of its name such an object may be given.
+    network : str
+        Architecture, ``mlp``, ``resnet``, ``modified``, ``adaptive``, ``cnn``, ``transformer`` or
+        ``bottleneck``: of ``epsrank.numerics.networks`` `MLP`, `ResNet`, `ModifiedMLP`,
+        `AdaptiveNet`, `SmallCNN`, `SmallTransformer` and `BottleneckMLP`. Or ``"module:name"``, a
+        factory of one's own that returns a ``torch.nn.Module``; or that factory itself.
     width : int
         Neurons n of every hidden layer (channels of a convolution).
     depth : int
-        Number of hidden layers.
+        Number of hidden layers. Width and depth of a network of one's own are what its factory
+        makes of them.
     activation : str
-        Name of σ.
+        Name of σ; one of torch (``softplus``) or ``"module:name"``, too.
     init : str
         A key of ``epsrank.numerics.networks.INITIALISATIONS``.
     init_scale : float or None
@@ -99,8 +106,8 @@ class RunConfig:
         ``cnn`` and ``transformer``).
     n_test : int or None
         Test samples that measurements look at; None means all.
-    data : str or None
-        File of the task's data.
+    data : str, tuple of str or None
+        Files of the task's data; with the task ``data`` also ``"module:name"``.
     threads : int
         Threads to compute with; the last bits depend on it, so it is a setting.
     bias : {"feature", "fixed"}
@@ -108,6 +115,10 @@ class RunConfig:
         from the target.
     boundary_weight : float or None
         κ of a boundary-value problem (L1); None means the task's.
+    domain : tuple of (float, float), or None
+        The box of a function of one's own, one pair per input; None means its attribute ``domain``.
+    target_columns : tuple of str
+        With a table as `data`: its columns that are targets.
 
     Examples
     --------
@@ -135,20 +146,27 @@ class RunConfig:
     loss: str = "mse"
     n_train: int | None = None
     probe: int | None = None
-    data: str | None = None
+    data: str | tuple[str, ...] | None = None
     threads: int = 1
     bias: str = "feature"
     slope: float | str | None = None
     boundary_weight: float | None = None
     n_test: int | None = None
+    domain: tuple[tuple[float, float], ...] | None = None
+    target_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._name_objects()
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
-            if value not in choices:
-                raise InputError(name, f"is {value!r}", f"choose one of {', '.join(choices)}")
-        if not isinstance(self.task, str) or self.task not in TASKS:
-            raise InputError("task", f"is {self.task!r}", f"choose one of {', '.join(TASKS)}")
+            if value not in choices and not (name == "network" and is_name(value)):
+                more = ", or module:name" if name == "network" else ""
+                known = ", ".join(choices) + more
+                raise InputError(name, f"is {value!r}", f"choose one of {known}")
+        # What a name means is looked up where it is needed: settings are read elsewhere, too.
+        if not (self.task in TASKS or self.task == DATA or is_name(self.task)):
+            known = ", ".join((*TASKS, DATA))
+            raise InputError("task", f"is {self.task!r}", f"choose one of {known}, or module:name")
         check_activation(self.activation)
         check_initialisation(self.init, self.init_scale)
         object.__setattr__(self, "slope", as_slope(self.slope, name="slope"))
@@ -158,13 +176,35 @@ class RunConfig:
         if self.boundary_weight is not None:
             kappa = as_kappa(self.boundary_weight, name="boundary_weight")
             object.__setattr__(self, "boundary_weight", kappa)
-        if self.data is not None and not isinstance(self.data, str):
-            raise InputError("data", f"is {self.data!r}", "pass a path as a string")
+        self._texts()
+        object.__setattr__(self, "domain", as_domain(self.domain))
         self._normalise()
+
+    def _name_objects(self) -> None:
+        """Write functions, classes and objects as the names under which others find them."""
+        for name in ("task", "network", "activation"):
+            value = getattr(self, name)
+            # Numbers and None are mistakes, and have no name.
+            if not (value is None or isinstance(value, (str, int, float))):
+                object.__setattr__(self, name, name_of(value, argument=name))
+
+    def _texts(self) -> None:
+        """Check paths and names of columns, one or several."""
+        for name, lone in (("data", True), ("target_columns", False)):
+            value = getattr(self, name)
+            if value is None or (lone and isinstance(value, str)):
+                continue
+            several = (value,) if isinstance(value, str) else value
+            if not isinstance(several, (tuple, list)) or not all(
+                isinstance(entry, str) for entry in several
+            ):
+                raise InputError(name, f"is {value!r}", "pass a string, or several")
+            one = lone and len(several) == 1
+            object.__setattr__(self, name, several[0] if one else tuple(several))
 
     def _whole_numbers(self) -> None:
         """Check the whole numbers."""
-        least = {"depth": LEAST_DEPTH[self.network], "steps": 0, "seed": 0}
+        least = {"depth": LEAST_DEPTH.get(self.network, 1), "steps": 0, "seed": 0}
         needed = ("width", "depth", "steps", "seed", "threads")
         for name in (*needed, "batch_size", "n_train", "probe", "n_test"):
             value = getattr(self, name)
@@ -212,10 +252,14 @@ class RunConfig:
     @property
     def title(self) -> str:
         """One line that names a run of these settings."""
-        return (
-            f"{self.task}, {self.activation} {self.network} {self.depth}×{self.width}, "
-            f"{self.init} init, seed {self.seed}"
-        )
+        return f"{self.task}, {self.described}, {self.init} init, seed {self.seed}"
+
+    @property
+    def described(self) -> str:
+        """The network in a few words."""
+        if is_name(self.network):
+            return self.network
+        return f"{self.activation} {self.network} {self.depth}×{self.width}"
 
     def to_toml(self) -> str:
         """Return the settings as TOML; what is None is left out.
@@ -226,7 +270,7 @@ class RunConfig:
             A TOML document.
         """
         # TOML has no null.
-        values = {name: value for name, value in self.to_json().items() if value is not None}
+        values = {name: value for name, value in self.to_json().items() if value not in (None, [])}
         return tomli_w.dumps(values)
 
     def to_json(self) -> dict[str, Any]:
@@ -238,7 +282,13 @@ class RunConfig:
             One entry per attribute.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"eps": list(self.eps)}
+        values = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+        if self.domain is not None:
+            values["domain"] = [list(side) for side in self.domain]
+        return values
 
     @classmethod
     def from_toml(cls, source: str | Path) -> RunConfig:

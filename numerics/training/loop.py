@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from epsrank.numerics.named import user_code
 from epsrank.numerics.processes.signals import Interrupts
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import (
@@ -21,10 +23,11 @@ from epsrank.numerics.training.folder import claimed
 from epsrank.numerics.training.making import RunInMaking, SaveClock
 from epsrank.numerics.training.measure import NotFiniteError
 from epsrank.numerics.training.objective import task_objective
+from epsrank.numerics.training.own_network import is_own
 from epsrank.numerics.training.process import reproducible
 from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.run import Run, read_records
-from epsrank.numerics.training.seeds import epoch_order
+from epsrank.numerics.training.seeds import Stream, epoch_order, stream_seed
 from epsrank.numerics.training.state import Progress, restore_state
 from epsrank.theory.data.inputs import as_whole
 
@@ -127,7 +130,8 @@ class _Session(RunInMaking):
             # A resumed run may have measured this step: it stops after measurements.
             if step in self.schedule and step not in measured:
                 try:
-                    record = self.measure(self.model, step)
+                    with self._own_code(step):
+                        record = self.measure(self.model, step)
                 except NotFiniteError as error:
                     self.progress = Progress(step, "diverged", str(error))
                     break
@@ -175,12 +179,25 @@ class _Session(RunInMaking):
         # L-BFGS evaluates the loss several times in a step.
         def closure() -> torch.Tensor:
             self.optimizer.zero_grad(set_to_none=True)
-            loss = self.objective(self.model, index)
+            with self._own_code(step):
+                loss = self.objective(self.model, index)
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         loss: torch.Tensor = self.optimizer.step(closure)  # type: ignore[arg-type,assignment]
         return loss.detach().item()
+
+    @contextmanager
+    def _own_code(self, step: int) -> Iterator[None]:
+        """Let what a user's network draws follow from seed and step; what it raises is a line."""
+        if not is_own(self.config):
+            yield
+            return
+        what = f"{self.config.network} failed at step {step}"
+        devices = [self.device] if self.device.type == "cuda" else []
+        with user_code("network", what, "see to its forward"), torch.random.fork_rng(devices):
+            torch.manual_seed(stream_seed(self.config.seed, Stream.STEP, step))
+            yield
 
     def _save(self) -> None:
         with self._clock.saving():

@@ -21,7 +21,8 @@ from epsrank.numerics.training.measure import measure
 from epsrank.numerics.training.probe import choose_probe, with_test_samples
 from epsrank.numerics.training.record import StepRecord, history_table, spectra_table
 from epsrank.numerics.training.run import Run
-from epsrank.numerics.training.state import Progress, save_state
+from epsrank.numerics.training.sources import sources_of
+from epsrank.numerics.training.state import SOURCE, Progress, save_state
 from epsrank.numerics.training.tensors import write_tensors
 
 # Measurements per decade at first, and in all over the evenly spaced rest; ours.
@@ -68,7 +69,9 @@ class RunInMaking:
     @cached_property
     def environment(self) -> dict[str, str]:
         """What a resumed run must find again."""
-        return {"data": self.task.fingerprint(), "device": self.device.type}
+        # Sources first: other data follow from another source.
+        sources = {f"{SOURCE}{name}": value for name, value in sources_of(self.config).items()}
+        return sources | {"data": self.task.fingerprint(), "device": self.device.type}
 
     def open(self, out: str | Path | None, *, resume: bool = False) -> None:
         """Make or enter the folder of the run."""

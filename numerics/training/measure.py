@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -108,17 +109,29 @@ class LastLayer:
 
 def last_layer(model: FeatureNetwork, probe: Probe, features: Matrix) -> LastLayer:
     """Collect the last layer of a network on its probe."""
-    if probe.operator is not None and probe.operator.no_floor is not None:
-        raise InputError("run", f"has no floor: {probe.operator.no_floor}", "ask for its ranks")
+    reason = _why_no_floor(model, probe)
+    if reason is not None:
+        raise InputError("run", f"has no floor: {reason}", "ask for its ranks")
     # W and b are copied: on the CPU they can be the memory that the optimiser writes into.
     return LastLayer(
         features,
         model.head.weight.detach().double().cpu().numpy().T.copy(),
-        model.head.bias.detach().double().cpu().numpy().copy(),
+        _bias_of(model).detach().double().cpu().numpy().copy(),
         probe.target,
         probe.measure,
         None if probe.operator is None else images(probe.operator, constant, probe.x)[:, 0],
     )
+
+
+def _bias_of(model: FeatureNetwork) -> torch.Tensor:
+    """Return b; 0 for a head without one."""
+    head = model.head
+    return head.weight.new_zeros(len(head.weight)) if head.bias is None else head.bias
+
+
+def _why_no_floor(model: FeatureNetwork, probe: Probe) -> str | None:
+    """Return why no floor applies, by the problem or by the network."""
+    return (probe.operator and probe.operator.no_floor) or model.no_floor
 
 
 def captured(model: FeatureNetwork, probe: Probe) -> list[Array]:
@@ -148,7 +161,18 @@ def _operator_features(
 def measure(
     model: FeatureNetwork, config: RunConfig, task: Task, probe: Probe, step: int
 ) -> StepRecord:
-    """Measure a network after `step` updates."""
+    """Measure a network after `step` updates, in evaluation mode; it stays in its own."""
+    was_training = model.training
+    model.eval()
+    try:
+        return _measured(model, config, task, probe, step)
+    finally:
+        model.train(was_training)
+
+
+def _measured(
+    model: FeatureNetwork, config: RunConfig, task: Task, probe: Probe, step: int
+) -> StepRecord:
     features = captured(model, probe)
     last, outputs = _outputs(model, probe, features[-1])
     for number, layer in enumerate(features, start=1):
@@ -183,7 +207,7 @@ def measure(
         envelope=None if first is None else first.envelope,
         floors=tuple(floor.floor for floor in floors) if floors else (None,) * len(config.eps),
         reading=None if verdict is None else verdict.name,
-        reason=_reason(probe) if verdict is None else verdict.reason,
+        reason=_why_no_floor(model, probe) or _NO_FLOOR if verdict is None else verdict.reason,
         ratio=None if verdict is None else verdict.ratio,
         half_norm=None if verdict is None else verdict.half_norm,
         layers=layers,
@@ -196,23 +220,28 @@ def _outputs(
 ) -> tuple[LastLayer | None, Array]:
     """Return the last layer, and what is compared with the target: φW + b, 𝓛 of it, or 𝒩u."""
     operator = probe.operator
-    if operator is not None and operator.no_floor is not None:
-        return None, images(operator, model, probe.x)
+    if _why_no_floor(model, probe) is not None:
+        return None, _values(model, probe) if operator is None else images(operator, model, probe.x)
     last = last_layer(model, probe, features)
     # `measure` looks whether outputs are finite, and reports a divergence; no warning besides.
     with np.errstate(over="ignore", invalid="ignore"):
         return last, last.outputs
 
 
+def _values(model: FeatureNetwork, probe: Probe) -> Array:
+    """Return u on the probe, in float64."""
+    with torch.no_grad():
+        parts = [model(part) for part in torch.split(probe.x, _TEST_BATCH)]
+    outputs: Array = torch.cat(parts).double().cpu().numpy()
+    return outputs
+
+
 def _norm(model: FeatureNetwork, config: RunConfig) -> float:
     """Return ‖W‖_F, with the bias where it counts as a feature."""
-    parts = [model.head.weight] + [model.head.bias[:, None]] * (config.bias == "feature")
+    if model.no_floor is not None:
+        return math.nan
+    parts = [model.head.weight] + [_bias_of(model)[:, None]] * (config.bias == "feature")
     return frobenius(torch.cat(parts, dim=1).detach().double().cpu().numpy())
-
-
-def _reason(probe: Probe) -> str:
-    """Say why there is no floor."""
-    return (probe.operator and probe.operator.no_floor) or _NO_FLOOR
 
 
 def _layer_ranks(number: int, features: Array, config: RunConfig, probe: Probe) -> LayerRanks:

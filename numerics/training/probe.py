@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from epsrank.numerics.named import is_name
 from epsrank.numerics.operators.stacked import StackedOperator
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
@@ -51,7 +52,10 @@ def rank_probe(probe: Probe) -> Probe:
 def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
     """Take the probe of a run: all training samples where they are few, else a draw by seed."""
     n_samples = task.n_samples
-    most = _MOST_WITH_POSITIONS if config.network in ("cnn", "transformer") else _MOST
+    # A network of the user's may have positions where there are images.
+    positions = config.network in ("cnn", "transformer")
+    positions |= is_name(config.network) and task.image_shape is not None
+    most = _MOST_WITH_POSITIONS if positions else _MOST
     size = min(n_samples, most) if config.probe is None else config.probe
     # Some nodes of a quadrature rule are no rule.
     if task.weights is not None and config.probe is None:

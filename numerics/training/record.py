@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from epsrank.numerics.named import is_name
 from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.bounds import DecidedRank
@@ -213,6 +214,20 @@ def rank_columns(layer: int, eps: float) -> tuple[str, str]:
     return f"rank_lower_layer{layer}_{eps!r}", f"rank_upper_layer{layer}_{eps!r}"
 
 
+def width_column(layer: int) -> str:
+    """Return the name of the column of a layer's width, which a user's network alone has."""
+    return f"width_layer{layer}"
+
+
+def layer_numbers(columns: Collection[str], config: RunConfig) -> range:
+    """Return the numbers of the hidden layers that a table has."""
+    eps = config.eps[0]
+    count = config.depth
+    if width_column(1) in columns:
+        count = sum(rank_columns(layer, eps)[0] in columns for layer in range(1, len(columns)))
+    return range(1, count + 1)
+
+
 def history_table(records: Sequence[StepRecord], config: RunConfig) -> pa.Table:
     """Return one row per measurement: losses, floors, and each layer's ranks."""
     columns: dict[str, pa.Array] = {"step": pa.array([r.step for r in records], pa.int64())}
@@ -223,12 +238,15 @@ def history_table(records: Sequence[StepRecord], config: RunConfig) -> pa.Table:
         columns[floor_column(threshold)] = pa.array(values, pa.float64())
     for name in _TEXTS:
         columns[name] = pa.array([getattr(r, name) for r in records], pa.string())
-    for layer in range(config.depth):
+    for layer in range(len(records[0].layers) if records else config.depth):
         for index, threshold in enumerate(config.eps):
             ranks = [r.layers[layer].ranks[index] for r in records]
             lower, upper = rank_columns(layer + 1, threshold)
             columns[lower] = pa.array([rank.lower for rank in ranks], pa.int64())
             columns[upper] = pa.array([rank.upper for rank in ranks], pa.int64())
+        if is_name(config.network):
+            widths = [r.layers[layer].n_features for r in records]
+            columns[width_column(layer + 1)] = pa.array(widths, pa.int64())
     return pa.table(columns)
 
 

@@ -135,10 +135,10 @@ class Run(Shown):
     @property
     def n_layers(self) -> int:
         """Number of hidden layers."""
-        return self.config.depth
+        return len(self.records[0].layers) if self.records else self.config.depth
 
     def network(self, index: int = -1) -> FeatureNetwork:
-        """Return the network as it was at a measurement, on the CPU.
+        """Return the network as it was at a measurement, on the CPU, in evaluation mode.
 
         Parameters
         ----------
@@ -175,7 +175,8 @@ class Run(Shown):
                 f"is a checkpoint of another network ({reason_of(error)})",
                 self._instead(index),
             ) from None
-        return model
+        # As it was measured: networks of the user's may drop out units in training.
+        return model.eval()
 
     def _instead(self, index: int) -> str:
         """Say what to do about a checkpoint that is damaged."""
@@ -344,7 +345,7 @@ class Run(Shown):
     def __str__(self) -> str:
         config = self.config
         head = (
-            f"run of {config.network} {config.depth}×{config.width} {config.activation} on "
+            f"run of {config.described} on "
             f"{config.task}, {config.optimizer}: {self.status} at step {self.step} of "
             f"{config.steps} ({self.cause})"
         )

@@ -16,13 +16,19 @@ class Stream(IntEnum):
     ORDER = 2
     PROBE = 3
     TEST = 4
+    STEP = 5
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
     """Return the generator of one stream, on the CPU."""
+    return torch.Generator().manual_seed(stream_seed(seed, stream, index))
+
+
+def stream_seed(seed: int, stream: Stream, index: int = 0) -> int:
+    """Return the seed of one stream."""
     # SeedSequence mixes, so that neighbouring seeds and epochs give unrelated numbers.
     mixed = np.random.SeedSequence([seed, int(stream), index]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(mixed) >> 1)
+    return int(mixed) >> 1
 
 
 def epoch_order(seed: int, n_samples: int, epoch: int) -> torch.Tensor:

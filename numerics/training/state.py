@@ -20,6 +20,9 @@ from epsrank.theory.errors import InputError
 
 Status = Literal["complete", "stopped", "diverged"]
 
+#: How the entries of the environment begin that say what a setting of the user's was made of.
+SOURCE = "source of "
+
 # A warning names the line that called `train` or `load_run`.
 _OUTSIDE = 5
 
@@ -176,6 +179,13 @@ def restore_state(
         return None
     for name, now in environment.items():
         before = state.environment.get(name)
+        if before != now and name.startswith(SOURCE):
+            raise InputError(
+                name.removeprefix(SOURCE),
+                f"has another source than when the run began ({str(before)[:12]}…, and now "
+                f"{str(now)[:12]}…)",
+                "put it back as it was, or begin a new run in another folder",
+            )
         if before != now:
             raise InputError(
                 name,
