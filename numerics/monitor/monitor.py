@@ -230,7 +230,8 @@ class RankMonitor:
         self._measurer = Measurer(plan, own, process_group, batch_size, kept)
         if own.loss is not None:
             refuse_unknown_heads(plan, own, given)
-            self._measurer.look(two, None if given is None else given.targets)
+            known = (None, None) if given is None else (given.targets, given.labelled)
+            self._measurer.look(two, *known)
         schedule = as_schedule(every, overhead, first_step=first_step)
         self._parts: ProbeParts | None = None
         if given is not None:
@@ -576,6 +577,7 @@ class RankMonitor:
 
     def _report(self, records: list[LayerRecord]) -> None:
         """Report a measurement, and save for a reading that had to wait."""
+        self._measurer.note_records(records)
         last = self.plan.last
         self._reporter.report(records, None if last is None else last.name)
         if records and self._budget is not None:

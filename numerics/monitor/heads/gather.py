@@ -10,7 +10,8 @@ from torch.utils._pytree import tree_leaves
 
 from epsrank.numerics.monitor.heads.affine import affine_map
 from epsrank.numerics.monitor.heads.insertion import Insertion
-from epsrank.numerics.monitor.heads.rows import HeadRows, head_rows, joined
+from epsrank.numerics.monitor.heads.making import head_rows
+from epsrank.numerics.monitor.heads.rows import HeadRows, joined
 from epsrank.numerics.monitor.heads.share import NoReading, Share, matched
 from epsrank.numerics.monitor.model.counting import under_transforms
 from epsrank.numerics.monitor.model.effective import effective_weight
@@ -49,7 +50,7 @@ class HeadReader:
         self.loss = loss
         self._limit = limit
         self._weigh = weigh
-        self._running = False
+        self._running = self._of_probe = False
         self._guessed = head.guessed
         self._modules = {name: ref(module) for name, module in _modules(wrapper).items()}
         self.begin()
@@ -65,6 +66,7 @@ class HeadReader:
 
     def probe(self, inputs: Any, batch_size: int) -> None:
         """Collect the rows of a probe, in evaluation mode."""
+        self._of_probe = True
         for arguments in batches(inputs, min(batch_size, self._limit, _TOGETHER)):
             self.batch(arguments)
 
@@ -177,7 +179,8 @@ class HeadReader:
             raise InputError(
                 "targets", "have no features", "check that the head is part of the pass"
             )
-        return matched(self.joined(), self._total, targets, self.loss)
+        probe = self._of_probe
+        return matched(self.joined(), self._total, targets, self.loss, of_probe=probe)
 
 
 def _modules(wrapper: nn.Module) -> dict[str, nn.Module]:

@@ -67,7 +67,9 @@ def chosen_targets(targets: Any, head: str) -> Any:
     return targets.get(head) if isinstance(targets, Mapping) else targets
 
 
-def matched(rows: HeadRows, total: int, targets: Any, loss: UserLoss) -> Share:
+def matched(
+    rows: HeadRows, total: int, targets: Any, loss: UserLoss, *, of_probe: bool = False
+) -> Share:
     """Return rows with targets, without samples of ignored labels or weight 0.
 
     `total` counts all samples seen, of which the rows are the first.
@@ -80,7 +82,9 @@ def matched(rows: HeadRows, total: int, targets: Any, loss: UserLoss) -> Share:
         raise InputError(
             "targets",
             f"have {len(goal)} rows, but the last layer has {total}",
-            "pass one target for every sample that went through the model since the last step",
+            "pass one target for every sample of the probe, or every token that the head is given"
+            if of_probe
+            else "pass one target for every sample that went through the model since the last step",
         )
     goal = goal[: len(rows)]
     kept = torch.ones(len(goal), dtype=torch.bool)
@@ -91,5 +95,7 @@ def matched(rows: HeadRows, total: int, targets: Any, loss: UserLoss) -> Share:
     if not bool(kept.all()):
         rows, goal = rows.chosen(kept), goal[kept]
     if len(goal) == 0:
-        raise InputError("targets", "are empty or all left out", "pass at least one target")
+        by = "ignored labels" if rows.weights is None else "mask, weights and ignored labels"
+        why = f"are all left out by {by}" if len(kept) else "are empty"
+        raise InputError("targets", why, "let at least one sample count")
     return Share(rows, goal)

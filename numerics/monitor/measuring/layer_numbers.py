@@ -26,6 +26,9 @@ from epsrank.theory.rank.problem import Problem, Thresholds
 
 Reader = Callable[[str], LayerReading | None]
 
+#: How the failure of a record begins that has ranks and no reading.
+NO_READING = "no reading:"
+
 
 def measured(
     plan: LayerPlan, settings: Settings, moment: Moment, seen: Seen, reader: Reader
@@ -58,9 +61,9 @@ def measured(
             except PutOff as wait:
                 failure = str(wait)
             except NoReading as error:
-                failure = f"no reading: {error}"
+                failure = f"{NO_READING} {error}"
             except Exception as error:
-                failure = f"no reading: {described(error)}"
+                failure = f"{NO_READING} {described(error)}"
         if failure is None and layer.name in seen.lost:
             failure = f"a part of the samples is missing: it {seen.lost[layer.name]}"
         records.append(

@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, Sub
 from epsrank.numerics.monitor.model.wrappers import unwrap
 from epsrank.theory.errors import InputError
 
-# What libraries call the targets in a batch that is a mapping.
-_TARGET_KEYS = ("labels", "label", "targets", "target")
+#: What libraries call the targets in a batch that is a mapping.
+TARGET_KEYS = ("labels", "label", "targets", "target")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,8 @@ class Kept:
     targets: Tensor | None
     #: Numbers of the samples in the loader's data, where only some were drawn.
     drawn: Tensor | None = None
+    #: The first batch with its targets, where the model takes them as well.
+    labelled: Mapping[str, Any] | None = None
 
 
 def kept_batches(
@@ -56,14 +58,30 @@ def kept_batches(
             batches, drawn = _some_of(probe, max_samples, seed)
     if not batches:
         raise InputError("probe", "is empty", "pass at least one sample")
-    split = [_split(batch, model, reading and targets is None) for batch in batches]
+    reads = reading and targets is None
+    split = [_split(batch, model, reads) for batch in batches]
     own = [goal for _, goal in split if goal is not None]
     if targets is not None:
         if own:
             remedy = "leave out targets=, or let the batches be inputs alone"
             raise InputError("targets", "are given, and the batches bring their own", remedy)
         return Kept([given for given, _ in split], None, drawn)
-    return Kept([given for given, _ in split], _joined(own) if reading and own else None, drawn)
+    labelled = batches[0] if reads and own and _takes_its_targets(batches[0], model) else None
+    goal = joined(own) if reading and own else None
+    return Kept([given for given, _ in split], goal, drawn, labelled)
+
+
+def split_mapping(
+    batch: Mapping[str, Any], model: nn.Module | None
+) -> tuple[dict[str, Any], Tensor | None, Mapping[str, Any] | None]:
+    """Return inputs and targets of a mapping, and all of it where a model takes that."""
+    given, goal = _split(batch, model, True)
+    labelled = batch if goal is not None and _takes_its_targets(batch, model) else None
+    return given, goal, labelled
+
+
+def _takes_its_targets(batch: Any, model: nn.Module | None) -> bool:
+    return isinstance(batch, Mapping) and _taking(model)(dict(batch))
 
 
 def count_of(batch: Any) -> int:
@@ -131,9 +149,13 @@ def _split(batch: Any, model: nn.Module | None, reading: bool) -> tuple[Any, Ten
     """Return what the model takes of a batch, and its targets."""
     takes = _taking(model)
     if isinstance(batch, Mapping):
-        keys = [key for key in _TARGET_KEYS if key in batch and not takes(dict(batch))]
-        goal = torch.as_tensor(batch[keys[0]]) if keys else None
-        return {key: own for key, own in batch.items() if key not in keys}, goal
+        keys = [key for key in TARGET_KEYS if key in batch]
+        taken = takes(dict(batch))
+        if not keys or (taken and not reading):
+            return dict(batch), None
+        rest = {key: own for key, own in batch.items() if key not in keys}
+        # A model that takes its targets is called with them, as in training.
+        return (dict(batch) if taken else rest), torch.as_tensor(batch[keys[0]])
     if not isinstance(batch, (tuple, list)) or len(batch) < 2:
         return batch, None
     *given, last = batch
@@ -165,7 +187,7 @@ def _taking(model: nn.Module | None) -> Callable[[Any], bool]:
     return takes
 
 
-def _joined(targets: list[Tensor]) -> Tensor:
+def joined(targets: list[Tensor]) -> Tensor:
     """Return the targets of batches one after another; of ragged ones, row by row."""
     if len({tuple(goal.shape[1:]) for goal in targets}) == 1:
         return torch.cat(targets).detach()

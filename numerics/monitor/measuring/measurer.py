@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,10 +14,15 @@ from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.heads.share import Gathered, NoReading, Share, chosen_targets
 from epsrank.numerics.monitor.measuring.background import Background, as_background
 from epsrank.numerics.monitor.measuring.kept import KeptFeatures
-from epsrank.numerics.monitor.measuring.layer_numbers import measured
+from epsrank.numerics.monitor.measuring.layer_numbers import NO_READING, measured
 from epsrank.numerics.monitor.measuring.price import PutOff, ReadingPrice
 from epsrank.numerics.monitor.measuring.processes import Processes
-from epsrank.numerics.monitor.measuring.readings import check_targets, head_readers
+from epsrank.numerics.monitor.measuring.readings import (
+    check_targets,
+    head_readers,
+    refuse_other_loss,
+    without_targets,
+)
 from epsrank.numerics.monitor.measuring.seen import Moment, Sample, Seen, nothing_summed
 from epsrank.numerics.monitor.measuring.settings import Settings
 from epsrank.numerics.monitor.model.capture import Capture
@@ -115,10 +120,16 @@ class Measurer:
         finally:
             self._let_go()
 
-    def look(self, example: Any, targets: Any) -> LayerPlan:
-        """Return the plan with what every head's output is on a few samples, and check targets."""
+    def look(self, example: Any, targets: Any, labelled: Any) -> None:
+        """Note in the plan what every head's output is on a few samples, and check targets.
+
+        `labelled` is a batch of inputs and targets, where the model takes both.
+        """
         if example is None:
-            return self.plan
+            return
+        if labelled is not None and len(self.readers) == 1:
+            [only] = self.readers.values()
+            refuse_other_loss(self.plan, only, labelled)
         planned = []
         for head in self.plan.heads:
             reader = self.readers.get(head.layer)
@@ -129,11 +140,12 @@ class Measurer:
                     check_targets(reader, chosen_targets(targets, head.name))
                 # The range of D on two samples says nothing.
                 form = (reader.form() or "").partition(", D from")[0]
-                head = replace(head, form=form or f"no reading: {reader.problem}")
+                head = replace(head, form=form or f"{NO_READING} {reader.problem}")
                 reader.begin()
+            elif self.settings.loss is not None:
+                head = replace(head, form=f"{NO_READING} loss= has none for it")
             planned.append(head)
         self.plan = replace(self.plan, heads=tuple(planned))
-        return self.plan
 
     def batch(self, inputs: Any, targets: Any) -> Sample:
         """Send one batch of the training through the model again."""
@@ -238,8 +250,11 @@ class Measurer:
         shares: dict[str, Share] = {}
         problems: dict[str, str] = {}
         for layer, reader in self.readers.items():
+            if moment.sample.cause is not None:
+                continue
             targets = chosen_targets(moment.sample.targets, reader.name)
-            if targets is None or moment.sample.cause is not None:
+            if targets is None:
+                problems[layer] = without_targets(moment.sample, reader.name)
                 continue
             try:
                 shares[layer] = reader.share(targets)
@@ -248,6 +263,20 @@ class Measurer:
             except Exception as error:
                 problems[layer] = described(error)
         return Gathered(shares, problems)
+
+    def note_records(self, records: Sequence[LayerRecord]) -> None:
+        """Let the plan say of every head what a measurement has shown."""
+        found = {record.layer: record for record in records}
+        heads = []
+        for head in self.plan.heads:
+            record = found.get(head.layer)
+            if record is not None and record.reading is not None:
+                head = replace(head, form=record.reading.form)
+            elif record is not None and (record.failure or "").startswith(NO_READING):
+                head = replace(head, form=record.failure)
+            heads.append(head)
+        if [head.form for head in heads] != [head.form for head in self.plan.heads]:
+            self.plan = replace(self.plan, heads=tuple(heads))
 
     def _do(self, action: Callable[[], None]) -> None:
         if self._thread is None:

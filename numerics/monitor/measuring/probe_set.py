@@ -11,10 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from epsrank.numerics.monitor.measuring.loaders import count_of, kept_batches
+from epsrank.numerics.monitor.measuring.loaders import (
+    count_of,
+    joined,
+    kept_batches,
+    split_mapping,
+)
 from epsrank.numerics.monitor.model.passes import Weighted
 from epsrank.numerics.monitor.model.samples import WeightedBatches, combined
 from epsrank.theory.errors import InputError
+
+# Samples by which the loss that a model computes itself is compared.
+_LABELLED = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +35,8 @@ class ProbeSet:
     targets: Any
     #: Number of samples, None for an iterable of batches.
     n_samples: int | None
+    #: The first batch, where the model takes the targets of a reading as well.
+    labelled: Any = None
 
     def first(self, count: int) -> Any:
         """Return a small part of the inputs, for a trial."""
@@ -48,7 +58,8 @@ class ProbeSet:
 
     def _chosen(self, rows: Tensor) -> ProbeSet:
         """Return some samples with their targets."""
-        return ProbeSet(_rows(self.inputs, rows), _rows(self.targets, rows), len(rows))
+        chosen = _rows(self.inputs, rows), _rows(self.targets, rows)
+        return ProbeSet(*chosen, len(rows), self.labelled)
 
     def first_targets(self, count: int) -> Any:
         """Return the targets of the first samples."""
@@ -71,8 +82,11 @@ def as_probe_set(
         raise InputError("seed", f"is {seed!r}", "pass a whole number")
     if hasattr(probe, "__array_interface__"):
         probe = torch.as_tensor(probe)
+    whole_call = isinstance(probe, (Tensor, tuple, Mapping))
+    if not whole_call:
+        targets = _of_all_batches(targets)
     goal = None if targets is None else _as_targets("targets", targets)
-    if not isinstance(probe, (Tensor, tuple, Mapping)):
+    if not whole_call:
         kept = kept_batches(
             probe, model, targets=goal, reading=reading, max_samples=max_samples, seed=seed
         )
@@ -83,7 +97,11 @@ def as_probe_set(
         counts = [count_of(batch) for batch in kept.inputs]
         own = _of_batches(mask, weights, counts, kept.drawn)
         inputs = kept.inputs if own is None else WeightedBatches(kept.inputs, own)
-        return ProbeSet(inputs, goal, None)
+        return ProbeSet(inputs, goal, None, kept.labelled)
+    labelled = None
+    if isinstance(probe, Mapping) and goal is None and reading:
+        probe, goal, labelled = split_mapping(probe, model)
+        labelled = None if labelled is None else _rows(labelled, slice(_LABELLED))
     lengths = {len(leaf) for leaf in tree_leaves(probe) if isinstance(leaf, Tensor) and leaf.ndim}
     if len(lengths) != 1 or lengths == {0}:
         problem = f"has tensors of lengths {sorted(lengths)}" if lengths else "has no tensor"
@@ -98,10 +116,29 @@ def as_probe_set(
                 if name == "mask":
                     name, problem = _name(mask), f"has {found} rows, but the probe {count}"
                 raise InputError(name, problem, "pass one entry per sample")
-    whole = ProbeSet(probe if both is None else Weighted(probe, both), goal, count)
+    _refuse_empty(mask, weights, both)
+    whole = ProbeSet(probe if both is None else Weighted(probe, both), goal, count, labelled)
     if count <= max_samples:
         return whole
     return whole._chosen(_order(count, seed)[:max_samples].sort().values)
+
+
+def _of_all_batches(targets: Any) -> Any:
+    """Return the targets of a list of batches, where they are a list as well."""
+    if isinstance(targets, Mapping):
+        return {name: _of_all_batches(own) for name, own in targets.items()}
+    if isinstance(targets, list) and all(getattr(own, "ndim", 0) > 0 for own in targets):
+        return joined([torch.as_tensor(own) for own in targets]) if targets else targets
+    return targets
+
+
+def _refuse_empty(mask: Any, weights: Any, both: Tensor | None) -> None:
+    if both is not None and not bool(both.any()):
+        given = " and ".join(
+            name for name, own in (("mask", mask), ("weights", weights)) if own is not None
+        )
+        leaves = "leaves" if given == "mask" else "leave"
+        raise InputError(given, f"{leaves} out every sample", "let at least one of them count")
 
 
 def _name(mask: Any) -> str:
@@ -133,11 +170,13 @@ def _of_batches(
         pairs = zip(
             none if mask is None else mask, none if weights is None else weights, strict=True
         )
-        found = [_given(*pair) for pair in pairs]
-        return [own for own in found if own is not None]
+        found = [own for pair in pairs if (own := _given(*pair)) is not None]
+        _refuse_empty(mask, weights, torch.stack([own.any() for own in found]))
+        return found
     both = _given(mask, weights)
     if both is None:
         return None
+    _refuse_empty(mask, weights, both)
     both = both if drawn is None else both[drawn]
     if len(both) != sum(counts):
         problem = f"have {len(both)} rows, but the probe {sum(counts)}"

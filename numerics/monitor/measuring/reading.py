@@ -45,7 +45,7 @@ def read_last_layer(share: Share, head: str, *, loss: UserLoss, bias: Bias) -> L
         if rows.copies > 1:
             raise InputError(
                 "head",
-                f"has outputs that are scaled one by one ({rows.form})",
+                f"{rows.apart} ({rows.form})",
                 "a floor of that is known for loss='mse' alone",
             )
         if n * k > _MOST_WEIGHTS:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from epsrank.numerics.monitor.measuring.loaders import TARGET_KEYS
 from epsrank.numerics.monitor.measuring.probe_set import ProbeSet
+from epsrank.numerics.monitor.measuring.seen import Sample
 from epsrank.numerics.monitor.measuring.settings import Settings
+from epsrank.numerics.monitor.model.features import named_tensors
+from epsrank.numerics.monitor.model.habits import look, pass_beside
+from epsrank.numerics.monitor.model.passes import as_arguments
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.theory.errors import InputError
 
@@ -63,6 +69,63 @@ def refuse_unknown_heads(plan: LayerPlan, settings: Settings, probe: ProbeSet | 
             if name not in names:
                 remedy = f"choose among {', '.join(map(repr, names))}"
                 raise InputError(argument, f"name the head {name!r}", remedy)
+
+
+def without_targets(sample: Sample, head: str) -> str:
+    """Say why a head with a loss has no targets, and how it gets some."""
+    if isinstance(sample.targets, Mapping):
+        named = ", ".join(repr(name) for name in sample.targets)
+        return f"targets have {named}, and none for {head!r}; add it, or leave the head out"
+    if sample.part is None:
+        return "no targets are known; pass step(targets=…), one for every sample of the step"
+    return (
+        "the probe has no targets; pass RankMonitor(targets=…), or batches of (inputs, targets): "
+        "those of step() are of other samples"
+    )
+
+
+# Least relative difference of two losses that is more than rounding, and in units of the type's.
+_OTHER_LOSS, _ROUNDINGS = 1e-4, 4
+
+
+def refuse_other_loss(plan: LayerPlan, reader: HeadReader, labelled: Mapping[str, Any]) -> None:
+    """Refuse targets with which the model, which takes them as well, computes another loss.
+
+    A causal language model shifts its labels: those it is given are not the targets of its outputs.
+    """
+    key = next(key for key in TARGET_KEYS if key in labelled)
+    arguments = as_arguments(labelled)
+    look(plan.wrapper, arguments)
+    with pass_beside(plan.wrapper) as call:
+        own = _loss_in(call(arguments))
+    reader.begin()
+    reader.batch(arguments)
+    if own is None or reader.problem is not None:
+        reader.begin()
+        return
+    share = reader.share(torch.as_tensor(labelled[key]))
+    outputs = share.rows.outputs
+    known = reader.loss.of(share.targets, outputs.shape[1])
+    value = known.value(outputs.double().numpy())
+    reader.begin()
+    # A name stands for a sum over outputs.
+    same = [value, value / outputs.shape[1]] if reader.loss.named else [value]
+    room = max(_OTHER_LOSS, _ROUNDINGS * torch.finfo(outputs.dtype).eps)
+    if not any(math.isclose(own, one, rel_tol=room) for one in same):
+        problem = f"are the {key!r} of the batches, of which the model makes the loss {own:.4g}"
+        remedy = (
+            "pass batches of (inputs, targets), or targets=, with one for every output "
+            "(a causal model shifts its labels)"
+        )
+        raise InputError("targets", f"{problem} and {reader.loss.name} {value:.4g}", remedy)
+
+
+def _loss_in(output: Any) -> float | None:
+    """Return the loss among the outputs of a model: one number, of that name or the first."""
+    for name, leaf in named_tensors(output):
+        if leaf.ndim == 0 and name in ("loss", "0"):
+            return float(leaf)
+    return None
 
 
 def check_targets(reader: HeadReader, targets: Any) -> None:

@@ -36,10 +36,12 @@ from epsrank.numerics.monitor.model.passes import Arguments
 from epsrank.numerics.monitor.model.places import Place, UnderWay, places_of
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
 from epsrank.numerics.monitor.model.samples import Weigh, spread
-from epsrank.numerics.monitor.model.spots import Spot, weights_in
+from epsrank.numerics.monitor.model.spots import Spot, parts_of
 from epsrank.numerics.monitor.model.trace import Frames
-from epsrank.numerics.monitor.model.wrappers import clean_name, is_compiled
+from epsrank.numerics.monitor.model.wrappers import is_compiled
 from epsrank.theory.errors import InputError, described
+
+_ALL_MASKED = "mask or weights leave out every sample"
 
 #: Takes the name of a layer and rows of features; and their weights, where there are any.
 Consume = Callable[..., None]
@@ -74,6 +76,9 @@ class Capture:
         self._weigh = weigh
         #: Calls of each layer since `start`.
         self.calls: Counter[str] = Counter()
+        # Layers of which some sample counted, and of which some did not.
+        self._kept: set[str] = set()
+        self._masked: set[str] = set()
         #: Layers since `start`, and why (part of) their features could not be used.
         self.problems: dict[str, str] = {}
         #: Layers since `start`, and why some of their calls gave no samples.
@@ -110,19 +115,13 @@ class Capture:
             return
         for noted in (self.calls, self.problems, self.passed_over, self._widths, self.fresh):
             noted.clear()
+        self._kept.clear()
+        self._masked.clear()
         self.fresh_in = None
-        self._name_parts()
+        if self.plan.called is not None:
+            self._names, self._weights = parts_of(self.plan.model, weights=bool(self._calls))
         self._thread = UnderWay()
         self._stop = watch_calls(self._watch)
-
-    def _name_parts(self) -> None:
-        """Take note of the modules and parameters as they are now."""
-        if self.plan.called is None:
-            return
-        names = {clean_name(name): module for name, module in self.plan.model.named_modules()}
-        self._names = {id(module): name for name, module in names.items()}
-        if self._calls:
-            self._weights = weights_in(names)
 
     def stop(self) -> None:
         """Watch no longer; nothing happens if it does not."""
@@ -144,7 +143,8 @@ class Capture:
 
     def missing(self) -> dict[str, str]:
         """Return the layers that were called and gave no sample at all, and why."""
-        return {name: why for name, why in self.passed_over.items() if not self.calls[name]}
+        missing = {name: why for name, why in self.passed_over.items() if not self.calls[name]}
+        return missing | dict.fromkeys(self._masked - self._kept, _ALL_MASKED)
 
     def partial(self) -> dict[str, str]:
         """Return the layers of which some samples were lost, and why."""
@@ -351,10 +351,13 @@ class Capture:
                     own = weights[done : done + len(rows)]
                     done += len(rows)
                     rows, own = rows[own > 0], own[own > 0]
+                    self._masked.add(layer.name)
                     if own.is_floating_point() and rows.shape[0]:
+                        self._kept.add(layer.name)
                         self._consume(layer.name, rows, own)
                         continue
                 if rows.shape[0]:
+                    self._kept.add(layer.name)
                     self._consume(layer.name, rows)
 
     def _pass_over(self, layer: MonitoredLayer, why: str | None) -> None:

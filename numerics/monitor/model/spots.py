@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from epsrank.numerics.monitor.model.features import tensors
 from epsrank.numerics.monitor.model.kinds import kind_of
+from epsrank.numerics.monitor.model.wrappers import clean_name
 
 #: Name of the weights used last (empty before the first), and the number of such calls since.
 Spot = tuple[str, int]
@@ -54,6 +55,13 @@ def weights_in(names: Mapping[str, nn.Module]) -> dict[int, str]:
         for key, value in module.named_parameters(recurse=False):
             found.setdefault(id(value), f"{name}.{key}".lstrip("."))
     return found
+
+
+def parts_of(model: nn.Module, *, weights: bool) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the names of all modules, and of weights where they are wanted, by their identity."""
+    names = {clean_name(name): module for name, module in model.named_modules()}
+    own = weights_in(names) if weights else {}
+    return {id(module): name for name, module in names.items()}, own
 
 
 def used(weights: Mapping[int, str], args: Any, kwargs: Any) -> Iterator[str]:

@@ -1,0 +1,172 @@
+"""Where there is no reading there is a reason, it is true, and its remedy works."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from epsrank import RankMonitor
+from epsrank.theory.errors import InputError
+
+pytestmark = pytest.mark.filterwarnings("ignore::epsrank.RankWarning")
+
+N = 30
+GENERATOR = torch.Generator().manual_seed(0)
+X = torch.randn(N, 5, generator=GENERATOR)
+LABELS = torch.randint(0, 3, (N,), generator=GENERATOR)
+VALUES = torch.randn(N, 3, generator=GENERATOR)
+
+
+def network(width=3):
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, width))
+
+
+class Labelled(nn.Module):
+    """Takes its labels and gives its loss, as models of Hugging Face do."""
+
+    def __init__(self, shift=0, form=dict):
+        super().__init__()
+        self.net, self.shift, self.form = network(), shift, form
+
+    def forward(self, x, labels=None):
+        u = self.net(x)
+        if labels is None:
+            return {"logits": u}
+        loss = F.cross_entropy(u[: len(u) - self.shift], labels[self.shift :])
+        return {"loss": loss, "logits": u} if self.form is dict else (loss, u)
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(5, 8), nn.Tanh())
+        self.a, self.b = nn.Linear(8, 3), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.a(self.body(x)), self.b(self.body(x))
+
+
+class Dueling(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(5, 8), nn.Tanh())
+        self.v, self.a = nn.Linear(8, 1), nn.Linear(8, 3)
+
+    def forward(self, x):
+        a = self.a(self.body(x))
+        return self.v(self.body(x)) + a - a.mean(1, keepdim=True)
+
+
+def measured(model, step=None, **arguments):
+    """Return the record of the last layer, and the monitor."""
+    with RankMonitor(model, every=1, **arguments) as monitor:
+        monitor.step(**(step or {}))
+    return monitor.latest[monitor.plan.last.name], monitor
+
+
+def batches():
+    return DataLoader([{"x": a, "labels": b} for a, b in zip(X, LABELS, strict=True)], 8)
+
+
+@pytest.mark.parametrize("probe", [batches, lambda: {"x": X, "labels": LABELS}])
+@pytest.mark.parametrize("form", [dict, tuple])
+def test_a_model_that_takes_its_labels_is_read_by_them(probe, form):
+    model = Labelled(form=form)
+    record, _ = measured(model, probe=probe(), loss="cross_entropy")
+    true = F.cross_entropy(model.net(X), LABELS).item()
+    assert record.reading.loss == pytest.approx(true, rel=1e-5)
+
+
+@pytest.mark.parametrize("probe", [batches, lambda: {"x": X, "labels": LABELS}])
+def test_labels_that_the_model_shifts_are_refused(probe):
+    with pytest.raises(InputError, match=r"targets are the .labels. .*a causal model shifts"):
+        RankMonitor(Labelled(shift=1), probe=probe(), loss="cross_entropy")
+    # The remedy, and ranks without a loss.
+    pairs = [({"x": X}, LABELS)]
+    record, _ = measured(Labelled(shift=1), probe=pairs, loss="cross_entropy")
+    assert record.reading is not None
+    record, _ = measured(Labelled(shift=1), probe=probe())
+    assert record.reading is None
+    assert record.failure is None
+
+
+def test_targets_in_a_list_of_batches():
+    model = network()
+    record, _ = measured(
+        model, probe=[X[:9], X[9:]], targets=[LABELS[:9], LABELS[9:]], loss="cross_entropy"
+    )
+    assert record.reading.loss == pytest.approx(F.cross_entropy(model(X), LABELS).item(), rel=1e-5)
+
+
+ONES, NONE = torch.ones(N), torch.zeros(N, dtype=torch.bool)
+WITH = {"probe": X, "targets": LABELS, "loss": "cross_entropy"}
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "reason"),
+    [
+        (
+            network,
+            {"probe": X, "loss": "mse"},
+            "the probe has no targets; pass RankMonitor(targets",
+        ),
+        (network, {**WITH, "targets": 0 * LABELS - 100}, "all left out by ignored labels"),
+        (
+            network,
+            {**WITH, "mask": lambda x: x[:, 0] > 99},
+            "mask or weights leave out every sample",
+        ),
+        (
+            network,
+            {**WITH, "probe": [X[:9], X[9:]], "targets": LABELS[:20]},
+            "pass one target for every sample of the probe",
+        ),
+        (
+            Two,
+            {"probe": X, "heads": ["b", "a"], "targets": {"a": VALUES}, "loss": "mse"},
+            "targets have 'a', and none for 'b'",
+        ),
+        (
+            Dueling,
+            {"probe": X, "head": "a", "targets": VALUES, "loss": "huber"},
+            "head gives what is mixed on the way to the outputs",
+        ),
+        (
+            Dueling,
+            {"probe": X, "head": "v", "targets": VALUES, "loss": "huber"},
+            "head gives one number that is a part of several outputs",
+        ),
+    ],
+)
+def test_the_reason_is_the_true_one_and_stands_in_the_plan(make, arguments, reason):
+    record, monitor = measured(make(), step={"targets": LABELS}, **arguments)
+    assert record.reading is None
+    assert reason in record.failure
+    if "mask" not in arguments:
+        assert record.ranks
+        assert record.failure in str(monitor.plan)
+
+
+@pytest.mark.parametrize("name", ["mask", "weights"])
+@pytest.mark.parametrize("probe", [X, [X[:9], X[9:]]])
+def test_what_leaves_out_every_sample_is_refused(name, probe):
+    with pytest.raises(InputError, match=f"{name} leaves? out every sample"):
+        RankMonitor(network(), **{**WITH, "probe": probe, name: 0.0 * ONES})
+
+
+def test_without_a_probe_the_reason_names_step():
+    model = network()
+    with RankMonitor(model, loss="mse", every=1) as monitor:
+        for _ in range(2):
+            model(X)
+            monitor.step()
+    assert "no targets are known; pass step(targets=…)" in monitor.latest["1"].failure
+    with RankMonitor(model, loss="mse", every=1) as monitor:
+        for _ in range(2):
+            model(X)
+            monitor.step(targets=VALUES)
+    assert monitor.latest["1"].reading is not None
