@@ -75,6 +75,12 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option("--measure-every", type=int, metavar="N", help="Steps between measurements.")
 @click.option("--probe", type=int, metavar="N", help="Samples that measurements look at.")
 @click.option("--n-test", type=int, metavar="N", help="Test samples they look at; all by default.")
+@click.option(
+    "--keep-features",
+    type=float,
+    metavar="C",
+    help="Keep last layers in DIR/features, one per band of the loss, bands shrinking by C < 1.",
+)
 @click.option("--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.")
 @click.option("--boundary-weight", type=float, metavar="K", help="κ of a PINN's boundary term.")
 @click.option("--n-train", type=int, metavar="N", help="Training samples.")

@@ -64,4 +64,7 @@ def history_of(run: Run) -> dict[str, Any]:
             ]
             for index, eps in enumerate(config.eps)
         }
+    # Here, while the checkpoints are there: the folder of a trial goes with it.
+    if config.keep_features is not None:
+        result["drops"] = [drop.to_json() for drop in run.drops()]
     return result

@@ -18,7 +18,7 @@ from epsrank.numerics.networks.initialise import PLACED, check_initialisation
 from epsrank.numerics.operators.stacked import as_kappa
 from epsrank.numerics.tasks.load import DATA, TASKS
 from epsrank.numerics.tasks.posed import as_domain
-from epsrank.theory.data.inputs import as_eps, as_whole
+from epsrank.theory.data.inputs import as_eps, as_share, as_whole
 from epsrank.theory.errors import InputError
 
 # Rates where none is given; ours.
@@ -119,6 +119,11 @@ class RunConfig:
         The box of a function of one's own, one pair per input; None means its attribute ``domain``.
     target_columns : tuple of str
         With a table as `data`: its columns that are targets.
+    keep_features : float or None
+        A factor c in (0, 1): the folder of the run keeps, in float64, the last hidden layer on the
+        probe with the output layer, at one measurement per band of the loss, bands shrinking by c
+        (`epsrank.numerics.training.drops`). At most 16 are kept for squares, 8 for other losses;
+        None keeps none.
 
     Examples
     --------
@@ -154,6 +159,7 @@ class RunConfig:
     n_test: int | None = None
     domain: tuple[tuple[float, float], ...] | None = None
     target_columns: tuple[str, ...] = ()
+    keep_features: float | None = None
 
     def __post_init__(self) -> None:
         self._name_objects()
@@ -178,6 +184,9 @@ class RunConfig:
             object.__setattr__(self, "boundary_weight", kappa)
         self._texts()
         object.__setattr__(self, "domain", as_domain(self.domain))
+        if self.keep_features is not None:
+            factor = as_share(self.keep_features, "keep_features")
+            object.__setattr__(self, "keep_features", factor)
         self._normalise()
 
     def _name_objects(self) -> None:

@@ -40,6 +40,7 @@ class RunFolder:
         history.parquet, spectra.parquet     one row per measurement (and layer)
         weights.safetensors                  the weights last saved
         checkpoints/step_XXXXXXXX.safetensors    the weights of each measurement
+        features/step_XXXXXXXX.safetensors   last layers, where the settings keep some
         state/state.json, state/*.safetensors    what a resumed run goes on from
         state/previous.json                  the same, of the save before
     """
@@ -67,6 +68,10 @@ class RunFolder:
     def save_checkpoint(self, step: int, weights: dict[str, Tensor]) -> None:
         """Keep the weights of a measurement."""
         write_tensors(self.checkpoint(step), weights, durable=self.kept, manifest=self.manifest)
+
+    def features(self, step: int) -> Path:
+        """Return the path of the last layer after `step` updates."""
+        return self.path / "features" / f"step_{step:08d}.safetensors"
 
     def load_checkpoint(self, step: int) -> dict[str, Tensor]:
         """Return the weights of a measurement."""

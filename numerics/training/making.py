@@ -16,6 +16,7 @@ from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import check_loss
 from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.drops import keep_features
 from epsrank.numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, open_folder
 from epsrank.numerics.training.measure import measure
 from epsrank.numerics.training.probe import choose_probe, with_test_samples
@@ -93,6 +94,8 @@ class RunInMaking:
         write_table(path / SPECTRA, spectra_table(self.records), manifest=seals)
         write_table(path / HISTORY, history_table(self.records, self.config), manifest=seals)
         write_tensors(path / WEIGHTS, model.state_dict(), manifest=seals)
+        # Before the state, so that a run that is found complete has them.
+        keep_features(self.run())
         save_state(self.folder, model, optimizer, self.progress, self.environment)
 
     def run(self) -> Run:

@@ -113,10 +113,18 @@ def last_layer(model: FeatureNetwork, probe: Probe, features: Matrix) -> LastLay
     if reason is not None:
         raise InputError("run", f"has no floor: {reason}", "ask for its ranks")
     # W and b are copied: on the CPU they can be the memory that the optimiser writes into.
+    weights = model.head.weight.detach().double().cpu().numpy().T.copy()
+    return collected(
+        probe, features, weights, _bias_of(model).detach().double().cpu().numpy().copy()
+    )
+
+
+def collected(probe: Probe, features: Matrix, coefficients: Matrix, bias: Vector) -> LastLayer:
+    """Put a last layer together with what the probe says of its samples."""
     return LastLayer(
         features,
-        model.head.weight.detach().double().cpu().numpy().T.copy(),
-        _bias_of(model).detach().double().cpu().numpy().copy(),
+        coefficients,
+        bias,
         probe.target,
         probe.measure,
         None if probe.operator is None else images(probe.operator, constant, probe.x)[:, 0],

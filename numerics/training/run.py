@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import torch
@@ -27,7 +27,7 @@ from epsrank.numerics.training.folder import (
     RunFolder,
     read_config,
 )
-from epsrank.numerics.training.measure import LastLayer, captured, last_layer
+from epsrank.numerics.training.measure import LastLayer, captured, collected, last_layer
 from epsrank.numerics.training.probe import Probe, choose_probe
 from epsrank.numerics.training.record import (
     StepRecord,
@@ -36,12 +36,20 @@ from epsrank.numerics.training.record import (
     spectra_table,
 )
 from epsrank.numerics.training.state import Progress, Status, read_environment, read_progress
+from epsrank.numerics.training.tensors import read_tensors
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName
 from epsrank.theory.floor.certified.certificate import ChainCertificate, certify_chain
 from epsrank.theory.floor.change.explain import DropExplanation
+from epsrank.theory.floor.change.pairs import DropFigures
 from epsrank.theory.floor.reading import Reading
 from epsrank.theory.shown import Shown
+
+if TYPE_CHECKING:
+    from epsrank.numerics.staircase.result import Staircase
+
+# Bands of the loss that drops are looked for between, where nothing else is said.
+_BAND = 0.5
 
 
 class Run(Shown):
@@ -76,13 +84,13 @@ class Run(Shown):
         self.step = progress.step
         self.status: Status = progress.status
         self.cause = progress.cause
-        self._folder = folder
+        self.folder = folder
         self._task = task
 
     @property
     def out(self) -> Path | None:
         """Folder of the run; None where it was not kept."""
-        return self._folder.out
+        return self.folder.out
 
     @cached_property
     def task(self) -> Task:
@@ -96,7 +104,7 @@ class Run(Shown):
         if self._task is not None:
             return self._task
         task = build_task(self.config)
-        before = read_environment(self._folder).get("data")
+        before = read_environment(self.folder).get("data")
         if before is not None and before != task.fingerprint():
             raise InputError(
                 "data", f"of {task.name} are not those of the run", "name the file it used"
@@ -163,7 +171,7 @@ class Run(Shown):
             ) from None
         model = empty_network(self.config, self.task)
         try:
-            weights = self._folder.load_checkpoint(step)
+            weights = self.folder.load_checkpoint(step)
         except InputError as error:
             # Not in its place without being asked for: the records are of another step.
             raise InputError(error.argument, error.problem, self._instead(index)) from None
@@ -171,7 +179,7 @@ class Run(Shown):
             model.load_state_dict(weights)
         except RuntimeError as error:
             raise InputError(
-                str(self._folder.checkpoint(step)),
+                str(self.folder.checkpoint(step)),
                 f"is a checkpoint of another network ({reason_of(error)})",
                 self._instead(index),
             ) from None
@@ -190,7 +198,7 @@ class Run(Shown):
         """Return the last measurement before one whose checkpoint can be read."""
         for earlier in range(range(len(self.records))[index] - 1, -1, -1):
             with contextlib.suppress(InputError):
-                self._folder.load_checkpoint(self.records[earlier].step)
+                self.folder.load_checkpoint(self.records[earlier].step)
                 return earlier
         return None
 
@@ -234,8 +242,22 @@ class Run(Shown):
         LastLayer
             The last layer on the probe; on the device of the run the very numbers measured.
         """
+        kept = self._kept_layer(index)
+        if kept is not None:
+            return kept
         model = self.network(index).to(self._device)
         return last_layer(model, self._probe, captured(model, self._probe)[-1])
+
+    def _kept_layer(self, index: int) -> LastLayer | None:
+        """Return a last layer that `keep_features` has kept, bit for bit as it was measured."""
+        if self.config.keep_features is None or not -len(self.records) <= index < len(self.records):
+            return None
+        path = self.folder.features(self.records[index].step)
+        if not path.is_file():
+            return None
+        parts = {name: part.numpy() for name, part in read_tensors(path, self.out).items()}
+        features, weights, bias = (parts[name] for name in ("features", "coefficients", "bias"))
+        return collected(self._probe, features, weights, bias)
 
     def reading(self, index: int = -1) -> Reading:
         """Read the plateau at a measurement (F6), from its checkpoint.
@@ -260,7 +282,7 @@ class Run(Shown):
     def explain(self, step_a: int, step_b: int, *, eps: float | None = None) -> DropExplanation:
         """Say whether the drop between two measured steps needed other features (F8, R).
 
-        Both last layers are rebuilt from their checkpoints, so that nothing more has to be kept.
+        Both last layers are those that `keep_features` has kept, or rebuilt from their checkpoints.
 
         Parameters
         ----------
@@ -302,6 +324,41 @@ class Run(Shown):
             measure=after.measure,
             steps=(step_a, step_b),
         )
+
+    def drops(
+        self, staircase: Staircase | None = None, *, eps: Sequence[float] | None = None
+    ) -> list[DropFigures]:
+        """Answer for every drop whether features had to change, and whether more had to (F8, R).
+
+        Parameters
+        ----------
+        staircase : Staircase, optional
+            What `detect_staircase` found in the loss of the records: its drops are looked at, from
+            the end of one plateau to the beginning of the next. Without it all pairs of bands of
+            the loss are, bands shrinking by `keep_features`, or by ½.
+        eps : sequence of float, optional
+            Thresholds of the ranks; those of the run by default.
+
+        Returns
+        -------
+        list of DropFigures
+            One entry per drop; empty where the run has no floor, or its loss never falls.
+
+        Examples
+        --------
+        >>> config = RunConfig(width=8, depth=1, steps=3, n_train=20, device="cpu")
+        >>> from epsrank import train
+        >>> [drop.step_after for drop in train(config).drops()]
+        []
+        """
+        from epsrank.numerics.training.drops import explain_measurements, level_drops
+
+        if staircase is None:
+            return level_drops(self, self.config.keep_features or _BAND, eps)
+        ends = [(step.start, step.end) for step in staircase.found]
+        places = sorted({place for pair in ends for place in pair})
+        pairs = [(places.index(s), places.index(t)) for s, t in ends]
+        return explain_measurements(self, places, pairs, eps)
 
     def certificate(self, index: int = -1, eps: float | None = None) -> ChainCertificate:
         """Certify floor² ≤ envelope² ≤ V(‖W‖_F) ≤ loss at a measurement, in ball arithmetic.

@@ -181,7 +181,7 @@ def counterfactual_floor(
     if certify:
         reachable, attained = _in_balls(features_before, target, norm, given)
     most = value + as_size(loss_error, "loss_error")
-    factor = _factor(found.known, norm, value, most)
+    factor = head_factor(found.known, norm, value, most)
     size = as_features(features_before).n_samples
     law = steepness(loss, target, features_before, as_measure(measure, weights, size))
     return CounterfactualFloor(
@@ -204,7 +204,7 @@ def counterfactual_floor(
     )
 
 
-def _factor(curve: Curve, norm: float, least: float, most: float) -> tuple[float, float]:
+def head_factor(curve: Curve, norm: float, least: float, most: float) -> tuple[float, float]:
     """Return c* from below and from above."""
     if norm == 0:
         return 0.0, math.inf

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.data.inputs import as_features, as_size, as_target, as_whole
-from epsrank.theory.data.measure import as_measure
+from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.value import certified_value
 from epsrank.theory.floor.change.arguments import refuse_bias, steepness
@@ -192,10 +192,7 @@ def rank_used(
     before = None if loss_before is None else as_size(loss_before, "loss_before")
     law = as_measure(measure, weights, checked.n_samples)
     name, slope = steepness(loss, target, checked, law)
-    if slope is None:
-        ends = _squares(checked.values, target, norm, law, bias)
-    else:
-        ends = _convex(checked.values, target, norm, law, bias, loss)
+    ends = loss_by_rank(checked.values, target, norm, law, bias, loss)
     reachable, attained = ends(p)
     if certify:
         if loss not in SQUARES:
@@ -216,7 +213,7 @@ def rank_used(
         loss_before=before,
         ratio_before=None if before is None else (reachable / before if before else math.inf),
         carries=None if before is None else reachable >= before,
-        rank_needed=_needed(ends, USED * value, n),
+        rank_needed=least_rank(ends, USED * value, n),
         eigenvalue=_eigenvalue(reachable, most, norm, slope),
         n_features=n,
         loss_name=name,
@@ -224,6 +221,20 @@ def rank_used(
         bias=bias,
         certified=certify,
     )
+
+
+def loss_by_rank(
+    features: Matrix,
+    target: Any,
+    norm: float,
+    measure: Measure,
+    bias: ReadingBias | None,
+    loss: Any,
+) -> Callable[[int], _Ends]:
+    """Return p ↦ T(p, B), enclosed."""
+    if loss in SQUARES:
+        return _squares(features, target, norm, measure, bias)
+    return _convex(features, target, norm, measure, bias, loss)
 
 
 def _squares(
@@ -279,7 +290,7 @@ def _convex(
     return ends
 
 
-def _needed(ends: Callable[[int], _Ends], level: float, n: int) -> int:
+def least_rank(ends: Callable[[int], _Ends], level: float, n: int) -> int:
     """Return min{p : T(p, B) ≤ level}; T falls with p."""
     low, high = 0, n + 1
     while low < high:
