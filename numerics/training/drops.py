@@ -16,6 +16,7 @@ from epsrank.numerics.training.folder import RunFolder
 from epsrank.numerics.training.measure import LastLayer
 from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.tensors import write_tensors
+from epsrank.theory.errors import InputError
 from epsrank.theory.floor.change.pairs import DropFigures, Moment, explain_pairs
 
 
@@ -82,7 +83,12 @@ def keep_features(run: Measured) -> None:
             path.unlink()
     for path, index in wanted.items():
         if not path.is_file():
-            layer = run.last_layer(index)
+            try:
+                layer = run.last_layer(index)
+            except InputError as error:
+                if error.argument == "run":
+                    return
+                raise
             parts = {"features": layer.features, "coefficients": layer.coefficients}
             tensors = {name: from_numpy(np.array(part)) for name, part in parts.items()}
             tensors["bias"] = from_numpy(np.array(layer.bias))
@@ -108,7 +114,12 @@ def explain_measurements(
     # nonlinear one has no V.
     if not indices or run.task.operator is not None:
         return []
-    layers = [run.last_layer(index) for index in indices]
+    try:
+        layers = [run.last_layer(index) for index in indices]
+    except InputError as error:
+        if error.argument == "run":  # a network whose output is not φW + b
+            return []
+        raise
     steps = [run.records[index].step for index in indices]
     moments = [
         Moment(step, layer.features, layer.coefficients, layer.bias)
