@@ -2,10 +2,12 @@
 
 from epsrank.cli.apriori import apriori
 from epsrank.cli.bench import bench
+from epsrank.cli.compare import compare
 from epsrank.cli.conjecture import conjecture
 from epsrank.cli.continuous import continuous
 from epsrank.cli.floor import floor
 from epsrank.cli.front import Front
+from epsrank.cli.import_runs import import_
 from epsrank.cli.plot import plot
 from epsrank.cli.population import population
 from epsrank.cli.predict import predict
@@ -38,6 +40,8 @@ main = Front(
         train,
         sweep,
         watch,
+        compare,
+        import_,
         reproduce,
         plot,
         bench,

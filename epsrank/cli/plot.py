@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from epsrank.cli.console import notice
 from epsrank.cli.front import Command
+from epsrank.cli.plot_sweep import draw_sweeps, is_sweep, pairs_of
 
 _KINDS = ("staircase", "spectra", "floor", "layers", "tightness", "reading")
 _THEORY = (
@@ -23,7 +25,14 @@ _THEORY = (
 )
 
 
-@click.command(cls=Command)
+def _is_name(word: str) -> bool:
+    """Tell whether a word goes on with a list of names: no path to a run."""
+    return not Path(word).exists()
+
+
+@click.command(
+    cls=Command, lists={"--facet": _is_name, "--y": _is_name, "--where": lambda word: "=" in word}
+)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN…")
 @click.option(
     "--out", metavar="DIR", help="Folder of the figures.  [default: the run's own; or theory]"
@@ -39,17 +48,30 @@ _THEORY = (
 @click.option(
     "--eps", type=float, metavar="E", help="A threshold of the run.  [default: its first]"
 )
+@click.option("--x", metavar="NAME", help="Setting along x.  [sweeps; default: chosen]")
+@click.option("--colour", metavar="NAME", help="Setting in colours.  [sweeps; default: chosen]")
+@click.option("--facet", multiple=True, metavar="NAME…", help="One or two settings of panels.")
+@click.option("--y", multiple=True, metavar="NAME…", help="Quantities.  [default: loss rank]")
+@click.option("--where", multiple=True, metavar="NAME=VALUE…", help="Draw these runs only.")
 def plot(
-    runs: tuple[str, ...], out: str | None, file_format: str, kind: str, eps: float | None
+    runs: tuple[str, ...],
+    out: str | None,
+    file_format: str,
+    kind: str,
+    eps: float | None,
+    **wishes: Any,
 ) -> None:
-    """Draw the figures of each RUN, a folder that `epsrank train` wrote, or those of the theory.
+    """Draw the figures of each RUN, a folder of `epsrank train`, of each SWEEP, or of the theory.
 
     `epsrank plot theory` draws what the theory says: floor against ε-rank (floor-rank,
     floor-classes), constants, kernel spectra and predicted ranks (kernel-spectra, kernel-width,
     kernel-depth, kernel-slope), noise and sampling. RUNs after the word are trained networks for
     floor-rank, of one hidden ReLU layer; without any, small ones are trained. Kinds of a run are
     staircase, spectra, floor, layers, tightness and reading, the curve V(B) with the network's
-    place on it. Prints the files written, one per line.
+    place on it. Kinds of a sweep, of an import (`epsrank import`) or of histories of others are
+    curves (medians over the seeds, with bands), ends, map (over two numeric settings) and scatter
+    (rank against error); which setting is x, colour and panel is chosen by what varies. Prints
+    the files written, one per line.
     """
     # A run may lie in a folder of that name.
     if runs[0] == "theory" and not (Path("theory") / "config.toml").is_file():
@@ -57,6 +79,17 @@ def plot(
             raise click.UsageError("--eps belongs to runs: figures of the theory show several ε")
         _draw_theory(runs[1:], Path(out or "theory"), file_format, _names(kind, _THEORY))
         return
+    many = [is_sweep(run) for run in runs]
+    asked = [f"--{name}" for name, value in wishes.items() if value]
+    if any(many):
+        if not all(many) or eps is not None:
+            raise click.UsageError("draw runs and sweeps in two commands; --eps belongs to runs")
+        wishes["facets"] = wishes.pop("facet")
+        wishes["where"] = pairs_of(wishes["where"], "--where")
+        draw_sweeps(runs, _places(runs, out), file_format, kind, wishes)
+        return
+    if asked:
+        raise click.UsageError(f"{asked[0]} belongs to sweeps")
     names = _names(kind, _KINDS)
     from epsrank.numerics.plots.run_figures import (
         NEED_FLOOR,
@@ -110,7 +143,8 @@ def _draw_theory(
 def _places(runs: tuple[str, ...], out: str | None) -> list[tuple[Path, str]]:
     """Return for every run the folder of its figures and the beginning of their names."""
     if out is None:
-        return [(Path(run), "") for run in runs]
+        # Beside a file, and inside a folder.
+        return [(path if (path := Path(run)).is_dir() else path.parent, "") for run in runs]
     names = [Path(run).resolve().name for run in runs]
     seen: dict[str, int] = {}
     places = []

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from epsrank.cli.front import Command
+from epsrank.cli.watch_sweep import SweepSource, SweepView
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from epsrank.numerics.monitor.terminal.view import LayerView, View
     from epsrank.numerics.training import RunConfig
 
@@ -33,8 +36,9 @@ def watch(run: str, once: bool, interval: float) -> None:
     """Follow RUN: losses, the ε-rank of every layer, the reading, and warnings.
 
     RUN is a folder of `epsrank train`, or a history file of a monitor (.csv, .jsonl, .json or
-    .parquet), running or finished; it need not exist yet. The view ends with the run, and with
-    Ctrl-C. In a pipe it is plain text, one block per change.
+    .parquet), running or finished; it need not exist yet. Of a folder of `epsrank sweep` it shows
+    how many runs are done, failed and missing, and a table of the settings. The view ends with the
+    run, and with Ctrl-C. In a pipe it is plain text, one block per change.
     """
     source = open_source(run)
     try:
@@ -48,7 +52,7 @@ def _follow(source: Source, once: bool, interval: float) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from epsrank.numerics.monitor.terminal.live import draws, lines, render
+    from epsrank.numerics.monitor.terminal.live import draws
 
     console = Console(highlight=False)
     # Blocks of a sparkline would be question marks in other encodings.
@@ -58,7 +62,7 @@ def _follow(source: Source, once: bool, interval: float) -> None:
         while True:
             view = source.poll()
             if view is not None:
-                click.echo(("\n" if begun else "") + "\n".join(lines(view, ascii_only=ascii_only)))
+                click.echo(("\n" if begun else "") + "\n".join(_lines(view, ascii_only)))
                 begun = True
             if once or source.finished:
                 return
@@ -66,16 +70,30 @@ def _follow(source: Source, once: bool, interval: float) -> None:
     if once:
         view = source.poll()
         if view is not None:
-            console.print(render(view, ascii_only=ascii_only))
+            console.print(_drawn(view, ascii_only))
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
             view = source.poll()
             if view is not None:
-                live.update(render(view, ascii_only=ascii_only), refresh=True)
+                live.update(_drawn(view, ascii_only), refresh=True)
             if source.finished:
                 return
             _wait(interval)
+
+
+def _lines(view: View | SweepView, ascii_only: bool) -> list[str]:
+    """Return a view as plain text."""
+    from epsrank.numerics.monitor.terminal.live import lines
+
+    return view.lines() if isinstance(view, SweepView) else lines(view, ascii_only=ascii_only)
+
+
+def _drawn(view: View | SweepView, ascii_only: bool) -> RenderableType:
+    """Return a view as something that rich draws."""
+    from epsrank.numerics.monitor.terminal.live import render
+
+    return view.render() if isinstance(view, SweepView) else render(view, ascii_only=ascii_only)
 
 
 def _wait(seconds: float) -> None:
@@ -94,13 +112,14 @@ class Source(Protocol):
 
     finished: bool
 
-    def poll(self) -> View | None:
+    def poll(self) -> View | SweepView | None:
         """Return how it is now; None if it is as at the last call."""
         ...
 
 
 def open_source(path: str) -> Source:
     """Return what a path names, whether or not there is anything yet."""
+    from epsrank.numerics.manifest import folder_kind
     from epsrank.numerics.monitor.sinks.follow import SUFFIXES
     from epsrank.theory.errors import InputError
 
@@ -111,6 +130,9 @@ def open_source(path: str) -> Source:
         raise InputError(
             path, "is neither a run nor a history", f"pass a folder, or {', '.join(SUFFIXES)}"
         )
+    # Its specification is there before the first run.
+    if place.is_dir() and folder_kind(place) == "sweep" and (place / "spec.toml").is_file():
+        return SweepSource(place)
     return RunSource(place)
 
 

@@ -30,7 +30,9 @@ def diverged(outcome: Outcome) -> bool:
     return outcome.status == "done" and outcome.result.get("status") == "diverged"
 
 
-def final_figures(outcome: Outcome, targets: Iterable[float] = ()) -> dict[str, float]:
+def final_figures(
+    outcome: Outcome, targets: Iterable[float] = (), *, count_stairs: bool = True
+) -> dict[str, float]:
     """Return the figures of a trial that a sweep compares.
 
     `targets` are losses; of each there is the first measured step at which the loss was there, +∞
@@ -56,7 +58,7 @@ def final_figures(outcome: Outcome, targets: Iterable[float] = ()) -> dict[str, 
             found[end] = ranks[-1][-1]
     if "step" in result:
         found |= steps_to(result["step"], result["loss"], targets)
-        if not wild:
+        if count_stairs and not wild:
             found["stairs"] = stairs(tuple(result["step"]), tuple(result["loss"]))
     return found
 

@@ -88,7 +88,7 @@ def table_of(outcomes: Iterable[Outcome]) -> pa.Table:
         )
     types = {"version": pa.int64(), "seconds": pa.float64()}
     columns = {
-        name: _column(
+        name: column_of(
             [row.get(name) for row in rows],
             types.get(name, pa.string()) if name in COMMON else None,
         )
@@ -131,7 +131,7 @@ def _named(prefix: str, values: Mapping[str, Any], with_lists: bool) -> dict[str
     return found
 
 
-def _column(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
+def column_of(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
     """Return a column of the narrowest type that holds its values unchanged."""
     if kind is not None:
         return pa.array(values, kind)

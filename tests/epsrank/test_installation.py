@@ -191,7 +191,8 @@ def available(name):
 
 #: Public names that need the laboratory.
 OF_THE_LAB = [
-    "Run", "RunConfig", "Trial", "TrialStore", "group_configs", "load_pruned", "load_run",
+    "Comparison", "Run", "RunConfig", "SweepResults", "Trial", "TrialStore", "compare_results",
+    "group_configs", "import_runs", "load_pruned", "load_results", "load_run",
     "prune", "run_trials", "train", "train_in_groups", "train_many", "verify",
 ]  # fmt: skip
 
@@ -211,6 +212,8 @@ def test_what_needs_an_extra_says_so_in_one_line(tmp_path: Path) -> None:
         "watch a.parquet --once",
         "plot run",
         "plot theory",
+        "compare run run",
+        "import a.parquet --out imported",
     ]
     for words, code, out, err in answers(
         _AVAILABLE + _LACKS, commands, *OF_THE_LAB, folder=tmp_path

@@ -1,0 +1,104 @@
+"""``epsrank compare``: two folders against each other, told apart by what their manifests say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from epsrank.cli.console import notice, number, print_json, print_table
+from epsrank.cli.front import Command
+
+if TYPE_CHECKING:
+    from epsrank.numerics.results import Comparison
+    from epsrank.numerics.results.compare import Effect
+
+
+@click.command(cls=Command, lists={"--figure": lambda word: not Path(word).exists()})
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--figure", "figures", multiple=True, metavar="NAME…",
+    help="Figures to compare.  [default: loss test_loss test_accuracy rank_lower]",
+)  # fmt: skip
+@click.option("--coverage", type=float, default=0.95, show_default=True, help="Of the intervals.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def compare(a: str, b: str, figures: tuple[str, ...], coverage: float, as_json: bool) -> None:
+    """Compare A with B: sweeps, imports (`epsrank import`), runs, or histories of others.
+
+    Runs are paired by their settings and their seed. Of losses the effect is B/A, of all else
+    B − A: the median over the seeds, with the interval that order statistics give. A setting that
+    is one value in all of A and another in all of B is what is compared, and is named; so is what
+    has no partner.
+    """
+    kinds = [_kind(path) for path in (a, b)]
+    for path, kind in zip((a, b), kinds, strict=True):
+        if kind not in COMPARERS:
+            from epsrank.theory.errors import InputError
+
+            raise InputError(path, f"is the folder of a {kind}", "compare sweeps or runs")
+    COMPARERS[kinds[0]](a, b, {"figures": figures, "coverage": coverage}, as_json)
+
+
+def _kind(path: str) -> str:
+    """Return what a path holds; what has no manifest holds the results of others."""
+    from epsrank.numerics.manifest import folder_kind
+
+    place = Path(path)
+    return (folder_kind(place) if place.is_dir() else None) or "results"
+
+
+def _compare_results(a: str, b: str, options: dict[str, Any], as_json: bool) -> None:
+    """Compare what `load_results` reads, in pairs of runs."""
+    from epsrank.numerics.results import compare_results, load_results
+
+    found = compare_results(load_results(a), load_results(b), **options)
+    if as_json:
+        print_json(found.to_json())
+        return
+    for line in found.pairing.unpaired:
+        notice(f"not paired: {line}")
+    differences = found.pairing.differences
+    names = list(dict.fromkeys(name for cell, _ in found.pairing.cells for name in cell))
+    columns = [*names, "figure", "pairs", "A", "B", "effect", "interval", "B better"]
+    rows = [_row(effect, names) for effect in found.effects]
+    told = ", ".join(f"{name} {one} → {other}" for name, (one, other) in differences.items())
+    note = "B/A of losses, B − A of all else: medians over the seeds"
+    title = f"A = {a}, B = {b}: {found.pairing.count} pairs" + (f"; {told}" if told else "")
+    print_table(columns, rows, title=title, note=f"{note}{_silent(found)}")
+
+
+def _row(effect: Effect, names: Sequence[str]) -> list[str]:
+    """Return a line of the table."""
+    settings = {} if effect.settings is None else effect.settings
+    mark = "B/A" if effect.scale == "ratio" else "B − A"
+    own = effect.effect
+    interval = f"[{number(own.low)}, {number(own.high)}] {100 * own.coverage:.1f} %"
+    return [
+        *("all" if effect.settings is None else str(settings[name]) for name in names),
+        effect.figure,
+        str(effect.pairs),
+        number(effect.median_a),
+        number(effect.median_b),
+        f"{mark} {number(own.value)}",
+        interval if own.count > 1 else "one pair",
+        "equal" if effect.better is None else f"{effect.better.count} of {effect.better.total}",
+    ]
+
+
+def _silent(found: Comparison) -> str:
+    """Say how many pairs have nothing to say of a figure."""
+    silent = {effect.figure: effect.silent for effect in found.effects
+              if effect.settings is None and effect.silent}  # fmt: skip
+    told = ", ".join(f"{count} of {figure}" for figure, count in silent.items())
+    return f"; pairs without a figure, or infinite in both: {told}" if told else ""
+
+
+#: What compares A with B, by the kind of A: a new kind of folder is an entry here.
+COMPARERS: dict[str, Callable[[str, str, dict[str, Any], bool], None]] = {
+    "sweep": _compare_results,
+    "run": _compare_results,
+    "results": _compare_results,
+}

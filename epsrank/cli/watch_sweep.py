@@ -1,0 +1,191 @@
+"""What ``epsrank watch`` shows of a sweep: how many runs are done, and the cells so far."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from epsrank.cli.console import number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from epsrank.numerics.sweeps import Outcome, Sweep, TrialStore
+
+# Lines of the table; a terminal has no more.
+_MOST_ROWS = 40
+# The rate is that of the latest runs: the first ones wait for their workers.
+_RECENT = 30
+_COLUMNS = ("done", "failed", "diverged", "missing", "median loss", "median ε-rank")
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """A sweep at one moment."""
+
+    title: str
+    state: str
+    #: Settings that vary, and a row per cell: its values, then `_COLUMNS`.
+    varied: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    left_out: int = 0
+    warnings: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return it as lines of plain text."""
+        found = [f"{self.title}: {self.state}"]
+        table = [(*self.varied, *_COLUMNS), *self.rows] if self.rows else []
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        found += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+                  .rstrip() for row in table]  # fmt: skip
+        if self.left_out:
+            found.append(f"{self.left_out} more settings are not shown")
+        return found + [f"warning: {warning}" for warning in self.warnings]
+
+    def render(self) -> RenderableType:
+        """Return it as something that rich draws."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        parts: list[RenderableType] = [Text(f"{self.title}: {self.state}", "bold")]
+        if self.rows:
+            table = Table(*self.varied, *_COLUMNS, header_style="bold")
+            for row in self.rows:
+                table.add_row(*map(Text, row))
+            parts.append(table)
+        if self.left_out:
+            parts.append(Text(f"{self.left_out} more settings are not shown", "dim"))
+        parts += [Text(f"warning: {warning}", "yellow") for warning in self.warnings]
+        return Group(*parts)
+
+
+class SweepSource:
+    """The folder of a sweep, running or not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.finished = False
+        self._folder = folder
+        self._spec: Any = None
+        self._plan: Sweep | None = None
+        self._known: dict[str, Outcome] = {}
+        self._shown: tuple[Any, ...] = ()
+
+    def poll(self) -> SweepView | None:
+        """Return the view of the store, None where nothing came since."""
+        from epsrank.numerics.files import read_bytes
+        from epsrank.numerics.results.of_sweep import stored_outcomes
+        from epsrank.numerics.sweeps import Sweep, TrialStore
+
+        text = read_bytes(self._folder / "spec.toml").decode("utf-8")
+        if text != self._spec:
+            self._spec, self._plan = text, Sweep.parse(text, "spec.toml")
+        assert self._plan is not None
+        store = TrialStore(self._folder / "store")
+        # A failed run that is tried again takes the place of a file.
+        stamps = (text, *sorted(_times(store.folder)))
+        if self._shown == stamps:
+            return None
+        self._shown = stamps
+        found = stored_outcomes(self._plan, _Remembered(store, self._known))
+        self.finished = all(outcome is not None for outcome in found)
+        return _view(self._folder, self._plan, found, store)
+
+
+def _times(folder: Path) -> list[int]:
+    """Return when each of the folders of a store was last written to."""
+    return [path.stat().st_mtime_ns for path in folder.glob("??")]
+
+
+class _Remembered:
+    """A store of which what was read once is not read again."""
+
+    def __init__(self, store: TrialStore, known: dict[str, Outcome]) -> None:
+        self._store, self._known = store, known
+
+    def get(self, trial: Any) -> Outcome | None:
+        """Return what became of a trial; a failed one may be tried again."""
+        held = self._known.get(trial.key)
+        if held is None or held.status == "failed":
+            held = self._store.get(trial)
+            if held is not None:
+                self._known[trial.key] = held
+        return held
+
+
+def _view(
+    folder: Path, plan: Sweep, found: Sequence[Outcome | None], store: TrialStore
+) -> SweepView:
+    """Return the view of outcomes, None where one is missing."""
+    from epsrank.theory.strict_json import canonical
+
+    cells: dict[str, list[Outcome | None]] = {}
+    settings: dict[str, Mapping[str, Any]] = {}
+    for trial, outcome in zip(plan.trials(), found, strict=True):
+        own = {name: value for name, value in trial.settings.items() if name != "seed"}
+        key = canonical(own)
+        settings[key] = own
+        cells.setdefault(key, []).append(outcome)
+    rows = [_row([_text(settings[key].get(name)) for name in plan.varied], outcomes)
+            for key, outcomes in cells.items()]  # fmt: skip
+    done = [outcome for outcome in found if outcome is not None]
+    failed = sum(outcome.status == "failed" for outcome in done)
+    missing = len(found) - len(done)
+    counts = f"{len(done) - failed} of {len(found)} runs done"
+    counts += f", {failed} failed" * bool(failed) + f", {missing} missing" * bool(missing)
+    damaged = len(store.damaged)
+    return SweepView(
+        str(folder),
+        counts + (_pace(folder / "store", missing) if missing else ""),
+        plan.varied,
+        tuple(rows[:_MOST_ROWS]),
+        max(0, len(rows) - _MOST_ROWS),
+        (f"{damaged} damaged files count as absent",) * bool(damaged),
+    )
+
+
+def _row(values: list[str], outcomes: Sequence[Outcome | None]) -> tuple[str, ...]:
+    """Return a line of the table."""
+    from epsrank.numerics.sweeps.figures import diverged, final_figures
+    from epsrank.theory.statistics import median_interval
+
+    there = [outcome for outcome in outcomes if outcome is not None]
+    failed = sum(outcome.status == "failed" for outcome in there)
+    # Without stairs, which take time: a view is drawn every other second.
+    figures = [final_figures(outcome, count_stairs=False) for outcome in there]
+    medians = []
+    for name in ("loss", "rank_lower"):
+        known = [entry[name] for entry in figures if name in entry]
+        value = median_interval(known).value if known else None
+        medians.append("∞" if value == math.inf else number(value))
+    counts = (len(there) - failed, failed, sum(map(diverged, there)), len(outcomes) - len(there))
+    return (*values, *map(str, counts), *medians)
+
+
+def _pace(folder: Path, missing: int) -> str:
+    """Say how fast runs come and how long the others take, by the times of the latest files."""
+    times = sorted(os.stat(path).st_mtime for path in folder.glob("??/*.parquet"))[-_RECENT:]
+    if len(times) < 3 or times[-1] <= times[0]:
+        return ""
+    each = (times[-1] - times[0]) / (len(times) - 1)
+    # Where nothing came for long, nobody may be computing.
+    silent = time.time() - times[-1]
+    if silent > max(60.0, 20 * each):
+        return f"; the last one came {_duration(silent)} ago"
+    return f"; {60 / each:.3g} per minute, about {_duration(missing * each)} left"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,118 @@
+"""Tables of other programs as columns of plain values: CSV, Parquet, event files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from epsrank.numerics.boundary import parsing, refuse_beyond_memory
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Vector
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length, as a file has them."""
+
+    columns: Mapping[str, Sequence[Any]]
+    #: Words at the end, such as the reading of a monitor.
+    words: Mapping[str, str] = field(default_factory=dict)
+    #: Whether columns have their values at different steps: a gap at the end says nothing then.
+    sparse: bool = False
+
+    def is_numeric(self, column: str) -> bool:
+        """Tell whether a column holds numbers, or nothing."""
+        values = self.columns[column]
+        return any(isinstance(value, (int, float)) for value in values) and not any(
+            isinstance(value, (str, bool)) for value in values
+        )
+
+    def numbers(self, column: str) -> Vector:
+        """Return a column as float64, NaN where it is empty or no number."""
+        values = self.columns[column]
+        fits = [math.nan if value is None or isinstance(value, str) else value for value in values]
+        return np.array(fits, dtype=np.float64)
+
+    def groups(self, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], Table]]:
+        """Yield the rows that agree in some columns, without these."""
+        if not names:
+            yield {}, self
+            return
+        rows: dict[tuple[Any, ...], list[int]] = {}
+        for at, key in enumerate(zip(*(self.columns[name] for name in names), strict=True)):
+            rows.setdefault(key, []).append(at)
+        for key, places in rows.items():
+            columns = {name: [values[at] for at in places] for name, values in self.columns.items()
+                       if name not in names}  # fmt: skip
+            yield dict(zip(names, key, strict=True)), Table(columns, self.words, self.sparse)
+
+
+def is_event_file(path: Path) -> bool:
+    """Tell whether a file is one of TensorBoard's, by its name."""
+    return "tfevents" in path.name
+
+
+def read_any(path: Path) -> Table:
+    """Read a table by the name of its file."""
+    if is_event_file(path):
+        return _read_events(path)
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path)
+    if path.suffix.lower() == ".csv":
+        return _read_csv(path)
+    raise InputError(
+        str(path), "is no history that is read here", "pass .csv, .parquet or event files"
+    )
+
+
+def value_of(text: str) -> Any:
+    """Return a word of a file as what it is: a whole number, a number, or text; None if empty."""
+    word = text.strip()
+    if not word:
+        return None
+    for kind in (int, float):
+        try:
+            # Underscores are Python's spelling, and no number's.
+            return kind(word) if "_" not in word else word
+        except ValueError:
+            continue
+    return word
+
+
+def _read_csv(path: Path) -> Table:
+    with parsing(str(path), "write a line of names, then one of numbers per step"):
+        refuse_beyond_memory(8 * path.stat().st_size, str(path))
+        text = path.read_bytes().decode("utf-8-sig")
+        lines = (line for line in io.StringIO(text) if not line.startswith("#"))
+        head, *rows = list(csv.reader(lines)) or [[]]
+    rows = [row for row in rows if row]
+    wrong = next((at for at, row in enumerate(rows, 2) if len(row) != len(head)), None)
+    if not head or not rows:
+        raise InputError(str(path), "has no rows", "write a line of names, then one per step")
+    if wrong is not None:
+        raise InputError(str(path), f"has another number of entries in row {wrong}", "fix the file")
+    names = [name.strip() for name in head]
+    if len(set(names)) < len(names):
+        raise InputError(str(path), "has two columns of one name", "rename one")
+    columns = {name: [value_of(row[at]) for row in rows] for at, name in enumerate(names)}
+    return Table(columns)
+
+
+def _read_parquet(path: Path) -> Table:
+    from epsrank.numerics.files import read_table
+
+    table = read_table(path)
+    return Table({name: table.column(name).to_pylist() for name in table.column_names})
+
+
+def _read_events(path: Path) -> Table:
+    from epsrank.numerics.results.tensorboard import read_events
+
+    return Table(read_events(path), sparse=True)
