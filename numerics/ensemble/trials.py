@@ -16,8 +16,9 @@ from typing import Any
 from epsrank.numerics.ensemble.grouping import group_configs
 from epsrank.numerics.ensemble.loop import train_many
 from epsrank.numerics.sweeps.execute import Progress, run_trials
+from epsrank.numerics.sweeps.settings import config_of
 from epsrank.numerics.sweeps.store import TrialStore
-from epsrank.numerics.sweeps.training import config_of, history_of
+from epsrank.numerics.sweeps.training import history_of
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.errors import InputError

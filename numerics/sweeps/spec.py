@@ -69,9 +69,10 @@ class Sweep:
     def points(self) -> tuple[Mapping[str, Any], ...]:
         """The different settings without the seed, as a specification orders them."""
         found: dict[str, Mapping[str, Any]] = {}
+        tasks: set[str] = set()
         for settings in self._combinations():
             if not any(_matches(settings, rule) for rule in self.exclude):
-                checked = self._checked(settings)
+                checked = self._checked(settings, tasks)
                 # Draws may repeat each other or the grid.
                 found.setdefault(Trial(self.kind, checked).key, checked)
         return tuple(found.values())
@@ -101,15 +102,20 @@ class Sweep:
                     **dict(zip(names, sample, strict=True)),
                 }
 
-    def _checked(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return settings as `RunConfig` writes them, so that 1 and 1.0 are one trial."""
+    def _checked(self, settings: Mapping[str, Any], tasks: set[str]) -> Mapping[str, Any]:
+        """Return settings as `RunConfig` writes them, so that 1 and 1.0 are one trial.
+
+        `tasks` are the user's own that have been found to be as they should.
+        """
         if self.kind != "train":
             return settings
-        from epsrank.numerics.sweeps.training import config_of
+        from epsrank.numerics.sweeps.settings import check_own_work, config_of
 
         try:
             # The largest seed, as there is a largest one that can be used.
-            checked = config_of({**settings, "seed": max(self.seeds)}).to_json()
+            config = config_of({**settings, "seed": max(self.seeds)})
+            check_own_work(config, tasks)
+            checked = config.to_json()
         except InputError as error:
             self._refuse(error, settings)
         return {name: checked[name] for name in settings}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
-from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.named import is_name
+from epsrank.numerics.sweeps.settings import config_of
 from epsrank.numerics.training.loop import train
 from epsrank.numerics.training.run import Run
-from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import nulled
 
 _COLUMNS = (
@@ -26,22 +25,15 @@ _COLUMNS = (
 )
 
 
-def config_of(settings: Mapping[str, Any]) -> RunConfig:
-    """Return the settings of a run."""
-    known = [field.name for field in fields(RunConfig)]
-    unknown = [name for name in settings if name not in known]
-    if unknown:
-        raise InputError("settings", f"have unknown entries {', '.join(unknown)}", "drop them")
-    values = dict(settings)
-    # JSON has lists alone; RunConfig is frozen, and compared.
-    if isinstance(values.get("eps"), list):
-        values["eps"] = tuple(values["eps"])
-    return RunConfig(**values)
-
-
 def train_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train a network, and return its history: loss, floors and every layer's ε-ranks."""
     return history_of(train(config_of(settings)))
+
+
+def _width(run: Run) -> int:
+    """Return the neurons of the last hidden layer."""
+    own = is_name(run.config.network) and run.records
+    return run.records[-1].layers[-1].n_features if own else run.config.width
 
 
 def history_of(run: Run) -> dict[str, Any]:
@@ -53,7 +45,7 @@ def history_of(run: Run) -> dict[str, Any]:
         "cause": run.cause,
         "task": run.task.name,
         "n_layers": run.n_layers,
-        "n_features": config.width,
+        "n_features": _width(run),
     }
     result |= {name: [nulled(record[name]) for record in records] for name in _COLUMNS}
     result["floors"] = [[nulled(floor) for floor in record["floors"]] for record in records]

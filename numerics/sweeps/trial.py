@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal
 
+from epsrank.numerics.named import is_name
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import canonical
 
@@ -31,6 +32,12 @@ TRIAL_KINDS: dict[str, str] = {
 }
 
 
+def _names_own(settings: Mapping[str, Any]) -> bool:
+    """Tell whether a training names something of the user's; no import of it for all others."""
+    named = (settings.get(name) for name in ("task", "network", "activation"))
+    return settings.get("task") == "data" or any(map(is_name, named))
+
+
 @dataclass(frozen=True)
 class Trial:
     """Settings s and the function f of a kind, so that f(s) is known by the hash of both.
@@ -41,7 +48,8 @@ class Trial:
         A key of `TRIAL_KINDS`.
     settings : mapping
         JSON values only. What has no influence on the result (folders, numbers of jobs) does not
-        belong here; the seed does.
+        belong here; the seed does. Where a training names what is the user's (``module:name``, or
+        files of the task ``data``), the hashes of that are added under ``sources``.
     version : int
         Raised where the function changes what it returns, so that old results are not taken for
         new ones.
@@ -62,7 +70,12 @@ class Trial:
                 "settings", f"are not JSON values ({error})", "pass plain values"
             ) from (None)
         # What a JSON file gives back, so that a trial read again equals the one written.
-        object.__setattr__(self, "settings", json.loads(text))
+        settings = json.loads(text)
+        if self.kind == "train" and _names_own(settings):
+            from epsrank.numerics.sweeps.settings import with_sources
+
+            settings = with_sources(settings)
+        object.__setattr__(self, "settings", settings)
 
     @cached_property
     def key(self) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from epsrank.numerics.named.places import folder as here
+from epsrank.numerics.named.places import looking_from
 from epsrank.numerics.processes.memory import keep_freed_memory
 from epsrank.numerics.processes.threads import one_thread
 from epsrank.numerics.sweeps.store import TrialStore
@@ -28,12 +30,14 @@ class Task:
     place: str
     #: Folder of the store.
     folder: Path | None
+    #: Where modules and files of the user are looked for.
+    here: Path | None = None
 
     @classmethod
     def of(cls, trial: Trial, store: TrialStore | None) -> Task:
         """Return the task of a trial; the folder is absolute, as workers may run elsewhere."""
         folder = None if store is None else store.folder.absolute()
-        return cls(trial, TRIAL_KINDS[trial.kind], folder)
+        return cls(trial, TRIAL_KINDS[trial.kind], folder, here().absolute())
 
 
 def perform(task: Task) -> Outcome:
@@ -46,7 +50,7 @@ def perform(task: Task) -> Outcome:
     try:
         module, name = task.place.split(":")
         function = getattr(import_module(module), name)
-        with one_thread():
+        with one_thread(), looking_from(task.here):
             returned = function(task.trial.settings)
         # As the store gives it back: a first run and a later one return the same.
         result = round_trip(returned)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 from torch import nn
 
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
+from epsrank.numerics.monitor.model.spots import Spot, weights_in
 from epsrank.numerics.monitor.model.trace import Frames
+from epsrank.numerics.monitor.model.wrappers import clean_name
 
 #: Takes a layer, and its values as the pass has them: with their graph, or as jets.
 Take = Callable[[MonitoredLayer, Any], None]
@@ -28,22 +29,26 @@ def watching(plan: LayerPlan, take: Take) -> Iterator[None]:
         if layer.at == "call":
             calls.setdefault((id(layer.module), layer.callee), []).append(layer)
 
-    def called(owner: nn.Module, callee: Any, index: int, _: Any, output: Any) -> None:
+    def called(
+        owner: nn.Module, callee: Any, number: tuple[int, Spot], _: Any, output: Any
+    ) -> None:
         for layer in calls.get((id(owner), callee), ()):
-            if not layer.indices or index in layer.indices:
+            if not layer.spots or number[1] in layer.spots:
                 take(layer, output)
 
-    frames = Frames(called)
+    names = {clean_name(name): module for name, module in plan.model.named_modules()}
+    frames = Frames(called, weights=weights_in(names))
 
     def enter(module: nn.Module, args: Any) -> None:
-        frames.running.append((module, Counter()))
+        frames.enter(module)
 
     def leave(module: nn.Module, args: Any, output: Any) -> None:
         frames.running.pop()
 
     def give(module: nn.Module, args: Any, output: Any) -> None:
         if frames.running:
-            called(frames.running[-1][0], module, frames.count(module), args, output)
+            running = frames.running[-1]
+            called(running.module, module, running.count(module), args, output)
 
     with ExitStack() as opened:
 

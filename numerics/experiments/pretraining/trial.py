@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from epsrank.numerics.networks import capture
-from epsrank.numerics.sweeps.training import config_of, history_of
+from epsrank.numerics.sweeps.settings import config_of
+from epsrank.numerics.sweeps.training import history_of
 from epsrank.numerics.training.build import build_network, build_task, resolve_device
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.loop import train

@@ -16,7 +16,7 @@ from epsrank.numerics.landscape import (
     losses_on_plane,
     path_directions,
 )
-from epsrank.numerics.sweeps.training import config_of
+from epsrank.numerics.sweeps.settings import config_of
 from epsrank.numerics.training.loop import train
 from epsrank.numerics.training.objective import task_objective
 from epsrank.numerics.training.run import Run

@@ -11,7 +11,8 @@ from scipy.stats import qmc
 
 from epsrank.numerics.networks import BottleneckMLP
 from epsrank.numerics.networks.bottleneck import NECK
-from epsrank.numerics.sweeps.training import config_of, history_of
+from epsrank.numerics.sweeps.settings import config_of
+from epsrank.numerics.sweeps.training import history_of
 from epsrank.numerics.training.loop import train
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_ranks

@@ -16,7 +16,7 @@ from epsrank.numerics.experiments.a11_ablations import (
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.plots.save import save_figure
-from epsrank.numerics.sweeps.training import config_of
+from epsrank.numerics.sweeps.settings import config_of
 from epsrank.numerics.sweeps.trial import Trial
 from tests.numerics.experiments.made_up import failed, history
 

@@ -15,7 +15,7 @@ from epsrank.numerics.experiments.pretraining.trial import pretraining_trial
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.plots.save import save_figure
-from epsrank.numerics.sweeps.training import config_of
+from epsrank.numerics.sweeps.settings import config_of
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.numerics.tasks import TASKS
 from tests.numerics.experiments.pretraining_outcomes import planted
