@@ -61,7 +61,7 @@ def check_own_work(config: RunConfig, tasks: set[str]) -> None:
 
 
 def with_sources(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with the hashes of what they name, unless they have them, as stored ones do."""
+    """Add the hashes of what settings name; stored ones have them already."""
     if SOURCES in settings:
         return settings
     config = config_of(settings)
