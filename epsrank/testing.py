@@ -9,6 +9,8 @@ for a counterexample. The Hypothesis profiles epsrank-dev, epsrank-ci and epsran
 registered by the import.
 """
 
+from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.strategies import *  # noqa: F403
 from epsrank.proofs.strategies import __all__ as _strategies
 from epsrank.proofs.testing.assertions import (
@@ -17,6 +19,7 @@ from epsrank.proofs.testing.assertions import (
     assert_rank,
     assert_reading,
 )
+from epsrank.proofs.testing.checking import checks
 from epsrank.proofs.testing.outcomes import (
     Counterexample,
     Tally,
@@ -29,7 +32,9 @@ from epsrank.proofs.testing.search import Outcome, Property, assert_holds, searc
 
 __all__ = [
     *_strategies,
+    "Context",
     "Counterexample",
+    "Evidence",
     "Outcome",
     "Property",
     "Tally",
@@ -40,6 +45,7 @@ __all__ = [
     "assert_monotone",
     "assert_rank",
     "assert_reading",
+    "checks",
     "refute",
     "register_profiles",
     "search",

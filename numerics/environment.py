@@ -83,8 +83,10 @@ def _blas() -> list[str]:
 
 
 def _device(device: str) -> str:
+    if device == "cpu":
+        return "cpu"
     import torch  # here: what asks for versions alone does not load it
 
-    if device == "cpu" or not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         return "cpu"
     return f"cuda ({torch.cuda.get_device_name()})"

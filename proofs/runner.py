@@ -15,12 +15,14 @@ from epsrank.numerics.processes.messages import described
 from epsrank.numerics.processes.pool import carry_out
 from epsrank.numerics.processes.scratch import remove_abandoned, scratch
 from epsrank.numerics.processes.signals import terminated_as_interrupted
-from epsrank.numerics.training.build import resolve_device
 from epsrank.proofs.checkers import Checker, Context, Effort, all_checkers
+from epsrank.proofs.checkers.brief import brief_checkers
+from epsrank.proofs.checkers.named import named_checkers
 from epsrank.proofs.instances.networks import TrainedNetwork, find_mnist, planned, train_network
 from epsrank.proofs.kept import Kept
 from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
 from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.proofs.ledger.of_users import read_ledger
 from epsrank.proofs.ledger.outcome import Report, gather
 from epsrank.proofs.report import draw_figures, open_report, write_report
 from epsrank.theory.data.inputs import as_whole
@@ -43,8 +45,8 @@ def verify(
     data: Path | str | None = None,
     *,
     fresh: bool = False,
-    ledger: Sequence[Claim] | None = None,
-    checkers: Sequence[Checker] | None = None,
+    ledger: Path | str | Sequence[Claim] | None = None,
+    checkers: str | Sequence[Checker] | None = None,
 ) -> Report:
     """Decide the claims of the ledger by evidence gathered now.
 
@@ -53,7 +55,9 @@ def verify(
     claims : iterable of str, optional
         Ids; all by default.
     effort : {"quick", "default", "full"}
-        How much to do: about a minute, some minutes, or hours of one core.
+        How much to do: about a minute, some minutes, or hours of one core. With ``"quick"`` and
+        `claims`, what a proof on record decides is searched for a counterexample and not tested
+        otherwise; the report lists what was left out.
     device : {"auto", "cpu", "cuda"}
         Where networks are trained.
     seed : int
@@ -70,10 +74,11 @@ def verify(
         Without it the checks on MNIST are recorded as skipped.
     fresh : bool
         Make all checks anew, though `out` has some of them.
-    ledger : sequence of Claim, optional
-        Another ledger than ``proofs/ledger/ledger.toml``.
-    checkers : sequence of Checker, optional
-        Other checkers than all of `epsrank.proofs.checkers`.
+    ledger : path, or sequence of Claim, optional
+        A ledger of your own, a TOML file of ``[[claim]]`` tables.
+    checkers : str, or sequence of Checker, optional
+        Name of the module or package whose functions decide it, registered by `states` and `checks`
+        of `epsrank.testing`; it is looked for in the current folder first.
 
     Returns
     -------
@@ -84,22 +89,31 @@ def verify(
     Raises
     ------
     InputError
-        If a claim is unknown, an option is wrong, or the folder cannot be written, or is being
-        written by another process.
+        If a claim is unknown, an option is wrong, the folder cannot be written, or is being
+        written by another process; or if a ledger or module of your own cannot be used.
     """
     remove_abandoned()
-    chosen = select_claims(claims, load_ledger() if ledger is None else ledger)
+    book, tools = _asked(ledger, checkers)
+    chosen = select_claims(claims, book)
     workers = _check_options(effort, device, seed, jobs)
     folder = open_report(out)
     mnist = find_mnist(data)
     if mnist is not None and not Path(mnist).is_file():
         raise InputError("data", f"names {mnist}, which does not exist", "name the MNIST .npz")
     wanted = {claim.id for claim in chosen}
-    tasks = [
-        checker
-        for checker in (all_checkers(effort) if checkers is None else checkers)
-        if wanted & set(checker.claims)
-    ]
+    left: list[str] = []
+    if tools is not None:
+        made: Sequence[Checker] = tools
+    elif effort == "quick" and claims is not None:
+        made, left = brief_checkers(chosen, effort)
+    else:
+        made = all_checkers(effort, wanted)
+    tasks = [checker for checker in made if wanted & set(checker.claims)]
+    if (left or isinstance(checkers, str)) and not any(checker.networks for checker in tasks):
+        # Nothing runs on a device, so that torch need not be asked for one.
+        device = "cpu"
+        # Nor is a worker worth its start for a record and a few searches.
+        workers = 1 if left else workers
     expected = {checker.id: checker.claims for checker in tasks}
     with ExitStack() as opened:
         opened.enter_context(only_writer(folder))
@@ -117,9 +131,11 @@ def verify(
                 "jobs": workers,
                 "seconds": dict(sorted(session.seconds.items())),
                 "kept": sorted(session.reused),
+                **_named(ledger, checkers),
             },
             interrupted=session.interrupted,
             out=folder,
+            left_out=tuple(left),
         )
         if folder is not None:
             # The ledger first: figures are a luxury, and may be interrupted too.
@@ -131,13 +147,45 @@ def verify(
     return report
 
 
+def _asked(
+    ledger: Path | str | Sequence[Claim] | None, checkers: str | Sequence[Checker] | None
+) -> tuple[Sequence[Claim], Sequence[Checker] | None]:
+    """Return the claims, and what checks them; None stands for all of our own."""
+    named = isinstance(ledger, Path | str)
+    if named and checkers is None:
+        raise InputError(
+            "checkers",
+            "is missing beside a ledger of your own",
+            "name the module that states properties of its claims",
+        )
+    if isinstance(checkers, str) and ledger is None:
+        raise InputError("ledger", "is missing", "name the TOML file with your claims")
+    book: Sequence[Claim]
+    if ledger is None:
+        book = load_ledger()
+    elif isinstance(ledger, Path | str):
+        book = read_ledger(ledger)
+    else:
+        book = ledger
+    return book, named_checkers(checkers, book) if isinstance(checkers, str) else checkers
+
+
+def _named(ledger: object, checkers: object) -> dict[str, str]:
+    """Return what of the user's was verified, for the environment."""
+    found = {"ledger": str(ledger)} if isinstance(ledger, Path | str) else {}
+    return {**found, "checkers": checkers} if isinstance(checkers, str) else found
+
+
 def _check_options(effort: str, device: str, seed: int, jobs: int | None) -> int:
     """Return the number of processes."""
     if effort not in get_args(Effort):
         raise InputError("effort", f"is {effort!r}", "choose quick, default or full")
     if device not in {"auto", "cpu", "cuda"}:
         raise InputError("device", f"is {device!r}", "choose auto, cpu or cuda")
-    resolve_device(device)  # CUDA asked for and absent is bad use, not a failed check
+    if device == "cuda":
+        from epsrank.numerics.training.build import resolve_device  # torch, where it is asked for
+
+        resolve_device(device)  # CUDA asked for and absent is bad use, not a failed check
     as_whole(seed, "seed", least=0, most=2**31 - 1, remedy="pass an integer from 0 to 2^31 − 1")
     return asked_for(jobs)
 
@@ -272,7 +320,7 @@ def _guarded_check(checker: Checker, context: Context, cause: str | None = None)
             return [item.round_trip() for item in checker.check(context)]
         except Exception as error:
             # Whatever went wrong belongs in the ledger, beside the claims it leaves undecided.
-            cause = f"{type(error).__name__}: {error}".splitlines()[0]
+            cause = described(error).splitlines()[0]
     title = f"The check “{checker.id}” failed to run"
     return [Evidence(claim, checker.kind, "error", title, cause=cause) for claim in checker.claims]
 

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     "--out", default="report", show_default=True, metavar="DIR", help="Folder of the report."
 )
 @click.option("--data", metavar="F", help="MNIST as an .npz file.  [default: $EPSRANK_DATA]")
+@click.option("--ledger", metavar="F", help="A ledger of your own: TOML with [[claim]] tables.")
+@click.option(
+    "--checkers", metavar="MODULE", help="Your module or package that checks --ledger's claims."
+)
 @click.option("--fresh", is_flag=True, help="Make all checks anew, also those that DIR has.")
 def verify(
     claims: tuple[str, ...],
@@ -50,9 +54,17 @@ def verify(
     jobs: int | None,
     out: str,
     data: str | None,
+    ledger: str | None,
+    checkers: str | None,
     fresh: bool,
 ) -> None:
     """Decide every claim of the ledger, by proof, exact arithmetic, search and experiment.
+
+    --quick with --claim takes seconds where a proof on record decides: the rest is left out, and
+    listed.
+
+    With --ledger and --checkers the claims are yours: properties and checks of your module are
+    searched for a counterexample, and reported alike.
 
     Writes DIR/ledger.json, DIR/index.html and DIR/figures. Exit code 0: every verdict as
     recorded; 1: a regression; 2: bad use. DIR/kept has what is finished: after an interrupt the
@@ -76,6 +88,10 @@ def verify(
         Folder of the report.
     data : str or None
         File of MNIST.
+    ledger : str or None
+        File of the user's claims.
+    checkers : str or None
+        Module that checks them.
     fresh : bool
         Make all checks anew.
 
@@ -101,6 +117,8 @@ def verify(
             progress=progress,
             data=data,
             fresh=fresh,
+            ledger=ledger,
+            checkers=checkers,
         )
     kept = report.environment.get("kept", [])
     if kept:

@@ -5,7 +5,14 @@ is ever unpickled. Begin with `names`, then `sources`.
 """
 
 from epsrank.numerics.named.calls import call_named, named_line, takes, user_code
-from epsrank.numerics.named.names import find, is_name, name_of, source_digest
+from epsrank.numerics.named.names import (
+    find,
+    find_module,
+    is_name,
+    module_digest,
+    name_of,
+    source_digest,
+)
 from epsrank.numerics.named.places import folder, looking_from
 from epsrank.numerics.named.sources import file_digest
 
@@ -13,9 +20,11 @@ __all__ = [
     "call_named",
     "file_digest",
     "find",
+    "find_module",
     "folder",
     "is_name",
     "looking_from",
+    "module_digest",
     "name_of",
     "named_line",
     "source_digest",

@@ -51,8 +51,14 @@ def find(spec: str, *, argument: str, remedy: str = "name something in it") -> A
 
 
 def module_of(spec: str, argument: str) -> ModuleType:
-    """Import the module of a name; anew, where its source has changed since it was imported."""
-    name, _ = check_name(spec, argument)
+    """Import the module of a name."""
+    return find_module(check_name(spec, argument)[0], argument=argument)
+
+
+def find_module(name: str, *, argument: str) -> ModuleType:
+    """Import a module of the user; anew, where its source has changed since it was imported."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise InputError(argument, f"is {name!r}", "write it as package.module, without .py")
     _forget_changed(name)
     with from_here():
         try:
@@ -76,13 +82,19 @@ def source_digest(spec: str, *, argument: str) -> str:
     It covers the module's file and, transitively, all that it imports from the folder that it
     comes from; of an installed package the module's file alone.
     """
-    found = module_of(spec, argument)
-    file = getattr(found, "__file__", None)
-    if file is None:
+    return module_digest(module_of(spec, argument), argument=argument)
+
+
+def module_digest(module: ModuleType, *, argument: str) -> str:
+    """Return that hash of a module."""
+    source = _source(module)
+    if source is None:
         raise InputError(
-            argument, f"is {spec!r}, whose module has no file", "name one that lies in a file"
+            argument,
+            f"is {module.__name__!r}, which has no file",
+            "name a module that lies in a file",
         )
-    return Source.of(found.__name__, Path(file).resolve()).digest()
+    return source.digest()
 
 
 def _source(module: ModuleType) -> Source | None:

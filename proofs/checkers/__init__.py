@@ -1,56 +1,99 @@
-"""The checkers, one file per family of claims."""
+"""The checkers, one file per family of claims.
 
-from epsrank.proofs.checkers.apriori import apriori_checkers
-from epsrank.proofs.checkers.attaining import attaining_checkers
+`FAMILIES` says which claims each file bears on, so that a file is imported only where one of them
+is asked for: most of them bring torch, or SymPy.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
 from epsrank.proofs.checkers.base import Checker, Context, Effort
-from epsrank.proofs.checkers.continuous import continuous_checkers
-from epsrank.proofs.checkers.depth_order import depth_order_checkers
-from epsrank.proofs.checkers.experiments import experiment_checkers
-from epsrank.proofs.checkers.formal import formal_checkers
-from epsrank.proofs.checkers.formal_certificates import certificate_checkers
-from epsrank.proofs.checkers.initial_rank import initial_rank_checkers
-from epsrank.proofs.checkers.lipschitz import lipschitz_checkers
-from epsrank.proofs.checkers.network_floor import network_floor_checkers
-from epsrank.proofs.checkers.operator_floor import operator_floor_checkers
-from epsrank.proofs.checkers.plateaus import plateau_checkers
-from epsrank.proofs.checkers.pretraining import pretraining_checkers
-from epsrank.proofs.checkers.rank_instances import rank_instance_checkers
-from epsrank.proofs.checkers.resolution import resolution_checkers
-from epsrank.proofs.checkers.sampling import sampling_checkers
-from epsrank.proofs.checkers.sampling_exact import sampling_exact_checkers
-from epsrank.proofs.checkers.searches import property_checkers
-from epsrank.proofs.checkers.selection import selection_checkers
-from epsrank.proofs.checkers.subset_conjecture import subset_checkers
-from epsrank.proofs.checkers.symbolic_identities import symbolic_checkers
-from epsrank.proofs.checkers.witnesses import witness_checkers
+from epsrank.proofs.ledger.claims import load_ledger
+from epsrank.proofs.ledger.evidence import Kind
 
 
-def all_checkers(effort: Effort) -> list[Checker]:
-    """Return every checker at an effort."""
-    return [
-        *formal_checkers(),
-        *witness_checkers(),
-        *depth_order_checkers(),
-        *resolution_checkers(),
-        *attaining_checkers(),
-        *rank_instance_checkers(effort),
-        *network_floor_checkers(effort),
-        *operator_floor_checkers(),
-        *lipschitz_checkers(),
-        *plateau_checkers(),
-        *pretraining_checkers(),
-        *certificate_checkers(effort),
-        *continuous_checkers(effort),
-        *sampling_exact_checkers(),
-        *sampling_checkers(),
-        *selection_checkers(effort),
-        *apriori_checkers(),
-        *subset_checkers(),
-        *initial_rank_checkers(),
-        *experiment_checkers(),
-        *symbolic_checkers(),
-        *property_checkers(),
-    ]
+@dataclass(frozen=True)
+class Family:
+    """A file of checkers."""
+
+    #: Its name in this folder.
+    module: str
+    #: The function that makes its checkers, of the effort or of nothing.
+    factory: str
+    #: In words, what is done.
+    title: str
+    #: The claims that it may bear on.
+    claims: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """Kind of its evidence."""
+        kinds: dict[str, Kind] = {
+            "formal": "formal",
+            "symbolic_identities": "symbolic",
+            "experiments": "empirical",
+            "sampling": "empirical",
+            "initial_rank": "empirical",
+        }
+        return kinds.get(self.module, "exact")
+
+    def checkers(self, effort: Effort) -> list[Checker]:
+        """Import the file, and make its checkers."""
+        make = getattr(import_module(f"{__name__}.{self.module}"), self.factory)
+        given = (effort,) if "effort" in inspect.signature(make).parameters else ()
+        made: list[Checker] = make(*given)
+        return made
+
+
+def families() -> Iterator[Family]:
+    """Yield all files, in the order of the report."""
+    ledger = load_ledger()
+    proved = tuple(c.id for c in ledger if c.theorems or c.refuting_theorems)
+    measured = tuple(c.id for c in ledger if "empirical" in c.wanted)
+    symbolic = tuple(c.id for c in ledger if c.symbols)
+    sampled = ("sample-rank",)
+    for module, factory, title, claims in (
+        ("formal", "formal_checkers", "proofs in Coq", proved),
+        ("witnesses", "witness_checkers", "witnesses", ("duplicate-neuron", "draft-slips")),
+        ("depth_order", "depth_order_checkers", "order by depth", ("depth-order",)),
+        ("resolution", "resolution_checkers", "float resolution", ("float-resolution",)),
+        ("attaining", "attaining_checkers", "attaining families", ("floor-tight",)),
+        ("rank_instances", "rank_instance_checkers", "ranks of instances", ("rank-definition",)),
+        ("network_floor", "network_floor_checkers", "floors of trained networks",
+         ("loss-floor", "reachable-loss", "tail")),
+        ("operator_floor", "operator_floor_checkers", "floors of PINNs", ("operator-floor",)),
+        ("lipschitz", "lipschitz_checkers", "floors of Lipschitz losses", ("lipschitz-floor",)),
+        ("plateaus", "plateau_checkers", "plateaus of known cause",
+         ("reading", "rank-forced", "path-length")),
+        ("pretraining", "pretraining_checkers", "initial ranks", ("pretraining-property",)),
+        ("formal_certificates", "certificate_checkers", "certificates in Coq",
+         ("rank-definition", "loss-floor", "reachable-loss")),
+        ("continuous", "continuous_checkers", "continuous ranks", ("continuous-rank",)),
+        ("sampling_exact", "sampling_exact_checkers", "relative concentration", sampled),
+        ("sampling", "sampling_checkers", "coverage", sampled),
+        ("selection", "selection_checkers", "neuron selection", ("neuron-selection",)),
+        ("apriori", "apriori_checkers", "a-priori floors", ("a-priori-floor",)),
+        ("subset_conjecture", "subset_checkers", "subset conjecture", ("subset-conjecture",)),
+        ("initial_rank", "initial_rank_checkers", "ε-rank at initialisation", ("init-rank",)),
+        ("experiments", "experiment_checkers", "experiments on record", measured),
+        ("symbolic_identities", "symbolic_checkers", "identities by SymPy", symbolic),
+    ):  # fmt: skip
+        yield Family(module, factory, title, claims)
+
+
+def all_checkers(effort: Effort, claims: Collection[str] | None = None) -> list[Checker]:
+    """Return the checkers at an effort: all, or at least those that bear on some claims."""
+    from epsrank.proofs.checkers.searches import property_checkers
+
+    made: list[Checker] = []
+    for family in families():
+        if claims is None or set(claims) & set(family.claims):
+            made += family.checkers(effort)
+    return [*made, *property_checkers(claims)]
 
 
 __all__ = ["Checker", "Context", "Effort", "all_checkers"]

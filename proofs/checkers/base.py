@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from epsrank.proofs.instances.networks import TrainedNetwork
 from epsrank.proofs.ledger.evidence import Evidence, Kind, State
+
+if TYPE_CHECKING:
+    from epsrank.proofs.instances.networks import TrainedNetwork
 
 Effort = Literal["quick", "default", "full"]
 
@@ -18,15 +20,23 @@ EXAMPLES: dict[str, int] = {"quick": 120, "default": 1000, "full": 5000}
 
 @dataclass(frozen=True)
 class Context:
-    """What every checker of a run shares."""
+    """What every check of a verification is given.
 
-    #: How much to do.
+    Attributes
+    ----------
+    effort : {"quick", "default", "full"}
+        How much to do.
+    seed : int
+        Of every draw.
+    networks : mapping of str to TrainedNetwork
+        The networks trained for this run.
+    out : Path or None
+        Folder of the report, where what a check made may be kept.
+    """
+
     effort: Effort = "default"
-    #: Seed of every draw.
     seed: int = 0
-    #: The networks trained for this run.
     networks: Mapping[str, TrainedNetwork] = field(default_factory=dict)
-    #: Folder of the report, where what a checker made may be kept.
     out: Path | None = None
 
     @property

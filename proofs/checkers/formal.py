@@ -60,7 +60,6 @@ def check_formal(context: Context) -> list[Evidence]:
 def find_basis(wanted: list[str], folder: Path | str = DEVELOPMENT) -> Basis:
     """Audit the development, or read its record where there is no Coq."""
     place = Path(folder)
-    reviewed = {name: item.text for name, item in read_statements(place).items()}
     coq = find_coq()
     if coq is not None:
         # All together are asked once: theorem by theorem it takes seconds each.
@@ -74,12 +73,18 @@ def find_basis(wanted: list[str], folder: Path | str = DEVELOPMENT) -> Basis:
             for name, item in found.theorems.items()
         }
         return Basis(f"checked in this run, {found.system}", found.problem, known, True)
+    return recorded_basis(wanted, place, explain_missing())
+
+
+def recorded_basis(wanted: list[str], place: Path = DEVELOPMENT, missing: str = "") -> Basis:
+    """Read what an audit of these very sources has accepted; `missing` says why none is made."""
+    reviewed = {name: item.text for name, item in read_statements(place).items()}
     record = read_record(place)
     if record is None:
-        cause = f"{explain_missing()}; and there is no record"
+        cause = f"{missing}; and there is no record"
         return Basis("", lambda _: cause, _texts(wanted, reviewed, {}), False)
     if record.problem is not None:
-        cause = f"{record.problem}; {explain_missing()}"
+        cause = f"{record.problem}; {missing}"
         return Basis("", lambda _: cause, _texts(wanted, reviewed, {}), False)
     return Basis(
         str(record),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from epsrank.proofs import properties
 from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.ledger.evidence import Evidence, State
-from epsrank.proofs.properties import PROPERTIES, Property, search
+from epsrank.proofs.properties import Property, properties_of, search
+from epsrank.proofs.testing.search import registered
 
 
 def describe_case(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,8 +35,19 @@ def _plain(value: Any) -> Any:
 
 
 def check_property(name: str, context: Context) -> list[Evidence]:
+    """Search for a counterexample to one of this project's properties."""
+    return evidence_of(properties.PROPERTIES[name], context)
+
+
+def check_stated(module: str, name: str, context: Context) -> list[Evidence]:
+    """Search for a counterexample to a property of a module of this project."""
+    import_module(module)
+    return evidence_of(registered(module)[name], context)
+
+
+def evidence_of(prop: Property, context: Context) -> list[Evidence]:
     """Search for a counterexample to one property."""
-    prop = PROPERTIES[name]
+    name = prop.name
     # Another seed for each property, the same whatever the order or number of processes.
     seed = context.seed * 65_537 + zlib.crc32(name.encode()) % 65_537
     found = search(prop, max_examples=context.examples, seed=seed)
@@ -56,6 +70,8 @@ def check_property(name: str, context: Context) -> list[Evidence]:
         state, cause = "undecided", "the counterexample expected outside of the regime is not found"
     elif not found.tally.decided:
         cause = "the arithmetic decided none of the comparisons"
+        if found.open_questions:
+            cause += f", such as: {found.open_questions[0]}"
     return [
         Evidence(
             claim,
@@ -79,9 +95,14 @@ def _title(prop: Property) -> str:
     return f"Search for a counterexample in the regime {prop.regime}: {prop.statement}"
 
 
-def property_checkers() -> list[Checker]:
-    """Return one checker per property."""
+def property_checkers(claims: Collection[str] | None = None) -> list[Checker]:
+    """Return one checker per property; at least those that bear on some claims."""
     return [
-        Checker(f"property {name}", prop.claims, "property", partial(check_property, name))
-        for name, prop in PROPERTIES.items()
+        Checker(
+            f"property {name}",
+            prop.claims,
+            "property",
+            partial(check_stated, prop.check.__module__, name),
+        )
+        for name, prop in properties_of(claims).items()
     ]

@@ -7,14 +7,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsrank.numerics.training import Run, RunConfig, load_run, train
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix
+
+# Training brings torch, which a verification without networks does not wait for.
+if TYPE_CHECKING:
+    from epsrank.numerics.training import Run, RunConfig
 
 #: Widths up to which chains are certified in ball arithmetic.
 CERTIFIED_WIDTH = 50
@@ -106,6 +109,8 @@ class TrainedNetwork:
         if self.error is not None:
             raise RuntimeError(self.error)
         assert self.folder is not None
+        from epsrank.numerics.training import load_run
+
         return load_run(self.folder)
 
 
@@ -143,6 +148,8 @@ def find_mnist(data: str | Path | None) -> str | None:
 
 def network_config(name: str, effort: str, seed: int, device: str, data: str | None) -> RunConfig:
     """Return the settings of one of the networks of an effort."""
+    from epsrank.numerics.training import RunConfig
+
     settings = dict(_SETTINGS[effort][name])
     image = settings["task"] in _IMAGE_TASKS
     return RunConfig(
@@ -163,6 +170,8 @@ def train_network(
     name: str, effort: str, seed: int, device: str, data: str | None, folder: Path
 ) -> TrainedNetwork:
     """Train one of the networks of an effort."""
+    from epsrank.numerics.training import train
+
     config = network_config(name, effort, seed, device, data)
     if config.task == "mnist" and data is None:
         reason = "MNIST was not found: pass its .npz as data, or name it in EPSRANK_DATA"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -63,7 +63,8 @@ class Retired:
 _OPTIONAL = {"parts", "symbols", "theorems", "refuting_theorems", "code", "needs_power"}
 
 
-def _claim(entry: dict[str, Any], path: Path) -> Claim:
+def claim_of(entry: Mapping[str, Any], path: Path) -> Claim:
+    """Read one entry."""
     required = {"id", "title", "statement", "latex", "source", "wanted", "verdict"}
     name = str(entry.get("id", "?"))
     where = f"{path.name}, claim {name!r}"
@@ -130,7 +131,7 @@ def _read(path: Path) -> dict[str, Any]:
 @cache
 def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
     """Read all claims of the ledger, in the order of the file."""
-    claims = tuple(_claim(entry, path) for entry in _read(path).get("claim", []))
+    claims = tuple(claim_of(entry, path) for entry in _read(path).get("claim", []))
     ids = [claim.id for claim in claims]
     repeated = sorted({name for name in ids if ids.count(name) > 1})
     if repeated or not claims:
@@ -166,7 +167,9 @@ def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple
         return everything
     wanted = [names] if isinstance(names, str) else list(names)
     known = [claim.id for claim in everything]
-    retired = {item.id: item for item in retired_claims()}
+    # Of our own ledger: a user's has another past.
+    ours = set(known) == {claim.id for claim in load_ledger()}
+    retired = {item.id: item for item in retired_claims()} if ours else {}
     for name in wanted:
         if name in retired and name not in known:
             raise InputError(

@@ -19,30 +19,50 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True)
 class Evidence:
-    """One finding on one claim."""
+    """One finding on one claim.
 
-    #: Id of the claim.
+    Attributes
+    ----------
+    claim : str
+        Id of the claim.
+    kind : {"formal", "exact", "symbolic", "property", "empirical"}
+        How it was found.
+    state : {"passed", "regime", "refuted", "undecided", "skipped", "error"}
+        ``"regime"``: holds in the regime that `title` names. ``"refuted"``: see `witness`.
+        ``"undecided"``: the arithmetic could not resolve it. ``"skipped"``, ``"error"``: see
+        `cause`.
+    title : str
+        What was done, in words.
+    figures : mapping
+        The numbers.
+    witness : mapping or None
+        The counterexample, complete enough to repeat it by hand.
+    cause : str or None
+        Why the check was skipped, undecided or failed to run.
+    part : str or None
+        Which part of a claim of several statements it concerns.
+    rows : sequence of mapping
+        A table of the cases, where one is worth reading.
+    """
+
     claim: str
-    #: ``formal``, ``exact``, ``symbolic``, ``property`` or ``empirical``.
     kind: Kind
-    #: ``passed``; ``regime`` (holds in the regime that `title` names); ``refuted`` (see `witness`);
-    #: ``undecided`` (the arithmetic could not resolve it); ``skipped`` and ``error`` (see `cause`).
     state: State
-    #: What was done, in words.
     title: str
-    #: The numbers.
     figures: Mapping[str, Any] = field(default_factory=dict)
-    #: The counterexample, complete enough to repeat it by hand.
     witness: Mapping[str, Any] | None = None
-    #: Why the check was skipped, undecided or failed to run.
     cause: str | None = None
-    #: Which part of a claim of several statements it concerns.
     part: str | None = None
-    #: A table of the cases, where one is worth reading.
     rows: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of ``"evidence"`` in ledger.json, without NaN or infinity."""
+        """Return the entry of ``"evidence"`` in ledger.json, without NaN or infinity.
+
+        Returns
+        -------
+        dict
+            ``kind``, ``state``, ``title``, ``figures``, and what else there is.
+        """
         entry: dict[str, Any] = {
             "kind": self.kind,
             "state": self.state,
@@ -59,10 +79,27 @@ class Evidence:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Evidence:
-        """Read what `to_json` gives, with the id of the claim beside it."""
+        """Read what `to_json` gives, with the id of the claim beside it.
+
+        Parameters
+        ----------
+        entry : mapping
+            The entry, and ``claim``.
+
+        Returns
+        -------
+        Evidence
+            The finding.
+        """
         return cls(**{**entry, "rows": tuple(entry.get("rows", ()))})
 
     def round_trip(self) -> Evidence:
-        """Return what a file gives back: a verification is the same with and without one."""
+        """Return what a file gives back: a verification is the same with and without one.
+
+        Returns
+        -------
+        Evidence
+            The same finding, in plain data.
+        """
         entry = json.loads(json.dumps({"claim": self.claim, **self.to_json()}))
         return Evidence.from_json(entry)

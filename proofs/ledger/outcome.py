@@ -93,12 +93,15 @@ class Report:
         Whether it was cut short.
     out : Path or None
         Folder of the written report.
+    left_out : tuple of str
+        What a quick run of single claims did not do.
     """
 
     results: tuple[ClaimResult, ...]
     environment: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     out: Path | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def regressions(self) -> tuple[ClaimResult, ...]:
@@ -135,6 +138,11 @@ class Report:
         )
         lines = [f"{len(self.results)} claims: {counts}"]
         lines += [f"regression in {r.claim.id}: {r.regression}" for r in self.regressions]
+        if untested := [r.claim.id for r in self.results if r.finished and not r.evidence]:
+            more = f" and {len(untested) - 6} more" if len(untested) > 6 else ""
+            lines.append(f"no check bears on {', '.join(untested[:6])}{more}")
+        if self.left_out:
+            lines.append(f"not run, as proofs on record decide: {', '.join(self.left_out)}")
         if self.interrupted:
             left = [r.claim.id for r in self.results if not r.finished]
             lines.append(f"interrupted, unfinished: {', '.join(left) or 'none'}")
@@ -161,6 +169,7 @@ class Report:
             "claims": [result.to_json() for result in self.results],
             "environment": {
                 **self.environment,
+                **({"left out": list(self.left_out)} if self.left_out else {}),
                 "status": "interrupted" if self.interrupted else "complete",
             },
         }

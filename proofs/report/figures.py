@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from epsrank.numerics.plots.run_figures import figure_of_run
-from epsrank.numerics.plots.save import save_figure
 from epsrank.proofs.instances.networks import TrainedNetwork
 
 #: Kinds of figures per network, with what they show.
@@ -31,6 +29,9 @@ def caption(path: str) -> str:
 
 def draw_figures(network: TrainedNetwork, folder: Path) -> list[str]:
     """Draw and save the figures of one network."""
+    from epsrank.numerics.plots.run_figures import figure_of_run
+    from epsrank.numerics.plots.save import save_figure
+
     run = network.run()
     drawn = []
     for kind in KINDS:

@@ -19,7 +19,6 @@ from epsrank.proofs.ledger.verdict import VERDICTS
 from epsrank.proofs.report.figures import caption
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import worded
-from epsrank.theory.symbolic.registry import statement
 
 if TYPE_CHECKING:
     from epsrank.proofs.ledger.outcome import ClaimResult, Report
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 @cache
 def _mathml(identifier: str) -> str:
     """Return the MathML of one statement, nothing where it has gone from the registry."""
+    from epsrank.theory.symbolic.registry import statement  # SymPy, where there is a formula
+
     try:
         return statement(identifier).mathml
     except InputError:
@@ -112,7 +113,7 @@ def tightness_rows(report: Report) -> list[Mapping[str, Any]]:
         if result.claim.id == "loss-floor"
         for item in result.evidence
         for row in item.rows
-        if "loss" in row
+        if "loss" in row and all(key in row for key, _ in _TIGHTNESS)
     ]
 
 

@@ -410,17 +410,8 @@ def _of_rank(found: Any) -> str:
     """Say what is known of a rank: interval, ε, measure, dtype, route, and why."""
     if not isinstance(found, RankInterval):
         return str(found)
-    next_to = ""
-    if found.source is not None:
-        # The eigenvalue that the last direction counted stands on, and the first that is not.
-        values = found.spectrum
-        shown = [
-            f"λ_{k} = {values[k - 1]:.6g}"
-            for k in (found.lower, found.upper + 1)
-            if 1 <= k <= len(values)
-        ]
-        next_to = f"; {', '.join(shown)}" if shown else ""
-    return f"{found}, {found.n_samples} samples{next_to}; {found.reason}"
+    # The reason names the eigenvalues on both sides of ε.
+    return f"{found}, {found.n_samples} samples; {found.reason}"
 
 
 def _details(value: Any) -> str:

@@ -32,7 +32,8 @@ def register_profiles() -> tuple[str, ...]:
 
     They draw 25, 40 and 500 cases, have no deadline, and ``epsrank-ci`` draws the same cases at
     every run. Importing `epsrank.testing` registers them; ``settings.load_profile("epsrank-ci")``
-    or ``pytest --hypothesis-profile epsrank-ci`` chooses one.
+    chooses one, and so does ``pytest --hypothesis-profile epsrank-ci`` where ``conftest.py`` has
+    that import.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ def states(
 
     def register(check: Check) -> Check:
         name = check.__name__.replace("_", "-")
-        stated = _REGISTERED.setdefault(check.__module__, {})
+        stated = _REGISTERED.setdefault(_module_of(check), {})
         if any(_of_an_earlier_import(prop.check, check) for prop in stated.values()):
             stated.clear()
         if name in stated:
@@ -167,6 +168,11 @@ def states(
     return register
 
 
+def _module_of(check: Check) -> str:
+    """Return the module of a function; text that is executed has none."""
+    return getattr(check, "__module__", None) or "__main__"
+
+
 def _of_an_earlier_import(check: Check, other: Check) -> bool:
     """Whether a module has been imported anew: names in it then replace those before."""
     return getattr(check, "__globals__", None) is not getattr(other, "__globals__", None)
@@ -177,7 +183,11 @@ def registered(package: str) -> dict[str, Property]:
     found: dict[str, Property] = {}
     for module, stated in _REGISTERED.items():
         if module == package or module.startswith(f"{package}."):
+            now = vars(sys.modules[module]) if module in sys.modules else {}
             for name, prop in stated.items():
+                # Of a module that has been imported anew since, and no longer states it.
+                if getattr(prop.check, "__globals__", now) is not now:
+                    continue
                 if name in found:
                     raise ValueError(f"two properties are called {name}")
                 found[name] = prop
@@ -305,7 +315,7 @@ def assert_holds(check: Check, *, max_examples: int | None = None, seed: int | N
     Undecided
         If the arithmetic decided no case.
     """
-    stated = _REGISTERED.get(check.__module__, {}).values()
+    stated = _REGISTERED.get(_module_of(check), {}).values()
     prop = next((prop for prop in stated if prop.check is check), None)
     if prop is None:
         raise InputError(

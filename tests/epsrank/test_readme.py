@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +18,8 @@ from click.testing import CliRunner
 
 from epsrank.cli import main
 from epsrank.numerics.sweeps import execute
+from epsrank.proofs import runner
+from epsrank.proofs.checkers.base import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -35,15 +38,22 @@ PAGES = [
     "docs/staircases.md",
     "docs/many-networks.md",
     "docs/which-rank.md",
+    "docs/testing-claims.md",
 ]
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PROGRESS = re.compile(r"^epsrank: runs \d+ of \d+, .*\n", re.MULTILINE)
+_BLOCK = re.compile(r"^```(\w+)(?: \S+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: Blocks that are files of the user: their names stand behind the language.
+_FILE = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROGRESS = re.compile(r"^epsrank: (?:runs|checks) \d+ of \d+, .*\n", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
     return _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def files(page: str) -> dict[str, str]:
+    return dict(_FILE.findall((ROOT / page).read_text(encoding="utf-8")))
 
 
 def assert_same(found: str, expected: str) -> None:
@@ -70,11 +80,17 @@ def test_examples_print_what_the_page_says(
     monkeypatch.chdir(tmp_path)
     # The same numbers, and no worker imports torch anew; tests/numerics/sweeps has workers.
     in_turn = partial(execute.carry_out, jobs=1)
-    monkeypatch.setattr(execute, "carry_out", lambda calls, jobs: in_turn(calls))
+    for module in (execute, runner):
+        monkeypatch.setattr(module, "carry_out", lambda calls, jobs: in_turn(calls))
+    monkeypatch.setitem(EXAMPLES, "quick", 30)
     names: dict[str, Any] = {}
     printed: str | None = None
     tried = 0
+    for name, text in files(page).items():
+        Path(name).write_text(text, encoding="utf-8")
     for language, text in blocks(page):
+        if text in files(page).values():
+            continue
         if language == "toml" and not Path("SPEC.toml").exists():
             Path("SPEC.toml").write_text(text, encoding="utf-8")
         elif language == "python":
@@ -92,6 +108,13 @@ def test_examples_print_what_the_page_says(
                 # A slow machine says every ten seconds how far it is.
                 assert_same(_PROGRESS.sub("", done.output), expected)
                 tried += 1
+    # What a page shows as a test is one that passes.
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in files(page):
+        if name.startswith("test_"):
+            tests = runpy.run_path(name)
+            for test in [tests[found] for found in tests if found.startswith("test_")]:
+                test()
     assert tried > 0
 
 

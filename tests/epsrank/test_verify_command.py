@@ -45,6 +45,8 @@ def test_options_reach_the_runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         "jobs": 2,
         "out": str(tmp_path),
         "data": None,
+        "ledger": None,
+        "checkers": None,
         "fresh": False,
     }
     assert verify("--quick").exit_code == 0

@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from epsrank.proofs.checkers import all_checkers
+from epsrank.proofs.checkers import all_checkers, families
 from epsrank.proofs.ledger.claims import LEDGER, load_ledger, retired_claims, select_claims
 from epsrank.proofs.ledger.evidence import KINDS
 from epsrank.proofs.ledger.verdict import VERDICTS
-from epsrank.proofs.properties import PROPERTIES
+from epsrank.proofs.properties import CLAIMS, PROPERTIES
+from epsrank.proofs.testing.search import registered
 from epsrank.theory.errors import InputError
 
 # The rows of the project's table of claims, one id each.
@@ -108,6 +109,24 @@ def test_claims_are_complete():
         assert set(claim.wanted) <= set(KINDS)
         assert claim.latex.count("{") == claim.latex.count("}"), claim.id
         assert "''" not in claim.latex
+
+
+def test_files_bear_on_the_claims_that_their_families_say():
+    for family in families():
+        served = {c for e in ("quick", "full") for made in family.checkers(e) for c in made.claims}
+        # Experiments that are not on record bear on theirs once they are.
+        assert served <= set(family.claims), family.module
+        assert family.module == "experiments" or served == set(family.claims), family.module
+    for module, claims in CLAIMS.items():
+        stated = registered(f"epsrank.proofs.properties.{module}").values()
+        assert {claim for prop in stated for claim in prop.claims} == set(claims), module
+
+
+def test_what_is_made_for_one_claim_is_all_that_bears_on_it():
+    whole = all_checkers("quick")
+    for claim in ROWS:
+        part = [checker.id for checker in all_checkers("quick", [claim])]
+        assert [c.id for c in whole if claim in c.claims and c.id not in part] == []
 
 
 def test_checkers_and_properties_name_known_claims():

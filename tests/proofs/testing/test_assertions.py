@@ -66,7 +66,7 @@ FAILS = {
     "rank": (
         partial(assert_rank, FEATURES, 1e-6, 1),
         rf"ε-rank ≤ 1 is false: ε-rank {int(RANK)} of 5 at ε = 1e-06 \(mean measure, float64, "
-        r"route \w+, .*60 samples; λ_\d = ",
+        r"route \w+, .*60 samples; λ_\d ≥ ",
     ),
     "rank from below": (partial(assert_rank, FEATURES, 1e-6, at_least=6), "ε-rank ≥ 6 is false"),
     "rank from above": (partial(assert_rank, FEATURES, 1e-6, at_most=0), "ε-rank ≤ 0 is false"),

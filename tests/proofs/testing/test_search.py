@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import types
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -102,22 +106,23 @@ def test_two_properties_of_one_module_cannot_share_a_name():
 
 def test_two_properties_of_one_package_cannot_share_a_name(monkeypatch):
     (first, *_) = PROPERTIES.values()
-    monkeypatch.setitem(_REGISTERED, "epsrank.proofs.properties.other", {first.name: first})
+    other = replace(first, check=lambda: None)
+    monkeypatch.setitem(_REGISTERED, "epsrank.proofs.properties.other", {first.name: other})
+    monkeypatch.setitem(sys.modules, "epsrank.proofs.properties.other", sys.modules[__name__])
     with pytest.raises(ValueError, match="two properties"):
         registered("epsrank.proofs.properties")
 
 
-def _module(text):
-    names = {"__name__": "planted_module", "states": states, "st": st}
-    exec(text, names)
-    return names
-
-
-def test_a_module_that_is_imported_anew_replaces_what_it_stated():
-    text = "@states('c', n=st.integers())\ndef {}(n):\n    'Says {}.'\n    assert n < {}\n"
-    _module(text.format("old", "old", 5))
-    _module(text.format("new", "new", 9))
-    assert set(registered("planted_module")) == {"new"}
+def test_a_module_that_is_imported_anew_replaces_what_it_stated(monkeypatch):
+    text = "@states('c', n=st.integers())\ndef {}(n):\n    assert n < 9\n"
+    for name in ("old", "new"):
+        module = types.ModuleType("planted_module")
+        vars(module).update(states=states, st=st)
+        monkeypatch.setitem(sys.modules, "planted_module", module)
+        # Before it states anything, what its predecessor stated is gone.
+        assert not registered("planted_module")
+        exec(text.format(name), vars(module))
+        assert set(registered("planted_module")) == {name}
 
 
 def test_a_plain_assert_is_a_counterexample_and_says_where():
