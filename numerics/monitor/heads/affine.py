@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from epsrank.numerics.monitor.heads.insertion import Insertion, Pass
+from epsrank.numerics.monitor.heads.insertion import RANKS, Insertion, Pass
 from epsrank.theory.errors import InputError
 
 # Rounding in units of the roundoff: of what follows the head, some operations on every number.
@@ -27,8 +27,9 @@ _FAR = 1000.0
 _MOST_POOLED = 64
 
 _REMEDY = (
-    "return what the head gives, and apply the rest in the loss (such as "
-    "binary_cross_entropy_with_logits), or leave targets out: ranks need none"
+    "return what the head gives, and apply the rest in the loss "
+    "(binary_cross_entropy_with_logits for a sigmoid, cross_entropy for a softmax), "
+    f"or {RANKS}"
 )
 
 
@@ -73,7 +74,12 @@ def affine_map(
                     "gives different outputs for the same samples in two passes",
                     "turn noise such as functional dropout off in evaluation mode",
                 )
-            _refuse_curves(insertion, head, name, own, direction, slope)
+            try:
+                _refuse_curves(insertion, head, name, own, direction, slope)
+            except InputError as error:
+                if insertion.differentiates:
+                    raise insertion.differentiated() from error
+                raise
         found = _identity(own, name, direction, slope)
         if found is None:
             found = _followed(insertion, head, name, own, direction, slope)
@@ -235,8 +241,13 @@ def _pooled(
     samples = len(u)
     per_sample = u.numel() // samples if samples else 0
     together = f"{head!r} gives what is mixed before it is the output"
-    remedy = "name the layer that gives the output, or leave targets out: ranks need none"
-    if len(own.given) != 1 or len(own.given[0]) != samples:
+    remedy = "name the layer that gives the output, or " + RANKS
+    if len(own.given) > 1:
+        problem = (
+            f"{head!r} is called {len(own.given)} times in one pass, and what it gives is added"
+        )
+        raise InputError("head", problem, "name a layer that is called once, or " + RANKS)
+    if len(own.given[0]) != samples:
         raise InputError("head", f"{together}, across samples", remedy)
     if per_sample > _MOST_POOLED:
         problem = f"{together}: {per_sample} outputs of a sample depend on several of its own"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -13,6 +14,7 @@ from epsrank.numerics.monitor.heads.insertion import Insertion
 from epsrank.numerics.monitor.heads.making import head_rows
 from epsrank.numerics.monitor.heads.rows import HeadRows, joined
 from epsrank.numerics.monitor.heads.share import NoReading, Share, matched
+from epsrank.numerics.monitor.model.convolutions import Plain, form_of
 from epsrank.numerics.monitor.model.counting import under_transforms
 from epsrank.numerics.monitor.model.effective import effective_weight
 from epsrank.numerics.monitor.model.find import heads_in
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 # Samples of one batch of a probe. All tests of affinity are made on the first batch of every
 # measurement; D and r are found on all, and held against the model's own outputs there.
 _TOGETHER = 256
+
+# The same where every position of an image is a row.
+_IMAGES = 4
 
 
 class HeadReader:
@@ -67,7 +72,8 @@ class HeadReader:
     def probe(self, inputs: Any, batch_size: int) -> None:
         """Collect the rows of a probe, in evaluation mode."""
         self._of_probe = True
-        for arguments in batches(inputs, min(batch_size, self._limit, _TOGETHER)):
+        together = _TOGETHER if type(form_of(self._head.module)) is Plain else _IMAGES
+        for arguments in batches(inputs, min(batch_size, self._limit, together)):
             self.batch(arguments)
 
     def batch(self, arguments: Arguments, *, as_is: bool = False) -> None:
@@ -116,7 +122,9 @@ class HeadReader:
         weights = arguments.weights
         if weights is None and self._weigh is not None:
             weights = self._weigh(arguments)
-        return head_rows(found, own.entered, weight, bias).weighed(weights)
+        rows = head_rows(found, own.entered, weight, bias).weighed(weights)
+        words = form_of(head.module).words
+        return replace(rows, form=f"{rows.form}, {words}") if words else rows
 
     def _refuse_changes(self) -> None:
         """Refuse a model whose modules are not those that the head was chosen among."""

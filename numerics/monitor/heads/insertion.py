@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from epsrank.numerics.monitor.model.convolutions import form_of
 from epsrank.numerics.monitor.model.features import first_tensor, named_tensors, trouble
 from epsrank.numerics.monitor.model.habits import look, pass_beside
 from epsrank.numerics.monitor.model.passes import Arguments
 from epsrank.theory.errors import InputError, described
 
-_RANKS = "leave targets out: ranks need none"
+#: What works wherever there is no reading.
+RANKS = "leave targets out: ranks need none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +84,21 @@ class Insertion:
     ) -> None:
         self._model = model
         self._head = head
+        self._form = form_of(head)
         self._arguments = arguments
         self._as_is = as_is
         self._call: Callable[[Arguments], Any] | None = None
+        #: Whether the forward pass differentiates what the head gives.
+        self.differentiates = False
+
+    def differentiated(self) -> InputError:
+        """Say that derivatives by the inputs go into the output."""
+        problem = (
+            f"{type(self._head).__name__} is differentiated inside forward, as for the residual of "
+            "a PDE, so that the output depends on more than what it gives"
+        )
+        remedy = "monitor the part that returns u, RankMonitor(model.net, …) with targets of u"
+        return InputError("head", problem, f"{remedy}, or {RANKS}")
 
     @contextmanager
     def passes(self) -> Iterator[None]:
@@ -107,6 +121,7 @@ class Insertion:
             reason = trouble(features)
             if reason is not None or features is None:
                 raise InputError("head", f"takes what {reason}", "name an nn.Linear: head='…'")
+            features = self._form.entered(features)
             if features.requires_grad and _reached(features, places):
                 remedy = "name a layer whose output does not come back to it"
                 raise InputError("head", "is given what it gave before", remedy)
@@ -117,16 +132,18 @@ class Insertion:
                 kind = type(output).__name__
                 raise InputError("head", f"gives a {kind}", "name an nn.Linear: head='…'")
             number = len(places)
-            value = output
+            # Gradients are off in a pass beside the training, unless the model wants some itself.
+            self.differentiates = output.requires_grad
+            value = self._form.given(output)
             if values is not None:
-                if number >= len(values) or output.shape != values[number].shape:
+                if number >= len(values) or value.shape != values[number].shape:
                     raise _unsteady()
                 value = values[number]
             places.append(value.detach().clone().requires_grad_())
             # From here on gradients are wanted; this pass ends that.
             torch.set_grad_enabled(True)
             # A copy, since what follows may work in place.
-            return places[-1].clone()
+            return self._form.put(places[-1]).clone()
 
         with ExitStack() as stack:
             if self._as_is:
@@ -138,7 +155,12 @@ class Insertion:
             hook = self._head.register_forward_pre_hook(before, with_kwargs=True)
             stack.callback(hook.remove)
             stack.callback(self._head.register_forward_hook(after).remove)
-            output = self._call(self._arguments)
+            try:
+                output = self._call(self._arguments)
+            except RuntimeError as error:
+                if self.differentiates:
+                    raise self.differentiated() from error
+                raise
         if values is not None and len(places) != len(values):
             raise _unsteady()
         found = {
@@ -168,12 +190,12 @@ def _differentiable() -> Iterator[None]:
         yield
     except (NotImplementedError, RuntimeError) as error:
         problem = f"is followed by what cannot be differentiated ({described(error)})"
-        raise InputError("head", problem, _RANKS) from error
+        raise InputError("head", problem, RANKS) from error
 
 
 def _unsteady() -> InputError:
     return InputError(
         "head",
         "is called differently in two passes over the same samples",
-        f"make the forward pass repeatable, or {_RANKS}",
+        f"make the forward pass repeatable, or {RANKS}",
     )

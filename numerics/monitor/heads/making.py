@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from epsrank.numerics.monitor.heads.affine import AffineMap
-from epsrank.numerics.monitor.heads.rows import RANKS, HeadRows
+from epsrank.numerics.monitor.heads.insertion import RANKS
+from epsrank.numerics.monitor.heads.rows import HeadRows
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix, Vector
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from epsrank.numerics.monitor.heads.insertion import RANKS
 from epsrank.numerics.monitor.model.samples import row_weights
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix
-
-#: What works wherever there is no reading.
-RANKS = "leave targets out: ranks need none"
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,9 +59,8 @@ def refuse_unknown_heads(plan: LayerPlan, settings: Settings, probe: ProbeSet | 
         remedy = f"say which has the targets: head={plan.candidates[0]!r}, or heads=[…] for several"
         raise InputError("head", f"is not clear: {several} all give outputs", remedy)
     if not plan.heads:
-        raise InputError(
-            "head", "is not known, so no floor can be read", "name the last nn.Linear: head='…'"
-        )
+        known = ("is not known, so no floor can be read", "name the layer of the output: head='…'")
+        raise InputError("head", *(plan.no_head or known))
     names = [head.name for head in plan.heads]
     targets = None if probe is None else probe.targets
     for argument, value in (("loss", settings.loss), ("targets", targets)):

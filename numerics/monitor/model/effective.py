@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
+from epsrank.numerics.monitor.model.convolutions import is_readable, patch_weights
 from epsrank.numerics.monitor.model.features import first_tensor
 from epsrank.numerics.monitor.model.passes import untouched
 from epsrank.theory.errors import InputError, described
@@ -33,6 +35,13 @@ def effective_weight(
         # Copies: on the CPU these can be the memory that the optimiser writes into.
         own = None if bias is None else _double(bias).numpy().copy()
         return _double(weight).numpy().T.copy(), own
+    if isinstance(head, _ConvNd) and is_readable(head):
+        with untouched(head), torch.no_grad():
+            if not as_is:
+                head.eval()
+            made, shift = patch_weights(head)
+        shifts = None if shift is None else _double(shift).numpy().copy()
+        return _double(made).numpy().copy(), shifts
     n = _width(head) if width is None else width
     if n is None:
         kind = type(head).__name__

@@ -58,9 +58,16 @@ class _Planner:
     """Plans a model from its passes."""
 
     def __init__(
-        self, model: nn.Module, layers: Any, head: Any, output: Any, axes: dict[str, int]
+        self,
+        model: nn.Module,
+        layers: Any,
+        head: Any,
+        output: Any,
+        axes: dict[str, int],
+        reads: bool,
     ) -> None:
         self._model, self._layers, self._head, self._axes = model, layers, head, axes
+        self._reads = reads
         self._plain = unwrap(model)
         refuse(self._plain)
         self._places = as_outputs(output)
@@ -77,7 +84,9 @@ class _Planner:
         if example is not None:
             self._traces.append(_traced(self._plain, self._model, self._names, example))
         trace = self._traces[0] if self._traces else None
-        self._heads = find_heads(self._names, self._head, trace, self._places.get(""))
+        self._heads = find_heads(
+            self._names, self._head, trace, self._places.get(""), reads=self._reads
+        )
         return self._plan()
 
     def further(self, arguments: Arguments) -> LayerPlan | None:
@@ -151,6 +160,7 @@ class _Planner:
             head=heads.first,
             heads=tuple(planned),
             candidates=heads.candidates,
+            no_head=heads.why,
             compiled=is_compiled(self._model),
             callers=tuple(names.values()) if followed else (),
             called=None if trace is None else frozenset(seen),
@@ -166,6 +176,7 @@ def find_layers(
     output: Any = None,
     axes: Any = None,
     example: Any = None,
+    reads: bool = False,
 ) -> LayerPlan:
     """Decide which layers of a model are measured.
 
@@ -177,6 +188,7 @@ def find_layers(
     measures no such input. ``auto`` takes the ``Linear`` whose output is the model's; where several
     are, or an activation acts on the last one, it takes none, and the plan names them. `output` is
     the entry of a tuple or dict output that is meant, of several heads a mapping by their names.
+    Where a reading is wanted (`reads`), convolutions and affine modules of the user's are heads.
 
     The axis of the neurons is followed through the pass, whatever moves it. A layer where it is
     lost (of three axes or more) is left out with that reason, unless `axes` says it:
@@ -189,7 +201,7 @@ def find_layers(
     """
     if not isinstance(model, nn.Module):
         raise InputError("model", f"is {type(model).__name__}", "pass a torch.nn.Module")
-    return _Planner(model, layers, head, output, given_axes(axes)).first(example)
+    return _Planner(model, layers, head, output, given_axes(axes), reads).first(example)
 
 
 def plan_at_first_call(

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from epsrank.numerics.monitor.model.convolutions import is_readable
 from epsrank.numerics.monitor.model.effective import effective_weight
 from epsrank.numerics.monitor.model.kinds import kind_of
 from epsrank.numerics.monitor.model.named import nearest
@@ -25,6 +26,8 @@ class Heads:
     chosen: dict[str, nn.Module] = field(default_factory=dict)
     #: Names of layers that give outputs side by side, where nothing says which is meant.
     candidates: tuple[str, ...] = ()
+    #: Where there is none: why, and what helps.
+    why: tuple[str, str] | None = None
 
     @property
     def first(self) -> nn.Module | None:
@@ -33,16 +36,28 @@ class Heads:
 
 
 def find_heads(
-    names: Mapping[str, nn.Module], head: Any, trace: Trace | None, output: str | None = None
+    names: Mapping[str, nn.Module],
+    head: Any,
+    trace: Trace | None,
+    output: str | None = None,
+    *,
+    reads: bool = False,
 ) -> Heads:
-    """Return the output layers that are meant: those named, or the only one that a pass shows."""
+    """Return the output layers that are meant: those named, or the only one that a pass shows.
+
+    Where a reading is wanted (`reads`), convolutions and affine modules of the user's are heads,
+    and it is said why there is none.
+    """
     if head is None:
         return Heads()
     if isinstance(head, str) and head == "auto":
         if trace is not None:
-            return _executed(names, trace, output)
-        found = find_head(names)
-        return Heads() if found is None else Heads({_name(names, found): found})
+            found = _executed(names, trace, output, reads)
+            if found.chosen or found.candidates or not reads:
+                return found
+            return without_linear(names, trace, output)
+        guess = find_head(names)
+        return Heads() if guess is None else Heads({_name(names, guess): guess})
     given = [head] if isinstance(head, (str, nn.Module)) else head
     if not isinstance(given, Iterable):
         kind = type(head).__name__
@@ -67,12 +82,14 @@ def _name(names: Mapping[str, nn.Module], module: nn.Module) -> str:
     return next(name for name, known in names.items() if known is module)
 
 
-def _executed(names: Mapping[str, nn.Module], trace: Trace, output: str | None) -> Heads:
+def _executed(
+    names: Mapping[str, nn.Module], trace: Trace, output: str | None, reads: bool
+) -> Heads:
     """Return the ``Linear`` that gives the output of a pass, or all that do."""
     if output is not None and output not in trace.outputs:
         given = ", ".join(map(repr, trace.outputs))
         raise InputError("output", f"is {output!r}", f"the model gives {given}")
-    wanted = trace.outputs if output is None else {output: trace.outputs[output]}
+    wanted = _wanted(trace, output)
     linear: dict[int, Call] = {}
     for marks in wanted.values():
         found = _last_weights(trace, marks)
@@ -94,7 +111,9 @@ def _executed(names: Mapping[str, nn.Module], trace: Trace, output: str | None) 
         if isinstance(module, nn.Module) and key not in inside
     ]
     known = [_name(names, module) for module in heads]
-    if not any(isinstance(module, nn.Linear) for module in heads):
+    if not any(
+        isinstance(module, nn.Linear) or (reads and is_readable(module)) for module in heads
+    ):
         return Heads()
     if len(heads) == 1:
         return Heads({known[0]: heads[0]})
@@ -102,6 +121,81 @@ def _executed(names: Mapping[str, nn.Module], trace: Trace, output: str | None) 
     if around is not None:
         return Heads({around: names[around]})
     return Heads(candidates=tuple(known))
+
+
+def _wanted(trace: Trace, output: str | None) -> dict[str, frozenset[int]]:
+    return trace.outputs if output is None else {output: trace.outputs[output]}
+
+
+def without_linear(names: Mapping[str, nn.Module], trace: Trace, output: str | None) -> Heads:
+    """Return the affine module of the user's that gives the output; or say why no layer does."""
+    done: set[int] = set()
+    waiting = sorted(
+        (mark for own in _wanted(trace, output).values() for mark in own), reverse=True
+    )
+    while waiting:
+        number = waiting.pop(0)
+        if number == UNKNOWN:
+            problem = "is not known: the output is made by what cannot be followed, such as NumPy"
+            return Heads(why=(problem, "name the layer that gives it: head='…'"))
+        if number < 0 or number in done:
+            continue
+        done.add(number)
+        call = trace.calls[number]
+        if call.kind in ("activation", "probabilities") or (
+            isinstance(call.callee, str) and _acts(call.callee)
+        ):
+            if any(calls > number for calls, _ in trace.products):
+                break  # what it gives is multiplied by a parameter
+            return Heads(why=_after_activation(names, call))
+        module = call.callee
+        if isinstance(module, nn.Module) and call.entered is not None and _is_affine(module, call):
+            return Heads({_name(names, module): module})
+        if call.kind == "weights" and isinstance(module, nn.Module):
+            what = f"is a {type(module).__name__} ({_name(names, module)!r})"
+            problem = f"{what}, and readings know nn.Linear and convolutions without groups"
+            return Heads(why=(problem, "leave loss= and targets out: ranks need none"))
+        waiting += sorted(call.within, reverse=True)
+    if trace.products:
+        weight = trace.products[-1][1]
+        attribute = weight.rpartition(".")[2]
+        remedy = (
+            f"make it a module, self.head = nn.Linear(…) with self.head.{attribute} = "
+            f"self.{weight}, and call self.head(…) there"
+        )
+        return Heads(why=(f"is no module: the output is a product with {weight!r}", remedy))
+    return Heads(why=("is not known: no layer of weights gives the output", "name it: head='…'"))
+
+
+def _after_activation(names: Mapping[str, nn.Module], call: Call) -> tuple[str, str]:
+    """Say that an activation makes the output, and what to do."""
+    if isinstance(call.callee, str):
+        what, kind = f"{call.callee}()", call.callee
+    else:
+        kind = type(call.callee).__name__
+        what = f"{kind} ({_name(names, call.callee)!r})"
+    instead = {
+        "sigmoid": "nn.BCEWithLogitsLoss()",
+        "softmax": "nn.CrossEntropyLoss()",
+        "logsoftmax": "nn.CrossEntropyLoss()",
+        "logsigmoid": "nn.BCEWithLogitsLoss()",
+    }.get(kind.lower())
+    problem = f"is not the end: {what} makes the output of what it gives"
+    if instead is not None:
+        return problem, f"return what comes before, and train with {instead} as loss="
+    return problem, "leave loss= and targets out: ranks need none, and of this no floor is known"
+
+
+def _is_affine(module: nn.Module, call: Call) -> bool:
+    """Whether calls of a module show that it is one map φW + b."""
+    assert call.entered is not None
+    if not any(True for _ in module.parameters()):
+        return False
+    try:
+        effective_weight(module, int(call.entered[-1]))
+    except InputError:
+        return False
+    return True
 
 
 def _last_weights(trace: Trace, marks: Iterable[int]) -> dict[int, Call] | None:

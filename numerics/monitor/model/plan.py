@@ -107,6 +107,8 @@ class LayerPlan:
     heads: tuple[PlannedHead, ...] = ()
     #: Layers that reach the output side by side, where none was chosen.
     candidates: tuple[str, ...] = ()
+    #: Where there is no head: why, and what helps.
+    no_head: tuple[str, str] | None = None
     #: Modules to be followed so that a ``call`` is recognised.
     callers: tuple[nn.Module, ...] = field(default=(), repr=False)
     #: What the passes watched have called, see `epsrank.numerics.monitor.model.find.called`; None

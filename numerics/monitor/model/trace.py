@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from epsrank.numerics.monitor.model.axes import UNFOLLOWED, NeuronNumbers
+from epsrank.numerics.monitor.model.axes import PRODUCTS, UNFOLLOWED, NeuronNumbers
 from epsrank.numerics.monitor.model.features import (
     first_tensor,
     named_tensors,
@@ -102,9 +102,11 @@ class Frames(TorchFunctionMode):
         on_change: Callable[[Tensor], None] | None = None,
         neurons: NeuronNumbers | None = None,
         weights: Mapping[int, str] | None = None,
+        on_use: Callable[[nn.Module, Any, str], None] | None = None,
     ) -> None:
         super().__init__()
         self._weights = weights or {}
+        self._on_use = on_use
         self._watched = watched
         self._on_change = on_change
         self._neurons = neurons
@@ -137,6 +139,8 @@ class Frames(TorchFunctionMode):
         if self.running and func not in ACTIVATION_FUNCTIONS:
             for weights in used(self._weights, args, kwargs):
                 self.running[-1].uses(weights)
+                if self._on_use is not None:
+                    self._on_use(self.running[-1].module, func, weights)
         if name is not None and self.running:
             # The input may be given by name, as in relu(input=x).
             given = args or tuple((kwargs or {}).values())
@@ -155,12 +159,14 @@ class Trace:
         self.calls: list[Call] = []
         #: Where the values of every output of the model come from, by its place in the output.
         self.outputs: dict[str, frozenset[int]] = {}
+        #: Parameters that the user's modules multiply by, and how many calls came before.
+        self.products: list[tuple[int, str]] = []
         self._modules = list(names.values())
         self._origins = Origins(self._modules)
         self._neurons = NeuronNumbers(lambda tensor: not self._origins.of(tensor))
         self._frames = Frames(
             self._function, _WATCHED, self._origins, self._overwritten, self._neurons,
-            weights_in(names),
+            weights_in(names), self._used,
         )  # fmt: skip
         self._entered: list[Any] = []
         # The calls that returned a tensor, and a number of its own for one that entered a call.
@@ -257,6 +263,13 @@ class Trace:
         if tensor is not None:
             # What works in place returns a tensor that earlier calls returned as well.
             self._returned.put(tensor, (*self._producers(tensor), number))
+
+    def _used(self, owner: nn.Module, func: Any, weights: str) -> None:
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            name = getattr(getattr(func, "__self__", None), "__name__", "")
+        if name in PRODUCTS and not type(owner).__module__.startswith("torch.nn."):
+            self.products.append((len(self.calls), weights))
 
     def _overwritten(self, tensor: Tensor) -> None:
         """Forget which calls returned a tensor, and what it is a view of."""

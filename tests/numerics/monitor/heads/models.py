@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +59,8 @@ class Model:
     classes: int = -1
     #: Whether the last layer has ranks all the same.
     ranks: bool = True
+    #: The head, where only a pass shows it.
+    shown: str | None = None
 
 
 class Low(nn.Module):
@@ -197,6 +200,39 @@ def of(call: Callable[..., Any], **options: Any) -> Callable[[], nn.Module]:
     return lambda: net(call, **options)
 
 
+class ActorCritic(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 12), nn.Tanh())
+        self.actor, self.critic = nn.Linear(12, 3), nn.Linear(12, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        h = self.body(x)
+        return self.actor(h), self.critic(h)
+
+
+class Own(nn.Module):
+    """A linear layer that is none of PyTorch's."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(0.3 * torch.randn(outputs, inputs))
+        self.b = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.w.T + self.b
+
+
+def images() -> torch.Tensor:
+    return torch.randn(4, 2, 5, 5)
+
+
+def pixels(head: nn.Module, *after: nn.Module) -> Callable[[], nn.Module]:
+    return lambda: nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), copy.deepcopy(head), *after
+    )
+
+
 SCALE = torch.tensor([0.5, 2.0, 3.0])
 MIX = torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
 NO_AFFINE = "is not affine"
@@ -281,10 +317,42 @@ MODELS = [
     Model("a GRU", lambda: Sequences(nn.GRU), "cross_entropy", inputs=tokens),
     Model("attention", Attention, "cross_entropy", inputs=tokens),
     Model("its own outputs fed back", Feedback, says="what it gave before", read=False),
-    Model("its own derivative", Derivative, inputs=lambda: torch.randn(30, 1), says="", read=False),
+    Model("its own derivative", Derivative, inputs=lambda: torch.randn(30, 1),
+          says="differentiated inside forward", read=False),
     Model("a mixture of experts", Experts, options={"head": "experts.1.2"}, says="D from"),
     Model("dueling, the advantage", Dueling, options={"head": "advantage"}, says="a matrix D"),
     Model("dueling, the value", Dueling, options={"head": "value"}, says="u = φW + b + r"),
+    Model("a convolution as the head", pixels(nn.Conv2d(6, 3, 1)), "cross_entropy",
+          inputs=images, classes=1, shown="2"),
+    Model("a convolution of 3 × 3", pixels(nn.Conv2d(6, 3, 3, padding=1)), "cross_entropy",
+          inputs=images, classes=1, says="φ of patches 3×3", shown="2"),
+    Model("a dilated convolution with steps, in a weight norm", pixels(parametrizations.weight_norm(
+        nn.Conv2d(6, 3, 2, stride=2, dilation=2, bias=False))), "cross_entropy",
+        inputs=images, classes=1, says="u = φW, φ of patches 2×2", shown="2"),
+    Model("a convolution pooled", pixels(nn.Conv2d(6, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+          "cross_entropy", inputs=images, says="pooled", shown="2"),
+    Model("a convolution in 1-D", lambda: nn.Sequential(
+        nn.Conv1d(4, 6, 3), nn.Tanh(), nn.Conv1d(6, 3, 3, padding="same")), "cross_entropy",
+        inputs=lambda: torch.randn(6, 4, 9), classes=1, says="φ of patches 3", shown="2"),
+    Model("adapters on every layer", lambda: nn.Sequential(
+        Low(nn.Linear(4, 12)), nn.Tanh(), Low(nn.Linear(12, 3))), shown="2"),
+    Model("a linear layer of one's own", lambda: nn.Sequential(
+        nn.Linear(4, 12), nn.Tanh(), Own(12, 3)), "cross_entropy", shown="2"),
+    Model("a head that is called twice", of(lambda m, x: u(m, x) + u(m, -x)),
+          says="called 2 times", read=False),
+    Model("a GAN, the discriminator on what is generated", lambda: Net(
+        lambda m, x: m.discriminator(m.generator(x)),
+        generator=nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4)),
+        discriminator=nn.Sequential(nn.Linear(4, 12), nn.LeakyReLU(0.2), nn.Linear(12, 1)))),
+    Model("self-supervised, the predictor before a stopped target", lambda: Net(
+        lambda m, x: (m.head(m.projector(m.body(x))), m.projector(m.body(x)).detach()),
+        body=nn.Sequential(nn.Linear(4, 8), nn.ReLU()),
+        projector=nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU()),
+        head=nn.Linear(8, 8)), pick=lambda o: o[0]),
+    Model("actor-critic, the actor", ActorCritic, "cross_entropy", options={"head": "actor"},
+          pick=lambda o: o[0]),
+    Model("actor-critic, the critic", ActorCritic, options={"head": "critic"},
+          pick=lambda o: o[1]),
     Model("per-sample gradients beside", of(lambda m, x: torch.vmap(m.head)(m.body(x))),
           says="torch.func", read=False, ranks=False),
 ]  # fmt: skip

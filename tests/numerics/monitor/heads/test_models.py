@@ -76,7 +76,10 @@ def test_training_is_the_same_bit_for_bit(model):
         optimiser = torch.optim.SGD(weights, 1e-2)
         monitor = None
         if monitored:
-            monitor = RankMonitor(network, loss=model.loss, every=1, warn=False, **model.options)
+            head = {} if model.shown is None else {"head": model.shown}
+            monitor = RankMonitor(
+                network, loss=model.loss, every=1, warn=False, **model.options, **head
+            )
         for step in range(3):
             optimiser.zero_grad()
             loss_of(model, network(x), y).backward()

@@ -170,3 +170,54 @@ def test_without_a_probe_the_reason_names_step():
             model(X)
             monitor.step(targets=VALUES)
     assert monitor.latest["1"].reading is not None
+
+
+class Function(nn.Module):
+    """A network whose output is made by a function."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.body, self.last = nn.Sequential(nn.Linear(5, 8), nn.Tanh()), nn.Linear(8, 3)
+        self.table, self.call = nn.Embedding(3, 8), call
+
+    def forward(self, x):
+        return self.call(self, self.body(x))
+
+
+NO_HEAD = [
+    (
+        nn.Sequential(network(), nn.Sigmoid()),
+        "Sigmoid.*what comes before, and train with nn.BCEWith",
+    ),
+    (nn.Sequential(network(), nn.Softplus()), "Softplus.*leave loss= and targets out"),
+    (Function(lambda m, h: m.last(h).sigmoid()), r"sigmoid\(\) makes.*nn.BCEWithLogitsLoss"),
+    (Function(lambda m, h: F.linear(h, m.table.weight)), "product with 'table.weight'; make it a"),
+    (Function(lambda m, h: h @ m.table.weight.T), "product with 'table.weight'; make it a module"),
+    (
+        nn.Sequential(network(4), nn.Unflatten(1, (2, 2)), nn.ConvTranspose1d(2, 3, 1)),
+        "is a ConvTr",
+    ),
+    (
+        nn.Sequential(network(4), nn.Unflatten(1, (2, 2)), nn.Conv1d(2, 2, 1, groups=2)),
+        "is a Conv1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "message"), NO_HEAD)
+def test_where_no_layer_gives_the_output_it_is_said_what_does(model, message):
+    with pytest.raises(InputError, match=message):
+        RankMonitor(model, probe=X, targets=VALUES, loss="mse")
+    RankMonitor(model, probe=X).close()
+
+
+def test_the_remedies_work():
+    class Tied(Function):
+        def __init__(self):
+            super().__init__(lambda m, h: m.head(h))
+            self.head = nn.Linear(8, 3, bias=False)
+            self.head.weight = self.table.weight
+
+    model = Tied()
+    record, _ = measured(model, probe=X, targets=VALUES, loss=nn.MSELoss())
+    assert record.reading.loss == pytest.approx(F.mse_loss(model(X), VALUES).item(), rel=1e-5)
