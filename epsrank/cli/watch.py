@@ -201,7 +201,7 @@ class RunSource:
             there = "holds no run yet" if self._folder.is_dir() else "nothing there yet"
             return View(str(self._folder), there)
         config = read_config(self._folder)
-        title = f"{self._folder}: {config.task}, {config.described}, seed {config.seed}"
+        title = f"{self._folder}: {config.caption}"
         progress = read_progress(self._folder)
         if progress is None:
             return View(title, f"step 0 of {config.steps}, nothing saved yet")

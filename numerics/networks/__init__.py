@@ -2,7 +2,7 @@
 
 from epsrank.numerics.networks.activations import ACTIVATIONS, activation_function
 from epsrank.numerics.networks.adaptive import AdaptiveNet
-from epsrank.numerics.networks.base import FeatureNetwork, samples_by_neurons
+from epsrank.numerics.networks.base import FeatureNetwork, evaluating, samples_by_neurons
 from epsrank.numerics.networks.bottleneck import BottleneckMLP
 from epsrank.numerics.networks.capture import capture
 from epsrank.numerics.networks.cnn import SmallCNN
@@ -25,6 +25,7 @@ __all__ = [
     "SmallTransformer",
     "activation_function",
     "capture",
+    "evaluating",
     "initialise_",
     "samples_by_neurons",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +51,19 @@ class FeatureNetwork(nn.Module, ABC):
         """Return u(x) = φ(x)·W + b."""
         outputs: Tensor = self.head(self.hidden(x)[-1])
         return outputs
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode for a block, and every module back into its own mode."""
+    # Module by module: some may be frozen.
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 class LiftedNetwork(FeatureNetwork):

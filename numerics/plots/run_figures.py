@@ -96,9 +96,12 @@ def _spectra(run: Run, eps: float) -> Figure:
 def _floor(run: Run, eps: float) -> Figure:
     # Rebuilt from checkpoints: with an output bias the rank of F2 counts the constant feature too,
     # and the records keep the rank of the layer alone.
-    count = len(run.records)
-    chosen = sorted({round(at) for at in np.linspace(0, count - 1, min(count, _MOST_POINTS))})
-    floors = [floor_at(run, index, eps) for index in chosen]
+    there = run.with_last_layer()
+    count = len(there)
+    if not count:
+        raise InputError("kind", "is 'floor', but no last layer was kept", "pass keep_features=0.5")
+    places = sorted({round(at) for at in np.linspace(0, count - 1, min(count, _MOST_POINTS))})
+    floors = [floor_at(run, there[place], eps) for place in places]
     last = floors[-1]
     return floor_curve(
         np.arange(len(last.distances)),

@@ -4,6 +4,16 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.loop import train
 from epsrank.numerics.training.measure import LastLayer
 from epsrank.numerics.training.record import LayerRanks, StepRecord
+from epsrank.numerics.training.recorder import RunRecorder
 from epsrank.numerics.training.run import Run, load_run
 
-__all__ = ["LastLayer", "LayerRanks", "Run", "RunConfig", "StepRecord", "load_run", "train"]
+__all__ = [
+    "LastLayer",
+    "LayerRanks",
+    "Run",
+    "RunConfig",
+    "RunRecorder",
+    "StepRecord",
+    "load_run",
+    "train",
+]

@@ -41,6 +41,9 @@ _OF_IMAGES: dict[str, type[SmallCNN | SmallTransformer]] = {
 
 def build_task(config: RunConfig) -> Task:
     """Return the task of a run, on the CPU."""
+    if config.recorded:
+        remedy = "go on in that loop, with RunRecorder(…, resume=True)"
+        raise InputError("run", "was recorded from a loop of yours", remedy)
     return load_task(
         config.task,
         n_train=config.n_train,

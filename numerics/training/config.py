@@ -264,6 +264,21 @@ class RunConfig:
         return f"{self.task}, {self.described}, {self.init} init, seed {self.seed}"
 
     @property
+    def caption(self) -> str:
+        """The same, shorter."""
+        return f"{self.task}, {self.described}, seed {self.seed}"
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the loop was the user's (`epsrank.numerics.training.recorded`)."""
+        return False
+
+    @property
+    def own_network(self) -> bool:
+        """Whether the network is the user's, so that its layers are what they are."""
+        return self.recorded or is_name(self.network)
+
+    @property
     def described(self) -> str:
         """The network in a few words."""
         if is_name(self.network):

@@ -37,6 +37,9 @@ class Measured(Protocol):
         ...
 
 
+# Last layers of a recorded run that are kept besides, evenly spaced, the last one among them.
+_EVEN = 12
+
 # Bands of loss that pairs are made of: more are joined two by two. A pair of squares takes
 # milliseconds, one of another loss a tenth of a second or more.
 _MOST_BANDS, _MOST_BANDS_CONVEX = 16, 8
@@ -76,7 +79,13 @@ def keep_features(run: Measured) -> None:
     factor, folder = run.config.keep_features, run.folder
     if factor is None or not folder.kept or run.task.operator is not None:
         return
-    steps = {run.records[index].step: index for index in drop_moments(run, factor)}
+    moments = drop_moments(run, factor)
+    if run.config.recorded and run.records:
+        # No code makes this network again: figures of the floor are of what is kept now.
+        count = len(run.records)
+        even = np.linspace(0, count - 1, min(count, _EVEN)).round().astype(int)
+        moments = sorted({*moments, *even.tolist()})
+    steps = {run.records[index].step: index for index in moments}
     wanted = {folder.features(step): index for step, index in steps.items()}
     for path in folder.features(0).parent.glob("step_*.safetensors"):
         if path not in wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from epsrank.numerics.manifest import MANIFEST, Manifest
 from epsrank.numerics.processes.locks import only_writer
 from epsrank.numerics.processes.scratch import new_scratch, remove_scratch
 from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.recorded import RecordedConfig
 from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
 
@@ -134,7 +136,8 @@ def read_config(folder: Path) -> RunConfig:
     data = read_bytes(folder / CONFIG, folder)
     with parsing(str(folder / CONFIG), "restore it from a copy"):
         text = data.decode("utf-8")
-    return RunConfig.from_toml(text)
+        values = tomllib.loads(text)
+    return RecordedConfig.from_values(values) if "recorded" in values else RunConfig.from_toml(text)
 
 
 def _same_settings(kept: RunConfig, given: RunConfig) -> None:

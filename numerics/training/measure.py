@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from epsrank.numerics.networks import FeatureNetwork, capture
+from epsrank.numerics.networks import FeatureNetwork, capture, evaluating
 from epsrank.numerics.operators.stacked import StackedOperator, constant, images
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
@@ -170,12 +170,8 @@ def measure(
     model: FeatureNetwork, config: RunConfig, task: Task, probe: Probe, step: int
 ) -> StepRecord:
     """Measure a network after `step` updates, in evaluation mode; it stays in its own."""
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         return _measured(model, config, task, probe, step)
-    finally:
-        model.train(was_training)
 
 
 def _measured(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.plan import LayerPlan, MonitoredLayer
 from epsrank.numerics.named import call_named, find, is_name, takes, user_code
-from epsrank.numerics.networks import FeatureNetwork, activation_function
+from epsrank.numerics.networks import FeatureNetwork, activation_function, evaluating
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.seeds import Stream, stream_seed
@@ -29,8 +29,16 @@ _FEW = 3
 class OwnNetwork(FeatureNetwork):
     """u(x) of any module: φ is what enters its output layer, the others are its activations."""
 
-    def __init__(self, model: nn.Module, plan: LayerPlan, shape: tuple[int, ...] | None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        plan: LayerPlan,
+        shape: tuple[int, ...] | None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         nn.Module.__init__(self)
+        # Of the inputs, where they are no floats, as the numbers of tokens.
+        self._input_dtype = dtype
         self.model = model
         self._plan = plan
         # Of one sample, where the network takes images.
@@ -58,6 +66,7 @@ class OwnNetwork(FeatureNetwork):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return u(x), shape (N, k)."""
+        x = x if self._input_dtype is None else x.to(self._input_dtype)
         output = self.model(x if self._shape is None else x.reshape(len(x), *self._shape))
         columns: Tensor = output[:, None] if output.ndim == 1 else output
         return columns
@@ -152,14 +161,9 @@ def as_feature_network(label: str, model: nn.Module, task: Task) -> OwnNetwork:
         shape = images
     example = x if shape is None else x.reshape(len(x), *shape)
     remedy = "let it take x of shape (N, d), and the task's number of outputs"
-    was_training = model.training
-    with user_code("network", f"{label} fails on x of shape {tuple(x.shape)}", remedy):
-        model.eval()
-        try:
-            with torch.no_grad():
-                model(example)
-        finally:
-            model.train(was_training)
+    what = f"{label} fails on x of shape {tuple(x.shape)}"
+    with user_code("network", what, remedy), evaluating(model), torch.no_grad():
+        model(example)
     try:
         plan = find_layers(model, "auto", example=[example])
     except InputError as error:
@@ -168,20 +172,17 @@ def as_feature_network(label: str, model: nn.Module, task: Task) -> OwnNetwork:
         ) from (None)
     network = OwnNetwork(model, plan, shape)
     _check_outputs(label, network, task)
-    network.no_floor = _why_no_floor(network, x)
+    network.no_floor = why_no_floor(network, x)
     return network
 
 
 def _runs(model: nn.Module, x: Tensor) -> bool:
     """Tell whether a network takes inputs of this shape."""
-    was_training = model.training
     try:
-        with torch.no_grad():
-            model.eval()(x)
+        with evaluating(model), torch.no_grad():
+            model(x)
     except Exception:
         return False
-    finally:
-        model.train(was_training)
     return True
 
 
@@ -189,14 +190,9 @@ def _check_outputs(label: str, network: FeatureNetwork, task: Task) -> None:
     """Check that a network has one row of outputs for each sample."""
     x = task.x[:_FEW].to(next((p.device for p in network.parameters()), torch.device("cpu")))
     remedy = f"let it take x of shape (N, {task.n_inputs})"
-    was_training = network.training
-    with user_code("network", f"{label} fails on x of shape {tuple(x.shape)}", remedy):
-        network.eval()
-        try:
-            with torch.no_grad():
-                found = network(x)
-        finally:
-            network.train(was_training)
+    what = f"{label} fails on x of shape {tuple(x.shape)}"
+    with user_code("network", what, remedy), evaluating(network), torch.no_grad():
+        found = network(x)
     shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
     if shape != (len(x), task.n_outputs):
         raise InputError(
@@ -207,19 +203,14 @@ def _check_outputs(label: str, network: FeatureNetwork, task: Task) -> None:
         )
 
 
-def _why_no_floor(network: OwnNetwork, x: Tensor) -> str | None:
+def why_no_floor(network: OwnNetwork, x: Tensor) -> str | None:
     """Return why u is not φW + b of the last hidden layer, so that no floor is of this loss."""
     plan = network._plan
     if not isinstance(plan.head, nn.Linear) or plan.last is None:
         return "no floor: the network has no one nn.Linear that gives its output"
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            features, outputs = network.hidden(x)[-1], network(x)
-            same = features.ndim == 2 and torch.allclose(plan.head(features), outputs)
-    finally:
-        network.train(was_training)
+    with evaluating(network), torch.no_grad():
+        features, outputs = network.hidden(x)[-1], network(x)
+        same = features.ndim == 2 and torch.allclose(plan.head(features), outputs)
     if same:
         return None
     return "no floor: what the network returns is not φW + b of its last hidden layer"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from epsrank.numerics.named import is_name
 from epsrank.numerics.operators.stacked import StackedOperator
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
@@ -54,7 +53,7 @@ def choose_probe(config: RunConfig, task: Task, device: torch.device) -> Probe:
     n_samples = task.n_samples
     # A network of the user's may have positions where there are images.
     positions = config.network in ("cnn", "transformer")
-    positions |= is_name(config.network) and task.image_shape is not None
+    positions |= config.own_network and task.image_shape is not None
     most = _MOST_WITH_POSITIONS if positions else _MOST
     size = min(n_samples, most) if config.probe is None else config.probe
     # Some nodes of a quadrature rule are no rule.

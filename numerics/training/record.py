@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from epsrank.numerics.named import is_name
 from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.bounds import DecidedRank
@@ -169,9 +168,9 @@ class StepRecord:
             "step": self.step,
             "loss": self.loss,
             "training_loss": self.training_loss,
-            "test_loss": self.test_loss,
+            "test_loss": nulled(self.test_loss),
             "test_accuracy": self.test_accuracy,
-            "coefficient_norm": self.coefficient_norm,
+            "coefficient_norm": nulled(self.coefficient_norm),
             "reachable": self.reachable,
             "envelope": self.envelope,
             "floors": list(self.floors),
@@ -244,7 +243,7 @@ def history_table(records: Sequence[StepRecord], config: RunConfig) -> pa.Table:
             lower, upper = rank_columns(layer + 1, threshold)
             columns[lower] = pa.array([rank.lower for rank in ranks], pa.int64())
             columns[upper] = pa.array([rank.upper for rank in ranks], pa.int64())
-        if is_name(config.network):
+        if config.own_network:
             widths = [r.layers[layer].n_features for r in records]
             columns[width_column(layer + 1)] = pa.array(widths, pa.int64())
     return pa.table(columns)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,6 +35,7 @@ from epsrank.numerics.training.record import (
     records_from_tables,
     spectra_table,
 )
+from epsrank.numerics.training.recorded import recorded_task
 from epsrank.numerics.training.state import Progress, Status, read_environment, read_progress
 from epsrank.numerics.training.tensors import read_tensors
 from epsrank.theory.errors import InputError
@@ -78,6 +79,7 @@ class Run(Shown):
         progress: Progress,
         folder: RunFolder,
         task: Task | None = None,
+        blank: Callable[[], FeatureNetwork] | None = None,
     ) -> None:
         self.config = config
         self.records = tuple(records)
@@ -86,6 +88,8 @@ class Run(Shown):
         self.cause = progress.cause
         self.folder = folder
         self._task = task
+        # Makes a network to put checkpoints into, where the settings do not say how.
+        self._blank = blank
 
     @property
     def out(self) -> Path | None:
@@ -103,6 +107,8 @@ class Run(Shown):
         """
         if self._task is not None:
             return self._task
+        if self.config.recorded:
+            return recorded_task(self.folder.path, self.out, self.config.title)
         task = build_task(self.config)
         before = read_environment(self.folder).get("data")
         if before is not None and before != task.fingerprint():
@@ -169,7 +175,13 @@ class Run(Shown):
             raise InputError(
                 "index", f"is {index}", f"the run has {len(self.records)} measurements"
             ) from None
-        model = empty_network(self.config, self.task)
+        if self.config.recorded and self._blank is None:
+            raise InputError(
+                "run",
+                f"was recorded from a loop of yours: its network at step {step} is your code's",
+                f"make it, and load {self.folder.checkpoint(step)}",
+            )
+        model = (self._blank or partial(empty_network, self.config, self.task))()
         try:
             weights = self.folder.load_checkpoint(step)
         except InputError as error:
@@ -245,8 +257,26 @@ class Run(Shown):
         kept = self._kept_layer(index)
         if kept is not None:
             return kept
+        if self.config.recorded and self._blank is None:
+            known = ", ".join(str(self.records[place].step) for place in self.with_last_layer())
+            raise InputError(
+                "step", f"has no last layer in {self.out}", f"take one of {known or 'another run'}"
+            )
         model = self.network(index).to(self._device)
         return last_layer(model, self._probe, captured(model, self._probe)[-1])
+
+    def with_last_layer(self) -> list[int]:
+        """Return the measurements whose last layer can be had.
+
+        Returns
+        -------
+        list of int
+            Places in `records`: all, except where the network is the code of a recorded loop.
+        """
+        places = range(len(self.records))
+        if not self.config.recorded or self._blank is not None:
+            return list(places)
+        return [at for at in places if self.folder.features(self.records[at].step).is_file()]
 
     def _kept_layer(self, index: int) -> LastLayer | None:
         """Return a last layer that `keep_features` has kept, bit for bit as it was measured."""
@@ -399,11 +429,15 @@ class Run(Shown):
             measure=last.measure,
         )
 
+    def _on(self) -> str:
+        config = self.config
+        return config.title if config.recorded else f"{config.task}, {config.optimizer}"
+
     def __str__(self) -> str:
         config = self.config
         head = (
             f"run of {config.described} on "
-            f"{config.task}, {config.optimizer}: {self.status} at step {self.step} of "
+            f"{self._on()}: {self.status} at step {self.step} of "
             f"{config.steps} ({self.cause})"
         )
         return head if not self.records else f"{head}; {self.records[-1]}"

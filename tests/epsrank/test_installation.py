@@ -191,7 +191,8 @@ def available(name):
 
 #: Public names that need the laboratory.
 OF_THE_LAB = [
-    "Comparison", "Run", "RunConfig", "SweepResults", "Trial", "TrialStore", "compare_results",
+    "Comparison", "Run", "RunConfig", "RunRecorder", "SweepResults", "Trial", "TrialStore",
+    "compare_results",
     "group_configs", "import_runs", "load_pruned", "load_results", "load_run",
     "prune", "run_trials", "train", "train_in_groups", "train_many", "verify",
 ]  # fmt: skip

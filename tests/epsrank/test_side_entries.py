@@ -381,7 +381,8 @@ WITHOUT_NUMBERS = {
     "BoundaryProblem OperatorSystem",
     "errors": "InputError RankWarning RankRequirementError RankTooLow RankUndecided __version__",
     "settings of runs, with tests of their own": "RunConfig train train_many train_in_groups "
-    "group_configs run_trials Trial TrialStore verify prune OverheadBudget RankMonitor",
+    "group_configs run_trials Trial TrialStore verify prune OverheadBudget RankMonitor RunRecorder "
+    "Task",
     "files and models": "load_run load_pruned network_of_run dense_network weight_norms",
     "statistics of a series and its picture, nothing certified": "detect_staircase draw_staircase",
 }
