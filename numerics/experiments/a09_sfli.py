@@ -25,6 +25,7 @@ from typing import Any
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.fitting import measure_every
 from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings
 from epsrank.numerics.experiments.pretraining.design import STRUCTURED, Design, side_by_side
 from epsrank.numerics.experiments.pretraining.figures import (
@@ -80,7 +81,7 @@ def plan(request: Request) -> list[Trial]:
                 "learning_rate": rules["learning_rate"],
                 "steps": steps,
                 "n_train": points,
-                "measure_every": max(1, steps // rules["measurements"]),
+                "measure_every": measure_every(rules, steps),
                 "eps": list(EPS),
                 "device": request.device,
             }

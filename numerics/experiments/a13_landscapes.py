@@ -2,15 +2,18 @@
 
 Two comparisons, each paired by seed. *Within a run* the checkpoint of largest last-layer ε-rank is
 set against that of least; their losses differ too, so a difference there need not come from the
-rank. *At one loss* a run from the structured first layer is set against one from the default, each
-at its first checkpoint below a common loss: the losses agree, the ranks do not. The shape is read
-along 20 random filter-normalised lines: rise over a quarter of the weights' norm, curvature,
-share of the lines that is not convex (`epsrank.numerics.landscape.LineShape`).
+rank. *At one loss* a run from the structured first layer is set against one from the default, at
+the pair of checkpoints of least loss whose losses agree within the share of the rules: the losses
+agree, the ranks do not. The shape is read along 20 random lines: rise, curvature over loss, share
+that is not convex (`epsrank.numerics.landscape.LineShape`). Filter-normalised lines are as long as
+the weights, and a structured first layer has large ones; so what is judged are lines that end
+where the outputs have moved by a quarter of the target, which is free of the scale of the weights.
+The filter-normalised shapes stand in the table of checkpoints.
 
-Rule, fixed beforehand, with Bonferroni's correction over all comparisons: the claim that the
-landscapes differ is supported where a shape differs at one loss, between checkpoints whose ranks
-differ; a regime where shapes differ within runs only, since there the loss may be the reason; else
-undecided. That landscapes are the same cannot be established, so nothing is refuted.
+Rule, with Bonferroni's correction over all comparisons: the claim that the landscapes differ is
+supported where a shape differs at one loss, between checkpoints whose ranks differ; a regime where
+shapes differ within runs only, since there the loss may be the reason; else undecided. That
+landscapes are the same cannot be established, so nothing is refuted.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from epsrank.numerics.experiments.analysis import (
     Picture,
     Table,
     paired,
+    seeds_pvalue,
     sign,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
@@ -37,7 +41,7 @@ from epsrank.numerics.sweeps.trial import Outcome, Trial
 CLAIM = "landscape-rank"
 ARMS = ("default", "structured")
 _SHAPES = {
-    "rise": "rise over a quarter of the weights",
+    "rise": "rise over a quarter of the outputs",
     "curvature": "log₁₀ curvature / loss",
     "not_convex": "share that is not convex",
 }
@@ -63,10 +67,12 @@ def plan(request: Request) -> list[Trial]:
                     "device": request.device,
                 },
                 "arms": list(ARMS),
+                "agree": rules["agree"],
                 "lines": 20,
                 # A plane takes 441 losses and is for the eye: one seed has it.
                 "grid": 21 if seed == request.first else 0,
             },
+            version=2,
         )
         for seed in request.seed_range(rules["seeds"])
     ]
@@ -90,7 +96,8 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
                     {"seed": _seed(outcome), "arm": arm, "checkpoint": name}
                     | {"step": found["step"], "loss": found["loss"]}
                     | {"rank, lower": lower, "rank, upper": upper}
-                    | {shape: found[shape] for shape in _SHAPES}
+                    | {shape: found["free"][shape] for shape in _SHAPES}
+                    | {f"{shape}, filter-normalised": found[shape] for shape in _SHAPES}
                 )
     return rows
 
@@ -137,6 +144,20 @@ def _compared(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, Effec
     return {name: effect for name, effect in found.items() if effect is not None}
 
 
+def _pvalue(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the p-value of "some shape differs at one loss", either way, over seeds."""
+    votes = []
+    for shape in _SHAPES:
+        pair = [_column(rows, arm, "matched", shape) for arm in ("structured", "default")]
+        differences = {
+            seed: 0.0 if pair[0][seed] == pair[1][seed] else pair[0][seed] - pair[1][seed]
+            for seed in set(pair[0]) & set(pair[1])
+        }
+        votes += [differences, {seed: -value for seed, value in differences.items()}]
+    each = [p for vote in votes if (p := seeds_pvalue([vote])) is not None]
+    return min(1.0, len(each) * min(each)) if each else None
+
+
 def judge(shapes: Mapping[str, Mapping[str, Effect]], ranks: Mapping[str, Effect]) -> Judgement:
     """Judge by the rule of this module."""
 
@@ -170,6 +191,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         _statement(shapes, ranks),
         effects,
         tried=_COMPARISONS * len(_SHAPES),
+        pvalue=_pvalue(rows),
     )
     table = Table("checkpoints", "The checkpoints and the shapes around them", rows)
     failed = sum(outcome.status == "failed" for outcome in outcomes)

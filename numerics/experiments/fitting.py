@@ -28,11 +28,14 @@ def fitting_trial(
     """Return a training on cos x + cos 2x + cos 30x on [−1, 1], mean squared error.
 
     `rules`, those of its experiment, give the points of the grid, the steps (of which `share` are
-    made) and the number of measurements, evenly spaced for the detector; `settings` are entries of
-    `RunConfig` that differ from tanh, Adam with rate 1e-3 and the whole grid in every step (rate
-    and grid are ours).
+    made) and the number of measurements, evenly spaced for the detector or ``"auto"``, dense at
+    first; and ``keep_features`` where drops are explained. `settings` are entries of `RunConfig`
+    that differ from tanh, Adam with rate 1e-3 and the whole grid in every step (rate and grid are
+    ours).
     """
     steps = round(share * rules["steps"])
+    if "keep_features" in rules:
+        settings = {"keep_features": rules["keep_features"]} | settings
     common = {
         "task": "cosines",
         "network": "mlp",
@@ -42,12 +45,18 @@ def fitting_trial(
         "learning_rate": 1e-3,
         "steps": steps,
         "n_train": rules["points"],
-        "measure_every": max(1, steps // rules["measurements"]),
+        "measure_every": measure_every(rules, steps),
         "eps": list(EPS),
         "device": request.device,
         "seed": seed,
     }
     return Trial("train", common | settings)
+
+
+def measure_every(rules: Mapping[str, Any], steps: int) -> int | str:
+    """Return the steps between measurements by the rules of an experiment."""
+    count = rules["measurements"]
+    return count if isinstance(count, str) else max(1, steps // count)
 
 
 def arm_rows(arms: Mapping[str, Sequence[History]]) -> list[dict[str, Any]]:

@@ -63,6 +63,7 @@ TARGETS: dict[str, Target] = {
     ),
     "step": Target("sign x on [−1, 1]", lambda x: np.sign(x[:, 0]), _UNIT),
     "absolute": Target("|x| on [−1, 1]", lambda x: np.abs(x[:, 0]), _UNIT),
+    "power": Target("|x|^1.5 on [−1, 1]", lambda x: np.abs(x[:, 0]) ** 1.5, _UNIT),
     "runge": Target("1/(1 + 25x²) on [−1, 1]", lambda x: 1 / (1 + 25 * x[:, 0] ** 2), _UNIT),
     "chirp": Target("cos 20x² on [−1, 1]", lambda x: np.cos(20 * x[:, 0] ** 2), _UNIT),
     "multiscale": Target("Σ_{k=0}^{5} 2^{−k} sin 2^k πx on [−1, 1]", _multiscale, _UNIT),

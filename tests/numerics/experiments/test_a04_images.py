@@ -41,8 +41,8 @@ def test_planted_stairs_and_their_absence():
     done = [outcome(trial) for trial in plan(Request())]
     found = judged(done)
     assert {item.judgement for item in found.values()} == {"supported"}
-    assert found["staircase-steps"].tried == 2
-    assert found["coupling-together"].tried == 3
+    assert found["staircase-steps"].tried == 4
+    assert found["coupling-together"].tried == 6
     smooth = judged([outcome(trial, stairs=False) for trial in plan(Request())])
     assert smooth["staircase-steps"].judgement == "refuted"
 
@@ -66,7 +66,7 @@ def test_failures_and_missing_data():
 
 def test_plan():
     trials = plan(Request(datasets=("mnist",)))
-    assert len(trials) == 2 * len(plan(Request())) == 24
+    assert len(trials) == 2 * len(plan(Request())) == 48
     assert "data" not in trials[-1].settings
 
 
