@@ -2,36 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from epsrank.cli.console import notice, number, print_json, print_table
 from epsrank.cli.front import Command
+from epsrank.cli.plot_sweep import pairs_of
 
 if TYPE_CHECKING:
     from epsrank.numerics.results import Comparison
     from epsrank.numerics.results.compare import Effect
 
 
-@click.command(cls=Command, lists={"--figure": lambda word: not Path(word).exists()})
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared, and how."""
+
+    #: A and B, and which of their runs.
+    paths: tuple[str, str]
+    where: tuple[Mapping[str, str], Mapping[str, str]]
+    figures: tuple[str, ...]
+    coverage: float
+    as_json: bool
+
+
+def _is_pair(word: str) -> bool:
+    return "=" in word
+
+
+@click.command(
+    cls=Command,
+    lists={
+        "--figure": lambda word: not Path(word).exists(),
+        "--a": _is_pair,
+        "--b": _is_pair,
+    },
+)
 @click.argument("a")
 @click.argument("b")
 @click.option(
     "--figure", "figures", multiple=True, metavar="NAME…",
     help="Figures to compare.  [default: loss test_loss test_accuracy rank_lower]",
 )  # fmt: skip
+@click.option(
+    "--a", "where_a", multiple=True, metavar="NAME=VALUE…", help="Take these runs of A only."
+)
+@click.option(
+    "--b", "where_b", multiple=True, metavar="NAME=VALUE…", help="Take these runs of B only."
+)
 @click.option("--coverage", type=float, default=0.95, show_default=True, help="Of the intervals.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def compare(a: str, b: str, figures: tuple[str, ...], coverage: float, as_json: bool) -> None:
+def compare(
+    a: str,
+    b: str,
+    figures: tuple[str, ...],
+    where_a: tuple[str, ...],
+    where_b: tuple[str, ...],
+    coverage: float,
+    as_json: bool,
+) -> None:
     """Compare A with B: sweeps, imports (`epsrank import`), runs, or histories of others.
 
     Runs are paired by their settings and their seed. Of losses the effect is B/A, of all else
     B − A: the median over the seeds, with the interval that order statistics give. A setting that
     is one value in all of A and another in all of B is what is compared, and is named; so is what
-    has no partner.
+    has no partner. With --a and --b, parts of one sweep are compared.
     """
     kinds = [_kind(path) for path in (a, b)]
     for path, kind in zip((a, b), kinds, strict=True):
@@ -39,7 +78,8 @@ def compare(a: str, b: str, figures: tuple[str, ...], coverage: float, as_json: 
             from epsrank.theory.errors import InputError
 
             raise InputError(path, f"is the folder of a {kind}", "compare sweeps or runs")
-    COMPARERS[kinds[0]](a, b, {"figures": figures, "coverage": coverage}, as_json)
+    where = (pairs_of(where_a, "--a"), pairs_of(where_b, "--b"))
+    COMPARERS[kinds[0]](Asked((a, b), where, figures, coverage, as_json))
 
 
 def _kind(path: str) -> str:
@@ -50,12 +90,14 @@ def _kind(path: str) -> str:
     return (folder_kind(place) if place.is_dir() else None) or "results"
 
 
-def _compare_results(a: str, b: str, options: dict[str, Any], as_json: bool) -> None:
+def _compare_results(asked: Asked) -> None:
     """Compare what `load_results` reads, in pairs of runs."""
     from epsrank.numerics.results import compare_results, load_results
 
-    found = compare_results(load_results(a), load_results(b), **options)
-    if as_json:
+    loaded = [load_results(path) for path in asked.paths]
+    a, b = (one.where(own) if own else one for one, own in zip(loaded, asked.where, strict=True))
+    found = compare_results(a, b, figures=asked.figures, coverage=asked.coverage)
+    if asked.as_json:
         print_json(found.to_json())
         return
     for line in found.pairing.unpaired:
@@ -66,7 +108,8 @@ def _compare_results(a: str, b: str, options: dict[str, Any], as_json: bool) -> 
     rows = [_row(effect, names) for effect in found.effects]
     told = ", ".join(f"{name} {one} → {other}" for name, (one, other) in differences.items())
     note = "B/A of losses, B − A of all else: medians over the seeds"
-    title = f"A = {a}, B = {b}: {found.pairing.count} pairs" + (f"; {told}" if told else "")
+    title = f"A = {asked.paths[0]}, B = {asked.paths[1]}: {found.pairing.count} pairs"
+    title += f"; {told}" if told else ""
     print_table(columns, rows, title=title, note=f"{note}{_silent(found)}")
 
 
@@ -97,7 +140,7 @@ def _silent(found: Comparison) -> str:
 
 
 #: What compares A with B, by the kind of A: a new kind of folder is an entry here.
-COMPARERS: dict[str, Callable[[str, str, dict[str, Any], bool], None]] = {
+COMPARERS: dict[str, Callable[[Asked], None]] = {
     "sweep": _compare_results,
     "run": _compare_results,
     "results": _compare_results,

@@ -14,7 +14,7 @@ from epsrank.numerics.plots.sweep_ends import (
     has_figure,
     map_axes,
 )
-from epsrank.numerics.plots.sweep_layout import chosen_runs, is_numeric, layout_of
+from epsrank.numerics.plots.sweep_layout import is_numeric, layout_of
 from epsrank.numerics.results.collection import SweepResults
 from epsrank.theory.errors import InputError
 
@@ -48,7 +48,7 @@ def sweep_figures(
     if not results.runs:
         raise InputError(results.source, "has no run yet", "wait for the first")
     if wishes.where:
-        results = chosen_runs(results, wishes.where)
+        results = results.where(wishes.where)
     for kind in kinds:
         try:
             yield from _figures(results, kind, wishes)

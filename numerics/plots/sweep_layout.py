@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from epsrank.numerics.plots.style import FAINT, Look, dress, integer_axis, log_axis, look
-from epsrank.numerics.results.collection import Cell, RunResult, SweepResults, frozen, is_number
+from epsrank.numerics.results.collection import Cell, SweepResults, agrees, frozen, is_number
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,11 +148,6 @@ def label_panels(figure: Figure, placed: Sequence[PlacedPanel], x: str, y: str) 
         panel.axes.title.set_fontsize(9)
     if not alone:
         figure.supylabel(y, fontsize=9.5)
-
-
-def agrees(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether settings have all values that are wanted."""
-    return all(frozen(settings.get(name)) == frozen(value) for name, value in wanted.items())
 
 
 class Colours:
@@ -299,21 +294,3 @@ def headline(figure: Figure, results: SweepResults, note: str) -> None:
         fits = len(lines[-1]) + len(word) < letters
         lines[-1 if fits else len(lines) :] = [f"{lines[-1]} {word}".strip()] if fits else [word]
     figure.suptitle("\n".join(lines), fontsize=9)
-
-
-def chosen_runs(results: SweepResults, wanted: Mapping[str, Any]) -> SweepResults:
-    """Return the runs whose settings have the values wanted."""
-    unknown = [name for name in wanted if all(name not in run.settings for run in results.runs)]
-    if unknown:
-        raise InputError("--where", f"names {unknown[0]!r}, no setting of these runs", "check it")
-
-    def fits(run: RunResult) -> bool:
-        return all(
-            str(run.settings.get(name)) == str(value) or agrees(run.settings, {name: value})
-            for name, value in wanted.items()
-        )
-
-    runs = tuple(run for run in results.runs if fits(run))
-    if not runs:
-        raise InputError("--where", "leaves no run", "name values that were run")
-    return SweepResults(results.source, runs, results.missing, results.eps)

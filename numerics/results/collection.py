@@ -99,6 +99,39 @@ class SweepResults(Shown):
             groups.setdefault(frozen(run.settings), []).append(run)
         return tuple(Cell(group[0].settings, tuple(group)) for group in groups.values())
 
+    def where(self, settings: Mapping[str, Any]) -> SweepResults:
+        """Return the runs that have some values of settings.
+
+        Parameters
+        ----------
+        settings : mapping
+            Values by name; a text stands for what it reads as, ``"4"`` for 4.
+
+        Returns
+        -------
+        SweepResults
+            Those runs.
+
+        Raises
+        ------
+        InputError
+            If a name is no setting, or no run is left.
+        """
+        unknown = [name for name in settings if all(name not in run.settings for run in self.runs)]
+        if unknown:
+            raise InputError("where", f"names {unknown[0]!r}, no setting of these runs", "check it")
+        runs = tuple(
+            run
+            for run in self.runs
+            if all(
+                agrees(run.settings, {name: value}) or _reads_as(value, run.settings.get(name))
+                for name, value in settings.items()
+            )
+        )
+        if not runs:
+            raise InputError("where", "leaves no run", "name values that were run")
+        return SweepResults(self.source, runs, self.missing, self.eps)
+
     def values(self, name: str) -> list[Any]:
         """Return the different values of a setting: numbers in order, others as they come."""
         found = {frozen(run.settings.get(name)): run.settings.get(name) for run in self.runs}
@@ -192,6 +225,23 @@ def frozen(value: Any) -> str:
     if isinstance(value, Mapping):
         value = {name: frozen(entry) for name, entry in value.items()}
     return json.dumps(value, sort_keys=True, default=str)
+
+
+def agrees(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether settings have all values that are wanted."""
+    return all(frozen(settings.get(name)) == frozen(value) for name, value in wanted.items())
+
+
+def _reads_as(text: Any, value: Any) -> bool:
+    """Tell whether a word of a command line means a value."""
+    if not isinstance(text, str):
+        return False
+    if text == str(value):
+        return True
+    try:
+        return is_number(value) and float(text) == value
+    except ValueError:
+        return False
 
 
 def is_number(value: Any) -> bool:

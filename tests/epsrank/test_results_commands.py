@@ -111,6 +111,14 @@ def test_comparing_sweeps(tmp_path: Path) -> None:
     assert report["effects"][0]["effect"]["value"] == 0.5
 
 
+def test_comparing_parts_of_one_sweep(swept: Path) -> None:
+    done = command("compare", swept, swept, "--a", "width=4", "--b", "width=16.0")
+    assert done.exit_code == 0, done.stderr
+    assert "; width 4 → 16" in done.stdout
+    none = command("compare", swept, swept, "--a", "width=5")
+    assert none.stderr == "epsrank: error: where leaves no run; name values that were run\n"
+
+
 def test_comparing_what_does_not_compare(swept: Path, tmp_path: Path) -> None:
     (tmp_path / "ledger.json").write_text("{}")
     done = command("compare", swept, tmp_path)

@@ -108,7 +108,7 @@ def test_colours_panels_and_quantities_are_chosen():
     for wishes, told in (
         ({"x": "task"}, "which does not vary; choose of: width, init, depth"),
         ({"colour": "init", "x": "init"}, "are named twice"),
-        ({"where": {"a": "b"}}, "names 'a', no setting"),
+        ({"where": {"a": "b"}}, "names .a., no setting"),
         ({"where": {"depth": "7"}}, "leaves no run"),
         ({"y": ("gain",)}, "is 'gain'"),
     ):
