@@ -23,7 +23,14 @@ from epsrank.numerics.plots.sweep_layout import (
     setting_axis,
     shown,
 )
-from epsrank.numerics.results.collection import Cell, RunResult, SweepResults, frozen, is_number
+from epsrank.numerics.results.collection import (
+    DERIVED,
+    Cell,
+    RunResult,
+    SweepResults,
+    frozen,
+    is_number,
+)
 from epsrank.theory.errors import InputError
 from epsrank.theory.statistics import MedianInterval, median_interval
 
@@ -103,7 +110,9 @@ def _draw_ends(
         found = _median(cell, quantity)
         if found is None:
             continue
-        other = {name: value for name, value in cell.settings.items() if name != x_name}
+        other = {
+            name: value for name, value in cell.settings.items() if name not in {x_name, *DERIVED}
+        }
         place = places[frozen(cell.settings.get(x_name))]
         series.setdefault(frozen(other), []).append((place, found, cell))
     numbers = sorted(places.values())

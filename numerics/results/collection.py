@@ -18,6 +18,9 @@ from epsrank.theory.shown import Shown
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: Settings that follow from others, as the hash of a source from the name of a task.
+DERIVED = ("sources",)
+
 RunStatus = Literal["done", "diverged", "failed"]
 
 
@@ -88,6 +91,7 @@ class SweepResults(Shown):
     def varied(self) -> tuple[str, ...]:
         """Names of the settings in which the runs differ, in the order of the first run."""
         names = dict.fromkeys(name for run in self.runs for name in run.settings)
+        names = {name: None for name in names if name not in DERIVED}
         seen = {name: {frozen(run.settings.get(name)) for run in self.runs} for name in names}
         return tuple(name for name, values in seen.items() if len(values) > 1)
 

@@ -89,3 +89,11 @@ def test_what_holds_no_results_is_one_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as told:
         load_results(tmp_path / name)
     assert "\n" not in str(told.value)
+
+
+def test_what_follows_from_a_setting_is_none_of_its_own() -> None:
+    runs = [RunResult({"task": name, "sources": {"task": name * 2}}, 0, "done", None, {})
+            for name in "ab"]  # fmt: skip
+    results = SweepResults("made up", tuple(runs))
+    assert results.varied == ("task",)
+    assert len(results.cells) == 2
