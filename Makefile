@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# With the packages that the integrations and the clusters are about; their tests skip without.
+EVERYTHING := $(VENV)/.installed-everything
 OUT    ?= report
 
 # Tests start hundreds of processes: without bytecode each would compile 600 files again.
@@ -16,7 +18,7 @@ verify: $(STAMP)
 test: $(STAMP)
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n auto
 
-test-all: $(STAMP)
+test-all: $(EVERYTHING)
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-thorough} $(BIN)/python -m pytest -n auto tests tests/slow tests/gpu
 
 lint: $(STAMP)
@@ -34,4 +36,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "epsrank needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	@touch $@
+
+$(EVERYTHING): $(STAMP)
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev,integrations,dask,ray]'
 	@touch $@

@@ -177,13 +177,15 @@ def _run(
     targets: Sequence[float],
 ) -> RunResult:  # fmt: skip
     """Make a run of the rows of one."""
-    series = _series(file, table, columns)
+    chosen = _chosen(file, table, columns)
+    series = _series(table, chosen)
     loss = series["loss"]
-    measured = loss[~np.isnan(loss)]
-    # A loss that overflowed is NaN as often as it is infinite.
-    wild = loss.size > 0 and not math.isfinite(loss[-1]) and not table.sparse
-    if measured.size == 0:
+    if np.isnan(loss).all():
         raise InputError(str(file), "has no loss that is a number", "name its column of losses")
+    # The last that was written, which may stand before the last row: a gap is no divergence, and
+    # a loss that overflowed is NaN as often as it is infinite.
+    written = [value for value in table.columns[chosen["loss"]] if value is not None]
+    wild = isinstance(written[-1], float) and not math.isfinite(written[-1])
     figures: dict[str, float] = {}
     if wild:
         figures["loss"] = math.inf
@@ -204,8 +206,8 @@ def _run(
     )
 
 
-def _series(file: Path, table: Table, columns: Mapping[str, str]) -> dict[str, Vector]:
-    """Return the histories of a table by the names that they have here."""
+def _chosen(file: Path, table: Table, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns of a table by the names that they have here."""
     chosen: dict[str, str] = {}
     for name, column in columns.items():
         if column not in table.columns:
@@ -221,13 +223,25 @@ def _series(file: Path, table: Table, columns: Mapping[str, str]) -> dict[str, V
             raise InputError(
                 str(file), f"has no column that is a {name}", f"name it; {_has(table)}"
             )
-    series = {name: table.numbers(column) for name, column in chosen.items()}
     # Everything else that is a number keeps its name.
     for column in table.columns:
-        if column not in chosen.values() and column not in series and table.is_numeric(column):
-            series[column] = table.numbers(column)
-    order = np.argsort(series["step"], kind="stable")
-    return {name: values[order] for name, values in series.items()}
+        if column not in chosen.values() and column not in chosen and table.is_numeric(column):
+            chosen[column] = column
+    return chosen
+
+
+def _series(table: Table, chosen: Mapping[str, str]) -> dict[str, Vector]:
+    """Return the histories by step: of several values at one step the last that is a number."""
+    columns = {name: table.numbers(column) for name, column in chosen.items()}
+    given = columns.pop("step")
+    steps = np.unique(given[np.isfinite(given)])
+    series = {"step": steps}
+    for name, values in columns.items():
+        known = np.isfinite(given) & ~np.isnan(values)
+        series[name] = np.full(steps.size, np.nan)
+        # Of equal places the last assignment stays.
+        series[name][np.searchsorted(steps, given[known])] = values[known]
+    return series
 
 
 def _has(table: Table) -> str:

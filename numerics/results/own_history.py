@@ -7,8 +7,6 @@ from typing import Any
 
 from epsrank.numerics.results.tables import Table
 
-_OWN_LINES = (b"# {", b'{"metadata"', b'{"epsrank"')
-
 
 def own_history(path: Path) -> Table | None:
     """Read a history that a monitor or a sink wrote; None where it is another program's."""
@@ -36,7 +34,7 @@ def own_history(path: Path) -> Table | None:
     # Without losses of the training those on the samples are what there is.
     if "loss" not in columns and "sample_loss" in columns:
         columns["loss"] = columns["sample_loss"]
-    return Table({"step": list(steps), **columns}, words, sparse=True)
+    return Table({"step": list(steps), **columns}, words)
 
 
 def _is_own(path: Path) -> bool:

@@ -24,8 +24,6 @@ class Table:
     columns: Mapping[str, Sequence[Any]]
     #: Words at the end, such as the reading of a monitor.
     words: Mapping[str, str] = field(default_factory=dict)
-    #: Whether columns have their values at different steps: a gap at the end says nothing then.
-    sparse: bool = False
 
     def is_numeric(self, column: str) -> bool:
         """Tell whether a column holds numbers, or nothing."""
@@ -51,7 +49,7 @@ class Table:
         for key, places in rows.items():
             columns = {name: [values[at] for at in places] for name, values in self.columns.items()
                        if name not in names}  # fmt: skip
-            yield dict(zip(names, key, strict=True)), Table(columns, self.words, self.sparse)
+            yield dict(zip(names, key, strict=True)), Table(columns, self.words)
 
 
 def is_event_file(path: Path) -> bool:
@@ -115,4 +113,4 @@ def _read_parquet(path: Path) -> Table:
 def _read_events(path: Path) -> Table:
     from epsrank.numerics.results.tensorboard import read_events
 
-    return Table(read_events(path), sparse=True)
+    return Table(read_events(path))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from epsrank.numerics.monitor import RankMonitor
 from epsrank.numerics.results import import_runs, load_results
 from epsrank.numerics.results.foreign import save_import
 from epsrank.theory.errors import InputError
@@ -68,6 +70,34 @@ def test_an_import_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "out" / "histories.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match="is not what was written"):
         load_results(tmp_path / "out")
+
+
+def test_gaps_and_repeated_steps(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "step,loss,val_loss\n2,1,\n0,4,\n2,2,\n2,,9\n,7,7\n")
+    (run,) = import_runs([path]).runs
+    assert (list(run.series["step"]), list(run.series["loss"])) == ([0, 2], [4, 2])
+    assert (run.status, run.figures["test_loss"]) == ("done", 9)
+
+
+def test_the_history_of_a_monitor(tmp_path: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 6), torch.nn.Tanh(), torch.nn.Linear(6, 1))
+    probe = torch.randn(30, 2, generator=torch.Generator().manual_seed(0))
+    with RankMonitor(
+        model, probe=probe, targets=probe[:, :1], loss="mse", every=1, warn=False
+    ) as monitor:
+        for step in range(3):
+            monitor.step(loss=1.0 - 0.1 * step)
+    monitor.history.to_csv(tmp_path / "s3.csv")
+    monitor.history.to_parquet(tmp_path / "s4.parquet")
+    monitor.history.to_json(tmp_path / "s5.json")
+    files = sorted(tmp_path.iterdir())
+    runs = [import_runs([file], names="s{seed}." + file.suffix[1:]).runs[0] for file in files]
+    assert [run.seed for run in runs] == [3, 4, 5]
+    for run in runs:
+        assert list(run.series["loss"]) == [1.0, 0.9, 0.8]
+        assert run.figures == runs[0].figures
+        assert run.figures["rank_lower"] == 6
+        assert run.words.keys() == {"reading"}
 
 
 @pytest.mark.parametrize(
