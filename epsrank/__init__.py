@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from epsrank.numerics.ensemble import group_configs, train_in_groups, train_many
     from epsrank.numerics.first_layer.structured import structured_first_layer_
     from epsrank.numerics.monitor import (
+        History,
         Quantity,
         QuantityData,
         RankMonitor,
@@ -129,7 +130,7 @@ _NAMES_OF = {
     "epsrank.numerics.ensemble": "group_configs train_in_groups train_many",
     "epsrank.numerics.first_layer.structured": "structured_first_layer_",
     "epsrank.numerics.monitor": (
-        "Quantity QuantityData RankMonitor RankRequirementError RankTooLow RankUndecided "
+        "History Quantity QuantityData RankMonitor RankRequirementError RankTooLow RankUndecided "
         "RankVerdict RankWarning"
     ),
     "epsrank.numerics.monitor.measuring.schedule": "OverheadBudget",
@@ -205,6 +206,7 @@ __all__ = [
     "DenseNetwork",
     "Estimate",
     "FeatureMoments",
+    "History",
     "InitialRank",
     "InputError",
     "LayerKernel",

@@ -24,7 +24,7 @@ from epsrank.numerics.monitor.measuring.probe_parts import ProbeParts, as_parts
 from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
 from epsrank.numerics.monitor.measuring.readings import (
     as_heads,
-    refuse_arrays,
+    refuse_together,
     refuse_unknown_heads,
 )
 from epsrank.numerics.monitor.measuring.schedule import OverheadBudget, Schedule, as_schedule
@@ -32,6 +32,7 @@ from epsrank.numerics.monitor.measuring.seen import Moment, Sample
 from epsrank.numerics.monitor.measuring.settings import as_settings, environment, planned
 from epsrank.numerics.monitor.measuring.watch import BatchWatch, LossMeter
 from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.named import nearest
 from epsrank.numerics.monitor.model.plan import LayerPlan, SkippedLayer
 from epsrank.numerics.monitor.quantity.contract import Quantity
 from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
@@ -197,27 +198,11 @@ class RankMonitor:
             eps=eps, relative=relative, measure=measure, quantities=quantities, loss=loss,
             bias=bias, forgetting=forgetting, max_samples=max_samples, mask=mask, weights=weights,
         )  # fmt: skip
-        if targets is not None and (probe is None or loss is None):
-            name = "probe" if probe is None else "loss"
-            remedy = "pass targets to step()" if probe is None else "say 'mse' or 'cross_entropy'"
-            raise InputError(name, "is missing, but targets are given", remedy)
-        if probe is None:
-            refuse_arrays(mask=mask, weights=weights)
-        if probe is not None and forgetting is not None:
-            raise InputError("forgetting", "has no use with a probe", "leave one of them out")
         own = self.settings
-        if own.own and (probe is None or process_group is not None):
-            problem = f"hold {', '.join(own.own)}, but there is "
-            if probe is None:
-                remedy = "pass probe= with the samples that they are measured on"
-                raise InputError("quantities", f"{problem}no probe", remedy)
-            # What a quantity is of all processes together, only it could say.
-            remedy = "leave them out, or measure in one process without a group"
-            raise InputError("quantities", f"{problem}a process group", remedy)
-        if at_exit not in (None, True, False):
-            raise InputError("at_exit", f"is {at_exit!r}", "pass True, False or None")
-        if at_exit and probe is None:
-            raise InputError("at_exit", "is True, but there is no probe", "pass probe= to measure")
+        refuse_together(
+            own, probe=probe, targets=targets, loss=loss, mask=mask, weights=weights,
+            process_group=process_group, at_exit=at_exit,
+        )  # fmt: skip
         given = None if probe is None else as_probe_set(
             probe, targets, own.max_samples, seed,
             model=model, reading=own.loss is not None, mask=mask, weights=weights,
@@ -469,15 +454,35 @@ class RankMonitor:
         trace: TracebackType | None,
     ) -> None:
         try:
-            fresh = self._last_step < self._steps and not self._closed
-            if kind is None and self._at_exit and fresh:
-                self.wait()
-                self._spent = self.overhead
-                self.measure()
+            if kind is None:
+                self.finish()
         finally:
             self.close()
 
-    def explain(self, step_a: int, step_b: int, *, eps: float | None = None) -> DropExplanation:
+    def finish(self) -> list[LayerRecord]:
+        """Measure the last step, where `at_exit` asks for that, and close.
+
+        What leaving the ``with`` block does, for loops that have none, such as callbacks.
+
+        Returns
+        -------
+        list of LayerRecord
+            The measurement; none where the last step was measured already, or none is wanted.
+        """
+        if self._closed:
+            return []
+        records = self.wait()
+        try:
+            if self._at_exit and self._last_step < self._steps:
+                self._spent = self.overhead
+                records += self.measure()
+        finally:
+            self.close()
+        return records
+
+    def explain(
+        self, step_a: int, step_b: int, *, eps: float | None = None, head: str | None = None
+    ) -> DropExplanation:
         """Say whether the drop between two steps needed other features, and more directions.
 
         Proved from the features kept (F8, R): no head of the later norm on the earlier features
@@ -490,6 +495,8 @@ class RankMonitor:
             Two of `kept_steps`, the earlier one first.
         eps : float, optional
             ε of the ranks; the monitor's first by default.
+        head : str, optional
+            The head whose loss fell; needed where there are several.
 
         Returns
         -------
@@ -499,27 +506,40 @@ class RankMonitor:
         Raises
         ------
         InputError
-            If a step was not kept, or both were measured on other samples.
+            If a step was not kept, both were measured on other samples, or the head is not clear.
         """
         self._finished(wait=True)
-        last = self.plan.heads[0].name if self.plan.heads else ""
-        return self._measurer.kept.explain(
-            step_a, step_b, loss=self.settings.loss_of(last),
+        name = self._head(head)
+        return self._measurer.kept[name].explain(
+            step_a, step_b, loss=self.settings.loss_of(name),
             eps=self.settings.eps[0] if eps is None else eps, measure=self.settings.measure,
         )  # fmt: skip
 
+    def _head(self, head: str | None) -> str:
+        """Return the name of the head that is meant."""
+        names = [own.name for own in self.plan.heads]
+        if head is None and len(names) > 1:
+            several = " and ".join(map(repr, names))
+            raise InputError("head", f"is not clear: {several} have a reading", "pass head='…'")
+        if head is not None and head not in names:
+            raise InputError("head", f"is {head!r}", nearest(head, names))
+        return head or (names[0] if names else "")
+
     @property
     def kept_steps(self) -> tuple[int, ...]:
-        """Steps that `explain` knows."""
-        return self._measurer.kept.steps
+        """Steps that `explain` knows, of all heads."""
+        kept = (own.steps for own in self._measurer.kept.values())
+        return tuple(sorted({step for steps in kept for step in steps}))
 
-    def plot(self, path: str | Path | None = None) -> Figure:
+    def plot(self, path: str | Path | None = None, *, head: str | None = None) -> Figure:
         """Draw losses, ε-ranks, readings and own quantities over the steps; no display is needed.
 
         Parameters
         ----------
         path : str or Path, optional
             Also written there, as .svg, .png or .pdf.
+        head : str, optional
+            The head whose reading is drawn; of several, the first by default, which is named.
 
         Returns
         -------
@@ -529,13 +549,14 @@ class RankMonitor:
         Raises
         ------
         InputError
-            If nothing was measured yet, the file cannot be written, or matplotlib is missing.
+            If nothing was measured yet, the head is not known, the file cannot be written, or
+            matplotlib is missing.
         """
         with optional_packages():
             from epsrank.numerics.plots.monitor_figures import monitor_figure
             from epsrank.numerics.plots.save import save_figure
 
-        figure = monitor_figure(self.history, eps=self.settings.eps[0])
+        figure = monitor_figure(self.history, eps=self.settings.eps[0], head=head)
         if path is not None:
             save_figure(figure, path)
         return figure

@@ -22,20 +22,30 @@ _MOST_LAYERS = 6
 _ENDS = ("value", "low", "high")
 
 
-def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
+def monitor_figure(
+    history: History, *, eps: float, title: str = "", head: str | None = None
+) -> Figure:
     """Draw losses over the ε-rank r_ε (D1) of the layers, against training steps.
 
     Where the last layer was read, its loss and the certified reachable loss V(‖W‖) are drawn (F6),
     else the training loss alone. A rank whose interval is open is drawn as a band. Where the part
     of a probe that was measured changes, the title says at which steps: what jumps there may be the
-    samples' doing. Quantities of the user's own have a panel below, with their intervals as bands.
+    samples' doing. Of several heads one is drawn, and named: `head`, or the first. Quantities of
+    the user's own have a panel below, with their intervals as bands.
     """
     rows = [record for record in history if record.ranks]
     if not rows:
         raise InputError("history", "has no measurement to draw", "plot after a measured step")
     steps = history.steps
     names = list(dict.fromkeys(record.layer for record in rows))
-    readings = {r.step: r.reading for r in rows if r.reading is not None}
+    heads = list(dict.fromkeys(r.reading.head for r in rows if r.reading is not None))
+    if head is not None and head not in heads:
+        known = ", ".join(map(repr, heads)) or "none"
+        raise InputError("head", f"is {head!r}", f"heads with readings are {known}")
+    chosen = head if head is not None or not heads else heads[0]
+    readings = {
+        r.step: r.reading for r in rows if r.reading is not None and r.reading.head == chosen
+    }
     losses = {r.step: r.loss for r in rows if r.loss is not None}
     bounds = {}
     label = "mean training loss"
@@ -44,6 +54,8 @@ def monitor_figure(history: History, *, eps: float, title: str = "") -> Figure:
         reachable = {step: reading.reachable for step, reading in readings.items()}
         bounds["certified reachable loss"] = _along(steps, reachable)
         label = "loss on the samples measured"
+        if len(heads) > 1:
+            label = f"loss of head {chosen}, on the samples measured"
     first = rows[0]
     notes = ["thresholds ε are multiples of λ₁"] if first.relative else []
     return staircase(

@@ -10,6 +10,7 @@ import numpy as np
 from epsrank.numerics.plots.style import (
     INK,
     Look,
+    alone,
     dress,
     integer_axis,
     legend_below,
@@ -129,7 +130,17 @@ def _draw_losses(
     bounds: Mapping[str, ArrayLike],
 ) -> None:
     """Draw the loss and its lower bounds on a logarithmic axis."""
-    axes.plot(time, positive(loss), color=_LOSS.colour, linewidth=1.6, label=label)
+    shown = positive(loss)
+    axes.plot(
+        time,
+        shown,
+        color=_LOSS.colour,
+        linewidth=1.6,
+        marker="o",
+        markersize=4,
+        markevery=alone(shown),
+        label=label,
+    )
     drawn = [loss]
     for index, (name, values) in enumerate(bounds.items()):
         series = np.asarray(values, dtype=np.float64)
@@ -142,6 +153,9 @@ def _draw_losses(
             # The solid line is the loss's.
             linestyle=look(index + 1).dashes,
             linewidth=1.3,
+            marker="o",
+            markersize=4,
+            markevery=alone(positive(series)),
             label=name,
         )
     log_axis(axes, "y", np.concatenate(drawn))

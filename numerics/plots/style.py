@@ -77,7 +77,8 @@ def log_axis(axes: Axes, which: str, values: NDArray[np.float64]) -> None:
 def integer_axis(axes: Axes, which: str) -> None:
     """Label an axis at whole numbers only."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=2, steps=[1, 2, 5, 10]))
+    # With two ticks or more of a constant, they would be fractions.
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
 def power(value: float) -> str:
@@ -96,6 +97,12 @@ def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def mark_every(count: int, marks: int = 8) -> tuple[int, int]:
     """Return matplotlib's ``markevery`` for a dense line: the first marked point, and the step."""
     return (0, max(1, count // marks))
+
+
+def alone(values: NDArray[np.float64]) -> list[int]:
+    """Return the places of points with a gap on either side, which a line does not show."""
+    known = np.concatenate([[False], np.isfinite(values), [False]])
+    return [int(k) for k in np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:])]
 
 
 def legend_below(figure: Figure, axes: Axes, *, columns: int = 4) -> None:

@@ -15,6 +15,7 @@ from epsrank.numerics.monitor.integrations.shared import (
 )
 from epsrank.numerics.monitor.monitor import RankMonitor
 from epsrank.numerics.monitor.records.history import History
+from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks.protocol import Sink, as_sinks, finite_numbers, flat
 from epsrank.theory.errors import InputError
 
@@ -174,7 +175,7 @@ class HuggingFaceRankCallback:
         self._step(state)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Step the monitor for the last step, and close it.
+        """Step the monitor for the last step, measure it, and close the monitor.
 
         Parameters
         ----------
@@ -184,6 +185,8 @@ class HuggingFaceRankCallback:
             Not used.
         """
         self._step(state)
+        if self.monitor is not None:
+            self._note(state, self.monitor.finish())
         self.close()
 
     def _step(self, state: Any) -> None:
@@ -191,7 +194,10 @@ class HuggingFaceRankCallback:
         if self.monitor is None or not self._pending:
             return
         self._pending, loss, self._loss = False, self._loss, None
-        records = self.monitor.step(loss)
+        self._note(state, self.monitor.step(loss))
+
+    def _note(self, state: Any, records: list[LayerRecord]) -> None:
+        """Write a measurement into the log history of the Trainer."""
         if records and self._log:
             numbers = finite_numbers(flat(records))
             state.log_history.append({**numbers, "step": state.global_step})

@@ -169,7 +169,7 @@ class LightningRankCallback:
         self._losses, self._targets = [], []
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Close the monitor.
+        """Measure the last step, as leaving a ``with`` block does, and close the monitor.
 
         Parameters
         ----------
@@ -178,6 +178,8 @@ class LightningRankCallback:
         pl_module : LightningModule
             Its module.
         """
+        if self.monitor is not None:
+            self.monitor.finish()
         self._close()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:

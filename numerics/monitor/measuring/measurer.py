@@ -66,8 +66,9 @@ class Measurer:
         # Samples of the measurement under way.
         self._sent: list[Any] = []
         self._price = ReadingPrice()
-        #: Features of the last layer, for explanations.
-        self.kept = KeptFeatures(kept)
+        #: What enters the heads, for explanations, by their names.
+        self.kept = {head.name: KeptFeatures(kept) for head in plan.heads}
+        self.kept = self.kept or {"": KeptFeatures(kept)}
 
     def start(self, background: bool | str) -> Collection[object]:
         """Measure in a thread from now on, where that is wanted; what it has finished comes back.
@@ -326,7 +327,7 @@ class Measurer:
             seen = self.processes.union(seen)
             if not self.processes.first:
                 return []
-            read = partial(self._read, seen, moment, plan)
+            read = partial(self._read, seen, moment)
             return measured(plan, self.settings, moment, seen, read)
         except Exception as error:
             failed = Seen(cause=described(error))
@@ -334,16 +335,14 @@ class Measurer:
         finally:
             self._let_go()
 
-    def _read(self, seen: Seen, moment: Moment, plan: LayerPlan, layer: str) -> LayerReading | None:
+    def _read(self, seen: Seen, moment: Moment, layer: str) -> LayerReading | None:
         """Return the reading of a head; None where no targets are known."""
         if layer in seen.gathered.problems:
             raise NoReading(seen.gathered.problems[layer])
         share, reader = seen.gathered.shares.get(layer), self.readers.get(layer)
         if share is None or reader is None:
             return None
-        last = plan.last
-        if last is not None and last.name == layer:
-            self.kept.add(moment.step, share)
+        self.kept[reader.name].add(moment.step, share)
         shape, allows = (len(share.rows), *share.rows.weight.shape), moment.allows
         # Of the squared error it is one decomposition, as a rank is.
         price = 0.0 if reader.loss.squares else self._price.expected(*shape)

@@ -30,12 +30,40 @@ def as_heads(head: Any, heads: Any) -> Any:
     return [heads] if isinstance(heads, str) else list(heads)
 
 
-def refuse_arrays(**given: Any) -> None:
-    """Refuse masks and weights that belong to no batch of the training."""
-    for name, own in given.items():
-        if own is not None and not callable(own):
+def refuse_together(
+    own: Settings,
+    *,
+    probe: Any,
+    targets: Any,
+    loss: Any,
+    mask: Any,
+    weights: Any,
+    process_group: Any,
+    at_exit: Any,
+) -> None:
+    """Refuse arguments that have no use together."""
+    if targets is not None and (probe is None or loss is None):
+        name = "probe" if probe is None else "loss"
+        remedy = "pass targets to step()" if probe is None else "say 'mse' or 'cross_entropy'"
+        raise InputError(name, "is missing, but targets are given", remedy)
+    for name, array in (("mask", mask), ("weights", weights)) if probe is None else ():
+        if array is not None and not callable(array):
             remedy = f"pass a function of what the model is called on: {name}=lambda batch: …"
             raise InputError(name, "is an array, but there is no probe", remedy)
+    if probe is not None and own.forgetting is not None:
+        raise InputError("forgetting", "has no use with a probe", "leave one of them out")
+    if own.own and (probe is None or process_group is not None):
+        problem = f"hold {', '.join(own.own)}, but there is "
+        if probe is None:
+            remedy = "pass probe= with the samples that they are measured on"
+            raise InputError("quantities", f"{problem}no probe", remedy)
+        # What a quantity is of all processes together, only it could say.
+        remedy = "leave them out, or measure in one process without a group"
+        raise InputError("quantities", f"{problem}a process group", remedy)
+    if at_exit not in (None, True, False):
+        raise InputError("at_exit", f"is {at_exit!r}", "pass True, False or None")
+    if at_exit and probe is None:
+        raise InputError("at_exit", "is True, but there is no probe", "pass probe= to measure")
 
 
 def head_readers(plan: LayerPlan, settings: Settings) -> dict[str, HeadReader]:
