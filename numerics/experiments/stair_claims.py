@@ -5,10 +5,7 @@ The rule, fixed before any run was judged by it. A *setting* is judged over its 
 * **steps** hold in it if most of its runs are staircases: the 95 % interval (Clopper, Pearson) of
   the share of runs with `is_staircase` lies above ½; they fail if it lies below ½; else it is open.
   Six seeds must agree for either.
-* **coupling** holds in it if runs are coupled (p ≤ 0.05) more often than chance has it, the
-  interval of their share lying above 0.05, and the interval of the median lift lies above 1; it
-  fails if the interval of the share lies below ½ and that of the lift does not lie above 1; else
-  it is open. Runs in which the rank or the loss does not move count as not coupled, with lift 1.
+Coupling is judged by `experiments.coupling_claims`.
 
 The claim is *supported* if it fails nowhere and holds over all runs together, *refuted* if it holds
 nowhere and fails over all runs together, a *regime* if it holds in one setting and fails in
@@ -19,17 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, family_pvalue
+from epsrank.numerics.experiments.coupling_claims import State, judge_together, overall
 from epsrank.numerics.experiments.rules import shared_rules
 from epsrank.numerics.staircase.detect import detect_staircase
 from epsrank.numerics.staircase.result import Staircase
+from epsrank.numerics.staircase.series import Scale
+from epsrank.numerics.staircase.together import Together, together
 from epsrank.theory.statistics import MedianInterval, Proportion, median_interval, proportion
 
-#: p-value from which on a run is coupled.
-LEVEL = float(shared_rules("staircases")["level"])
-State = Literal["holds", "fails", "open"]
 _MOST = float(shared_rules("staircases")["majority"])
 
 
@@ -43,6 +40,8 @@ class RunStaircase:
     seed: int
     #: What was detected.
     staircase: Staircase
+    #: Whether its drops follow growth of the rank; None without ranks.
+    together: Together | None = None
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,10 @@ class Shares:
 
     #: Name of the setting.
     setting: str
-    #: Runs that are staircases, and those coupled with p ≤ 0.05.
+    #: Runs that are staircases.
     stairs: Proportion
-    coupled: Proportion
     #: Number of steps over runs.
     steps: MedianInterval
-    #: Lift over runs.
-    lift: MedianInterval
 
     @property
     def steps_state(self) -> State:
@@ -66,13 +62,6 @@ class Shares:
             return "holds"
         return "fails" if self.stairs.high < _MOST else "open"
 
-    @property
-    def coupling_state(self) -> State:
-        """Whether coupling holds, by the rule above."""
-        if self.coupled.low > LEVEL and self.lift.low > 1:
-            return "holds"
-        return "fails" if self.coupled.high < _MOST and self.lift.low <= 1 else "open"
-
 
 def run_staircase(
     setting: str,
@@ -80,22 +69,21 @@ def run_staircase(
     steps: Any,
     loss: Any,
     rank: Any = None,
+    scale: Scale = "log",
 ) -> RunStaircase:
-    """Detect the staircase of a run's history."""
-    return RunStaircase(setting, seed, detect_staircase(loss, rank, times=steps))
+    """Detect the staircase of a run's history, and ask whether it goes with the rank."""
+    found = detect_staircase(loss, rank, times=steps, scale=scale)
+    linked = None if rank is None else together(found, steps, rank)
+    return RunStaircase(setting, seed, found, linked)
 
 
 def shares(runs: Sequence[RunStaircase], setting: str) -> Shares:
-    """Count staircases and coupled runs."""
+    """Count staircases."""
     found = [run.staircase for run in runs]
-    # A run in which nothing moves stays in the denominator, as not coupled.
-    coupled = sum(s.coupling_pvalue is not None and s.coupling_pvalue <= LEVEL for s in found)
     return Shares(
         setting,
         proportion(sum(s.is_staircase for s in found), len(found)),
-        proportion(coupled, len(found)),
         median_interval([float(len(s.found)) for s in found]),
-        median_interval([1.0 if s.coupling_lift is None else s.coupling_lift for s in found]),
     )
 
 
@@ -112,9 +100,8 @@ def judge_staircases(runs: Sequence[RunStaircase], part: str | None = None) -> t
         )
     each = shares_by_setting(runs)
     steps = _steps_finding(each, shares(runs, "all runs"), part)
-    return replace(steps, pvalue=_steps_pvalue(runs)), _coupling_finding(
-        each, shares(runs, "all runs"), part
-    )
+    linked = judge_together([(run.setting, run.together) for run in runs], part)
+    return replace(steps, pvalue=_steps_pvalue(runs)), linked
 
 
 def _steps_pvalue(runs: Sequence[RunStaircase]) -> float | None:
@@ -143,25 +130,9 @@ def staircase_rows(runs: Sequence[RunStaircase]) -> list[dict[str, Any]]:
             "share high": round(s.stairs.high, 3),
             "median steps": s.steps.value,
             "steps": s.steps_state,
-            "coupled": s.coupled.count,
-            "coupled low": round(s.coupled.low, 3),
-            "coupled high": round(s.coupled.high, 3),
-            "median lift": round(s.lift.value, 3),
-            "coupling": s.coupling_state,
         }
         for s in shares_by_setting(runs)
     ]
-
-
-def overall(states: Sequence[State], together: State) -> Judgement:
-    """Join the states of settings to a judgement."""
-    if "holds" in states and "fails" in states:
-        return "regime"
-    if "fails" not in states and together == "holds":
-        return "supported"
-    if "holds" not in states and together == "fails":
-        return "refuted"
-    return "undecided"
 
 
 def _steps_finding(each: Sequence[Shares], together: Shares, part: str | None) -> Finding:
@@ -173,24 +144,6 @@ def _steps_finding(each: Sequence[Shares], together: Shares, part: str | None) -
         judgement,
         _statement(text, {s.setting: str(s.stairs) for s in each}, each, states),
         [Effect(f"number of steps, {s.setting}", s.steps) for s in each],
-        len(each),
-        _witness(each, states, judgement),
-        part,
-    )
-
-
-def _coupling_finding(each: Sequence[Shares], together: Shares, part: str | None) -> Finding:
-    states = [s.coupling_state for s in each]
-    judgement = overall(states, together.coupling_state)
-    text = (
-        f"in {together.coupled} runs falls of the loss meet growth of the rank (p ≤ {LEVEL:g}), "
-        f"with lift {together.lift}"
-    )
-    return Finding(
-        "coupling-together",
-        judgement,
-        _statement(text, {s.setting: f"{s.coupled}, lift {s.lift}" for s in each}, each, states),
-        [Effect(f"lift, {s.setting}", s.lift, null=1.0) for s in each],
         len(each),
         _witness(each, states, judgement),
         part,
@@ -221,6 +174,4 @@ def _witness(
     return {
         "setting": worst.setting,
         "staircases": worst.stairs.to_json(),
-        "coupled": worst.coupled.to_json(),
-        "lift": worst.lift.to_json(),
     }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
+from epsrank.numerics.experiments.coupling_claims import coupled_settings
 from epsrank.numerics.experiments.fitting import (
     arm_rows,
     draw_comparison,
@@ -22,6 +23,7 @@ from epsrank.numerics.experiments.stair_claims import (
     run_staircase,
     staircase_rows,
 )
+from epsrank.numerics.staircase.together import Together
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.floor.reading import word_of_ratio
 
@@ -38,7 +40,8 @@ def detected(arms: Mapping[str, Sequence[History]]) -> list[RunStaircase]:
             if run.status == "complete":
                 eps = run.eps[0]
                 ends = np.stack([run.lower[eps][:, -1], run.upper[eps][:, -1]], axis=1)
-                found.append(run_staircase(name, run.seed, run.steps, run.loss, ends))
+                scale = run.settings.get("scale", "log")
+                found.append(run_staircase(name, run.seed, run.steps, run.loss, ends, scale))
     return found
 
 
@@ -78,12 +81,23 @@ def _run_rows(found: Sequence[RunStaircase]) -> list[dict[str, Any]]:
             "staircase": item.staircase.is_staircase,
             "p": item.staircase.steps_pvalue,
             "steps": len(item.staircase.steps),
-            "coupling p": item.staircase.coupling_pvalue,
-            "coupling lift": item.staircase.coupling_lift,
+            **_linked(item.together),
             "why": item.staircase.reason,
         }
         for item in found
     ]
+
+
+def _linked(run: Together | None) -> dict[str, Any]:
+    """Return what a run says of drops and rank together."""
+    known = run is not None and run.statistic is not None
+    return {
+        "lags": ", ".join(f"{lag:+.3f}" for lag in run.lags) if run is not None else "",
+        "coupling p": run.pvalue if known and run is not None else None,
+        "its power": run.power if known and run is not None else None,
+        "least p": run.best_pvalue if known and run is not None else None,
+        "coupling": "no rank" if run is None else run.reason,
+    }
 
 
 def staircase_tables(
@@ -91,7 +105,12 @@ def staircase_tables(
 ) -> tuple[Table, ...]:
     """Return the tables of staircases by arm, run and plateau, those that have rows."""
     tables = [
-        Table("staircases", "Staircases and their coupling by arm", staircase_rows(found)),
+        Table("staircases", "Staircases by arm", staircase_rows(found)),
+        Table(
+            "coupling",
+            "Drops and growth of the rank together, by arm, with the power of the test",
+            [item.row() for item in coupled_settings([(f.setting, f.together) for f in found])],
+        ),
         Table("runs", "Staircases run by run", _run_rows(found)),
         Table("plateaus", "Plateaus, and how they read (F6)", plateau_rows(arms, found)),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,41 +17,56 @@ from epsrank.numerics.experiments.stair_claims import (
     staircase_rows,
 )
 from epsrank.numerics.staircase import Step, detect_staircase
+from epsrank.numerics.staircase.result import Plateau
+from epsrank.numerics.staircase.together import together
 
 BLANK = detect_staircase([1.0] * 30)
-STEP = (Step(10, 9, 10, 1.0),)
+
+TIMES = np.arange(200) * 10.0
 
 
-def runs(setting, stairs, lifts, p_values):
-    return [
-        RunStaircase(
-            setting,
-            seed,
-            replace(
-                BLANK,
-                is_staircase=stair,
-                found=STEP if stair else (),
-                coupling_lift=lift,
-                coupling_pvalue=p,
-            ),
-        )
-        for seed, (stair, lift, p) in enumerate(zip(stairs, lifts, p_values, strict=True))
-    ]
+def drops(at):
+    edges = [2, *at, 200]
+    return replace(
+        BLANK,
+        is_staircase=len(at) > 0,
+        found=tuple(Step(k, k - 1, k, 1.0) for k in at),
+        plateaus=tuple(Plateau(a, b - 1, 1.0) for a, b in pairwise(edges)) if at else (),
+        length=200,
+    )
 
 
-YES = runs("default", [True] * 6, [2.0, 2.1, 2.2, 2.3, 2.4, 2.5], [0.01] * 6)
-NO = runs("structured", [False] * 6, [0.9, 0.95, 1.0, 1.02, 1.05, 1.1], [0.6] * 6)
-MIXED = runs("wide", [True, False] * 3, [0.8, 1.5, 0.9, 1.2, 1.3, 1.1], [0.01, 0.5, 0.01] * 2)
+def runs(setting, stairs, *, coupled=True, count=6):
+    """Runs with two drops, which follow growth of the rank or come long before it."""
+    made = []
+    for seed in range(count):
+        at = [60 + seed, 140 - seed] if stairs[seed % len(stairs)] else []
+        rank = np.full(200, 5.0)
+        for k in at or [30]:
+            rank[k - 3 if coupled else min(k + 9, 199) :] += 10
+        found = drops(at)
+        made.append(RunStaircase(setting, seed, found, together(found, TIMES, rank)))
+    return made
+
+
+YES = runs("default", [True])
+APART = runs("turned", [True], coupled=False)
+NO = runs("structured", [False])
+MIXED = runs("wide", [True, False])
 
 
 @pytest.mark.parametrize(
     ("given", "steps", "coupled"),
     [
         (YES, "supported", "supported"),
-        (NO, "refuted", "refuted"),
-        (YES + NO, "regime", "regime"),
+        (APART, "supported", "refuted"),
+        (YES + APART, "supported", "regime"),
+        # Without a drop there is nothing to be coupled.
+        (NO, "refuted", "undecided"),
+        (YES + NO, "regime", "supported"),
         (MIXED, "undecided", "undecided"),
-        (YES[:5], "undecided", "supported"),
+        # One run says something of itself alone, however clear.
+        (YES[:5], "undecided", "undecided"),
         ([], "undecided", "undecided"),
     ],
 )
@@ -71,10 +87,29 @@ def test_a_regime_names_its_settings_and_keeps_a_witness():
     assert first.tried == 2
 
 
-def test_runs_whose_rank_does_not_move_count_as_not_coupled():
-    still = runs("relu", [True] * 6, [None] * 6, [None] * 6)
+def test_every_verdict_on_coupling_states_its_power():
+    for given in (YES, APART, YES + APART):
+        _, second = judge_staircases(given)
+        assert second.power > 0.8
+        assert "power" in second.statement
+    assert "not testable" in judge_staircases(YES + NO)[1].statement
+
+
+def test_saturated_ranks_are_not_testable_and_do_not_count_as_not_coupled():
+    found = drops([60, 140])
+    still = [RunStaircase("relu", k, found, together(found, TIMES, [50] * 200)) for k in range(6)]
     _, second = judge_staircases(still)
-    assert second.judgement == "refuted"
+    assert second.judgement == "undecided"
+    assert "no run can be tested" in second.statement
+
+
+def test_the_first_row_of_the_ranks_decides_nothing():
+    found = drops([60, 140])
+    for first in (0.0, 5.0, 30.0):
+        rank = np.repeat([5.0, 15.0, 25.0], [55, 80, 65])
+        rank[0] = min(first, 5.0)
+        made = [RunStaircase("a", k, found, together(found, TIMES, rank)) for k in range(6)]
+        assert judge_staircases(made)[1].judgement == "supported"
 
 
 @pytest.mark.parametrize(
