@@ -63,7 +63,7 @@ class Kept:
             "sources": sources(),
             "environment": describe_environment(str(settings["device"])),
             "processor": processor(),
-            "coq": [repr(find_coq()), os.environ.get("COQPATH", "")],
+            "coq": repr(find_coq()),
             "data": None if data is None else checksum(Path(data).read_bytes()),
         }
         place = out / FOLDER

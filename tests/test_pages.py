@@ -31,8 +31,15 @@ _PLACEHOLDER = re.compile(r"NAME|NN")
 
 #: Names that the trackers see, which look like paths.
 _TRACKED = re.compile(r"epsrank/(?:step|loss|cost|LAYER/.*|1/.*)")
-#: Files of a user, in examples.
-_OF_A_USER = {"my_claims.py", "mynet.py", "test_mine.py", "numerics.py"}
+#: Files of a user, in examples, and of a folder that `epsrank prove --export` writes.
+_OF_A_USER = {
+    "audit.v",
+    "certificate/check_data.py",
+    "my_claims.py",
+    "mynet.py",
+    "numerics.py",
+    "test_mine.py",
+}
 
 
 def _exists(path: str) -> bool:

@@ -61,11 +61,13 @@ def export(folder: str, wanted: Measurement, as_json: bool) -> None:
 
     wanted.check()
     certificates: dict[str, Any] = {}
-    if wanted.rank is not None:
-        certificates |= _ranks(wanted.rank, wanted)
-    if wanted.floor is not None:
-        certificates |= _floor(wanted.floor, wanted)
-    files = export_project(folder, certificates)
+    origins: dict[str, str] = {}
+    for file, certify in ((wanted.rank, _ranks), (wanted.floor, _floor)):
+        if file is not None:
+            found = certify(file, wanted)
+            certificates |= found
+            origins |= dict.fromkeys(found, file)
+    files = export_project(folder, certificates, files=origins)
     if as_json:
         print_json({
             "folder": folder,
@@ -77,7 +79,7 @@ def export(folder: str, wanted: Measurement, as_json: bool) -> None:
         ["theorem", "what it states"],
         [[name, str(certificate)] for name, certificate in certificates.items()],
         title=f"{folder}: {len(files)} files, a Coq project of its own",
-        note=f"check it with: make -C {folder}",
+        note=f"check it with: make -C {folder}, and {folder}/check_data.py",
     )
 
 
@@ -91,7 +93,7 @@ def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
     thresholds = [as_eps(value, name="--eps") for value in wanted.eps or (DEFAULT_EPS,)]
     several = len(set(thresholds)) > 1
     return {
-        _name(file, "rank", f"{eps:g}" if several else ""): certify_rank(
+        _name(file, "rank", repr(eps) if several else ""): certify_rank(
             features, eps, weights=weights, measure=wanted.measure
         )
         # Equal thresholds would be two theorems of one name.
@@ -129,7 +131,9 @@ def _norm(wanted: Measurement, n_features: int) -> float | Fraction:
 
 
 def _name(file: str, kind: str, detail: str) -> str:
-    """Return an identifier made of the name of a file."""
-    words = re.sub(r"[^A-Za-z0-9]+", "_", f"{Path(file).stem}_{kind}_{detail}").strip("_")
+    """Return an identifier made of the name of a file, another one for every detail."""
+    # 1e+16 and 1e-16 would be one name.
+    number = detail.replace("+", "")
+    words = re.sub(r"[^A-Za-z0-9]+", "_", f"{Path(file).stem}_{kind}_{number}").strip("_")
     # Names in Coq begin with a letter.
     return words if words[:1].isalpha() else f"m_{words}"

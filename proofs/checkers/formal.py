@@ -62,8 +62,9 @@ def find_basis(wanted: list[str], folder: Path | str = DEVELOPMENT) -> Basis:
     place = Path(folder)
     coq = find_coq()
     if coq is not None:
-        # All together are asked once: theorem by theorem it takes seconds each.
-        found = audit(compile_development(coq, folder=place), wanted, folder=place, each=False)
+        # The second opinion is for `epsrank prove --audit`.
+        compiled = compile_development(coq, folder=place)
+        found = audit(compiled, wanted, folder=place, second=False)
         known = {
             name: {
                 "statement": item.statement,

@@ -70,7 +70,7 @@ def ask_coq(compiled: Compiled, certificate: Certificate) -> str | None:
             printed = check_text(compiled, text, folder, "measurement_holds")
         except CoqError as error:
             return str(error)
-    return None if _CLOSED in printed else f"it assumes: {printed.strip()}"
+    return None if printed.strip() == _CLOSED else f"it assumes: {printed.strip()}"
 
 
 def _place(name: str) -> str:

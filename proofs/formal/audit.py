@@ -13,6 +13,7 @@ from epsrank.proofs.formal.compilation import Compiled
 from epsrank.proofs.formal.declared import declared, theorems
 from epsrank.proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
 from epsrank.proofs.formal.scan import Fault, audit_sources
+from epsrank.proofs.formal.second_opinion import second_opinion
 from epsrank.proofs.formal.sources import Development
 from epsrank.proofs.formal.statements import differences, read_statements, write_statements
 
@@ -61,6 +62,8 @@ class Audit:
     faults: tuple[Fault, ...]
     #: How many names were asked about together: theorems, lemmas and definitions.
     names: int
+    #: Whether coqchk checked the compiled files again.
+    second: bool = True
     #: How long it took, compilation not included.
     seconds: float = field(default=0.0, compare=False)
 
@@ -89,6 +92,7 @@ class Audit:
             "passed": self.passed,
             "coq": self.coq,
             "mathcomp": self.mathcomp,
+            "second_opinion": self.second,
             "faults": [str(fault) for fault in self.faults],
             "theorems": {name: item.to_json() for name, item in self.theorems.items()},
         }
@@ -99,7 +103,8 @@ class Audit:
         return (
             f"{plural(len(self.theorems), 'theorem')}, {CLOSED.lower()}, as are all "
             f"{plural(self.names, 'name')} of the development; "
-            f"{plural(len(self.printed), 'statement')} and definitions as reviewed ({self.system})"
+            f"{plural(len(self.printed), 'statement')} and definitions as reviewed"
+            f"{'; coqchk agrees' if self.second else ''} ({self.system})"
         )
 
 
@@ -115,35 +120,35 @@ def audit(
     folder: Path | str,
     jobs: int | None = None,
     progress: Progress | None = None,
-    each: bool = True,
+    second: bool = True,
 ) -> Audit:
     """Audit a compiled development.
 
-    Asks Coq to print the assumptions of a term that mentions every name of the development, and of
-    each wanted theorem by itself; where there is an assumption, of every theorem, to say which have
-    it. Asks for the statements of the wanted theorems with the definitions they rest on, and
-    compares them with the reviewed file. Lists the sources and reads them.
+    Asks Coq to print the assumptions of a term that mentions every name of the development; where
+    there is one, of every theorem, to say which have it. Asks for the statements of the wanted
+    theorems with the definitions they rest on, and compares them with the reviewed file. Lists the
+    sources and reads them.
 
-    Without `each` no wanted theorem is asked about by itself: all together have an assumption if
-    one of them has, and asking about one takes seconds.
+    With `second` coqchk checks the compiled files again.
     """
     start = time.perf_counter()
     tell = progress or (lambda done, total, what: None)
     workers = asked_for(jobs)
     place = Path(folder)
     faults = audit_sources(place)
-    tell(1, 4, "sources read")
+    tell(1, 5, "sources read")
     names = declared(compiled)
     # Constructors and projections come with their type, and assume what it does.
     by_name = {item.name: item for item in names if item.kind not in {"constructor", "projection"}}
     together = assumptions(compiled, list(by_name), together=True).get("", ())
-    tell(2, 4, "assumptions of all names together")
+    tell(2, 5, "assumptions of all names together")
     known = [name for name in dict.fromkeys(wanted) if name in by_name]
     asked = list(dict.fromkeys([*(item.name for item in theorems(names)), *known]))
     assumed: dict[str, tuple[str, ...]] = dict.fromkeys(asked, ())
-    # Theorem by theorem only where an assumption has to be found, or each is to be asked.
-    assumed |= assumptions(compiled, asked if together else known if each else [], workers)
-    tell(3, 4, "assumptions of each theorem")
+    # All together assume what one of them does. Theorem by theorem, which takes seconds each, only
+    # where it has to be found which.
+    assumed |= assumptions(compiled, asked if together else [], workers)
+    tell(3, 5, "assumptions of each theorem")
     # An entry reads "name : type". One that a theorem was found to assume is not reported twice.
     blamed = {entry.split()[0].rstrip(":") for entries in assumed.values() for entry in entries}
     faults += [
@@ -164,7 +169,10 @@ def audit(
         for name in asked
     }
     faults += _theorem_faults(items, wanted, place, shown)
-    tell(4, 4, "statements")
+    tell(4, 5, "statements")
+    if second:
+        faults += second_opinion(compiled)
+    tell(5, 5, "second opinion of coqchk")
     return Audit(
         compiled.coq.version,
         compiled.coq.mathcomp,
@@ -172,6 +180,7 @@ def audit(
         shown,
         tuple(faults),
         len(by_name),
+        second,
         time.perf_counter() - start,
     )
 

@@ -17,6 +17,8 @@ class Certificate(ABC):
     #: Module of the development whose checker accepts it, and all that its text imports.
     checker: ClassVar[str]
     imports: ClassVar[str]
+    #: Modules that have the types of what was measured.
+    types: ClassVar[str] = "zmatrix measurement"
 
     #: Φ and w as integers.
     data: IntegerData = field(repr=False)
@@ -43,26 +45,45 @@ class Certificate(ABC):
         """Return the whole certificate as plain data, integers as hexadecimal strings."""
 
     @abstractmethod
-    def _about(self) -> str:
+    def about(self) -> str:
         """Say the measurement in one sentence."""
 
-    @abstractmethod
-    def _definitions(self) -> list[str]:
-        """Return what the theorem speaks of, as definitions of Coq."""
+    def given(self) -> list[str]:
+        """Return what was measured, as definitions of Coq: a function of the files alone."""
+        return [coq_text.measurement(self.data)]
 
     @abstractmethod
-    def _statement(self) -> tuple[str, str]:
+    def found(self) -> list[str]:
+        """Return what was found about it, as definitions of Coq."""
+
+    @abstractmethod
+    def statement(self) -> tuple[str, str]:
         """Return the theorem, and the lemma of the development that proves it."""
 
+    @abstractmethod
+    def stated(self, data: str) -> str:
+        """Return the theorem by full names alone, about what was measured in the module `data`."""
+
     def to_coq(self, name: str) -> str:
-        """Return a Coq file whose theorem is this measurement."""
+        """Return a Coq file whose theorem is this measurement, and which asks what it assumes."""
+        return "\n".join([self._proof(name, "", self.given()), coq_text.question(name)])
+
+    def data_file(self) -> str:
+        """Return a Coq file that has what was measured and nothing else."""
+        return "\n".join([coq_text.DATA_HEADER.format(modules=self.types), *self.given()])
+
+    def proof_file(self, name: str, data: str) -> str:
+        """Return a Coq file whose theorem is about what was measured in the module `data`."""
+        return self._proof(name, f"Require Import {data}.\n", [])
+
+    def _proof(self, name: str, more: str, given: list[str]) -> str:
         coq_text.identifier(name)
         return "\n".join(
             [
-                coq_text.HEADER.format(modules=self.imports),
-                coq_text.measurement(self.data),
-                *self._definitions(),
-                coq_text.sentence(self._about()),
-                coq_text.theorem(name, *self._statement()),
+                coq_text.HEADER.format(modules=self.imports, more=more),
+                *given,
+                *self.found(),
+                coq_text.sentence(self.about()),
+                coq_text.theorem(name, *self.statement()),
             ]
         )

@@ -23,7 +23,10 @@ from epsrank.proofs.formal.sources import (
     key_of,
     read_development,
 )
-from epsrank.proofs.formal.toolchain import Coq, CoqError, run_coqc
+from epsrank.proofs.formal.toolchain import Coq, CoqError, coq_environment, run_coqc
+
+# What was compiled in the environment of a user is not taken for what is compiled without one.
+_PROTOCOL = "clean environment"
 
 #: ``progress(done, total, file)`` after every file.
 Progress = Callable[[int, int, str], None]
@@ -65,7 +68,7 @@ def compile_development(
     serves until this process ends.
     """
     development = read_development(folder)
-    key = key_of(fingerprints(development), coq.version, coq.mathcomp, coq.coqc)
+    key = key_of(fingerprints(development), coq.version, coq.mathcomp, coq.coqc, _PROTOCOL)
     with cache.entry(key) as entry:
         found = None if scratch else entry.find()
         if found is None:
@@ -102,7 +105,7 @@ def _dependencies(coq: Coq, development: Development, folder: Path) -> dict[str,
         # The logical name alone: coqdep does not know what -arg gives to coqc.
         [coq.coqdep, *development.options[:3], *development.files],
         cwd=folder, capture_output=True, text=True, encoding="utf-8", errors="replace",
-        check=False,
+        check=False, env=coq_environment(),
     )  # fmt: skip
     if done.returncode != 0:
         raise CoqError(PROJECT, None, " ".join(done.stderr.split()) or "coqdep failed")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from decimal import MAX_EMAX, MIN_EMIN, Decimal, localcontext
 from fractions import Fraction
 
 from epsrank.proofs.formal.integer_data import IntegerData
@@ -19,6 +21,17 @@ drop layer level outputs goal norm2 x R Z Q
 _TAKEN = frozenset(_WORDS.split())
 
 HEADER = """\
+From Coq Require Import ZArith QArith.
+From mathcomp Require Import all_ssreflect all_algebra.
+From EpsRank Require Import {modules}.
+{more}
+Set Implicit Arguments.
+Unset Strict Implicit.
+Local Open Scope Z_scope.
+"""
+
+#: Of a file that has numbers and nothing else; check_data.py of an exported folder writes the same.
+DATA_HEADER = """\
 From Coq Require Import ZArith QArith.
 From mathcomp Require Import all_ssreflect all_algebra.
 From EpsRank Require Import {modules}.
@@ -46,6 +59,22 @@ def sentence(text: str) -> str:
     safe = text.replace("(*", "( *").replace("*)", "* )").replace('"', "'")
     lines = textwrap.wrap(safe, 94)
     return "(** " + "\n    ".join(lines) + " *)"
+
+
+def decimal(value: Fraction, digits: int = 6) -> str:
+    """Return a number in a few digits, also beyond the range of float64."""
+    with localcontext() as context:
+        context.prec, context.Emax, context.Emin = digits + 10, MAX_EMAX, MIN_EMIN
+        quotient = Decimal(value.numerator) / Decimal(value.denominator)
+        return f"{quotient:.{digits}g}".replace("e+", "e")
+
+
+def exact(value: Fraction) -> str:
+    """Return a number such that it can be read back: the shortest float64, or a fraction."""
+    with contextlib.suppress(OverflowError):
+        if Fraction(float(value)) == value:
+            return repr(float(value))
+    return str(value)
 
 
 def rational(value: Fraction) -> str:
@@ -79,10 +108,14 @@ def _naturals(values: Sequence[int]) -> str:
 
 
 def theorem(name: str, statement: str, sound: str) -> str:
-    """Return a theorem that a computation proves, and the question what it assumes."""
+    """Return a theorem that a computation proves."""
     return (
         f"Theorem {name} : forall R : rcfType,\n  {statement}.\n"
         # The cast is checked by Qed, and so once: the computation takes all the time.
         f"Proof. move=> R; apply: {sound}; vm_cast_no_check (erefl true). Qed.\n"
-        f"\nPrint Assumptions {name}.\n"
     )
+
+
+def question(name: str) -> str:
+    """Ask what a theorem assumes."""
+    return f"Print Assumptions {name}.\n"

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from epsrank.proofs.formal.certificate import Certificate
-from epsrank.proofs.formal.coq_text import identifier
+from epsrank.proofs.formal.coq_text import identifier, sentence
 from epsrank.proofs.formal.floor_certificate import FloorCertificate
+from epsrank.proofs.formal.interrogate import CLOSED
 from epsrank.proofs.formal.rank_certificate import RankCertificate
-from epsrank.proofs.formal.sources import DEVELOPMENT, PROJECT, Development, read_development
+from epsrank.proofs.formal.records import read_record
+from epsrank.proofs.formal.sources import (
+    DEVELOPMENT,
+    PROJECT,
+    Development,
+    fingerprints,
+    read_development,
+)
 from epsrank.proofs.formal.toolchain import PACKAGES
 from epsrank.theory.errors import InputError
 
@@ -35,61 +45,125 @@ Each theorem holds over every real closed field `R`, the real numbers among them
 the Coq kernel. Once and for all it is proved that what a checker accepts is true ({checkers});
 for each measurement the kernel runs the checker on its integers.
 
-## Rebuild
+## Check it
 
-Needs Coq 8.16 with MathComp 1.15 and nothing else; in Debian and Ubuntu
+Needs Coq 8.16 with MathComp 1.15, and Python with NumPy; in Debian and Ubuntu
 
-    apt install {packages}
+    apt install {packages} python3-numpy
 
 Then
 
     make
+    python3 check_data.py FEATURES{options}
 
-## Audit
+`make` compiles everything and then `audit.v`, which states each theorem once more, by full names
+alone, before it looks at any proof. It fails unless each theorem is the one that is stated there
+and is `Closed under the global context`, Coq's word for "no axiom, no unproved statement".
 
-While it compiles, every measurement prints `Closed under the global context`, Coq's word for "no
-axiom, no unproved statement". To ask again:
-
-    echo 'From {prefix} Require Import {first}. Print Assumptions {first}.' > ask.v
-    coqc -R theories EpsRank -R {folder} {prefix} ask.v
+`check_data.py` writes the numbers of each theorem anew from the file of features and compares them
+with `{folder}/*_data.v`, byte by byte. With `--record record.json`, the record in a release of
+epsrank (`proofs/coq/record.json`), it also sees that the theories are the released ones{known}.
 
 What remains for a reader is to see that the statements say what they should:
 
-1. the statement at the end of each file of `{folder}/`;
+1. `audit.v`, which is short;
 2. the definitions that it uses:
 {definitions}
-3. that the integers are those of the network: the value of neuron j at sample i is the i-th number
-   of the j-th list of `data` over 2^scale, exactly, and w_i is the i-th weight over the total.
-   `{folder}/*.json` hold the same numbers for other programs.
 
 How the features came about, training and floating-point arithmetic, is no part of the proof: the
-theorems speak of the numbers that were measured.
+theorems speak of the numbers that were measured. `{folder}/*.json` hold the certificates for other
+programs, with shape, type, measure and SHA-256 of what they are of.
 """
+
+_EXPORTED = DEVELOPMENT / "exported"
 
 
 def export_project(
     folder: str | Path,
     certificates: Mapping[str, Certificate],
     *,
+    files: Mapping[str, str | Path] | None = None,
     development: str | Path = DEVELOPMENT,
 ) -> list[Path]:
-    """Write a self-contained Coq project whose theorems are measurements."""
+    """Write a self-contained Coq project whose theorems are measurements.
+
+    `files` names the file of features of a certificate, whose digest is written down.
+    """
     if not certificates:
         raise InputError("certificates", "are none", "pass one or more by name")
     for name in certificates:
         identifier(name)
     place, sources = Path(folder), read_development(development)
     texts = {file: _read(sources, file) for file in needed(sources, certificates)}
-    texts["Makefile"] = _read(sources, "Makefile")
+    theories = list(texts)
+    for file in ("Makefile", "check_data.py"):
+        texts[file] = (_EXPORTED / file).read_text(encoding="utf-8")
     measured = []
     for name, certificate in certificates.items():
-        texts[f"{_FOLDER}/{name}.v"] = certificate.to_coq(name)
-        texts[f"{_FOLDER}/{name}.json"] = json.dumps(certificate.to_json()) + "\n"
-        measured.append(f"{_FOLDER}/{name}.v")
-    theories = [file for file in texts if file.startswith(f"{sources.root}/")]
+        data = f"{_FOLDER}/{name}_data.v"
+        texts[data] = certificate.data_file()
+        texts[f"{_FOLDER}/{name}.v"] = certificate.proof_file(name, f"{_PREFIX}.{name}_data")
+        about = certificate.to_json() | _origin(certificate, (files or {}).get(name))
+        texts[f"{_FOLDER}/{name}.json"] = json.dumps(about) + "\n"
+        measured += [data, f"{_FOLDER}/{name}.v"]
+    texts["audit.v"] = audit_text(certificates)
+    texts["audit.expected"] = f"{CLOSED}\n" * len(certificates)
     texts[PROJECT] = _project(sources, [*theories, *measured])
-    texts["README.md"] = _readme(certificates)
+    texts["README.md"] = _readme(certificates, _released(sources, theories))
     return _write(place, texts)
+
+
+def _origin(certificate: Certificate, file: str | Path | None) -> dict[str, Any]:
+    """Return what a certificate is of."""
+    return {
+        "shape": [certificate.data.n_samples, certificate.data.n_features],
+        "file": None if file is None else Path(file).name,
+        "sha256": None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest(),
+    }
+
+
+def audit_text(certificates: Mapping[str, Certificate]) -> str:
+    """Return the file that states each theorem by full names, and asks what its proof assumes."""
+    modules = dict.fromkeys(
+        word for certificate in certificates.values() for word in certificate.imports.split()
+    )
+    parts = [_AUDIT.format(modules=" ".join(f"EpsRank.{module}" for module in modules))]
+    for name, certificate in certificates.items():
+        data = f"{_PREFIX}.{name}_data"
+        parts += [
+            f"Require {data}.",
+            "",
+            sentence(certificate.about()),
+            f"Definition {name}_says : Prop := forall R : rcfType,",
+            f"  {certificate.stated(data)}.",
+            "",
+        ]
+    # Nothing of a proof is there before the last statement has been read.
+    for name in certificates:
+        parts += [
+            f"Require {_PREFIX}.{name}.",
+            f"Definition {name}_holds : {name}_says :=",
+            f"  {_PREFIX}.{name}.{name}.",
+            f"Print Assumptions {name}_holds.",
+            "",
+        ]
+    return "\n".join(parts)
+
+
+_AUDIT = """\
+From Coq Require Import QArith.
+From mathcomp Require Import all_ssreflect all_algebra.
+Require {modules}.
+"""
+
+
+def _released(development: Development, theories: list[str]) -> bool:
+    """Return whether the theories are those of the record that travels with them."""
+    record = read_record(development.folder)
+    digests = fingerprints(development)
+    return record is not None and all(
+        record.sources.get(file) == digests[file] for file in theories
+    )
 
 
 def needed(development: Development, certificates: Mapping[str, Certificate]) -> list[str]:
@@ -121,7 +195,7 @@ def _project(development: Development, files: list[str]) -> str:
     return "\n".join([*lines, "", *files]) + "\n"
 
 
-def _readme(certificates: Mapping[str, Certificate]) -> str:
+def _readme(certificates: Mapping[str, Certificate], released: bool) -> str:
     count = len(certificates)
     kinds = {type(certificate) for certificate in certificates.values()}
     modules = [kind.checker for kind in (RankCertificate, FloorCertificate) if kind in kinds]
@@ -130,8 +204,8 @@ def _readme(certificates: Mapping[str, Certificate]) -> str:
         list="\n".join(f"- `{name}`: {c}." for name, c in certificates.items()),
         packages=" ".join(PACKAGES),
         folder=_FOLDER,
-        prefix=_PREFIX,
-        first=next(iter(certificates)),
+        options=" --target TARGET" if FloorCertificate in kinds else "",
+        known="" if released else ", which they were not when this folder was written",
         checkers=" and ".join(f"`theories/{module}.v`" for module in modules),
         definitions="\n".join(
             f"   - `theories/{file}.v`: {names}"

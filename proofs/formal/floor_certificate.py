@@ -19,7 +19,7 @@ from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.exact_data import exact_data
 from epsrank.theory.numbers.dyadic import root_above
-from epsrank.theory.numbers.interval import Interval
+from epsrank.theory.numbers.interval import Interval, json_float
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,13 @@ class FloorCertificate(Certificate):
 
     checker: ClassVar[str] = "check_floor"
     imports: ClassVar[str] = "form zmatrix measurement check_floor"
+    types: ClassVar[str] = "zmatrix measurement check_floor"
 
     #: u* as integers.
     target: IntegerTarget = field(repr=False)
     #: B², exactly.
     norm_squared: Fraction
-    #: The proved bound, a float64.
+    #: The proved bound, in the 53 bits of a float64.
     x: Fraction
     #: β has denominators 2^`layer_scale`, its rounded residual 2^`dual_scale`.
     layer_scale: int
@@ -49,9 +50,9 @@ class FloorCertificate(Certificate):
         return root_above(self.norm_squared)
 
     @property
-    def gap(self) -> float:
+    def gap(self) -> Fraction:
         """How far x may be below V(B), in the units of the loss."""
-        return float(max(Fraction(0), self.reachable.upper - self.x))
+        return max(Fraction(0), self.reachable.upper - self.x)
 
     @property
     def integers(self) -> Rows:
@@ -74,24 +75,32 @@ class FloorCertificate(Certificate):
 
     def __str__(self) -> str:
         return (
-            f"loss ≥ {float(self.x):.6g} for ‖W‖ ≤ {self.norm:.6g}, at most "
-            f"{self.gap:.1e} below V(B), with a certificate of {self.bits} bits "
+            f"loss ≥ {coq_text.decimal(self.x)} for ‖W‖ ≤ {self.norm:.6g}, at most "
+            f"{coq_text.decimal(self.gap, 2)} below V(B), with a certificate of {self.bits} bits "
             f"({self.data.n_features} neurons, {self.data.n_samples} samples, {self.measure} "
             f"measure, {self.dtype})"
         )
 
-    def _about(self) -> str:
+    def about(self) -> str:
+        """Say the measurement in one sentence."""
         return (
-            f"No output layer of norm at most {self.norm:.6g} on these "
-            f"{self.data.n_features} neurons has a squared loss below {float(self.x):.17g} at the "
-            f"{self.data.n_samples} samples ({len(self.target.outputs)} outputs, {self.dtype}, "
-            f"{self.measure} measure)."
+            f"No output layer of norm at most {self.norm!r} on these "
+            f"{self.data.n_features} neurons has a squared loss below {coq_text.exact(self.x)} "
+            f"at the {self.data.n_samples} samples ({len(self.target.outputs)} outputs, "
+            f"{self.dtype}, {self.measure} measure)."
         )
 
-    def _definitions(self) -> list[str]:
+    def given(self) -> list[str]:
+        """Return features and target, as definitions of Coq."""
         return [
+            *super().given(),
             f"Definition goal : floor_target := FloorTarget {self.target.level}%nat\n"
             f"  {coq_text.rows(self.target.outputs)}.\n",
+        ]
+
+    def found(self) -> list[str]:
+        """Return B², x and the certificate, as definitions of Coq."""
+        return [
             f"Definition norm2 : Q := {coq_text.rational(self.norm_squared)}%Q.\n",
             f"Definition x : Q := {coq_text.rational(self.x)}%Q.\n",
             f"Definition certificate : floor_certificate := "
@@ -99,7 +108,8 @@ class FloorCertificate(Certificate):
             f"  {coq_text.rows(self.layer)}.\n",
         ]
 
-    def _statement(self) -> tuple[str, str]:
+    def statement(self) -> tuple[str, str]:
+        """Return the theorem, and the lemma of the development that proves it."""
         # With one output the statement needs no sum, and is easier to read.
         if len(self.target.outputs) == 1:
             statement = (
@@ -118,6 +128,34 @@ class FloorCertificate(Certificate):
             sound = "(@check_floor_sound R data goal norm2 x certificate)"
         return statement, sound
 
+    def stated(self, data: str) -> str:
+        """Return the theorem by full names alone, about what was measured in the module `data`."""
+        bound, x = (
+            f"EpsRank.zmatrix.qr R {coq_text.rational(value)}%Q"
+            for value in (self.norm_squared, self.x)
+        )
+        form = f"(EpsRank.measurement.on_data R {data}.data)"
+        phi = f"(@EpsRank.measurement.phi R {data}.data)"
+        target = f"EpsRank.check_floor.target R {data}.data (t := {data}.goal)"
+        if len(self.target.outputs) == 1:
+            return (
+                f"forall beta : 'rV[R]_(EpsRank.measurement.width {data}.data),\n"
+                f"  (EpsRank.form.sqn beta <= {bound})%R ->\n"
+                f"  ({x}\n"
+                f"    <= EpsRank.form.nrm2 {form}\n"
+                f"      (EpsRank.form.comb {phi} beta\n"
+                f"        - {target} ord0))%R"
+            )
+        return (
+            f"forall W : 'M[R]_(size (EpsRank.check_floor.outputs {data}.goal), "
+            f"EpsRank.measurement.width {data}.data),\n"
+            f"  (\\sum_l EpsRank.form.sqn (row l W) <= {bound})%R ->\n"
+            f"  ({x}\n"
+            f"    <= EpsRank.check_floor.squared_loss {form}\n"
+            f"      {phi}\n"
+            f"      ({target}) W)%R"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the whole certificate as plain data, integers as hexadecimal strings."""
         return {
@@ -125,7 +163,7 @@ class FloorCertificate(Certificate):
             "x": str(self.x),
             "norm_squared": str(self.norm_squared),
             "reachable": self.reachable.to_json(),
-            "gap": self.gap,
+            "gap": json_float(self.gap, +1),
             "measure": self.measure,
             "dtype": self.dtype,
             "layer_scale": self.layer_scale,

@@ -18,11 +18,11 @@ from epsrank.proofs.formal.floor_check import DualBound, IntegerTarget, dual_bou
 from epsrank.proofs.formal.integer_data import IntegerData
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.ball_distance import distances
-from epsrank.theory.floor.certified.ball_matrix import identity
+from epsrank.theory.floor.certified.ball_matrix import identity, largest_exponent
 from epsrank.theory.floor.certified.ball_reachable import reachable
 from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
 from epsrank.theory.floor.certified.exact_data import ExactData
-from epsrank.theory.numbers.dyadic import float_below, nearest_integer, power_of_two, to_fmpq
+from epsrank.theory.numbers.dyadic import nearest_integer, power_of_two, to_fmpq
 from epsrank.theory.numbers.interval import Interval
 
 # Bits of the ball arithmetic that encloses V(B), and of the linear solve.
@@ -39,7 +39,7 @@ _RELATIVE, _ABSOLUTE = Fraction(1, 10**9), Fraction(1, 10**18)
 class FloorWitness:
     """What a floor certificate adds to the measurement."""
 
-    #: The bound, a float64.
+    #: The bound, in the 53 bits of a float64.
     x: Fraction
     #: β·2^b.
     layer: fmpz_mat
@@ -66,12 +66,18 @@ def search_floor(
         dual = dual_vectors(data, target, rounded, bits, dual_scale)
         return lower_end(dual_bound(data, target, dual, dual_scale), norm_squared)
 
+    # Tiny layers and targets have their digits further behind the point.
+    entries = [entry for entry in layer.entries() if entry != 0]
+    tiny_layer = max(0, -largest_exponent(entries)) if entries else 0
+    largest = max(abs(u) for row in target.outputs for u in row)
+    tiny_target = max(0, target.level - largest.bit_length())
     # First β with a residual fine enough for it, then the residual in as few bits as do.
-    bits = next((b for b in _LADDER if evaluate(b, b + 8) >= wanted), _LADDER[-1])
-    scales = range(8, bits + 8, 4)
-    dual_scale = next((s for s in scales if evaluate(bits, s) >= wanted), bits + 8)
+    rungs = [(b + tiny_layer, b + tiny_target) for b in _LADDER]
+    bits, finest = next((r for r in rungs if evaluate(r[0], r[1] + 8) >= wanted), rungs[-1])
+    scales = range(tiny_target + 8, finest + 8, 4)
+    dual_scale = next((s for s in scales if evaluate(bits, s) >= wanted), finest + 8)
     x = evaluate(bits, dual_scale)
-    below = Fraction(float_below(x)) if x > 0 else Fraction(0)
+    below = _rounded_down(x) if x > 0 else Fraction(0)
     if below <= 0:
         raise InputError(
             "norm",
@@ -93,6 +99,12 @@ def lower_end(bound: DualBound, norm_squared: Fraction) -> Fraction:
     # isqrt rounds down: one more is above the root.
     root = math.isqrt(-(-scaled.numerator // scaled.denominator)) + 1
     return bound.value - root * power_of_two(-shift)
+
+
+def _rounded_down(x: Fraction) -> Fraction:
+    """Return x > 0 in the 53 bits of a float64, whose range it may leave."""
+    shift = 52 - (x.numerator.bit_length() - x.denominator.bit_length())
+    return math.floor(x * power_of_two(shift)) * power_of_two(-shift)
 
 
 def _best_layer(exact: ExactData, multiplier: Fraction, norm_squared: Fraction) -> Any:

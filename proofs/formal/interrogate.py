@@ -5,17 +5,17 @@ from __future__ import annotations
 import concurrent.futures as futures
 import hashlib
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from epsrank.numerics.processes.scratch import scratch
 from epsrank.proofs.formal.compilation import Compiled, check_text
 from epsrank.proofs.formal.declared import Declared
+from epsrank.proofs.formal.toolchain import CoqError
 
 #: What Coq prints about a theorem without axioms.
 CLOSED = "Closed under the global context"
-
-_MARK = "@@ "
 
 # The notations of MathComp and no others: one of the development itself could make a statement look
 # like another.
@@ -199,19 +199,30 @@ def _body(answer: str) -> str:
 
 
 def _ask(compiled: Compiled, questions: Mapping[str, str]) -> dict[str, str]:
-    """Put questions to Coq, and return what it printed after each."""
+    """Put questions to Coq, and return what it printed after each: one answer, in their order."""
     development = compiled.development
     opening = _OPENING.format(modules=" ".join(development.modules()))
     if any("mathcomp" in development.text(file) for file in development.files):
         opening = _NOTATIONS + opening
-    # Coq prints a text of ours only inside a proof: it parts the answers.
-    asked = [
-        f'Goal True. idtac "{_MARK}{key}". Abort.\n{text}\n' for key, text in questions.items()
-    ]
+    # A command of Coq itself, which no source can redefine, prints a word that no source can know.
+    word = f"mark_{secrets.token_hex(16)}"
+    marks = [f"Locate {word}_{number}.\n" for number in range(len(questions) + 1)]
+    asked = "".join(
+        f"{mark}{text}\n" for mark, text in zip(marks, questions.values(), strict=False)
+    )
     with scratch("questions") as folder:
-        answer = check_text(compiled, opening + "".join(asked), folder, "questions")
-    found: dict[str, str] = {}
-    for piece in re.split(rf"^{_MARK}", answer, flags=re.MULTILINE)[1:]:
-        key, _, text = piece.partition("\n")
-        found[key.rstrip()] = text
-    return found
+        answer = check_text(compiled, f"{opening}{asked}{marks[-1]}", folder, "questions")
+    return dict(zip(questions, read_answers(answer, word, len(questions)), strict=True))
+
+
+def read_answers(answer: str, word: str, count: int) -> list[str]:
+    """Part what Coq printed at its marks, each of which stands there once and in order."""
+    mark = re.compile(rf"^No object of basename {word}_(\d+)\n", re.MULTILINE)
+    opening, *parts = mark.split(answer)
+    numbers, texts = parts[::2], parts[1::2]
+    if numbers != [str(number) for number in range(count + 1)] or answer.count(word) != count + 1:
+        raise CoqError("questions", None, "has answers that are not one for each question")
+    if opening.strip() or texts[-1].strip():
+        said = " ".join((opening + texts[-1]).split())
+        raise CoqError("questions", None, f"says what nobody asked for: {said[:200]}")
+    return texts[:-1]

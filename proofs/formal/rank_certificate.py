@@ -56,28 +56,41 @@ class RankCertificate(Certificate):
 
     def __str__(self) -> str:
         return (
-            f"ε-rank {self.rank} of {self.data.n_features} at ε = {float(self.eps):g}, with a "
-            f"certificate of {self.bits} bits ({self.data.n_samples} samples, {self.measure} "
+            f"ε-rank {self.rank} of {self.data.n_features} at ε = {coq_text.exact(self.eps)}, with "
+            f"a certificate of {self.bits} bits ({self.data.n_samples} samples, {self.measure} "
             f"measure, {self.dtype})"
         )
 
-    def _about(self) -> str:
+    def about(self) -> str:
+        """Say the measurement in one sentence."""
         return (
             f"The ε-rank of {self.data.n_features} neurons at {self.data.n_samples} samples "
-            f"({self.dtype}, {self.measure} measure) at ε = {float(self.eps):g} is {self.rank}."
+            f"({self.dtype}, {self.measure} measure) at ε = {coq_text.exact(self.eps)} "
+            f"is {self.rank}."
         )
 
-    def _definitions(self) -> list[str]:
+    def found(self) -> list[str]:
+        """Return ε and the certificate, as definitions of Coq."""
         return [
             f"Definition eps : Q := {coq_text.rational(self.eps)}%Q.\n",
             f"Definition certificate : rank_certificate := "
             f"RankCertificate {self.cut}%nat {self.drop}%nat\n  {coq_text.rows(self.basis)}.\n",
         ]
 
-    def _statement(self) -> tuple[str, str]:
+    def statement(self) -> tuple[str, str]:
+        """Return the theorem, and the lemma of the development that proves it."""
         return (
             f"epsrank (gram (on_data R data) (@phi R data)) (qr R eps) = {self.rank}%nat",
             "(@check_rank_sound R data eps certificate)",
+        )
+
+    def stated(self, data: str) -> str:
+        """Return the theorem by full names alone, about what was measured in the module `data`."""
+        return (
+            "EpsRank.spectral.epsrank\n"
+            f"    (EpsRank.form.gram (EpsRank.measurement.on_data R {data}.data)\n"
+            f"      (@EpsRank.measurement.phi R {data}.data))\n"
+            f"    (EpsRank.zmatrix.qr R {coq_text.rational(self.eps)}%Q) = {self.rank}%nat"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -101,7 +101,11 @@ def _scaled_vectors(products: fmpz_mat, exact: fmpz_mat) -> list[list[tuple[fmpz
                     for column, gap in zip(columns, gaps, strict=True)
                 ]
         bits *= 2
-    raise InputError("eps", f"agrees with an eigenvalue to {_LAST // 2} bits", "choose another ε")
+    raise InputError(
+        "eps",
+        f"cannot be told from an eigenvalue with {_LAST} bits, the most that are spent",
+        "choose another ε, or ask for the exact count",
+    )
 
 
 def _mantissa(number: arb, shift: int) -> tuple[fmpz, int]:
@@ -127,7 +131,9 @@ def _smallest(passes: Callable[[int], bool]) -> int:
         high *= 2
         if high > _LAST:
             raise InputError(
-                "eps", f"agrees with an eigenvalue to {_LAST // 2} bits", "choose another ε"
+                "eps",
+                f"needs a certificate of more than {_LAST} bits, the most that are spent",
+                "choose another ε, or ask for the exact count",
             )
     low = high // 2
     while high - low > 1:

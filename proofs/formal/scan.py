@@ -16,16 +16,19 @@ _ASSUMED = {
 }  # fmt: skip
 # Commands that become premises in a section, and axioms outside.
 _LOCAL = {"Variable", "Variables", "Hypothesis", "Hypotheses", "Context"}
-# Commands that can change what is checked, or bring in what is not in the sources.
+# Commands that can change what is checked, bring in what is not in the sources, or hide names from
+# questions: what stands in a functor is no term, and what Fail or Succeed did is undone.
 _FOREIGN = (
-    "Declare ML Module", "Add ML Path", "Load", "Add LoadPath", "Add Rec LoadPath", "Drop",
-    "Declare Module", "Admit Obligations", "Redirect", "Extraction",
+    "Declare ML Module", "Declare Instance", "Declare Module", "Module", "Include", "Fail",
+    "Succeed", "Add ML Path", "Load", "Add LoadPath", "Add Rec LoadPath", "Cd", "Drop", "Reset",
+    "Back", "Undo", "Admit Obligations", "Redirect", "Extraction", "Symbol", "Symbols",
+    "Rewrite Rule", "Rewrite Rules",
 )  # fmt: skip
 _GUARDS = r"(Guard|Positivity|Universe)\s+Checking"
 
 _IDENTIFIER = re.compile(r"[^\W\d][\w']*")
 _PREFIX = re.compile(
-    r"^(\s|[-+*{}]|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time|Fail|Succeed"
+    r"^(\s|[-+*{}]|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time"
     r"|Timeout\s+\d+)\b)*"
 )
 
@@ -89,20 +92,21 @@ def scan(text: str) -> list[Finding]:
     assumptions that Coq itself prints are what decides; this finds the line.
     """
     found: list[Finding] = []
-    scopes: list[bool] = []  # True for a section, False for a module
+    sections = 0
     for line, whole in sentences(strip_comments(text)):
         sentence = whole[_match_length(whole) :]
         for problem, offset in _banned(whole):
             found.append(Finding(line + whole.count("\n", 0, offset), problem))
         command = (_IDENTIFIER.match(sentence) or [""])[0]
-        if command in _LOCAL and True not in scopes:
+        if command in _LOCAL and not sections:
             found.append(Finding(line, f"“{command}” outside a section is an axiom"))
         found += [
             Finding(line, f"“{phrase}” is not allowed here")
             for phrase in _FOREIGN
             if re.match(rf"{phrase}\b".replace(" ", r"\s+"), sentence)
         ]
-        _enter_or_leave(sentence, scopes)
+        # No module has an end: there are none.
+        sections = max(0, sections + (command == "Section") - (command == "End"))
     return sorted(found, key=lambda finding: finding.line)
 
 
@@ -124,29 +128,6 @@ def _banned(sentence: str) -> Iterator[tuple[str, int]]:
         yield f"“{' '.join(switch[0].split())}” switches a check of the kernel off", switch.start()
     for switch in re.finditer(r"-?type-in-type", sentence):
         yield "“-type-in-type” switches a check of the kernel off", switch.start()
-
-
-def _enter_or_leave(sentence: str, scopes: list[bool]) -> None:
-    """Follow sections and modules."""
-    if re.match(r"Section\b", sentence):
-        scopes.append(True)
-    # Module A := B. has no end.
-    elif re.match(r"Module\b", sentence) and ":=" not in sentence:
-        scopes.append(False)
-    elif re.match(r"End\b", sentence) and scopes:
-        scopes.pop()
-
-
-def scan_options(options: tuple[str, ...]) -> list[str]:
-    """Find options of ``coqc`` that switch checks off."""
-    bad = ("-type-in-type", "-impredicative-set", "-vos", "-vok", "-vio", "-quick", "-l", "-lv",
-           "-load", "-ri", "-rfrom", "-init-file", "-indices-matter", "-noinit", "-nois",
-           "-require")  # fmt: skip
-    return [
-        f"passes {option} to coqc"
-        for option in options
-        if option in bad or option.startswith(("-load-", "-require-", "-set", "-unset"))
-    ]
 
 
 @dataclass(frozen=True)
@@ -174,7 +155,6 @@ def audit_sources(folder: Path | str) -> list[Fault]:
     on_disk, listed = set(development.on_disk()), set(development.files)
     faults = [Fault(file, f"is not in {PROJECT}") for file in sorted(on_disk - listed)]
     faults += [Fault(file, f"is in {PROJECT} but not on disk") for file in sorted(listed - on_disk)]
-    faults += [Fault(PROJECT, problem) for problem in scan_options(development.options)]
     # Unlisted files too: one could be imported, or be listed tomorrow.
     for file in sorted(on_disk):
         found = scan(development.text(file))

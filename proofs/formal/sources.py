@@ -16,6 +16,9 @@ DEVELOPMENT = Path(__file__).resolve().parents[1] / "coq"
 
 PROJECT = "_CoqProject"
 
+# Names of warnings, each switched on or off.
+_WARNINGS = re.compile(r"[-+]?[a-z][a-z-]*(,[-+]?[a-z][a-z-]*)*")
+
 
 @dataclass(frozen=True)
 class Development:
@@ -72,21 +75,30 @@ def read_development(folder: Path | str = DEVELOPMENT) -> Development:
     for word in rest:
         # A generator: an option takes only the words that belong to it.
         following = (next(rest, "") for _ in range(2))
-        if word in {"-R", "-Q"}:
+        if word == "-R":
             names.append((word, next(following), next(following)))
         elif word == "-arg":
-            arguments += shlex.split(next(following))
+            arguments.append(next(following))
         elif word.endswith(".v"):
             files.append(Path(word).as_posix())
         else:
             raise InputError(
-                "development", f"has {word!r} in {PROJECT}", "list -R, -arg and .v files only"
+                "development", f"has {word!r} in {PROJECT}", "list -R, -arg -w and .v files only"
             )
+    # Warnings alone: other options of coqc, such as -boot or -type-in-type, change what is checked.
+    pairs = list(zip(arguments[::2], arguments[1::2], strict=False))
+    if len(arguments) % 2 or not all(a == "-w" and _WARNINGS.fullmatch(b) for a, b in pairs):
+        problem = f"passes {' '.join(arguments)!r} to coqc in {PROJECT}"
+        raise InputError(
+            "development", problem, "pass warnings only, -arg -w -arg -ambiguous-paths"
+        )
     # Not ending in .v, which a forgotten name would make of the first file.
     if len(names) != 1 or not re.fullmatch(r"[^\W\d][\w.]*(?<!\.v)", names[0][2]):
-        raise InputError("development", f"needs one -R or -Q in {PROJECT}", "name its one folder")
+        raise InputError("development", f"needs one -R in {PROJECT}", "name its one folder")
     ((kind, root, prefix),) = names
-    outside = [file for file in files if Path(root) not in Path(file).parents]
+    outside = [file for file in files if Path(root) not in Path(file).parents or ".." in file]
+    if not re.fullmatch(r"\w+", root):
+        raise InputError("development", f"has the folder {root!r}", "name one inside, as theories")
     if outside or not files:
         raise InputError("development", f"lists {outside or 'no files'}", f"list files in {root}/")
     return Development(place, root, prefix, tuple(files), (kind, root, prefix, *arguments))

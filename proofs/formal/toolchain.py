@@ -49,6 +49,7 @@ class Coq:
     #: Paths of the programs.
     coqc: str
     coqdep: str
+    coqchk: str
     #: Such as ``"8.16.1"``.
     version: str
     #: Version of MathComp such as ``"1.15.0"``, or ``"unknown"`` where the system does not say.
@@ -63,18 +64,18 @@ def find_coq() -> Coq | None:
 
     None where anything is missing; `explain_missing` says what.
     """
-    return _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))[0]
+    return _look(os.environ.get("PATH", ""))[0]
 
 
 def explain_missing() -> str:
     """Say what is missing, and which packages have it."""
-    problem = _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))[1]
+    problem = _look(os.environ.get("PATH", ""))[1]
     return f"{problem}; install {' '.join(PACKAGES)} (names of Debian and Ubuntu)"
 
 
 def require_coq() -> Coq:
     """Return Coq, or say which packages to install."""
-    coq, problem = _look(os.environ.get("PATH", ""), os.environ.get("COQPATH", ""))
+    coq, problem = _look(os.environ.get("PATH", ""))
     if coq is None:
         remedy = f"install {' '.join(PACKAGES)} (names of Debian and Ubuntu)"
         raise InputError("Coq", problem.removeprefix("Coq "), remedy)
@@ -82,28 +83,47 @@ def require_coq() -> Coq:
 
 
 @cache
-def _look(path: str, libraries: str) -> tuple[Coq | None, str]:
-    """Return Coq or the sentence that says what is missing, for a PATH and a COQPATH."""
-    coqc, coqdep = shutil.which("coqc", path=path), shutil.which("coqdep", path=path)
-    if coqc is None or coqdep is None:
+def _look(path: str) -> tuple[Coq | None, str]:
+    """Return Coq or the sentence that says what is missing, for a PATH."""
+    programs = [shutil.which(name, path=path) for name in ("coqc", "coqdep", "coqchk")]
+    coqc, coqdep, coqchk = programs
+    if coqc is None or coqdep is None or coqchk is None:
         return None, "Coq is not installed, or not on the PATH"
     version = _ask(coqc, "--print-version").split()
     where = _ask(coqc, "-where").strip()
     if not version or not where:
         return None, f"Coq does not answer ({coqc} --print-version failed)"
-    places = [Path(where) / "user-contrib", *map(Path, filter(None, libraries.split(os.pathsep)))]
-    missing = [part for part in _PARTS if not any((p / "mathcomp" / part).is_dir() for p in places)]
+    # Where Coq's own library lies, and nowhere else: what a user has added could be anything.
+    library = Path(where) / "user-contrib" / "mathcomp"
+    missing = [part for part in _PARTS if not (library / part).is_dir()]
     if missing:
-        return None, f"Coq {version[0]} lacks MathComp's {', '.join(missing)}"
-    return Coq(coqc, coqdep, version[0], _mathcomp_version(Path(where))), ""
+        return None, f"Coq {version[0]} lacks MathComp's {', '.join(missing)} in {library.parent}"
+    return Coq(coqc, coqdep, coqchk, version[0], _mathcomp_version(Path(where))), ""
+
+
+def coq_environment() -> dict[str, str]:
+    """Return the environment that Coq's programs run in: the system's, with nothing of a user's.
+
+    COQPATH, COQLIB, OCAMLPATH and the folders of XDG would add libraries, whose notations, tactics
+    and plugins could say anything under the names of MathComp.
+    """
+    kept = ("PATH", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP")
+    # No file can lie under it.
+    nowhere = dict.fromkeys(
+        ("HOME", "XDG_DATA_HOME", "XDG_DATA_DIRS", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"), os.devnull
+    )
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    # Names and notations beyond ASCII, whatever the user's locale.
+    return {**found, **nowhere, "LC_ALL": "C.UTF-8"}
 
 
 def _ask(*command: str) -> str:
     """Return what a program prints, nothing if it fails."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=60, check=True
-        )
+            command, capture_output=True, text=True, errors="replace", timeout=60, check=True,
+            env=coq_environment(),
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout
@@ -136,12 +156,29 @@ def run_coqc(
     started: Callable[[subprocess.Popen[str]], None] | None = None,
 ) -> str:
     """Compile one file and return what Coq printed."""
+    # -q: no file of the user's is loaded first.
+    code, printed, complaints = run_program(
+        [coq.coqc, "-q", *options, file], file, folder, limit=limit, started=started
+    )
+    if code != 0:
+        where, line, words = _complaint(complaints or printed)
+        raise CoqError(where or file, line, words or f"coqc ended with {code}")
+    return printed
+
+
+def run_program(
+    command: Sequence[str],
+    what: str,
+    folder: Path,
+    *,
+    limit: float = _LONGEST,
+    started: Callable[[subprocess.Popen[str]], None] | None = None,
+) -> tuple[int, str, str]:
+    """Run a program of Coq and return its exit status, what it printed and its complaints."""
     with subprocess.Popen(
-        # -q: no file of the user's is loaded first.
-        ending_with_us([coq.coqc, "-q", *options, file]),
+        ending_with_us(command),
         cwd=folder,
-        # Names and notations beyond ASCII, whatever the user's locale.
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        env=coq_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -154,14 +191,11 @@ def run_coqc(
             printed, complaints = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise CoqError(file, None, f"was not done after {limit:.0f} seconds") from None
+            raise CoqError(what, None, f"was not done after {limit:.0f} seconds") from None
         except BaseException:
             process.kill()
             raise
-    if process.returncode != 0:
-        where, line, words = _complaint(complaints or printed)
-        raise CoqError(where or file, line, words or f"coqc ended with {process.returncode}")
-    return printed
+    return process.returncode, printed, complaints
 
 
 def _complaint(complaints: str) -> tuple[str, int | None, str]:

@@ -125,6 +125,13 @@ def test_a_rank_is_exported_without_coq(files: Path, monkeypatch: pytest.MonkeyP
     assert not list((files / "out").rglob("*.vo"))
 
 
+def test_near_and_opposite_thresholds_are_theorems_of_their_own(files: Path) -> None:
+    words = ["--eps", "1e-16", "1e16", "1e-6", "1e6", "1.0000001e-6"]
+    done = prove("--export", "out", "--rank", "phi.npy", *words, "--json")
+    assert len(json.loads(done.stdout)["theorems"]) == 5
+    assert len(list((files / "out" / "measurements").glob("*_data.v"))) == 5
+
+
 def test_a_floor_is_exported(files: Path) -> None:
     done = prove("--export", "a", "--floor", "phi.npy", "--target", "u.npy", "--norm", 2, "--json")
     shown = json.loads(done.stdout)

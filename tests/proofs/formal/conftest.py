@@ -103,7 +103,8 @@ def accepted(small, coq) -> Path:
 @pytest.fixture
 def examine(coq) -> Examine:
     def run(folder: Path, wanted=WANTED, **more) -> Audit:
-        return audit(compile_development(coq, folder=folder), wanted, folder=folder, **more)
+        compiled = compile_development(coq, folder=folder)
+        return audit(compiled, wanted, folder=folder, **{"second": False} | more)
 
     return run
 

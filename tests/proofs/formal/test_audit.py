@@ -6,9 +6,10 @@ import pytest
 
 from epsrank.proofs.formal import CoqError, compile_development
 from epsrank.proofs.formal.audit import accept_statements
-from epsrank.proofs.formal.interrogate import read_assumptions
+from epsrank.proofs.formal.interrogate import read_answers, read_assumptions
 from epsrank.proofs.formal.scan import audit_sources
 from epsrank.proofs.formal.statements import parse_statements, read_statements
+from epsrank.proofs.formal.toolchain import run_program
 from epsrank.theory.errors import InputError
 
 from .conftest import WANTED, change
@@ -108,9 +109,60 @@ def test_universes_switched_off_are_caught(accepted, examine):
     assert "relies on an unsafe hierarchy" in text
 
 
-def test_an_option_that_switches_a_check_off_is_caught(accepted, examine):
-    change(accepted, "_CoqProject", "Small\n", "Small\n-arg -type-in-type\n")
-    assert "passes -type-in-type to coqc" in _faults(examine(accepted))
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-arg -type-in-type", "-arg -boot", "-arg -allow-sprop", "-arg -coqlib -arg /tmp",
+        "-arg -rifrom -arg Evil -arg lib", "-arg -w", "-arg '-w none -noinit'",
+        "-arg -w -arg -boot -arg x",
+        "-Q other Small", "-R other Coq", "-I plugins", "-R ../theories Small", "-type-in-type",
+    ],
+)  # fmt: skip
+def test_options_beyond_warnings_are_refused(small, words):
+    change(small, "_CoqProject", "Small\n", f"Small\n{words}\n")
+    with pytest.raises(InputError, match=r"_CoqProject|folder"):
+        audit_sources(small)
+
+
+def test_nothing_of_the_user_reaches_coq(small, coq, tmp_path, monkeypatch):
+    # A library that a user has: its notations and tactics could say anything.
+    evil = tmp_path / "evil" / "coq" / "Evil"
+    evil.mkdir(parents=True)
+    (evil / "words.v").write_text("Definition twice (n : nat) := 0.\n")
+    run_program([coq.coqc, "-q", "-R", ".", "Evil", "words.v"], "words.v", evil)
+    assert (evil / "words.vo").is_file()
+    for name in ("COQPATH", "XDG_DATA_HOME", "XDG_DATA_DIRS"):
+        monkeypatch.setenv(name, str(evil.parent))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COQLIB", str(tmp_path))
+    monkeypatch.setenv("OCAMLPATH", str(tmp_path))
+    change(
+        small, "theories/base.v", "(** * Numbers", "From Evil Require Import words.\n(** * Numbers"
+    )
+    with pytest.raises(CoqError, match="Evil"):
+        compile_development(coq, folder=small)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "{0}Closed\n",
+        "{0}Closed\n{1}",
+        "{0}Closed\n{1}Closed\n{2}more\n",
+        "before\n{0}Closed\n{1}Closed\n{2}",
+        "{0}Closed\n{0}Closed\n{1}Closed\n{2}",
+        "{1}Closed\n{0}Closed\n{2}",
+        "{0}Closed\n {1}Closed\n{2}",
+        "{0}Closed\n{1}Closed\n{2}{3}",
+    ],
+)
+def test_answers_that_are_not_one_each_are_not_trusted(answer):
+    marks = [f"No object of basename mark_ab_{number}\n" for number in range(4)]
+    good = "{}Closed\n{}two\nlines\n{}".format(*marks[:3])
+    assert read_answers(good, "mark_ab", 2) == ["Closed\n", "two\nlines\n"]
+    with pytest.raises(CoqError):
+        read_answers(answer.format(*marks), "mark_ab", 2)
 
 
 def test_a_file_that_is_not_listed_is_caught(accepted, examine):
@@ -168,13 +220,6 @@ def test_a_damaged_file_of_statements_is_refused(accepted):
     with pytest.raises(InputError, match="is damaged at line"):
         parse_statements(text + text)
     assert parse_statements(text) == read_statements(accepted)
-
-
-def test_a_faulty_theorem_is_told_from_a_sound_one(accepted, examine):
-    change(accepted, "theories/top.v", "exact twice0. Qed", "exact twice0. Qed")
-    found = examine(accepted, each=False)
-    assert found.passed
-    assert found.theorems["Small.top.same"].assumptions == ()
 
 
 def test_what_coq_prints_about_assumptions_is_read():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 from dataclasses import replace
 from fractions import Fraction
+from math import isqrt
 
 import numpy as np
 import pytest
 
+from epsrank.proofs.formal import DEVELOPMENT, coq_text
 from epsrank.proofs.formal.export import export_project
 from epsrank.proofs.formal.floor_certificate import certify_floor
 from epsrank.proofs.formal.floor_check import DualBound
@@ -41,7 +45,7 @@ def test_integer_features_and_zero_features():
 
 
 def test_magnitudes_far_from_one():
-    for scale in (1e-150, 1e150):
+    for scale in (1e-150, 1e150, 1e300):
         found = certify_rank(waves(20, 4) * scale, Fraction(1e-6) * Fraction(scale) ** 2)
         assert found.rank == certify_rank(waves(20, 4), 1e-6).rank
 
@@ -50,8 +54,6 @@ def test_magnitudes_far_from_one():
 def test_thresholds_next_to_an_eigenvalue_are_told_apart(digits):
     features = np.array([[1.0, 1.0], [0.0, 1.0]])
     # λ = (3 ± √5)/2, to as many digits as it takes.
-    from math import isqrt
-
     unit = 10**digits
     below = Fraction(3 * unit - isqrt(5 * unit * unit) - 1, 2 * unit)
     above = Fraction(3 * unit - isqrt(5 * unit * unit) + 1, 2 * unit)
@@ -183,15 +185,93 @@ def test_json_and_text():
     assert "for ‖W‖ ≤ 0.5" in str(floor)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e300])
+def test_floors_of_magnitudes_beyond_the_squares_of_float64(scale):
+    usual = certify_floor(waves(), targets(), 0.5)
+    found = certify_floor(waves() * scale, targets() * scale, 0.5)
+    assert found.x / Fraction(scale) ** 2 == pytest.approx(usual.x, rel=1e-9)
+    assert f"loss ≥ {coq_text.decimal(found.x)} for" in str(found)
+    assert "inf" not in str(found)
+    assert json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_budget_that_ran_out_says_so(monkeypatch):
+    monkeypatch.setattr("epsrank.proofs.formal.rank_search._LAST", 64)
+    features = np.array([[1.0, 1.0], [0.0, 1.0]])
+    near = Fraction(3 * 10**30 - isqrt(5 * 10**60), 2 * 10**30)
+    with pytest.raises(InputError, match="64 bits, the most that are spent"):
+        certify_rank(features, near, measure="raw")
+
+
+@pytest.mark.parametrize(
+    ("eps", "text"),
+    [
+        (0.9999999999999999, "ε = 0.9999999999999999"),
+        (1e-6, "ε = 1e-06"),
+        (Fraction(1, 10**6), "ε = 1/1000000"),
+        (Fraction(10) ** 400, f"ε = 1{'0' * 400}"),
+    ],
+)
+def test_thresholds_are_printed_exactly(eps, text):
+    found = certify_rank(np.eye(3), eps, measure="raw")
+    assert text in str(found)
+    assert f"{text} is" in found.about()
+
+
+def test_rounded_decimals_reach_beyond_float64():
+    assert coq_text.decimal(Fraction(1, 3)) == "0.333333"
+    assert coq_text.decimal(Fraction(10) ** 700 * 2, 2) == "2.0e700"
+    assert coq_text.decimal(Fraction(1, 10**700), 2) == "1e-700"
+
+
+CHECK_DATA = runpy.run_path(str(DEVELOPMENT / "exported" / "check_data.py"))
+
+
+@pytest.mark.parametrize("measure", ["mean", "raw", "volume"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64"])
+def test_the_numbers_of_a_certificate_are_written_anew_from_the_file(dtype, measure, tmp_path):
+    rng = np.random.default_rng(0)
+    features = (100 * waves()).astype(dtype)
+    weights = None if measure == "raw" else rng.random(len(features))
+    goal = targets(outputs=2)
+    rank = certify_rank(features, 1e-6, weights=weights, measure=measure)
+    floor = certify_floor(features, goal, 0.5, weights=weights, measure=measure)
+    definitions = CHECK_DATA["definitions"]
+    np.save(tmp_path / "phi.npy", features)
+    read = CHECK_DATA["read"](str(tmp_path / "phi.npy"))
+    assert definitions(read, None, weights, measure) == rank.data_file()
+    assert definitions(read, goal, weights, measure) == floor.data_file()
+    # One bit more anywhere is another text.
+    other = read.copy()
+    other[2, 1] += 1
+    assert definitions(other, None, weights, measure) != rank.data_file()
+
+
+def test_tables_are_read_as_the_product_reads_them(tmp_path):
+    text = "0.1,1e-300\n3,-2.5\n"
+    for name, content in {"a.csv": text, "b.csv": f"first,second\n{text}"}.items():
+        (tmp_path / name).write_text(content)
+        found = CHECK_DATA["read"](str(tmp_path / name))
+        assert found.tolist() == [[0.1, 1e-300], [3.0, -2.5]]
+
+
 def test_export_writes_a_project(tmp_path):
     rank, floor = certify_rank(waves(), 1e-6), certify_floor(waves(), targets(), 0.5)
     written = export_project(tmp_path / "new", {"net_rank": rank, "net_floor": floor})
     names = {str(path.relative_to(tmp_path / "new")) for path in written}
+    audit = (tmp_path / "new" / "audit.v").read_text()
+    # The statement is read before any proof is there, and has no short name of ours.
+    assert audit.index("net_floor_says : Prop") < audit.index(
+        "Require EpsRank.Measurements.net_rank."
+    )
+    assert not re.findall(r"(?<![.\w])(epsrank|gram|phi|on_data|nrm2|qr) ", audit)
     project = (tmp_path / "new" / "_CoqProject").read_text()
-    for file in ("theories/spectral.v", "theories/check_floor.v", "measurements/net_rank.v"):
+    measured = ("measurements/net_rank.v", "measurements/net_rank_data.v")
+    for file in ("theories/spectral.v", "theories/check_floor.v", *measured):
         assert file in names
         assert file in project.splitlines()
     assert {"Makefile", "README.md", "measurements/net_floor.json"} <= names
+    assert {"audit.v", "audit.expected", "check_data.py"} <= names
     assert project.index("theories/form.v") < project.index("theories/check_rank.v")
     with pytest.raises(InputError, match="is not empty"):
         export_project(tmp_path / "new", {"net_rank": rank})

@@ -44,13 +44,14 @@ def _program(folder: Path, name: str, text: str) -> None:
 def test_a_coq_that_fails_or_lacks_mathcomp_is_told_apart(monkeypatch, tmp_path):
     programs = tmp_path / "bin"
     _program(programs, "coqdep", "exit 0")
+    _program(programs, "coqchk", "exit 0")
     _program(programs, "coqc", "exit 3")
     monkeypatch.setenv("PATH", str(programs))
-    monkeypatch.delenv("COQPATH", raising=False)
     assert find_coq() is None
     assert "does not answer" in explain_missing()
     other = tmp_path / "other"
     _program(other, "coqdep", "exit 0")
+    _program(other, "coqchk", "exit 0")
     library = tmp_path / "lib" / "user-contrib" / "mathcomp"
     (library / "algebra").mkdir(parents=True)
     _program(other, "coqc", f'[ "$1" = -where ] && echo {tmp_path}/lib || echo 8.16.1 4.13.1')
@@ -63,6 +64,7 @@ def test_a_coq_that_fails_or_lacks_mathcomp_is_told_apart(monkeypatch, tmp_path)
         (library / part).mkdir()
     third = tmp_path / "third"
     _program(third, "coqdep", "exit 0")
+    _program(third, "coqchk", "exit 0")
     _program(third, "coqc", f'[ "$1" = -where ] && echo {tmp_path}/lib || echo 8.16.1 4.13.1')
     monkeypatch.setenv("PATH", str(third))
     assert str(find_coq()) == "Coq 8.16.1 with MathComp unknown"

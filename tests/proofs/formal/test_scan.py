@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from epsrank.proofs.formal.scan import scan, scan_options, sentences, strip_comments
+from epsrank.proofs.formal.scan import scan, sentences, strip_comments
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,22 @@ def test_clean_sources_pass(text):
         ("\n\nAxiom x : False.", 3, "Axiom"),
         ("#[local] Polymorphic Axiom x : False.", 1, "Axiom"),
         ("Parameter x : False.", 1, "Parameter"),
-        ("Module Type M. Parameters x y : nat. End M.", 1, "Parameters"),
+        ("Parameters x y : nat.", 1, "Parameters"),
         ("Conjecture c : 1 = 2.", 1, "Conjecture"),
         ("Primitive add := #int63_add.", 1, "Primitive"),
         ("Variable x : nat.", 1, "Variable"),
         ("Section S.\nVariable y : nat.\nEnd S.\nHypothesis h : 1 = 2.", 4, "Hypothesis"),
-        ("Module M. Variables x : nat. End M.", 1, "Variables"),
+        ("Variables x : nat.", 1, "Variables"),
+        # What stands in a functor or a module type is no term that Coq could be asked about.
+        ("Module F (X : T).\nTheorem t : False. End F.", 1, "Module"),
+        ("Module Type M. End M.", 1, "Module"),
+        ("Include M.", 1, "Include"),
+        ("Class C := c : False. Declare Instance i : C.", 1, "Declare Instance"),
+        ("#[global]\n  Declare  Instance i : C.", 1, "Declare Instance"),
+        # The section is undone, and the variable is an axiom.
+        ("Succeed Section S.\nVariable x : False.", 1, "Succeed"),
+        ("Fail Section S.\nVariable x : False.", 1, "Fail"),
+        ("Rewrite Rule r := x => y.", 1, "Rewrite Rule"),
         ("Local Context (x : nat).", 1, "Context"),
         ("Unset Guard Checking.", 1, "Guard"),
         ("Local Unset\n  Universe Checking.", 1, "Universe"),
@@ -77,9 +87,3 @@ def test_sentences_end_at_a_full_stop_before_white_space():
     assert [s for _, s in sentences(text)] == [
         "Import A.B", "Check x.(f)", "Notation x := (y .. z)", "End C",
     ]  # fmt: skip
-
-
-def test_options_that_switch_checks_off_are_found():
-    assert scan_options(("-R", "theories", "Small", "-w", "-notation-overridden")) == []
-    assert scan_options(("-R", "theories", "Small", "-type-in-type"))
-    assert scan_options(("-vos",))

@@ -14,9 +14,9 @@ from epsrank.theory.numbers.arrays import Array, Matrix
 def largest_exponent(numbers: list[Any]) -> int:
     """Return e with 2^(e−1) ≤ max |x| < 2^e."""
     largest = max((abs(float(x)) for x in numbers), default=0.0)
-    if largest > 1e-290:
+    if 1e-290 < largest < math.inf:
         return math.frexp(largest)[1]
-    # Below the range of float64 the mantissas have to be looked at one by one.
+    # Outside the range of float64 the mantissas have to be looked at one by one.
     return max((exponent_of(x) for x in numbers), default=-(10**9))
 
 
