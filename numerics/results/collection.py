@@ -91,7 +91,7 @@ class SweepResults(Shown):
     def varied(self) -> tuple[str, ...]:
         """Names of the settings in which the runs differ, in the order of the first run."""
         names = dict.fromkeys(name for run in self.runs for name in run.settings)
-        names = {name: None for name in names if name not in DERIVED}
+        names = {name: None for name in names if name.partition(".")[0] not in DERIVED}
         seen = {name: {frozen(run.settings.get(name)) for run in self.runs} for name in names}
         return tuple(name for name, values in seen.items() if len(values) > 1)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from epsrank.numerics.ensemble.trials import plan_batches
 from epsrank.numerics.files import write_table
 from epsrank.numerics.results import RunResult, SweepResults, load_results
 from epsrank.numerics.results.of_sweep import results_of
-from epsrank.numerics.sweeps import Trial
+from epsrank.numerics.sweeps import Outcome, Sweep, Trial, TrialStore
 from epsrank.numerics.sweeps.summary import results_table
 from epsrank.theory.errors import InputError
 from tests.made_up_sweeps import made_up, plant
@@ -40,6 +41,18 @@ def test_a_folder_of_a_sweep(swept: Path) -> None:
     assert list(run.series["step"]) == [0, 10, 20, 30, 40]
     assert list(run.series["rank_lower"]) == [2, 3, 4, 4, 4]
     assert "test_accuracy" not in run.series
+
+
+def test_runs_that_were_computed_together_are_found(tmp_path: Path) -> None:
+    folder = plant(tmp_path / "out", seeds=3, missing=6)
+    store = TrialStore(folder / "store")
+    for batch in plan_batches(Sweep.from_toml(folder / "spec.toml").trials()):
+        runs = [made_up(trial).result for trial in batch.members]
+        store.put(Outcome(batch.trial, "done", {"runs": runs}, None, 1.0))
+    assert len(store) < 6
+    results = load_results(folder)
+    assert (len(results.runs), results.missing) == (6, 0)
+    assert results.runs[5].figures["loss"] == pytest.approx(0.5 / 16 * 1.2)
 
 
 def test_tables(swept: Path) -> None:
