@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -313,7 +314,8 @@ def _print_run(run: Run, folder: Path) -> None:
     measure = last.layers[-1].measure
     figures = [
         [f"loss ({run.config.loss}, {measure} measure)", number(last.loss)],
-        ["test loss", number(last.test_loss)],
+        # NaN where a problem of the user's has no solution to be tested against.
+        *([] if math.isnan(last.test_loss) else [["test loss", number(last.test_loss)]]),
     ]
     if last.test_accuracy is not None:
         figures.append(["test accuracy", f"{last.test_accuracy:.2%}"])

@@ -38,6 +38,7 @@ PAGES = [
     "docs/staircases.md",
     "docs/many-networks.md",
     "docs/which-rank.md",
+    "docs/your-own.md",
     "docs/testing-claims.md",
 ]
 
