@@ -31,18 +31,10 @@ _PLACEHOLDER = re.compile(r"NAME|NN")
 
 #: Names that the trackers see, which look like paths.
 _TRACKED = re.compile(r"epsrank/(?:step|loss|cost|LAYER/.*|1/.*)")
-<<<<<<< HEAD
 #: Files of a user, in examples, and of a folder that `epsrank prove --export` writes.
 _OF_A_USER = {
     "audit.v",
     "certificate/check_data.py",
-    "my_claims.py",
-    "mynet.py",
-    "numerics.py",
-    "test_mine.py",
-=======
-#: Files of a user, in examples.
-_OF_A_USER = {
     "mine.py",
     "my_claims.py",
     "my_nets.py",

@@ -45,7 +45,7 @@ PAGES = [
 _BLOCK = re.compile(r"^```(\w+)(?: \S+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Blocks that are files of the user: their names stand behind the language.
 _FILE = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PROGRESS = re.compile(r"^epsrank: (?:runs|checks|\w+ step) \d+ of \d+, .*\n", re.MULTILINE)
+_PROGRESS = re.compile(r"^epsrank: (?:runs|checks|\S+ step) \d+ of \d+, .*\n", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
 
 
