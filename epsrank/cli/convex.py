@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from epsrank.theory.floor.convex.lipschitz import LipschitzFloor
     from epsrank.theory.numbers.arrays import Matrix
 
-#: Losses beside the squared error, and what they are called in a run.
-LIPSCHITZ = ("cross_entropy", "huber", "absolute")
+#: Losses beside the squared error: the Lipschitz ones that theory knows by name.
+LIPSCHITZ = ("cross_entropy", "bce", "huber", "smooth_l1", "absolute", "l1")
 # Below that of the floor by ε, so that the chain is seen to be one.
 _TOLERANCE = 1e-4
 

@@ -75,7 +75,7 @@ def floor(
     --model the network is made by code that you name, as in `epsrank rank`, and its own output
     layer is taken unless --norm or --coefficients is given.
 
-    With --loss cross_entropy, huber or absolute the floor is that of the mean of this loss; the
+    With another --loss, such as bce or huber, the floor is that of the mean of this loss; the
     target of cross_entropy holds labels 0 … k − 1, or a distribution per sample.
     """
     from epsrank.theory.data.inputs import as_eps, as_features, as_norm

@@ -131,3 +131,16 @@ def test_zero_features_allow_nothing(folder: Path) -> None:
     assert found["rank"] == {"lower": 0, "upper": 0}
     assert found["reachable"] == pytest.approx(float(np.mean(TARGET**2)))
     assert {entry["rank"] for entry in found["rank_budget"]} == {None}
+
+
+@pytest.mark.parametrize("loss", ["bce", "huber", "smooth_l1", "absolute", "l1"])
+def test_every_lipschitz_loss_that_theory_knows_is_offered(folder: Path, loss: str) -> None:
+    from epsrank import convex_floor
+
+    goal = (TARGET > 0).astype(float)
+    np.save(folder / "goal.npy", goal)
+    files = [str(folder / "phi.npy"), "--target", str(folder / "goal.npy")]
+    done = CliRunner().invoke(main, ["floor", *files, "--norm", "1", "--loss", loss, "--json"])
+    assert done.exit_code == 0, done.output
+    known = convex_floor(PHI, goal, norm=1.0, loss=loss)
+    assert json.loads(done.stdout)["reachable"] == pytest.approx(known.reachable, rel=1e-3)

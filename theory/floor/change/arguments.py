@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from epsrank.theory.data.inputs import as_features
@@ -37,3 +38,17 @@ def steepness(loss: Any, target: Any, features: Any, measure: Measure) -> Steepn
     # Samples that count for more than one make the mean steeper.
     mass = float(mean_shares(measure, law, goal).sum())
     return Steepness(law.name, float(law.lipschitz(goal)) * mass * (1 + 1e-14))
+
+
+def least_move(reachable: float, loss: float, norm: float, slope: float | None) -> float | None:
+    """Return (√V − √loss)₊/B for squares, (V − loss)₊/(L B) for a loss of slope L; None for L = ∞.
+
+    So far the features have to move, or so large is a direction beyond the leading ones.
+    """
+    if slope is not None and not math.isfinite(slope):
+        return None
+    if norm == 0:
+        return 0.0
+    if slope is None:
+        return max(0.0, math.sqrt(reachable) - math.sqrt(loss)) / norm
+    return max(0.0, reachable - loss) / (slope * norm)

@@ -13,7 +13,7 @@ from epsrank.theory.data.inputs import as_coefficients, as_features, as_size, as
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.value import certified_value
-from epsrank.theory.floor.change.arguments import refuse_bias, steepness
+from epsrank.theory.floor.change.arguments import least_move, refuse_bias, steepness
 from epsrank.theory.floor.plateau import SQUARES, asked
 from epsrank.theory.floor.reading import CAP, Curve, ReadingBias
 from epsrank.theory.numbers.interval import outward
@@ -228,11 +228,9 @@ def head_factor(curve: Curve, norm: float, least: float, most: float) -> tuple[f
 
 def _distance(reachable: float, loss: float, norm: float, slope: float | None) -> float | None:
     """Return the least ‖A_t − A_s‖₂: of the roots for squares, by ℓ's slope for other losses."""
-    if norm == 0:
-        return 0.0 if slope is None or math.isfinite(slope) else None
-    if slope is None:
-        return max(0.0, math.sqrt(reachable) - math.sqrt(loss)) / norm * (1 - 1e-15)
-    return max(0.0, reachable - loss) / (slope * norm) if math.isfinite(slope) else None
+    found = least_move(reachable, loss, norm, slope)
+    # Of two roots more is rounded than of a difference.
+    return found if found is None or slope is not None else found * (1 - 1e-15)
 
 
 def _unit_ratio(

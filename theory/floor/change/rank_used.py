@@ -14,7 +14,7 @@ from epsrank.theory.data.inputs import as_features, as_size, as_target, as_whole
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.value import certified_value
-from epsrank.theory.floor.change.arguments import refuse_bias, steepness
+from epsrank.theory.floor.change.arguments import least_move, refuse_bias, steepness
 from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import FloorData
 from epsrank.theory.floor.plateau import SQUARES, asked
@@ -101,6 +101,8 @@ class RankUsed(Shown):
         if self.carries is not None:
             share = "carry the whole drop" if self.carries else "are not shown to carry all of it"
             said += f"; those beyond {share}"
+        if self.rank_needed > self.n_features:
+            return f"{said}; all directions together do not come within a quarter of the loss"
         return f"{said}; the loss uses {self.rank_needed} of {self.n_features} directions"
 
     def to_json(self) -> dict[str, Any]:
@@ -304,10 +306,5 @@ def least_rank(ends: Callable[[int], _Ends], level: float, n: int) -> int:
 
 def _eigenvalue(reachable: float, loss: float, norm: float, slope: float | None) -> float:
     """Return the lower bound of λ_{p+1}(G_t)."""
-    if norm == 0:
-        return 0.0
-    if slope is None:
-        root = max(0.0, math.sqrt(reachable) - math.sqrt(loss)) / norm
-    else:
-        root = max(0.0, reachable - loss) / (slope * norm) if math.isfinite(slope) else 0.0
+    root = least_move(reachable, loss, norm, slope) or 0.0
     return root * root * (1 - 1e-14)

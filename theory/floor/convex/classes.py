@@ -82,6 +82,11 @@ class CrossEntropy:
             )
 
     @property
+    def slopes_sum_to_zero(self) -> bool:
+        """True: a shift of all outputs changes no share."""
+        return True
+
+    @property
     def name(self) -> str:
         """``"cross_entropy"``."""
         return "cross_entropy"
@@ -277,6 +282,11 @@ class BinaryCrossEntropy:
     def __post_init__(self) -> None:
         for name in ("pos_weight", "weight"):
             object.__setattr__(self, name, _positive_vector(getattr(self, name), name))
+
+    @property
+    def slopes_sum_to_zero(self) -> bool:
+        """False: every output has a slope of its own."""
+        return False
 
     @property
     def name(self) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from epsrank.theory.floor.convex.classes import CrossEntropy
 from epsrank.theory.floor.convex.losses import ConvexLoss, DualPoint
 from epsrank.theory.floor.convex.targets import Targets, sizes
 from epsrank.theory.numbers.arrays import Matrix, Vector
@@ -46,8 +45,7 @@ def _mixed_points(
     points, weights a ≥ 0 solve (1 − Σa)r_0 + Σ a_j r_j = 0.
     """
     m, k = columns.shape[1], outputs.shape[1]
-    # Slopes of the cross-entropy sum to 0 over the classes: the last of them follows from the rest.
-    if isinstance(law, CrossEntropy):
+    if law.slopes_sum_to_zero:
         k -= 1
     if m * k > _MOST_BIASES:
         return None

@@ -49,6 +49,11 @@ class ConvexLoss(Protocol):
         """What the loss is called in results."""
         ...
 
+    @property
+    def slopes_sum_to_zero(self) -> bool:
+        """Whether the slopes of a sample sum to 0 over its outputs: the last one follows."""
+        ...
+
     def targets(self, target: Any, n_samples: int, n_outputs: int | None) -> Any:
         """Check targets, of shape (N, k) in one of the forms of `targets`."""
         ...
@@ -93,6 +98,11 @@ class Entrywise:
     With slopes g_c = f_c p_c:  −ℓ*(g, y) = −Σ_c f_c (p_c y_c + a p_c²) on |p_c| ≤ s; L = s ‖f‖₂.
     The squared error has a = ¼ and s = ∞, Huber's ½ and δ, the absolute error 0 and 1.
     """
+
+    @property
+    def slopes_sum_to_zero(self) -> bool:
+        """False: every output has a slope of its own."""
+        return False
 
     @property
     def name(self) -> str:

@@ -125,6 +125,15 @@ def test_rank_used_is_v_in_the_leading_directions(p):
     assert balls.attained <= naive * (1 + 1e-6)
 
 
+def test_where_all_directions_are_too_few_no_more_are_counted_than_there_are():
+    rng = np.random.default_rng(0)
+    features, target = rng.normal(size=(40, 3)), rng.normal(size=(40, 1))
+    found = rank_used(features, target, 1e-3, 1e-6, rank_before=1)
+    assert found.rank_needed == 4
+    assert "of 3 directions" not in str(found)
+    assert "all directions together do not come within a quarter of the loss" in str(found)
+
+
 def test_a_turned_direction_is_told_from_a_new_one():
     """The features turn towards the target: they had to change, and one direction sufficed."""
     before, after = X[:, None], np.cos(9 * X)[:, None]
