@@ -11,7 +11,7 @@ from epsrank.numerics.named import find_module, module_digest, named_line
 from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.checkers.searches import evidence_of
 from epsrank.proofs.ledger.claims import Claim
-from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.proofs.ledger.evidence import STATES, Evidence
 from epsrank.proofs.testing.checking import registered_checks
 from epsrank.proofs.testing.search import Property, registered
 from epsrank.theory.errors import InputError
@@ -88,6 +88,8 @@ def check_named(module: str, digest: str, name: str, context: Context) -> list[E
     if not isinstance(items, Sequence) or not all(isinstance(item, Evidence) for item in items):
         raise InputError(name, f"returned a {type(given).__name__}", "return Evidence")
     for item in items:
+        if item.state not in STATES:
+            raise InputError(name, f"says {item.state!r}", f"choose from {', '.join(STATES)}")
         if item.claim not in check.claims or item.kind != check.kind:
             raise InputError(
                 name,

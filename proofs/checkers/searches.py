@@ -39,18 +39,18 @@ def check_property(name: str, context: Context) -> list[Evidence]:
     return evidence_of(properties.PROPERTIES[name], context)
 
 
-def check_stated(module: str, name: str, context: Context) -> list[Evidence]:
+def check_stated(module: str, name: str, share: float, context: Context) -> list[Evidence]:
     """Search for a counterexample to a property of a module of this project."""
     import_module(module)
-    return evidence_of(registered(module)[name], context)
+    return evidence_of(registered(module)[name], context, share)
 
 
-def evidence_of(prop: Property, context: Context) -> list[Evidence]:
-    """Search for a counterexample to one property."""
+def evidence_of(prop: Property, context: Context, share: float = 1.0) -> list[Evidence]:
+    """Search for a counterexample to one property, in a share of the cases of the effort."""
     name = prop.name
     # Another seed for each property, the same whatever the order or number of processes.
     seed = context.seed * 65_537 + zlib.crc32(name.encode()) % 65_537
-    found = search(prop, max_examples=context.examples, seed=seed)
+    found = search(prop, max_examples=round(share * context.examples), seed=seed)
     figures: dict[str, Any] = {
         "property": name,
         "examples": found.tally.examples,
@@ -95,14 +95,14 @@ def _title(prop: Property) -> str:
     return f"Search for a counterexample in the regime {prop.regime}: {prop.statement}"
 
 
-def property_checkers(claims: Collection[str] | None = None) -> list[Checker]:
+def property_checkers(claims: Collection[str] | None = None, share: float = 1.0) -> list[Checker]:
     """Return one checker per property; at least those that bear on some claims."""
     return [
         Checker(
             f"property {name}",
             prop.claims,
             "property",
-            partial(check_stated, prop.check.__module__, name),
+            partial(check_stated, prop.check.__module__, name, share),
         )
         for name, prop in properties_of(claims).items()
     ]

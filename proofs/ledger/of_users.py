@@ -14,6 +14,9 @@ from epsrank.theory.errors import InputError
 #: What decides a claim that does not say: every kind but proofs, which are those of our own in Coq.
 WANTED = tuple(kind for kind in KINDS if kind != "formal")
 
+# A statement up to this length is its own title.
+_LONGEST_TITLE = 80
+
 _TEXTS = ("id", "title", "statement", "latex", "source", "verdict")
 _LISTS = ("wanted", "parts", "code")
 _OURS = ("theorems", "refuting_theorems", "symbols")
@@ -67,5 +70,7 @@ def _claim(entry: Any, file: Path, place: int) -> Claim:
         raise InputError(where, what, remedy)
     if not entry.get("wanted", WANTED):
         raise InputError(where, "wants no evidence", f"use some of {', '.join(WANTED)}")
-    filled = {"title": entry["id"], "latex": "", "wanted": WANTED, "verdict": "open", **entry}
+    said = " ".join(entry["statement"].split())
+    title = said if len(said) <= _LONGEST_TITLE else entry["id"]
+    filled = {"title": title, "latex": "", "wanted": WANTED, "verdict": "open", **entry}
     return claim_of(filled, file)

@@ -48,7 +48,7 @@ def checks(*claims: str, kind: Kind) -> Callable[[CheckFunction], CheckFunction]
     Raises
     ------
     InputError
-        If the kind is another, or no claim is named.
+        If the kind is another, no claim is named, or two checks of a module have one name.
 
     Examples
     --------
@@ -67,10 +67,17 @@ def checks(*claims: str, kind: Kind) -> Callable[[CheckFunction], CheckFunction]
     def register(function: CheckFunction) -> CheckFunction:
         name = function.__name__.replace("_", "-")
         known = _CHECKS.setdefault(function.__module__ or "__main__", {})
+        other = known.get(name)
+        if other is not None and _globals(other.function) is _globals(function):
+            raise InputError("checks", f"has two functions called {name}", "rename one")
         known[name] = Registered(name, claims, kind, function)
         return function
 
     return register
+
+
+def _globals(function: CheckFunction) -> object:
+    return getattr(function, "__globals__", None)
 
 
 def registered_checks(package: str) -> dict[str, Registered]:

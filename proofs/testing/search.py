@@ -244,7 +244,10 @@ def search(prop: Property, *, max_examples: int | None = None, seed: int | None 
         before = tally.decided + tally.undecided
         try:
             with counting(tally):
-                prop.check(*given, **case)
+                answer: object = prop.check(*given, **case)  # type: ignore[func-returns-value]
+            if answer is not None:
+                # ``return x > 0`` would pass whatever x is.
+                raise TypeError(f"{prop.name} returns {answer!r}; assert what it states")
         except Undecided as question:
             tally.leave_open(str(question))
         except AssertionError as violation:

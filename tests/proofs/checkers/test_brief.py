@@ -72,6 +72,7 @@ def test_a_claim_without_a_proof_is_tested_whole_beside_one_with():
 def test_a_refutation_by_search_stands_against_the_record(monkeypatch):
     from epsrank.proofs.properties import comparisons
 
+    monkeypatch.setitem(EXAMPLES, "quick", 80)
     honest = comparisons.epsilon_rank
     wrong = lambda features, eps, **more: honest(features, eps / 1e6, **more)  # noqa: E731
     monkeypatch.setattr(comparisons, "epsilon_rank", wrong)

@@ -68,7 +68,7 @@ COPIES = 'states("copies-keep-rank",'
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
     """Write a ledger and a package into the current folder; few cases find what is planted."""
-    monkeypatch.setitem(EXAMPLES, "quick", 25)
+    monkeypatch.setitem(EXAMPLES, "quick", 12)
     monkeypatch.chdir(tmp_path)
 
     def write(package=PACKAGE, ledger=LEDGER):
@@ -142,6 +142,10 @@ def test_findings_are_kept_until_the_package_changes(mine, monkeypatch):
         (PACKAGE.replace('"exact", "passed"', '"property", "passed"'),
          "by-hand returned property evidence on"),
         (PACKAGE.replace("return Evidence", "Evidence"), "by-hand returned a NoneType"),
+        (PACKAGE.replace('"passed"', '"pass"'), "by-hand says 'pass'; choose from passed"),
+        (PACKAGE.replace("    assert_rank(np.maximum", "    return assert_rank(np.maximum").replace(
+            "at_least=epsilon_rank(features, 0.5))", "at_least=0)"),
+         "relu-keeps-the-rank failed (TypeError: relu-keeps-the-rank returns RankInterval("),
         (PACKAGE.replace("integer_features(3, 2)", "integer_features(3, -2)"),
          "relu-keeps-the-rank failed (InvalidArgument: "),
     ],
@@ -170,6 +174,10 @@ def test_a_check_that_fails_to_run_is_a_regression_that_says_where(package, caus
          "on part 'a' of 'copies-keep-rank'; that claim has no parts"),
         (("--checkers", "my_package"), PACKAGE.replace('kind="exact"', 'kind="formal"'),
          "kind is 'formal'"),
+        (("--checkers", "my_package"),
+         PACKAGE + PACKAGE[PACKAGE.index("@checks"):], "checks has two functions called by-hand"),
+        (("--checkers", "my_package"),
+         PACKAGE + PACKAGE[PACKAGE.index("@states(features"):], "two properties are called tested"),
         (("--checkers", "my_package", "--claim", "tail"), PACKAGE, "'tail' is not in the ledger"),
     ],
 )  # fmt: skip
@@ -181,6 +189,18 @@ def test_bad_use_is_one_line_and_exits_with_2(words, package, problem, mine, tmp
     assert done.stderr.count("\n") == 1
     assert problem in done.stderr
     assert not (tmp_path / "report").exists()
+
+
+def test_what_the_arithmetic_leaves_open_is_undecided_and_says_what(mine):
+    bound = "at_least=replace(epsilon_rank(features, 0.5), lower=0, upper=9)"
+    mine("from dataclasses import replace\n" + PACKAGE.replace(
+        "at_least=epsilon_rank(features, 0.5)", bound))  # fmt: skip
+    report = verify(["relu-keeps-rank"], "quick", jobs=1, ledger="mine.toml", checkers="my_package")
+    (found,) = report.results
+    assert found.verdict == "undecided"
+    assert "decided none of the comparisons, such as: ε-rank ≥ [0, 9] is und" in (
+        found.evidence[0].cause
+    )
 
 
 def test_checkers_without_a_ledger_are_refused(mine):

@@ -15,7 +15,7 @@ def test_id_statement_and_source_suffice(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(LEAST)
     (claim,) = read_ledger(file)
-    assert (claim.id, claim.title) == ("mine", "mine")
+    assert (claim.id, claim.title) == ("mine", "x is y")
     assert (claim.statement, claim.source) == ("x is y", "me")
     assert (claim.wanted, claim.recorded, claim.latex) == (WANTED, "open", "")
     file.write_text(LEAST + 'title = "T"\nwanted = ["exact"]\nverdict = "refuted"\nparts = ["a"]\n')
