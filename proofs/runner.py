@@ -24,9 +24,9 @@ from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
 from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.of_users import read_ledger
 from epsrank.proofs.ledger.outcome import Report, gather
-from epsrank.proofs.report import draw_figures, open_report, write_report
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_package, optional_packages
 
 #: ``progress(done, total, what)`` after every training and every checker.
 ProgressCallback = Callable[[int, int, str], None]
@@ -96,19 +96,25 @@ def verify(
     book, tools = _asked(ledger, checkers)
     chosen = select_claims(claims, book)
     workers = _check_options(effort, device, seed, jobs)
-    folder = open_report(out)
     mnist = find_mnist(data)
     if mnist is not None and not Path(mnist).is_file():
         raise InputError("data", f"names {mnist}, which does not exist", "name the MNIST .npz")
     wanted = {claim.id for claim in chosen}
     left: list[str] = []
-    if tools is not None:
-        made: Sequence[Checker] = tools
-    elif effort == "quick" and claims is not None:
-        made, left = brief_checkers(chosen, effort)
-    else:
-        made = all_checkers(effort, wanted)
+    # What an extra brings is asked for now, not after hours.
+    with optional_packages():
+        if out is not None:
+            from epsrank.proofs.report import open_report, write_report
+        if tools is not None:
+            made: Sequence[Checker] = tools
+        elif effort == "quick" and claims is not None:
+            made, left = brief_checkers(chosen, effort)
+        else:
+            made = all_checkers(effort, wanted)
     tasks = [checker for checker in made if wanted & set(checker.claims)]
+    if any(checker.networks for checker in tasks) and out is not None:
+        optional_package("matplotlib")
+    folder = None if out is None else open_report(out)
     if (left or isinstance(checkers, str)) and not any(checker.networks for checker in tasks):
         # Nothing runs on a device, so that torch need not be asked for one.
         device = "cpu"
@@ -346,7 +352,11 @@ def _guarded_training(
 
 def _drawn(network: TrainedNetwork, folder: Path, cause: str | None = None) -> list[str]:
     """Draw the figures of a network; none where that fails: the evidence stands without."""
-    return [] if cause is not None else draw_figures(network, folder)
+    if cause is not None:
+        return []
+    from epsrank.proofs.report import draw_figures
+
+    return draw_figures(network, folder)
 
 
 def _execute(tasks: list[_Task], jobs: int, seconds: dict[str, float]) -> Iterator[tuple[str, Any]]:

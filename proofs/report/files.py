@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from epsrank.proofs.ledger.outcome import Report
 
 
-def open_report(out: Path | str | None) -> Path | None:
+def open_report(out: Path | str) -> Path:
     """Make the folder of a report and try to write in it, before any work is done."""
-    if out is None:
-        return None
     folder = Path(out).expanduser()
     trial = folder / f".trial-{secrets.token_hex(4)}"
     try:

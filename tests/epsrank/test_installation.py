@@ -163,6 +163,8 @@ for extra, feature in {
     "matplotlib plots 2": lambda: epsrank.draw_staircase,
     "joblib lab 1": lambda: calibrate(1, 0),
     "scikit-learn lab 1": lambda: digits(0),
+    "tomli-w lab 1": lambda: epsrank.verify(["coupling-together"]),
+    "jinja2 report 1": lambda: epsrank.verify(["rank-trace"], "quick", out="report"),
     "torchmetrics metrics 1": lambda: __import__("epsrank.metrics").metrics.RankMe,
     **{f"{name} lab 1": lambda name=name: getattr(epsrank, name) for name in sys.argv[2:]},
 }.items():
@@ -175,6 +177,8 @@ for extra, feature in {
         assert chr(10) not in str(error)
     else:
         raise AssertionError(package)
+# Claims of the user's need no extra, without a report.
+assert epsrank.verify(ledger="mine.toml", checkers="mine", jobs=1).results[0].verdict == "supported"
 missing = {name for name in epsrank.__all__ if not available(name)}
 assert missing == {"draw_staircase", *sys.argv[2:]}, missing
 """
@@ -194,7 +198,7 @@ OF_THE_LAB = [
     "Comparison", "Run", "RunConfig", "RunRecorder", "SweepResults", "Trial", "TrialStore",
     "compare_results",
     "group_configs", "import_runs", "load_pruned", "load_results", "load_run",
-    "prune", "run_trials", "train", "train_in_groups", "train_many", "verify",
+    "prune", "run_trials", "train", "train_in_groups", "train_many",
 ]  # fmt: skip
 
 
@@ -216,6 +220,13 @@ def test_what_needs_an_extra_says_so_in_one_line(tmp_path: Path) -> None:
         "compare run run",
         "import a.parquet --out imported",
     ]
+    (tmp_path / "mine.toml").write_text('[[claim]]\nid = "a"\nstatement = "b"\nsource = "c"\n')
+    (tmp_path / "mine.py").write_text(
+        "from hypothesis import strategies as st\n"
+        "from epsrank.testing import states\n"
+        "@states('a', number=st.booleans())\n"
+        "def mine(number):\n    assert number in (0, 1)\n"
+    )
     for words, code, out, err in answers(
         _AVAILABLE + _LACKS, commands, *OF_THE_LAB, folder=tmp_path
     ):
