@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from epsrank.numerics.checkpoint.layer import CheckpointLayer
-from epsrank.numerics.training import load_run
+from epsrank.numerics.training import Run, load_run
 from epsrank.numerics.training.build import resolve_device
 from epsrank.numerics.training.measure import captured, last_layer
 from epsrank.numerics.training.probe import choose_probe, rank_probe
@@ -28,6 +28,8 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
         raise InputError(
             str(folder), "has no measurement yet", "wait for the first, or train it further"
         )
+    if run.config.recorded:
+        return _kept_layer(run, folder, record, layer)
     # Whoever asks for the last one gets the last that is whole, and is told so.
     record = run.last_whole() if record == -1 else record
     model = run.network(record)
@@ -60,6 +62,29 @@ def layer_of_run(folder: Path, record: int = -1, layer: str | None = None) -> Ch
         bias_value=last.bias,
         bias=cast(BiasName, config.bias),
         constant=last.constant,
+    )
+
+
+def _kept_layer(run: Run, folder: Path, record: int, layer: str | None) -> CheckpointLayer:
+    """Return a last layer that a recorded run has kept: what makes its network is not known."""
+    count = run.n_layers
+    if _layer_number(layer, count) < count:
+        raise InputError(
+            "--layer",
+            f"is {layer!r}, and of a recorded run the last layers alone are kept",
+            f"leave it out, or make the network and load {folder / 'checkpoints'}",
+        )
+    last, config = run.last_layer(record), run.config
+    features = last.features.astype(np.float32) if config.dtype == "float32" else last.features
+    return CheckpointLayer(
+        label=f"{folder} at step {run.records[record].step}, hidden layer {count}",
+        features=features,
+        measure=last.measure,
+        target=last.target,
+        loss=config.loss,
+        coefficients=last.coefficients,
+        bias_value=last.bias,
+        bias=cast(BiasName, config.bias),
     )
 
 

@@ -285,7 +285,9 @@ class RunRecorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close(None if error is None else " ".join(described(error).split()))
+        stopped = isinstance(error, KeyboardInterrupt)
+        cause = "interrupted" if stopped else " ".join(described(error).split()) if error else None
+        self.close(cause)
 
 
 class _Making(RunInMaking):

@@ -36,7 +36,14 @@ from epsrank.numerics.training.record import (
     spectra_table,
 )
 from epsrank.numerics.training.recorded import recorded_task
-from epsrank.numerics.training.state import Progress, Status, read_environment, read_progress
+from epsrank.numerics.training.sources import sources_of
+from epsrank.numerics.training.state import (
+    SOURCE,
+    Progress,
+    Status,
+    read_environment,
+    read_progress,
+)
 from epsrank.numerics.training.tensors import read_tensors
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName
@@ -181,6 +188,7 @@ class Run(Shown):
                 f"was recorded from a loop of yours: its network at step {step} is your code's",
                 f"make it, and load {self.folder.checkpoint(step)}",
             )
+        self._say_changed_sources()
         model = (self._blank or partial(empty_network, self.config, self.task))()
         try:
             weights = self.folder.load_checkpoint(step)
@@ -197,6 +205,17 @@ class Run(Shown):
             ) from None
         # As it was measured: networks of the user's may drop out units in training.
         return model.eval()
+
+    def _say_changed_sources(self) -> None:
+        """Warn where the user's network or activation is another than that of the run."""
+        before = read_environment(self.folder) if self.folder.kept else {}
+        for name, now in sources_of(self.config).items():
+            if before.get(f"{SOURCE}{name}", now) != now:
+                warnings.warn(
+                    f"epsrank: {name} {getattr(self.config, name)} has another source than when "
+                    "the run was made: its features may be others",
+                    stacklevel=3,
+                )
 
     def _instead(self, index: int) -> str:
         """Say what to do about a checkpoint that is damaged."""

@@ -101,6 +101,11 @@ def test_every_command_reads_it_as_its_own(tmp_path):
         assert text in view.output
     done = runner.invoke(main, ["plot", str(out), "--kind", "staircase"])
     assert done.exit_code == 0, done.output
+    for words in (["rank", str(out)], ["floor", str(out)], ["rank", f"{out}@0"]):
+        done = runner.invoke(main, [*words, "--eps", "1e-4"])
+        assert done.exit_code == 0, done.output
+    done = runner.invoke(main, ["rank", str(out), "--layer", "1"])
+    assert "of a recorded run the last layers alone are kept" in done.output
     done = runner.invoke(main, ["train", "--resume", "--out", str(out)])
     assert done.exit_code == 2
     assert "recorded from a loop of yours; go on in that loop" in done.output
