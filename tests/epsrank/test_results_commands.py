@@ -12,6 +12,7 @@ from epsrank.cli import main
 from epsrank.cli.watch import open_source
 from epsrank.cli.watch_sweep import SweepSource
 from epsrank.numerics.sweeps import Sweep, TrialStore
+from epsrank.numerics.training import RunConfig, train
 from tests.made_up_sweeps import made_up, plant
 
 GRID = 'width = [4, 16]\ninit = ["default", "structured"]'
@@ -117,6 +118,18 @@ def test_comparing_parts_of_one_sweep(swept: Path) -> None:
     assert "; width 4 → 16" in done.stdout
     none = command("compare", swept, swept, "--a", "width=5")
     assert none.stderr == "epsrank: error: where leaves no run; name values that were run\n"
+
+
+def test_comparing_two_runs(tmp_path: Path) -> None:
+    for rate, name in ((1e-3, "a"), (1e-2, "b")):
+        settings = {"width": 4, "depth": 1, "steps": 4, "n_train": 12, "measure_every": 2}
+        train(RunConfig(**settings, learning_rate=rate, device="cpu"), tmp_path / name)
+    done = command("compare", tmp_path / "a", tmp_path / "b")
+    assert done.exit_code == 0, done.stderr
+    title, heading, loss, *_ = done.stdout.splitlines()
+    assert title.endswith("1 pairs; learning_rate 0.001 → 0.01")
+    assert heading.split()[:2] == ["figure", "pairs"]
+    assert "one pair" in loss
 
 
 def test_comparing_what_does_not_compare(swept: Path, tmp_path: Path) -> None:
