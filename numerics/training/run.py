@@ -188,8 +188,9 @@ class Run(Shown):
                 f"was recorded from a loop of yours: its network at step {step} is your code's",
                 f"make it, and load {self.folder.checkpoint(step)}",
             )
+        task = self.task  # first: other data are no run of these
         self._say_changed_sources()
-        model = (self._blank or partial(empty_network, self.config, self.task))()
+        model = (self._blank or partial(empty_network, self.config, task))()
         try:
             weights = self.folder.load_checkpoint(step)
         except InputError as error:
@@ -210,7 +211,8 @@ class Run(Shown):
         """Warn where the user's network or activation is another than that of the run."""
         before = read_environment(self.folder) if self.folder.kept else {}
         for name, now in sources_of(self.config).items():
-            if before.get(f"{SOURCE}{name}", now) != now:
+            # Of the task the data are compared, and they are what counts.
+            if name in ("network", "activation") and before.get(f"{SOURCE}{name}", now) != now:
                 warnings.warn(
                     f"epsrank: {name} {getattr(self.config, name)} has another source than when "
                     "the run was made: its features may be others",
