@@ -21,7 +21,7 @@ from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import fitting_trial
 from epsrank.numerics.experiments.histories import History
 from epsrank.numerics.experiments.rules import experiment_rules
-from epsrank.numerics.experiments.stairs import CLAIMS, analysis
+from epsrank.numerics.experiments.stairs import CLAIMS, DROPS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 
@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     id="A1",
     title="Function fitting: loss and ε-rank over width and depth",
     source="[S1]: cos x + cos 2x + cos 30x on [−1, 1], MSE, tanh, 15 000 steps",
-    claims=CLAIMS,
+    claims=(*CLAIMS, *DROPS),
     plan=plan,
     analyse=analyse,
     batched=True,

@@ -15,7 +15,7 @@ from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import fitting_trial
 from epsrank.numerics.experiments.histories import History
 from epsrank.numerics.experiments.rules import experiment_rules
-from epsrank.numerics.experiments.stairs import CLAIMS, analysis
+from epsrank.numerics.experiments.stairs import CLAIMS, DROPS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 ACTIVATIONS = ("relu", "elu", "cosine", "tanh")
@@ -52,7 +52,7 @@ EXPERIMENT = Experiment(
     id="A3",
     title="Activations: ReLU, ELU, cosine, tanh",
     source="[S1]: the task of A1 with four activations",
-    claims=CLAIMS,
+    claims=(*CLAIMS, *DROPS),
     plan=plan,
     analyse=analyse,
     batched=True,

@@ -22,7 +22,7 @@ from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.histories import History
 from epsrank.numerics.experiments.rules import experiment_rules
-from epsrank.numerics.experiments.stairs import CLAIMS, analysis
+from epsrank.numerics.experiments.stairs import CLAIMS, DROPS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 # The first one is what staircases are judged by, see above.
@@ -122,7 +122,7 @@ EXPERIMENT = Experiment(
     "A4",
     "Images with cross-entropy: ranks over data and over the box of a narrow layer",
     "[S1] and its early draft; sizes ours",
-    CLAIMS,
+    (*CLAIMS, *DROPS),
     plan,
     analyse,
 )

@@ -52,7 +52,9 @@ _ELSEWHERE = (2, 50)
 def plan(request: Request) -> list[Trial]:
     """Return one trial per network, initialisation and seed."""
     rules = experiment_rules("A5", request.size)
-    cells = [("cosines", network, (*_PLAIN, _PRETRAINED)) for network in _NETWORKS]
+    cells: list[tuple[str, tuple[int, int], tuple[str, ...]]] = [
+        ("cosines", network, (*_PLAIN, _PRETRAINED)) for network in _NETWORKS
+    ]
     cells += [(task, _ELSEWHERE, (_PLAIN[0], _PRETRAINED)) for task in rules["targets"]]
     return [
         # The training of A1, as the kind of trial that takes times as well.

@@ -34,6 +34,8 @@ class History:
     #: Ends of the ε-rank by ε: measurements × hidden layers.
     lower: Mapping[float, Matrix] = field(repr=False)
     upper: Mapping[float, Matrix] = field(repr=False)
+    #: What is proved between the moments of its table (`epsrank.numerics.training.drops`).
+    drops: Sequence[Mapping[str, Any]] = field(repr=False, default=())
 
     @property
     def seed(self) -> int:
@@ -86,6 +88,7 @@ def read_history(outcome: Outcome) -> History:
         coefficient_norm=_column(result["coefficient_norm"]),
         lower=_ranks(result["rank_lower"], int(result["n_layers"]), outcome.settings),
         upper=_ranks(result["rank_upper"], int(result["n_layers"]), outcome.settings),
+        drops=tuple(result.get("drops") or ()),
     )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from epsrank.numerics.experiments.across_claims import arrivals, judge_across
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.coupling_claims import coupled_settings
+from epsrank.numerics.experiments.drop_claims import drop_findings, proved_drops
 from epsrank.numerics.experiments.fitting import (
     arm_rows,
     draw_comparison,
@@ -23,11 +25,14 @@ from epsrank.numerics.experiments.stair_claims import (
     run_staircase,
     staircase_rows,
 )
+from epsrank.numerics.plots.drop_proofs import draw_drop_proofs
 from epsrank.numerics.staircase.together import Together
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.floor.reading import word_of_ratio
 
 CLAIMS = ("staircase-steps", "coupling-together")
+#: Claims that need what runs keep of their last layers, and seeds that differ in nothing else.
+DROPS = ("coupling-change", "coupling-rank", "coupling-across")
 # More columns than this make a figure unreadable.
 _MOST_ARMS = 4
 
@@ -163,7 +168,21 @@ def analysis(
     found = detected(arms)
     # Of two views of one training the steps are the same, and would count twice.
     steps = judge_staircases([item for item in found if steps_of(item.setting)])[0]
-    findings = (steps, judge_staircases(found)[1])
+    runs_of = {(name, run.seed): run for name, mine in arms.items() for run in mine}
+    drops = [
+        drop
+        for item in found
+        if steps_of(item.setting)
+        for drop in proved_drops(item.setting, runs_of[item.setting, item.seed], item.staircase)
+    ]
+    # The box of a narrow layer has a rank of its own, which may go with the same losses.
+    across = [arrivals(name, mine) for name, mine in arms.items()]
+    findings = (
+        steps,
+        judge_staircases(found)[1],
+        *drop_findings(drops),
+        judge_across(across),
+    )
     if not arms:
         return Analysis(findings, notes=tuple(notes))
     tables = Table("arms", "Ranks, losses and readings, medians over seeds", arm_rows(arms))
@@ -172,9 +191,18 @@ def analysis(
         "Loss and ε-rank of the last hidden layer, arm against arm",
         partial(draw_comparison, arms, title),
     )
+    rows = [drop.row() for drop in drops]
+    proved = Table("drops", "What every detected drop proves of the features (F8, R)", rows)
+    seeds = Table("across", "Across seeds: rank times and loss times", [a.row() for a in across])
+    proofs = Picture(
+        "drops",
+        "What drops prove: V of the features before against T within the old number of directions, "
+        "over the loss after. Decides coupling-change and coupling-rank",
+        partial(draw_drop_proofs, rows, title),
+    )
     return Analysis(
         findings,
-        (tables, *staircase_tables(arms, found)),
-        (*staircase_pictures(arms, found, title), comparison),
+        (tables, *staircase_tables(arms, found), *((proved,) if rows else ()), seeds),
+        (*((proofs,) if rows else ()), *staircase_pictures(arms, found, title), comparison),
         tuple(notes),
     )

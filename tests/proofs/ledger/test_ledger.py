@@ -71,6 +71,9 @@ DECIDED = {
     "supported": {"init-rank", "path-length"},
     # Empirical claims: no record of the standard size is there yet.
     "undecided": {
+        "coupling-across",
+        "coupling-change",
+        "coupling-rank",
         "coupling-together",
         "depth-order-regime",
         "landscape-rank",
