@@ -27,7 +27,7 @@ from scipy.stats import rankdata
 from epsrank.numerics.experiments.analysis import Finding
 from epsrank.numerics.experiments.coupling_claims import LEAST_RUNS, LEVEL, POWER, State, overall
 from epsrank.numerics.experiments.histories import History
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 CLAIM = "coupling-across"
 # Thresholds of each kind, permutations, simulated records, their noise in places, and the seed.
