@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
@@ -63,6 +64,8 @@ class HeadReader:
     def begin(self) -> None:
         """Start anew."""
         self._parts: list[HeadRows] = []
+        # Which of all rows these are: not those of weight 0, of which padding may make most.
+        self._places: list[Tensor] = []
         #: Why there is no reading.
         self.problem: str | None = None
         # Rows kept; rows and samples looked at; rows of all batches, those not looked at included.
@@ -95,12 +98,22 @@ class HeadReader:
             return
         finally:
             self._running = False
+        counting = torch.ones(len(rows), dtype=torch.bool)
+        if rows.weights is not None:
+            counting = rows.weights > 0
+        places = counting.nonzero().flatten()[: self._limit - self._kept]
+        if len(places):
+            part = rows.first(len(places))
+            if int(places[-1]) != len(places) - 1:
+                chosen = torch.zeros(len(rows), dtype=torch.bool)
+                chosen[places] = True
+                part = rows.chosen(chosen)
+            self._parts.append(part)
+            self._places.append(self._total + places)
+        self._kept += len(places)
         self._samples += count
         self._rows += len(rows)
         self._total += len(rows)
-        part = rows.first(self._limit - self._kept)
-        self._kept += len(part)
-        self._parts.append(part)
 
     def _examined(self, arguments: Arguments, as_is: bool) -> HeadRows:
         """Return the rows of one batch; tests are thorough on the first of a measurement."""
@@ -166,6 +179,11 @@ class HeadReader:
         """Whether nothing was looked at since `begin`."""
         return self._total == 0 and self.problem is None
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether some samples count."""
+        return bool(self._parts)
+
     def form(self) -> str | None:
         """Return what the output is, in words; None before anything was collected."""
         return self.joined().form if self._parts else None
@@ -183,12 +201,16 @@ class HeadReader:
         """Return the rows collected, with their targets."""
         if self.problem is not None:
             raise NoReading(self.problem)
+        if not self._parts and self._total:
+            remedy = "let at least one sample count"
+            raise InputError("targets", "are all left out by mask or weights", remedy)
         if not self._parts:
             raise InputError(
                 "targets", "have no features", "check that the head is part of the pass"
             )
+        places = torch.cat(self._places)
         probe = self._of_probe
-        return matched(self.joined(), self._total, targets, self.loss, of_probe=probe)
+        return matched(self.joined(), self._total, targets, self.loss, places, of_probe=probe)
 
 
 def _modules(wrapper: nn.Module) -> dict[str, nn.Module]:

@@ -68,11 +68,18 @@ def chosen_targets(targets: Any, head: str) -> Any:
 
 
 def matched(
-    rows: HeadRows, total: int, targets: Any, loss: UserLoss, *, of_probe: bool = False
+    rows: HeadRows,
+    total: int,
+    targets: Any,
+    loss: UserLoss,
+    places: Tensor | None = None,
+    *,
+    of_probe: bool = False,
 ) -> Share:
-    """Return rows with targets, without samples of ignored labels or weight 0.
+    """Return rows with targets, without samples of ignored labels.
 
-    `total` counts all samples seen, of which the rows are the first.
+    `total` counts all samples seen, and `places` are the numbers of the rows among them; the first
+    ones by default.
     """
     # A copy: whoever gave them may write the next batch into their memory.
     goal = torch.as_tensor(targets).detach().clone().cpu()
@@ -86,12 +93,10 @@ def matched(
             if of_probe
             else "pass one target for every sample that went through the model since the last step",
         )
-    goal = goal[: len(rows)]
+    goal = goal[: len(rows)] if places is None else goal[places]
     kept = torch.ones(len(goal), dtype=torch.bool)
     if labels:
         kept &= goal != loss.ignored
-    if rows.weights is not None:
-        kept &= rows.weights > 0
     if not bool(kept.all()):
         rows, goal = rows.chosen(kept), goal[kept]
     if len(goal) == 0:

@@ -137,11 +137,13 @@ class Measurer:
             if reader is not None:
                 reader.begin()
                 reader.probe(example, MOST)
-                if reader.problem is None:
+                if reader.has_rows:
                     check_targets(reader, chosen_targets(targets, head.name))
                 # The range of D on two samples says nothing.
                 form = (reader.form() or "").partition(", D from")[0]
-                head = replace(head, form=form or f"{NO_READING} {reader.problem}")
+                if reader.problem is not None:
+                    form = f"{NO_READING} {reader.problem}"
+                head = replace(head, form=form or None)
                 reader.begin()
             elif self.settings.loss is not None:
                 head = replace(head, form=f"{NO_READING} loss= has none for it")
@@ -349,11 +351,12 @@ class Measurer:
         if allows is not None and not allows(price):
             raise PutOff(price)
         # Loaded by the first reading, and not on its time: a monitor of ranks does without.
-        from epsrank.numerics.monitor.measuring.reading import read_last_layer
+        from epsrank.numerics.monitor.measuring.reading import read_last_layer, with_rank
 
         began = time.perf_counter()
         try:
-            return read_last_layer(share, reader.name, loss=reader.loss, bias=self.settings.bias)
+            found = read_last_layer(share, reader.name, loss=reader.loss, bias=self.settings.bias)
+            return with_rank(found, share.rows, self.settings)
         finally:
             self._price.paid(time.perf_counter() - began, *shape)
 

@@ -20,6 +20,8 @@ from epsrank.theory.floor.reading import ReadingBias
 
 if TYPE_CHECKING:
     from epsrank.numerics.losses import UserLoss
+    from epsrank.numerics.monitor.heads.rows import HeadRows
+    from epsrank.numerics.monitor.measuring.settings import Settings
 
 Bias = ReadingBias
 
@@ -87,3 +89,20 @@ def read_last_layer(share: Share, head: str, *, loss: UserLoss, bias: Bias) -> L
         reachable=scale * reading.reachable,
         attained=scale * reading.attained,
     )
+
+
+def with_rank(reading: LayerReading, rows: HeadRows, settings: Settings) -> LayerReading:
+    """Return a reading with the ε-rank of its features, where these are Dφ and not φ (F7)."""
+    # Of outputs with rows of their own the Gram matrix is one of n·k features: no rank of a layer.
+    if rows.units is None or rows.copies > 1:
+        return reading
+    from epsrank.theory.rank import epsilon_rank
+
+    found = epsilon_rank(
+        rows.features.double().numpy(),
+        settings.eps[0],
+        weights=None if rows.weights is None else rows.weights.numpy(),
+        measure=settings.measure,
+        relative=settings.relative,
+    )
+    return replace(reading, rank_lower=found.lower, rank_upper=found.upper)

@@ -44,7 +44,8 @@ _PLAIN: dict[str, Kind] = {
 
 #: Columns that histories written before them lack; they are read as None.
 LATER = (
-    "probe_part", "half_norm", "norm_cap", "srank", "alpha_req", "reading_head", "reading_form"
+    "probe_part", "half_norm", "norm_cap", "srank", "alpha_req", "reading_head", "reading_form",
+    "reading_rank_lower", "reading_rank_upper",
 )  # fmt: skip
 
 _RANK: dict[str, Kind] = {
@@ -69,6 +70,8 @@ _READING: dict[str, tuple[str, Kind]] = {
     "norm_cap": ("cap", "float64"),
     "reading_head": ("head", "string"),
     "reading_form": ("form", "string"),
+    "reading_rank_lower": ("rank_lower", "int64"),
+    "reading_rank_upper": ("rank_upper", "int64"),
 }
 # Of one own quantity; seconds are known also where there is no value.
 _OWN: dict[str, Kind] = {

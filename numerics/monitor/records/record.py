@@ -57,6 +57,10 @@ class LayerReading:
     #: ``u = 0.5·(φW + b)``; None in records that are older.
     head: str | None = None
     form: str | None = None
+    #: Ends of the ε-rank, at the first ε, of the features Dφ that the reading is of; None where
+    #: these are φ, and of outputs that are scaled one by one.
+    rank_lower: int | None = None
+    rank_upper: int | None = None
 
     @classmethod
     def of(

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from epsrank import History, epsilon_rank
 from epsrank.numerics.monitor import RankMonitor, RankWarning
 from tests.numerics.monitor.heads.models import MODELS
 
@@ -104,3 +105,54 @@ def test_a_head_in_training_is_read_with_the_noise_of_the_step():
             monitor.step(loss, targets=y)
     losses = [record.reading.loss for record in monitor.history if record.reading is not None]
     assert losses[-1] == pytest.approx(2 * float(loss.detach()), rel=1e-5)
+
+
+def test_the_rank_of_scaled_features_stands_beside_the_reading(tmp_path):
+    class Wall(nn.Module):
+        """Outputs that vanish for the first samples: D is 0 there, and Dφ has fewer directions."""
+
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(4, 9), nn.Tanh())
+            self.head = nn.Linear(9, 1)
+
+        def forward(self, x):
+            return x[:, :1].clamp(min=0) * self.head(self.body(x))
+
+    torch.manual_seed(0)
+    model, x = Wall(), torch.randn(30, 4)
+    x[:, 0] = -1
+    x[:5, 0] = torch.rand(5) + 1
+    with RankMonitor(model, probe=x, targets=torch.randn(30, 1), loss="mse", every=1) as monitor:
+        monitor.step()
+    record = monitor.latest["body.1"]
+    scaled = x[:, :1].clamp(min=0) * model.body(x)
+    known = epsilon_rank(scaled.detach().double(), 1e-6)
+    assert (record.reading.rank_lower, record.reading.rank_upper) == (known.lower, known.upper)
+    assert record.rank().lower > record.reading.rank_upper == 5
+    for name in ("a.csv", "a.json"):
+        monitor.history.to_csv(tmp_path / name) if name[-1] == "v" else monitor.history.to_json(
+            tmp_path / name
+        )
+        [again] = [r for r in History.read(tmp_path / name) if r.layer == "body.1"]
+        assert again.reading.rank_upper == 5
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("probe", [False, True])
+def test_under_autocast_the_reading_is_of_the_type_it_names(dtype, probe):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 9), nn.Tanh(), nn.Linear(9, 3))
+    x, y = torch.randn(40, 4), torch.randint(0, 3, (40,))
+    given = {"probe": x, "targets": y} if probe else {}
+    with RankMonitor(model, loss="cross_entropy", every=1, **given) as monitor:
+        for _ in range(2):
+            with torch.autocast("cpu", dtype=dtype):
+                loss = F.cross_entropy(model(x).float(), y)
+            monitor.step(loss, targets=None if probe else y)
+    record = monitor.latest["1"]
+    assert record.failure is None
+    assert record.dtype == ("float32" if probe else str(dtype).removeprefix("torch."))
+    own = F.cross_entropy(model(x), y) if probe else loss
+    room = 1e-6 if probe else torch.finfo(dtype).eps
+    assert record.reading.loss == pytest.approx(float(own.detach()), rel=room)

@@ -53,7 +53,8 @@ def measured(model, probe, every=1, **options):
 @pytest.mark.parametrize("kind", ["array", "callable", "weights", "list"])
 def test_padding_counts_nowhere(kind):
     found = {}
-    for length in (6, 12, 60):
+    # The fault that this is about was seen at 600 tokens: one of them for 100 of padding.
+    for length in (6, 12, 60, *([600] if kind == "array" else [])):
         model, x, y = padded(length)
         kept = x > 0
         options = {
@@ -71,7 +72,7 @@ def test_padding_counts_nowhere(kind):
             loss = F.cross_entropy(model.eval()(x)[kept], y[kept])
         assert reading.loss == pytest.approx(float(loss), rel=1e-5)
         assert reading.n_samples == record.n_samples == 32 * LENGTH
-    assert found[6][:2] == found[12][:2] == found[60][:2]
+    assert len({own[:2] for own in found.values()}) == 1
     np.testing.assert_allclose(found[60], found[6], rtol=1e-2)
 
 
