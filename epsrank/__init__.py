@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from epsrank.numerics.staircase import Staircase, detect_staircase
     from epsrank.numerics.sweeps import Trial, TrialStore, run_trials
     from epsrank.numerics.tasks import Task
+    from epsrank.numerics.tightness import Tightness, tightness
     from epsrank.numerics.training import Run, RunConfig, RunRecorder, load_run, train
     from epsrank.proofs.ledger.outcome import Report
     from epsrank.proofs.runner import verify
@@ -105,6 +106,8 @@ if TYPE_CHECKING:
     from epsrank.theory.floor.plateau import plateau_curve, read_plateau
     from epsrank.theory.floor.reading import Reading
     from epsrank.theory.floor.result import LossFloor
+    from epsrank.theory.floor.tightness.layer import layer_tightness
+    from epsrank.theory.floor.tightness.result import LayerTightness
     from epsrank.theory.kernels.catalogue import layer_kernel
     from epsrank.theory.kernels.input_measure import box_measure, data_measure
     from epsrank.theory.kernels.layer_kernel import LayerKernel
@@ -144,6 +147,7 @@ _NAMES_OF = {
     "epsrank.numerics.staircase": "detect_staircase Staircase",
     "epsrank.numerics.sweeps": "run_trials Trial TrialStore",
     "epsrank.numerics.tasks": "Task",
+    "epsrank.numerics.tightness": "tightness Tightness",
     "epsrank.numerics.training": "load_run Run RunConfig RunRecorder train",
     "epsrank.proofs.ledger.outcome": "Report",
     "epsrank.proofs.runner": "verify",
@@ -175,6 +179,8 @@ _NAMES_OF = {
     "epsrank.theory.floor.plateau": "plateau_curve read_plateau",
     "epsrank.theory.floor.reading": "Reading",
     "epsrank.theory.floor.result": "LossFloor",
+    "epsrank.theory.floor.tightness.layer": "layer_tightness",
+    "epsrank.theory.floor.tightness.result": "LayerTightness",
     "epsrank.theory.kernels.catalogue": "layer_kernel",
     "epsrank.theory.kernels.input_measure": "box_measure data_measure",
     "epsrank.theory.kernels.layer_kernel": "LayerKernel",
@@ -211,6 +217,7 @@ __all__ = [
     "InputError",
     "LayerKernel",
     "LayerQuantity",
+    "LayerTightness",
     "LidarSums",
     "LipschitzFloor",
     "LossFloor",
@@ -239,6 +246,7 @@ __all__ = [
     "Staircase",
     "SweepResults",
     "Task",
+    "Tightness",
     "Trial",
     "TrialStore",
     "__version__",
@@ -273,6 +281,7 @@ __all__ = [
     "initial_ranks",
     "laplacian",
     "layer_kernel",
+    "layer_tightness",
     "lidar",
     "linear_operator",
     "lipschitz_floor",
@@ -302,6 +311,7 @@ __all__ = [
     "srank",
     "stable_rank",
     "structured_first_layer_",
+    "tightness",
     "train",
     "train_in_groups",
     "train_many",

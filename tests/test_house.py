@@ -237,7 +237,7 @@ SECTION = re.compile(r"^ *(Parameters|Returns|Yields|Raises|Attributes)\n *-{3,}
 
 def public_names() -> set[str]:
     """Return what a user imports: the names of epsrank and of its modules for one purpose."""
-    purposes = ("callbacks", "losses", "metrics", "sinks", "strategies", "testing")
+    purposes = ("callbacks", "losses", "metrics", "plots", "sinks", "strategies", "testing")
     modules = ("epsrank", *(f"epsrank.{purpose}" for purpose in purposes))
     return {name for module in modules for name in importlib.import_module(module).__all__}
 

@@ -16,6 +16,7 @@ from epsrank.cli.prune import prune
 from epsrank.cli.rank import rank
 from epsrank.cli.reproduce import reproduce
 from epsrank.cli.sweep import sweep
+from epsrank.cli.tightness import tightness
 from epsrank.cli.train import train
 from epsrank.cli.verify import verify
 from epsrank.cli.watch import watch
@@ -33,6 +34,7 @@ main = Front(
         population,
         continuous,
         floor,
+        tightness,
         apriori,
         prune,
         conjecture,

@@ -9,6 +9,7 @@ import click
 
 from epsrank.cli.console import notice
 from epsrank.cli.front import Command
+from epsrank.cli.paper import paper_of, paper_options, without_paper
 from epsrank.cli.plot_sweep import draw_sweeps, is_sweep, pairs_of
 
 _KINDS = ("staircase", "spectra", "floor", "layers", "tightness", "reading")
@@ -23,6 +24,12 @@ _THEORY = (
     "noise",
     "sampling",
 )
+_OWN = (
+    "chain", "ratios", "norms", "eps", "spectrum", "floors", "selection", "budget", "kernel",
+)  # fmt: skip
+
+# Dots per inch of a .png.
+_DOTS = 150
 
 
 def _is_name(word: str) -> bool:
@@ -53,12 +60,15 @@ def _is_name(word: str) -> bool:
 @click.option("--facet", multiple=True, metavar="NAME…", help="One or two settings of panels.")
 @click.option("--y", multiple=True, metavar="NAME…", help="Quantities.  [default: loss rank]")
 @click.option("--where", multiple=True, metavar="NAME=VALUE…", help="Draw these runs only.")
+@click.option("--for", "own", metavar="RUN", help="After `theory`: its curves for this run.")
+@paper_options
 def plot(
     runs: tuple[str, ...],
     out: str | None,
     file_format: str,
     kind: str,
     eps: float | None,
+    own: str | None,
     **wishes: Any,
 ) -> None:
     """Draw the figures of each RUN, a folder of `epsrank train`, of each SWEEP, or of the theory.
@@ -66,7 +76,14 @@ def plot(
     `epsrank plot theory` draws what the theory says: floor against ε-rank (floor-rank,
     floor-classes), constants, kernel spectra and predicted ranks (kernel-spectra, kernel-width,
     kernel-depth, kernel-slope), noise and sampling. RUNs after the word are trained networks for
-    floor-rank, of one hidden ReLU layer; without any, small ones are trained. Kinds of a run are
+    floor-rank, of one hidden ReLU layer; without any, small ones are trained.
+
+    `epsrank plot theory --for RUN` draws the curves of the theory for that run: its bounds over
+    training (chain, ratios), over the norm (norms), over ε (eps), over the rank (floors, budget),
+    its spectrum, what neuron selection leaves out (selection) and the ε-rank that its kernels
+    predict (kernel), into files theory-….
+
+    Kinds of a run are
     staircase, spectra, floor, layers, tightness and reading, the curve V(B) with the network's
     place on it. Kinds of a sweep, of an import (`epsrank import`) or of histories of others are
     curves (medians over the seeds, with bands), ends, map (over two numeric settings) and scatter
@@ -74,11 +91,29 @@ def plot(
     the files written, one per line.
     """
     # A run may lie in a folder of that name.
-    if runs[0] == "theory" and not (Path("theory") / "config.toml").is_file():
-        if eps is not None:
-            raise click.UsageError("--eps belongs to runs: figures of the theory show several ε")
-        _draw_theory(runs[1:], Path(out or "theory"), file_format, _names(kind, _THEORY))
-        return
+    theory = runs[0] == "theory" and not (Path("theory") / "config.toml").is_file()
+    if own is not None and not (theory and len(runs) == 1):
+        raise click.UsageError("--for belongs to the theory: epsrank plot theory --for RUN")
+    if theory and eps is not None:
+        raise click.UsageError("--eps belongs to runs: figures of the theory show several ε")
+    with paper_of(wishes):
+        if own is not None:
+            _draw_own(own, Path(out or own), file_format, _names(kind, _OWN))
+        elif theory:
+            _draw_theory(runs[1:], Path(out or "theory"), file_format, _names(kind, _THEORY))
+        else:
+            _draw_given(runs, out, file_format, kind, eps, without_paper(wishes))
+
+
+def _draw_given(
+    runs: tuple[str, ...],
+    out: str | None,
+    file_format: str,
+    kind: str,
+    eps: float | None,
+    wishes: dict[str, Any],
+) -> None:
+    """Draw runs, or sweeps, and print their files."""
     many = [is_sweep(run) for run in runs]
     asked = [f"--{name}" for name, value in wishes.items() if value]
     if any(many):
@@ -91,13 +126,8 @@ def plot(
     if asked:
         raise click.UsageError(f"{asked[0]} belongs to sweeps")
     names = _names(kind, _KINDS)
-    from epsrank.numerics.plots.run_figures import (
-        NEED_FLOOR,
-        figure_of_run,
-        has_floor,
-        has_reading,
-    )
-    from epsrank.numerics.plots.save import save_figure
+    from epsrank.numerics.papers.axes import plot_run, save_plot
+    from epsrank.numerics.plots.run_figures import NEED_FLOOR, has_floor, has_reading
     from epsrank.numerics.training import load_run
 
     # All of them first, so that a wrong name draws nothing.
@@ -110,10 +140,31 @@ def plot(
             if kind == "all" and name == "reading" and not has_reading(run):
                 notice(f"{run.out}: no reading figure, {run.records[-1].reason}")
                 continue
-            figure = figure_of_run(run, name, eps=eps)
+            axes = plot_run(run, name, eps=eps)
             folder, prefix = place
             file = folder / f"{prefix}{name}.{file_format}"
-            click.echo(str(save_figure(figure, file)))
+            click.echo(str(save_plot(axes, file, dpi=_DOTS)))
+
+
+def _draw_own(own: str, folder: Path, file_format: str, names: tuple[str, ...]) -> None:
+    """Draw curves of the theory for a run and print their files."""
+    from epsrank.numerics.papers.axes import plot_own_theory, save_plot
+    from epsrank.numerics.tightness import tightness
+    from epsrank.numerics.training import load_run
+    from epsrank.theory.errors import InputError
+
+    run = load_run(own)
+    found = None if names == ("kernel",) else tightness(run)
+    for name in names:
+        try:
+            axes = plot_own_theory(run if name == "kernel" or found is None else found, name)
+        except InputError as error:
+            if len(names) == 1:
+                raise
+            notice(f"{own}: no {name} figure, {error}")
+            continue
+        file = folder / f"theory-{name}.{file_format}"
+        click.echo(str(save_plot(axes, file, dpi=_DOTS)))
 
 
 def _names(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -130,14 +181,13 @@ def _draw_theory(
     runs: tuple[str, ...], folder: Path, file_format: str, names: tuple[str, ...]
 ) -> None:
     """Draw figures of the theory and print their files."""
-    from epsrank.numerics.plots.gallery import theory_figure
-    from epsrank.numerics.plots.save import save_figure
+    from epsrank.numerics.papers.axes import plot_theory, save_plot
     from epsrank.numerics.training import load_run
 
     trained = [load_run(run) for run in runs]
     for name in names:
-        figure = theory_figure(name, trained)
-        click.echo(str(save_figure(figure, folder / f"{name}.{file_format}")))
+        axes = plot_theory(name, runs=trained)
+        click.echo(str(save_plot(axes, folder / f"{name}.{file_format}", dpi=_DOTS)))
 
 
 def _places(runs: tuple[str, ...], out: str | None) -> list[tuple[Path, str]]:

@@ -14,7 +14,7 @@ from epsrank.numerics.plots.style import (
     legend_below,
     log_axis,
     look,
-    new_figure,
+    panel,
     positive,
     power,
 )
@@ -43,8 +43,7 @@ def floor_curve(
     `run_ranks`, `run_loss`, `run_floors` are ε-rank, squared loss and squared floor of every
     checkpoint, in training order.
     """
-    figure = new_figure(6.6, 4.6)
-    axes = figure.subplots()
+    figure, axes = panel(6.6, 4.6)
     curve = np.asarray(floors, dtype=np.float64)
     axes.plot(
         np.asarray(ranks),
@@ -99,7 +98,7 @@ def floor_curve(
     return figure
 
 
-def tightness(
+def rank_ratios(
     ranks: ArrayLike,
     loss: ArrayLike,
     reachable: ArrayLike,
@@ -114,8 +113,7 @@ def tightness(
     `loss, reachable, envelope`: Squared loss, V(‖β‖) and squared envelope there; a zero below
     leaves the point out.
     """
-    figure = new_figure(6.6, 4.4)
-    axes = figure.subplots()
+    figure, axes = panel(6.6, 4.4)
     points = np.asarray(ranks, dtype=np.float64)
     pairs = (
         ("loss / V(‖β‖): 1 is all that this norm allows", _ratio(loss, reachable)),

@@ -17,7 +17,7 @@ from epsrank.numerics.plots.style import (
     log_axis,
     look,
     mark_every,
-    new_figure,
+    panel,
     positive,
     power,
 )
@@ -48,8 +48,7 @@ def kernel_spectra(
 
     `eps` is ε; `width` is n.
     """
-    figure = new_figure(7.0, 4.8)
-    axes = figure.subplots()
+    figure, axes = panel(7.0, 4.8)
     # What is far below ε decides nothing, and would press the rest together.
     lowest = 1e-4 * eps
     everything = [np.array([eps, lowest])]
@@ -93,8 +92,7 @@ def rank_over(
     title: str = "",
 ) -> Figure:
     """Draw predicted ε-ranks over any parameter: limit, estimate, band, measured."""
-    figure = new_figure(7.0, 4.8)
-    axes = figure.subplots()
+    figure, axes = panel(7.0, 4.8)
     x = np.asarray(horizontal, dtype=np.float64)
     first = next(iter(predictions.values()))[0]
     for index, (name, series) in enumerate(predictions.items()):
@@ -165,8 +163,7 @@ def _series(
 
 def rank_over_slope(choices: Mapping[str, SlopeChoice], *, title: str = "") -> Figure:
     """Draw the predicted ε-rank of a structured first layer over its slope, and the choices."""
-    figure = new_figure(7.0, 4.6)
-    axes = figure.subplots()
+    figure, axes = panel(7.0, 4.6)
     every = np.concatenate([np.asarray(item.slopes) for item in choices.values()])
     first = next(iter(choices.values()))
     for index, (name, item) in enumerate(choices.items()):

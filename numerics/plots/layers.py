@@ -17,7 +17,7 @@ from epsrank.numerics.plots.style import (
     legend_below,
     log_axis,
     look,
-    new_figure,
+    panel,
     positive,
     power,
 )
@@ -41,8 +41,7 @@ def layer_ranks(
     `ranks`: For a few training steps the lower and upper ends of the ranks; drawn as a bar where
     they differ.
     """
-    figure = new_figure(6.2, 4.4)
-    axes = figure.subplots()
+    figure, axes = panel(6.2, 4.4)
     depth = np.arange(1, len(layers) + 1)
     if len(widths):
         axes.plot(depth, widths, color=FAINT, linestyle=":", linewidth=1.2, label="width")
@@ -109,8 +108,7 @@ def spectra(
     """
     time = np.asarray(steps, dtype=np.float64)
     values = np.asarray(eigenvalues, dtype=np.float64)
-    figure = new_figure(7.2, 4.8)
-    axes = figure.subplots()
+    figure, axes = panel(7.2, 4.8)
     floor = None
     if noise_floor is not None:
         floor = positive(np.broadcast_to(np.asarray(noise_floor, dtype=np.float64), time.shape))

@@ -15,7 +15,7 @@ from epsrank.numerics.plots.style import (
     legend_below,
     log_axis,
     look,
-    new_figure,
+    panel,
     positive,
     power,
 )
@@ -79,8 +79,7 @@ def noise_figure(
     """
     if not samples or min(samples) < 1:
         raise InputError("samples", f"are {list(samples)}", "pass numbers N ≥ 1")
-    figure = new_figure(7.2, 5.0)
-    axes = figure.subplots()
+    figure, axes = panel(7.2, 5.0)
     bounds, shown = noise_floors(trace, n_features, samples), []
     for index, (dtype, values) in enumerate(bounds.items()):
         style = look(index)

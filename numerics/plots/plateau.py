@@ -14,7 +14,7 @@ from epsrank.numerics.plots.style import (
     dress,
     legend_below,
     log_axis,
-    new_figure,
+    panel,
     positive,
 )
 from epsrank.theory.errors import InputError
@@ -35,8 +35,7 @@ def draw_plateau(curve: PlateauCurve, *, title: str = "") -> Figure:
     reading = curve.reading
     if reading.loss is None or reading.norm is None:
         raise InputError("curve", "has no head on it", "pass coefficients to plateau_curve")
-    figure = new_figure(6.8, 4.6)
-    axes = figure.subplots()
+    figure, axes = panel(6.8, 4.6)
     # Where V is hardly known from below, an upper bound must not pass for it.
     upper = positive(np.where(curve.lower > _KNOWN * curve.upper, curve.upper, np.nan))
     axes.plot(curve.norms, upper, color=INK, linewidth=1.6, label="V(B): least loss at norm B")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epsrank.numerics.plots.floor_curve import floor_curve, tightness
+from epsrank.numerics.plots.floor_curve import floor_curve, rank_ratios
 from epsrank.numerics.plots.layers import layer_ranks, spectra
 from epsrank.numerics.plots.plateau import draw_plateau
 from epsrank.numerics.plots.staircase import staircase
@@ -159,7 +159,7 @@ def _layers(run: Run, eps: float) -> Figure:
 
 def _tightness(run: Run, eps: float) -> Figure:
     records = run.records
-    return tightness(
+    return rank_ratios(
         _ends(records, -1, eps)[1],
         _column(records, "loss"),
         _column(records, "reachable"),

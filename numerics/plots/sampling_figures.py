@@ -17,6 +17,7 @@ from epsrank.numerics.plots.style import (
     log_axis,
     new_figure,
     power,
+    side_by_side,
 )
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.errors import InputError
@@ -36,7 +37,7 @@ def sampling_intervals(
     if not found or not all(found.values()):
         raise InputError("found", "is empty", "pass at least one result per ε")
     figure = new_figure(4.6 * len(found) + 0.6, 4.6)
-    panels = np.atleast_1d(figure.subplots(1, len(found), sharey=True))
+    panels = side_by_side(figure, len(found), sharey=True)
     for index, (axes, (eps, series)) in enumerate(zip(panels, found.items(), strict=True)):
         _panel(axes, series)
         first = series[0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import matplotlib as mpl
 
+from epsrank.numerics.plots.style import adapt
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
     kind = file.suffix.lower().lstrip(".")
     if kind not in get_args(FigureFormat):
         raise InputError("path", f"is {file}", "end it in .svg, .png or .pdf")
+    adapt(figure)
     # A fresh name beside the target: a reader never sees half a figure, nor do two writers meet.
     draft = file.with_name(f".{file.stem}-{secrets.token_hex(4)}.{kind}")
     try:

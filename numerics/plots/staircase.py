@@ -14,6 +14,7 @@ from epsrank.numerics.plots.style import (
     dress,
     integer_axis,
     legend_below,
+    legend_on_top,
     log_axis,
     look,
     mark_every,
@@ -70,26 +71,12 @@ def staircase(
     else:
         # One measurement alone still needs an axis of some length.
         below.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
-    _legend_on_top(above)
+    legend_on_top(above)
     for axes in third:
-        _legend_on_top(below)
+        legend_on_top(below)
         _draw_others(axes, time, others or {})
     legend_below(figure, [below, *third][-1])
     return figure
-
-
-def _legend_on_top(axes: Axes) -> None:
-    # Above its panel, where it covers no data.
-    axes.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        borderaxespad=0.1,
-        fontsize=8.5,
-        frameon=False,
-        ncols=4,
-        handlelength=3.0,
-        columnspacing=1.6,
-    )
 
 
 def _draw_others(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from epsrank.numerics.plots.paper import Paper, finished, fitted, wrapped
+from epsrank.theory.errors import InputError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
@@ -40,16 +48,87 @@ def look(index: int) -> Look:
     )
 
 
+# What figures are drawn for, and where; of this thread or task alone.
+_PAPER: ContextVar[Paper | None] = ContextVar("paper", default=None)
+_AXES: ContextVar[Axes | None] = ContextVar("axes", default=None)
+
+# Marks our own figures, whose legends lie below them.
+_OWN = "epsrank"
+# Below this width, in inches, panels stand one above another.
+_NARROW = 5.0
+
+
+@contextmanager
+def for_paper(paper: Paper | None) -> Iterator[None]:
+    """Draw figures in the size and the fonts of a paper."""
+    token = _PAPER.set(paper)
+    settings: Any = {} if paper is None else paper.settings()
+    try:
+        with mpl.rc_context(settings):
+            yield
+    finally:
+        _PAPER.reset(token)
+
+
+@contextmanager
+def drawing_into(axes: Axes | None) -> Iterator[None]:
+    """Let the next figure of one panel be drawn into these axes."""
+    token = _AXES.set(axes)
+    try:
+        yield
+    finally:
+        _AXES.reset(token)
+
+
+def adapt(figure: Figure, only: Axes | None = None) -> None:
+    """Bring a figure of ours, or what was drawn into given axes, into the style of the block."""
+    paper = _PAPER.get()
+    if paper is not None and (only is not None or figure.get_label() == _OWN):
+        finished(figure, paper, only)
+
+
+def given_axes() -> Axes | None:
+    """Return the axes that figures of one panel are drawn into."""
+    return _AXES.get()
+
+
 def new_figure(width: float = 7.0, height: float = 4.4) -> Figure:
     """Return an empty figure that arranges its own axes."""
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    if _AXES.get() is not None:
+        raise InputError("ax", "is one panel, and this figure has several", "leave ax= out")
+    paper = _PAPER.get()
+    size = (width, height) if paper is None else paper.size_of(width, height)
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    figure.set_label(_OWN)
+    return figure
+
+
+def panel(width: float = 7.0, height: float = 4.4) -> tuple[Figure, Axes]:
+    """Return a figure of one panel: a new one, or that of the axes that were given."""
+    axes = _AXES.get()
+    if axes is not None:
+        return axes.get_figure(root=True), axes  # type: ignore[return-value]
+    figure = new_figure(width, height)
+    return figure, figure.subplots()
+
+
+def side_by_side(figure: Figure, count: int, *, sharey: bool = False) -> NDArray[Any]:
+    """Return panels beside each other, or where a column is narrow one above another."""
+    if _PAPER.get() is None or figure.get_figwidth() >= _NARROW or count == 1:
+        return np.atleast_1d(figure.subplots(1, count, sharey=sharey))
+    figure.set_figheight(figure.get_figheight() * count)
+    return np.atleast_1d(figure.subplots(count, 1, sharey=sharey))
 
 
 def dress(axes: Axes, *, x: str, y: str, title: str = "") -> None:
     """Label axes and give them a quiet grid."""
+    paper = _PAPER.get()
+    if paper is not None:
+        x, y = wrapped(axes, paper, x=x, y=y)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    if title:
+    # A paper has captions.
+    if title and paper is None:
         axes.set_title(title, fontsize=10, loc="left")
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -108,13 +187,48 @@ def alone(values: NDArray[np.float64]) -> list[int]:
 def legend_below(figure: Figure, axes: Axes, *, columns: int = 4) -> None:
     """Put the legend of some axes under the figure, where it covers no data."""
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles,
-            labels,
-            loc="outside lower center",
-            ncols=min(columns, len(handles)),
-            frameon=False,
-            fontsize=8.5,
-            handlelength=3.2,
-        )
+    if not handles:
+        return
+    size, paper = _legend_size(), _PAPER.get()
+    if figure.get_label() != _OWN:
+        # A figure of somebody else, who arranges it.
+        axes.legend(handles, labels, fontsize=size, handlelength=2.6, framealpha=0.85,
+                    edgecolor="none")  # fmt: skip
+        return
+    if paper is not None:
+        labels, columns = fitted(figure, paper, labels, columns)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(columns, len(handles)),
+        frameon=False,
+        fontsize=size,
+        handlelength=3.2 if paper is None else 2.6,
+        columnspacing=2.0 if paper is None else 1.0,
+    )
+
+
+def legend_on_top(axes: Axes, *, columns: int = 4) -> None:
+    """Put the legend of one panel above it, where it covers no data."""
+    handles, labels = axes.get_legend_handles_labels()
+    paper, figure = _PAPER.get(), axes.get_figure(root=True)
+    if paper is not None and handles and figure is not None:
+        labels, columns = fitted(figure, paper, labels, columns)
+    axes.legend(
+        handles,
+        labels,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        borderaxespad=0.1,
+        fontsize=_legend_size(),
+        frameon=False,
+        ncols=columns,
+        handlelength=3.0 if paper is None else 2.4,
+        columnspacing=1.6 if paper is None else 1.0,
+    )
+
+
+def _legend_size() -> float:
+    paper = _PAPER.get()
+    return 8.5 if paper is None else paper.size

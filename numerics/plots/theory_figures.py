@@ -17,8 +17,10 @@ from epsrank.numerics.plots.style import (
     look,
     mark_every,
     new_figure,
+    panel,
     positive,
     power,
+    side_by_side,
 )
 from epsrank.theory.apriori import SegmentedDistances, class_floor, width_floor
 from epsrank.theory.errors import InputError
@@ -50,7 +52,7 @@ def selection_constants(widths: Sequence[int] = (10, 30, 100, 300), *, title: st
     if not widths or min(widths) < 2:
         raise InputError("widths", f"are {list(widths)}", "pass numbers of neurons n ≥ 2")
     figure = new_figure(9.4, 4.4)
-    left, right = figure.subplots(1, 2)
+    left, right = side_by_side(figure, 2)
     drawn, ratios = [], []
     for index, n in enumerate(widths):
         p = np.arange(n)
@@ -85,8 +87,7 @@ def apriori_floors(
 ) -> Figure:
     """Draw (E_p − √((1+p(n−p))ε) B)_+ over the ε-rank p, trained networks above it (N2, N3)."""
     lower = distances.lower[: n + 1]
-    figure = new_figure(7.2, 5.0)
-    axes = figure.subplots()
+    figure, axes = panel(7.2, 5.0)
     ranks = np.arange(len(lower))
     axes.fill_between(ranks, positive(lower), positive(distances.network_upper[: n + 1]),
                       color="#dddddd", linewidth=0, label="E_p lies here")  # fmt: skip
@@ -114,8 +115,7 @@ def width_floors(
 
     `eps` is ε.
     """
-    figure = new_figure(7.2, 5.0)
-    axes = figure.subplots()
+    figure, axes = panel(7.2, 5.0)
     shown = []
     for index, (name, values) in enumerate(widths.items()):
         for dash, norm in enumerate(norms):

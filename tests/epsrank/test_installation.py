@@ -195,10 +195,10 @@ def available(name):
 
 #: Public names that need the laboratory.
 OF_THE_LAB = [
-    "Comparison", "Run", "RunConfig", "RunRecorder", "SweepResults", "Trial", "TrialStore",
-    "compare_results",
-    "group_configs", "import_runs", "load_pruned", "load_results", "load_run",
-    "prune", "run_trials", "train", "train_in_groups", "train_many",
+    "Comparison", "Run", "RunConfig", "RunRecorder", "SweepResults", "Tightness", "Trial",
+    "TrialStore", "compare_results", "group_configs", "import_runs", "load_pruned",
+    "load_results", "load_run", "prune", "run_trials", "tightness", "train",
+    "train_in_groups", "train_many",
 ]  # fmt: skip
 
 
@@ -219,6 +219,7 @@ def test_what_needs_an_extra_says_so_in_one_line(tmp_path: Path) -> None:
         "plot theory",
         "compare run run",
         "import a.parquet --out imported",
+        "tightness run",
     ]
     (tmp_path / "mine.toml").write_text('[[claim]]\nid = "a"\nstatement = "b"\nsource = "c"\n')
     (tmp_path / "mine.py").write_text(

@@ -34,6 +34,7 @@ PAGES = [
     "docs/continuous-rank.md",
     "docs/operator-losses.md",
     "docs/theory-plots.md",
+    "docs/tightness.md",
     "docs/sweeps.md",
     "docs/staircases.md",
     "docs/many-networks.md",

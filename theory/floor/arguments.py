@@ -44,7 +44,8 @@ def with_bias(
             raise InputError("bias_value", "is missing", "pass the bias that is held fixed")
         shift = value if constant is None else np.outer(constant, value)
         return features, target - shift, coefficients
-    widened = _with_constant(features, constant)
+    ones = np.ones(features.n_samples) if constant is None else constant
+    widened = with_columns(features, ones.reshape(-1, 1))
     if coefficients is None:
         if value is not None:
             raise InputError(
@@ -63,13 +64,14 @@ def as_bias(bias_value: Any, n_outputs: int) -> Array:
     return as_coefficients(bias_value, n_outputs, name="bias_value").reshape(-1)
 
 
-def _with_constant(features: Features, constant: Array | None) -> Features:
-    """Append the constant function as a feature."""
-    ones = np.ones((features.n_samples, 1)) if constant is None else constant.reshape(-1, 1)
+def with_columns(features: Features, columns: Matrix) -> Features:
+    """Append columns to the features, such as the constant function that a bias multiplies."""
     if features.exact:
-        return replace(features, given=np.hstack([features.values, ones]))
+        return replace(features, given=np.hstack([features.values, columns]))
     # Integers beyond 2^53 stay integers: beside a float column they would be rounded.
-    return replace(features, given=np.hstack([features.given, ones.astype(features.given.dtype)]))
+    return replace(
+        features, given=np.hstack([features.given, columns.astype(features.given.dtype)])
+    )
 
 
 def refuse_unless_one(norm: Any, coefficients: Any) -> None:

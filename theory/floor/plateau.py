@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from epsrank.theory.data.inputs import (
 )
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
-from epsrank.theory.floor.arguments import refuse_unless_one
+from epsrank.theory.floor.arguments import refuse_unless_one, with_columns
 from epsrank.theory.floor.decomposed.centring import centred_problem
 from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import decompose
@@ -293,7 +293,7 @@ def _squares(
             raise InputError("bias_value", "is missing", "pass the bias that belongs to W")
         wide, full = checked, matrix
         if value is not None:
-            wide, full = _with_columns(checked, ones), np.vstack([matrix, value])
+            wide, full = with_columns(checked, ones), np.vstack([matrix, value])
         problem = weighted_problem(wide, goal, law)
         root = residual_norm(problem, full)
         slack = _residual_error(problem.matrix.size, k, wide.n_features) * (
@@ -307,7 +307,7 @@ def _squares(
     if plateau.bias == "free":
         data = decompose(centred_problem(checked, goal, law, columns))
     elif plateau.bias == "feature":
-        data = decompose(weighted_problem(_with_columns(checked, ones), goal, law))
+        data = decompose(weighted_problem(with_columns(checked, ones), goal, law))
     else:
         if plateau.bias == "fixed":
             if value is None:
@@ -386,15 +386,6 @@ def _convex(
     if not math.isfinite(norm):
         raise InputError("norm", f"is {norm:g}", "pass a finite norm")
     return Asked(curve, loss, norm, error, bias, "mean")
-
-
-def _with_columns(features: Features, columns: Matrix) -> Features:
-    """Append columns to the features."""
-    if features.exact:
-        return replace(features, given=np.hstack([features.values, columns]))
-    return replace(
-        features, given=np.hstack([features.given, columns.astype(features.given.dtype)])
-    )
 
 
 def _bias(value: Any, columns: int, outputs: int) -> Matrix | None:

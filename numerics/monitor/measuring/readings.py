@@ -80,8 +80,8 @@ def head_readers(plan: LayerPlan, settings: Settings) -> dict[str, HeadReader]:
     }
 
 
-def refuse_unknown_heads(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> None:
-    """Refuse a reading whose head is not known, and losses and targets of other heads."""
+def refuse_unclear_head(plan: LayerPlan) -> None:
+    """Refuse a plan that does not know which layer gives the output."""
     if plan.candidates:
         several = " and ".join(map(repr, plan.candidates))
         remedy = f"say which has the targets: head={plan.candidates[0]!r}, or heads=[…] for several"
@@ -89,6 +89,11 @@ def refuse_unknown_heads(plan: LayerPlan, settings: Settings, probe: ProbeSet | 
     if not plan.heads:
         known = ("is not known, so no floor can be read", "name the layer of the output: head='…'")
         raise InputError("head", *(plan.no_head or known))
+
+
+def refuse_unknown_heads(plan: LayerPlan, settings: Settings, probe: ProbeSet | None) -> None:
+    """Refuse a reading whose head is not known, and losses and targets of other heads."""
+    refuse_unclear_head(plan)
     names = [head.name for head in plan.heads]
     targets = None if probe is None else probe.targets
     for argument, value in (("loss", settings.loss), ("targets", targets)):

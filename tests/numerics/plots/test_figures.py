@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from epsrank.numerics.plots.floor_curve import floor_curve, tightness
+from epsrank.numerics.plots.floor_curve import floor_curve, rank_ratios
 from epsrank.numerics.plots.layers import layer_ranks, spectra
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.plots.staircase import staircase
@@ -51,8 +51,8 @@ def figures() -> dict[str, Figure]:
             run_floors=LOSS / 2,
         ),
         "floor, no run": floor_curve([0, 1], [1.0, 0.0], eps=1e-6, norm=0.0),
-        "tightness": tightness(LOWER, LOSS, LOSS / 1.2, LOSS / 1.4, eps=1e-6),
-        "tightness, zeros": tightness(LOWER, LOSS, 0 * LOSS, 0 * LOSS, eps=1e-6),
+        "tightness": rank_ratios(LOWER, LOSS, LOSS / 1.2, LOSS / 1.4, eps=1e-6),
+        "tightness, zeros": rank_ratios(LOWER, LOSS, 0 * LOSS, 0 * LOSS, eps=1e-6),
         "layers": layer_ranks(
             ["1", "2"], {0: ([3, 6], [3, 6]), 100: ([5, 5], [5, 9])}, eps=1e-6, widths=[20, 20]
         ),
@@ -154,7 +154,7 @@ def test_extreme_losses_are_drawn_as_gaps(last: float, tmp_path: Path) -> None:
     drawn = np.asarray(figure.axes[0].lines[0].get_ydata(), dtype=float)
     np.testing.assert_array_equal(drawn, [1.0, 1e140, np.nan])
     for above, below in ((loss, loss), (loss, 1e-140 * loss), (1e-140 * loss, loss)):
-        figure = tightness([1, 2, 3], above, below, below, eps=1e-6)
+        figure = rank_ratios([1, 2, 3], above, below, below, eps=1e-6)
         save_figure(figure, tmp_path / "b.png")
     save_figure(spectra([0, 1, 2], loss[:, None], eps=1e-6, noise_floor=loss), tmp_path / "d.png")
     save_figure(

@@ -12,7 +12,8 @@ evaluated here: C in a ball of B/σ_min(Q), and ‖A(I − P)‖₂² ≤ ‖G �
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -141,9 +142,8 @@ def lipschitz_floor(
     matrix = None if coefficients is None else as_coefficients(coefficients, checked.n_features)
     k = n_outputs if matrix is None else matrix.shape[1]
     goal = law.targets(target, checked.n_samples, k)
-    # L of the mean that is taken: over what samples count, such as the weights of their classes.
     mean = as_measure("mean", weights, checked.n_samples)
-    slope = upward(law.lipschitz(goal) * float(mean_shares(mean, law, goal).sum()))
+    slope = mean_slope(law, goal, mean)
     if bias not in (None, "feature", "fixed"):
         raise InputError("bias", f"is {bias!r}", "choose None, 'feature' or 'fixed'")
     if not math.isfinite(slope):
@@ -155,34 +155,105 @@ def lipschitz_floor(
         bias_value = None
     radius = as_norm(norm) if matrix is None else norm_ends(matrix)[1]
     rank = epsilon_rank(checked, threshold, measure=mean)
-    part = _directions(checked, mean, rank.upper)
-    # PW = QC has ‖C‖_F ≤ B/σ_min(Q), and σ_min(Q)² ≥ 1 − ‖QᵀQ − I‖.
-    inner = upward(radius / math.sqrt(1 - part.defect))
-    restricted = convex_floor(
-        part.features,
-        goal,
-        loss=law,
-        norm=inner,
-        weights=mean.weights,
-        bias="fixed" if bias == "fixed" else None,
-        bias_value=bias_value if bias == "fixed" else None,
-        tolerance=tolerance,
-    ).reachable
-    lost = upward(slope * (math.sqrt(part.tail) * radius + part.rounding * inner))
+    head = {} if bias != "fixed" else {"bias": "fixed", "bias_value": bias_value}
+    floors = RankFloors(law, checked, goal, mean, radius, slope, head, tolerance)
+    found = floors.at(rank.upper)
     return LipschitzFloor(
         eps=threshold,
         rank=rank,
         directions=rank.upper,
         norm=radius,
-        restricted=restricted,
-        tail=part.tail,
+        restricted=found.restricted,
+        tail=found.tail,
         lipschitz=slope,
-        floor=max(0.0, restricted - lost - 4 * _U * (restricted + lost)),
+        floor=found.floor,
         loss_name=law.name,
         measure="mean",
         dtype=checked.dtype,
         bias=bias,
     )
+
+
+def mean_slope(law: ConvexLoss, goal: Any, mean: Measure) -> float:
+    """Return L of the mean that is taken: over what samples count, as by weights of classes."""
+    return upward(law.lipschitz(goal) * float(mean_shares(mean, law, goal).sum()))
+
+
+@dataclass(frozen=True)
+class RankFloor:
+    """What p directions leave of a loss."""
+
+    #: Certified lower bound of R_p = min_C mean ℓ(φQC, y).
+    restricted: float
+    #: Certified upper bound of λ_{p+1}.
+    tail: float
+    #: L √tail B with the rounding of the directions.
+    lost: float
+    #: Bound on that rounding alone.
+    rounding: float
+
+    @property
+    def floor(self) -> float:
+        """(R_p − L √λ_{p+1} B)_+, rounded down."""
+        return max(0.0, self.restricted - self.lost - 4 * _U * (self.restricted + self.lost))
+
+
+@dataclass(frozen=True, eq=False)
+class RankFloors:
+    """The floors of L2 for any number of directions p; each is computed once."""
+
+    #: ℓ, φ, y and the measure, whose mass is 1.
+    law: ConvexLoss
+    features: Features
+    goal: Any
+    mean: Measure
+    #: B.
+    radius: float
+    #: L of the mean.
+    slope: float
+    #: Bias and offset, as `convex_floor` takes them: the proof of L2 does not touch them.
+    head: Mapping[str, Any] = field(default_factory=dict)
+    #: Relative gap at which the solver stops.
+    tolerance: float = 1e-3
+    _known: dict[int, RankFloor] = field(default_factory=dict, init=False)
+
+    def at(self, p: int) -> RankFloor:
+        """Return R_p and what is lost on the other directions."""
+        if p not in self._known:
+            part = _directions(self.features, self.mean, p)
+            # PW = QC has ‖C‖_F ≤ B/σ_min(Q), and σ_min(Q)² ≥ 1 − ‖QᵀQ − I‖.
+            inner = upward(self.radius / math.sqrt(1 - part.defect))
+            restricted = convex_floor(
+                part.features,
+                self.goal,
+                loss=self.law,
+                norm=inner,
+                weights=self.mean.weights,
+                n_outputs=self.goal.shape[1],
+                tolerance=self.tolerance,
+                **self.head,
+            ).reachable
+            rounding = self.slope * part.rounding * inner
+            lost = upward(self.slope * math.sqrt(part.tail) * self.radius + rounding)
+            self._known[p] = RankFloor(restricted, part.tail, lost, upward(rounding))
+        return self._known[p]
+
+    def budget(self, loss: float, eps: float) -> int:
+        """Return p_min: r_ε ≥ p_min for every head of norm B with at most this loss (F5, L2).
+
+        With r_ε = p the loss is at least R_p − L√ε B, and R_p falls as p grows: what is proved out
+        of reach with p directions is so with fewer.
+        """
+        lost = self.slope * math.sqrt(eps) * self.radius
+        low, high = 0, self.features.n_features
+        while low < high:
+            middle = (low + high) // 2
+            found = self.at(middle)
+            if found.restricted > upward(loss + lost + found.rounding):
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,88 @@
+"""Curves of the theory for one run: what its kernel predicts beside what was measured (I1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epsrank.numerics.first_layer.slope import resolve_slope
+from epsrank.numerics.plots.kernel_figures import rank_over
+from epsrank.numerics.plots.style import INK, given_axes, legend_below
+from epsrank.numerics.training.build import resolve_device
+from epsrank.numerics.training.probe import choose_probe
+from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.input_measure import data_measure
+from epsrank.theory.kernels.placed import placement
+from epsrank.theory.kernels.prediction import initial_ranks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from epsrank.numerics.training import Run
+
+# Points that a kernel is decomposed on; more hardly move its leading eigenvalues.
+_MOST_POINTS = 300
+
+
+def draw_kernel(run: Run, *, title: str = "") -> Axes:
+    """Draw the ε-rank that the kernels of the layers predict, and those that the run had."""
+    config, records = run.config, run.records
+    eps = config.eps[0]
+    predicted = _predicted(run, eps)
+    layers = list(range(1, config.depth + 1))
+    first = [records[0].rank(layer, eps).upper for layer in layers]
+    figure = rank_over(layers, {"predicted": predicted}, label="hidden layer", title=title)
+    # The one panel: of a figure that was given there may be others.
+    axes = given_axes() or figure.axes[0]
+    for values, marker, name in (
+        (first, "s", f"measured at step {records[0].step}"),
+        ([records[-1].rank(n, eps).upper for n in layers], "^", f"at step {records[-1].step}"),
+    ):
+        axes.plot(
+            layers, values, color=INK, linestyle="none", marker=marker, markersize=7,
+            markerfacecolor="none", label=name,
+        )  # fmt: skip
+    axes.set_xlim(0.7, config.depth + 0.3)
+    axes.set_xticks(layers)
+    axes.set_ylim(0, 1.1 * max(config.width, 1))
+    # Anew, with the two that were measured.
+    for legend in list(figure.legends):
+        legend.remove()
+    legend_below(figure, axes, columns=2)
+    return axes
+
+
+def _predicted(run: Run, eps: float) -> list[Any]:
+    """Return the prediction for every hidden layer, or say why there is none."""
+    config, task = run.config, run.task
+    if config.network != "mlp" or task.operator is not None:
+        what = "of features under an operator" if task.operator is not None else config.network
+        raise InputError(
+            "kind", f"is 'kernel', but the run is one {what}", "predictions are of plain mlps"
+        )
+    probe = choose_probe(config, task, resolve_device("cpu"))
+    points = probe.x.double().numpy().reshape(len(probe.x), -1)
+    rows = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MOST_POINTS)).round())
+    chosen = rows.astype(np.int64)
+    weights = None
+    if task.measure != "mean" or probe.weights is not None:
+        if len(chosen) < len(points):
+            chosen = np.arange(len(points))
+        weights = probe.weights
+    inputs = data_measure(points[chosen], weights=weights, measure=task.measure, text=task.name)
+    init, law = config.init, None
+    if init == "structured":
+        where: dict[str, Any] = {"domain": task.domain, "data": None}
+        if task.domain is None:
+            where = {"domain": None, "data": points}
+        place, slope = placement(config.activation, config.width, **where), config.slope
+        if isinstance(slope, str):
+            slope = resolve_slope(
+                slope, config.activation, config.width, eps=config.eps[0], **where
+            ).slope
+        init, law = "default", place.neurons(inputs, slope)
+    return initial_ranks(
+        inputs, config.activation, width=config.width, depth=config.depth, eps=(eps,), init=init,
+        init_scale=config.init_scale if law is None else None, first=law,
+    )  # fmt: skip

@@ -1,0 +1,218 @@
+"""The tightness of any network on samples: its head is found, and what it computes is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from epsrank.numerics.losses import UserLoss, understood
+from epsrank.numerics.monitor.heads.gather import HeadReader
+from epsrank.numerics.monitor.heads.rows import HeadRows
+from epsrank.numerics.monitor.heads.share import NoReading
+from epsrank.numerics.monitor.measuring.loaders import kept_batches
+from epsrank.numerics.monitor.measuring.readings import refuse_unclear_head
+from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.model.passes import Weighted
+from epsrank.numerics.tightness.asked import Asked
+from epsrank.theory.errors import InputError
+from epsrank.theory.floor.tightness.layer import layer_tightness
+from epsrank.theory.floor.tightness.result import LayerTightness
+from epsrank.theory.numbers.arrays import to_numpy
+
+_TOGETHER = 256
+# Samples of the pass that looks for the head.
+_EXAMPLE = 2
+_REFUSED = "leave tightness out: it is about heads whose output is u = φW + b"
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Inputs as the model takes them, with targets."""
+
+    inputs: Any
+    targets: Tensor
+    #: w (N,), None for 1 each.
+    weights: Tensor | None = None
+    measure: str = "mean"
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def samples_of(
+    data: Any, targets: Any, model: nn.Module, *, weights: Any, measure: str, most: int, seed: int
+) -> Samples:
+    """Return samples of whatever holds them: arrays, a Dataset, a loader."""
+    if isinstance(data, Dataset) and not isinstance(data, DataLoader):
+        data = DataLoader(data, batch_size=_TOGETHER)
+    if targets is None and isinstance(data, (tuple, list)) and len(data) == 2:
+        data, targets = data
+    if targets is None:
+        kept = kept_batches(data, model, targets=None, reading=True, max_samples=most, seed=seed)
+        if kept.targets is None:
+            raise InputError(
+                "targets", "are missing", "pass data=(inputs, targets), or targets= beside data"
+            )
+        inputs, goal = _joined(kept.inputs), kept.targets
+    else:
+        inputs, goal = _tensors(data, model), _tensor(targets, "targets")
+    share = None if weights is None else _tensor(weights, "weights").double().reshape(-1)
+    found = Samples(inputs, goal, share, measure)
+    sizes = {len(leaf) for leaf in _leaves(inputs)} | {len(goal)}
+    sizes |= set() if share is None else {len(share)}
+    if len(sizes) > 1:
+        raise InputError(
+            "data", f"has inputs, targets and weights of {sorted(sizes)} samples", "pass as many"
+        )
+    return found if len(goal) <= most else _drawn(found, most, seed)
+
+
+def _drawn(samples: Samples, most: int, seed: int) -> Samples:
+    """Return some of the samples, drawn by the seed."""
+    if samples.measure != "mean":
+        problem = f"is {most}, and some of {len(samples)} samples are no {samples.measure} measure"
+        raise InputError("max_samples", problem, "raise it")
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randperm(len(samples), generator=generator)[:most].sort().values
+    inputs = samples.inputs
+    cut = (
+        {name: value[rows] for name, value in inputs.items()}
+        if isinstance(inputs, Mapping)
+        else tuple(value[rows] for value in inputs)
+        if isinstance(inputs, tuple)
+        else inputs[rows]
+    )
+    weights = None if samples.weights is None else samples.weights[rows]
+    return Samples(cut, samples.targets[rows], weights)
+
+
+def _joined(batches: list[Any]) -> Any:
+    """Return the inputs of batches as those of one call."""
+    first = batches[0]
+    if isinstance(first, Mapping):
+        return {name: torch.cat([batch[name] for batch in batches]) for name in first}
+    if isinstance(first, (tuple, list)):
+        return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
+    return torch.cat([torch.as_tensor(batch) for batch in batches])
+
+
+def _leaves(inputs: Any) -> list[Tensor]:
+    if isinstance(inputs, Mapping):
+        return list(inputs.values())
+    return list(inputs) if isinstance(inputs, tuple) else [inputs]
+
+
+def _tensors(data: Any, model: nn.Module) -> Any:
+    """Return inputs as tensors in the type of the network."""
+    if isinstance(data, Mapping):
+        return {
+            name: _like(_tensor(value, f"data[{name!r}]"), model) for name, value in data.items()
+        }
+    if isinstance(data, tuple):
+        return tuple(_like(_tensor(value, "data"), model) for value in data)
+    return _like(_tensor(data, "data"), model)
+
+
+def _tensor(values: Any, name: str) -> Tensor:
+    """Return an array or tensor as a tensor of its own."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu()
+    array = to_numpy(values, name)[0]
+    if array.dtype.kind not in "fiub":
+        raise InputError(name, f"holds {array.dtype}", "pass numbers")
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _like(tensor: Tensor, model: nn.Module) -> Tensor:
+    """Return numbers that are no integers in the type of the network."""
+    if not tensor.is_floating_point():
+        return tensor
+    numbers = (p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point())
+    own = next(numbers, None)
+    return tensor if own is None else tensor.to(own.dtype)
+
+
+def example_of(inputs: Any) -> Any:
+    """Return the first samples."""
+    if isinstance(inputs, Mapping):
+        return {name: value[:_EXAMPLE] for name, value in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple(value[:_EXAMPLE] for value in inputs)
+    return inputs[:_EXAMPLE]
+
+
+def reader_of(
+    model: nn.Module, inputs: Any, loss: UserLoss, *, head: Any, output: Any, limit: int
+) -> HeadReader:
+    """Return a reader of the one head of a network."""
+    try:
+        plan = find_layers(model, "auto", head=head, output=output, example=[example_of(inputs)])
+    except InputError as error:
+        own = "data" if error.argument == "probe" else error.argument
+        raise InputError(own, error.problem, error.remedy) from None
+    except Exception as error:
+        line = (str(error).splitlines() or [""])[0]
+        raise InputError(
+            "data", f"does not run through the network ({type(error).__name__}: {line})",
+            "pass what its forward takes, one row per sample",
+        ) from None  # fmt: skip
+    refuse_unclear_head(plan)
+    return HeadReader(plan.wrapper, plan.heads[0], loss, limit)
+
+
+def rows_of(reader: HeadReader, inputs: Any, count: int) -> HeadRows:
+    """Return the rows of all samples; an output that is not φW + b is refused with its reason."""
+    reader.begin()
+    reader.probe(inputs, count)
+    if reader.problem is not None:
+        raise InputError("model", f"has no bound: {reader.problem}", _REFUSED)
+    return reader.joined()
+
+
+def tightness_at(
+    reader: HeadReader, samples: Samples, asked: Asked, *, last: bool, step: int | None
+) -> tuple[LayerTightness, str, float]:
+    """Return the tightness of the network as it is now, what its output is, and the scale."""
+    probe = samples.inputs
+    if samples.weights is not None:
+        probe = Weighted(probe, samples.weights)
+    rows_of(reader, probe, len(samples))
+    try:
+        share = reader.share(samples.targets)
+    except NoReading as error:
+        raise InputError("model", f"has no bound: {error}", _REFUSED) from None
+    rows, loss = share.rows, reader.loss
+    times = rows.copies
+    if times > 1 and not loss.squares:
+        raise InputError(
+            "model", f"has outputs that are scaled one by one ({rows.form})",
+            "take loss='mse': a floor of that is known for squares alone",
+        )  # fmt: skip
+    known = loss.of(share.targets, rows.n_outputs)
+    weights = None if rows.weights is None else rows.weights.repeat_interleave(times).numpy()
+    found = layer_tightness(
+        rows.features,
+        known.goal.reshape(-1, 1) if times > 1 else known.goal,
+        coefficients=rows.weight,
+        loss="squared" if loss.squares else known.law,
+        bias=None if rows.bias is None else asked.bias,
+        bias_value=rows.bias,
+        constant=None if rows.units is None else rows.units.numpy(),
+        offset=None if rows.offset is None else rows.offset.numpy(),
+        weights=weights,
+        measure=samples.measure,
+        **asked.arguments(last=last, step=step),
+    )
+    # The mean over rows of single outputs is a k-th of that over samples.
+    return found, rows.form, known.scale * (times if samples.measure == "mean" else 1)
+
+
+def as_loss(loss: Any) -> UserLoss:
+    """Return a loss as theory knows it."""
+    return understood(loss)

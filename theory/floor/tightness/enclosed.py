@@ -1,0 +1,61 @@
+"""A number with a bound on each side: what a comparison may rest on depends on its direction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from epsrank.theory.numbers.interval import Interval, nearest, outward
+
+# What three roundings at most can take or add, relatively.
+_UP, _DOWN = 1 + 2.0**-50, 1 - 2.0**-50
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """lower ≤ x ≤ upper: "at least" rests on the lower end, "at most" on the upper one."""
+
+    lower: float
+    #: As computed; nothing rests on it.
+    value: float
+    upper: float
+
+    @classmethod
+    def of_norm(cls, norm: float, error: float) -> Enclosed:
+        """Return the square of a norm ≥ 0 that is known to an error."""
+        low, high = max(0.0, norm - error), norm + error
+        return cls(low * low * _DOWN, norm * norm, high * high * _UP)
+
+    @classmethod
+    def of_interval(cls, interval: Interval) -> Enclosed:
+        """Return an exact interval with its ends rounded outward."""
+        middle = nearest((interval.lower + interval.upper) / 2)
+        return cls(outward(interval.lower, -1), middle, outward(interval.upper, +1))
+
+    def over(self, other: Enclosed) -> Enclosed:
+        """Return x/y for x, y ≥ 0: at most x.upper/y.lower, at least x.lower/y.upper."""
+        value = _quotient(self.value, other.value) if self.value or other.value else math.nan
+        low, high = _quotient(self.lower, other.upper), _quotient(self.upper, other.lower)
+        return Enclosed(low * _DOWN if self.lower else 0.0, value, high * _UP)
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return the three numbers, null where they are not finite."""
+        numbers = {"lower": self.lower, "value": self.value, "upper": self.upper}
+        return {key: x if math.isfinite(x) else None for key, x in numbers.items()}
+
+    def __str__(self) -> str:
+        shown = "–" if math.isnan(self.value) else f"{self.value:.4g}"
+        # A width that four digits do not show needs no mention.
+        if f"{self.lower:.4g}" == f"{self.upper:.4g}":
+            return shown
+        return f"{shown} in [{self.lower:.4g}, {self.upper:.4g}]"
+
+
+def _quotient(above: float, below: float) -> float:
+    """Return a/b, ∞ where b is 0 or float64 ends."""
+    if below == 0:
+        return math.inf
+    try:
+        return above / below
+    except OverflowError:
+        return math.inf
