@@ -76,7 +76,7 @@ def matched(
     *,
     of_probe: bool = False,
 ) -> Share:
-    """Return rows with targets, without samples of ignored labels.
+    """Return rows with targets, without samples of ignored labels or weight 0.
 
     `total` counts all samples seen, and `places` are the numbers of the rows among them; the first
     ones by default.
@@ -97,6 +97,8 @@ def matched(
     kept = torch.ones(len(goal), dtype=torch.bool)
     if labels:
         kept &= goal != loss.ignored
+    if rows.weights is not None:
+        kept &= rows.weights > 0
     if not bool(kept.all()):
         rows, goal = rows.chosen(kept), goal[kept]
     if len(goal) == 0:
