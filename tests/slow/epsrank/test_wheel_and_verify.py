@@ -48,7 +48,8 @@ def test_the_list_of_modules_per_extra(tmp_path: Path) -> None:
         # torchmetrics imports matplotlib where its metadata are, which a blocked import leaves.
         if extra == "plots":
             failed = [name for name in failed if not within(name, listed["metrics"])]
-        assert len(failed) > (2 if extra == "metrics" else 10)
+        # So many that the probe has tried something; few modules need a report or a metric.
+        assert len(failed) > {"metrics": 2, "report": 6}.get(extra, 10)
         assert [name for name in failed if not within(name, listed[extra])] == [], extra
         assert [e for e in listed[extra] if not any(within(n, [e]) for n in failed)] == [], extra
         assert [e for e in listed[extra] if f"`{e}`" not in page] == []
