@@ -15,11 +15,13 @@ allow with an output layer of the norm there is; where loss/V is near 1 no outpu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import fitting_trial
 from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stairs import CLAIMS, DROPS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -51,6 +53,6 @@ EXPERIMENT = Experiment(
     source="[S1]: cos x + cos 2x + cos 30x on [−1, 1], MSE, tanh, 15 000 steps",
     claims=(*CLAIMS, *DROPS),
     plan=plan,
-    analyse=analyse,
+    analyse=partial(with_panel, analyse),
     batched=True,
 )

@@ -9,11 +9,13 @@ The claims are on staircases, by the rule of `experiments.stair_claims`, one set
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import fitting_trial
 from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stairs import CLAIMS, DROPS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -54,6 +56,6 @@ EXPERIMENT = Experiment(
     source="[S1]: the task of A1 with four activations",
     claims=(*CLAIMS, *DROPS),
     plan=plan,
-    analyse=analyse,
+    analyse=partial(with_panel, analyse),
     batched=True,
 )

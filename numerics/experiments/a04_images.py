@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from epsrank.numerics.experiments.analysis import Analysis
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.histories import History
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stairs import CLAIMS, DROPS, analysis
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -124,5 +126,5 @@ EXPERIMENT = Experiment(
     "[S1] and its early draft; sizes ours",
     (*CLAIMS, *DROPS),
     plan,
-    analyse,
+    partial(with_panel, analyse),
 )

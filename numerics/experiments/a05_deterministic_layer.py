@@ -36,6 +36,7 @@ from epsrank.numerics.experiments.pretraining.figures import (
 )
 from epsrank.numerics.experiments.pretraining.runs import PretrainingRun, read_run
 from epsrank.numerics.experiments.pretraining.tables import tables
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -145,5 +146,5 @@ EXPERIMENT = Experiment(
     "[S1] eq. 4.3; target of A1, networks (2, 30) and (4, 50), tanh",
     CLAIMS,
     plan,
-    analyse,
+    partial(with_panel, analyse),
 )

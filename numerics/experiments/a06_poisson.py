@@ -30,6 +30,7 @@ from epsrank.numerics.experiments.pretraining.figures import (
     draw_training,
 )
 from epsrank.numerics.experiments.pretraining.tables import tables
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.experiments.stair_claims import judge_staircases
 from epsrank.numerics.experiments.stairs import CLAIMS as STAIRS
@@ -115,5 +116,5 @@ EXPERIMENT = Experiment(
     source="[S1]: −Δu = 8 sin 2x sin 2y on [−π/2, π/2]², u = 0 on the boundary, against Xavier",
     claims=(*CLAIMS, *STAIRS),
     plan=plan,
-    analyse=analyse,
+    analyse=partial(with_panel, analyse),
 )

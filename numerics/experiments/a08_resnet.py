@@ -43,6 +43,7 @@ from epsrank.numerics.experiments.fitting import (
     fitting_trial,
 )
 from epsrank.numerics.experiments.histories import History, grouped, read_histories
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
 from epsrank.numerics.plots.style import power
@@ -244,6 +245,6 @@ EXPERIMENT = Experiment(
     source="[S1]: y_{k+1} = y_k + σ(W_k y_k + b_k) against an MLP on the target of A1",
     claims=(CLAIM,),
     plan=plan,
-    analyse=analyse,
+    analyse=partial(with_panel, analyse),
     batched=True,
 )

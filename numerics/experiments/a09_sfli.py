@@ -35,6 +35,7 @@ from epsrank.numerics.experiments.pretraining.figures import (
     draw_training,
 )
 from epsrank.numerics.experiments.pretraining.tables import tables
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import Size, experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -133,5 +134,5 @@ EXPERIMENT = Experiment(
     source="[S2]: function fitting and PDE benchmarks, three activations, three networks",
     claims=CLAIMS,
     plan=plan,
-    analyse=analyse,
+    analyse=partial(with_panel, analyse),
 )

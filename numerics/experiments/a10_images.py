@@ -33,6 +33,7 @@ from epsrank.numerics.experiments.pretraining.figures import (
     draw_training,
 )
 from epsrank.numerics.experiments.pretraining.tables import tables
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules, shared_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.statistics import median_interval
@@ -183,5 +184,5 @@ EXPERIMENT = Experiment(
     source="real data: scikit-learn's digits, MNIST, CIFAR-10; no settings in the sources",
     claims=CLAIMS,
     plan=plan,
-    analyse=analyse,
+    analyse=partial(with_panel, analyse),
 )

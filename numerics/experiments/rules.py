@@ -73,7 +73,7 @@ def stamp(name: str) -> Stamp:
 
 
 # Rules that every record stands under, whatever its experiment names in `uses`.
-_FOR_ALL = ("seeds", "verdicts")
+_FOR_ALL = ("seeds", "verdicts", "robustness")
 
 
 def instrument(name: str) -> tuple[str, ...]:
