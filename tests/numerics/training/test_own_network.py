@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from epsrank import RunConfig, load_run, train
-from epsrank.numerics.plots.run_figures import KINDS, figure_of_run
+from epsrank.numerics.plots.run_figures import figure_of_run
 from epsrank.numerics.tasks import load_task
 from epsrank.numerics.training.build import build_network
 from epsrank.theory.errors import InputError
@@ -148,7 +148,7 @@ def test_any_network_is_measured_and_drawn(name, given, widths, floor):
 
 def test_every_figure_of_such_a_run(folder):
     run = train(settings(width=6), folder / "a")
-    for kind in KINDS:
+    for kind in ("floor", "reading"):
         figure_of_run(load_run(folder / "a"), kind)
     assert run.config.title.startswith(f"{named('chirp')}, {named('make')}, default init")
     weights = load_run(folder / "a").network().state_dict()
