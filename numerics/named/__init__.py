@@ -14,9 +14,10 @@ from epsrank.numerics.named.names import (
     source_digest,
 )
 from epsrank.numerics.named.places import folder, looking_from
-from epsrank.numerics.named.sources import file_digest
+from epsrank.numerics.named.sources import SOURCES, file_digest
 
 __all__ = [
+    "SOURCES",
     "call_named",
     "file_digest",
     "find",

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from epsrank.theory.errors import InputError
 
+#: The setting of a trial that says what others were made of: hashes by their names.
+SOURCES = "sources"
+
 _READ_AT_ONCE = 1 << 20
 
 

@@ -84,14 +84,15 @@ def read_run(folder: Path) -> RunResult:
     """Read one run by its tables, without its weights."""
     from epsrank.numerics.files import read_table
     from epsrank.numerics.training.folder import HISTORY, read_config
-    from epsrank.numerics.training.record import rank_columns
+    from epsrank.numerics.training.record import layer_numbers, rank_columns
     from epsrank.numerics.training.state import read_progress
 
     config = read_config(folder)
     if not (folder / HISTORY).is_file():
         raise InputError(str(folder), "has no measurements yet", "train it first")
     table = read_table(folder / HISTORY, folder)
-    lower, upper = rank_columns(config.depth, config.eps[0])
+    last = layer_numbers(table.column_names, config)[-1]
+    lower, upper = rank_columns(last, config.eps[0])
     columns = {name: name for name in ("step", *SERIES)}
     columns |= {"rank_lower": lower, "rank_upper": upper}
     series = {name: _vector(table, column) for name, column in columns.items()
@@ -107,7 +108,9 @@ def read_run(folder: Path) -> RunResult:
         figures["stairs"] = stairs(tuple(series["step"]), tuple(series["loss"]))
     readings = table.column("reading").to_pylist()
     settings = config.to_json()
-    seed = settings.pop("seed")
+    # A recorded loop has settings of its own, and perhaps a seed among them.
+    settings |= settings.pop("own", {})
+    seed = settings.pop("seed", 0)
     return RunResult(
         settings=settings,
         seed=seed,

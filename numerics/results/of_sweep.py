@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsrank.numerics.named import SOURCES
 from epsrank.numerics.results.collection import RunResult, SweepResults
 from epsrank.numerics.sweeps.figures import (
     STEPS_TO,
@@ -47,7 +48,9 @@ def results_of(
 def _run(outcome: Outcome, targets: Sequence[float], first: Sequence[str]) -> RunResult:
     # As a specification has them: a store sorts them by name.
     names = dict.fromkeys([*first, *outcome.settings])
-    settings = {name: outcome.settings.get(name) for name in names if name != "seed"}
+    # What named things were made of follows from the names, or is the point of a comparison.
+    apart = ("seed", SOURCES)
+    settings = {name: outcome.settings.get(name) for name in names if name not in apart}
     reading = reading_of(outcome)
     return RunResult(
         settings=settings,

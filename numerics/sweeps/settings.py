@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from epsrank.numerics.named import is_name
+from epsrank.numerics.named import SOURCES, is_name
 from epsrank.numerics.tasks.load import DATA
 from epsrank.numerics.training.build import build_task
 from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.sources import check_named, sources_of
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import canonical
-
-#: The setting that says what others were made of: hashes by their names.
-SOURCES = "sources"
 
 # Settings that a task is made from, the seed aside.
 _OF_A_TASK = ("task", "data", "domain", "target_columns", "n_train", "boundary_weight", "dtype")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from epsrank.numerics.results.of_sweep import results_of
 from epsrank.numerics.sweeps import Sweep, Trial, TrialStore, run_trials
 from epsrank.numerics.sweeps.worker import Task, perform
 from epsrank.theory.errors import InputError
@@ -94,6 +95,10 @@ def test_a_changed_source_is_computed_anew_and_an_old_one_never_for_it(here):
     second = run_trials(Sweep.parse(SPEC).trials(), store, jobs=1)
     assert second[0].result["loss"] != first[0].result["loss"]
     assert len(store) == 4
+    # Before and after are the same settings, and can be compared.
+    before, after = (results_of(outcomes, "x") for outcomes in (first, second))
+    assert [run.settings for run in before.runs] == [run.settings for run in after.runs]
+    assert before.varied == ("width",)
     # A trial of the old source is not computed with the new one.
     [late] = run_trials([first[0].trial], None, jobs=1)
     assert late.status == "failed"

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from epsrank import RunConfig, RunRecorder, load_run, train
+from epsrank import RunConfig, RunRecorder, load_results, load_run, train
 from epsrank.cli import main
 from epsrank.numerics.plots.run_figures import figure_of_run
 from epsrank.numerics.tasks import load_task
@@ -94,6 +94,9 @@ def test_every_command_reads_it_as_its_own(tmp_path):
     assert "my loop" in str(run)
     assert run.reading().name
     assert isinstance(run.drops(), list)
+    [found] = load_results(out).runs
+    assert (found.settings["rate"], found.seed) == (0.01, 0)
+    assert found.figures["rank_lower"] == run.records[-1].rank().lower
     runner = CliRunner()
     view = runner.invoke(main, ["watch", str(out), "--once"])
     assert view.exit_code == 0, view.output
