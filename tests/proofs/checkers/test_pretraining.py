@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from epsrank.proofs.checkers import pretraining
-from epsrank.proofs.checkers.base import Context
+from epsrank.proofs.checkers.base import EXAMPLES, Context
 from epsrank.proofs.checkers.searches import check_property
 from epsrank.proofs.ledger.claims import load_ledger
 from epsrank.proofs.ledger.verdict import derive_verdict
@@ -80,6 +80,7 @@ def test_the_search_outside_finds_and_shrinks_a_counterexample():
 
 def test_nothing_found_outside_leaves_the_edge_open(monkeypatch):
     monkeypatch.setattr(InitialNetwork, "with_init", lambda self, name: self)
+    monkeypatch.setitem(EXAMPLES, "quick", 10)
     (found,) = check_property("structured-layers-keep-every-initial-rank", Context("quick", 0))
     assert found.state == "undecided"
     assert "expected outside" in found.cause
