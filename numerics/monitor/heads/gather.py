@@ -17,7 +17,7 @@ from epsrank.numerics.monitor.heads.rows import HeadRows, joined
 from epsrank.numerics.monitor.heads.share import NoReading, Share, matched
 from epsrank.numerics.monitor.model.convolutions import Plain, form_of
 from epsrank.numerics.monitor.model.counting import under_transforms
-from epsrank.numerics.monitor.model.effective import effective_weight
+from epsrank.numerics.monitor.model.effective import weight_of_rows
 from epsrank.numerics.monitor.model.find import heads_in
 from epsrank.numerics.monitor.model.kinds import kind_of
 from epsrank.numerics.monitor.model.passes import Arguments, batches
@@ -131,7 +131,7 @@ class HeadReader:
         thorough = not self._parts
         found, own = affine_map(insertion, head.name, head.output, thorough=thorough)
         width = int(own.entered[0].shape[-1])
-        weight, bias = effective_weight(head.module, width, as_is=as_is)
+        weight, bias = weight_of_rows(head.module, width, as_is=as_is)
         weights = arguments.weights
         if weights is None and self._weigh is not None:
             weights = self._weigh(arguments)

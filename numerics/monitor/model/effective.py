@@ -35,13 +35,6 @@ def effective_weight(
         # Copies: on the CPU these can be the memory that the optimiser writes into.
         own = None if bias is None else _double(bias).numpy().copy()
         return _double(weight).numpy().T.copy(), own
-    if isinstance(head, _ConvNd) and is_readable(head):
-        with untouched(head), torch.no_grad():
-            if not as_is:
-                head.eval()
-            made, shift = patch_weights(head)
-        shifts = None if shift is None else _double(shift).numpy().copy()
-        return _double(made).numpy().copy(), shifts
     n = _width(head) if width is None else width
     if n is None:
         kind = type(head).__name__
@@ -66,6 +59,20 @@ def _plain(head: nn.Linear) -> bool:
         and not head._forward_hooks
         and not head._forward_pre_hooks
     )
+
+
+def weight_of_rows(
+    head: nn.Module, width: int, *, as_is: bool = False
+) -> tuple[Matrix, Vector | None]:
+    """Return W and b of the rows of `form_of`: of a convolution, those of its patches."""
+    if not isinstance(head, _ConvNd) or not is_readable(head):
+        return effective_weight(head, width, as_is=as_is)
+    with untouched(head), torch.no_grad():
+        if not as_is:
+            head.eval()
+        made, shift = patch_weights(head)
+    shifts = None if shift is None else _double(shift).numpy().copy()
+    return _double(made).numpy().copy(), shifts
 
 
 def _width(head: nn.Module) -> int | None:

@@ -198,6 +198,7 @@ def test_weights_that_change_between_calls_of_one_step_have_no_reading(updated):
             optimiser.step()
         both = torch.cat([first, model(-X)])
         monitor.step(targets=torch.cat([Y, Y]))
+    monitor.close()
     record = monitor.latest["1"]
     if updated:
         assert record.reading is None
