@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, suppress
 from importlib import import_module
@@ -16,6 +17,9 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.extras import remedy
 
 BACKENDS = ("local", "ray", "dask")
+
+# A worker that died takes up to a minute to start again on a machine with much to do.
+_LOOK_SECONDS, _LOOKS = 30.0, 4
 
 
 class Engine(Protocol):
@@ -118,22 +122,50 @@ class _Dask:
 
     def __init__(self, distributed: Any, jobs: int | None, opened: ExitStack) -> None:
         self._distributed = distributed
+        self._without = 0  # looks in a row that found no worker
         with suppress(ValueError):
             self._client = distributed.get_client()
             return
+        elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
+        if elsewhere:
+            self._client = opened.enter_context(distributed.Client())
+            return
+        # Dask takes a worker that is slow to start again for one that nobody wants, and closes it.
+        patience = {"distributed.deploy.lost-worker-timeout": "1 hour"}
+        opened.enter_context(import_module("dask").config.set(patience))
         # Threads of one process would share its number of threads.
         local = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
-        elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
-        self._client = opened.enter_context(distributed.Client(**({} if elsewhere else local)))
+        self._client = opened.enter_context(distributed.Client(**local))
 
     def start(self, task: Task) -> Any:
         # A pure call would be named by its arguments, and Dask would give an earlier outcome again.
         return self._client.submit(perform_once, task, pure=False)
 
     def any_of(self, handles: Sequence[Any]) -> Any:
-        done = self._distributed.wait(handles, return_when="FIRST_COMPLETED").done
+        while True:
+            with suppress(TimeoutError):
+                finished = self._distributed.wait(
+                    handles, timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED"
+                )
+                break
+            self._see_to_workers()
+        done = finished.done
         # `done` is a set: the order of the tasks decides between several.
         return next(handle for handle in handles if handle in done)
+
+    def _see_to_workers(self) -> None:
+        """Say, or end the sweep, where there is nobody who could compute it."""
+        self._without = 0 if self._client.nthreads() else self._without + 1
+        if self._without < _LOOKS:
+            return
+        # Those of a scheduler elsewhere may come at any time; a cluster of this process has lost
+        # its own for good.
+        if self._client.cluster is not None:
+            raise RuntimeError("all its workers are gone and were not started again")
+        if self._without == _LOOKS:
+            warnings.warn(
+                "epsrank: the cluster has no workers; start some, the sweep waits", stacklevel=2
+            )
 
     def outcome(self, handle: Any) -> Outcome | str:
         try:

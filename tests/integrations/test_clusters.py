@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from pathlib import Path
@@ -35,7 +36,13 @@ def cluster(request: pytest.FixtureRequest, kinds: Any):
         if request.param == "dask":
             distributed = pytest.importorskip("distributed", reason="needs epsrank[dask]")
             options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-            with distributed.Client(**options):
+            # On a machine with much to do a killed worker takes longer than the usual 15 seconds
+            # to start again, and Dask closes it then.
+            patience = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
+            with (
+                importlib.import_module("dask").config.set(patience),
+                distributed.Client(**options),
+            ):
                 yield "dask"
         else:
             ray = pytest.importorskip("ray", reason="needs epsrank[ray]")
