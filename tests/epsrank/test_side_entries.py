@@ -211,6 +211,11 @@ ENTRIES: dict[str, list[Slot]] = {
             infinite=True,
         ),
     ],
+    "layer_tightness": [
+        *of_features(E.layer_tightness, TARGET, coefficients=HEAD),
+        rows("target", lambda y: E.layer_tightness(FEATURES, y, coefficients=HEAD), TARGET),
+        rows("coefficients", lambda c: E.layer_tightness(FEATURES, TARGET, coefficients=c), HEAD),
+    ],
     "convex_floor": [
         *of_features(E.convex_floor, LABELS, norm=1.0),
         rows("target", lambda y: E.convex_floor(FEATURES, y, norm=1.0, loss="huber"), TARGET),
@@ -375,7 +380,8 @@ WITHOUT_NUMBERS = {
     "results": "AprioriFloor ContinuousFloor ContinuousRank ConvexFloor InitialRank LipschitzFloor "
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
     "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
-    "CounterfactualFloor RankUsed RankVerdict",
+    "CounterfactualFloor RankUsed RankVerdict LayerTightness Tightness History SweepResults "
+    "Comparison",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
     "layer_kernel laplacian partial linear_operator Quantity LayerQuantity QuantityData "
     "BoundaryProblem OperatorSystem",
@@ -383,7 +389,8 @@ WITHOUT_NUMBERS = {
     "settings of runs, with tests of their own": "RunConfig train train_many train_in_groups "
     "group_configs run_trials Trial TrialStore verify prune OverheadBudget RankMonitor RunRecorder "
     "Task",
-    "files and models": "load_run load_pruned network_of_run dense_network weight_norms",
+    "files and models": "load_run load_pruned network_of_run dense_network weight_norms tightness "
+    "load_results import_runs compare_results",
     "statistics of a series and its picture, nothing certified": "detect_staircase draw_staircase",
 }
 
