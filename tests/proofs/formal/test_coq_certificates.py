@@ -59,7 +59,7 @@ def checkers(tmp_path_factory):
 def answers(compiled, terms, folder):
     """Evaluate Boolean terms in Coq."""
     listed = ";\n".join(terms)
-    text = HEADER.format(modules=MODULES) + f"Eval vm_compute in [:: {listed}].\n"
+    text = HEADER.format(modules=MODULES, more="") + f"Eval vm_compute in [:: {listed}].\n"
     printed = check_text(compiled, text, folder, "ask")
     return [word == "true" for word in re.findall(r"\b(true|false)\b", printed)]
 
