@@ -177,7 +177,7 @@ def test_structured_layers_keep_their_slopes_when_hidden_weights_are_scaled():
         ({"first": "xavier"}, "first"),
         ({"scale": 0.0}, "scale"),
         ({"scale": True}, "scale"),
-        ({"activation": "tan"}, "activation"),
+        ({"activation": "tanhh"}, "activation"),
         ({"count": 0}, "count"),
         ({"more": 1}, "settings"),
     ],
