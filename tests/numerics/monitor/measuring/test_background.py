@@ -99,9 +99,9 @@ class Gate:
         self.open = threading.Event()
         add = Measurer._add
 
-        def late(measurer, name, features):
+        def late(measurer, name, features, *more):
             assert self.open.wait(20)
-            add(measurer, name, features)
+            add(measurer, name, features, *more)
 
         monkeypatch.setattr(Measurer, "_add", late)
 
@@ -128,13 +128,29 @@ class Late:
         return getattr(self._of(), name)
 
 
+def uncopied(thread, action, features):
+    """Hand features to the thread as they are, and reuse their memory, as an optimiser may."""
+    thread.submit(partial(action, features))
+    REUSED.append(features)
+
+
+REUSED = []
+
+
 @pytest.mark.parametrize("fault", ["features", "head"])
 def test_planted_no_copies(monkeypatch, fault):
     _, front, _ = train(every=2)
     gate = Gate(monkeypatch)
-    threading.Timer(0.5, gate.open.set).start()
+
+    def overwrite_and_open():
+        for features in REUSED:
+            features.data.zero_()
+        gate.open.set()
+
+    REUSED.clear()
+    threading.Timer(0.5, overwrite_and_open).start()
     if fault == "features":
-        monkeypatch.setattr(torch.Tensor, "clone", lambda self: self)
+        monkeypatch.setattr(Background, "consume", uncopied)
     else:
         gathered = Measurer._gathered
         monkeypatch.setattr(
@@ -144,6 +160,7 @@ def test_planted_no_copies(monkeypatch, fault):
         warnings.simplefilter("ignore", RankWarning)
         _, back, _ = train(every=2, background=True)
     monkeypatch.undo()
+    assert bool(REUSED) == (fault == "features")
     with pytest.raises(AssertionError):
         assert_same(front.history, back.history)
 
