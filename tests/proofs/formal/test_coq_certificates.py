@@ -187,7 +187,8 @@ def test_a_network_of_the_run_becomes_theorems(checkers, tiny, monkeypatch, tmp_
     assert figures["neurons"] == 6
     assert 0 < figures["floor"] <= figures["x"] <= figures["reachable"] <= figures["loss"]
     kept = tmp_path / "certificates" / "digits_tiny" / "measurements"
-    assert {path.name for path in kept.glob("*.v")} == {"rank_0.v", "floor.v"}
+    names = {"rank_0.v", "rank_0_data.v", "floor.v", "floor_data.v"}
+    assert {path.name for path in kept.glob("*.v")} == names
 
 
 def test_a_refusal_of_the_kernel_is_no_evidence(checkers, tiny, monkeypatch, tmp_path):

@@ -52,7 +52,7 @@ def test_there_may_be_none(small):
     [
         ("theories/base.v", "Twice nothing", "Two times nothing"),
         ("theories/top.v", "Qed.", "Admitted."),
-        ("_CoqProject", "-R", "-Q"),
+        ("_CoqProject", "-R theories", "# Another line.\n-R theories"),
         ("statements.txt", "nat", "Nat"),
     ],
 )

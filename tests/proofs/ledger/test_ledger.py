@@ -53,6 +53,8 @@ DECIDED = {
         "loss-floor",
         "reachable-loss",
         "floor-tight",
+        "path-length",
+        "rank-forced",
         "rank-budget",
         "floor-decreases",
         "neuron-selection",
@@ -64,11 +66,10 @@ DECIDED = {
         "float-resolution",
         "lipschitz-floor",
         "rank-definition",
-        "rank-forced",
         "reading",
         "sample-rank",
     },
-    "supported": {"init-rank", "path-length"},
+    "supported": {"init-rank"},
     # Empirical claims: no record of the standard size is there yet.
     "undecided": {
         "coupling-across",
