@@ -21,6 +21,7 @@ from epsrank.proofs.formal.certificate import Certificate
 from epsrank.proofs.formal.compilation import Compiled
 from epsrank.proofs.formal.export import export_project
 from epsrank.proofs.formal.floor_certificate import certify_floor
+from epsrank.proofs.formal.interrogate import CLOSED
 from epsrank.proofs.formal.rank_certificate import certify_rank
 from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, Checkpoint, checkpoints, planned
 from epsrank.proofs.ledger.evidence import Evidence, State
@@ -40,8 +41,6 @@ _SAMPLES = {"quick": 60, "default": 60, "full": 400}
 
 #: ε of the rank, and a second one at full effort. Images have full rank at 1e-6.
 EPS = {"cosines": (1e-6, 1e-4), "images": (1e-2, 1e-6)}
-
-_CLOSED = "Closed under the global context"
 
 
 def thinned(point: Checkpoint, samples: int) -> Checkpoint:
@@ -70,7 +69,7 @@ def ask_coq(compiled: Compiled, certificate: Certificate) -> str | None:
             printed = check_text(compiled, text, folder, "measurement_holds")
         except CoqError as error:
             return str(error)
-    return None if printed.strip() == _CLOSED else f"it assumes: {printed.strip()}"
+    return None if printed.strip() == CLOSED else f"it assumes: {printed.strip()}"
 
 
 def _place(name: str) -> str:

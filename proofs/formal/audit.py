@@ -135,20 +135,21 @@ def audit(
     tell = progress or (lambda done, total, what: None)
     workers = asked_for(jobs)
     place = Path(folder)
+    steps = 5 if second else 4
     faults = audit_sources(place)
-    tell(1, 5, "sources read")
+    tell(1, steps, "sources read")
     names = declared(compiled)
     # Constructors and projections come with their type, and assume what it does.
     by_name = {item.name: item for item in names if item.kind not in {"constructor", "projection"}}
     together = assumptions(compiled, list(by_name), together=True).get("", ())
-    tell(2, 5, "assumptions of all names together")
+    tell(2, steps, "assumptions of all names together")
     known = [name for name in dict.fromkeys(wanted) if name in by_name]
     asked = list(dict.fromkeys([*(item.name for item in theorems(names)), *known]))
     assumed: dict[str, tuple[str, ...]] = dict.fromkeys(asked, ())
     # All together assume what one of them does. Theorem by theorem, which takes seconds each, only
     # where it has to be found which.
     assumed |= assumptions(compiled, asked if together else [], workers)
-    tell(3, 5, "assumptions of each theorem")
+    tell(3, steps, "assumptions of each theorem")
     # An entry reads "name : type". One that a theorem was found to assume is not reported twice.
     blamed = {entry.split()[0].rstrip(":") for entries in assumed.values() for entry in entries}
     faults += [
@@ -169,10 +170,10 @@ def audit(
         for name in asked
     }
     faults += _theorem_faults(items, wanted, place, shown)
-    tell(4, 5, "statements")
+    tell(4, steps, "statements")
     if second:
         faults += second_opinion(compiled)
-    tell(5, 5, "second opinion of coqchk")
+        tell(steps, steps, "second opinion of coqchk")
     return Audit(
         compiled.coq.version,
         compiled.coq.mathcomp,

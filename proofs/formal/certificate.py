@@ -69,8 +69,12 @@ class Certificate(ABC):
         return "\n".join([self._proof(name, "", self.given()), coq_text.question(name)])
 
     def data_file(self) -> str:
-        """Return a Coq file that has what was measured and nothing else."""
-        return "\n".join([coq_text.DATA_HEADER.format(modules=self.types), *self.given()])
+        """Return a Coq file that has what was measured and nothing else.
+
+        check_data.py of an exported folder writes the same text from the files.
+        """
+        header = coq_text.HEADER.format(modules=self.types, more="")
+        return "\n".join([header, *self.given()])
 
     def proof_file(self, name: str, data: str) -> str:
         """Return a Coq file whose theorem is about what was measured in the module `data`."""

@@ -30,17 +30,6 @@ Unset Strict Implicit.
 Local Open Scope Z_scope.
 """
 
-#: Of a file that has numbers and nothing else; check_data.py of an exported folder writes the same.
-DATA_HEADER = """\
-From Coq Require Import ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
-From EpsRank Require Import {modules}.
-
-Set Implicit Arguments.
-Unset Strict Implicit.
-Local Open Scope Z_scope.
-"""
-
 
 def identifier(name: str) -> str:
     """Check that a name can be a theorem's and a file's."""

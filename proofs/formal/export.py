@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from epsrank.numerics.named import file_digest
 from epsrank.proofs.formal.certificate import Certificate
-from epsrank.proofs.formal.coq_text import identifier, sentence
+from epsrank.proofs.formal.coq_text import identifier, question, sentence
 from epsrank.proofs.formal.floor_certificate import FloorCertificate
 from epsrank.proofs.formal.interrogate import CLOSED
 from epsrank.proofs.formal.rank_certificate import RankCertificate
@@ -118,7 +118,7 @@ def _origin(certificate: Certificate, file: str | Path | None) -> dict[str, Any]
     return {
         "shape": [certificate.data.n_samples, certificate.data.n_features],
         "file": None if file is None else Path(file).name,
-        "sha256": None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest(),
+        "sha256": None if file is None else file_digest(file, argument="features"),
     }
 
 
@@ -144,8 +144,7 @@ def audit_text(certificates: Mapping[str, Certificate]) -> str:
             f"Require {_PREFIX}.{name}.",
             f"Definition {name}_holds : {name}_says :=",
             f"  {_PREFIX}.{name}.{name}.",
-            f"Print Assumptions {name}_holds.",
-            "",
+            question(f"{name}_holds"),
         ]
     return "\n".join(parts)
 

@@ -85,8 +85,7 @@ def require_coq() -> Coq:
 @cache
 def _look(path: str) -> tuple[Coq | None, str]:
     """Return Coq or the sentence that says what is missing, for a PATH."""
-    programs = [shutil.which(name, path=path) for name in ("coqc", "coqdep", "coqchk")]
-    coqc, coqdep, coqchk = programs
+    coqc, coqdep, coqchk = (shutil.which(p, path=path) for p in ("coqc", "coqdep", "coqchk"))
     if coqc is None or coqdep is None or coqchk is None:
         return None, "Coq is not installed, or not on the PATH"
     version = _ask(coqc, "--print-version").split()

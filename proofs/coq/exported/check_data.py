@@ -44,11 +44,17 @@ def read(file: str) -> NDArray[Any]:
     if not file.endswith(".csv"):
         sys.exit(f"{file} is no .npy, .npz or .csv: write its numbers as one of these")
     first = Path(file).read_text("utf-8").splitlines()[0].split(",")
+    names = not all(is_number(word) for word in first)
+    return np.loadtxt(file, delimiter=",", skiprows=int(names), ndmin=2)
+
+
+def is_number(word: str) -> bool:
+    """Return whether a word can be read as a number."""
     try:
-        skipped = 0 * len([float(word) for word in first])
+        float(word)
     except ValueError:
-        skipped = 1
-    return np.loadtxt(file, delimiter=",", skiprows=skipped, ndmin=2)
+        return False
+    return True
 
 
 def integers(array: NDArray[Any]) -> tuple[list[Any], int]:
@@ -118,14 +124,15 @@ def main() -> int:
     features = features.reshape(len(features), -1)
     digest = hashlib.sha256(Path(given.features).read_bytes()).hexdigest()
     weights = None if given.weights is None else read(given.weights)
+    goal = None if given.target is None else read(given.target)
     good = given.record is None or theories(given.record)
     found = sorted((HERE / "measurements").glob("*.json"))
     for file in found:
         about = json.loads(file.read_text("utf-8"))
-        if about["kind"] == "floor" and given.target is None:
+        floor = about["kind"] == "floor"
+        if floor and goal is None:
             parser.error(f"{file.stem} is about a target: name its file with --target")
-        target = read(given.target) if about["kind"] == "floor" else None
-        text = definitions(features, target, weights, about["measure"])
+        text = definitions(features, goal if floor else None, weights, about["measure"])
         same = (HERE / "measurements" / f"{file.stem}_data.v").read_text("utf-8") == text
         good &= same
         print(
