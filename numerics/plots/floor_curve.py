@@ -87,6 +87,9 @@ def floor_curve(
                 fontsize=8.5,
             )
     log_axis(axes, "y", np.concatenate([curve, loss, least]))
+    # A floor of 0 has no place on the axis of errors, and its p is one all the same.
+    axes.update_datalim([(float(p), 1.0) for p in np.asarray(ranks)], updatey=False)
+    axes.autoscale_view(scaley=False)
     integer_axis(axes, "x")
     dress(
         axes,
