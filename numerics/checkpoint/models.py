@@ -121,6 +121,11 @@ def _first(probe: Any) -> Any:
 def _tensor(values: Any, model: nn.Module) -> Tensor:
     """Return inputs as a tensor that the network takes."""
     tensor = values if isinstance(values, Tensor) else torch.from_numpy(values.copy())
+    return typed_as(tensor, model)
+
+
+def typed_as(tensor: Tensor, model: nn.Module) -> Tensor:
+    """Return numbers that are no integers in the type of the network."""
     if not tensor.is_floating_point():
         return tensor
     numbers = (p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point())

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from epsrank.numerics.checkpoint.weights import load_weights
+from epsrank.numerics.losses import understood
 from epsrank.numerics.operators.problem import BoundaryProblem
 from epsrank.numerics.operators.stacked import OperatorSystem
 from epsrank.numerics.tasks.task import Task
 from epsrank.numerics.tightness.asked import Asked
 from epsrank.numerics.tightness.of_model import (
     Samples,
-    as_loss,
     reader_of,
     samples_of,
     tightness_at,
@@ -160,7 +160,7 @@ def tightness(
         ]  # fmt: skip
         return Tightness(name, tuple(found for found, _ in pinns), pinns[-1][1])
     samples = _samples(data, targets, model, weights, measure, max_samples, seed)
-    known = as_loss(loss)
+    known = understood(loss)
     records, form, scale = [], "", 1.0
     for at, (step, own) in enumerate(moments_of):
         reader = reader_of(own, samples.inputs, known, head=head, output=output, limit=len(samples))

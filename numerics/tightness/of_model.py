@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data import DataLoader, Dataset
 
-from epsrank.numerics.losses import UserLoss, understood
+from epsrank.numerics.checkpoint.models import typed_as
+from epsrank.numerics.losses import UserLoss
 from epsrank.numerics.monitor.heads.gather import HeadReader
 from epsrank.numerics.monitor.heads.rows import HeadRows
 from epsrank.numerics.monitor.heads.share import NoReading
@@ -64,7 +66,7 @@ def samples_of(
         inputs, goal = _tensors(data, model), _tensor(targets, "targets")
     share = None if weights is None else _tensor(weights, "weights").double().reshape(-1)
     found = Samples(inputs, goal, share, measure)
-    sizes = {len(leaf) for leaf in _leaves(inputs)} | {len(goal)}
+    sizes = {len(leaf) for leaf in tree_leaves(inputs)} | {len(goal)}
     sizes |= set() if share is None else {len(share)}
     if len(sizes) > 1:
         raise InputError(
@@ -80,16 +82,13 @@ def _drawn(samples: Samples, most: int, seed: int) -> Samples:
         raise InputError("max_samples", problem, "raise it")
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(samples), generator=generator)[:most].sort().values
-    inputs = samples.inputs
-    cut = (
-        {name: value[rows] for name, value in inputs.items()}
-        if isinstance(inputs, Mapping)
-        else tuple(value[rows] for value in inputs)
-        if isinstance(inputs, tuple)
-        else inputs[rows]
-    )
     weights = None if samples.weights is None else samples.weights[rows]
-    return Samples(cut, samples.targets[rows], weights)
+    return Samples(_rows(samples.inputs, rows), samples.targets[rows], weights)
+
+
+def _rows(inputs: Any, rows: Any) -> Any:
+    """Return some rows of every input."""
+    return tree_map(lambda values: values[rows], inputs)
 
 
 def _joined(batches: list[Any]) -> Any:
@@ -102,21 +101,15 @@ def _joined(batches: list[Any]) -> Any:
     return torch.cat([torch.as_tensor(batch) for batch in batches])
 
 
-def _leaves(inputs: Any) -> list[Tensor]:
-    if isinstance(inputs, Mapping):
-        return list(inputs.values())
-    return list(inputs) if isinstance(inputs, tuple) else [inputs]
-
-
 def _tensors(data: Any, model: nn.Module) -> Any:
     """Return inputs as tensors in the type of the network."""
     if isinstance(data, Mapping):
         return {
-            name: _like(_tensor(value, f"data[{name!r}]"), model) for name, value in data.items()
+            name: typed_as(_tensor(value, f"data[{name!r}]"), model) for name, value in data.items()
         }
     if isinstance(data, tuple):
-        return tuple(_like(_tensor(value, "data"), model) for value in data)
-    return _like(_tensor(data, "data"), model)
+        return tuple(typed_as(_tensor(value, "data"), model) for value in data)
+    return typed_as(_tensor(data, "data"), model)
 
 
 def _tensor(values: Any, name: str) -> Tensor:
@@ -129,30 +122,13 @@ def _tensor(values: Any, name: str) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _like(tensor: Tensor, model: nn.Module) -> Tensor:
-    """Return numbers that are no integers in the type of the network."""
-    if not tensor.is_floating_point():
-        return tensor
-    numbers = (p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point())
-    own = next(numbers, None)
-    return tensor if own is None else tensor.to(own.dtype)
-
-
-def example_of(inputs: Any) -> Any:
-    """Return the first samples."""
-    if isinstance(inputs, Mapping):
-        return {name: value[:_EXAMPLE] for name, value in inputs.items()}
-    if isinstance(inputs, tuple):
-        return tuple(value[:_EXAMPLE] for value in inputs)
-    return inputs[:_EXAMPLE]
-
-
 def reader_of(
     model: nn.Module, inputs: Any, loss: UserLoss, *, head: Any, output: Any, limit: int
 ) -> HeadReader:
     """Return a reader of the one head of a network."""
     try:
-        plan = find_layers(model, "auto", head=head, output=output, example=[example_of(inputs)])
+        example = [_rows(inputs, slice(_EXAMPLE))]
+        plan = find_layers(model, "auto", head=head, output=output, example=example)
     except InputError as error:
         own = "data" if error.argument == "probe" else error.argument
         raise InputError(own, error.problem, error.remedy) from None
@@ -211,8 +187,3 @@ def tightness_at(
     )
     # The mean over rows of single outputs is a k-th of that over samples.
     return found, rows.form, known.scale * (times if samples.measure == "mean" else 1)
-
-
-def as_loss(loss: Any) -> UserLoss:
-    """Return a loss as theory knows it."""
-    return understood(loss)
