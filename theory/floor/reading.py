@@ -203,9 +203,9 @@ def read_curve(
     low, value, high = curve.bounds(norm)
     least, most = max(0.0, loss - error), loss + error
     # A ratio beyond float64 is still finite unless V = 0: the lower end must not claim more.
-    lower = min(_ratio(least, high), _LARGEST_FLOAT) if least > 0 else 0.0
-    upper = _ratio(most, low)
-    ratio = None if loss == value == 0 else _ratio(loss, value)
+    lower = min(quotient(least, high), _LARGEST_FLOAT) if least > 0 else 0.0
+    upper = quotient(most, low)
+    ratio = None if loss == value == 0 else quotient(loss, value)
     cap = CAP * max(norm, curve.natural_norm)
     half: float | None = None
     if least > 0:
@@ -270,8 +270,8 @@ def half_text(half: float | None, norm: float | None, cap: float | None) -> str:
     return f"B½/B = {times:.4g}"
 
 
-def _ratio(numerator: float, denominator: float) -> float:
-    """Return the quotient, ∞ where the denominator is 0 or float64 ends."""
+def quotient(numerator: float, denominator: float) -> float:
+    """Return the quotient of numbers ≥ 0, ∞ where the denominator is 0 or float64 ends."""
     if denominator == 0:
         return math.inf
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from epsrank.theory.floor.reading import quotient
 from epsrank.theory.numbers.interval import Interval, nearest, outward
+from epsrank.theory.strict_json import nulled
 
 # What three roundings at most can take or add, relatively.
 _UP, _DOWN = 1 + 2.0**-50, 1 - 2.0**-50
@@ -34,14 +36,14 @@ class Enclosed:
 
     def over(self, other: Enclosed) -> Enclosed:
         """Return x/y for x, y ≥ 0: at most x.upper/y.lower, at least x.lower/y.upper."""
-        value = _quotient(self.value, other.value) if self.value or other.value else math.nan
-        low, high = _quotient(self.lower, other.upper), _quotient(self.upper, other.lower)
+        value = quotient(self.value, other.value) if self.value or other.value else math.nan
+        low, high = quotient(self.lower, other.upper), quotient(self.upper, other.lower)
         return Enclosed(low * _DOWN if self.lower else 0.0, value, high * _UP)
 
     def to_json(self) -> dict[str, float | None]:
         """Return the three numbers, null where they are not finite."""
-        numbers = {"lower": self.lower, "value": self.value, "upper": self.upper}
-        return {key: x if math.isfinite(x) else None for key, x in numbers.items()}
+        found: dict[str, float | None] = nulled(vars(self))
+        return found
 
     def __str__(self) -> str:
         shown = "–" if math.isnan(self.value) else f"{self.value:.4g}"
@@ -49,13 +51,3 @@ class Enclosed:
         if f"{self.lower:.4g}" == f"{self.upper:.4g}":
             return shown
         return f"{shown} in [{self.lower:.4g}, {self.upper:.4g}]"
-
-
-def _quotient(above: float, below: float) -> float:
-    """Return a/b, ∞ where b is 0 or float64 ends."""
-    if below == 0:
-        return math.inf
-    try:
-        return above / below
-    except OverflowError:
-        return math.inf
