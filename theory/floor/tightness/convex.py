@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.data.inputs import Features
-from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import with_columns
 from epsrank.theory.floor.convex.curve import ConvexCurve
 from epsrank.theory.floor.convex.floor import convex_floor
@@ -42,10 +41,6 @@ def convex_chain(
     given: dict[str, Any] = {"offset": problem.offset}
     if head.bias == "free":
         given["bias"] = "free"
-    if certified and head.bias == "free":
-        raise InputError(
-            "certified", "is asked for with a free bias", "take bias='feature' or bias='fixed'"
-        )
     reachable = Enclosed(*curve.bounds(norm))
     if head.bias != "free":
         reachable = _better(reachable, problem, features, norm, tolerance, certified)

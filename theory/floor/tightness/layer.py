@@ -158,6 +158,10 @@ def layer_tightness(
     )  # fmt: skip
     squares = isinstance(known.known, SquaresCurve)
     others = _norms(norms, known.norm or known.known.natural_norm, squares)
+    if certified and bias == "free":
+        raise InputError(
+            "certified", "is asked for with a free bias", "take bias='feature' or bias='fixed'"
+        )
     if squares:
         found = squares_chain(head, known, thresholds, others, certified=certified)
     else:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from epsrank.theory.data.inputs import Features, as_target
-from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import with_columns
 from epsrank.theory.floor.decomposed.bounds import envelope, epsilon_floor, rank_budget
 from epsrank.theory.floor.decomposed.curve import SquaresCurve
@@ -96,10 +95,6 @@ def _certified(
     head: Head, features: Features, target: Matrix, coefficients: Matrix, eps: tuple[float, ...]
 ) -> dict[str, Any]:
     """Return the chain in ball arithmetic, where the ends trust nothing."""
-    if head.bias == "free":
-        raise InputError(
-            "certified", "is asked for with a free bias", "take bias='feature' or bias='fixed'"
-        )
     from epsrank.theory.floor.certified.certificate import certify_chain
 
     found = [
