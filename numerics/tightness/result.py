@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.floor.chain import LinkState, worst_state
 from epsrank.theory.floor.tightness.result import LayerTightness
 from epsrank.theory.shown import Shown
 from epsrank.theory.strict_json import nulled
@@ -50,10 +51,11 @@ class Tightness(Shown):
         return self.records[-1]
 
     @property
-    def state(self) -> str:
+    def state(self) -> LinkState:
         """The worst state of any inequality: ``"strict"``, ``"rounding"`` or ``"violated"``."""
-        states = {record.state for record in self.records}
-        return next(s for s in ("violated", "rounding", "strict") if s in states)
+        found = worst_state(record.state for record in self.records)
+        assert found is not None
+        return found
 
     def tight(self, factor: float = 1.25) -> bool | None:
         """Return whether loss ≤ factor · V(B) at the last record: proved, disproved, or open.

@@ -20,7 +20,7 @@ from epsrank.theory.data.inputs import Features, as_features
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.arguments import BiasName, with_bias
-from epsrank.theory.floor.chain import check_chain
+from epsrank.theory.floor.chain import check_chain, worst_state
 from epsrank.theory.floor.convex.floor import ConvexFloor, convex_floor
 from epsrank.theory.floor.decomposed.decomposition import decompose
 from epsrank.theory.floor.decomposed.reachable import reachable_loss
@@ -297,8 +297,7 @@ def _convex(last: LastLayer, config: RunConfig) -> ConvexFloor | None:
 
 def _worst_link(floors: list[LossFloor]) -> str | None:
     """Return the worst state of the chain's inequalities over all ε."""
-    states = {link.state for floor in floors for link in check_chain(floor).links}
-    return next((state for state in ("violated", "rounding", "strict") if state in states), None)
+    return worst_state(link.state for floor in floors for link in check_chain(floor).links)
 
 
 def _training_loss(model: FeatureNetwork, config: RunConfig, probe: Probe) -> float:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from epsrank.theory.floor.result import LossFloor
 
 LinkState = Literal["strict", "rounding", "violated"]
+
+_WORST_FIRST: tuple[LinkState, ...] = ("violated", "rounding", "strict")
+
+
+def worst_state(states: Iterable[LinkState]) -> LinkState | None:
+    """Return the worst of the states of inequalities, None where there are none."""
+    given = set(states)
+    return next((state for state in _WORST_FIRST if state in given), None)
 
 
 @dataclass(frozen=True)

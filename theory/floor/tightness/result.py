@@ -12,7 +12,7 @@ import numpy as np
 
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.floor.certified.certificate import ChainCertificate
-from epsrank.theory.floor.chain import LinkState
+from epsrank.theory.floor.chain import LinkState, worst_state
 from epsrank.theory.floor.reading import Curve, Reading
 from epsrank.theory.floor.tightness.enclosed import Enclosed
 from epsrank.theory.numbers.arrays import Matrix, Vector
@@ -237,8 +237,9 @@ class LayerTightness(Shown):
     @property
     def state(self) -> LinkState:
         """The worst state of all links; ``violated`` would be a finding, or a damaged record."""
-        states = {link.state for link in self.links}
-        return next(state for state in _WORST_FIRST if state in states)
+        found = worst_state(link.state for link in self.links)
+        assert found is not None
+        return found
 
     def _floor_again(self, row: AtEps) -> Enclosed | None:
         """Return the floor from the distances, as wide as rounding has left the one given."""
@@ -295,9 +296,6 @@ class LayerTightness(Shown):
                 for own in self.certificates
             ],
         }
-
-
-_WORST_FIRST: tuple[LinkState, ...] = ("violated", "rounding", "strict")
 
 
 def _link(name: str, smaller: Enclosed, larger: Enclosed) -> TightLink:
