@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from epsrank.cli.console import notice
+from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command
 from epsrank.cli.paper import paper_of, paper_options, without_paper
 from epsrank.cli.plot_sweep import draw_sweeps, is_sweep, pairs_of
@@ -98,9 +99,9 @@ def plot(
         raise click.UsageError("--eps belongs to runs: figures of the theory show several ε")
     with paper_of(wishes):
         if own is not None:
-            _draw_own(own, Path(out or own), file_format, _names(kind, _OWN))
+            _draw_own(own, Path(out or own), file_format, kinds_of(kind, _OWN))
         elif theory:
-            _draw_theory(runs[1:], Path(out or "theory"), file_format, _names(kind, _THEORY))
+            _draw_theory(runs[1:], Path(out or "theory"), file_format, kinds_of(kind, _THEORY))
         else:
             _draw_given(runs, out, file_format, kind, eps, without_paper(wishes))
 
@@ -125,7 +126,7 @@ def _draw_given(
         return
     if asked:
         raise click.UsageError(f"{asked[0]} belongs to sweeps")
-    names = _names(kind, _KINDS)
+    names = kinds_of(kind, _KINDS)
     from epsrank.numerics.papers.axes import plot_run, save_plot
     from epsrank.numerics.plots.run_figures import NEED_FLOOR, has_floor, has_reading
     from epsrank.numerics.training import load_run
@@ -148,33 +149,17 @@ def _draw_given(
 
 def _draw_own(own: str, folder: Path, file_format: str, names: tuple[str, ...]) -> None:
     """Draw curves of the theory for a run and print their files."""
-    from epsrank.numerics.papers.axes import plot_own_theory, save_plot
+    from epsrank.numerics.papers.axes import save_plot
     from epsrank.numerics.tightness import tightness
     from epsrank.numerics.training import load_run
-    from epsrank.theory.errors import InputError
 
     run = load_run(own)
     found = None if names == ("kernel",) else tightness(run)
-    for name in names:
-        try:
-            axes = plot_own_theory(run if name == "kernel" or found is None else found, name)
-        except InputError as error:
-            if len(names) == 1:
-                raise
-            notice(f"{own}: no {name} figure, {error}")
-            continue
+    for name, axes in own_theory(
+        names, lambda name: run if name == "kernel" else found, prefix=f"{own}: "
+    ):
         file = folder / f"theory-{name}.{file_format}"
         click.echo(str(save_plot(axes, file, dpi=_DOTS)))
-
-
-def _names(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the figures that ``--kind`` names."""
-    if kind == "all":
-        return known
-    if kind not in known:
-        choices = ", ".join((*known, "all"))
-        raise click.BadParameter(f"{kind!r} is not one of {choices}", param_hint="'--kind'")
-    return (kind,)
 
 
 def _draw_theory(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from epsrank.cli.console import notice
+from epsrank.cli.figures import kinds_of
 
 SWEEP_KINDS = ("curves", "ends", "map", "scatter")
 
@@ -42,10 +43,7 @@ def draw_sweeps(
     from epsrank.numerics.plots.sweep_figures import Wishes, sweep_figures
     from epsrank.numerics.results import load_results
 
-    if kind not in {*SWEEP_KINDS, "all"}:
-        choices = ", ".join((*SWEEP_KINDS, "all"))
-        raise click.BadParameter(f"{kind!r} is not one of {choices}", param_hint="'--kind'")
-    kinds = SWEEP_KINDS if kind == "all" else (kind,)
+    kinds = kinds_of(kind, SWEEP_KINDS)
     wishes = Wishes(**options)
     loaded = [load_results(path) for path in paths]  # all first: a wrong name draws nothing
     for results, (folder, prefix) in zip(loaded, places, strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import notice, number, print_json, print_table
+from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import read_array, read_target
 from epsrank.cli.paper import paper_of, paper_options
@@ -92,7 +93,7 @@ def tightness(run: str | None, out: str | None, as_json: bool, **given: Any) -> 
     V(B) is the least loss of any output layer of the network's norm B; the floor at ε is what the
     ε-rank alone says. Exit code 1 if an inequality is violated.
     """
-    names, style = _kinds(given["kind"]), paper_of(given)
+    names, style = kinds_of(given["kind"], _KINDS), paper_of(given)
     found = _found(run, given)
     for reason in found.left_out:
         notice(f"left out {reason}")
@@ -107,13 +108,6 @@ def tightness(run: str | None, out: str | None, as_json: bool, **given: Any) -> 
         bad = [link.name for one in found.records for link in one.links if link.state == "violated"]
         notice(f"violated: {', '.join(dict.fromkeys(bad))}")
         click.get_current_context().exit(_VIOLATED)
-
-
-def _kinds(kind: str) -> tuple[str, ...]:
-    if kind != "all" and kind not in _KINDS:
-        choices = ", ".join((*_KINDS, "all"))
-        raise click.BadParameter(f"{kind!r} is not one of {choices}", param_hint="'--kind'")
-    return _KINDS if kind == "all" else (kind,)
 
 
 def _found(run: str | None, given: dict[str, Any]) -> Tightness:
@@ -234,17 +228,9 @@ def _draw(
     found: Tightness, names: tuple[str, ...], folder: Path, file_format: str, *, quiet: bool
 ) -> None:
     """Draw figures, and name their files."""
-    from epsrank.numerics.papers.axes import plot_own_theory, save_plot
-    from epsrank.theory.errors import InputError
+    from epsrank.numerics.papers.axes import save_plot
 
-    for name in names:
-        try:
-            axes = plot_own_theory(found, name)
-        except InputError as error:
-            if len(names) == 1:
-                raise
-            notice(f"no {name} figure, {error}")
-            continue
+    for name, axes in own_theory(names, lambda _: found):
         file = save_plot(axes, folder / f"tightness-{name}.{file_format}")
         click.echo(str(file), err=quiet)
 
