@@ -23,6 +23,7 @@ from epsrank.numerics.plots.sweep_layout import (
     label_panels,
     panels,
     seeds_line,
+    unshown,
 )
 from epsrank.numerics.results.collection import RunResult, SweepResults
 from epsrank.numerics.sweeps.figures import FALLING
@@ -49,8 +50,8 @@ LABELS = {
 _COMMON_STEPS = 400
 # Bands of more cells than this are paler, as they lie on top of each other.
 _FEW = 7
-# Where a band reaches to infinity it is drawn to here, far outside of the axes.
-_BEYOND = 1e100
+#: Where a band or an interval reaches to infinity it is drawn to here, far outside of the axes.
+BEYOND = 1e100
 
 
 def label_of(quantity: str, results: SweepResults) -> str:
@@ -67,8 +68,12 @@ def is_falling(quantity: str) -> bool:
 
 def has_series(results: SweepResults, quantity: str) -> bool:
     """Tell whether some run has the history of a quantity."""
-    name = "rank_lower" if quantity == "rank" else quantity
-    return any(name in run.series for run in results.runs)
+    return any(first_name(quantity) in run.series for run in results.runs)
+
+
+def first_name(quantity: str) -> str:
+    """Return the name of a quantity in a run, of a rank that of its lower end."""
+    return "rank_lower" if quantity == "rank" else quantity
 
 
 def draw_curves(results: SweepResults, quantity: str, layout: Layout) -> Figure:
@@ -91,8 +96,7 @@ def draw_curves(results: SweepResults, quantity: str, layout: Layout) -> Figure:
         integer_axis(panel.axes, "x")
     value_axis(placed[0].axes, quantity, np.array(limits))
     colours.explain(figure, [panel.axes for panel in placed])
-    rest = [name for name in results.varied if name not in {layout.colour, *layout.facets}]
-    note = f"; lines of one look differ in {', '.join(rest)}" if rest else ""
+    note = unshown(results, "lines", (layout.colour, *layout.facets))
     headline(figure, results, f"{seeds_line(results)}{note}")
     return figure
 
@@ -110,7 +114,7 @@ def _draw_panel(panel: PlacedPanel, quantity: str, colours: Colours) -> list[flo
         values += [float(value) for part in finite for value in part]
         # What is beyond all numbers goes to the edge; limits are set by what is not.
         low, high = (
-            np.nan_to_num(v, nan=np.nan, posinf=_BEYOND, neginf=-_BEYOND) for v in (low, high)
+            np.nan_to_num(v, nan=np.nan, posinf=BEYOND, neginf=-BEYOND) for v in (low, high)
         )
         if len(cell.runs) > 1 or quantity == "rank":
             panel.axes.fill_between(
@@ -182,7 +186,7 @@ def _on(run: RunResult, name: str, steps: Vector) -> Vector:
 def value_axis(axes: Axes, quantity: str, values: Vector) -> None:
     """Scale the vertical axis of a quantity by its finite values."""
     values = values[np.isfinite(values)]
-    if quantity == "rank" or quantity in {"stairs"} or quantity.startswith("rank_"):
+    if quantity in {"rank", "stairs"} or quantity.startswith("rank_"):
         integer_axis(axes, "y")
         axes.set_ylim(0, 1.06 * max(1.0, values.max(initial=1.0)))
         return

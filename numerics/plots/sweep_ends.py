@@ -10,7 +10,13 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm, Normalize
 
 from epsrank.numerics.plots.style import FAINT, INK, dress, integer_axis, log_axis, new_figure
-from epsrank.numerics.plots.sweep_curves import is_falling, label_of, value_axis
+from epsrank.numerics.plots.sweep_curves import (
+    BEYOND,
+    first_name,
+    is_falling,
+    label_of,
+    value_axis,
+)
 from epsrank.numerics.plots.sweep_layout import (
     Colours,
     Layout,
@@ -22,6 +28,7 @@ from epsrank.numerics.plots.sweep_layout import (
     seeds_line,
     setting_axis,
     shown,
+    unshown,
 )
 from epsrank.numerics.results.collection import (
     DERIVED,
@@ -40,35 +47,37 @@ if TYPE_CHECKING:
 
     from epsrank.theory.numbers.arrays import Array
 
-# Where an interval reaches to infinity it is drawn to here, far outside of the axes.
-_BEYOND = 1e100
 # Numbers are written into a map of up to so many fields.
 _MOST_WRITTEN = 120
 # A map of which less than this share was run is mostly holes.
 _LEAST_FILLED = 0.5
 
 
-def figure_name(quantity: str) -> str:
-    """Return the figure of a run that shows a quantity at its end."""
-    return "rank_lower" if quantity == "rank" else quantity
-
-
 def has_figure(results: SweepResults, quantity: str) -> bool:
     """Tell whether some run ends with a quantity."""
-    return figure_name(quantity) in results.figures
+    return first_name(quantity) in results.figures
+
+
+def _ends(cell: Cell, quantity: str) -> list[float]:
+    """Return a quantity at the end of every run that has it, of a rank its lower end."""
+    name = first_name(quantity)
+    return [run.figures[name] for run in cell.runs if name in run.figures]
+
+
+def _upper(run: RunResult) -> float:
+    """Return the upper end of the rank at the end of a run that has a lower one."""
+    return run.figures.get("rank_upper", run.figures["rank_lower"])
 
 
 def _median(cell: Cell, quantity: str) -> MedianInterval | None:
     """Return the median over the seeds; the interval of a rank reaches to the upper ends."""
-    lower = [run.figures[figure_name(quantity)] for run in cell.runs
-             if figure_name(quantity) in run.figures]  # fmt: skip
+    lower = _ends(cell, quantity)
     if not lower:
         return None
     found = median_interval(lower)
     if quantity != "rank":
         return found
-    upper = median_interval([run.figures.get("rank_upper", run.figures["rank_lower"])
-                             for run in cell.runs if "rank_lower" in run.figures])  # fmt: skip
+    upper = median_interval([_upper(run) for run in cell.runs if "rank_lower" in run.figures])
     return MedianInterval(found.value, found.low, upper.high, found.coverage, found.count)
 
 
@@ -78,7 +87,7 @@ def draw_ends(results: SweepResults, quantity: str, layout: Layout) -> Figure:
         raise InputError("x", "has no setting to be, as nothing varies", "draw another kind")
     if not has_figure(results, quantity):
         raise InputError("y", f"is {quantity!r}, which no run has", "name another one")
-    if not any(np.isfinite(run.figures.get(figure_name(quantity), np.nan)) for run in results.runs):
+    if not any(np.isfinite(run.figures.get(first_name(quantity), np.nan)) for run in results.runs):
         raise InputError("y", f"is {quantity!r}, and every run diverged", "name another one")
     figure = new_figure()
     colours = Colours(results, layout.colour)
@@ -91,9 +100,7 @@ def draw_ends(results: SweepResults, quantity: str, layout: Layout) -> Figure:
     value_axis(placed[0].axes, quantity, np.array(values))
     _widen(placed[0].axes, list(places.values()))
     colours.explain(figure, [panel.axes for panel in placed])
-    rest = [name for name in results.varied
-            if name not in {layout.x, layout.colour, *layout.facets}]  # fmt: skip
-    note = f"; points of one look differ in {', '.join(rest)}" if rest else ""
+    note = unshown(results, "points", (layout.x, layout.colour, *layout.facets))
     headline(figure, results, f"ends of the runs, {seeds_line(results)}{note}")
     return figure
 
@@ -128,13 +135,12 @@ def _draw_ends(
         middle = np.array([one.value for _, one, _ in points])
         ends = np.array([[one.low, one.high] for _, one, _ in points])
         for place, (_, one, cell) in zip(x, points, strict=True):
-            own = [run.figures[figure_name(quantity)] for run in cell.runs
-                   if figure_name(quantity) in run.figures]  # fmt: skip
+            own = _ends(cell, quantity)
             panel.axes.plot([place] * len(own), own, ".", color=style.colour, alpha=0.3,
                             markersize=4, markeredgewidth=0)  # fmt: skip
             values += [*own, one.value]
         finite = np.isfinite(middle)
-        shown_ends = np.clip(ends, -_BEYOND, _BEYOND)
+        shown_ends = np.clip(ends, -BEYOND, BEYOND)
         panel.axes.vlines(x, shown_ends[:, 0], shown_ends[:, 1], color=style.colour, linewidth=1.1)
         panel.axes.plot(
             np.array(x)[finite], middle[finite], color=style.colour, linewidth=1.2,
@@ -290,7 +296,7 @@ def draw_scatter(results: SweepResults, layout: Layout, error: str | None = None
 
 def _point(axes: Axes, run: RunResult, error: str, colours: Colours) -> None:
     style = colours.of(run.settings)
-    low, high = run.figures["rank_lower"], run.figures.get("rank_upper", run.figures["rank_lower"])
+    low, high = run.figures["rank_lower"], _upper(run)
     y = run.figures[error]
     if high > low:
         axes.plot([low, high], [y, y], color=FAINT, linewidth=0.8)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -264,6 +265,12 @@ def seeds_line(results: SweepResults) -> str:
     return f"median and interval of order statistics over {seeds} (≥\u00a0{100 * worst:.3g}\u00a0%)"
 
 
+def unshown(results: SweepResults, what: str, names: Iterable[str | None]) -> str:
+    """Say which settings vary among lines or points of one look: none of those that are shown."""
+    rest = [name for name in results.varied if name not in set(names)]
+    return f"; {what} of one look differ in {', '.join(rest)}" if rest else ""
+
+
 def interval_coverage(count: int) -> float:
     """Return the coverage of the interval of a median of so many observations."""
     from epsrank.theory.statistics import median_interval
@@ -289,8 +296,5 @@ def headline(figure: Figure, results: SweepResults, note: str) -> None:
     text = "; ".join(part for part in (f"{name}: {note}", troubles(results)) if part)
     # A narrow figure has no room for one line.
     letters = max(30, int(figure.get_figwidth() * 13))
-    lines = [""]
-    for word in text.split(" "):
-        fits = len(lines[-1]) + len(word) < letters
-        lines[-1 if fits else len(lines) :] = [f"{lines[-1]} {word}".strip()] if fits else [word]
-    figure.suptitle("\n".join(lines), fontsize=9)
+    lines = textwrap.fill(text, letters, break_long_words=False, break_on_hyphens=False)
+    figure.suptitle(lines, fontsize=9)
