@@ -12,6 +12,7 @@ from scipy.stats import qmc
 from epsrank.theory.data.inputs import as_box, as_features, as_whole
 from epsrank.theory.data.measure import Measure, as_measure
 from epsrank.theory.errors import InputError
+from epsrank.theory.kernels.polar import interval_rule
 from epsrank.theory.numbers.arrays import Array, Matrix, real_array
 from epsrank.theory.shown import Shown
 
@@ -134,11 +135,11 @@ def _unit_rule(dimension: int, count: int | None) -> tuple[Array, Array]:
         if count is not None:
             # 1e-9, for the root of an exact power m^d may be rounded above m.
             axis = max(1, math.ceil(count ** (1 / dimension) - 1e-9))
-        nodes, weights = np.polynomial.legendre.leggauss(axis)
-        grid = np.stack(np.meshgrid(*[(nodes + 1) / 2] * dimension, indexing="ij"), axis=-1)
-        product = weights / 2
+        nodes, weights = interval_rule(axis)
+        grid = np.stack(np.meshgrid(*[nodes] * dimension, indexing="ij"), axis=-1)
+        product = weights
         for _ in range(dimension - 1):
-            product = np.multiply.outer(product, weights / 2)
+            product = np.multiply.outer(product, weights)
         return grid.reshape(-1, dimension), product.ravel()
     number = _SCATTERED_POINTS if count is None else count
     sobol = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(0))

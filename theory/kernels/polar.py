@@ -53,8 +53,8 @@ def _radial(count: int) -> tuple[Array, Array]:
 
 
 @cache
-def _arc(count: int) -> tuple[Array, Array]:
-    """Return the Gauss–Legendre rule of [0, 1]."""
+def interval_rule(count: int) -> tuple[Array, Array]:
+    """Return the Gauss–Legendre rule of [0, 1]; kept, since 200 nodes take 50 ms."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     return (nodes + 1) / 2, weights / 2
 
@@ -62,7 +62,7 @@ def _arc(count: int) -> tuple[Array, Array]:
 def _at_level(sigma: Sigma, xx: Array, xy: Array, yy: Array, count: int) -> Array:
     """Evaluate κ for vectors of pairs with a given number of nodes."""
     radius, radial = _radial(count)
-    part, angular = _arc(count)
+    part, angular = interval_rule(count)
     # (u, v) = r (√S_xx cos φ, √S_yy cos(φ − θ)): signs of u and v change at four angles, so that a
     # kink of σ at 0 lies on the ends of the arcs and the rule converges as for smooth σ.
     theta = np.arccos(np.clip(xy / np.sqrt(xx * yy), -1.0, 1.0))
