@@ -207,12 +207,12 @@ class RankMonitor:
             probe, targets, own.max_samples, seed,
             model=model, reading=own.loss is not None, mask=mask, weights=weights,
         )  # fmt: skip
-        # Some samples show the ways that a model goes, two what its head gives.
-        example, two = (None, None) if given is None else (given.first(16), given.first(2))
+        # Two samples show what the head gives; `find_layers` takes what shows the model's ways.
+        two = None if given is None else given.first(2)
         chosen = head if heads is None else as_heads(head, heads)
         plan = find_layers(
-            model, layers, head=chosen, output=output, axes=axes, example=example,
-            reads=own.loss is not None,
+            model, layers, head=chosen, output=output, axes=axes,
+            example=None if given is None else given.inputs, reads=own.loss is not None,
         )  # fmt: skip
         kept = as_whole(keep_features, "keep_features", least=0)
         self._measurer = Measurer(plan, own, process_group, batch_size, kept)
