@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ def counted(inputs: Any, targets: Any, weigh: Weigh | None) -> QuantityData:
     if weights is None:
         return QuantityData(inputs, targets)
     several = isinstance(weights, list)
-    pieces = [own.cpu() for own in (weights if isinstance(weights, list) else [weights])]
+    pieces = [own.cpu() for own in _pieces(weights)]
     if any(own.ndim != 1 for own in pieces):
         return QuantityData(inputs, targets, weights)
     kept = [own > 0 for own in pieces]
@@ -40,10 +41,8 @@ def counted(inputs: Any, targets: Any, weigh: Weigh | None) -> QuantityData:
     else:
         inputs = _rows(inputs, every)
     pieces = [own[rows] for own, rows in zip(pieces, kept, strict=True)]
-    rest = torch.cat(pieces)
-    even = not rest.numel() or bool((rest == rest[0]).all())
-    left: Weights = None if even else (pieces if several else rest)
-    return QuantityData(inputs, _rows(targets, every), left)
+    found = QuantityData(inputs, _rows(targets, every), pieces if several else pieces[0])
+    return replace(found, weights=None) if even(found) else found
 
 
 def as_probe(data: QuantityData) -> Any:
@@ -59,8 +58,7 @@ def even(data: QuantityData) -> bool:
     """Whether all samples that count do so alike."""
     if data.weights is None:
         return True
-    pieces = data.weights if isinstance(data.weights, list) else [data.weights]
-    counting = torch.cat([own[own > 0] for own in pieces])
+    counting = torch.cat([own[own > 0] for own in _pieces(data.weights)])
     return not counting.numel() or bool((counting == counting[0]).all())
 
 
@@ -69,8 +67,7 @@ def counted_targets(data: QuantityData) -> Tensor:
     assert isinstance(data.targets, Tensor)
     if data.weights is None:
         return data.targets
-    pieces = data.weights if isinstance(data.weights, list) else [data.weights]
-    goal = data.targets
+    pieces, goal = _pieces(data.weights), data.targets
     if len(pieces) == 1:
         kept = row_weights(pieces[0], goal.shape[: max(1, pieces[0].ndim)], "the targets") > 0
         return goal.flatten(0, max(0, pieces[0].ndim - 1))[kept.to(goal.device)]
@@ -79,6 +76,11 @@ def counted_targets(data: QuantityData) -> Tensor:
         problem = f"have {len(goal)} rows, and the samples {len(kept)}"
         raise InputError("targets", problem, "pass one for every sample of every batch")
     return goal[kept.to(goal.device)]
+
+
+def _pieces(weights: Tensor | list[Tensor]) -> list[Tensor]:
+    """Return the weights of every batch; samples of one call are one."""
+    return weights if isinstance(weights, list) else [weights]
 
 
 def _given(inputs: Any, weigh: Weigh | None) -> Weights:
