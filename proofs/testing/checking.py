@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from epsrank.proofs.ledger.evidence import Evidence, Kind
+from epsrank.proofs.testing.registry import Registry, stated_name
 from epsrank.theory.errors import InputError
 
 #: From the `Context` of a verification to evidence.
@@ -24,7 +24,7 @@ class Registered:
     function: CheckFunction
 
 
-_CHECKS: dict[str, dict[str, Registered]] = {}
+_CHECKS: Registry[Registered] = Registry()
 
 
 def checks(*claims: str, kind: Kind) -> Callable[[CheckFunction], CheckFunction]:
@@ -65,29 +65,14 @@ def checks(*claims: str, kind: Kind) -> Callable[[CheckFunction], CheckFunction]
         raise InputError("claims", "is missing", "name the claims that the check is about")
 
     def register(function: CheckFunction) -> CheckFunction:
-        name = function.__name__.replace("_", "-")
-        known = _CHECKS.setdefault(function.__module__ or "__main__", {})
-        other = known.get(name)
-        if other is not None and _globals(other.function) is _globals(function):
+        name = stated_name(function)
+        if not _CHECKS.add(function, name, Registered(name, claims, kind, function)):
             raise InputError("checks", f"has two functions called {name}", "rename one")
-        known[name] = Registered(name, claims, kind, function)
         return function
 
     return register
 
 
-def _globals(function: CheckFunction) -> object:
-    return getattr(function, "__globals__", None)
-
-
 def registered_checks(package: str) -> dict[str, Registered]:
     """Return the checks of a module, or a package with its modules, by module and name."""
-    found = {}
-    for module, known in _CHECKS.items():
-        if module == package or module.startswith(f"{package}."):
-            now = vars(sys.modules[module]) if module in sys.modules else {}
-            for name, check in known.items():
-                # A module that was imported anew has functions of its own.
-                if getattr(check.function, "__globals__", now) is now:
-                    found[f"{module}:{name}"] = check
-    return found
+    return {f"{module}:{name}": check for module, name, check in _CHECKS.within(package)}

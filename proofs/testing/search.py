@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
 from epsrank.proofs.testing.outcomes import Counterexample, Tally, Undecided, counting, refute
+from epsrank.proofs.testing.registry import Registry, stated_name
 from epsrank.theory.errors import InputError
 
 __all__ = [
@@ -95,8 +95,8 @@ class Outcome:
     open_questions: tuple[str, ...] = ()
 
 
-#: Properties by the module that states them, then by name.
-_REGISTERED: dict[str, dict[str, Property]] = {}
+#: Properties by the module that states them.
+_REGISTERED: Registry[Property] = Registry()
 
 
 def states(
@@ -152,46 +152,31 @@ def states(
     """
 
     def register(check: Check) -> Check:
-        name = check.__name__.replace("_", "-")
-        stated = _REGISTERED.setdefault(_module_of(check), {})
-        if any(_of_an_earlier_import(prop.check, check) for prop in stated.values()):
-            stated.clear()
-        if name in stated:
-            raise ValueError(f"two properties are called {name}")
+        name = stated_name(check)
         statement = (check.__doc__ or name).strip().splitlines()[0].rstrip(".")
-        stated[name] = Property(
+        prop = Property(
             name, claims, statement, check, strategies, tuple(pinned), share, refutable, part,
             regime,
         )  # fmt: skip
+        if not _REGISTERED.add(check, name, prop):
+            raise _twice(name)
         return check
 
     return register
 
 
-def _module_of(check: Check) -> str:
-    """Return the module of a function; text that is executed has none."""
-    return getattr(check, "__module__", None) or "__main__"
-
-
-def _of_an_earlier_import(check: Check, other: Check) -> bool:
-    """Whether a module has been imported anew: names in it then replace those before."""
-    return getattr(check, "__globals__", None) is not getattr(other, "__globals__", None)
-
-
 def registered(package: str) -> dict[str, Property]:
     """Return the properties that a module, or a package with its modules, has stated, by name."""
     found: dict[str, Property] = {}
-    for module, stated in _REGISTERED.items():
-        if module == package or module.startswith(f"{package}."):
-            now = vars(sys.modules[module]) if module in sys.modules else {}
-            for name, prop in stated.items():
-                # Of a module that has been imported anew since, and no longer states it.
-                if getattr(prop.check, "__globals__", now) is not now:
-                    continue
-                if name in found:
-                    raise ValueError(f"two properties are called {name}")
-                found[name] = prop
+    for _, name, prop in _REGISTERED.within(package):
+        if name in found:
+            raise _twice(name)
+        found[name] = prop
     return found
+
+
+def _twice(name: str) -> ValueError:
+    return ValueError(f"two properties are called {name}")
 
 
 @contextlib.contextmanager
@@ -318,8 +303,7 @@ def assert_holds(check: Check, *, max_examples: int | None = None, seed: int | N
     Undecided
         If the arithmetic decided no case.
     """
-    stated = _REGISTERED.get(_module_of(check), {}).values()
-    prop = next((prop for prop in stated if prop.check is check), None)
+    prop = _REGISTERED.of(check)
     if prop is None:
         raise InputError(
             "check", f"is {check.__qualname__}, which states nothing", "decorate it with states(…)"

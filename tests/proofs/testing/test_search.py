@@ -107,7 +107,8 @@ def test_two_properties_of_one_module_cannot_share_a_name():
 def test_two_properties_of_one_package_cannot_share_a_name(monkeypatch):
     (first, *_) = PROPERTIES.values()
     other = replace(first, check=lambda: None)
-    monkeypatch.setitem(_REGISTERED, "epsrank.proofs.properties.other", {first.name: other})
+    held = {first.name: (other.check, other)}
+    monkeypatch.setitem(_REGISTERED._held, "epsrank.proofs.properties.other", held)
     monkeypatch.setitem(sys.modules, "epsrank.proofs.properties.other", sys.modules[__name__])
     with pytest.raises(ValueError, match="two properties"):
         registered("epsrank.proofs.properties")
