@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import hypothesis
@@ -264,24 +266,22 @@ def _said(violation: AssertionError) -> str:
     """Return what an assertion says; a bare ``assert`` says where it stands."""
     if str(violation):
         return str(violation)
-    frame = violation.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    assert frame is not None
-    return (
-        f"an assertion failed at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}"
-    )
+    frame, line = _innermost(violation)
+    return f"an assertion failed at {Path(frame.f_code.co_filename).name}:{line}"
 
 
 def _inside_the_library(violation: AssertionError) -> bool:
     """Whether an assertion of this library itself failed: that is a fault of it, no finding."""
     if isinstance(violation, Counterexample):
         return False
-    frame = violation.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    name = "" if frame is None else str(frame.tb_frame.f_globals.get("__name__", ""))
-    return name.partition(".")[0] == "epsrank"
+    frame, _ = _innermost(violation)
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "epsrank"
+
+
+def _innermost(violation: AssertionError) -> tuple[FrameType, int]:
+    """Return the frame that raised, and its line."""
+    *_, found = traceback.walk_tb(violation.__traceback__)
+    return found
 
 
 def assert_holds(check: Check, *, max_examples: int | None = None, seed: int | None = None) -> None:
