@@ -18,6 +18,11 @@ from epsrank.theory.numbers.arrays import Matrix, Vector
 _MOST_BLOCK_WEIGHTS = 4096
 _MOST_BLOCK_NUMBERS = 2**25
 
+# Why the outputs of a sample have rows of their own.
+_SCALED = "has outputs that are scaled one by one"
+_MIXED = "gives what is mixed on the way to the outputs"
+_ONE_OF_MANY = "gives one number that is a part of several outputs of a sample"
+
 # Roundings of what surrounds the sum over the features.
 _ROUNDINGS = 64
 
@@ -77,7 +82,9 @@ def _of_single(found: AffineMap, phi: Tensor, weight: Matrix, bias: Matrix | Non
         return base
     if axis is None and source.ndim > 1 and bool((source == source[..., :1]).all()):
         # One number that is a part of several outputs of a sample, such as the value of a state.
-        base = replace(base, outputs=found.outputs.flatten(0, -2), copies=source.shape[-1])
+        base = replace(
+            base, outputs=found.outputs.flatten(0, -2), copies=source.shape[-1], apart=_ONE_OF_MANY
+        )
     scale, offset = _rows_of(slope, axis), _rows_of(found.offset, axis)
     if bool((scale == 1).all()):
         if not bool(offset.any()):
@@ -118,10 +125,10 @@ def _blocks(base: HeadRows, scale: Tensor, offset: Tensor) -> HeadRows:
     for column in range(k):
         blocks[:, column, column] = scale[:, column : column + 1] * phi
         units[:, column, column] = scale[:, column]
-    return _stacked(base, blocks, units, offset)
+    return _stacked(base, blocks, units, offset, _SCALED)
 
 
-def _stacked(base: HeadRows, blocks: Tensor, units: Tensor, offset: Tensor) -> HeadRows:
+def _stacked(base: HeadRows, blocks: Tensor, units: Tensor, offset: Tensor, apart: str) -> HeadRows:
     """Return rows of single outputs: the head as one vector."""
     n, k = base.weight.shape
     rows = blocks.shape[0] * blocks.shape[1]
@@ -133,6 +140,7 @@ def _stacked(base: HeadRows, blocks: Tensor, units: Tensor, offset: Tensor) -> H
         units=units.reshape(rows, k),
         offset=offset.reshape(rows, 1),
         copies=int(blocks.shape[1]),
+        apart=apart,
     )
 
 
@@ -180,12 +188,12 @@ def _of_pooled(
         f"u = D·({form.removeprefix('u = ')}) with a matrix D"
         + " + r" * bool(found.offset.any()),
     )  # fmt: skip
-    return _stacked(base, blocks, units, found.offset.reshape(samples, -1))
+    return _stacked(base, blocks, units, found.offset.reshape(samples, -1), _MIXED)
 
 
 def _refuse_large(weights: int, rows: int) -> None:
     if weights > _MOST_BLOCK_WEIGHTS or weights * rows > _MOST_BLOCK_NUMBERS:
-        problem = f"has outputs that are scaled one by one: {rows} rows of {weights} features"
+        problem = f"{_SCALED}: {rows} rows of {weights} features"
         raise InputError("head", f"{problem} are too many", "lower max_samples, or " + RANKS)
 
 

@@ -39,6 +39,8 @@ class HeadRows:
     form: str
     #: How much every sample counts (R,); None for all alike.
     weights: Tensor | None = None
+    #: Why the outputs of a sample have rows of their own; empty where they have none.
+    apart: str = ""
 
     def weighed(self, weights: Tensor | None) -> HeadRows:
         """Return the rows with the weights of their samples."""
@@ -49,15 +51,6 @@ class HeadRows:
             del samples[self.axis]
         own = row_weights(weights.cpu(), samples, "the output").double()
         return replace(self, weights=own)
-
-    @property
-    def apart(self) -> str:
-        """Why the outputs of a sample have rows of their own."""
-        if self.form.endswith("matrix D") or self.form.endswith("matrix D + r"):
-            return "gives what is mixed on the way to the outputs"
-        if "D" in self.form:
-            return "has outputs that are scaled one by one"
-        return "gives one number that is a part of several outputs of a sample"
 
     @property
     def n_outputs(self) -> int:

@@ -61,6 +61,24 @@ class Dueling(nn.Module):
         return self.v(self.body(x)) + a - a.mean(1, keepdim=True)
 
 
+class Weighed(Dueling):
+    def forward(self, x):
+        return x[:, :1] * self.v(self.body(x)) + self.a(self.body(x))
+
+
+class Mixing(nn.Module):
+    """A convolution whose channels are mixed at every position."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh(), nn.Conv2d(2, 3, 3))
+
+    def forward(self, x):
+        u = self.net(x[:, :1, None, None].expand(-1, 1, 5, 5)).mean((2, 3))
+        return u - u.mean(1, keepdim=True)
+
+
 def measured(model, step=None, **arguments):
     """Return the record of the last layer, and the monitor."""
     with RankMonitor(model, every=1, **arguments) as monitor:
@@ -139,6 +157,16 @@ WITH = {"probe": X, "targets": LABELS, "loss": "cross_entropy"}
             Dueling,
             {"probe": X, "head": "v", "targets": VALUES, "loss": "huber"},
             "head gives one number that is a part of several outputs",
+        ),
+        (
+            Weighed,
+            {"probe": X, "head": "v", "targets": VALUES, "loss": "huber"},
+            "head gives one number that is a part of several outputs",
+        ),
+        (
+            Mixing,
+            {"probe": X, "targets": VALUES, "loss": "huber", "head": "net.2"},
+            "head gives what is mixed on the way to the outputs",
         ),
     ],
 )
