@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
@@ -42,7 +43,8 @@ class Registry(Generic[_Entry]):
                 now = vars(sys.modules[module]) if module in sys.modules else {}
                 for name, (function, entry) in held.items():
                     # Of a module that has been imported anew since, and no longer states it.
-                    if getattr(function, "__globals__", now) is now:
+                    own = _globals(function)
+                    if own is None or own is now:
                         yield module, name, entry
 
 
@@ -57,6 +59,12 @@ def _module_of(function: Function) -> str:
 
 
 def _of_an_earlier_import(function: Function, other: Function) -> bool:
-    """Whether two functions of one module have other globals; an object that is called has none."""
-    found = [getattr(each, "__globals__", None) for each in (function, other)]
-    return None not in found and found[0] is not found[1]
+    """Whether two functions of one module have other globals."""
+    before, now = _globals(function), _globals(other)
+    return before is not None and now is not None and before is not now
+
+
+def _globals(function: Function) -> dict[str, Any] | None:
+    """Return the globals of a function below its decorators; an object that is called has none."""
+    found: dict[str, Any] | None = getattr(inspect.unwrap(function), "__globals__", None)
+    return found

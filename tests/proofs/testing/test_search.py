@@ -51,6 +51,20 @@ def test_a_true_property_is_counted():
     assert found.tally.examples <= 30
 
 
+def test_a_decorator_of_another_module_hides_no_property(monkeypatch):
+    # functools.wraps hands on the name of the module, and not its globals.
+    elsewhere: dict[str, object] = {}
+    wrapping = "def plain(f):\n    return wraps(f)(lambda *a, **k: f(*a, **k))\n"
+    exec(f"from functools import wraps\n{wrapping}", elsewhere)
+    module = types.ModuleType("planted_decorated")
+    monkeypatch.setitem(sys.modules, "planted_decorated", module)
+    vars(module).update(states=states, plain=elsewhere["plain"], st=st)
+    for name in ("first", "second"):
+        head = f"@states('c', number=st.integers())\n{'@plain' if name == 'first' else ''}\n"
+        exec(f'{head}def {name}(number):\n    """Holds."""\n', vars(module))
+    assert set(registered("planted_decorated")) == {"first", "second"}
+
+
 def test_pinned_cases_come_first():
     seen = []
 
