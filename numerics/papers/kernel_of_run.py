@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from epsrank.numerics.first_layer.slope import resolve_slope
 from epsrank.numerics.plots.kernel_figures import rank_over
 from epsrank.numerics.plots.style import INK, given_axes, legend_below
@@ -15,6 +13,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.input_measure import data_measure
 from epsrank.theory.kernels.placed import placement
 from epsrank.theory.kernels.prediction import initial_ranks
+from epsrank.theory.numbers.spaced import spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,14 +62,12 @@ def _predicted(run: Run, eps: float) -> list[Any]:
         )
     probe = choose_probe(config, task, resolve_device("cpu"))
     points = probe.x.double().numpy().reshape(len(probe.x), -1)
-    rows = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MOST_POINTS)).round())
-    chosen = rows.astype(np.int64)
-    weights = None
-    if task.measure != "mean" or probe.weights is not None:
-        if len(chosen) < len(points):
-            chosen = np.arange(len(points))
-        weights = probe.weights
-    inputs = data_measure(points[chosen], weights=weights, measure=task.measure, text=task.name)
+    # Some points of a quadrature rule are no rule.
+    if task.measure == "mean" and probe.weights is None:
+        rows = points[spaced(len(points), _MOST_POINTS)]
+    else:
+        rows = points
+    inputs = data_measure(rows, weights=probe.weights, measure=task.measure, text=task.name)
     init, law = config.init, None
     if init == "structured":
         where: dict[str, Any] = {"domain": task.domain, "data": None}

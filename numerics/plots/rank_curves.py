@@ -28,6 +28,7 @@ from epsrank.numerics.plots.tightness_parts import (
     of_squares,
     some_eps,
 )
+from epsrank.theory.numbers.spaced import spaced
 from epsrank.theory.selection import select_neurons
 
 if TYPE_CHECKING:
@@ -42,23 +43,23 @@ def draw_spectrum(records: Records, *, title: str = "") -> Axes:
     last = records[-1]
     figure, axes = panel(6.8, 4.6)
     chosen = sorted({0, (len(records) - 1) // 2, len(records) - 1})
-    shown = []
+    thresholds = some_eps(last.by_eps)
+    shown = [array([at.eps for at in thresholds])]
     for index, record in enumerate(records[at] for at in chosen):
         name = "λ$_k$" if record.step is None else f"λ$_k$, step {record.step}"
         values = positive(np.asarray(record.spectrum))
         line(axes, np.arange(1, len(values) + 1), values, index, name)
         shown.append(values)
-    for at in some_eps(last.by_eps):
+    for at in thresholds:
         axes.axhline(at.eps, color=INK, linewidth=0.9, linestyle=(0, (6, 2)))
         axes.annotate(
             f"ε = {power(at.eps)}", (0.0, at.eps), xycoords=("axes fraction", "data"),
             xytext=(4, 2), textcoords="offset points", ha="left", fontsize=8.5,
         )  # fmt: skip
-    thresholds = array([at.eps for at in some_eps(last.by_eps)])
-    top = float(np.nanmax(np.concatenate([*shown, thresholds])))
-    kept = np.concatenate([*shown, thresholds])
+    kept = np.concatenate(shown)
+    top = float(np.nanmax(kept))
     # Far below every threshold there is rounding, and nothing is decided.
-    lowest = max(float(np.nanmin(kept)), 1e-3 * min(float(thresholds.min()), top))
+    lowest = max(float(np.nanmin(kept)), 1e-3 * thresholds[-1].eps)
     log_axis(axes, "y", kept[kept >= lowest])
     axes.set_ylim(lowest / 1.5, 3 * top)
     axes.set_xlim(0, len(last.spectrum) + 1)
@@ -125,7 +126,7 @@ def draw_selection(records: Records, *, title: str = "") -> Axes:
     draft = (p + 1.0) * (n - p) * tails[:n] * size
     line(axes, p, draft, 1, "(p+1)(n−p) Σ$_{k>p}$λ$_k$ B², the draft's")
     line(axes, p, ours, 0, "(1+p(n−p)) λ$_{p+1}$ B², ours")
-    tried = sorted({round(at) for at in np.linspace(0, n - 1, min(n, _SELECTIONS))})
+    tried = spaced(n, _SELECTIONS)
     # Exchanges are made in polynomial time; the minors of any width are not.
     reached = [
         select_neurons(

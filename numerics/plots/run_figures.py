@@ -12,6 +12,7 @@ from epsrank.numerics.plots.layers import layer_ranks, spectra
 from epsrank.numerics.plots.plateau import draw_plateau
 from epsrank.numerics.plots.staircase import staircase
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.spaced import spaced
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,7 +101,7 @@ def _floor(run: Run, eps: float) -> Figure:
     count = len(there)
     if not count:
         raise InputError("kind", "is 'floor', but no last layer was kept", "pass keep_features=0.5")
-    places = sorted({round(at) for at in np.linspace(0, count - 1, min(count, _MOST_POINTS))})
+    places = spaced(count, _MOST_POINTS)
     floors = [floor_at(run, there[place], eps) for place in places]
     last = floors[-1]
     return floor_curve(

@@ -9,6 +9,7 @@ import numpy as np
 
 from epsrank.numerics.plots.style import integer_axis, log_axis, look, mark_every, positive
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.spaced import spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,9 +63,7 @@ def time_axis(axes: Axes, steps: Vector) -> None:
 def some_eps(rows: Sequence[AtEps]) -> list[AtEps]:
     """Return a few thresholds, evenly spread, from the largest."""
     ordered = sorted(rows, key=lambda at: -at.eps)
-    count = min(len(ordered), _MOST_EPS)
-    chosen = sorted({round(at) for at in np.linspace(0, len(ordered) - 1, count)})
-    return [ordered[index] for index in chosen]
+    return [ordered[index] for index in spaced(len(ordered), _MOST_EPS)]
 
 
 def of_squares(records: Records, what: str) -> LayerTightness:

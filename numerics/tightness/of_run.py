@@ -10,6 +10,7 @@ from epsrank.numerics.training import Run
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.tightness.layer import layer_tightness
 from epsrank.theory.floor.tightness.result import LayerTightness
+from epsrank.theory.numbers.spaced import spaced
 
 
 def tightness_of_run(run: Run, asked: Asked, *, moments: int, index: int | None) -> Tightness:
@@ -22,7 +23,7 @@ def tightness_of_run(run: Run, asked: Asked, *, moments: int, index: int | None)
         if not chosen:
             raise InputError("index", f"is {index}", f"the run has {count} measurements")
     else:
-        chosen = sorted({round(at) for at in np.linspace(0, count - 1, min(count, moments))})
+        chosen = spaced(count, moments)
     records: list[LayerTightness] = []
     left_out: list[str] = []
     # From the end: the last one that can be read is the one with all details.
