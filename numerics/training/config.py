@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -163,12 +164,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         self._name_objects()
-        for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices and not (name == "network" and is_name(value)):
-                more = ", or module:name" if name == "network" else ""
-                known = ", ".join(choices) + more
-                raise InputError(name, f"is {value!r}", f"choose one of {known}")
+        self._check_choices(_CHOICES)
         # What a name means is looked up where it is needed: settings are read elsewhere, too.
         if not (self.task in TASKS or self.task == DATA or is_name(self.task)):
             known = ", ".join((*TASKS, DATA))
@@ -184,10 +180,16 @@ class RunConfig:
             object.__setattr__(self, "boundary_weight", kappa)
         self._texts()
         object.__setattr__(self, "domain", as_domain(self.domain))
-        if self.keep_features is not None:
-            factor = as_share(self.keep_features, "keep_features")
-            object.__setattr__(self, "keep_features", factor)
         self._normalise()
+
+    def _check_choices(self, names: Iterable[str]) -> None:
+        """Check settings that are one of a few words."""
+        for name in names:
+            value, choices = getattr(self, name), _CHOICES[name]
+            if value not in choices and not (name == "network" and is_name(value)):
+                more = ", or module:name" if name == "network" else ""
+                known = ", ".join(choices) + more
+                raise InputError(name, f"is {value!r}", f"choose one of {known}")
 
     def _name_objects(self) -> None:
         """Write functions, classes and objects as the names under which others find them."""
@@ -229,6 +231,9 @@ class RunConfig:
 
     def _normalise(self) -> None:
         """Fill in the learning rate, and write numbers the way TOML gives them back."""
+        if self.keep_features is not None:
+            factor = as_share(self.keep_features, "keep_features")
+            object.__setattr__(self, "keep_features", factor)
         rate = self.learning_rate
         if rate is None:
             rate = DEFAULT_RATES[self.optimizer]

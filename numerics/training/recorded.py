@@ -41,10 +41,7 @@ class RecordedConfig(RunConfig):
     own: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, choices in (("loss", ("mse", "cross-entropy")), ("bias", ("feature", "fixed"))):
-            value = getattr(self, name)
-            if value not in choices:
-                raise InputError(name, f"is {value!r}", f"choose one of {', '.join(choices)}")
+        self._check_choices(("loss", "bias"))
         self._whole_numbers()
         self._normalise()
         if not isinstance(self.name, str) or not self.name or "\n" in self.name:

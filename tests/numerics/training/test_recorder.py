@@ -209,6 +209,7 @@ def test_divergence_is_a_result(tmp_path):
         ({"measure": "volume"}, "choose 'mean' or 'raw'"),
         ({"settings": {"f": print}}, "settings are not plain values"),
         ({"name": ""}, "pass a line of text"),
+        ({"keep_features": 2.0}, "keep_features is 2; pass a number between 0 and 1"),
     ],
 )
 def test_bad_arguments_are_refused_in_one_line(tmp_path, change, said):
