@@ -26,9 +26,9 @@ from epsrank.numerics.training.objective import task_objective
 from epsrank.numerics.training.own_network import is_own
 from epsrank.numerics.training.process import reproducible
 from epsrank.numerics.training.record import StepRecord
-from epsrank.numerics.training.run import Run, read_records
+from epsrank.numerics.training.run import Run
 from epsrank.numerics.training.seeds import Stream, epoch_order, stream_seed
-from epsrank.numerics.training.state import Progress, restore_state
+from epsrank.numerics.training.state import Progress
 from epsrank.theory.data.inputs import as_whole
 
 ProgressCallback = Callable[[int, int, StepRecord | None], None]
@@ -86,7 +86,7 @@ def train(
     task, device = build_task(config), resolve_device(config.device)
     session = _Session(config, task, device)  # before the folder: bad settings leave no trace
     with claimed(out):
-        session.enter(out, resume=resume)
+        session.take_up(out, session.model, session.optimizer, resume=resume)
         with reproducible(config.threads) as interrupts:
             session.proceed(stop_after, progress, interrupts)
     return session.run()
@@ -102,17 +102,6 @@ class _Session(RunInMaking):
         self.objective = task_objective(config, task, device)
         self._order: tuple[int, torch.Tensor] | None = None
         self._clock = SaveClock()
-
-    def enter(self, out: str | Path | None, *, resume: bool) -> None:
-        """Make the folder, or take up what it holds."""
-        self.open(out, resume=resume)
-        found = restore_state(self.folder, self.model, self.optimizer, self.environment)
-        if found is None:
-            return
-        # The tables are written before the state, so they can be ahead of it but never behind.
-        kept = read_records(self.folder.path, self.config)
-        self.records = [record for record in kept if record.step <= found.step]
-        self.progress = found
 
     def proceed(
         self, stop_after: int | None, progress: ProgressCallback | None, interrupts: Interrupts

@@ -21,9 +21,9 @@ from epsrank.numerics.training.folder import HISTORY, SPECTRA, WEIGHTS, open_fol
 from epsrank.numerics.training.measure import measure
 from epsrank.numerics.training.probe import choose_probe, with_test_samples
 from epsrank.numerics.training.record import StepRecord, history_table, spectra_table
-from epsrank.numerics.training.run import Run
+from epsrank.numerics.training.run import Run, read_records
 from epsrank.numerics.training.sources import sources_of
-from epsrank.numerics.training.state import SOURCE, Progress, save_state
+from epsrank.numerics.training.state import SOURCE, Progress, restore_state, save_state
 from epsrank.numerics.training.tensors import write_tensors
 
 # Measurements per decade at first, and in all over the evenly spaced rest; ours.
@@ -77,6 +77,28 @@ class RunInMaking:
     def open(self, out: str | Path | None, *, resume: bool = False) -> None:
         """Make or enter the folder of the run."""
         self.folder = open_folder(out, self.config, resume=resume)
+
+    def take_up(
+        self,
+        out: str | Path | None,
+        model: FeatureNetwork,
+        optimizer: torch.optim.Optimizer,
+        *,
+        resume: bool,
+    ) -> bool:
+        """Make the folder, or go on from what it holds; tell whether it held anything.
+
+        To be called by what the user calls: a warning about damage names the user's line.
+        """
+        self.open(out, resume=resume)
+        found = restore_state(self.folder, model, optimizer, self.environment)
+        if found is None:
+            return False
+        # The tables are written before the state, so they can be ahead of it but never behind.
+        kept = read_records(self.folder.path, self.config)
+        self.records = [record for record in kept if record.step <= found.step]
+        self.progress = found
+        return True
 
     def measure(self, model: FeatureNetwork, step: int) -> StepRecord:
         """Measure, and keep the weights of the measurement."""

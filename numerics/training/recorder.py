@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,8 +25,8 @@ from epsrank.numerics.training.measure import NotFiniteError
 from epsrank.numerics.training.own_network import OwnNetwork, why_no_floor
 from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.recorded import RecordedConfig, save_samples
-from epsrank.numerics.training.run import Run, read_records
-from epsrank.numerics.training.state import Progress, restore_state
+from epsrank.numerics.training.run import Run
+from epsrank.numerics.training.state import Progress
 from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError, described
 
@@ -148,28 +148,24 @@ class RunRecorder:
             width=sizes[-1], dtype=str(first.dtype).removeprefix("torch."),
             device=first.device.type,
         )  # fmt: skip
-        self._making = _Making(config, task, first.device, model, self._network)
-        self._optimizer: Any = _NoOptimizer() if optimizer is None else optimizer
+        self._making = _Making(config, task, first.device, self._network)
+        own = _NoOptimizer() if optimizer is None else optimizer
+        self._optimizer = cast(torch.optim.Optimizer, own)
         self._clock = SaveClock()
         self._held = ExitStack()
         self._closed = False
         self._held.enter_context(claimed(out))
         try:
-            self._open(out, resume)
+            held = self._making.take_up(out, self._network, self._optimizer, resume=resume)
+            self._begin(held)
         except BaseException:
             self._held.close()
             raise
 
-    def _open(self, out: str | Path, resume: bool) -> None:
-        """Make the folder, or take up what it holds, and measure where that was not done."""
+    def _begin(self, held: bool) -> None:
+        """Keep the samples of a folder that held nothing, and measure where that was not done."""
         making = self._making
-        making.open(out, resume=resume)
-        found = restore_state(making.folder, self._network, self._optimizer, making.environment)
-        if found is not None:
-            kept = read_records(making.folder.path, making.config)
-            making.records = [record for record in kept if record.step <= found.step]
-            making.progress = found
-        else:
+        if not held:
             save_samples(making.folder.path, making.task, making.folder.manifest)
         self.step_count = making.progress.step
         if not making.records:
@@ -298,11 +294,10 @@ class _Making(RunInMaking):
         config: RecordedConfig,
         task: Task,
         device: torch.device,
-        model: nn.Module,
         network: OwnNetwork,
     ) -> None:
         super().__init__(config, task, device)
-        self._blank = partial(_copied, model, network)
+        self._blank = partial(_copied, network)
 
     def run(self) -> Run:
         """Return the run as it stands."""
@@ -310,7 +305,7 @@ class _Making(RunInMaking):
         return Run(*given, self._blank)
 
 
-def _copied(model: nn.Module, network: OwnNetwork) -> FeatureNetwork:
+def _copied(network: OwnNetwork) -> FeatureNetwork:
     """Return a copy of the user's network, to put a checkpoint into."""
     return copy.deepcopy(network).cpu()
 
