@@ -105,6 +105,9 @@ def test_capture_in_batches_equals_one_pass_and_keeps_no_graph(name):
         torch.testing.assert_close(layer, samples_by_neurons(output.detach()))
         assert not layer.requires_grad
     assert network.training
+    frozen = next(network.children()).eval()
+    capture(network, x)
+    assert (network.training, frozen.training) == (True, False)
     assert not network._forward_hooks
 
 
