@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from epsrank.numerics.named.calls import named_line
-from epsrank.numerics.named.places import folder, from_here
+from epsrank.numerics.named.calls import user_code
+from epsrank.numerics.named.places import folder
 from epsrank.numerics.named.sources import Source
 from epsrank.theory.errors import InputError
 
@@ -60,16 +60,8 @@ def find_module(name: str, *, argument: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         raise InputError(argument, f"is {name!r}", "write it as package.module, without .py")
     _forget_changed(name)
-    with from_here():
-        try:
-            found = importlib.import_module(name)
-        # Code of the user may raise anything; it is reported in one line.
-        except (Exception, SystemExit) as error:
-            raise InputError(
-                argument,
-                f"{name} cannot be imported ({named_line(error)})",
-                "check the name and the code",
-            ) from None
+    with user_code(argument, f"{name} cannot be imported", "check the name and the code"):
+        found = importlib.import_module(name)
     source = _source(found)
     if source is not None and name not in _imported:
         _imported[name] = (found.__spec__, source.digest())
