@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from epsrank.numerics.named import SOURCES
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.shown import Shown
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Settings that follow from others, as the hash of a source from the name of a task.
-DERIVED = ("sources",)
+DERIVED = (SOURCES,)
 
 RunStatus = Literal["done", "diverged", "failed"]
 

@@ -13,7 +13,13 @@ import numpy as np
 
 from epsrank.numerics.results.collection import RunResult, SweepResults
 from epsrank.numerics.results.own_history import own_history
-from epsrank.numerics.results.tables import Table, is_event_file, read_any, value_of
+from epsrank.numerics.results.tables import (
+    Table,
+    is_event_file,
+    read_any,
+    value_of,
+    vector_of,
+)
 from epsrank.numerics.sweeps.figures import stairs, steps_to
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
@@ -269,8 +275,7 @@ def read_import(folder: Path) -> SweepResults:
     names = [name for name in held.column_names
              if name not in {"run", "seed"} and not name.startswith("settings.")]  # fmt: skip
     owner = np.array(held.column("run").to_pylist(), dtype=np.int64)
-    columns = {name: np.array([math.nan if v is None else v for v in held.column(name).to_pylist()],
-                              dtype=np.float64) for name in names}  # fmt: skip
+    columns = {name: vector_of(held.column(name).to_pylist()) for name in names}
     runs = []
     for index, run in enumerate(ends.runs):
         own = {name: values[owner == index] for name, values in columns.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,13 +12,13 @@ from epsrank.numerics.results.collection import RunResult, SweepResults
 from epsrank.numerics.results.foreign import HISTORIES, RESULTS, import_runs, read_import
 from epsrank.numerics.results.of_sweep import (
     SERIES,
-    is_results,
     read_results_table,
     read_sweep,
+    results_in,
 )
+from epsrank.numerics.results.tables import vector_of
 from epsrank.numerics.sweeps.figures import stairs
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Vector
 
 
 def load_results(path: str | Path) -> SweepResults:
@@ -56,12 +55,11 @@ def load_results(path: str | Path) -> SweepResults:
     if not place.exists():
         raise InputError(str(path), "does not exist", "check the path")
     if not place.is_dir():
-        if place.suffix.lower() == ".parquet" and _is_results_file(place):
-            return read_results_table(place)
-        return import_runs([place])
+        found = results_in(place) if place.suffix.lower() == ".parquet" else None
+        return import_runs([place]) if found is None else found
     kind = folder_kind(place)
     if kind == "run":
-        return SweepResults(str(place), (read_run(place),), eps=_eps_of(place))
+        return read_run(place)
     if kind not in {None, "sweep"}:
         assert kind is not None
         raise InputError(str(path), f"is {of_kind(kind)}", "name that of a sweep or a run")
@@ -74,13 +72,7 @@ def load_results(path: str | Path) -> SweepResults:
     return import_runs([place])
 
 
-def _is_results_file(path: Path) -> bool:
-    from epsrank.numerics.files import read_table
-
-    return is_results(read_table(path))
-
-
-def read_run(folder: Path) -> RunResult:
+def read_run(folder: Path) -> SweepResults:
     """Read one run by its tables, without its weights."""
     from epsrank.numerics.files import read_table
     from epsrank.numerics.training.folder import HISTORY, read_config
@@ -95,7 +87,7 @@ def read_run(folder: Path) -> RunResult:
     lower, upper = rank_columns(last, config.eps[0])
     columns = {name: name for name in ("step", *SERIES)}
     columns |= {"rank_lower": lower, "rank_upper": upper}
-    series = {name: _vector(table, column) for name, column in columns.items()
+    series = {name: vector_of(table.column(column).to_pylist()) for name, column in columns.items()
               if column in table.column_names}  # fmt: skip
     series = {name: values for name, values in series.items() if not np.isnan(values).all()}
     progress = read_progress(folder)
@@ -111,7 +103,7 @@ def read_run(folder: Path) -> RunResult:
     # A recorded loop has settings of its own, and perhaps a seed among them.
     settings |= settings.pop("own", {})
     seed = settings.pop("seed", 0)
-    return RunResult(
+    run = RunResult(
         settings=settings,
         seed=seed,
         status="diverged" if wild else "done",
@@ -121,14 +113,4 @@ def read_run(folder: Path) -> RunResult:
         series=series,
         name=str(folder),
     )
-
-
-def _eps_of(folder: Path) -> float:
-    from epsrank.numerics.training.folder import read_config
-
-    return float(read_config(folder).eps[0])
-
-
-def _vector(table: Any, column: str) -> Vector:
-    values = [math.nan if value is None else value for value in table.column(column).to_pylist()]
-    return np.array(values, dtype=np.float64)
+    return SweepResults(str(folder), (run,), eps=config.eps[0])

@@ -12,6 +12,7 @@ import numpy as np
 
 from epsrank.numerics.named import SOURCES
 from epsrank.numerics.results.collection import RunResult, SweepResults
+from epsrank.numerics.results.tables import vector_of
 from epsrank.numerics.sweeps.figures import (
     STEPS_TO,
     diverged,
@@ -24,8 +25,6 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from epsrank.numerics.sweeps.spec import Sweep
 
 #: Histories that figures and tables show, besides the ranks.
@@ -69,17 +68,13 @@ def _series(outcome: Outcome) -> dict[str, Vector]:
     result = outcome.result
     if outcome.trial.kind != "train" or "step" not in result:
         return {}
-    found = {"step": _vector(result["step"])}
-    found |= {name: _vector(result[name]) for name in SERIES if name in result}
+    found = {"step": vector_of(result["step"])}
+    found |= {name: vector_of(result[name]) for name in SERIES if name in result}
     for end in ("rank_lower", "rank_upper"):
         # Of the last layer, at the first ε.
         ranks = next(iter(result[end].values()))
-        found[end] = _vector([layers[-1] if layers else None for layers in ranks])
+        found[end] = vector_of([layers[-1] if layers else None for layers in ranks])
     return {name: values for name, values in found.items() if not np.isnan(values).all()}
-
-
-def _vector(values: Sequence[float | None]) -> Vector:
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _first_eps(outcome: Outcome) -> float | None:
@@ -113,22 +108,25 @@ def stored_outcomes(plan: Sweep, store: Any) -> list[Outcome | None]:
 
 def read_results_table(path: Path) -> SweepResults:
     """Read the table of a sweep or an import alone, of this version or an earlier one."""
-    from epsrank.numerics.files import read_table
-
-    table = read_table(path)
-    if not is_results(table):
+    found = results_in(path)
+    if found is None:
         raise InputError(
             str(path),
             "is no table of results",
             "name that of a sweep, or its folder",
         )
-    return SweepResults(str(path), tuple(map(_row, table.to_pylist())))
+    return found
 
 
-def is_results(table: pa.Table) -> bool:
-    """Tell whether a table is one of results, by its columns."""
+def results_in(path: Path) -> SweepResults | None:
+    """Read a table; None where its columns are not those of results."""
+    from epsrank.numerics.files import read_table
+
+    table = read_table(path)
     names = table.column_names
-    return "status" in names and any(name.startswith("final.") for name in names)
+    if "status" not in names or not any(name.startswith("final.") for name in names):
+        return None
+    return SweepResults(str(path), tuple(map(_row, table.to_pylist())))
 
 
 def _row(row: Mapping[str, Any]) -> RunResult:

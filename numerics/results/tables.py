@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,11 @@ import numpy as np
 from epsrank.numerics.boundary import parsing, refuse_beyond_memory
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
+
+
+def vector_of(values: Iterable[float | None]) -> Vector:
+    """Return values as float64, NaN where there is none."""
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,7 @@ class Table:
     def numbers(self, column: str) -> Vector:
         """Return a column as float64, NaN where it is empty or no number."""
         values = self.columns[column]
-        fits = [math.nan if value is None or isinstance(value, str) else value for value in values]
-        return np.array(fits, dtype=np.float64)
+        return vector_of(None if isinstance(value, str) else value for value in values)
 
     def groups(self, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], Table]]:
         """Yield the rows that agree in some columns, without these."""
