@@ -15,7 +15,7 @@ from epsrank.cli.console import number
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from epsrank.numerics.sweeps import Outcome, Sweep, TrialStore
+    from epsrank.numerics.sweeps import Outcome, Sweep, Trial, TrialStore
 
 # Lines of the table; a terminal has no more.
 _MOST_ROWS = 40
@@ -92,9 +92,10 @@ class SweepSource:
         if self._shown == stamps:
             return None
         self._shown = stamps
-        found = stored_outcomes(self._plan, _Remembered(store, self._known))
+        trials = self._plan.trials()
+        found = stored_outcomes(trials, _Remembered(store, self._known))
         self.finished = all(outcome is not None for outcome in found)
-        return _view(self._folder, self._plan, found, store)
+        return _view(self._folder, self._plan.varied, dict(zip(trials, found, strict=True)), store)
 
 
 def _times(folder: Path) -> list[int]:
@@ -119,21 +120,21 @@ class _Remembered:
 
 
 def _view(
-    folder: Path, plan: Sweep, found: Sequence[Outcome | None], store: TrialStore
+    folder: Path, varied: tuple[str, ...], found: Mapping[Trial, Outcome | None], store: TrialStore
 ) -> SweepView:
-    """Return the view of outcomes, None where one is missing."""
+    """Return the view of the outcomes of trials, None where one is missing."""
     from epsrank.theory.strict_json import canonical
 
     cells: dict[str, list[Outcome | None]] = {}
     settings: dict[str, Mapping[str, Any]] = {}
-    for trial, outcome in zip(plan.trials(), found, strict=True):
+    for trial, outcome in found.items():
         own = {name: value for name, value in trial.settings.items() if name != "seed"}
         key = canonical(own)
         settings[key] = own
         cells.setdefault(key, []).append(outcome)
-    rows = [_row([_text(settings[key].get(name)) for name in plan.varied], outcomes)
+    rows = [_row([_text(settings[key].get(name)) for name in varied], outcomes)
             for key, outcomes in cells.items()]  # fmt: skip
-    done = [outcome for outcome in found if outcome is not None]
+    done = [outcome for outcome in found.values() if outcome is not None]
     failed = sum(outcome.status == "failed" for outcome in done)
     missing = len(found) - len(done)
     counts = f"{len(done) - failed} of {len(found)} runs done"
@@ -142,7 +143,7 @@ def _view(
     return SweepView(
         str(folder),
         counts + (_pace(folder / "store", missing) if missing else ""),
-        plan.varied,
+        varied,
         tuple(rows[:_MOST_ROWS]),
         max(0, len(rows) - _MOST_ROWS),
         (f"{damaged} damaged files count as absent",) * bool(damaged),

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,9 @@ from epsrank.numerics.sweeps.figures import (
     layer_ranks,
     reading_of,
 )
-from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
-
-if TYPE_CHECKING:
-    from epsrank.numerics.sweeps.spec import Sweep
 
 #: Histories that figures and tables show, besides the ranks.
 SERIES = ("loss", "training_loss", "test_loss", "test_accuracy", "reachable", "coefficient_norm")
@@ -88,17 +85,16 @@ def read_sweep(folder: Path) -> SweepResults:
     from epsrank.numerics.sweeps.store import TrialStore
 
     plan = Sweep.from_toml(folder / "spec.toml")
-    found = stored_outcomes(plan, TrialStore(folder / "store"))
+    found = stored_outcomes(plan.trials(), TrialStore(folder / "store"))
     outcomes = [outcome for outcome in found if outcome is not None]
     missing = len(found) - len(outcomes)
     return results_of(outcomes, str(folder), plan.targets, missing, plan.varied)
 
 
-def stored_outcomes(plan: Sweep, store: Any) -> list[Outcome | None]:
-    """Return what a store has of every trial of a plan, whether computed alone or with others."""
-    trials = plan.trials()
+def stored_outcomes(trials: Sequence[Trial], store: Any) -> list[Outcome | None]:
+    """Return what a store has of the trials of a plan, whether computed alone or with others."""
     alone = [store.get(trial) for trial in trials]
-    if all(alone) or plan.kind != "train":
+    if all(alone) or trials[0].kind != "train":
         return alone
     from epsrank.numerics.ensemble.trials import stored_runs
 
