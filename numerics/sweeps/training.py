@@ -8,21 +8,11 @@ from typing import Any
 from epsrank.numerics.named import is_name
 from epsrank.numerics.sweeps.settings import config_of
 from epsrank.numerics.training.loop import train
+from epsrank.numerics.training.record import NUMBERS
 from epsrank.numerics.training.run import Run
 from epsrank.theory.strict_json import nulled
 
-_COLUMNS = (
-    "step",
-    "loss",
-    "training_loss",
-    "test_loss",
-    "test_accuracy",
-    "coefficient_norm",
-    "reachable",
-    "envelope",
-    "reading",
-    "chain",
-)
+_COLUMNS = ("step", *NUMBERS, "reading", "chain")
 
 
 def train_trial(settings: Mapping[str, Any]) -> dict[str, Any]:

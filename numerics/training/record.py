@@ -183,7 +183,8 @@ class StepRecord:
         }
 
 
-_NUMBERS = (
+#: Numbers of a measurement, by the names of their columns.
+NUMBERS = (
     "loss",
     "training_loss",
     "test_loss",
@@ -230,7 +231,7 @@ def layer_numbers(columns: Collection[str], config: RunConfig) -> range:
 def history_table(records: Sequence[StepRecord], config: RunConfig) -> pa.Table:
     """Return one row per measurement: losses, floors, and each layer's ranks."""
     columns: dict[str, pa.Array] = {"step": pa.array([r.step for r in records], pa.int64())}
-    for name in _NUMBERS + _LATER:
+    for name in NUMBERS + _LATER:
         columns[name] = pa.array([getattr(r, name) for r in records], pa.float64())
     for index, threshold in enumerate(config.eps):
         values = [r.floors[index] for r in records]
@@ -285,7 +286,7 @@ def records_from_tables(
     return [
         StepRecord(
             step=row["step"],
-            **{name: row[name] for name in _NUMBERS + _TEXTS},
+            **{name: row[name] for name in NUMBERS + _TEXTS},
             **{name: row.get(name) for name in _LATER},
             floors=tuple(row[floor_column(threshold)] for threshold in config.eps),
             layers=tuple(layers[row["step"]]),

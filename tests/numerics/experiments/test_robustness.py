@@ -10,7 +10,8 @@ from epsrank.numerics.experiments.a05_deterministic_layer import EXPERIMENT, pla
 from epsrank.numerics.experiments.analysis import Analysis, Effect, Finding
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
-from epsrank.numerics.experiments.robustness import views, with_panel
+from epsrank.numerics.experiments.robustness import _ROWS, views, with_panel
+from epsrank.numerics.sweeps.training import _COLUMNS
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.statistics import median_interval
 from tests.numerics.experiments.pretraining_outcomes import planted
@@ -30,6 +31,11 @@ def runs(loss=(1.0, 0.5, 0.3, 0.2, 0.1, 0.05), ranks=None):
         )
         for seed in range(6)
     ]
+
+
+def test_views_cut_every_column_of_the_history_of_a_training():
+    # Written out in the panel, as its code is part of the instrument that records are of.
+    assert (*_COLUMNS, "floors") == _ROWS
 
 
 def judge(read, claim, outcomes):
