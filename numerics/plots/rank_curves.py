@@ -29,7 +29,7 @@ from epsrank.numerics.plots.tightness_parts import (
     some_eps,
 )
 from epsrank.theory.numbers.spaced import spaced
-from epsrank.theory.selection import select_neurons
+from epsrank.theory.selection import draft_factor, select_neurons, selection_factor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,8 +122,8 @@ def draw_selection(records: Records, *, title: str = "") -> Axes:
     size = float(np.linalg.norm(last.coefficients)) ** 2
     p = np.arange(n)
     tails = np.cumsum(spectrum[::-1])[::-1]
-    ours = (1.0 + p * (n - p)) * spectrum[:n] * size
-    draft = (p + 1.0) * (n - p) * tails[:n] * size
+    ours = array([selection_factor(n, k) for k in range(n)]) * spectrum[:n] * size
+    draft = array([draft_factor(n, k) for k in range(n)]) * tails[:n] * size
     line(axes, p, draft, 1, "(p+1)(n−p) Σ$_{k>p}$λ$_k$ B², the draft's")
     line(axes, p, ours, 0, "(1+p(n−p)) λ$_{p+1}$ B², ours")
     tried = spaced(n, _SELECTIONS)
