@@ -84,20 +84,18 @@ def read_files(paths: Sequence[str], columns: tuple[str, ...]) -> list[Samples]:
 def _read_archive(file: Path) -> list[Samples]:
     """Read an .npz with x and y, or x_train, y_train and the like."""
     label = f"data {file}"
-    found: dict[str, str] = {}
+    present: list[str] = []
 
-    def names(members: dict[str, str]) -> str:
-        found.update(members)
-        wanted = next((keys for keys in _ARCHIVES if set(keys[:2]) <= set(members)), None)
-        if wanted is None:
+    def first(members: dict[str, str]) -> str:
+        keys = next((keys for keys in _ARCHIVES if set(keys[:2]) <= set(members)), None)
+        if keys is None:
             known = ", ".join(members) or "nothing"
             raise InputError(label, f"holds {known}", "save it with x=… and y=…")
-        return wanted[0]
+        present.extend(keys if set(keys) <= set(members) else keys[:2])
+        return keys[0]
 
-    read_npz(file, label, names)
-    keys = next(keys for keys in _ARCHIVES if set(keys[:2]) <= set(found))
-    present = keys if set(keys) <= set(found) else keys[:2]
-    arrays = [read_npz(file, label, lambda _, key=key: key) for key in present]  # type: ignore[misc]
+    arrays = [read_npz(file, label, first)]
+    arrays += [read_npz(file, label, lambda _, key=key: key) for key in present[1:]]  # type: ignore[misc]
     return [Samples(arrays[i], arrays[i + 1]) for i in range(0, len(arrays), 2)]
 
 
