@@ -18,6 +18,7 @@ from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.tensors import write_tensors
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.change.pairs import DropFigures, Moment, explain_pairs
+from epsrank.theory.numbers.spaced import spaced
 
 
 class Measured(Protocol):
@@ -82,9 +83,7 @@ def keep_features(run: Measured) -> None:
     moments = drop_moments(run, factor)
     if run.config.recorded and run.records:
         # No code makes this network again: figures of the floor are of what is kept now.
-        count = len(run.records)
-        even = np.linspace(0, count - 1, min(count, _EVEN)).round().astype(int)
-        moments = sorted({*moments, *even.tolist()})
+        moments = sorted({*moments, *spaced(len(run.records), _EVEN)})
     steps = {run.records[index].step: index for index in moments}
     wanted = {folder.features(step): index for step, index in steps.items()}
     for path in folder.features(0).parent.glob("step_*.safetensors"):
