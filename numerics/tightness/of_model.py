@@ -22,6 +22,7 @@ from epsrank.numerics.monitor.measuring.readings import refuse_unclear_head
 from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.passes import Weighted
 from epsrank.numerics.tightness.asked import Asked
+from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.tightness.layer import layer_tightness
 from epsrank.theory.floor.tightness.result import LayerTightness
@@ -72,6 +73,9 @@ def samples_of(
         raise InputError(
             "data", f"has inputs, targets and weights of {sorted(sizes)} samples", "pass as many"
         )
+    if share is not None:
+        # The one gate of weights: a reader of heads takes those ≤ 0 for samples left out.
+        as_weights(share.numpy(), len(goal))
     return found if len(goal) <= most else _drawn(found, most, seed)
 
 

@@ -71,6 +71,17 @@ def test_a_network_is_its_features_and_its_head():
     assert_same(free, layer_tightness(phi, Y.numpy(), **(given | {"bias": "free"})))
 
 
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [(-0.5, "negative entry, -0.5 at index 3"), (np.nan, r"NaN at index \(3,\)")],
+)
+def test_weights_that_are_none_are_refused(entry, words):
+    weights = np.ones(60)
+    weights[3] = entry
+    with pytest.raises(InputError, match=f"weights.*{words}"):
+        tightness(network(), (X, Y), eps=EPS, weights=weights)
+
+
 class Ends(nn.Module):
     """2·(φW + b) + x, which is u = D(φW + b) + r."""
 
