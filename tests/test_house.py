@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import graphlib
 import importlib
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from epsrank.theory.extras import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("theory", "numerics", "proofs", "epsrank")
@@ -230,6 +233,70 @@ def test_planted_circles_are_caught():
 )
 def test_planted_imports_are_caught(source, package, wrong):
     assert wrong_imports(source, package) == wrong
+
+
+def at_once(body: Iterable[ast.stmt], inside: Collection[str]) -> Iterator[str]:
+    """Yield what an import of this code brings along: nothing of functions and hints of types."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in inside else node.module
+        elif isinstance(node, ast.With | ast.ClassDef):
+            yield from at_once(node.body, inside)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
+            yield from at_once([*node.body, *node.orelse], inside)
+
+
+def beginnings(module: str) -> set[str]:
+    """Return a module and the packages around it, whose files run first."""
+    parts = module.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+
+
+def needing(packages: Collection[str], sources: Mapping[str, str]) -> set[str]:
+    """Return the modules whose import brings one of the packages along, be it by others."""
+    brought = {
+        name: set().union(
+            beginnings(name), *map(beginnings, at_once(parsed(source)[0].body, sources))
+        )
+        for name, source in sources.items()
+    }
+    needy: set[str] = set(packages)
+    while more := {name for name, found in brought.items() if found & needy} - needy:
+        needy |= more
+    return needy & set(sources)
+
+
+def test_modules_that_need_an_extra_are_listed():
+    """What stands in docs/data for each extra is what the imports say; a slow test tries them."""
+    sources = {module_of(path): path.read_text("utf-8") for path in _files()}
+    listed = json.loads((ROOT / "docs" / "data" / "modules-per-extra.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "installing.md").read_text("utf-8")
+    for extra, entries in listed.items():
+        found = needing([name for name, (_, of) in PACKAGES.items() if of == extra], sources)
+        covered = {n for n in found for entry in entries if f"{n}.".startswith(f"{entry}.")}
+        assert sorted(found - covered) == [], extra
+        idle = [
+            entry for entry in entries if not any(f"{n}.".startswith(f"{entry}.") for n in found)
+        ]
+        assert idle == [], extra
+        assert [entry for entry in entries if f"`{entry}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [
+        ({"epsrank.a": "from epsrank.b import c", "epsrank.b": "with x:\n    import jinja2"}, 2),
+        ({"epsrank.a": "", "epsrank.a.b": "", "epsrank": "import jinja2.x"}, 3),
+        ({"epsrank.a": "def f():\n    import jinja2"}, 0),
+        ({"epsrank.a": "if TYPE_CHECKING:\n    import jinja2"}, 0),
+    ],
+)
+def test_planted_needs_of_extras_are_caught(sources, found):
+    assert len(needing(["jinja2"], sources)) == found
 
 
 SECTION = re.compile(r"^ *(Parameters|Returns|Yields|Raises|Attributes)\n *-{3,}$", re.MULTILINE)

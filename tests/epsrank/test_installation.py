@@ -268,11 +268,16 @@ for extra, blocked in extras.items():
         blocker.packages = set(blocked)
         failed = []
         for name in sorted(modules):
+            before = set(sys.modules)
             try:
                 importlib.import_module(name)
             except ModuleNotFoundError as error:
                 assert error.name.partition(".")[0] in blocked, (name, error)
                 failed.append(name)
+                # What it had loaded before it failed would be found without its packages.
+                for loaded in set(sys.modules) - before:
+                    if loaded.startswith("epsrank."):
+                        del sys.modules[loaded]
         with open(f"{extra}.json", "w") as file:
             json.dump(failed, file)
         os._exit(0)
