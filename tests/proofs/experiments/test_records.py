@@ -123,8 +123,8 @@ def test_a_record_made_under_other_rules_decides_nothing(toys, tmp_path, change,
     [
         (Request(datasets=("mnist",)), "of the size quick, which shows that all runs"),
         (replace(REQUEST, first_seed=7), "of exploratory seeds, on which rules are tried"),
-        (replace(REQUEST, first_seed=1100), "of seeds from 1100, and today's block begins at 1000"),
-        (replace(REQUEST, first_seed=1010), None),
+        (replace(REQUEST, first_seed=1000), "of seeds from 1000, and today's block begins at 1100"),
+        (replace(REQUEST, first_seed=1110), None),
     ],
 )
 def test_quick_runs_and_other_seeds_decide_nothing(toys, tmp_path, request_, why):
