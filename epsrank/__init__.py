@@ -41,6 +41,22 @@ if TYPE_CHECKING:
         linear_operator,
         partial,
     )
+    from epsrank.numerics.phenomena.curvature import (
+        SpectralDensity,
+        StabilityLimit,
+        batch_sharpness,
+        hessian_density,
+        hessian_eigenvalues,
+        hessian_top,
+        negative_curvature,
+    )
+    from epsrank.numerics.phenomena.noise import (
+        GradientNoise,
+        gradient_noise,
+        noise_directions,
+        noise_scale,
+        noise_top,
+    )
     from epsrank.numerics.plots.staircase_validity import draw_staircase
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.results import (
@@ -141,6 +157,13 @@ _NAMES_OF = {
     "epsrank.numerics.operators": (
         "BoundaryProblem laplacian linear_operator OperatorSystem partial"
     ),
+    "epsrank.numerics.phenomena.curvature": (
+        "batch_sharpness hessian_density hessian_eigenvalues hessian_top negative_curvature "
+        "SpectralDensity StabilityLimit"
+    ),
+    "epsrank.numerics.phenomena.noise": (
+        "gradient_noise GradientNoise noise_directions noise_scale noise_top"
+    ),
     "epsrank.numerics.plots.staircase_validity": "draw_staircase",
     "epsrank.numerics.pruning": "load_pruned prune",
     "epsrank.numerics.results": "compare_results Comparison import_runs load_results SweepResults",
@@ -212,6 +235,7 @@ __all__ = [
     "DenseNetwork",
     "Estimate",
     "FeatureMoments",
+    "GradientNoise",
     "History",
     "InitialRank",
     "InputError",
@@ -243,6 +267,8 @@ __all__ = [
     "RunRecorder",
     "SegmentedDistances",
     "SlopeChoice",
+    "SpectralDensity",
+    "StabilityLimit",
     "Staircase",
     "SweepResults",
     "Task",
@@ -253,6 +279,7 @@ __all__ = [
     "algebraic_rank",
     "alpha_req",
     "apriori_floor",
+    "batch_sharpness",
     "batched_epsilon_rank",
     "box_measure",
     "choose_slope",
@@ -276,7 +303,11 @@ __all__ = [
     "feature_norm",
     "feature_rank",
     "fewest_neurons",
+    "gradient_noise",
     "group_configs",
+    "hessian_density",
+    "hessian_eigenvalues",
+    "hessian_top",
     "import_runs",
     "initial_ranks",
     "laplacian",
@@ -289,8 +320,12 @@ __all__ = [
     "load_results",
     "load_run",
     "loss_floor",
+    "negative_curvature",
     "network_of_run",
     "new_direction",
+    "noise_directions",
+    "noise_scale",
+    "noise_top",
     "partial",
     "participation_interval",
     "participation_ratio",
