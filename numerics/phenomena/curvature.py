@@ -171,7 +171,7 @@ class SpectralDensity:
 
     @property
     def trace(self) -> float:
-        """tr H."""
+        """Tr H."""
         return float(self.size * (self.weights * self.nodes).sum(axis=1).mean())
 
 

@@ -18,7 +18,7 @@ from epsrank.theory.errors import InputError
 
 @contextmanager
 def beside_training(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode with gradients; modes, buffers and random numbers are put back."""
+    """Give evaluation mode with gradients; modes, buffers and random numbers are put back."""
     # Fused attention has no second derivative, and other bits than the mathematical kernel.
     with untouched(model), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         model.eval()
@@ -49,7 +49,7 @@ def value_of(model: nn.Module, loss: Any, data: QuantityData) -> Tensor:
     return value
 
 
-def flat(tensors: Any) -> Tensor:
+def as_vector(tensors: Any) -> Tensor:
     """Return tensors as one vector, in their own dtype."""
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
@@ -60,7 +60,7 @@ def gradient(model: nn.Module, loss: Any, data: QuantityData) -> Tensor:
     found = torch.autograd.grad(
         value_of(model, loss, data), parameters, materialize_grads=True, allow_unused=True
     )
-    return flat(found)
+    return as_vector(found)
 
 
 class HessianProducts:
@@ -75,7 +75,7 @@ class HessianProducts:
             materialize_grads=True,
             allow_unused=True,
         )
-        self._gradient = flat(found)
+        self._gradient = as_vector(found)
 
     @property
     def size(self) -> int:
@@ -99,7 +99,7 @@ class HessianProducts:
             materialize_grads=True,
             allow_unused=True,
         )
-        product = flat(found).double()
+        product = as_vector(found).double()
         if not bool(torch.isfinite(product).all()):
             raise InputError(
                 "model", "has a Hessian that is not finite here", "measure before it diverges"

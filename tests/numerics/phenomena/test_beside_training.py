@@ -1,4 +1,4 @@
-"""No quantity is noticed by what is measured: alone, and in a monitor that schedules and sends it."""
+"""No quantity is noticed by what it measures: alone, and in a monitor that records and sends it."""
 
 from __future__ import annotations
 
