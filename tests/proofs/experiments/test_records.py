@@ -142,7 +142,7 @@ def test_any_trial_may_be_the_one_that_is_run_again(toys, tmp_path):
     toys(Z1=1.0)
 
     def forge(outcome: Outcome) -> Outcome:
-        dear = outcome.settings["seed"] == 1003
+        dear = outcome.settings["seed"] == 1103
         result = {**outcome.result, "value": 3.0} if dear else outcome.result
         return replace(outcome, result=result, seconds=99.0 if dear else 1.0)
 
@@ -247,7 +247,7 @@ def test_seconds_may_differ(toys, tmp_path):
     )
     found, evidence = verdict(tmp_path)
     assert found == "supported"
-    assert evidence[0].figures["a trial run again"].startswith("the same numbers (Z1, seed 100")
+    assert evidence[0].figures["a trial run again"].startswith("the same numbers (Z1, seed 110")
 
 
 def test_one_checker_per_claim(toys, tmp_path):
