@@ -77,6 +77,7 @@ def families() -> Iterator[Family]:
         ("sampling", "sampling_checkers", "coverage", sampled),
         ("selection", "selection_checkers", "neuron selection", ("neuron-selection",)),
         ("apriori", "apriori_checkers", "a-priori floors", ("a-priori-floor",)),
+        ("apriori_depth", "apriori_depth_checkers", "one last neuron", ("apriori-depth",)),
         ("subset_conjecture", "subset_checkers", "subset conjecture", ("subset-conjecture",)),
         ("initial_rank", "initial_rank_checkers", "ε-rank at initialisation", ("init-rank",)),
         ("experiments", "experiment_checkers", "experiments on record", measured),

@@ -124,21 +124,24 @@ Proof. by apply: eigval_ge0; [apply: gram_sym | apply: gram_psd]. Qed.
 (** N1 for a given selection f, the neurons T being left out: if the block V₂₂ of the trailing
     eigenvectors at T is invertible and the entries of V₁₂ V₂₂⁻¹ are at most t in modulus, the
     chosen neurons represent u up to (1 + t² p (n − p)) λ_{p+1} ‖β‖², with coefficients that depend
-    linearly on β. *)
-Theorem selection_bound p (le_pn : (p <= n)%N) Q (f : 'I_p -> 'I_n) (T : 'I_(n - p) -> 'I_n) t :
+    linearly on β: c = β_f − β_T (V₁₂ V₂₂⁻¹)ᵀ. *)
+Lemma selection_bound_head p (le_pn : (p <= n)%N) Q (f : 'I_p -> 'I_n) (T : 'I_(n - p) -> 'I_n) t
+    (K := (trailing le_pn Q)^T *m invmx (rowsub T (trailing le_pn Q)^T)) :
   diagonalises Q G -> injective f -> injective T -> (forall i j, f i != T j) ->
-  rowsub T (trailing le_pn Q)^T \in unitmx ->
-  (forall i j, `|((trailing le_pn Q)^T *m invmx (rowsub T (trailing le_pn Q)^T)) i j| <= t) ->
-  exists C : 'M[R]_(n, p), forall beta,
+  rowsub T (trailing le_pn Q)^T \in unitmx -> (forall i j, `|K i j| <= t) ->
+  exists2 C : 'M[R]_(n, p), forall beta,
     nrm2 B (comb phi beta - comb (fun i => phi (f i)) (beta *m C))
-      <= (1 + t ^+ 2 * (p * (n - p))%:R) * eigval G p * sqn beta.
+      <= (1 + t ^+ 2 * (p * (n - p))%:R) * eigval G p * sqn beta
+    & forall beta, beta *m C = colsub f beta - colsub T beta *m (rowsub f K)^T.
 Proof.
 move=> diagQ injf injT disj; set A := (trailing le_pn Q)^T; set AT := rowsub T A => uAT Kt.
-pose K := A *m invmx AT.
 have KT : rowsub T K = 1%:M by rewrite -mul_rowsub_mx mulmxV.
 pose D := colsub T 1%:M *m K^T.
-exists (colsub f (1%:M - D)) => beta; pose z := beta *m D; pose b := colsub T beta.
-have zE : z = b *m K^T by rewrite /z mulmxA mulmx_colsub mulmx1.
+have DE beta : beta *m D = colsub T beta *m K^T by rewrite mulmxA mulmx_colsub mulmx1.
+exists (colsub f (1%:M - D)) => beta; last first.
+  rewrite mulmx_colsub mulmxBr mulmx1 DE trmx_mxsub mulmx_colsub.
+  by apply/rowP => i; rewrite !mxE.
+pose z := beta *m D; pose b := colsub T beta; have zE : z = b *m K^T := DE beta.
 have zT j : z 0 (T j) = beta 0 (T j).
   have -> : z 0 (T j) = (b *m (rowsub T K)^T) 0 j.
     by rewrite trmx_mxsub mulmx_colsub -zE !mxE.
@@ -158,6 +161,19 @@ apply: ler_wpmul2l; first by rewrite addr_ge0 ?ler01 // mulr_ge0 ?sqr_ge0 ?ler0n
 rewrite !sqnE (sum_complement le_pn (fun i => beta 0 i ^+ 2) injf injT disj).
 rewrite (eq_bigr (fun j => beta 0 (T j) ^+ 2)) => [|j _]; last by rewrite mxE.
 by rewrite ler_addr sumr_ge0 // => i _; rewrite sqr_ge0.
+Qed.
+
+(** N1 for a given selection, without a word on the coefficients. *)
+Theorem selection_bound p (le_pn : (p <= n)%N) Q (f : 'I_p -> 'I_n) (T : 'I_(n - p) -> 'I_n) t :
+  diagonalises Q G -> injective f -> injective T -> (forall i j, f i != T j) ->
+  rowsub T (trailing le_pn Q)^T \in unitmx ->
+  (forall i j, `|((trailing le_pn Q)^T *m invmx (rowsub T (trailing le_pn Q)^T)) i j| <= t) ->
+  exists C : 'M[R]_(n, p), forall beta,
+    nrm2 B (comb phi beta - comb (fun i => phi (f i)) (beta *m C))
+      <= (1 + t ^+ 2 * (p * (n - p))%:R) * eigval G p * sqn beta.
+Proof.
+by move=> diagQ injf injT disj uAT Kt;
+   have [C le _] := selection_bound_head diagQ injf injT disj uAT Kt; exists C.
 Qed.
 
 (** N1 with the stopping rule of strong rank-revealing QR, applied to the trailing eigenvectors: if

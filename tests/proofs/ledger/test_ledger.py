@@ -39,6 +39,7 @@ early-sign-magnitude stages-and-rank
 # Decided by the checkers there are; everything else is visibly open.
 DECIDED = {
     "proved": {
+        "apriori-depth",
         "rank-variational",
         "rank-monotone-eps",
         "rank-monotone-neurons",
