@@ -57,6 +57,12 @@ if TYPE_CHECKING:
         noise_scale,
         noise_top,
     )
+    from epsrank.numerics.phenomena.stiffness import (
+        Stiffness,
+        m_coherence,
+        stiffness,
+        stiffness_matrix,
+    )
     from epsrank.numerics.plots.staircase_validity import draw_staircase
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.results import (
@@ -164,6 +170,7 @@ _NAMES_OF = {
     "epsrank.numerics.phenomena.noise": (
         "gradient_noise GradientNoise noise_directions noise_scale noise_top"
     ),
+    "epsrank.numerics.phenomena.stiffness": "m_coherence Stiffness stiffness stiffness_matrix",
     "epsrank.numerics.plots.staircase_validity": "draw_staircase",
     "epsrank.numerics.pruning": "load_pruned prune",
     "epsrank.numerics.results": "compare_results Comparison import_runs load_results SweepResults",
@@ -229,8 +236,8 @@ __all__ = [
     "PopulationRank", "Quantity", "QuantityData", "RankBatch", "RankInterval", "RankMonitor",
     "RankRequirementError", "RankTooLow", "RankUndecided", "RankUsed", "RankVerdict",
     "RankWarning", "Reading", "Report", "Run", "RunConfig", "RunRecorder", "SegmentedDistances",
-    "SlopeChoice", "SpectralDensity", "StabilityLimit", "Staircase", "SweepResults", "Task",
-    "Tightness", "Trial", "TrialStore", "__version__", "algebraic_rank", "alpha_req",
+    "SlopeChoice", "SpectralDensity", "StabilityLimit", "Staircase", "Stiffness", "SweepResults",
+    "Task", "Tightness", "Trial", "TrialStore", "__version__", "algebraic_rank", "alpha_req",
     "apriori_floor", "batch_sharpness", "batched_epsilon_rank", "box_measure", "choose_slope",
     "compare_results", "continuous_floor", "continuous_rank", "convex_floor",
     "counterfactual_floor", "data_measure", "dead_neurons", "dense_network", "detect_staircase",
@@ -239,13 +246,14 @@ __all__ = [
     "feature_norm", "feature_rank", "fewest_neurons", "gradient_noise", "group_configs",
     "hessian_density", "hessian_eigenvalues", "hessian_top", "import_runs", "initial_ranks",
     "laplacian", "layer_kernel", "layer_tightness", "lidar", "linear_operator", "lipschitz_floor",
-    "load_pruned", "load_results", "load_run", "loss_floor", "negative_curvature",
+    "load_pruned", "load_results", "load_run", "loss_floor", "m_coherence", "negative_curvature",
     "network_of_run", "new_direction", "noise_directions", "noise_scale", "noise_top", "partial",
     "participation_interval", "participation_ratio", "plateau_curve", "poisson_stability",
     "population_rank", "prune", "rank_distance", "rank_forced", "rank_used", "rankme",
     "ranks_by_definition", "read_plateau", "relu_distances", "run_trials", "select_neurons",
-    "sobolev_widths", "srank", "stable_rank", "structured_first_layer_", "tightness", "train",
-    "train_in_groups", "train_many", "verify", "weight_norms", "width_floor",
+    "sobolev_widths", "srank", "stable_rank", "stiffness", "stiffness_matrix",
+    "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many", "verify",
+    "weight_norms", "width_floor",
 ]  # fmt: skip
 
 

@@ -22,6 +22,8 @@ EXPERIMENTS: dict[str, str] = {
     "A11": "epsrank.numerics.experiments.a11_ablations:EXPERIMENT",
     "A12": "epsrank.numerics.experiments.a12_cost:EXPERIMENT",
     "A13": "epsrank.numerics.experiments.a13_landscapes:EXPERIMENT",
+    "C2": "epsrank.numerics.experiments.diagnostics.c02_stiffness:EXPERIMENT",
+    "C3": "epsrank.numerics.experiments.diagnostics.c03_break_even:EXPERIMENT",
     "E": "epsrank.numerics.experiments.staircase_validity:EXPERIMENT",
 }
 

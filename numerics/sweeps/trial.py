@@ -20,6 +20,7 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 #: Where the function of each kind of trial is, as ``module:function``. A function takes the
 #: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
 TRIAL_KINDS: dict[str, str] = {
+    "break-even": "epsrank.numerics.experiments.diagnostics.trials.break_even:break_even_trial",
     "cost": "epsrank.numerics.experiments.trials.rank_cost:cost_trial",
     "initial-layers": "epsrank.numerics.experiments.trials.initial_layers:initial_layers_trial",
     "neck": "epsrank.numerics.experiments.trials.neck_ranks:neck_trial",
@@ -27,6 +28,7 @@ TRIAL_KINDS: dict[str, str] = {
     "landscape": "epsrank.numerics.experiments.trials.checkpoint_landscapes:landscape_trial",
     "random-features": "epsrank.numerics.experiments.trials.random_features:fit_trial",
     "staircase-validity": "epsrank.numerics.staircase.validity:validity_trial",
+    "stiffness": "epsrank.numerics.experiments.diagnostics.trials.stiff:stiffness_trial",
     "train": "epsrank.numerics.sweeps.training:train_trial",
     "train-many": "epsrank.numerics.ensemble.trials:train_many_trial",
 }

@@ -17,10 +17,12 @@ from epsrank import (
     batch_sharpness,
     hessian_density,
     hessian_top,
+    m_coherence,
     negative_curvature,
     noise_directions,
     noise_scale,
     noise_top,
+    stiffness,
 )
 from epsrank.sinks import JsonLinesSink
 from tests.numerics.phenomena.cases import NETWORKS, samples
@@ -33,6 +35,10 @@ QUANTITIES = {
     "noise_top": partial(noise_top, batch_size=5, batches=4),
     "noise_directions": partial(noise_directions, batch_size=5, batches=4),
     "noise_scale": partial(noise_scale, batch_size=5, batches=4),
+}
+QUANTITIES |= {
+    "stiffness": partial(stiffness, other=samples(5, seed=3, dtype=torch.float32)),
+    "m_coherence": m_coherence,
 }
 ALONE = {**QUANTITIES, "density": partial(hessian_density, steps=4, probes=1)}
 

@@ -1,0 +1,95 @@
+"""Small networks on images, trained by plain loops whose every random number is the seed's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.tasks.images import LabelledImages, digits, mnist
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Samples to train on and samples never trained on."""
+
+    train: QuantityData
+    test: QuantityData
+
+
+def images(
+    task: str, seed: int, train: int, test: int, dtype: torch.dtype = torch.float32
+) -> Images:
+    """Return flat images from 0 to 1 with their labels, drawn by the seed."""
+    found = digits(seed) if task == "digits" else mnist(None)
+    draw = torch.Generator().manual_seed(seed)
+    return Images(
+        _drawn(found, found.x_train, found.y_train, train, draw, dtype),
+        _drawn(found, found.x_test, found.y_test, test, draw, dtype),
+    )
+
+
+def _drawn(
+    of: LabelledImages, x: Any, y: Any, count: int, draw: torch.Generator, dtype: torch.dtype
+) -> QuantityData:
+    rows = torch.randperm(len(x), generator=draw)[:count].numpy()
+    flat = torch.as_tensor(x[rows].reshape(len(rows), -1), dtype=torch.float64) / of.white
+    return QuantityData(flat.to(dtype), torch.as_tensor(y[rows], dtype=torch.int64))
+
+
+def dense(widths: Sequence[int], activation: str, seed: int) -> nn.Sequential:
+    """Return a dense network with PyTorch's initialisation, drawn by the seed."""
+    layers: list[nn.Module] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for inputs, outputs in pairwise(widths[:-1]):
+            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+        return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+def half_squares(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return  mean ½‖u − e_y‖²,  e_y the unit vector of the label."""
+    goal = F.one_hot(labels, outputs.shape[-1]).to(outputs)
+    return (outputs - goal).square().sum(dim=-1).mean() / 2
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": half_squares,
+    "cross-entropy": F.cross_entropy,
+}
+
+
+def batches(samples: int, size: int, steps: int, seed: int) -> Iterator[Tensor]:
+    """Yield the rows of each step: epochs without repetition, the last short batch left out."""
+    draw = torch.Generator().manual_seed(seed)
+    order, place = torch.randperm(samples, generator=draw), 0
+    for _ in range(steps):
+        if place + size > samples:
+            order, place = torch.randperm(samples, generator=draw), 0
+        yield order[place : place + size]
+        place += size
+
+
+def measured_at(steps: int, count: int) -> list[int]:
+    """Return so many steps, evenly spaced, the first and the last included."""
+    return sorted({round(k * steps / (count - 1)) for k in range(count)})
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, data: QuantityData) -> float:
+    """Return the share of samples whose largest output is at the label."""
+    return float((data.outputs(model).argmax(dim=-1) == data.targets).double().mean())
+
+
+def numbers(values: Sequence[float]) -> list[float | None]:
+    """Return values for JSON: None where they are not finite."""
+    return [float(value) if math.isfinite(value) else None for value in values]

@@ -1,0 +1,31 @@
+"""Trials of experiments C: small ones give finite numbers, and the same ones again."""
+
+from __future__ import annotations
+
+import pytest
+
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Trial
+from epsrank.theory.strict_json import canonical
+
+#: What makes a trial of each experiment small.
+SMALL = {
+    "C2": {"samples": 40, "steps": 6, "batch": 20, "width": 6, "pairs": 12, "measurements": 3},
+    "C3": {"samples": 40, "time": 1.0, "measurements": 3, "measuring": 5, "width": 6},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_trial_is_repeatable(name):
+    kinds = {}
+    for trial in experiment(name).plan(Request(seeds=1)):
+        kinds.setdefault(trial.kind, trial)
+    for kind, trial in kinds.items():
+        own = {key: value for key, value in SMALL[name].items() if key in trial.settings}
+        small = Trial(kind, {**trial.settings, **own})
+        result = small.function()(small.settings)
+        assert canonical(result) == canonical(small.function()(small.settings))
+        for column in result.get("series", {"step": [0]}).values():
+            assert len(column) == len(result.get("series", {"step": [0]})["step"])
+        assert kind in TRIAL_KINDS

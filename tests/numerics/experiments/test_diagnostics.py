@@ -1,0 +1,147 @@
+"""Experiments C judge what is planted as planted, by the rules that were written before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from epsrank.numerics.experiments.diagnostics import c02_stiffness, c03_break_even
+from epsrank.numerics.experiments.diagnostics.arms import with_views
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.sweeps.trial import Outcome
+
+CHAPTERS = ("C2", "C3")
+
+
+def planted(module, result, seeds=6):
+    """Return outcomes of the whole plan: `result` of settings and a random generator."""
+    random = np.random.default_rng(0)
+    return [
+        Outcome(trial, "done", result(trial.settings, random))
+        for trial in module.plan(Request(seeds=seeds))
+    ]
+
+
+def judged(module, outcomes):
+    return {finding.claim: finding for finding in module.analyse(outcomes).findings}
+
+
+def break_even(settings, random, *, effect=1.0, edge=0.0):
+    """λ_H ends at 2/η·2^edge; λ_H and λ_K fall, and the ratios rise, with rate and 1/batch."""
+    less = effect * (np.log10(settings["rate"]) - np.log10(settings["batch"] or 1))
+    noise = 0.02 * random.normal(size=8)
+    limit = 2 / settings["rate"]
+    hessian = 10 ** (1 - less + noise) if settings["batch"] else limit * 2 ** (edge + noise)
+    names = ("noise_bias", "noise_directions", "batch_sharpness", "loss", "noise_own_batch")
+    return {
+        "diverged": False,
+        "limit": limit,
+        "test_accuracy": 0.9,
+        "series": {
+            "step": list(range(8)),
+            "hessian": hessian.tolist(),
+            "noise": (10 ** (-less + noise)).tolist(),
+            "hessian_ratio": (10 ** (less + noise)).tolist(),
+            "noise_ratio": (10 ** (less + noise)).tolist(),
+            **{name: [1.0] * 8 for name in names},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("planting", "expected"),
+    [
+        ({}, ("supported", "supported", "supported")),
+        ({"effect": -1.0, "edge": 1.0}, ("refuted", "refuted", "refuted")),
+        ({"effect": 0.0, "edge": 0.24}, ("undecided", "undecided", None)),
+    ],
+)
+def test_break_even(planting, expected):
+    found = judged(
+        c03_break_even, planted(c03_break_even, lambda s, r: break_even(s, r, **planting))
+    )
+    for claim, judgement in zip(c03_break_even.EXPERIMENT.claims, expected, strict=True):
+        assert judgement is None or found[claim].judgement == judgement
+    assert found["break-even-1"].tried == 16
+
+
+def test_runs_that_diverge_are_left_out_of_the_largest():
+    outcomes = planted(c03_break_even, break_even)
+    for outcome in outcomes[:6]:
+        outcome.result["diverged"] = True
+    assert judged(c03_break_even, outcomes)["break-even-1"].tried == 12
+
+
+def stiffness(settings, random, *, beyond=0.5, rise=0.2, end=0.0):
+    """Stiffness that rises until the least validation loss, and falls where labels are noisy."""
+    steps = np.arange(9.0)
+    loss = 2.0 * 10 ** (-steps / 4)
+    overfits = settings["noise"] > 0 or settings["samples"] < 1000
+    up = 0.5 + rise * np.minimum(steps, 4) / 4 + 0.01 * random.normal()
+    down = (
+        np.linspace(0.8, 0.8 - beyond if end is None else end, 9) if overfits else 0 * steps + 0.8
+    )
+    series = {"step": steps, "loss": loss, "test_loss": abs(steps - 4) + 1}
+    rising = ("within", "sign_within", "bare_within", "bare_sign_within")
+    series |= dict.fromkeys(rising, up)
+    series |= dict.fromkeys(("between", "sign_between"), up - 0.4)
+    series |= dict.fromkeys(("val_within", "val_right_within"), down + 0.01 * random.normal())
+    rest = ("bare_between", "val_between", "val_bare_within", "hidden_within", "bias_within",
+            "length", "coherence")  # fmt: skip
+    series |= dict.fromkeys(rest, 0 * steps + 0.3)
+    return {"test_accuracy": 0.9, "series": {k: v.tolist() for k, v in series.items()}}
+
+
+@pytest.mark.parametrize(
+    ("planting", "growth", "overfit"),
+    [
+        ({}, "supported", "supported"),
+        ({"end": 0.3}, "supported", "regime"),
+        # It declines, and no more than the clean control.
+        ({"end": 0.8}, "supported", "undecided"),
+        ({"end": 1.2}, "supported", "refuted"),
+        ({"rise": -0.2}, "regime", "supported"),
+    ],
+)
+def test_stiffness(planting, growth, overfit):
+    found = judged(c02_stiffness, planted(c02_stiffness, lambda s, r: stiffness(s, r, **planting)))
+    assert found["stiffness-growth"].judgement == growth
+    assert found["stiffness-overfit"].judgement == overfit
+
+
+def test_values_are_compared_at_equal_loss():
+    loss = np.array([2.0, 1.0, 1.5, 0.5, 0.25])
+    value = np.array([0.0, 1.0, 9.0, 2.0, 3.0])
+    assert c02_stiffness.at_loss(loss, value, 0.5) == 2.0
+    assert c02_stiffness.at_loss(loss, value, np.sqrt(2)) == pytest.approx(0.5)
+    assert np.isnan(c02_stiffness.at_loss(loss, value, 0.2))
+
+
+MADE = {"C2": (c02_stiffness, stiffness), "C3": (c03_break_even, break_even)}
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_failures_are_noted_and_pictures_can_be_drawn(name, tmp_path):
+    module, make = MADE[name]
+    outcomes = planted(module, make)
+    nothing = [replace(o, status="failed", result={}, cause="no memory") for o in outcomes]
+    found = experiment(name).analyse(nothing)
+    assert {finding.judgement for finding in found.findings} == {"undecided"}
+    assert f"{len(outcomes)} of {len(outcomes)} trials failed" in found.notes[0]
+    found = experiment(name).analyse(outcomes)
+    assert {finding.claim for finding in found.findings} == set(experiment(name).claims)
+    assert any(table.name == "robustness" for table in found.tables)
+    for picture in found.pictures:
+        picture.draw().savefig(tmp_path / f"{picture.name}.svg")
+
+
+def test_what_holds_only_in_one_view_is_held_back():
+    outcomes = planted(c02_stiffness, stiffness)
+    for outcome in outcomes:
+        if outcome.settings["noise"] == 0 and outcome.settings["samples"] > 1000:
+            outcome.result["series"]["within"][0] = 0.9  # the rise hangs on the first row
+    found = with_views(c02_stiffness.analyse, outcomes).findings[0]
+    assert found.judgement == "regime"
