@@ -41,6 +41,10 @@ if TYPE_CHECKING:
         linear_operator,
         partial,
     )
+    from epsrank.numerics.phenomena.connectivity import (
+        BarrierTo,
+        losses_between,
+    )
     from epsrank.numerics.phenomena.curvature import (
         SpectralDensity,
         StabilityLimit,
@@ -49,6 +53,11 @@ if TYPE_CHECKING:
         hessian_eigenvalues,
         hessian_top,
         negative_curvature,
+    )
+    from epsrank.numerics.phenomena.frequency import (
+        FrequencyError,
+        frequency_errors,
+        principal_coordinates,
     )
     from epsrank.numerics.phenomena.noise import (
         GradientNoise,
@@ -171,6 +180,8 @@ _NAMES_OF = {
         "gradient_noise GradientNoise noise_directions noise_scale noise_top"
     ),
     "epsrank.numerics.phenomena.stiffness": "m_coherence Stiffness stiffness stiffness_matrix",
+    "epsrank.numerics.phenomena.frequency": "frequency_errors FrequencyError principal_coordinates",
+    "epsrank.numerics.phenomena.connectivity": "BarrierTo losses_between",
     "epsrank.numerics.plots.staircase_validity": "draw_staircase",
     "epsrank.numerics.pruning": "load_pruned prune",
     "epsrank.numerics.results": "compare_results Comparison import_runs load_results SweepResults",
@@ -228,28 +239,29 @@ _NAMES_OF = {
 _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 
 __all__ = [
-    "ANALYTIC", "BALL_ACTIVATIONS", "AnalyticTarget", "AprioriFloor", "BoundaryProblem",
-    "Comparison", "ContinuousFloor", "ContinuousRank", "ConvexFloor", "CounterfactualFloor",
-    "DefinitionTable", "DenseNetwork", "Estimate", "FeatureMoments", "GradientNoise", "History",
-    "InitialRank", "InputError", "LayerKernel", "LayerQuantity", "LayerTightness", "LidarSums",
-    "LipschitzFloor", "LossFloor", "NeuronSelection", "OperatorSystem", "OverheadBudget",
-    "PopulationRank", "Quantity", "QuantityData", "RankBatch", "RankInterval", "RankMonitor",
-    "RankRequirementError", "RankTooLow", "RankUndecided", "RankUsed", "RankVerdict",
-    "RankWarning", "Reading", "Report", "Run", "RunConfig", "RunRecorder", "SegmentedDistances",
-    "SlopeChoice", "SpectralDensity", "StabilityLimit", "Staircase", "Stiffness", "SweepResults",
-    "Task", "Tightness", "Trial", "TrialStore", "__version__", "algebraic_rank", "alpha_req",
-    "apriori_floor", "batch_sharpness", "batched_epsilon_rank", "box_measure", "choose_slope",
-    "compare_results", "continuous_floor", "continuous_rank", "convex_floor",
-    "counterfactual_floor", "data_measure", "dead_neurons", "dense_network", "detect_staircase",
-    "dormant_neurons", "draw_staircase", "effective_rank", "epsilon_rank",
-    "epsilon_rank_from_gram", "epsilon_rank_from_spectrum", "epsilon_ranks", "explain_drop",
-    "feature_norm", "feature_rank", "fewest_neurons", "gradient_noise", "group_configs",
-    "hessian_density", "hessian_eigenvalues", "hessian_top", "import_runs", "initial_ranks",
-    "laplacian", "layer_kernel", "layer_tightness", "lidar", "linear_operator", "lipschitz_floor",
-    "load_pruned", "load_results", "load_run", "loss_floor", "m_coherence", "negative_curvature",
-    "network_of_run", "new_direction", "noise_directions", "noise_scale", "noise_top", "partial",
-    "participation_interval", "participation_ratio", "plateau_curve", "poisson_stability",
-    "population_rank", "prune", "rank_distance", "rank_forced", "rank_used", "rankme",
+    "ANALYTIC", "BALL_ACTIVATIONS", "AnalyticTarget", "AprioriFloor", "BarrierTo",
+    "BoundaryProblem", "Comparison", "ContinuousFloor", "ContinuousRank", "ConvexFloor",
+    "CounterfactualFloor", "DefinitionTable", "DenseNetwork", "Estimate", "FeatureMoments",
+    "FrequencyError", "GradientNoise", "History", "InitialRank", "InputError", "LayerKernel",
+    "LayerQuantity", "LayerTightness", "LidarSums", "LipschitzFloor", "LossFloor",
+    "NeuronSelection", "OperatorSystem", "OverheadBudget", "PopulationRank", "Quantity",
+    "QuantityData", "RankBatch", "RankInterval", "RankMonitor", "RankRequirementError",
+    "RankTooLow", "RankUndecided", "RankUsed", "RankVerdict", "RankWarning", "Reading", "Report",
+    "Run", "RunConfig", "RunRecorder", "SegmentedDistances", "SlopeChoice", "SpectralDensity",
+    "StabilityLimit", "Staircase", "Stiffness", "SweepResults", "Task", "Tightness", "Trial",
+    "TrialStore", "__version__", "algebraic_rank", "alpha_req", "apriori_floor", "batch_sharpness",
+    "batched_epsilon_rank", "box_measure", "choose_slope", "compare_results", "continuous_floor",
+    "continuous_rank", "convex_floor", "counterfactual_floor", "data_measure", "dead_neurons",
+    "dense_network", "detect_staircase", "dormant_neurons", "draw_staircase", "effective_rank",
+    "epsilon_rank", "epsilon_rank_from_gram", "epsilon_rank_from_spectrum", "epsilon_ranks",
+    "explain_drop", "feature_norm", "feature_rank", "fewest_neurons", "frequency_errors",
+    "gradient_noise", "group_configs", "hessian_density", "hessian_eigenvalues", "hessian_top",
+    "import_runs", "initial_ranks", "laplacian", "layer_kernel", "layer_tightness", "lidar",
+    "linear_operator", "lipschitz_floor", "load_pruned", "load_results", "load_run", "loss_floor",
+    "losses_between", "m_coherence", "negative_curvature", "network_of_run", "new_direction",
+    "noise_directions", "noise_scale", "noise_top", "partial", "participation_interval",
+    "participation_ratio", "plateau_curve", "poisson_stability", "population_rank",
+    "principal_coordinates", "prune", "rank_distance", "rank_forced", "rank_used", "rankme",
     "ranks_by_definition", "read_plateau", "relu_distances", "run_trials", "select_neurons",
     "sobolev_widths", "srank", "stable_rank", "stiffness", "stiffness_matrix",
     "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many", "verify",

@@ -24,6 +24,7 @@ EXPERIMENTS: dict[str, str] = {
     "A13": "epsrank.numerics.experiments.a13_landscapes:EXPERIMENT",
     "C2": "epsrank.numerics.experiments.diagnostics.c02_stiffness:EXPERIMENT",
     "C3": "epsrank.numerics.experiments.diagnostics.c03_break_even:EXPERIMENT",
+    "C4": "epsrank.numerics.experiments.diagnostics.c04_frequency:EXPERIMENT",
     "E": "epsrank.numerics.experiments.staircase_validity:EXPERIMENT",
 }
 

@@ -43,19 +43,7 @@ _COPIES = 3
 class SampleGradients:
     """∇ℓ(x_i, y_i) as rows, for as many samples at once as a stated memory allows.
 
-    Parameters
-    ----------
-    model, loss, data
-        As for `Quantity`; the loss of one sample is `loss` on a batch of one.
-    memory : int
-        Bytes for gradients. One block is at least one sample.
-    without : collection of str
-        Names of parameters that are left out, such as the bias of the head.
-
-    Raises
-    ------
-    InputError
-        If samples have weights, or a name is no parameter that is trained.
+    The loss of one sample is that of a batch of one; `without` names parameters that are left out.
     """
 
     def __init__(

@@ -22,6 +22,10 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 TRIAL_KINDS: dict[str, str] = {
     "break-even": "epsrank.numerics.experiments.diagnostics.trials.break_even:break_even_trial",
     "cost": "epsrank.numerics.experiments.trials.rank_cost:cost_trial",
+    "frequency": "epsrank.numerics.experiments.diagnostics.trials.frequencies:frequency_trial",
+    "frequency-images": (
+        "epsrank.numerics.experiments.diagnostics.trials.frequencies:frequency_images_trial"
+    ),
     "initial-layers": "epsrank.numerics.experiments.trials.initial_layers:initial_layers_trial",
     "neck": "epsrank.numerics.experiments.trials.neck_ranks:neck_trial",
     "pretraining": "epsrank.numerics.experiments.pretraining.trial:pretraining_trial",

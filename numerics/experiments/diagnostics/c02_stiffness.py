@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -175,7 +176,14 @@ def _growth(arms: Arms) -> Finding:
             by_seed(clean, partial(best, name=name)),
             by_seed(clean, partial(first, name=name)),
         )
-    return found.finding(_GROWTH, "Clean labels.")
+    signs = [sign(item) for item in found.effects]
+    above, rising = signs[:2], signs[2:]
+    judged: Judgement = "undecided"
+    if -1 in above or (rising and max(rising) < 0):
+        judged = "refuted"
+    elif above and min(above) > 0 and 1 in rising:
+        judged = "supported" if min(rising) > 0 else "regime"
+    return replace(found.finding(_GROWTH, "Clean labels."), judgement=judged)
 
 
 def _overfit(arms: Arms) -> Finding:

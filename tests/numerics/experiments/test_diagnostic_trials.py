@@ -13,7 +13,11 @@ from epsrank.theory.strict_json import canonical
 SMALL = {
     "C2": {"samples": 40, "steps": 6, "batch": 20, "width": 6, "pairs": 12, "measurements": 3},
     "C3": {"samples": 40, "time": 1.0, "measurements": 3, "measuring": 5, "width": 6},
-}
+    "C4": {
+        "widths": [6], "steps": 4, "measurements": 3, "task": "digits", "samples": 30, "peaks": 2,
+        "batch": 10, "width": 5,
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SMALL)

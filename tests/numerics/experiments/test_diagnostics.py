@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from epsrank.numerics.experiments.diagnostics import c02_stiffness, c03_break_even
+from epsrank.numerics.experiments.diagnostics import c02_stiffness, c03_break_even, c04_frequency
 from epsrank.numerics.experiments.diagnostics.arms import with_views
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.sweeps.trial import Outcome
 
-CHAPTERS = ("C2", "C3")
+CHAPTERS = ("C2", "C3", "C4")
 
 
 def planted(module, result, seeds=6):
@@ -103,7 +103,8 @@ def stiffness(settings, random, *, beyond=0.5, rise=0.2, end=0.0):
         # It declines, and no more than the clean control.
         ({"end": 0.8}, "supported", "undecided"),
         ({"end": 1.2}, "supported", "refuted"),
-        ({"rise": -0.2}, "regime", "supported"),
+        ({"rise": -0.2}, "refuted", "supported"),
+        ({"rise": 0.0}, "undecided", "supported"),
     ],
 )
 def test_stiffness(planting, growth, overfit):
@@ -120,7 +121,39 @@ def test_values_are_compared_at_equal_loss():
     assert np.isnan(c02_stiffness.at_loss(loss, value, 0.2))
 
 
-MADE = {"C2": (c02_stiffness, stiffness), "C3": (c03_break_even, break_even)}
+def frequency(settings, random, *, power=1.0):
+    """Δ falls below the bound at a time that grows as a power of the frequency."""
+    steps = np.arange(0, 4000, 10.0)
+    held = settings.get("frequencies", range(4))
+    names = [k if "frequencies" in settings else k + 1 for k in held]
+    series = {"step": steps, "loss": np.exp(-steps / 900)}
+    for k in names:
+        series[f"error_{k}"] = np.exp(-steps / (60 * k**power * (1 + 0.05 * random.random())))
+    return {"frequencies": names, "series": {k: v.tolist() for k, v in series.items()}}
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"), [(1.0, "supported"), (-1.0, "refuted"), (0.0, "undecided")]
+)
+def test_frequency(power, expected):
+    outcomes = planted(c04_frequency, lambda s, r: frequency(s, r, power=power))
+    assert {f.judgement for f in judged(c04_frequency, outcomes).values()} == {expected}
+
+
+def test_a_frequency_that_is_never_fitted_is_later_than_all_and_two_have_no_order():
+    outcome = planted(c04_frequency, frequency)[0]
+    series = outcome.result["series"]
+    series["error_3"] = [1.0] * len(series["step"])
+    assert c04_frequency.later(outcome, "error_1", "error_3") == np.inf
+    assert c04_frequency.later(outcome, "error_3", "error_5") == -np.inf
+    series["error_5"] = series["error_3"]
+    assert np.isnan(c04_frequency.later(outcome, "error_3", "error_5"))
+    # Below for good: a return above the bound counts.
+    series["error_1"] = [0.1] * 5 + [0.3] + [0.1] * (len(series["step"]) - 6)
+    assert c04_frequency.fitted_at(outcome, "error_1") == 60
+
+
+MADE = {"C2": (c02_stiffness, stiffness), "C3": (c03_break_even, break_even), "C4": (c04_frequency, frequency)}
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -144,4 +177,4 @@ def test_what_holds_only_in_one_view_is_held_back():
         if outcome.settings["noise"] == 0 and outcome.settings["samples"] > 1000:
             outcome.result["series"]["within"][0] = 0.9  # the rise hangs on the first row
     found = with_views(c02_stiffness.analyse, outcomes).findings[0]
-    assert found.judgement == "regime"
+    assert found.judgement == "regime"  # cosine does not rise, the others do

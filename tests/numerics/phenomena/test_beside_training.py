@@ -11,6 +11,8 @@ import torch
 from torch.nn import functional as F
 
 from epsrank import (
+    BarrierTo,
+    FrequencyError,
     QuantityData,
     RankMonitor,
     StabilityLimit,
@@ -39,8 +41,11 @@ QUANTITIES = {
 QUANTITIES |= {
     "stiffness": partial(stiffness, other=samples(5, seed=3, dtype=torch.float32)),
     "m_coherence": m_coherence,
+    "frequency": FrequencyError(1.5, method="principal"),
 }
 ALONE = {**QUANTITIES, "density": partial(hessian_density, steps=4, probes=1)}
+# To the weights of another network of the same kind.
+QUANTITIES["barrier"] = BarrierTo(NETWORKS["noisy"](7).state_dict(), points=3)
 
 
 def everything(model):

@@ -1,0 +1,217 @@
+"""Frequency errors Δ(γ) = |F[T](γ) − F[y](γ)|/|F[y](γ)| of a network T beside its target y."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.phenomena.derivatives import beside_training, whole
+from epsrank.theory.data.inputs import as_whole
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+
+Method = Literal["grid", "least-squares", "principal"]
+METHODS: tuple[Method, ...] = ("grid", "least-squares", "principal")
+
+# Grids may be off by rounding of float32 points.
+_EVEN = 1e-4
+
+
+def frequency_errors(
+    x: Any,
+    target: Any,
+    outputs: Any,
+    frequencies: Sequence[float],
+    *,
+    method: Method = "grid",
+) -> Vector:
+    """Relative errors Δ(γ) = ‖F[T](γ) − F[y](γ)‖/‖F[y](γ)‖ at given frequencies.
+
+    Parameters
+    ----------
+    x : array_like, shape (N,) or (N, d)
+        Inputs.
+    target, outputs : array_like, shape (N,) or (N, k)
+        y and T at the inputs; of k outputs the norm is over them.
+    frequencies : sequence of float
+        γ, in the unit of the method.
+    method : {"grid", "least-squares", "principal"}
+        ``"grid"``: x equispaced in one dimension, γ whole numbers, the bins of the discrete Fourier
+        transform: γ periods on the N points. ``"least-squares"``: the coefficients of sin γx and
+        cos γx, fitted for all frequencies and a constant together, so that γ need not lie in a
+        bin. ``"principal"``: F(γ) = (1/N) Σ_j y_j exp(−2πi p_j γ), with p_j the inputs along their
+        first principal component, from 0 to 1.
+
+    Returns
+    -------
+    Vector
+        Δ; ∞ or NaN where the target has nothing at a frequency.
+
+    Raises
+    ------
+    InputError
+        If shapes or method do not fit, points are not equispaced, or a frequency is none of a grid.
+
+    References
+    ----------
+    Xu, Zhang, Xiao, Training behavior of deep neural network in frequency domain, arXiv:1807.01251.
+
+    Examples
+    --------
+    >>> x = np.arange(8) / 8
+    >>> y = np.sin(2 * np.pi * x) + np.sin(6 * np.pi * x)
+    >>> frequency_errors(x, y, np.sin(2 * np.pi * x), [1, 3]).round(6).tolist()
+    [0.0, 1.0]
+    """
+    if method not in METHODS:
+        raise InputError("method", f"is {method!r}", f"choose one of {', '.join(METHODS)}")
+    points, y, t = _matrix(x, "x"), _matrix(target, "target"), _matrix(outputs, "outputs")
+    if t.shape != y.shape or len(y) != len(points):
+        shapes = f"has shape {t.shape}, the target {y.shape}, x {points.shape}"
+        raise InputError("outputs", shapes, "pass as many rows and columns")
+    gamma = np.asarray(frequencies, dtype=np.float64).reshape(-1)
+    if method != "principal" and points.shape[1] != 1:
+        problem = f"has {points.shape[1]} columns, and {method!r} is of one"
+        raise InputError("x", problem, "choose method='principal'")
+    transform = {"grid": _grid, "least-squares": _fitted, "principal": _principal}[method]
+    goal = transform(points, y, gamma)
+    apart = np.linalg.norm(transform(points, t, gamma) - goal, axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Vector = apart / np.linalg.norm(goal, axis=-1)
+    return found
+
+
+def _matrix(values: Any, name: str) -> Matrix:
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().double().numpy()
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 0 or not len(array):
+        raise InputError(name, "is empty or one number", "pass one row per sample")
+    return array.reshape(len(array), -1)
+
+
+def _grid(x: Matrix, y: Matrix, gamma: Vector) -> NDArray[np.complex128]:
+    steps = np.diff(x[:, 0])
+    if len(steps) and (abs(steps - steps.mean()) > _EVEN * abs(steps.mean())).any():
+        raise InputError("x", "is not equispaced", "choose method='least-squares'")
+    bins = gamma.astype(int)
+    most = len(y) // 2
+    if (bins != gamma).any() or (abs(bins) > most).any():
+        remedy = f"pass whole numbers up to {most}, or choose method='least-squares'"
+        raise InputError("frequencies", f"are {gamma.tolist()}", remedy)
+    found: NDArray[np.complex128] = np.fft.fft(y, axis=0)[bins]
+    return found
+
+
+def _fitted(x: Matrix, y: Matrix, gamma: Vector) -> Array:
+    """Return the coefficients of sine and cosine side by side, one row per frequency."""
+    columns = [np.ones(len(x))]
+    for each in gamma:
+        columns += [np.sin(each * x[:, 0]), np.cos(each * x[:, 0])]
+    found = np.linalg.lstsq(np.stack(columns, axis=1), y, rcond=None)[0][1:]
+    return np.asarray(found.reshape(len(gamma), -1), dtype=np.float64)
+
+
+def principal_coordinates(x: Any) -> Vector:
+    """Place inputs along their first principal component, moved and scaled to [0, 1].
+
+    The sign of a component is arbitrary: its largest entry is made positive.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, d)
+        Inputs.
+
+    Returns
+    -------
+    Vector
+        One number per sample.
+
+    Raises
+    ------
+    InputError
+        If all inputs are equal.
+
+    Examples
+    --------
+    >>> principal_coordinates([[0.0, 0.0], [1.0, 1.0], [4.0, 4.0]]).round(6).tolist()
+    [0.0, 0.25, 1.0]
+    """
+    points = _matrix(x, "x")
+    centred = points - points.mean(axis=0)
+    vector = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    vector = vector * np.sign(vector[np.argmax(abs(vector))])
+    along = centred @ vector
+    span = float(along.max() - along.min())
+    if not span > 0:
+        raise InputError("x", "has no principal component", "pass inputs that differ")
+    found: Vector = (along - along.min()) / span
+    return found
+
+
+def _principal(x: Matrix, y: Matrix, gamma: Vector) -> NDArray[np.complex128]:
+    waves = np.exp(-2j * math.pi * np.outer(gamma, principal_coordinates(x)))
+    found: NDArray[np.complex128] = waves @ y / len(y)
+    return found
+
+
+class FrequencyError:
+    """Δ(γ) of a model's outputs on the samples, as a quantity; see `frequency_errors`.
+
+    Targets that are labels count as unit vectors e_y, and outputs beside them as the probabilities
+    of their softmax.
+
+    Parameters
+    ----------
+    frequency : float
+        γ.
+    method : {"grid", "least-squares", "principal"}
+        As there.
+    among : sequence of float, optional
+        Frequencies that are fitted together with γ by ``"least-squares"``.
+
+    Raises
+    ------
+    InputError
+        If the method is unknown; when called, if targets are missing.
+
+    Examples
+    --------
+    >>> x = torch.linspace(-1, 1, 20)[:, None]
+    >>> quantity = FrequencyError(3.0, method="least-squares")
+    >>> model = nn.Linear(1, 1)
+    >>> _ = nn.init.zeros_(model.weight)
+    >>> round(quantity(model, None, QuantityData(x, torch.sin(3 * x))), 6)
+    1.0
+    """
+
+    def __init__(
+        self, frequency: float, *, method: Method = "grid", among: Sequence[float] = ()
+    ) -> None:
+        if method not in METHODS:
+            raise InputError("method", f"is {method!r}", f"choose one of {', '.join(METHODS)}")
+        self.frequency, self.method = float(frequency), method
+        self.among = tuple(float(other) for other in among if other != frequency)
+
+    def __call__(self, model: nn.Module, loss: Any, data: QuantityData, /) -> float:
+        """Return Δ(γ)."""
+        data = whole(data)
+        if not isinstance(data.targets, Tensor):
+            raise InputError("targets", "are missing", "pass targets= to the monitor")
+        with beside_training(model), torch.no_grad():
+            outputs = data.outputs(model)
+        target = data.targets
+        if not target.is_floating_point():
+            target = F.one_hot(target.long(), as_whole(outputs.shape[-1], "outputs"))
+            outputs = outputs.softmax(dim=-1)
+        x = data.inputs[0] if isinstance(data.inputs, tuple) else data.inputs
+        every = [self.frequency, *self.among]
+        return float(frequency_errors(x, target, outputs, every, method=self.method)[0])
