@@ -9,8 +9,8 @@ frequencies fall between bins, so that coefficients of sin kx and cos kx are fit
 squares everywhere. 201 points, Nyquist at k = 100 and above. Exceptions to show: all weights of
 large variance, a structured first layer, a loss of derivatives.
 
-A frequency is *fitted* at the first measurement after which Δ stays below `fitted` of the rules; one
-that never is counts as later than all others.
+A frequency is *fitted* at the first measurement after which Δ stays below `fitted` of the rules;
+one that never is counts as later than all others.
 
 Rules, with 95 % intervals of medians over seeds:
 

@@ -153,7 +153,11 @@ def test_a_frequency_that_is_never_fitted_is_later_than_all_and_two_have_no_orde
     assert c04_frequency.fitted_at(outcome, "error_1") == 60
 
 
-MADE = {"C2": (c02_stiffness, stiffness), "C3": (c03_break_even, break_even), "C4": (c04_frequency, frequency)}
+MADE = {
+    "C2": (c02_stiffness, stiffness),
+    "C3": (c03_break_even, break_even),
+    "C4": (c04_frequency, frequency),
+}
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
