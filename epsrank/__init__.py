@@ -81,7 +81,7 @@ if TYPE_CHECKING:
         import_runs,
         load_results,
     )
-    from epsrank.numerics.staircase import Staircase, detect_staircase
+    from epsrank.numerics.staircase import Staircase, detect_staircase, validate_detector
     from epsrank.numerics.sweeps import Trial, TrialStore, run_trials
     from epsrank.numerics.tasks import Task
     from epsrank.numerics.tightness import Tightness, tightness
@@ -185,7 +185,7 @@ _NAMES_OF = {
     "epsrank.numerics.plots.staircase_validity": "draw_staircase",
     "epsrank.numerics.pruning": "load_pruned prune",
     "epsrank.numerics.results": "compare_results Comparison import_runs load_results SweepResults",
-    "epsrank.numerics.staircase": "detect_staircase Staircase",
+    "epsrank.numerics.staircase": "detect_staircase Staircase validate_detector",
     "epsrank.numerics.sweeps": "run_trials Trial TrialStore",
     "epsrank.numerics.tasks": "Task",
     "epsrank.numerics.tightness": "tightness Tightness",
@@ -264,7 +264,7 @@ __all__ = [
     "principal_coordinates", "prune", "rank_distance", "rank_forced", "rank_used", "rankme",
     "ranks_by_definition", "read_plateau", "relu_distances", "run_trials", "select_neurons",
     "sobolev_widths", "srank", "stable_rank", "stiffness", "stiffness_matrix",
-    "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many", "verify",
+    "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many", "validate_detector", "verify",
     "weight_norms", "width_floor",
 ]  # fmt: skip
 

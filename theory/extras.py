@@ -11,7 +11,6 @@ from epsrank.theory.errors import InputError
 
 #: By import name: the name to install, and the extra of epsrank that brings it.
 PACKAGES = {
-    "joblib": ("joblib", "lab"),
     "pyarrow": ("pyarrow", "lab"),
     "sklearn": ("scikit-learn", "lab"),
     "tomli_w": ("tomli-w", "lab"),

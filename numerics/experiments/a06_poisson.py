@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
+from epsrank.numerics.experiments.coupling_claims import judge_together
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.fitting import arm_rows
 from epsrank.numerics.experiments.pretraining.claims import CLAIMS, findings
@@ -32,9 +33,14 @@ from epsrank.numerics.experiments.pretraining.figures import (
 from epsrank.numerics.experiments.pretraining.tables import tables
 from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
-from epsrank.numerics.experiments.stair_claims import judge_staircases
+from epsrank.numerics.experiments.stair_claims import judge_steps
 from epsrank.numerics.experiments.stairs import CLAIMS as STAIRS
-from epsrank.numerics.experiments.stairs import detected, staircase_pictures, staircase_tables
+from epsrank.numerics.experiments.stairs import (
+    coupled,
+    detected,
+    staircase_pictures,
+    staircase_tables,
+)
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 EPS = (1e-6, 1e-4, 1e-2)
@@ -88,7 +94,8 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     }
     arms = Table("arms", "Ranks of φ, losses and readings, by arm", arm_rows(flat))
     stairs = detected(flat)
-    found = (*findings(seen.comparisons), *judge_staircases(stairs))
+    linked = coupled(stairs)
+    found = (*findings(seen.comparisons), judge_steps(stairs), judge_together(linked))
     if not flat:
         return Analysis(found, notes=seen.notes)
     pictures = [
@@ -106,7 +113,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         draw_all = partial(draw_effects, seen.comparisons, "Uniform density against other laws")
         caption = "Effects of the structured first layer with 95 % intervals"
         pictures.append(Picture("effects", caption, draw_all))
-    every = (*tables(seen.comparisons), arms, *staircase_tables(flat, stairs))
+    every = (*tables(seen.comparisons), arms, *staircase_tables(flat, stairs, linked))
     return Analysis(found, every, tuple(pictures), seen.notes)
 
 

@@ -42,8 +42,8 @@ from epsrank.numerics.experiments.pretraining.figures import draw_effects
 from epsrank.numerics.experiments.pretraining.runs import read_run
 from epsrank.numerics.experiments.pretraining.tables import tables
 from epsrank.numerics.experiments.rules import SIZES, experiment_rules
-from epsrank.numerics.experiments.stair_claims import RunStaircase, judge_staircases
-from epsrank.numerics.experiments.stairs import detected, staircase_tables
+from epsrank.numerics.experiments.stair_claims import RunStaircase, judge_steps
+from epsrank.numerics.experiments.stairs import coupled, detected, staircase_tables
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
 from epsrank.numerics.plots.style import power
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -246,7 +246,7 @@ def _gains(found: Mapping[str, tuple[Level, Comparison]]) -> Finding:
 
 
 def _stairs(found: Sequence[RunStaircase]) -> Finding:
-    return replace(judge_staircases(found)[0], claim=CLAIM, part="staircases")
+    return replace(judge_steps(found), claim=CLAIM, part="staircases")
 
 
 def draw_levels(arms: Mapping[str, Mapping[str, Sequence[History]]]) -> Figure:
@@ -320,7 +320,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         (
             Table("arms", "Ranks, losses and readings, medians over seeds", arm_rows(by_level)),
             *tables(shown),
-            *staircase_tables(plain, found),
+            *staircase_tables(plain, found, coupled(found)),
         ),
         tuple(pictures),
         tuple(notes),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement
@@ -36,29 +37,30 @@ class CoupledSetting:
     #: All of them.
     runs: Sequence[Together]
 
-    @property
+    @cached_property
     def testable(self) -> list[Together]:
         """Those with a drop and a rank that grows."""
         return [run for run in self.runs if run.statistic is not None]
 
-    @property
+    @cached_property
     def lift(self) -> MedianInterval | None:
         """Of the runs that can be tested."""
         lifts = [run.lift for run in self.testable if run.lift is not None]
         return median_interval(lifts) if lifts else None
 
-    @property
+    @cached_property
     def lag(self) -> MedianInterval | None:
         """Signed lags of all drops, as shares of the record; positive where the rank is first."""
         lags = [lag for run in self.testable for lag in run.lags]
         return median_interval(lags) if lags else None
 
-    @property
+    # Permutations of the null are drawn for both: once each.
+    @cached_property
     def pvalue(self) -> float | None:
         """Of the runs together."""
         return combined_pvalue(self.runs)
 
-    @property
+    @cached_property
     def power(self) -> float | None:
         """Of that test, simulated for these records."""
         return combined_power(self.runs)
@@ -102,9 +104,8 @@ def coupled_settings(runs: Sequence[tuple[str, Together | None]]) -> list[Couple
     return [CoupledSetting(name, mine) for name, mine in held.items()]
 
 
-def judge_together(runs: Sequence[tuple[str, Together | None]], part: str | None = None) -> Finding:
+def judge_together(each: Sequence[CoupledSetting], part: str | None = None) -> Finding:
     """Return the finding; undecided where there is nothing to test."""
-    each = coupled_settings(runs)
     whole = CoupledSetting("all runs", [run for item in each for run in item.runs])
     if not whole.testable:
         return Finding(CLAIM, "undecided", "no run can be tested: no drop, or no growth", part=part)

@@ -164,10 +164,6 @@ def _finding(drops: Sequence[ProvedDrop], claim: str) -> Finding:
     )
 
 
-def _signed(votes: Mapping[int, bool]) -> dict[int, float]:
-    return {seed: 1.0 if value else -1.0 for seed, value in votes.items()}
-
-
 def _has(drop: ProvedDrop, claim: str) -> bool:
     return drop.changed if claim == CHANGE else drop.carried
 

@@ -3,8 +3,8 @@
 The rule, fixed before any run was judged by it. A *setting* is judged over its seeds:
 
 * **steps** hold in it if most of its runs are staircases: the 95 % interval (Clopper, Pearson) of
-  the share of runs with `is_staircase` lies above ½; they fail if it lies below ½; else it is open.
-  Six seeds must agree for either.
+  the share of runs with `is_staircase`, two steps or more, lies above ½; they fail if it lies below
+  ½; else it is open. Six seeds must agree for either.
 Coupling is judged by `experiments.coupling_claims`.
 
 The claim is *supported* if it fails nowhere and holds over all runs together, *refuted* if it holds
@@ -14,12 +14,13 @@ another, and *undecided* otherwise.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, family_pvalue
-from epsrank.numerics.experiments.coupling_claims import State, judge_together, overall
+from epsrank.numerics.experiments.coupling_claims import State, overall
 from epsrank.numerics.experiments.rules import shared_rules
 from epsrank.numerics.staircase.detect import detect_staircase
 from epsrank.numerics.staircase.result import Staircase
@@ -27,6 +28,7 @@ from epsrank.numerics.staircase.series import Scale
 from epsrank.numerics.staircase.together import Together, together
 from epsrank.theory.statistics import MedianInterval, Proportion, median_interval, proportion
 
+CLAIM = "staircase-steps"
 _MOST = float(shared_rules("staircases")["majority"])
 
 
@@ -50,10 +52,19 @@ class Shares:
 
     #: Name of the setting.
     setting: str
-    #: Runs that are staircases.
+    #: Runs that are staircases, with two steps or more, and those with one step or more.
     stairs: Proportion
-    #: Number of steps over runs.
+    stepped: Proportion
+    #: Number of steps over runs: its median, and how many runs have which number.
     steps: MedianInterval
+    counts: Mapping[int, int]
+
+    @property
+    def distribution(self) -> str:
+        """In words: ``"1 step in 8, 2 in 3"``."""
+        (least, runs), *more = self.counts.items()
+        first = f"{least} step{'' if least == 1 else 's'} in {runs}"
+        return ", ".join([first, *(f"{number} in {runs}" for number, runs in more)])
 
     @property
     def steps_state(self) -> State:
@@ -83,25 +94,21 @@ def shares(runs: Sequence[RunStaircase], setting: str) -> Shares:
     return Shares(
         setting,
         proportion(sum(s.is_staircase for s in found), len(found)),
+        proportion(sum(bool(s.found) for s in found), len(found)),
         median_interval([float(len(s.found)) for s in found]),
+        dict(sorted(Counter(len(s.found) for s in found).items())),
     )
 
 
-def judge_staircases(runs: Sequence[RunStaircase], part: str | None = None) -> tuple[Finding, ...]:
-    """Return the findings on ``staircase-steps`` and ``coupling-together``.
+def judge_steps(runs: Sequence[RunStaircase], part: str | None = None) -> Finding:
+    """Return the finding on ``staircase-steps``; undecided where there are no runs.
 
     `runs`: Runs of any number of settings; failed ones are left out by the caller, who says so.
-    Returns two findings; both undecided where there are no runs.
     """
     if not runs:
-        return tuple(
-            Finding(claim, "undecided", "there are no usable runs", part=part)
-            for claim in ("staircase-steps", "coupling-together")
-        )
-    each = shares_by_setting(runs)
-    steps = _steps_finding(each, shares(runs, "all runs"), part)
-    linked = judge_together([(run.setting, run.together) for run in runs], part)
-    return replace(steps, pvalue=_steps_pvalue(runs)), linked
+        return Finding(CLAIM, "undecided", "there are no usable runs", part=part)
+    found = _steps_finding(shares_by_setting(runs), shares(runs, "all runs"), part)
+    return replace(found, pvalue=_steps_pvalue(runs))
 
 
 def _steps_pvalue(runs: Sequence[RunStaircase]) -> float | None:
@@ -125,10 +132,12 @@ def staircase_rows(runs: Sequence[RunStaircase]) -> list[dict[str, Any]]:
         {
             "setting": s.setting,
             "runs": s.stairs.total,
+            "with a step": s.stepped.count,
             "staircases": s.stairs.count,
             "share low": round(s.stairs.low, 3),
             "share high": round(s.stairs.high, 3),
             "median steps": s.steps.value,
+            "runs by steps": s.distribution,
             "steps": s.steps_state,
         }
         for s in shares_by_setting(runs)
@@ -138,11 +147,14 @@ def staircase_rows(runs: Sequence[RunStaircase]) -> list[dict[str, Any]]:
 def _steps_finding(each: Sequence[Shares], together: Shares, part: str | None) -> Finding:
     states = [s.steps_state for s in each]
     judgement = overall(states, together.steps_state)
-    text = f"{together.stairs} runs are staircases beyond smooth decay with autocorrelated noise"
+    text = (
+        f"{together.stairs} runs are staircases, of two steps or more beyond one smooth drop with "
+        f"autocorrelated noise, and {together.stepped} have a step ({together.distribution})"
+    )
     return Finding(
-        "staircase-steps",
+        CLAIM,
         judgement,
-        _statement(text, {s.setting: str(s.stairs) for s in each}, each, states),
+        _statement(text, {s.setting: f"{s.stairs}; {s.distribution}" for s in each}, each, states),
         [Effect(f"number of steps, {s.setting}", s.steps) for s in each],
         len(each),
         _witness(each, states, judgement),

@@ -1,8 +1,9 @@
 """E: how reliable the detector of staircases is, measured on series whose truth is known.
 
 No claim of the ledger hangs on it; those that rest on the detector hold as far as this table does.
-Targets: at most 5 % of the nulls flagged; at least 95 % of planted steps of 3 standard deviations
-of the noise found, placed within 1 % of the length. Seeds differ from those of the calibration.
+Targets: at most 5 % of the nulls flagged as staircases, at 60 points and more; at least 95 % of
+planted steps of 3 standard deviations of the noise found, at 126 points and more, placed within 1 %
+of the length. PELT and a threshold stand beside it. Seeds differ from those of the calibration.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import experiment_rules
-from epsrank.numerics.staircase.validity import LENGTHS, cases, validity_rows
+from epsrank.numerics.staircase.validity import DETECTORS, LENGTHS, cases, validity_rows
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The detector was corrected once after a look at the table of seed 0.
-_FIRST_SEED = 1
+# Seeds of trials while the detector was designed were below.
+_FIRST_SEED = 1000
 # Series of one trial: seconds of work, so that all cores have some.
 _CHUNK = 100
 
@@ -36,14 +37,18 @@ def plan(request: Request) -> list[Trial]:
             "staircase-validity",
             case
             | {
+                "detector": detector,
                 "length": length,
                 "series": min(_CHUNK, series - first),
                 "seed": _FIRST_SEED + request.first,
                 "chunk": first // _CHUNK,
             },
         )
+        for detector in DETECTORS
         for length in LENGTHS
         for case in cases()
+        # The others have no test of coupling.
+        if detector == "ours" or not case["group"].startswith("coupling")
         for first in range(0, series, _CHUNK)
     ]
 
@@ -53,13 +58,12 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     done = [(o.settings, o.result) for o in outcomes if o.status == "done"]
     rows = validity_rows(done)
     notes = [f"{len(outcomes) - len(done)} trials failed"] if len(done) < len(outcomes) else []
-    # Families outside of the null are listed, but no target is set for them.
-    missed = [row for row in rows if row["target met"] == "no" and row["group"] != "outside"]
+    missed = [row for row in rows if row["target met"] == "no" and row["detector"] == "ours"]
     notes += [f"misses its target: {_name(row)}" for row in missed]
     if rows and not missed:
         notes.append("no case misses its target by more than sampling has it")
     groups = {
-        "nulls": ("Smooth series flagged as staircases", ("null", "outside")),
+        "nulls": ("Series of one step at most flagged as staircases", ("null",)),
         "planted": ("Planted steps found", ("planted",)),
         "coupling": (
             "Coupling told of independent and of coupled series",
@@ -74,7 +78,7 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         Picture(
             "validity",
             "False positives and recall of the detector of staircases, with 95 % intervals",
-            partial(_draw, rows),
+            partial(_draw, [row for row in rows if row["detector"] == "ours"]),
         ),
     )
     return Analysis((), tables, pictures if rows else (), tuple(notes))

@@ -10,7 +10,11 @@ import numpy as np
 
 from epsrank.numerics.experiments.across_claims import arrivals, judge_across
 from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
-from epsrank.numerics.experiments.coupling_claims import coupled_settings
+from epsrank.numerics.experiments.coupling_claims import (
+    CoupledSetting,
+    coupled_settings,
+    judge_together,
+)
 from epsrank.numerics.experiments.drop_claims import drop_findings, proved_drops
 from epsrank.numerics.experiments.fitting import (
     arm_rows,
@@ -21,7 +25,7 @@ from epsrank.numerics.experiments.fitting import (
 from epsrank.numerics.experiments.histories import History, grouped, read_histories
 from epsrank.numerics.experiments.stair_claims import (
     RunStaircase,
-    judge_staircases,
+    judge_steps,
     run_staircase,
     staircase_rows,
 )
@@ -48,6 +52,11 @@ def detected(arms: Mapping[str, Sequence[History]]) -> list[RunStaircase]:
                 scale = run.settings.get("scale", "log")
                 found.append(run_staircase(name, run.seed, run.steps, run.loss, ends, scale))
     return found
+
+
+def coupled(found: Sequence[RunStaircase]) -> list[CoupledSetting]:
+    """Return what the runs of each arm say of drops and rank together."""
+    return coupled_settings([(item.setting, item.together) for item in found])
 
 
 def plateau_rows(
@@ -86,6 +95,7 @@ def _run_rows(found: Sequence[RunStaircase]) -> list[dict[str, Any]]:
             "staircase": item.staircase.is_staircase,
             "p": item.staircase.steps_pvalue,
             "steps": len(item.staircase.steps),
+            "p of one": item.staircase.step_pvalue,
             **_linked(item.together),
             "why": item.staircase.reason,
         }
@@ -106,7 +116,9 @@ def _linked(run: Together | None) -> dict[str, Any]:
 
 
 def staircase_tables(
-    arms: Mapping[str, Sequence[History]], found: Sequence[RunStaircase]
+    arms: Mapping[str, Sequence[History]],
+    found: Sequence[RunStaircase],
+    linked: Sequence[CoupledSetting],
 ) -> tuple[Table, ...]:
     """Return the tables of staircases by arm, run and plateau, those that have rows."""
     tables = [
@@ -114,7 +126,7 @@ def staircase_tables(
         Table(
             "coupling",
             "Drops and growth of the rank together, by arm, with the power of the test",
-            [item.row() for item in coupled_settings([(f.setting, f.together) for f in found])],
+            [item.row() for item in linked],
         ),
         Table("runs", "Staircases run by run", _run_rows(found)),
         Table("plateaus", "Plateaus, and how they read (F6)", plateau_rows(arms, found)),
@@ -167,7 +179,8 @@ def analysis(
     arms = grouped(runs, arm_of)
     found = detected(arms)
     # Of two views of one training the steps are the same, and would count twice.
-    steps = judge_staircases([item for item in found if steps_of(item.setting)])[0]
+    steps = judge_steps([item for item in found if steps_of(item.setting)])
+    linked = coupled(found)
     runs_of = {(name, run.seed): run for name, mine in arms.items() for run in mine}
     drops = [
         drop
@@ -179,7 +192,7 @@ def analysis(
     across = [arrivals(name, mine) for name, mine in arms.items()]
     findings = (
         steps,
-        judge_staircases(found)[1],
+        judge_together(linked),
         *drop_findings(drops),
         judge_across(across),
     )
@@ -202,7 +215,7 @@ def analysis(
     )
     return Analysis(
         findings,
-        (tables, *staircase_tables(arms, found), *((proved,) if rows else ()), seeds),
+        (tables, *staircase_tables(arms, found, linked), *((proved,) if rows else ()), seeds),
         (*((proofs,) if rows else ()), *staircase_pictures(arms, found, title), comparison),
         tuple(notes),
     )

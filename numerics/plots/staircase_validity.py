@@ -39,8 +39,10 @@ def draw_validity(rows: Sequence[Mapping[str, Any]]) -> Figure:
 def _label(row: Mapping[str, Any]) -> str:
     """Return the case without its length."""
     rho, count, family = row["autocorrelation"], row["planted steps"], str(row["family"])
-    if family in {"steps", "ramps"}:
-        family = f"{count} {family if count > 1 else family[:-1]}"
+    if family.startswith(("steps", "ramps")):
+        family = f"{count} {family}" if count > 1 else f"1 {family[:4]}{family[5:]}"
+    elif count:
+        family = f"{family}, {count} step{'s' if count > 1 else ''}"
     coupling = "coupling, " if str(row["group"]).startswith("coupling") else ""
     noise = "" if rho is None else f", ρ = {rho:g}"
     return f"{coupling}{family}{noise}"

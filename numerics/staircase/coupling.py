@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from epsrank.numerics.staircase.series import Series, as_vector
+from epsrank.numerics.staircase.series import LEAST_LENGTH, Series, as_vector
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, to_numpy
 
-LEAST_LENGTH = 24
 # Shifts are within blocks: what varies more slowly than a block is trend, common to both series for
 # reasons of its own, and does not count; ours.
 BLOCKS = 6

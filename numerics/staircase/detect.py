@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from epsrank.numerics.staircase.calibration import LENGTHS, p_value
+from epsrank.numerics.staircase.calibration import p_value
 from epsrank.numerics.staircase.coupling import Coupling, coupling
 from epsrank.numerics.staircase.evidence import Evidence, evidence
 from epsrank.numerics.staircase.result import Plateau, Staircase, Step
-from epsrank.numerics.staircase.series import Direction, Scale, Series, as_series
-from epsrank.numerics.staircase.shape import Drop, drops, least_fall
+from epsrank.numerics.staircase.series import LEAST_LENGTH, Direction, Scale, Series, as_series
+from epsrank.numerics.staircase.shape import Drop
 
 # Level of the test of steps.
 LEVEL = 0.05
@@ -25,20 +26,21 @@ def detect_staircase(
     times: Any = None,
     direction: Direction = "down",
 ) -> Staircase:
-    """Find plateaus and drops in a series, tested against smooth decay with noise.
+    """Find plateaus and drops in a series, tested against smooth descent with noise.
 
-    *Steps.* The null is y_i = g(t_i) + e_i with g convex or concave — as are drift, exponentials,
-    power laws, their mixtures, and the logarithms of these — and noise e_i = ρ e_{i−1} + η_i. The
-    alternative is a curve of plateaus and drops through change points, in which a drop falls three
-    times as fast as either plateau beside it and further than they do. The statistic is the
-    likelihood ratio of the two, each with its own ρ; its null distribution is simulated, and the
-    p-value is that of the worst ρ the series admits. *Coupling.* See `coupling`.
+    *Steps.* Let y_i = g(t_i) + e_i with noise e_i = ρ e_{i−1} + η_i. Where the speed of descent −g′
+    has a mode, g drops between two plateaus. Decays of every kind (drift, exponentials, power laws,
+    mixtures) have none, also after a first fall; one sigmoid has one; a *staircase* has two or
+    more. Each number is tested against the best curve with fewer modes, and the p-value is that of
+    the worst family of nulls that were simulated. A drop is three times as fast as the plateaus
+    beside it, and a tenth of the range. Outliers of either sign and a first fall of one or two
+    measurements are left out. *Coupling.* See `coupling`.
 
     Parameters
     ----------
     series : array_like, shape (n,)
         Losses at the measurements. Entries that are not finite, or not positive under ``"log"``,
-        are left out.
+        are left out. Integers beyond 2⁵³ that float64 would round are refused.
     rank : array_like of shape (n,) or (n, 2), or a pair of lower and upper ends, optional
         ε-ranks at the same measurements, or the ends of their intervals.
     scale : {"log", "linear"}
@@ -52,8 +54,8 @@ def detect_staircase(
     Returns
     -------
     Staircase
-        Steps, plateaus and p-values. A series that is too short, constant, or without usable
-        entries is no staircase, and ``reason`` says why.
+        Steps, plateaus and p-values; ``is_staircase`` where there are two steps or more. A series
+        that is too short, constant, or without usable entries has none, and ``reason`` says why.
 
     Raises
     ------
@@ -71,40 +73,39 @@ def detect_staircase(
     data = as_series(series, times, scale, direction)
     # Coupling is a claim of its own: it is tested whether or not there are steps.
     linked = coupling(data, rank) if rank is not None else None
-    if data.index.size < LENGTHS[0]:
+    made = partial(_result, data, scale, direction, linked)
+    if data.coarse.size < LEAST_LENGTH:
         usable = "" if data.index.size == data.length else f" usable of {data.length}"
-        problem = f"{data.index.size}{usable} measurements are too few, {LENGTHS[0]} are needed"
-        return _nothing(data, scale, direction, problem, linked)
+        problem = f"{data.index.size}{usable} measurements are too few, {LEAST_LENGTH} are needed"
+        return made(problem)
     found = evidence(data.coarse_time, data.coarse, data.resolution)
-    if found.pieces is None:
-        return _nothing(data, scale, direction, "the series is constant", linked)
-    # Of the averages, as those are what is described.
-    least = least_fall(float(np.ptp(data.coarse)), data.resolution)
-    steps = drops(data.coarse_time, found.pieces, found.noise, least)
-    if not steps:
-        reason = "nothing falls much faster than what is before and after it"
-        return _nothing(data, scale, direction, reason, linked, found)
-    # By the ρ that the smooth curve leaves, as in the simulations of the table.
-    p = p_value(found.statistic, data.coarse.size, found.smooth_noise.correlation)
-    if p > LEVEL:
+    if found is None:
+        return made("the series is constant")
+    levels = [p_value(found, count, data.coarse.size) for count in (1, 2)]
+    # A staircase has steps: what shows two shows one as well.
+    p_one, p_two = min(levels), levels[1]
+    steps: tuple[Drop, ...] = ()
+    reason = "nothing falls much faster than what is before and after it"
+    if p_two <= LEVEL:
+        steps = found.steps[1]
+        reason = f"{len(steps)} steps between plateaus, beyond one smooth drop with noise"
+    elif p_one <= LEVEL:
+        # Of the description that shows one step best; should it have more, the largest.
+        steps = (max(found.steps[0], key=lambda drop: drop.fall),)
+        reason = "1 step between plateaus, beyond smooth decay with noise"
+    elif found.steps[0]:
         reason = "smooth decay with autocorrelated noise explains it as well"
-        return _nothing(data, scale, direction, reason, linked, found, p)
-    placed = tuple(_place(data, drop) for drop in steps)
-    count = f"{len(placed)} steps" if len(placed) > 1 else "1 step"
-    reason = f"{count} between plateaus, beyond smooth decay with autocorrelated noise"
-    return _result(
-        data, scale, direction, reason, linked, found, p, placed, _plateaus(data, steps, scale)
-    )
+    return made(reason, found, (p_one, p_two), steps)
 
 
 def _place(data: Series, drop: Drop) -> Step:
     """Return the step of a drop: the split of the best two levels, among all measurements."""
     block, y = data.block, data.values
-    last = y.size - 1
-    start, end = (min(b * block + block // 2, last) for b in (drop.start, drop.end))
+    last, first = y.size - 1, data.transient
+    start, end = (min(first + b * block + block // 2, last) for b in (drop.start, drop.end))
     reach = 2 * (end - start) + 8 * block
-    low = max(drop.left * block, start - reach)
-    high = min((drop.right + 1) * block, end + reach + 1, y.size)
+    low = max(first + drop.left * block, start - reach)
+    high = min(first + (drop.right + 1) * block, end + reach + 1, y.size)
     # A few points beside the drop, so that noise at its edge does not hide the best split.
     near = range(max(low + 1, start - block), min(high - 1, end + block) + 1)
     sums = np.concatenate([[0.0], np.cumsum(y[low:high])])
@@ -122,7 +123,7 @@ def _place(data: Series, drop: Drop) -> Step:
     return Step(int(at[index]), int(at[start]), int(at[end]), drop.fall)
 
 
-def _plateaus(data: Series, steps: list[Drop], scale: Scale) -> tuple[Plateau, ...]:
+def _plateaus(data: Series, steps: tuple[Drop, ...], scale: Scale) -> tuple[Plateau, ...]:
     """Return the stretches beside the drops, each once."""
     stretches: list[tuple[int, int]] = []
     for drop in steps:
@@ -136,7 +137,8 @@ def _plateaus(data: Series, steps: list[Drop], scale: Scale) -> tuple[Plateau, .
 
 def _plateau(data: Series, start: int, end: int, scale: Scale) -> Plateau:
     """Return one plateau by its measurements."""
-    first, last = start * data.block, min((end + 1) * data.block, data.values.size) - 1
+    first = data.transient + start * data.block
+    last = min(data.transient + (end + 1) * data.block, data.values.size) - 1
     # A shorter last block was joined to this one.
     if end == data.coarse.size - 1:
         last = data.values.size - 1
@@ -147,41 +149,29 @@ def _plateau(data: Series, start: int, end: int, scale: Scale) -> Plateau:
     return Plateau(int(data.index[first]), int(data.index[last]), level)
 
 
-def _nothing(
-    data: Series,
-    scale: Scale,
-    direction: Direction,
-    reason: str,
-    linked: Coupling | None,
-    found: Evidence | None = None,
-    p: float = 1.0,
-) -> Staircase:
-    """Return a series without steps."""
-    return _result(data, scale, direction, reason, linked, found, p, (), ())
-
-
 def _result(
     data: Series,
     scale: Scale,
     direction: Direction,
-    reason: str,
     linked: Coupling | None,
-    found: Evidence | None,
-    p: float,
-    steps: tuple[Step, ...],
-    plateaus: tuple[Plateau, ...],
+    reason: str,
+    found: Evidence | None = None,
+    levels: tuple[float, float] = (1.0, 1.0),
+    steps: tuple[Drop, ...] = (),
 ) -> Staircase:
     """Put the parts together."""
-    # Of the model that is reported.
-    noise = None if found is None else (found.noise if steps else found.smooth_noise)
+    noise = None if found is None else found.noise[min(len(steps), 1)]
     return Staircase(
-        is_staircase=bool(steps),
-        found=steps,
-        plateaus=plateaus,
-        steps_pvalue=p,
+        is_staircase=len(steps) > 1,
+        found=tuple(_place(data, drop) for drop in steps),
+        plateaus=_plateaus(data, steps, scale),
+        steps_pvalue=levels[1],
+        step_pvalue=levels[0],
+        transient=data.transient,
+        outliers=data.outliers,
         coupling_pvalue=None if linked is None else linked.p_value,
         coupling_lift=None if linked is None else linked.lift,
-        noise=0.0 if noise is None else noise.sigma,
+        noise=0.0 if noise is None or found is None else noise.sigma * found.scale,
         correlation=0.0 if noise is None else noise.correlation,
         scale=scale,
         direction=direction,

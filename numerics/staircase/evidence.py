@@ -1,108 +1,144 @@
-"""How much better pieces describe a series than any smooth decay does."""
+"""How much better steps describe a series than a curve whose speed has fewer modes does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.ndimage import median_filter, uniform_filter1d
 
+from epsrank.numerics.staircase.modes import Curves, fewest_modes
 from epsrank.numerics.staircase.noise import Noise, fit_noise, roughness
-from epsrank.numerics.staircase.pieces import Pieces, candidates
+from epsrank.numerics.staircase.outliers import local_scale, spread
+from epsrank.numerics.staircase.pieces import parallel_plateaus
+from epsrank.numerics.staircase.shape import Drop, drops, least_fall
 from epsrank.theory.numbers.arrays import Vector
 
-# Knots that a curve may bend at; ours. Even ones, and geometric ones from both ends, where decays
-# bend most.
-_EVEN_KNOTS = 16
-_PER_OCTAVE = 2.0
-
-
-def nearest_smooth(time: Vector, values: Vector) -> tuple[Vector, Vector]:
-    """Return argmin ‖y − g‖₂ over convex g and over concave g.
-
-    Linear drift, a + b·exp(−λt), a + b·t^{−p} and all mixtures of them with a, b ≥ 0 are convex,
-    and so are their logarithms (sums of log-convex functions are log-convex): a series that is
-    neither convex nor concave beyond its noise is none of them. g is continuous and linear between
-    knots t_j: a linear function plus a combination of |t − t_j| with weights of one sign.
-    """
-    n = time.size
-    x = (time - time[0]) / (time[-1] - time[0])
-    lines = np.stack([np.ones(n), x - x.mean()])
-    bends = np.abs(x - x[list(_knots(n))][:, None])
-    # What a bend adds to the best line: free coefficients are projected out, one sign remains.
-    basis = lines / np.linalg.norm(lines, axis=1, keepdims=True)
-    bends = bends - (bends @ basis.T) @ basis
-    size = np.linalg.norm(bends, axis=1, keepdims=True)
-    # A bend that is a line up to rounding has no direction of its own.
-    bends = bends[size[:, 0] > 1e-9] / size[size[:, 0] > 1e-9]
-    line = (values @ basis.T) @ basis
-    rest = values - line
-    scale = float(np.abs(rest).max())
-    if scale == 0 or bends.size == 0:
-        return line, line
-    design = bends.T
-    convex, concave = (
-        sign * (design @ nnls(design, sign * rest / scale, maxiter=50 * n)[0]) * scale
-        for sign in (1.0, -1.0)
-    )
-    return line + convex, line + concave
-
-
-@lru_cache(maxsize=64)
-def _knots(n: int) -> tuple[int, ...]:
-    """Return the indices of the knots among n times."""
-    even = np.linspace(0, n - 1, min(n, _EVEN_KNOTS + 2))
-    octaves = np.arange(0, _PER_OCTAVE * np.log2(n))
-    near = 2.0 ** (octaves / _PER_OCTAVE)
-    chosen = {round(float(value)) for value in (*even, *near, *(n - 1 - near))}
-    return tuple(sorted(index for index in chosen if 0 < index < n - 1))
-
-
-# Innovations below this share of the range of a series may be model error; ours.
-NOISE_FLOOR = 1e-3
-# Price of a fitted number in units of log n: change points are searched, so that one costs more
-# than half a unit of 2·log-likelihood; ours.
+# What a curve misses by this share of the range is no evidence of anything; ours.
+_FLOOR = 4e-3
+# Least innovation that is believed, in local standard deviations.
+_UNIT = 0.5
+# Residuals count up to so many of their median deviations, upwards and downwards, where what is far
+# may be a step that was missed. So no mode has to explain a spike; but what a curve misses over a
+# stretch, as the median of so many residuals does, counts in full.
+_MOST_UP, _MOST_DOWN, _STRETCH = 2.5, 10.0, 7
+# Price of a mode: a constant, as it is searched for, and a share of the length, so that the same
+# curve measured half as often has the same modes; ours.
+_MODE, _MODE_SHARE = 12.0, 0.4
+# Price of a fitted number of plateaus in units of log n: change points are searched; ours.
 _PRICE = 0.8
+# Plateaus are tried where noise is more than this share of the range. With less of it a series has
+# a shape to see, and plateaus that jump are none of it; ours.
+_NOISY = 0.03
+# Curves may jump where one of so few plateaus begins, or jumps alone would speak for plateaus.
+_FEW = 4
+# Of a series without such steps. Finite, as JSON has no −∞, and below every statistic.
+NOTHING = -1e6
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """S = max over candidates of  2·(log L(pieces) − log L(smooth)) − price."""
+    """E_k = max over descriptions with k steps or more of  −2·log L(k − 1 modes) − (…) − price."""
 
-    #: S; large where pieces are better.
-    statistic: float
-    #: The convex or concave curve of greater likelihood.
-    smooth: Vector
-    #: What it leaves.
-    smooth_noise: Noise
-    #: The candidate of the maximum; None where the series is too short or constant.
-    pieces: Pieces | None
-    #: What that leaves.
-    noise: Noise
+    #: E_1 and E_2.
+    statistics: tuple[float, float]
+    #: Steps of the description of each maximum.
+    steps: tuple[tuple[Drop, ...], tuple[Drop, ...]]
+    #: What the best curve of no mode and of at most one leaves.
+    noise: tuple[Noise, Noise]
+    #: Median of the local standard deviations that its unit is.
+    scale: float
 
 
-def evidence(time: Vector, values: Vector, resolution: float = 0.0) -> Evidence:
-    """Return the likelihood ratio of pieces against smooth decay.
+@dataclass
+class _Described:
+    """One description: its curve, its deviance with its price, and its steps once they are read."""
 
-    Both models have Gaussian noise with e_i = ρ e_{i−1} + η_i, each with the ρ and variance of its
-    own maximum, so that wandering noise is explained by ρ as well as by steps.
+    curve: Vector
+    cost: float
+    #: What a step of the null costs more than one of this description.
+    dearer: float = 0.0
+    steps: tuple[Drop, ...] | None = None
+
+
+def evidence(time: Vector, values: Vector, resolution: float = 0.0) -> Evidence | None:
+    """Return the evidence for one step or more, and for two or more; None of a constant.
+
+    The null of E_1 are curves whose speed of descent has no mode, that of E_2 those with one mode
+    at most. Against them stand curves of more modes, and parallel plateaus between jumps, which
+    say more where there is much noise. All have noise e_i = ρ e_{i−1} + η_i in proportion to a
+    local scale, each with the ρ and variance of its own maximum.
 
     `resolution`: Distance of neighbouring values that the series can have; rounding to it is noise.
     """
-    # Rounding to a grid of spacing h has the deviation h/√12.
-    floor = max(NOISE_FLOOR * float(np.ptp(values)), resolution / np.sqrt(12))
-    if np.ptp(values) == 0:
-        return Evidence(-np.inf, values, Noise(0.0, 0.0, -np.inf), None, Noise(0.0, 0.0, -np.inf))
-    rough = roughness(values)
-    smooth = [(fit_noise(values - g, floor, rough), g) for g in nearest_smooth(time, values)]
-    # The better of the two: the null holds convex and concave curves.
-    null, curve = min(smooth, key=lambda pair: pair[0].deviance)
-    price = _PRICE * float(np.log(time.size))
-    best, best_noise, gain = None, null, -np.inf
-    for pieces in candidates(time, values):
-        noise = fit_noise(values - pieces.curve, floor, rough)
-        excess = null.deviance - noise.deviance - price * pieces.parameters
-        if excess > gain:
-            best, best_noise, gain = pieces, noise, excess
-    return Evidence(gain, curve, null, best, best_noise)
+    size = spread(values)
+    if size == 0:
+        return None
+    scale = _scale(values, _FLOOR * size, resolution)
+    noisy = float(np.median(scale)) > _NOISY * size
+    plateaus = parallel_plateaus(time, values) if noisy else []
+    few = frozenset(at for p in plateaus if len(p.starts) <= _FEW for at in p.starts[1:])
+    curves = Curves(time, values, scale, few)
+    found = fewest_modes(curves)
+    rough, least = roughness(values / scale), least_fall(size, resolution)
+    noise = {k: _noise(curves.residual(signs), rough) for k, signs in found.items()}
+    price = _MODE + _MODE_SHARE * values.size
+    described = [
+        _Described(curves.curve(signs), noise[k].deviance + price * k)
+        for k, signs in found.items()
+        if k
+    ]
+    each = _PRICE * float(np.log(values.size))
+    for pieces in plateaus:
+        deviance = _noise((values - pieces.curve) / scale, rough).deviance
+        cost = deviance + each * pieces.parameters
+        described.append(_Described(pieces.curve, cost, price - 2 * each))
+    nulls = (noise[0], noise.get(1, noise[0]))
+    best = [
+        # The null of two steps has a mode too.
+        _best(time, described, nulls[count - 1].deviance + price * (count - 1), count, least)
+        for count in (1, 2)
+    ]
+    return Evidence(
+        (best[0][0], best[1][0]), (best[0][1], best[1][1]), nulls, float(np.median(scale))
+    )
+
+
+def _best(
+    time: Vector, described: list[_Described], null: float, count: int, least: float
+) -> tuple[float, tuple[Drop, ...]]:
+    """Return E_count and its steps: of the cheapest description that has so many.
+
+    Against it stands the cheapest one that has fewer: of few modes, or of more that are no steps.
+    """
+    costs = [d.cost + (count - 1) * d.dearer for d in described]
+    best = np.inf
+    steps: tuple[Drop, ...] = ()
+    for k in sorted(range(len(costs)), key=costs.__getitem__):
+        d = described[k]
+        # What costs more than both that were found changes neither.
+        if costs[k] >= null and best < np.inf:
+            break
+        if d.steps is None:
+            d.steps = tuple(drops(time, d.curve, least))
+        if len(d.steps) < count:
+            null = min(null, costs[k])
+        elif best == np.inf:
+            best, steps = costs[k], d.steps
+    return (float(null - best), steps) if best < np.inf else (NOTHING, ())
+
+
+def _scale(values: Vector, floor: float, resolution: float) -> Vector:
+    """Return local standard deviations: of the noise, of rounding, and of what is no matter."""
+    near = local_scale(values)
+    # Averaged, so that its own edges are none of the series.
+    smooth = uniform_filter1d(near, max(3, min(21, values.size // 3)), mode="nearest")
+    return np.asarray(np.sqrt(smooth**2 + floor**2 + resolution**2 / 12))
+
+
+def _noise(residual: Vector, rough: float) -> Noise:
+    """Fit the noise to residuals of which those that stand out count as less far."""
+    usual = max(1.4826 * float(np.median(np.abs(residual))), _UNIT)
+    missed = median_filter(residual, _STRETCH, mode="nearest")
+    low, high = np.minimum(missed, -_MOST_DOWN * usual), np.maximum(missed, _MOST_UP * usual)
+    return fit_noise(np.clip(residual, low, high), _UNIT, rough)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
+from epsrank.numerics.staircase.series import Direction
 from epsrank.theory.numbers.arrays import Array, Vector
 
 Generator = np.random.Generator
@@ -21,7 +22,7 @@ class Planted(NamedTuple):
     #: First index beyond each planted step; none under the null.
     steps: tuple[int, ...] = ()
     #: Where steps go.
-    direction: str = "down"
+    direction: Direction = "down"
 
 
 def autocorrelated(generator: Generator, length: int, correlation: float) -> Vector:
@@ -34,7 +35,7 @@ def autocorrelated(generator: Generator, length: int, correlation: float) -> Vec
 
 
 def smooth_decay(name: str, generator: Generator, length: int) -> Vector:
-    """Draw a convex decay from 1 to about 0."""
+    """Draw a decay from 1 to about 0; of logistic ones and jumps the speed has one mode."""
     u = np.arange(length) / length
     if name == "noise":
         return np.zeros(length)
@@ -45,21 +46,49 @@ def smooth_decay(name: str, generator: Generator, length: int) -> Vector:
     if name == "power law":
         scale = 10 ** generator.uniform(0, 2.5)
         return np.asarray((1 + scale * u) ** -generator.uniform(0.3, 2))
+    if name == "stretched":
+        return np.asarray(np.exp(-((10 ** generator.uniform(0, 1.5) * u) ** 0.5)))
+    if name == "jump":
+        return np.where(u < generator.uniform(0.25, 0.75), 1.0, 0.0)
+    if name == "logistic":
+        # Nine tenths of the fall of a logistic curve take six of its units.
+        width, middle = generator.uniform(0.02, 0.3), generator.uniform(0.25, 0.75)
+        return np.asarray(1 / (1 + np.exp(np.clip(6 * (u - middle) / width, -500, 500))))
     rates, weights = 10 ** generator.uniform(-0.5, 2.5, 5), generator.dirichlet(np.ones(5))
     return np.asarray(weights @ np.exp(-rates[:, None] * u))
 
 
-DECAYS = ("noise", "drift", "exponential", "power law", "mixture")
+DECAYS = (
+    "noise",
+    "drift",
+    "exponential",
+    "power law",
+    "mixture",
+    "stretched",
+    "logistic",
+    "jump",
+)
+# Decays with what else happens in training: none has two steps.
+TROUBLED = (
+    "heavy tails",
+    "shrinking noise",
+    "random walk",
+    "outliers",
+    "spikes",
+    "transient",
+    "transient, logistic",
+)
+NULLS = (*DECAYS, *TROUBLED)
 
 
-def decay_with_noise(name: str, generator: Generator, length: int, correlation: float) -> Planted:
-    """Draw a smooth decay of 3 to 100 standard deviations of its noise.
+def null_series(name: str, generator: Generator, length: int, correlation: float = 0.0) -> Planted:
+    """Draw a smooth descent, of one step at most, by 3 to 100 standard deviations of its noise.
 
-    `name`: See `smooth_decay`; ``"random walk"``, ``"heavy tails"`` (drift with Student's t₃ in
-    place of normal innovations) and ``"shrinking noise"`` (exponential decay with noise in
-    proportion to it) lie outside the null of the test; `length` is n.
+    `name`: one of `NULLS`: a decay (see `smooth_decay`); Student's t₃ for normal innovations; noise
+    in proportion to an exponential; a random walk, whatever the correlation; one to three outliers
+    of either sign; bursts upward in 3 % of the entries; a first fall of one or two measurements.
     """
-    # 3 to 95 standard deviations, all orders of size equally often.
+    # All orders of size equally often.
     size = 3 * 10 ** generator.uniform(0, 1.5)
     if name == "random walk":
         return Planted(np.cumsum(generator.standard_normal(length)))
@@ -72,7 +101,38 @@ def decay_with_noise(name: str, generator: Generator, length: int, correlation: 
     if name == "shrinking noise":
         decay = np.exp(-3 * np.arange(length) / length)
         return Planted(decay * (size + noise))
-    return Planted(size * smooth_decay(name, generator, length) + noise)
+    if name in DECAYS:
+        return Planted(size * smooth_decay(name, generator, length) + noise)
+    kind = "logistic" if name == "transient, logistic" else str(generator.choice(DECAYS[1:4]))
+    series = size * smooth_decay(kind, generator, length) + noise
+    if name == "outliers":
+        at = generator.choice(np.arange(1, length - 1), generator.integers(1, 4), replace=False)
+        far = generator.choice([-1, 1], at.size) * 10 ** generator.uniform(0.7, 1.7, at.size)
+        series[at] += far
+    elif name == "spikes":
+        series += spikes(generator, length)
+    else:
+        series += first_points(generator, length, size)
+    return Planted(series)
+
+
+def spikes(generator: Generator, length: int) -> Vector:
+    """Draw bursts upward of one to four measurements, of 5 to 100 standard deviations."""
+    found = np.zeros(length)
+    for at in np.flatnonzero(generator.uniform(size=length) < 0.015):
+        last = int(generator.integers(1, 5))
+        found[at : at + last] += (
+            5 * 20 ** generator.uniform(0, 1) * 0.6 ** np.arange(last)[: length - at]
+        )
+    return found
+
+
+def first_points(generator: Generator, length: int, size: float) -> Vector:
+    """Draw a first fall of one or two measurements, as large as the rest of the descent or more."""
+    found = np.zeros(length)
+    last = int(generator.integers(1, 3))
+    found[:last] = (1 + 3 * generator.uniform()) * max(size, 10) * 0.4 ** np.arange(last)
+    return found
 
 
 def planted_steps(
@@ -82,19 +142,50 @@ def planted_steps(
     count: int,
     size: float = 3.0,
     width: float = 0.0,
+    transient: bool = False,
 ) -> Planted:
     """Plant steps between plateaus, with noise of variance 1."""
-    # Moved by at most a quarter each, steps stay half a share apart and off the ends.
-    part = length / (count + 1)
-    places = part * (np.arange(1, count + 1) + generator.uniform(-0.25, 0.25, count))
-    steps = tuple(round(place) for place in places.tolist())
+    steps = _places(generator, length, count)
     index = np.arange(length)
     curve = np.zeros(length)
     for step in steps:
         # A jump is a ramp of one measurement.
         ramp = (index - step + 0.5) / max(width * length, 1.0) + 0.5
         curve -= size * np.clip(ramp, 0, 1)
+    if transient:
+        curve += first_points(generator, length, size * count)
     return Planted(curve + autocorrelated(generator, length, correlation), steps)
+
+
+def _places(generator: Generator, length: int, count: int) -> tuple[int, ...]:
+    """Draw places of steps, at least half an equal share apart and off the ends."""
+    part = length / (count + 1)
+    # Each is moved by at most a quarter of a share.
+    places = part * (np.arange(1, count + 1) + generator.uniform(-0.25, 0.25, count))
+    return tuple(round(place) for place in places.tolist())
+
+
+def training_curve(generator: Generator, length: int, count: int) -> Planted:
+    """Draw what a loss looks like in log: a first fall, sigmoidal drops, plateaus that slope.
+
+    The drops take 2 to 20 % of the length, but at most half of the way to the next one, and fall by
+    10 to 100 standard deviations of the noise, which shrinks by a factor of e; spikes on top. With
+    no drops it is a slope after a first fall, with one no staircase.
+    """
+    u = np.arange(length) / length
+    steps = _places(generator, length, count)
+    apart = np.diff([0, *steps, length]).min() / length
+    size = 10 * 10 ** generator.uniform(0, 1)
+    curve = np.zeros(length)
+    for step in steps:
+        width = min(generator.uniform(0.02, 0.2), apart / 2)
+        fall = size * generator.uniform(0.6, 1.4)
+        curve -= fall / (1 + np.exp(np.clip(6 * (step / length - u) / width, -500, 500)))
+    # Plateaus fall together by a fifth of what a drop does.
+    curve -= 0.2 * size * u
+    noise = np.exp(-u) * autocorrelated(generator, length, 0.0)
+    top = first_points(generator, length, size)
+    return Planted(curve + noise + spikes(generator, length) + top, steps)
 
 
 def integer_ranks(name: str, generator: Generator, length: int) -> Planted:

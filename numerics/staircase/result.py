@@ -34,19 +34,25 @@ class Plateau:
 
 @dataclass(frozen=True)
 class Staircase(Shown):
-    """Steps of a series, tested against smooth decay with autocorrelated noise.
+    """Steps of a series, tested against smooth descent with autocorrelated noise.
 
     Attributes
     ----------
     is_staircase : bool
-        Whether there is at least one step and `steps_pvalue` ≤ 0.05.
+        Whether there are two steps or more. One smooth sigmoid is one step, and no staircase.
     found : tuple of Step
-        The steps, in the order of time; empty unless `is_staircase`.
+        The steps, in the order of time; there may be one without a staircase.
     plateaus : tuple of Plateau
         The plateaus between them.
     steps_pvalue : float
-        Probability that smooth decay with autocorrelated noise looks as much like a staircase, for
-        the worst correlation that the series admits; 1 where there are no steps.
+        Probability that noise on a descent of at most one step looks as much like two or more;
+        1 where there are not two. At most 0.05 in a staircase.
+    step_pvalue : float
+        Probability that noise on a descent without a step looks as much like one or more.
+    transient : int
+        Measurements at the start that were left out as a first fall: it has no plateau before it.
+    outliers : int
+        Entries that were left out as spikes of either sign.
     coupling_pvalue : float or None
         Probability that growth of the rank meets the falls of the series as well as it does when
         one is shifted against the other; None where it is not known, see `coupling_reason`.
@@ -71,6 +77,9 @@ class Staircase(Shown):
     found: tuple[Step, ...]
     plateaus: tuple[Plateau, ...]
     steps_pvalue: float
+    step_pvalue: float
+    transient: int
+    outliers: int
     coupling_pvalue: float | None
     coupling_lift: float | None
     noise: float
@@ -88,8 +97,12 @@ class Staircase(Shown):
         return tuple(step.index for step in self.found)
 
     def __str__(self) -> str:
-        head = "staircase" if self.is_staircase else "no staircase"
-        text = f"{head}, p = {self.steps_pvalue:.2g}: {self.reason}"
+        head, p = "no staircase", self.step_pvalue
+        if self.is_staircase:
+            head, p = "staircase", self.steps_pvalue
+        elif self.found:
+            head = "one step"
+        text = f"{head}, p = {p:.2g}: {self.reason}"
         if self.coupling_pvalue is not None:
             text += f"; coupling p = {self.coupling_pvalue:.2g}, lift {self.coupling_lift:.2f}"
         return text

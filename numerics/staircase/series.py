@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from epsrank.numerics.staircase.outliers import first_fall, outliers
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Vector, to_float64, to_numpy
 
@@ -15,21 +16,25 @@ Scale = Literal["log", "linear"]
 Direction = Literal["down", "up"]
 
 # Longer series are averaged over blocks, so that cost is bounded; ours.
-_MOST_POINTS = 250
-# Beyond this many standard deviations an isolated high value is no noise; ours.
-_SPIKE = 8.0
+MOST_POINTS = 200
+# Fewer measurements say nothing.
+LEAST_LENGTH = 24
 
 
 @dataclass(frozen=True)
 class Series:
     """Values to be read downwards, at the times that can be used, and averages over blocks."""
 
-    #: Positions in the series given of the m entries that are finite (and positive, under log).
+    #: Positions in the series given of the entries that are used: finite (and positive, under log),
+    #: and no outliers.
     index: NDArray[np.intp]
     #: Times, and y: log or −log, or the entries or their negatives.
     time: Vector
     values: Vector
-    #: Points per block.
+    #: How many of these, at the start, are a first fall, and how many entries were outliers.
+    transient: int
+    outliers: int
+    #: Points per block, from the first one that is no part of the first fall.
     block: int
     #: Averages over blocks.
     coarse_time: Vector
@@ -60,35 +65,30 @@ def as_series(series: Any, times: Any, scale: Scale, direction: Direction) -> Se
             raise InputError("times", "do not increase", "pass finite, strictly increasing times")
     usable = np.isfinite(given) & ((given > 0) if scale == "log" else True)
     index = np.flatnonzero(usable)
-    values = np.log(given[index]) if scale == "log" else given[index]
     sign = 1 if direction == "down" else -1
+    values = sign * (np.log(given[index]) if scale == "log" else given[index])
     # Before averages are taken: in one a spike would be no longer isolated.
-    time, values = time[index], without_spikes(sign * values)
-    block = max(1, -(-index.size // _MOST_POINTS))
-    coarse_time, coarse = (_averages(v, block) for v in (time, values))
+    wrong = outliers(values) if values.size >= LEAST_LENGTH else np.zeros(values.size, bool)
+    index, values = index[~wrong], values[~wrong]
+    time = time[index]
+    first = first_fall(values)
+    block = max(1, -(-(index.size - first) // MOST_POINTS))
+    coarse_time, coarse = (_averages(v[first:], block) for v in (time, values))
     # Logarithms of whole numbers have no common distance.
     whole = scale == "linear" and bool((values == np.round(values)).all())
     return Series(
-        index, time, values, block, coarse_time, coarse, given.size, sign, 1.0 if whole else 0.0
+        index,
+        time,
+        values,
+        first,
+        int(wrong.sum()),
+        block,
+        coarse_time,
+        coarse,
+        given.size,
+        sign,
+        1.0 if whole else 0.0,
     )
-
-
-def without_spikes(values: Vector) -> Vector:
-    """Replace isolated upward spikes by the median of five: training steps that went wrong.
-
-    A spike is y_i − median(y_{i−2}, …, y_{i+2}) beyond 8 times the usual size of such differences.
-    Monotone series have none, and in Gaussian noise there are practically none.
-
-    `values` is y, to be read downwards.
-    """
-    if values.size < 5:
-        return values
-    apart = np.zeros(values.size)
-    middle = np.median(np.lib.stride_tricks.sliding_window_view(values, 5), axis=1)
-    apart[2:-2] = values[2:-2] - middle
-    # 1.4826 makes a median deviation the standard one of Gaussian noise.
-    usual = 1.4826 * float(np.median(np.abs(apart)))
-    return np.where(apart > max(_SPIKE * usual, 0.0), values - apart, values)
 
 
 def as_vector(values: Any, name: str, length: int | None = None) -> Vector:
@@ -103,7 +103,9 @@ def as_vector(values: Any, name: str, length: int | None = None) -> Vector:
         raise InputError(
             name, f"has {given.size} entries, not {length}", "pass one per measurement"
         )
-    converted, _ = to_float64(given, name)
+    converted, exact = to_float64(given, name)
+    if not exact:
+        raise InputError(name, "has integers beyond 2⁵³ that float64 rounds", "subtract an offset")
     return converted
 
 

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epsrank.numerics.staircase.noise import Noise
-from epsrank.numerics.staircase.pieces import Pieces
-from epsrank.theory.numbers.arrays import Array, Vector
+from epsrank.theory.numbers.arrays import Vector
 
-# What is called a step; ours, fixed before any run was judged by it.
+# What is called a step; ours, tried on exploratory seeds.
 RATE_RATIO = 3.0  # a drop is this many times faster than either plateau
-PLATEAU_SHARE = 0.5  # a plateau lasts at least this share of its drop's time
-LEAST_POINTS = 3  # and has as many measurements
-LEAST_FALL = 0.02  # share of the range of the series
-NEW_SHARE = 0.5  # and this share of it is below all values before
-LEAST_NOISE = 3.0  # standard errors of the difference of the two levels
+LEAST_FALL = 0.1  # share of the range of the series
+PLATEAU_SHARE = 0.04  # a plateau lasts at least this share of the measurements
+LEAST_POINTS = 3  # and has as many of them
+# Drops are sought at so many rates.
+_RATES = 40
 
 
 @dataclass(frozen=True)
@@ -42,74 +40,48 @@ def least_fall(size: float, resolution: float = 0.0) -> float:
     return max(LEAST_FALL * size, 1.5 * resolution)
 
 
-def drops(time: Vector, pieces: Pieces, noise: Noise, least: float) -> list[Drop]:
-    """Return the drops between plateaus in a curve of pieces.
+def drops(time: Vector, curve: Vector, least: float) -> list[Drop]:
+    """Return the drops between plateaus of a curve.
 
-    Cut the curve at its change points and let the fall between neighbouring points t_{b−1}, t_b be
-    a stretch of its own. For a rate θ the stretches that fall at a rate ≥ θ, joined where they
-    touch, are candidates, and what lies between them are plateaus. A candidate is a drop if it
-    falls at least `RATE_RATIO` times as fast as either plateau beside it, further than either, by
-    enough of the range and of the noise, and at least half of it below all that was before (what
-    returns from a spike is no step); and if both plateaus are long enough. Every θ is tried. Where
-    one candidate holds two drops the two are taken, and otherwise the whole of it.
+    The curve is replaced by its running minimum, since what returns from a spike is no step. The
+    stretches where it falls at a rate ≥ θ are candidates, for every θ. One is a drop if there are,
+    before it and after it, plateaus whose rate is `RATE_RATIO` times smaller, and if it falls far
+    enough. Where one candidate holds two drops the two are taken, and otherwise the narrowest.
     """
-    curve = pieces.curve
-    cuts = np.array(
-        sorted({0, curve.size - 1, *pieces.starts, *(b - 1 for b in pieces.starts[1:])})
-    )
-    rates = -np.diff(curve[cuts]) / np.diff(time[cuts])
-    found: dict[tuple[int, int], Drop] = {}
-    # At other thresholds the same stretches are joined as at one of the rates.
-    for threshold in np.unique(rates[rates > 0]):
-        runs = _runs(rates >= threshold)
-        for k, (first, last) in enumerate(runs):
-            before = runs[k - 1][1] if k else 0
-            after = runs[k + 1][0] if k + 1 < len(runs) else cuts.size - 1
-            if before < first and last < after:
-                drop = _judge(time, curve, cuts[[before, first, last, after]], noise, least)
-                if drop is not None:
-                    found[int(first), int(last)] = drop
-    return _disjoint(found)
+    lowest = np.minimum.accumulate(curve)
+    rates = -np.diff(lowest) / np.diff(time)
+    points = max(LEAST_POINTS, round(PLATEAU_SHARE * curve.size) + 1)
+    wide = points - 1  # in intervals
+    slow = (lowest[:-wide] - lowest[wide:]) / (time[wide:] - time[:-wide])
+    found: dict[tuple[int, int], float] = {}
+    levels = np.unique(rates[rates > 0])
+    if levels.size > _RATES:
+        levels = np.quantile(levels, np.linspace(0, 1, _RATES))
+    fast = np.zeros(rates.size + 2, dtype=bool)
+    for threshold in levels:
+        fast[1:-1] = rates >= threshold
+        edges = np.flatnonzero(fast[1:] != fast[:-1]).tolist()
+        for first, last in zip(edges[::2], edges[1::2], strict=True):
+            fall = float(lowest[first] - lowest[last])
+            if fall < least:
+                continue
+            most = fall / (time[last] - time[first]) / RATE_RATIO
+            before = np.flatnonzero(slow[: max(0, first - wide + 1)] <= most)
+            after = np.flatnonzero(slow[last:] <= most)
+            if before.size and after.size:
+                start, end = int(before[-1]) + wide, last + int(after[0])
+                found[start, end] = float(lowest[start] - lowest[end])
+    return _disjoint(found, curve.size)
 
 
-def _runs(flags: Array) -> list[tuple[int, int]]:
-    """Return [start, end) of the runs of true entries."""
-    edges = np.flatnonzero(np.diff(np.pad(flags.astype(np.int8), 1)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _judge(time: Array, curve: Array, points: Array, noise: Noise, least: float) -> Drop | None:
-    """Return the drop between two plateaus, or None if it is none."""
-    falls = -np.diff(curve[points])
-    lasts = np.diff(time[points])
-    # Both ends belong to a plateau.
-    counts = np.diff(points) + 1
-    before, fall, after = falls
-    rate = fall / lasts[1]
-    left, right = counts[0], counts[2]
-    # The mean of m values with correlation ρ counts as that of m (1 − ρ)/(1 + ρ), at least one.
-    share = (1 - noise.correlation) / (1 + noise.correlation)
-    error = noise.sigma * np.sqrt(sum(1 / max(1.0, m * share) for m in (left, right)))
-    # Absolute values: a plateau may rise, but no faster than it may fall.
-    steep = all(RATE_RATIO * abs(falls[k] / lasts[k]) <= rate for k in (0, 2))
-    long = min(lasts[0], lasts[2]) >= PLATEAU_SHARE * lasts[1] and min(left, right) >= LEAST_POINTS
-    large = fall >= max(least, LEAST_NOISE * error, abs(before), abs(after))
-    if not (steep and long and large):
-        return None
-    a, b, c, d = (int(point) for point in points)
-    if float(curve[: b + 1].min()) - float(curve[c]) < NEW_SHARE * fall:
-        return None
-    return Drop(b, c, a, d, float(fall))
-
-
-def _disjoint(found: dict[tuple[int, int], Drop]) -> list[Drop]:
-    """Return drops of which none holds another: several inner ones before one outer one."""
-    chosen: dict[tuple[int, int], Drop] = {}
-    # Short ones first, so that what a candidate holds has been decided before it.
-    for (first, last), drop in sorted(found.items(), key=lambda item: item[0][1] - item[0][0]):
-        inside = [key for key in chosen if first <= key[0] and key[1] <= last]
-        if len(inside) < 2:
-            for key in inside:
-                del chosen[key]
-            chosen[first, last] = drop
-    return [chosen[key] for key in sorted(chosen)]
+def _disjoint(found: dict[tuple[int, int], float], size: int) -> list[Drop]:
+    """Return drops that do not overlap, the narrowest first, with the plateaus between them."""
+    chosen: list[tuple[int, int]] = []
+    for start, end in sorted(found, key=lambda key: (key[1] - key[0], key)):
+        if all(end <= a or b <= start for a, b in chosen):
+            chosen.append((start, end))
+    chosen.sort()
+    edges = [0, *(edge for drop in chosen for edge in drop), size - 1]
+    return [
+        Drop(a, b, edges[2 * k], edges[2 * k + 3], found[a, b]) for k, (a, b) in enumerate(chosen)
+    ]

@@ -146,7 +146,6 @@ import epsrank
 from epsrank import InputError, RankMonitor
 from epsrank.sinks import HistoryFile, ParquetSink
 from epsrank.numerics.monitor.records.history import History
-from epsrank.numerics.staircase.calibration import calibrate
 from epsrank.numerics.tasks.images import digits
 
 model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
@@ -161,7 +160,6 @@ for extra, feature in {
     "pyarrow lab 5": lambda: ParquetSink("b.parquet"),
     "matplotlib plots 1": lambda: monitor.plot(),
     "matplotlib plots 2": lambda: epsrank.draw_staircase,
-    "joblib lab 1": lambda: calibrate(1, 0),
     "scikit-learn lab 1": lambda: digits(0),
     "tomli-w lab 1": lambda: epsrank.verify(["coupling-together"]),
     "jinja2 report 1": lambda: epsrank.verify(["rank-trace"], "quick", out="report"),

@@ -9,9 +9,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from epsrank.numerics.experiments.coupling_claims import coupled_settings, judge_together
 from epsrank.numerics.experiments.stair_claims import (
     RunStaircase,
-    judge_staircases,
+    judge_steps,
     overall,
     run_staircase,
     staircase_rows,
@@ -49,6 +50,10 @@ def runs(setting, stairs, *, coupled=True, count=6):
     return made
 
 
+def coupling(runs):
+    return judge_together(coupled_settings([(run.setting, run.together) for run in runs]))
+
+
 YES = runs("default", [True])
 APART = runs("turned", [True], coupled=False)
 NO = runs("structured", [False])
@@ -71,14 +76,14 @@ MIXED = runs("wide", [True, False])
     ],
 )
 def test_findings_follow_the_rule(given, steps, coupled):
-    first, second = judge_staircases(given)
+    first, second = judge_steps(given), coupling(given)
     assert (first.claim, second.claim) == ("staircase-steps", "coupling-together")
     assert (first.judgement, second.judgement) == (steps, coupled)
     json.dumps([first.to_json(), second.to_json()], allow_nan=False)
 
 
 def test_a_regime_names_its_settings_and_keeps_a_witness():
-    first, _ = judge_staircases(YES + NO, part="tanh")
+    first = judge_steps(YES + NO, part="tanh")
     assert "it holds in default (6 of 6" in first.statement
     assert "fails in structured (0 of 6" in first.statement
     assert first.witness is not None
@@ -89,16 +94,16 @@ def test_a_regime_names_its_settings_and_keeps_a_witness():
 
 def test_every_verdict_on_coupling_states_its_power():
     for given in (YES, APART, YES + APART):
-        _, second = judge_staircases(given)
+        second = coupling(given)
         assert second.power > 0.8
         assert "power" in second.statement
-    assert "not testable" in judge_staircases(YES + NO)[1].statement
+    assert "not testable" in coupling(YES + NO).statement
 
 
 def test_saturated_ranks_are_not_testable_and_do_not_count_as_not_coupled():
     found = drops([60, 140])
     still = [RunStaircase("relu", k, found, together(found, TIMES, [50] * 200)) for k in range(6)]
-    _, second = judge_staircases(still)
+    second = coupling(still)
     assert second.judgement == "undecided"
     assert "no run can be tested" in second.statement
 
@@ -109,7 +114,7 @@ def test_the_first_row_of_the_ranks_decides_nothing():
         rank = np.repeat([5.0, 15.0, 25.0], [55, 80, 65])
         rank[0] = min(first, 5.0)
         made = [RunStaircase("a", k, found, together(found, TIMES, rank)) for k in range(6)]
-        assert judge_staircases(made)[1].judgement == "supported"
+        assert coupling(made).judgement == "supported"
 
 
 @pytest.mark.parametrize(
@@ -133,12 +138,26 @@ def test_histories_with_planted_stairs_are_judged_to_have_them():
         log = np.repeat([0.0, -3.0, -6.0], 50) + 0.05 * rng.normal(size=150)
         rank = np.repeat([5, 12, 20], 50)
         made.append(run_staircase("planted", seed, range(150), np.exp(log), (rank, rank)))
-    first, _ = judge_staircases(made)
+    first = judge_steps(made)
     assert first.judgement == "supported"
     assert first.effects[0].interval.value == 2
     (row,) = staircase_rows(made)
     assert row["staircases"] == 6
     assert row["steps"] == "holds"
+    assert row["runs by steps"] == "2 steps in 6"
+
+
+def test_one_step_is_counted_and_is_no_staircase():
+    one = replace(drops([60]), is_staircase=False)
+    made = [RunStaircase("logistic", k, one) for k in range(11)]
+    made.append(RunStaircase("logistic", 11, drops([60, 140])))
+    first = judge_steps(made)
+    assert (first.judgement, first.effects[0].interval.value) == ("refuted", 1)
+    assert "1 of 12" in first.statement
+    assert "12 of 12" in first.statement
+    assert "1 step in 11, 2 in 1" in first.statement
+    (row,) = staircase_rows(made)
+    assert (row["staircases"], row["with a step"]) == (1, 12)
 
 
 def test_smooth_histories_are_judged_to_have_none():
@@ -146,4 +165,4 @@ def test_smooth_histories_are_judged_to_have_none():
         run_staircase("smooth", seed, range(150), np.exp(-np.arange(150) / 30), None)
         for seed in range(6)
     ]
-    assert judge_staircases(made)[0].judgement == "refuted"
+    assert judge_steps(made).judgement == "refuted"

@@ -12,17 +12,22 @@ from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.staircase import Step, detect_staircase
 from epsrank.numerics.staircase.calibration import (
+    FAMILIES,
     LENGTHS,
     MEASURED,
     calibrate,
     p_value,
     tail_quantiles,
 )
+from epsrank.numerics.staircase.comparators import pelt, threshold
+from epsrank.numerics.staircase.evidence import Evidence
+from epsrank.numerics.staircase.families import NULLS, null_series
+from epsrank.numerics.staircase.noise import Noise
 from epsrank.numerics.staircase.validity import (
     cases,
     match,
+    validate_detector,
     validity_rows,
-    validity_table,
     validity_trial,
 )
 from epsrank.numerics.sweeps.trial import Outcome
@@ -30,6 +35,7 @@ from epsrank.theory.errors import InputError
 
 NULL = {"group": "null", "family": "noise", "correlation": 0.5, "length": 60, "series": 20}
 STEPS = {"group": "planted", "family": "steps", "correlation": 0.0, "steps": 2, "length": 200}
+TRAINING = {"group": "planted", "family": "training", "correlation": None, "steps": 2}
 
 
 def verdict(settings, detector):
@@ -93,15 +99,42 @@ def test_ours_passes_the_same_cases():
 
 
 def test_every_case_can_be_drawn():
-    rows = validity_table(lengths=(60,), series=1, seed=5)
+    blind = planted_detector(lambda n: (), fires=False)
+    rows = validate_detector(blind, lengths=(60,), series=1, seed=5, coupling=True)
     assert len(rows) == len(cases())
     assert {row["group"] for row in rows} == {
         "null",
         "planted",
-        "outside",
         "coupling null",
         "coupling planted",
     }
+
+
+@pytest.mark.parametrize("family", NULLS)
+def test_no_family_of_nulls_is_flagged(family):
+    # P(Bin(6, 0.05) > 2) = 0.002. With PELT most of these are flagged.
+    case = NULL | {"family": family, "correlation": 0.0, "length": 100, "series": 6}
+    assert validity_trial(case | {"seed": 2})["flagged"] <= 2
+
+
+def test_curves_like_training_have_their_steps():
+    row = verdict(TRAINING | {"length": 160, "series": 6}, detect_staircase)
+    assert row["recall"] >= 0.75
+    assert verdict(TRAINING | {"length": 160, "series": 6}, threshold)["extra steps"] > 1
+
+
+def test_change_points_take_decay_for_steps_and_find_planted_ones():
+    decay = NULL | {"family": "exponential", "correlation": 0.0, "length": 150}
+    assert verdict(decay, pelt)["target met"] == "no"
+    assert verdict(STEPS | {"series": 10}, pelt)["recall"] == 1
+
+
+def test_nulls_have_what_they_are_named_for():
+    rng = np.random.default_rng(3)
+    first = null_series("transient", rng, 100).series
+    assert first[0] > first[5:].max() + 5
+    with_spikes = null_series("spikes", rng, 400).series
+    assert np.abs(with_spikes - np.median(with_spikes)).max() > 5
 
 
 def test_chunks_of_a_case_are_added_up_and_are_not_the_same():
@@ -120,34 +153,42 @@ def test_steps_are_paired_nearest_first_and_once():
 
 def test_bad_arguments_are_named():
     with pytest.raises(InputError):
-        validity_table(series=0)
+        validate_detector(detect_staircase, series=0)
 
 
-def test_p_values_fall_with_the_statistic_and_rise_with_wandering_noise():
-    scores = np.linspace(-20, 60, 81)
-    for length in (24, 60, 250, 999):
-        for measured in (0.0, 0.33, 0.9, 0.98):
-            found = [p_value(score, length, measured) for score in scores]
-            assert all(a >= b for a, b in pairwise(found))
-            assert 0.001 <= found[-1] <= 0.01
-            assert found[0] >= 0.05
-    assert p_value(4.0, 50, 0.8) > 0.05 > p_value(4.0, 50, 0.0)
+def of_evidence(score, rho, length, count=2):
+    noise = Noise(1.0, rho, 0.0)
+    return p_value(Evidence((score, score), ((), ()), (noise, noise), 1.0), count, length)
 
 
-def test_quantiles_are_those_of_the_worst_drift():
+def test_p_values_fall_with_the_evidence():
+    scores = np.linspace(-40, 200, 81)
+    for length in (24, 60, 200):
+        for measured in (0.0, 0.33, 0.98):
+            for count in (1, 2):
+                found = [of_evidence(score, measured, length, count) for score in scores]
+                assert all(a >= b for a, b in pairwise(found))
+                assert 0.001 <= found[-1] <= 0.01
+                assert found[0] >= 0.05
+    assert of_evidence(-1e6, 0.0, 60) == 1
+
+
+def test_quantiles_are_those_of_the_worst_family():
     rng = np.random.default_rng(1)
-    weak = np.stack([rng.normal(size=4000), np.full(4000, 0.2)], axis=1)
-    strong = weak + np.array([5, 0])
-    found = tail_quantiles([weak, strong])
+    weak = np.stack([rng.normal(size=4000), rng.normal(size=4000), *np.full((2, 4000), 0.1)], 1)
+    strong = weak + np.array([5, 0, 0, 0])
+    found = tail_quantiles([weak, strong], 1)
     assert len(found) == len(MEASURED)
-    assert found[2][5] == pytest.approx(5 + 1.645, abs=0.15)
+    assert found[0][4] == pytest.approx(5 + 1.645, abs=0.15)
+    assert tail_quantiles([weak, strong], 2)[0][4] == pytest.approx(1.645, abs=0.15)
 
 
 def test_the_table_can_be_made_again(monkeypatch):
     monkeypatch.setattr("epsrank.numerics.staircase.calibration.LENGTHS", LENGTHS[:1])
+    monkeypatch.setattr("epsrank.numerics.staircase.calibration.FAMILIES", FAMILIES[-4:-2])
     first, second = (calibrate(2, 1) for _ in range(2))
     assert first == second
-    assert first["cells"][0]["length"] == LENGTHS[0]
+    assert [cell["steps"] for cell in first["cells"]] == [1, 2]
 
 
 def test_the_experiment_plans_the_same_and_makes_tables():
@@ -155,6 +196,8 @@ def test_the_experiment_plans_the_same_and_makes_tables():
     plan = found.plan(Request(seeds=2))
     assert len(found.plan(Request(size="full"))) == 4 * len(plan)
     made = {"series": 2, "flagged": 2, "planted": 0, "found": 0, "errors": [], "extra": 0}
+    # Shorter series have no target that could be missed.
+    plan.sort(key=lambda trial: trial.settings["length"] != 60)
     outcomes = [Outcome(trial, "done", made) for trial in plan[:40]]
     outcomes += [Outcome(trial, "failed", cause="no memory") for trial in plan[40:]]
     analysis = found.analyse(outcomes)
