@@ -264,8 +264,8 @@ __all__ = [
     "principal_coordinates", "prune", "rank_distance", "rank_forced", "rank_used", "rankme",
     "ranks_by_definition", "read_plateau", "relu_distances", "run_trials", "select_neurons",
     "sobolev_widths", "srank", "stable_rank", "stiffness", "stiffness_matrix",
-    "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many", "validate_detector", "verify",
-    "weight_norms", "width_floor",
+    "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many",
+    "validate_detector", "verify", "weight_norms", "width_floor",
 ]  # fmt: skip
 
 
