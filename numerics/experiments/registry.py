@@ -22,9 +22,12 @@ EXPERIMENTS: dict[str, str] = {
     "A11": "epsrank.numerics.experiments.a11_ablations:EXPERIMENT",
     "A12": "epsrank.numerics.experiments.a12_cost:EXPERIMENT",
     "A13": "epsrank.numerics.experiments.a13_landscapes:EXPERIMENT",
+    "C1": "epsrank.numerics.experiments.diagnostics.c01_regimes:EXPERIMENT",
     "C2": "epsrank.numerics.experiments.diagnostics.c02_stiffness:EXPERIMENT",
     "C3": "epsrank.numerics.experiments.diagnostics.c03_break_even:EXPERIMENT",
     "C4": "epsrank.numerics.experiments.diagnostics.c04_frequency:EXPERIMENT",
+    "C5": "epsrank.numerics.experiments.diagnostics.c05_critical_period:EXPERIMENT",
+    "C6": "epsrank.numerics.experiments.diagnostics.c06_rewinding:EXPERIMENT",
     "E": "epsrank.numerics.experiments.staircase_validity:EXPERIMENT",
 }
 

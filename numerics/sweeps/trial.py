@@ -22,6 +22,10 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 TRIAL_KINDS: dict[str, str] = {
     "break-even": "epsrank.numerics.experiments.diagnostics.trials.break_even:break_even_trial",
     "cost": "epsrank.numerics.experiments.trials.rank_cost:cost_trial",
+    "deficit": "epsrank.numerics.experiments.diagnostics.trials.deficits:deficit_trial",
+    "deficit-linear": (
+        "epsrank.numerics.experiments.diagnostics.trials.deficits:deficit_linear_trial"
+    ),
     "frequency": "epsrank.numerics.experiments.diagnostics.trials.frequencies:frequency_trial",
     "frequency-images": (
         "epsrank.numerics.experiments.diagnostics.trials.frequencies:frequency_images_trial"
@@ -29,9 +33,12 @@ TRIAL_KINDS: dict[str, str] = {
     "initial-layers": "epsrank.numerics.experiments.trials.initial_layers:initial_layers_trial",
     "neck": "epsrank.numerics.experiments.trials.neck_ranks:neck_trial",
     "pretraining": "epsrank.numerics.experiments.pretraining.trial:pretraining_trial",
+    "large-rate": "epsrank.numerics.experiments.diagnostics.trials.regimes:large_rate_trial",
     "landscape": "epsrank.numerics.experiments.trials.checkpoint_landscapes:landscape_trial",
     "random-features": "epsrank.numerics.experiments.trials.random_features:fit_trial",
     "staircase-validity": "epsrank.numerics.staircase.validity:validity_trial",
+    "rewinding": "epsrank.numerics.experiments.diagnostics.trials.rewinding:rewinding_trial",
+    "step-regimes": "epsrank.numerics.experiments.diagnostics.trials.regimes:step_regimes_trial",
     "stiffness": "epsrank.numerics.experiments.diagnostics.trials.stiff:stiffness_trial",
     "train": "epsrank.numerics.sweeps.training:train_trial",
     "train-many": "epsrank.numerics.ensemble.trials:train_many_trial",

@@ -220,14 +220,19 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
             Finding(c, "undecided", "No run was completed") for c in (_PRINCIPLE, _BIAS)
         )
         return Analysis(findings, notes=failures(outcomes))
-    picture = Picture(
-        "runs",
-        "C4: Δ of each frequency, from the lowest on, and the loss of every run. Decides "
-        "f-principle and spectral-bias",
-        partial(draw_runs, arms),
+    half = (len(arms) + 1) // 2
+    pictures = tuple(
+        Picture(
+            f"runs-{place + 1}",
+            f"C4: Δ of each frequency, from the lowest on, and the loss of every run: "
+            f"{', '.join(some)}. Decides f-principle and spectral-bias",
+            partial(draw_runs, {name: arms[name] for name in some}),
+        )
+        for place, some in enumerate((list(arms)[:half], list(arms)[half:]))
+        if some
     )
     tables = (Table("steps", "When each frequency is fitted", _rows(arms)),)
-    return Analysis((_principle(arms), _bias(arms)), tables, (picture,), failures(outcomes))
+    return Analysis((_principle(arms), _bias(arms)), tables, pictures, failures(outcomes))
 
 
 EXPERIMENT = Experiment(

@@ -11,12 +11,21 @@ from epsrank.theory.strict_json import canonical
 
 #: What makes a trial of each experiment small.
 SMALL = {
+    "C1": {
+        "samples": 130, "epochs": 2, "rounds": 2, "switches": [0.5], "width": 5, "steps": 4,
+        "shares": [0.5],
+    },
     "C2": {"samples": 40, "steps": 6, "batch": 20, "width": 6, "pairs": 12, "measurements": 3},
     "C3": {"samples": 40, "time": 1.0, "measurements": 3, "measuring": 5, "width": 6},
     "C4": {
         "widths": [6], "steps": 4, "measurements": 3, "task": "digits", "samples": 30, "peaks": 2,
         "batch": 10, "width": 5,
     },
+    "C5": {
+        "width": 4, "samples": 70, "period": 2, "start": 1, "stop": 2, "steps": 4, "side": 4,
+        "observed": 8,
+    },
+    "C6": {"width": 5, "samples": 70, "steps": 3, "rewind": [0, 2], "rounds": 2, "early": 2},
 }  # fmt: skip
 
 

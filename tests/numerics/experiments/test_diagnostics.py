@@ -7,13 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from epsrank.numerics.experiments.diagnostics import c02_stiffness, c03_break_even, c04_frequency
+from epsrank.numerics.experiments.diagnostics import (
+    c01_regimes,
+    c02_stiffness,
+    c03_break_even,
+    c04_frequency,
+    c05_critical_period,
+    c06_rewinding,
+)
 from epsrank.numerics.experiments.diagnostics.arms import with_views
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.sweeps.trial import Outcome
 
-CHAPTERS = ("C2", "C3", "C4")
+CHAPTERS = ("C1", "C2", "C3", "C4", "C5", "C6")
 
 
 def planted(module, result, seeds=6):
@@ -153,10 +160,109 @@ def test_a_frequency_that_is_never_fitted_is_later_than_all_and_two_have_no_orde
     assert c04_frequency.fitted_at(outcome, "error_1") == 60
 
 
+def regimes(settings, random, *, small=0.5, large=0.5, rate=0.1):
+    """Momentum lowers the loss at the small rate and raises it at the large one, in decades."""
+    if "task" in settings:
+        errors = {str(share): 0.3 - rate + 0.01 * random.random() for share in settings["shares"]}
+        return {"limit": 1.0, "small": 0.3 + 0.01 * random.random(), "annealed": errors}
+    runs = {}
+    for regime, by in (("small", -small), ("large", large)):
+        for arm in ("plain", *c01_regimes._EQUAL):
+            loss = 10 ** (0.01 * random.normal() + (by if arm != "plain" else 0))
+            runs[f"{regime}, {arm}"] = {"losses": [1.0, loss], "loss": loss, "error": 0.1}
+    return {"large": 1.0, "small": 0.1, "runs": runs}
+
+
+@pytest.mark.parametrize(
+    ("planting", "two", "rate"),
+    [
+        ({}, "supported", "supported"),
+        ({"small": -0.5, "rate": -0.1}, "refuted", "refuted"),
+        ({"small": 0.0, "large": 0.0, "rate": 0.0}, "undecided", "undecided"),
+    ],
+)
+def test_regimes(planting, two, rate):
+    found = judged(c01_regimes, planted(c01_regimes, lambda s, r: regimes(s, r, **planting)))
+    assert found["two-regimes"].judgement == two
+    assert found["initial-large-rate"].judgement == rate
+
+
+def test_a_run_that_diverges_is_infinitely_bad():
+    outcomes = planted(c01_regimes, regimes)
+    for outcome in outcomes[:6]:
+        for arm in c01_regimes._EQUAL:
+            outcome.result["runs"][f"large, {arm}"] |= {"loss": None, "error": None}
+    assert judged(c01_regimes, outcomes)["two-regimes"].judgement == "supported"
+
+
+def deficit(settings, random, *, blur=0.1, flip=0.0):
+    """The error grows with the deficit, by kind."""
+    kind = settings["deficit"]
+    if isinstance(kind, int):
+        return {"error": 1e-3 * (1 + kind), "train_loss": 0.0}
+    by = {"blur": blur, "flip": flip}[kind] * (settings["stop"] > 400)
+    return {"error": 0.1 + by + 0.005 * random.random(), "train_error": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("planting", "expected"),
+    [
+        ({}, "supported"),
+        ({"flip": 0.2}, "refuted"),
+        ({"blur": 0.0}, "undecided"),
+        # Blur harms, and so does the flip.
+        ({"flip": 0.1}, "undecided"),
+    ],
+)
+def test_critical_period(planting, expected):
+    outcomes = planted(c05_critical_period, lambda s, r: deficit(s, r, **planting))
+    assert judged(c05_critical_period, outcomes)["critical-period"].judgement == expected
+
+
+def rewinding(settings, random, *, early=0.0, zero=-0.1, alone=-0.1):
+    """Accuracies relative to the full network."""
+    rewind, rounds = settings["rewind"], settings["rounds"]
+
+    def noisy(value):
+        return 0.9 + value + 0.002 * random.random()
+
+    ends = dict(zip(map(str, rewind), (zero, early), strict=False))
+    names = ("rewound", "re-initialised", "signs only", "magnitudes only")
+    columns = ("step", "loss", "gradient_norm", "weight", "distance", "signs_changed",
+               "cosine_of_updates", "accuracy", "rank")  # fmt: skip
+    return {
+        "accuracy": {k: [noisy(0)] * rounds + [noisy(end)] for k, end in ends.items()},
+        "kept": [0.8**r for r in range(rounds + 1)],
+        "barrier": {"0": 0.1, str(rewind[-1]): 0.0},
+        "controls": {n: noisy(early if n == "rewound" else early + alone) for n in names},
+        "series": {name: [1.0, 2.0, 4.0] for name in columns},
+    }
+
+
+@pytest.mark.parametrize(
+    ("planting", "first", "second"),
+    [
+        ({}, "supported", "supported"),
+        ({"early": -0.1}, "refuted", "supported"),
+        # Both work: rewinding adds nothing, which refutes nothing.
+        ({"zero": 0.0, "alone": 0.1}, "undecided", "refuted"),
+    ],
+)
+def test_rewinding(planting, first, second):
+    found = judged(c06_rewinding, planted(c06_rewinding, lambda s, r: rewinding(s, r, **planting)))
+    assert found["rewinding"].judgement == first
+    assert found["early-sign-magnitude"].judgement == second
+    if planting.get("zero") == 0.0:
+        assert "Both work within the margin" in found["rewinding"].statement
+
+
 MADE = {
+    "C1": (c01_regimes, regimes),
     "C2": (c02_stiffness, stiffness),
     "C3": (c03_break_even, break_even),
     "C4": (c04_frequency, frequency),
+    "C5": (c05_critical_period, deficit),
+    "C6": (c06_rewinding, rewinding),
 }
 
 
@@ -170,7 +276,9 @@ def test_failures_are_noted_and_pictures_can_be_drawn(name, tmp_path):
     assert f"{len(outcomes)} of {len(outcomes)} trials failed" in found.notes[0]
     found = experiment(name).analyse(outcomes)
     assert {finding.claim for finding in found.findings} == set(experiment(name).claims)
-    assert any(table.name == "robustness" for table in found.tables)
+    # Without rows over time there is one view only.
+    views = any(table.name == "robustness" for table in found.tables)
+    assert views == (name in ("C2", "C3", "C4"))
     for picture in found.pictures:
         picture.draw().savefig(tmp_path / f"{picture.name}.svg")
 

@@ -56,6 +56,45 @@ def dense(widths: Sequence[int], activation: str, seed: int) -> nn.Sequential:
         return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
+class _Block(nn.Module):
+    """y = relu(x + conv(relu(conv(x)))), with batch normalisation."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inside = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y."""
+        return F.relu(x + self.inside(x))
+
+
+def network(name: str, inputs: int, width: int, seed: int) -> nn.Module:
+    """Return an MLP of two hidden layers, or a residual network of two blocks, on flat images."""
+    if name == "mlp":
+        return dense([inputs, width, width, 10], "relu", seed)
+    side = math.isqrt(inputs)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Unflatten(1, (1, side, side)),
+            nn.Conv2d(1, width, 3, padding=1, stride=1 if side < 16 else 2, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            _Block(width),
+            nn.MaxPool2d(2),
+            _Block(width),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(4 * width, 10),
+        )
+
+
 def half_squares(outputs: Tensor, labels: Tensor) -> Tensor:
     """Return  mean ½‖u − e_y‖²,  e_y the unit vector of the label."""
     goal = F.one_hot(labels, outputs.shape[-1]).to(outputs)
@@ -86,8 +125,11 @@ def measured_at(steps: int, count: int) -> list[int]:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, data: QuantityData) -> float:
-    """Return the share of samples whose largest output is at the label."""
-    return float((data.outputs(model).argmax(dim=-1) == data.targets).double().mean())
+    """Return the share of samples whose largest output is at the label, in evaluation mode."""
+    model.eval()
+    found = float((data.outputs(model).argmax(dim=-1) == data.targets).double().mean())
+    model.train()
+    return found
 
 
 def numbers(values: Sequence[float]) -> list[float | None]:
