@@ -14,7 +14,12 @@ from epsrank.proofs.formal.declared import declared, theorems
 from epsrank.proofs.formal.interrogate import CLOSED, Printed, assumptions, printed
 from epsrank.proofs.formal.scan import Fault, audit_sources
 from epsrank.proofs.formal.second_opinion import second_opinion
-from epsrank.proofs.formal.sources import Development
+from epsrank.proofs.formal.sources import (
+    PROJECT,
+    Development,
+    fingerprints,
+    read_development,
+)
 from epsrank.proofs.formal.statements import differences, read_statements, write_statements
 
 Progress = Callable[[int, int, str], None]
@@ -136,7 +141,7 @@ def audit(
     workers = asked_for(jobs)
     place = Path(folder)
     steps = 5 if second else 4
-    faults = audit_sources(place)
+    faults = audit_sources(place) + _of_these(compiled.development, read_development(place))
     tell(1, steps, "sources read")
     names = declared(compiled)
     # Constructors and projections come with their type, and assume what it does.
@@ -184,6 +189,13 @@ def audit(
         second,
         time.perf_counter() - start,
     )
+
+
+def _of_these(compiled: Development, sources: Development) -> list[Fault]:
+    """Report each source that is not, byte by byte, the one that was compiled."""
+    ours, theirs = fingerprints(sources), fingerprints(compiled)
+    names = sorted({PROJECT, *sources.files, *compiled.files})
+    return [Fault(n, "is not what was compiled") for n in names if ours.get(n) != theirs.get(n)]
 
 
 def _place_of(entry: str, development: Development) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from epsrank.numerics.processes.cores import asked_for
 from epsrank.proofs.formal import cache
+from epsrank.proofs.formal.scan import reaching
 from epsrank.proofs.formal.sources import (
     DEVELOPMENT,
     PROJECT,
@@ -95,6 +96,9 @@ def _compile_copy(
             shutil.copyfile(development.folder / name, target)
         except OSError as error:
             raise CoqError(name, None, f"cannot be read ({error.strerror})") from None
+        # Before anything of it runs: it could forge what is asked afterwards.
+        for found in reaching(target.read_text("utf-8", "replace")) if name != PROJECT else []:
+            raise CoqError(name, found.line, found.problem)
     needs = _dependencies(coq, development, draft)
     return _Compilation(coq, development, draft, needs, progress).run(asked_for(jobs))
 

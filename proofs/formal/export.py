@@ -56,23 +56,29 @@ Then
     make
     python3 check_data.py FEATURES{options}
 
-`make` compiles everything and then `audit.v`, which states each theorem once more, by full names
-alone, before it looks at any proof. It fails unless each theorem is the one that is stated there
-and is `Closed under the global context`, Coq's word for "no axiom, no unproved statement".
+`make` compiles everything from nothing and then `audit.v`, which states each theorem once more, by
+full names alone, before it looks at any proof. It fails unless each theorem is the one that is
+stated there and is `Closed under the global context`, Coq's word for "no axiom, no unproved
+statement".
 
-`check_data.py` writes the numbers of each theorem anew from the file of features and compares them
-with `{folder}/*_data.v`, byte by byte. With `--record record.json`, the record in a release of
-epsrank (`proofs/coq/record.json`), it also sees that the theories are the released ones{known}.
+`check_data.py` writes every file that Coq reads, except the theories, anew from the file of
+features, compares them byte by byte, and prints what each theorem says. It fails on a file that
+does not belong here.
 
-What remains for a reader is to see that the statements say what they should:
+Who does not trust this folder takes `check_data.py` and `record.json` from a release of epsrank
+(`proofs/coq/exported/check_data.py`, `proofs/coq/record.json`) and calls, before `make`,
 
-1. `audit.v`, which is short;
-2. the definitions that it uses:
+    python3 check_data.py FEATURES{options} --record record.json --folder THIS_FOLDER
+
+which sees too that the theories, `Makefile` and `check_data.py` are the released ones{known}.
+Who does not trust the release either reads the definitions that `audit.v` uses:
+
 {definitions}
 
 How the features came about, training and floating-point arithmetic, is no part of the proof: the
 theorems speak of the numbers that were measured. `{folder}/*.json` hold the certificates for other
-programs, with shape, type, measure and SHA-256 of what they are of.
+programs, with shape, type, measure and SHA-256 of what they are of. `_CoqProject` is for editors:
+nothing above reads it.
 """
 
 _EXPORTED = DEVELOPMENT / "exported"
@@ -93,6 +99,13 @@ def export_project(
         raise InputError("certificates", "are none", "pass one or more by name")
     for name in certificates:
         identifier(name)
+    files_of = [f"{n}{end}".lower() for n in certificates for end in ("", "_data")]
+    doubled = [file for file in files_of if files_of.count(file) > 1]
+    if doubled:
+        problem = f"is one of two for which {doubled[0]}.v would be a file"
+        raise InputError("name", problem, "choose names that differ in more than case and _data")
+    # In the order in which check_data.py, who sees a folder, finds them.
+    certificates = dict(sorted(certificates.items()))
     place, sources = Path(folder), read_development(development)
     texts = {file: _read(sources, file) for file in needed(sources, certificates)}
     theories = list(texts)

@@ -167,7 +167,8 @@ def _mentioned(
 def _opaque(compiled: Compiled, names: Sequence[str]) -> set[str]:
     """Return those names whose proofs are sealed, so that nothing can depend on how they go."""
     answers = _ask(compiled, {name: f"About {name}." for name in names}) if names else {}
-    return {name for name, answer in answers.items() if " is transparent" not in answer}
+    # One that is only hidden from tactics is “basically transparent but considered opaque”.
+    return {name for name, text in answers.items() if re.search(r"^\S+ is opaque$", text, re.M)}
 
 
 def _texts(

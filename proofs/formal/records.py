@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -65,11 +66,19 @@ def write_record(record: Record, folder: Path | str) -> Path:
         "mathcomp": record.mathcomp,
         "date": record.date,
         "sources": record.sources,
+        # For who is given a folder of certificates: it counts for nothing here.
+        "exported": exported_digests(Path(folder)),
         "theorems": record.theorems,
     }
     path = Path(folder) / RECORD
     write_text(path, document(data))
     return path
+
+
+def exported_digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the programs that travel with exported certificates."""
+    files = sorted(path for path in (folder / "exported").glob("*") if path.is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def read_record(folder: Path | str) -> Record | None:

@@ -16,17 +16,37 @@ _ASSUMED = {
 }  # fmt: skip
 # Commands that become premises in a section, and axioms outside.
 _LOCAL = {"Variable", "Variables", "Hypothesis", "Hypotheses", "Context"}
-# Commands that can change what is checked, bring in what is not in the sources, or hide names from
-# questions: what stands in a functor is no term, and what Fail or Succeed did is undone.
-_FOREIGN = (
-    "Declare ML Module", "Declare Instance", "Declare Module", "Module", "Include", "Fail",
-    "Succeed", "Add ML Path", "Load", "Add LoadPath", "Add Rec LoadPath", "Cd", "Drop", "Reset",
-    "Back", "Undo", "Admit Obligations", "Redirect", "Extraction", "Symbol", "Symbols",
-    "Rewrite Rule", "Rewrite Rules",
+# Words that bring in what is not in the sources, run a program or write a file, wherever they
+# stand: a sentence of Coq can begin after a brace, a bullet or a selector of goals.
+_REACHING = (
+    "Elpi", "lp", "Declare ML Module", "Add ML Path", "Load", "Add LoadPath", "Add Rec LoadPath",
+    "Cd", "Drop", "Redirect", "Extraction", "Universes", "Profiling", "Profile",
 )  # fmt: skip
+# Words that change what is checked, or hide names from questions: what stands in a functor is no
+# term, and what Fail or Succeed did is undone.
+_FOREIGN = (
+    "Declare Instance", "Declare Module", "Module", "Include", "Fail", "Succeed", "Reset", "Back",
+    "Undo", "Admit Obligations", "Symbol", "Symbols", "Rewrite Rule", "Rewrite Rules",
+)  # fmt: skip
+# Commands that a source may use: any other, such as one of a plugin, has to be thought of first.
+_COMMANDS = _LOCAL | {
+    "Abort", "Arguments", "Canonical", "Class", "CoFixpoint", "CoInductive", "Coercion",
+    "Corollary", "Defined", "Definition", "Delimit", "End", "Example", "Export", "Fact", "Fixpoint",
+    "From", "Goal", "Implicit", "Import", "Inductive", "Infix", "Instance", "Lemma", "Let", "Ltac",
+    "Notation", "Open", "Proof", "Proposition", "Qed", "Record", "Remark", "Require", "Section",
+    "Structure", "Theorem", "Variant",
+}  # fmt: skip
+_PHRASES = re.compile(
+    r"(Declare\s+Scope|Number\s+Notation|Reserved\s+Notation|Tactic\s+Notation|Existing\s+Instance"
+    r"|(Uns|S)et\s+(Implicit\s+Arguments|Strict\s+Implicit|Printing\s+Implicit\s+Defensive))\b"
+)
+# Libraries that the audit knows; Elpi and Ltac2, which lie beside them, can do more than prove.
+_LIBRARIES = ("Coq", "mathcomp")
 _GUARDS = r"(Guard|Positivity|Universe)\s+Checking"
 
 _IDENTIFIER = re.compile(r"[^\W\d][\w']*")
+# Pieces between which a comment or a string can begin or end.
+_CODE, _QUOTED = re.compile(r'[^"(*]+|\(\*|\*\)|.'), re.compile(r'[^"]+|""|"')
 _PREFIX = re.compile(
     r"^(\s|[-+*{}]|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time"
     r"|Timeout\s+\d+)\b)*"
@@ -48,26 +68,25 @@ def strip_comments(text: str) -> str:
 
     Coq reads strings inside comments as well, so that ``(* "*)" *)`` is one comment.
     """
-    kept: list[str] = []
+    return "".join(
+        re.sub(r"[^\n]", " ", piece) if hidden else piece for _, piece, hidden, _ in _pieces(text)
+    )
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str, bool, bool]]:
+    """Yield place and text of each piece, whether it is to be hidden, and whether it opens."""
     depth, quoted, place = 0, False, 0
-    while place < len(text):
-        two, step = text[place : place + 2], 1
-        hidden = depth > 0 or quoted
-        if quoted:
-            if two == '""':
-                step = 2
-            elif two[0] == '"':
-                quoted, hidden = False, depth > 0
-        elif two[0] == '"':
-            quoted = True
-        elif two == "(*":
-            depth, step, hidden = depth + 1, 2, True
-        elif two == "*)" and depth:
-            depth, step = depth - 1, 2
-        piece = text[place : place + step]
-        kept.append(re.sub(r"[^\n]", " ", piece) if hidden else piece)
-        place += step
-    return "".join(kept)
+    while match := (_QUOTED if quoted else _CODE).match(text, place):
+        piece, outside = match[0], depth == 0 and not quoted
+        hidden = not outside
+        if piece == '"':
+            quoted, hidden = not quoted, depth > 0
+        elif not quoted and piece == "(*":
+            depth, hidden = depth + 1, True
+        elif not quoted and piece == "*)" and depth:
+            depth -= 1
+        yield place, piece, hidden, outside and (quoted or depth > 0)
+        place = match.end()
 
 
 def sentences(text: str) -> Iterator[tuple[int, str]]:
@@ -84,14 +103,16 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
         yield text.count("\n", 0, start) + 1, rest
 
 
-def scan(text: str) -> list[Finding]:
+def scan(text: str, prefix: str = "EpsRank") -> list[Finding]:
     """Find what leaves a theorem unproved or the kernel's checks switched off.
 
     ``Admitted``, ``admit``, axioms under any name, ``Variable`` and ``Hypothesis`` outside
-    sections, guards switched off, and commands that load what is not in the sources. The
-    assumptions that Coq itself prints are what decides; this finds the line.
+    sections, guards switched off, commands and libraries that nobody has thought of, and text that
+    Coq might part in another way. The assumptions that Coq itself prints are what decides; this
+    finds the line. `prefix` is the name of the development.
     """
-    found: list[Finding] = []
+    found = [*reaching(text), *_unlike_coq(text)]
+    reached = {finding.line for finding in found}
     sections = 0
     for line, whole in sentences(strip_comments(text)):
         sentence = whole[_match_length(whole) :]
@@ -100,14 +121,53 @@ def scan(text: str) -> list[Finding]:
         command = (_IDENTIFIER.match(sentence) or [""])[0]
         if command in _LOCAL and not sections:
             found.append(Finding(line, f"“{command}” outside a section is an axiom"))
-        found += [
-            Finding(line, f"“{phrase}” is not allowed here")
-            for phrase in _FOREIGN
-            if re.match(rf"{phrase}\b".replace(" ", r"\s+"), sentence)
-        ]
+        foreign = [phrase for phrase in _FOREIGN if _has(phrase, whole)]
+        if command[:1].isupper() and command not in _COMMANDS and not _PHRASES.match(sentence):
+            foreign += [] if foreign or line in reached else [command]
+        found += [Finding(line, f"“{phrase}” is not allowed here") for phrase in foreign]
+        found += [Finding(line, problem) for problem in _libraries(whole, prefix)]
         # No module has an end: there are none.
         sections = max(0, sections + (command == "Section") - (command == "End"))
     return sorted(found, key=lambda finding: finding.line)
+
+
+def reaching(text: str) -> list[Finding]:
+    """Find what could run a program, or read or write a file: such a source is not compiled."""
+    return [
+        Finding(line, f"“{phrase}” is not allowed here, as it reaches beyond the sources")
+        for line, sentence in sentences(strip_comments(text))
+        for phrase in _REACHING
+        if _has(phrase, sentence)
+    ]
+
+
+def _has(phrase: str, sentence: str) -> bool:
+    return re.search(rf"(?<![\w'.])(?:{phrase})\b(?!')".replace(" ", r"\s+"), sentence) is not None
+
+
+def _unlike_coq(text: str) -> Iterator[Finding]:
+    """Yield where Coq might see a comment, a string or a word where this file sees none.
+
+    A notation can make a token of ``#(``, after which ``*`` begins no comment; after white space a
+    token is new. A letter of another alphabet can look like one of ours.
+    """
+    for place, piece, _, opens in _pieces(text):
+        if opens and place and not text[place - 1].isspace():
+            problem = f"{piece[0]!r} begins a comment or string without a blank before it"
+            yield Finding(text.count("\n", 0, place) + 1, problem)
+    bare = strip_comments(text)
+    for other in re.finditer(r"[^ -~\n\t]", bare):
+        problem = f"{other[0]!r} outside comments and strings is not in ASCII"
+        yield Finding(bare.count("\n", 0, other.start()) + 1, problem)
+
+
+def _libraries(sentence: str, prefix: str) -> Iterator[str]:
+    """Yield the libraries that a sentence requires and that are not known."""
+    for match in re.finditer(r"(?:\bFrom\s+([\w.]+)\s+)?\bRequire\b(.*)", sentence, re.DOTALL):
+        names = [match[1]] if match[1] else re.findall(r"[\w.]+", match[2])
+        for name in names:
+            if name.split(".")[0] not in {*_LIBRARIES, prefix, "Import", "Export"}:
+                yield f"the library {name} is not one of {', '.join(_LIBRARIES)} and {prefix}"
 
 
 def _match_length(sentence: str) -> int:
@@ -157,6 +217,6 @@ def audit_sources(folder: Path | str) -> list[Fault]:
     faults += [Fault(file, f"is in {PROJECT} but not on disk") for file in sorted(listed - on_disk)]
     # Unlisted files too: one could be imported, or be listed tomorrow.
     for file in sorted(on_disk):
-        found = scan(development.text(file))
+        found = scan(development.text(file), development.prefix)
         faults += [Fault(f"{file}, line {item.line}", item.problem) for item in found]
     return faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from epsrank.proofs.formal import CoqError, compile_development
-from epsrank.proofs.formal.audit import accept_statements
+from epsrank.proofs.formal.audit import accept_statements, audit
 from epsrank.proofs.formal.interrogate import read_answers, read_assumptions
 from epsrank.proofs.formal.scan import audit_sources
 from epsrank.proofs.formal.statements import parse_statements, read_statements
@@ -204,6 +204,34 @@ def test_a_change_that_the_notation_hides_is_caught(accepted, examine):
     change(accepted, "theories/top.v", "k := 1", "k := 7")
     problem = examine(accepted).problem("Small.top.shifted_same")
     assert "its full form differs" in problem
+
+
+def test_a_definition_that_is_only_hidden_from_tactics_is_under_review(accepted, coq):
+    # As a lemma it would be taken by its type alone, whatever its value.
+    change(accepted, "theories/base.v", "(** Twice nothing",
+           "Lemma value : nat. Proof. exact 0. Defined. #[global] Opaque value.\n"
+           "(** Twice nothing")  # fmt: skip
+    change(accepted, "theories/top.v", "same : n = n", "same : value = value")
+    accept_statements(compile_development(coq, folder=accepted), WANTED, accepted)
+    reviewed = read_statements(accepted)["Small.base.value"]
+    assert (reviewed.kind, reviewed.text.split()[:3]) == ("Definition", ["base.value", "=", "0"])
+
+
+def test_a_source_that_runs_programs_is_not_compiled(small, coq, tmp_path):
+    # The library lies beside MathComp; its programs have the shell.
+    change(small, "theories/base.v", "(** * Numbers",
+           "From elpi Require Import elpi.\nElpi Query lp:{{ system \"touch "
+           f"{tmp_path}/ran\" R }}.\n(** * Numbers")  # fmt: skip
+    with pytest.raises(CoqError, match="line 2: “Elpi” is not allowed here, as it reaches beyond"):
+        compile_development(coq, folder=small)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_was_compiled_is_what_is_read(accepted, coq):
+    compiled = compile_development(coq, folder=accepted)
+    change(accepted, "theories/top.v", "(** A number is itself", "(** A number  is itself")
+    found = audit(compiled, WANTED, folder=accepted, second=False)
+    assert "theories/top.v: is not what was compiled" in _faults(found)
 
 
 def test_statements_that_nobody_reviewed_or_names_are_caught(small, examine, accepted):

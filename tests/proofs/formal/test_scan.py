@@ -22,6 +22,11 @@ from epsrank.proofs.formal.scan import scan, sentences, strip_comments
         "Lemma parameter_free : True. Proof. by []. Qed.",
         "Ltac t := idtac ... Definition b := 0.",
         "Notation \"'Axiom_of' x\" := x (at level 10).",
+        'Notation "x (* y" := (x + y) (format "x  (* y"). (* a *)Definition b := 0.',
+        "From Coq Require Import ZArith. From mathcomp.zify Require Import ssrZ.",
+        "Require Import Coq.Logic.Classical_Prop. From EpsRank Require form.",
+        "Lemma l : x.+1 = y.1. Proof. case: x => [|n]. - { by []. } - exact: Loader.load. Qed.",
+        "Set Implicit Arguments. Unset Strict Implicit. Declare Scope hexadecimal.",
     ],
 )
 def test_clean_sources_pass(text):
@@ -62,6 +67,34 @@ def test_clean_sources_pass(text):
         ("Declare Module M : T.", 1, "Declare Module"),
         ("Load other.", 1, "Load"),
         ("Admit Obligations.", 1, "Admit Obligations"),
+        # What a plugin brings runs programs.
+        ("From elpi Require Import elpi.", 1, "library elpi"),
+        ("From Coq Require Import ZArith.\nRequire Import Ltac2.Ltac2.", 2, "Ltac2.Ltac2"),
+        ("Elpi Command c.", 1, "Elpi"),
+        ("Elpi\nAccumulate lp:{{ main _ :- system }}.", 1, "Elpi"),
+        ('Redirect "a" Print x.', 1, "Redirect"),
+        ('Print Universes "theories/form.glob".', 1, "Universes"),
+        ('Extraction "theories/form.v" f.', 1, "Extraction"),
+        ("Lemma l : True.\nProof. 1: { Load evil. exact I. } Qed.", 2, "Load"),
+        ("Lemma l : True. Proof. { exact I.}Module M.", 1, "Module"),
+        # Nobody has thought of these.
+        ("Derive f SuchThat (f = 0) As h.", 1, "Derive"),
+        ("#[global] Opaque f.", 1, "Opaque"),
+        ("Set Universe Polymorphism.", 1, "Set"),
+        ("#[export] Set Printing All.", 1, "Set"),
+        # Coq's token is “#(”, and no comment begins.
+        (
+            'Notation "x #( * y" := (x + y).\nDefinition a := 1 #(* 2. Axiom x : False. *)',
+            2,
+            "blank",
+        ),
+        ('Notation "x #"" y" := (x + y).\nDefinition a := 1 #" 2. Axiom x : False. "', 2, "blank"),
+        # Letters and blanks that look like others.
+        ("\ufeffDefinition a := 0.", 1, "ASCII"),
+        ("Definition e := 0.\nDefinition \u0435 := 1.", 2, "ASCII"),
+        ("Definition a := 0.\u00a0Definition b := 1.", 1, "ASCII"),
+        ("Definition a\0 := 0.", 1, "ASCII"),
+        ("Definition a := 0.\fDefinition b := 1.", 1, "ASCII"),
         # A proof that ends in an ellipsis hides nothing after it.
         ("Proof. auto ...\nVariable x : nat.", 2, "Variable"),
         ('Definition s := "(*". Axiom x : False. (* "*)" *)', 1, "Axiom"),
