@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -132,6 +133,7 @@ def verify(
             results=gather(chosen, session.evidence, expected),
             environment={
                 **describe_environment(device),
+                "date": datetime.now(UTC).date().isoformat(),
                 "effort": effort,
                 "seed": seed,
                 "jobs": workers,

@@ -16,6 +16,7 @@ PACKAGES = {
     "tomli_w": ("tomli-w", "lab"),
     "matplotlib": ("matplotlib", "plots"),
     "jinja2": ("jinja2", "report"),
+    "latex2mathml": ("latex2mathml", "report"),
     "torchmetrics": ("torchmetrics", "metrics"),
     "lightning": ("lightning", "lightning"),
     "mlflow": ("mlflow", "mlflow"),

@@ -14,6 +14,7 @@ from epsrank.cli.predict import predict
 from epsrank.cli.prove import prove
 from epsrank.cli.prune import prune
 from epsrank.cli.rank import rank
+from epsrank.cli.report import report
 from epsrank.cli.reproduce import reproduce
 from epsrank.cli.sweep import sweep
 from epsrank.cli.tightness import tightness
@@ -29,6 +30,7 @@ main = Front(
     ),
     commands=[
         verify,
+        report,
         prove,
         rank,
         population,

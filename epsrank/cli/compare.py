@@ -67,6 +67,8 @@ def compare(
 ) -> None:
     """Compare A with B: sweeps, imports (`epsrank import`), runs, or histories of others.
 
+    Of two folders of `epsrank verify` it says what changed, verdicts first.
+
     Runs are paired by their settings and their seed. Of losses the effect is B/A, of all else
     B − A: the median over the seeds, with the interval that order statistics give. A setting that
     is one value in all of A and another in all of B is what is compared, and is named; so is what
@@ -77,7 +79,14 @@ def compare(
         if kind not in COMPARERS:
             from epsrank.theory.errors import InputError
 
-            raise InputError(path, f"is the folder of a {kind}", "compare sweeps or runs")
+            raise InputError(
+                path, f"is the folder of a {kind}", "compare sweeps, runs or verifications"
+            )
+    if "verification" in kinds and len(set(kinds)) > 1:
+        from epsrank.theory.errors import InputError
+
+        other = b if kinds[0] == "verification" else a
+        raise InputError(other, "is no verification", "compare two folders of epsrank verify")
     where = (pairs_of(where_a, "--a"), pairs_of(where_b, "--b"))
     COMPARERS[kinds[0]](Asked((a, b), where, figures, coverage, as_json))
 
@@ -139,9 +148,38 @@ def _silent(found: Comparison) -> str:
     return f"; pairs without a figure, or infinite in both: {told}" if told else ""
 
 
+def _compare_verifications(asked: Asked) -> None:
+    """Compare two verifications by their ledgers."""
+    from epsrank.theory.extras import optional_packages
+
+    with optional_packages():
+        from epsrank.proofs.report.changes import compare_verifications
+    if asked.figures or any(asked.where):
+        raise click.UsageError("--figure, --a and --b belong to runs, and these are verifications")
+    found = compare_verifications(*asked.paths)
+    if asked.as_json:
+        print_json(found)
+        return
+    title = f"A = {asked.paths[0]}, B = {asked.paths[1]}: {found['same']} of {found['common']} "
+    title += "verdicts of both are the same"
+    if found["changes"]:
+        rows = [[item["what"], item["title"], item["a"], item["b"]] for item in found["changes"]]
+        print_table(["changed", "claim", "A", "B"], rows, title=title)
+    else:
+        click.echo(f"{title}, and so is all they were derived from")
+    for side in ("only in A", "only in B"):
+        if found[side]:
+            more = len(found[side]) - 4
+            names = "; ".join(found[side][:4]) + (f"; and {more} more" if more > 0 else "")
+            notice(f"{side}, {len(found[side])} claims: {names}")
+    for name, (one, other) in found["environment"].items():
+        notice(f"{name}: {one} in A, {other} in B")
+
+
 #: What compares A with B, by the kind of A: a new kind of folder is an entry here.
 COMPARERS: dict[str, Callable[[Asked], None]] = {
     "sweep": _compare_results,
     "run": _compare_results,
     "results": _compare_results,
+    "verification": _compare_verifications,
 }

@@ -17,7 +17,8 @@ from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.files import write_text
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.proofs.report.page import STYLE, show
+from epsrank.proofs.report.page import STYLE
+from epsrank.proofs.report.words import show
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import document as document_text
 from epsrank.theory.strict_json import worded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ class Claim:
     code: tuple[str, ...] = ()
     #: Whether a finding decides nothing unless it states the power of its test.
     needs_power: bool = False
+    #: The group that it is shown in; an entry without one belongs to that of the entry before it.
+    theme: str = ""
+    #: Ids of claims that it rests on, beside those whose theorems its proofs use.
+    rests_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ class Retired:
 
 
 #: Fields that an entry may leave out.
-_OPTIONAL = {"parts", "symbols", "theorems", "refuting_theorems", "code", "needs_power"}
+_OPTIONAL = {
+    "parts", "symbols", "theorems", "refuting_theorems", "code", "needs_power", "theme", "rests_on",
+}  # fmt: skip
 
 
 def claim_of(entry: Mapping[str, Any], path: Path) -> Claim:
@@ -95,6 +101,8 @@ def claim_of(entry: Mapping[str, Any], path: Path) -> Claim:
         refuting_theorems=_theorems(entry.get("refuting_theorems", []), parts, where),
         code=tuple(entry.get("code", ())),
         needs_power=bool(entry.get("needs_power", False)),
+        theme=entry.get("theme", ""),
+        rests_on=tuple(entry.get("rests_on", ())),
     )
 
 
@@ -131,12 +139,24 @@ def _read(path: Path) -> dict[str, Any]:
 @cache
 def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
     """Read all claims of the ledger, in the order of the file."""
-    claims = tuple(claim_of(entry, path) for entry in _read(path).get("claim", []))
+    claims = in_themes(claim_of(entry, path) for entry in _read(path).get("claim", []))
     ids = [claim.id for claim in claims]
     repeated = sorted({name for name in ids if ids.count(name) > 1})
     if repeated or not claims:
         raise InputError("ledger", f"repeats {repeated} or is empty", "give each claim one entry")
+    unknown = sorted({name for claim in claims for name in claim.rests_on} - set(ids))
+    if unknown:
+        raise InputError("ledger", f"rests claims on {unknown}", "name claims of the ledger")
     return claims
+
+
+def in_themes(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Give each claim the theme of the one before it, where it has none of its own."""
+    theme, found = "", []
+    for claim in claims:
+        theme = claim.theme or theme
+        found.append(replace(claim, theme=theme))
+    return tuple(found)
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 
 from epsrank.proofs.ledger.claims import Claim
 from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.proofs.ledger.rests_on import foundations
 from epsrank.proofs.ledger.verdict import derive_verdict
 
 
@@ -75,6 +76,11 @@ class ClaimResult:
             "recorded": self.claim.recorded,
             "regression": self.regression,
             "finished": self.finished,
+            "theme": self.claim.theme,
+            "parts": list(self.claim.parts),
+            "code": list(self.claim.code),
+            "theorems": [name for _, name in self.claim.theorems],
+            "refuting_theorems": [name for _, name in self.claim.refuting_theorems],
             "evidence": [item.to_json() for item in self.evidence],
         }
 
@@ -165,8 +171,12 @@ class Report:
             ``claims`` and ``environment``; everything that may differ between runs of one seed is
             in the latter.
         """
+        below = foundations(result.claim for result in self.results)
         return {
-            "claims": [result.to_json() for result in self.results],
+            "claims": [
+                {**result.to_json(), "rests_on": list(below[result.claim.id])}
+                for result in self.results
+            ],
             "environment": {
                 **self.environment,
                 **({"left out": list(self.left_out)} if self.left_out else {}),

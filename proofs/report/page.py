@@ -1,151 +1,41 @@
-"""The page: verdicts in words, a table to filter, every claim with its evidence and witnesses."""
+"""The page of a verification, made from what ledger.json says and from the figures beside it."""
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from epsrank.proofs.ledger.claims import Claim
-from epsrank.proofs.ledger.evidence import Evidence
-from epsrank.proofs.ledger.verdict import VERDICTS
-from epsrank.proofs.report.figures import caption
-from epsrank.theory.errors import InputError
-from epsrank.theory.strict_json import worded
+from epsrank.proofs.ledger.claims import load_ledger
+from epsrank.proofs.ledger.rests_on import foundations
+from epsrank.proofs.report.cards import KIND_WORDS, MARKS, MEANING, Card, cards_of, style_of
+from epsrank.proofs.report.claim_map import draw_map
+from epsrank.proofs.report.figures import figures_of
+from epsrank.proofs.report.results import bar, failed_because, overview
+from epsrank.proofs.report.words import SOURCES, annotated, counted, show, source
 
-if TYPE_CHECKING:
-    from epsrank.proofs.ledger.outcome import ClaimResult, Report
+_HERE = Path(__file__).parent
+
+#: The look of every page of the project.
+STYLE = Markup((_HERE / "style.css").read_text("utf-8"))
+
+_WITHOUT_THEME = "Claims"
+
+
+def part_of_page(name: str) -> Markup:
+    """Return a style or a script, for a page that stands by itself."""
+    return Markup((_HERE / name).read_text("utf-8"))
 
 
 @cache
-def _mathml(identifier: str) -> str:
-    """Return the MathML of one statement, nothing where it has gone from the registry."""
-    from epsrank.theory.symbolic.registry import statement  # SymPy, where there is a formula
-
-    try:
-        return statement(identifier).mathml
-    except InputError:
-        return ""
-
-
-def formula(claim: Claim) -> str | None:
-    """Return the MathML of a claim, None where it has no symbolic statement."""
-    return "".join(_mathml(identifier) for identifier in claim.symbols) or None
-
-
-_MEANING = {
-    "proved": "the kernel of Coq accepted a proof without axioms: in this run or, where it says "
-    "“recorded”, on the day named, from the very same sources",
-    "certified on instances": "integer, rational or ball arithmetic decided it on every instance "
-    "tried; not a proof for all",
-    "supported": "a search for a counterexample, or an experiment with its uncertainty, found "
-    "nothing against it",
-    "supported only in a regime": "it held in the regime stated, and not outside it",
-    "refuted": "a witness shows it to be false",
-    "undecided": "tests were made, and they do not decide it",
-    "open": "nothing in this run tests it",
-}
-
-#: The look of every page of the project.
-STYLE = Markup(Path(__file__).with_name("style.css").read_text("utf-8"))
-
-# Witnesses are shown up to this many characters; ledger.json has them whole.
-_LONGEST = 900
-
-_TIGHTNESS = (
-    ("task", "task"),
-    ("net", "net"),
-    ("step", "step"),
-    ("eps", "ε"),
-    ("rank", "rank"),
-    ("norm", "‖β‖"),
-    ("loss", "loss"),
-    ("reachable", "V"),
-    ("envelope", "envelope²"),
-    ("floor", "floor²"),
-    ("loss/reachable", "loss/V"),
-    ("reachable/envelope", "V/envelope²"),
-    ("loss/floor", "loss/floor²"),
-    ("reading", "reading"),
-)
-
-
-def show(value: Any) -> str:
-    """Return a number or a small structure as text: four digits, intervals as [a, b]."""
-    plain = worded(value)
-    if plain is None:
-        return "–"
-    if isinstance(plain, bool):
-        return "yes" if plain else "no"
-    if isinstance(plain, float):
-        return f"{plain:.4g}" if math.isfinite(plain) else str(plain)
-    if isinstance(plain, (int, str)):
-        return str(plain)
-    if isinstance(plain, list) and len(plain) == 2 and plain[0] == plain[1]:
-        return show(plain[0])
-    if (
-        isinstance(plain, list)
-        and len(plain) <= 12
-        and not any(isinstance(item, (list, dict)) for item in plain)
-    ):
-        return f"[{', '.join(show(item) for item in plain)}]"
-    text = json.dumps(plain, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … (whole in ledger.json)"
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the keys of a table, in order of appearance."""
-    return list(dict.fromkeys(key for row in rows for key in row))
-
-
-def tightness_rows(report: Report) -> list[Mapping[str, Any]]:
-    """Return the bound-tightness table: one row per checkpoint and ε."""
-    return [
-        row
-        for result in report.results
-        if result.claim.id == "loss-floor"
-        for item in result.evidence
-        for row in item.rows
-        if "loss" in row and all(key in row for key, _ in _TIGHTNESS)
-    ]
-
-
-def _embedded(folder: Path, figures: Sequence[str]) -> list[dict[str, str]]:
-    """Return figures as data, so that the page stands by itself."""
-    shown = []
-    for path in figures:
-        # In base64, as in an address most of SVG's characters would have to be escaped.
-        data = base64.b64encode((folder / path).read_bytes()).decode("ascii")
-        uri = f"data:image/svg+xml;base64,{data}"
-        shown.append({"path": path, "uri": uri, "caption": caption(path)})
-    return shown
-
-
-def _counted(result: ClaimResult, item: Evidence) -> bool:
-    """Return whether this evidence is of a kind that the claim asks for."""
-    return item.kind in result.claim.wanted or item.state == "refuted"
-
-
-def _without_rows(item: Evidence) -> bool:
-    return not item.rows or "loss" in item.rows[0] or item.kind == "formal"
-
-
-def _code(claim: Claim) -> list[tuple[str, str]]:
-    """Return file and function of the numeric code that uses a claim's statement."""
-    return [(file, function) for file, _, function in (name.partition(":") for name in claim.code)]
-
-
-def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
-    """Return index.html."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+def environment() -> jinja2.Environment:
+    """Return the environment of all templates here."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
         # Statements, causes and witnesses hold "<" and "&"; our MathML and style are marked safe.
         autoescape=True,
         # A name that is wrong in the template fails, and leaves no gap.
@@ -153,20 +43,89 @@ def render_page(report: Report, folder: Path, figures: Sequence[str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["show"] = show
-    environment.tests["counted"] = lambda pair: _counted(*pair)
-    environment.tests["plain"] = _without_rows
-    counts = report.counts()
-    return environment.get_template("index.html.j2").render(
-        report=report,
-        style=STYLE,
-        counts=[(verdict, counts[verdict]) for verdict in VERDICTS if verdict in counts],
-        meaning=_MEANING,
-        figures=_embedded(folder, figures),
-        tightness=tightness_rows(report),
-        tightness_columns=_TIGHTNESS,
-        columns=_columns,
-        formula=lambda claim: Markup(formula(claim) or ""),
-        code=_code,
-        recorded=next((result.remark for result in report.results if result.remark), None),
+    made.filters.update(show=show, annotated=annotated, source=source, style_of=style_of)
+    made.globals.update(part_of_page=part_of_page, style=STYLE, marks=MARKS, meaning=MEANING)
+    return made
+
+
+def render_page(ledger: Mapping[str, Any], folder: Path) -> str:
+    """Return index.html of a ledger.json in `folder`."""
+    cards = cards_of([_whole(entry) for entry in _with_themes(ledger["claims"])])
+    seen = overview(ledger, cards)
+    return environment().get_template("index.html.j2").render(
+        cards=cards,
+        themes=_themes([card for card in cards if not card.untested]),
+        untested=[card for card in cards if card.untested],
+        seen=seen,
+        bar=bar(seen),
+        failed_because=failed_because,
+        kinds=[(kind, words) for kind, words in KIND_WORDS.items()
+               if any(kind in card.kinds for card in cards)],
+        map=draw_map([card for card in cards if not card.untested]),
+        figures=figures_of(ledger, folder),
+        columns=columns,
+        counted=counted,
+        citation=lambda card: _citation(card, ledger["environment"]),
+        command=lambda card: _command(card, ledger["environment"]),
+        sources={name: found for name, found in SOURCES.items()
+                 if any(f"[{name}]" in card.entry["source"] for card in cards)},
+    )  # fmt: skip
+
+
+def _with_themes(claims: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Give the claims of a ledger.json of before there were themes those of today's ledger."""
+    if all("theme" in entry for entry in claims):
+        return list(claims)
+    known = {claim.id: claim for claim in load_ledger()}
+    own = [known[entry["id"]] for entry in claims if entry["id"] in known]
+    below = foundations(own)
+    return [
+        {"theme": known[entry["id"]].theme, "rests_on": below[entry["id"]], **entry}
+        if entry["id"] in known else entry
+        for entry in claims
+    ]  # fmt: skip
+
+
+def _whole(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what the ledgers of earlier versions did not say."""
+    old = {
+        "title": entry["id"], "latex": "", "wanted": [], "remark": None, "regression": None,
+        "finished": True, "theme": "", "parts": [], "code": [], "theorems": [],
+        "refuting_theorems": [], "rests_on": [], "recorded": entry["verdict"],
+    }  # fmt: skip
+    # Nothing is written where there is nothing to say, and the template asks for all of it.
+    bare: dict[str, Any] = dict.fromkeys(("part", "witness", "cause"))
+    bare |= {"title": "", "figures": {}, "rows": []}
+    return {**old, **entry, "evidence": [{**bare, **item} for item in entry["evidence"]]}
+
+
+def _themes(cards: Sequence[Card]) -> list[tuple[str, str, list[Card]]]:
+    """Return the cards by theme: anchor, name, cards."""
+    groups: dict[str, list[Card]] = {}
+    for card in cards:
+        groups.setdefault(card.entry["theme"] or _WITHOUT_THEME, []).append(card)
+    return [(f"theme-{place}", name, own) for place, (name, own) in enumerate(groups.items(), 1)]
+
+
+def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of a table, in order of appearance."""
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _command(card: Card, made_with: Mapping[str, Any]) -> str:
+    """Return the command that decides this claim again."""
+    size = made_with.get("effort", "default")
+    own = "".join(
+        f" --{name} {made_with[name]}" for name in ("ledger", "checkers") if name in made_with
+    )
+    return f"epsrank verify --claim {card.id}{own}" + ("" if size == "default" else f" --{size}")
+
+
+def _citation(card: Card, made_with: Mapping[str, Any]) -> str:
+    """Return a line that cites this verdict."""
+    version = made_with.get("packages", {}).get("epsrank", "")
+    date = f", {made_with['date']}" if "date" in made_with else ""
+    return (
+        f"epsrank {version}, claim {card.id} (“{card.title}”): {card.verdict}; size "
+        f"{made_with.get('effort', '?')}, seed {made_with.get('seed', '?')}{date}"
     )

@@ -110,7 +110,7 @@ def test_a_false_claim_is_refuted_and_shrunk_and_a_true_one_supported(mine, tmp_
     )  # fmt: skip
     page = (tmp_path / "report" / "index.html").read_text()
     assert "a guess" in page
-    assert "-1.0" in page
+    assert "values: [-1]" in page
 
 
 def test_another_verdict_than_on_record_exits_with_1(mine):
