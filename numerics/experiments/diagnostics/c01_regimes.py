@@ -1,11 +1,12 @@
 """C1: two regimes of the step size, and a large initial rate.
 
-Sources: Leclerc and Madry 2020 (arXiv:2002.10376), Li, Wei, Ma 2019 (1907.04595). Ours: digits, MLP
-with ReLU, cross-entropy, batches of 64. Both rates are found by bisection for every seed: *large*,
-the largest that ends below the loss of the start; *small*, the largest at which the loss falls from
-every epoch to the next. Momentum 0.9 is compared with none at equal η, at equal η/(1 − μ), and at
-an equal share of each one's limit of stability. The two-phase schedule (large, then small with
-momentum) at several switches stands beside three steps, and decides nothing.
+Sources: Leclerc and Madry 2020 (arXiv:2002.10376), Li, Wei, Ma 2019 (1907.04595). Ours: digits,
+MLP with ReLU, cross-entropy, batches of 64. Both rates are found by bisection for every seed:
+*large*, the largest that ends below ½ ln 10, half the loss of a network that says nothing;
+*small*, the largest at which the loss falls from every epoch to the next. Momentum 0.9 is
+compared with none at equal η, at equal η/(1 − μ), and at an equal share of each one's limit of
+stability. The two-phase schedule (large, then small with momentum) at several switches stands
+beside three steps, and decides nothing.
 
 For the initial large rate: two-layer networks on the synthetic mixture of that paper (one part
 linear and noisy, one clustered and free of noise) and on digits with a patch that gives the class

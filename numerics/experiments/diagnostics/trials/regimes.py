@@ -23,6 +23,9 @@ from epsrank.numerics.monitor.quantity.contract import QuantityData
 #: (rate, momentum) by step.
 Schedule = Callable[[int], tuple[float, float]]
 _BATCH = 64
+# Of ln(classes), the loss of a network that says nothing: where rates are too large for ReLU, units
+# die and the loss stays just there, so that "below the loss of the start" would call that training.
+_TRAINS = 0.5
 
 
 def descend(
@@ -62,9 +65,10 @@ def bisected(holds: Callable[[float], bool], low: float, high: float, rounds: in
 def step_regimes_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Find both rates, and train at them with and without momentum.
 
-    *Large*: the largest rate that ends below the loss of the start; *small*: the largest at which
-    the loss falls from every epoch to the next. `settings`: ``samples``, ``width``, ``epochs``,
-    ``rounds`` of bisection, ``momentum``, ``switches`` (shares of the training), ``seed``.
+    *Large*: the largest rate that ends below half the loss of a network that says nothing;
+    *small*: the largest at which the loss falls from every epoch to the next. `settings`:
+    ``samples``, ``width``, ``epochs``, ``rounds`` of bisection, ``momentum``, ``switches`` (shares
+    of the training), ``seed``.
     """
     seed, mu = settings["seed"], settings["momentum"]
     data = images("digits", seed, settings["samples"], 350)
@@ -83,7 +87,7 @@ def step_regimes_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     def ends_below(rate: float) -> bool:
         found = run(_constant(rate, 0.0))
-        return found["loss"] is not None and found["loss"] < math.log(10)
+        return found["loss"] is not None and found["loss"] < _TRAINS * math.log(10)
 
     def falls(rate: float) -> bool:
         losses = run(_constant(rate, 0.0))["losses"]
@@ -142,9 +146,11 @@ def large_rate_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         return losses[-1], 1 - accuracy(model, data.test) if ok else None
 
     limit = bisected(
-        lambda rate: run(_constant(rate, 0.0))[0] < math.log(classes), 0.01, 100.0,
+        lambda rate: run(_constant(rate, 0.0))[0] < _TRAINS * math.log(classes),
+        0.01,
+        100.0,
         settings["rounds"],
-    )  # fmt: skip
+    )
     small = settings["small"] * limit
     annealed = {
         str(share): run(_stepped(steps, [(0.0, share * limit, 0.0), (0.5, small, 0.0)]))[1]
