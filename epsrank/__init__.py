@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         linear_operator,
         partial,
     )
+    from epsrank.numerics.phenomena.amplitudes import AmplitudeTransport
     from epsrank.numerics.phenomena.connectivity import (
         BarrierTo,
         losses_between,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         frequency_errors,
         principal_coordinates,
     )
+    from epsrank.numerics.phenomena.neurons import Condensation, Orientations, condensation
     from epsrank.numerics.phenomena.noise import (
         GradientNoise,
         gradient_noise,
@@ -66,11 +68,18 @@ if TYPE_CHECKING:
         noise_scale,
         noise_top,
     )
+    from epsrank.numerics.phenomena.products import ProductRank
     from epsrank.numerics.phenomena.stiffness import (
         Stiffness,
         m_coherence,
         stiffness,
         stiffness_matrix,
+    )
+    from epsrank.numerics.phenomena.weights import (
+        InitialDistance,
+        PathLength,
+        SignChanges,
+        UpdateCosine,
     )
     from epsrank.numerics.plots.staircase_validity import draw_staircase
     from epsrank.numerics.pruning import load_pruned, prune
@@ -139,6 +148,8 @@ if TYPE_CHECKING:
     from epsrank.theory.floor.result import LossFloor
     from epsrank.theory.floor.tightness.layer import layer_tightness
     from epsrank.theory.floor.tightness.result import LayerTightness
+    from epsrank.theory.flows.escape import escape_rate
+    from epsrank.theory.flows.leading_order import BlowUp, leading_order_blow_up
     from epsrank.theory.kernels.catalogue import layer_kernel
     from epsrank.theory.kernels.input_measure import box_measure, data_measure
     from epsrank.theory.kernels.layer_kernel import LayerKernel
@@ -172,16 +183,20 @@ _NAMES_OF = {
     "epsrank.numerics.operators": (
         "BoundaryProblem laplacian linear_operator OperatorSystem partial"
     ),
+    "epsrank.numerics.phenomena.amplitudes": "AmplitudeTransport",
     "epsrank.numerics.phenomena.curvature": (
         "batch_sharpness hessian_density hessian_eigenvalues hessian_top negative_curvature "
         "SpectralDensity StabilityLimit"
     ),
+    "epsrank.numerics.phenomena.neurons": "Condensation condensation Orientations",
     "epsrank.numerics.phenomena.noise": (
         "gradient_noise GradientNoise noise_directions noise_scale noise_top"
     ),
+    "epsrank.numerics.phenomena.products": "ProductRank",
     "epsrank.numerics.phenomena.stiffness": "m_coherence Stiffness stiffness stiffness_matrix",
     "epsrank.numerics.phenomena.frequency": "frequency_errors FrequencyError principal_coordinates",
     "epsrank.numerics.phenomena.connectivity": "BarrierTo losses_between",
+    "epsrank.numerics.phenomena.weights": "InitialDistance PathLength SignChanges UpdateCosine",
     "epsrank.numerics.plots.staircase_validity": "draw_staircase",
     "epsrank.numerics.pruning": "load_pruned prune",
     "epsrank.numerics.results": "compare_results Comparison import_runs load_results SweepResults",
@@ -222,6 +237,8 @@ _NAMES_OF = {
     "epsrank.theory.floor.result": "LossFloor",
     "epsrank.theory.floor.tightness.layer": "layer_tightness",
     "epsrank.theory.floor.tightness.result": "LayerTightness",
+    "epsrank.theory.flows.escape": "escape_rate",
+    "epsrank.theory.flows.leading_order": "BlowUp leading_order_blow_up",
     "epsrank.theory.kernels.catalogue": "layer_kernel",
     "epsrank.theory.kernels.input_measure": "box_measure data_measure",
     "epsrank.theory.kernels.layer_kernel": "LayerKernel",
@@ -239,31 +256,33 @@ _NAMES_OF = {
 _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 
 __all__ = [
-    "ANALYTIC", "BALL_ACTIVATIONS", "AnalyticTarget", "AprioriFloor", "BarrierTo",
-    "BoundaryProblem", "Comparison", "ContinuousFloor", "ContinuousRank", "ConvexFloor",
-    "CounterfactualFloor", "DefinitionTable", "DenseNetwork", "Estimate", "FeatureMoments",
-    "FrequencyError", "GradientNoise", "History", "InitialRank", "InputError", "LayerKernel",
-    "LayerQuantity", "LayerTightness", "LidarSums", "LipschitzFloor", "LossFloor",
-    "NeuronSelection", "OperatorSystem", "OverheadBudget", "PopulationRank", "Quantity",
-    "QuantityData", "RankBatch", "RankInterval", "RankMonitor", "RankRequirementError",
-    "RankTooLow", "RankUndecided", "RankUsed", "RankVerdict", "RankWarning", "Reading", "Report",
-    "Run", "RunConfig", "RunRecorder", "SegmentedDistances", "SlopeChoice", "SpectralDensity",
-    "StabilityLimit", "Staircase", "Stiffness", "SweepResults", "Task", "Tightness", "Trial",
-    "TrialStore", "__version__", "algebraic_rank", "alpha_req", "apriori_floor", "batch_sharpness",
-    "batched_epsilon_rank", "box_measure", "choose_slope", "compare_results", "continuous_floor",
-    "continuous_rank", "convex_floor", "counterfactual_floor", "data_measure", "dead_neurons",
-    "dense_network", "detect_staircase", "dormant_neurons", "draw_staircase", "effective_rank",
-    "epsilon_rank", "epsilon_rank_from_gram", "epsilon_rank_from_spectrum", "epsilon_ranks",
+    "ANALYTIC", "BALL_ACTIVATIONS", "AmplitudeTransport", "AnalyticTarget", "AprioriFloor",
+    "BarrierTo", "BlowUp", "BoundaryProblem", "Comparison", "Condensation", "ContinuousFloor",
+    "ContinuousRank", "ConvexFloor", "CounterfactualFloor", "DefinitionTable", "DenseNetwork",
+    "Estimate", "FeatureMoments", "FrequencyError", "GradientNoise", "History", "InitialDistance",
+    "InitialRank", "InputError", "LayerKernel", "LayerQuantity", "LayerTightness", "LidarSums",
+    "LipschitzFloor", "LossFloor", "NeuronSelection", "OperatorSystem", "Orientations",
+    "OverheadBudget", "PathLength", "PopulationRank", "ProductRank", "Quantity", "QuantityData",
+    "RankBatch", "RankInterval", "RankMonitor", "RankRequirementError", "RankTooLow",
+    "RankUndecided", "RankUsed", "RankVerdict", "RankWarning", "Reading", "Report", "Run",
+    "RunConfig", "RunRecorder", "SegmentedDistances", "SignChanges", "SlopeChoice",
+    "SpectralDensity", "StabilityLimit", "Staircase", "Stiffness", "SweepResults", "Task",
+    "Tightness", "Trial", "TrialStore", "UpdateCosine", "__version__", "algebraic_rank",
+    "alpha_req", "apriori_floor", "batch_sharpness", "batched_epsilon_rank", "box_measure",
+    "choose_slope", "compare_results", "condensation", "continuous_floor", "continuous_rank",
+    "convex_floor", "counterfactual_floor", "data_measure", "dead_neurons", "dense_network",
+    "detect_staircase", "dormant_neurons", "draw_staircase", "effective_rank", "epsilon_rank",
+    "epsilon_rank_from_gram", "epsilon_rank_from_spectrum", "epsilon_ranks", "escape_rate",
     "explain_drop", "feature_norm", "feature_rank", "fewest_neurons", "frequency_errors",
     "gradient_noise", "group_configs", "hessian_density", "hessian_eigenvalues", "hessian_top",
-    "import_runs", "initial_ranks", "laplacian", "layer_kernel", "layer_tightness", "lidar",
-    "linear_operator", "lipschitz_floor", "load_pruned", "load_results", "load_run", "loss_floor",
-    "losses_between", "m_coherence", "negative_curvature", "network_of_run", "new_direction",
-    "noise_directions", "noise_scale", "noise_top", "partial", "participation_interval",
-    "participation_ratio", "plateau_curve", "poisson_stability", "population_rank",
-    "principal_coordinates", "prune", "rank_distance", "rank_forced", "rank_used", "rankme",
-    "ranks_by_definition", "read_plateau", "relu_distances", "run_trials", "select_neurons",
-    "sobolev_widths", "srank", "stable_rank", "stiffness", "stiffness_matrix",
+    "import_runs", "initial_ranks", "laplacian", "layer_kernel", "layer_tightness",
+    "leading_order_blow_up", "lidar", "linear_operator", "lipschitz_floor", "load_pruned",
+    "load_results", "load_run", "loss_floor", "losses_between", "m_coherence", "negative_curvature",
+    "network_of_run", "new_direction", "noise_directions", "noise_scale", "noise_top", "partial",
+    "participation_interval", "participation_ratio", "plateau_curve", "poisson_stability",
+    "population_rank", "principal_coordinates", "prune", "rank_distance", "rank_forced",
+    "rank_used", "rankme", "ranks_by_definition", "read_plateau", "relu_distances", "run_trials",
+    "select_neurons", "sobolev_widths", "srank", "stable_rank", "stiffness", "stiffness_matrix",
     "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many",
     "validate_detector", "verify", "weight_norms", "width_floor",
 ]  # fmt: skip

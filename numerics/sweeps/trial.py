@@ -21,7 +21,6 @@ TrialFunction = Callable[[Mapping[str, Any]], Result]
 #: settings and returns JSON values (numbers, strings, None, lists and dicts of them).
 TRIAL_KINDS: dict[str, str] = {
     "break-even": "epsrank.numerics.experiments.diagnostics.trials.break_even:break_even_trial",
-    "cost": "epsrank.numerics.experiments.trials.rank_cost:cost_trial",
     "deficit": "epsrank.numerics.experiments.diagnostics.trials.deficits:deficit_trial",
     "deficit-linear": (
         "epsrank.numerics.experiments.diagnostics.trials.deficits:deficit_linear_trial"
@@ -30,12 +29,19 @@ TRIAL_KINDS: dict[str, str] = {
     "frequency-images": (
         "epsrank.numerics.experiments.diagnostics.trials.frequencies:frequency_images_trial"
     ),
+    "condensing": "epsrank.numerics.experiments.trials.condensing:condensing_trial",
+    "cost": "epsrank.numerics.experiments.trials.rank_cost:cost_trial",
+    "deep-small-weights": (
+        "epsrank.numerics.experiments.trials.deep_small_weights:deep_small_weights_trial"
+    ),
+    "factorisation": "epsrank.numerics.experiments.trials.factorisations:factorisation_trial",
     "initial-layers": "epsrank.numerics.experiments.trials.initial_layers:initial_layers_trial",
     "neck": "epsrank.numerics.experiments.trials.neck_ranks:neck_trial",
     "pretraining": "epsrank.numerics.experiments.pretraining.trial:pretraining_trial",
     "large-rate": "epsrank.numerics.experiments.diagnostics.trials.regimes:large_rate_trial",
     "landscape": "epsrank.numerics.experiments.trials.checkpoint_landscapes:landscape_trial",
     "random-features": "epsrank.numerics.experiments.trials.random_features:fit_trial",
+    "small-weights": "epsrank.numerics.experiments.trials.small_weights:small_weights_trial",
     "staircase-validity": "epsrank.numerics.staircase.validity:validity_trial",
     "rewinding": "epsrank.numerics.experiments.diagnostics.trials.rewinding:rewinding_trial",
     "step-regimes": "epsrank.numerics.experiments.diagnostics.trials.regimes:step_regimes_trial",

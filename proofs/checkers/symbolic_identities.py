@@ -10,7 +10,9 @@ from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.theory.symbolic.identities import identities_of
 
 
-def check_identities(claim: str, symbols: tuple[str, ...], context: Context) -> list[Evidence]:
+def check_identities(
+    claim: str, symbols: tuple[str, ...], context: Context, *, part: str | None = None
+) -> list[Evidence]:
     """Let SymPy decide the identities behind a claim."""
     rows = [
         {
@@ -34,6 +36,7 @@ def check_identities(claim: str, symbols: tuple[str, ...], context: Context) -> 
             {"identities": len(rows)},
             cause=f"not decided: {', '.join(map(str, failed))}" if failed else None,
             rows=rows,
+            part=part,
         )
     ]
 
@@ -45,7 +48,7 @@ def symbolic_checkers() -> list[Checker]:
             f"identities of {claim.id}",
             (claim.id,),
             "symbolic",
-            partial(check_identities, claim.id, claim.symbols),
+            partial(check_identities, claim.id, claim.symbols, part=claim.symbols_part),
         )
         for claim in load_ledger()
         if claim.symbols

@@ -39,6 +39,8 @@ class Claim:
     parts: tuple[str, ...] = ()
     #: Ids of its statements in `epsrank.theory.symbolic`, where there are some.
     symbols: tuple[str, ...] = ()
+    #: The part that these statements serve, of a claim that has parts.
+    symbols_part: str | None = None
     #: Theorems of the Coq development that together prove it, by full name, with the part of the
     #: claim that each serves (None where it has no parts).
     theorems: tuple[tuple[str | None, str], ...] = ()
@@ -86,6 +88,7 @@ def claim_of(entry: Mapping[str, Any], path: Path) -> Claim:
     if foreign:
         raise InputError(where, f"wants evidence {foreign}", f"use some of {', '.join(KINDS)}")
     parts = tuple(entry.get("parts", ()))
+    symbols_part, symbols = _symbols(entry.get("symbols", []), parts, where)
     return Claim(
         id=name,
         title=entry["title"],
@@ -96,7 +99,8 @@ def claim_of(entry: Mapping[str, Any], path: Path) -> Claim:
         wanted=tuple(entry["wanted"]),
         recorded=entry["verdict"],
         parts=parts,
-        symbols=tuple(entry.get("symbols", ())),
+        symbols=symbols,
+        symbols_part=symbols_part,
         theorems=_theorems(entry.get("theorems", []), parts, where),
         refuting_theorems=_theorems(entry.get("refuting_theorems", []), parts, where),
         code=tuple(entry.get("code", ())),
@@ -104,6 +108,16 @@ def claim_of(entry: Mapping[str, Any], path: Path) -> Claim:
         theme=entry.get("theme", ""),
         rests_on=tuple(entry.get("rests_on", ())),
     )
+
+
+def _symbols(given: Any, parts: tuple[str, ...], where: str) -> tuple[str | None, tuple[str, ...]]:
+    """Read ids of symbolic statements: a list, or for a claim of parts one list by its part."""
+    by_part = given if isinstance(given, dict) else {None: given}
+    if len(by_part) != 1 or not set(by_part) <= {None, *parts}:
+        remedy = f"give one list, or one by its part: {', '.join(parts) or 'the claim has none'}"
+        raise InputError(where, f"names symbols for {list(by_part)}", remedy)
+    ((part, names),) = by_part.items()
+    return part, tuple(names)
 
 
 def _theorems(given: Any, parts: tuple[str, ...], where: str) -> tuple[tuple[str | None, str], ...]:

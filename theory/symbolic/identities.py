@@ -2,7 +2,7 @@
 
 They are computed from the definitions (features, projections, gradients), not from the formulas
 that they confirm: each compares a formula of the registry with what the definition gives. Those of
-I1 are in `kernel_identities`.
+I1 are in `kernel_identities`, those of B1 and B4 in `flow_identities`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from epsrank.theory.symbolic.floor_statements import DUAL, LENGTH, PRIMAL, TAIL
+from epsrank.theory.symbolic.flow_identities import FLOW_PARTS
 from epsrank.theory.symbolic.identity import Identity
 from epsrank.theory.symbolic.kernel_identities import KERNEL_PARTS
 from epsrank.theory.symbolic.notation import B, alpha, b, gamma, lam, mu, n, p, target_square
@@ -344,5 +345,6 @@ PARTS: tuple[tuple[str, Callable[[], tuple[Identity, ...]]], ...] = tuple(
         ("N1", _selection_identities),
         ("slip", _slip_identities),
         *(("I1", derive) for derive in KERNEL_PARTS),
+        *FLOW_PARTS,
     )
 )

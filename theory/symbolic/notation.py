@@ -30,6 +30,8 @@ psi = sp.IndexedBase("psi")  # ψ_k = φ·q_k
 u, u_star, beta, phi, projector = sp.symbols("u u_* beta phi P_p", commutative=False)
 P_u = projector * u
 target_square = sp.Symbol("S", nonnegative=True)  # S = ‖u*‖²
+scale, rate, strength, growing = sp.symbols("sigma rho s P", positive=True)
+layers = sp.Symbol("ell", integer=True, positive=True)
 value = sp.Function("V")
 dual = sp.Function("D")
 
@@ -76,6 +78,13 @@ MEANINGS: dict[str, str] = {
     "S_xy": "covariance of the pre-activations at x and y",
     "S_yy": "variance of the pre-activation at y",
     "L": "loss ‖u − u*‖²",
+    "sigma": "scale of the first weights",
+    "rho": "rate c‖g‖ of growth at 0, c = 2 for mean squares, g = mean y (x, 1)",
+    "s": "size of the network's affine part, at which the loss has fallen by a given share",
+    "P": "Σ_k p_k² of the growing parts p_k = (a_k + ĝ·w_k)/√2 of the weights at σ = 1",
+    "ell": "number of layers",
+    "T_escape": "time until the loss has fallen by a given share, by the linearised flow",
+    "tau": "time of the flow",
 }
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 from epsrank.theory.errors import InputError
 from epsrank.theory.symbolic.floor_statements import floor_statements
+from epsrank.theory.symbolic.flow_statements import flow_statements
 from epsrank.theory.symbolic.kernel_statements import kernel_statements
 from epsrank.theory.symbolic.rank_statements import rank_statements
 from epsrank.theory.symbolic.selection_statements import selection_statements
@@ -16,9 +17,16 @@ from epsrank.theory.symbolic.statement import Statement
 def statements() -> tuple[Statement, ...]:
     """Return every statement of the theory that is a formula.
 
-    D1, M2–M9, F1–F6, N1, N2, the slips of the draft, and I1 with its closed forms.
+    D1, M2–M9, F1–F6, N1, N2, the slips of the draft, I1 with its closed forms, and the flows from
+    small weights of B1 and B4.
     """
-    return (*rank_statements(), *floor_statements(), *selection_statements(), *kernel_statements())
+    return (
+        *rank_statements(),
+        *floor_statements(),
+        *selection_statements(),
+        *kernel_statements(),
+        *flow_statements(),
+    )
 
 
 def statement(identifier: str) -> Statement:
