@@ -223,7 +223,7 @@ class _Timeline:
             cosine = float(F.cosine_similarity(updates[0], updates[1], dim=0))
         self._rows.append({
             "step": step,
-            "loss": float(value),
+            "loss": float(value.detach()),
             "gradient_norm": float(torch.cat([t.reshape(-1) for t in g]).norm()),
             "weight": float(now.abs().mean()),
             "distance": float((now - start).norm()),
