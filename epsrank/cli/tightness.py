@@ -248,7 +248,7 @@ def _print(found: Tightness) -> None:
         rows.append(["envelope", _cell(last.envelope), "max over p of (d_p − √λ_{p+1} B)²"])
     rows.append(["loss/V", _cell(last.loss_over_reachable), "1: no such layer does better"])
     if last.reachable_over_envelope is not None:
-        rows.append(["V/envelope²", _cell(last.reachable_over_envelope), "1: the theorem says all"])
+        rows.append(["V/envelope", _cell(last.reachable_over_envelope), "1: the theorem says all"])
     kind = "certified in ball arithmetic" if last.certified else "float64 with rounding bounds"
     notes = [f"output: {found.form}", f"reading: {last.verdict}", f"chain: {found.state}, {kind}"]
     if found.scale != 1:
@@ -300,7 +300,7 @@ def _print_norms(last: LayerTightness) -> None:
 def _print_moments(found: Tightness) -> None:
     """Print the chain over training."""
     chosen = found.last.by_eps[len(found.last.by_eps) // 2].eps
-    slack = ["V/envelope²"] if found.last.squares else []
+    slack = ["V/envelope"] if found.last.squares else []
     rows = []
     for record in found.records:
         at = next(own for own in record.by_eps if own.eps == chosen)

@@ -67,7 +67,7 @@ class AccumulatedGram:
         coefficients: Any = None,
         losses: Iterable[float] | None = None,
     ) -> LossFloor:
-        """Loss ≥ V(‖β‖) ≥ envelope² ≥ floor² of the accumulated target (F1–F6)."""
+        """Loss ≥ V(‖β‖) ≥ envelope ≥ floor of the accumulated target (F1–F6)."""
         if self.moments is None:
             raise InputError("target", "was not accumulated", "set n_outputs and pass targets")
         # Loaded by who asks for a floor: sums of ranks do without.

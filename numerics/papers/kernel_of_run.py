@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from epsrank.numerics.first_layer.slope import resolve_slope
 from epsrank.numerics.plots.kernel_figures import rank_over
 from epsrank.numerics.plots.style import INK, given_axes, legend_below
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # Points that a kernel is decomposed on; more hardly move its leading eigenvalues.
 _MOST_POINTS = 300
+# What was measured stands beside what was drawn, which it would hide.
+_ASIDE = 0.08
 
 
 def draw_kernel(run: Run, *, title: str = "") -> Axes:
@@ -34,12 +38,15 @@ def draw_kernel(run: Run, *, title: str = "") -> Axes:
     figure = rank_over(layers, {"predicted": predicted}, label="hidden layer", title=title)
     # The one panel: of a figure that was given there may be others.
     axes = given_axes() or figure.axes[0]
-    for values, marker, name in (
-        (first, "s", f"measured at step {records[0].step}"),
-        ([records[-1].rank(n, eps).upper for n in layers], "^", f"at step {records[-1].step}"),
-    ):
+    for values, marker, aside, name in (
+        (first, "s", -_ASIDE, f"measured at step {records[0].step}"),
+        (
+            [records[-1].rank(n, eps).upper for n in layers], "^", _ASIDE,
+            f"at step {records[-1].step}",
+        ),
+    ):  # fmt: skip
         axes.plot(
-            layers, values, color=INK, linestyle="none", marker=marker, markersize=7,
+            np.array(layers) + aside, values, color=INK, linestyle="none", marker=marker, markersize=7,
             markerfacecolor="none", label=name,
         )  # fmt: skip
     axes.set_xlim(0.7, config.depth + 0.3)

@@ -10,6 +10,7 @@ from epsrank.numerics.plots.style import (
     COLOURS,
     INK,
     dress,
+    has_place,
     integer_axis,
     legend_below,
     log_axis,
@@ -68,16 +69,17 @@ def floor_curve(
             markerfacecolor="white",
             label="loss of the run",
         )
-        axes.plot(
-            points,
-            positive(least),
-            color=COLOURS[0],
-            linestyle="none",
-            marker="_",
-            markersize=9,
-            markeredgewidth=1.8,
-            label="its floor at that step",
-        )
+        if has_place(axes, least, "its floor at every step"):
+            axes.plot(
+                points,
+                positive(least),
+                color=COLOURS[0],
+                linestyle="none",
+                marker="_",
+                markersize=9,
+                markeredgewidth=1.8,
+                label="its floor at that step",
+            )
         for index, name in ((0, "start"), (-1, "end")):
             axes.annotate(
                 name,
@@ -122,7 +124,12 @@ def rank_ratios(
         ("loss / V(‖β‖): 1 is all that this norm allows", _ratio(loss, reachable)),
         ("V(‖β‖) / envelope: slack of the theorem", _ratio(reachable, envelope)),
     )
+    if not any(np.isfinite(ratio).any() for _, ratio in pairs):
+        axes.text(0.5, 0.5, "V(‖β‖) = 0: no ratios", transform=axes.transAxes, ha="center",
+                  va="center", color=INK, fontsize=9)  # fmt: skip
     for index, (label, ratio) in enumerate(pairs):
+        if not np.isfinite(ratio).any():
+            continue
         style = look(index)
         axes.plot(
             points,

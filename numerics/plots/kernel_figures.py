@@ -39,6 +39,8 @@ Predictions = Mapping[str, Sequence[InitialRank]]
 Measured = Mapping[str, Sequence[float]]
 
 _BOX = (-1.0, 1.0)
+# Ends of what is drawn around a place that is alone.
+_BESIDE = np.array([-0.2, 0.2])
 
 
 def kernel_spectra(
@@ -114,6 +116,7 @@ def rank_over(
     else:
         integer_axis(axes, "x")
     axes.set_ylim(bottom=0)
+    integer_axis(axes, "y")
     dress(
         axes,
         x=label,
@@ -131,8 +134,10 @@ def _series(
     style = look(index)
     # The middle where the count of the limit is not resolved.
     limit = [(item.limit.lower + item.limit.upper) / 2 for item in series]
+    # A line and an area of one place alone need some length.
+    along, times = (x, 1) if len(x) > 1 else (x[0] + _BESIDE, 2)
     axes.plot(
-        x, limit, color=style.colour, linestyle=style.dashes, linewidth=1.5, label=f"{name}: limit"
+        along, limit * times, color=style.colour, linestyle=style.dashes, linewidth=1.5, label=f"{name}: limit"
     )
     axes.errorbar(
         x,
@@ -151,9 +156,9 @@ def _series(
         high = [item.band.upper if item.band else 0 for item in series]
         confidence = series[0].band.confidence if series[0].band else 0.95
         axes.fill_between(
-            x,
-            low,
-            high,
+            along,
+            low * times,
+            high * times,
             color=style.colour,
             alpha=0.12,
             linewidth=0,

@@ -20,6 +20,7 @@ from epsrank.numerics.plots.style import (
     panel,
     positive,
     power,
+    time_axis,
 )
 
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ def spectra(
         )
     log_axis(axes, "y", np.append(drawn[drawn >= lowest], [eps, lowest]))
     axes.set_ylim(lowest, 3.0 * max(eps, float(np.nanmax(drawn, initial=eps))))
-    # One measurement alone still needs an axis of some length.
-    axes.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
+    time_axis(axes, time)
     dress(axes, x="training step", y=f"Gram eigenvalues, {layer}\n({measure} measure)", title=title)
     legend_below(figure, axes)
     return figure

@@ -12,6 +12,7 @@ import torch
 from epsrank.numerics.plots.style import (
     FAINT,
     dress,
+    label_level,
     legend_below,
     log_axis,
     look,
@@ -107,15 +108,7 @@ def noise_figure(
         shown += [values[np.isfinite(values)], errors]
     for threshold in eps:
         axes.axhline(threshold, color=FAINT, linewidth=0.9, zorder=0)
-        axes.annotate(
-            f"ε = {power(threshold)}",
-            (1.0, threshold),
-            xycoords=("axes fraction", "data"),
-            xytext=(-3, 2),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8.5,
-        )
+        label_level(axes, f"ε = {power(threshold)}", threshold)
     log_axis(axes, "x", np.asarray(samples, dtype=np.float64))
     log_axis(axes, "y", np.concatenate([*shown, np.asarray(eps)]))
     dress(

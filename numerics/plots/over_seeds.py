@@ -152,7 +152,7 @@ def _finish(
         axes,
         x="training step" if below else "",
         y=panel.label if left else "",
-        title=panel.title,
+        panel=panel.title,
     )
     for at in panel.marks:
         axes.axvline(at, color="#222222", linewidth=0.9, linestyle=(0, (1, 1)))
@@ -174,6 +174,7 @@ def _time(axes: Axes, panel: Panel, scale: str) -> None:
         axes.set_xlim(float(steps[steps > 0].min()), 1.05 * last)
     elif last > 0:
         axes.set_xlim(-0.02 * last, 1.03 * last)
+        integer_axis(axes, "x")
 
 
 def _legend(figure: Figure, names: dict[str, int], columns: int) -> None:

@@ -107,16 +107,24 @@ def as_paper(
 
 def wrapped(axes: Axes, paper: Paper, *, x: str, y: str) -> tuple[str, str]:
     """Return labels in lines that are no longer than their axis."""
+    width, height = _inches(axes)
+    letter = _LETTER * paper.size
+    return _lines(x, int(_ALONG_X * width / letter)), _lines(y, int(_ALONG_Y * height / letter))
+
+
+def across(axes: Axes, size: float, text: str) -> str:
+    """Return a text of so many points in lines that are no longer than its panel is wide."""
+    return _lines(text, int(_ALONG_X * _inches(axes)[0] / (_LETTER * size)))
+
+
+def _inches(axes: Axes) -> tuple[float, float]:
+    """Return the width and the height that a panel has in its figure."""
     figure = axes.get_figure(root=True)
     place = axes.get_subplotspec()
     rows, columns = (1, 1) if place is None else place.get_gridspec().get_geometry()
     assert figure is not None
     width, height = figure.get_size_inches()
-    letter = _LETTER * paper.size
-    return (
-        _lines(x, int(_ALONG_X * width / columns / letter)),
-        _lines(y, int(_ALONG_Y * height / rows / letter)),
-    )
+    return width / columns, height / rows
 
 
 def _lines(text: str, most: int) -> str:

@@ -11,7 +11,9 @@ from epsrank.numerics.plots.style import (
     FAINT,
     INK,
     dress,
+    has_place,
     integer_axis,
+    label_level,
     legend_below,
     log_axis,
     look,
@@ -27,6 +29,7 @@ from epsrank.numerics.plots.tightness_parts import (
     loss_label,
     of_squares,
     some_eps,
+    told,
 )
 from epsrank.theory.numbers.spaced import spaced
 from epsrank.theory.selection import draft_factor, select_neurons, selection_factor
@@ -52,10 +55,8 @@ def draw_spectrum(records: Records, *, title: str = "") -> Axes:
         shown.append(values)
     for at in thresholds:
         axes.axhline(at.eps, color=INK, linewidth=0.9, linestyle=(0, (6, 2)))
-        axes.annotate(
-            f"ε = {power(at.eps)}", (0.0, at.eps), xycoords=("axes fraction", "data"),
-            xytext=(4, 2), textcoords="offset points", ha="left", fontsize=8.5,
-        )  # fmt: skip
+        # Spectra fall: few curves come to the right end, and those that do pass below.
+        label_level(axes, f"ε = {power(at.eps)}", at.eps)
     kept = np.concatenate(shown)
     top = float(np.nanmax(kept))
     # Far below every threshold there is rounding, and nothing is decided.
@@ -85,6 +86,8 @@ def draw_floors(records: Records, *, title: str = "") -> Axes:
     for index, at in enumerate(some_eps(last.by_eps)):
         values = np.maximum(distances - math.sqrt(at.eps) * last.norm, 0.0) ** 2
         style = look(index)
+        if not has_place(axes, values, f"(d$_p$ − √ε B)², ε = {power(at.eps)}"):
+            continue
         axes.plot(
             p, positive(values), color=style.colour, linestyle=style.dashes, linewidth=1.2,
             label=f"(d$_p$ − √ε B)², ε = {power(at.eps)}",
@@ -100,11 +103,13 @@ def draw_floors(records: Records, *, title: str = "") -> Axes:
         label="at the ε-rank",
     )  # fmt: skip
     for value, name, dash in (
-        (last.loss.value, "loss", (0, (1, 1))),
-        (last.reachable.value, "V(B)", "-"),
+        (told(last, last.loss), "loss", (0, (1, 1))),
+        (told(last, last.reachable), "V(B)", "-"),
     ):
-        axes.axhline(value, color=FAINT, linewidth=1.3, linestyle=dash, label=name)
-    log_from(axes, [*shown, np.array([last.loss.value, last.reachable.value])], 1e-6)
+        if has_place(axes, array([value]), name):
+            axes.axhline(value, color=FAINT, linewidth=1.3, linestyle=dash, label=name)
+    ends = array([told(last, last.loss), told(last, last.reachable)])
+    log_from(axes, [*shown, ends], 1e-6)
     integer_axis(axes, "x")
     dress(axes, x="number of directions p", y=loss_label(last), title=title)
     legend_below(figure, axes, columns=3)
@@ -112,7 +117,7 @@ def draw_floors(records: Records, *, title: str = "") -> Axes:
 
 
 def draw_selection(records: Records, *, title: str = "") -> Axes:
-    """Draw what p of the n neurons leave out: reached, our bound, and that of the draft (N1)."""
+    """Draw what p of the n neurons leave out: reached, and bounded by λ_{p+1} or by Σ_{k>p} λ_k (N1)."""
     last = records[-1]
     figure, axes = panel(6.8, 4.8)
     n = last.n_features
@@ -122,10 +127,10 @@ def draw_selection(records: Records, *, title: str = "") -> Axes:
     size = float(np.linalg.norm(last.coefficients)) ** 2
     p = np.arange(n)
     tails = np.cumsum(spectrum[::-1])[::-1]
-    ours = array([selection_factor(n, k) for k in range(n)]) * spectrum[:n] * size
-    draft = array([draft_factor(n, k) for k in range(n)]) * tails[:n] * size
-    line(axes, p, draft, 1, "(p+1)(n−p) Σ$_{k>p}$λ$_k$ B², the draft's")
-    line(axes, p, ours, 0, "(1+p(n−p)) λ$_{p+1}$ B², ours")
+    largest = array([selection_factor(n, k) for k in range(n)]) * spectrum[:n] * size
+    summed = array([draft_factor(n, k) for k in range(n)]) * tails[:n] * size
+    line(axes, p, summed, 1, "bound by the tail sum, (p+1)(n−p) Σ$_{k>p}$λ$_k$ B²")
+    line(axes, p, largest, 0, "bound by one eigenvalue, (1+p(n−p)) λ$_{p+1}$ B²")
     tried = spaced(n, _SELECTIONS)
     # Exchanges are made in polynomial time; the minors of any width are not.
     reached = [
@@ -140,7 +145,7 @@ def draw_selection(records: Records, *, title: str = "") -> Axes:
         markerfacecolor="white", label="reached by an exchange",
     )  # fmt: skip
     axes.axhline(last.loss.value, color=FAINT, linestyle=(0, (1, 1)), linewidth=1.2, label="loss")
-    log_from(axes, [ours, draft, squares, np.array([last.loss.value])])
+    log_from(axes, [largest, summed, squares, np.array([last.loss.value])])
     integer_axis(axes, "x")
     dress(
         axes,

@@ -47,7 +47,7 @@ def sampling_intervals(
             y=f"population ε-rank of n = {first.n_features} ({first.measure} measure)"
             if index == 0
             else "",
-            title=f"ε = {power(eps)}, {first.confidence:.0%} confidence, leverage "
+            panel=f"ε = {power(eps)}, {first.confidence:.0%} confidence, leverage "
             f"{_SOURCES[first.leverage_source]}",
         )
     if title:

@@ -12,6 +12,7 @@ from epsrank.numerics.plots.style import (
     Look,
     alone,
     dress,
+    has_place,
     integer_axis,
     legend_below,
     legend_on_top,
@@ -21,6 +22,7 @@ from epsrank.numerics.plots.style import (
     new_figure,
     positive,
     power,
+    time_axis,
 )
 
 if TYPE_CHECKING:
@@ -69,8 +71,7 @@ def staircase(
     if time_scale == "log":
         below.set_xscale("log")
     else:
-        # One measurement alone still needs an axis of some length.
-        below.set_xlim(float(time.min()), max(float(time.max()), float(time.min()) + 1.0))
+        time_axis(below, time)
     legend_on_top(above)
     for axes in third:
         legend_on_top(below)
@@ -132,6 +133,8 @@ def _draw_losses(
     for index, (name, values) in enumerate(bounds.items()):
         series = np.asarray(values, dtype=np.float64)
         drawn.append(series)
+        if not has_place(axes, series, name):
+            continue
         style = look(index)
         axes.plot(
             time,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
-from epsrank.numerics.plots.paper import Paper, finished, fitted, wrapped
+from epsrank.numerics.plots.paper import Paper, across, finished, fitted, wrapped
 from epsrank.theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ _AXES: ContextVar[Axes | None] = ContextVar("axes", default=None)
 _OWN = "epsrank"
 # Below this width, in inches, panels stand one above another.
 _NARROW = 5.0
+# Points of what tells panels apart.
+_SIZE_OF_PANELS = 9.0
+# Over fewer decades than this, powers of ten alone may be one label or none.
+_FEW_DECADES = 2.0
 
 
 @contextmanager
@@ -103,6 +107,12 @@ def new_figure(width: float = 7.0, height: float = 4.4) -> Figure:
     return figure
 
 
+def paper_width() -> float | None:
+    """Return the inches that figures are wide; None where they are for the screen."""
+    paper = _PAPER.get()
+    return None if paper is None else paper.width
+
+
 def panel(width: float = 7.0, height: float = 4.4) -> tuple[Figure, Axes]:
     """Return a figure of one panel: a new one, or that of the axes that were given."""
     axes = _AXES.get()
@@ -120,8 +130,8 @@ def side_by_side(figure: Figure, count: int, *, sharey: bool = False) -> NDArray
     return np.atleast_1d(figure.subplots(count, 1, sharey=sharey))
 
 
-def dress(axes: Axes, *, x: str, y: str, title: str = "") -> None:
-    """Label axes and give them a quiet grid."""
+def dress(axes: Axes, *, x: str, y: str, title: str = "", panel: str = "") -> None:
+    """Label axes and give them a quiet grid; `panel` tells panels apart, and stays in papers."""
     paper = _PAPER.get()
     if paper is not None:
         x, y = wrapped(axes, paper, x=x, y=y)
@@ -130,6 +140,9 @@ def dress(axes: Axes, *, x: str, y: str, title: str = "") -> None:
     # A paper has captions.
     if title and paper is None:
         axes.set_title(title, fontsize=10, loc="left")
+    if panel:
+        size = _SIZE_OF_PANELS if paper is None else paper.size
+        axes.set_title(across(axes, size, panel), fontsize=size, loc="left")
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -140,15 +153,20 @@ def log_axis(axes: Axes, which: str, values: NDArray[np.float64]) -> None:
     """Make an axis logarithmic with a few labelled decades, whatever its range."""
     drawn = positive(values)
     drawn = drawn[np.isfinite(drawn)]
-    axis = axes.xaxis if which == "x" else axes.yaxis
     setter = axes.set_xscale if which == "x" else axes.set_yscale
     setter("log")
-    if drawn.size == 0:
-        return
-    decades = float(np.log10(drawn.max() / drawn.min()))
-    if decades < 1.0:  # perhaps no power of ten lies inside: round numbers, written out
-        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if drawn.size:
+        log_ticks(axes, which, float(drawn.min()), float(drawn.max()))
+
+
+def log_ticks(axes: Axes, which: str, low: float, high: float) -> None:
+    """Label a logarithmic axis at two places or more."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    decades = float(np.log10(high / low))
+    if decades < _FEW_DECADES:  # perhaps one power of ten lies inside: round numbers, written out
+        few: Locator = MaxNLocator(6, steps=[1, 2, 5, 10])
+        axis.set_major_locator(few if decades < 1.0 else LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
     # Labels of minor ticks overlap in small panels.
     axis.set_minor_formatter(NullFormatter())
 
@@ -158,6 +176,13 @@ def integer_axis(axes: Axes, which: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     # With two ticks or more of a constant, they would be fractions.
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+
+
+def time_axis(axes: Axes, steps: NDArray[np.float64]) -> None:
+    """Let the axis of training steps, which are whole, begin and end with them."""
+    # One measurement alone still needs an axis of some length.
+    axes.set_xlim(float(steps.min()), max(float(steps.max()), float(steps.min()) + 1.0))
+    integer_axis(axes, "x")
 
 
 def power(value: float) -> str:
@@ -171,6 +196,26 @@ def positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
     # NaN compares as false, with a warning.
     with np.errstate(invalid="ignore"):
         return np.where((values > 1 / _LARGEST) & (values < _LARGEST), values, np.nan)
+
+
+def has_place(axes: Axes, values: NDArray[np.float64], label: str) -> bool:
+    """Tell whether a logarithmic axis shows any of these values; else say in the legend why not."""
+    if np.isfinite(positive(values)).any():
+        return True
+    known = values[~np.isnan(values)]
+    if known.size:
+        text = "0" if known.max() <= 0 else "∞" if known.min() > 0 else "0 or ∞"
+        axes.plot([], [], linestyle="none", label=f"{label}: {text}")
+    return False
+
+
+def label_level(axes: Axes, text: str, value: float) -> None:
+    """Write beside a horizontal line what it is, at its right end and above all curves."""
+    axes.annotate(
+        text, (1.0, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+        textcoords="offset points", ha="right", fontsize=8.5, color=INK, zorder=5,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
+    )  # fmt: skip
 
 
 def mark_every(count: int, marks: int = 8) -> tuple[int, int]:

@@ -91,7 +91,7 @@ def draw_curves(results: SweepResults, quantity: str, layout: Layout) -> Figure:
     limits: list[float] = []
     for panel in placed:
         limits += _draw_panel(panel, quantity, colours)
-    label_panels(figure, placed, "training step", label_of(quantity, results))
+    label_panels(placed, "training step", label_of(quantity, results))
     for panel in placed:
         integer_axis(panel.axes, "x")
     value_axis(placed[0].axes, quantity, np.array(limits))

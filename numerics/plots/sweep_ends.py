@@ -9,7 +9,15 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm, Normalize
 
-from epsrank.numerics.plots.style import FAINT, INK, dress, integer_axis, log_axis, new_figure
+from epsrank.numerics.plots.style import (
+    FAINT,
+    INK,
+    dress,
+    integer_axis,
+    log_axis,
+    log_ticks,
+    new_figure,
+)
 from epsrank.numerics.plots.sweep_curves import (
     BEYOND,
     first_name,
@@ -96,7 +104,7 @@ def draw_ends(results: SweepResults, quantity: str, layout: Layout) -> Figure:
     for panel in placed:
         places = setting_axis(panel.axes, "x", results.values(layout.x))
         values += _draw_ends(panel, quantity, layout.x, colours, places)
-    label_panels(figure, placed, layout.x, label_of(quantity, results))
+    label_panels(placed, layout.x, label_of(quantity, results))
     value_axis(placed[0].axes, quantity, np.array(values))
     _widen(placed[0].axes, list(places.values()))
     colours.explain(figure, [panel.axes for panel in placed])
@@ -209,16 +217,17 @@ def draw_map(results: SweepResults, quantity: str, x: str, y: str) -> Figure:
         panel.axes.set_yticks(range(len(up)), [shown(value) for value in up])
         if sum(len(shown(value)) for value in across) > 5 * len(across):
             panel.axes.tick_params(axis="x", labelrotation=45)
-    label_panels(figure, placed, x, y)
+    label_panels(placed, x, y)
     for panel in placed:
         panel.axes.grid(visible=False)
     bar = figure.colorbar(image, ax=[panel.axes for panel in placed], pad=0.02)
     bar.set_label(label_of(quantity, results))
     if quantity == "rank":
         integer_axis(bar.ax, "y")
+    elif isinstance(norm, LogNorm):
+        log_ticks(bar.ax, "y", float(finite.min()), float(finite.max()))
     else:
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        bar.ax.yaxis.set_minor_formatter(lambda value, _: "")
     headline(figure, results, "medians over the seeds at the end; white was not run, ∞ diverged")
     return figure
 

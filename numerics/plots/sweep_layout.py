@@ -14,7 +14,15 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from epsrank.numerics.plots.style import FAINT, Look, dress, integer_axis, log_axis, look
+from epsrank.numerics.plots.style import (
+    FAINT,
+    Look,
+    dress,
+    integer_axis,
+    log_axis,
+    look,
+    paper_width,
+)
 from epsrank.numerics.results.collection import Cell, SweepResults, agrees, frozen, is_number
 from epsrank.theory.errors import InputError
 
@@ -26,8 +34,10 @@ if TYPE_CHECKING:
 MOST_PANELS = 36
 # Up to here every value has a look of its own in the legend; more numbers have a colour bar.
 _MOST_LOOKS = 7
-# A grid of one setting is wrapped after so many panels.
+# A grid of one setting is wrapped after so many panels; fewer where they would be narrower, or
+# lower, than these inches.
 _WRAP = 4
+_LEAST_WIDTH, _LEAST_HEIGHT = 1.6, 1.3
 # So many values of a setting have a tick each.
 _MOST_TICKS = 8
 # Numbers further apart than this factor stand on a logarithmic axis.
@@ -92,8 +102,9 @@ class PlacedPanel:
     axes: Axes
     title: str
     cells: tuple[Cell, ...]
-    #: Whether nothing is drawn below it.
+    #: Whether nothing is drawn below it, and left of it.
     lowest: bool
+    first: bool
 
 
 def panels(
@@ -109,12 +120,20 @@ def panels(
             "name one setting with --facet, or choose runs with --where",
         )
     width, height = size
-    rows = len(values[0]) if len(facets) == 2 else math.ceil(len(combinations) / _WRAP)
+    paper = paper_width()
+    # A panel of a paper has room for its ticks.
+    most = _WRAP if paper is None else min(_WRAP, max(1, int(paper / _LEAST_WIDTH)))
+    rows = len(values[0]) if len(facets) == 2 else math.ceil(len(combinations) / most)
     # Rows of nearly one length: five panels are three and two, not four and one.
     columns = math.ceil(len(combinations) / rows)
     # One panel alone has room for its axes and legend.
     scale = 1.5 if len(combinations) == 1 else 1.0
-    figure.set_size_inches(0.8 + scale * width * columns, 1.1 + scale * height * rows)
+    whole = 0.8 + scale * width * columns
+    if paper is not None:
+        # Of the same shape, but no lower than their labels need.
+        scale = max(scale * paper / whole, _LEAST_HEIGHT / height)
+        whole = paper
+    figure.set_size_inches(whole, 1.1 + scale * height * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     placed = []
     for at, combination in enumerate(combinations):
@@ -127,6 +146,7 @@ def panels(
                 ", ".join(f"{name} {shown(value)}" for name, value in own.items()),
                 cells,
                 at + columns >= len(combinations),
+                across == 0,
             )
         )
     for at in range(len(combinations), rows * columns):
@@ -140,15 +160,12 @@ def panels(
     return placed
 
 
-def label_panels(figure: Figure, placed: Sequence[PlacedPanel], x: str, y: str) -> None:
-    """Title the panels, and say what their axes are: once where there are several."""
-    alone = len(placed) == 1
+def label_panels(placed: Sequence[PlacedPanel], x: str, y: str) -> None:
+    """Title the panels, and say what their axes are: at the edges where there are several."""
     for panel in placed:
         # A legend below the figure would cover a label of all panels together.
-        dress(panel.axes, x=x if panel.lowest else "", y=y if alone else "", title=panel.title)
-        panel.axes.title.set_fontsize(9)
-    if not alone:
-        figure.supylabel(y, fontsize=9.5)
+        x_here, y_here = x if panel.lowest else "", y if panel.first else ""
+        dress(panel.axes, x=x_here, y=y_here, panel=panel.title)
 
 
 class Colours:

@@ -1,4 +1,4 @@
-"""The floors before training: our constant against the draft's, and floor against ε-rank."""
+"""The floors before training: the constants of neuron selection, and floor against ε-rank."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TrainedPoint(NamedTuple):
 
 
 def selection_constants(widths: Sequence[int] = (10, 30, 100, 300), *, title: str = "") -> Figure:
-    """Draw 1 + p(n−p) against the draft's (p+1)(n−p)², and their ratio, over p/n (N1).
+    """Draw 1 + p(n−p) against (p+1)(n−p)², where tails are summed, and their ratio, over p/n (N1).
 
     Both multiply ε‖β‖² where λ_k ≤ ε for all k > p.
 
@@ -56,22 +56,22 @@ def selection_constants(widths: Sequence[int] = (10, 30, 100, 300), *, title: st
     drawn, ratios = [], []
     for index, n in enumerate(widths):
         p = np.arange(n)
-        ours, draft = 1.0 + p * (n - p), (p + 1.0) * (n - p) ** 2
+        one, tail = 1.0 + p * (n - p), (p + 1.0) * (n - p) ** 2
         style = look(index)
         marks = mark_every(n, 6)
-        left.plot(p / n, ours, color=style.colour, linestyle="-", marker=style.marker,
+        left.plot(p / n, one, color=style.colour, linestyle="-", marker=style.marker,
                   markevery=marks, markersize=4.5, label=f"1 + p(n−p), n = {n}")  # fmt: skip
-        left.plot(p / n, draft, color=style.colour, linestyle=(0, (2, 1.5)), marker=style.marker,
+        left.plot(p / n, tail, color=style.colour, linestyle=(0, (2, 1.5)), marker=style.marker,
                   markerfacecolor="white", markevery=marks, markersize=4.5,
-                  label=f"(p+1)(n−p)², n = {n} (draft)")  # fmt: skip
-        right.plot(p / n, draft / ours, color=style.colour, linestyle=style.dashes,
+                  label=f"(p+1)(n−p)², n = {n}")  # fmt: skip
+        right.plot(p / n, tail / one, color=style.colour, linestyle=style.dashes,
                    marker=style.marker, markevery=marks, markersize=4.5)  # fmt: skip
-        drawn += [ours, draft]
-        ratios.append(draft / ours)
+        drawn += [one, tail]
+        ratios.append(tail / one)
     log_axis(left, "y", np.concatenate(drawn))
     log_axis(right, "y", np.concatenate(ratios))
     dress(left, x="p/n, share of neurons kept", y="factor of ε·‖β‖² (any measure)", title=title)
-    dress(right, x="p/n, share of neurons kept", y="draft's factor over ours (≈ n − p)")
+    dress(right, x="p/n, share of neurons kept", y="(p+1)(n−p)² over 1 + p(n−p)  (≈ n − p)")
     legend_below(figure, left, columns=4)
     return figure
 

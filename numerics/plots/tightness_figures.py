@@ -20,12 +20,14 @@ from epsrank.numerics.plots.style import (
     INK,
     drawing_into,
     dress,
+    has_place,
     integer_axis,
     legend_below,
     log_axis,
     panel,
     positive,
     power,
+    time_axis,
 )
 from epsrank.numerics.plots.tightness_parts import (
     Records,
@@ -35,9 +37,10 @@ from epsrank.numerics.plots.tightness_parts import (
     log_from,
     loss_label,
     norm_label,
+    refuse_empty,
     some_eps,
     steps,
-    time_axis,
+    told,
 )
 from epsrank.theory.floor.decomposed.bounds import envelope
 from epsrank.theory.floor.decomposed.curve import SquaresCurve
@@ -45,6 +48,7 @@ from epsrank.theory.floor.decomposed.curve import SquaresCurve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from epsrank.theory.floor.tightness.enclosed import Enclosed
     from epsrank.theory.floor.tightness.result import LayerTightness
     from epsrank.theory.numbers.arrays import Vector
 
@@ -59,14 +63,15 @@ def draw_chain(records: Records, *, title: str = "") -> Axes:
     over = _OverTime(records) if in_time(records) else _OverEps(records[-1])
     figure, axes = panel(6.8, 4.8)
     series: list[tuple[str, Vector]] = [
-        ("loss", over.of(lambda record: record.loss.value)),
-        ("V(B)", over.of(lambda record: record.reachable.value)),
+        ("loss", over.of(lambda record: told(record, record.loss))),
+        ("V(B)", over.of(lambda record: told(record, record.reachable))),
     ]
     if records[-1].squares:
         series.append(
             ("envelope", over.of(lambda r: math.nan if r.envelope is None else r.envelope.lower))
         )
     series += over.floors()
+    refuse_empty(series, "chain")
     for index, (name, values) in enumerate(series):
         line(axes, over.x, values, index, name)
     _band(axes, over, records)
@@ -78,16 +83,17 @@ def draw_chain(records: Records, *, title: str = "") -> Axes:
 
 
 def draw_ratios(records: Records, *, title: str = "") -> Axes:
-    """Draw loss/V and V/envelope² over training, or over ε beside loss/floor; 1 is tight."""
+    """Draw loss/V and V/envelope over training, or over ε beside loss/floor; 1 is tight."""
     last = records[-1]
     over = _OverTime(records) if in_time(records) else _OverEps(last)
     figure, axes = panel(6.8, 4.6)
-    series = [("loss / V(B)", over.of(lambda record: record.loss_over_reachable.value))]
+    series = [("loss / V(B)", over.of(lambda record: _quotient(record.loss_over_reachable)))]
     if last.squares:
-        series.append(("V(B) / envelope²", over.of(_slack)))
+        series.append(("V(B) / envelope", over.of(_slack)))
     if not in_time(records):
         floors = positive(over.floors()[0][1])
-        series.append(("loss / floor at the ε-rank", last.loss.value / floors))
+        series.append(("loss / floor at the ε-rank", told(last, last.loss) / floors))
+    refuse_empty(series, "ratios")
     for index, (name, values) in enumerate(series):
         line(axes, over.x, values, index, name)
     axes.axhline(1.0, color=INK, linestyle=(0, (6, 2)), linewidth=1.0, label="1: tight")
@@ -125,13 +131,15 @@ def draw_norms(records: Records, *, title: str = "") -> Axes:
             floors = np.maximum(distance - math.sqrt(at.eps) * norms, 0.0) ** 2
             line(axes, norms, floors, index, f"floor at ε = {power(at.eps)}", marks=False)
             shown.append(floors)
-    axes.plot(
-        [max(last.norm, float(norms[0]))], [last.loss.value], color=COLOURS[1], marker="o",
-        markersize=6, linestyle="none", label="this network",
-    )  # fmt: skip
+    loss = told(last, last.loss)
+    if has_place(axes, array([loss]), "loss of this network"):
+        axes.plot(
+            [max(last.norm, float(norms[0]))], [loss], color=COLOURS[1], marker="o",
+            markersize=6, linestyle="none", label="this network",
+        )  # fmt: skip
     axes.axvline(max(last.norm, float(norms[0])), color=FAINT, linewidth=0.8)
     log_axis(axes, "x", norms)
-    log_from(axes, [*shown, np.array([last.loss.value])])
+    log_from(axes, [*shown, array([loss])])
     dress(axes, x=norm_label(last), y=loss_label(last), title=title)
     legend_below(figure, axes, columns=3)
     return axes
@@ -233,9 +241,14 @@ def _norms(record: LayerTightness) -> Vector:
 
 
 def _slack(record: LayerTightness) -> float:
-    """Return V/envelope², NaN for losses without an envelope."""
+    """Return V/envelope, NaN for losses without an envelope."""
     found = record.reachable_over_envelope
-    return math.nan if found is None else found.value
+    return math.nan if found is None else _quotient(found)
+
+
+def _quotient(ratio: Enclosed) -> float:
+    """Return a ratio, NaN where both of its parts may be 0."""
+    return math.nan if ratio.lower <= 0 and math.isinf(ratio.upper) else ratio.value
 
 
 def _into(draw: Callable[..., Axes]) -> Callable[..., Axes]:

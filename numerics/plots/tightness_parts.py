@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsrank.numerics.plots.style import integer_axis, log_axis, look, mark_every, positive
+from epsrank.numerics.plots.style import has_place, log_axis, look, mark_every, positive
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.spaced import spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from epsrank.theory.floor.tightness.enclosed import Enclosed
     from epsrank.theory.floor.tightness.result import AtEps, LayerTightness
     from epsrank.theory.numbers.arrays import Vector
 
@@ -35,13 +36,30 @@ def line(
     marks: bool = True,
     every: int | None = None,
 ) -> None:
-    """Draw one series, its marks in every style apart."""
+    """Draw one series, its marks in every style apart; of zeros the legend says that they are."""
+    if not has_place(axes, y, label):
+        return
     style = look(index)
     axes.plot(
-        x, positive(np.asarray(y, dtype=np.float64)), color=style.colour, linestyle=style.dashes,
+        x, positive(y), color=style.colour, linestyle=style.dashes,
         marker=style.marker if marks else "", markersize=4.5, linewidth=1.4,
         markevery=mark_every(len(x)) if every is None else every, label=label,
     )  # fmt: skip
+
+
+def told(record: LayerTightness, number: Enclosed) -> float:
+    """Return a number as it is drawn: 0 where rounding does not tell it from 0."""
+    # Solvers of other losses may know no lower end of a number that is far from 0.
+    return 0.0 if record.squares and number.lower <= 0 else number.value
+
+
+def refuse_empty(series: Sequence[tuple[str, Vector]], kind: str) -> None:
+    """Refuse a figure of which a logarithmic axis shows nothing."""
+    if not any(np.isfinite(positive(values)).any() for _, values in series):
+        names = ", ".join(name for name, _ in series)
+        raise InputError(
+            "kind", f"is {kind!r}, and of {names} none is told from 0", "choose 'norms' or 'eps'"
+        )
 
 
 def in_time(records: Records) -> bool:
@@ -52,12 +70,6 @@ def in_time(records: Records) -> bool:
 def steps(records: Records) -> Vector:
     """Return the steps, or the places of records that have none."""
     return array([index if r.step is None else r.step for index, r in enumerate(records)])
-
-
-def time_axis(axes: Axes, steps: Vector) -> None:
-    """Let the axis of steps begin and end with them."""
-    axes.set_xlim(float(steps.min()), max(float(steps.max()), float(steps.min()) + 1.0))
-    integer_axis(axes, "x")
 
 
 def some_eps(rows: Sequence[AtEps]) -> list[AtEps]:

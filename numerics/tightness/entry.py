@@ -56,7 +56,7 @@ def tightness(
     seed: int = 0,
     label: str | None = None,
 ) -> Tightness:
-    """Return  loss ≥ V(B) ≥ envelope² ≥ floor²  of a network on data, and how tight it is.
+    """Return  loss ≥ V(B) ≥ envelope ≥ floor  of a network on data, and how tight it is.
 
     The output layer is found, and what becomes of its output is checked on the samples: u must be
     D(x)(φ(x)W + b) + r(x) (F7). V(B) = min_{‖C‖_F ≤ B, b} loss(φC + b) is what any output layer of

@@ -22,7 +22,7 @@ TightnessKind = Literal[
 
 @dataclass(frozen=True, eq=False)
 class Tightness(Shown):
-    """loss ≥ V(B) ≥ envelope² ≥ floor² of a network, one `LayerTightness` for each moment.
+    """loss ≥ V(B) ≥ envelope ≥ floor of a network, one `LayerTightness` for each moment.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Tightness(Shown):
         ----------
         kind : str
             ``"chain"``: loss, V, envelope and floors over training (over ε for one moment);
-            ``"ratios"``: loss/V and V/envelope²; ``"norms"``: V, envelope and floors over B with
+            ``"ratios"``: loss/V and V/envelope; ``"norms"``: V, envelope and floors over B with
             the network's place; ``"eps"``: floor, ε-rank and budget over ε; ``"spectrum"``: λ_k
             with ε; ``"floors"``: the floor over p; ``"selection"``: neuron selection, new bound
             against old; ``"budget"``: the ε-rank that a loss asks for.

@@ -138,7 +138,7 @@ def assert_chain(
     bias_value: Any = None,
     undecided: WhenUndecided = "raise",
 ) -> LossFloor:
-    """Assert that loss ≥ V(B) ≥ envelope² ≥ floor² (F2, F3) for the numbers of a network.
+    """Assert that loss ≥ V(B) ≥ envelope ≥ floor (F2, F3) for the numbers of a network.
 
     The chain is a theorem: where it is broken, the features, the target, the measure or the loss do
     not belong together, as when features come from another mode, step or batch than the loss.
@@ -199,8 +199,8 @@ def assert_chain(
         )  # fmt: skip
     scale = max(float(found.distances[0]), 0.0)
     where = (
-        f"loss {_number(found.loss)}, V(B) {found.reachable:.6g}, envelope² {found.envelope:.6g}, "
-        f"floor² {found.floor:.6g}; B = {found.coefficient_norm:.6g}, ε = {found.eps:g}, "
+        f"loss {_number(found.loss)}, V(B) {found.reachable:.6g}, envelope {found.envelope:.6g}, "
+        f"floor {found.floor:.6g}; B = {found.coefficient_norm:.6g}, ε = {found.eps:g}, "
         f"ε-rank {found.rank.ends} of {found.n_features}, {found.measure} measure, {found.dtype}, "
         f"route {found.route}, {found.n_samples} samples"
     )

@@ -86,7 +86,7 @@ def test_the_names_of_figures_are_those_of_the_figures():
 def test_tables_of_a_run_and_its_json(run):
     done = call(run)
     assert done.exit_code == 0, done.output
-    for words in ("loss/V", "V/envelope²", "this loss needs", "norm B", "step", "reading: ",
+    for words in ("loss/V", "V/envelope", "this loss needs", "norm B", "step", "reading: ",
                   "output: u = φW + b", "chain: strict"):  # fmt: skip
         assert words in done.stdout
     found = document(run)

@@ -39,7 +39,7 @@ def loss_floor(
     losses: Iterable[float] | None = None,
     exact: bool = False,
 ) -> LossFloor:
-    """Return loss ≥ V(‖β‖) ≥ envelope² ≥ floor² for fixed features (F1–F6).
+    """Return loss ≥ V(‖β‖) ≥ envelope ≥ floor for fixed features (F1–F6).
 
     With d_p = dist(u*, Ψ_p) and V(B) = min_{‖W‖_F ≤ B} ‖φ·W − u*‖²,
 

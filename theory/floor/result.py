@@ -1,4 +1,4 @@
-"""The floor of a loss as a result: loss ≥ V(‖β‖) ≥ envelope² ≥ floor², and its reading."""
+"""The floor of a loss as a result: loss ≥ V(‖β‖) ≥ envelope ≥ floor, and its reading."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from epsrank.theory.strict_json import nulled
 
 @dataclass(frozen=True, eq=False)
 class LossFloor:
-    """The chain  floor² ≤ envelope² ≤ V(B) ≤ loss  of F2 and F3 for fixed features.
+    """The chain  floor ≤ envelope ≤ V(B) ≤ loss  of F2 and F3 for fixed features.
 
     `loss`, `reachable`, `envelope`, `floor` and `floors` are squared norms in the measure; the
     fields ending in ``_norm`` are their roots, on which `tolerance` is a derived rounding bound.

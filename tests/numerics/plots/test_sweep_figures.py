@@ -7,7 +7,11 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
+from epsrank.numerics.plots.paper import WIDTHS, as_paper
+from epsrank.numerics.plots.style import for_paper, log_axis
 from epsrank.numerics.plots.sweep_curves import band, draw_curves
 from epsrank.numerics.plots.sweep_figures import Wishes, sweep_figures
 from epsrank.numerics.plots.sweep_layout import layout_of
@@ -142,3 +146,30 @@ def test_runs_measured_at_other_steps_meet_on_lines():
     assert list(steps) == [0, 1, 2, 3, 4]
     assert (low[1], high[1]) == (0.5, 2.0)
     assert middle[4] == 0.2  # the other one has ended
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_panels_of_papers_keep_what_tells_them_apart(columns):
+    results = grid(width=[4, 8], activation=["leaky_relu", "tanh"], init=["default", "structured"])
+    with for_paper(as_paper(columns)):
+        found = draw(results, ["curves", "ends"])
+    for name, (rows, across) in {"curves-loss": (2, 2), "ends-loss": (1, 2)}.items():
+        figure = found[name]
+        assert figure.get_figwidth() == WIDTHS[columns]
+        titles = [axes.get_title(loc="left") for axes in figure.axes]
+        assert len(set(titles)) == len(titles) == rows * across
+        assert all("leaky_relu" in title or "tanh" in title or "init" in title for title in titles)
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)
+        boxes = [axes._left_title.get_window_extent(renderer) for axes in figure.axes]
+        for at, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[at + 1 :])
+
+
+def test_a_logarithmic_axis_has_two_labels_or_more():
+    for low, high in ((0.03, 0.4), (0.09, 0.11), (2e-3, 0.19), (1e-9, 1.0)):
+        axes = Figure().subplots()
+        log_axis(axes, "y", np.array([low, high]))
+        axes.set_ylim(low, high)
+        ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
+        assert len([at for at in ticks if axes.yaxis.get_major_formatter()(at)]) >= 2, (low, high)

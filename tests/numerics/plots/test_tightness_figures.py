@@ -90,7 +90,7 @@ def test_the_curves_over_norm_and_rank_are_the_theory():
     sigma = np.linalg.svd(PHI / np.sqrt(60), compute_uv=False)
     ours = (1 + p * (n - p)) * sigma**2 * record.norm**2
     np.testing.assert_allclose(
-        np.asarray(values["(1+p(n−p)) λ$_{p+1}$ B², ours"].get_ydata(), dtype=float), ours
+        np.asarray(values["bound by one eigenvalue, (1+p(n−p)) λ$_{p+1}$ B²"].get_ydata(), dtype=float), ours
     )
     reached = values["reached by an exchange"]
     for k, value in zip(reached.get_xdata(), reached.get_ydata(), strict=True):
@@ -190,6 +190,32 @@ def test_figures_of_a_run_and_of_the_theory_are_axes(tmp_path):
         panels = plot_theory("constants")
     assert panels[0].figure.get_size_inches().tolist() == [WIDTHS[2], 2.5]
     assert save_plot(panels, tmp_path / "b.pdf").read_bytes()[:4] == b"%PDF"
+
+
+def test_what_is_zero_is_said_and_nothing_is_drawn_empty():
+    x = np.linspace(-1, 1, 5)
+    phi = np.tanh(np.outer(x, np.linspace(1, 4, 12)))
+    weights = np.linspace(-1, 1, 12)
+    target = phi @ weights
+    near = layer_tightness(phi, target + 0.01 * x, coefficients=2 * weights, eps=EPS)
+    far = Tightness("v", (near,), "u = φW")
+    for kind in KINDS:
+        axes = far.plot(kind)
+        texts = [text.get_text() for legend in axes.figure.legends for text in legend.get_texts()]
+        empty = {
+            label for label, line in drawn(axes).items()
+            if line.get_linestyle() != "None" and not np.isfinite(
+                np.asarray(line.get_ydata(), dtype=float)).any()
+        }  # fmt: skip
+        assert not empty, kind
+        if kind == "chain":
+            assert "V(B): 0" in texts
+    exact = Tightness("v", (layer_tightness(phi, target, coefficients=weights, eps=EPS),), "φW")
+    for kind in ("chain", "ratios"):
+        with pytest.raises(InputError, match="none is told from 0"):
+            exact.plot(kind)
+    for kind in ("norms", "eps", "floors", "budget"):
+        exact.plot(kind)
 
 
 @pytest.mark.parametrize(

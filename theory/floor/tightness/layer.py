@@ -54,7 +54,7 @@ def layer_tightness(
     budgets: bool = True,
     step: int | None = None,
 ) -> LayerTightness:
-    """Return  loss ≥ V(B) ≥ envelope² ≥ floor²  for u = φW + b, over ε and over B (F1–F6, L2, L3).
+    """Return  loss ≥ V(B) ≥ envelope ≥ floor  for u = φW + b, over ε and over B (F1–F6, L2, L3).
 
     For the squared error, with d_p = dist(u*, Ψ_p), V(B) = min_{‖C‖_F ≤ B} ‖φC − u*‖²
     and B = ‖W‖_F,

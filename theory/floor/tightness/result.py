@@ -171,7 +171,7 @@ class LayerTightness(Shown):
 
     @property
     def reachable_over_envelope(self) -> Enclosed | None:
-        """V(B)/envelope², how far the theorem is from the best that any floor could say."""
+        """V(B)/envelope, how far the theorem is from the best that any floor could say."""
         return None if self.envelope is None else self.reachable.over(self.envelope)
 
     def loss_over_floor(self, at: AtEps) -> Enclosed | None:
@@ -254,7 +254,7 @@ class LayerTightness(Shown):
     def __str__(self) -> str:
         at = "" if self.step is None else f"step {self.step}: "
         slack = self.reachable_over_envelope
-        envelope = "" if slack is None else f", V/envelope² = {slack}"
+        envelope = "" if slack is None else f", V/envelope = {slack}"
         first = self.by_eps[0]
         floor = "none" if first.floor is None else f"{first.floor.value:.4g}"
         return (
