@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.console import notice, print_json, print_table, say
 from epsrank.cli.front import Command, Interrupted
 from epsrank.theory.strict_json import document, nulled
 
@@ -104,7 +104,7 @@ def _document(results: list[BenchmarkResult]) -> dict[str, object]:
 
 def _print(result: BenchmarkResult) -> None:
     """Print the tables for people."""
-    click.echo(f"{result}\n")
+    say(f"{result}\n")
     for table in result.tables:
         print_table(table.headings, table.cells, title=table.title, note=table.notes)
-        click.echo()
+        say()

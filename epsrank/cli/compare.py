@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from epsrank.cli.console import notice, number, print_json, print_table
+from epsrank.cli.console import notice, number, print_json, print_table, say
 from epsrank.cli.front import Command
 from epsrank.cli.plot_sweep import pairs_of
 
 if TYPE_CHECKING:
-    from epsrank.numerics.results import Comparison
+    from epsrank.numerics.results import Comparison, SweepResults
     from epsrank.numerics.results.compare import Effect
 
 
@@ -41,6 +41,7 @@ def _is_pair(word: str) -> bool:
         "--a": _is_pair,
         "--b": _is_pair,
     },
+    names={"figures": "--figure"},
 )
 @click.argument("a")
 @click.argument("b")
@@ -104,7 +105,7 @@ def _compare_results(asked: Asked) -> None:
     from epsrank.numerics.results import compare_results, load_results
 
     loaded = [load_results(path) for path in asked.paths]
-    a, b = (one.where(own) if own else one for one, own in zip(loaded, asked.where, strict=True))
+    a, b = map(_chosen, loaded, asked.where, ("--a", "--b"))
     found = compare_results(a, b, figures=asked.figures, coverage=asked.coverage)
     if asked.as_json:
         print_json(found.to_json())
@@ -120,6 +121,16 @@ def _compare_results(asked: Asked) -> None:
     title = f"A = {asked.paths[0]}, B = {asked.paths[1]}: {found.pairing.count} pairs"
     title += f"; {told}" if told else ""
     print_table(columns, rows, title=title, note=f"{note}{_silent(found)}")
+
+
+def _chosen(loaded: SweepResults, where: Mapping[str, str], option: str) -> SweepResults:
+    """Return the runs that an option leaves; errors name it."""
+    from epsrank.theory.errors import InputError
+
+    try:
+        return loaded.where(where) if where else loaded
+    except InputError as error:
+        raise InputError(option, error.problem, error.remedy) from None
 
 
 def _row(effect: Effect, names: Sequence[str]) -> list[str]:
@@ -166,7 +177,7 @@ def _compare_verifications(asked: Asked) -> None:
         rows = [[item["what"], item["title"], item["a"], item["b"]] for item in found["changes"]]
         print_table(["changed", "claim", "A", "B"], rows, title=title)
     else:
-        click.echo(f"{title}, and so is all they were derived from")
+        say(f"{title}, and so is all they were derived from")
     for side in ("only in A", "only in B"):
         if found[side]:
             more = len(found[side]) - 4

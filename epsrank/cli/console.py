@@ -7,32 +7,62 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, TextIO
 
 import click
 
 from epsrank.theory.strict_json import nulled
 
+# Where commands write: what a user's code prints goes elsewhere while one runs.
+_OUT: ContextVar[TextIO | None] = ContextVar("out")
+
+
+@contextmanager
+def own_stdout() -> Iterator[None]:
+    """Keep stdout for what the command says: what code of a user's prints goes to stderr."""
+    real = sys.stdout
+    token = _OUT.set(real)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = real
+        _OUT.reset(token)
+
+
+def output() -> TextIO | None:
+    """Return the stream of what commands say; None where they were started without one."""
+    return _OUT.get(sys.stdout)
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Write a line to stdout, or to stderr."""
+    stream = sys.stderr if err else output()
+    if stream is not None:
+        click.echo(text, file=stream)
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document to stdout, without NaN or Infinity (they become null)."""
-    click.echo(json.dumps(nulled(value), allow_nan=False))
+    say(json.dumps(nulled(value), allow_nan=False))
 
 
 def notice(text: str) -> None:
     """Print a remark to stderr, where it does not disturb a pipe."""
-    click.echo(f"epsrank: {text}", err=True)
+    say(f"epsrank: {text}", err=True)
 
 
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", note: str = ""
 ) -> None:
     """Print a table: drawn on a terminal, aligned plain text in a pipe."""
-    if sys.stdout is not None and sys.stdout.isatty():  # None: started with stdout closed
+    stream = output()
+    if stream is not None and stream.isatty():
         _print_drawn(columns, rows, title, note)
         return
     if title:
-        click.echo(title)
+        say(title)
     widths = [
         # The last column is not padded: no blanks at the ends of lines.
         max(len(row[index]) for row in [columns, *rows]) if index < len(columns) - 1 else 0
@@ -40,9 +70,9 @@ def print_table(
     ]
     for row in [columns, *rows]:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
     if note:
-        click.echo(note)
+        say(note)
 
 
 def _print_drawn(
@@ -53,7 +83,7 @@ def _print_drawn(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, file=output())
     table = Table(*columns, header_style="bold")  # headings are ours: no markup in them
     for row in rows:
         # Cells hold names and messages of users: square brackets in them are not markup.

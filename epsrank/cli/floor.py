@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from epsrank.cli.console import number, print_json, print_table
+from epsrank.cli.console import number, print_json, print_table, say
 from epsrank.cli.convex import LIPSCHITZ, convex_command, loss_of
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import (
@@ -161,7 +161,7 @@ def _print_floor(file: str, result: LossFloor) -> None:
         ),
         note=f"reading: {result.verdict}",
     )
-    click.echo()
+    say()
     print_table(
         ["for a loss of", "the ε-rank must be at least"],
         [

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
+from epsrank.cli.console import own_stdout
+
 BAD_USE = 2
 # 128 + SIGINT, as shells say it.
 INTERRUPTED = 130
@@ -167,15 +169,34 @@ def _silence_stdout() -> None:
 
 
 class Command(click.Command):
-    """A command whose list options take several values at once: ``--eps 1e-6 1e-8``."""
+    """A command whose list options take several values at once: ``--eps 1e-6 1e-8``.
+
+    Errors name its options; `names` has those of arguments that functions call otherwise.
+    """
 
     def __init__(
-        self, *, lists: Mapping[str, Callable[[str], bool]] | None = None, **settings: Any
+        self,
+        *,
+        lists: Mapping[str, Callable[[str], bool]] | None = None,
+        names: Mapping[str, str] | None = None,
+        **settings: Any,
     ) -> None:
         self.lists = lists or {}
+        self.names = names or {}
         page = inspect.cleandoc(settings.get("help") or "")
         settings["help"] = page.split("\nParameters\n---")[0].rstrip()
         super().__init__(**settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carry out the command; stdout is its own, and errors are in its words."""
+        from epsrank.cli.words import in_options
+        from epsrank.theory.errors import InputError
+
+        try:
+            with own_stdout():
+                return super().invoke(ctx)
+        except InputError as error:
+            raise in_options(error, self.params, self.names) from error.__cause__
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeat the option before each of its values, then parse as usual."""

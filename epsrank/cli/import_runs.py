@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from epsrank.cli.console import print_json
+from epsrank.cli.console import print_json, say
 from epsrank.cli.front import Command
 from epsrank.cli.plot_sweep import pairs_of
 
@@ -67,8 +67,8 @@ def import_(
         print_json({"out": out, "runs": len(found.runs), "settings": len(found.cells),
                     "varied": list(found.varied), "figures": list(found.figures)})  # fmt: skip
         return
-    click.echo(str(found).replace(found.source, out, 1))
+    say(str(found).replace(found.source, out, 1))
     varied = ", ".join(found.varied) or "nothing"
     seeds = len({run.seed for run in found.runs})
-    click.echo(f"{seeds} seed{'s' * (seeds != 1)}, what varies: {varied}")
-    click.echo(f"figures: {', '.join(found.figures)}")
+    say(f"{seeds} seed{'s' * (seeds != 1)}, what varies: {varied}")
+    say(f"figures: {', '.join(found.figures)}")

@@ -38,15 +38,11 @@ def paper_of(given: dict[str, Any]) -> AbstractContextManager[None]:
         return nullcontext()
     from epsrank.numerics.plots.paper import as_paper
     from epsrank.numerics.plots.style import for_paper
-    from epsrank.theory.errors import InputError
 
-    try:
-        paper = as_paper(
-            1 if given["columns"] is None else given["columns"],
-            font=given["font"],
-            size=8.0 if given["size"] is None else given["size"],
-            greyscale=given["greyscale"],
-        )
-    except InputError as error:
-        raise InputError(f"--{error.argument}", error.problem, error.remedy) from None
+    paper = as_paper(
+        1 if given["columns"] is None else given["columns"],
+        font=given["font"],
+        size=8.0 if given["size"] is None else given["size"],
+        greyscale=given["greyscale"],
+    )
     return for_paper(paper)

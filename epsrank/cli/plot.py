@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from epsrank.cli.console import notice
+from epsrank.cli.console import notice, say
 from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command
 from epsrank.cli.paper import paper_of, paper_options, without_paper
@@ -29,9 +29,6 @@ _OWN = (
     "chain", "ratios", "norms", "eps", "spectrum", "floors", "selection", "budget", "kernel",
 )  # fmt: skip
 
-# Dots per inch of a .png.
-_DOTS = 150
-
 
 def _is_name(word: str) -> bool:
     """Tell whether a word goes on with a list of names: no path to a run."""
@@ -39,7 +36,9 @@ def _is_name(word: str) -> bool:
 
 
 @click.command(
-    cls=Command, lists={"--facet": _is_name, "--y": _is_name, "--where": lambda word: "=" in word}
+    cls=Command,
+    lists={"--facet": _is_name, "--y": _is_name, "--where": lambda word: "=" in word},
+    names={"facets": "--facet"},
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN…")
 @click.option(
@@ -144,7 +143,7 @@ def _draw_given(
             axes = plot_run(run, name, eps=eps)
             folder, prefix = place
             file = folder / f"{prefix}{name}.{file_format}"
-            click.echo(str(save_plot(axes, file, dpi=_DOTS)))
+            say(str(save_plot(axes, file)))
 
 
 def _draw_own(own: str, folder: Path, file_format: str, names: tuple[str, ...]) -> None:
@@ -159,7 +158,7 @@ def _draw_own(own: str, folder: Path, file_format: str, names: tuple[str, ...]) 
         names, lambda name: run if name == "kernel" else found, prefix=f"{own}: "
     ):
         file = folder / f"theory-{name}.{file_format}"
-        click.echo(str(save_plot(axes, file, dpi=_DOTS)))
+        say(str(save_plot(axes, file)))
 
 
 def _draw_theory(
@@ -172,7 +171,7 @@ def _draw_theory(
     trained = [load_run(run) for run in runs]
     for name in names:
         axes = plot_theory(name, runs=trained)
-        click.echo(str(save_plot(axes, folder / f"{name}.{file_format}", dpi=_DOTS)))
+        say(str(save_plot(axes, folder / f"{name}.{file_format}")))
 
 
 def _places(runs: tuple[str, ...], out: str | None) -> list[tuple[Path, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from epsrank.cli.console import notice
+from epsrank.cli.console import notice, say
 from epsrank.cli.figures import kinds_of
 
 SWEEP_KINDS = ("curves", "ends", "map", "scatter")
@@ -51,7 +51,7 @@ def draw_sweeps(
             if isinstance(figure, str):
                 notice(f"{results.source}: no {name} figure, {figure}")
             else:
-                click.echo(str(save_figure(figure, folder / f"{prefix}{name}.{file_format}")))
+                say(str(save_figure(figure, folder / f"{prefix}{name}.{file_format}")))
 
 
 def pairs_of(given: Sequence[str], option: str) -> dict[str, str]:

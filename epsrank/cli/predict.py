@@ -88,19 +88,11 @@ def predict(
     `measured` are certified ranks of networks of the suite.
     """
     from epsrank.theory.data.inputs import as_eps
-    from epsrank.theory.errors import InputError
 
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
     _weigh(width or (50,), given, measure_seeds, yes)
     setup = _Setup(activation, _inputs(given), given, thresholds, measure_seeds)
-    try:
-        rows = [pair for n in width or (50,) for pair in setup.at(n)]
-    except InputError as error:
-        # Arguments of ours have options of their name; the message is to say those.
-        if error.argument not in {"width", "activation", *given}:
-            raise
-        option = f"--{error.argument.replace('_', '-')}"
-        raise InputError(option, error.problem, error.remedy) from None
+    rows = [pair for n in width or (50,) for pair in setup.at(n)]
     if as_json:
         print_json(_document(setup, rows))
     else:

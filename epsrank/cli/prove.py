@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.certificates import Measurement, export
-from epsrank.cli.console import live_progress, notice, print_json, print_table
+from epsrank.cli.console import live_progress, notice, print_json, print_table, say
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
 
@@ -161,4 +161,4 @@ def _print(compiled: Compiled, audit: Audit | None) -> None:
         f"{plural(len(stated), 'theorem')}",
     )
     if audit is not None:
-        click.echo(str(audit))
+        say(str(audit))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from epsrank.cli.console import notice, number, print_json, print_table
+from epsrank.cli.console import notice, number, print_json, print_table, say
 from epsrank.cli.front import Command
 from epsrank.cli.options import measure_options, read_coefficients, read_features, read_weights
 
@@ -255,7 +255,7 @@ def _print_pruned(source: str, found: PrunedNetwork, folder: Path) -> None:
         f"{found.parameters[1]} of {found.parameters[0]} weights, "
         f"{found.selection.measure} measure on {found.n_samples} samples",
     )
-    click.echo()
+    say()
     rows = [
         ["squared error", number(found.loss), number(found.pruned_loss), number(found.loss_bound)]
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import print_json, print_table
+from epsrank.cli.console import print_json, print_table, say
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.sources import checkpoint_options, read_source
@@ -78,7 +78,7 @@ def rank(
     else:
         _print_ranks(source.label, ranks)
         if verdict is not None:
-            click.echo(f"at least {at_least}: {_SAID[verdict]}")
+            say(f"at least {at_least}: {_SAID[verdict]}")
     if verdict is not None:
         click.get_current_context().exit(_EXIT_CODES[verdict])
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from epsrank.cli.console import live_progress, notice, print_json, print_table
+from epsrank.cli.console import live_progress, notice, print_json, print_table, say
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.options import one_size
 
@@ -106,8 +106,8 @@ def reproduce(
         if record:
             _keep(result)
         if not as_json:
-            click.echo(str(result))
-            click.echo(f"  report: {folder / result.experiment.id / 'index.html'}")
+            say(str(result))
+            say(f"  report: {folder / result.experiment.id / 'index.html'}")
     if as_json:
         print_json([_as_json(result) for result in done])
     # A trial that fails is a finding; an experiment of which nothing ran is an error.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from epsrank.cli.console import Progress, live_progress, notice, print_json, print_table
+from epsrank.cli.console import Progress, live_progress, notice, print_json, print_table, say
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.sweep_results import check_shown, failures_of, print_results
 
@@ -160,4 +160,4 @@ def _print_status(folder: Path, stored: Stored, store: TrialStore, as_json: bool
     print_table(list(counts), [[str(count) for count in counts.values()]], title=f"{folder}")
     causes = Counter(str(outcome.cause) for outcome in failed)
     for cause, count in causes.most_common():
-        click.echo(f"{count} failed: {cause}")
+        say(f"{count} failed: {cause}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import notice, number, print_json, print_table
+from epsrank.cli.console import notice, number, print_json, print_table, say
 from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import read_array, read_target
@@ -28,7 +28,8 @@ _VIOLATED = 1
 
 
 @click.command(cls=Command, lists={"--eps": is_number, "--norms": is_number,
-                                   "--checkpoints": lambda word: True})  # fmt: skip
+                                   "--checkpoints": lambda word: True},
+               names={"targets": "--target", "weights": "--sample-weights"})  # fmt: skip
 @click.argument("run", required=False)
 @click.option("--model", metavar="MODULE:NAME", help="A network, or a function that makes it.")
 @click.option(
@@ -111,7 +112,7 @@ def tightness(run: str | None, out: str | None, as_json: bool, **given: Any) -> 
 
 
 def _found(run: str | None, given: dict[str, Any]) -> Tightness:
-    """Return the numbers; errors name the options."""
+    """Return the numbers."""
     from epsrank.numerics.tightness import tightness as compute
     from epsrank.theory.errors import InputError
 
@@ -146,27 +147,23 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
         raise click.UsageError("give either RUN or --model; data of the network are --data")
     if "data" not in of_model:
         raise click.UsageError("--model needs its data: --data D")
-    model, data = _network(given), _data(given)
-    try:
-        return compute(
-            model, label=given["model"], max_samples=given["max_samples"], seed=given["seed"],
-            measure=given["measure"], loss=given["loss"] or "mse", head=given["head"] or "auto",
-            output=given["output"], checkpoints=_checkpoints(given["checkpoints"]), **data,
-            **settings,
-        )  # fmt: skip
-    except InputError as error:
-        own = {"targets": "--target", "weights": "--sample-weights"}.get(error.argument)
-        if own is None and error.argument in given:
-            own = f"--{error.argument.replace('_', '-')}"
-        raise InputError(own or error.argument, error.problem, error.remedy) from None
+    data = _data(given)
+    model = _network(given, data)
+    return compute(
+        model, label=given["model"], max_samples=given["max_samples"], seed=given["seed"],
+        measure=given["measure"], loss=given["loss"] or "mse", head=given["head"] or "auto",
+        output=given["output"], checkpoints=_checkpoints(given["checkpoints"]), **data, **settings,
+    )  # fmt: skip
 
 
-def _network(given: dict[str, Any]) -> Any:
-    """Return the network of the user, with its weights."""
+def _network(given: dict[str, Any], data: dict[str, Any]) -> Any:
+    """Return the network of the user, of the sizes of its data, with its weights."""
     from epsrank.numerics.checkpoint.factory import make_model
     from epsrank.numerics.checkpoint.weights import load_weights
+    from epsrank.numerics.tightness.named import sizes_of
 
-    network = make_model(given["model"])
+    sizes = sizes_of(data["data"], data.get("targets"), loss=given["loss"] or "mse")
+    network = make_model(given["model"], sizes=sizes, seed=given["seed"])
     if given["weights"] is not None:
         if given["checkpoints"]:
             raise click.UsageError("--weights and --checkpoints both give weights: pass one")
@@ -232,7 +229,7 @@ def _draw(
 
     for name, axes in own_theory(names, lambda _: found):
         file = save_plot(axes, folder / f"tightness-{name}.{file_format}")
-        click.echo(str(file), err=quiet)
+        say(str(file), err=quiet)
 
 
 def _print(found: Tightness) -> None:
@@ -259,13 +256,13 @@ def _print(found: Tightness) -> None:
         f"{last.dtype}, {last.measure} measure",
         note="\n".join(notes),
     )  # fmt: skip
-    click.echo()
+    say()
     _print_eps(last)
     if last.by_norm:
-        click.echo()
+        say()
         _print_norms(last)
     if len(found.records) > 1:
-        click.echo()
+        say()
         _print_moments(found)
 
 

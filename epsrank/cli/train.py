@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import live_progress, notice, number, print_table
+from epsrank.cli.console import live_progress, notice, number, print_table, say
 from epsrank.cli.cost import weigh_training
 from epsrank.cli.front import Command, Interrupted, is_data_file, is_number
 
@@ -241,24 +241,18 @@ def _new_folder(stem: str) -> Path:
 
 
 def _config(settings: dict[str, Any], resumed: Path | None) -> RunConfig:
-    """Return the settings of the run; errors name the options."""
+    """Return the settings of the run."""
     from dataclasses import replace
 
     from epsrank.numerics.training import RunConfig
     from epsrank.numerics.training.folder import read_config
     from epsrank.theory.errors import InputError
 
-    try:
-        if resumed is not None and (resumed / "config.toml").is_file():
-            return replace(read_config(resumed), **settings)
-        if resumed is not None and "task" not in settings:
-            raise InputError("--out", f"{resumed} holds no run", "check the folder, or name a TASK")
-        return RunConfig(**settings)
-    except InputError as error:
-        if error.argument not in settings or error.argument == "task":
-            raise
-        option = f"--{error.argument.replace('_', '-')}"
-        raise InputError(option, error.problem, error.remedy) from None
+    if resumed is not None and (resumed / "config.toml").is_file():
+        return replace(read_config(resumed), **settings)
+    if resumed is not None and "task" not in settings:
+        raise InputError("--out", f"{resumed} holds no run", "check the folder, or name a TASK")
+    return RunConfig(**settings)
 
 
 def _how_to_resume(folder: Path) -> str:
@@ -330,6 +324,6 @@ def _print_run(run: Run, folder: Path) -> None:
                 for eps, value in zip(last.eps, last.floors, strict=True)
             ),
         ]
-    click.echo()
+    say()
     reading = f"reading: {last.reading}: {last.reason}" if last.reading else last.reason
     print_table(["quantity", "value"], figures, note=f"{reading}\npicture: {picture}")

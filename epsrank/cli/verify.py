@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from epsrank.cli.console import live_progress, notice
+from epsrank.cli.console import live_progress, notice, say
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.options import one_size
 
@@ -126,8 +126,8 @@ def verify(
             f"{len(kept)} checks are those of an earlier call, kept in {Path(out) / 'kept'}; "
             "--fresh makes them anew"
         )
-    click.echo(report.summary())
-    click.echo(f"report: {Path(out) / 'index.html'}")
+    say(report.summary())
+    say(f"report: {Path(out) / 'index.html'}")
     if report.interrupted:
         done = sum(result.finished for result in report.results)
         raise Interrupted(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from epsrank.cli.console import output, say
 from epsrank.cli.front import Command
-from epsrank.cli.watch_sweep import SweepSource, SweepView
+from epsrank.cli.watch_sweep import ImportSource, SweepSource, SweepView, is_import
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,7 +55,7 @@ def _follow(source: Source, once: bool, interval: float) -> None:
 
     from epsrank.numerics.monitor.terminal.live import draws
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, file=output())
     # Blocks of a sparkline would be question marks in other encodings.
     ascii_only = not (console.encoding or "").lower().startswith("utf")
     if not draws(console):
@@ -62,7 +63,7 @@ def _follow(source: Source, once: bool, interval: float) -> None:
         while True:
             view = source.poll()
             if view is not None:
-                click.echo(("\n" if begun else "") + "\n".join(_lines(view, ascii_only)))
+                say(("\n" if begun else "") + "\n".join(_lines(view, ascii_only)))
                 begun = True
             if once or source.finished:
                 return
@@ -133,6 +134,8 @@ def open_source(path: str) -> Source:
     # Its specification is there before the first run.
     if place.is_dir() and folder_kind(place) == "sweep" and (place / "spec.toml").is_file():
         return SweepSource(place)
+    if place.is_dir() and is_import(place):
+        return ImportSource(place)
     return RunSource(place)
 
 

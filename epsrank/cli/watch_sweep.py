@@ -98,6 +98,43 @@ class SweepSource:
         return _view(self._folder, self._plan.varied, dict(zip(trials, found, strict=True)), store)
 
 
+def is_import(folder: Path) -> bool:
+    """Tell whether a folder is one of ``epsrank import``."""
+    from epsrank.numerics.manifest import folder_kind
+    from epsrank.numerics.results.foreign import HISTORIES
+
+    return folder_kind(folder) == "sweep" and (folder / HISTORIES).is_file()
+
+
+class ImportSource:
+    """The folder of an import, which is finished."""
+
+    def __init__(self, folder: Path) -> None:
+        self.finished = True
+        self._folder = folder
+
+    def poll(self) -> SweepView:
+        """Return the view of what was imported."""
+        from epsrank.numerics.results import load_results
+        from epsrank.theory.statistics import median_interval
+
+        results = load_results(self._folder)
+        rows = []
+        for cell in results.cells:
+            medians = []
+            for name in ("loss", "rank_lower"):
+                known = [run.figures[name] for run in cell.runs if name in run.figures]
+                medians.append(number(median_interval(known).value if known else None))
+            states = [run.status for run in cell.runs]
+            counts = (len(states) - states.count("failed"), states.count("failed"))
+            values = [_text(cell.settings.get(name)) for name in results.varied]
+            rows.append((*values, *map(str, counts), str(states.count("diverged")), "0", *medians))
+        return SweepView(
+            str(self._folder), f"{len(results.runs)} runs, imported", results.varied,
+            tuple(rows[:_MOST_ROWS]), max(0, len(rows) - _MOST_ROWS),
+        )  # fmt: skip
+
+
 def _times(folder: Path) -> list[int]:
     """Return when each of the folders of a store was last written to."""
     return [path.stat().st_mtime_ns for path in folder.glob("??")]

@@ -4,7 +4,7 @@ Importing a module runs its code. That happens only because the user named it; n
 is ever unpickled. Begin with `names`, then `sources`.
 """
 
-from epsrank.numerics.named.calls import call_named, named_line, takes, user_code
+from epsrank.numerics.named.calls import call_named, named_line, required, takes, user_code
 from epsrank.numerics.named.names import (
     find,
     find_module,
@@ -28,6 +28,7 @@ __all__ = [
     "module_digest",
     "name_of",
     "named_line",
+    "required",
     "source_digest",
     "takes",
     "user_code",

@@ -64,6 +64,16 @@ def takes(function: Callable[..., Any]) -> tuple[set[str], int]:
     return named, sum(p.default is p.empty and p.kind not in kinds for p in parameters)
 
 
+def required(function: Callable[..., Any]) -> set[str]:
+    """Return the names of the arguments that a callable must be given."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return set()
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {p.name for p in parameters if p.default is p.empty and p.kind in kinds}
+
+
 def call_named(
     spec: str,
     function: Callable[..., Any],

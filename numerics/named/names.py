@@ -60,8 +60,22 @@ def find_module(name: str, *, argument: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         raise InputError(argument, f"is {name!r}", "write it as package.module, without .py")
     _forget_changed(name)
+    missing = None
     with user_code(argument, f"{name} cannot be imported", "check the name and the code"):
-        found = importlib.import_module(name)
+        try:
+            found = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            # Not one that it imports itself, in vain.
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            missing = error.name
+    if missing is not None:
+        raise InputError(
+            argument,
+            f"{name} cannot be imported (ModuleNotFoundError: no {missing} in {folder()}, "
+            "and none is installed)",
+            "call from the folder that it lies in, or name that folder in PYTHONPATH",
+        )
     source = _source(found)
     if source is not None and name not in _imported:
         _imported[name] = (found.__spec__, source.digest())

@@ -11,7 +11,7 @@ from epsrank.numerics.papers.kernel_of_run import draw_kernel
 from epsrank.numerics.plots.gallery import THEORY_FIGURES, theory_figure
 from epsrank.numerics.plots.paper import as_paper
 from epsrank.numerics.plots.run_figures import figure_of_run
-from epsrank.numerics.plots.save import save_figure
+from epsrank.numerics.plots.save import DOTS_PER_INCH, save_figure
 from epsrank.numerics.plots.style import adapt, drawing_into, for_paper
 from epsrank.numerics.plots.tightness_figures import TIGHTNESS_FIGURES
 from epsrank.numerics.tightness import Tightness, tightness
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 #: Curves of the theory for a user's own run or network.
 OWN_KINDS = (*TIGHTNESS_FIGURES, "kernel")
-
-# Dots per inch of what is no vector graphic; journals ask for that.
-_PRINTED = 300
 
 
 @contextmanager
@@ -185,7 +182,7 @@ def plot_own_theory(
     return axes
 
 
-def save_plot(axes: Any, path: str | Path, *, dpi: int = _PRINTED) -> Path:
+def save_plot(axes: Any, path: str | Path, *, dpi: int = DOTS_PER_INCH) -> Path:
     """Write the figure of some axes as .svg, .png or .pdf, the same bytes every time.
 
     Parameters

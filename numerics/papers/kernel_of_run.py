@@ -46,8 +46,8 @@ def draw_kernel(run: Run, *, title: str = "") -> Axes:
         ),
     ):  # fmt: skip
         axes.plot(
-            np.array(layers) + aside, values, color=INK, linestyle="none", marker=marker, markersize=7,
-            markerfacecolor="none", label=name,
+            np.array(layers) + aside, values, color=INK, linestyle="none", marker=marker,
+            markersize=7, markerfacecolor="none", label=name,
         )  # fmt: skip
     axes.set_xlim(0.7, config.depth + 0.3)
     axes.set_xticks(layers)

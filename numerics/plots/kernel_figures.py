@@ -137,7 +137,12 @@ def _series(
     # A line and an area of one place alone need some length.
     along, times = (x, 1) if len(x) > 1 else (x[0] + _BESIDE, 2)
     axes.plot(
-        along, limit * times, color=style.colour, linestyle=style.dashes, linewidth=1.5, label=f"{name}: limit"
+        along,
+        limit * times,
+        color=style.colour,
+        linestyle=style.dashes,
+        linewidth=1.5,
+        label=f"{name}: limit",
     )
     axes.errorbar(
         x,

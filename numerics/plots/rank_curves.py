@@ -117,7 +117,7 @@ def draw_floors(records: Records, *, title: str = "") -> Axes:
 
 
 def draw_selection(records: Records, *, title: str = "") -> Axes:
-    """Draw what p of the n neurons leave out: reached, and bounded by λ_{p+1} or by Σ_{k>p} λ_k (N1)."""
+    """Draw what p of n neurons leave out, and its bounds by λ_{p+1} and by Σ_{k>p} λ_k (N1)."""
     last = records[-1]
     figure, axes = panel(6.8, 4.8)
     n = last.n_features

@@ -26,7 +26,11 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
+#: Of what is no vector graphic; journals ask for that.
+DOTS_PER_INCH = 300
+
+
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = DOTS_PER_INCH) -> Path:
     """Write a figure as .svg, .png or .pdf, atomically and reproducibly."""
     file = Path(path)
     kind = file.suffix.lower().lstrip(".")

@@ -14,7 +14,7 @@ from epsrank.numerics.plots.sweep_ends import (
     has_figure,
     map_axes,
 )
-from epsrank.numerics.plots.sweep_layout import is_numeric, layout_of
+from epsrank.numerics.plots.sweep_layout import check_settings, is_numeric, layout_of
 from epsrank.numerics.results.collection import SweepResults
 from epsrank.theory.errors import InputError
 
@@ -49,13 +49,24 @@ def sweep_figures(
         raise InputError(results.source, "has no run yet", "wait for the first")
     if wishes.where:
         results = results.where(wishes.where)
+    # A name that is wrong is wrong in all kinds, and none of them is left out for it.
+    check_settings(results, wishes.x, wishes.colour, wishes.facets)
+    for name in wishes.y:
+        if not has_figure(results, name) and not has_series(results, name):
+            known = ", ".join(dict.fromkeys([*_USUAL, *results.figures]))
+            raise InputError("y", f"is {name!r}, which no run has", f"choose of: {known}")
+    none = True
     for kind in kinds:
         try:
-            yield from _figures(results, kind, wishes)
+            for name, figure in _figures(results, kind, wishes):
+                none = False
+                yield name, figure
         except InputError as error:
             if strict:
                 raise
             yield kind, f"{error.argument} {error.problem}"
+    if none:
+        raise InputError(results.source, "has nothing to draw", "ask for another --kind or --y")
 
 
 def _figures(

@@ -65,13 +65,8 @@ def layout_of(
 
     `needs_x` says that a setting is drawn along x, which then is neither colour nor panel.
     """
-    for name in (x, colour, *facets):
-        if name is not None and name not in results.varied:
-            known = ", ".join(results.varied) or "none, since nothing varies"
-            raise InputError("setting", f"is {name!r}, which does not vary", f"choose of: {known}")
+    check_settings(results, x, colour, facets)
     chosen = [name for name in (x, colour, *facets) if name is not None]
-    if len(set(chosen)) < len(chosen):
-        raise InputError("setting", f"{chosen} are named twice", "use each of them once")
     left = [name for name in results.varied if name not in chosen]
     if needs_x and x is None and left:
         # A number of many values is the longest axis; without numbers any setting is one.
@@ -84,6 +79,23 @@ def layout_of(
         # Few rows and many columns: the setting of fewest values first.
         facets = sorted(left, key=lambda name: _count(results, name))[:2]
     return Layout(x, colour, tuple(facets))
+
+
+def check_settings(
+    results: SweepResults, x: str | None, colour: str | None, facets: Sequence[str]
+) -> None:
+    """Refuse names that are no settings that vary, and one that is named twice."""
+    asked = [("x", x), ("colour", colour), *(("facets", name) for name in facets)]
+    seen: set[str] = set()
+    for argument, name in asked:
+        if name is None:
+            continue
+        if name not in results.varied:
+            known = ", ".join(results.varied) or "none, since nothing varies"
+            raise InputError(argument, f"is {name!r}, which does not vary", f"choose of: {known}")
+        if name in seen:
+            raise InputError(argument, f"is {name!r}, which is named twice", "use each name once")
+        seen.add(name)
 
 
 def _count(results: SweepResults, name: str) -> int:

@@ -142,7 +142,11 @@ def compare_results(
     known = [name for name in a.figures if name in b.figures]
     unknown = [name for name in figures if name not in known]
     if unknown:
-        raise InputError("figures", f"have {unknown[0]!r}", f"choose some of {', '.join(known)}")
+        raise InputError(
+            "figures",
+            f"has {unknown[0]!r}, which not both have",
+            f"choose some of {', '.join(known)}",
+        )
     effects = []
     for figure in figures or [name for name in USUAL if name in known]:
         whole = _effect(None, figure, [p for _, pairs in paired.cells for p in pairs], coverage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +144,10 @@ def tightness(
         raise InputError("index", "is given for a network", "it names a measurement of a run")
     asked = Asked(eps, norms, "feature" if bias is None else bias, certified)
     name = type(model).__name__ if label is None else label
+    if checkpoints is not None and (not isinstance(checkpoints, Mapping) or not checkpoints):
+        raise InputError("checkpoints", "are no weights by step", "pass {step: state_dict}")
     moments_of = _states(model, checkpoints)
-    count = len(moments_of)
+    last = None if checkpoints is None else max(checkpoints)
     if isinstance(data, Task) and data.operator is not None:
         data = _system_of_task(data)
     if isinstance(data, (BoundaryProblem, OperatorSystem)):
@@ -154,17 +156,17 @@ def tightness(
         pinns = [
             pinn_tightness_at(
                 own, system_of(data, own), asked, head=head, output=output,
-                last=at == count - 1, step=step,
+                last=step == last, step=step,
             )
-            for at, (step, own) in enumerate(moments_of)
+            for step, own in moments_of
         ]  # fmt: skip
         return Tightness(name, tuple(found for found, _ in pinns), pinns[-1][1])
     samples = _samples(data, targets, model, weights, measure, max_samples, seed)
     known = understood(loss)
     records, form, scale = [], "", 1.0
-    for at, (step, own) in enumerate(moments_of):
+    for step, own in moments_of:
         reader = reader_of(own, samples.inputs, known, head=head, output=output, limit=len(samples))
-        found, form, scale = tightness_at(reader, samples, asked, last=at == count - 1, step=step)
+        found, form, scale = tightness_at(reader, samples, asked, last=step == last, step=step)
         records.append(found)
     return Tightness(name, tuple(records), form, scale)
 
@@ -197,13 +199,11 @@ def _system_of_task(task: Task) -> OperatorSystem:
 
 def _states(
     model: nn.Module, checkpoints: Mapping[int, Any] | None
-) -> list[tuple[int | None, nn.Module]]:
-    """Return the network, or copies of it with the weights of each step."""
+) -> Iterator[tuple[int | None, nn.Module]]:
+    """Yield the network, or one copy after another of it with the weights of each step."""
     if checkpoints is None:
-        return [(None, model)]
-    if not isinstance(checkpoints, Mapping) or not checkpoints:
-        raise InputError("checkpoints", "are no weights by step", "pass {step: state_dict}")
-    found: list[tuple[int | None, nn.Module]] = []
+        yield None, model
+        return
     for step in sorted(checkpoints):
         own, state = copy.deepcopy(model), checkpoints[step]
         if isinstance(state, (str, Path)):
@@ -217,5 +217,4 @@ def _states(
                     f"checkpoints[{step}]", f"do not fit the network ({line[:200]})",
                     "pass state dicts of this network",
                 ) from None  # fmt: skip
-        found.append((int(step), own))
-    return found
+        yield step, own

@@ -130,9 +130,10 @@ def reader_of(
     model: nn.Module, inputs: Any, loss: UserLoss, *, head: Any, output: Any, limit: int
 ) -> HeadReader:
     """Return a reader of the one head of a network."""
+    refuse_unknown_weights(model)
     try:
         example = [_rows(inputs, slice(_EXAMPLE))]
-        plan = find_layers(model, "auto", head=head, output=output, example=example)
+        plan = find_layers(model, "auto", head=head, output=output, example=example, reads=True)
     except InputError as error:
         own = "data" if error.argument == "probe" else error.argument
         raise InputError(own, error.problem, error.remedy) from None
@@ -146,12 +147,29 @@ def reader_of(
     return HeadReader(plan.wrapper, plan.heads[0], loss, limit)
 
 
+def refuse_unknown_weights(model: nn.Module) -> None:
+    """Refuse weights that are no numbers, before anything is said of what they make."""
+    for name, value in model.named_parameters():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            count = int((~value.isfinite()).sum())
+            raise InputError(
+                "model", f"has {count} NaN or infinite weights in {name}",
+                "take weights from before the training diverged",
+            )  # fmt: skip
+
+
+def _refused(reason: str) -> InputError:
+    """Return the error of a network without a bound: a reason of readings has its remedy."""
+    problem, _, remedy = reason.partition("; ")
+    return InputError("model", f"has no bound: {problem}", remedy or _REFUSED)
+
+
 def rows_of(reader: HeadReader, inputs: Any, count: int) -> HeadRows:
     """Return the rows of all samples; an output that is not φW + b is refused with its reason."""
     reader.begin()
     reader.probe(inputs, count)
     if reader.problem is not None:
-        raise InputError("model", f"has no bound: {reader.problem}", _REFUSED)
+        raise _refused(reader.problem)
     return reader.joined()
 
 
@@ -166,7 +184,7 @@ def tightness_at(
     try:
         share = reader.share(samples.targets)
     except NoReading as error:
-        raise InputError("model", f"has no bound: {error}", _REFUSED) from None
+        raise _refused(str(error)) from None
     rows, loss = share.rows, reader.loss
     times = rows.copies
     if times > 1 and not loss.squares:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +15,7 @@ import torch
 from epsrank.numerics.boundary import reason_of
 from epsrank.numerics.files import read_table
 from epsrank.numerics.manifest import folder_kind, of_kind
+from epsrank.numerics.named import is_name
 from epsrank.numerics.networks import FeatureNetwork
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.build import build_task, empty_network, resolve_device
@@ -117,12 +118,34 @@ class Run(Shown):
         if self.config.recorded:
             return recorded_task(self.folder.path, self.out, self.config.title)
         task = build_task(self.config)
-        before = read_environment(self.folder).get("data")
+        kept = read_environment(self.folder)
+        before = kept.get("data")
         if before is not None and before != task.fingerprint():
-            raise InputError(
-                "data", f"of {task.name} are not those of the run", "name the file it used"
-            )
+            raise self._other_data(kept, task)
         return task
+
+    def _other_data(self, kept: Mapping[str, Any], task: Task) -> InputError:
+        """Say why data are not those of the run: another source of the user's, or other files."""
+        problem = f"of {task.name} are not those of the run"
+        for name, now in sources_of(self.config).items():
+            own = name == "task" or is_name(self._file_of_data())
+            if own and kept.get(f"{SOURCE}{name}", now) != now:
+                spec = self.config.task if name == "task" else self._file_of_data()
+                return InputError(
+                    "data", f"{problem}: {spec} has another source than when the run was made",
+                    "put it back as it was, or train again elsewhere",
+                )  # fmt: skip
+        if is_name(self.config.task) or is_name(self._file_of_data()):
+            return InputError(
+                "data", f"{problem}, though its source is the same",
+                "let it draw by the seed that it is given, and read the files that it read",
+            )  # fmt: skip
+        return InputError("data", problem, "name the file it used")
+
+    def _file_of_data(self) -> str | None:
+        """Return what stands first in the data of the settings."""
+        data = self.config.data
+        return data if data is None or isinstance(data, str) else str(data[0])
 
     @cached_property
     def _device(self) -> torch.device:
@@ -248,8 +271,10 @@ class Run(Shown):
         InputError
             If there is none.
         """
+        if not self.config.recorded:
+            _ = self.task  # first: what is wrong with the data is wrong at every step
         try:
-            self.network(-1)
+            self.folder.load_checkpoint(self.records[-1].step)
         except InputError as error:
             found = self._last_whole(-1)
             if found is None:

@@ -142,6 +142,10 @@ def _refuse_curves(
 ) -> None:
     """Refuse a function whose derivatives, or whose values, are not those of an affine one."""
     h = own.given
+    for part, what in (*((p, repr(head)) for p in h), (own.outputs[name], "the output")):
+        if not bool(part.isfinite().all()):
+            problem = f"{what} has NaN or infinite values, of which no derivative tells anything"
+            raise InputError("head", problem, "measure before the training diverges")
     size = max(1.0, *(float(part.abs().nan_to_num().max()) for part in h if part.numel()), 0.0)
     # Squares of it stay in the range of the type.
     size = min(_FAR * size, math.sqrt(torch.finfo(h[0].dtype).max) / 8)

@@ -90,7 +90,10 @@ def test_the_curves_over_norm_and_rank_are_the_theory():
     sigma = np.linalg.svd(PHI / np.sqrt(60), compute_uv=False)
     ours = (1 + p * (n - p)) * sigma**2 * record.norm**2
     np.testing.assert_allclose(
-        np.asarray(values["bound by one eigenvalue, (1+p(n−p)) λ$_{p+1}$ B²"].get_ydata(), dtype=float), ours
+        np.asarray(
+            values["bound by one eigenvalue, (1+p(n−p)) λ$_{p+1}$ B²"].get_ydata(), dtype=float
+        ),
+        ours,
     )
     reached = values["reached by an exchange"]
     for k, value in zip(reached.get_xdata(), reached.get_ydata(), strict=True):
