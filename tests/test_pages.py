@@ -9,7 +9,14 @@ import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+
+from epsrank.cli import main
+from epsrank.cli.plot import _KINDS as KINDS
+from epsrank.cli.plot import _OWN as OWN
+from epsrank.cli.plot import _THEORY as THEORY
+from epsrank.cli.plot_sweep import SWEEP_KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -212,3 +219,29 @@ def test_the_map_is_drawn_from_the_imports_of_today():
     assert script["MAP"].read_text(encoding="utf-8") == drawn, "run python docs/draw_map.py"
     graph["numerics/networks"].add("numerics/operators")
     assert script["draw"](graph) != drawn
+
+
+def _of_command(text: str) -> dict[str, str]:
+    """Return the sections of the page of commands by the command."""
+    names = re.findall(r"^## epsrank (\S+)", text, re.MULTILINE)
+    parts = re.split(r"^## epsrank \S+.*$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(names, parts, strict=True))
+
+
+def test_every_option_and_kind_of_a_command_is_on_its_page():
+    sections = _of_command((ROOT / "docs" / "cli.md").read_text("utf-8"))
+    missing = []
+    for name, command in main.commands.items():
+        page = sections.get(name, "")
+        words = [word for option in command.params if isinstance(option, click.Option)
+                 for word in option.opts if word.startswith("--")]  # fmt: skip
+        missing += [f"{name} {word}" for word in words
+                    if not re.search(rf"{re.escape(word)}(?![\w-])", page)]  # fmt: skip
+    missing += [
+        f"plot --kind {kind}" for kind in (*KINDS, *SWEEP_KINDS) if kind not in sections["plot"]
+    ]
+    figures = (ROOT / "docs" / "theory-plots.md").read_text("utf-8")
+    missing += [
+        f"plot theory --kind {kind}" for kind in (*THEORY, *OWN) if f"`{kind}`" not in figures
+    ]
+    assert missing == []

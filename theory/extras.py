@@ -14,6 +14,7 @@ PACKAGES = {
     "pyarrow": ("pyarrow", "lab"),
     "sklearn": ("scikit-learn", "lab"),
     "tomli_w": ("tomli-w", "lab"),
+    "pandas": ("pandas", "frames"),
     "matplotlib": ("matplotlib", "plots"),
     "jinja2": ("jinja2", "report"),
     "latex2mathml": ("latex2mathml", "report"),

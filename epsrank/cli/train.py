@@ -35,6 +35,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
         "--domain": is_number,
         "--data": is_data_file,
         "--target-columns": is_column,
+        "--input-columns": is_column,
     },
 )
 @click.argument("task", required=False)
@@ -94,6 +95,10 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--target-columns", multiple=True, metavar="NAME …", help="Columns of a table to be learned."
 )
+@click.option(
+    "--input-columns", multiple=True, metavar="NAME …", help="Columns it is learned from."
+    "  [default: all others]",
+)  # fmt: skip
 @click.option(
     "--domain",
     type=float,

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from epsrank.numerics.named import SOURCES
 from epsrank.theory.errors import InputError
+from epsrank.theory.extras import optional_package
 from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.shown import Shown
 
@@ -203,14 +203,7 @@ class SweepResults(Shown):
             If pandas is not installed.
         """
         table = self.histories() if histories else self.table()
-        try:
-            import_module("pandas")
-        except ImportError:
-            raise InputError(
-                "to_pandas",
-                "needs pandas, which is not installed",
-                "run pip install pandas, or take table(), which is a table of PyArrow",
-            ) from None
+        optional_package("pandas")
         return table.to_pandas()
 
     def __str__(self) -> str:

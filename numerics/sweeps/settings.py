@@ -15,7 +15,16 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import canonical
 
 # Settings that a task is made from, the seed aside.
-_OF_A_TASK = ("task", "data", "domain", "target_columns", "n_train", "boundary_weight", "dtype")
+_OF_A_TASK = (
+    "task",
+    "data",
+    "domain",
+    "target_columns",
+    "input_columns",
+    "n_train",
+    "boundary_weight",
+    "dtype",
+)
 
 
 def config_of(settings: Mapping[str, Any]) -> RunConfig:

@@ -13,7 +13,14 @@ from torch import Tensor
 
 from epsrank.numerics.named import call_named, find, is_name
 from epsrank.numerics.tasks.posed import Request
-from epsrank.numerics.tasks.read import DataFiles, Samples, as_samples, is_dataset, read_files
+from epsrank.numerics.tasks.read import (
+    Columns,
+    DataFiles,
+    Samples,
+    as_samples,
+    is_dataset,
+    read_files,
+)
 from epsrank.numerics.tasks.task import Task
 from epsrank.theory.errors import InputError
 
@@ -22,13 +29,13 @@ from epsrank.theory.errors import InputError
 _MOST_CLASSES, _FEW_CLASSES = 1000, 10
 
 
-def data_task(data: DataFiles, columns: tuple[str, ...], asked: Request) -> Task:
+def data_task(data: DataFiles, columns: Columns, asked: Request) -> Task:
     """Return the task of files, or of a data set that is named."""
     if data is None or not data:
         raise InputError("data", "is not given", "name the files, or module:dataset")
     paths = [str(data)] if isinstance(data, (str, Path)) else [str(path) for path in data]
     if is_name(paths[0]):
-        if len(paths) > 1 or columns:
+        if len(paths) > 1 or any(columns):
             raise InputError("data", f"is {' '.join(paths)}", "give one name, and no columns")
         return task_of_object(paths[0], "data", asked)
     found = read_files(paths, columns)

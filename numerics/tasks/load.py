@@ -19,7 +19,7 @@ from epsrank.numerics.tasks.functions import TARGETS
 from epsrank.numerics.tasks.images import LabelledImages, digits, mnist
 from epsrank.numerics.tasks.own import own_task
 from epsrank.numerics.tasks.posed import Request, as_domain, function_task, operator_task
-from epsrank.numerics.tasks.read import DataFiles
+from epsrank.numerics.tasks.read import Columns, DataFiles
 from epsrank.numerics.tasks.task import Task
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
@@ -50,6 +50,7 @@ def load_task(
     boundary_weight: float | None = None,
     domain: Any = None,
     target_columns: Sequence[str] = (),
+    input_columns: Sequence[str] = (),
 ) -> Task:
     """Return the samples x_i, targets u*(x_i) and measure of a task.
 
@@ -66,7 +67,8 @@ def load_task(
     and where there is no network the task is `digits`, and says so in its name and notice. For
     ``cifar10`` it is the folder of the binary version or an .npz (see
     `epsrank.numerics.tasks.cifar`); by default EPSRANK_CIFAR10 names it. It is never fetched. For
-    ``data`` it is what `epsrank.numerics.tasks.read` reads; `target_columns` are those of a table.
+    ``data`` it is what `epsrank.numerics.tasks.read` reads; `target_columns` are those of
+    a table, and `input_columns` those that they are learned from, by default all others.
 
     ``module:name`` is a task of the user's: see `epsrank.numerics.tasks.own`. `domain` is the box
     of a function.
@@ -80,8 +82,9 @@ def load_task(
     n_test = None if n_test is None else as_whole(n_test, "n_test")
     if as_whole(seed, "seed", least=0) >= 2**63:
         raise InputError("seed", f"is {seed}", "pass a number below 2^63")
-    if target_columns and name != DATA:
-        raise InputError("target_columns", f"are given with {name!r}", f"take the task {DATA!r}")
+    for argument, columns in (("target_columns", target_columns), ("input_columns", input_columns)):
+        if columns and name != DATA:
+            raise InputError(argument, f"are given with {name!r}", f"take the task {DATA!r}")
     if data is not None and name not in ("mnist", "cifar10", DATA):
         remedy = f"drop it, or take the task {DATA!r}"
         raise InputError("data", f"is given, but {name!r} brings its own", remedy)
@@ -92,7 +95,7 @@ def load_task(
         asked.refuse(name, "boundary_weight", "has no boundary")
     asked.refuse(name, "domain", "brings its own")
     if name == DATA:
-        return data_task(data, tuple(target_columns), asked)
+        return data_task(data, Columns(tuple(target_columns), tuple(input_columns)), asked)
     if name in PROBLEMS:
         return operator_task(name, PROBLEMS[name], asked)
     if name in TARGETS:

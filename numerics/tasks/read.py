@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -60,7 +60,15 @@ class Samples:
         return self
 
 
-def read_files(paths: Sequence[str], columns: tuple[str, ...]) -> list[Samples]:
+class Columns(NamedTuple):
+    """Columns of a table that are learned, and those that they are learned from."""
+
+    targets: tuple[str, ...] = ()
+    #: None named are all others.
+    inputs: tuple[str, ...] = ()
+
+
+def read_files(paths: Sequence[str], columns: Columns) -> list[Samples]:
     """Return training samples, and test samples where they are given."""
     files = [folder() / Path(path).expanduser() for path in paths]
     for file in files:
@@ -70,8 +78,9 @@ def read_files(paths: Sequence[str], columns: tuple[str, ...]) -> list[Samples]:
     kinds = {file.suffix.lower() for file in files}
     if kinds <= set(TABLES) and len(files) in (1, 2):
         return [_read_table(file, columns) for file in files]
-    if columns:
-        raise InputError("target_columns", "are given, but data is no table", "drop them")
+    for argument, names in (("target_columns", columns.targets), ("input_columns", columns.inputs)):
+        if names:
+            raise InputError(argument, "are given, but data is no table", "drop them")
     if kinds == {".npz"} and len(files) == 1:
         return _read_archive(files[0])
     if kinds == {".npy"} and len(files) in (2, 4):
@@ -99,7 +108,7 @@ def _read_archive(file: Path) -> list[Samples]:
     return [Samples(arrays[i], arrays[i + 1]) for i in range(0, len(arrays), 2)]
 
 
-def _read_table(file: Path, columns: tuple[str, ...]) -> Samples:
+def _read_table(file: Path, asked: Columns) -> Samples:
     """Read a table whose first line, or schema, names its columns."""
     label = f"data {file}"
     with optional_packages():
@@ -116,19 +125,26 @@ def _read_table(file: Path, columns: tuple[str, ...]) -> Samples:
             table = pa.csv.read_csv(file, read_options=pa.csv.ReadOptions(use_threads=False))
     names = table.column_names
     repeated = {name for name in names if names.count(name) > 1}
+    columns = asked.targets
     missing = [name for name in columns if name not in names]
     known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    for name in asked.inputs:
+        if name not in names:
+            raise InputError("input_columns", f"name {name!r}; {file.name} has {known}", "check it")
+        if name in columns:
+            raise InputError("input_columns", f"name {name!r}, a target", "name it once")
     if not columns or missing:
         problem = f"are missing {', '.join(missing)}" if columns else "are not named"
         raise InputError("target_columns", f"{problem}; {file.name} has {known}", "name some")
     if repeated:
         raise InputError(label, f"has several columns {sorted(repeated)[0]}", "rename them")
-    inputs = [name for name in names if name not in columns]
+    inputs = list(asked.inputs) or [name for name in names if name not in columns]
     if not inputs:
         raise InputError("target_columns", f"are all columns of {file.name}", "leave some as x")
     x = np.stack([_numbers(table, name, label) for name in inputs], axis=1)
     for name, values in zip(inputs, x.T, strict=True):
-        _refuse_index(name, values, label)
+        if not asked.inputs:
+            _refuse_index(name, values, label)
     if len(columns) == 1:
         return Samples(x, _column(table, columns[0], label))
     return Samples(x, np.stack([_numbers(table, name, label) for name in columns], axis=1))
@@ -150,7 +166,8 @@ def _numbers(table: Any, name: str, label: str) -> NDArray[np.float64]:
     values = _column(table, name, label)
     if values.dtype.kind not in "biuf" or values.ndim != 1:
         problem = f"has a column {name!r} of {table.schema.field(name).type}, which are no numbers"
-        raise InputError(label, problem, "drop it, or write it as numbers")
+        remedy = "name the others in input_columns, or write it as numbers"
+        raise InputError(label, problem, remedy)
     return values.astype(np.float64)
 
 

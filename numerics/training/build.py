@@ -53,6 +53,7 @@ def build_task(config: RunConfig) -> Task:
         boundary_weight=config.boundary_weight,
         domain=config.domain,
         target_columns=config.target_columns,
+        input_columns=config.input_columns,
     )
 
 

@@ -120,6 +120,8 @@ class RunConfig:
         The box of a function of one's own, one pair per input; None means its attribute ``domain``.
     target_columns : tuple of str
         With a table as `data`: its columns that are targets.
+    input_columns : tuple of str
+        With a table as `data`: its columns that are inputs; by default all that are no targets.
     keep_features : float or None
         A factor c in (0, 1): the folder of the run keeps, in float64, the last hidden layer on the
         probe with the output layer, at one measurement per band of the loss, bands shrinking by c
@@ -160,6 +162,7 @@ class RunConfig:
     n_test: int | None = None
     domain: tuple[tuple[float, float], ...] | None = None
     target_columns: tuple[str, ...] = ()
+    input_columns: tuple[str, ...] = ()
     keep_features: float | None = None
 
     def __post_init__(self) -> None:
@@ -201,7 +204,7 @@ class RunConfig:
 
     def _texts(self) -> None:
         """Check paths and names of columns, one or several."""
-        for name, lone in (("data", True), ("target_columns", False)):
+        for name, lone in (("data", True), ("target_columns", False), ("input_columns", False)):
             value = getattr(self, name)
             if value is None or (lone and isinstance(value, str)):
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -17,12 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from epsrank.numerics.monitor.model.find import find_layers
+from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.networks import FeatureNetwork, evaluating
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.folder import claimed
 from epsrank.numerics.training.making import RunInMaking, SaveClock
 from epsrank.numerics.training.measure import NotFiniteError
 from epsrank.numerics.training.own_network import OwnNetwork, why_no_floor
+from epsrank.numerics.training.packed import Unpacked, packed
 from epsrank.numerics.training.record import StepRecord
 from epsrank.numerics.training.recorded import RecordedConfig, save_samples
 from epsrank.numerics.training.run import Run
@@ -31,6 +33,8 @@ from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError, described
 
 _RUNNING = "running, or killed"
+#: The history of a monitor beside the tables of the run.
+MONITOR = "monitor.parquet"
 
 
 class RunRecorder:
@@ -46,10 +50,12 @@ class RunRecorder:
     out : path
         Folder; it must be empty or new unless `resume`.
     model : torch.nn.Module
-        The network that the loop trains, of one tensor of inputs.
-    x, y : array_like or Tensor
-        Samples that measurements look at, N at least; y are numbers (N,) or (N, k), or, for a
-        cross-entropy, one whole number per sample.
+        The network that the loop trains.
+    x : array_like, Tensor, or a tuple or mapping of these
+        Inputs of the samples that measurements look at, one row each; of a tuple they are the
+        arguments of ``forward``, of a mapping its arguments by name.
+    y : array_like or Tensor
+        Numbers (N,) or (N, k), or, for a cross-entropy, one whole number per sample.
     steps : int
         Updates that the loop is to make.
     loss : {"mse", "cross-entropy"}
@@ -74,6 +80,9 @@ class RunRecorder:
         Plain values of yours to be kept with it, such as the learning rate.
     keep_features : float or None
         Which last layers are kept for figures of the floor and for `Run.drops`: see `RunConfig`.
+    monitor : RankMonitor or History, optional
+        Its history is kept in the folder too, as ``monitor.parquet``, which ``epsrank watch`` and
+        ``epsrank plot`` read.
     resume : bool
         Put the weights, and the state of the optimiser, back to where the folder has them;
         `step_count` says where that is.
@@ -127,6 +136,7 @@ class RunRecorder:
         name: str = "a loop of one's own",
         settings: Mapping[str, Any] | None = None,
         keep_features: float | None = 0.5,
+        monitor: Any = None,
         resume: bool = False,
     ) -> None:
         if not isinstance(model, nn.Module):
@@ -134,7 +144,10 @@ class RunRecorder:
         if measure not in ("mean", "raw"):
             raise InputError("measure", f"is {measure!r}", "choose 'mean' or 'raw'")
         first = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(1))
-        inputs = _tensor(x, "x")
+        self._history = _history_of(monitor)
+        inputs, model = _inputs_of(model, x)
+        if test is not None and isinstance(test, (tuple, list)) and len(test) == 2:
+            test = (_packed(test[0], "test x"), test[1])
         self._network = _wrapped(model, inputs[:3].to(first.device), first.dtype)
         task = _task(name, inputs, y, loss, test, first.dtype, self._network)
         if weights is not None:
@@ -233,6 +246,9 @@ class RunRecorder:
     def _save(self) -> None:
         with self._clock.saving():
             self._making.save(self._network, self._optimizer)
+            history = None if self._history is None else self._history()
+            if history:
+                history.to_parquet(self._making.folder.path / MONITOR)
 
     def run(self) -> Run:
         """Return the run as it stands.
@@ -319,6 +335,39 @@ class _NoOptimizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load nothing."""
+
+
+def _history_of(monitor: Any) -> Callable[[], History] | None:
+    """Return what gives the history of a monitor as it stands."""
+    if monitor is None:
+        return None
+    found = getattr(monitor, "history", monitor)
+    if not isinstance(found, History):
+        raise InputError(
+            "monitor", f"is a {type(monitor).__name__}", "pass a RankMonitor or its history"
+        )
+    return lambda: getattr(monitor, "history", monitor)
+
+
+def _inputs_of(model: nn.Module, x: Any) -> tuple[Tensor, nn.Module]:
+    """Return inputs as one tensor, and the network as one of it."""
+    if not isinstance(x, (tuple, Mapping)):
+        return _tensor(x, "x"), model
+    names = tuple(x) if isinstance(x, Mapping) else ()
+    parts = _parts(x, "x")
+    return packed(parts, "x"), Unpacked(model, parts, names)
+
+
+def _parts(x: Any, name: str) -> list[Tensor]:
+    values = x.values() if isinstance(x, Mapping) else x
+    parts = [_tensor(value, name) for value in values]
+    if not parts:
+        raise InputError(name, "is empty", "pass one row per sample")
+    return parts
+
+
+def _packed(x: Any, name: str) -> Any:
+    return packed(_parts(x, name), name) if isinstance(x, (tuple, Mapping)) else x
 
 
 def _tensor(values: Any, name: str) -> Tensor:

@@ -98,6 +98,7 @@ def assert_rank(
     >>> int(assert_rank(np.eye(3), 0.1, 3))
     3
     """
+    __tracebackhide__ = True
     _check_choice(undecided)
     if isinstance(features, RankBounds):
         if eps is not None:
@@ -186,6 +187,7 @@ def assert_chain(
     >>> found.n_features
     4
     """
+    __tracebackhide__ = True
     _check_choice(undecided)
     if isinstance(features, LossFloor):
         found = features
@@ -215,6 +217,7 @@ def _assert_loss(
     found: LossFloor, loss: float, scale: float, where: str, undecided: WhenUndecided
 ) -> None:
     """Assert that a reported loss is above V(B), and that of the head where there is one."""
+    __tracebackhide__ = True
     if math.isnan(loss) or loss < 0:
         raise InputError("loss", f"is {loss!r}", "pass ‖u − u*‖² in the measure, 0 or more")
     root = math.sqrt(loss)
@@ -273,6 +276,7 @@ def assert_monotone(
     --------
     >>> assert_monotone([9, 7, 7, 2], along=[1e-8, 1e-6, 1e-4, 1e-2], what="ε-rank")
     """
+    __tracebackhide__ = True
     _check_choice(undecided)
     if direction not in get_args(Direction):
         remedy = f"choose {', '.join(get_args(Direction))}"
@@ -336,6 +340,7 @@ def assert_reading(
     >>> assert_reading(read_plateau(features, np.sin(3 * x), **head), "norm-limited").norm
     0.0
     """
+    __tracebackhide__ = True
     _check_choice(undecided)
     if not isinstance(found, Reading | LossFloor):
         remedy = "pass what read_plateau or loss_floor returns"
@@ -422,6 +427,7 @@ def _decide_link(
     link: ChainLink, scale: float, where: str, undecided: WhenUndecided, *, equal: float = _EQUAL
 ) -> None:
     """Judge one inequality of the chain: violated, known to rounding, or not known."""
+    __tracebackhide__ = True
     norms = f"norms {link.smaller:.9g} and {link.larger:.9g}, rounding bound {link.tolerance:.2g}"
     # Equal to a millionth is what the end of a training looks like; a wider bound says nothing.
     known = link.margin > link.tolerance or link.tolerance <= equal * max(scale, link.larger)
@@ -431,6 +437,7 @@ def _decide_link(
 
 def _decide(words: str, holds: bool, fails: bool, where: str, undecided: WhenUndecided) -> None:
     """Pass, fail, or say that it is open."""
+    __tracebackhide__ = True
     tally = current_tally()
     if fails:
         raise Counterexample(f"{words} is false: {where}")

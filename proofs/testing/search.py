@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
 
+from epsrank.proofs.testing.early import early_return
 from epsrank.proofs.testing.outcomes import Counterexample, Tally, Undecided, counting, refute
 from epsrank.proofs.testing.registry import Registry, stated_name
 from epsrank.theory.errors import InputError
@@ -226,6 +227,13 @@ def search(prop: Property, *, max_examples: int | None = None, seed: int | None 
     tally = Tally()
     last: dict[str, Any] = {}
     given = (tally,) if "tally" in inspect.signature(prop.check).parameters else ()
+    # A check that counts for itself may leave a case out of the count.
+    line = None if given else early_return(prop.check)
+    if line is not None:
+        raise TypeError(
+            f"{prop.name} returns in line {line} before it asserts anything, and such a case would "
+            "count as a pass; call hypothesis.assume(condition) instead"
+        )
 
     def body(**case: Any) -> None:
         before = tally.decided + tally.undecided

@@ -233,6 +233,21 @@ def test_files_of_the_user(files, data, columns, kind, shapes):
     assert (task.n_samples, task.n_inputs, task.n_outputs) == shapes
 
 
+def test_columns_of_a_table_are_chosen(files):
+    for name in ("t.parquet", "t.csv"):
+        task = load_task("data", data=name, target_columns=["y"], input_columns=["b"])
+        assert (task.n_inputs, task.n_outputs) == (1, 1)
+    for columns, said in (
+        (["z"], "input_columns name 'z'; t.csv has a, b, y, kind"),
+        (["b", "y"], "input_columns name 'y', a target"),
+        (["kind"], "column 'kind' of string"),
+    ):
+        with pytest.raises(InputError, match=said):
+            load_task("data", data="t.csv", target_columns=["y"], input_columns=columns)
+    with pytest.raises(InputError, match="input_columns are given with 'cosines'"):
+        load_task("cosines", input_columns=["a"])
+
+
 def test_tables_and_arrays_give_the_same_samples(files):
     parquet, csv = (
         load_task("data", data=name, target_columns=["kind"]) for name in ("t.parquet", "t.csv")

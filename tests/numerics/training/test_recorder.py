@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from epsrank import RunConfig, RunRecorder, load_results, load_run, train
+from epsrank import History, RankMonitor, RunConfig, RunRecorder, load_results, load_run, train
 from epsrank.cli import main
 from epsrank.numerics.plots.run_figures import figure_of_run
 from epsrank.numerics.tasks import load_task
@@ -230,3 +230,51 @@ def test_steps_are_those_announced(tmp_path):
     with pytest.raises(InputError, match="is closed"):
         recorder.step()
     recorder.close()
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.mix, self.head = nn.Embedding(9, 3), nn.Linear(5, 6), nn.Linear(6, 1)
+
+    def forward(self, x, kind):
+        return self.head(torch.tanh(self.mix(torch.cat([x, self.table(kind)], dim=1))))
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_several_inputs_and_the_history_of_a_monitor(tmp_path, by_name):
+    torch.manual_seed(0)
+    model = Two()
+    x, kind = torch.randn(20, 2), torch.arange(20) % 9
+    y = x.sum(dim=1, keepdim=True)
+    inputs = {"kind": kind, "x": x} if by_name else (x, kind)
+    expected = (model(x, kind) - y).square().mean().item()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    monitor = RankMonitor(model, eps=(1e-6,), every=1)
+    options = {"steps": 2, "monitor": monitor, "test": (inputs, y)}
+    with monitor, RunRecorder(tmp_path / "a", model, inputs, y, **options) as recorder:
+        for _ in range(2):
+            optimizer.zero_grad()
+            loss = (model(x, kind) - y).square().mean()
+            loss.backward()
+            optimizer.step()
+            monitor.step(loss)
+            recorder.step(loss)
+    run = load_run(tmp_path / "a")
+    assert run.records[0].loss == pytest.approx(expected)
+    assert run.records[-1].loss == pytest.approx(run.records[-1].test_loss)
+    assert set(run.folder.load_checkpoint(2)) == set(model.state_dict())
+    kept = History.read(tmp_path / "a" / "monitor.parquet")
+    assert [r.step for r in kept] == [r.step for r in monitor.history]
+    assert (
+        CliRunner().invoke(main, ["watch", str(tmp_path / "a/monitor.parquet"), "--once"]).exit_code
+        == 0
+    )
+    for bad, said in (
+        ({"x": (x, kind[:5])}, "parts of .5, 20. samples"),
+        ({"monitor": 3}, "monitor is a int"),
+        ({"x": ()}, "x is empty"),
+    ):
+        given = {"x": inputs, "y": y, "steps": 1} | bad
+        with pytest.raises(InputError, match=said):
+            RunRecorder(tmp_path / "b", model, **given)

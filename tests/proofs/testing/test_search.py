@@ -23,6 +23,7 @@ from epsrank.proofs.testing.search import (
     registered,
     states,
 )
+from epsrank.testing import assert_chain, assert_monotone, assert_rank, assert_reading
 from epsrank.theory.errors import InputError
 
 
@@ -229,3 +230,28 @@ def test_the_duplicated_neuron_is_found_by_search():
     gram = column.T @ column
     # Shrunk to something that can be checked by hand: λ ≤ ε < 2λ.
     assert gram[0, 0] <= case["eps"] < 2 * gram[0, 0]
+
+
+def test_a_return_before_any_assertion_is_no_pass():
+    def early(number):
+        """Every number is even."""
+        if number % 2:
+            return
+        assert number % 2 == 0
+
+    def late(number):
+        """Every number is even."""
+        assert number == number
+        if number % 2:
+            return
+        assert number % 2 == 0
+
+    with pytest.raises(TypeError, match=r"planted returns in line .* call hypothesis.assume"):
+        search(_prop(early, number=st.integers()), max_examples=5)
+    found = search(_prop(late, number=st.integers()), max_examples=5)
+    assert found.counterexample is None
+
+
+def test_failures_do_not_show_our_frames():
+    shown = (assert_rank, assert_chain, assert_monotone, assert_reading)
+    assert all("__tracebackhide__" in one.__code__.co_varnames for one in shown)
