@@ -147,6 +147,9 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
         raise click.UsageError("give either RUN or --model; data of the network are --data")
     if "data" not in of_model:
         raise click.UsageError("--model needs its data: --data D")
+    from epsrank.numerics.checkpoint.factory import find_model
+
+    find_model(given["model"])  # a wrong name first: data may take long to read
     data = _data(given)
     model = _network(given, data)
     return compute(

@@ -11,6 +11,18 @@ from epsrank.numerics.named import call_named, find, is_name, required
 from epsrank.theory.errors import InputError
 
 
+def find_model(spec: str, *, name: str = "--model") -> Any:
+    """Import a module, from the working directory first, and return a network or its factory."""
+    if not is_name(spec):
+        raise InputError(name, f"is {spec!r}", "write it as package.module:factory")
+    found: Any = find(spec, argument=name, remedy="name a function, a class or a network in it")
+    if not isinstance(found, nn.Module) and not callable(found):
+        raise InputError(
+            name, f"{spec} is a {type(found).__name__}", "name something that can be called"
+        )
+    return found
+
+
 def make_model(
     spec: str, *, name: str = "--model", sizes: Mapping[str, int] | None = None, seed: int = 0
 ) -> nn.Module:
@@ -20,15 +32,9 @@ def make_model(
     those of `sizes` and ``seed`` that it names, or a network that exists already. What it draws, it
     draws by the seed. The module is looked for in the working directory first.
     """
-    if not is_name(spec):
-        raise InputError(name, f"is {spec!r}", "write it as package.module:factory")
-    found: Any = find(spec, argument=name, remedy="name a function, a class or a network in it")
+    found = find_model(spec, name=name)
     if isinstance(found, nn.Module):
         return found
-    if not callable(found):
-        raise InputError(
-            name, f"{spec} is a {type(found).__name__}", "name something that can be called"
-        )
     offered = {**(sizes or {}), "seed": seed}
     missing = sorted(required(found) - offered.keys())
     if missing:

@@ -78,8 +78,8 @@ def read_files(paths: Sequence[str], columns: Columns) -> list[Samples]:
     kinds = {file.suffix.lower() for file in files}
     if kinds <= set(TABLES) and len(files) in (1, 2):
         return [_read_table(file, columns) for file in files]
-    for argument, names in (("target_columns", columns.targets), ("input_columns", columns.inputs)):
-        if names:
+    for argument, chosen in zip(("target_columns", "input_columns"), columns, strict=True):
+        if chosen:
             raise InputError(argument, "are given, but data is no table", "drop them")
     if kinds == {".npz"} and len(files) == 1:
         return _read_archive(files[0])

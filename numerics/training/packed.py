@@ -28,7 +28,7 @@ class Unpacked(nn.Module):
         parts = [
             (part if dtype is None else part.round().to(dtype)).reshape(len(rows), *shape)
             for part, shape, dtype in zip(
-                rows.split(sizes, dim=1), self._shapes, self._types, strict=True
+                torch.split(rows, sizes, dim=1), self._shapes, self._types, strict=True
             )
         ]
         if self._names:

@@ -37,7 +37,7 @@ def test_the_figures_of_a_sweep(swept: Path, tmp_path: Path) -> None:
     words = ["--kind", "ends", "--x", "width", "--colour", "init", "--y", "test_loss"]
     one = command("plot", swept, *words, "--where", "init=structured", "--out", tmp_path)
     assert (
-        one.stderr == "epsrank: error: setting is 'init', which does not vary; choose of: width\n"
+        one.stderr == "epsrank: error: --colour is 'init', which does not vary; choose of: width\n"
     )
     one = command("plot", swept, *words, "--out", tmp_path)
     assert one.stdout == f"{tmp_path}/out-ends-test_loss.svg\n"
@@ -117,7 +117,7 @@ def test_comparing_parts_of_one_sweep(swept: Path) -> None:
     assert done.exit_code == 0, done.stderr
     assert "; width 4 → 16" in done.stdout
     none = command("compare", swept, swept, "--a", "width=5")
-    assert none.stderr == "epsrank: error: where leaves no run; name values that were run\n"
+    assert none.stderr == "epsrank: error: --a leaves no run; name values that were run\n"
 
 
 def test_comparing_two_runs(tmp_path: Path) -> None:
