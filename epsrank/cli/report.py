@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from epsrank.cli.console import say
 from epsrank.cli.front import Command
 
 
@@ -29,11 +30,11 @@ def report(folder: str) -> None:
         if kind == "verification":
             from epsrank.proofs.report import rebuild_report
 
-            click.echo(rebuild_report(place))
+            say(str(rebuild_report(place)))
         elif kind == "run":
             from epsrank.proofs.report.training import write_training
 
-            click.echo(write_training(place))
+            say(str(write_training(place)))
         else:
             what = "is no folder of epsrank" if kind is None else f"is {of_kind(kind)}"
             remedy = "name the folder of epsrank verify, or of a training run"

@@ -137,7 +137,7 @@ def test_comparing_what_does_not_compare(swept: Path, tmp_path: Path) -> None:
     done = command("compare", swept, tmp_path)
     assert done.exit_code == 2
     assert done.stderr == (
-        f"epsrank: error: {tmp_path} is the folder of a verification; compare sweeps or runs\n"
+        f"epsrank: error: {swept} is no verification; compare two folders of epsrank verify\n"
     )
 
 

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from epsrank.cli import main
+from epsrank.cli import front, main
 from epsrank.cli.words import in_options
 from epsrank.theory.errors import InputError
 from tests.made_up_sweeps import plant
@@ -74,6 +74,13 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("loud_nets.py").write_text(CODE)
     return tmp_path
+
+
+def test_commands_write_by_way_of_the_console():
+    # What is written to sys.stdout while a command runs is taken for a user's, and goes to stderr.
+    folder = Path(front.__file__).parent
+    files = {file.name for file in folder.glob("*.py") if "click.echo(" in file.read_text("utf-8")}
+    assert files == {"console.py", "front.py"}
 
 
 def call(*words):
