@@ -48,7 +48,7 @@ _IDENTIFIER = re.compile(r"[^\W\d][\w']*")
 # Pieces between which a comment or a string can begin or end.
 _CODE, _QUOTED = re.compile(r'[^"(*]+|\(\*|\*\)|.'), re.compile(r'[^"]+|""|"')
 _PREFIX = re.compile(
-    r"^(\s|[-+*{}]|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time"
+    r"^(\s|[-+*{}]|(\d+|\[[\w']+\])\s*:|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time"
     r"|Timeout\s+\d+)\b)*"
 )
 

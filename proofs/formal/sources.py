@@ -96,9 +96,12 @@ def read_development(folder: Path | str = DEVELOPMENT) -> Development:
     if len(names) != 1 or not re.fullmatch(r"[^\W\d][\w.]*(?<!\.v)", names[0][2]):
         raise InputError("development", f"needs one -R in {PROJECT}", "name its one folder")
     ((kind, root, prefix),) = names
-    outside = [file for file in files if Path(root) not in Path(file).parents or ".." in file]
     if not re.fullmatch(r"\w+", root):
         raise InputError("development", f"has the folder {root!r}", "name one inside, as theories")
+    # Names of folders too: they stand in what Coq is asked, and must not say more there.
+    outside = [
+        file for file in files if not re.fullmatch(rf"{root}(/[A-Za-z_]\w*)+\.v", file, re.A)
+    ]
     if outside or not files:
         raise InputError("development", f"lists {outside or 'no files'}", f"list files in {root}/")
     return Development(place, root, prefix, tuple(files), (kind, root, prefix, *arguments))

@@ -124,6 +124,18 @@ def test_options_beyond_warnings_are_refused(small, words):
         audit_sources(small)
 
 
+@pytest.mark.parametrize(
+    "file",
+    ["theories/a. Axiom x : False. Require Small.b/x.v", "theories/(*/x.v", "theories/a-b.v",
+     "theories/../base.v", "base.v", "theories/b\u0430se.v", "theories.v", "theories/.v"],
+)  # fmt: skip
+def test_names_of_files_are_names_and_nothing_else(small, file):
+    # They become words of what Coq is asked.
+    change(small, "_CoqProject", "theories/top.v", f"theories/top.v\n'{file}'")
+    with pytest.raises(InputError, match="list files in theories/"):
+        audit_sources(small)
+
+
 def test_nothing_of_the_user_reaches_coq(small, coq, tmp_path, monkeypatch):
     # A library that a user has: its notations and tactics could say anything.
     evil = tmp_path / "evil" / "coq" / "Evil"

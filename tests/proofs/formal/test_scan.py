@@ -77,6 +77,8 @@ def test_clean_sources_pass(text):
         ('Extraction "theories/form.v" f.', 1, "Extraction"),
         ("Lemma l : True.\nProof. 1: { Load evil. exact I. } Qed.", 2, "Load"),
         ("Lemma l : True. Proof. { exact I.}Module M.", 1, "Module"),
+        ("Lemma l : True.\nProof. 1: { Set Printing All. exact I. } Qed.", 2, "Set"),
+        ("Lemma l : True.\nProof. [a']:{Opaque f. exact I. } Qed.", 2, "Opaque"),
         # Nobody has thought of these.
         ("Derive f SuchThat (f = 0) As h.", 1, "Derive"),
         ("#[global] Opaque f.", 1, "Opaque"),
