@@ -175,5 +175,6 @@ def test_nothing_of_the_user_is_read(project, tmp_path):
     evil.mkdir(parents=True)
     (evil / "all_algebra.v").write_text("Axiom oops : False.\n")
     subprocess.run(["coqc", "-q", "-R", ".", "mathcomp", "all_algebra.v"], cwd=evil, check=True)
-    found = _make(project, COQPATH=str(evil), XDG_DATA_HOME=str(tmp_path / "lib"), COQLIB="/none")
+    more = {"COQPATH": str(evil), "OCAMLPATH": str(evil), "COQEXTRAFLAGS": "-type-in-type"}
+    found = _make(project, XDG_DATA_HOME=str(tmp_path / "lib"), COQLIB="/none", **more)
     assert found.returncode == 0, found.stderr
