@@ -129,7 +129,7 @@ def draw_map(cards: Sequence[Card]) -> Markup | None:
     return Markup(
         '<svg class="map" viewBox="0 0 {0:.0f} {1:.0f}" style="min-width:{2:.0f}px" role="group" '
         'aria-label="Claims, and what they rest on">{3}{4}</svg>'
-    ).format(width, height, 0.7 * width, Markup("").join(lines), Markup("").join(boxes))
+    ).format(width, height, 0.6 * width, Markup("").join(lines), Markup("").join(boxes))
 
 
 def _line(start: Place, end: Place) -> Markup:

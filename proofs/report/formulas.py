@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from markupsafe import Markup
+
+_STRETCHED = re.compile(r'stretchy="true" fence="true" minsize="1.2em" maxsize="1.2em"')
 
 
 @cache
@@ -26,5 +29,7 @@ def formula(latex: str) -> Markup | None:
         made = convert(latex, display="block")
     except Exception:
         return None
+    # Two brackets of one size: that with an index would not be stretched with the other.
+    made = _STRETCHED.sub('stretchy="false"', made)
     # A command that it does not know stays as it was written, and would be read as a name.
     return None if "\\" in made or "&#x0005C;" in made else Markup(made)

@@ -16,7 +16,7 @@ from epsrank.proofs.report.cards import KIND_WORDS, MARKS, MEANING, Card, cards_
 from epsrank.proofs.report.claim_map import draw_map
 from epsrank.proofs.report.figures import figures_of
 from epsrank.proofs.report.results import bar, failed_because, overview
-from epsrank.proofs.report.words import SOURCES, annotated, counted, show, source
+from epsrank.proofs.report.words import SOURCES, annotated, counted, indexed, show, source
 
 _HERE = Path(__file__).parent
 
@@ -43,7 +43,9 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(show=show, annotated=annotated, source=source, style_of=style_of)
+    made.filters.update(
+        show=show, annotated=annotated, indexed=indexed, source=source, style_of=style_of
+    )
     made.globals.update(part_of_page=part_of_page, style=STYLE, marks=MARKS, meaning=MEANING)
     return made
 

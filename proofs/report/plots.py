@@ -51,15 +51,15 @@ def _forest(evidence: Sequence[Entry]) -> Markup | None:
     chosen = [(name, row) for name, rows in groups for row in rows[:share]][:_MOST_ROWS]
     # Ratios and differences are no matter for one axis: those of the first row are drawn.
     first = chosen[0][1]
-    chosen = [(name, row) for name, row in chosen if row.get("no effect") == first.get("no effect")]
+    scale = (first.get("no effect"), first.get("unit"))
+    chosen = [pair for pair in chosen if (pair[1].get("no effect"), pair[1].get("unit")) == scale]
     neutral = first.get("no effect")
     rows = [
         _Row(
             f"{name}: {row.get('comparison', '')}" if len(groups) > 1 else str(row["comparison"]),
             (("median", float(row["median"])),),
             (float(row["low"]), float(row["high"])),
-            f"{number(float(row['median']))} [{number(float(row['low']))}, "
-            f"{number(float(row['high']))}]",
+            _noted(row),
         )
         for name, row in chosen
     ]
@@ -70,6 +70,14 @@ def _forest(evidence: Sequence[Entry]) -> Markup | None:
     caption += f". Experiment{'s' * (len(groups) > 1)} {names}" if names else ""
     caption += f". {len(chosen)} of {total} comparisons" if total > len(chosen) else ""
     return _drawn(rows, caption + ".", neutral, logarithmic)
+
+
+def _noted(row: Entry) -> str:
+    """Return median and interval in three digits; ratios as such, and not as their logarithms."""
+    values = [float(row[key]) for key in ("median", "low", "high")]
+    ratios = str(row.get("unit", "")).startswith("log") and row.get("no effect") == 0.0
+    middle, low, high = (f"{10**value if ratios else value:.3g}" for value in values)
+    return f"{'×' * ratios}{middle} [{low}, {high}]"
 
 
 def _chain(evidence: Sequence[Entry]) -> Markup | None:

@@ -106,7 +106,7 @@ def _facts(environment: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     tools += [str(name) for name in environment.get("blas", [])[:1]]
     yield "toolchain", ", ".join([*tools, machine] if machine else tools)
     if seconds := environment.get("seconds"):
-        yield "computing time", f"{number(sum(seconds.values()) / 60)} minutes"
+        yield "computing time", f"{sum(seconds.values()) / 60:.0f} minutes"
 
 
 def _some(names: Sequence[str]) -> str:

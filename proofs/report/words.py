@@ -111,6 +111,10 @@ KINDS = {
 _IDENTIFIER = re.compile(r"\b([DMFNLIC]\d)\b(?!-)")
 _EXPERIMENT = re.compile(r"\b(A\d{1,2}|B\d|C\d|E)\b")
 _VERDICT_OF_ONE = re.compile(r"^(A\d{1,2}|B\d|C\d|E), (\w+): ")
+# An index of one letter, as in λ_{p+1}, λ_(p+1), d_p, σ_min and (x)_+; names of code have more.
+_INDEX = re.compile(
+    r"(?<![\w])([A-Za-zΑ-Ωα-ω𝓛𝓑]|[)‖])_(?:\{([^{}]+)\}|\(([^()]+)\)|([A-Za-zα-ω0-9′]{1,4}(?![A-Za-zα-ω0-9])|\+))"
+)
 _SOURCE = re.compile(r"\[(S\d)\]")
 
 
@@ -174,7 +178,17 @@ def annotated(text: str) -> Markup:
             opening[1], EXPERIMENTS.get(opening[1], "?"), _said_of_one(opening[2])
         )
         text = text[opening.end() :]
-    return head + Markup(_IDENTIFIER.sub(_with_name, str(escape(text))))
+    return head + Markup(_IDENTIFIER.sub(_with_name, str(indexed(text))))
+
+
+def indexed(text: str) -> Markup:
+    """Return a text whose indices stand below the line, as in print."""
+    return Markup(_INDEX.sub(_below, str(escape(text))))
+
+
+def _below(match: re.Match[str]) -> str:
+    inside = _INDEX.sub(_below, match[2] or match[3] or match[4])
+    return f"{match[1]}<sub>{inside}</sub>"
 
 
 def _said_of_one(word: str) -> str:

@@ -161,6 +161,9 @@ def test_identifiers_appear_with_their_names():
     assert "Yang, Zhao, Zhu" in source("[S1] Def. 2.4; experiments A1, A3")
     assert "A3 <small>activations</small>" in source("[S1] Def. 2.4; experiments A1, A3")
     assert annotated("a < b") == "a &lt; b"
+    assert annotated("(d_p − √λ_{p+1})_+") == "(d<sub>p</sub> − √λ<sub>p+1</sub>)<sub>+</sub>"
+    assert annotated("r_{ε/σ_min²(T)}") == "r<sub>ε/σ<sub>min</sub>²(T)</sub>"
+    assert annotated("cross_entropy of λ_min") == "cross_entropy of λ<sub>min</sub>"
     assert REGISTERED.keys() <= EXPERIMENTS.keys()
 
 
