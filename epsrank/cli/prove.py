@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Coqs at a time.  [default: one a core]"
 )
+@click.option(
+    "--pages",
+    metavar="DIR",
+    help="Write the sources as pages, with a graph of claims and theorems.",
+)
 @click.option("--export", "folder", metavar="DIR", help="Write a measurement as a Coq project.")
 @click.option("--rank", metavar="FILE", help="Certify the ε-rank of these features.")
 @click.option("--floor", metavar="FILE", help="Certify a floor of the loss on these features.")
@@ -50,6 +55,7 @@ def prove(
     accept_statements: bool,
     development: str | None,
     jobs: int | None,
+    pages: str | None,
     folder: str | None,
     as_json: bool,
     **measurement: Any,
@@ -64,13 +70,45 @@ def prove(
     wanted = Measurement(**measurement)
     if folder is None and wanted != _NOTHING:
         raise click.UsageError("a measurement is certified with --export DIR")
-    if folder is None:
+    if pages is not None:
+        if auditing or record or accept_statements or folder is not None:
+            raise click.UsageError("audit, pages and export are made one after the other")
+        _write_pages(pages, development, jobs, as_json)
+    elif folder is None:
         _compile(auditing or record or accept_statements, record, accept_statements,
                  development, jobs, as_json)  # fmt: skip
     elif auditing or record or accept_statements:
         raise click.UsageError("audit and export one after the other")
     else:
         export(folder, wanted, as_json)
+
+
+def _write_pages(pages: str, development: str | None, jobs: int | None, as_json: bool) -> None:
+    """Write the pages of a compiled development; one that is compiled already is taken as it is."""
+    from pathlib import Path
+
+    from epsrank.proofs.formal import DEVELOPMENT, CoqError, compile_development, require_coq
+    from epsrank.proofs.formal.graph import Linked
+    from epsrank.proofs.formal.pages import write_pages
+    from epsrank.proofs.ledger.claims import load_ledger, proved_claims
+
+    coq = require_coq()
+    folder = DEVELOPMENT if development is None else development
+    try:
+        with live_progress("files") as progress:
+            compiled = compile_development(coq, jobs=jobs, progress=progress, folder=folder)
+        claims = [
+            Linked(claim.id, claim.statement, names)
+            for claim, names in proved_claims(load_ledger())
+        ]
+        written = write_pages(compiled, claims, Path(pages))
+    except CoqError as error:
+        notice(f"Coq refuses {error}")
+        click.get_current_context().exit(1)
+    if as_json:
+        print_json({"folder": pages, "files": [file.name for file in written]})
+    else:
+        click.echo(f"wrote {len(written)} files: begin with {Path(pages) / 'index.html'}")
 
 
 _NOTHING = Measurement(None, None, (), None, None, None, None, None, "mean")
@@ -120,12 +158,14 @@ def _compile(
 def _audit(compiled: Compiled, folder: Any, jobs: int | None, accept: bool) -> Audit:
     """Audit, after rewriting the reviewed statements where that is asked for."""
     from epsrank.proofs.formal.audit import accept_statements, audit
-    from epsrank.proofs.ledger.claims import ledger_theorems, load_ledger
+    from epsrank.proofs.ledger.claims import ledger_theorems, load_ledger, proved_claims
 
     wanted = ledger_theorems(load_ledger())
     # Before the audit, which is then of what was accepted.
     if accept:
-        notice(f"wrote {accept_statements(compiled, wanted, folder)}: read it before you commit it")
+        groups = [(f"{c.id}. {c.statement}", names) for c, names in proved_claims(load_ledger())]
+        written = accept_statements(compiled, wanted, folder, groups)
+        notice(f"wrote {written}: read it before you commit it")
     with live_progress("audit") as progress:
         return audit(compiled, wanted, folder=folder, jobs=jobs, progress=progress)
 

@@ -20,7 +20,12 @@ from epsrank.proofs.formal.sources import (
     fingerprints,
     read_development,
 )
-from epsrank.proofs.formal.statements import differences, read_statements, write_statements
+from epsrank.proofs.formal.statements import (
+    Group,
+    differences,
+    read_statements,
+    write_statements,
+)
 
 Progress = Callable[[int, int, str], None]
 
@@ -225,9 +230,11 @@ def _theorem_faults(
     return faults
 
 
-def accept_statements(compiled: Compiled, wanted: Sequence[str], folder: Path | str) -> Path:
-    """Write the reviewed file anew, with what Coq has now: an act of acceptance."""
+def accept_statements(
+    compiled: Compiled, wanted: Sequence[str], folder: Path | str, groups: Sequence[Group] = ()
+) -> Path:
+    """Write the reviewed file anew, group by group, with what Coq has now: an act of acceptance."""
     names = declared(compiled)
     there = {item.name for item in names}
     shown = printed(compiled, names, [name for name in wanted if name in there])
-    return write_statements(Path(folder), shown, str(compiled.coq))
+    return write_statements(Path(folder), shown, str(compiled.coq), groups)

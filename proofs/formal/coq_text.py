@@ -16,7 +16,7 @@ from epsrank.theory.errors import InputError
 _WORDS = """
 as at cofix else end exists exists2 fix for forall fun if in let match mod return Set Prop SProp
 Type then using where with data target certificate eps phi scale total weights neurons basis cut
-drop layer level outputs goal norm2 x R Z Q
+drop layer level outputs goal norm2 digits bound entries x R Z Q
 """
 _TAKEN = frozenset(_WORDS.split())
 
@@ -80,6 +80,11 @@ def rows(values: Iterable[Iterable[int]]) -> str:
 def _wrapped(numerals: Iterable[str]) -> str:
     # A numeral that is broken would be two.
     return textwrap.fill("; ".join(numerals), 98, break_long_words=False, break_on_hyphens=False)
+
+
+def booleans(values: Iterable[bool]) -> str:
+    """Return a list of truth values."""
+    return f"[:: {_wrapped('true' if value else 'false' for value in values)}]"
 
 
 def measurement(data: IntegerData) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from epsrank.numerics.files import write_text
@@ -18,6 +19,8 @@ _HEADER = """\
 # prints them with the notations of MathComp. A person has read them: `epsrank prove --audit` fails
 # when one differs from what Coq has, and `epsrank prove --accept-statements` writes this file anew.
 # The digest is that of the full form: every structure, coercion and implicit argument is in it.
+# Theorems stand under the claim that they serve, in the order of the ledger and with its sentence;
+# definitions follow, and facts inside definitions last.
 # Printed by {system}.
 """
 
@@ -25,15 +28,41 @@ _HEAD = re.compile(r"^(Theorem|Lemma|Definition) (\S+)  \[full form ([0-9a-f]+)\
 _ORDER = {"Theorem": 0, "Definition": 1, "Lemma": 2}
 
 
-def render_statements(printed: Mapping[str, Printed], system: str) -> str:
-    """Return the text of the file."""
-    blocks = [_HEADER.format(system=system)]
+#: A heading in words, with the theorems under it.
+Group = tuple[str, Sequence[str]]
+
+
+def render_statements(
+    printed: Mapping[str, Printed], system: str, groups: Sequence[Group] = ()
+) -> str:
+    """Return the text of the file; theorems in no group follow the others."""
+    blocks, done = [_HEADER.format(system=system)], set[str]()
+    for words, names in groups:
+        there = [name for name in dict.fromkeys(names) if name in printed]
+        if there:
+            blocks.append(_heading(words, [name for name in there if name in done]))
+        blocks += [_block(printed[name]) for name in there if name not in done]
+        done |= set(there)
     # First what claims are, then what their words mean, and facts inside those last.
-    for item in sorted(printed.values(), key=lambda item: (_ORDER[item.kind], item.name)):
-        # Indented, so that no line of a statement reads as the head of another.
-        body = "\n".join(f"    {line}".rstrip() for line in item.text.splitlines())
-        blocks.append(f"{item.kind} {item.name}  [full form {item.digest}]\n{body}\n")
+    rest = [item for name, item in printed.items() if name not in done]
+    if groups:
+        blocks.append("# ---- Definitions\n")
+    blocks += map(_block, sorted(rest, key=lambda item: (_ORDER[item.kind], item.name)))
     return "\n".join(blocks)
+
+
+def _heading(words: str, above: Sequence[str]) -> str:
+    """Return a claim as a comment, with those of its theorems that stand under an earlier one."""
+    more = f" (See above: {', '.join(above)}.)" if above else ""
+    first, *others = textwrap.wrap(words + more, 94)
+    return "\n".join([f"# ---- {first}", *(f"# {line}" for line in others)]) + "\n"
+
+
+def _block(item: Printed) -> str:
+    """Return one statement."""
+    # Indented, so that no line of a statement reads as the head of another.
+    body = "\n".join(f"    {line}".rstrip() for line in item.text.splitlines())
+    return f"{item.kind} {item.name}  [full form {item.digest}]\n{body}\n"
 
 
 def parse_statements(text: str) -> dict[str, Printed]:
@@ -69,10 +98,12 @@ def read_statements(folder: Path) -> dict[str, Printed]:
     return parse_statements(text)
 
 
-def write_statements(folder: Path, printed: Mapping[str, Printed], system: str) -> Path:
+def write_statements(
+    folder: Path, printed: Mapping[str, Printed], system: str, groups: Sequence[Group] = ()
+) -> Path:
     """Write the reviewed file: an act of acceptance."""
     path = folder / STATEMENTS
-    write_text(path, render_statements(printed, system))
+    write_text(path, render_statements(printed, system, groups))
     return path
 
 

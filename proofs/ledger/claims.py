@@ -194,6 +194,11 @@ def ledger_theorems(claims: Iterable[Claim]) -> list[str]:
     return list(dict.fromkeys(name for _, name in named))
 
 
+def proved_claims(claims: Iterable[Claim]) -> list[tuple[Claim, list[str]]]:
+    """Return the claims that name theorems, with these."""
+    return [(claim, names) for claim in claims if (names := ledger_theorems([claim]))]
+
+
 def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Return the claims asked for, in the order of the ledger."""
     everything = tuple(claims)

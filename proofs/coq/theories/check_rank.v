@@ -246,23 +246,23 @@ rewrite -mulrA -mulrBr normrM ger0_norm ?zr_N // (nth_map N0) // ler_wpmul2l ?zr
 by rewrite !entry_cut zrM zrD zrM; apply: cut_product; apply: entry_maxabs.
 Qed.
 
-(** The checker is right: what it accepts is the ε-rank of the measurement's Gram matrix. *)
-Theorem check_rank_sound d eps cert r : check_rank d eps cert r = true ->
-  epsrank (gram (on_data R d) (@phi R d)) (qr R eps) = r.
+(** The integer matrix of the checker is near a multiple of G − εI. *)
+Lemma measured_close d eps q s (i j : 'I_(width d))
+    (P := products (weights d) (cut_features q (neurons d)))
+    (theta := Z.shiftl (Z.mul (Qnum eps) (Zpos (total d))) (Z.of_nat (scale d).*2)) :
+  rows_of (samples d) (neurons d) ->
+  `|zr (Zpos (Qden eps)) * (zr (Zpos (total d)) * 4%:R ^+ scale d) *
+      (gram (on_data R d) (@phi R d) - (qr R eps)%:M) i j -
+    zr (entry (sheared (width d) q s (Zpos (Qden eps)) theta P) j i) * 2%:R ^+ s| <=
+  zr (Z.add (Z.mul (Zpos (Qden eps)) (cut_error q (weights d) (neurons d))) (left_out s)).
 Proof.
-move=> /andP[rowsF]; set M := sheared _ _ _ _ _ _; set kappa := Z.add _ _.
-pose D := zr (Zpos (total d)); pose e := zr (Zpos (Qden eps)).
-have D_gt0 : 0 < D := zr_pos _ _; have e_gt0 : 0 < e := zr_pos _ _.
-have p_gt0 : 0 < 4%:R ^+ scale d :> R by rewrite exprn_gt0 ?ltr0n.
-apply: (check_signs_sound (c := e * (D * 4%:R ^+ scale d))); rewrite ?mulr_gt0 //.
-- exact: gram_sym.
-- by rewrite size_mkseq.
-- by apply/allP => _ /mapP[i _ ->]; rewrite size_mkseq.
-move=> i j; pose theta := Z.shiftl (Z.mul (Qnum eps) (Zpos (total d))) (Z.of_nat (scale d).*2).
-have -> : e * (D * 4%:R ^+ scale d) * (gram (on_data R d) (@phi R d) - (qr R eps)%:M) i j =
+move=> rowsF; pose D := zr (Zpos (total d)); pose e := zr (Zpos (Qden eps)).
+have e_gt0 : 0 < e := zr_pos _ _.
+have -> : zr (Zpos (Qden eps)) * (zr (Zpos (total d)) * 4%:R ^+ scale d) *
+      (gram (on_data R d) (@phi R d) - (qr R eps)%:M) i j =
     e * zr (entry (products (weights d) (neurons d)) j i) -
     (if (i : nat) == j then zr theta else 0).
-  rewrite -gram_products // -mulrA !mxE (dotC _ (phi R j)) -/D (fun_if (fun b => _ - b)) /=.
+  rewrite -gram_products // -/e -/D -mulrA !mxE (dotC _ (phi R j)) -/D (fun_if (fun b => _ - b)) /=.
   rewrite -val_eqE; case: eqP => _; last by rewrite subr0 mulr0n subr0; ring.
   rewrite mulr1n /theta zr_shiftl zrM -/D /qr -/e.
   have -> : 4%:R ^+ scale d = 2%:R ^+ (scale d).*2 :> R by rewrite -mul2n exprM expr2 -natrM.
@@ -270,6 +270,20 @@ have -> : e * (D * 4%:R ^+ scale d) * (gram (on_data R d) (@phi R d) - (qr R eps
   by move: (gt_eqF e_gt0); move: (e) (D) => y z y_neq0; field; rewrite y_neq0.
 rewrite zrD zrM -/e; apply: (@sheared_close R) => //.
 exact: cut_errorP.
+Qed.
+
+(** The checker is right: what it accepts is the ε-rank of the measurement's Gram matrix. *)
+Theorem check_rank_sound d eps cert r : check_rank d eps cert r = true ->
+  epsrank (gram (on_data R d) (@phi R d)) (qr R eps) = r.
+Proof.
+move=> /andP[rowsF]; pose D := zr (Zpos (total d)); pose e := zr (Zpos (Qden eps)).
+have D_gt0 : 0 < D := zr_pos _ _; have e_gt0 : 0 < e := zr_pos _ _.
+have p_gt0 : 0 < 4%:R ^+ scale d :> R by rewrite exprn_gt0 ?ltr0n.
+apply: (check_signs_sound (c := e * (D * 4%:R ^+ scale d))); rewrite ?mulr_gt0 //.
+- exact: gram_sym.
+- by rewrite size_mkseq.
+- by apply/allP => _ /mapP[i _ ->]; rewrite size_mkseq.
+by move=> i j; apply: measured_close.
 Qed.
 
 End Soundness.

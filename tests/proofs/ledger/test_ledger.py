@@ -39,6 +39,7 @@ early-sign-magnitude stages-and-rank
 # Decided by the checkers there are; everything else is visibly open.
 DECIDED = {
     "proved": {
+        "a-priori-floor",
         "apriori-depth",
         "rank-variational",
         "rank-monotone-eps",
@@ -63,7 +64,6 @@ DECIDED = {
         "operator-floor",
     },
     "certified on instances": {
-        "a-priori-floor",
         "continuous-rank",
         "float-resolution",
         "rank-definition",
