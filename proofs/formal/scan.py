@@ -111,7 +111,7 @@ def scan(text: str, prefix: str = "EpsRank") -> list[Finding]:
     Coq might part in another way. The assumptions that Coq itself prints are what decides; this
     finds the line. `prefix` is the name of the development.
     """
-    found = [*reaching(text), *_unlike_coq(text)]
+    found = reaching(text)
     reached = {finding.line for finding in found}
     sections = 0
     for line, whole in sentences(strip_comments(text)):
@@ -132,8 +132,11 @@ def scan(text: str, prefix: str = "EpsRank") -> list[Finding]:
 
 
 def reaching(text: str) -> list[Finding]:
-    """Find what could run a program, or read or write a file: such a source is not compiled."""
-    return [
+    """Find what could run a program, or read or write a file: such a source is not compiled.
+
+    Nor is one that Coq might part in another way: what seems a comment could be such a command.
+    """
+    return [*_unlike_coq(text)] + [
         Finding(line, f"“{phrase}” is not allowed here, as it reaches beyond the sources")
         for line, sentence in sentences(strip_comments(text))
         for phrase in _REACHING

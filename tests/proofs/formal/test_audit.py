@@ -229,12 +229,16 @@ def test_a_definition_that_is_only_hidden_from_tactics_is_under_review(accepted,
     assert (reviewed.kind, reviewed.text.split()[:3]) == ("Definition", ["base.value", "=", "0"])
 
 
-def test_a_source_that_runs_programs_is_not_compiled(small, coq, tmp_path):
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_source_that_runs_programs_is_not_compiled(small, coq, tmp_path, hidden):
     # The library lies beside MathComp; its programs have the shell.
+    query = f'Elpi Query lp:{{{{ system "touch {tmp_path}/ran" R }}}}.'
+    if hidden:
+        # In a comment, to who does not know that the notation makes a token of “#(”.
+        query = f'Notation "x #( * y" := (x + y). Definition a := 1 #(* 2.\n{query} (* *)'
     change(small, "theories/base.v", "(** * Numbers",
-           "From elpi Require Import elpi.\nElpi Query lp:{{ system \"touch "
-           f"{tmp_path}/ran\" R }}.\n(** * Numbers")  # fmt: skip
-    with pytest.raises(CoqError, match="line 2: “Elpi” is not allowed here, as it reaches beyond"):
+           f"From elpi Require Import elpi.\n{query}\n(** * Numbers")  # fmt: skip
+    with pytest.raises(CoqError, match=r"line 2: (“Elpi” is not|.* begins a comment)"):
         compile_development(coq, folder=small)
     assert not (tmp_path / "ran").exists()
 
