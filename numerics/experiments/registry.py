@@ -23,6 +23,8 @@ EXPERIMENTS: dict[str, str] = {
     "A12": "epsrank.numerics.experiments.a12_cost:EXPERIMENT",
     "A13": "epsrank.numerics.experiments.a13_landscapes:EXPERIMENT",
     "B1": "epsrank.numerics.experiments.initial.b01_stages:EXPERIMENT",
+    "B2": "epsrank.numerics.experiments.initial.b02_transport:EXPERIMENT",
+    "B3": "epsrank.numerics.experiments.initial.b03_condensation:EXPERIMENT",
     "B4": "epsrank.numerics.experiments.initial.b04_blow_up:EXPERIMENT",
     "B5": "epsrank.numerics.experiments.initial.b05_low_rank:EXPERIMENT",
     "C1": "epsrank.numerics.experiments.diagnostics.c01_regimes:EXPERIMENT",

@@ -17,7 +17,7 @@ from epsrank.theory.statistics import proportion
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: How near its level a plateau of the detector has to begin.
+#: How near its level a plateau of the detector has to be.
 NEAR = 0.1
 
 
@@ -48,10 +48,14 @@ def detected(run: SmallRun, first_row: int = 0, every: int = 1) -> bool:
     """Whether the detector finds a plateau at the first loss, and one at the affine loss."""
     loss, steps = run.loss[first_row::every], run.steps[first_row::every]
     found = detect_staircase(loss, times=steps)
-    # A plateau slopes, and the last one may end in a fall: where it begins is its level.
-    first = [p for p in found.plateaus if abs(loss[p.start] / run.square - 1) <= NEAR]
-    second = [p for p in found.plateaus if abs(loss[p.start] / run.affine - 1) <= NEAR]
-    return bool(first and second and first[0].start < second[-1].start)
+    # It may begin within a fall, and end in one: its level is that of its first half.
+    levels = [
+        (p.start, float(np.median(loss[p.start : (p.start + p.end) // 2 + 1])))
+        for p in found.plateaus
+    ]
+    first = [start for start, level in levels if abs(level / run.square - 1) <= NEAR]
+    second = [start for start, level in levels if abs(level / run.affine - 1) <= NEAR]
+    return bool(first and second and first[0] < second[-1])
 
 
 def stages(

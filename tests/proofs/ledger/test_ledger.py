@@ -73,7 +73,10 @@ DECIDED = {
     "supported": {"init-rank"},
     # Empirical claims: no record of the standard size is there yet.
     "undecided": {
+        "amplitude-transport",
         "blow-up",
+        "condensation",
+        "condensation-multiplicity",
         "coupling-across",
         "coupling-change",
         "coupling-rank",
