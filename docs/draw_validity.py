@@ -1,16 +1,24 @@
 """Put the tables of experiment E into docs/staircases.md: ``python docs/draw_validity.py``.
 
-The record is made by ``epsrank reproduce E --record``; nothing in the tables is typed by hand.
+The trials are those of ``epsrank reproduce E --size standard --seeds 100 --out DIR``, as far as its
+store has them (``python docs/draw_validity.py DIR/store``), or those on record. Nothing in the
+tables is typed by hand; lengths of which a case has not been run are left out.
 """
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from epsrank.numerics.experiments.experiment import Request
+from epsrank.numerics.experiments.staircase_validity import plan
 from epsrank.numerics.staircase.validity import LEAST_NULL, LEAST_PLANTED, validity_rows
-from epsrank.proofs.experiments.records import Record, read_record
+from epsrank.numerics.sweeps.store import TrialStore
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.proofs.experiments.records import read_record
 
 PAGE = Path(__file__).with_name("staircases.md")
 BEGIN, END = "<!-- tables of experiment E: begin -->", "<!-- tables of experiment E: end -->"
@@ -21,18 +29,18 @@ _OTHERS = ("PELT", "threshold")
 Row = Mapping[str, Any]
 
 
-def tables(record: Record) -> str:
-    """Return the tables of a record in Markdown."""
-    rows = validity_rows((o.settings, o.result) for o in record.outcomes if o.status == "done")
-    lengths = sorted({row["length"] for row in rows})
+def tables(outcomes: Sequence[Outcome]) -> str:
+    """Return the tables of finished trials in Markdown."""
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    rows = validity_rows((outcome.settings, outcome.result) for outcome in done)
+    lengths = _complete(row for row in rows if not row["group"].startswith("coupling"))
     series = sorted({row["series"] for row in rows})
     each = f"{series[0]}" if len(series) == 1 else f"{series[0]} to {series[-1]}"
     nulls = [row for row in rows if row["group"] == "null"]
     planted = [row for row in rows if row["group"] == "planted"]
     coupling = [row for row in rows if row["group"].startswith("coupling")]
     parts = [
-        f"{each} series per case; seeds {record.outcomes[0].settings['seed']} and on; "
-        f"{record.day}, size {record.request.size}.",
+        f"{each} series per case, of the seed {done[0].settings['seed']}.",
         _summary(rows),
         "**Nulls flagged as staircases, %**, at the autocorrelations 0 / 0.5 / 0.9 of the noise, "
         "or the one that the family has. In brackets the largest upper end of the 95 % intervals.",
@@ -56,17 +64,22 @@ def tables(record: Record) -> str:
                 for name, cell in _by(planted, _planted_name)
             ],
         ),
-        "**Coupling found, %**: the first twelve are losses and ranks that have nothing to do with "
-        "each other.",
+        "**Coupling found, %**: what is not coupled has nothing to do with each other.",
         _table(
-            ["loss and rank", *map(str, lengths)],
+            ["loss and rank", *map(str, _complete(coupling))],
             [
-                [name, *(_flagged(_mine(cell, n), bound=False) for n in lengths)]
+                [name, *(_flagged(_mine(cell, n), bound=False) for n in _complete(coupling))]
                 for name, cell in _by(coupling, _coupling_name)
             ],
         ),
     ]
     return "\n\n".join(parts)
+
+
+def _complete(rows: Iterable[Row]) -> list[int]:
+    """Return the lengths at which every case has been run."""
+    held = Counter(row["length"] for row in rows if row["detector"] == "ours")
+    return [length for length in sorted(held) if held[length] == max(held.values())]
 
 
 def _summary(rows: Sequence[Row]) -> str:
@@ -132,11 +145,19 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def page(text: str, record: Record) -> str:
-    """Return the page with the tables of a record."""
+def page(text: str, outcomes: Sequence[Outcome]) -> str:
+    """Return the page with the tables."""
     before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{tables(record)}\n\n{END}{rest.split(END)[1]}"
+    return f"{before}{BEGIN}\n\n{tables(outcomes)}\n\n{END}{rest.split(END)[1]}"
+
+
+def stored(folder: Path) -> list[Outcome]:
+    """Return the trials of the plan of 100 series that a store has."""
+    store = TrialStore(folder)
+    planned = plan(Request(size="standard", seeds=100))
+    return [found for trial in planned if (found := store.get(trial)) is not None]
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), read_record("E")), encoding="utf-8")
+    known = stored(Path(sys.argv[1])) if sys.argv[1:] else read_record("E").outcomes
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), known), encoding="utf-8")
