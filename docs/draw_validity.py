@@ -133,7 +133,8 @@ def _found(rows: Sequence[Row]) -> str:
 
 def _planted_name(row: Row) -> str:
     rho = "" if row["autocorrelation"] is None else f", ρ {row['autocorrelation']:g}"
-    return f"{row['planted steps']} {row['family']}{rho}"
+    count = row["planted steps"]
+    return f"{row['family']}, {count}{rho}"
 
 
 def _coupling_name(row: Row) -> str:

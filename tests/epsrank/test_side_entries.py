@@ -391,7 +391,8 @@ WITHOUT_NUMBERS = {
     "Task",
     "files and models": "load_run load_pruned network_of_run dense_network weight_norms tightness "
     "load_results import_runs compare_results",
-    "statistics of a series and its picture, nothing certified": "detect_staircase draw_staircase validate_detector",
+    "statistics of a series and its picture, nothing certified": "detect_staircase draw_staircase "
+    "validate_detector",
 }
 
 
