@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader, Dataset
 
 from epsrank.numerics.checkpoint.models import typed_as
@@ -20,7 +20,7 @@ from epsrank.numerics.monitor.heads.share import NoReading
 from epsrank.numerics.monitor.measuring.loaders import kept_batches
 from epsrank.numerics.monitor.measuring.readings import refuse_unclear_head
 from epsrank.numerics.monitor.model.find import find_layers
-from epsrank.numerics.monitor.model.passes import Weighted
+from epsrank.numerics.monitor.model.passes import Weighted, take_rows
 from epsrank.numerics.tightness.asked import Asked
 from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError
@@ -87,12 +87,7 @@ def _drawn(samples: Samples, most: int, seed: int) -> Samples:
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(samples), generator=generator)[:most].sort().values
     weights = None if samples.weights is None else samples.weights[rows]
-    return Samples(_rows(samples.inputs, rows), samples.targets[rows], weights)
-
-
-def _rows(inputs: Any, rows: Any) -> Any:
-    """Return some rows of every input."""
-    return tree_map(lambda values: values[rows], inputs)
+    return Samples(take_rows(samples.inputs, rows), samples.targets[rows], weights)
 
 
 def _joined(batches: list[Any]) -> Any:
@@ -132,7 +127,7 @@ def reader_of(
     """Return a reader of the one head of a network."""
     refuse_unknown_weights(model)
     try:
-        example = [_rows(inputs, slice(_EXAMPLE))]
+        example = [take_rows(inputs, slice(_EXAMPLE))]
         plan = find_layers(model, "auto", head=head, output=output, example=example, reads=True)
     except InputError as error:
         own = "data" if error.argument == "probe" else error.argument

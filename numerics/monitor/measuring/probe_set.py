@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from epsrank.numerics.monitor.measuring.loaders import (
     count_of,
@@ -17,7 +17,7 @@ from epsrank.numerics.monitor.measuring.loaders import (
     kept_batches,
     split_mapping,
 )
-from epsrank.numerics.monitor.model.passes import Weighted
+from epsrank.numerics.monitor.model.passes import Weighted, take_rows
 from epsrank.numerics.monitor.model.samples import WeightedBatches, combined
 from epsrank.theory.errors import InputError
 
@@ -42,13 +42,13 @@ class ProbeSet:
         """Return a small part of the inputs, for a trial."""
         if self.n_samples is None:
             return [batch for _, batch in zip(range(1), self.inputs, strict=False)]
-        return _rows(self.inputs, slice(count))
+        return take_rows(self.inputs, slice(count))
 
     def slice(self, start: int, stop: int) -> Any:
         """Return the inputs of some samples, not copied."""
         if self.n_samples is None or (start, stop) == (0, self.n_samples):
             return self.inputs
-        return _rows(self.inputs, slice(start, stop))
+        return take_rows(self.inputs, slice(start, stop))
 
     def shuffled(self, seed: int) -> ProbeSet:
         """Return the samples in an order drawn by a seed: its first ones stand for all."""
@@ -58,12 +58,12 @@ class ProbeSet:
 
     def _chosen(self, rows: Tensor) -> ProbeSet:
         """Return some samples with their targets."""
-        chosen = _rows(self.inputs, rows), _rows(self.targets, rows)
+        chosen = take_rows(self.inputs, rows), take_rows(self.targets, rows)
         return ProbeSet(*chosen, len(rows), self.labelled)
 
     def first_targets(self, count: int) -> Any:
         """Return the targets of the first samples."""
-        return _rows(self.targets, slice(count))
+        return take_rows(self.targets, slice(count))
 
 
 def as_probe_set(
@@ -93,7 +93,7 @@ def as_probe_set(
         if kept.targets is not None:
             goal = kept.targets
         elif kept.drawn is not None and goal is not None:
-            goal = _rows(goal, kept.drawn)
+            goal = take_rows(goal, kept.drawn)
         counts = [count_of(batch) for batch in kept.inputs]
         own = _of_batches(mask, weights, counts, kept.drawn)
         inputs = kept.inputs if own is None else WeightedBatches(kept.inputs, own)
@@ -101,7 +101,7 @@ def as_probe_set(
     labelled = None
     if isinstance(probe, Mapping) and goal is None and reading:
         probe, goal, labelled = split_mapping(probe, model)
-        labelled = None if labelled is None else _rows(labelled, slice(_LABELLED))
+        labelled = None if labelled is None else take_rows(labelled, slice(_LABELLED))
     lengths = {len(leaf) for leaf in tree_leaves(probe) if isinstance(leaf, Tensor) and leaf.ndim}
     if len(lengths) != 1 or lengths == {0}:
         problem = f"has tensors of lengths {sorted(lengths)}" if lengths else "has no tensor"
@@ -198,14 +198,3 @@ def _as_targets(argument: str, targets: Any) -> Any:
     except (TypeError, ValueError, RuntimeError) as error:
         line = str(error).splitlines()[0]
         raise InputError(argument, f"are no tensor ({line})", "pass labels or numbers") from None
-
-
-def _rows(tree: Any, rows: Any) -> Any:
-    """Return some rows of every tensor of a tree."""
-
-    def cut(leaf: Any) -> Any:
-        if not isinstance(leaf, Tensor) or not leaf.ndim:
-            return leaf
-        return leaf[rows.to(leaf.device) if isinstance(rows, Tensor) else rows]
-
-    return tree_map(cut, tree)

@@ -72,13 +72,18 @@ def batches(probe: Any, batch_size: int) -> Iterator[Arguments]:
             "probe", problem, "pass tensors with one row per sample, or a list of batches"
         )
     for start in range(0, lengths.pop(), batch_size):
-        yield as_arguments(_rows(probe, slice(start, start + batch_size)))
+        yield as_arguments(take_rows(probe, slice(start, start + batch_size)))
 
 
-def _rows(probe: Any, rows: slice) -> Any:
-    return tree_map(
-        lambda leaf: leaf[rows] if isinstance(leaf, Tensor) and leaf.ndim else leaf, probe
-    )
+def take_rows(tree: Any, rows: Any) -> Any:
+    """Return some rows, a slice, places or a mask, of every tensor of a tree that has rows."""
+
+    def cut(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor) or not leaf.ndim:
+            return leaf
+        return leaf[rows.to(leaf.device) if isinstance(rows, Tensor) else rows]
+
+    return tree_map(cut, tree)
 
 
 def as_arguments(batch: Any) -> Arguments:

@@ -7,9 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
-from epsrank.numerics.monitor.model.passes import Weighted, as_arguments, is_one_call
+from epsrank.numerics.monitor.model.passes import (
+    Weighted,
+    as_arguments,
+    is_one_call,
+    take_rows,
+)
 from epsrank.numerics.monitor.model.samples import (
     Weigh,
     WeightedBatches,
@@ -37,11 +42,11 @@ def counted(inputs: Any, targets: Any, weigh: Weigh | None) -> QuantityData:
     if any(len(goal) != len(every) for goal in tree_leaves(targets) if isinstance(goal, Tensor)):
         return QuantityData(inputs, targets, weights)  # of tokens, in batches of other lengths
     if several:
-        inputs = [_rows(batch, own) for batch, own in zip(inputs, kept, strict=True)]
+        inputs = [take_rows(batch, own) for batch, own in zip(inputs, kept, strict=True)]
     else:
-        inputs = _rows(inputs, every)
+        inputs = take_rows(inputs, every)
     pieces = [own[rows] for own, rows in zip(pieces, kept, strict=True)]
-    found = QuantityData(inputs, _rows(targets, every), pieces if several else pieces[0])
+    found = QuantityData(inputs, take_rows(targets, every), pieces if several else pieces[0])
     return replace(found, weights=None) if even(found) else found
 
 
@@ -94,10 +99,3 @@ def _given(inputs: Any, weigh: Weigh | None) -> Weights:
         return weigh(as_arguments(inputs))
     found = [weigh(as_arguments(batch)) for batch in inputs]
     return [own for own in found if own is not None]
-
-
-def _rows(tree: Any, kept: Tensor) -> Any:
-    return tree_map(
-        lambda leaf: leaf[kept.to(leaf.device)] if isinstance(leaf, Tensor) and leaf.ndim else leaf,
-        tree,
-    )
