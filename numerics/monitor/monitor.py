@@ -37,7 +37,7 @@ from epsrank.numerics.monitor.model.plan import LayerPlan, SkippedLayer
 from epsrank.numerics.monitor.quantity.contract import Quantity
 from epsrank.numerics.monitor.records.history import MAX_RECORDS, History
 from epsrank.numerics.monitor.records.record import LayerRecord
-from epsrank.numerics.monitor.report import Reporter
+from epsrank.numerics.monitor.report import Reporter, warn_of_ignored
 from epsrank.numerics.monitor.sinks.protocol import Sink
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
@@ -207,6 +207,8 @@ class RankMonitor:
             probe, targets, own.max_samples, seed,
             model=model, reading=own.loss is not None, mask=mask, weights=weights,
         )  # fmt: skip
+        if warn and given is not None and mask is None and weights is None:
+            warn_of_ignored(own, given.targets)
         # Two samples show what the head gives; `find_layers` takes what shows the model's ways.
         two = None if given is None else given.first(2)
         chosen = head if heads is None else as_heads(head, heads)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from epsrank.numerics.monitor.alarms.signatures import RankWarning, Signatures
 from epsrank.numerics.monitor.measuring.price import PUT_OFF
@@ -14,6 +18,9 @@ from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
 from epsrank.numerics.monitor.sinks.protocol import Sink, as_sinks, deliver
 from epsrank.theory.errors import described
+
+if TYPE_CHECKING:
+    from epsrank.numerics.monitor.measuring.settings import Settings
 
 # Different failures that are spoken of; after so many there is nothing new to say.
 _MOST = 100
@@ -93,6 +100,22 @@ class Reporter:
             self._say_once(message, _kind(cause), step)
             return False
         return True
+
+
+def warn_of_ignored(settings: Settings, targets: Any) -> None:
+    """Warn where labels leave samples out of the loss, and nothing leaves them out of the ranks."""
+    losses = settings.loss.values() if isinstance(settings.loss, Mapping) else [settings.loss]
+    ignored = {loss.ignored for loss in losses if loss is not None and loss.name == "cross_entropy"}
+    for labels in tree_leaves(targets):
+        if not ignored or not isinstance(labels, Tensor) or labels.is_floating_point():
+            continue
+        count = sum(int((labels == label).sum()) for label in ignored)
+        if count:
+            label = min(ignored)
+            _warn(
+                f"{count} of {labels.numel()} labels are {label}: these samples are left out of "
+                f"the loss, and count in ranks; pass mask=(targets != {label}) to leave them out"
+            )
 
 
 def _warn(message: str) -> None:

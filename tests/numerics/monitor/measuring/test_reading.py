@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from epsrank import RankMonitor
+from epsrank import RankMonitor, RankWarning
 from epsrank.numerics.losses import understood
 from epsrank.numerics.monitor.heads.rows import HeadRows, joined
 from epsrank.numerics.monitor.heads.share import Share, matched
@@ -239,3 +239,17 @@ def test_a_reading_has_the_loss_of_the_training(loss, targets):
 def test_a_loss_that_is_not_understood_is_refused_before_the_training():
     with pytest.raises(InputError, match=r"loss is BCELoss.*BCEWithLogitsLoss"):
         RankMonitor(nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)), loss=nn.BCELoss())
+
+
+def test_padding_that_labels_mark_is_told_where_ranks_count_it():
+    model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 3))
+    labels = torch.arange(12) % 3
+    padded = torch.where(torch.arange(12) < 4, -100, labels)
+    given = {"probe": torch.randn(12, 2), "loss": nn.CrossEntropyLoss()}
+    with pytest.warns(
+        RankWarning, match=r"4 of 12 labels are -100: .* pass mask=\(targets != -100"
+    ):
+        RankMonitor(model, targets=padded, **given).close()
+    # Nothing is said where nothing is ignored, or all that is is left out.
+    RankMonitor(model, targets=labels, **given).close()
+    RankMonitor(model, targets=padded, mask=padded != -100, **given).close()
