@@ -108,7 +108,7 @@ def _write_pages(pages: str, development: str | None, jobs: int | None, as_json:
     if as_json:
         print_json({"folder": pages, "files": [file.name for file in written]})
     else:
-        click.echo(f"wrote {len(written)} files: begin with {Path(pages) / 'index.html'}")
+        say(f"wrote {len(written)} files: begin with {Path(pages) / 'index.html'}")
 
 
 _NOTHING = Measurement(None, None, (), None, None, None, None, None, "mean")
