@@ -12,6 +12,7 @@ from epsrank.proofs.formal.compilation import Compiled
 from epsrank.proofs.formal.declared import Declared, declared
 from epsrank.proofs.formal.graph import Linked, dependency_graph
 from epsrank.proofs.formal.uses import between, mentions, reduced, uses
+from epsrank.theory.errors import InputError
 
 _PAGE = """\
 <!doctype html>
@@ -43,9 +44,13 @@ def write_pages(compiled: Compiled, claims: Sequence[Linked], folder: Path) -> l
     for file in compiled.development.files:
         files[_page_of(file)] = _source(compiled, file, known)
     files["index.html"] = _index(compiled, claims, names, drawing)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_text(folder / name, text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_text(folder / name, text)
+    except OSError as error:
+        problem = f"{folder} cannot be written ({error.strerror})"
+        raise InputError("pages", problem, "name another folder") from None
     return [folder / name for name in files]
 
 

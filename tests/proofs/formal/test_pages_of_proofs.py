@@ -6,12 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as Xml
 
+import pytest
+
 from epsrank.proofs.formal.declared import declared
 from epsrank.proofs.formal.graph import Linked, dependency_graph
 from epsrank.proofs.formal.interrogate import Printed
 from epsrank.proofs.formal.pages import address, write_pages
 from epsrank.proofs.formal.statements import parse_statements, render_statements
 from epsrank.proofs.formal.uses import between, reduced, uses
+from epsrank.theory.errors import InputError
 
 SOURCE = """\
 (** A fact <of use>. *)
@@ -73,6 +76,12 @@ def test_pages_link_every_name_and_the_graph_is_well_formed(tmp_path):
     assert set(links) == {"first.html#big", "first.html#bigger", "index.html#one-claim"}
     titles = [item.text for item in drawing.iter("{http://www.w3.org/2000/svg}title")]
     assert "first.bigger uses first.big" in titles
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError, match="taken cannot be written"):
+        write_pages(_compiled(tmp_path / "made"), CLAIMS, tmp_path / "taken")
 
 
 def test_many_claims_keep_apart(tmp_path):
