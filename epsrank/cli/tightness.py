@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -322,8 +323,12 @@ def _print_moments(found: Tightness) -> None:
 
 
 def _cell(value: Enclosed) -> str:
+    if value.lower <= 0 and math.isinf(value.upper):
+        return "not known, 0/0 to rounding"
     return str(value).replace("inf", "∞")
 
 
 def _ratio(value: Enclosed | None) -> str:
-    return "–" if value is None else number(value.value).replace("inf", "∞")
+    if value is None or (value.lower <= 0 and math.isinf(value.upper)):
+        return "–"
+    return number(value.value).replace("inf", "∞")

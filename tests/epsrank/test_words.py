@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -10,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from epsrank.cli import front, main
+from epsrank.cli.tightness import _cell, _ratio
 from epsrank.cli.words import in_options
 from epsrank.theory.errors import InputError
+from epsrank.theory.floor.tightness.enclosed import Enclosed
 from tests.made_up_sweeps import plant
 
 PARAMS = [
@@ -140,3 +143,9 @@ def test_an_import_is_watched_as_what_it_is(tmp_path, monkeypatch):
     assert done.exit_code == 0
     assert done.stdout.startswith("i: 2 runs, imported")
     assert "0.15" in done.stdout
+
+
+def test_a_ratio_of_two_zeros_is_not_a_number():
+    assert _ratio(Enclosed(0.0, 13.18, math.inf)) == "–"
+    assert _cell(Enclosed(0.0, 13.18, math.inf)).startswith("not known")
+    assert _ratio(Enclosed(1.0, 1.5, 2.0)) == "1.5"
