@@ -157,10 +157,11 @@ def without_linear(names: Mapping[str, nn.Module], trace: Trace, output: str | N
             return Heads(why=(problem, "leave loss= and targets out: ranks need none"))
         waiting += sorted(call.within, reverse=True)
     if trace.products:
-        weight = trace.products[-1][1]
-        attribute = weight.rpartition(".")[2]
+        # Of one call the weight comes before the bias.
+        last = trace.products[-1][0]
+        weight = next(name for number, name in trace.products if number == last)
         remedy = (
-            f"make it a module, self.head = nn.Linear(…) with self.head.{attribute} = "
+            f"make it a module, self.head = nn.Linear(…) with self.head.weight = "
             f"self.{weight}, and call self.head(…) there"
         )
         return Heads(why=(f"is no module: the output is a product with {weight!r}", remedy))

@@ -239,6 +239,22 @@ def test_where_no_layer_gives_the_output_it_is_said_what_does(model, message):
     RankMonitor(model, probe=X).close()
 
 
+class Functional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.w = nn.Linear(2, 8), nn.Parameter(torch.ones(3, 8))
+        self.b = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x):
+        return F.linear(torch.tanh(self.body(x)), self.w, self.b)
+
+
+def test_a_head_that_is_a_call_is_named_by_its_weight():
+    said = r"is a product with 'w'; make it a module, .* with self.head.weight = self.w,"
+    with pytest.raises(InputError, match=said):
+        RankMonitor(Functional(), probe=torch.ones(4, 2), targets=torch.ones(4, 3), loss="mse")
+
+
 def test_the_remedies_work():
     class Tied(Function):
         def __init__(self):
