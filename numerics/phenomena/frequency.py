@@ -16,7 +16,7 @@ from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.numerics.phenomena.derivatives import beside_training, whole
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array, refuse_non_finite
 
 Method = Literal["grid", "least-squares", "principal"]
 METHODS: tuple[Method, ...] = ("grid", "least-squares", "principal")
@@ -90,11 +90,10 @@ def frequency_errors(
 
 
 def _matrix(values: Any, name: str) -> Matrix:
-    if isinstance(values, Tensor):
-        values = values.detach().cpu().double().numpy()
-    array = np.asarray(values, dtype=np.float64)
+    array = real_array(values, name)
     if array.ndim == 0 or not len(array):
         raise InputError(name, "is empty or one number", "pass one row per sample")
+    refuse_non_finite(array, name)
     return array.reshape(len(array), -1)
 
 

@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
+from epsrank.theory.numbers.arrays import (
+    Array,
+    Matrix,
+    Square,
+    Vector,
+    real_array,
+    refuse_non_finite,
+)
 from epsrank.theory.shown import Shown
 
 
@@ -258,13 +265,10 @@ class Orientations:
 
 
 def _finite(given: ArrayLike, name: str, axes: int) -> Array:
-    if isinstance(given, torch.Tensor):
-        given = given.detach().cpu().double().numpy()
-    values = np.asarray(given, dtype=np.float64)
+    values = real_array(given, name)
     if values.ndim != axes or not values.size:
         raise InputError(
             name, f"have shape {values.shape}", f"pass {axes} axes, none of them empty"
         )
-    if not np.isfinite(values).all():
-        raise InputError(name, "hold numbers that are not finite", "pass finite ones")
+    refuse_non_finite(values, name)
     return values

@@ -22,6 +22,9 @@ LABELS = np.array([0, 1, 2, 0, 1, 2])
 HEAD = np.array([1.0, -0.5, 0.25])
 GRAM = FEATURES.T @ FEATURES
 NETWORK = epsrank.DenseNetwork("tanh", (np.ones((2, 1)),), (np.zeros(2),))
+DRIVE = np.array([[2.0, 1.0], [1.0, 3.0]])
+OUT = np.array([[1.0, -1.0]])
+GRID = np.linspace(0.0, 3.0, 4)
 BOX = epsrank.box_measure((-1.0, 1.0), n_points=8)
 
 
@@ -373,6 +376,24 @@ ENTRIES: dict[str, list[Slot]] = {
     "lidar": [
         rows("features", lambda x: E.lidar(x, [0, 0, 1, 1, 2, 2])),
     ],
+    "condensation": [
+        rows("weights", E.condensation, [[1.0, 2.0], [3.0, 4.0]]),
+        rows("amplitudes", lambda a: E.condensation([[1.0, 2.0], [3.0, 4.0]], a), [1.0, 2.0]),
+    ],
+    "escape_rate": [
+        rows("inputs", lambda x: E.escape_rate(x, [1.0, 2.0]), [[1.0], [2.0]]),
+        rows("target", lambda y: E.escape_rate([[1.0], [2.0]], y), [1.0, 2.0]),
+    ],
+    "leading_order_blow_up": [
+        rows("layers", lambda w: E.leading_order_blow_up([w, DRIVE, OUT], [1.0, 2.0]), DRIVE),
+        rows("drive", lambda d: E.leading_order_blow_up([DRIVE, DRIVE, OUT], d), [1.0, 2.0]),
+    ],
+    "frequency_errors": [
+        rows("target", lambda y: E.frequency_errors(GRID, y, GRID, [1.0]), [1.0, 2.0, 3.0, 4.0]),
+    ],
+    "principal_coordinates": [
+        rows("x", E.principal_coordinates, [[1.0, 2.0], [3.0, 5.0], [2.0, 1.0]]),
+    ],
 }
 
 #: Public names without an argument that is a number to compute with, and why.
@@ -381,7 +402,12 @@ WITHOUT_NUMBERS = {
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
     "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
     "CounterfactualFloor RankUsed RankVerdict LayerTightness Tightness History SweepResults "
-    "Comparison",
+    "Comparison BlowUp Condensation GradientNoise SpectralDensity Stiffness",
+    "quantities of a model, with tests of their own": "AmplitudeTransport BarrierTo FrequencyError "
+    "InitialDistance Orientations PathLength ProductRank SignChanges StabilityLimit UpdateCosine "
+    "batch_sharpness gradient_noise hessian_density hessian_eigenvalues hessian_top losses_between "
+    "m_coherence negative_curvature noise_directions noise_scale noise_top stiffness "
+    "stiffness_matrix",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
     "layer_kernel laplacian partial linear_operator Quantity LayerQuantity QuantityData "
     "BoundaryProblem OperatorSystem",

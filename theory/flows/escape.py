@@ -19,7 +19,13 @@ from numpy.typing import ArrayLike
 
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+from epsrank.theory.numbers.arrays import (
+    Array,
+    Matrix,
+    Vector,
+    real_array,
+    refuse_non_finite,
+)
 
 
 def mean_gradient(inputs: ArrayLike, target: ArrayLike, *, output_bias: bool = False) -> Vector:
@@ -122,11 +128,10 @@ def affine_loss(inputs: ArrayLike, target: ArrayLike) -> float:
 
 
 def _samples(inputs: ArrayLike, target: ArrayLike) -> tuple[Matrix, Vector]:
-    given = np.asarray(inputs)
+    given = real_array(inputs, "inputs")
     x = as_features(given[:, None] if given.ndim == 1 else given, name="inputs").values
-    y = np.asarray(target, dtype=np.float64)
+    y = real_array(target, "target")
     if y.shape != (len(x),):
         raise InputError("target", f"has shape {y.shape}", f"pass one number per row, {len(x)}")
-    if not np.isfinite(y).all():
-        raise InputError("target", "has entries that are not finite", "leave them out")
+    refuse_non_finite(y, "target")
     return x, y

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array, refuse_non_finite
 from epsrank.theory.shown import Shown
 
 # About this share of the time is left where the integration ends; it is added by the power law that
@@ -149,8 +149,8 @@ def _checked(
 ) -> tuple[list[Matrix], Vector]:
     if not (isinstance(factor, (int, float)) and math.isfinite(factor) and factor > 0):
         raise InputError("factor", f"is {factor!r}", "pass c > 0: 2 for the mean of squares")
-    start = [np.array(w, dtype=np.float64) for w in layers]
-    v = np.array(drive, dtype=np.float64)
+    start = [real_array(w, "layers") for w in layers]
+    v = real_array(drive, "drive")
     if len(start) < 3:
         problem = f"are {len(start)}"
         raise InputError("layers", problem, "pass three or more: two layers grow exponentially")
@@ -162,6 +162,7 @@ def _checked(
         expected = w.shape[0]
     if expected != 1:
         raise InputError("layers", f"end in {expected} rows", "pass one output")
-    if not all(np.isfinite(a).all() for a in (v, *start)):
-        raise InputError("layers", "hold numbers that are not finite", "pass finite weights")
+    refuse_non_finite(v, "drive")
+    for w in start:
+        refuse_non_finite(w, "layers")
     return start, v

@@ -169,7 +169,7 @@ def test_none_is_noticed_by_what_it_measures():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: condensation([[np.nan]]), "weights hold numbers that are not finite"),
+        (lambda: condensation([[np.nan]]), "weights has 1 non-finite"),
         (lambda: condensation([1.0]), r"weights have shape \(1,\)"),
         (lambda: condensation([[0.0]]), "no neuron of any amplitude"),
         (lambda: condensation([[1.0]], [-1.0]), "amplitudes of shape"),
