@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+from epsrank.proofs.formal.scan import strip_comments
 from epsrank.proofs.formal.sources import read_development
 from epsrank.proofs.ledger.claims import Claim
 
-_COMMENT = re.compile(r"\(\*.*?\*\)", re.DOTALL)
 _PROOF = re.compile(
     r"^(?:Local )?(?:Lemma|Theorem|Corollary|Fact|Proposition)\s+([\w']+)", re.MULTILINE
 )
@@ -57,7 +57,7 @@ def _uses() -> dict[str, frozenset[str]]:
     development = read_development()
     texts: dict[str, str] = {}
     for file in development.files:
-        source = _COMMENT.sub(" ", development.text(file))
+        source = strip_comments(development.text(file))
         starts = list(_PROOF.finditer(source))
         ends = [match.start() for match in starts[1:]] + [len(source)]
         for match, end in zip(starts, ends, strict=True):
