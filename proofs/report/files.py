@@ -40,9 +40,10 @@ def write_report(report: Report, folder: Path, figures: Sequence[str]) -> None:
     ledger = report.to_json()
     ledger["environment"]["figures"] = list(figures)
     seals = Manifest(folder, "verification")
-    write_text(folder / LEDGER, document(ledger), manifest=seals)
+    text = document(ledger)
+    write_text(folder / LEDGER, text, manifest=seals)
     # The page sees what a reader of the file sees: so it is the same when it is made again.
-    page = render_page(json.loads(document(ledger)), folder)
+    page = render_page(json.loads(text), folder)
     write_text(folder / PAGE, page, manifest=seals)
 
 

@@ -53,17 +53,18 @@ def environment() -> jinja2.Environment:
 def render_page(ledger: Mapping[str, Any], folder: Path) -> str:
     """Return index.html of a ledger.json in `folder`."""
     cards = cards_of([_whole(entry) for entry in _with_themes(ledger["claims"])])
+    tested = [card for card in cards if not card.untested]
     seen = overview(ledger, cards)
     return environment().get_template("index.html.j2").render(
         cards=cards,
-        themes=_themes([card for card in cards if not card.untested]),
+        themes=_themes(tested),
         untested=[card for card in cards if card.untested],
         seen=seen,
         bar=bar(seen),
         failed_because=failed_because,
         kinds=[(kind, words) for kind, words in KIND_WORDS.items()
                if any(kind in card.kinds for card in cards)],
-        map=draw_map([card for card in cards if not card.untested]),
+        map=draw_map(tested),
         figures=figures_of(ledger, folder),
         columns=columns,
         counted=counted,

@@ -41,7 +41,7 @@ def _forest(evidence: Sequence[Entry]) -> Markup | None:
     """Draw medians with their intervals, against no effect."""
     groups = []
     for item in evidence:
-        rows = [row for row in item.get("rows", ()) if _numeric(row, "median", "low", "high")]
+        rows = [row for row in item.get("rows", ()) if numeric(row, "median", "low", "high")]
         if item["kind"] == "empirical" and rows:
             groups.append((str(item["figures"].get("experiment", "")), rows))
     if not groups:
@@ -87,7 +87,7 @@ def _chain(evidence: Sequence[Entry]) -> Markup | None:
     for item in evidence:
         for row in item.get("rows", ()):
             name = f"{row.get('task')} {row.get('net')}"
-            if _numeric(row, *keys) and row.get("step", 0) > last.get(name, {}).get("step", -1):
+            if numeric(row, *keys) and row.get("step", 0) > last.get(name, {}).get("step", -1):
                 last[name] = row
     if not last:
         return None
@@ -110,7 +110,7 @@ def _chain(evidence: Sequence[Entry]) -> Markup | None:
 
 def _coverage(evidence: Sequence[Entry]) -> Markup | None:
     """Draw how often intervals covered the truth, against their confidence."""
-    found = [item for item in evidence if _numeric(item["figures"], "covered", "trials")]
+    found = [item for item in evidence if numeric(item["figures"], "covered", "trials")]
     found = [item for item in found if item["figures"]["trials"]]
     if not found:
         return None
@@ -127,7 +127,7 @@ def _coverage(evidence: Sequence[Entry]) -> Markup | None:
     return _drawn(rows, caption, level, logarithmic=False, least=0.0, most=1.0)
 
 
-def _numeric(row: Entry, *keys: str) -> bool:
+def numeric(row: Entry, *keys: str) -> bool:
     """Whether all of these are there as finite numbers."""
     return all(
         isinstance(row.get(key), (int, float))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from markupsafe import Markup
 
 from epsrank.proofs.ledger.verdict import VERDICTS
 from epsrank.proofs.report.cards import Card, join, style_of
+from epsrank.proofs.report.plots import numeric
 from epsrank.proofs.report.words import annotated, number, shortened
 
 # Names in a sentence; the page has all.
@@ -145,7 +145,7 @@ def _proofs(cards: Sequence[Card]) -> Markup | None:
 
 def _floors(cards: Sequence[Card]) -> Markup | None:
     rows = [row for card in cards for item in card.checks for row in item.get("rows", ())]
-    rows = [row for row in rows if "net" in row and _has(row, "loss", "reachable", "floor")]
+    rows = [row for row in rows if "net" in row and numeric(row, "loss", "reachable", "floor")]
     rows = [row for row in rows if row["reachable"] > 0]
     if not rows:
         return None
@@ -166,7 +166,7 @@ def _floors(cards: Sequence[Card]) -> Markup | None:
 
 def _searches(cards: Sequence[Card]) -> Markup | None:
     searches = [(card, item) for card in cards for item in card.of_kind("property")
-                if _has(item["figures"], "examples")]  # fmt: skip
+                if numeric(item["figures"], "examples")]  # fmt: skip
     if not searches:
         return None
     tries = sum(int(item["figures"]["examples"]) for _, item in searches)
@@ -206,10 +206,6 @@ def _undecided(cards: Sequence[Card]) -> Markup | None:
 
 # In this order; each is silent where the run has nothing for it. What is refuted has its own box.
 _SENTENCES = (_proofs, _floors, _searches, _experiments, _undecided)
-
-
-def _has(row: Mapping[str, Any], *keys: str) -> bool:
-    return all(isinstance(row.get(key), (int, float)) and math.isfinite(row[key]) for key in keys)
 
 
 def failed_because(card: Card) -> Markup:
