@@ -117,7 +117,7 @@ class StepRecord:
     #: (L2), where the probe is small enough, and there is no envelope.
     reachable: float | None
     envelope: float | None
-    #: floor² at the ε-rank, one per ε.
+    #: The floor at the ε-rank, one per ε.
     floors: tuple[float | None, ...]
     #: Reading of F6.
     reading: str | None
@@ -201,7 +201,7 @@ _LAYER_TYPES = (pa.float64(), pa.float64(), pa.int64(), pa.string(), pa.string()
 
 
 def floor_column(eps: float) -> str:
-    """Return the name of the column of floor² at ε."""
+    """Return the name of the column of the floor at ε."""
     # repr reads back as the very float.
     return f"floor_{eps!r}"
 

@@ -81,7 +81,7 @@ def _noted(row: Entry) -> str:
 
 
 def _chain(evidence: Sequence[Entry]) -> Markup | None:
-    """Draw floor² ≤ envelope² ≤ V ≤ loss at the last measurement of each network."""
+    """Draw floor ≤ envelope ≤ V ≤ loss at the last measurement of each network."""
     keys = ("floor", "envelope", "reachable", "loss")
     last: dict[str, Entry] = {}
     for item in evidence:
@@ -102,7 +102,7 @@ def _chain(evidence: Sequence[Entry]) -> Markup | None:
         for name, row in list(last.items())[:_MOST_ROWS]
     ]  # fmt: skip
     caption = (
-        "How tight the bounds are: ▸ floor² ≤ ▪ envelope² ≤ ◆ V ≤ ● loss at the last measurement "
+        "How tight the bounds are: ▸ floor ≤ ▪ envelope ≤ ◆ V ≤ ● loss at the last measurement "
         "of each network; a ratio loss/V near 1 says that no output layer of this norm does better."
     )
     return _drawn(rows, caption, None, logarithmic=True)
