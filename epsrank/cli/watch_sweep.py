@@ -116,15 +116,11 @@ class ImportSource:
     def poll(self) -> SweepView:
         """Return the view of what was imported."""
         from epsrank.numerics.results import load_results
-        from epsrank.theory.statistics import median_interval
 
         results = load_results(self._folder)
         rows = []
         for cell in results.cells:
-            medians = []
-            for name in ("loss", "rank_lower"):
-                known = [run.figures[name] for run in cell.runs if name in run.figures]
-                medians.append(number(median_interval(known).value if known else None))
+            medians = _medians([run.figures for run in cell.runs])
             states = [run.status for run in cell.runs]
             counts = (len(states) - states.count("failed"), states.count("failed"))
             values = [_text(cell.settings.get(name)) for name in results.varied]
@@ -190,19 +186,25 @@ def _view(
 def _row(values: list[str], outcomes: Sequence[Outcome | None]) -> tuple[str, ...]:
     """Return a line of the table."""
     from epsrank.numerics.sweeps.figures import diverged, final_figures
-    from epsrank.theory.statistics import median_interval
 
     there = [outcome for outcome in outcomes if outcome is not None]
     failed = sum(outcome.status == "failed" for outcome in there)
     # Without stairs, which take time: a view is drawn every other second.
-    figures = [final_figures(outcome, count_stairs=False) for outcome in there]
+    medians = _medians([final_figures(outcome, count_stairs=False) for outcome in there])
+    counts = (len(there) - failed, failed, sum(map(diverged, there)), len(outcomes) - len(there))
+    return (*values, *map(str, counts), *medians)
+
+
+def _medians(figures: Sequence[Mapping[str, float]]) -> list[str]:
+    """Return the medians of the last loss and the last rank, of runs that have one."""
+    from epsrank.theory.statistics import median_interval
+
     medians = []
     for name in ("loss", "rank_lower"):
         known = [entry[name] for entry in figures if name in entry]
         value = median_interval(known).value if known else None
         medians.append("∞" if value == math.inf else number(value))
-    counts = (len(there) - failed, failed, sum(map(diverged, there)), len(outcomes) - len(there))
-    return (*values, *map(str, counts), *medians)
+    return medians
 
 
 def _pace(folder: Path, missing: int) -> str:

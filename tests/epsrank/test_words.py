@@ -143,6 +143,9 @@ def test_an_import_is_watched_as_what_it_is(tmp_path, monkeypatch):
     assert done.exit_code == 0
     assert done.stdout.startswith("i: 2 runs, imported")
     assert "0.15" in done.stdout
+    Path("gone.csv").write_text("step,loss\n0,1\n10,inf\n")
+    assert call("import", "gone.csv", "--out", "j").exit_code == 0
+    assert "∞" in call("watch", "j").stdout
 
 
 def test_a_ratio_of_two_zeros_is_not_a_number():
