@@ -78,6 +78,11 @@ def test_the_table_of_packages_is_that_of_the_project() -> None:
         listed = {r.partition(">")[0] for r in extras["optional-dependencies"][extra]}
         assert listed == {PACKAGES[package][0] for package in packages(extra)}
         assert not listed & needed
+    # Results are of the laboratory, so that their data frames ask for it too.
+    frames = extras["optional-dependencies"]["frames"]
+    assert {r.partition(">")[0] for r in frames} == {*packages("frames"), "epsrank[lab]"}
+    page = (ROOT / "docs" / "installing.md").read_text("utf-8")
+    assert all(f"| `{extra}` |" in page for extra in (*EXTRAS, "frames", "all"))
     assert extras["optional-dependencies"]["all"] == [f"epsrank[{','.join(EXTRAS)}]"]
     assert {extra for _, extra in PACKAGES.values()} <= set(extras["optional-dependencies"])
 
