@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -323,12 +322,12 @@ def _print_moments(found: Tightness) -> None:
 
 
 def _cell(value: Enclosed) -> str:
-    if value.lower <= 0 and math.isinf(value.upper):
+    if value.unknown:
         return "not known, 0/0 to rounding"
     return str(value).replace("inf", "∞")
 
 
 def _ratio(value: Enclosed | None) -> str:
-    if value is None or (value.lower <= 0 and math.isinf(value.upper)):
+    if value is None or value.unknown:
         return "–"
     return number(value.value).replace("inf", "∞")

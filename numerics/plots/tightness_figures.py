@@ -248,7 +248,7 @@ def _slack(record: LayerTightness) -> float:
 
 def _quotient(ratio: Enclosed) -> float:
     """Return a ratio, NaN where both of its parts may be 0."""
-    return math.nan if ratio.lower <= 0 and math.isinf(ratio.upper) else ratio.value
+    return math.nan if ratio.unknown else ratio.value
 
 
 def _into(draw: Callable[..., Axes]) -> Callable[..., Axes]:

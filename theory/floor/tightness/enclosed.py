@@ -34,6 +34,11 @@ class Enclosed:
         middle = nearest((interval.lower + interval.upper) / 2)
         return cls(outward(interval.lower, -1), middle, outward(interval.upper, +1))
 
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing is known of x ≥ 0, as of 0/0 to rounding."""
+        return self.lower <= 0 and math.isinf(self.upper)
+
     def over(self, other: Enclosed) -> Enclosed:
         """Return x/y for x, y ≥ 0: at most x.upper/y.lower, at least x.lower/y.upper."""
         value = quotient(self.value, other.value) if self.value or other.value else math.nan
