@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from epsrank.theory.data.inputs import as_share, as_size
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import (
     Array,
@@ -121,13 +122,9 @@ def condensation(
         raise InputError(
             "amplitudes", f"of shape {heights.shape}", f"pass {len(sizes)} that are not negative"
         )
-    for name, value in (("cosine", cosine), ("least", least)):
-        if (
-            not isinstance(value, (int, float))
-            or not 0 <= value < 1
-            or (name, value) == ("cosine", 0)
-        ):
-            raise InputError(name, f"is {value!r}", "pass a number between 0 and 1")
+    cosine = as_share(cosine, "cosine")
+    if as_size(least, "least") >= 1:
+        raise InputError("least", f"is {least!r}", "pass a number below 1")
     if not (heights * sizes).any():
         raise InputError("weights", "have no neuron of any amplitude", "measure another layer")
     with np.errstate(invalid="ignore", divide="ignore"):

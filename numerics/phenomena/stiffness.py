@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -121,6 +121,7 @@ class Stiffness:
 
     def mean(self, kind: Kind = "cos", pairs: Pairs = "within") -> float:
         """Return the mean over all pairs of one class, of different classes, or over both."""
+        _check_names(kind, pairs)
         table = self.cos if kind == "cos" else self.sign
         same = np.eye(len(self.classes), dtype=bool)
         chosen = {"within": same, "between": ~same, "all": np.ones_like(same)}[pairs]
@@ -146,6 +147,13 @@ class Stiffness:
             return math.inf
         k = int(below[0])
         return float(d[k - 1] + (d[k] - d[k - 1]) * s[k - 1] / (s[k - 1] - s[k]))
+
+
+def _check_names(kind: str, pairs: str) -> None:
+    if kind not in get_args(Kind):
+        raise InputError("kind", f"is {kind!r}", "choose 'cos' or 'sign'")
+    if pairs not in get_args(Pairs):
+        raise InputError("pairs", f"is {pairs!r}", "choose 'within', 'between' or 'all'")
 
 
 class _Sums:
@@ -328,10 +336,7 @@ def stiffness(
     >>> stiffness(nn.Linear(2, 2), nn.functional.cross_entropy, data, kind="sign")
     1.0
     """
-    if kind not in ("cos", "sign"):
-        raise InputError("kind", f"is {kind!r}", "choose 'cos' or 'sign'")
-    if pairs not in ("within", "between", "all"):
-        raise InputError("pairs", f"is {pairs!r}", "choose 'within', 'between' or 'all'")
+    _check_names(kind, pairs)  # before the work
     found = stiffness_matrix(model, loss, data, other=other, without=without, memory=memory)
     return found.mean(kind, pairs)
 

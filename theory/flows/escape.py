@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from epsrank.theory.data.inputs import as_features
+from epsrank.theory.data.inputs import as_features, as_positive
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import (
     Array,
@@ -85,8 +85,7 @@ def escape_rate(
     >>> escape_rate([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], output_bias=True)
     0.0
     """
-    if not (isinstance(factor, (int, float)) and math.isfinite(factor) and factor > 0):
-        raise InputError("factor", f"is {factor!r}", "pass c > 0: 2 for the mean of squares")
+    factor = as_positive(factor, "factor", "pass c > 0: 2 for the mean of squares")
     return float(factor * np.linalg.norm(mean_gradient(inputs, target, output_bias=output_bias)))
 
 

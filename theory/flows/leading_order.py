@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from epsrank.theory.data.inputs import as_positive
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array, refuse_non_finite
 from epsrank.theory.shown import Shown
@@ -147,8 +148,7 @@ def flow(layers: Sequence[Matrix], v: Vector, factor: float) -> list[Matrix]:
 def _checked(
     layers: Sequence[ArrayLike], drive: ArrayLike, factor: float
 ) -> tuple[list[Matrix], Vector]:
-    if not (isinstance(factor, (int, float)) and math.isfinite(factor) and factor > 0):
-        raise InputError("factor", f"is {factor!r}", "pass c > 0: 2 for the mean of squares")
+    as_positive(factor, "factor", "pass c > 0: 2 for the mean of squares")
     start = [real_array(w, "layers") for w in layers]
     v = real_array(drive, "drive")
     if len(start) < 3:

@@ -160,6 +160,8 @@ def test_memory_of_pairs_does_not_grow_with_the_samples():
     [
         (lambda d: stiffness(mlp(), cross_entropy, d, kind="dot"), "kind is 'dot'"),
         (lambda d: stiffness(mlp(), cross_entropy, d, pairs="x"), "pairs is 'x'"),
+        (lambda d: stiffness_matrix(mlp(), cross_entropy, d).mean("dot"), "kind is 'dot'"),
+        (lambda d: stiffness_matrix(mlp(), cross_entropy, d).mean(pairs="x"), "pairs is 'x'"),
         (lambda d: stiffness(mlp(), cross_entropy, d, without=["9.bias"]), "without names '9.b"),
         (lambda d: stiffness(mlp(), F.mse_loss, QuantityData(d.inputs, d.inputs)), "no labels"),
         (lambda d: m_coherence(mlp(), None, d), "loss is missing"),
