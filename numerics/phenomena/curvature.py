@@ -275,8 +275,9 @@ def negative_curvature(
 class StabilityLimit:
     """2(1 + μ)/η of an optimiser as it is now: above it steps of this size diverge on a quadratic.
 
-    η is the rate and μ the momentum (heavy ball); 2/η without momentum. A quantity like others, for
-    a line beside `hessian_top`.
+    η is the rate and μ the momentum (heavy ball); 2/η without momentum. Dampening d makes it
+    2(1 + μ)/(η(1 − d)), and weight decay takes its own curvature off. A quantity like others, for a
+    line beside `hessian_top`.
 
     Parameters
     ----------
@@ -317,7 +318,11 @@ class StabilityLimit:
             rate = as_positive(group["lr"], "optimizer", "wait until its rate is positive")
             if group["nesterov"]:
                 raise InputError("optimizer", "has Nesterov's momentum", "pass a rate of your own")
-            limits.append(2.0 * (1.0 + float(group["momentum"])) / rate)
+            momentum = float(group["momentum"])
+            # Of a gradient the velocity takes 1 − d; without momentum there is no velocity.
+            taken = rate * (1.0 - float(group["dampening"])) if momentum else rate
+            limit = 2.0 * (1.0 + momentum) / taken if taken else math.inf
+            limits.append(limit - float(group["weight_decay"]))
         return min(limits)
 
 

@@ -207,6 +207,32 @@ def test_the_limit_follows_the_optimiser():
     optimizer.param_groups[0]["momentum"] = 0.9
     assert limit(model, None, None) == pytest.approx(9.5)
     assert StabilityLimit(0.5)(model, None, None) == 4
+    damped = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5, dampening=1.0)
+    assert StabilityLimit(damped)(model, None, None) == np.inf
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"momentum": 0.9},
+        {"momentum": 0.5, "dampening": 0.5},
+        {"momentum": 0.9, "weight_decay": 3.0},
+        {"weight_decay": 3.0},
+    ],
+)
+def test_steps_on_a_quadratic_diverge_beyond_the_limit_and_converge_below_it(options):
+    def ends(share):
+        x = nn.Parameter(torch.ones(1, dtype=torch.float64))
+        optimizer = torch.optim.SGD([x], lr=0.1, **options)
+        curvature = share * StabilityLimit(optimizer)(nn.Linear(1, 1), None, None)
+        for _ in range(400):
+            x.grad = curvature * x.detach()
+            optimizer.step()
+        return abs(x.item())
+
+    assert ends(0.8) < 1e-6
+    assert ends(1.2) > 1e6
 
 
 @pytest.mark.parametrize(
