@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from epsrank.numerics.experiments.trials.many_seeds import rounded, update
 from epsrank.numerics.phenomena.neurons import condensation
 
 #: φ and φ′, with the order p of φ at 0: φ(z) = z^p + …
@@ -27,7 +28,6 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tens
 }
 #: Losses, as shares of the first, at the end of the window; the second and third are other views.
 WINDOWS = {"usual": 0.98, "early": 0.99, "late": 0.95}
-_BETAS, _EPS = (0.9, 0.999), 1e-8
 
 
 def condensing_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,12 +55,14 @@ def condensing_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     last = max(settings["epochs"])
     for step in range(last + 1):
         loss, gradients = _gradients(weights, x, y, settings["activation"])
-        if not bool(torch.isfinite(loss).all()):
-            break  # what is not kept yet stays None
-        losses.append([float(f"{value:.6g}") for value in loss.tolist()])
+        known = torch.isfinite(loss)
+        if not bool(known.any()):
+            break  # what is not kept yet stays None, also of one seed that diverges
+        losses.append(rounded(loss))
         first = loss if step == 0 else first
         for view, share in WINDOWS.items():
-            for place in torch.nonzero((loss <= share * first) | (step == last))[:, 0].tolist():
+            ended = known & ((loss <= share * first) | (step == last))
+            for place in torch.nonzero(ended)[:, 0].tolist():
                 if kept[view][place] is None:
                     fallen = bool(loss[place] <= share * first[place])
                     # The window ends before the loss has fallen.
@@ -71,10 +73,13 @@ def condensing_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
                         "layers": _counts(inside, settings),
                     }
         if step == 0 or step in settings["epochs"]:
-            at[step] = [_counts([w[k] for w in weights], settings) for k in range(len(seeds))]
+            at[step] = [
+                _counts([w[k] for w in weights], settings) if known[k] else None
+                for k in range(len(seeds))
+            ]
         before = [w.clone() for w in weights]
         for weight, gradient, moment in zip(weights, gradients, moments, strict=True):
-            _update(weight, gradient, moment, step + 1, settings)
+            update(weight, gradient, moment, step + 1, settings)
     return {"window": kept, "at": {str(step): found for step, found in at.items()}, "loss": losses}
 
 
@@ -141,21 +146,3 @@ def _counts(weights: list[Tensor], settings: Mapping[str, Any]) -> list[dict[str
             }
         )
     return found
-
-
-def _update(
-    weight: Tensor,
-    gradient: Tensor,
-    moment: tuple[Tensor, Tensor],
-    step: int,
-    settings: Mapping[str, Any],
-) -> None:
-    """Make a step of descent, or of Adam."""
-    if settings["optimizer"] == "descent":
-        weight.sub_(gradient, alpha=settings["learning_rate"])
-        return
-    mean, square = moment
-    mean.mul_(_BETAS[0]).add_(gradient, alpha=1 - _BETAS[0])
-    square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
-    size = (square / (1 - _BETAS[1] ** step)).sqrt_().add_(_EPS)
-    weight.addcdiv_(mean, size, value=-settings["learning_rate"] / (1 - _BETAS[0] ** step))

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from epsrank.numerics.experiments.trials.many_seeds import rounded
 from epsrank.theory.flows.leading_order import leading_order_blow_up
 
 #: Targets of the projections t·x and s·x on two teachers; all have mean y x ≠ 0.
@@ -58,7 +59,7 @@ def deep_small_weights_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         residual = hidden[-1] @ weights[-1] - y
         loss = residual.square().mean(dim=(1, 2))
         if step % every == 0:
-            losses.append([float(f"{value:.6g}") for value in loss.tolist()])
+            losses.append(rounded(loss))
         new = (loss <= bars) & (passed < 0)
         passed[new] = step
         aligned[new[0]] = _alignment(weights[0], drive)[new[0]]
@@ -83,7 +84,7 @@ def deep_small_weights_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         },
         "blow_up": times,
         "blow_up_cosine": cosines,
-        "cosine": [float(f"{value:.6g}") for value in aligned.tolist()],
+        "cosine": rounded(aligned),
         "every": every,
         "loss": losses,
         "square": square.tolist(),

@@ -10,7 +10,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-_ADAM = (0.9, 0.999, 1e-8)
+from epsrank.numerics.experiments.trials.many_seeds import update
 
 
 def factorisation_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,13 +50,14 @@ def factorisation_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
                 entry["rank"][place] = effective_rank_of(below[-1][place])
                 entry["unseen"][place] = _unseen(below[-1][place], target[place], seen[place])
                 reached[place] += 1
-        if bool((reached == len(losses)).all()) or not bool(torch.isfinite(loss).all()):
+        # A seed that has diverged ends no other one.
+        if bool(((reached == len(losses)) | ~torch.isfinite(loss)).all()):
             break
         pull = 2 * residual / settings["observed"]
         for place in range(len(factors) - 1, -1, -1):
             gradient = pull @ below[place].mT
             pull = factors[place].mT @ pull
-            _update(factors[place], gradient, moments[place], step + 1, settings)
+            update(factors[place], gradient, moments[place], step + 1, settings)
     return {
         "at": [{"loss": level} | entry for level, entry in zip(losses, found, strict=True)],
         "final": [float(f"{value:.6g}") for value in loss.nan_to_num(1e300, 1e300).tolist()],
@@ -106,22 +107,3 @@ def _connected(seen: Tensor) -> bool:
     graph = np.zeros((2 * n, 2 * n))
     graph[:n, n:] = seen.numpy()
     return bool(connected_components(graph, directed=False)[0] == 1)
-
-
-def _update(
-    weight: Tensor,
-    gradient: Tensor,
-    moments: tuple[Tensor, Tensor],
-    step: int,
-    settings: Mapping[str, Any],
-) -> None:
-    """Make a step of descent, or of Adam."""
-    if settings["optimizer"] == "descent":
-        weight.sub_(gradient, alpha=settings["learning_rate"])
-        return
-    first, second = moments
-    b1, b2, eps = _ADAM
-    first.mul_(b1).add_(gradient, alpha=1 - b1)
-    second.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
-    size = (second / (1 - b2**step)).sqrt_().add_(eps)
-    weight.addcdiv_(first, size, value=-settings["learning_rate"] / (1 - b1**step))

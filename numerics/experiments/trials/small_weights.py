@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from epsrank.numerics.experiments.trials.many_seeds import rounded
 from epsrank.theory.flows.escape import affine_loss, escape_rate, escape_time, mean_gradient
 from epsrank.theory.numbers.arrays import Vector
 
@@ -160,8 +161,8 @@ def small_weights_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
             # W₁ of as many equal masses: the mean distance in order, here per unit of time.
             time = max(1, step - last) * settings["learning_rate"] / (1 - settings["momentum"])
             table["step"].append(step)
-            table["loss"].append(_rounded(loss))
-            table["transport"].append(_rounded((now - before).abs().mean(dim=1) / time))
+            table["loss"].append(rounded(loss))
+            table["transport"].append(rounded((now - before).abs().mean(dim=1) / time))
             before, last = now, step
         if ends and bool((passed[ends] >= 0).all()):
             break
@@ -178,7 +179,7 @@ def small_weights_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         "predicted": predicted,
         **steps,
         **table,
-        "final": _rounded(loss),
+        "final": rounded(loss),
     }
 
 
@@ -196,8 +197,3 @@ def _predicted(networks: Networks, x: Vector, y: Vector) -> list[float | None]:
 def _measured(step: int, rows: list[int]) -> bool:
     early, until, late = rows
     return step % (early if step <= until else late) == 0
-
-
-def _rounded(values: Tensor) -> list[float]:
-    # Six digits: no level is decided by these, and records stay small.
-    return [float(f"{value:.6g}") for value in values.tolist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.initial.b01_stages import EXPERIMENT, analyse, plan
+from epsrank.numerics.experiments.initial.runs import read_runs
 from epsrank.numerics.experiments.trials.small_weights import LEVELS, small_weights_trial, start
-from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 RATE, SQUARE, AFFINE = 1.0, 1.0, 0.3
 VIEWS = ("usual", "early", "late")
@@ -152,3 +154,11 @@ def test_the_trial_passes_levels_once_and_batches_are_drawn_by_seed():
     structured = start(settings | {"first": "structured"}, range(1))
     x = torch.tensor([[-1.0, 1.0]], dtype=torch.float64)
     assert float(x @ structured.inner[0, :, 0:1]) == pytest.approx(0)
+
+
+def test_a_seed_that_diverges_can_be_recorded():
+    result = small_weights_trial(SETTINGS | {"learning_rate": 1e9, "steps": 60})
+    assert result["final"] == [None, None]
+    assert json.dumps(result, allow_nan=False)
+    (run, _), _ = read_runs([Outcome(Trial("small-weights", SETTINGS), "done", result)])
+    assert math.isnan(run.loss[-1])

@@ -84,6 +84,9 @@ def test_the_trial_is_training_by_automatic_derivatives(activation, hidden, opti
         for w in leaves[:-1]:
             h = ACTIVATIONS[activation][0](torch.cat([h, ones], dim=1) @ w)
         loss = (h @ leaves[-1] - y).square().mean()
+        if losses[1] is None:  # this seed has diverged, and the other one goes on
+            assert not torch.isfinite(loss)
+            break
         assert losses[1] == pytest.approx(float(loss.detach()), rel=1e-5)
         own.zero_grad()
         loss.backward()
@@ -104,3 +107,19 @@ def test_the_window_ends_before_the_loss_has_fallen():
     # A diverging training keeps what it has.
     wild = settings | {"optimizer": "descent", "learning_rate": 1e200, "epochs": [9]}
     assert "9" not in condensing_trial(wild)["at"]
+
+
+def test_a_seed_that_diverges_ends_no_other_one():
+    settings = {
+        "inputs": 1, "samples": 10, "width": 5, "hidden": 1, "activation": "x²·tanh", "std": 0.3,
+        "optimizer": "descent", "learning_rate": 0.1, "epochs": [20], "seed": 0,
+    }  # fmt: skip
+    together = condensing_trial(settings | {"count": 2})
+    alone = [condensing_trial(settings | {"seed": k, "count": 1}) for k in range(2)]
+    assert len(alone[1]["loss"]) < len(alone[0]["loss"]) == len(together["loss"]) == 21
+    assert together["loss"][-1][1] is None
+    assert together["at"]["20"][1] is None
+    for view in WINDOWS:
+        for k in range(2):
+            mine, own = together["window"][view][k], alone[k]["window"][view][0]
+            assert (mine and mine["step"]) == (own and own["step"])

@@ -86,6 +86,17 @@ def test_the_trial_is_what_the_optimiser_makes_of_the_loss(optimizer):
     assert result["at"][0]["step"] == [None, None]
 
 
+def test_a_seed_that_diverges_ends_no_other_one():
+    settings = SETTINGS | {"optimizer": "descent", "learning_rate": 2.0, "steps": 100, "seed": 0}
+    settings |= {"losses": [0.03]}
+    alone = [factorisation_trial(settings | {"seed": k, "count": 1}) for k in range(3)]
+    steps = [found["at"][0]["step"][0] for found in alone]
+    assert alone[1]["final"] == [1e300]
+    assert steps[0] is not None
+    assert steps[2] is not None
+    assert factorisation_trial(settings | {"count": 3})["at"][0]["step"] == steps
+
+
 def test_products_are_looked_at_where_the_loss_is_passed():
     settings = SETTINGS | {"optimizer": "descent", "losses": [0.5, 0.1], "steps": 4000, "depth": 2}
     found = factorisation_trial(settings)["at"]
