@@ -55,11 +55,12 @@ def lanczos(
         scale = max(map(abs, [*diagonal, *beside]))
         exhausted = beta <= _EXHAUSTED * scale
         beside.append(0.0 if exhausted else beta)
-        found = _ritz(diagonal, beside)
-        sharp = found.residuals[-wanted:] <= tolerance * abs(found.values).max(initial=0.0)
         # A space that is exhausted at once knows one eigenvector, perhaps not the largest.
-        if wanted and len(diagonal) >= wanted and sharp.all() and not (exhausted and not restarted):
-            break
+        if wanted and len(diagonal) >= wanted and not (exhausted and not restarted):
+            found = _ritz(diagonal, beside)
+            sharp = found.residuals[-wanted:] <= tolerance * abs(found.values).max(initial=0.0)
+            if sharp.all():
+                return found
         if not exhausted:
             v = w / beta
             continue
