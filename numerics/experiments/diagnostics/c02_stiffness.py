@@ -13,7 +13,8 @@ Rules, medians over seeds with 95 % intervals:
 - ``stiffness-growth``: (a) train–train within less between classes, the least over measurements
   after the start, cosine and sign, clean; (b) what the source describes is a rise: cosine and sign
   stiffness within classes, at the least loss on samples held out less at the start, clean, with
-  and without the output bias. All above 0: supported; some: regime; none, and one below: refuted.
+  and without the output bias. All above 0: supported; both of (a) and some of (b): regime; one of
+  (a) below 0, or all of (b): refuted; else undecided.
 - ``stiffness-overfit``: it declines without overfitting too, so what counts is the difference to
   the clean control *at equal training loss* (the least that both reach). For both overfitting arms,
   train–validation within: (a) clean less overfitting at equal loss; (b) overfitting, start less

@@ -12,9 +12,10 @@ completes another matrix stands beside it, since it needs no images.
 Rules, medians over seeds with 95 % intervals, per data and network:
 
 - ``critical-period``: error on clean samples never seen (a) of the longest blur less that of none,
-  and (b) of the longest blur less that of the longest flip, under A and under B, constant rate. All
-  above 0: supported; some data or arm with both: regime; none, and some (b) below 0: refuted; else
-  undecided. Cyclic rates, onset and the linear network stand beside it.
+  and (b) of the longest blur less that of the longest flip, under A and under B, constant rate (the
+  longest deficit has the same clean steps behind it under both, so that (b) is one number twice).
+  All above 0: supported; some data or arm with both: regime; none, and some (b) below 0: refuted;
+  else undecided. Cyclic rates, onset and the linear network stand beside it.
 """
 
 from __future__ import annotations
