@@ -63,7 +63,11 @@ def test_rates_by_their_definition():
     centred = 2 * np.hypot(np.mean((y - y.mean()) * X), 0)
     assert escape_rate(X, y, output_bias=True) == pytest.approx(centred)
     # Even on a symmetric domain: no law at all.
-    assert escape_rate(X, np.cos(X) + np.cos(30 * X), output_bias=True) < 1e-15
+    assert escape_rate(X, np.cos(X) + np.cos(30 * X), output_bias=True) == 0
+    assert escape_rate(X, 5.0 + 1e-6 * X, output_bias=True) == pytest.approx(
+        2e-6 * np.mean(X**2), rel=1e-6
+    )
+    assert escape_rate([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], output_bias=True) == 0
     assert escape_time(X, np.zeros(30), [1.0]) == np.inf
     assert affine_loss(X, 2 * X - 1) == pytest.approx(0, abs=1e-28)
     assert affine_loss(X, y) == pytest.approx(np.polyfit(X, y, 1, full=True)[1][0] / 30)
