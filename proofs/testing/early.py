@@ -29,7 +29,9 @@ def _first(statements: Sequence[ast.stmt]) -> int | None:
         if _asserts(statement):
             return None
         if isinstance(statement, ast.Return):
-            return statement.lineno
+            # What returns something is refused when it does, or has called what asserts.
+            empty = statement.value is None or ast.unparse(statement.value) == "None"
+            return statement.lineno if empty else None
         for part in ("body", "orelse", "handlers", "finalbody"):
             for inner in _blocks(getattr(statement, part, None)):
                 line = _first(inner)

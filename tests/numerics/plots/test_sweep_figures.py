@@ -112,7 +112,7 @@ def test_colours_panels_and_quantities_are_chosen():
     assert len(found["curves-loss"].axes) == 2
     for wishes, told in (
         ({"x": "task"}, "which does not vary; choose of: width, init, depth"),
-        ({"colour": "init", "x": "init"}, "are named twice"),
+        ({"colour": "init", "x": "init"}, "colour is .init., which is named twice"),
         ({"where": {"a": "b"}}, "names .a., no setting"),
         ({"where": {"depth": "7"}}, "leaves no run"),
         ({"y": ("gain",)}, "is 'gain'"),

@@ -66,7 +66,9 @@ def test_what_cannot_be_paired_is_said():
     more = results([{"width": 4, "depth": depth} for depth in (1, 2)])
     with pytest.raises(InputError, match=r"has no run that pairs .*depth varies in B, and A does"):
         compare_results(results(widths(4)), more)
-    with pytest.raises(InputError, match=r"^figures have 'rank'; choose some of loss"):
+    with pytest.raises(
+        InputError, match=r"^figures has 'rank', which not both have; choose some of loss"
+    ):
         compare_results(a, b, figures=["rank"])
 
 

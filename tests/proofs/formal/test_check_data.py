@@ -35,7 +35,7 @@ def honest(tmp_path_factory):
     np.save(place / "u.npy", targets(12, 2))
     certificates = {
         "rank": certify_rank(waves(12, 4), Fraction(1, 3), measure="raw"),
-        "bound": certify_floor(waves(12, 4), targets(12, 2), 0.1),
+        "bounded": certify_floor(waves(12, 4), targets(12, 2), 0.1),
     }
     export_project(place / "folder", certificates)
     return place
