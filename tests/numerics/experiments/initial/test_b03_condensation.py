@@ -54,6 +54,31 @@ def test_planted_effects(settings, expected, tmp_path):
     assert (found.findings[1].witness is None) == (expected[1] == "supported")
 
 
+def test_the_verdict_rests_on_all_parts_in_the_same_seed():
+    outcomes = planted(lambda p, d: 2 * p)
+    for outcome in outcomes:
+        s = outcome.settings
+        if s["std"] is None or s["activation"] != "tanh":
+            continue
+        # Each part holds in most seeds, all of them together in a quarter.
+        for place in range(s["count"]):
+            bad = {"share": 0.5} if place % 8 < 3 else {"count": 2} if place % 8 < 6 else {}
+            held = outcome.result["window"]["usual"][place]
+            layers = [entry | bad for entry in held["layers"]]
+            outcome.result["window"]["usual"][place] = held | {"layers": layers}
+    finding = analyse(outcomes).findings[0]
+    assert finding.judgement == "undecided"
+    assert finding.pvalue > 0.5
+    # A bare majority of seeds establishes nothing.
+    for outcome in outcomes:
+        window = outcome.result["window"]["usual"]
+        whole = len(window) // 2 + 1
+        for place in range(whole):
+            layers = [e | {"share": 1.0, "count": 1} for e in window[place]["layers"]]
+            window[place] = window[place] | {"layers": layers}
+    assert analyse(outcomes).findings[0].judgement == "undecided"
+
+
 def test_the_picture_can_be_drawn_and_failures_are_told(tmp_path):
     analyse(planted(lambda p, d: 2)).pictures[0].draw().savefig(tmp_path / "b3.png")
     failed = [Outcome(o.trial, "failed", cause="planted") for o in planted(lambda p, d: 2)]
