@@ -79,7 +79,14 @@ class SampleGradients:
         few = part(self._data, torch.arange(rows.start, rows.stop))
         found = vmap(grad(self._value), (None, 0, 0))(self._parameters, few.inputs, few.targets)
         flat = [g.detach().reshape(rows.stop - rows.start, -1) for g in found.values()]
-        return torch.cat(flat, dim=1)
+        gradients = torch.cat(flat, dim=1)
+        # Pairs without a cosine are left out: such gradients would leave without a word.
+        lost = ~torch.isfinite(gradients).all(dim=1)
+        if bool(lost.any()):
+            first = rows.start + int(lost.nonzero()[0])
+            problem = f"has a gradient that is not finite, at sample {first}"
+            raise InputError("model", problem, "look at that sample, or measure before it diverges")
+        return gradients
 
     def _value(self, parameters: dict[str, Tensor], inputs: Any, target: Any) -> Tensor:
         """Return the loss of one sample, as a batch of one."""

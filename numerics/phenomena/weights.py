@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from epsrank.numerics.monitor.quantity.of_layer import LayerQuantity
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Matrix
+from epsrank.theory.numbers.arrays import Matrix, refuse_non_finite
 
 
 class _Watched:
@@ -204,6 +204,7 @@ class PathLength:
 
     def _advance(self, features: Matrix) -> float:
         """Add the distance to the features before."""
+        refuse_non_finite(features, "features")
         now = features / math.sqrt(len(features))
         last, self._last = self._last, now
         if last is not None:

@@ -171,3 +171,14 @@ def test_memory_of_pairs_does_not_grow_with_the_samples():
 def test_what_cannot_be_measured_is_one_line(call, match):
     with pytest.raises(InputError, match=match):
         call(samples(6))
+
+
+@pytest.mark.parametrize("measured", [stiffness, m_coherence])
+def test_gradients_that_are_not_finite_are_said(measured):
+    """Pairs without a cosine do not count: half of the samples left without a word."""
+    model = nn.Linear(2, 3)
+    inputs = torch.randn(6, 2)
+    inputs[4:] = math.nan
+    data = QuantityData(inputs, torch.tensor([0, 1, 2, 0, 1, 2]))
+    with pytest.raises(InputError, match="gradient that is not finite, at sample 4"):
+        measured(model, nn.functional.cross_entropy, data)

@@ -200,3 +200,11 @@ def test_a_clock_has_to_go_and_samples_have_to_stay():
     path(network(), None, DATA)
     with pytest.raises(InputError, match="features have shape"):
         path(network(), None, QuantityData(DATA.inputs[:4]))
+
+
+def test_features_that_are_not_finite_have_no_path():
+    length = PathLength("1")
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    with pytest.raises(InputError, match="features has 3 non-finite entries"):
+        length(model, None, QuantityData(torch.tensor([[math.nan, 0.0], [0.0, 1.0]])))
+    assert length(model, None, QuantityData(torch.randn(2, 2))) == 0
