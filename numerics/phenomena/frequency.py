@@ -77,7 +77,7 @@ def frequency_errors(
     if t.shape != y.shape or len(y) != len(points):
         shapes = f"has shape {t.shape}, the target {y.shape}, x {points.shape}"
         raise InputError("outputs", shapes, "pass as many rows and columns")
-    gamma = np.asarray(frequencies, dtype=np.float64).reshape(-1)
+    gamma = _matrix(frequencies, "frequencies").reshape(-1)
     if method != "principal" and points.shape[1] != 1:
         problem = f"has {points.shape[1]} columns, and {method!r} is of one"
         raise InputError("x", problem, "choose method='principal'")
@@ -99,7 +99,7 @@ def _matrix(values: Any, name: str) -> Matrix:
 
 def _grid(x: Matrix, y: Matrix, gamma: Vector) -> NDArray[np.complex128]:
     steps = np.diff(x[:, 0])
-    if len(steps) and (abs(steps - steps.mean()) > _EVEN * abs(steps.mean())).any():
+    if len(steps) and not (abs(steps - steps.mean()) < _EVEN * abs(steps.mean())).all():
         raise InputError("x", "is not equispaced", "choose method='least-squares'")
     bins = gamma.astype(int)
     most = len(y) // 2
@@ -112,6 +112,9 @@ def _grid(x: Matrix, y: Matrix, gamma: Vector) -> NDArray[np.complex128]:
 
 def _fitted(x: Matrix, y: Matrix, gamma: Vector) -> Array:
     """Return the coefficients of sine and cosine side by side, one row per frequency."""
+    if 2 * len(gamma) + 1 > len(x):
+        problem = f"are {len(gamma)}, which is more than {len(x)} points can tell apart"
+        raise InputError("frequencies", problem, f"pass at most {(len(x) - 1) // 2}")
     columns = [np.ones(len(x))]
     for each in gamma:
         columns += [np.sin(each * x[:, 0]), np.cos(each * x[:, 0])]

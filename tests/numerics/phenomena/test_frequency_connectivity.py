@@ -121,6 +121,9 @@ def test_convex_losses_have_no_barrier():
 X = np.arange(6.0)
 
 
+ONES = np.ones(8)
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [
@@ -130,6 +133,13 @@ X = np.arange(6.0)
         (lambda: frequency_errors(X, X, X, [1.5]), "pass whole numbers up to 3"),
         (lambda: frequency_errors(np.eye(6), X, X, [1]), "x has 6 columns"),
         (lambda: principal_coordinates(np.ones((4, 2))), "no principal component"),
+        (lambda: frequency_errors(np.ones(8), ONES, ONES, [1]), "x is not equispaced"),
+        (lambda: frequency_errors(ONES, ONES, ONES, [math.nan]), "frequencies has 1 non-finite"),
+        (lambda: frequency_errors(ONES, ONES, ONES, ["a"]), "frequencies"),
+        (
+            lambda: frequency_errors(ONES, ONES, ONES, range(1, 5), method="least-squares"),
+            "frequencies are 4, which is more than 8 points can tell apart; pass at most 3",
+        ),
         (lambda: FrequencyError(1, method="fft"), "method is 'fft'"),
         (
             lambda: FrequencyError(1)(mlp(), None, QuantityData(torch.ones(3, 8))),
