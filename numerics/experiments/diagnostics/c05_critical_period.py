@@ -13,7 +13,7 @@ Rules, medians over seeds with 95 % intervals, per data and network:
 
 - ``critical-period``: error on clean samples never seen (a) of the longest blur less that of none,
   and (b) of the longest blur less that of the longest flip, under A and under B, constant rate (the
-  longest deficit has the same clean steps behind it under both, so that (b) is one number twice).
+  longest deficit has the same clean steps behind it under both: (b) is one number, counted once).
   All above 0: supported; some data or arm with both: regime; none, and some (b) below 0: refuted;
   else undecided. Cyclic rates, onset and the linear network stand beside it.
 """
@@ -130,15 +130,18 @@ def _compare(runs: Sequence[Outcome], name: str, schedule: str) -> Comparisons:
     """Compare the longest blur with no deficit and with the flip, under A and under B."""
     stops, _, longest, _ = _shape(runs)
     found = Comparisons()
+    blur, flip = (_of(runs, schedule, kind, stops[-1], longest) for kind in ("blur", "flip"))
     for arm, clean_total in ((_FIXED, longest - stops[-1] + stops[0]), (_EQUAL, longest)):
-        blur = _of(runs, schedule, "blur", stops[-1], longest)
         none = _of(runs, schedule, "blur", stops[0], clean_total)
-        flip = _of(runs, schedule, "flip", stops[-1], longest)
         label = f"{name}, {schedule} rate, {arm}"
         found.add(f"{label}: blur − none", blur, none)
-        # The flip less its own control is what counts; that control is the same training.
-        found.add(f"{label}: blur − flip", blur, flip)
+    # Under both totals the longest deficit has the same trainings: one number, counted once.
+    found.add(_flip_name(name, schedule), blur, flip)
     return found
+
+
+def _flip_name(name: str, schedule: str) -> str:
+    return f"{name}, {schedule} rate: blur − flip"
 
 
 def _judge(arms: dict[str, list[Outcome]]) -> Finding:
@@ -157,8 +160,10 @@ def _judge(arms: dict[str, list[Outcome]]) -> Finding:
         found = _compare(runs, name, "constant")
         every.effects += found.effects
         every.votes += found.votes
-        signs = [sign(item) for item in found.effects]
-        pairs += list(zip(signs[::2], signs[1::2], strict=True))
+        # An arm without seeds in common has no effect: nothing is established by it.
+        signs = {item.name: sign(item) for item in found.effects}
+        beyond = signs.pop(_flip_name(name, "constant"), 0)
+        pairs += [(harm, beyond) for harm in signs.values()]
         cyclic = _compare(runs, name, "cyclic")
         beside.effects += cyclic.effects
         _onset(beside, runs, name)
