@@ -18,9 +18,10 @@ Rules, medians over seeds with 95 % intervals, all first rows (the common start)
 - ``break-even-2``: the same for max_t of λ_H¹⁰/λ_H¹ (ten outputs: the largest ten stand out) and of
   λ_K²⁴/λ_K¹ (the least that 25 centred gradients have), of the larger rate less the smaller, of the
   smaller batch less the larger.
-- ``edge-of-stability``: full batches; the margin of the rules less |log₂(λ_H·η/2)|, its median over
-  the last half of the measurements, per loss and rate. All above 0: supported; some: regime; none,
-  and one below: refuted; else undecided.
+- ``edge-of-stability``: full batches; the margin of the rules less the median of |log₂(λ_H·η/2)|
+  over the last half of the measurements, per loss and rate, of the runs that do not diverge. All
+  above 0: supported, a regime where runs diverged; some: regime; none, and one below: refuted;
+  else undecided.
 
 Later findings: at stochastic gradients it is batch sharpness, and not λ_H¹, that settles at 2/η
 (table ``ends``); under cross-entropy λ_H¹ falls again once the samples are fitted.
@@ -29,6 +30,7 @@ Later findings: at stochastic gradients it is batch sharpness, and not λ_H¹, t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,7 @@ from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import all_rules, experiment_rules
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
 from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.theory.numbers.arrays import Vector
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,10 +111,21 @@ def largest(outcome: Outcome, name: str) -> float:
 
 def late(outcome: Outcome, name: str = "hessian") -> float:
     """Return the median of log₂(x·η/2) over the last half of the measurements."""
+    values = _late_values(outcome, name)
+    return float(np.median(values)) if values.size else float("nan")
+
+
+def off_edge(outcome: Outcome) -> float:
+    """Return the median of |log₂(λ_H·η/2)| there: swings about the edge do not cancel."""
+    values = _late_values(outcome, "hessian")
+    return float(np.median(np.abs(values))) if values.size else float("nan")
+
+
+def _late_values(outcome: Outcome, name: str) -> Vector:
     values = series(outcome, name)
     values = values[len(values) // 2 :] / outcome.result["limit"]
-    values = values[np.isfinite(values) & (values > 0)]
-    return float(np.median(np.log2(values))) if values.size else float("nan")
+    found: Vector = np.log2(values[np.isfinite(values) & (values > 0)])
+    return found
 
 
 def _grid(outcomes: Sequence[Outcome], loss: str) -> tuple[list[float], list[int]]:
@@ -174,17 +188,27 @@ def _conjecture(outcomes: Sequence[Outcome], claim: str) -> Finding:
 def _edge(arms: Arms) -> Finding:
     """Judge the edge of stability, full batches."""
     margin = float(all_rules()["C3"]["edge_margin"])
-    found, words = Comparisons(), []
+    found, words, diverged = Comparisons(), [], 0
     for name, runs in arms.items():
         if "batch full" not in name:
             continue
-        values = by_seed(runs, late)
-        inside = {seed: margin - abs(value) for seed, value in values.items()}
+        whole = [run for run in runs if not run.result["diverged"]]
+        diverged += len(runs) - len(whole)
+        values = by_seed(whole, late)
+        inside = {seed: margin - off for seed, off in by_seed(whole, off_edge).items()}
         label = name.replace(", batch full", "")
         found.add(f"{margin:g} − |log2(λ_H·η/2)|, {label}", inside, dict.fromkeys(inside, 0.0))
         if values:
             words.append(f"{label}: λ_H = {2 ** np.median(list(values.values())):.3g}·2/η")
-    return found.finding(_EDGE, f"Over the last half of training {'; '.join(words)}.")
+    finding = found.finding(
+        _EDGE,
+        f"Over the last half of training {'; '.join(words) or 'nothing was seen'}; "
+        f"{diverged} runs diverged and are left out.",
+    )
+    # What diverges settles nowhere: with such runs the claim is one on the others.
+    if diverged and finding.judgement == "supported":
+        return replace(finding, judgement="regime")
+    return finding
 
 
 def _artefact(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -82,6 +82,27 @@ def test_runs_that_diverge_are_left_out_of_the_largest():
     assert judged(c03_break_even, outcomes)["break-even-1"].tried == 12
 
 
+def test_the_edge_is_missed_by_swings_about_it_and_said_of_runs_that_do_not_diverge():
+    outcomes = planted(c03_break_even, break_even)
+    full = [o for o in outcomes if not o.settings["batch"]]
+    for outcome in full:
+        swings = [outcome.result["limit"] * 2.0**power for power in (1, -1) * 4]
+        outcome.result["series"]["hessian"] = swings
+    assert c03_break_even.late(full[0]) == 0
+    assert c03_break_even.off_edge(full[0]) == 1
+    assert judged(c03_break_even, outcomes)["edge-of-stability"].judgement == "refuted"
+    # Without the runs that diverge nothing else stands against the claim, and they are told.
+    kept = planted(c03_break_even, break_even, seeds=8)
+    for outcome in kept:
+        if not outcome.settings["batch"] and outcome.settings["seed"] % 8 == 0:
+            outcome.result["diverged"] = True
+            outcome.result["series"]["hessian"] = [1e9] * 8
+    finding = judged(c03_break_even, kept)["edge-of-stability"]
+    assert finding.judgement == "regime"
+    assert {item.interval.count for item in finding.effects} == {7}
+    assert "5 runs diverged" in finding.statement
+
+
 def stiffness(settings, random, *, beyond=0.5, rise=0.2, end=0.0):
     """Stiffness that rises until the least validation loss, and falls where labels are noisy."""
     steps = np.arange(9.0)
