@@ -7,7 +7,8 @@ ends at 0.9 L₀, the descent at 1.05 times the loss of the best affine function
 orientation in its linear range can do), the second plateau at 0.9 times that.
 
 Rules. *plateau-length*: per target and width, the slope of the length against log(1/σ), by seed
-over the scales, times c‖g‖, is 1 within the margin by two one-sided tests. An even target with an
+over the scales, times c‖g‖, is 1 within the margin by two one-sided tests; a run that never leaves
+its plateau has a slope of ∞, so that it counts against. An even target with an
 output bias has g = 0 and is the control: if the law holds elsewhere and those networks stay where
 they are, the claim holds in a regime, g ≠ 0. *three-stages*: per target and small σ, first and
 second plateau are each longer than the descent (medians over seeds), and the staircase detector

@@ -6,8 +6,9 @@ The leading-order flow is integrated from the very weights of each run. Its time
 t*(σ) = σ^{−(L−2)} t*(1), which SymPy proves (part *leading-order*).
 
 Rule for *training*: per target and L ≥ 3, the slope of the first plateau's length against t*(σ), by
-seed over the scales, is 1 within the margin by two one-sided tests. Supported where all are, a
-regime where some are, refuted where all are established to be outside. Controls: two layers, and
+seed over the scales, is 1 within the margin by two one-sided tests; a run that never escapes has a
+slope of ∞, so that it counts against. Supported where all are, a regime where some are, refuted
+where all are established to be outside. Controls: two layers, and
 three with a bias in the second, whose lengths grow by the same amount from scale to scale rather
 than twice as much.
 """
@@ -31,6 +32,7 @@ from epsrank.numerics.experiments.analysis import (
     family_pvalue,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.initial.first_plateau import slope_of
 from epsrank.numerics.experiments.initial.judged import in_all_views, judge
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -79,12 +81,12 @@ def by_arm(outcomes: Sequence[Outcome]) -> dict[Arm, list[Outcome]]:
 
 
 def times(trials: Sequence[Outcome], view: str = "usual") -> dict[int, list[float]]:
-    """Return the lengths of the first plateau in time, by seed over the scales; NaN for never."""
+    """Return the lengths of the first plateau in time, by seed over the scales; ∞ for never."""
     found: dict[int, list[float]] = {}
     for outcome in trials:
         s = outcome.settings
         for place, step in enumerate(outcome.result["escaped"][view]):
-            time = math.nan if step is None else step * s["learning_rate"]
+            time = math.inf if step is None else step * s["learning_rate"]
             found.setdefault(s["seed"] + place, []).append(time)
     return found
 
@@ -100,21 +102,16 @@ def blow_ups(trials: Sequence[Outcome]) -> dict[int, list[float]]:
 
 
 def slopes(trials: Sequence[Outcome], view: str) -> dict[int, float]:
-    """Return the slope of lengths against t*, by seed."""
-    lengths, ends = times(trials, view), blow_ups(trials)
-    return {
-        seed: float(np.polyfit(ends[seed], own, 1)[0])
-        if len(own) > 1 and np.isfinite([own, ends[seed]]).all()
-        else math.nan
-        for seed, own in lengths.items()
-    }
+    """Return the slope of lengths against t*, by seed; ∞ where a run never escapes."""
+    ends = blow_ups(trials)
+    return {seed: slope_of(ends[seed], own) for seed, own in times(trials, view).items()}
 
 
 def growth(trials: Sequence[Outcome], view: str) -> dict[int, float]:
     """Return (T₄ − T₂)/(T₃ − T₁) by seed: 1 of lengths like log(1/σ), 2 of those that double."""
     return {
         seed: (own[-1] - own[1]) / (own[-2] - own[0])
-        if len(own) >= 4 and own[-2] != own[0]
+        if len(own) >= 4 and np.isfinite(own[:-1]).all() and own[-2] != own[0]
         else math.nan
         for seed, own in times(trials, view).items()
     }
@@ -124,7 +121,7 @@ def training(arms: Mapping[Arm, Sequence[Outcome]], margin: float, view: str) ->
     """Judge the slopes of deep networks; controls stand beside them."""
     effects: list[Effect] = []
     votes, holds, against = [], [], []
-    controls = []
+    controls, never = [], 0
     for arm, trials in arms.items():
         layers, bias, _ = arm
         if layers == 2 or bias:
@@ -140,6 +137,7 @@ def training(arms: Mapping[Arm, Sequence[Outcome]], margin: float, view: str) ->
         if item is None:
             continue
         effects.append(item)
+        never += sum(map(math.isinf, found.values()))
         holds.append(equivalent(item.interval, 1.0, margin))
         against.append(item.interval.low > 1 + margin or item.interval.high < 1 - margin)
         votes.append({seed: margin - abs(value - 1) for seed, value in found.items()})
@@ -148,7 +146,8 @@ def training(arms: Mapping[Arm, Sequence[Outcome]], margin: float, view: str) ->
         CLAIM,
         judge(holds, against),
         f"The first plateau grows as t*(σ) does, within {margin:.0%}, in {sum(holds)} of "
-        f"{len(holds)} settings of three and more layers. Where the flow is linear, lengths grow "
+        f"{len(holds)} settings of three and more layers, where {never} seeds have a run that "
+        "never left its plateau and count against. Where the flow is linear, lengths grow "
         f"from scale to scale by equal amounts (1; doubling is 2): {words}.",
         effects,
         tried=len(effects),

@@ -18,20 +18,26 @@ if TYPE_CHECKING:
 
 
 def slopes(runs: Sequence[SmallRun], control: float, view: str = "usual") -> dict[int, float]:
-    """Return slope · c‖g‖ by seed, 1 by the linearised flow; NaN where a run never escapes."""
+    """Return slope · c‖g‖ by seed, 1 by the linearised flow; ∞ where a run never escapes."""
     by_run: dict[int, list[tuple[float, float]]] = {}
     for run in runs:
         if run.settings["sigma"] < control:
             time = run.time("escaped", view)
-            point = (-math.log(run.settings["sigma"]), math.nan if time is None else time)
+            point = (-math.log(run.settings["sigma"]), math.inf if time is None else time)
             by_run.setdefault(run.seed, []).append(point)
     rate = runs[0].rate
     return {
-        seed: float(np.polyfit([p[0] for p in points], [p[1] for p in points], 1)[0]) * rate
-        if len(points) > 1 and all(math.isfinite(time) for _, time in points)
-        else math.nan
+        seed: slope_of([p[0] for p in points], [p[1] for p in points]) * rate
         for seed, points in by_run.items()
     }
+
+
+def slope_of(places: Sequence[float], times: Sequence[float]) -> float:
+    """Return the slope of times; ∞ where one is (a run that never escapes), NaN of one point."""
+    if len(times) < 2 or not np.isfinite(places).all():
+        return math.nan
+    # Left out, such runs would make a law hold among those that keep it.
+    return float(np.polyfit(places, times, 1)[0]) if np.isfinite(times).all() else math.inf
 
 
 def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Finding:
@@ -40,6 +46,7 @@ def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Fi
     effects: list[Effect] = []
     votes: list[dict[int, float]] = []
     holds, against = [], []
+    never = 0
     even = [run for run in runs if run.settings["output_bias"]]
     for (target, width), mine in by_setting(
         [run for run in runs if not run.settings["output_bias"]], "target", "width"
@@ -50,6 +57,7 @@ def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Fi
         if item is None:
             continue
         effects.append(item)
+        never += sum(map(math.isinf, found.values()))
         holds.append(equivalent(item.interval, 1.0, margin))
         against.append(item.interval.low > 1 + margin or item.interval.high < 1 - margin)
         votes.append({seed: margin - abs(value - 1) for seed, value in found.items()})
@@ -62,7 +70,8 @@ def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Fi
         "plateau-length",
         judgement,
         f"The plateau grows by 1/(c‖g‖) per nat of 1/σ, within {margin:.0%}, in {sum(holds)} of "
-        f"{len(holds)} settings with g ≠ 0; of {len(even)} networks with g = 0 {len(still)} never "
+        f"{len(holds)} settings with g ≠ 0, where {never} seeds have a run that never left its "
+        f"plateau and count against; of {len(even)} networks with g = 0 {len(still)} never "
         "left theirs.",
         effects,
         tried=len(effects),

@@ -90,6 +90,19 @@ def test_planted_effects(settings, expected):
     assert tuple(found[name] for name in names) == expected
 
 
+def test_networks_that_never_escape_count_against_the_law_of_lengths():
+    outcomes = planted(even=3.0)
+    for outcome in outcomes:
+        s = outcome.settings
+        if s["target"] != "even" and s["sigma"] < 0.1:
+            never = dict.fromkeys(VIEWS, [None] * s["count"])
+            outcome.result.update(escaped=never, settled=never, left=never)
+    finding = next(f for f in analyse(outcomes).findings if f.claim == "plateau-length")
+    # Left out, nothing at all would be known of the setting.
+    assert finding.judgement == "refuted"
+    assert "8 seeds have a run that never left" in finding.statement
+
+
 def test_findings_have_p_values_and_pictures_can_be_drawn(tmp_path):
     found = analyse(planted())
     assert all(f.pvalue is not None and f.pvalue <= 1 for f in found.findings)

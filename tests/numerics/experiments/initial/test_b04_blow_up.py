@@ -46,6 +46,22 @@ def test_planted_effects(settings, expected):
     assert (finding.witness is not None) == (expected == "refuted")
 
 
+def test_runs_that_never_escape_count_against():
+    outcomes = planted()
+    deep = [o for o in outcomes if o.settings["layers"] > 2 and not o.settings["bias"]]
+    smallest = min(deep, key=lambda o: o.settings["sigma"])
+    count = smallest.settings["count"]
+    for still, expected in ((2, "undecided"), (count, "refuted")):
+        steps = [*[None] * still, *smallest.result["escaped"]["usual"][still:]]
+        smallest.result["escaped"] = dict.fromkeys(("usual", "early", "late"), steps)
+        found = analyse(outcomes)
+        finding = found.findings[0]
+        # Left out, the others would keep the law, and the setting where none escapes be gone.
+        assert finding.judgement == expected
+        assert f"{still} seeds have a run that never left" in finding.statement
+    assert found.pictures[0].draw() is not None
+
+
 def test_controls_grow_by_equal_amounts_and_the_picture_can_be_drawn(tmp_path):
     found = analyse(planted())
     controls = [e for e in found.findings[0].effects if e.name.startswith("growth")]
