@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from epsrank.numerics.experiments.diagnostics.trials.small import batches, dense, stream
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Trial
@@ -27,6 +29,24 @@ SMALL = {
     },
     "C6": {"width": 5, "samples": 70, "steps": 3, "rewind": [0, 2], "rounds": 2, "early": 2},
 }  # fmt: skip
+
+
+def test_every_purpose_has_its_own_stream():
+    purposes = ("samples", "weights", "order", "labels", "patches")
+    drawn = {
+        stream(seed, purpose, index).initial_seed()
+        for seed in range(5)
+        for purpose in purposes
+        for index in range(4)
+    }
+    assert len(drawn) == 5 * len(purposes) * 4
+    # With one generator for all, samples would be picked and shown in the same order.
+    rows = torch.randperm(9, generator=stream(1, "samples"))
+    assert not torch.equal(next(batches(9, 9, 1, 1)), rows)
+    assert not torch.equal(next(batches(9, 9, 1, 1)), next(batches(9, 9, 1, 1, 1)))
+    torch.manual_seed(1)
+    linked = torch.nn.Linear(3, 4)
+    assert not torch.equal(dense([3, 4, 2], "tanh", 1)[0].weight, linked.weight)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -17,6 +17,7 @@ from epsrank.numerics.experiments.diagnostics.trials.small import (
     batches,
     dense,
     images,
+    stream,
 )
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 
@@ -168,7 +169,7 @@ def mixture(seed: int, samples: int) -> Images:
     Each sample has the linear part (x₁ = margin·y·w + noise), the clustered one (x₂ = z for one
     class and z ± ζ for the other), or both; what is missing is zero.
     """
-    draw = torch.Generator().manual_seed(seed)
+    draw = stream(seed, "samples")
     w, z, turn = (F.normalize(torch.randn(_HALF, generator=draw), dim=0) for _ in range(3))
     zeta = _SPREAD * 4 * F.normalize(turn - (turn @ z) * z, dim=0)
 
@@ -191,7 +192,7 @@ def patched(seed: int, samples: int) -> Images:
     The patch is easy to memorise and absent from the samples held out.
     """
     data = images("digits", seed, samples, 350)
-    draw = torch.Generator().manual_seed(seed)
+    draw = stream(seed, "patches")
     codes = torch.rand(10, 8, generator=draw)
     rows = torch.rand(samples, generator=draw) < 0.8
     x: Tensor = data.train.inputs.clone()

@@ -1,4 +1,8 @@
-"""Small networks on images, trained by plain loops whose every random number is the seed's."""
+"""Small networks on images, trained by plain loops whose every random number is the seed's.
+
+Samples, weights, order and labels have streams of their own: one generator for all would tie what a
+network starts from to what it is shown.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,12 +31,24 @@ class Images:
     test: QuantityData
 
 
+def stream_seed(seed: int, purpose: str, index: int = 0) -> int:
+    """Return the seed of one stream: of a purpose, and of which of several."""
+    # SeedSequence mixes, so that neighbouring seeds and purposes give unrelated numbers.
+    mixed = np.random.SeedSequence([seed, index, *purpose.encode()]).generate_state(1, np.uint64)[0]
+    return int(mixed) >> 1
+
+
+def stream(seed: int, purpose: str, index: int = 0) -> torch.Generator:
+    """Return the generator of one stream."""
+    return torch.Generator().manual_seed(stream_seed(seed, purpose, index))
+
+
 def images(
     task: str, seed: int, train: int, test: int, dtype: torch.dtype = torch.float32
 ) -> Images:
     """Return flat images from 0 to 1 with their labels, drawn by the seed."""
     found = digits(seed) if task == "digits" else mnist(None)
-    draw = torch.Generator().manual_seed(seed)
+    draw = stream(seed, "samples")
     return Images(
         _drawn(found, found.x_train, found.y_train, train, draw, dtype),
         _drawn(found, found.x_test, found.y_test, test, draw, dtype),
@@ -46,11 +63,11 @@ def _drawn(
     return QuantityData(flat.to(dtype), torch.as_tensor(y[rows], dtype=torch.int64))
 
 
-def dense(widths: Sequence[int], activation: str, seed: int) -> nn.Sequential:
-    """Return a dense network with PyTorch's initialisation, drawn by the seed."""
+def dense(widths: Sequence[int], activation: str, seed: int, index: int = 0) -> nn.Sequential:
+    """Return a dense network with PyTorch's initialisation, one of several drawn by the seed."""
     layers: list[nn.Module] = []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(stream_seed(seed, "weights", index))
         for inputs, outputs in pairwise(widths[:-1]):
             layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
         return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
@@ -74,13 +91,13 @@ class _Block(nn.Module):
         return F.relu(x + self.inside(x))
 
 
-def network(name: str, inputs: int, width: int, seed: int) -> nn.Module:
+def network(name: str, inputs: int, width: int, seed: int, index: int = 0) -> nn.Module:
     """Return an MLP of two hidden layers, or a residual network of two blocks, on flat images."""
     if name == "mlp":
-        return dense([inputs, width, width, 10], "relu", seed)
+        return dense([inputs, width, width, 10], "relu", seed, index)
     side = math.isqrt(inputs)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(stream_seed(seed, "weights", index))
         return nn.Sequential(
             nn.Unflatten(1, (1, side, side)),
             nn.Conv2d(1, width, 3, padding=1, stride=1 if side < 16 else 2, bias=False),
@@ -107,9 +124,12 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def batches(samples: int, size: int, steps: int, seed: int) -> Iterator[Tensor]:
-    """Yield the rows of each step: epochs without repetition, the last short batch left out."""
-    draw = torch.Generator().manual_seed(seed)
+def batches(samples: int, size: int, steps: int, seed: int, index: int = 0) -> Iterator[Tensor]:
+    """Yield the rows of each step: epochs without repetition, the last short batch left out.
+
+    `index`: Which of several orders that the seed draws.
+    """
+    draw = stream(seed, "order", index)
     order, place = torch.randperm(samples, generator=draw), 0
     for _ in range(steps):
         if place + size > samples:

@@ -15,6 +15,7 @@ from epsrank.numerics.experiments.diagnostics.trials.small import (
     dense,
     images,
     numbers,
+    stream,
 )
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.numerics.phenomena.derivatives import part
@@ -41,7 +42,7 @@ def stiffness_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     seed, count = settings["seed"], settings["samples"]
     data = images("digits", seed, count, 300)
-    draw = torch.Generator().manual_seed(seed)
+    draw = stream(seed, "labels")
     wrong = torch.rand(count, generator=draw) < settings["noise"]
     labels = data.train.targets.clone()
     labels[wrong] = torch.randint(0, _CLASSES, (int(wrong.sum()),), generator=draw)
