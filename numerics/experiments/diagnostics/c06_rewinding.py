@@ -21,6 +21,7 @@ Rules, medians over seeds with 95 % intervals, at the last round, margin in accu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -83,6 +84,12 @@ def rewound(outcome: Outcome, early: bool) -> float:
     return float(outcome.result["accuracy"][str(steps[-1] if early else 0)][-1])
 
 
+def barrier(outcome: Outcome, early: bool) -> float:
+    """Return the barrier from the early step or from 0, NaN where it is not finite."""
+    found = outcome.result["barrier"][str(outcome.settings["rewind"][-1] if early else 0)]
+    return math.nan if found is None else float(found)
+
+
 def control(outcome: Outcome, name: str) -> float:
     """Return the accuracy of a control."""
     return float(outcome.result["controls"][name])
@@ -131,8 +138,8 @@ def _columns(runs: Sequence[Outcome]) -> dict[str, Callable[[Outcome], float]]:
         "rewound to 0": partial(rewound, early=False),
         "rewound to the early step": partial(rewound, early=True),
         "weights kept": lambda o: float(o.result["kept"][-1]),
-        "barrier from 0": lambda o: float(o.result["barrier"]["0"]),
-        "barrier from the early step": lambda o: float(list(o.result["barrier"].values())[-1]),
+        "barrier from 0": lambda o: barrier(o, early=False),
+        "barrier from the early step": lambda o: barrier(o, early=True),
     }
     return found | {name: partial(control, name=name) for name in runs[0].result["controls"]}
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from epsrank.numerics.experiments.diagnostics.trials.small import batches, dense, stream
+from epsrank.numerics.experiments.diagnostics.trials import rewinding
+from epsrank.numerics.experiments.diagnostics.trials.rewinding import rewinding_trial
+from epsrank.numerics.experiments.diagnostics.trials.small import (
+    batches,
+    dense,
+    stream,
+    stream_seed,
+)
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS, Trial
@@ -47,6 +55,27 @@ def test_every_purpose_has_its_own_stream():
     torch.manual_seed(1)
     linked = torch.nn.Linear(3, 4)
     assert not torch.equal(dense([3, 4, 2], "tanh", 1)[0].weight, linked.weight)
+
+
+def test_no_order_of_a_rewinding_belongs_to_another_seed_and_a_wild_barrier_is_null(monkeypatch):
+    (trial,) = experiment("C6").plan(Request(seeds=1))
+    small = {**trial.settings, **SMALL["C6"]}
+    held = []
+
+    def seen(samples, size, steps, seed, index=0):
+        held.append(stream_seed(seed, "order", index))
+        return batches(samples, size, steps, seed, index)
+
+    monkeypatch.setattr(rewinding, "batches", seen)
+    results = [rewinding_trial({**small, "seed": seed}) for seed in (0, 1)]
+    # Once in full for each step, then every round, two ends of a barrier, and the controls.
+    assert len(held) == 2 * (2 * (1 + 2 + 2) + 7)
+    assert not set(held[: len(held) // 2]) & set(held[len(held) // 2 :])
+    # The barrier's two orders are no round's.
+    assert len(set(held)) == 2 * (1 + 2 + 2 + 1)
+    assert all(value is not None for r in results for value in r["barrier"].values())
+    monkeypatch.setattr(rewinding, "losses_between", lambda *_: np.array([0.1, np.inf, 0.1]))
+    assert set(rewinding_trial(small)["barrier"].values()) == {None}
 
 
 @pytest.mark.parametrize("name", SMALL)

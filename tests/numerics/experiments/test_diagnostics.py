@@ -282,6 +282,13 @@ def test_rewinding(planting, first, second):
         assert "Both work within the margin" in found["rewinding"].statement
 
 
+def test_a_barrier_that_is_not_finite_is_left_out_of_the_table():
+    outcomes = planted(c06_rewinding, rewinding)
+    outcomes[0].result["barrier"] = dict.fromkeys(outcomes[0].result["barrier"])
+    (row,) = c06_rewinding.analyse(outcomes).tables[0].rows
+    assert (row["barrier from 0"], row["barrier from the early step"]) == (0.1, 0.0)
+
+
 MADE = {
     "C1": (c01_regimes, regimes),
     "C2": (c02_stiffness, stiffness),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,6 +19,7 @@ from epsrank.numerics.experiments.diagnostics.trials.small import (
     images,
     network,
     numbers,
+    stream,
 )
 from epsrank.numerics.phenomena.connectivity import barrier_of, losses_between
 from epsrank.theory.rank import epsilon_rank
@@ -35,8 +38,10 @@ class _Training:
         self.data: Images = images(settings["task"], settings["seed"], settings["samples"], 1000)
         self.inputs = self.data.train.inputs.shape[1]
 
-    def fresh(self, seed: int) -> nn.Module:
-        return network(self.settings["network"], self.inputs, self.settings["width"], seed)
+    def fresh(self, index: int = 0) -> nn.Module:
+        """Return one of the networks that the seed draws; the first is the one that is pruned."""
+        s = self.settings
+        return network(s["network"], self.inputs, s["width"], s["seed"], index)
 
     def run(
         self,
@@ -48,14 +53,15 @@ class _Training:
         kept: int | None = None,
         watch: Any = None,
     ) -> State | None:
-        """Train from a step on; return the weights of step `kept`."""
+        """Train from a step on, in one of the orders of the seed; return weights of step `kept`."""
         optimizer = torch.optim.SGD(model.parameters(), self.settings["rate"], momentum=_MOMENTUM)
         _apply(model, mask)
         found: State | None = None
         x, y = self.data.train.inputs, self.data.train.targets
         steps = self.settings["steps"]
-        for step, batch in enumerate(batches(len(x), _BATCH, steps, order)):
-            # The samples of a rewound training are those of the steps that it repeats.
+        drawn = batches(len(x), _BATCH, steps, self.settings["seed"], order)
+        for step, batch in enumerate(drawn):
+            # A rewound training has an order of its own, and what this shows from that step on.
             if step < start:
                 continue
             if step == kept:
@@ -71,7 +77,7 @@ class _Training:
 
     def accuracy_from(self, state: State, mask: Mask, order: int, start: int) -> float:
         """Train from weights, and return the accuracy at the end."""
-        model = self.fresh(0)
+        model = self.fresh()
         model.load_state_dict(state)
         self.run(model, mask, order, start=start)
         return accuracy(model, self.data.test)
@@ -83,16 +89,16 @@ def rewinding_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     `settings`: ``task``, ``network``, ``width``, ``samples``, ``rate``, ``steps``, ``rewind``
     (steps k, the first one 0), ``rounds``, ``share``, ``early`` (steps of the timeline), ``seed``.
     """
-    training, seed = _Training(settings), settings["seed"]
+    training = _Training(settings)
     timeline = _Timeline(training, settings["early"])
     found: dict[str, Any] = {"accuracy": {}, "barrier": {}, "kept": []}
     last: tuple[Mask, State] | None = None
     for k in settings["rewind"]:
-        model = training.fresh(seed)
+        model = training.fresh()
         mask = {n: torch.ones_like(p) for n, p in model.named_parameters() if p.ndim > 1}
         start = _state(model)
         # The training without a mask is the same for every k, and watched once.
-        held = training.run(model, mask, seed, kept=k, watch=timeline if k == 0 else None)
+        held = training.run(model, mask, 0, kept=k, watch=timeline if k == 0 else None)
         early = start if k == 0 else held
         assert early is not None
         accuracies = [accuracy(model, training.data.test)]
@@ -101,29 +107,27 @@ def rewinding_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
             mask = _pruned(model, mask, settings["share"])
             kept.append(_density(mask))
             model.load_state_dict(early)
-            training.run(model, mask, seed + 1000 * (pruned + 1), start=k)
+            training.run(model, mask, pruned + 1, start=k)
             accuracies.append(accuracy(model, training.data.test))
         found["accuracy"][str(k)], found["kept"] = accuracies, kept
-        found["barrier"][str(k)] = _barrier(training, early, k, seed)
+        (found["barrier"][str(k)],) = numbers([_barrier(training, early, k)])
         last = mask, early
     assert last is not None
     mask, early = last
     k = settings["rewind"][-1]
-    order = seed + 1000 * (settings["rounds"] + 1)
+    order = settings["rounds"] + 1
     found["controls"] = {
         name: training.accuracy_from(state, changed, order, k)
-        for name, (state, changed) in _controls(training, early, mask, seed).items()
+        for name, (state, changed) in _controls(training, early, mask).items()
     }
     found["series"] = timeline.series()
     return found
 
 
-def _controls(
-    training: _Training, early: State, mask: Mask, seed: int
-) -> dict[str, tuple[State, Mask]]:
+def _controls(training: _Training, early: State, mask: Mask) -> dict[str, tuple[State, Mask]]:
     """Return weights and masks of the controls, all at the density of the last mask."""
-    draw = torch.Generator().manual_seed(seed)
-    other = _state(training.fresh(seed + 500))
+    draw = stream(training.settings["seed"], "controls")
+    other = _state(training.fresh(1))
     signs, sizes, within = dict(early), dict(early), dict(early)
     shuffled: Mask = {}
     every = torch.cat([m.reshape(-1) for m in mask.values()])
@@ -153,16 +157,20 @@ def _controls(
     }
 
 
-def _barrier(training: _Training, early: State, k: int, seed: int) -> float:
-    """Return the barrier on samples held out between two trainings from step k in other orders."""
+def _barrier(training: _Training, early: State, k: int) -> float:
+    """Return the barrier on samples held out between two trainings from step k in other orders.
+
+    NaN where the loss of a network on the segment is not finite.
+    """
     ends = []
-    for order in (seed + 1, seed + 2):
-        model = training.fresh(seed)
+    after = training.settings["rounds"] + 2  # orders that no other training has
+    for order in (after, after + 1):
+        model = training.fresh()
         model.load_state_dict(early)
         training.run(model, {}, order, start=k)
         ends.append(model)
     losses = losses_between(ends[0], ends[1].state_dict(), F.cross_entropy, training.data.test)
-    return barrier_of(losses)
+    return barrier_of(losses) if np.isfinite(losses).all() else math.nan
 
 
 def _state(model: nn.Module) -> State:
