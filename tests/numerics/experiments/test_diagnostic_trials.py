@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from epsrank.numerics.experiments.diagnostics.trials import rewinding
+from epsrank.numerics.experiments.diagnostics.trials import regimes, rewinding
+from epsrank.numerics.experiments.diagnostics.trials.regimes import bisected
 from epsrank.numerics.experiments.diagnostics.trials.rewinding import rewinding_trial
 from epsrank.numerics.experiments.diagnostics.trials.small import (
     batches,
@@ -76,6 +77,38 @@ def test_no_order_of_a_rewinding_belongs_to_another_seed_and_a_wild_barrier_is_n
     assert all(value is not None for r in results for value in r["barrier"].values())
     monkeypatch.setattr(rewinding, "losses_between", lambda *_: np.array([0.1, np.inf, 0.1]))
     assert set(rewinding_trial(small)["barrier"].values()) == {None}
+
+
+def test_a_rate_is_found_between_ends_that_are_tried_themselves():
+    assert bisected(lambda rate: rate < 1, 0.01, 100.0, 12) == pytest.approx(1, rel=0.01)
+    assert bisected(lambda rate: False, 0.01, 100.0, 3) is None
+    assert bisected(lambda rate: rate <= 0.01, 0.01, 100.0, 3) == 0.01
+    assert bisected(lambda rate: True, 0.01, 100.0, 3) == 100
+
+
+def test_rates_are_found_with_other_draws_than_those_judged(monkeypatch):
+    held = []
+
+    def seen(*given):
+        held.append(given[6])
+        return [1.0]
+
+    monkeypatch.setattr(regimes, "descend", seen)
+    for trial in experiment("C1").plan(Request(seeds=1)):
+        small = {**trial.settings, **{k: v for k, v in SMALL["C1"].items() if k in trial.settings}}
+        monkeypatch.setattr(regimes, "_TRAINS", 1.0)
+        held.clear()
+        trial.function()(small)
+        tuned = held.count(1)
+        assert tuned >= small["rounds"]
+        assert held == [1] * tuned + [0] * (len(held) - tuned)
+        # Where nothing trains there is nothing to judge.
+        monkeypatch.setattr(regimes, "_TRAINS", 0.0)
+        held.clear()
+        result = trial.function()(small)
+        assert not result.get("runs")
+        assert not result.get("annealed")
+        assert 0 not in held
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -216,6 +216,19 @@ def test_a_run_that_diverges_is_infinitely_bad():
     assert judged(c01_regimes, outcomes)["two-regimes"].judgement == "supported"
 
 
+def test_a_seed_where_no_rate_trains_is_left_out_and_told_and_two_divergences_are_a_tie():
+    outcomes = planted(c01_regimes, regimes, seeds=8)
+    outcomes[0].result.update(large=None, small=None, runs={})
+    outcomes[-1].result.update(limit=None, small=None, annealed={})
+    for arm in ("plain", *c01_regimes._EQUAL):
+        outcomes[1].result["runs"][f"large, {arm}"] |= {"loss": None, "error": None}
+    found = c01_regimes.analyse(outcomes)
+    assert found.notes == ("in 2 of 24 trials no rate trained at all; they are left out",)
+    large = [e for e in found.findings[0].effects if e.name.startswith("large")]
+    assert {e.interval.count for e in large} == {7}
+    assert {e.interval.low for e in large} == {0.0}
+
+
 def deficit(settings, random, *, blur=0.1, flip=0.0):
     """The error grows with the deficit, by kind."""
     kind = settings["deficit"]

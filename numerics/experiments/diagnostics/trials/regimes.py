@@ -27,10 +27,18 @@ _BATCH = 64
 # Of ln(classes), the loss of a network that says nothing: where rates are too large for ReLU, units
 # die and the loss stays just there, so that "below the loss of the start" would call that training.
 _TRAINS = 0.5
+# Weights and orders of a seed: those that are judged, and those with which rates are found.
+_JUDGED, _TUNING = 0, 1
 
 
 def descend(
-    model: nn.Module, data: QuantityData, schedule: Schedule, steps: int, every: int, seed: int
+    model: nn.Module,
+    data: QuantityData,
+    schedule: Schedule,
+    steps: int,
+    every: int,
+    seed: int,
+    order: int = 0,
 ) -> list[float]:
     """Train by heavy-ball descent; return the loss on all samples every so many steps.
 
@@ -38,7 +46,7 @@ def descend(
     """
     optimizer = torch.optim.SGD(model.parameters(), 1.0)
     losses = []
-    drawn = batches(len(data.targets), min(_BATCH, len(data.targets)), steps, seed)
+    drawn = batches(len(data.targets), min(_BATCH, len(data.targets)), steps, seed, order)
     for step, batch in enumerate(drawn):
         rate, momentum = schedule(step)
         optimizer.param_groups[0].update(lr=rate, momentum=momentum)
@@ -55,16 +63,27 @@ def descend(
     return losses
 
 
-def bisected(holds: Callable[[float], bool], low: float, high: float, rounds: int) -> float:
-    """Return the largest rate that holds, between one that does and one that does not, in log."""
+def bisected(holds: Callable[[float], bool], low: float, high: float, rounds: int) -> float | None:
+    """Return the largest rate between two that holds, in log; None where none does.
+
+    An end is tried where no rate within told of it: the largest where all hold, else the least.
+    """
+    first, last = low, high
     for _ in range(rounds):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if holds(middle) else (low, middle)
+    if high == last and holds(last):
+        return last
+    if low == first and not holds(first):
+        return None
     return low
 
 
 def step_regimes_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Find both rates, and train at them with and without momentum.
+    """Find both rates, and train at them with and without momentum; no runs where there are none.
+
+    Rates are found with weights and an order of batches other than those that are judged: at the
+    largest rate at which one training just ends well, whatever else is done to it ends worse.
 
     *Large*: the largest rate that ends below half the loss of a network that says nothing;
     *small*: the largest at which the loss falls from every epoch to the next. `settings`:
@@ -76,9 +95,9 @@ def step_regimes_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     every = settings["samples"] // _BATCH
     steps = settings["epochs"] * every
 
-    def run(schedule: Schedule) -> dict[str, Any]:
-        model = dense([64, settings["width"], settings["width"], 10], "relu", seed)
-        losses = descend(model, data.train, schedule, steps, every, seed)
+    def run(schedule: Schedule, draw: int = _JUDGED) -> dict[str, Any]:
+        model = dense([64, settings["width"], settings["width"], 10], "relu", seed, draw)
+        losses = descend(model, data.train, schedule, steps, every, seed, draw)
         ok = math.isfinite(losses[-1])
         return {
             "losses": [value if math.isfinite(value) else None for value in losses],
@@ -87,16 +106,18 @@ def step_regimes_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
         }
 
     def ends_below(rate: float) -> bool:
-        found = run(_constant(rate, 0.0))
+        found = run(_constant(rate, 0.0), _TUNING)
         return found["loss"] is not None and found["loss"] < _TRAINS * math.log(10)
 
     def falls(rate: float) -> bool:
-        losses = run(_constant(rate, 0.0))["losses"]
+        losses = run(_constant(rate, 0.0), _TUNING)["losses"]
         return None not in losses and all(b < a for a, b in pairwise(losses))
 
     large = bisected(ends_below, 0.01, 30.0, settings["rounds"])
-    small = bisected(falls, 1e-4, large, settings["rounds"])
+    small = None if large is None else bisected(falls, 1e-4, large, settings["rounds"])
     found: dict[str, Any] = {"large": large, "small": small, "runs": {}}
+    if large is None or small is None:
+        return found
     for name, rate in (("small", small), ("large", large)):
         arms = {
             "plain": (rate, 0.0),
@@ -133,6 +154,8 @@ def _stepped(steps: int, parts: Sequence[tuple[float, float, float]]) -> Schedul
 def large_rate_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Train with a large rate that is annealed, over a sweep of it, and with a small rate.
 
+    The largest rate is found as in `step_regimes_trial`.
+
     `settings`: ``task`` (``"mixture"`` or ``"patched"``), ``samples``, ``width``, ``steps``,
     ``rounds``, ``shares`` (of the largest rate that converges), ``small`` (share), ``seed``.
     """
@@ -140,18 +163,20 @@ def large_rate_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
     data = (mixture if settings["task"] == "mixture" else patched)(seed, settings["samples"])
     inputs, classes = data.train.inputs.shape[1], int(data.train.targets.max()) + 1
 
-    def run(schedule: Schedule) -> tuple[float, float | None]:
-        model = dense([inputs, settings["width"], classes], "relu", seed)
-        losses = descend(model, data.train, schedule, steps, steps, seed)
+    def run(schedule: Schedule, draw: int = _JUDGED) -> tuple[float, float | None]:
+        model = dense([inputs, settings["width"], classes], "relu", seed, draw)
+        losses = descend(model, data.train, schedule, steps, steps, seed, draw)
         ok = math.isfinite(losses[-1])
         return losses[-1], 1 - accuracy(model, data.test) if ok else None
 
     limit = bisected(
-        lambda rate: run(_constant(rate, 0.0))[0] < _TRAINS * math.log(classes),
+        lambda rate: run(_constant(rate, 0.0), _TUNING)[0] < _TRAINS * math.log(classes),
         0.01,
         100.0,
         settings["rounds"],
     )
+    if limit is None:
+        return {"limit": None, "small": None, "annealed": {}}
     small = settings["small"] * limit
     annealed = {
         str(share): run(_stepped(steps, [(0.0, share * limit, 0.0), (0.5, small, 0.0)]))[1]
