@@ -94,6 +94,11 @@ class Comparisons:
         )
 
 
+def in_both(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
+    """Return the votes on "both hold" by seed: positive where both are."""
+    return {seed: min(first[seed], second[seed]) for seed in set(first) & set(second)}
+
+
 def judged(effects: Sequence[Effect]) -> Judgement:
     """Return supported, regime, refuted or undecided from the signs of effects."""
     signs = [sign(item) for item in effects]

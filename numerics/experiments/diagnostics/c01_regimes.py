@@ -40,9 +40,10 @@ from epsrank.numerics.experiments.analysis import (
     Judgement,
     Picture,
     Table,
+    family_pvalue,
     sign,
 )
-from epsrank.numerics.experiments.diagnostics.arms import Comparisons, by_seed, failures
+from epsrank.numerics.experiments.diagnostics.arms import Comparisons, by_seed, failures, in_both
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.plots.over_seeds import Curve, Panel, time_panels
@@ -95,6 +96,7 @@ def _gain(outcomes: Sequence[Outcome], regime: str, arm: str, read: Any) -> dict
 def _two_regimes(outcomes: Sequence[Outcome]) -> Finding:
     found = Comparisons()
     states: list[tuple[int, int]] = []
+    votes: list[dict[int, float]] = []
     for arm in _EQUAL:
         helped = _gain(outcomes, "small", arm, loss_of)
         harmed = {s: -v for s, v in _gain(outcomes, "large", arm, loss_of).items()}
@@ -106,6 +108,7 @@ def _two_regimes(outcomes: Sequence[Outcome]) -> Finding:
         )
         if helped:
             states.append((sign(found.effects[-2]), sign(found.effects[-1])))
+            votes.append(in_both(helped, harmed))
     both = [a > 0 and b > 0 for a, b in states]
     judged: Judgement = "undecided"
     if both and all(both):
@@ -116,7 +119,7 @@ def _two_regimes(outcomes: Sequence[Outcome]) -> Finding:
         judged = "refuted"
     where = [arm for arm, yes in zip(_EQUAL, both, strict=False) if yes]
     words = f"Both halves hold at: {', '.join(where) or 'no comparison'}. Final training loss."
-    return replace(found.finding(_REGIMES, words), judgement=judged)
+    return replace(found.finding(_REGIMES, words), judgement=judged, pvalue=family_pvalue(votes))
 
 
 def _large_rate(outcomes: Sequence[Outcome]) -> Finding:

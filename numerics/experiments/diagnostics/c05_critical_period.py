@@ -33,6 +33,7 @@ from epsrank.numerics.experiments.analysis import (
     Judgement,
     Picture,
     Table,
+    family_pvalue,
     sign,
 )
 from epsrank.numerics.experiments.diagnostics.arms import (
@@ -40,6 +41,7 @@ from epsrank.numerics.experiments.diagnostics.arms import (
     arms_of,
     by_seed,
     failures,
+    in_both,
     said,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
@@ -147,6 +149,7 @@ def _flip_name(name: str, schedule: str) -> str:
 def _judge(arms: dict[str, list[Outcome]]) -> Finding:
     every, beside = Comparisons(), Comparisons()
     pairs: list[tuple[int, int]] = []
+    votes: list[dict[int, float]] = []
     for name, runs in arms.items():
         if name == "deep linear":
             held = sorted({o.settings["deficit"] for o in runs})
@@ -161,9 +164,13 @@ def _judge(arms: dict[str, list[Outcome]]) -> Finding:
         every.effects += found.effects
         every.votes += found.votes
         # An arm without seeds in common has no effect: nothing is established by it.
-        signs = {item.name: sign(item) for item in found.effects}
-        beyond = signs.pop(_flip_name(name, "constant"), 0)
-        pairs += [(harm, beyond) for harm in signs.values()]
+        named = {
+            item.name: (sign(item), own)
+            for item, own in zip(found.effects, found.votes, strict=True)
+        }
+        beyond, flip = named.pop(_flip_name(name, "constant"), (0, {}))
+        pairs += [(harm, beyond) for harm, _ in named.values()]
+        votes += [in_both(own, flip) for _, own in named.values()]
         cyclic = _compare(runs, name, "cyclic")
         beside.effects += cyclic.effects
         _onset(beside, runs, name)
@@ -179,6 +186,7 @@ def _judge(arms: dict[str, list[Outcome]]) -> Finding:
     return replace(
         finding,
         judgement=judged,
+        pvalue=family_pvalue(votes),
         statement=f"{finding.statement}. Beside it: {said(beside.effects)}",
         effects=[*every.effects, *beside.effects],
     )

@@ -35,6 +35,7 @@ from epsrank.numerics.experiments.analysis import (
     Judgement,
     Picture,
     Table,
+    family_pvalue,
     sign,
 )
 from epsrank.numerics.experiments.diagnostics.arms import (
@@ -43,6 +44,7 @@ from epsrank.numerics.experiments.diagnostics.arms import (
     by_seed,
     curve,
     failures,
+    in_both,
     medians,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
@@ -99,6 +101,7 @@ def _rewinding(arms: dict[str, list[Outcome]]) -> Finding:
     margin = float(all_rules()["C6"]["margin"])
     found = Comparisons()
     pairs: list[tuple[int, int]] = []
+    votes: list[dict[int, float]] = []
     for name, runs in arms.items():
         whole = by_seed(runs, full)
         early, zero = (by_seed(runs, partial(rewound, early=yes)) for yes in (True, False))
@@ -106,6 +109,7 @@ def _rewinding(arms: dict[str, list[Outcome]]) -> Finding:
         found.add(f"{name}: rewound to the early step − full + {margin:g}", early, below)
         found.add(f"{name}: full − {margin:g} − rewound to 0", below, zero)
         pairs.append((sign(found.effects[-2]), sign(found.effects[-1])))
+        votes.append(in_both(found.votes[-2], found.votes[-1]))
     both = [a > 0 and b > 0 for a, b in pairs]
     judged: Judgement = "undecided"
     if both and all(both):
@@ -119,7 +123,7 @@ def _rewinding(arms: dict[str, list[Outcome]]) -> Finding:
         f"Both work within the margin, so that rewinding has nothing to add: {', '.join(alike)}."
     )
     finding = found.finding(_REWINDING, words if alike else "Accuracy:")
-    return replace(finding, judgement=judged)
+    return replace(finding, judgement=judged, pvalue=family_pvalue(votes))
 
 
 def _sign_magnitude(arms: dict[str, list[Outcome]]) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from epsrank.numerics.experiments.analysis import sign
 from epsrank.numerics.experiments.diagnostics import (
     c01_regimes,
     c02_stiffness,
@@ -300,6 +301,23 @@ def test_a_barrier_that_is_not_finite_is_left_out_of_the_table():
     outcomes[0].result["barrier"] = dict.fromkeys(outcomes[0].result["barrier"])
     (row,) = c06_rewinding.analyse(outcomes).tables[0].rows
     assert (row["barrier from 0"], row["barrier from the early step"]) == (0.1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("module", "make", "claim"),
+    [
+        (c01_regimes, lambda s, r: regimes(s, r, large=-0.5), "two-regimes"),
+        (c05_critical_period, lambda s, r: deficit(s, r, flip=0.2), "critical-period"),
+        (c06_rewinding, lambda s, r: rewinding(s, r, zero=0.0), "rewinding"),
+    ],
+)
+def test_a_claim_of_two_halves_has_no_p_value_by_one_of_them(module, make, claim):
+    # In every seed one half holds, and the other is the wrong way round.
+    finding = judged(module, planted(module, make))[claim]
+    signs = [sign(item) for item in finding.effects[: finding.tried]]
+    assert 1 in signs
+    assert -1 in signs
+    assert finding.pvalue == 1
 
 
 MADE = {
