@@ -63,8 +63,12 @@ def plan(request: Request) -> list[Trial]:
     rules = experiment_rules("C1", request.size)
     seeds = request.seed_range(rules["seeds"])
     regimes = {"momentum": 0.9, "width": rules["width"], **rules["regimes"]}
-    return [Trial("step-regimes", {**regimes, "seed": seed}) for seed in seeds] + [
-        Trial("large-rate", {"task": task, "width": rules["width"], **rules["rate"], "seed": seed})
+    return [Trial("step-regimes", {**regimes, "seed": seed}, version=2) for seed in seeds] + [
+        Trial(
+            "large-rate",
+            {"task": task, "width": rules["width"], **rules["rate"], "seed": seed},
+            version=2,
+        )
         for task in _TASKS
         for seed in seeds
     ]

@@ -93,6 +93,7 @@ def plan(request: Request) -> list[Trial]:
                 "measurements": rules["measurements"],
                 "seed": seed,
             },
+            version=2,
         )
         for samples, noise in arms.values()
         for seed in request.seed_range(rules["seeds"])

@@ -90,6 +90,7 @@ def plan(request: Request) -> list[Trial]:
                 "width": rules["width"],
                 "seed": seed,
             },
+            version=2,
         )
         for loss, rate, batch in settings
         for seed in request.seed_range(rules["seeds"])

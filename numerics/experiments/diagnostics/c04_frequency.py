@@ -81,10 +81,14 @@ def plan(request: Request) -> list[Trial]:
         "measurements": rules["measurements"],
     }
     seeds = request.seed_range(rules["seeds"])
-    trials = [Trial("frequency", {**usual, **arm, "seed": seed}) for arm in arms for seed in seeds]
+    trials = [
+        Trial("frequency", {**usual, **arm, "seed": seed}, version=2)
+        for arm in arms
+        for seed in seeds
+    ]
     tasks = ("digits", *(name for name in ("mnist",) if name in request.datasets))
     return trials + [
-        Trial("frequency-images", {"task": task, **rules["images"], "seed": seed})
+        Trial("frequency-images", {"task": task, **rules["images"], "seed": seed}, version=2)
         for task in tasks
         for seed in seeds
     ]

@@ -68,7 +68,7 @@ def plan(request: Request) -> list[Trial]:
         for settings in _settings(own):
             for seed in seeds:
                 given = {"task": task, "network": name, **settings, "seed": seed}
-                trials[Trial("deficit", given)] = None
+                trials[Trial("deficit", given, version=2)] = None
     linear = rules["linear"]
     for deficit in linear["deficits"]:
         shared = {k: v for k, v in linear.items() if k != "deficits"}

@@ -63,7 +63,11 @@ def plan(request: Request) -> list[Trial]:
     """Return one trial per network and seed."""
     rules = experiment_rules("C6", request.size)
     return [
-        Trial("rewinding", {"task": task, "network": name, **rules["usual"], **own, "seed": seed})
+        Trial(
+            "rewinding",
+            {"task": task, "network": name, **rules["usual"], **own, "seed": seed},
+            version=2,
+        )
         for task, name, own in rules["networks"]
         if task == "digits" or task in request.datasets
         for seed in request.seed_range(rules["seeds"])

@@ -79,6 +79,14 @@ def test_no_order_of_a_rewinding_belongs_to_another_seed_and_a_wild_barrier_is_n
     assert set(rewinding_trial(small)["barrier"].values()) == {None}
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_results_of_the_former_streams_are_not_taken_for_those_of_today(name):
+    kinds = {t.kind: t.version for t in experiment(name).plan(Request(seeds=1))}
+    # Its matrices were, and are, all that its generator draws.
+    assert kinds.pop("deficit-linear", 1) == 1
+    assert set(kinds.values()) == {2}
+
+
 def test_a_rate_is_found_between_ends_that_are_tried_themselves():
     assert bisected(lambda rate: rate < 1, 0.01, 100.0, 12) == pytest.approx(1, rel=0.01)
     assert bisected(lambda rate: False, 0.01, 100.0, 3) is None
