@@ -19,6 +19,7 @@ from epsrank.numerics.experiments.rules import shared_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 Analyse = Callable[[Sequence[Outcome]], Analysis]
+Seen = Callable[[Sequence[Outcome]], Iterator[tuple[str, list[Outcome]]]]
 
 #: Columns of a history: one entry per measurement.
 _ROWS = (
@@ -36,20 +37,27 @@ _ROWS = (
 )
 #: Tables by ε, of one entry per measurement.
 _BY_EPS = ("rank_lower", "rank_upper", "box_lower", "box_upper")
-_FIRST_ROW = "without the first row"
+FIRST_ROW = "without the first row"
+SECOND_ROWS = "from every second row"
+FIRST_HALF = "in the first half of the budget"
 
 
-def with_panel(analyse: Analyse, outcomes: Sequence[Outcome]) -> Analysis:
-    """Analyse outcomes, and again in every view; hold back what does not stand in all of them."""
+def with_panel(
+    analyse: Analyse, outcomes: Sequence[Outcome], seen_in: Seen | None = None
+) -> Analysis:
+    """Analyse outcomes, and again in every view; hold back what does not stand in all of them.
+
+    Views are those of histories (`views`), or what else these outcomes can be seen in.
+    """
     found = analyse(outcomes)
     rows: list[dict[str, Any]] = []
     unstable: dict[int, list[str]] = {}
-    for view, seen in views(outcomes):
+    for view, seen in (seen_in or views)(outcomes):
         for place, (was, now) in enumerate(
             zip(found.findings, analyse(seen).findings, strict=True)
         ):
             # The initial rank *is* the first row.
-            if view == _FIRST_ROW and was.claim == "pretraining-rank":
+            if view == FIRST_ROW and was.claim == "pretraining-rank":
                 continue
             moved = _moved(was, now)
             rows.append(
@@ -110,9 +118,9 @@ def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     eps = next((_thresholds(o) for o in outcomes if o.status == "done" and _has_rows(o)), None)
     if eps is None:
         return
-    yield _FIRST_ROW, [_rows(o, slice(1, None)) for o in outcomes]
-    yield "from every second row", [_rows(o, slice(None, None, 2)) for o in outcomes]
-    yield "in the first half of the budget", [_half(o) for o in outcomes]
+    yield FIRST_ROW, [_rows(o, slice(1, None)) for o in outcomes]
+    yield SECOND_ROWS, [_rows(o, slice(None, None, 2)) for o in outcomes]
+    yield FIRST_HALF, [_half(o) for o in outcomes]
     for other in eps[1:3]:
         yield f"at ε = {other}", [_swapped(o, eps[0], other) for o in outcomes]
     yield "on a linear scale", [_linear(o) for o in outcomes]

@@ -14,16 +14,20 @@ from epsrank.numerics.experiments.analysis import (
     Effect,
     Finding,
     Judgement,
-    Table,
     family_pvalue,
     paired,
     sign,
 )
-from epsrank.numerics.experiments.robustness import _held_back, _moved
+from epsrank.numerics.experiments.robustness import (
+    FIRST_HALF,
+    FIRST_ROW,
+    SECOND_ROWS,
+    Analyse,
+    with_panel,
+)
 from epsrank.numerics.plots.over_seeds import Curve
 from epsrank.numerics.sweeps.trial import Outcome
 
-Analyse = Callable[[Sequence[Outcome]], Analysis]
 Arms = Mapping[str, Sequence[Outcome]]
 Read = Callable[[Outcome], float]
 
@@ -144,41 +148,16 @@ def medians(arms: Arms, columns: Mapping[str, Read]) -> list[dict[str, Any]]:
 
 def with_views(analyse: Analyse, outcomes: Sequence[Outcome]) -> Analysis:
     """Analyse outcomes, and again as seen in other ways; hold back what does not stand in all."""
-    found = analyse(outcomes)
-    rows: list[dict[str, Any]] = []
-    unstable: dict[int, list[str]] = {}
-    for view, seen in _views(outcomes):
-        again = {(f.claim, f.part): f for f in analyse(seen).findings}
-        for place, was in enumerate(found.findings):
-            now = again[was.claim, was.part]
-            moved = _moved(was, now)
-            rows.append({
-                "claim": was.claim if was.part is None else f"{was.claim}/{was.part}",
-                "view": view,
-                "judgement": was.judgement,
-                "judgement in this view": now.judgement,
-                "effects": len(was.effects),
-                "not stable": len(moved),
-                "which": "; ".join(moved),
-            })  # fmt: skip
-            if moved:
-                unstable.setdefault(place, []).append(view)
-    if not rows:
-        return found
-    findings = tuple(
-        _held_back(finding, unstable.get(place, [])) for place, finding in enumerate(found.findings)
-    )
-    table = Table("robustness", "The findings in other views of the same outcomes", rows)
-    return replace(found, findings=findings, tables=(*found.tables, table))
+    return with_panel(analyse, outcomes, _views)
 
 
 def _views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     """Give outcomes without the first measurement, with every second one, and the first half."""
     if not any(outcome.result.get("series") for outcome in outcomes):
         return
-    yield "without the first row", [_cut(o, slice(1, None)) for o in outcomes]
-    yield "from every second row", [_cut(o, slice(None, None, 2)) for o in outcomes]
-    yield "in the first half of the budget", [_half(o) for o in outcomes]
+    yield FIRST_ROW, [_cut(o, slice(1, None)) for o in outcomes]
+    yield SECOND_ROWS, [_cut(o, slice(None, None, 2)) for o in outcomes]
+    yield FIRST_HALF, [_half(o) for o in outcomes]
 
 
 def _cut(outcome: Outcome, keep: slice) -> Outcome:

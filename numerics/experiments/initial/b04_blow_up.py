@@ -24,7 +24,6 @@ import numpy as np
 
 from epsrank.numerics.experiments.analysis import (
     Analysis,
-    Effect,
     Finding,
     Picture,
     Table,
@@ -33,10 +32,9 @@ from epsrank.numerics.experiments.analysis import (
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.initial.first_plateau import slope_of
-from epsrank.numerics.experiments.initial.judged import in_all_views, judge
+from epsrank.numerics.experiments.initial.judged import SlopesOfOne, in_all_views, judge
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
-from epsrank.theory.statistics import equivalent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,9 +117,7 @@ def growth(trials: Sequence[Outcome], view: str) -> dict[int, float]:
 
 def training(arms: Mapping[Arm, Sequence[Outcome]], margin: float, view: str) -> Finding:
     """Judge the slopes of deep networks; controls stand beside them."""
-    effects: list[Effect] = []
-    votes, holds, against = [], [], []
-    controls, never = [], 0
+    law, controls = SlopesOfOne(margin), list[str]()
     for arm, trials in arms.items():
         layers, bias, _ = arm
         if layers == 2 or bias:
@@ -129,31 +125,24 @@ def training(arms: Mapping[Arm, Sequence[Outcome]], margin: float, view: str) ->
             item = effect(f"growth of lengths from scale to scale, {name(arm)}",
                           list(found.values()), null=1.0)  # fmt: skip
             if item is not None:
-                effects.append(item)
+                law.effects.append(item)
                 controls.append(f"{item.interval.value:.2f} ({name(arm)})")
             continue
         found = slopes(trials, view)
-        item = effect(f"slope of lengths against t*, {name(arm)}", list(found.values()), null=1.0)
-        if item is None:
-            continue
-        effects.append(item)
-        never += sum(map(math.isinf, found.values()))
-        holds.append(equivalent(item.interval, 1.0, margin))
-        against.append(item.interval.low > 1 + margin or item.interval.high < 1 - margin)
-        votes.append({seed: margin - abs(value - 1) for seed, value in found.items()})
+        law.add(f"slope of lengths against t*, {name(arm)}", found)
     words = ", ".join(controls) or "none"
     return Finding(
         CLAIM,
-        judge(holds, against),
-        f"The first plateau grows as t*(σ) does, within {margin:.0%}, in {sum(holds)} of "
-        f"{len(holds)} settings of three and more layers, where {never} seeds have a run that "
-        "never left its plateau and count against. Where the flow is linear, lengths grow "
+        judge(law.holds, law.against),
+        f"The first plateau grows as t*(σ) does, within {margin:.0%}, in {sum(law.holds)} of "
+        f"{len(law.holds)} settings of three and more layers, where {law.never} seeds have a run "
+        "that never left its plateau and count against. Where the flow is linear, lengths grow "
         f"from scale to scale by equal amounts (1; doubling is 2): {words}.",
-        effects,
-        tried=len(effects),
-        witness=_witness(arms) if against and all(against) else None,
+        law.effects,
+        tried=len(law.effects),
+        witness=_witness(arms) if law.against and all(law.against) else None,
         part="training",
-        pvalue=family_pvalue(votes) if votes else None,
+        pvalue=family_pvalue(law.votes) if law.votes else None,
     )
 
 

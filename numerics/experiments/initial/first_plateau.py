@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsrank.numerics.experiments.analysis import Effect, Finding, Table, effect, family_pvalue
-from epsrank.numerics.experiments.initial.judged import judge
+from epsrank.numerics.experiments.analysis import Finding, Table, family_pvalue
+from epsrank.numerics.experiments.initial.judged import SlopesOfOne, judge
 from epsrank.numerics.experiments.initial.runs import SmallRun, by_setting
-from epsrank.theory.statistics import equivalent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,25 +42,15 @@ def slope_of(places: Sequence[float], times: Sequence[float]) -> float:
 def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Finding:
     """Judge the slope of the law, and the control that has no linearised gradient."""
     margin, control = rules["margin"], rules["control"]
-    effects: list[Effect] = []
-    votes: list[dict[int, float]] = []
-    holds, against = [], []
-    never = 0
+    law = SlopesOfOne(margin)
     even = [run for run in runs if run.settings["output_bias"]]
     for (target, width), mine in by_setting(
         [run for run in runs if not run.settings["output_bias"]], "target", "width"
     ).items():
         found = slopes(mine, control, view)
         name = f"slope against log(1/σ) times c‖g‖, {target}, width {width}"
-        item = effect(name, list(found.values()), null=1.0)
-        if item is None:
-            continue
-        effects.append(item)
-        never += sum(map(math.isinf, found.values()))
-        holds.append(equivalent(item.interval, 1.0, margin))
-        against.append(item.interval.low > 1 + margin or item.interval.high < 1 - margin)
-        votes.append({seed: margin - abs(value - 1) for seed, value in found.items()})
-    judgement = judge(holds, against)
+        law.add(name, found)
+    judgement = judge(law.holds, law.against)
     still = [run for run in even if run.time("escaped", view) is None]
     # The law is said of every network, and an even one has none.
     if judgement == "supported" and still:
@@ -69,15 +58,15 @@ def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Fi
     return Finding(
         "plateau-length",
         judgement,
-        f"The plateau grows by 1/(c‖g‖) per nat of 1/σ, within {margin:.0%}, in {sum(holds)} of "
-        f"{len(holds)} settings with g ≠ 0, where {never} seeds have a run that never left its "
-        f"plateau and count against; of {len(even)} networks with g = 0 {len(still)} never "
-        "left theirs.",
-        effects,
-        tried=len(effects),
+        f"The plateau grows by 1/(c‖g‖) per nat of 1/σ, within {margin:.0%}, in {sum(law.holds)} "
+        f"of {len(law.holds)} settings with g ≠ 0, where {law.never} seeds have a run that never "
+        f"left its plateau and count against; of {len(even)} networks with g = 0 {len(still)} "
+        "never left theirs.",
+        law.effects,
+        tried=len(law.effects),
         witness=_witness(runs) if judgement == "refuted" else None,
         part="training",
-        pvalue=family_pvalue(votes) if votes else None,
+        pvalue=family_pvalue(law.votes) if law.votes else None,
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from epsrank.numerics.experiments.analysis import Finding, Judgement, Table, sign
+from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, Table, effect, sign
+from epsrank.theory.statistics import equivalent
 
 #: A view's name → the findings that the same outcomes give in it; the first view is the usual one.
 Views = Mapping[str, Callable[[], Sequence[Finding]]]
@@ -20,6 +21,31 @@ def judge(holds: Sequence[bool], against: Sequence[bool]) -> Judgement:
     if any(holds):
         return "regime"
     return "refuted" if against and all(against) else "undecided"
+
+
+class SlopesOfOne:
+    """Slopes by seed that a law says are 1: ∞ of a run that never escapes votes against it."""
+
+    def __init__(self, margin: float) -> None:
+        self.margin = margin
+        self.effects: list[Effect] = []
+        self.votes: list[dict[int, float]] = []
+        self.holds: list[bool] = []
+        self.against: list[bool] = []
+        #: Seeds with a run that never escapes.
+        self.never = 0
+
+    def add(self, name: str, slopes: Mapping[int, float]) -> None:
+        """Judge one setting; where nothing was measured there is nothing to say."""
+        item = effect(name, list(slopes.values()), null=1.0)
+        if item is None:
+            return
+        low, high = 1 - self.margin, 1 + self.margin
+        self.effects.append(item)
+        self.never += sum(map(math.isinf, slopes.values()))
+        self.holds.append(equivalent(item.interval, 1.0, self.margin))
+        self.against.append(item.interval.low > high or item.interval.high < low)
+        self.votes.append({seed: self.margin - abs(slope - 1) for seed, slope in slopes.items()})
 
 
 def log_ratio(a: float | None, b: float | None) -> float:
