@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
-from epsrank.numerics.monitor.model.passes import is_one_call, untouched
+from epsrank.numerics.monitor.model.passes import is_one_call, take_rows, untouched
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.theory.errors import InputError
 
@@ -134,11 +134,7 @@ def samples_in(data: QuantityData) -> int:
 
 def part(data: QuantityData, rows: Tensor) -> QuantityData:
     """Return some of the samples."""
-
-    def of(leaf: Any) -> Any:
-        return leaf[rows.to(leaf.device)] if _has_rows(leaf) else leaf
-
-    return QuantityData(tree_map(of, data.inputs), tree_map(of, data.targets))
+    return QuantityData(take_rows(data.inputs, rows), take_rows(data.targets, rows))
 
 
 def _has_rows(leaf: Any) -> bool:
