@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch.func import functional_call
 
 from epsrank.numerics.monitor.model.passes import as_arguments
 from epsrank.numerics.monitor.quantity.contract import QuantityData
-from epsrank.numerics.phenomena.derivatives import beside_training, checked_loss, whole
+from epsrank.numerics.monitor.quantity.given import as_loss, as_model, blamed, through
+from epsrank.numerics.phenomena.derivatives import beside_training, whole
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
@@ -58,11 +60,11 @@ def losses_between(
     >>> losses_between(model, other, nn.functional.mse_loss, data, points=3).tolist()
     [1.0, 0.0, 1.0]
     """
-    count, own = as_whole(points, "points", least=2), model.state_dict()
+    count, own = as_whole(points, "points", least=2), as_model(model).state_dict()
     if sorted(own) != sorted(other) or any(own[n].shape != other[n].shape for n in own):
         odd = sorted(set(own) ^ set(other)) or [n for n in own if own[n].shape != other[n].shape]
         raise InputError("other", f"has other weights ({odd[0]})", "pass a state_dict of the model")
-    data, function = whole(data), checked_loss(loss)
+    data, function = whole(data), as_loss(loss)
     given = as_arguments(data.inputs)
     found = []
     with beside_training(model), torch.no_grad():
@@ -74,8 +76,12 @@ def losses_between(
                 else v.clone()
                 for n, v in own.items()
             }
-            outputs = functional_call(model, held, given.args, given.kwargs)
+            with through(model, data.inputs):
+                outputs = functional_call(model, held, given.args, given.kwargs)
             found.append(float(function(outputs, data.targets)))
+            # At θ itself: further on the segment a loss may well be infinite.
+            if alpha == 0 and not math.isfinite(found[0]):
+                raise blamed(model, data, found[0])
     return np.array(found)
 
 

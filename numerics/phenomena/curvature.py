@@ -379,7 +379,7 @@ def batch_sharpness(
     found = []
     with beside_training(model):
         for rows in drawn_batches(samples_in(data), size, draws, seed):
-            products = HessianProducts(model, loss, part(data, rows))
+            products = HessianProducts(model, loss, part(data, rows), data)
             g = products.gradient.double()
             square = float(g @ g)
             if square > 0:

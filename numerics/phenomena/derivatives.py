@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from epsrank.numerics.monitor.model.passes import is_one_call, take_rows, untouched
 from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.monitor.quantity.given import as_loss, as_model, as_samples, blamed, through
 from epsrank.theory.errors import InputError
 
 
@@ -20,7 +21,7 @@ from epsrank.theory.errors import InputError
 def beside_training(model: nn.Module) -> Iterator[None]:
     """Give evaluation mode with gradients; modes, buffers and random numbers are put back."""
     # Fused attention has no second derivative, and other bits than the mathematical kernel.
-    with untouched(model), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+    with untouched(as_model(model)), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         model.eval()
         yield
 
@@ -33,19 +34,16 @@ def trained(model: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
-def checked_loss(loss: Any) -> Any:
-    """Return a loss that can be called."""
-    if not callable(loss):
-        problem = "is missing" if loss is None else f"is a {type(loss).__name__}"
-        raise InputError("loss", problem, "pass a function of outputs and targets")
-    return loss
-
-
-def value_of(model: nn.Module, loss: Any, data: QuantityData) -> Tensor:
-    """Return L on all samples, a finite scalar."""
-    value: Tensor = checked_loss(loss)(data.outputs(model), data.targets)
+def value_of(
+    model: nn.Module, loss: Any, data: QuantityData, every: QuantityData | None = None
+) -> Tensor:
+    """Return L on the samples, a finite scalar; `every` are those that they were drawn from."""
+    checked, data = as_loss(loss), as_samples(data)
+    with through(model, data.inputs):
+        outputs = data.outputs(model)
+    value = checked(outputs, data.targets)
     if not bool(torch.isfinite(value)):
-        raise InputError("loss", f"is {float(value)}", "measure before the training diverges")
+        raise blamed(model, every or data, float(value))
     return value
 
 
@@ -66,10 +64,12 @@ def gradient(model: nn.Module, loss: Any, data: QuantityData) -> Tensor:
 class HessianProducts:
     """v ↦ ∇²L·v by differentiating ∇L·v; the graph of ∇L is made once and kept."""
 
-    def __init__(self, model: nn.Module, loss: Any, data: QuantityData) -> None:
+    def __init__(
+        self, model: nn.Module, loss: Any, data: QuantityData, every: QuantityData | None = None
+    ) -> None:
         self._parameters = list(trained(model).values())
         found = torch.autograd.grad(
-            value_of(model, loss, data),
+            value_of(model, loss, data, every),
             self._parameters,
             create_graph=True,
             materialize_grads=True,
@@ -109,7 +109,7 @@ class HessianProducts:
 
 def whole(data: QuantityData) -> QuantityData:
     """Return samples as one call, all of which count alike: what can be cut into parts."""
-    if data.weights is not None:
+    if as_samples(data).weights is not None:
         raise InputError(
             "data", "have weights, which parts of the samples do not share", "leave mask= out"
         )
@@ -126,7 +126,7 @@ def samples_in(data: QuantityData) -> int:
     """Return the number of samples."""
     lengths = {len(leaf) for leaf in tree_leaves(data.inputs) if _has_rows(leaf)}
     lengths |= {len(leaf) for leaf in tree_leaves(data.targets) if _has_rows(leaf)}
-    if len(lengths) != 1 or 0 in lengths:
+    if len(lengths) != 1:
         found = sorted(lengths)
         raise InputError("data", f"have {found} rows", "pass as many inputs as targets")
     return lengths.pop()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.monitor.quantity.given import blamed, through
 from epsrank.numerics.phenomena.derivatives import beside_training, whole
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
@@ -53,7 +54,8 @@ def frequency_errors(
     Returns
     -------
     Vector
-        Δ; ∞ or NaN where the target has nothing at a frequency.
+        Δ; where the target has no more at a frequency than its rounding leaves (of the coarser
+        dtype of `x` and `target`), ∞, and NaN where the outputs have no more either.
 
     Raises
     ------
@@ -82,10 +84,35 @@ def frequency_errors(
         problem = f"has {points.shape[1]} columns, and {method!r} is of one"
         raise InputError("x", problem, "choose method='principal'")
     transform = {"grid": _grid, "least-squares": _fitted, "principal": _principal}[method]
-    goal = transform(points, y, gamma)
-    apart = np.linalg.norm(transform(points, t, gamma) - goal, axis=-1)
+    goal, own = transform(points, y, gamma), transform(points, t, gamma)
+    apart = np.linalg.norm(own - goal, axis=-1)
+    # A ratio of what rounding leaves says nothing.
+    coarse = max(_unit(x), _unit(target))
+    lacking = np.linalg.norm(goal, axis=-1) <= coarse * _spread(points, y, gamma, method)
+    coarse = max(coarse, _unit(outputs))
+    silent = np.linalg.norm(own, axis=-1) <= coarse * _spread(points, t, gamma, method)
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Vector = apart / np.linalg.norm(goal, axis=-1)
+    return np.where(lacking, np.where(silent, np.nan, np.inf), found)
+
+
+def _unit(values: Any) -> float:
+    """Return the spacing of numbers near 1 in which values were given; whole ones are exact."""
+    dtype = values.dtype if isinstance(values, Tensor) else np.asarray(values).dtype
+    if isinstance(dtype, torch.dtype):
+        return float(torch.finfo(dtype if dtype.is_floating_point else torch.float64).eps)
+    return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+
+
+def _spread(x: Matrix, y: Matrix, gamma: Vector, method: Method) -> Vector:
+    """Return how much of γ one unit of rounding in x and y, and of the transform, may make."""
+    size = float(np.linalg.norm(np.abs(y).sum(axis=0)))
+    if method == "grid":
+        return np.full(len(gamma), (8 + math.log2(len(y))) * size)
+    if method == "principal":
+        return (16 + 2 * math.pi * abs(gamma)) * size / len(y)
+    rows = np.abs(np.linalg.pinv(_waves(x, gamma))[1:]).max(axis=1).reshape(len(gamma), 2)
+    found: Vector = 16 * (1 + abs(gamma) * np.abs(x).max()) * rows.max(axis=1) * size
     return found
 
 
@@ -115,11 +142,16 @@ def _fitted(x: Matrix, y: Matrix, gamma: Vector) -> Array:
     if 2 * len(gamma) + 1 > len(x):
         problem = f"are {len(gamma)}, which is more than {len(x)} points can tell apart"
         raise InputError("frequencies", problem, f"pass at most {(len(x) - 1) // 2}")
+    found = np.linalg.lstsq(_waves(x, gamma), y, rcond=None)[0][1:]
+    return np.asarray(found.reshape(len(gamma), -1), dtype=np.float64)
+
+
+def _waves(x: Matrix, gamma: Vector) -> Matrix:
+    """Return the columns 1, sin γx, cos γx, … of all γ."""
     columns = [np.ones(len(x))]
     for each in gamma:
         columns += [np.sin(each * x[:, 0]), np.cos(each * x[:, 0])]
-    found = np.linalg.lstsq(np.stack(columns, axis=1), y, rcond=None)[0][1:]
-    return np.asarray(found.reshape(len(gamma), -1), dtype=np.float64)
+    return np.stack(columns, axis=1)
 
 
 def principal_coordinates(x: Any) -> Vector:
@@ -183,7 +215,8 @@ class FrequencyError:
     Raises
     ------
     InputError
-        If the method is unknown; when called, if targets are missing.
+        If the method is unknown; when called, if targets are missing, or have no more of the
+        frequency than rounding leaves: Δ is infinite there.
 
     Examples
     --------
@@ -206,14 +239,28 @@ class FrequencyError:
     def __call__(self, model: nn.Module, loss: Any, data: QuantityData, /) -> float:
         """Return Δ(γ)."""
         data = whole(data)
-        if not isinstance(data.targets, Tensor):
-            raise InputError("targets", "are missing", "pass targets= to the monitor")
-        with beside_training(model), torch.no_grad():
-            outputs = data.outputs(model)
         target = data.targets
+        if not isinstance(target, Tensor):
+            kind = "are missing" if target is None else f"are a {type(target).__name__}"
+            raise InputError("targets", kind, "pass a tensor, with one target per sample")
+        with beside_training(model), torch.no_grad(), through(model, data.inputs):
+            outputs = data.outputs(model)
+        if not isinstance(outputs, Tensor):
+            kind = type(outputs).__name__
+            raise InputError("model", f"gives a {kind}", "pass one that gives a tensor")
+        if not bool(torch.isfinite(outputs).all()):
+            raise blamed(model, data, math.nan)
         if not target.is_floating_point():
-            target = F.one_hot(target.long(), as_whole(outputs.shape[-1], "outputs"))
+            classes = as_whole(outputs.shape[-1], "outputs")
+            if bool(((target < 0) | (target >= classes)).any()):
+                problem = f"hold labels from {int(target.min())} to {int(target.max())}"
+                raise InputError("targets", problem, f"pass labels from 0 to {classes - 1}")
+            target = F.one_hot(target.long(), classes)
             outputs = outputs.softmax(dim=-1)
         x = data.inputs[0] if isinstance(data.inputs, tuple) else data.inputs
         every = [self.frequency, *self.among]
-        return float(frequency_errors(x, target, outputs, every, method=self.method)[0])
+        found = float(frequency_errors(x, target, outputs, every, method=self.method)[0])
+        if not math.isfinite(found):
+            problem = f"is {self.frequency:g}, of which the targets have nothing beyond rounding"
+            raise InputError("frequency", problem, "choose one that they have")
+        return found

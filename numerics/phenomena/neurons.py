@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from epsrank.numerics.monitor.quantity.given import as_model
 from epsrank.theory.data.inputs import as_share, as_size
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import (
@@ -185,6 +186,7 @@ def neuron_amplitudes(layer: nn.Module, following: nn.Module) -> Vector:
 
 def module_of(model: nn.Module, name: str, argument: str) -> nn.Module:
     """Return a module by its dotted name."""
+    as_model(model)
     try:
         return model.get_submodule(name)
     except (AttributeError, TypeError):

@@ -11,7 +11,7 @@ from torch import nn
 from epsrank.numerics.phenomena.neurons import module_of
 from epsrank.theory.dimension.soft_ranks import effective_rank
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Matrix
+from epsrank.theory.numbers.arrays import Matrix, refuse_non_finite
 
 
 class ProductRank:
@@ -77,4 +77,6 @@ class ProductRank:
 
     def __call__(self, model: nn.Module, loss: Any, data: Any, /) -> float:
         """Return the effective rank."""
-        return effective_rank(self.product(model))
+        product = self.product(model)
+        refuse_non_finite(product, "weights")
+        return effective_rank(product)

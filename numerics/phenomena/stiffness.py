@@ -19,16 +19,16 @@ from torch.func import functional_call, grad, vmap
 
 from epsrank.numerics.monitor.model.passes import as_arguments
 from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.monitor.quantity.given import as_loss, blamed, through
 from epsrank.numerics.phenomena.derivatives import (
     beside_training,
-    checked_loss,
     part,
     samples_in,
     trained,
     whole,
 )
 from epsrank.theory.data.inputs import as_whole
-from epsrank.theory.errors import InputError
+from epsrank.theory.errors import InputError, described
 from epsrank.theory.numbers.arrays import Matrix, Vector
 
 Kind = Literal["cos", "sign"]
@@ -55,18 +55,31 @@ class SampleGradients:
         memory: int = MEMORY,
         without: Collection[str] = (),
     ) -> None:
-        self._model, self._loss, self._data = model, checked_loss(loss), whole(data)
+        self._model, self._loss, self._data = model, as_loss(loss), whole(data)
         every = trained(model)
         if unknown := sorted(set(without) - set(every)):
             known = ", ".join(every)
             raise InputError("without", f"names {unknown[0]!r}", f"choose among {known}")
         self._parameters = {n: p.detach() for n, p in every.items() if n not in without}
+        if not self._parameters:
+            raise InputError("without", "names all parameters", "leave some in")
         self.count = samples_in(self._data)
+        self._look()
         self.size = sum(p.numel() for p in self._parameters.values())
         width = max(p.element_size() for p in self._parameters.values())
         # Blocks of two sets of samples are there at a time.
         one = 2 * _COPIES * self.size * width
         self.block = max(1, min(self.count, as_whole(memory, "memory") // one))
+
+    def _look(self) -> None:
+        """Refuse samples that model or loss cannot take, which transforms would not say so well."""
+        first = part(self._data, torch.arange(1))
+        with torch.no_grad():
+            with through(self._model, first.inputs):
+                outputs = first.outputs(self._model)
+            self._loss(outputs, first.targets)
+        # Of all samples, before any is differentiated.
+        self._loss.refuse_labels(outputs, self._data.targets)
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield the rows of each block with their gradients."""
@@ -77,13 +90,24 @@ class SampleGradients:
     def of(self, rows: slice) -> Tensor:
         """Return the gradients of some samples, one per row."""
         few = part(self._data, torch.arange(rows.start, rows.stop))
-        found = vmap(grad(self._value), (None, 0, 0))(self._parameters, few.inputs, few.targets)
+        try:
+            found = vmap(grad(self._value), (None, 0, 0))(self._parameters, few.inputs, few.targets)
+        except (InputError, torch.OutOfMemoryError):
+            raise
+        except (RuntimeError, ValueError) as error:
+            # One sample went through by itself, see `_look`.
+            problem = f"cannot be differentiated sample by sample ({described(error)})"
+            remedy = "avoid .item() and changes in place in forward and loss"
+            raise InputError("model", problem, remedy) from error
         flat = [g.detach().reshape(rows.stop - rows.start, -1) for g in found.values()]
         gradients = torch.cat(flat, dim=1)
         # Pairs without a cosine are left out: such gradients would leave without a word.
         lost = ~torch.isfinite(gradients).all(dim=1)
         if bool(lost.any()):
             first = rows.start + int(lost.nonzero()[0])
+            why = blamed(self._model, self._data, math.nan)
+            if why.argument != "loss":
+                raise why
             problem = f"has a gradient that is not finite, at sample {first}"
             raise InputError("model", problem, "look at that sample, or measure before it diverges")
         return gradients
@@ -93,8 +117,7 @@ class SampleGradients:
         one = torch.utils._pytree.tree_map(_as_batch, inputs)
         given = as_arguments(one)
         outputs = functional_call(self._model, parameters, given.args, given.kwargs)
-        value: Tensor = self._loss(outputs, torch.utils._pytree.tree_map(_as_batch, target))
-        return value
+        return self._loss.of(outputs, torch.utils._pytree.tree_map(_as_batch, target))
 
 
 def _as_batch(leaf: Any) -> Any:
@@ -272,10 +295,13 @@ def stiffness_matrix(
 
 def _labels(data: QuantityData) -> Tensor:
     labels = data.targets
-    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.ndim != 1:
-        kind = type(labels).__name__ if not isinstance(labels, Tensor) else tuple(labels.shape)
-        raise InputError("targets", f"are no labels ({kind})", "pass whole numbers, one per sample")
-    return labels
+    if isinstance(labels, Tensor) and labels.ndim == 1 and not labels.is_floating_point():
+        return labels
+    kind = type(labels).__name__
+    if isinstance(labels, Tensor):
+        kind = f"{labels.dtype} of shape {tuple(labels.shape)}"
+    remedy = "pass a tensor of whole numbers, one per sample"
+    raise InputError("targets", f"are no labels ({kind})", remedy)
 
 
 def _directions(data: QuantityData) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from epsrank.numerics.monitor.quantity.given import as_model
 from epsrank.numerics.monitor.quantity.of_layer import LayerQuantity
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix, refuse_non_finite
@@ -18,8 +19,6 @@ class _Watched:
     """A model's parameters as they were when the object was made."""
 
     def __init__(self, model: nn.Module) -> None:
-        if not isinstance(model, nn.Module):
-            raise InputError("model", f"is a {type(model).__name__}", "pass a torch.nn.Module")
         self._first = _copies(model)
         if not any(w.numel() for w in self._first.values()):
             raise InputError("model", "has no parameters", "pass one that has")
@@ -31,7 +30,8 @@ class _Watched:
 
 def _copies(model: nn.Module) -> dict[str, Tensor]:
     return {
-        name: w.detach().to("cpu", torch.float64, copy=True) for name, w in model.named_parameters()
+        name: w.detach().to("cpu", torch.float64, copy=True)
+        for name, w in as_model(model).named_parameters()
     }
 
 

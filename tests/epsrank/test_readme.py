@@ -41,6 +41,7 @@ PAGES = [
     "docs/which-rank.md",
     "docs/your-own.md",
     "docs/testing-claims.md",
+    "docs/phenomena.md",
 ]
 
 _BLOCK = re.compile(r"^```(\w+)(?: \S+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

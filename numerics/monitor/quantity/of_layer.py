@@ -15,6 +15,7 @@ from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.model.probing import learned, probe_pass
 from epsrank.numerics.monitor.quantity.contract import Losses, QuantityData
 from epsrank.numerics.monitor.quantity.counted import as_probe, counted_targets, even
+from epsrank.numerics.monitor.quantity.given import as_model, as_samples, through
 from epsrank.theory.dimension.moments import FeatureMoments
 from epsrank.theory.errors import InputError
 from epsrank.theory.estimate import Estimate
@@ -75,8 +76,9 @@ class LayerQuantity:
         self, model: nn.Module, loss: Losses | None, data: QuantityData, /
     ) -> float | Estimate:
         """Return q for the model as it is."""
+        model, data = as_model(model), as_samples(data)
         if self.with_targets and data.targets is None:
-            raise InputError("targets", "are missing", "pass targets= to the monitor")
+            raise InputError("targets", "are missing", "pass targets with the samples")
         if isinstance(data.targets, Mapping) and self.with_targets:
             raise InputError(
                 "targets", "are those of several heads", "write a quantity of your own"
@@ -85,7 +87,11 @@ class LayerQuantity:
             problem = "let samples count differently, which a function of features cannot see"
             remedy = "pass mask=, or write a quantity of your own with data.weights"
             raise InputError("weights", problem, remedy)
-        found = self._features(model, as_probe(data))
+        if self.with_targets and not isinstance(data.targets, Tensor):
+            kind = f"are a {type(data.targets).__name__}"
+            raise InputError("targets", kind, "pass a tensor, with one target per sample")
+        with through(model, data.inputs):
+            found = self._features(model, as_probe(data))
         if not self.with_targets:
             return self.function(found)
         return self.function(found, counted_targets(data).detach().cpu().numpy())

@@ -180,5 +180,30 @@ def test_gradients_that_are_not_finite_are_said(measured):
     inputs = torch.randn(6, 2)
     inputs[4:] = math.nan
     data = QuantityData(inputs, torch.tensor([0, 1, 2, 0, 1, 2]))
-    with pytest.raises(InputError, match="gradient that is not finite, at sample 4"):
+    with pytest.raises(
+        InputError, match="inputs have numbers that are not finite, first in sample 4"
+    ):
         measured(model, nn.functional.cross_entropy, data)
+
+
+def test_a_gradient_without_a_bound_is_said_with_its_sample():
+    model = nn.Linear(2, 1, bias=False)
+    data = QuantityData(torch.tensor([[1.0, 1.0], [0.0, 0.0]]), torch.zeros(2, 1))
+    with pytest.raises(InputError, match="gradient that is not finite, at sample 1"):
+        m_coherence(model, lambda u, _: u.abs().sqrt().mean(), data)
+    with pytest.raises(InputError, match="without names all parameters"):
+        m_coherence(model, nn.functional.mse_loss, data, without=["weight"])
+
+
+def test_a_model_that_cannot_be_differentiated_by_samples_is_said():
+    class Looking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.own = nn.Linear(2, 1)
+
+        def forward(self, x):
+            return self.own(x) if x.sum().item() > 0 else -self.own(x)
+
+    data = QuantityData(torch.ones(3, 2), torch.zeros(3, 1))
+    with pytest.raises(InputError, match="model cannot be differentiated sample by sample"):
+        m_coherence(Looking(), nn.functional.mse_loss, data)
