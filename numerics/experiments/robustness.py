@@ -92,13 +92,15 @@ def _held_back(finding: Finding, views: Sequence[str]) -> Finding:
 
 def _moved(was: Finding, now: Finding) -> list[str]:
     """Name the effects that change their side, or leave the margin."""
-    margins = shared_rules("robustness")["margins"]
-    margin = float(margins.get(was.claim, math.inf))
+    rules = shared_rules("robustness")
+    margin = float(rules["margins"].get(was.claim, math.inf))
+    sides = was.claim not in rules["laws"]
     later = {_key(effect): effect for effect in now.effects}
     return [
         effect.name
         for effect in was.effects
-        if (other := later.get(_key(effect))) is not None and not _stable(effect, other, margin)
+        if (other := later.get(_key(effect))) is not None
+        and not _stable(effect, other, margin, sides)
     ]
 
 
@@ -106,10 +108,10 @@ def _key(effect: Effect) -> str:
     return effect.name
 
 
-def _stable(was: Effect, now: Effect, margin: float) -> bool:
+def _stable(was: Effect, now: Effect, margin: float, sides: bool) -> bool:
     first, second = was.interval.value - was.null, now.interval.value - now.null
     # What has no side cannot leave it; equal infinities are equal.
-    aside = first * second < 0 or (first != 0 and second == 0)
+    aside = sides and (first * second < 0 or (first != 0 and second == 0))
     return not aside and (first == second or abs(first - second) <= margin)
 
 

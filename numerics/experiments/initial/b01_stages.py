@@ -19,17 +19,18 @@ comparisons hold, a regime where some do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from epsrank.numerics.experiments.analysis import Analysis, Finding, Picture
+from epsrank.numerics.experiments.analysis import Analysis, Picture
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.initial.first_plateau import draw_lengths, length_rows, lengths
-from epsrank.numerics.experiments.initial.judged import in_all_views
-from epsrank.numerics.experiments.initial.runs import read_runs
+from epsrank.numerics.experiments.initial.judged import cut, other_levels, second_rows
+from epsrank.numerics.experiments.initial.runs import LEVELS, read_runs
 from epsrank.numerics.experiments.initial.second_plateau import arm_rows, draw_arms, shortened
 from epsrank.numerics.experiments.initial.stage_shapes import draw_stages, stage_rows, stages
+from epsrank.numerics.experiments.robustness import FIRST_ROW, with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -95,35 +96,14 @@ def _trial(
     return Trial("small-weights", common | settings)
 
 
-def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge the three claims, in every view of levels and of measurements."""
+def judged(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the three claims."""
     rules = experiment_rules("B1", "standard")  # the levels of all sizes
     runs, notes = read_runs(outcomes)
     brief = [run for run in runs if run.settings["until"] == "escaped"]
     long = [run for run in runs if run.settings["until"] != "escaped"]
-
-    def findings(view: str = "usual", rows: tuple[int, int] = (0, 1)) -> list[Finding]:
-        return [
-            lengths(brief, rules, view),
-            stages(long, rules, view, rows),
-            shortened(long, rules, FACTORS, view),
-        ]
-
-    found, robust = in_all_views(
-        {
-            "usual": findings,
-            "early levels": partial(findings, "early"),
-            "late levels": partial(findings, "late"),
-            "the first row left out": partial(findings, rows=(1, 1)),
-            "every second row": partial(findings, rows=(0, 2)),
-        }
-    )
-    tables = (
-        length_rows(brief),
-        stage_rows(long, rules),
-        arm_rows(long, rules, FACTORS),
-        robust,
-    )
+    found = (lengths(brief, rules), stages(long, rules), shortened(long, rules, FACTORS))
+    tables = (length_rows(brief), stage_rows(long, rules), arm_rows(long, rules, FACTORS))
     pictures = (
         Picture("lengths", "B1: length of the first plateau against log(1/σ), every seed, with the "
                 "slope 1/(c‖g‖) (claim plateau-length)", partial(draw_lengths, brief, rules)),
@@ -132,7 +112,19 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         Picture("factors", "B1: length of the second plateau, factor by factor (claim "
                 "second-plateau)", partial(draw_arms, long, rules, FACTORS)),
     )  # fmt: skip
-    return Analysis(tuple(found), tables, pictures if runs else (), notes)
+    return Analysis(found, tables, pictures if runs else (), notes)
+
+
+def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
+    """Give outcomes at other levels, without the first measurement, and with every second one."""
+    yield from other_levels(outcomes, LEVELS)
+    yield FIRST_ROW, [cut(outcome, slice(1, None)) for outcome in outcomes]
+    yield second_rows(outcomes)
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the three claims, and hold back what does not stand in every view."""
+    return with_panel(judged, outcomes, views)
 
 
 EXPERIMENT = Experiment(

@@ -12,7 +12,8 @@ claim: that is positive, and the largest W₁ of the run lies in the descent, pe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,9 @@ from epsrank.numerics.experiments.analysis import (
     family_pvalue,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.initial.judged import in_all_views, judge
-from epsrank.numerics.experiments.initial.runs import SmallRun, by_setting, read_runs
+from epsrank.numerics.experiments.initial.judged import cut, judge, other_levels, second_rows
+from epsrank.numerics.experiments.initial.runs import LEVELS, SmallRun, by_setting, read_runs
+from epsrank.numerics.experiments.robustness import FIRST_HALF, with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.statistics import proportion
@@ -69,9 +71,9 @@ def plan(request: Request) -> list[Trial]:
     ]
 
 
-def descent(run: SmallRun, view: str) -> Mask | None:
+def descent(run: SmallRun) -> Mask | None:
     """Return which measurements lie in the descent; None where it has no beginning or end."""
-    start, end = run.passed["escaped"][view], run.passed["settled"][view]
+    start, end = run.passed["escaped"], run.passed["settled"]
     if start is None or end is None:
         return None
     # W₁ at a row is of the way since the row before.
@@ -79,13 +81,13 @@ def descent(run: SmallRun, view: str) -> Mask | None:
     return inside if inside.any() and not inside.all() else None
 
 
-def advantage(run: SmallRun, view: str, rows: slice = slice(1, None)) -> float:
+def advantage(run: SmallRun) -> float:
     """Return P(W₁ in the descent > W₁ outside) + ½ P(equal) − ½, moments weighted by time."""
-    inside = descent(run, view)
+    inside = descent(run)
     if inside is None:
         return float("nan")
-    spans = np.diff(run.steps, prepend=run.steps[0])[rows]
-    held, moved = inside[rows], run.transport[rows]
+    spans = np.diff(run.steps, prepend=run.steps[0])[1:]
+    held, moved = inside[1:], run.transport[1:]
     if not held.any():
         return float("nan")
     a, b = moved[held][:, None], moved[~held][None, :]
@@ -94,26 +96,24 @@ def advantage(run: SmallRun, view: str, rows: slice = slice(1, None)) -> float:
     return float((wins * weights).sum() / weights.sum()) - 0.5
 
 
-def peak_inside(run: SmallRun, view: str) -> bool:
+def peak_inside(run: SmallRun) -> bool:
     """Whether the largest W₁ of the run lies in the descent."""
-    inside = descent(run, view)
+    inside = descent(run)
     return inside is not None and bool(inside[int(np.argmax(run.transport))])
 
 
-def judged(
-    runs: Sequence[SmallRun], control: float, view: str, rows: slice = slice(1, None)
-) -> list[Finding]:
+def findings(runs: Sequence[SmallRun], control: float) -> tuple[Finding, ...]:
     """Judge every target and small scale."""
     effects: list[Effect] = []
     votes, holds, against, words = [], [], [], []
     for (target, sigma), mine in by_setting(runs, "target", "sigma").items():
         where = f"{target}, σ = {sigma:g}"
-        found = {run.seed: advantage(run, view, rows) for run in mine}
+        found = {run.seed: advantage(run) for run in mine}
         item = effect(f"AUC − ½ of W₁ in the descent, {where}", list(found.values()))
         if item is None or sigma >= control:
             continue
         effects.append(item)
-        peaks = [peak_inside(run, view) for run in mine]
+        peaks = [peak_inside(run) for run in mine]
         holds.append(item.interval.low > 0 and proportion(sum(peaks), len(peaks)).low > 0.5)
         against.append(item.interval.high < 0 or proportion(sum(peaks), len(peaks)).high < 0.5)
         words.append(f"{sum(peaks)} of {len(peaks)} ({where})")
@@ -124,7 +124,7 @@ def judged(
                 for run, peak in zip(mine, peaks, strict=True)
             }
         )
-    return [
+    return (
         Finding(
             CLAIM,
             judge(holds, against),
@@ -135,8 +135,8 @@ def judged(
             tried=len(effects),
             witness=dict(runs[0].settings) if against and all(against) else None,
             pvalue=family_pvalue(votes) if votes else None,
-        )
-    ]
+        ),
+    )
 
 
 def rows_of(runs: Sequence[SmallRun]) -> Table:
@@ -144,8 +144,8 @@ def rows_of(runs: Sequence[SmallRun]) -> Table:
     rows = []
     for (target, sigma), mine in by_setting(runs, "target", "sigma").items():
         row: dict[str, Any] = {"target": target, "σ": sigma, "seeds": len(mine)}
-        row["peak in the descent"] = sum(peak_inside(run, "usual") for run in mine)
-        known = [value for run in mine if np.isfinite(value := advantage(run, "usual"))]
+        row["peak in the descent"] = sum(peak_inside(run) for run in mine)
+        known = [value for run in mine if np.isfinite(value := advantage(run))]
         row["AUC − ½"] = float(np.median(known)) if known else None
         row["peak, time"] = float(
             np.median([run.steps[int(np.argmax(run.transport))] * run.pace for run in mine])
@@ -157,28 +157,45 @@ def rows_of(runs: Sequence[SmallRun]) -> Table:
     return Table("transport", "W₁ of amplitudes against the stages, in time η·t", rows)
 
 
-def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge with levels and measurements as they are, and set otherwise."""
+def judged(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claim."""
     control = experiment_rules("B2", "standard")["control"]
     runs, notes = read_runs(outcomes)
-    found, robust = in_all_views(
-        {
-            "usual": partial(judged, runs, control, "usual"),
-            "early levels": partial(judged, runs, control, "early"),
-            "late levels": partial(judged, runs, control, "late"),
-            "every second row": partial(judged, runs, control, "usual", slice(1, None, 2)),
-            "the first half of the rows": partial(
-                judged, runs, control, "usual", slice(1, len(runs[0].steps) // 2 if runs else None)
-            ),
-        }
-    )
     picture = Picture(
         "transport",
         "B2: W₁ of amplitudes per unit of time, every run; shaded: the descent of the median run "
         f"(claim {CLAIM})",
         partial(_draw, runs),
     )
-    return Analysis(tuple(found), (rows_of(runs), robust), (picture,) if runs else (), notes)
+    return Analysis(findings(runs, control), (rows_of(runs),), (picture,) if runs else (), notes)
+
+
+def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
+    """Give outcomes at other levels, with every second measurement, and in half of the budget."""
+    yield from other_levels(outcomes, LEVELS)
+    yield second_rows(outcomes)
+    yield FIRST_HALF, [_half(outcome) for outcome in outcomes]
+
+
+def _half(outcome: Outcome) -> Outcome:
+    """Return an outcome as it was after half of the steps: what came later never came."""
+    if outcome.status != "done":
+        return outcome
+    end = outcome.settings["steps"] / 2
+    result = cut(outcome, slice(0, sum(step <= end for step in outcome.result["step"]))).result
+    passed = {
+        name: {
+            view: [None if step is None or step > end else step for step in steps]
+            for view, steps in result[name].items()
+        }
+        for name in LEVELS
+    }
+    return replace(outcome, result={**result, **passed})
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge the claim, and hold it back where it does not stand in every view."""
+    return with_panel(judged, outcomes, views)
 
 
 def _draw(runs: Sequence[SmallRun]) -> Figure:

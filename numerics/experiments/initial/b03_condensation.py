@@ -33,7 +33,8 @@ from epsrank.numerics.experiments.analysis import (
     sign,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.initial.judged import in_all_views, judge
+from epsrank.numerics.experiments.initial.judged import judge, other_levels
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -52,7 +53,6 @@ _USUAL: Mapping[str, Any] = {
     "learning_rate": 1e-3,
     "epochs": [100, 400],
 }
-_VIEWS = ("usual", "early", "late")
 
 
 def plan(request: Request) -> list[Trial]:
@@ -84,15 +84,13 @@ def name(settings: Mapping[str, Any], layer: int = 0) -> str:
     return ", ".join(words)
 
 
-def layers_of(
-    outcome: Outcome, view: str, epoch: str | None = None
-) -> list[dict[int, Mapping[str, Any]]]:
+def layers_of(outcome: Outcome, epoch: str | None = None) -> list[dict[int, Mapping[str, Any]]]:
     """Return what is known of each hidden layer by seed, in the window or at an epoch."""
     result, settings = outcome.result, outcome.settings
     found: list[dict[int, Mapping[str, Any]]] = [{} for _ in range(settings["hidden"])]
     for place in range(settings["count"]):
         if epoch is None:
-            held = result["window"][view][place]
+            held = result["window"]["usual"][place]
             layers = None if held is None else held["layers"]
         else:
             at = result["at"].get(epoch)
@@ -114,12 +112,12 @@ def _established(effects: list[Effect], votes: Mapping[int, float], name: str) -
     return item is not None and sign(item) > 0
 
 
-def condenses(done: Sequence[Outcome], rules: Mapping[str, Any], view: str) -> Finding:
+def condenses(done: Sequence[Outcome], rules: Mapping[str, Any]) -> Finding:
     """Judge networks with p = 1: one orientation, most amplitude, fewer than control, by seed."""
     effects: list[Effect] = []
     votes, holds, against, words = [], [], [], []
     controls = {
-        outcome.settings["hidden"]: layers_of(outcome, view)
+        outcome.settings["hidden"]: layers_of(outcome)
         for outcome in done
         if outcome.settings["std"] is None
     }
@@ -127,7 +125,7 @@ def condenses(done: Sequence[Outcome], rules: Mapping[str, Any], view: str) -> F
         settings = outcome.settings
         if settings["std"] is None or settings["activation"] != "tanh":
             continue
-        for layer, by_seed in enumerate(layers_of(outcome, view)):
+        for layer, by_seed in enumerate(layers_of(outcome)):
             if not by_seed:
                 continue
             where = name(settings, layer)
@@ -166,12 +164,12 @@ def condenses(done: Sequence[Outcome], rules: Mapping[str, Any], view: str) -> F
         "fewer than the same seed at default scale.",
         effects,
         tried=len(effects),
-        witness=_witness(done, view) if against and all(against) else None,
+        witness=_witness(done) if against and all(against) else None,
         pvalue=family_pvalue(votes) if votes else None,
     )
 
 
-def bounded(done: Sequence[Outcome], view: str) -> Finding:
+def bounded(done: Sequence[Outcome]) -> Finding:
     """Judge whether networks of small weights keep to 2p orientations, signs told apart."""
     effects: list[Effect] = []
     votes, holds, against = [], [], []
@@ -181,7 +179,7 @@ def bounded(done: Sequence[Outcome], view: str) -> Finding:
         if settings["std"] is None:
             continue
         bound = 2 * MULTIPLICITY[settings["activation"]]
-        for layer, by_seed in enumerate(layers_of(outcome, view)):
+        for layer, by_seed in enumerate(layers_of(outcome)):
             where = name(settings, layer)
             item = effect(f"orientations in the window over 2p = {bound}, {where}",
                           [entry["signed"] / bound for entry in by_seed.values()],
@@ -210,9 +208,9 @@ def bounded(done: Sequence[Outcome], view: str) -> Finding:
     )
 
 
-def _witness(done: Sequence[Outcome], view: str) -> dict[str, Any]:
+def _witness(done: Sequence[Outcome]) -> dict[str, Any]:
     settings = done[0].settings
-    counts = {seed: e["count"] for seed, e in layers_of(done[0], view)[0].items()}
+    counts = {seed: e["count"] for seed, e in layers_of(done[0])[0].items()}
     return {**settings, "orientations by seed": list(counts.values())}
 
 
@@ -225,7 +223,7 @@ def rows_of(done: Sequence[Outcome]) -> Table:
         never = sum(held is None or not held["fallen"] for held in window)
         moments = {"window": None} | {f"epoch {e}": e for e in outcome.result["at"]}
         for moment, epoch in moments.items():
-            for layer, by_seed in enumerate(layers_of(outcome, "usual", epoch)):
+            for layer, by_seed in enumerate(layers_of(outcome, epoch)):
                 row: dict[str, Any] = {
                     "network": name(outcome.settings, layer),
                     "moment": moment,
@@ -247,16 +245,10 @@ def rows_of(done: Sequence[Outcome]) -> Table:
     return Table("orientations", "Orientations of input weights, medians over seeds", rows)
 
 
-def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge both claims, with windows of three lengths."""
+def judged(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge both claims."""
     rules = experiment_rules("B3", "standard")
     done = [outcome for outcome in outcomes if outcome.status == "done"]
-
-    def findings(view: str) -> list[Finding]:
-        return [condenses(done, rules, view), bounded(done, view)]
-
-    words = {"usual": "a fall of 2 %", "early": "a fall of 1 %", "late": "a fall of 5 %"}
-    found, robust = in_all_views({words[view]: partial(findings, view) for view in _VIEWS})
     failed = len(outcomes) - len(done)
     notes = (f"{failed} of {len(outcomes)} trials failed",) if failed else ()
     picture = Picture(
@@ -265,7 +257,13 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         "400 (lines of medians), signs identified (claim condensation)",
         partial(_draw, done),
     )
-    return Analysis(tuple(found), (rows_of(done), robust), (picture,) if done else (), notes)
+    findings = condenses(done, rules), bounded(done)
+    return Analysis(findings, (rows_of(done),), (picture,) if done else (), notes)
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge both claims, and hold back what does not stand with windows of 1 % and of 5 %."""
+    return with_panel(judged, outcomes, partial(other_levels, names=("window",)))
 
 
 def _draw(done: Sequence[Outcome]) -> Figure:
@@ -276,13 +274,13 @@ def _draw(done: Sequence[Outcome]) -> Figure:
     figure = new_figure(7.0, 0.42 * len(layers) + 1.2)
     axes = figure.add_subplot()
     for row, (outcome, layer) in enumerate(layers):
-        window = layers_of(outcome, "usual")[layer]
+        window = layers_of(outcome)[layer]
         counts = [entry["count"] for entry in window.values()]
         places = row + (np.linspace(-0.2, 0.2, len(counts)) if len(counts) > 1 else 0.0)
         axes.plot(counts, np.broadcast_to(places, len(counts)), "o", color=look(0).colour,
                   markersize=3, alpha=0.6, label="in the window" if row == 0 else None)  # fmt: skip
         for index, epoch in enumerate(("0", "100", "400")):
-            held = layers_of(outcome, "usual", epoch)[layer]
+            held = layers_of(outcome, epoch)[layer]
             if held:
                 axes.plot(np.median([entry["count"] for entry in held.values()]), row, "|",
                           color=look(index + 1).colour, markersize=14, markeredgewidth=2,

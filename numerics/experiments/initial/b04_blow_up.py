@@ -32,7 +32,8 @@ from epsrank.numerics.experiments.analysis import (
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.initial.first_plateau import slope_of
-from epsrank.numerics.experiments.initial.judged import SlopesOfOne, in_all_views, judge
+from epsrank.numerics.experiments.initial.judged import SlopesOfOne, judge, other_levels
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -78,12 +79,12 @@ def by_arm(outcomes: Sequence[Outcome]) -> dict[Arm, list[Outcome]]:
     }
 
 
-def times(trials: Sequence[Outcome], view: str = "usual") -> dict[int, list[float]]:
+def times(trials: Sequence[Outcome]) -> dict[int, list[float]]:
     """Return the lengths of the first plateau in time, by seed over the scales; ∞ for never."""
     found: dict[int, list[float]] = {}
     for outcome in trials:
         s = outcome.settings
-        for place, step in enumerate(outcome.result["escaped"][view]):
+        for place, step in enumerate(outcome.result["escaped"]["usual"]):
             time = math.inf if step is None else step * s["learning_rate"]
             found.setdefault(s["seed"] + place, []).append(time)
     return found
@@ -99,36 +100,44 @@ def blow_ups(trials: Sequence[Outcome]) -> dict[int, list[float]]:
     return found
 
 
-def slopes(trials: Sequence[Outcome], view: str) -> dict[int, float]:
+def slopes(trials: Sequence[Outcome]) -> dict[int, float]:
     """Return the slope of lengths against t*, by seed; ∞ where a run never escapes."""
     ends = blow_ups(trials)
-    return {seed: slope_of(ends[seed], own) for seed, own in times(trials, view).items()}
+    return {seed: slope_of(ends[seed], own) for seed, own in times(trials).items()}
 
 
-def growth(trials: Sequence[Outcome], view: str) -> dict[int, float]:
-    """Return (T₄ − T₂)/(T₃ − T₁) by seed: 1 of lengths like log(1/σ), 2 of those that double."""
-    return {
-        seed: (own[-1] - own[1]) / (own[-2] - own[0])
-        if len(own) >= 4 and np.isfinite(own[:-1]).all() and own[-2] != own[0]
-        else math.nan
-        for seed, own in times(trials, view).items()
-    }
+def growth(trials: Sequence[Outcome]) -> dict[int, float]:
+    """Return (T₄ − T₂)/(T₃ − T₁) by seed: 1 of lengths like log(1/σ), 2 of those that double.
+
+    ∞ where a run never escapes, as if lengths grew without bound; NaN where none grow.
+    """
+    found = {}
+    for seed, own in times(trials).items():
+        if not np.isfinite(own).all():
+            found[seed] = math.inf
+        elif len(own) < 4 or own[-2] == own[0]:
+            found[seed] = math.nan
+        else:
+            found[seed] = (own[-1] - own[1]) / (own[-2] - own[0])
+    return found
 
 
-def training(arms: Mapping[Arm, Sequence[Outcome]], margin: float, view: str) -> Finding:
+def training(arms: Mapping[Arm, Sequence[Outcome]], margin: float) -> Finding:
     """Judge the slopes of deep networks; controls stand beside them."""
     law, controls = SlopesOfOne(margin), list[str]()
     for arm, trials in arms.items():
         layers, bias, _ = arm
         if layers == 2 or bias:
-            found = growth(trials, view)
+            found = growth(trials)
             item = effect(f"growth of lengths from scale to scale, {name(arm)}",
                           list(found.values()), null=1.0)  # fmt: skip
             if item is not None:
                 law.effects.append(item)
-                controls.append(f"{item.interval.value:.2f} ({name(arm)})")
+                never = sum(map(math.isinf, found.values()))
+                left = f", {never} of {len(found)} with a run that never left" if never else ""
+                controls.append(f"{item.interval.value:.2f} ({name(arm)}{left})")
             continue
-        found = slopes(trials, view)
+        found = slopes(trials)
         law.add(f"slope of lengths against t*, {name(arm)}", found)
     words = ", ".join(controls) or "none"
     return Finding(
@@ -184,16 +193,10 @@ def rows_of(arms: Mapping[Arm, Sequence[Outcome]]) -> Table:
     return Table("blow-up", "Length of the first plateau, t*, and directions", rows)
 
 
-def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge training against the leading order, at three levels of the loss."""
+def judged(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge training against the leading order."""
     margin = experiment_rules("B4", "standard")["margin"]
     arms = by_arm(outcomes)
-    findings, robust = in_all_views(
-        {
-            view if view == "usual" else f"{view} levels": partial(_findings, arms, margin, view)
-            for view in ("usual", "early", "late")
-        }
-    )
     failed = sum(outcome.status != "done" for outcome in outcomes)
     notes = (f"{failed} of {len(outcomes)} trials failed",) if failed else ()
     picture = Picture(
@@ -202,11 +205,12 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         f"constant (claim {CLAIM})",
         partial(_draw, arms),
     )
-    return Analysis(tuple(findings), (rows_of(arms), robust), (picture,) if arms else (), notes)
+    return Analysis((training(arms, margin),), (rows_of(arms),), (picture,) if arms else (), notes)
 
 
-def _findings(arms: Mapping[Arm, Sequence[Outcome]], margin: float, view: str) -> list[Finding]:
-    return [training(arms, margin, view)]
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge training against the leading order, at three levels of the loss."""
+    return with_panel(judged, outcomes, partial(other_levels, names=("escaped",)))
 
 
 def _draw(arms: Mapping[Arm, Sequence[Outcome]]) -> Figure:

@@ -15,7 +15,8 @@ two blocks, which share no row and no column, are a control: reported, not judge
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,16 @@ from epsrank.numerics.experiments.analysis import (
     Picture,
     Table,
     family_pvalue,
-    paired,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.initial.judged import in_all_views, judge
+from epsrank.numerics.experiments.initial.judged import (
+    Span,
+    censored,
+    difference,
+    judge,
+    vote,
+)
+from epsrank.numerics.experiments.robustness import with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.statistics import equivalent
@@ -87,6 +94,16 @@ def ranks(outcome: Outcome, loss: float) -> dict[int, float]:
     return {first + k: rank for k, rank in enumerate(entry["rank"]) if rank is not None}
 
 
+def _seeds(outcome: Outcome) -> set[int]:
+    first = outcome.settings["seed"]
+    return set(range(first, first + outcome.settings["count"]))
+
+
+def _span(known: Mapping[int, float], seed: int, outcome: Outcome) -> Span:
+    """Return what is known of an effective rank: of a run that did not arrive what can be one."""
+    return (known[seed],) * 2 if seed in known else (1.0, float(outcome.settings["size"]))
+
+
 def pairs(arms: Mapping[Arm, Outcome]) -> list[tuple[str, Arm, Arm]]:
     """Return the comparisons: one more factor, or the next smaller scale."""
     found = []
@@ -113,7 +130,11 @@ def findings(arms: Mapping[Arm, Outcome], rules: Mapping[str, Any], loss: float)
     saturated = 0
     for where, first, second in pairs(arms):
         a, b = ranks(arms[first], loss), ranks(arms[second], loss)
-        item = paired(f"effective rank, {where}", b, a)
+        apart = {
+            seed: difference(_span(b, seed, arms[second]), _span(a, seed, arms[first]))
+            for seed in _seeds(arms[first]) & _seeds(arms[second])
+        }
+        item = censored(f"effective rank, {where}", list(apart.values()))
         if item is None:
             continue
         effects.append(item)
@@ -122,12 +143,12 @@ def findings(arms: Mapping[Arm, Outcome], rules: Mapping[str, Any], loss: float)
             controls.append(lower)
             continue
         true = float(np.median(arms[first].result["true"]))
-        if float(np.median(list(a.values()))) < true + rules["saturated"]:
+        if a and float(np.median(list(a.values()))) < true + rules["saturated"]:
             saturated += 1
             continue
         holds.append(lower)
         against.append(item.interval.low > 0 or equivalent(item.interval, 0.0, rules["same"]))
-        votes.append({seed: a[seed] - b[seed] for seed in a.keys() & b.keys()})
+        votes.append({seed: -vote(span) for seed, span in apart.items()})
     missing = sum(arm.settings["count"] - len(ranks(arm, loss)) for arm in arms.values())
     blocks = f" In two blocks {sum(controls)} of {len(controls)}." if controls else ""
     return [
@@ -185,14 +206,10 @@ def rows_of(arms: Mapping[Arm, Outcome]) -> Table:
     return Table("effective-ranks", "Effective rank of the product at fixed training losses", rows)
 
 
-def analyse(outcomes: Sequence[Outcome]) -> Analysis:
-    """Judge at the loss of the rules, and see it again at the others."""
+def judged(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge at the training loss of the rules."""
     rules = experiment_rules("B5", "standard")
     arms = by_arm(outcomes)
-    losses = [rules["judged"], *(x for x in rules["losses"] if x != rules["judged"])]
-    found, robust = in_all_views(
-        {f"a training loss of {loss:g}": partial(findings, arms, rules, loss) for loss in losses}
-    )
     failed = sum(outcome.status != "done" for outcome in outcomes)
     notes = (f"{failed} of {len(outcomes)} trials failed",) if failed else ()
     picture = Picture(
@@ -201,7 +218,33 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         f"product, every seed (claim {CLAIM})",
         partial(_draw, arms, rules["judged"]),
     )
-    return Analysis(tuple(found), (rows_of(arms), robust), (picture,) if arms else (), notes)
+    found = tuple(findings(arms, rules, rules["judged"]))
+    return Analysis(found, (rows_of(arms),), (picture,) if arms else (), notes)
+
+
+def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
+    """Give outcomes with what was seen at another training loss in the place of the judged one."""
+    rules = experiment_rules("B5", "standard")
+    for other in rules["losses"]:
+        if other != rules["judged"]:
+            yield (
+                f"at a training loss of {other:g}",
+                [_swapped(outcome, rules["judged"], other) for outcome in outcomes],
+            )
+
+
+def _swapped(outcome: Outcome, judged: float, other: float) -> Outcome:
+    if outcome.status != "done":
+        return outcome
+    names = {judged: other, other: judged}
+    at = [entry | {"loss": names.get(entry["loss"], entry["loss"])}
+          for entry in outcome.result["at"]]  # fmt: skip
+    return replace(outcome, result={**outcome.result, "at": at})
+
+
+def analyse(outcomes: Sequence[Outcome]) -> Analysis:
+    """Judge at the loss of the rules, and see it again at the others."""
+    return with_panel(judged, outcomes, views)
 
 
 def _draw(arms: Mapping[Arm, Outcome], loss: float) -> Figure:

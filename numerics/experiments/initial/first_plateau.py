@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def slopes(runs: Sequence[SmallRun], control: float, view: str = "usual") -> dict[int, float]:
+def slopes(runs: Sequence[SmallRun], control: float) -> dict[int, float]:
     """Return slope · c‖g‖ by seed, 1 by the linearised flow; ∞ where a run never escapes."""
     by_run: dict[int, list[tuple[float, float]]] = {}
     for run in runs:
         if run.settings["sigma"] < control:
-            time = run.time("escaped", view)
+            time = run.time("escaped")
             point = (-math.log(run.settings["sigma"]), math.inf if time is None else time)
             by_run.setdefault(run.seed, []).append(point)
     rate = runs[0].rate
@@ -39,7 +39,7 @@ def slope_of(places: Sequence[float], times: Sequence[float]) -> float:
     return float(np.polyfit(places, times, 1)[0]) if np.isfinite(times).all() else math.inf
 
 
-def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Finding:
+def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any]) -> Finding:
     """Judge the slope of the law, and the control that has no linearised gradient."""
     margin, control = rules["margin"], rules["control"]
     law = SlopesOfOne(margin)
@@ -47,11 +47,11 @@ def lengths(runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str) -> Fi
     for (target, width), mine in by_setting(
         [run for run in runs if not run.settings["output_bias"]], "target", "width"
     ).items():
-        found = slopes(mine, control, view)
+        found = slopes(mine, control)
         name = f"slope against log(1/σ) times c‖g‖, {target}, width {width}"
         law.add(name, found)
     judgement = judge(law.holds, law.against)
-    still = [run for run in even if run.time("escaped", view) is None]
+    still = [run for run in even if run.time("escaped") is None]
     # The law is said of every network, and an even one has none.
     if judgement == "supported" and still:
         judgement = "regime"
@@ -81,7 +81,7 @@ def length_rows(runs: Sequence[SmallRun]) -> Table:
     for (target, width, sigma, bias), mine in by_setting(
         runs, "target", "width", "sigma", "output_bias"
     ).items():
-        times = [run.passed["escaped"]["usual"] for run in mine]
+        times = [run.passed["escaped"] for run in mine]
         known = [step for step in times if step is not None]
         predicted = [run.predicted / run.pace for run in mine if run.predicted is not None]
         rows.append(

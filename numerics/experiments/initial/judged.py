@@ -1,17 +1,20 @@
-"""How the experiments on initial stages come to a judgement, and how it stands in other views."""
+"""How the experiments on initial stages judge, runs that never arrive included, and their views."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from epsrank.numerics.experiments.analysis import Effect, Finding, Judgement, Table, effect, sign
-from epsrank.theory.statistics import equivalent
+from epsrank.numerics.experiments.analysis import Effect, Judgement, effect
+from epsrank.numerics.experiments.robustness import SECOND_ROWS
+from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.theory.statistics import equivalent, median_interval
 
-#: A view's name → the findings that the same outcomes give in it; the first view is the usual one.
-Views = Mapping[str, Callable[[], Sequence[Finding]]]
+#: What is known of a number: it lies between two. Equal ones are the number itself; a run that has
+#: not arrived when its training ends takes from then to ∞.
+Span = tuple[float, float]
+UNKNOWN: Span = (-math.inf, math.inf)
 
 
 def judge(holds: Sequence[bool], against: Sequence[bool]) -> Judgement:
@@ -48,43 +51,74 @@ class SlopesOfOne:
         self.votes.append({seed: self.margin - abs(slope - 1) for seed, slope in slopes.items()})
 
 
-def log_ratio(a: float | None, b: float | None) -> float:
-    """Return log₁₀(a/b); None is never: ±∞ against a number, NaN of two of them."""
-    if a is None or b is None:
-        return math.nan if a is None and b is None else math.inf if a is None else -math.inf
-    # What takes no step at all took less than one.
-    return math.log10(max(a, 1e-12) / max(b, 1e-12))
+def log_ratio(a: Span, b: Span) -> Span:
+    """Return what is known of log₁₀(a/b) for a, b ≥ 0."""
+    low = -math.inf if a[0] == 0 or b[1] == math.inf else math.log10(a[0] / b[1])
+    high = math.inf if a[1] == math.inf or b[0] == 0 else None
+    if high is None:
+        high = -math.inf if a[1] == 0 else math.log10(a[1] / b[0])
+    return low, high
 
 
-def in_all_views(views: Views) -> tuple[list[Finding], Table]:
-    """Return the usual findings, a regime where a claim does not stand in all views."""
-    names = list(views)
-    usual = list(views[names[0]]())
-    rows: list[dict[str, Any]] = []
-    moved: dict[int, list[str]] = {}
-    for view in names[1:]:
-        for place, (was, now) in enumerate(zip(usual, views[view](), strict=True)):
-            later = {each.name: each for each in now.effects}
-            which = [
-                each.name
-                for each in was.effects
-                if each.name in later and sign(each) * sign(later[each.name]) < 0
-            ]
-            rows.append(
-                {
-                    "claim": was.claim if was.part is None else f"{was.claim}/{was.part}",
-                    "view": view,
-                    "judgement": was.judgement,
-                    "judgement in this view": now.judgement,
-                    "effects": len(was.effects),
-                    "established the other way": len(which),
-                    "which": "; ".join(which),
-                }
-            )
-            if was.judgement == "supported" and now.judgement != "supported":
-                moved.setdefault(place, []).append(view)
-    for place, where in moved.items():
-        words = f"{usual[place].statement} Not with {', '.join(where)}."
-        usual[place] = replace(usual[place], judgement="regime", statement=words)
-    title = "The findings in other views of the same outcomes"
-    return usual, Table("robustness", title, rows)
+def difference(a: Span, b: Span) -> Span:
+    """Return what is known of a − b."""
+    return a[0] - b[1], a[1] - b[0]
+
+
+def vote(span: Span) -> float:
+    """Return a number of the sign that is known, 0 where none is."""
+    return span[0] if span[0] > 0 else span[1] if span[1] < 0 else 0.0
+
+
+def censored(name: str, spans: Sequence[Span], *, unit: str = "") -> Effect | None:
+    """Return the median of numbers of which only so much is known, None where there is none.
+
+    Its interval is from the low end, were all as low as they may be, to the high end, were all as
+    high. Left out, runs that never arrive would leave the word to those that do.
+    """
+    if not spans:
+        return None
+    known = [_point(span) for span in spans if span != UNKNOWN]
+    low, high = (median_interval([span[end] for span in spans]) for end in (0, 1))
+    value = median_interval(known).value if known else 0.0
+    value = min(max(value, low.low), high.high)
+    return Effect(name, replace(low, value=value, high=high.high), 0.0, unit)
+
+
+def _point(span: Span) -> float:
+    """Return the number itself, or the end at which it is open."""
+    if span[0] == span[1] or span[1] == math.inf:
+        return span[1]
+    return span[0] if span[0] == -math.inf else (span[0] + span[1]) / 2
+
+
+def other_levels(
+    outcomes: Sequence[Outcome], names: Sequence[str]
+) -> Iterator[tuple[str, list[Outcome]]]:
+    """Give outcomes as seen at the earlier and later levels that their trials kept."""
+    for view in ("early", "late"):
+        yield f"at {view} levels", [_at(o, names, view) for o in outcomes]
+
+
+def _at(outcome: Outcome, names: Sequence[str], view: str) -> Outcome:
+    if outcome.status != "done":
+        return outcome
+    held = outcome.result
+    return replace(
+        outcome, result={**held, **{n: {**held[n], "usual": held[n][view]} for n in names}}
+    )
+
+
+def cut(outcome: Outcome, keep: slice) -> Outcome:
+    """Return an outcome with some of its measurements."""
+    if outcome.status != "done":
+        return outcome
+    held = outcome.result
+    return replace(
+        outcome, result={**held, **{n: held[n][keep] for n in ("step", "loss", "transport")}}
+    )
+
+
+def second_rows(outcomes: Sequence[Outcome]) -> tuple[str, list[Outcome]]:
+    """Return the view from every second measurement."""
+    return SECOND_ROWS, [cut(outcome, slice(None, None, 2)) for outcome in outcomes]

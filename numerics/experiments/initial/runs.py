@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from epsrank.numerics.experiments.initial.judged import Span
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.numbers.arrays import Vector
+
+#: Levels of the loss at which stages end.
+LEVELS = ("escaped", "settled", "left")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +30,8 @@ class SmallRun:
     rate: float
     #: When it leaves the first plateau by the linearised flow, in time; None without such a law.
     predicted: float | None
-    #: Steps at which levels were passed, by name and view; None for never.
-    passed: Mapping[str, Mapping[str, int | None]] = field(repr=False)
+    #: Steps at which levels were passed; None for never.
+    passed: Mapping[str, int | None] = field(repr=False)
     #: Measurements: steps, losses, and W₁ of the amplitudes per unit of time since the one before.
     steps: Vector = field(repr=False)
     loss: Vector = field(repr=False)
@@ -37,15 +42,24 @@ class SmallRun:
         """Time of a step: η/(1 − μ)."""
         return float(self.settings["learning_rate"]) / (1 - float(self.settings["momentum"]))
 
-    def time(self, name: str, view: str = "usual") -> float | None:
+    def time(self, name: str) -> float | None:
         """Return when a level was passed, in time."""
-        step = self.passed[name][view]
+        step = self.passed[name]
         return None if step is None else step * self.pace
 
-    def length(self, first: str, last: str, view: str = "usual") -> float | None:
+    def length(self, first: str, last: str) -> float | None:
         """Return the time between two levels, at least that of one step; None for never."""
-        start, end = self.time(first, view), self.time(last, view)
+        start, end = self.time(first), self.time(last)
         return None if start is None or end is None else max(end - start, self.pace)
+
+    def span(self, first: str, last: str) -> Span:
+        """Return what is known of the time between two levels when the training has ended."""
+        start, known = self.time(first), self.length(first, last)
+        if start is None:
+            return 0.0, math.inf
+        if known is None:
+            return max(float(self.settings["steps"]) * self.pace - start, self.pace), math.inf
+        return known, known
 
 
 def read_runs(outcomes: Iterable[Outcome]) -> tuple[list[SmallRun], tuple[str, ...]]:
@@ -70,10 +84,7 @@ def _runs(outcome: Outcome) -> list[SmallRun]:
             affine=result["affine"],
             rate=result["rate"],
             predicted=result["predicted"][place],
-            passed={
-                name: {view: steps[place] for view, steps in result[name].items()}
-                for name in ("escaped", "settled", "left")
-            },
+            passed={name: result[name]["usual"][place] for name in LEVELS},
             steps=np.array(result["step"], dtype=np.float64),
             loss=tables["loss"][:, place],
             transport=tables["transport"][:, place],

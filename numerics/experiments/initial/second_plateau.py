@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsrank.numerics.experiments.analysis import Effect, Finding, Table, effect, family_pvalue
-from epsrank.numerics.experiments.initial.judged import judge, log_ratio
+from epsrank.numerics.experiments.analysis import Effect, Finding, Table, family_pvalue
+from epsrank.numerics.experiments.initial.judged import Span, censored, judge, log_ratio, vote
 from epsrank.numerics.experiments.initial.runs import SmallRun, by_seed, by_setting
 from epsrank.theory.statistics import equivalent
 
@@ -49,31 +48,25 @@ def _changed(base: Mapping[str, Any], factor: Mapping[str, Any]) -> dict[str, An
     return changed
 
 
-def ratios(
-    usual: Sequence[SmallRun], arm: Sequence[SmallRun], view: str = "usual"
-) -> dict[int, float]:
-    """Return log₁₀ of the lengths' ratio by seed: ±∞ where one of both never ends, NaN for both."""
+def ratios(usual: Sequence[SmallRun], arm: Sequence[SmallRun]) -> dict[int, Span]:
+    """Return what is known of log₁₀ of the lengths' ratio by seed."""
     held, other = by_seed(usual), by_seed(arm)
     return {
-        seed: log_ratio(
-            other[seed].length("settled", "left", view), held[seed].length("settled", "left", view)
-        )
+        seed: log_ratio(other[seed].span("settled", "left"), held[seed].span("settled", "left"))
         for seed in held.keys() & other.keys()
     }
 
 
-def shortened(
-    runs: Sequence[SmallRun], rules: Mapping[str, Any], factors: Factors, view: str
-) -> Finding:
+def shortened(runs: Sequence[SmallRun], rules: Mapping[str, Any], factors: Factors) -> Finding:
     """Judge every factor in every target."""
     effects: list[Effect] = []
     votes, holds, against = [], [], []
     by_factor: dict[str, list[str]] = {}
     for target, groups in arms(runs, rules, factors).items():
         for factor in factors:
-            found = ratios(groups["usual"], groups[factor], view)
+            found = ratios(groups["usual"], groups[factor])
             name = f"log₁₀ of length / usual length, {factor}, {target}"
-            item = effect(name, list(found.values()), unit="decades")
+            item = censored(name, list(found.values()), unit="decades")
             if item is None:
                 continue
             effects.append(item)
@@ -83,7 +76,7 @@ def shortened(
             # Shorter by less than the margin is no shortening that matters.
             word = "same" if same else "shorter" if holds[-1] else "longer" if against[-1] else "?"
             by_factor.setdefault(factor, []).append(word)
-            votes.append({seed: -value for seed, value in found.items()})
+            votes.append({seed: -vote(span) for seed, span in found.items()})
             holds[-1] = word == "shorter"
     words = "; ".join(f"{factor}: {', '.join(said)}" for factor, said in by_factor.items())
     return Finding(
@@ -104,7 +97,7 @@ def arm_rows(runs: Sequence[SmallRun], rules: Mapping[str, Any], factors: Factor
         for name, mine in groups.items():
             times = [run.length("settled", "left") for run in mine]
             known = [time for time in times if time is not None]
-            logs = [v for v in ratios(groups["usual"], mine).values() if math.isfinite(v)]
+            logs = [low for low, high in ratios(groups["usual"], mine).values() if low == high]
             rows.append(
                 {
                     "target": target,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsrank.numerics.experiments.analysis import Effect, Finding, Table, effect, family_pvalue
-from epsrank.numerics.experiments.initial.judged import judge, log_ratio
+from epsrank.numerics.experiments.analysis import Effect, Finding, Table, family_pvalue
+from epsrank.numerics.experiments.initial.judged import Span, censored, judge, log_ratio, vote
 from epsrank.numerics.experiments.initial.runs import SmallRun, by_setting
 from epsrank.numerics.staircase import detect_staircase
 from epsrank.theory.statistics import proportion
@@ -34,54 +34,57 @@ def usual_runs(runs: Sequence[SmallRun], rules: Mapping[str, Any]) -> list[Small
     ]
 
 
-def shape(run: SmallRun, view: str) -> tuple[float, float]:
+def shape(run: SmallRun) -> tuple[Span, Span]:
     """Return log₁₀ of first plateau / descent, and of second plateau / descent."""
-    descent = run.length("escaped", "settled", view)
-    second = run.length("settled", "left", view)
-    if descent is None:
-        return -np.inf, -np.inf
-    return log_ratio(run.time("escaped", view), descent), log_ratio(second, descent)
+    first, descent = run.time("escaped"), run.length("escaped", "settled")
+    if first is None or descent is None:
+        return (-np.inf, -np.inf), (-np.inf, -np.inf)  # without a descent there are no stages
+    fall = descent, descent
+    return log_ratio((first, first), fall), log_ratio(run.span("settled", "left"), fall)
 
 
-@lru_cache(maxsize=4096)  # the same runs are seen in several views
-def detected(run: SmallRun, first_row: int = 0, every: int = 1) -> bool:
+def detected(run: SmallRun) -> bool:
     """Whether the detector finds a plateau at the first loss, and one at the affine loss."""
-    loss, steps = run.loss[first_row::every], run.steps[first_row::every]
-    found = detect_staircase(loss, times=steps)
     # It may begin within a fall, and end in one: its level is that of its first half.
-    levels = [
-        (p.start, float(np.median(loss[p.start : (p.start + p.end) // 2 + 1])))
-        for p in found.plateaus
-    ]
+    levels = _plateaus(run.loss.tobytes(), run.steps.tobytes())
     first = [start for start, level in levels if abs(level / run.square - 1) <= NEAR]
     second = [start for start, level in levels if abs(level / run.affine - 1) <= NEAR]
     return bool(first and second and first[0] < second[-1])
 
 
-def stages(
-    runs: Sequence[SmallRun], rules: Mapping[str, Any], view: str, rows: tuple[int, int]
-) -> Finding:
+@lru_cache(maxsize=4096)  # the same losses are seen in several views
+def _plateaus(losses: bytes, times: bytes) -> list[tuple[int, float]]:
+    """Return where plateaus start, and the median of the first half of each."""
+    loss, steps = np.frombuffer(losses), np.frombuffer(times)
+    found = detect_staircase(loss, times=steps)
+    return [
+        (p.start, float(np.median(loss[p.start : (p.start + p.end) // 2 + 1])))
+        for p in found.plateaus
+    ]
+
+
+def stages(runs: Sequence[SmallRun], rules: Mapping[str, Any]) -> Finding:
     """Judge by passages of levels and by the detector, which have to agree."""
     effects: list[Effect] = []
     votes, holds, against, seen = [], [], [], []
     for (target, sigma), mine in by_setting(usual_runs(runs, rules), "target", "sigma").items():
         where = f"{target}, σ = {sigma:g}"
-        shapes = {run.seed: shape(run, view) for run in mine}
+        shapes = {run.seed: shape(run) for run in mine}
         items = [
-            effect(f"log₁₀ of {name} plateau / descent, {where}", [s[k] for s in shapes.values()],
-                   unit="decades")
+            censored(f"log₁₀ of {name} plateau / descent, {where}", [s[k] for s in shapes.values()],
+                     unit="decades")
             for k, name in enumerate(("first", "second"))
         ]  # fmt: skip
         both = [item for item in items if item is not None]
         if sigma >= rules["control"] or len(both) < 2:
             continue
         effects += both
-        marks = [detected(run, *rows) for run in mine]
+        marks = [detected(run) for run in mine]
         agrees = proportion(sum(marks), len(marks)).low > 0.5
         seen.append(f"{sum(marks)} of {len(marks)} ({where})")
         holds.append(agrees and all(item.interval.low > 0 for item in both))
         against.append(any(item.interval.high < 0 for item in both))
-        votes.append({seed: min(values) for seed, values in shapes.items()})
+        votes.append({seed: min(map(vote, spans)) for seed, spans in shapes.items()})
     words = "first and second plateau are each longer than the descent between them"
     return Finding(
         "three-stages",

@@ -44,13 +44,13 @@ def test_ranks_of_moments_by_counting_pairs():
     moved = random.random(len(STEPS))
     run = SmallRun(
         {"learning_rate": 0.1, "momentum": 0.0}, 0, 1.0, 0.3, 1.0, None,
-        {name: {"usual": step} for name, step in (("escaped", 50), ("settled", 80))},
+        {"escaped": 50, "settled": 80},
         STEPS.astype(float), moved, moved,
     )  # fmt: skip
     inside = [k for k in range(1, len(STEPS)) if 50 < STEPS[k] <= 80]
     outside = [k for k in range(1, len(STEPS)) if k not in inside]
     wins = np.mean([moved[a] > moved[b] for a in inside for b in outside])
-    assert advantage(run, "usual") == pytest.approx(wins - 0.5)
+    assert advantage(run) == pytest.approx(wins - 0.5)
 
 
 def test_the_picture_can_be_drawn_and_failures_are_told(tmp_path):

@@ -67,7 +67,7 @@ def test_controls_grow_by_equal_amounts_and_the_picture_can_be_drawn(tmp_path):
     controls = [e for e in found.findings[0].effects if e.name.startswith("growth")]
     assert [round(e.interval.value, 1) for e in controls] == [1.0, 1.0]
     two = [o for o in planted() if o.settings["layers"] == 3 and not o.settings["bias"]]
-    assert set(growth(two, "usual").values()) == {2.0}
+    assert set(growth(two).values()) == {2.0}
     found.pictures[0].draw().savefig(tmp_path / "b4.png")
     nothing = analyse([Outcome(o.trial, "failed", cause="planted") for o in planted()])
     assert nothing.findings[0].judgement == "undecided"
