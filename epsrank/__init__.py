@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         UpdateCosine,
     )
     from epsrank.numerics.plots.staircase_validity import draw_staircase
+    from epsrank.numerics.plots.training_stages import draw_training_stages
     from epsrank.numerics.pruning import load_pruned, prune
     from epsrank.numerics.results import (
         Comparison,
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
         import_runs,
         load_results,
     )
+    from epsrank.numerics.stages import Stages, training_stages
     from epsrank.numerics.staircase import Staircase, detect_staircase, validate_detector
     from epsrank.numerics.sweeps import Trial, TrialStore, run_trials
     from epsrank.numerics.tasks import Task
@@ -198,8 +200,10 @@ _NAMES_OF = {
     "epsrank.numerics.phenomena.connectivity": "BarrierTo losses_between",
     "epsrank.numerics.phenomena.weights": "InitialDistance PathLength SignChanges UpdateCosine",
     "epsrank.numerics.plots.staircase_validity": "draw_staircase",
+    "epsrank.numerics.plots.training_stages": "draw_training_stages",
     "epsrank.numerics.pruning": "load_pruned prune",
     "epsrank.numerics.results": "compare_results Comparison import_runs load_results SweepResults",
+    "epsrank.numerics.stages": "Stages training_stages",
     "epsrank.numerics.staircase": "detect_staircase Staircase validate_detector",
     "epsrank.numerics.sweeps": "run_trials Trial TrialStore",
     "epsrank.numerics.tasks": "Task",
@@ -266,25 +270,26 @@ __all__ = [
     "RankBatch", "RankInterval", "RankMonitor", "RankRequirementError", "RankTooLow",
     "RankUndecided", "RankUsed", "RankVerdict", "RankWarning", "Reading", "Report", "Run",
     "RunConfig", "RunRecorder", "SegmentedDistances", "SignChanges", "SlopeChoice",
-    "SpectralDensity", "StabilityLimit", "Staircase", "Stiffness", "SweepResults", "Task",
+    "SpectralDensity", "StabilityLimit", "Stages", "Staircase", "Stiffness", "SweepResults", "Task",
     "Tightness", "Trial", "TrialStore", "UpdateCosine", "__version__", "algebraic_rank",
     "alpha_req", "apriori_floor", "batch_sharpness", "batched_epsilon_rank", "box_measure",
     "choose_slope", "compare_results", "condensation", "continuous_floor", "continuous_rank",
     "convex_floor", "counterfactual_floor", "data_measure", "dead_neurons", "dense_network",
-    "detect_staircase", "dormant_neurons", "draw_staircase", "effective_rank", "epsilon_rank",
-    "epsilon_rank_from_gram", "epsilon_rank_from_spectrum", "epsilon_ranks", "escape_rate",
-    "explain_drop", "feature_norm", "feature_rank", "fewest_neurons", "frequency_errors",
-    "gradient_noise", "group_configs", "hessian_density", "hessian_eigenvalues", "hessian_top",
-    "import_runs", "initial_ranks", "laplacian", "layer_kernel", "layer_tightness",
-    "leading_order_blow_up", "lidar", "linear_operator", "lipschitz_floor", "load_pruned",
-    "load_results", "load_run", "loss_floor", "losses_between", "m_coherence", "negative_curvature",
-    "network_of_run", "new_direction", "noise_directions", "noise_scale", "noise_top", "partial",
-    "participation_interval", "participation_ratio", "plateau_curve", "poisson_stability",
-    "population_rank", "principal_coordinates", "prune", "rank_distance", "rank_forced",
-    "rank_used", "rankme", "ranks_by_definition", "read_plateau", "relu_distances", "run_trials",
-    "select_neurons", "sobolev_widths", "srank", "stable_rank", "stiffness", "stiffness_matrix",
-    "structured_first_layer_", "tightness", "train", "train_in_groups", "train_many",
-    "validate_detector", "verify", "weight_norms", "width_floor",
+    "detect_staircase", "dormant_neurons", "draw_staircase", "draw_training_stages",
+    "effective_rank", "epsilon_rank", "epsilon_rank_from_gram", "epsilon_rank_from_spectrum",
+    "epsilon_ranks", "escape_rate", "explain_drop", "feature_norm", "feature_rank",
+    "fewest_neurons", "frequency_errors", "gradient_noise", "group_configs", "hessian_density",
+    "hessian_eigenvalues", "hessian_top", "import_runs", "initial_ranks", "laplacian",
+    "layer_kernel", "layer_tightness", "leading_order_blow_up", "lidar", "linear_operator",
+    "lipschitz_floor", "load_pruned", "load_results", "load_run", "loss_floor", "losses_between",
+    "m_coherence", "negative_curvature", "network_of_run", "new_direction", "noise_directions",
+    "noise_scale", "noise_top", "partial", "participation_interval", "participation_ratio",
+    "plateau_curve", "poisson_stability", "population_rank", "principal_coordinates", "prune",
+    "rank_distance", "rank_forced", "rank_used", "rankme", "ranks_by_definition", "read_plateau",
+    "relu_distances", "run_trials", "select_neurons", "sobolev_widths", "srank", "stable_rank",
+    "stiffness", "stiffness_matrix", "structured_first_layer_", "tightness", "train",
+    "train_in_groups", "train_many", "training_stages", "validate_detector", "verify",
+    "weight_norms", "width_floor",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from epsrank.cli.prune import prune
 from epsrank.cli.rank import rank
 from epsrank.cli.report import report
 from epsrank.cli.reproduce import reproduce
+from epsrank.cli.stages import stages
 from epsrank.cli.sweep import sweep
 from epsrank.cli.tightness import tightness
 from epsrank.cli.train import train
@@ -44,6 +45,7 @@ main = Front(
         train,
         sweep,
         watch,
+        stages,
         compare,
         import_,
         reproduce,

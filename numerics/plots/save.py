@@ -30,12 +30,18 @@ _METADATA: dict[str, dict[str, Any]] = {
 DOTS_PER_INCH = 300
 
 
+def figure_format(path: str | Path, name: str) -> str:
+    """Return the format that the name of a file asks for; errors name the argument."""
+    kind = Path(path).suffix.lower().lstrip(".")
+    if kind not in get_args(FigureFormat):
+        raise InputError(name, f"is {path}", "end it in .svg, .png or .pdf")
+    return kind
+
+
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = DOTS_PER_INCH) -> Path:
     """Write a figure as .svg, .png or .pdf, atomically and reproducibly."""
     file = Path(path)
-    kind = file.suffix.lower().lstrip(".")
-    if kind not in get_args(FigureFormat):
-        raise InputError("path", f"is {file}", "end it in .svg, .png or .pdf")
+    kind = figure_format(file, "path")
     adapt(figure)
     # A fresh name beside the target: a reader never sees half a figure, nor do two writers meet.
     draft = file.with_name(f".{file.stem}-{secrets.token_hex(4)}.{kind}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,11 @@ class Names:
     #: Column of the seed, and columns of settings, in files that hold several runs.
     seed: str | None = None
     settings: tuple[str, ...] = ()
-    #: Columns by the names of `ALIASES`, or by new ones.
-    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def names_of(names: str | None, seed: str | None, settings: Sequence[str]) -> Names:
+    """Return what a pattern and columns say of settings and seeds."""
+    return Names(_pattern(names), seed, tuple(settings))
 
 
 def import_runs(
@@ -115,8 +118,13 @@ def import_runs(
     if not files:
         told = ", ".join(map(str, paths))
         raise InputError("paths", f"{told} hold no history", f"name {', '.join(SUFFIXES)} files")
-    given = Names(_pattern(names), seed, tuple(settings), dict(columns or {}))
-    runs = [run for file in files for run in _runs_of(file, given, targets)]
+    given = names_of(names, seed, settings)
+    wanted = dict(columns or {})
+    runs = [
+        _run(file, settings, seed, rows, wanted, targets)
+        for file in files
+        for settings, seed, rows in rows_of(file, own_history(file) or read_any(file), given)
+    ]
     source = str(paths[0]) if len(paths) == 1 else f"{len(files)} files"
     return SweepResults(source, tuple(runs))
 
@@ -151,8 +159,8 @@ def _pattern(names: str | None) -> re.Pattern[str] | None:
     return re.compile(rf"(?:^|.*/){text}$")
 
 
-def _runs_of(file: Path, names: Names, targets: Sequence[float]) -> list[RunResult]:
-    """Read the runs of one file."""
+def rows_of(file: Path, table: Table, names: Names) -> Iterator[tuple[dict[str, Any], Any, Table]]:
+    """Yield settings, seed and rows of every run in the table of one file."""
     named: dict[str, Any] = {}
     if names.pattern is not None:
         # Of an event file, whose own name is made up of time and machine, the folder counts.
@@ -163,19 +171,16 @@ def _runs_of(file: Path, names: Names, targets: Sequence[float]) -> list[RunResu
                 "names", f"does not fit {file}", "change the pattern, or leave the file out"
             )
         named = {name: value_of(text) for name, text in found.groupdict().items()}
-    table = own_history(file) or read_any(file)
     grouped = [name for name in (names.seed, *names.settings) if name is not None]
     missing = [name for name in grouped if name not in table.columns]
     if missing:
         raise InputError(str(file), f"has no column {missing[0]!r}", _has(table))
-    runs = []
     for own, rows in table.groups(grouped):
         given = named | own
         seed = given.pop(names.seed or "seed", None)
         if names.seed is not None and names.seed != "seed":
             seed = own.get(names.seed, seed)
-        runs.append(_run(file, given, seed, rows, names.columns, targets))
-    return runs
+        yield given, seed, rows
 
 
 def _run(

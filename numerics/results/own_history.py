@@ -10,7 +10,7 @@ from epsrank.numerics.results.tables import Table
 
 def own_history(path: Path) -> Table | None:
     """Read a history that a monitor or a sink wrote; None where it is another program's."""
-    if not _is_own(path):
+    if not is_own_history(path):
         return None
     from epsrank.numerics.monitor.sinks.follow import read_history
     from epsrank.numerics.monitor.terminal.live import last_layer
@@ -37,7 +37,8 @@ def own_history(path: Path) -> Table | None:
     return Table({"step": list(steps), **columns}, words)
 
 
-def _is_own(path: Path) -> bool:
+def is_own_history(path: Path) -> bool:
+    """Tell whether a monitor or a sink wrote a file, by its head."""
     suffix = path.suffix.lower()
     if suffix in {".jsonl", ".json"}:
         return True

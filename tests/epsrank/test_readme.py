@@ -37,6 +37,7 @@ PAGES = [
     "docs/tightness.md",
     "docs/sweeps.md",
     "docs/staircases.md",
+    "docs/stages.md",
     "docs/many-networks.md",
     "docs/which-rank.md",
     "docs/your-own.md",

@@ -73,6 +73,11 @@ def of_features(function: Callable[..., Any], *rest: Any, **options: Any) -> lis
     ]
 
 
+def training(step: Any = (0, 1, 2, 3), loss: Any = (4.0, 3.0, 2.0, 1.0), **options: Any) -> Any:
+    """Put a short training on one axis."""
+    return epsrank.training_stages({"step": step, "loss": loss}, **options)
+
+
 E = epsrank
 ENTRIES: dict[str, list[Slot]] = {
     "algebraic_rank": of_features(E.algebraic_rank),
@@ -391,6 +396,14 @@ ENTRIES: dict[str, list[Slot]] = {
     "frequency_errors": [
         rows("target", lambda y: E.frequency_errors(GRID, y, GRID, [1.0]), [1.0, 2.0, 3.0, 4.0]),
     ],
+    "training_stages": [
+        # NaN is a gap; a column of words is left out, and then there is no loss.
+        rows("loss", lambda y: training(loss=y), np.array([4, 3, 2, 1]), "training 1"),
+        rows("step", lambda t: training(step=t), np.array([0, 1, 2, 3]), "training 1"),
+        real("eps", lambda e: training(eps=e)),
+        real("level", lambda v: training(level=v)),
+        real("momentum", lambda m: training(momentum=m)),
+    ],
     "principal_coordinates": [
         rows("x", E.principal_coordinates, [[1.0, 2.0], [3.0, 5.0], [2.0, 1.0]]),
     ],
@@ -402,7 +415,7 @@ WITHOUT_NUMBERS = {
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
     "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
     "CounterfactualFloor RankUsed RankVerdict LayerTightness Tightness History SweepResults "
-    "Comparison BlowUp Condensation GradientNoise SpectralDensity Stiffness",
+    "Comparison BlowUp Condensation GradientNoise SpectralDensity Stages Stiffness",
     "quantities of a model, with tests of their own": "AmplitudeTransport BarrierTo FrequencyError "
     "InitialDistance Orientations PathLength ProductRank SignChanges StabilityLimit UpdateCosine "
     "batch_sharpness gradient_noise hessian_density hessian_eigenvalues hessian_top losses_between "
@@ -418,7 +431,7 @@ WITHOUT_NUMBERS = {
     "files and models": "load_run load_pruned network_of_run dense_network weight_norms tightness "
     "load_results import_runs compare_results",
     "statistics of a series and its picture, nothing certified": "detect_staircase draw_staircase "
-    "validate_detector",
+    "draw_training_stages validate_detector",
 }
 
 

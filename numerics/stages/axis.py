@@ -1,0 +1,215 @@
+"""One training on one axis: its quantities by step, each with its own measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from epsrank.numerics.stages.kinds import STEPS, Kind, Meaning, meaning_of, named
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One quantity along the steps at which it is known."""
+
+    kind: Kind
+    #: A layer or a frequency, empty where there is one alone.
+    part: str
+    #: Ascending.
+    steps: Vector
+    #: Never NaN; +∞ of a loss that overflowed. Of a rank the lower end.
+    values: Vector
+    #: Upper ends, where values are intervals.
+    upper: Vector | None = None
+
+    @property
+    def name(self) -> str:
+        """The kind, and the part: ``rank:2``."""
+        return f"{self.kind.name}:{self.part}" if self.part else self.kind.name
+
+    @property
+    def words(self) -> str:
+        """For people: ``ε-rank 2``."""
+        return f"{self.kind.words} {self.part}".strip()
+
+
+@dataclass(frozen=True, eq=False)
+class RunAxis:
+    """One training."""
+
+    name: str
+    seed: int | str | None
+    settings: Mapping[str, Any]
+    #: By `Track.name`.
+    tracks: Mapping[str, Track] = field(repr=False)
+    #: What was done to its table, and what is odd about it.
+    notes: tuple[str, ...] = ()
+    #: Columns of numbers that are not used.
+    unused: tuple[str, ...] = ()
+
+    def of_kind(self, name: str) -> list[Track]:
+        """Return the quantities of a kind, in the order of their columns."""
+        return [track for track in self.tracks.values() if track.kind.name == name]
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """First and last step of all."""
+        ends = [(t.steps[0], t.steps[-1]) for t in self.tracks.values()]
+        return float(min(a for a, _ in ends)), float(max(b for _, b in ends))
+
+
+def axis_of(
+    columns: Mapping[str, Vector],
+    *,
+    name: str,
+    seed: int | str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    chosen: Mapping[str, str] | None = None,
+    eps: float | None = None,
+    momentum: float | None = None,
+) -> RunAxis:
+    """Return the quantities that columns of a history hold, by their names or as `chosen` says."""
+    chosen = dict(chosen or {})
+    missing = [column for column in chosen.values() if column not in columns]
+    has = f"it has {', '.join(list(columns)[:12])}"
+    if missing:
+        raise InputError(name, f"has no column {missing[0]!r}", has)
+    step = chosen.get("step") or _step_column(columns)
+    if step is None:
+        raise InputError(name, "has no column of steps", f"name it with step=COLUMN; {has}")
+    order, notes = _in_order(name, columns[step])
+    given = named(chosen)
+    known: dict[str, Meaning] = {}
+    for column in columns:
+        if column != step and (meaning := given.get(column) or meaning_of(column)) is not None:
+            known[column] = meaning
+    steps = columns[step][order]
+    tracks, used = _tracks(known, {c: columns[c][order] for c in known}, steps, eps)
+    unused = tuple(c for c in columns if c not in {*used, step} and np.isfinite(columns[c]).any())
+    if not tracks:
+        raise InputError(
+            name, "has no quantity that is known here", f"name them with KIND=COLUMN; {has}"
+        )
+    last = max(float(track.steps[-1]) for track in tracks.values())
+    if last == min(float(track.steps[0]) for track in tracks.values()):
+        raise InputError(name, "has one measurement", "passages need two steps or more")
+    rate = tracks.get("learning_rate")
+    if "limit" not in tracks and rate is not None and momentum is not None:
+        limit = 2 * (1 + momentum) / rate.values
+        tracks["limit"] = Track(_kind("limit"), "", rate.steps, limit)
+    return RunAxis(name, seed, dict(settings or {}), tracks, (*notes, *_odd(tracks)), unused)
+
+
+def _kind(name: str) -> Kind:
+    from epsrank.numerics.stages.kinds import BY_NAME
+
+    return BY_NAME[name]
+
+
+def _step_column(columns: Mapping[str, Vector]) -> str | None:
+    """Return the column of steps: of several the first that most rows have."""
+    there = [column for column in dict.fromkeys(STEPS) if column in columns]
+    full = [column for column in there if np.isfinite(columns[column]).mean() > 0.5]
+    return next(iter([*full, *there]), None)
+
+
+def _in_order(name: str, steps: Vector) -> tuple[Any, list[str]]:
+    """Return the rows to keep, by step: of a resumed training those that were written last."""
+    rows = np.flatnonzero(np.isfinite(steps))
+    if rows.size == 0:
+        raise InputError(name, "has no step that is a number", "name the column of steps")
+    notes = []
+    if rows.size < steps.size:
+        notes.append(f"{steps.size - rows.size} rows have no step and are left out")
+    held = steps[rows]
+    back = np.flatnonzero(np.diff(held) < 0) + 1
+    if back.size and np.unique(held).size == held.size:
+        notes.append("rows were not in the order of their steps and were sorted")
+    elif back.size:
+        # A resumed training goes back a little; a counter that begins anew, or several runs
+        # in one table, cannot be told apart, and merging them would mix their numbers.
+        anew = [at for at in back if held[at] <= held[0]]
+        if anew:
+            row, before = int(rows[anew[0]]) + 1, held[anew[0] - 1]
+            raise InputError(
+                name,
+                f"has steps that begin anew at row {row}: {held[anew[0]]:g} after {before:g}",
+                "name the column of seeds, or one of steps that go on",
+            )
+        notes.append(
+            f"steps go back at {back.size} place{'s' * (back.size > 1)} (resumed?): of equal "
+            "steps the rows written last count"
+        )
+        # What was written before the training went back, and lies beyond that step, is undone.
+        keep = np.ones(held.size, dtype=bool)
+        for at in back:
+            keep[:at] &= held[:at] < held[at]
+        rows = rows[keep]
+    return rows[np.argsort(steps[rows], kind="stable")], notes
+
+
+def _tracks(
+    known: Mapping[str, Meaning], columns: Mapping[str, Vector], steps: Vector, eps: float | None
+) -> tuple[dict[str, Track], set[str]]:
+    """Return a track per kind and part, of one ε, from the preferred of several columns."""
+    thresholds = [m.eps for m in known.values() if m.eps is not None]
+    if eps is not None and thresholds and eps not in thresholds:
+        told = ", ".join(f"{value:g}" for value in dict.fromkeys(thresholds))
+        raise InputError("eps", f"is {eps:g}", f"choose one of {told}")
+    # The first ε of the columns of ranks.
+    wanted = eps if eps is not None else next(iter(thresholds), None)
+    chosen: dict[tuple[str, str], dict[str, str]] = {}
+    for column, meaning in sorted(known.items(), key=lambda pair: pair[1].place):
+        if meaning.eps not in {None, wanted} or np.isnan(columns[column]).all():
+            continue
+        chosen.setdefault((meaning.kind.name, meaning.part), {}).setdefault(meaning.end, column)
+    tracks: dict[str, Track] = {}
+    used: set[str] = set()
+    for column, meaning in known.items():
+        ends = chosen.get((meaning.kind.name, meaning.part), {})
+        if column not in ends.values():
+            continue
+        # An estimate has a value between its ends; a rank has ends alone.
+        lower, upper = ends.get("value") or ends.get("low"), ends.get("high")
+        if lower is None or (meaning.kind.name != "rank" and "value" not in ends):
+            continue
+        used.update(ends.values())
+        values = columns[lower]
+        # Several rows of one step: of each column the last that is a number.
+        there = ~np.isnan(values)
+        places = np.flatnonzero(there)
+        last = places[np.append(np.diff(steps[places]) > 0, True)] if places.size else places
+        above = columns[upper][last] if upper is not None and meaning.kind.name == "rank" else None
+        if above is not None:
+            above = np.where(np.isnan(above), values[last], above)
+        track = Track(meaning.kind, meaning.part, steps[last], values[last], above)
+        tracks[track.name] = track
+    return tracks, used
+
+
+def _odd(tracks: Mapping[str, Track]) -> list[str]:
+    """Say what is odd about the losses."""
+    loss = tracks.get("loss")
+    if loss is None:
+        return []
+    notes = []
+    finite = np.isfinite(loss.values)
+    if not finite.all():
+        notes.append(f"the loss is not finite from step {loss.steps[~finite][0]:g}")
+    if finite.any() and loss.values[finite][-1] > loss.values[finite][0]:
+        notes.append("the loss ends above its start")
+    return notes
+
+
+def present(runs: Sequence[RunAxis]) -> list[str]:
+    """Return the names of all tracks of some runs, in the order of the kinds."""
+    from epsrank.numerics.stages.kinds import KINDS
+
+    names = dict.fromkeys(name for run in runs for name in run.tracks)
+    order = [kind.name for kind in KINDS]
+    return sorted(names, key=lambda name: order.index(name.partition(":")[0]))

@@ -1,0 +1,284 @@
+"""Trainings from whatever holds them: folders, histories, sweeps, tables of other programs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from epsrank.numerics.manifest import folder_kind, of_kind
+from epsrank.numerics.monitor.records.history import History
+from epsrank.numerics.results.collection import RunResult, SweepResults
+from epsrank.numerics.results.foreign import HISTORIES, Names, histories_in, names_of, rows_of
+from epsrank.numerics.results.own_history import is_own_history
+from epsrank.numerics.results.tables import Table, is_event_file, read_any
+from epsrank.numerics.stages.axis import RunAxis, axis_of
+from epsrank.theory.data.inputs import as_eps, as_size
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import Array, Vector, real_array
+
+# A column of a chart that W&B exports: "name of the run - metric", and its band over groups.
+_CHART = re.compile(r"(.+) - (.+?)(?:__(MIN|MAX))?")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How sources are to be read."""
+
+    #: Columns by what they are.
+    columns: Mapping[str, str] = field(default_factory=dict)
+    eps: float | None = None
+    momentum: float | None = None
+    #: Settings of the runs to take.
+    where: Mapping[str, Any] = field(default_factory=dict)
+    #: Pattern of paths, column of seeds, columns of settings.
+    names: Names = field(default_factory=Names)
+
+
+def asked(
+    columns: Mapping[str, str] | None,
+    eps: float | None,
+    momentum: float | None,
+    where: Mapping[str, Any] | None,
+    names: str | None,
+    seed: str | None,
+    settings: Sequence[str],
+) -> Asked:
+    """Check how sources are to be read."""
+    if momentum is not None:
+        momentum = as_size(momentum, "momentum")
+        if momentum >= 1:
+            raise InputError("momentum", f"is {momentum:g}", "pass a number in [0, 1)")
+    eps = None if eps is None else as_eps(eps)
+    own = dict(columns or {})
+    return Asked(own, eps, momentum, dict(where or {}), names_of(names, seed, settings))
+
+
+def read_axes(source: Any, how: Asked) -> list[RunAxis]:
+    """Return the trainings of a source, or of several."""
+    alone = isinstance(source, (str, Path, History, SweepResults, Mapping))
+    if alone or not isinstance(source, Sequence):
+        source = [source]
+    runs = [run for place, each in enumerate(source) for run in _read(each, place, how)]
+    if not runs:
+        told = ", ".join(str(each) for each in source if isinstance(each, (str, Path)))
+        raise InputError(
+            "source", f"{told} holds no history".strip() if told else "is empty",
+            "name a run, a history or a table",
+        )  # fmt: skip
+    if how.where:
+        results = [RunResult(run.settings, run.seed, "done", None, {}) for run in runs]
+        taken = set(map(id, SweepResults("where", tuple(results)).where(how.where).runs))
+        runs = [run for run, own in zip(runs, results, strict=True) if id(own) in taken]
+    return runs
+
+
+def _read(source: Any, place: int, how: Asked) -> Iterator[RunAxis]:
+    if isinstance(source, (str, Path)):
+        yield from _of_path(Path(source), how)
+    elif isinstance(source, SweepResults):
+        yield from _of_results(source, how)
+    elif isinstance(source, History):
+        yield _axis(how, _of_history(source), f"history {place + 1}", seed=place)
+    else:
+        yield _axis(how, _given(source, place), f"training {place + 1}", seed=place)
+
+
+def _given(source: Any, place: int) -> dict[str, Vector]:
+    """Return columns that were handed over: a mapping, an Arrow table, a DataFrame, a Run."""
+    from epsrank.numerics.training.run import Run
+
+    if isinstance(source, Run):
+        from epsrank.numerics.training.record import history_table
+
+        source = history_table(source.records, source.config)
+    if hasattr(source, "to_pydict"):
+        source = source.to_pydict()
+    elif hasattr(source, "columns") and hasattr(source, "to_dict"):
+        source = source.to_dict("list")
+    if not isinstance(source, Mapping):
+        raise InputError(
+            "source", f"holds a {type(source).__name__}",
+            "pass paths, a History, a Run, SweepResults, or columns by name",
+        )  # fmt: skip
+    columns: dict[str, Vector] = {}
+    for name, values in source.items():
+        numbers = _column(values, str(name))
+        if numbers is None:
+            continue
+        if numbers.ndim != 1:
+            raise InputError(str(name), f"has shape {numbers.shape}", "pass one number per step")
+        columns[str(name)] = numbers
+    lengths = {name: column.size for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        first = next(iter(lengths.values()))
+        other = next(name for name, size in lengths.items() if size != first)
+        raise InputError(
+            other, f"has {lengths[other]} entries, the first column has {first}",
+            "pass columns of one length",
+        )  # fmt: skip
+    if not columns:
+        raise InputError("source", "has no column of numbers", "pass steps and losses")
+    return columns
+
+
+def _column(values: Any, name: str) -> Array | None:
+    """Return a column of numbers, NaN where there is none; None of words, which are no quantity."""
+    if isinstance(values, (list, tuple)):
+        if any(isinstance(value, str) for value in values):
+            return None
+        values = [math.nan if value is None else value for value in values]
+    elif isinstance(values, range):
+        values = list(values)
+    elif getattr(getattr(values, "dtype", None), "kind", "") in {"U", "S"}:
+        return None
+    return real_array(values, name)
+
+
+def _axis(how: Asked, columns: Mapping[str, Vector], name: str, **more: Any) -> RunAxis:
+    more.setdefault("momentum", how.momentum)
+    return axis_of(columns, name=name, chosen=how.columns, eps=how.eps, **more)
+
+
+def _of_path(path: Path, how: Asked) -> Iterator[RunAxis]:
+    if not path.exists():
+        raise InputError(str(path), "does not exist", "check the path")
+    kind = folder_kind(path) if path.is_dir() else None
+    if kind == "run":
+        yield _of_run(path, how)
+        return
+    if kind is not None and kind != "sweep":
+        raise InputError(str(path), f"is {of_kind(kind)}", "name a run, a sweep or a history")
+    sweep = path.is_dir() and (kind == "sweep" or (path / "spec.toml").is_file())
+    if sweep or (path / HISTORIES).is_file():
+        from epsrank.numerics.results.load import load_results
+
+        yield from _of_results(load_results(path), how)
+        return
+    events: dict[Path, list[Path]] = {}
+    for file in histories_in([path]):
+        if is_event_file(file):
+            # As TensorBoard does, event files of one folder are one run.
+            events.setdefault(file.parent, []).append(file)
+        else:
+            yield from _of_file(file, how)
+    for folder, files in events.items():
+        yield from _of_table(folder, _joined([read_any(file) for file in files]), how)
+
+
+def _of_run(folder: Path, how: Asked) -> RunAxis:
+    """Read the tables of one run, all layers; without its weights."""
+    from epsrank.numerics.files import read_table
+    from epsrank.numerics.training.folder import HISTORY, read_config
+
+    config = read_config(folder)
+    if not (folder / HISTORY).is_file():
+        raise InputError(str(folder), "has no measurements yet", "train it first")
+    table = read_table(folder / HISTORY, folder)
+    columns = _numbers(Table({name: table.column(name).to_pylist() for name in table.column_names}))
+    if config.optimizer == "sgd" and config.learning_rate is not None:
+        # Plain descent is stable up to 2/η.
+        columns.setdefault("limit", np.full(table.num_rows, 2 / config.learning_rate))
+    settings = config.to_json()
+    settings |= settings.pop("own", {})
+    seed = settings.pop("seed", 0)
+    return _axis(how, columns, str(folder), seed=seed, settings=settings)
+
+
+def _of_file(file: Path, how: Asked) -> Iterator[RunAxis]:
+    if is_own_history(file):
+        from epsrank.numerics.monitor.sinks.follow import read_history
+
+        yield from _of_columns(file, _of_history(read_history(file)), how)
+        return
+    yield from _of_table(file, read_any(file), how)
+
+
+def _of_columns(file: Path, columns: Mapping[str, Vector], how: Asked) -> Iterator[RunAxis]:
+    """Give a history of ours the settings that its path says."""
+    for settings, seed, _ in rows_of(file, Table({}), how.names):
+        yield _axis(how, columns, str(file), seed=seed, settings=settings)
+
+
+def _of_table(file: Path, table: Table, how: Asked) -> Iterator[RunAxis]:
+    charts = _charts(table)
+    if charts:
+        for name, columns in charts.items():
+            yield _axis(how, columns, f"{file}: {name}", seed=name)
+        return
+    for settings, seed, rows in rows_of(file, table, how.names):
+        yield _axis(how, _numbers(rows), str(file), seed=seed, settings=settings)
+
+
+def _charts(table: Table) -> dict[str, dict[str, Vector]]:
+    """Return the runs of a chart that W&B exports, whose columns are runs; else nothing."""
+    found = {column: _CHART.fullmatch(column) for column in table.columns}
+    step = next((name for name in table.columns if found[name] is None), None)
+    if step is None or not any(found.values()):
+        return {}
+    if sum(match is None for match in found.values()) > 1:
+        return {}
+    runs: dict[str, dict[str, Vector]] = {}
+    for column, match in found.items():
+        if match is not None and match[3] is None:
+            # Every run has its own rows.
+            own = runs.setdefault(match[1], {"step": table.numbers(step)})
+            own[match[2]] = table.numbers(column)
+    return runs
+
+
+def _joined(tables: Sequence[Table]) -> Table:
+    """Put the rows of several tables one below another."""
+    if len(tables) == 1:
+        return tables[0]
+    names = dict.fromkeys(name for table in tables for name in table.columns)
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for table in tables:
+        rows = len(next(iter(table.columns.values())))
+        for name, column in columns.items():
+            column.extend(table.columns.get(name, [None] * rows))
+    return Table(columns)
+
+
+def _numbers(table: Table) -> dict[str, Vector]:
+    """Return the columns of numbers."""
+    return {name: table.numbers(name) for name in table.columns if table.is_numeric(name)}
+
+
+def _of_history(history: History) -> dict[str, Vector]:
+    """Return the columns of a monitor: ranks of all layers, readings, and own quantities."""
+    from epsrank.numerics.monitor.sinks.protocol import flat
+
+    rows: dict[int, dict[str, float]] = {step: {} for step in history.steps}
+    for record in history:
+        rows[record.step] |= {
+            name: float(value)
+            for name, value in flat([record]).items()
+            if not isinstance(value, str)
+        }
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    columns = {
+        name: np.array([row.get(name, np.nan) for row in rows.values()], dtype=np.float64)
+        for name in names
+    }
+    return {"step": np.array(list(rows), dtype=np.float64), **columns}
+
+
+def _of_results(results: SweepResults, how: Asked) -> Iterator[RunAxis]:
+    """Yield the runs of a sweep or an import that have histories."""
+    held = [run for run in results.runs if len(run.series.get("step", ())) > 1]
+    if not held:
+        raise InputError(
+            results.source, "holds no histories", "name the folder of the sweep, not its table"
+        )
+    for run in held:
+        series = dict(run.series)
+        settings = {name: run.settings[name] for name in run.settings}
+        if settings.get("optimizer") == "sgd" and settings.get("learning_rate") is not None:
+            series["limit"] = np.full(len(series["step"]), 2 / settings["learning_rate"])
+        yield _axis(how, series, run.name, seed=run.seed, settings=settings)
