@@ -18,6 +18,7 @@ from epsrank.numerics.parquet import read_columns
 from epsrank.numerics.seal import check_file
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
+from epsrank.theory.words import plural
 
 Notice = Callable[[str], None]
 
@@ -259,7 +260,9 @@ def choose(names: Iterable[str], key: str | None, label: str) -> str:
     if key is None and len(known) == 1:
         return known[0]
     if key is None:
-        raise InputError(label, f"holds {len(known)} arrays: {listing}", "choose one with --key")
+        raise InputError(
+            label, f"holds {plural(len(known), 'array')}: {listing}", "choose one with --key"
+        )
     if key not in known:
         raise InputError("--key", f"{key!r} is not in {label}", f"choose one of {listing}")
     return key

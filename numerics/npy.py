@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from epsrank.numerics.boundary import parsing, refuse_beyond_memory
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 _MAGIC = b"\x93NUMPY"
 _PICKLED = (
@@ -67,7 +68,8 @@ def _read_stream(stream: IO[bytes], size: int, label: str) -> NDArray[Any]:
         if min(shape, default=0) < 0 or declared > size - (stream.tell() - begin):
             raise InputError(
                 label,
-                f"is damaged or cut short (its header declares {declared} bytes of numbers)",
+                "is damaged or cut short (its header declares "
+                f"{plural(declared, 'byte')} of numbers)",
                 "write it again",
             )
         refuse_beyond_memory(declared, label)

@@ -28,6 +28,7 @@ from epsrank.proofs.ledger.outcome import Report, gather
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_package, optional_packages
+from epsrank.theory.words import quoted
 
 #: ``progress(done, total, what)`` after every training and every checker.
 ProgressCallback = Callable[[int, int, str], None]
@@ -329,7 +330,7 @@ def _guarded_check(checker: Checker, context: Context, cause: str | None = None)
         except Exception as error:
             # Whatever went wrong belongs in the ledger, beside the claims it leaves undecided.
             cause = described(error).splitlines()[0]
-    title = f"The check “{checker.id}” failed to run"
+    title = f"The check {quoted(checker.id)} failed to run"
     return [Evidence(claim, checker.kind, "error", title, cause=cause) for claim in checker.claims]
 
 

@@ -417,3 +417,108 @@ def test_rooms_have_one_name(room):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"import epsrank.{room}, not {room}" in done.stderr
+
+
+#: Nouns that messages and pages count.
+_COUNTED = frozenset(
+    [
+        "arguments",
+        "arrays",
+        "axes",
+        "batches",
+        "bits",
+        "bytes",
+        "cases",
+        "checks",
+        "claims",
+        "classes",
+        "columns",
+        "comparisons",
+        "dimensions",
+        "directions",
+        "eigenvalues",
+        "entries",
+        "experiments",
+        "features",
+        "figures",
+        "files",
+        "inputs",
+        "instances",
+        "labels",
+        "layers",
+        "measurements",
+        "minutes",
+        "neurons",
+        "networks",
+        "nodes",
+        "outputs",
+        "pairs",
+        "parameters",
+        "pieces",
+        "points",
+        "positions",
+        "rows",
+        "runs",
+        "samples",
+        "seconds",
+        "seeds",
+        "settings",
+        "sides",
+        "starts",
+        "steps",
+        "terms",
+        "theorems",
+        "thresholds",
+        "trials",
+        "tries",
+        "values",
+        "weights",
+    ]
+)
+# What is measured with is on record with its words; what travels with certificates is, too.
+_WORDS_ON_RECORD = (
+    "numerics/experiments/",
+    "numerics/staircase/",
+    "proofs/coq/",
+    "proofs/formal/export",
+    "proofs/formal/floor_certificate",
+    "proofs/formal/rank_certificate",
+    "epsrank/benchmarks/",
+)
+_NO_NUMBERS = re.compile(r"\beps\b|dtype|activation|kind|optimizer|sorted\(|join|name")
+
+
+def counted_by_hand(source: str) -> list[str]:
+    """Return “{n} runs” in f-strings: with one of them it would read “1 runs”."""
+    found = []
+    for node in parsed(source)[1]:
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        for number, text in zip(node.values, node.values[1:], strict=False):
+            words = text.value.split() if isinstance(text, ast.Constant) else []
+            if (
+                isinstance(number, ast.FormattedValue)
+                and words[:1]
+                and text.value.startswith(" ")
+                and words[0].strip(".,;:)") in _COUNTED
+                and not _NO_NUMBERS.search(ast.unparse(number.value))
+            ):
+                found.append(f"line {number.lineno}: {ast.unparse(number.value)} {words[0]}")
+    return found
+
+
+def test_numbers_have_their_nouns_from_one_helper():
+    found = [
+        f"{path.relative_to(ROOT)}: {problem}"
+        for room in ROOMS
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if not path.relative_to(ROOT).as_posix().startswith(_WORDS_ON_RECORD)
+        and not {"theory", "numerics", "proofs"} & set(path.relative_to(ROOT).parts[1:2])
+        for problem in counted_by_hand(path.read_text("utf-8"))
+    ]
+    assert not found, "\n".join(["use epsrank.theory.words.plural:", *found])
+
+
+def test_planted_plurals_are_caught():
+    assert counted_by_hand('f"{n} runs failed"') == ["line 1: n runs"]
+    assert not counted_by_hand("f\"{plural(n, 'run')} failed, {dtype} features\"")

@@ -10,6 +10,7 @@ import click
 from epsrank.cli.console import number, print_json, print_table
 from epsrank.cli.front import Command
 from epsrank.cli.options import DEFAULT_EPS, read_array, read_weights
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.theory.apriori import AprioriFloor, SegmentedDistances
@@ -124,7 +125,9 @@ def _distances(
         raise click.UsageError("--weights belongs to a file of points")
     task = load_task(target, n_train=n_train)
     if task.n_inputs != 1:
-        raise InputError("TARGET", f"{target} has {task.n_inputs} inputs", "choose one on a line")
+        raise InputError(
+            "TARGET", f"{target} has {plural(task.n_inputs, 'input')}", "choose one on a line"
+        )
     return relu_distances(
         task.x.numpy(),
         task.y.numpy(),
@@ -166,7 +169,7 @@ def _curve(
             ]
             for p in _shown(count - 1)
         ],
-        title=f"{target}: one hidden ReLU layer on {found.n_points} points, "
+        title=f"{target}: one hidden ReLU layer on {plural(found.n_points, 'point')}, "
         f"{found.measure} measure",
         note=f"floor of √loss: (E_p − √((1 + p(n−p))·ε)·B)_+ / C_S, n = {n}, ε = {eps:g}, "
         f"B = {norm:g}, C_S = {stability:g}",

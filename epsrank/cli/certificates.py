@@ -18,6 +18,7 @@ from epsrank.cli.options import (
     read_target,
     read_weights,
 )
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def export(folder: str, wanted: Measurement, as_json: bool) -> None:
     print_table(
         ["theorem", "what it states"],
         [[name, str(certificate)] for name, certificate in certificates.items()],
-        title=f"{folder}: {len(files)} files, a Coq project of its own",
+        title=f"{folder}: {plural(len(files), 'file')}, a Coq project of its own",
         note=f"check it with: make -C {folder}, and {folder}/check_data.py",
     )
 

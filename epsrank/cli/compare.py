@@ -12,6 +12,7 @@ import click
 from epsrank.cli.console import notice, number, print_json, print_table, say
 from epsrank.cli.front import Command
 from epsrank.cli.plot_sweep import pairs_of
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.results import Comparison, SweepResults
@@ -118,7 +119,7 @@ def _compare_results(asked: Asked) -> None:
     rows = [_row(effect, names) for effect in found.effects]
     told = ", ".join(f"{name} {one} → {other}" for name, (one, other) in differences.items())
     note = "B/A of losses, B − A of all else: medians over the seeds"
-    title = f"A = {asked.paths[0]}, B = {asked.paths[1]}: {found.pairing.count} pairs"
+    title = f"A = {asked.paths[0]}, B = {asked.paths[1]}: {plural(found.pairing.count, 'pair')}"
     title += f"; {told}" if told else ""
     print_table(columns, rows, title=title, note=f"{note}{_silent(found)}")
 
@@ -182,7 +183,7 @@ def _compare_verifications(asked: Asked) -> None:
         if found[side]:
             more = len(found[side]) - 4
             names = "; ".join(found[side][:4]) + (f"; and {more} more" if more > 0 else "")
-            notice(f"{side}, {len(found[side])} claims: {names}")
+            notice(f"{side}, {plural(len(found[side]), 'claim')}: {names}")
     for name, (one, other) in found["environment"].items():
         notice(f"{name}: {one} in A, {other} in B")
 

@@ -9,6 +9,7 @@ import click
 
 from epsrank.cli.console import notice, print_json, print_table
 from epsrank.cli.front import Command, Interrupted
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.pruning.subset_search import SubsetSearch
@@ -77,7 +78,9 @@ def conjecture(
                 save_extremal(found, Path(out))
     except KeyboardInterrupt:
         kept = f", kept in {out}" if out is not None and found else ""
-        raise Interrupted(f"interrupted after {len(found)} of {len(cases)} cases{kept}") from None
+        raise Interrupted(
+            f"interrupted after {len(found)} of {plural(len(cases), 'case')}{kept}"
+        ) from None
     if as_json:
         print_json({"cases": [entry.to_json() for entry in found]})
     else:

@@ -10,6 +10,7 @@ from epsrank.cli.console import print_json, print_table
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS
 from epsrank.cli.population import parse_domain
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.training import Run
@@ -99,7 +100,9 @@ def _interval(run: Run, domain: str | None) -> tuple[float, float]:
     sides = run.task.domain if domain is None else parse_domain(domain)
     if sides is None or len(sides) != 1:
         raise InputError(
-            "--domain", f"has {len(sides or ())} sides", "pass a run with one input, or A:B"
+            "--domain",
+            f"has {plural(len(sides or ()), 'side')}",
+            "pass a run with one input, or A:B",
         )
     return sides[0]
 
@@ -125,7 +128,7 @@ def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[RankInterva
     how = first.quadrature
     space = f"L²({low:g}, {high:g})" if first.measure == "volume" else "the mean over Ω"
     print_table(
-        ["ε", "ε-rank", f"on {GRID} points", "why"],
+        ["ε", "ε-rank", f"on {plural(GRID, 'point')}", "why"],
         [
             [f"{rank.eps:g}", rank.ends, grid.ends, rank.reason]
             for rank, grid in zip(ranks, grids, strict=True)
@@ -135,8 +138,9 @@ def _print_ranks(name: str, ranks: list[ContinuousRank], grids: list[RankInterva
             f"{high - low:g}, certified"
         ),
         note=(
-            f"{how.nodes} Gauss–Legendre nodes, {how.pieces} piece(s) of Ω, remainder of any "
-            f"integral ≤ {how.remainder:.1e}, balls of {how.bits} bits"
+            f"{how.nodes} Gauss–Legendre nodes, {plural(how.pieces, 'piece of Ω')}, "
+            "remainder of any "
+            f"integral ≤ {how.remainder:.1e}, balls of {plural(how.bits, 'bit')}"
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from epsrank.cli.console import number, print_json, print_table
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.theory.data.inputs import Features
@@ -107,11 +108,13 @@ def _print(label: str, reach: ConvexFloor, floor: LipschitzFloor) -> None:
             [
                 "floor",
                 number(floor.floor),
-                f"certified, from the {floor.directions} directions above ε = {floor.eps:g}",
+                f"certified, from the {plural(floor.directions, 'direction')} "
+                f"above ε = {floor.eps:g}",
             ],
         ],
         title=(
-            f"{label}: {reach.n_samples} samples × {reach.n_features} features, {reach.dtype}, "
+            f"{label}: {plural(reach.n_samples, 'sample')} × "
+            f"{plural(reach.n_features, 'feature')}, {reach.dtype}, "
             f"{reach.measure} measure, ε-rank {rank.ends}"
         ),
         note=f"reading: {reach.verdict}",

@@ -17,6 +17,7 @@ from epsrank.cli.options import (
     read_target,
 )
 from epsrank.cli.sources import checkpoint_options, read_source
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.checkpoint.layer import CheckpointLayer
@@ -156,7 +157,8 @@ def _print_floor(file: str, result: LossFloor) -> None:
             ["floor", number(result.floor), f"(d_p − √ε·B)² at the ε-rank, ε = {result.eps:g}"],
         ],
         title=(
-            f"{file}: {result.n_samples} samples × {result.n_features} features, {result.dtype}, "
+            f"{file}: {plural(result.n_samples, 'sample')} × "
+            f"{plural(result.n_features, 'feature')}, {result.dtype}, "
             f"{result.measure} measure, ε-rank {rank.ends}"
         ),
         note=f"reading: {result.verdict}",

@@ -9,6 +9,7 @@ import click
 from epsrank.cli.console import print_json, say
 from epsrank.cli.front import Command
 from epsrank.cli.plot_sweep import pairs_of
+from epsrank.theory.words import plural
 
 
 def _is_name(word: str) -> bool:
@@ -70,5 +71,5 @@ def import_(
     say(str(found).replace(found.source, out, 1))
     varied = ", ".join(found.varied) or "nothing"
     seeds = len({run.seed for run in found.runs})
-    say(f"{seeds} seed{'s' * (seeds != 1)}, what varies: {varied}")
+    say(f"{plural(seeds, 'seed')}, what varies: {varied}")
     say(f"figures: {', '.join(found.figures)}")

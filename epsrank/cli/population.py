@@ -9,6 +9,7 @@ import click
 from epsrank.cli.console import number, print_json, print_table
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_features
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.theory.data.inputs import Features
@@ -113,7 +114,7 @@ def population(
             }
         )
     else:
-        _print_ranks(file or f"{draw} points of {network}", ranks)
+        _print_ranks(file or f"{plural(draw or 0, 'point')} of {network}", ranks)
 
 
 def read_network(folder: str, domain: str | None) -> tuple[DenseNetwork, Any]:
@@ -199,7 +200,8 @@ def _print_ranks(name: str, ranks: list[PopulationRank]) -> None:
         ],
         rows,
         title=(
-            f"{name}: {first.n_samples} samples × {first.n_features} features, {first.dtype}, "
+            f"{name}: {plural(first.n_samples, 'sample')} × "
+            f"{plural(first.n_features, 'feature')}, {first.dtype}, "
             f"probability {first.confidence:g} for each ε"
         ),
         note="* guaranteed by nothing",

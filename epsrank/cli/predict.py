@@ -11,6 +11,7 @@ from epsrank.cli.console import notice, print_json, print_table
 from epsrank.cli.cost import weigh
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_array
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.first_layer.initial_rank import MeasuredRank
@@ -258,7 +259,7 @@ def _print(setup: _Setup, rows: list[tuple[InitialRank, MeasuredRank | None]]) -
     # A spectrum on N points has N eigenvalues at most: near half of them it shows.
     crowded = max(item.limit.upper for item, _ in rows) > len(setup.inputs.points) // 2
     if crowded:
-        notes.append(f"{len(setup.inputs.points)} points bound the ranks: raise --points")
+        notes.append(f"{plural(len(setup.inputs.points), 'point')} bound the ranks: raise --points")
     print_table(columns, cells, title=f"{setup.activation}, {setup.inputs}", note="\n".join(notes))
 
 

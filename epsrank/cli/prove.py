@@ -10,6 +10,7 @@ from epsrank.cli.certificates import Measurement, export
 from epsrank.cli.console import live_progress, notice, print_json, print_table, say
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.proofs.formal.audit import Audit
@@ -108,7 +109,7 @@ def _write_pages(pages: str, development: str | None, jobs: int | None, as_json:
     if as_json:
         print_json({"folder": pages, "files": [file.name for file in written]})
     else:
-        say(f"wrote {len(written)} files: begin with {Path(pages) / 'index.html'}")
+        say(f"wrote {plural(len(written), 'file')}: begin with {Path(pages) / 'index.html'}")
 
 
 _NOTHING = Measurement(None, None, (), None, None, None, None, None, "mean")
@@ -183,7 +184,6 @@ def document(compiled: Compiled, audit: Audit | None) -> dict[str, Any]:
 
 def _print(compiled: Compiled, audit: Audit | None) -> None:
     """Print files, seconds and theorems for people, and what the audit found."""
-    from epsrank.proofs.formal.audit import plural
     from epsrank.proofs.formal.declared import declared, theorems
 
     names = declared(compiled)

@@ -10,6 +10,7 @@ import click
 from epsrank.cli.console import notice, number, print_json, print_table, say
 from epsrank.cli.front import Command
 from epsrank.cli.options import measure_options, read_coefficients, read_features, read_weights
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.pruning import PrunedNetwork
@@ -230,7 +231,8 @@ def _print_selection(source: str, chosen: NeuronSelection) -> None:
     print_table(
         ["‖u_p − u‖", "value", "meaning"],
         _distance_rows(chosen, chosen.error),
-        title=f"{source}: {chosen.p} of {chosen.n_features} neurons kept by {chosen.method}, "
+        title=f"{source}: {chosen.p} of {plural(chosen.n_features, 'neuron')} "
+        f"kept by {chosen.method}, "
         f"{chosen.measure} measure",
         note="neurons " + ", ".join(str(j) for j in chosen.neurons.tolist()),
     )
@@ -251,9 +253,9 @@ def _print_pruned(source: str, found: PrunedNetwork, folder: Path) -> None:
         ["‖u_p − u‖", "value", "meaning"],
         _distance_rows(found.selection, found.distance),
         title=f"{source}, step {found.step}: {found.selection.p} of "
-        f"{found.selection.n_features} neurons kept by {found.selection.method}, "
-        f"{found.parameters[1]} of {found.parameters[0]} weights, "
-        f"{found.selection.measure} measure on {found.n_samples} samples",
+        f"{plural(found.selection.n_features, 'neuron')} kept by {found.selection.method}, "
+        f"{found.parameters[1]} of {plural(found.parameters[0], 'weight')}, "
+        f"{found.selection.measure} measure on {plural(found.n_samples, 'sample')}",
     )
     say()
     rows = [

@@ -10,6 +10,7 @@ from epsrank.cli.console import print_json, print_table, say
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.sources import checkpoint_options, read_source
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.theory.rank.bounds import Decided
@@ -133,7 +134,8 @@ def _print_ranks(file: str, ranks: list[RankInterval]) -> None:
             for entry in ranks
         ],
         title=(
-            f"{file}: {first.n_samples} samples × {first.n_features} features, {first.dtype}, "
+            f"{file}: {plural(first.n_samples, 'sample')} × "
+            f"{plural(first.n_features, 'feature')}, {first.dtype}, "
             f"{first.measure} measure"
         ),
         note="\n".join([*_storage_notes(ranks), _spectrum_note(first)]),

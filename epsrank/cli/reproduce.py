@@ -14,6 +14,7 @@ import click
 from epsrank.cli.console import live_progress, notice, print_json, print_table, say
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.options import one_size
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.experiments.experiment import Experiment, Request
@@ -180,7 +181,8 @@ def _keep(result: Reproduction) -> None:
     # Verdicts are derived from records: one with gaps would decide from what happened to run.
     if result.failed:
         raise click.UsageError(
-            f"{len(result.failed)} trials of {result.experiment.id} failed, so there is nothing to "
+            f"{plural(len(result.failed), 'trial')} of {result.experiment.id} "
+            "failed, so there is nothing to "
             "record; see its report"
         )
     path = write_record(

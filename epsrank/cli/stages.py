@@ -13,6 +13,7 @@ import click
 from epsrank.cli.console import notice, number, print_json, print_table, say
 from epsrank.cli.front import Command
 from epsrank.cli.plot_sweep import pairs_of
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.stages.order import EventTimes, PairOrder
@@ -217,10 +218,13 @@ def _tell_pairs(found: Stages, rows: Sequence[EventTimes], all_pairs: bool) -> N
             title=title,
         )
     established = len(found.established)
-    say(f"{established} of {len(found.pairs)} pairs have an established order (0.05 after Holm)")
+    say(
+        f"{established} of {plural(len(found.pairs), 'pair has', 'pairs have')} an established "
+        "order (0.05 after Holm)"
+    )
     if found.least_pvalue > 0.05 and found.pairs:
         say(
-            f"so few runs cannot establish any of {len(found.pairs)} pairs (least p "
+            f"so few runs cannot establish any of {plural(len(found.pairs), 'pair')} (least p "
             f"{found.least_pvalue:.3g}); compare fewer with --against rank, or train more seeds"
         )
 

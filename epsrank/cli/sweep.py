@@ -13,6 +13,7 @@ import click
 from epsrank.cli.console import Progress, live_progress, notice, print_json, print_table, say
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.sweep_results import check_shown, failures_of, print_results
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.sweeps import Outcome, Sweep, TrialStore
@@ -131,7 +132,7 @@ def _how_to_go_on(spec: str, folder: Path, stored: Stored, batched: bool) -> str
     kept = [outcome is not None for outcome in stored()]
     words = ["epsrank", "sweep", spec, "--out", str(folder), *(["--batched"] if batched else [])]
     return (
-        f"interrupted; {sum(kept)} of {len(kept)} runs are kept in {folder}; "
+        f"interrupted; {sum(kept)} of {plural(len(kept), 'run is', 'runs are')} kept in {folder}; "
         f"go on with: {shlex.join(words)}"
     )
 

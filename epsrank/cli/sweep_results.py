@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsrank.cli.console import notice, number, print_json, print_table
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.sweeps import Outcome, Sweep
@@ -71,7 +72,7 @@ def print_results(
     columns = [*plan.varied, "runs", *names.values()]
     rows = [_row(plan.varied, names, summary) for summary in summaries]
     note = f"medians over the seeds with the interval that order statistics give; {results}"
-    print_table(columns, rows, title=f"{plan.source}: {len(outcomes)} runs", note=note)
+    print_table(columns, rows, title=f"{plan.source}: {plural(len(outcomes), 'run')}", note=note)
     for failure in failures[:_SHOWN]:
         notice(f"failed: {_named(plan, failure['settings'])}: {failure['cause']}")
     if len(failures) > _SHOWN:

@@ -14,6 +14,7 @@ from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import read_array, read_target
 from epsrank.cli.paper import paper_of, paper_options
 from epsrank.cli.sources import split_record
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.tightness import Tightness
@@ -255,7 +256,8 @@ def _print(found: Tightness) -> None:
         notes.insert(1, f"the loss as it is trained is {found.scale:.6g} times these numbers")
     print_table(
         [loss, "value", "meaning"], rows,
-        title=f"{found.label}{at}: {last.n_samples} samples × {last.n_features} features, "
+        title=f"{found.label}{at}: {plural(last.n_samples, 'sample')} × "
+              f"{plural(last.n_features, 'feature')}, "
         f"{last.dtype}, {last.measure} measure",
         note="\n".join(notes),
     )  # fmt: skip

@@ -10,6 +10,7 @@ import click
 from epsrank.cli.console import live_progress, notice, say
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.options import one_size
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.proofs.checkers import Effort
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--size",
     type=click.Choice(["quick", "standard", "full"]),
-    help="How thoroughly.  [default: standard]",
+    help="How thoroughly.  [default: standard; quick for single claims of the ledger]",
 )
 @click.option("--quick", is_flag=True, help="Smaller searches and fewer seeds: --size quick.")
 @click.option("--full", is_flag=True, help="Larger searches and more seeds: --size full.")
@@ -60,8 +61,9 @@ def verify(
 ) -> None:
     """Decide every claim of the ledger, by proof, exact arithmetic, search and experiment.
 
-    --quick with --claim takes seconds where a proof on record decides: the rest is left out, and
-    listed.
+    With --claim a claim takes seconds where a proof on record decides it: a counterexample is
+    searched for, the rest is left out and listed, and the summary says which record it was. With
+    --size standard all of it is made, and Coq is asked.
 
     With --ledger and --checkers the claims are yours: properties and checks of your module are
     searched for a counterexample, and reported alike.
@@ -102,7 +104,9 @@ def verify(
     Interrupted
         After Ctrl-C or SIGTERM.
     """
-    chosen = one_size(size, quick, full) or "standard"
+    # Whoever names a claim wants its answer, and not that of a night; a user's own have no record.
+    brief = bool(claims) and ledger is None
+    chosen = one_size(size, quick, full) or ("quick" if brief else "standard")
     from epsrank.proofs.runner import verify as decide
 
     with live_progress("checks") as progress:
@@ -123,15 +127,16 @@ def verify(
     kept = report.environment.get("kept", [])
     if kept:
         notice(
-            f"{len(kept)} checks are those of an earlier call, kept in {Path(out) / 'kept'}; "
-            "--fresh makes them anew"
+            f"{plural(len(kept), 'check is that', 'checks are those')} of an earlier call, kept in "
+            f"{Path(out) / 'kept'}; --fresh makes them anew"
         )
     say(report.summary())
     say(f"report: {Path(out) / 'index.html'}")
     if report.interrupted:
         done = sum(result.finished for result in report.results)
         raise Interrupted(
-            f"interrupted; {done} of {len(report.results)} claims were finished and are in {out}; "
+            f"interrupted; finished {done} of {plural(len(report.results), 'claim')}, "
+            f"kept in {out}; "
             "run it again for the others"
         )
     click.get_current_context().exit(report.exit_code)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsrank.cli.console import number
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,7 +45,9 @@ class SweepView:
         found += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
                   .rstrip() for row in table]  # fmt: skip
         if self.left_out:
-            found.append(f"{self.left_out} more settings are not shown")
+            found.append(
+                f"{plural(self.left_out, 'more setting is', 'more settings are')} not shown"
+            )
         return found + [f"warning: {warning}" for warning in self.warnings]
 
     def render(self) -> RenderableType:
@@ -60,7 +63,12 @@ class SweepView:
                 table.add_row(*map(Text, row))
             parts.append(table)
         if self.left_out:
-            parts.append(Text(f"{self.left_out} more settings are not shown", "dim"))
+            parts.append(
+                Text(
+                    f"{plural(self.left_out, 'more setting is', 'more settings are')} not shown",
+                    "dim",
+                )
+            )
         parts += [Text(f"warning: {warning}", "yellow") for warning in self.warnings]
         return Group(*parts)
 
@@ -126,7 +134,7 @@ class ImportSource:
             values = [_text(cell.settings.get(name)) for name in results.varied]
             rows.append((*values, *map(str, counts), str(states.count("diverged")), "0", *medians))
         return SweepView(
-            str(self._folder), f"{len(results.runs)} runs, imported", results.varied,
+            str(self._folder), f"{plural(len(results.runs), 'run')}, imported", results.varied,
             tuple(rows[:_MOST_ROWS]), max(0, len(rows) - _MOST_ROWS),
         )  # fmt: skip
 
@@ -170,7 +178,7 @@ def _view(
     done = [outcome for outcome in found.values() if outcome is not None]
     failed = sum(outcome.status == "failed" for outcome in done)
     missing = len(found) - len(done)
-    counts = f"{len(done) - failed} of {len(found)} runs done"
+    counts = f"{len(done) - failed} of {plural(len(found), 'run')} done"
     counts += f", {failed} failed" * bool(failed) + f", {missing} missing" * bool(missing)
     damaged = len(store.damaged)
     return SweepView(

@@ -18,6 +18,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.rounding import unit_roundoff, upward
 from epsrank.theory.numbers.scaled import frobenius
+from epsrank.theory.words import plural
 
 
 def floor_of_run(
@@ -42,7 +43,9 @@ def floor_of_run(
             "E_p is known for one hidden ReLU layer: train with --net mlp:1xN --activation relu",
         )
     if run.task.n_inputs != 1:
-        raise InputError("run", f"has {run.task.n_inputs} inputs", "choose a task on an interval")
+        raise InputError(
+            "run", f"has {plural(run.task.n_inputs, 'input')}", "choose a task on an interval"
+        )
     last = run.last_layer(index)
     floor = apriori_floor(
         last.features,

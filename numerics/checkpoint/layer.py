@@ -8,6 +8,7 @@ from typing import Any
 from epsrank.theory.data.measure import Measure
 from epsrank.theory.floor.arguments import BiasName
 from epsrank.theory.numbers.arrays import Matrix, Vector
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,4 +36,4 @@ class CheckpointLayer:
 
     def __str__(self) -> str:
         rows, columns = self.features.shape
-        return f"{self.label}: {rows} samples × {columns} features"
+        return f"{self.label}: {plural(rows, 'sample')} × {plural(columns, 'feature')}"

@@ -11,6 +11,7 @@ from epsrank.numerics.operators.problem import PROBLEMS
 from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 #: Settings in which networks of one program may differ: what they begin with, their own rate and
 #: order of the data, and how they are measured. All others decide the program.
@@ -42,7 +43,8 @@ class Grouping:
     def __str__(self) -> str:
         together = sum(len(group) for group in self.groups)
         return (
-            f"{together} runs in {len(self.groups)} batched programs, {len(self.single)} one by one"
+            f"{plural(together, 'run')} in {len(self.groups)} batched "
+            f"programs, {len(self.single)} one by one"
         )
 
 

@@ -20,6 +20,7 @@ from epsrank.theory.kernels.placed import Placement
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.rank import epsilon_ranks
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class MeasuredRank(Shown):
         return float(self.values.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
 
     def __str__(self) -> str:
-        return f"{self.mean:.1f} ± {self.standard_error:.1f} over {len(self.lower)} seeds"
+        return f"{self.mean:.1f} ± {self.standard_error:.1f} over {plural(len(self.lower), 'seed')}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain data."""

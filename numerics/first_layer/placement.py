@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from epsrank.theory.errors import InputError
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 # Whose directions are normal vectors as drawn, not unit vectors ([S2], cosine variant).
 _UNNORMALISED = ("cosine", "sine")
@@ -39,7 +40,10 @@ class StructuredFirstLayer(Shown):
 
     def __str__(self) -> str:
         n, d = self.directions.shape
-        return f"structured first layer, {n} neurons on {d} inputs ({self.mode}): {self.formula}"
+        return (
+            f"structured first layer, {plural(n, 'neuron')} on "
+            f"{plural(d, 'input')} ({self.mode}): {self.formula}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what was set as plain numbers."""

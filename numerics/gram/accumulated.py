@@ -11,6 +11,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix, Square
 from epsrank.theory.rank import epsilon_rank_from_gram
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.theory.floor.result import LossFloor
@@ -43,7 +44,7 @@ class AccumulatedGram:
     def __str__(self) -> str:
         n = self.values.shape[0]
         return (
-            f"Gram matrix {n} × {n} of {self.n_samples} samples ({self.measure} measure, "
+            f"Gram matrix {n} × {n} of {plural(self.n_samples, 'sample')} ({self.measure} measure, "
             f"{self.dtype} features, float64 sums, error ≤ {self.error:.1e})"
         )
 

@@ -11,6 +11,7 @@ from epsrank.numerics.metrics.base import SumMetric
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.dimension.lidar import RIDGE, LidarSums, lidar
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 _SHAPED = ("total", "between", "within")
 _COUNTS = ("n_objects", "n_views")
@@ -60,7 +61,7 @@ class Lidar(SumMetric):
         """Add the objects of one batch; a batch that is refused leaves everything as it was."""
         sums = LidarSums.of(features, objects)
         if len(sums.total) != self.n_features:
-            problem = f"have {len(sums.total)} neurons, expected {self.n_features}"
+            problem = f"have {plural(len(sums.total), 'neuron')}, expected {self.n_features}"
             raise InputError("features", problem, "pass those of one layer")
         for name in (*_SHAPED, *_COUNTS):
             state = getattr(self, name)

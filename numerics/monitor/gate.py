@@ -26,6 +26,7 @@ from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank.bounds import Decided, decided
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 #: What can be asked for.
 GateDefinition = Literal[
@@ -199,7 +200,7 @@ class Requirement:
         else:
             state = decided(self.rank, *ends)
             shown = f"{ends[0]:.6g}" if ends[0] == ends[1] else f"[{ends[0]:.6g}, {ends[1]:.6g}]"
-            reason = f"{shown} at step {record.step}, on {record.n_samples} samples"
+            reason = f"{shown} at step {record.step}, on {plural(record.n_samples, 'sample')}"
             if state == "undecided":
                 reason += f" ({why})"
         lower, upper = (None, None) if ends is None else ends

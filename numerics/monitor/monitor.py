@@ -42,6 +42,7 @@ from epsrank.numerics.monitor.sinks.protocol import Sink
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -565,10 +566,9 @@ class RankMonitor:
 
     def __repr__(self) -> str:
         where = "training batches" if self._parts is None else "probe"
-        return (
-            f"RankMonitor({len(self.layers)} layers of {type(self.plan.model).__name__}, {where}, "
-            f"{self._steps} steps, {len(self.history.steps)} measured)"
-        )
+        model = f"{plural(len(self.layers), 'layer')} of {type(self.plan.model).__name__}"
+        steps = f"{plural(self._steps, 'step')}, {len(self.history.steps)} measured"
+        return f"RankMonitor({model}, {where}, {steps})"
 
     def _measured(
         self, step: int, gather: Callable[[], Sample], cost: float = 0.0, *, asked: bool = False

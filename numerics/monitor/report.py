@@ -18,6 +18,7 @@ from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
 from epsrank.numerics.monitor.sinks.protocol import Sink, as_sinks, deliver
 from epsrank.theory.errors import described
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.monitor.measuring.settings import Settings
@@ -54,7 +55,9 @@ class Reporter:
         kinds = {_kind(record.failure or ""): record for record in reversed(failed)}
         for kind, record in kinds.items():
             count = sum(_kind(other.failure or "") == kind for other in failed)
-            where = f"{count} layers, the first {record.layer}" if count > 1 else record.layer
+            where = (
+                f"{plural(count, 'layer')}, the first {record.layer}" if count > 1 else record.layer
+            )
             self._say_once(f"{where}: {record.failure}", kind, record.step)
         self._report_quantities(records[0].own_quantities, kinds)
         for signature in self.signatures.update(records, last):
@@ -113,7 +116,8 @@ def warn_of_ignored(settings: Settings, targets: Any) -> None:
         if count:
             label = min(ignored)
             _warn(
-                f"{count} of {labels.numel()} labels are {label}: these samples are left out of "
+                f"{count} of {plural(labels.numel(), 'label')} are "
+                f"{label}: these samples are left out of "
                 f"the loss, and count in ranks; pass mask=(targets != {label}) to leave them out"
             )
 

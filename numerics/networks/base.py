@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from epsrank.numerics.networks.activations import activation_function
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 
 class FeatureNetwork(nn.Module, ABC):
@@ -111,7 +112,7 @@ def as_rows(x: Tensor, n_inputs: int) -> Tensor:
     if rows.shape[1] != n_inputs:
         raise InputError(
             "x",
-            f"has shape {tuple(x.shape)}, but the network takes {n_inputs} inputs",
+            f"has shape {tuple(x.shape)}, but the network takes {plural(n_inputs, 'input')}",
             f"pass (N, {n_inputs})",
         )
     return rows

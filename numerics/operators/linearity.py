@@ -13,6 +13,7 @@ from epsrank.numerics.operators.operator import LinearOperator, Transform
 from epsrank.theory.data.inputs import as_box
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix
+from epsrank.theory.words import plural
 
 # Two sides of a linear identity differ by rounding alone; second derivatives of the functions below
 # lose some three digits of float64.
@@ -128,7 +129,7 @@ def _image(transform: Transform, function: Function, x: Tensor, columns: int = 1
     if shape != (len(x), columns):
         raise InputError(
             "operator",
-            f"returns {shape} for {columns} functions at {len(x)} points",
+            f"returns {shape} for {columns} functions at {plural(len(x), 'point')}",
             f"return ({len(x)}, {columns})",
         )
     image = image.detach()

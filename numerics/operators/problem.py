@@ -23,6 +23,7 @@ from epsrank.numerics.operators.stacked import OperatorSystem, StackedOperator, 
 from epsrank.theory.data.inputs import as_box
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.words import plural
 
 Values = Callable[[Array], Array]
 
@@ -101,7 +102,8 @@ class BoundaryProblem:
         if self.operator.n_inputs not in (None, len(box)):
             raise InputError(
                 "domain",
-                f"has {len(box)} sides, but {self.operator.name} takes {self.operator.n_inputs}",
+                f"has {plural(len(box), 'side')}, but {self.operator.name} "
+                f"takes {self.operator.n_inputs}",
                 "pass one interval per input",
             )
         weight = as_kappa(self.kappa if kappa is None else kappa)

@@ -127,8 +127,7 @@ def samples_in(data: QuantityData) -> int:
     lengths = {len(leaf) for leaf in tree_leaves(data.inputs) if _has_rows(leaf)}
     lengths |= {len(leaf) for leaf in tree_leaves(data.targets) if _has_rows(leaf)}
     if len(lengths) != 1:
-        found = sorted(lengths)
-        raise InputError("data", f"have {found} rows", "pass as many inputs as targets")
+        raise InputError("data", f"have {sorted(lengths)} rows", "pass as many inputs as targets")
     return lengths.pop()
 
 

@@ -18,6 +18,7 @@ from epsrank.numerics.phenomena.derivatives import beside_training, whole
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array, refuse_non_finite
+from epsrank.theory.words import plural
 
 Method = Literal["grid", "least-squares", "principal"]
 METHODS: tuple[Method, ...] = ("grid", "least-squares", "principal")
@@ -81,7 +82,7 @@ def frequency_errors(
         raise InputError("outputs", shapes, "pass as many rows and columns")
     gamma = _matrix(frequencies, "frequencies").reshape(-1)
     if method != "principal" and points.shape[1] != 1:
-        problem = f"has {points.shape[1]} columns, and {method!r} is of one"
+        problem = f"has {plural(points.shape[1], 'column')}, and {method!r} is of one"
         raise InputError("x", problem, "choose method='principal'")
     transform = {"grid": _grid, "least-squares": _fitted, "principal": _principal}[method]
     goal, own = transform(points, y, gamma), transform(points, t, gamma)
@@ -140,7 +141,7 @@ def _grid(x: Matrix, y: Matrix, gamma: Vector) -> NDArray[np.complex128]:
 def _fitted(x: Matrix, y: Matrix, gamma: Vector) -> Array:
     """Return the coefficients of sine and cosine side by side, one row per frequency."""
     if 2 * len(gamma) + 1 > len(x):
-        problem = f"are {len(gamma)}, which is more than {len(x)} points can tell apart"
+        problem = f"are {len(gamma)}, which is more than {plural(len(x), 'point')} can tell apart"
         raise InputError("frequencies", problem, f"pass at most {(len(x) - 1) // 2}")
     found = np.linalg.lstsq(_waves(x, gamma), y, rcond=None)[0][1:]
     return np.asarray(found.reshape(len(gamma), -1), dtype=np.float64)

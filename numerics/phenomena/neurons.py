@@ -22,6 +22,7 @@ from epsrank.theory.numbers.arrays import (
     refuse_non_finite,
 )
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Condensation(Shown):
         first = self.shares[0] if len(self.shares) else float("nan")
         return (
             f"{self.count} orientations (effectively {self.effective:.2f}), the first with "
-            f"{first:.0%} of the amplitude; {self.set_aside} neurons set aside"
+            f"{first:.0%} of the amplitude; {plural(self.set_aside, 'neuron')} set aside"
         )
 
 
@@ -177,7 +178,7 @@ def neuron_amplitudes(layer: nn.Module, following: nn.Module) -> Vector:
         shape = None if not isinstance(weight, torch.Tensor) else tuple(weight.shape)
         problem = f"has weights of shape {shape}"
         raise InputError(
-            "following", problem, f"name the layer that reads these {len(own)} neurons"
+            "following", problem, f"name the layer that reads these {plural(len(own), 'neuron')}"
         )
     outgoing = weight.detach().double().transpose(0, 1).flatten(1).cpu().numpy()
     found: Vector = np.linalg.norm(outgoing, axis=1) * np.linalg.norm(own, axis=1)
@@ -267,7 +268,9 @@ def _finite(given: ArrayLike, name: str, axes: int) -> Array:
     values = real_array(given, name)
     if values.ndim != axes or not values.size:
         raise InputError(
-            name, f"have shape {values.shape}", f"pass {axes} axes, none of them empty"
+            name,
+            f"have shape {values.shape}",
+            f"pass {plural(axes, 'axis', 'axes')}, none of them empty",
         )
     refuse_non_finite(values, name)
     return values

@@ -22,6 +22,7 @@ from epsrank.numerics.plots.style import (
 )
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.rounding import gram_error_bound
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,7 +114,7 @@ def noise_figure(
     log_axis(axes, "y", np.concatenate([*shown, np.asarray(eps)]))
     dress(
         axes,
-        x=f"samples N, of n = {n_features} features",
+        x=f"samples N, of n = {plural(n_features, 'feature')}",
         y="‖G̃ − G‖₂, in units of ε (mean measure)",
         title=title,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsrank.numerics.plots.style import FAINT, INK, dress, integer_axis, log_axis, look, new_figure
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ def _label(row: Mapping[str, Any]) -> str:
     if family.startswith(("steps", "ramps")):
         family = f"{count} {family}" if count > 1 else f"1 {family[:4]}{family[5:]}"
     elif count:
-        family = f"{family}, {count} step{'s' if count > 1 else ''}"
+        family = f"{family}, {plural(count, 'step')}"
     coupling = "coupling, " if str(row["group"]).startswith("coupling") else ""
     noise = "" if rho is None else f", ρ = {rho:g}"
     return f"{coupling}{family}{noise}"
@@ -72,7 +73,7 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, target: flo
             color=style.colour,
             markersize=3.5,
             linewidth=1.0,
-            label=f"{length} points",
+            label=plural(length, "point"),
         )
     axes.axvline(target, color=INK, linewidth=1.0, linestyle=(0, (4, 2)), label="target")
     axes.set_yticks(range(len(labels)), labels, fontsize=7)

@@ -25,6 +25,7 @@ from epsrank.numerics.plots.style import (
 )
 from epsrank.numerics.results.collection import Cell, SweepResults, agrees, frozen, is_number
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -289,7 +290,7 @@ def seeds_line(results: SweepResults) -> str:
     if counts[-1] == 1:
         return "one seed per setting"
     few, many = max(2, counts[0]), counts[-1]
-    seeds = f"{many} seeds" if counts[0] == many else f"{counts[0]} to {many} seeds"
+    seeds = plural(many, "seed") if counts[0] == many else f"{counts[0]} to {plural(many, 'seed')}"
     worst = min(interval_coverage(few), interval_coverage(many))
     return f"median and interval of order statistics over {seeds} (≥\u00a0{100 * worst:.3g}\u00a0%)"
 

@@ -24,6 +24,7 @@ from epsrank.numerics.plots.style import (
 )
 from epsrank.theory.apriori import SegmentedDistances, class_floor, width_floor
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,7 +185,7 @@ def _finish(
         axes.set_ylim(max(float(finite.min()), 1e-4 * float(finite.max())) / 1.5,
                       2 * float(finite.max()))  # fmt: skip
     integer_axis(axes, "x")
-    width = "" if n is None else f" of n = {n} neurons"
+    width = "" if n is None else f" of n = {plural(n, 'neuron')}"
     dress(
         axes,
         x=f"ε-rank p{width} ({measure} measure)",

@@ -24,6 +24,7 @@ from epsrank.numerics.plots.style import (
 from epsrank.numerics.stages.axis import Track, present
 from epsrank.numerics.stages.kinds import KINDS, Kind
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -285,7 +286,7 @@ def _legends(axes: Axes, stages: Stages) -> None:
     parts = [Patch(facecolor=_PLATEAU, edgecolor=FAINT, label="plateau"),
              Patch(facecolor=_DESCENT, edgecolor=FAINT, label="descent")]  # fmt: skip
     count = len(stages.runs)
-    words = "" if count == 1 else f"{count} runs; stages and marks are medians"
+    words = "" if count == 1 else f"{plural(count, 'run')}; stages and marks are medians"
     figure = axes.get_figure(root=True)
     assert figure is not None
     if shaded(stages):

@@ -22,6 +22,7 @@ from epsrank.numerics.training.tensors import read_tensors, write_tensors
 from epsrank.theory.errors import InputError
 from epsrank.theory.selection.result import NeuronSelection
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 WEIGHTS, RECORD, CONFIG = "weights.safetensors", "pruned.json", "config.toml"
 
@@ -82,10 +83,11 @@ class PrunedNetwork(Shown):
     def __str__(self) -> str:
         chosen = self.selection
         return (
-            f"{chosen.p} of {chosen.n_features} neurons, {self.parameters[1]} of "
-            f"{self.parameters[0]} weights: loss {self.loss:.4g} becomes {self.pruned_loss:.4g}, "
+            f"{chosen.p} of {plural(chosen.n_features, 'neuron')}, {self.parameters[1]} of "
+            f"{plural(self.parameters[0], 'weight')}: loss {self.loss:.4g} "
+            f"becomes {self.pruned_loss:.4g}, "
             f"guaranteed at most {self.loss_bound:.4g} (‖u_p − u‖ ≤ {self.distance:.4g}, "
-            f"{chosen.measure} measure, {self.n_samples} samples)"
+            f"{chosen.measure} measure, {plural(self.n_samples, 'sample')})"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
 from epsrank.theory.selection.rows import subsets
 from epsrank.theory.selection.subset_value import SubsetValue, dual_matrix, polish, subset_value
+from epsrank.theory.words import plural
 
 Progress = Callable[[str], None]
 
@@ -39,7 +40,10 @@ class SubsetSearch:
     device: str
 
     def __str__(self) -> str:
-        return f"{self.found}, {self.restarts} starts of {self.steps} steps, {self.seconds:.1f} s"
+        return (
+            f"{self.found}, {plural(self.restarts, 'start')} of "
+            f"{plural(self.steps, 'step')}, {self.seconds:.1f} s"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the search as plain data."""
@@ -72,7 +76,9 @@ def search_subsets(
     if not 1 <= p < n <= LARGEST:
         raise InputError("p", f"is {p} for n = {n}", f"choose 1 ≤ p < n ≤ {LARGEST}")
     if min(restarts, steps, polished) < 1:
-        raise InputError("restarts", f"is {restarts} of {steps} steps", "choose 1 or more")
+        raise InputError(
+            "restarts", f"is {restarts} of {plural(steps, 'step')}", "choose 1 or more"
+        )
     began = time.perf_counter()
     small = min(p, n - p)
     generator = torch.Generator().manual_seed(seed)

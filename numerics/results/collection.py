@@ -15,6 +15,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_package
 from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -207,8 +208,8 @@ class SweepResults(Shown):
         return table.to_pandas()
 
     def __str__(self) -> str:
-        counts = [f"{len(self.runs)} run{'s' * (len(self.runs) != 1)}"]
-        counts[0] += f" of {len(self.cells)} setting{'s' * (len(self.cells) != 1)}"
+        counts = [plural(len(self.runs), "run")]
+        counts[0] += f" of {plural(len(self.cells), 'setting')}"
         troubles = {name: sum(run.status == name for run in self.runs)
                     for name in ("diverged", "failed")}  # fmt: skip
         counts += [f"{count} {name}" for name, count in troubles.items() if count]

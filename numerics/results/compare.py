@@ -13,6 +13,7 @@ from epsrank.numerics.sweeps.figures import FALLING
 from epsrank.theory.errors import InputError
 from epsrank.theory.shown import Shown
 from epsrank.theory.statistics import MedianInterval, Proportion, median_interval, proportion
+from epsrank.theory.words import plural
 
 Scale = Literal["ratio", "difference"]
 
@@ -79,7 +80,7 @@ class Comparison(Shown):
 
     def __str__(self) -> str:
         whole = [str(effect) for effect in self.effects if effect.settings is None]
-        return f"{self.pairing.count} pairs; " + "; ".join(whole)
+        return f"{plural(self.pairing.count, 'pair')}; " + "; ".join(whole)
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as plain data."""

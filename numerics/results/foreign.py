@@ -23,6 +23,7 @@ from epsrank.numerics.results.tables import (
 from epsrank.numerics.sweeps.figures import stairs, steps_to
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
+from epsrank.theory.words import plural
 
 #: Files of the folder of an import.
 RESULTS, HISTORIES = "results.parquet", "histories.parquet"
@@ -125,7 +126,7 @@ def import_runs(
         for file in files
         for settings, seed, rows in rows_of(file, own_history(file) or read_any(file), given)
     ]
-    source = str(paths[0]) if len(paths) == 1 else f"{len(files)} files"
+    source = str(paths[0]) if len(paths) == 1 else plural(len(files), "file")
     return SweepResults(source, tuple(runs))
 
 

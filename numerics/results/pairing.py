@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from epsrank.numerics.results.collection import RunResult, SweepResults, frozen
+from epsrank.theory.words import plural
 
 # Settings that change no number that is compared, or say only where data lie.
 _NOT_COMPARED = ("threads", "device", "data")
@@ -77,12 +78,13 @@ def _pair_by(
             example = _described(next(s for key, _, s in places if key == several[0]), keys,
                                  next(r for key, r, _ in places if key == several[0]))  # fmt: skip
             notes.append(
-                f"{label}: {sum(times[key] for key in several)} runs share their settings and seed "
+                f"{label}: {plural(sum(times[key] for key in several), 'run')} "
+                "share their settings and seed "
                 f"with others ({example})"
             )
         failed = [run for key, run, _ in places if run.status == "failed"]
         if failed:
-            notes.append(f"{label}: {len(failed)} runs failed")
+            notes.append(f"{label}: {plural(len(failed), 'run')} failed")
         for key, run, settings in places:
             if times[key] == 1 and run.status != "failed":
                 own[key] = (run, settings)

@@ -11,6 +11,7 @@ import numpy as np
 from epsrank.numerics.stages.kinds import STEPS, Kind, Meaning, meaning_of, named
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,8 @@ def _in_order(name: str, steps: Vector) -> tuple[Any, list[str]]:
         raise InputError(name, "has no step that is a number", "name the column of steps")
     notes = []
     if rows.size < steps.size:
-        notes.append(f"{steps.size - rows.size} rows have no step and are left out")
+        lost = steps.size - rows.size
+        notes.append(f"left out: {plural(lost, 'row that has', 'rows that have')} no step")
     held = steps[rows]
     back = np.flatnonzero(np.diff(held) < 0) + 1
     if back.size and np.unique(held).size == held.size:

@@ -16,6 +16,7 @@ from epsrank.numerics.stages.reading import asked, read_axes
 from epsrank.numerics.stages.result import Stages
 from epsrank.theory.data.inputs import as_positive
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 
 def training_stages(
@@ -98,7 +99,7 @@ def training_stages(
         example = next(iter(sorted(varied)), "name")
         raise InputError(
             "source",
-            f"holds {len(groups)} settings (of {', '.join(sorted(varied))})",
+            f"holds {plural(len(groups), 'setting')} (of {', '.join(sorted(varied))})",
             f"choose one, such as where {example} = {groups[0].settings.get(example)!r}",
         )
     return groups[0]

@@ -21,6 +21,7 @@ from epsrank.numerics.stages.axis import RunAxis, axis_of
 from epsrank.theory.data.inputs import as_eps, as_size
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Vector, real_array
+from epsrank.theory.words import plural
 
 # A column of a chart that W&B exports: "name of the run - metric", and its band over groups.
 _CHART = re.compile(r"(.+) - (.+?)(?:__(MIN|MAX))?")
@@ -119,7 +120,7 @@ def _given(source: Any, place: int) -> dict[str, Vector]:
         first = next(iter(lengths.values()))
         other = next(name for name, size in lengths.items() if size != first)
         raise InputError(
-            other, f"has {lengths[other]} entries, the first column has {first}",
+            other, f"has {plural(lengths[other], 'entry')}, the first column has {first}",
             "pass columns of one length",
         )  # fmt: skip
     if not columns:

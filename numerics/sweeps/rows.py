@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from epsrank.numerics.environment import trial_environment
 from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.theory.words import plural
 
 _TEXTS = (
     "key",
@@ -55,7 +56,7 @@ def outcome_of(table: pa.Table) -> Outcome:
     if not table.schema.equals(SCHEMA):
         raise ValueError("has other columns than a trial")
     if table.num_rows != 1:
-        raise ValueError(f"has {table.num_rows} rows instead of one")
+        raise ValueError(f"has {plural(table.num_rows, 'row')} instead of one")
     row = table.to_pylist()[0]
     if any(row[name] is None for name in SCHEMA.names if name != "cause"):
         raise ValueError("has empty entries")

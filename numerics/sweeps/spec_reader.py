@@ -15,6 +15,7 @@ from epsrank.numerics.sweeps.distributions import Distribution
 from epsrank.numerics.sweeps.toml_lines import line_of
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 _ENTRIES = ("kind", "seeds", "targets", "fixed", "grid", "random", "exclude")
 _OF_RANDOM = ("samples", "seed")
@@ -67,7 +68,9 @@ class SpecReader:
         # From the lengths, before a product is made that may not fit into memory.
         if count > MOST_TRIALS:
             raise InputError(
-                self.source, f"makes {count} trials", f"ask for at most {MOST_TRIALS} at a time"
+                self.source,
+                f"makes {plural(count, 'trial')}",
+                f"ask for at most {MOST_TRIALS} at a time",
             )
         if not drawn and "random" in self.entries:
             self._refuse("random", None, "draws nothing", "name a setting and its distribution")

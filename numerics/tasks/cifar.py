@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from epsrank.numerics.tasks.images import LabelledImages, read_archive
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 _BATCHES = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 _TEST = "test_batch.bin"
@@ -59,7 +60,7 @@ def _read_batch(path: Path, name: str) -> tuple[NDArray[Any], NDArray[np.int64]]
     except OSError as error:
         raise InputError(name, f"names {path}, which cannot be read ({error})", _REMEDY) from None
     if len(values) == 0 or len(values) % _RECORD:
-        problem = f"has {len(values)} bytes, which are no records of {_RECORD}"
+        problem = f"has {plural(len(values), 'byte')}, which are no records of {_RECORD}"
         raise InputError(name, f"names {path}, which {problem}", _REMEDY)
     records = values.reshape(-1, _RECORD)
     labels = records[:, 0].astype(np.int64)

@@ -23,6 +23,7 @@ from epsrank.numerics.tasks.read import (
 )
 from epsrank.numerics.tasks.task import Task
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 # More classes than this, or than half the samples where there are more than a few, are taken for
 # numbers that should have been floats.
@@ -103,7 +104,7 @@ def task_of_samples(
 
     images = train.x.shape[1:]
     shape = (1, *images) if len(images) == 2 else images
-    kind = "numbers" if labels is None else f"{len(labels)} classes, one-hot targets"
+    kind = "numbers" if labels is None else f"{plural(len(labels), 'class')}, one-hot targets"
     many = f"{len(train.x)} of {count}" if len(train.x) < count else f"{count}"
     return Task(
         name=name,
@@ -135,7 +136,7 @@ def _subset(samples: Samples, n: int | None, argument: str, seed: int) -> Sample
     if n is None or n == count:
         return samples
     if n > count:
-        raise InputError(argument, f"is {n}", f"there are {count} samples; ask for fewer")
+        raise InputError(argument, f"is {n}", f"there are {plural(count, 'sample')}; ask for fewer")
     chosen = np.sort(np.random.default_rng([seed, 2]).permutation(count)[:n])
     return Samples(samples.x[chosen], samples.y[chosen])
 
@@ -154,6 +155,6 @@ def _labels(y: NDArray[Any], argument: str, source: str) -> NDArray[Any] | None:
         raise InputError(argument, problem, "make them numbers, or one label per sample")
     labels = np.unique(y)
     if len(labels) > min(_MOST_CLASSES, max(_FEW_CLASSES, len(y) // 2)):
-        problem = f"{source} has {len(labels)} different labels for {len(y)} samples"
+        problem = f"{source} has {len(labels)} different labels for {plural(len(y), 'sample')}"
         raise InputError(argument, problem, "write y as floats if these are numbers to be fitted")
     return labels

@@ -23,6 +23,7 @@ from epsrank.numerics.tasks.read import Columns, DataFiles
 from epsrank.numerics.tasks.task import Task
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 TASKS: dict[str, str] = {
     **{name: target.formula for name, target in TARGETS.items()},
@@ -101,7 +102,7 @@ def load_task(
     if name in TARGETS:
         return function_task(name, TARGETS[name], asked)
     if not (data is None or isinstance(data, (str, Path))):
-        raise InputError("data", f"are {len(data)} files", f"name the one of {name}")
+        raise InputError("data", f"are {plural(len(data), 'file')}", f"name the one of {name}")
     if name == "digits":
         return _image_task(name, digits(seed), n_train, n_test, seed, dtype)
     if name == "cifar10":

@@ -21,6 +21,7 @@ from epsrank.numerics.tasks.task import Task
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array
+from epsrank.theory.words import plural
 
 # Training points unless asked otherwise, by the number of inputs; and for more inputs.
 _POINTS, _MANY_POINTS = {1: 500, 2: 1024}, 2048
@@ -81,7 +82,7 @@ def _target(spec: str, function: Callable[..., Any], asked: Request) -> Target:
     sides = " × ".join(f"[{low:g}, {high:g}]" for low, high in box)
     quadrature = bool(getattr(function, "quadrature", False))
     if quadrature and d > 1:
-        raise InputError("task", f"{spec} has quadrature in {d} inputs", "use it in one")
+        raise InputError("task", f"{spec} has quadrature in {plural(d, 'input')}", "use it in one")
     return Target(
         f"{spec} on {sides}",
         _values(spec, function, d),
@@ -97,7 +98,7 @@ def _values(spec: str, function: Callable[..., Any], d: int) -> Callable[[Array]
     if needed not in (1, d):
         raise InputError(
             "task",
-            f"{spec} takes {needed} arguments, and its domain has {d} inputs",
+            f"{spec} takes {plural(needed, 'argument')}, and its domain has {plural(d, 'input')}",
             "let it take x of shape (N, d), or one array per input",
         )
     apart = d > 1 and needed == d
@@ -133,7 +134,9 @@ def _call(spec: str, function: Callable[..., Any], x: list[Array]) -> NDArray[An
 def _finite(spec: str, found: NDArray[Any], x: Array) -> Array:
     """Check the values of a function."""
     if found.ndim not in (1, 2) or len(found) != len(x) or found.dtype.kind not in "biuf":
-        problem = f"{spec} returns {found.dtype} of shape {found.shape} for {len(x)} points"
+        problem = (
+            f"{spec} returns {found.dtype} of shape {found.shape} for {plural(len(x), 'point')}"
+        )
         raise InputError("task", problem, "return numbers of shape (N,) or (N, k)")
     values = found.astype(np.float64)
     bad = ~np.isfinite(values).reshape(len(x), -1).all(axis=1)
@@ -155,7 +158,7 @@ def _checked_problem(spec: str, problem: BoundaryProblem) -> BoundaryProblem:
         def column(x: Array) -> Array:
             found = values(x)
             if found.size != len(x):
-                problem = f"{spec}.{name} returns shape {found.shape} for {len(x)} points"
+                problem = f"{spec}.{name} returns shape {found.shape} for {plural(len(x), 'point')}"
                 raise InputError("task", problem, "return one value for each point, (N,)")
             return found.reshape(len(x))
 

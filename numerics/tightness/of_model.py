@@ -27,6 +27,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.floor.tightness.layer import layer_tightness
 from epsrank.theory.floor.tightness.result import LayerTightness
 from epsrank.theory.numbers.arrays import to_numpy
+from epsrank.theory.words import plural
 
 _TOGETHER = 256
 # Samples of the pass that looks for the head.
@@ -71,7 +72,9 @@ def samples_of(
     sizes |= set() if share is None else {len(share)}
     if len(sizes) > 1:
         raise InputError(
-            "data", f"has inputs, targets and weights of {sorted(sizes)} samples", "pass as many"
+            "data",
+            f"has inputs, targets and weights of {sorted(sizes)} samples",
+            "pass as many",
         )
     if share is not None:
         # The one gate of weights: a reader of heads takes those ≤ 0 for samples left out.
@@ -82,7 +85,10 @@ def samples_of(
 def _drawn(samples: Samples, most: int, seed: int) -> Samples:
     """Return some of the samples, drawn by the seed."""
     if samples.measure != "mean":
-        problem = f"is {most}, and some of {len(samples)} samples are no {samples.measure} measure"
+        problem = (
+            f"is {most}, and some of {plural(len(samples), 'sample')} "
+            f"are no {samples.measure} measure"
+        )
         raise InputError("max_samples", problem, "raise it")
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(samples), generator=generator)[:most].sort().values

@@ -25,6 +25,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.floor.tightness.layer import layer_tightness
 from epsrank.theory.floor.tightness.result import LayerTightness
 from epsrank.theory.numbers.arrays import Matrix
+from epsrank.theory.words import plural
 
 # Differences of derivatives lose more digits than values: half of them may go.
 _LOST_DIGITS = 0.5
@@ -56,7 +57,9 @@ def pinn_tightness_at(
     rows = rows_of(reader, system.x, len(system.x))
     module = dict(model.named_modules())[reader.name] if reader.name else model
     if rows.n_outputs != 1 or len(rows) != len(system.x) or rows.copies > 1:
-        raise InputError("model", f"gives {rows.n_outputs} outputs", "PINNs here have one: u")
+        raise InputError(
+            "model", f"gives {plural(rows.n_outputs, 'output')}", "PINNs here have one: u"
+        )
     plain = rows.units is None and rows.offset is None
     own = _Replaced(model, module)
     with untouched(model), torch.no_grad():

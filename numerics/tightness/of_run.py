@@ -11,6 +11,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.floor.tightness.layer import layer_tightness
 from epsrank.theory.floor.tightness.result import LayerTightness
 from epsrank.theory.numbers.spaced import spaced
+from epsrank.theory.words import plural
 
 
 def tightness_of_run(run: Run, asked: Asked, *, moments: int, index: int | None) -> Tightness:
@@ -21,7 +22,7 @@ def tightness_of_run(run: Run, asked: Asked, *, moments: int, index: int | None)
     if index is not None:
         chosen = [range(count)[index]] if -count <= index < count else []
         if not chosen:
-            raise InputError("index", f"is {index}", f"the run has {count} measurements")
+            raise InputError("index", f"is {index}", f"the run has {plural(count, 'measurement')}")
     else:
         chosen = spaced(count, moments)
     records: list[LayerTightness] = []

@@ -77,9 +77,9 @@ class LastLayer:
         """Read the plateau (F6), with a free bias whatever that of the run's floors."""
         return read_plateau(self.features, self.target, **self._asked(loss))
 
-    def curve(self, loss: str = "mse") -> PlateauCurve:
+    def curve(self, loss: str = "mse", n_norms: int = 81) -> PlateauCurve:
         """Return V(B) with the network's place on it."""
-        return plateau_curve(self.features, self.target, **self._asked(loss))
+        return plateau_curve(self.features, self.target, n_norms=n_norms, **self._asked(loss))
 
     def _asked(self, loss: str) -> dict[str, Any]:
         """Return what a reading is asked about beside features and target."""

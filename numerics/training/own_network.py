@@ -19,6 +19,7 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.numerics.training.seeds import Stream, stream_seed
 from epsrank.numerics.training.watching import watching
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 # Settings that a factory may name; others than the defaults need one that does.
 _SIZES = ("width", "depth", "activation")
@@ -197,8 +198,8 @@ def _check_outputs(label: str, network: FeatureNetwork, task: Task) -> None:
     if shape != (len(x), task.n_outputs):
         raise InputError(
             "network",
-            f"{label} gives {shape} for {len(x)} samples, and {task.name} has {task.n_outputs} "
-            "outputs",
+            f"{label} gives {shape} for {plural(len(x), 'sample')}, "
+            f"and {task.name} has {plural(task.n_outputs, 'output')}",
             f"return a tensor (N, {task.n_outputs})",
         )
 

@@ -31,6 +31,7 @@ from epsrank.numerics.training.run import Run
 from epsrank.numerics.training.state import Progress
 from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError, described
+from epsrank.theory.words import plural
 
 _RUNNING = "running, or killed"
 #: The history of a monitor beside the tables of the run.
@@ -429,7 +430,7 @@ def _task(
         y_test = _targets(_tensor(test[1], "test y"), loss, dtype, outputs)
     for what, left, right in (("y", rows, targets), ("test y", x_test, y_test)):
         if len(left) != len(right) or left.shape[1] != rows.shape[1]:
-            problem = f"has {len(right)} rows for {len(left)} samples"
+            problem = f"has {plural(len(right), 'row')} for {plural(len(left), 'sample')}"
             raise InputError(what, problem, "pass one row of each per sample")
     return Task(
         name=name,
@@ -448,7 +449,7 @@ def _outputs(network: OwnNetwork, x: Tensor) -> int:
     with evaluating(network), torch.no_grad():
         found = network(x.to(device))
     if found.ndim != 2 or len(found) != len(x):
-        problem = f"gives {tuple(found.shape)} for {len(x)} samples"
+        problem = f"gives {tuple(found.shape)} for {plural(len(x), 'sample')}"
         raise InputError("model", problem, "let it return (N, k) or (N,)")
     return int(found.shape[1])
 
@@ -464,7 +465,7 @@ def _targets(y: Tensor, loss: str, dtype: torch.dtype, outputs: int) -> Tensor:
         return torch.nn.functional.one_hot(y.long(), outputs).to(dtype)
     columns = y[:, None] if y.ndim == 1 else y
     if columns.ndim != 2 or columns.shape[1] != outputs:
-        problem = f"has shape {tuple(y.shape)}, and the network {outputs} outputs"
+        problem = f"has shape {tuple(y.shape)}, and the network {plural(outputs, 'output')}"
         raise InputError("y", problem, "pass a target for each output")
     return columns.to(dtype)
 

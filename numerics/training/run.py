@@ -53,6 +53,7 @@ from epsrank.theory.floor.change.explain import DropExplanation
 from epsrank.theory.floor.change.pairs import DropFigures
 from epsrank.theory.floor.reading import Reading
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.staircase.result import Staircase
@@ -203,7 +204,7 @@ class Run(Shown):
             step = self.records[index].step
         except IndexError:
             raise InputError(
-                "index", f"is {index}", f"the run has {len(self.records)} measurements"
+                "index", f"is {index}", f"the run has {plural(len(self.records), 'measurement')}"
             ) from None
         if self.config.recorded and self._blank is None:
             raise InputError(

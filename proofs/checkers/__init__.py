@@ -22,7 +22,7 @@ class Family:
 
     #: Its name in this folder.
     module: str
-    #: The function that makes its checkers, of the effort or of nothing.
+    #: The function that makes its checkers, of the effort, of the claims asked for, or of nothing.
     factory: str
     #: In words, what is done.
     title: str
@@ -41,11 +41,12 @@ class Family:
         }
         return kinds.get(self.module, "exact")
 
-    def checkers(self, effort: Effort) -> list[Checker]:
-        """Import the file, and make its checkers."""
+    def checkers(self, effort: Effort, claims: Collection[str] | None = None) -> list[Checker]:
+        """Import the file, and make its checkers: all, or at least those of some claims."""
         make = getattr(import_module(f"{__name__}.{self.module}"), self.factory)
-        given = (effort,) if "effort" in inspect.signature(make).parameters else ()
-        made: list[Checker] = make(*given)
+        taken = inspect.signature(make).parameters
+        given = {"effort": effort, "claims": claims}
+        made: list[Checker] = make(**{name: given[name] for name in taken if name in given})
         return made
 
 
@@ -93,7 +94,7 @@ def all_checkers(effort: Effort, claims: Collection[str] | None = None) -> list[
     made: list[Checker] = []
     for family in families():
         if claims is None or set(claims) & set(family.claims):
-            made += family.checkers(effort)
+            made += family.checkers(effort, claims)
     return [*made, *property_checkers(claims)]
 
 

@@ -11,45 +11,67 @@ from functools import partial
 
 from epsrank.proofs.checkers import all_checkers, families
 from epsrank.proofs.checkers.base import Checker, Context, Effort
-from epsrank.proofs.checkers.formal import formal_evidence, recorded_basis
+from epsrank.proofs.checkers.formal import (
+    PROOFS,
+    formal_checkers,
+    formal_evidence,
+    recorded_basis,
+)
 from epsrank.proofs.checkers.searches import property_checkers
 from epsrank.proofs.ledger.claims import Claim, ledger_theorems
 from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.verdict import derive_verdict
 
-CAUSE = "left out by --quick of single claims, since a proof on record decides this one"
+CAUSE = "left out, since a proof on record decides this claim; --size standard makes this check"
+ON_RECORD = "not asked again: the record of these very sources has the proofs; --size standard asks"
 
 # Of a search's cases: where there is a proof, they look for a fault of the code alone.
 _SHARE = 0.25
 
+_PROOFS_TITLE = next(family.title for family in families() if family.module == "formal")
+
 
 def brief_checkers(claims: Sequence[Claim], effort: Effort) -> tuple[list[Checker], list[str]]:
     """Return the checkers of a few claims, and in words what is left out of them."""
-    on_record = proved_on_record(claims)
-    ids = tuple(on_record)
-    made = all_checkers(effort, [claim.id for claim in claims if claim.id not in on_record])
-    if not on_record:
-        return made, []
+    recorded = found_on_record(claims)
+    if not recorded:
+        return all_checkers(effort, [claim.id for claim in claims]), []
+    settled = {
+        claim.id: recorded[claim.id]
+        for claim in claims
+        if claim.id in recorded
+        and derive_verdict(claim.wanted, recorded[claim.id], claim.parts) == "proved"
+    }
+    others = [claim.id for claim in claims if claim.id not in settled]
+    # Coq is asked about those claims alone that the record does not know.
+    unknown = [name for name in others if name not in recorded]
+    made = [c for c in all_checkers(effort, others) if c.id != PROOFS] + formal_checkers(unknown)
     running = {checker.id for checker in made}
-    left = _left_out(ids, running_families(claims, on_record))
-    given = [item for found in on_record.values() for item in found]
-    made += [c for c in property_checkers(ids, _SHARE) if c.id not in running]
+    left = _left_out(tuple(settled), running_families(claims, settled))
+    left += [
+        Evidence(name, "formal", "skipped", _PROOFS_TITLE, cause=ON_RECORD)
+        for name in recorded
+        if name not in settled
+    ]
+    given = [item for found in recorded.values() for item in found]
+    ids = tuple(recorded)
+    made += [c for c in property_checkers(tuple(settled), _SHARE) if c.id not in running]
     made.append(Checker("proofs on record", ids, "formal", partial(_given, given)))
     made.append(Checker("left out", ids, "exact", partial(_given, left)))
     return made, sorted({item.title for item in left})
 
 
-def proved_on_record(claims: Sequence[Claim]) -> dict[str, list[Evidence]]:
-    """Return the formal evidence of those claims that the record of these very sources proves."""
-    asked = [claim for claim in claims if claim.theorems and "formal" in claim.wanted]
+def found_on_record(claims: Sequence[Claim]) -> dict[str, list[Evidence]]:
+    """Return the formal evidence of those claims whose every theorem is on record."""
+    asked = [claim for claim in claims if claim.theorems or claim.refuting_theorems]
     if not asked:
         return {}
     basis = recorded_basis(ledger_theorems(asked))
     found = {claim.id: formal_evidence(claim, basis) for claim in asked}
     return {
-        claim.id: found[claim.id]
-        for claim in asked
-        if derive_verdict(claim.wanted, found[claim.id], claim.parts) == "proved"
+        name: items
+        for name, items in found.items()
+        if all(item.state in {"passed", "refuted"} for item in items)
     }
 
 
@@ -64,7 +86,7 @@ def _left_out(ids: tuple[str, ...], running: set[str]) -> list[Evidence]:
         Evidence(claim, family.kind, "skipped", family.title, cause=CAUSE)
         for claim in ids
         for family in families()
-        if claim in family.claims and family.module not in running
+        if claim in family.claims and (family.module == "formal" or family.module not in running)
     ]
 
 

@@ -23,6 +23,7 @@ from epsrank.theory.continuous.gram import continuous_gram
 from epsrank.theory.continuous.grid import GRID, grid_ranks
 from epsrank.theory.dense import ANALYTIC, DenseNetwork
 from epsrank.theory.rank.routes.ball import ball_precision
+from epsrank.theory.words import plural
 
 CLAIM = "continuous-rank"
 
@@ -45,7 +46,7 @@ def check_network(name: str, context: Context) -> list[Evidence]:
         {
             "ε": rank.eps,
             "ε-rank": [rank.lower, rank.upper],
-            f"on {GRID} points": [grid.lower, grid.upper],
+            f"on {plural(GRID, 'point')}": [grid.lower, grid.upper],
             "why": rank.reason,
         }
         for rank, grid in zip(ranks, sampled, strict=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from epsrank.proofs.formal.statements import read_statements
 from epsrank.proofs.formal.toolchain import explain_missing, find_coq
 from epsrank.proofs.ledger.claims import Claim, ledger_theorems, load_ledger
 from epsrank.proofs.ledger.evidence import Evidence
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True)
@@ -34,25 +36,29 @@ class Basis:
     audited: bool
 
 
-def formal_checkers() -> list[Checker]:
-    """Return the checker of every claim that names theorems."""
-    claims = tuple(claim.id for claim in _formal_claims())
-    return [Checker("formal proofs", claims, "formal", check_formal)] if claims else []
+#: Id of the checker that asks Coq.
+PROOFS = "formal proofs"
 
 
-def _formal_claims() -> list[Claim]:
-    return [claim for claim in load_ledger() if claim.theorems or claim.refuting_theorems]
+def formal_checkers(claims: Collection[str] | None = None) -> list[Checker]:
+    """Return the checker of every claim that names theorems, or of those among some."""
+    ids = tuple(
+        claim.id
+        for claim in load_ledger()
+        if (claim.theorems or claim.refuting_theorems) and (claims is None or claim.id in claims)
+    )
+    return [Checker(PROOFS, ids, "formal", partial(check_formal, ids))] if ids else []
 
 
-def check_formal(context: Context) -> list[Evidence]:
-    """Give formal evidence on every claim that names theorems.
+def check_formal(ids: tuple[str, ...], context: Context) -> list[Evidence]:
+    """Give formal evidence on claims that name theorems.
 
     Where Coq is installed the development is compiled, unless these very sources are, and audited
     now. Where it is not, a record counts if its source hashes match.
     """
     # A proof depends on no effort and no seed.
     del context
-    claims = _formal_claims()
+    claims = [claim for claim in load_ledger() if claim.id in ids]
     basis = find_basis(ledger_theorems(claims))
     return [item for claim in claims for item in formal_evidence(claim, basis)]
 
@@ -126,7 +132,7 @@ def _of_part(
     rows = [{"theorem": name, **basis.theorems.get(name, {})} for name in names]
     problems = [problem for name in names if (problem := basis.problem(name)) is not None]
     figures: dict[str, Any] = {"theorems": len(names)}
-    count = "one theorem" if len(names) == 1 else f"{len(names)} theorems"
+    count = "one theorem" if len(names) == 1 else plural(len(names), "theorem")
     # Nobody has looked: that decides nothing, whatever the theorems are.
     if problems and not basis.origin:
         title = f"{count} of the Coq development, not checked here"

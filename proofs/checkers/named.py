@@ -15,6 +15,7 @@ from epsrank.proofs.ledger.evidence import STATES, Evidence
 from epsrank.proofs.testing.checking import registered_checks
 from epsrank.proofs.testing.search import Property, registered
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import quoted
 
 ARGUMENT = "checkers"
 
@@ -50,7 +51,7 @@ def named_checkers(name: str, ledger: Sequence[Claim]) -> list[Checker]:
                 near = difflib.get_close_matches(claim, list(known), n=3, cutoff=0.4)
                 raise InputError(
                     ARGUMENT,
-                    f"has “{checker.id}” on {claim!r}, which is not in the ledger",
+                    f"has {quoted(checker.id)} on {claim!r}, which is not in the ledger",
                     f"did you mean {', '.join(near)}?" if near else f"enter {claim!r} there",
                 )
     for prop in _properties(module).values():

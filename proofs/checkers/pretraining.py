@@ -31,6 +31,7 @@ from epsrank.proofs.strategies import Domain, InitialNetwork
 from epsrank.theory.continuous import continuous_ranks
 from epsrank.theory.dense import DenseNetwork
 from epsrank.theory.rank import epsilon_ranks
+from epsrank.theory.words import plural
 
 CLAIM = "pretraining-property"
 
@@ -149,7 +150,8 @@ def check_one_layer(context: Context) -> list[Evidence]:
     short = [row for row, found in zip(rows, least, strict=True) if found < row["default at most"]]
     margin = min(found - row["default at most"] for row, found in zip(rows, least, strict=True))
     title = (
-        f"One tanh layer on [−1, 1], {WIDTHS[0]} to {WIDTHS[1]} neurons, every ε from {LEVELS[0]:g}"
+        f"One tanh layer on [−1, 1], {WIDTHS[0]} to {plural(WIDTHS[1], 'neuron')}, "
+        f"every ε from {LEVELS[0]:g}"
         f" to {LEVELS[-1]:g}, every default draw: its ε-rank is at most k(n, ε), and the structured"
         " layer, certified on 200 points, has more"
     )

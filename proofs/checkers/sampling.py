@@ -12,6 +12,7 @@ from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.instances.populations import Population, populations, unseen
 from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 CLAIM = "sample-rank"
 
@@ -89,7 +90,9 @@ def check_coverage(name: str, context: Context) -> list[Evidence]:
             f"Coverage of the {CONFIDENCE:.0%} interval on {name}, leverage {kind}",
             {"covered": covered, "trials": total, "confidence": CONFIDENCE},
             witness={"rows": rows} if state == "refuted" else None,
-            cause=f"covered in {covered} of {total} trials" if state == "undecided" else None,
+            cause=f"covered in {covered} of {plural(total, 'trial')}"
+            if state == "undecided"
+            else None,
             rows=rows,
         )
     ]

@@ -17,6 +17,7 @@ from epsrank.numerics.files import read_table, write_table
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import canonical
+from epsrank.theory.words import plural
 
 RECORDED = Path(__file__).with_name("recorded")
 
@@ -80,7 +81,8 @@ class Record:
             return None
         missing = len(set(planned) - set(held))
         return (
-            f"the record of {self.day} is of another plan ({missing} of {len(planned)} trials are "
+            f"the record of {self.day} is of another plan ({missing} "
+            f"of {plural(len(planned), 'trial')} are "
             f"missing); run {self._command}"
         )
 

@@ -22,6 +22,7 @@ from epsrank.proofs.report.words import show
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import document as document_text
 from epsrank.theory.strict_json import worded
+from epsrank.theory.words import quoted
 
 # Longer tables are shown up to here; the file has them whole.
 _MOST_ROWS = 200
@@ -60,7 +61,7 @@ def write_experiment(
             data = base64.b64encode(path.read_bytes()).decode("ascii")
         # What was found stands without its picture.
         except (InputError, OSError) as error:
-            missing.append(f"no figure “{picture.title}”: {error}")
+            missing.append(f"no figure {quoted(picture.title)}: {error}")
             continue
         figures.append((picture.title, f"data:image/svg+xml;base64,{data}"))
     page = _template().render(

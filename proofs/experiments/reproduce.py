@@ -17,6 +17,7 @@ from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.proofs.experiments.report import write_experiment
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 #: ``progress(done, total, what)`` after every trial.
 ProgressCallback = Callable[[int, int, str], None]
@@ -55,7 +56,7 @@ class Reproduction:
         ]
         lines += [f"  note: {note}" for note in self.analysis.notes]
         if self.failed:
-            lines.append(f"  {len(self.failed)} of {len(self.outcomes)} trials failed")
+            lines.append(f"  {len(self.failed)} of {plural(len(self.outcomes), 'trial')} failed")
         return "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ from epsrank.proofs.formal.statements import (
     read_statements,
     write_statements,
 )
+from epsrank.theory.words import plural
 
 Progress = Callable[[int, int, str], None]
 
@@ -116,11 +117,6 @@ class Audit:
             f"{plural(len(self.printed), 'statement')} and definitions as reviewed"
             f"{'; coqchk agrees' if self.second else ''} ({self.system})"
         )
-
-
-def plural(number: int, word: str) -> str:
-    """Return a number with its noun."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def audit(

@@ -26,6 +26,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.ball_matrix import exponent_of, identity, largest_exponent
 from epsrank.theory.floor.certified.refined_basis import refined_basis
 from epsrank.theory.numbers.dyadic import nearest_integer
+from epsrank.theory.words import plural
 
 # Bits of the eigenvectors to begin with, and at which to give up.
 _FIRST, _LAST = 64, 4096
@@ -103,7 +104,7 @@ def _scaled_vectors(products: fmpz_mat, exact: fmpz_mat) -> list[list[tuple[fmpz
         bits *= 2
     raise InputError(
         "eps",
-        f"cannot be told from an eigenvalue with {_LAST} bits, the most that are spent",
+        f"cannot be told from an eigenvalue with {plural(_LAST, 'bit')}, the most that are spent",
         "choose another ε, or ask for the exact count",
     )
 
@@ -132,7 +133,7 @@ def _smallest(passes: Callable[[int], bool]) -> int:
         if high > _LAST:
             raise InputError(
                 "eps",
-                f"needs a certificate of more than {_LAST} bits, the most that are spent",
+                f"needs a certificate of more than {plural(_LAST, 'bit')}, the most that are spent",
                 "choose another ε, or ask for the exact count",
             )
     low = high // 2

@@ -190,7 +190,7 @@ def run_program(
             printed, complaints = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise CoqError(what, None, f"was not done after {limit:.0f} seconds") from None
+            raise CoqError(what, None, f"was not done after {limit:.0f} s") from None
         except BaseException:
             process.kill()
             raise

@@ -12,6 +12,7 @@ import numpy as np
 
 from epsrank.theory.floor.reading import ReadingName
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
+from epsrank.theory.words import plural
 
 _SAMPLES, _NEURONS = 120, 12
 
@@ -89,7 +90,7 @@ def _head_alone() -> list[Plateau]:
         weight = _descended(features, target, steps, 1.0, np.zeros((_NEURONS, 1)))
         found.append(
             Plateau(
-                f"frozen features, head after {steps} steps", "norm-limited",
+                f"frozen features, head after {plural(steps, 'step')}", "norm-limited",
                 "only the head is trained, and it has not grown yet",
                 features, target, weight, _fitted(features, target, weight),
             )

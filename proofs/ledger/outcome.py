@@ -13,6 +13,7 @@ from epsrank.proofs.ledger.claims import Claim
 from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.rests_on import foundations
 from epsrank.proofs.ledger.verdict import derive_verdict
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,11 @@ class Report:
         str
             The lines.
         """
-        remark = {result.verdict: f" ({result.remark})" for result in self.results if result.remark}
         counts = ", ".join(
-            f"{number} {verdict}{remark.get(verdict, '')}"
+            f"{number} {verdict}{self._recorded(verdict)}"
             for verdict, number in self.counts().items()
         )
-        lines = [f"{len(self.results)} claims: {counts}"]
+        lines = [f"{plural(len(self.results), 'claim')}: {counts}"]
         lines += [f"regression in {r.claim.id}: {r.regression}" for r in self.regressions]
         if untested := [r.claim.id for r in self.results if r.finished and not r.evidence]:
             more = f" and {len(untested) - 6} more" if len(untested) > 6 else ""
@@ -155,6 +155,14 @@ class Report:
         elif not self.regressions:
             lines.append("every verdict is as recorded")
         return "\n".join(lines)
+
+    def _recorded(self, verdict: str) -> str:
+        """Say how many claims of a verdict rest on a record; for all of them, without a number."""
+        remarks = [result.remark for result in self.results if result.verdict == verdict]
+        days = Counter(remark for remark in remarks if remark)
+        if sum(days.values()) == len(remarks) and len(days) == 1:
+            return f" ({next(iter(days))})"
+        return f" ({', '.join(f'{n} {day}' for day, n in days.items())})" if days else ""
 
     def __str__(self) -> str:
         return self.summary()

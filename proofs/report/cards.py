@@ -13,6 +13,7 @@ from epsrank.proofs.ledger.evidence import KINDS
 from epsrank.proofs.report.formulas import formula
 from epsrank.proofs.report.plots import plot_of
 from epsrank.proofs.report.words import annotated, counted, shortened, source
+from epsrank.theory.words import plural
 
 Entry = Mapping[str, Any]
 
@@ -126,6 +127,21 @@ class Card:
         return [item for item in self.entry["evidence"] if item["kind"] != "formal"]
 
     @property
+    def made(self) -> list[Entry]:
+        """The checks that were made: what was left out is said beside them, and not counted."""
+        return [item for item in self.checks if item["state"] != "skipped"]
+
+    @property
+    def left_out(self) -> list[Entry]:
+        """What was skipped, with the reason."""
+        return [item for item in self.entry["evidence"] if item["state"] == "skipped"]
+
+    @property
+    def decided_by(self) -> list[str]:
+        """The kinds asked for that came to a result in this run; empty where none did."""
+        return [kind for kind in self.entry["wanted"] if kind in self.kinds]
+
+    @property
     def witnesses(self) -> list[Entry]:
         """The counterexamples."""
         return [item for item in self.checks if item.get("witness")]
@@ -187,7 +203,7 @@ def why(entry: Entry) -> Markup:
                      else Markup("{} {}.").format(told[:1].upper() + told[1:], agree))  # fmt: skip
     skipped = sum(item["state"] == "skipped" for item in evidence)
     if skipped:
-        parts.append(Markup("{} left out.").format(f"{skipped} check{'s' * (skipped > 1)}"))
+        parts.append(Markup("{} left out.").format(plural(skipped, "check")))
     return Markup(" ").join(part for part in parts if part)
 
 
@@ -233,7 +249,7 @@ def _of_proofs(entry: Entry) -> Markup:
     theorems = {row.get("theorem") for item in formal for row in item.get("rows", ())}
     days = [item["figures"].get("accepted") for item in formal if item["state"] == "passed"]
     accepted = next(filter(None, days), None)
-    what = f"{len(theorems)} theorem{'s' * (len(theorems) != 1)}" if theorems else "its theorems"
+    what = plural(len(theorems), "theorem") if theorems else "its theorems"
     when = f" ({accepted})" if accepted else ""
     return Markup("Coq accepts {} without axioms{}.").format(what, when)
 

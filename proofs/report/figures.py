@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epsrank.proofs.report.words import number, show
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.proofs.instances.networks import TrainedNetwork
@@ -116,7 +117,7 @@ def _finding(kind: str, name: str, rows: list[Mapping[str, Any]]) -> str:
         "staircase": f"the loss falls from {show(first['loss'])} to {show(last['loss'])} while "
         f"{moved}, and never goes below its floor",
         "floor": f"{moved}, and the floor from {show(first['floor'])} to {show(last['floor'])}",
-        "spectra": f"over {last['step']} steps {moved}",
+        "spectra": f"over {plural(last['step'], 'step')} {moved}",
         "tightness": f"at step {last['step']} the loss is {ratio} times V, which no output "
         "layer of its norm goes below",
     }

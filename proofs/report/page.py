@@ -17,6 +17,7 @@ from epsrank.proofs.report.claim_map import draw_map
 from epsrank.proofs.report.figures import figures_of
 from epsrank.proofs.report.results import bar, failed_because, overview
 from epsrank.proofs.report.words import SOURCES, annotated, counted, indexed, show, source
+from epsrank.theory.words import plural, quoted
 
 _HERE = Path(__file__).parent
 
@@ -44,7 +45,12 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        show=show, annotated=annotated, indexed=indexed, source=source, style_of=style_of
+        show=show,
+        annotated=annotated,
+        indexed=indexed,
+        plural=plural,
+        source=source,
+        style_of=style_of,
     )
     made.globals.update(part_of_page=part_of_page, style=STYLE, marks=MARKS, meaning=MEANING)
     return made
@@ -129,6 +135,6 @@ def _citation(card: Card, made_with: Mapping[str, Any]) -> str:
     version = made_with.get("packages", {}).get("epsrank", "")
     date = f", {made_with['date']}" if "date" in made_with else ""
     return (
-        f"epsrank {version}, claim {card.id} (“{card.title}”): {card.verdict}; size "
+        f"epsrank {version}, claim {card.id} ({quoted(card.title)}): {card.verdict}; size "
         f"{made_with.get('effort', '?')}, seed {made_with.get('seed', '?')}{date}"
     )

@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from epsrank.proofs.report.words import EXPERIMENTS, number
+from epsrank.theory.words import plural
 
 Entry = Mapping[str, Any]
 
@@ -67,8 +68,8 @@ def _forest(evidence: Sequence[Entry]) -> Markup | None:
     names = ", ".join(f"{name} ({EXPERIMENTS[name]})" for name, _ in groups if name in EXPERIMENTS)
     caption = "Medians over seeds with their intervals"
     caption += "; the line is no effect" if neutral is not None else ""
-    caption += f". Experiment{'s' * (len(groups) > 1)} {names}" if names else ""
-    caption += f". {len(chosen)} of {total} comparisons" if total > len(chosen) else ""
+    caption += f". {'Experiment' if len(groups) == 1 else 'Experiments'} {names}" if names else ""
+    caption += f". {len(chosen)} of {plural(total, 'comparison')}" if total > len(chosen) else ""
     return _drawn(rows, caption + ".", neutral, logarithmic)
 
 

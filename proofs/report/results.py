@@ -13,6 +13,7 @@ from epsrank.proofs.ledger.verdict import VERDICTS
 from epsrank.proofs.report.cards import Card, join, style_of
 from epsrank.proofs.report.plots import numeric
 from epsrank.proofs.report.words import annotated, number, shortened
+from epsrank.theory.words import plural
 
 # Names in a sentence; the page has all.
 _MOST_NAMES = 3
@@ -78,11 +79,11 @@ def _not_run(environment: Mapping[str, Any], cards: Sequence[Card]) -> Iterable[
     )
     for cause, count in causes.most_common(_MOST_NAMES):
         if not (left and "left out" in cause):
-            yield f"{count} check{'s' * (count > 1)}: {shortened(cause, 140)}"
+            yield f"{plural(count, 'check')}: {shortened(cause, 140)}"
     if unfinished := [card.title for card in cards if not card.entry["finished"]]:
-        yield f"{len(unfinished)} claims are unfinished: {_some(unfinished)}"
+        yield f"{plural(len(unfinished), 'claim is', 'claims are')} unfinished: {_some(unfinished)}"
     if untested := sum(card.untested for card in cards):
-        yield f"{untested} claim{'s' * (untested > 1)} that no check of this run bears on"
+        yield f"{plural(untested, 'claim')} that no check of this run bears on"
 
 
 def _facts(environment: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -106,7 +107,14 @@ def _facts(environment: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     tools += [str(name) for name in environment.get("blas", [])[:1]]
     yield "toolchain", ", ".join([*tools, machine] if machine else tools)
     if seconds := environment.get("seconds"):
-        yield "computing time", f"{sum(seconds.values()) / 60:.0f} minutes"
+        yield "computing time", _duration(sum(seconds.values()))
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the unit that a reader would take."""
+    if seconds < 100:
+        return plural(round(seconds), "second")
+    return plural(round(seconds / 60), "minute")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -132,13 +140,13 @@ def _proofs(cards: Sequence[Card]) -> Markup | None:
         return None
     # What carries the most is what a reader should hear of first.
     ranked = sorted(proved, key=lambda card: -len(card.carries))
-    first = f"{len(proved)} statement{'s are' if len(proved) > 1 else ' is'}"
+    first = plural(len(proved), "statement is", "statements are")
     certified = [card for card in cards if card.verdict == "certified on instances"]
     more = Markup(
         "; <b>{} more certified</b> in exact or ball arithmetic on every instance tried: {}"
     )
-    return Markup("<b>{} proved</b>, by {} theorems that Coq accepts without axioms: {}{}.").format(
-        first, len(theorems), linked(ranked),
+    return Markup("<b>{} proved</b>, by {} that Coq accepts without axioms: {}{}.").format(
+        first, plural(len(theorems), "theorem"), linked(ranked),
         more.format(len(certified), linked(certified)) if certified else "",
     )  # fmt: skip
 
@@ -153,13 +161,13 @@ def _floors(cards: Sequence[Card]) -> Markup | None:
     closest = min(rows, key=lambda row: row["loss"] / row["reachable"])
     networks = {(row.get("task"), row["net"]) for row in rows}
     below = sum(row["loss"] < row["reachable"] * (1 - 1e-9) for row in checked)
-    verb = "stays above" if not below else f"falls {below} times below"
+    verb = "stays above" if not below else f"falls {plural(below, 'time')} below"
     return Markup(
-        "<b>The loss {} its floor</b> at every measurement shown of {} trained network{}; it comes "
+        "<b>The loss {} its floor</b> at every measurement shown of {}; it comes "
         "nearest in {} {} at step {}, to {} times the loss V that the best output layer of its "
         "norm leaves."
     ).format(
-        verb, len(networks), "s" * (len(networks) > 1), closest.get("task", ""), closest["net"],
+        verb, plural(len(networks), "trained network"), closest.get("task", ""), closest["net"],
         closest.get("step", "?"), number(closest["loss"] / closest["reachable"]),
     )  # fmt: skip
 
@@ -171,9 +179,10 @@ def _searches(cards: Sequence[Card]) -> Markup | None:
         return None
     tries = sum(int(item["figures"]["examples"]) for _, item in searches)
     broken = list({card.id: card for card, item in searches if item["state"] == "refuted"}.values())
+    grouped = f"{tries:,}".replace(",", "\u202f")
     found = Markup("found one to {}").format(linked(broken)) if broken else Markup("found none")
-    return Markup("<b>{} searches for a counterexample</b> made {} tries and {}.").format(
-        len(searches), f"{tries:,}".replace(",", "\u202f"), found
+    return Markup("<b>{} for a counterexample</b> made {} and {}.").format(
+        plural(len(searches), "search"), plural(tries, "try").replace(str(tries), grouped), found
     )
 
 
@@ -199,7 +208,7 @@ def _undecided(cards: Sequence[Card]) -> Markup | None:
     if undecided:
         parts.append(Markup("<b>Undecided</b> after tests: {}").format(linked(undecided)))
     if open_:
-        told = f"{len(open_)} claim{'s are' if len(open_) > 1 else ' is'} open"
+        told = plural(len(open_), "claim is", "claims are") + " open"
         parts.append(Markup('<a href="#untested">{}</a>').format(told))
     return Markup("{}.").format(Markup("; ").join(parts))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from epsrank.numerics.files import write_text
@@ -17,13 +19,19 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import worded
 
 if TYPE_CHECKING:
-    from epsrank.numerics.training.record import StepRecord
     from epsrank.numerics.training.run import Run
+    from epsrank.theory.floor.plateau import PlateauCurve
 
 PAGE = "report.html"
 
 # More than an eye tells apart on a screen, and small enough for one file.
 _MOST_STEPS, _MOST_EIGENVALUES = 240, 96
+# Curves V(B): a tenth of a second each for squares of usual size, and seconds for what is
+# convex or large. Between two of them the page shows the one before.
+_NORMS, _CURVES, _DEAR_CURVES = 41, 80, 6
+_USUAL_SIZE = 200_000
+# Share of its upper bound that V has to have from below to be drawn.
+_KNOWN = 0.5
 
 
 def write_training(folder: Path | str) -> Path:
@@ -44,8 +52,9 @@ def write_training(folder: Path | str) -> Path:
 
 
 def training_data(run: Run) -> dict[str, Any]:
-    """Return what the page draws: series over the steps, and spectra of every layer."""
-    records = _thinned(run.records)
+    """Return what the page draws: series, spectra of every layer, curves V(B), and stages."""
+    places = _thinned(range(len(run.records)), _MOST_STEPS)
+    records = [run.records[place] for place in places]
     return {
         "title": run.config.title,
         "status": run.status,
@@ -71,26 +80,68 @@ def training_data(run: Run) -> dict[str, Any]:
             for record in records
         ],
         "neurons": [layer.n_features for layer in records[0].layers],
+        "curves": curves_of(run, places),
         "stages": stages_of(run),
     }
 
 
-def stages_of(run: Run) -> list[int]:
-    """Return the steps at which the loss begins a new plateau; none where it is no staircase."""
-    losses = [record.loss for record in run.records]
+def stages_of(run: Run) -> dict[str, Any]:
+    """Return the plateaus and drops that the detector finds in the loss, by their steps."""
+    steps = [record.step for record in run.records]
     try:
-        found = detect_staircase(losses)
-    except InputError:
+        found = detect_staircase([record.loss for record in run.records], times=steps)
+    except InputError as error:
         # Too short a record, or one of losses that have no logarithm.
-        return []
-    return [run.records[int(at)].step for at in found.steps] if found.is_staircase else []
+        return {"says": f"The detector cannot judge this loss: it {error.problem}.", "parts": []}
+    # Without a step there are no plateaus: a smooth descent has one stage.
+    kinds = {
+        "plateau": [(part.start, part.end) for part in found.plateaus],
+        "drop": [(drop.start, drop.end) for drop in found.found],
+    }
+    parts = [
+        {"kind": kind, "number": number, "from": steps[start], "to": steps[end]}
+        for kind, stretches in kinds.items()
+        for number, (start, end) in enumerate(stretches if found.found else (), 1)
+    ]
+    return {"says": f"{found}.", "parts": sorted(parts, key=lambda part: part["from"])}
 
 
-def _thinned(records: Sequence[StepRecord]) -> list[StepRecord]:
-    """Return at most so many measurements, the first and the last among them."""
-    count = min(len(records), _MOST_STEPS)
-    last = len(records) - 1
-    return [records[round(at * last / max(count - 1, 1))] for at in range(count)]
+def curves_of(run: Run, places: Sequence[int]) -> dict[str, Any]:
+    """Return V over the norm of the head at some measurements, with the network's place on it."""
+    try:
+        there = {at for at in run.with_last_layer() if run.records[at].reading is not None}
+        usable = [at for at, place in enumerate(places) if place in there]
+        first = run.last_layer(places[usable[0]]) if usable else None
+        usual = first is not None and np.size(first.features) <= _USUAL_SIZE
+        most = _CURVES if usual and run.config.loss == "mse" else _DEAR_CURVES
+        known = []
+        for at in _thinned(usable, most):
+            curve = run.last_layer(places[at]).curve(run.config.loss, _NORMS)
+            known.append({"at": at, **_of_curve(curve)})
+    except InputError as error:
+        return {"cause": f"{error.argument} {error.problem}", "known": []}
+    return {"cause": None if known else "no measurement of this run has a reading", "known": known}
+
+
+def _of_curve(curve: PlateauCurve) -> dict[str, Any]:
+    """Return a curve and the place of the head; an upper bound must not pass for V."""
+    reading = curve.reading
+    shown = np.where(curve.lower > _KNOWN * curve.upper, curve.upper, np.nan)
+    half = reading.half_norm
+    return {
+        "norms": [_short(value) for value in curve.norms],
+        "values": [None if math.isnan(value) else _short(value) for value in shown],
+        "norm": _short(reading.norm),
+        "loss": _short(reading.loss),
+        "half": None if half is None or not math.isfinite(half) else _short(half),
+        "reading": reading.name,
+    }
+
+
+def _thinned(places: Sequence[int], most: int) -> list[int]:
+    """Return at most so many places, the first and the last among them."""
+    count = min(len(places), most)
+    return [places[round(at * (len(places) - 1) / max(count - 1, 1))] for at in range(count)]
 
 
 def _short(value: Any) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from epsrank.theory.strict_json import worded
+from epsrank.theory.words import plural
 
 # Witnesses are shown up to this many characters; ledger.json has them whole.
 _LONGEST = 600
@@ -151,7 +152,7 @@ def _list(plain: Sequence[Any]) -> str:
     nested = any(isinstance(item, (list, Mapping)) for item in plain)
     numeric = all(isinstance(item, (int, float)) for item in plain)
     if len(plain) > _MOST_VALUES and numeric:
-        return f"{len(plain)} values from {_shown(min(plain))} to {_shown(max(plain))}"
+        return f"{plural(len(plain), 'value')} from {_shown(min(plain))} to {_shown(max(plain))}"
     if nested and all(isinstance(item, list) for item in plain):
         # Rows of a matrix, as they are written in one line.
         return "[" + "; ".join(_shown(item).strip("[]") for item in plain) + "]"

@@ -30,6 +30,7 @@ from epsrank.theory.floor.result import LossFloor
 from epsrank.theory.rank.bounds import RankBounds, rank_text
 from epsrank.theory.rank.epsilon import epsilon_rank
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.words import plural
 
 #: What an open question is: an error of its own kind, a warning, or a case that does not count.
 WhenUndecided = Literal["raise", "warn", "reject"]
@@ -204,7 +205,7 @@ def assert_chain(
         f"loss {_number(found.loss)}, V(B) {found.reachable:.6g}, envelope {found.envelope:.6g}, "
         f"floor {found.floor:.6g}; B = {found.coefficient_norm:.6g}, ε = {found.eps:g}, "
         f"ε-rank {found.rank.ends} of {found.n_features}, {found.measure} measure, {found.dtype}, "
-        f"route {found.route}, {found.n_samples} samples"
+        f"route {found.route}, {plural(found.n_samples, 'sample')}"
     )
     for link in check_chain(found).links:
         _decide_link(link, scale, where, undecided)
@@ -284,10 +285,12 @@ def assert_monotone(
     given = list(values)
     found = [_ends(value, place) for place, value in enumerate(given)]
     if len(found) < 2:
-        raise InputError("values", f"has {len(found)} entries", "pass two or more")
+        raise InputError("values", f"has {plural(len(found), 'entry')}", "pass two or more")
     places = [f"place {k}" for k in range(len(found))] if along is None else list(map(str, along))
     if len(places) != len(found):
-        raise InputError("along", f"has {len(places)} entries", f"pass {len(found)}, one per value")
+        raise InputError(
+            "along", f"has {plural(len(places), 'entry')}", f"pass {len(found)}, one per value"
+        )
     down = direction in ("non-increasing", "decreasing")
     strict = direction in ("decreasing", "increasing")
     for k, (first, second) in enumerate(pairwise(found)):
@@ -382,7 +385,9 @@ def _ends(value: Any, place: int) -> _Ends:
     name = f"values[{place}]"
     pair = value if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
-        raise InputError(name, f"has {len(pair)} entries", "pass a number or (lower, upper)")
+        raise InputError(
+            name, f"has {plural(len(pair), 'entry')}", "pass a number or (lower, upper)"
+        )
     low, high = (as_number(name, end) for end in pair)
     if not low <= high:
         raise InputError(name, f"is ({low!r}, {high!r})", "pass numbers with lower ≤ upper")
@@ -416,7 +421,7 @@ def _of_rank(found: Any) -> str:
     if not isinstance(found, RankInterval):
         return str(found)
     # The reason names the eigenvalues on both sides of ε.
-    return f"{found}, {found.n_samples} samples; {found.reason}"
+    return f"{found}, {plural(found.n_samples, 'sample')}; {found.reason}"
 
 
 def _details(value: Any) -> str:

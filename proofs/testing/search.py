@@ -20,6 +20,7 @@ from epsrank.proofs.testing.early import early_return
 from epsrank.proofs.testing.outcomes import Counterexample, Tally, Undecided, counting, refute
 from epsrank.proofs.testing.registry import Registry, stated_name
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural, quoted
 
 __all__ = [
     "Counterexample",
@@ -318,19 +319,20 @@ def assert_holds(check: Check, *, max_examples: int | None = None, seed: int | N
         )
     found = search(prop, max_examples=max_examples, seed=seed)
     counts = (
-        f"{found.tally.examples} cases, {found.tally.decided} comparisons decided, "
+        f"{plural(found.tally.examples, 'case')}, "
+        f"{plural(found.tally.decided, 'comparison')} decided, "
         f"{found.tally.undecided} left open"
     )
     if prop.refutable and found.counterexample is None:
-        raise Counterexample(f"“{prop.statement}” was not refuted: {counts}")
+        raise Counterexample(f"{quoted(prop.statement)} was not refuted: {counts}")
     if found.counterexample is not None and not prop.refutable:
         case = ", ".join(f"{name}={value!r}" for name, value in (found.case or {}).items())
         raise Counterexample(
-            f"“{prop.statement}” is false: {found.counterexample}\nshrunk case: {case}"
+            f"{quoted(prop.statement)} is false: {found.counterexample}\nshrunk case: {case}"
         )
     if found.counterexample is None and not found.tally.decided:
         first = f"; the first: {found.open_questions[0]}" if found.open_questions else ""
-        raise Undecided(f"“{prop.statement}” was not decided: {counts}{first}")
+        raise Undecided(f"{quoted(prop.statement)} was not decided: {counts}{first}")
 
 
 def _configured(

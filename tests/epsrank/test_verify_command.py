@@ -53,6 +53,14 @@ def test_options_reach_the_runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert (seen["effort"], seen["claims"], seen["out"]) == ("quick", None, "report")
     verify()
     assert seen["effort"] == "default"
+    # A claim that is named is answered in seconds, unless a size is asked for.
+    for words, effort in [
+        (["--claim", "tail"], "quick"),
+        (["--claim", "tail", "--size", "standard"], "default"),
+        (["--claim", "tail", "--ledger", "own.toml", "--checkers", "own"], "default"),
+    ]:
+        verify(*words)
+        assert seen["effort"] == effort
 
 
 def test_a_regression_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,8 +78,7 @@ def test_an_interruption_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None
     done = verify("--out", "here")
     assert done.exit_code == 130
     assert done.stderr == (
-        "epsrank: interrupted; 0 of 1 claims were finished and are in here; "
-        "run it again for the others\n"
+        "epsrank: interrupted; finished 0 of 1 claim, kept in here; run it again for the others\n"
     )
 
 

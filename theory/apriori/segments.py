@@ -15,6 +15,7 @@ from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.numbers.dyadic import root_above, root_below
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 # Rows of the dynamic program that share one window of candidates.
 _ROWS_PER_WINDOW = 16
@@ -80,7 +81,7 @@ class SegmentedDistances(Shown):
         last = len(self.lower) - 1
         return (
             f"E_0 ≥ {self.lower[0]:.4g}, E_{last} ≥ {self.lower[last]:.4g} for ReLU networks of "
-            f"one hidden layer on {self.n_points} points ({self.measure} measure)"
+            f"one hidden layer on {plural(self.n_points, 'point')} ({self.measure} measure)"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from epsrank.theory.data.inputs import as_error, as_positive, as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Vector, real_array
+from epsrank.theory.words import plural
 
 
 def ellipsoid_widths(semi_axes: Any) -> Vector:
@@ -94,7 +95,9 @@ def _lattice_squares(dimension: int, count: int) -> Array:
     while True:
         # All k with |k| ≤ side lie in the cube, so the list is complete up to |k|² = side².
         if (2 * side + 1) ** dimension > 20_000_000:  # 160 MB of squares
-            raise InputError("count", f"is {count - 1} in {dimension} dimensions", "ask for fewer")
+            raise InputError(
+                "count", f"is {count - 1} in {plural(dimension, 'dimension')}", "ask for fewer"
+            )
         axis = np.arange(-side, side + 1) ** 2
         squares = np.zeros(1, dtype=np.int64)
         for _ in itertools.repeat(None, dimension):

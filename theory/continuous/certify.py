@@ -21,6 +21,7 @@ from epsrank.theory.floor.certified.certificate import TOLERANCE
 from epsrank.theory.floor.certified.chain import decide_chain
 from epsrank.theory.floor.certified.exact_data import norm_squared
 from epsrank.theory.numbers.interval import nearest
+from epsrank.theory.words import plural
 
 BiasTreatment = Literal["feature", "fixed", "none"]
 
@@ -230,7 +231,10 @@ def _reason(problem: ContinuousProblem, eps: float, lower: int, upper: int) -> s
     """Name the eigenvalues on either side of ε, or say that ε lies inside enclosures."""
     spectrum = problem.spectrum.eigenvalues
     if lower < upper:
-        return f"ε lies inside {upper - lower} eigenvalue enclosures of {problem.gram.bits} bits"
+        return (
+            f"ε lies inside {upper - lower} eigenvalue enclosures "
+            f"of {plural(problem.gram.bits, 'bit')}"
+        )
     above = f"λ_{lower} = {nearest(spectrum[lower - 1].lower):.4g}" if lower else ""
     below = f"λ_{lower + 1} = {nearest(spectrum[lower].upper):.4g}" if lower < len(spectrum) else ""
     return " > ε ≥ ".join(part for part in (above, below) if part) or f"ε = {eps:g}"
@@ -240,7 +244,7 @@ def _as_interval(domain: Any) -> tuple[float, float]:
     """Check Ω = [a, b]."""
     box = as_box(domain)
     if len(box) != 1:
-        raise InputError("domain", f"has {len(box)} sides", "pass (a, b)")
+        raise InputError("domain", f"has {plural(len(box), 'side')}", "pass (a, b)")
     low, high = box[0].tolist()
     return low, high
 

@@ -11,6 +11,7 @@ from typing import Any
 from epsrank.theory.continuous.ellipse import bounds_on_ellipse
 from epsrank.theory.continuous.system import AnalyticSystem
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 # Covers from coarse to fine; where the finest still holds a pole, the piece is halved.
 _COVER_COLUMNS = (6, 16)
@@ -56,7 +57,8 @@ def analytic_pieces(
         if len(done) + len(stack) + 2 > most or right - left < Fraction(high - low) / 2**24:
             raise InputError(
                 "network",
-                f"has a pole at or near x = {float(left):.6g}, after {most} pieces or fewer",
+                f"has a pole at or near x = {float(left):.6g}, after "
+                f"{plural(most, 'piece')} or fewer",
                 "narrow the domain, or pass a network with smaller weights",
             )
         middle = (left + right) / 2

@@ -11,6 +11,7 @@ from epsrank.theory.floor.certified.chain import Verdict
 from epsrank.theory.numbers.interval import Interval, json_float, nearest
 from epsrank.theory.rank.bounds import CertifiedRank
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,8 @@ class ContinuousRank(CertifiedRank):
         return (
             f"ε-rank {self.ends} of {self.n_features} at ε = {self.eps:g} over "
             f"{_ends(self.domain)} ({self.measure} measure, {self.activation}, "
-            f"{self.quadrature.nodes} nodes on {self.quadrature.pieces} pieces, "
+            f"{plural(self.quadrature.nodes, 'node')} on "
+            f"{plural(self.quadrature.pieces, 'piece')}, "
             f"remainder ≤ {self.quadrature.remainder:.1e})"
         )
 

@@ -13,6 +13,7 @@ from epsrank.theory.dense.activations import BALL_ACTIVATIONS
 from epsrank.theory.dense.network import DenseNetwork
 from epsrank.theory.dense.ranges import ball_matrix
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,9 @@ class AnalyticSystem:
     def __post_init__(self) -> None:
         if self.network.n_inputs != 1:
             raise InputError(
-                "network", f"takes {self.network.n_inputs} inputs", "pass one with a single input"
+                "network",
+                f"takes {plural(self.network.n_inputs, 'input')}",
+                "pass one with a single input",
             )
         if BALL_ACTIVATIONS[self.network.activation].continuation is None:
             raise InputError(

@@ -24,6 +24,7 @@ from epsrank.theory.numbers.arrays import (
     to_float64,
     to_numpy,
 )
+from epsrank.theory.words import plural
 
 __all__ = [
     "Array",
@@ -99,7 +100,9 @@ def as_features(features: Any, *, name: str = "features") -> Features:
             if given.ndim == 1
             else "flatten it to samples × neurons (channels are neurons, positions are samples)"
         )
-        raise InputError(name, f"has {given.ndim} dimensions, shape {given.shape}", remedy)
+        raise InputError(
+            name, f"has {plural(given.ndim, 'dimension')}, shape {given.shape}", remedy
+        )
     if given.size == 0:
         raise InputError(
             name, f"is empty, shape {given.shape}", "pass at least one sample and one neuron"
@@ -122,7 +125,8 @@ def as_target(target: Any, n_samples: int, *, name: str = "target") -> Matrix:
     if values.shape[0] != n_samples:
         raise InputError(
             name,
-            f"has {values.shape[0]} rows, but the features have {n_samples} samples",
+            f"has {plural(values.shape[0], 'row')}, but the features "
+            f"have {plural(n_samples, 'sample')}",
             "pass one target row per sample",
         )
     refuse_non_finite(values, name)
@@ -138,7 +142,7 @@ def as_coefficients(coefficients: Any, n_features: int, *, name: str = "coeffici
     if values.ndim not in (1, 2) or values.size == 0 or values.shape[0] != n_features:
         raise InputError(
             name,
-            f"has shape {values.shape}, but there are {n_features} neurons",
+            f"has shape {values.shape}, but there are {plural(n_features, 'neuron')}",
             f"pass ({n_features},) or ({n_features}, k): one row per neuron",
         )
     refuse_non_finite(values, name)
@@ -151,7 +155,7 @@ def as_weights(weights: Any, n_samples: int, *, name: str = "weights") -> Vector
     if values.shape not in {(n_samples,), (n_samples, 1)}:
         raise InputError(
             name,
-            f"has shape {values.shape}, but the features have {n_samples} samples",
+            f"has shape {values.shape}, but the features have {plural(n_samples, 'sample')}",
             f"pass ({n_samples},): one weight per sample",
         )
     values = values.reshape(n_samples)
@@ -270,6 +274,8 @@ def as_box(domain: Any, *, n_inputs: int | None = None, name: str = "domain") ->
         box = np.repeat(box, n_inputs, axis=0)
     if n_inputs not in (None, len(box)):
         raise InputError(
-            name, f"has {len(box)} sides, but the network takes {n_inputs} inputs", "pass one each"
+            name,
+            f"has {plural(len(box), 'side')}, but the network takes {plural(n_inputs, 'input')}",
+            "pass one each",
         )
     return box

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from epsrank.theory.data.inputs import as_weights
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
+from epsrank.theory.words import plural
 
 MeasureName = Literal["mean", "raw", "volume"]
 _NAMES = get_args(MeasureName)
@@ -90,7 +91,7 @@ def as_measure(measure: Any, weights: Any, n_samples: int) -> Measure:
         if weights is not None or measure.n_samples != n_samples:
             raise InputError(
                 "measure",
-                f"has {measure.n_samples} samples of its own, but there are {n_samples}"
+                f"has {plural(measure.n_samples, 'sample')} of its own, but there are {n_samples}"
                 if weights is None
                 else "has weights of its own",
                 "pass it for the same samples, without weights=",

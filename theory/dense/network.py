@@ -17,6 +17,7 @@ from epsrank.theory.numbers.arrays import (
     real_array,
     refuse_non_finite,
 )
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +64,13 @@ class DenseNetwork:
         object.__setattr__(self, "biases", biases)
         for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
             if len(b) != len(w):
-                raise InputError(f"biases[{k}]", f"has {len(b)} entries", f"pass {len(w)}")
+                raise InputError(f"biases[{k}]", f"has {plural(len(b), 'entry')}", f"pass {len(w)}")
         for k, (first, second) in enumerate(pairwise(weights)):
             if second.shape[1] != first.shape[0]:
                 raise InputError(
                     f"weights[{k + 1}]",
-                    f"takes {second.shape[1]} inputs, but the layer before has {len(first)}",
+                    f"takes {plural(second.shape[1], 'input')}, but "
+                    f"the layer before has {len(first)}",
                     "list the layers from the input on",
                 )
         if self.head is not None:
@@ -80,7 +82,9 @@ class DenseNetwork:
         if self.offset is not None:
             offset = _checked(np.atleast_1d(self.offset), 1, "offset")
             if self.head is None or len(offset) != self.head.shape[1]:
-                raise InputError("offset", f"has {len(offset)} entries", "pass one per output")
+                raise InputError(
+                    "offset", f"has {plural(len(offset), 'entry')}", "pass one per output"
+                )
             object.__setattr__(self, "offset", offset)
 
     @property

@@ -12,6 +12,7 @@ from epsrank.theory.data.inputs import as_features, to_numpy
 from epsrank.theory.dimension.of_spectrum import RANKME_OFFSET, exponential_entropy
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Square, Vector
+from epsrank.theory.words import plural
 
 #: δ added to the within-object covariance.
 RIDGE = 1e-4
@@ -88,7 +89,7 @@ class LidarSums:
             rows = as_features(features).values
             which = to_numpy(objects, "objects")[0]
             if which.shape != (len(rows),):
-                problem = f"have shape {which.shape}, but there are {len(rows)} rows"
+                problem = f"have shape {which.shape}, but there are {plural(len(rows), 'row')}"
                 raise InputError("objects", problem, "pass one entry for each row")
         if which.dtype.kind == "f" and not np.isfinite(which).all():
             raise InputError("objects", "have NaN or infinite entries", "pass whole numbers")
@@ -107,7 +108,7 @@ class LidarSums:
         if not isinstance(other, LidarSums):
             return NotImplemented
         if len(other.total) != len(self.total):
-            problem = f"have {len(other.total)} features, these {len(self.total)}"
+            problem = f"have {plural(len(other.total), 'feature')}, these {len(self.total)}"
             raise InputError("sums", problem, "add those of one layer")
         return LidarSums(
             self.n_objects + other.n_objects,

@@ -14,6 +14,7 @@ from epsrank.theory.numbers.arrays import Array, Matrix, Square, Vector
 from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, gram_error_bound, gram_product, upward
 from epsrank.theory.rank import epsilon_rank_from_gram
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.words import plural
 
 # Rows whose powers are formed at once: what is kept beside the sums stays small.
 _ROWS = 4096
@@ -144,7 +145,7 @@ class FeatureMoments:
         if not isinstance(other, FeatureMoments):
             return NotImplemented
         if other.n_features != self.n_features:
-            problem = f"have {other.n_features} features, these {self.n_features}"
+            problem = f"have {plural(other.n_features, 'feature')}, these {self.n_features}"
             raise InputError("moments", problem, "add those of one layer")
         gram = self.gram + other.gram
         added = UNIT_ROUNDOFF["float64"] * float(np.trace(gram)) * 1.01

@@ -22,6 +22,7 @@ from epsrank.theory.floor.result import LossFloor
 from epsrank.theory.numbers.scaled import frobenius
 from epsrank.theory.rank import epsilon_rank, epsilon_rank_from_gram
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.words import plural
 
 
 def loss_floor(
@@ -104,7 +105,7 @@ def loss_floor(
     if matrix is not None and matrix.shape[1] != goal.shape[1]:
         raise InputError(
             "coefficients",
-            f"have {matrix.shape[1]} outputs, but the target has {goal.shape[1]}",
+            f"have {plural(matrix.shape[1], 'output')}, but the target has {goal.shape[1]}",
             "pass one column per output",
         )
     ones = None if constant is None else as_target(constant, checked.n_samples, name="constant")
@@ -244,7 +245,7 @@ def loss_floor_from_moments(
     if weights.shape[1] != data.n_outputs:
         raise InputError(
             "coefficients",
-            f"have {weights.shape[1]} outputs, but cross has {data.n_outputs}",
+            f"have {plural(weights.shape[1], 'output')}, but cross has {data.n_outputs}",
             "pass one column per output",
         )
     return floor_of(

@@ -29,6 +29,7 @@ from epsrank.theory.floor.reading import CAP, Curve, Reading, ReadingBias, read_
 from epsrank.theory.numbers.arrays import Matrix, Vector, to_numpy
 from epsrank.theory.numbers.rounding import gamma, upward
 from epsrank.theory.numbers.scaled import frobenius, norm_error
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.theory.floor.convex.losses import ConvexLoss
@@ -286,7 +287,7 @@ def _squares(
         if matrix.shape[1] != k:
             raise InputError(
                 "coefficients",
-                f"have {matrix.shape[1]} outputs, but the target has {k}",
+                f"have {plural(matrix.shape[1], 'output')}, but the target has {k}",
                 "pass one column per output",
             )
         if value is None and plateau.bias is not None:
@@ -406,7 +407,9 @@ def _fitting(offset: Matrix, outputs: int) -> Matrix:
     """Return what is added to the outputs, one column per output."""
     if offset.shape[1] not in (1, outputs):
         raise InputError(
-            "offset", f"has {offset.shape[1]} columns", f"pass one column per output: {outputs}"
+            "offset",
+            f"has {plural(offset.shape[1], 'column')}",
+            f"pass one column per output: {outputs}",
         )
     return np.broadcast_to(offset, (len(offset), outputs))
 

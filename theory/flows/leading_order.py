@@ -24,6 +24,7 @@ from epsrank.theory.data.inputs import as_positive
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array, refuse_non_finite
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 # About this share of the time is left where the integration ends; it is added by the power law that
 # the weights follow. Any less, and deep networks would meet the spacing of floats in time.
@@ -157,11 +158,15 @@ def _checked(
     expected = v.shape[0] if v.ndim == 1 else -1
     for number, w in enumerate(start, 1):
         if w.ndim != 2 or w.shape[1] != expected:
-            wanted = f"pass {expected} columns" if expected >= 0 else "pass a drive of shape (d,)"
+            wanted = (
+                f"pass {plural(expected, 'column')}"
+                if expected >= 0
+                else "pass a drive of shape (d,)"
+            )
             raise InputError(f"layer {number}", f"has shape {w.shape}", wanted)
         expected = w.shape[0]
     if expected != 1:
-        raise InputError("layers", f"end in {expected} rows", "pass one output")
+        raise InputError("layers", f"end in {plural(expected, 'row')}", "pass one output")
     refuse_non_finite(v, "drive")
     for w in start:
         refuse_non_finite(w, "layers")

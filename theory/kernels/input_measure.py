@@ -15,6 +15,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.kernels.polar import interval_rule
 from epsrank.theory.numbers.arrays import Array, Matrix, real_array
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 #: Points of a box by dimension, where no number is given.
 _PER_AXIS = {1: 200, 2: 24, 3: 10}
@@ -43,7 +44,7 @@ class InputMeasure(Shown):
         return self.measure.row_factors()
 
     def __str__(self) -> str:
-        return f"{self.text} ({len(self.points)} points, {self.measure.name} measure)"
+        return f"{self.text} ({plural(len(self.points), 'point')}, {self.measure.name} measure)"
 
     def to_json(self) -> dict[str, Any]:
         """Return what describes the measure, without its points."""

@@ -175,7 +175,9 @@ def to_float64(values: NDArray[Any], name: str) -> tuple[Array, bool]:
         same = (converted == values) | np.isnan(values)
         if not bool(same.all()):
             raise InputError(
-                name, f"has {values.dtype.name} entries that float64 cannot hold", "round them"
+                name,
+                f"has {values.dtype.name} entries that float64 cannot hold",
+                "round them",
             )
     return converted, True
 

@@ -37,6 +37,7 @@ from epsrank.theory.rank.routes.parts import (
     without_silent,
 )
 from epsrank.theory.rank.routes.projection import projected_enclosure
+from epsrank.theory.words import plural
 
 # Widths and samples from which the shortcuts pay: a float64 Gram matrix of 2048 × 512 takes 20 ms,
 # so that there is little to gain below.
@@ -142,7 +143,8 @@ class _Counting:
         used = full_on_some_samples(self._matrix, self._roots, float_above(above), self._outlook)
         if used is not None:
             reason = (
-                f"{used} of the {len(self._matrix)} samples suffice for G ≻ εI, rounding included"
+                f"{used} of the {plural(len(self._matrix), 'sample')} "
+                "suffice for G ≻ εI, rounding included"
             )
             return Decision(n, n, "samples", reason)
         if self._projected is not None:

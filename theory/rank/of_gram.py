@@ -41,6 +41,7 @@ from epsrank.theory.rank.problem import Thresholds, gap_reason
 from epsrank.theory.rank.routes.exact import IntegerCount, integer_count
 from epsrank.theory.rank.routes.factorised import factorised_count
 from epsrank.theory.rank.routes.gram import eigenpairs, gram_enclosure, symmetric_spectrum
+from epsrank.theory.words import plural
 
 # From this width on, and up to this many thresholds, factorisations spare the eigenvalues: Cholesky
 # for full rank gains a factor of 5 at 64 already, LDLᵀ from about 200 on (docs/benchmarks.md).
@@ -313,7 +314,8 @@ def epsilon_rank_from_gram(
         noise_floor = scaled_float(total, problem.scale)
     else:
         reason = (
-            f"sums of {count} terms in {summed} have no error bound (γ_N ≥ 1): form the Gram "
+            f"sums of {plural(count, 'term')} in {summed} have no "
+            "error bound (γ_N ≥ 1): form the Gram "
             "matrix in float64"
         )
         decision = Decision(0, problem.n_features, "gram", reason)

@@ -26,6 +26,7 @@ from epsrank.theory.sampling.plain import PlainInterval, bootstrap_interval, pla
 from epsrank.theory.sampling.result import LeverageSource, PopulationRank
 from epsrank.theory.sampling.thresholds import Relative, relative, separating_samples
 from epsrank.theory.sampling.whitening import whitening
+from epsrank.theory.words import plural
 
 # Share of δ spent on the leverage; the two tails share the rest evenly.
 _LEVERAGE_SHARE = 0.2
@@ -209,7 +210,9 @@ def _check_arguments(
     features: Features, network: DenseNetwork | None, domain: Any, leverage: float | None
 ) -> None:
     if features.n_samples < 4:
-        raise InputError("features", f"have {features.n_samples} rows", "pass 4 samples or more")
+        raise InputError(
+            "features", f"have {plural(features.n_samples, 'row')}", "pass 4 samples or more"
+        )
     if (network is None) != (domain is None):
         given, missing = ("network", "domain") if domain is None else ("domain", "network")
         raise InputError(given, f"is given without a {missing}", "pass both or neither")
@@ -219,7 +222,8 @@ def _check_arguments(
         if network.n_features != features.n_features:
             raise InputError(
                 "network",
-                f"has {network.n_features} neurons, but the features have {features.n_features}",
+                f"has {plural(network.n_features, 'neuron')}, but the "
+                f"features have {features.n_features}",
                 "pass the network that made them",
             )
         as_box(domain, n_inputs=network.n_inputs)

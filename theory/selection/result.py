@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,10 @@ class NeuronSelection(Shown):
         return np.setdiff1d(np.arange(self.n_features, dtype=np.intp), self.neurons)
 
     def __str__(self) -> str:
-        head = f"{self.p} of {self.n_features} neurons ({self.method}, t = {self.growth:.3g})"
+        head = (
+            f"{self.p} of {plural(self.n_features, 'neuron')} "
+            f"({self.method}, t = {self.growth:.3g})"
+        )
         if self.error is None:
             return f"{head}: ‖u − u_p‖ ≤ {self.constant:.4g}·‖W‖ ({self.measure} measure)"
         return (

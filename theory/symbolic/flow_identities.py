@@ -10,6 +10,7 @@ import sympy as sp
 from epsrank.theory.symbolic.flow_statements import BALANCED, ESCAPE
 from epsrank.theory.symbolic.identity import Identity
 from epsrank.theory.symbolic.notation import growing, layers, rate, scale, strength
+from epsrank.theory.words import plural
 
 _c = sp.Symbol("c", positive=True)
 _s = sp.Symbol("s_0", positive=True)
@@ -85,7 +86,8 @@ def _escape() -> tuple[Identity, ...]:
             Identity(
                 f"escape-rates-{size}",
                 "B1-escape",
-                f"its rates for each neuron are ±c‖g‖ and 0, g in {size} dimensions, whatever the "
+                "its rates for each neuron are ±c‖g‖ and 0, g in "
+                f"{plural(size, 'dimension')}, whatever the "
                 "width",
                 flow.charpoly(variable).as_expr(),
                 variable ** (size - 1) * (variable**2 - _c**2 * (v.T * v)[0]),
@@ -177,7 +179,8 @@ def _blow_up() -> tuple[Identity, ...]:
             Identity(
                 f"blow-up-homogeneous-{count}",
                 "B4-homogeneous",
-                f"F(σθ) = σ^{count - 1} F(θ) for {count} layers, so that σθ(σ^{count - 2} t) "
+                f"F(σθ) = σ^{count - 1} F(θ) for {plural(count, 'layer')}, "
+                f"so that σθ(σ^{count - 2} t) "
                 "solves the flow where θ(t) does",
                 at.applyfunc(sp.expand),
                 (scale ** (count - 1) * field).applyfunc(sp.expand),

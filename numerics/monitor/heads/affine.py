@@ -16,6 +16,7 @@ from torch import Tensor
 
 from epsrank.numerics.monitor.heads.insertion import RANKS, Insertion, Pass
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 # Rounding in units of the roundoff: of what follows the head, some operations on every number.
 _ROUNDINGS = 64
@@ -254,7 +255,9 @@ def _pooled(
     if len(own.given[0]) != samples:
         raise InputError("head", f"{together}, across samples", remedy)
     if per_sample > _MOST_POOLED:
-        problem = f"{together}: {per_sample} outputs of a sample depend on several of its own"
+        problem = (
+            f"{together}: {plural(per_sample, 'output')} of a sample depend on several of its own"
+        )
         raise InputError("head", problem, remedy)
     rows = own.gradients(name).double()
     v = direction[0].double()

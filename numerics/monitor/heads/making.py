@@ -12,6 +12,7 @@ from epsrank.numerics.monitor.heads.insertion import RANKS
 from epsrank.numerics.monitor.heads.rows import HeadRows
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix, Vector
+from epsrank.theory.words import plural
 
 # Most weights of a head whose outputs are scaled one by one (a Gram matrix of that order), and most
 # numbers of all rows then.
@@ -34,7 +35,9 @@ def head_rows(
     phi = torch.cat([part.reshape(-1, part.shape[-1]) for part in entered]).cpu()
     n, k = weight.shape
     if phi.shape[1] != n:
-        raise InputError("head", f"has weights for {n} features and takes {phi.shape[1]}", RANKS)
+        raise InputError(
+            "head", f"has weights for {plural(n, 'feature')} and takes {phi.shape[1]}", RANKS
+        )
     beta = None if bias is None else bias[None, :]
     found = replace(
         found,
@@ -103,7 +106,7 @@ def _part(chosen: Tensor) -> str:
     if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
         ends = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
         return f"column{'s' * (len(numbers) > 1)} {ends} of "
-    return f"{len(numbers)} columns of "
+    return f"{plural(len(numbers), 'column')} of "
 
 
 def _scaled(form: str, scale: Tensor, offset: Tensor) -> str:
@@ -193,7 +196,7 @@ def _of_pooled(
 
 def _refuse_large(weights: int, rows: int) -> None:
     if weights > _MOST_BLOCK_WEIGHTS or weights * rows > _MOST_BLOCK_NUMBERS:
-        problem = f"{_SCALED}: {rows} rows of {weights} features"
+        problem = f"{_SCALED}: {plural(rows, 'row')} of {plural(weights, 'feature')}"
         raise InputError("head", f"{problem} are too many", "lower max_samples, or " + RANKS)
 
 

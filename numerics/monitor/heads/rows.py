@@ -12,6 +12,7 @@ from epsrank.numerics.monitor.heads.insertion import RANKS
 from epsrank.numerics.monitor.model.samples import row_weights
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ class HeadRows:
             return goal.reshape(-1, 1)
         if goal.shape[-1] != k or goal.ndim < 2:
             columns = 1 if goal.ndim < 2 else int(goal.shape[-1])
-            problem = f"have {columns} columns, but the head has {k} outputs"
+            problem = f"have {plural(columns, 'column')}, but the head has {plural(k, 'output')}"
             raise InputError("targets", problem, "name the right head")
         return goal.reshape(-1, k)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from epsrank.numerics.monitor.heads.rows import HeadRows, joined
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.losses import UserLoss
@@ -88,7 +89,7 @@ def matched(
     if len(goal) != total:
         raise InputError(
             "targets",
-            f"have {len(goal)} rows, but the last layer has {total}",
+            f"have {plural(len(goal), 'row')}, but the last layer has {total}",
             "pass one target for every sample of the probe, or every token that the head is given"
             if of_probe
             else "pass one target for every sample that went through the model since the last step",

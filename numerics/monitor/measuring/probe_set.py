@@ -20,6 +20,7 @@ from epsrank.numerics.monitor.measuring.loaders import (
 from epsrank.numerics.monitor.model.passes import Weighted, take_rows
 from epsrank.numerics.monitor.model.samples import WeightedBatches, combined
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 # Samples by which the loss that a model computes itself is compared.
 _LABELLED = 64
@@ -112,9 +113,12 @@ def as_probe_set(
         for own_part in [] if part is None else tree_leaves(part):
             if own_part.ndim == 0 or len(own_part) != count:
                 found = 0 if own_part.ndim == 0 else len(own_part)
-                problem = f"have {found} rows, but the probe {count}"
+                problem = f"have {plural(found, 'row')}, but the probe {count}"
                 if name == "mask":
-                    name, problem = _name(mask), f"has {found} rows, but the probe {count}"
+                    name, problem = (
+                        _name(mask),
+                        f"has {plural(found, 'row')}, but the probe {count}",
+                    )
                 raise InputError(name, problem, "pass one entry per sample")
     _refuse_empty(mask, weights, both)
     whole = ProbeSet(probe if both is None else Weighted(probe, both), goal, count, labelled)
@@ -164,7 +168,7 @@ def _of_batches(
     if lists and any(isinstance(entry, (Tensor, np.ndarray)) for entry in lists[0]):
         for own in (mask, weights):
             if own is not None and len(own) != len(counts):
-                problem = f"have {len(own)} batches, but the probe {len(counts)}"
+                problem = f"have {plural(len(own), 'batch')}, but the probe {len(counts)}"
                 raise InputError(_name(mask), problem, "pass one array per batch")
         none = [None] * len(counts)
         pairs = zip(
@@ -179,7 +183,7 @@ def _of_batches(
     _refuse_empty(mask, weights, both)
     both = both if drawn is None else both[drawn]
     if len(both) != sum(counts):
-        problem = f"have {len(both)} rows, but the probe {sum(counts)}"
+        problem = f"have {plural(len(both), 'row')}, but the probe {sum(counts)}"
         raise InputError(_name(mask), problem, "pass one entry per sample, or one array per batch")
     return list(torch.split(both, counts))
 

@@ -17,6 +17,7 @@ from epsrank.numerics.monitor.heads.share import Share
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.reading import ReadingBias
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.losses import UserLoss
@@ -53,7 +54,7 @@ def read_last_layer(share: Share, head: str, *, loss: UserLoss, bias: Bias) -> L
         if n * k > _MOST_WEIGHTS:
             raise InputError(
                 "head",
-                f"has {n} × {k} weights: a {loss.name} floor of that size takes too long",
+                f"has {n} × {plural(k, 'weight')}: a {loss.name} floor of that size takes too long",
                 "leave targets out, and the ranks are measured all the same",
             )
         rows = rows.first(max(1, _MOST_OUTPUTS // k))

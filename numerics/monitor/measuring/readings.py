@@ -18,6 +18,7 @@ from epsrank.numerics.monitor.model.habits import look, pass_beside
 from epsrank.numerics.monitor.model.passes import as_arguments
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.monitor.heads.gather import HeadReader
@@ -171,7 +172,9 @@ def check_targets(reader: HeadReader, targets: Any) -> None:
             k = rows.n_outputs
             found = f"{int(labels.min())} to {int(labels.max())}"
             raise InputError(
-                "targets", f"have labels {found}", f"the head has {k} outputs: 0 to {k - 1}"
+                "targets",
+                f"have labels {found}",
+                f"the head has {plural(k, 'output')}: 0 to {k - 1}",
             )
         return
     rows.columns(torch.as_tensor(targets))

@@ -40,6 +40,7 @@ from epsrank.numerics.monitor.model.spots import Spot, parts_of
 from epsrank.numerics.monitor.model.trace import Frames
 from epsrank.numerics.monitor.model.wrappers import is_compiled
 from epsrank.theory.errors import InputError, described
+from epsrank.theory.words import plural
 
 _ALL_MASKED = "mask or weights leave out every sample"
 
@@ -344,7 +345,7 @@ class Capture:
                 if rows.shape[1] != width:
                     raise InputError(
                         "features",
-                        f"of {layer.name} have {rows.shape[1]} neurons, and had {width}",
+                        f"of {layer.name} have {plural(rows.shape[1], 'neuron')}, and had {width}",
                         "give each call a module of its own, or name another layer",
                     )
                 if weights is not None:

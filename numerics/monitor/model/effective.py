@@ -14,6 +14,7 @@ from epsrank.numerics.monitor.model.features import first_tensor
 from epsrank.numerics.monitor.model.passes import untouched
 from epsrank.theory.errors import InputError, described
 from epsrank.theory.numbers.arrays import Matrix, Vector
+from epsrank.theory.words import plural
 
 # An affine map is told from others at points of these sizes, up to this many units of rounding.
 _SIZES = (1.0, -10.0, 1000.0)
@@ -45,7 +46,9 @@ def effective_weight(
         raise
     except Exception as error:
         kind = type(head).__name__
-        problem = f"is a {kind} that cannot be called on {n} features ({described(error)})"
+        problem = (
+            f"is a {kind} that cannot be called on {plural(n, 'feature')} ({described(error)})"
+        )
         raise InputError("head", problem, "name the nn.Linear that gives the output") from error
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from epsrank.numerics.monitor.model.passes import Arguments
 from epsrank.numerics.monitor.model.spots import Spot
+from epsrank.theory.words import plural
 
 Site = Literal["output", "input", "call"]
 Role = Literal["hidden", "last"]
@@ -128,7 +129,7 @@ class LayerPlan:
         return tuple(layer.name for layer in self.layers)
 
     def __str__(self) -> str:
-        lines = [f"{len(self.layers)} layers measured, {len(self.skipped)} skipped"]
+        lines = [f"{plural(len(self.layers), 'layer')} measured, {len(self.skipped)} skipped"]
         lines += [f"  {layer}{' = φ' * (layer.role == 'last')}" for layer in self.layers]
         lines += [f"  head: {head}" for head in self.heads]
         if self.candidates:

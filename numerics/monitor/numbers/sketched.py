@@ -29,6 +29,7 @@ from epsrank.theory.rank.of_gram import GramProblem
 from epsrank.theory.rank.problem import Thresholds, gap_reason
 from epsrank.theory.rank.routes.inertia import inertia_bounds
 from epsrank.theory.rank.routes.shortcuts import all_above
+from epsrank.theory.words import plural
 
 # Relative width up to which an interval stands for its middle.
 _NARROW = 0.05
@@ -177,7 +178,10 @@ class SketchedProblem:
         below, above = best.threshold(eps, problem.scale, relative)
         lower, upper = best.count(below, above)
         if lower == upper:
-            reason = f"sketch of {ritz} eigenvalues: {gap_reason(best, lower, below, relative)}"
+            reason = (
+                f"sketch of {plural(ritz, 'eigenvalue')}: "
+                f"{gap_reason(best, lower, below, relative)}"
+            )
             return Decision(lower, upper, "sketch", reason)
         low, high = float_below(below), float_above(above)
         if 0 < low <= high < math.inf and math.isfinite(problem.error):
@@ -190,5 +194,5 @@ class SketchedProblem:
                 if lower == upper:
                     reason = "inertia of G − εI by LDLᵀ, rounding included"
                     return Decision(lower, upper, "inertia", reason)
-        reason = f"a sketch of {ritz} eigenvalues and LDLᵀ leave {lower} to {upper} open"
+        reason = f"a sketch of {plural(ritz, 'eigenvalue')} and LDLᵀ leave {lower} to {upper} open"
         return Decision(lower, upper, "sketch+inertia", reason)

@@ -23,6 +23,7 @@ from epsrank.numerics.monitor.model.samples import (
 )
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 Weights = Tensor | list[Tensor] | None
 
@@ -78,7 +79,7 @@ def counted_targets(data: QuantityData) -> Tensor:
         return goal.flatten(0, max(0, pieces[0].ndim - 1))[kept.to(goal.device)]
     kept = torch.cat([own.reshape(-1) for own in pieces]) > 0
     if len(goal) != len(kept):
-        problem = f"have {len(goal)} rows, and the samples {len(kept)}"
+        problem = f"have {plural(len(goal), 'row')}, and the samples {len(kept)}"
         raise InputError("targets", problem, "pass one for every sample of every batch")
     return goal[kept.to(goal.device)]
 

@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from epsrank.numerics.monitor.model.passes import is_one_call
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.theory.errors import InputError, described
+from epsrank.theory.words import plural
 
 # What a model or a loss raises where it was given the wrong thing. Memory that runs out is a
 # RuntimeError too, and nobody's argument.
@@ -130,7 +131,7 @@ class CheckedLoss:
             outside = ((targets < 0) | (targets >= classes)) & (targets != ignored)
             if bool(outside.any()):
                 label = int(targets[outside][0])
-                problem = f"hold the label {label}, and the model has {classes} outputs"
+                problem = f"hold the label {label}, and the model has {plural(classes, 'output')}"
                 raise InputError("targets", problem, f"pass labels from 0 to {classes - 1}")
 
 

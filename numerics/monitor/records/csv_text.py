@@ -14,6 +14,7 @@ from epsrank.numerics.monitor.records.columns import (
 )
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.seal import line_check
+from epsrank.theory.words import plural
 
 # The csv module takes an empty string for no value, so cells are told apart here.
 _CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\Z)')
@@ -54,7 +55,7 @@ def csv_records(head: bytes, body: bytes) -> list[LayerRecord]:
     found = []
     for cells, text in _rows(body.decode()):
         if len(cells) != len(names):
-            raise ValueError(f"expected {len(names)} columns, got {len(cells)}")
+            raise ValueError(f"expected {plural(len(names), 'column')}, got {len(cells)}")
         if sealed and cells[-1] != line_check(text, head):
             raise ValueError(f"the line of step {cells[0]} is not what was written")
         row = {

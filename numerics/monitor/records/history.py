@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 from epsrank.numerics.monitor.records.record import LayerRecord, QuantityRecord
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,7 +122,10 @@ class History(Sequence[LayerRecord]):
         return iter(self._records)
 
     def __repr__(self) -> str:
-        return f"History({len(self)} rows, {len(self.steps)} steps, layers {self.layers})"
+        return (
+            f"History({plural(len(self), 'row')}, {plural(len(self.steps), 'step')}, "
+            f"layers {self.layers})"
+        )
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{html.escape(str(record))}</td></tr>" for record in self[-20:])

@@ -11,6 +11,7 @@ from epsrank.theory.estimate import Meaning
 from epsrank.theory.floor.reading import Reading, ReadingBias, ReadingName, half_ratio, half_text
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,8 @@ class LayerRecord(Shown):
         ranks = ", ".join(f"{entry} at ε = {entry.eps:g}{unit}" for entry in self.ranks)
         text = (
             f"step {self.step}, {self.layer}: ε-rank {ranks} of {self.n_features} "
-            f"({self.n_samples} samples{self._part()}, {self.measure} measure, {self.dtype})"
+            f"({plural(self.n_samples, 'sample')}{self._part()}, "
+            f"{self.measure} measure, {self.dtype})"
         )
         return text if self.reading is None else f"{text}; {self.reading}"
 

@@ -14,6 +14,7 @@ from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks.protocol import WholeRecords
 from epsrank.numerics.monitor.terminal.view import View, sparkline, view_of_history
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -52,7 +53,9 @@ def render(view: View, *, ascii_only: bool = False) -> RenderableType:
             )
         parts.append(table)
         if left_out:
-            parts.append(text(f"{left_out} more layers are not shown", "dim"))
+            parts.append(
+                text(f"{plural(left_out, 'more layer is', 'more layers are')} not shown", "dim")
+            )
     if view.reading is not None:
         parts.append(text(f"reading: {view.reading}"))
     if view.quantities is not None:
@@ -77,7 +80,7 @@ def lines(view: View, *, ascii_only: bool = False) -> list[str]:
         spark = sparkline(layer.series, _SPARK, ascii_only=ascii_only)
         found.append(f"{line}  {spark}".rstrip())
     if left_out:
-        found.append(f"{left_out} more layers are not shown")
+        found.append(f"{plural(left_out, 'more layer is', 'more layers are')} not shown")
     if view.reading is not None:
         found.append(f"reading: {view.reading}")
     if view.quantities is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from epsrank.numerics.monitor.alarms.signatures import Signature
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRecord
+from epsrank.theory.words import plural
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII = "_.-~=+*#"
@@ -80,7 +81,7 @@ def view_of_history(history: History, *, title: str, signatures: Sequence[Signat
     ]
     return View(
         title=title,
-        state=f"step {last}, {count} measurement{'s' * (count != 1)} kept{_part(history[-1])}",
+        state=f"step {last}, {plural(count, 'measurement')} kept{_part(history[-1])}",
         eps=tuple(f"{eps:g}{mark}" for eps in thresholds),
         extras=("stable rank", "dormant"),
         layers=tuple(_layer(history, name, now.get(name), thresholds) for name in history.layers),

@@ -101,7 +101,7 @@ def test_measured_ranks_are_the_certified_ranks_of_the_features():
     ]
     assert [item.lower[0] for item in found] == expected
     json.dumps([item.to_json() for item in found], allow_nan=False)
-    assert "1 seeds" in str(found[0])
+    assert "1 seed" in str(found[0])
 
 
 def test_many_neurons_on_few_inputs_count_by_the_transpose():

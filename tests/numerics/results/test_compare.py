@@ -59,7 +59,7 @@ def test_what_cannot_be_paired_is_said():
     assert only_a.endswith("and 5 more")
     assert only_b.startswith("B only: width=16 seed=0")
     failed = SweepResults("c", (RunResult({"width": 4}, 0, "failed", "x", {}), *b.runs[1:]))
-    assert "B: 1 runs failed" in compare_results(a, failed).pairing.unpaired
+    assert "B: 1 run failed" in compare_results(a, failed).pairing.unpaired
     twice = SweepResults("d", (*b.runs, b.runs[0]))
     told = compare_results(a, twice).pairing.unpaired[0]
     assert told == "B: 2 runs share their settings and seed with others (width=4 seed=0)"

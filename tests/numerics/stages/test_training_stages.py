@@ -243,7 +243,7 @@ BAD = {
     "no steps": ({"loss": [1.0, 2.0]}, "has no column of steps"),
     "no numbers": ({"step": ["a", "b"]}, "has no column of numbers"),
     "steps of nothing": ({"step": [math.nan] * 2, "loss": [1, 2]}, "has no step that is a number"),
-    "other lengths": ({"step": [0, 1], "loss": [1.0]}, "loss has 1 entries, the first column has"),
+    "other lengths": ({"step": [0, 1], "loss": [1.0]}, "loss has 1 entry, the first column has"),
     "a table in a column": ({"step": [0, 1], "loss": [[1], [2]]}, r"loss has shape \(2, 1\)"),
     "two runs in one": (
         {"step": [0, 1, 2, 0, 1, 2], "loss": [3, 2, 1, 3, 2, 1]},

@@ -223,7 +223,7 @@ def test_a_changed_source_is_not_resumed_under(folder, old, new):
     ("name", "given", "said"),
     [
         ("wrong_inputs", {}, r"wrong_inputs fails on x of shape \(3, 1\) \(RuntimeError"),
-        ("wrong_outputs", {}, r"gives \(3, 3\) for 3 samples, and .* has 1 outputs"),
+        ("wrong_outputs", {}, r"gives \(3, 3\) for 3 samples, and .* has 1 output"),
         ("tuple_", {}, "returned a tuple"),
         ("fails", {}, r"OSError: no file at own_nets_of_a_user\.py:\d+"),
         ("number", {}, "is a int"),

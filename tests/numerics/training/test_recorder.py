@@ -199,7 +199,7 @@ def test_divergence_is_a_result(tmp_path):
         ({"x": []}, r"x has shape \(0,\)"),
         ({"x": "abc"}, "x is no array"),
         ({"y": torch.ones(3)}, "y has 3 rows for 4 samples"),
-        ({"y": torch.ones(4, 2)}, r"y has shape \(4, 2\), and the network 1 outputs"),
+        ({"y": torch.ones(4, 2)}, r"y has shape \(4, 2\), and the network 1 output"),
         ({"loss": "cross-entropy"}, "pass labels 0 … 0 as whole numbers"),
         ({"loss": "hinge"}, "loss is 'hinge'"),
         ({"steps": -1}, "steps is -1"),

@@ -36,7 +36,7 @@ def test_what_a_record_proves_is_not_tested_otherwise_and_the_report_says_so(tmp
     assert f"not run, as proofs on record decide: {left}" in report.summary()
     ledger = json.loads((tmp_path / "ledger.json").read_text())
     assert ledger["environment"]["left out"] == left.split(", ")
-    assert "left out by --quick" in (tmp_path / "index.html").read_text()
+    assert "left out, since a proof on record decides" in (tmp_path / "index.html").read_text()
 
 
 def test_every_file_that_bears_on_the_claim_runs_or_is_left_out():
@@ -67,6 +67,31 @@ def test_a_claim_without_a_proof_is_tested_whole_beside_one_with():
     assert {"integrals of small networks", "proofs on record", "left out"} <= set(ids)
     assert len(ids) == len(set(ids))
     assert left == ["identities by SymPy", "proofs in Coq"]
+
+
+def test_a_record_stands_for_coq_also_where_the_verdict_is_another():
+    made, left = brief.brief_checkers(_claims("duplicate-neuron"), "quick")
+    assert "formal proofs" not in {checker.id for checker in made}
+    assert {"proofs on record", "left out"} < {checker.id for checker in made}
+    assert left == ["proofs in Coq"]
+
+
+def test_a_claim_has_its_proofs_from_coq_or_from_the_record_and_not_from_both(monkeypatch):
+    honest = brief.recorded_basis
+
+    def without(names):
+        found = honest(names)
+        known = {claim.id: claim for claim in load_ledger()}["duplicate-neuron"]
+        lost = {name for _, name in (*known.theorems, *known.refuting_theorems)}
+        problem = lambda name: "planted" if name in lost else found.problem(name)  # noqa: E731
+        return Basis(found.origin, problem, found.theorems, False)
+
+    monkeypatch.setattr(brief, "recorded_basis", without)
+    made, _ = brief.brief_checkers(_claims("duplicate-neuron", "tail"), "quick")
+    (asked,) = (checker for checker in made if checker.id == "formal proofs")
+    (given,) = (checker for checker in made if checker.id == "proofs on record")
+    assert asked.claims == ("duplicate-neuron",)
+    assert given.claims == ("tail",)
 
 
 def test_a_refutation_by_search_stands_against_the_record(monkeypatch):

@@ -111,6 +111,43 @@ def test_all_as_recorded_is_said_so(tmp_path):
     assert 'id="map"' not in text
 
 
+def test_what_was_left_out_is_no_check(tmp_path):
+    text = _page(
+        tmp_path,
+        Evidence("rank-trace", "property", "passed", "looked"),
+        Evidence("rank-trace", "symbolic", "skipped", "identities", cause="no time"),
+        Evidence("rank-trace", "formal", "skipped", "proofs", cause="no time"),
+    )
+    card = text[text.index('<article id="rank-trace"') :]
+    card = card[: card.index("</article>")]
+    assert "<summary>1 check</summary>" in card
+    assert "<summary>2 checks left out</summary>" in card
+    assert "; decided here: search for a counterexample</dd>" in card
+
+
+def test_quotation_marks_are_not_doubled(tmp_path):
+    text = _page(tmp_path, Evidence("duplicate-neuron", "exact", "refuted", "One neuron"))
+    assert "(“‘Duplicating a neuron cannot raise the ε-rank’”)" in text
+    assert not re.search("“[^”<]*“|””", text)
+
+
+def test_the_summary_counts_what_a_record_proves():
+    on_record = {"accepted": "recorded 2026-11-22, Coq 8"}
+    both = [
+        Evidence("tail", "formal", "passed", "proved", on_record),
+        Evidence("loss-floor", "formal", "passed", "proved", {"accepted": "checked in this run"}),
+    ]
+    claims = [claim for claim in LEDGER if claim.id in {"tail", "loss-floor"}]
+    results = [ClaimResult(c, tuple(e for e in both if e.claim == c.id)) for c in claims]
+    assert (
+        Report(tuple(results))
+        .summary()
+        .startswith("2 claims: 2 proved (1 recorded 2026-11-22, Coq 8)\n")
+    )
+    alone = Report(tuple(r for r in results if r.claim.id == "tail"))
+    assert alone.summary().startswith("1 claim: 1 proved (recorded 2026-11-22, Coq 8)\n")
+
+
 def test_every_verdict_has_a_sign_and_a_meaning():
     assert MARKS.keys() == MEANING.keys()
     assert len(set(MARKS.values())) == len(MARKS)

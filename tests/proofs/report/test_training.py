@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from epsrank.numerics.training import RunConfig, train
-from epsrank.proofs.report.training import training_data, write_training
+from epsrank.proofs.report.training import stages_of, training_data, write_training
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +35,31 @@ def test_the_page_is_one_file(run):
     assert json.loads(held[1])["title"] == run.config.title
     assert not re.search(r"""(src|href)=["']?(http|//)""", text)
     assert len(text.encode()) < 4_000_000
+
+
+def test_the_curve_goes_through_what_the_head_leaves(run):
+    known = training_data(run)["curves"]["known"]
+    assert [one["at"] for one in known] == list(range(len(run.records)))
+    for one, record in zip(known, run.records, strict=True):
+        assert one["loss"] == pytest.approx(record.loss, rel=1e-4)
+        assert one["reading"] == record.reading
+        values = [value for value in one["values"] if value is not None]
+        assert values == sorted(values, reverse=True)
+        # No head of this norm does better than V there.
+        near = min(range(len(one["norms"])), key=lambda at: abs(one["norms"][at] - one["norm"]))
+        assert one["values"][min(near + 1, len(values) - 1)] <= one["loss"]
+
+
+def test_stages_are_those_of_the_detector(run):
+    # Six steps are too few for the detector, which says so; a page never calls that a plateau.
+    assert training_data(run)["stages"]["parts"] == []
+    assert "4 measurements are too few" in training_data(run)["stages"]["says"]
+    losses = [8.0] * 20 + [1.0] * 20 + [0.1] * 20
+    noise = np.random.default_rng(0).normal(size=60) * 0.01
+    made = [SimpleNamespace(step=10 * at, loss=loss * np.exp(noise[at]))
+            for at, loss in enumerate(losses)]  # fmt: skip
+    parts = stages_of(SimpleNamespace(records=made))["parts"]
+    assert [part["kind"] for part in parts] == ["plateau", "drop", "plateau", "drop", "plateau"]
+    assert [part["number"] for part in parts] == [1, 1, 2, 2, 3]
+    assert parts[1]["from"] == 190
+    assert parts[1]["to"] == 200

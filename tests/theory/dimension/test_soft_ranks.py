@@ -265,7 +265,7 @@ def test_the_table_holds_every_definition_and_calls_the_functions() -> None:
     ("call", "words"),
     [
         (lambda: rankme(np.eye(3), definition="mine"), "definition is 'mine'; choose one of 'pa"),
-        (lambda: effective_rank(np.ones(3)), "features has 1 dimensions"),
+        (lambda: effective_rank(np.ones(3)), "features has 1 dimension"),
         (lambda: srank(np.eye(3), 1.0), "delta is 1; pass a number between"),
         (lambda: feature_rank(np.eye(3), -1.0), "threshold is -1.0; pass a number > 0"),
         (lambda: feature_rank(np.eye(3), definition="raw"), "choose one of 'paper', 'unscaled'"),

@@ -182,7 +182,7 @@ def test_the_result_is_a_sequence() -> None:
         ([], "stack is empty"),
         ([np.ones((3, 2)), np.ones((4, 2))], r"stack has shapes \(3, 2\), \(4, 2\)"),
         ([np.ones((3, 2)), np.ones((3, 2), np.float32)], "stack has dtypes float32, float64"),
-        ([np.ones((3, 2)), np.ones(3)], r"stack\[1\] has 1 dimensions"),
+        ([np.ones((3, 2)), np.ones(3)], r"stack\[1\] has 1 dimension"),
         (np.full((2, 3, 2), np.nan), "stack has 12 non-finite entries"),
         ([np.ones((3, 2)), np.full((3, 2), np.inf)], r"stack\[1\] has 6 non-finite"),
         ("words", "stack"),

@@ -11,6 +11,7 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.floor.certified.certificate import ChainCertificate
 from epsrank.theory.floor.certified.chain import State, Verdict
 from epsrank.theory.numbers.interval import Interval, nearest, point
+from epsrank.theory.words import plural
 
 
 def audit(
@@ -79,7 +80,8 @@ def _spectrum_agrees(certificate: ChainCertificate, claimed: list[float], rtol: 
     if len(claimed) != certificate.n_features:
         raise InputError(
             "spectrum",
-            f"has {len(claimed)} entries, but there are {certificate.n_features} neurons",
+            f"has {plural(len(claimed), 'entry')}, but there are "
+            f"{plural(certificate.n_features, 'neuron')}",
             "pass all eigenvalues, zeros included",
         )
     allowed = Fraction(rtol) * certificate.spectrum[0].upper

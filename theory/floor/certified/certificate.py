@@ -14,6 +14,7 @@ from epsrank.theory.floor.certified.chain import Verdict, decide_chain
 from epsrank.theory.floor.certified.exact_data import exact_data, norm_squared
 from epsrank.theory.numbers.interval import Interval, json_float, nearest, point
 from epsrank.theory.rank.bounds import rank_text
+from epsrank.theory.words import plural
 
 #: Overlaps up to this fraction of ‖u*‖² are what an equality looks like, not a failure.
 TOLERANCE = Fraction(1, 10**30)
@@ -91,7 +92,7 @@ class ChainCertificate:
             f"{float(self.reachable):.6g} ≤ loss {nearest(self.loss):.6g}: {state} (ε = "
             f"{self.eps:g}, r_ε = {rank} of {self.n_features}, B = "
             f"{nearest(self.norm_squared) ** 0.5:.6g}, {self.measure} measure, {self.dtype}, "
-            f"balls of {self.precision} bits)"
+            f"balls of {plural(self.precision, 'bit')})"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def certify_chain(
     if beta.shape[1] != goal.shape[1]:
         raise InputError(
             "coefficients",
-            f"have {beta.shape[1]} outputs, but the target has {goal.shape[1]}",
+            f"have {plural(beta.shape[1], 'output')}, but the target has {goal.shape[1]}",
             "pass one column per output",
         )
     threshold = as_eps(eps)

@@ -14,6 +14,7 @@ from epsrank.theory.floor.certified.ball_spectrum import BallSpectrum
 from epsrank.theory.floor.certified.exact_data import LeastSquaresData
 from epsrank.theory.numbers.dyadic import to_fmpq
 from epsrank.theory.numbers.interval import Interval, from_ball, hull, json_float, maximum, nearest
+from epsrank.theory.words import plural
 
 State = Literal["strict", "within enclosure", "violated", "unresolved"]
 
@@ -160,7 +161,7 @@ def _unresolved(
     spectrum: BallSpectrum,
 ) -> str:
     """Say what the precision did not decide."""
-    at = f"at {spectrum.precision} bits"
+    at = f"at {plural(spectrum.precision, 'bit')}"
     if spectrum.trouble:
         at += f" ({spectrum.trouble})"
     for verdict in verdicts:

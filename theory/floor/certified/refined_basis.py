@@ -27,6 +27,7 @@ from epsrank.theory.floor.certified.ball_matrix import (
     to_array,
 )
 from epsrank.theory.numbers.arrays import Square
+from epsrank.theory.words import plural
 
 # Rounds of the two moves: each gains at least ten digits, so 60 outlast any precision offered.
 _MAX_ROUNDS = 60
@@ -81,7 +82,10 @@ def refined_basis(gram: Any, bits: int, *, max_rounds: int = _MAX_ROUNDS) -> Ref
         return RefinedBasis(basis, rounds, str(error))
     trouble = ""
     if coupling >= -bits:
-        trouble = f"couplings stalled at 2^{coupling} of ‖G‖ after {rounds} rounds with {bits} bits"
+        trouble = (
+            f"couplings stalled at 2^{coupling} of ‖G‖ after {rounds} "
+            f"rounds with {plural(bits, 'bit')}"
+        )
     return RefinedBasis(basis, rounds, trouble)
 
 

@@ -20,6 +20,7 @@ from epsrank.theory.floor.plateau import asked
 from epsrank.theory.floor.reading import ReadingBias
 from epsrank.theory.numbers.arrays import Matrix, to_numpy
 from epsrank.theory.numbers.rounding import downward, upward
+from epsrank.theory.words import plural
 
 
 def new_direction(
@@ -142,7 +143,9 @@ def rank_forced(
     law = as_measure(measure, weights, len(given))
     if given.shape[1] != goal.shape[1]:
         raise InputError(
-            "outputs", f"have {given.shape[1]} columns", f"pass {goal.shape[1]}, as the target"
+            "outputs",
+            f"have {plural(given.shape[1], 'column')}",
+            f"pass {goal.shape[1]}, as the target",
         )
     size = as_size(weight_norm, "weight_norm")
     threshold = as_size(eps, "eps")

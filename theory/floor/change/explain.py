@@ -15,6 +15,7 @@ from epsrank.theory.floor.reading import ReadingBias
 from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.rank.interval import RankInterval
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,8 @@ def _rank(drop: DropExplanation) -> str:
         text += ", so that those beyond carry the whole drop. " if found.carries else ". "
     else:
         text += (
-            f"Their number was not the point: the leading {p} directions of the later features "
+            "Their number was not the point: the leading "
+            f"{plural(p, 'direction')} of the later features "
             f"allow a loss of {found.attained:.4g}. "
             if found.attained <= found.loss
             else f"Whether more directions were necessary is not decided: the leading {p} of the "
@@ -99,7 +101,10 @@ def _rank(drop: DropExplanation) -> str:
         )
     if found.rank_needed > found.n_features:
         return text + "All directions together do not come within a quarter of the later loss."
-    return text + f"The later loss uses {found.rank_needed} of {found.n_features} directions."
+    return (
+        text
+        + f"The later loss uses {found.rank_needed} of {plural(found.n_features, 'direction')}."
+    )
 
 
 def explain_drop(

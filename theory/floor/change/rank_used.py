@@ -23,6 +23,7 @@ from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.numbers.interval import outward
 from epsrank.theory.shown import Shown
 from epsrank.theory.strict_json import nulled
+from epsrank.theory.words import plural
 
 #: The loss uses p directions when T(p, B) is at most this many times the loss.
 USED = FEATURE_LIMITED
@@ -90,12 +91,14 @@ class RankUsed(Shown):
         p = self.rank_before
         if self.necessary:
             said = (
-                f"more than {p} directions were necessary: the leading {p} of the later features "
+                f"more than {plural(p, 'direction was', 'directions were')} necessary: the "
+                f"leading {p} of the later features "
                 f"allow no loss below {self.reachable:.4g}, {self.ratio:.4g} times the later one"
             )
         else:
             said = (
-                f"no proof that more than {p} directions were necessary: the leading {p} of the "
+                f"no proof that more than {plural(p, 'direction was', 'directions were')} "
+                f"necessary: the leading {p} of the "
                 f"later features allow a loss of {self.attained:.4g}"
             )
         if self.carries is not None:
@@ -103,7 +106,7 @@ class RankUsed(Shown):
             said += f"; those beyond {share}"
         if self.rank_needed > self.n_features:
             return f"{said}; all directions together do not come within a quarter of the loss"
-        return f"{said}; the loss uses {self.rank_needed} of {self.n_features} directions"
+        return f"{said}; the loss uses {self.rank_needed} of {plural(self.n_features, 'direction')}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as plain data, null for ∞.

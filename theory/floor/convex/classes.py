@@ -23,6 +23,7 @@ from epsrank.theory.floor.convex.targets import (
 )
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array
 from epsrank.theory.numbers.rounding import UNDERFLOW, UNIT_ROUNDOFF, gamma
+from epsrank.theory.words import plural
 
 #: Labels, rows as they were given, or rows that are weighted already.
 ClassRows = ClassTargets | Rows | Matrix
@@ -108,7 +109,7 @@ class CrossEntropy:
             if weights is not None and len(weights) != rows.shape[1]:
                 raise InputError(
                     "class_weights",
-                    f"are {len(weights)} for {rows.shape[1]} classes",
+                    f"are {len(weights)} for {plural(rows.shape[1], 'class')}",
                     "pass one per class",
                 )
             if weights is None and not self.label_smoothing:
@@ -301,7 +302,8 @@ class BinaryCrossEntropy:
         if n_outputs is not None and goal.shape[1] != n_outputs:
             raise InputError(
                 "target",
-                f"has {goal.shape[1]} columns, but there are {n_outputs} outputs",
+                f"has {plural(goal.shape[1], 'column')}, but there "
+                f"are {plural(n_outputs, 'output')}",
                 "pass one column per output, each from 0 to 1",
             )
         low, high = float(goal.min()), float(goal.max())
@@ -315,7 +317,11 @@ class BinaryCrossEntropy:
         """Return weights per output."""
         given = getattr(self, name)
         if given is not None and len(given) not in (1, k):
-            raise InputError(name, f"has {len(given)} entries for {k} outputs", "pass one each")
+            raise InputError(
+                name,
+                f"has {plural(len(given), 'entry')} for {plural(k, 'output')}",
+                "pass one each",
+            )
         return np.ones(k) if given is None else np.broadcast_to(np.array(given), (k,))
 
     def counts(self, target: Entries) -> Vector | None:

@@ -28,6 +28,7 @@ from epsrank.theory.floor.plateau import read_plateau
 from epsrank.theory.floor.reading import NO_LOSS, Reading, ReadingBias, no_reading
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector
 from epsrank.theory.shown import Shown, ordered
+from epsrank.theory.words import plural
 
 # Relative gap to which V is enclosed for a reading: its thresholds are a fifth and a half.
 _READ_TO = 1e-2
@@ -117,8 +118,8 @@ class ConvexFloor(Shown):
             chain.insert(0, ("loss", self.loss))
         return (
             f"{ordered(chain)} (attained {self.attained:.6g}) at B = "
-            f"{self.norm:.6g}, {self.loss_name}, {self.n_samples} samples × {self.n_features} "
-            f"features, {self.dtype}; {self.verdict}"
+            f"{self.norm:.6g}, {self.loss_name}, {plural(self.n_samples, 'sample')} "
+            f"× {plural(self.n_features, 'feature')}, {self.dtype}; {self.verdict}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -326,7 +327,9 @@ def _offset(offset: Any, n_samples: int, k: int) -> Array | None:
         return None
     rows = as_target(offset, n_samples, name="offset")
     if rows.shape[1] != k:
-        raise InputError("offset", f"has {rows.shape[1]} columns", f"pass one per output, {k}")
+        raise InputError(
+            "offset", f"has {plural(rows.shape[1], 'column')}", f"pass one per output, {k}"
+        )
     return rows
 
 

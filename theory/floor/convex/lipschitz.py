@@ -33,6 +33,7 @@ from epsrank.theory.rank import epsilon_rank
 from epsrank.theory.rank.interval import RankInterval
 from epsrank.theory.rank.routes.gram import eigenpairs, form_gram, symmetric_spectrum
 from epsrank.theory.shown import Shown
+from epsrank.theory.words import plural
 
 _U = UNIT_ROUNDOFF["float64"]
 
@@ -81,7 +82,8 @@ class LipschitzFloor(Shown):
     def __str__(self) -> str:
         return (
             f"floor {self.floor:.6g} of the {self.loss_name} at B = {self.norm:.6g}: "
-            f"{self.restricted:.6g} with {self.directions} directions (ε = {self.eps:g}), less "
+            f"{self.restricted:.6g} with {plural(self.directions, 'direction')} "
+            f"(ε = {self.eps:g}), less "
             f"{self.restricted - self.floor:.3g} for the others ({self.measure} measure, "
             f"{self.dtype})"
         )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from epsrank.theory.data.inputs import as_target
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, to_numpy
+from epsrank.theory.words import plural
 
 #: Most outputs N·k that are formed, 4 GiB of float64: a stray label of 10⁹ must not ask for more.
 MOST_OUTPUTS = 2**29
@@ -179,7 +180,8 @@ def real_rows(target: Any, n_samples: int, n_outputs: int | None) -> Array | Ent
     if n_outputs is not None and goal.shape[1] != n_outputs:
         raise InputError(
             "target",
-            f"has {goal.shape[1]} columns, but the coefficients have {n_outputs} outputs",
+            f"has {plural(goal.shape[1], 'column')}, but the coefficients "
+            f"have {plural(n_outputs, 'output')}",
             "pass one column per output",
         )
     return goal
@@ -200,7 +202,7 @@ def shares_of_classes(
     if n_outputs is not None and goal.shape[1] != n_outputs:
         raise InputError(
             "target",
-            f"has {goal.shape[1]} columns, but there are {n_outputs} outputs",
+            f"has {plural(goal.shape[1], 'column')}, but there are {plural(n_outputs, 'output')}",
             "pass integer labels, or one column per class",
         )
     if float(goal.min()) < 0:
@@ -210,7 +212,8 @@ def shares_of_classes(
     if len(bad) and not any_rows:
         raise InputError(
             "target",
-            f"has {len(bad)} rows that are no distributions, the first of sum {sums[bad[0]]:g} at "
+            f"has {plural(len(bad), 'row')} that are no distributions, "
+            f"the first of sum {sums[bad[0]]:g} at "
             f"index {bad[0]}",
             "pass rows that sum to 1 (their sums as weights=), or loss='bce' for several labels "
             "at once",
@@ -241,7 +244,7 @@ def class_labels(
     if given.size != n_samples or given.ndim > 2:
         raise InputError(
             "target",
-            f"has shape {given.shape}, but the features have {n_samples} samples",
+            f"has shape {given.shape}, but the features have {plural(n_samples, 'sample')}",
             "pass one label per sample",
         )
     labels = given.reshape(-1)
@@ -259,7 +262,9 @@ def class_labels(
     refuse_too_many(n_samples, classes, high)
     if weights is not None and len(weights) != classes:
         raise InputError(
-            "class_weights", f"are {len(weights)} for {classes} classes", "pass one per class"
+            "class_weights",
+            f"are {len(weights)} for {plural(classes, 'class')}",
+            "pass one per class",
         )
     whole = np.where(kept, labels, 0).astype(np.int64)
     own = kept * (1.0 if weights is None else weights[whole])
@@ -278,7 +283,8 @@ def refuse_too_many(n_samples: int, classes: int, label: int) -> None:
         size = 8 * n_samples * classes / 2**30
         raise InputError(
             "target",
-            f"has the label {label}: {n_samples} samples × {classes} classes take {size:.3g} GiB",
+            f"has the label {label}: {plural(n_samples, 'sample')} × "
+            f"{plural(classes, 'class takes', 'classes take')} {size:.3g} GiB",
             "number the classes from 0, or pass fewer samples",
         )
 

@@ -12,6 +12,7 @@ from epsrank.theory.floor.decomposed.decomposition import FloorData
 from epsrank.theory.numbers.scaled import frobenius, subtract_scaled, times_power_of_two
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.interval import RankInterval, SpectrumSource
+from epsrank.theory.words import plural
 
 
 def rank_of(data: FloorData, eps: float) -> RankInterval:
@@ -27,7 +28,10 @@ def rank_of(data: FloorData, eps: float) -> RankInterval:
     lower, upper = enclosure.count(theta, theta)
     reason = "no eigenvalue lies within its error bound of the threshold"
     if lower != upper:
-        reason = f"{upper - lower} eigenvalue(s) lie within their error bound of the threshold"
+        reason = (
+            f"{plural(upper - lower, 'eigenvalue lies', 'eigenvalues lie')} "
+            "within the error bound of the threshold"
+        )
     return RankInterval(
         eps=threshold,
         lower=lower,

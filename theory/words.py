@@ -1,0 +1,32 @@
+"""Words of messages and pages: a number with its noun."""
+
+from __future__ import annotations
+
+import re
+
+
+def plural(number: float, one: str, several: str | None = None) -> str:
+    """Return a number with its noun, ``1 claim`` or ``2 claims``; `several` where it is no rule.
+
+    With a verb: ``plural(n, "run is", "runs are")``.
+    """
+    if number == 1:
+        return f"1 {one}"
+    return f"{number} {_several(one) if several is None else several}"
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotation marks; those inside it become single ones."""
+    return f"“{text.replace('“', '‘').replace('”', '’')}”"
+
+
+def _several(noun: str) -> str:
+    """Return the plural of a noun, of its first word in “piece of Ω”."""
+    head, of, rest = noun.partition(" of ")
+    if re.search(r"(s|x|ch|sh)$", head):
+        head += "es"
+    elif re.search(r"[^aeiou]y$", head):
+        head = f"{head[:-1]}ies"
+    else:
+        head += "s"
+    return head + of + rest
