@@ -10,7 +10,9 @@ import os
 import runpy
 import signal
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # Here and, by PYTHONPATH, in all processes that tests start: see the file.
@@ -48,3 +50,24 @@ settings.register_profile(
     suppress_health_check=_SLOW,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture
+def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures that do not arrange their axes, and coarse files.
+
+    Arranging takes two thirds of the time of a figure. For tests of what figures show, and that
+    they can be drawn and written; those of tests/numerics/plots look at where labels go.
+    """
+    from matplotlib.figure import Figure
+
+    from epsrank.numerics.plots import style
+
+    class Sketch(Figure):
+        def __init__(self, *, layout: str, **given: Any) -> None:
+            super().__init__(**given)
+
+        def savefig(self, *given: Any, **more: Any) -> None:
+            super().savefig(*given, **more | {"dpi": 80})
+
+    monkeypatch.setattr(style, "Figure", Sketch)

@@ -9,6 +9,8 @@ from epsrank.numerics.plots.over_seeds import Curve, Panel, time_panels
 from epsrank.numerics.plots.regime_map import SIGNS, Square, regime_map
 from epsrank.numerics.plots.save import save_figure
 
+pytestmark = pytest.mark.usefixtures("sketches")
+
 STEPS = np.arange(5.0)
 
 

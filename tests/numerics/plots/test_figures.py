@@ -146,6 +146,7 @@ def test_zero_bounds_leave_gaps_not_errors() -> None:
     assert np.isnan(np.asarray(floor, dtype=float)).all()
 
 
+@pytest.mark.usefixtures("sketches")
 @pytest.mark.parametrize("last", [1e308, np.inf, np.nan, 5e-324, 0.0])
 def test_extreme_losses_are_drawn_as_gaps(last: float, tmp_path: Path) -> None:
     loss = np.array([1.0, 1e140, last])

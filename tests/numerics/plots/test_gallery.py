@@ -111,6 +111,7 @@ def test_runs_that_do_not_belong_are_refused(changes, message):
         floor_against_rank([relu_run(), relu_run(**changes)])
 
 
+@pytest.mark.usefixtures("sketches")
 @pytest.mark.parametrize("name", THEORY_FIGURES)
 def test_every_figure_draws_itself(name, monkeypatch):
     monkeypatch.setattr(gallery, "_trained", lambda: [relu_run()])

@@ -59,6 +59,7 @@ MANY = {"activation": [f"a{at}" for at in range(30)]}
 DRAWS = {"learning_rate": [1e-4 * 1.3**at for at in range(20)]}
 
 
+@pytest.mark.usefixtures("sketches")
 @pytest.mark.parametrize(
     ("results", "left_out"),
     [
