@@ -36,6 +36,9 @@ __all__ = [
 
 Check = Callable[..., None]
 
+# No explain phase: it runs the case many times to decorate a message that is not shown.
+_PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
+
 
 @dataclass(frozen=True)
 class Property:
@@ -351,8 +354,7 @@ def _configured(
         deadline=None,
         print_blob=False,
         suppress_health_check=list(HealthCheck),
-        # No explain phase: it runs the case many times to decorate a message that is not shown.
-        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
+        phases=_PHASES,
         **seeded,
     )
     configured = own(test)

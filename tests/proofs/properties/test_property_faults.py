@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import Phase
 
 from epsrank.numerics.operators import OperatorSystem
 from epsrank.proofs.checkers.base import Context
@@ -25,6 +26,7 @@ from epsrank.proofs.properties import (
     rational_chain,
     routes,
 )
+from epsrank.proofs.testing import search
 from epsrank.theory.apriori import network_floor, segments
 from epsrank.theory.continuous.problem import ContinuousProblem
 from epsrank.theory.floor import loss_floor
@@ -32,6 +34,12 @@ from epsrank.theory.floor.certified import chain as decide_chain
 from epsrank.theory.numbers.interval import Interval
 from epsrank.theory.sampling import domain
 from epsrank.theory.selection import select
+
+
+@pytest.fixture(autouse=True)
+def _unshrunk(monkeypatch):
+    """Whether a fault is found is the question; tests/proofs/testing shrink what they find."""
+    monkeypatch.setattr(search, "_PHASES", (Phase.explicit, Phase.generate))
 
 
 def _wrong_rank(change):
