@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -18,17 +17,14 @@ from epsrank.proofs.checkers.formal_certificates import (
     check_measurements,
 )
 from epsrank.proofs.formal import (
-    DEVELOPMENT,
-    CoqError,
     check_text,
     compile_development,
     explain_missing,
     find_coq,
-    read_development,
 )
 from epsrank.proofs.formal.coq_text import HEADER
-from epsrank.proofs.formal.export import needed
 from epsrank.proofs.formal.floor_certificate import certify_floor
+from epsrank.proofs.formal.interrogate import CLOSED
 from epsrank.proofs.formal.rank_certificate import certify_rank
 from epsrank.proofs.instances import networks
 
@@ -38,64 +34,37 @@ MODULES = "form zmatrix measurement spectral check_rank check_floor"
 
 
 @pytest.fixture(scope="module")
-def checkers(tmp_path_factory):
-    """The part of the development that the checkers rest on, compiled."""
+def checkers():
+    """The development as its audit compiles it, in the cache of the user."""
     coq = find_coq()
     if coq is None:
         pytest.skip(explain_missing())
-    whole, folder = read_development(DEVELOPMENT), tmp_path_factory.mktemp("checkers")
-    both = {"r": certify_rank(waves(), 1e-4), "f": certify_floor(waves(), targets(), 0.5)}
-    files = needed(whole, both)
-    (folder / "theories").mkdir()
-    for file in files:
-        shutil.copyfile(whole.folder / file, folder / file)
-    lines = [
-        line for line in (whole.folder / "_CoqProject").read_text().splitlines() if "-" in line
-    ]
-    (folder / "_CoqProject").write_text("\n".join([*lines, "", *files, ""]))
-    return compile_development(coq, folder=folder)
+    return compile_development(coq)
 
 
-def answers(compiled, terms, folder):
-    """Evaluate Boolean terms in Coq."""
-    listed = ";\n".join(terms)
-    text = HEADER.format(modules=MODULES, more="") + f"Eval vm_compute in [:: {listed}].\n"
-    printed = check_text(compiled, text, folder, "ask")
-    return [word == "true" for word in re.findall(r"\b(true|false)\b", printed)]
+def together(texts, more=""):
+    """Return one text for Coq, which takes longer to start than to check what is small here."""
+    header = HEADER.format(modules=MODULES, more="")
+    # Without headers of their own, and their names apart.
+    own = [text.split("Local Open Scope Z_scope.\n", 1)[1] for text in texts]
+    modules = [f"Module part{at}.\n{text}\nEnd part{at}.\n" for at, text in enumerate(own)]
+    return "".join([header, more, *modules])
 
 
 def test_measurements_become_theorems(checkers, tmp_path):
-    rank = certify_rank(waves(12, 5, "float32"), Fraction(1, 10**6))
-    printed = check_text(checkers, rank.to_coq("net_rank"), tmp_path, "net_rank")
-    assert "Closed under the global context" in printed
     weights = np.random.default_rng(0).random(12)
-    floor = certify_floor(waves(), targets(), 0.5, weights=weights, measure="volume")
-    printed = check_text(checkers, floor.to_coq("net_floor"), tmp_path, "net_floor")
-    assert "Closed under the global context" in printed
-    floor = certify_floor(waves(), targets(outputs=3), 2.0)
-    printed = check_text(checkers, floor.to_coq("net_floors"), tmp_path, "net_floors")
-    assert "Closed under the global context" in printed
+    found = [
+        certify_rank(waves(12, 5, "float32"), Fraction(1, 10**6)),
+        certify_floor(waves(), targets(), 0.5, weights=weights, measure="volume"),
+        certify_floor(waves(), targets(outputs=3), 2.0),
+    ]
+    text = together([certificate.to_coq("net") for certificate in found])
+    printed = check_text(checkers, text, tmp_path, "net")
+    assert printed.split("\n") == [*[CLOSED] * len(found), ""]
 
 
-@pytest.mark.parametrize("fault", ["rank", "basis"])
-def test_a_false_rank_does_not_compile(checkers, tmp_path, fault):
-    good = certify_rank(waves(), 1e-4)
-    bad = {
-        "rank": replace(good, rank=good.rank + 1),
-        "basis": replace(good, basis=changed(good.basis, 1, 1, lambda s: s + (1 << good.bits))),
-    }[fault]
-    with pytest.raises(CoqError, match="net_rank"):
-        check_text(checkers, bad.to_coq("net_rank"), tmp_path, "net_rank")
-
-
-def test_a_false_floor_does_not_compile(checkers, tmp_path):
-    good = certify_floor(waves(), targets(), 0.5)
-    bad = replace(good, x=good.x * Fraction(1000001, 1000000))
-    with pytest.raises(CoqError, match="net_floor"):
-        check_text(checkers, bad.to_coq("net_floor"), tmp_path, "net_floor")
-
-
-def test_coq_and_the_mirror_agree_on_ranks(checkers, tmp_path):
+def rank_cases():
+    """Certificates of ranks, right and wrong."""
     rng = np.random.default_rng(5)
     cases = []
     for seed in range(8):
@@ -118,13 +87,11 @@ def test_coq_and_the_mirror_agree_on_ranks(checkers, tmp_path):
             replace(good, basis=changed(good.basis, 2, 1, lambda s: s + 1)),
             replace(good, basis=good.basis[1:]),
         ]
-    mirrored = [case.accepted() for case in cases]
-    assert answers(checkers, [rank_term(case) for case in cases], tmp_path) == mirrored
-    assert any(mirrored)
-    assert not all(mirrored)
+    return cases
 
 
-def test_coq_and_the_mirror_agree_on_floors(checkers, tmp_path):
+def floor_cases():
+    """Certificates of floors, right and wrong."""
     cases = []
     for seed in range(6):
         goal, norm = targets(7, 1 + seed % 3), [0.2, 1.0, 30.0][seed % 3]
@@ -144,23 +111,73 @@ def test_coq_and_the_mirror_agree_on_floors(checkers, tmp_path):
             replace(good, target=replace(target, level=target.level + 70)),
             replace(good, data=replace(data, weights=(5, *data.weights[1:]))),
         ]
-    mirrored = [case.accepted() for case in cases]
-    assert answers(checkers, [floor_term(case) for case in cases], tmp_path) == mirrored
-    assert any(mirrored)
-    assert not all(mirrored)
+    return cases
 
 
-def test_a_given_gram_matrix_is_counted(checkers, tmp_path):
-    # G = [[2, 1], [1, 2]] / 2 has the eigenvalues 1/2 and 3/2, along (1, −1) and (1, 1).
+def gram_terms():
+    """G = [[2, 1], [1, 2]] / 2 has the eigenvalues 1/2 and 3/2, along (1, −1) and (1, 1)."""
     basis = "(RankCertificate 0 0 [:: [:: 1; -1]; [:: 1; 1]])"
     good, skew = "[:: [:: 2; 1]; [:: 1; 2]]", "[:: [:: 2; 1]; [:: 0; 2]]"
-    terms = [
+    return [
         f"check_rank_gram 1%nat {matrix} (1 # {den})%Q {basis} {rank}%nat"
         for matrix, den, rank in [
             (good, 1, 1), (good, 4, 2), (good, 1, 2), (good, 2, 1), (good, 2, 2), (skew, 1, 1),
         ]
     ]  # fmt: skip
-    assert answers(checkers, terms, tmp_path) == [True, True, False, False, False, False]
+
+
+def false_certificates():
+    """Measurements that are wrong by little."""
+    rank, floor = certify_rank(waves(), 1e-4), certify_floor(waves(), targets(), 0.5)
+    return {
+        "rank": replace(rank, rank=rank.rank + 1),
+        "basis": replace(rank, basis=changed(rank.basis, 1, 1, lambda s: s + (1 << rank.bits))),
+        "floor": replace(floor, x=floor.x * Fraction(1000001, 1000000)),
+    }
+
+
+@pytest.fixture(scope="module")
+def answers(checkers, tmp_path_factory):
+    """What Coq says of all of them, by group; it has refused the false theorems if it ends well."""
+    ranks, floors = map(rank_term, rank_cases()), map(floor_term, floor_cases())
+    groups = {"ranks": [*ranks], "floors": [*floors], "gram": gram_terms()}
+    asked = "".join(
+        f"Eval vm_compute in [:: {terms}].\n" for terms in map(";\n".join, groups.values())
+    )
+    # All before Qed has to succeed: only the kernel may refuse. Of a true theorem, that fails.
+    wrong = [
+        f"{theorem}Fail Qed.\nAbort.\n" for theorem in map(unproved, false_certificates().values())
+    ]
+    right = f"{unproved(certify_rank(waves(), 1e-4))}Fail Fail Qed.\nAbort.\n"
+    folder = tmp_path_factory.mktemp("answers")
+    printed = check_text(checkers, together([*wrong, right], asked), folder, "ask")
+    words = iter([word == "true" for word in re.findall(r"\b(true|false)\b", printed)])
+    found = {name: [next(words) for _ in terms] for name, terms in groups.items()}
+    assert next(words, None) is None
+    return found | {"refused": len(wrong)}
+
+
+def unproved(certificate):
+    """Return the text of a theorem up to Qed."""
+    theorem, question = certificate.to_coq("net").split("Qed.\n")
+    assert "Print Assumptions" in question
+    return theorem
+
+
+def test_false_measurements_do_not_compile(answers):
+    assert answers["refused"] == len(false_certificates()) == 3
+
+
+@pytest.mark.parametrize(("group", "cases"), [("ranks", rank_cases), ("floors", floor_cases)])
+def test_coq_and_the_mirror_agree(answers, group, cases):
+    mirrored = [case.accepted() for case in cases()]
+    assert answers[group] == mirrored
+    assert any(mirrored)
+    assert not all(mirrored)
+
+
+def test_a_given_gram_matrix_is_counted(answers):
+    assert answers["gram"] == [True, True, False, False, False, False]
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +195,8 @@ def tiny(tmp_path_factory):
 
 
 def test_a_network_of_the_run_becomes_theorems(checkers, tiny, monkeypatch, tmp_path):
+    # Coq's time is proportional to the samples.
+    monkeypatch.setitem(formal_certificates._SAMPLES, "quick", 20)
     monkeypatch.setattr(formal_certificates, "compile_development", lambda coq: checkers)
     found = check_measurements("digits tiny", replace(tiny, out=tmp_path))
     assert [(item.claim, item.kind, item.state) for item in found] == [
@@ -198,6 +217,7 @@ def test_a_refusal_of_the_kernel_is_no_evidence(checkers, tiny, monkeypatch, tmp
 
     monkeypatch.setattr(formal_certificates, "compile_development", lambda coq: checkers)
     monkeypatch.setattr(formal_certificates, "certify_rank", wrong)
+    monkeypatch.setattr(formal_certificates, "_floor", lambda *given: [])
     first, *_ = check_measurements("digits tiny", replace(tiny, out=tmp_path))
     assert first.state == "error"
     assert not (tmp_path / "certificates/digits_tiny/measurements/rank_0.v").exists()
