@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -37,11 +38,21 @@ def part_of(module: str) -> str:
     return box if (ROOT / box).is_dir() else f"{box}.py"
 
 
+@cache
+def imports(path: Path) -> tuple[tuple[bool, ast.Import | ast.ImportFrom], ...]:
+    """Return the imports of a file, each with whether it stands at the top."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(
+        (node in tree.body, node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+
+
 def imported(path: Path, *, inside: bool) -> Iterator[str]:
     """Yield what a file imports at its top, or inside its functions and for type checkers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if (node in tree.body) == inside:
+    for at_top, node in imports(path):
+        if at_top == inside:
             continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("epsrank"):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from epsrank.numerics.experiments.a12_cost import analyse, exponents, plan, rows_of
 from epsrank.numerics.experiments.experiment import Request
-from epsrank.numerics.experiments.trials.rank_cost import ROUTES, cost_trial, layer_features
+from epsrank.numerics.experiments.trials.rank_cost import (
+    ROUTES,
+    cost_trial,
+    layer_features,
+    print_peak,
+)
 from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.trial import Outcome, Trial
+from tests.processes import Child
 
 
 def outcomes(size="full", seconds=lambda n, samples: 1e-9 * n**2 * samples, count=7):
@@ -41,8 +50,22 @@ def test_planted_exponents_are_found():
         assert entry["exponent of the samples"] == pytest.approx(1)
 
 
+def measure_peak(settings):
+    """The child whose memory is measured, with its settings on stdin."""
+    sys.stdin = io.StringIO(settings)
+    print_peak()
+
+
+def forked(command, *, input, **more):
+    """Run it in a process that has PyTorch; tests of workers start it anew."""
+    assert "print_peak" in command[-1]
+    code, printed = Child(measure_peak, input).ended()
+    return SimpleNamespace(returncode=code, stdout=printed)
+
+
 @pytest.mark.parametrize("route", ROUTES)
-def test_every_route_counts_the_same(route):
+def test_every_route_counts_the_same(route, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", forked)
     settings = {
         "route": route,
         "width": 24,

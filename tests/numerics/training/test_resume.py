@@ -35,6 +35,21 @@ def config(**changes):
     return RunConfig(**(base | {"device": "cpu", "eps": (1e-6,)} | changes))
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the folder of a run that nothing interrupts, made once for each configuration."""
+    made = {}
+
+    def run(settings):
+        key = settings.to_toml()
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("whole") / "run"
+            train(settings, made[key])
+        return made[key]
+
+    return run
+
+
 def bits(path):
     """Everything that a run leaves behind, to the bit."""
     run = load_run(path)
@@ -53,14 +68,13 @@ def assert_same(one, two):
     [(name, "float64", size) for name in OPTIMIZERS for size in (None, 8)]
     + [("adam", "float32", 8), ("lbfgs", "float32", None)],
 )
-def test_stopped_and_resumed_twice(optimizer, dtype, batch_size, tmp_path):
-    settings = config(optimizer=optimizer, dtype=dtype, batch_size=batch_size)
-    train(settings, tmp_path / "whole")
-    part = train(settings, tmp_path / "parts", stop_after=5)
-    assert (part.status, part.step, len(part.records)) == ("stopped", 5, 2)
-    train(settings, tmp_path / "parts", resume=True, stop_after=9)
+def test_stopped_and_resumed_twice(optimizer, dtype, batch_size, tmp_path, whole):
+    settings = config(optimizer=optimizer, dtype=dtype, batch_size=batch_size, steps=8)
+    part = train(settings, tmp_path / "parts", stop_after=4)
+    assert (part.status, part.step, len(part.records)) == ("stopped", 4, 2)
+    train(settings, tmp_path / "parts", resume=True, stop_after=6)
     assert train(settings, tmp_path / "parts", resume=True).status == "complete"
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same(whole(settings), tmp_path / "parts")
 
 
 def test_the_comparison_notices_a_forgotten_optimiser(tmp_path, monkeypatch):
@@ -74,21 +88,20 @@ def test_the_comparison_notices_a_forgotten_optimiser(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("step", [0, 1, 3, 7, 14])
-def test_interrupt_from_the_callback(step, tmp_path):
+def test_interrupt_from_the_callback(step, tmp_path, whole):
     def interrupt(now, total, record):
         if now == step:
             raise KeyboardInterrupt
 
-    train(config(), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train(config(), tmp_path / "parts", progress=interrupt)
     train(config(), tmp_path / "parts", resume=True)
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same(whole(config()), tmp_path / "parts")
 
 
-def killed_at_every_single_write(moment, tmp_path, monkeypatch):
+def killed_at_every_single_write(moment, tmp_path, monkeypatch, steps=3):
     """Whatever the last file was, the folder is readable, and the run goes on to the same bits."""
-    settings = config(steps=3, measure_every=2)
+    settings = config(steps=steps, measure_every=2)
     replace = os.replace
     count = 0
 
@@ -127,7 +140,7 @@ def killed_at_every_single_write(moment, tmp_path, monkeypatch):
 
 def test_killed_before_every_single_write(tmp_path, monkeypatch):
     """After each of them: tests/slow, since that is before the next but for what is only read."""
-    killed_at_every_single_write("before", tmp_path, monkeypatch)
+    killed_at_every_single_write("before", tmp_path, monkeypatch, steps=2)
 
 
 def struck(folder, name):
@@ -143,7 +156,7 @@ def struck(folder, name):
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
-def test_process_killed_by_a_signal(name, tmp_path):
+def test_process_killed_by_a_signal(name, tmp_path, whole):
     settings = config(optimizer="adam", batch_size=8)
     (tmp_path / "parts.toml").write_text(settings.to_toml())
     code, printed = Child(struck, tmp_path / "parts", name).ended()
@@ -155,9 +168,8 @@ def test_process_killed_by_a_signal(name, tmp_path):
     assert interrupted.status == "stopped"
     assert interrupted.step == 7
     assert ("signal" in interrupted.cause) == (name != "SIGKILL")
-    train(settings, tmp_path / "whole")
     train(settings, tmp_path / "parts", resume=True)
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same(whole(settings), tmp_path / "parts")
 
 
 def test_handlers_are_as_before_afterwards():
@@ -211,7 +223,7 @@ def test_folder_below_a_file(tmp_path):
     assert caught.value.argument == "out"
 
 
-def test_full_disk_is_one_line_and_resumable(tmp_path, monkeypatch):
+def test_full_disk_is_one_line_and_resumable(tmp_path, monkeypatch, whole):
     replace = os.replace
     left = 12
 
@@ -228,8 +240,7 @@ def test_full_disk_is_one_line_and_resumable(tmp_path, monkeypatch):
     assert "\n" not in str(caught.value)
     monkeypatch.setattr("os.replace", replace)
     train(config(), tmp_path / "parts", resume=True)
-    train(config(), tmp_path / "whole")
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same(whole(config()), tmp_path / "parts")
 
 
 @pytest.mark.parametrize(

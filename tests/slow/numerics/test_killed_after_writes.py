@@ -1,6 +1,8 @@
-"""A run killed right after any of its writes goes on to the same bits."""
+"""A run killed at any of its writes goes on to the same bits, over three steps."""
 
 from __future__ import annotations
+
+import pytest
 
 from tests.numerics.training.test_resume import (
     _save_at_every_step,  # noqa: F401 - a fixture
@@ -8,5 +10,6 @@ from tests.numerics.training.test_resume import (
 )
 
 
-def test_killed_after_every_single_write(tmp_path, monkeypatch):
-    killed_at_every_single_write("after", tmp_path, monkeypatch)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_every_single_write(moment, tmp_path, monkeypatch):
+    killed_at_every_single_write(moment, tmp_path, monkeypatch)
