@@ -150,8 +150,10 @@ if TYPE_CHECKING:
     from epsrank.theory.floor.result import LossFloor
     from epsrank.theory.floor.tightness.layer import layer_tightness
     from epsrank.theory.floor.tightness.result import LayerTightness
+    from epsrank.theory.flows.condensation_bound import CondensationBound, condensation_bound
     from epsrank.theory.flows.escape import escape_rate
     from epsrank.theory.flows.leading_order import BlowUp, leading_order_blow_up
+    from epsrank.theory.flows.plateau_bound import PlateauBound, plateau_bound
     from epsrank.theory.kernels.catalogue import layer_kernel
     from epsrank.theory.kernels.input_measure import box_measure, data_measure
     from epsrank.theory.kernels.layer_kernel import LayerKernel
@@ -241,8 +243,10 @@ _NAMES_OF = {
     "epsrank.theory.floor.result": "LossFloor",
     "epsrank.theory.floor.tightness.layer": "layer_tightness",
     "epsrank.theory.floor.tightness.result": "LayerTightness",
+    "epsrank.theory.flows.condensation_bound": "CondensationBound condensation_bound",
     "epsrank.theory.flows.escape": "escape_rate",
     "epsrank.theory.flows.leading_order": "BlowUp leading_order_blow_up",
+    "epsrank.theory.flows.plateau_bound": "PlateauBound plateau_bound",
     "epsrank.theory.kernels.catalogue": "layer_kernel",
     "epsrank.theory.kernels.input_measure": "box_measure data_measure",
     "epsrank.theory.kernels.layer_kernel": "LayerKernel",
@@ -261,35 +265,35 @@ _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.
 
 __all__ = [
     "ANALYTIC", "BALL_ACTIVATIONS", "AmplitudeTransport", "AnalyticTarget", "AprioriFloor",
-    "BarrierTo", "BlowUp", "BoundaryProblem", "Comparison", "Condensation", "ContinuousFloor",
-    "ContinuousRank", "ConvexFloor", "CounterfactualFloor", "DefinitionTable", "DenseNetwork",
-    "Estimate", "FeatureMoments", "FrequencyError", "GradientNoise", "History", "InitialDistance",
-    "InitialRank", "InputError", "LayerKernel", "LayerQuantity", "LayerTightness", "LidarSums",
-    "LipschitzFloor", "LossFloor", "NeuronSelection", "OperatorSystem", "Orientations",
-    "OverheadBudget", "PathLength", "PopulationRank", "ProductRank", "Quantity", "QuantityData",
-    "RankBatch", "RankInterval", "RankMonitor", "RankRequirementError", "RankTooLow",
-    "RankUndecided", "RankUsed", "RankVerdict", "RankWarning", "Reading", "Report", "Run",
-    "RunConfig", "RunRecorder", "SegmentedDistances", "SignChanges", "SlopeChoice",
-    "SpectralDensity", "StabilityLimit", "Stages", "Staircase", "Stiffness", "SweepResults", "Task",
-    "Tightness", "Trial", "TrialStore", "UpdateCosine", "__version__", "algebraic_rank",
-    "alpha_req", "apriori_floor", "batch_sharpness", "batched_epsilon_rank", "box_measure",
-    "choose_slope", "compare_results", "condensation", "continuous_floor", "continuous_rank",
-    "convex_floor", "counterfactual_floor", "data_measure", "dead_neurons", "dense_network",
-    "detect_staircase", "dormant_neurons", "draw_staircase", "draw_training_stages",
-    "effective_rank", "epsilon_rank", "epsilon_rank_from_gram", "epsilon_rank_from_spectrum",
-    "epsilon_ranks", "escape_rate", "explain_drop", "feature_norm", "feature_rank",
-    "fewest_neurons", "frequency_errors", "gradient_noise", "group_configs", "hessian_density",
-    "hessian_eigenvalues", "hessian_top", "import_runs", "initial_ranks", "laplacian",
-    "layer_kernel", "layer_tightness", "leading_order_blow_up", "lidar", "linear_operator",
-    "lipschitz_floor", "load_pruned", "load_results", "load_run", "loss_floor", "losses_between",
-    "m_coherence", "negative_curvature", "network_of_run", "new_direction", "noise_directions",
-    "noise_scale", "noise_top", "partial", "participation_interval", "participation_ratio",
-    "plateau_curve", "poisson_stability", "population_rank", "principal_coordinates", "prune",
-    "rank_distance", "rank_forced", "rank_used", "rankme", "ranks_by_definition", "read_plateau",
-    "relu_distances", "run_trials", "select_neurons", "sobolev_widths", "srank", "stable_rank",
-    "stiffness", "stiffness_matrix", "structured_first_layer_", "tightness", "train",
-    "train_in_groups", "train_many", "training_stages", "validate_detector", "verify",
-    "weight_norms", "width_floor",
+    "BarrierTo", "BlowUp", "BoundaryProblem", "Comparison", "Condensation", "CondensationBound",
+    "ContinuousFloor", "ContinuousRank", "ConvexFloor", "CounterfactualFloor", "DefinitionTable",
+    "DenseNetwork", "Estimate", "FeatureMoments", "FrequencyError", "GradientNoise", "History",
+    "InitialDistance", "InitialRank", "InputError", "LayerKernel", "LayerQuantity",
+    "LayerTightness", "LidarSums", "LipschitzFloor", "LossFloor", "NeuronSelection",
+    "OperatorSystem", "Orientations", "OverheadBudget", "PathLength", "PlateauBound",
+    "PopulationRank", "ProductRank", "Quantity", "QuantityData", "RankBatch", "RankInterval",
+    "RankMonitor", "RankRequirementError", "RankTooLow", "RankUndecided", "RankUsed", "RankVerdict",
+    "RankWarning", "Reading", "Report", "Run", "RunConfig", "RunRecorder", "SegmentedDistances",
+    "SignChanges", "SlopeChoice", "SpectralDensity", "StabilityLimit", "Stages", "Staircase",
+    "Stiffness", "SweepResults", "Task", "Tightness", "Trial", "TrialStore", "UpdateCosine",
+    "__version__", "algebraic_rank", "alpha_req", "apriori_floor", "batch_sharpness",
+    "batched_epsilon_rank", "box_measure", "choose_slope", "compare_results", "condensation",
+    "condensation_bound", "continuous_floor", "continuous_rank", "convex_floor",
+    "counterfactual_floor", "data_measure", "dead_neurons", "dense_network", "detect_staircase",
+    "dormant_neurons", "draw_staircase", "draw_training_stages", "effective_rank", "epsilon_rank",
+    "epsilon_rank_from_gram", "epsilon_rank_from_spectrum", "epsilon_ranks", "escape_rate",
+    "explain_drop", "feature_norm", "feature_rank", "fewest_neurons", "frequency_errors",
+    "gradient_noise", "group_configs", "hessian_density", "hessian_eigenvalues", "hessian_top",
+    "import_runs", "initial_ranks", "laplacian", "layer_kernel", "layer_tightness",
+    "leading_order_blow_up", "lidar", "linear_operator", "lipschitz_floor", "load_pruned",
+    "load_results", "load_run", "loss_floor", "losses_between", "m_coherence", "negative_curvature",
+    "network_of_run", "new_direction", "noise_directions", "noise_scale", "noise_top", "partial",
+    "participation_interval", "participation_ratio", "plateau_bound", "plateau_curve",
+    "poisson_stability", "population_rank", "principal_coordinates", "prune", "rank_distance",
+    "rank_forced", "rank_used", "rankme", "ranks_by_definition", "read_plateau", "relu_distances",
+    "run_trials", "select_neurons", "sobolev_widths", "srank", "stable_rank", "stiffness",
+    "stiffness_matrix", "structured_first_layer_", "tightness", "train", "train_in_groups",
+    "train_many", "training_stages", "validate_detector", "verify", "weight_norms", "width_floor",
 ]  # fmt: skip
 
 

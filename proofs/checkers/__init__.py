@@ -38,6 +38,7 @@ class Family:
             "experiments": "empirical",
             "sampling": "empirical",
             "initial_rank": "empirical",
+            "initial_bounds": "property",
         }
         return kinds.get(self.module, "exact")
 
@@ -70,6 +71,8 @@ def families() -> Iterator[Family]:
         ("lipschitz", "lipschitz_checkers", "floors of Lipschitz losses", ("lipschitz-floor",)),
         ("plateaus", "plateau_checkers", "plateaus of known cause",
          ("reading", "rank-forced", "path-length")),
+        ("initial_bounds", "initial_bound_checkers", "plateaus of small weights",
+         ("plateau-bound", "condensation-bound")),
         ("pretraining", "pretraining_checkers", "initial ranks", ("pretraining-property",)),
         ("formal_certificates", "certificate_checkers", "certificates in Coq",
          ("rank-definition", "loss-floor", "reachable-loss")),

@@ -183,7 +183,7 @@ for extra, feature in {
 # Claims of the user's need no extra, without a report.
 assert epsrank.verify(ledger="mine.toml", checkers="mine", jobs=1).results[0].verdict == "supported"
 missing = {name for name in epsrank.__all__ if not available(name)}
-assert missing == {"draw_staircase", *sys.argv[2:]}, missing
+assert missing == {"draw_staircase", "draw_training_stages", *sys.argv[2:]}, missing
 """
 
 _AVAILABLE = """
@@ -198,10 +198,10 @@ def available(name):
 
 #: Public names that need the laboratory.
 OF_THE_LAB = [
-    "Comparison", "Run", "RunConfig", "RunRecorder", "SweepResults", "Tightness", "Trial",
-    "TrialStore", "compare_results", "group_configs", "import_runs", "load_pruned",
-    "load_results", "load_run", "prune", "run_trials", "tightness", "train",
-    "train_in_groups", "train_many",
+    "Comparison", "Run", "RunConfig", "RunRecorder", "Stages", "SweepResults", "Tightness", "Trial",
+    "TrialStore", "compare_results", "group_configs", "import_runs",
+    "load_pruned", "load_results", "load_run", "prune", "run_trials", "tightness", "train",
+    "train_in_groups", "train_many", "training_stages",
 ]  # fmt: skip
 
 

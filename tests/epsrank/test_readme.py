@@ -43,6 +43,7 @@ PAGES = [
     "docs/your-own.md",
     "docs/testing-claims.md",
     "docs/phenomena.md",
+    "docs/plateau-bounds.md",
 ]
 
 _BLOCK = re.compile(r"^```(\w+)(?: \S+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

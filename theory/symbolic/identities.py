@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 
+from epsrank.theory.symbolic.bound_identities import BOUND_PARTS
 from epsrank.theory.symbolic.floor_statements import DUAL, LENGTH, PRIMAL, TAIL
 from epsrank.theory.symbolic.flow_identities import FLOW_PARTS
 from epsrank.theory.symbolic.identity import Identity
@@ -346,5 +347,6 @@ PARTS: tuple[tuple[str, Callable[[], tuple[Identity, ...]]], ...] = tuple(
         ("slip", _slip_identities),
         *(("I1", derive) for derive in KERNEL_PARTS),
         *FLOW_PARTS,
+        *BOUND_PARTS,
     )
 )

@@ -32,6 +32,9 @@ P_u = projector * u
 target_square = sp.Symbol("S", nonnegative=True)  # S = ‖u*‖²
 scale, rate, strength, growing = sp.symbols("sigma rho s P", positive=True)
 layers = sp.Symbol("ell", integer=True, positive=True)
+norm, first_norm, drive, bend = sp.symbols("m m_0 g_norm b_3", positive=True)
+loss_factor, plateau = sp.symbols("c_L T_plateau", positive=True)
+across, aligned = sp.symbols("tau_k pi_k", positive=True)
 value = sp.Function("V")
 dual = sp.Function("D")
 
@@ -85,6 +88,14 @@ MEANINGS: dict[str, str] = {
     "ell": "number of layers",
     "T_escape": "time until the loss has fallen by a given share, by the linearised flow",
     "tau": "time of the flow",
+    "m": "bound of the layers' spectral norms at that time",
+    "m_0": "the larger spectral norm at the start",
+    "g_norm": "‖g‖, g = mean y x",
+    "b_3": "mean ‖x‖² + 3κ mean |y|‖x‖³, κ = 1/3 for tanh",
+    "c_L": "factor of the loss c/2 · mean (u − y)²",
+    "T_plateau": "time until the loss may have fallen as far as m allows",
+    "tau_k": "‖across‖/|along| of neuron k, along = (a_k + ĝ·w_k)/√2",
+    "pi_k": "|along|/‖(a_k, w_k)‖ at the start",
 }
 
 

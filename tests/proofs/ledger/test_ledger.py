@@ -28,8 +28,8 @@ coupling-rank coupling-together coupling-across reading depth-order depth-order-
 pretraining-rank pretraining-speed
 pretraining-accuracy pretraining-property pretraining-trained resnet-rank
 unity-rank landscape-rank sample-rank continuous-rank
-float-resolution optimiser-robust three-stages plateau-length second-plateau
-amplitude-transport condensation condensation-multiplicity
+float-resolution optimiser-robust three-stages plateau-length plateau-bound second-plateau
+amplitude-transport condensation condensation-bound condensation-multiplicity
 blow-up low-rank-bias two-regimes initial-large-rate stiffness-growth stiffness-overfit
 break-even-1 break-even-2 edge-of-stability f-principle spectral-bias critical-period rewinding
 early-sign-magnitude stages-and-rank
@@ -70,7 +70,7 @@ DECIDED = {
         "reading",
         "sample-rank",
     },
-    "supported": {"init-rank"},
+    "supported": {"condensation-bound", "init-rank", "plateau-bound"},
     # Empirical claims: no record of the standard size is there yet.
     "undecided": {
         "amplitude-transport",
