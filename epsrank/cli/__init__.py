@@ -29,6 +29,13 @@ main = Front(
         "The ε-rank of neural-network features: count it without rounding errors, bound the loss "
         "by it, watch it during training, and check the theorems about it."
     ),
+    groups={
+        "Features and their loss": ["rank", "population", "continuous", "floor", "tightness"],
+        "Before training": ["predict", "apriori"],
+        "Training": ["train", "sweep", "watch", "stages", "compare", "import", "plot", "prune"],
+        "Claims and proofs": ["verify", "report", "prove", "reproduce", "conjecture"],
+        "Speed": ["bench"],
+    },
     commands=[
         verify,
         report,

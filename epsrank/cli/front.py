@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,17 @@ from typing import Any, NoReturn
 import click
 
 from epsrank.cli.console import own_stdout
+from epsrank.cli.naming import (
+    COMMANDS,
+    OPTIONS,
+    hint_for,
+    nearest,
+    normal,
+    renamed,
+    sections,
+    with_nearest,
+    write_sections,
+)
 
 BAD_USE = 2
 # 128 + SIGINT, as shells say it.
@@ -30,8 +42,18 @@ class Front(click.Group):
     (``rank --at-least``), 130 interrupted.
     """
 
-    def __init__(self, *, commands: Sequence[click.Command], **settings: Any) -> None:
-        settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+    def __init__(
+        self,
+        *,
+        commands: Sequence[click.Command],
+        groups: dict[str, Sequence[str]] | None = None,
+        **settings: Any,
+    ) -> None:
+        settings.setdefault(
+            "context_settings",
+            {"help_option_names": ["-h", "--help"], "token_normalize_func": normal},
+        )
+        self.groups = groups or {}
         super().__init__(
             commands={command.name or "": command for command in commands},
             invoke_without_command=True,
@@ -43,6 +65,28 @@ class Front(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the subcommands in the order given."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names, by another word for it too."""
+        word = normal(args[0])
+        if word in self.commands or word.startswith("-"):
+            return super().resolve_command(ctx, [word, *args[1:]])
+        if word in COMMANDS:
+            return super().resolve_command(ctx, [COMMANDS[word], *args[1:]])
+        near = nearest(word, [*self.commands, *COMMANDS])
+        remedy = f"did you mean {near}?" if near else f"choose one of {', '.join(self.commands)}"
+        raise click.UsageError(f"no such command {args[0]!r}; {remedy}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by what they are for, with their first sentences whole."""
+        rows = [
+            (name, (name, command.get_short_help_str(limit=400).rstrip(".")))
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
+        write_sections(formatter, sections(self.groups, rows))
 
     def _without_command(self, version: bool) -> None:
         """Answer ``epsrank --version``, and refuse a bare ``epsrank``."""
@@ -123,7 +167,7 @@ def _leave(error: Exception) -> NoReturn:
     text = _describe(error)
     if text is None:
         raise error
-    _say(f"error: {text}")
+    _say(f"error: {with_nearest(text)}")
     sys.exit(BAD_USE)
 
 
@@ -171,7 +215,8 @@ def _silence_stdout() -> None:
 class Command(click.Command):
     """A command whose list options take several values at once: ``--eps 1e-6 1e-8``.
 
-    Errors name its options; `names` has those of arguments that functions call otherwise.
+    Errors name its options; `names` has those of arguments that functions call otherwise. `groups`
+    sorts a long help page.
     """
 
     def __init__(
@@ -179,9 +224,11 @@ class Command(click.Command):
         *,
         lists: Mapping[str, Callable[[str], bool]] | None = None,
         names: Mapping[str, str] | None = None,
+        groups: dict[str, Sequence[str]] | None = None,
         **settings: Any,
     ) -> None:
         self.lists = lists or {}
+        self.groups = groups
         self.names = names or {}
         page = inspect.cleandoc(settings.get("help") or "")
         settings["help"] = page.split("\nParameters\n---")[0].rstrip()
@@ -199,8 +246,36 @@ class Command(click.Command):
             raise in_options(error, self.params, self.names) from error.__cause__
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option before each of its values, then parse as usual."""
-        return super().parse_args(ctx, list(_spread(args, self.lists)))
+        """Give options the names they have here, repeat those of lists, then parse as usual."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        words = list(renamed(args, known))
+        try:
+            return super().parse_args(ctx, list(_spread(words, self.lists)))
+        except click.NoSuchOption as error:
+            near = nearest(error.option_name, [*known, *OPTIONS])
+            near = OPTIONS.get(near or "", near or "")
+            remedy = f"did you mean {near}?" if near in known else f"see {ctx.command_path} --help"
+            raise click.UsageError(f"no such option {error.option_name}; {remedy}", ctx) from None
+        except click.UsageError as error:
+            extra = re.search(r"unexpected extra arguments? \((\S+)", error.message)
+            single = {name for o in options if not o.is_flag and not o.multiple for name in o.opts}
+            if extra is None:
+                raise
+            hint = hint_for(extra[1].rstrip(")"), words, single)
+            raise click.UsageError(error.message + hint, ctx) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, in groups where there are many."""
+        if self.groups is None:
+            super().format_options(ctx, formatter)
+            return
+        rows = [
+            ("help" if "--help" in param.opts else str(param.name), row)
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option) and (row := param.get_help_record(ctx)) is not None
+        ]
+        write_sections(formatter, sections(self.groups, rows))
 
 
 def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iterable[str]:

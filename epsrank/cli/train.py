@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,18 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.console import live_progress, notice, number, print_table, say
+from epsrank.cli.console import live_progress, notice
 from epsrank.cli.cost import weigh_training
 from epsrank.cli.front import Command, Interrupted, is_data_file, is_number
+from epsrank.cli.naming import normal
+from epsrank.cli.train_result import print_run
 
 if TYPE_CHECKING:
-    from epsrank.numerics.training import Run, RunConfig, StepRecord
+    from epsrank.numerics.training import RunConfig, StepRecord
 
 
 def is_column(word: str) -> bool:
     """Tell whether a word of the command line may be one more name of a column: always."""
     return True
 
+
+# Options whose value is one of a few words.
+_WORDS = frozenset({"network", "init", "optimizer", "loss", "bias", "dtype", "device"})
 
 _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?")
 
@@ -37,6 +41,22 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
         "--target-columns": is_column,
         "--input-columns": is_column,
     },
+    groups={
+        "Network": [
+            "net",
+            "network",
+            "depth",
+            "width",
+            "activation",
+            "init",
+            "init_scale",
+            "slope",
+        ],
+        "Optimisation": ["optimizer", "learning_rate", "batch_size", "loss", "steps", "seed"],
+        "Data": ["n_train", "data", "target_columns", "input_columns", "domain", "boundary_weight"],
+        "Measurement": ["eps", "measure_every", "probe", "n_test", "bias", "keep_features"],
+        "Machine and folder": ["dtype", "device", "threads", "out", "resume", "yes", "help"],
+    },
 )
 @click.argument("task", required=False)
 @click.option(
@@ -47,45 +67,80 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--network",
     metavar="KIND",
-    help="mlp, resnet, modified, adaptive, cnn, transformer, bottleneck, or module:factory.",
+    help="mlp, resnet, modified, adaptive, cnn, transformer, bottleneck, or module:factory."
+    "  [default: mlp]",
 )
-@click.option("--depth", type=int, metavar="N", help="Hidden layers.")
-@click.option("--width", type=int, metavar="N", help="Neurons of each hidden layer.")
+@click.option("--depth", type=int, metavar="N", help="Hidden layers.  [default: 2]")
+@click.option("--width", type=int, metavar="N", help="Neurons of each hidden layer.  [default: 50]")
 @click.option(
     "--activation",
     metavar="NAME",
     help="tanh, relu, elu, cosine, sine, sigmoid, gelu, gaussian, erf, any function of torch "
-    "(softplus), or module:name.",
+    "(softplus), or module:name.  [default: tanh]",
 )
 @click.option(
     "--init",
     metavar="NAME",
-    help="default, structured or transnet (first layer), xavier, he, orthogonal, uniform, normal.",
+    help="default, structured or transnet (first layer), xavier, he, orthogonal, uniform, normal."
+    "  [default: default]",
 )
-@click.option("--init-scale", type=float, metavar="S", help="Scale of the initialisation.")
+@click.option(
+    "--init-scale", type=float, metavar="S", help="Scale of the initialisation.  [default: its own]"
+)
 @click.option(
     "--slope",
     metavar="G",
-    help="Slope of the placed layer: a number, auto (largest predicted ε-rank) or auto:R.",
+    help="Slope of the placed layer: a number, auto (largest predicted ε-rank) or auto:R."
+    "  [default: by rule]",
 )
-@click.option("--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw or lbfgs.")
-@click.option("--learning-rate", type=float, metavar="R", help="Step size.")
-@click.option("--batch-size", type=int, metavar="N", help="Samples per step; all by default.")
-@click.option("--loss", metavar="NAME", help="mse or cross-entropy.")
-@click.option("--steps", type=int, metavar="N", help="Updates.")
-@click.option("--eps", type=float, multiple=True, metavar="E …", help="Thresholds ε > 0.")
-@click.option("--measure-every", type=int, metavar="N", help="Steps between measurements.")
-@click.option("--probe", type=int, metavar="N", help="Samples that measurements look at.")
-@click.option("--n-test", type=int, metavar="N", help="Test samples they look at; all by default.")
+@click.option(
+    "--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw or lbfgs.  [default: adam]"
+)
+@click.option(
+    "--learning-rate",
+    type=float,
+    metavar="R",
+    help="Step size.  [default: 0.001; sgd, momentum 0.01; lbfgs 1]",
+)
+@click.option("--batch-size", type=int, metavar="N", help="Samples per step.  [default: all]")
+@click.option("--loss", metavar="NAME", help="mse or cross-entropy.  [default: mse]")
+@click.option("--steps", type=int, metavar="N", help="Updates.  [default: 15000]")
+@click.option(
+    "--eps",
+    type=float,
+    multiple=True,
+    metavar="E …",
+    help="Thresholds ε > 0.  [default: 1e-06 0.0001 0.01]",
+)
+@click.option(
+    "--measure-every",
+    type=int,
+    metavar="N",
+    help="Steps between measurements.  [default: dense at first]",
+)
+@click.option(
+    "--probe",
+    type=int,
+    metavar="N",
+    help="Samples that measurements look at.  [default: at most 2000]",
+)
+@click.option("--n-test", type=int, metavar="N", help="Test samples they look at.  [default: all]")
 @click.option(
     "--keep-features",
     type=float,
     metavar="C",
     help="Keep last layers in DIR/features, one per band of the loss, bands shrinking by C < 1.",
 )
-@click.option("--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.")
-@click.option("--boundary-weight", type=float, metavar="K", help="κ of a PINN's boundary term.")
-@click.option("--n-train", type=int, metavar="N", help="Training samples.")
+@click.option(
+    "--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.  [default: feature]"
+)
+@click.option(
+    "--boundary-weight",
+    type=float,
+    metavar="K",
+    help="κ of a PINN's boundary term.  [default: the task's]",
+)
+@click.option("--n-train", type=int, metavar="N", help="Training samples.  [default: the task's]")
 @click.option(
     "--data",
     multiple=True,
@@ -106,9 +161,9 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
     metavar="A B …",
     help="Box of a function of yours, two numbers for each input.",
 )
-@click.option("--seed", type=int, metavar="N", help="Seed of every random choice.")
-@click.option("--dtype", metavar="NAME", help="float64 or float32.")
-@click.option("--device", metavar="NAME", help="auto, cpu or cuda.")
+@click.option("--seed", type=int, metavar="N", help="Seed of every random choice.  [default: 0]")
+@click.option("--dtype", metavar="NAME", help="float64 or float32.  [default: float64]")
+@click.option("--device", metavar="NAME", help="auto, cpu or cuda.  [default: auto]")
 @click.option("--threads", type=int, metavar="N", help="Threads to compute with.  [default: 1]")
 @click.option("--out", metavar="DIR", help="Folder of the run.  [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
@@ -147,6 +202,12 @@ def train(
     """
     # Options left out stay out: RunConfig has the defaults, and a resumed run its own.
     settings = {name: value for name, value in given.items() if value not in (None, ())}
+    # Words of ours have no capitals and no underscores; names of a user's stay as they are.
+    settings |= {
+        name: normal(settings[name])
+        for name in _WORDS & settings.keys()
+        if ":" not in settings[name]
+    }
     if net is not None:
         # What an option says by itself goes before the one word.
         settings = _parse_net(net) | settings
@@ -172,7 +233,7 @@ def train(
             raise Interrupted(_how_to_resume(folder)) from None
         if run.task.notice is not None:
             notice(run.task.notice)
-        _print_run(run, folder)
+        print_run(run, folder)
 
 
 def _pairs(ends: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
@@ -275,60 +336,3 @@ def _how_to_resume(folder: Path) -> str:
     if progress is None:
         return f"interrupted before the first step; the settings are kept in {folder}; {again}"
     return f"interrupted at step {progress.step} of {steps}, kept in {folder}; {again}"
-
-
-def _draw(run: Run, folder: Path) -> str:
-    """Draw the staircase and name its file; what stands in the way costs the picture alone."""
-    from epsrank.theory.errors import InputError
-    from epsrank.theory.extras import optional_packages
-
-    try:
-        with optional_packages():
-            from epsrank.numerics.plots.run_figures import figure_of_run
-            from epsrank.numerics.plots.save import save_figure
-
-            return str(save_figure(figure_of_run(run, "staircase"), folder / "staircase.svg"))
-    except (InputError, OSError) as error:
-        return f"none, {error}"
-
-
-def _print_run(run: Run, folder: Path) -> None:
-    """Draw the staircase and print the last measurement."""
-    if run.status == "diverged":
-        notice(f"the run diverged: {run.cause}")
-    if not run.records:
-        return
-    picture = _draw(run, folder)
-    last = run.records[-1]
-    columns = ["hidden layer", *(f"ε-rank at {eps:g}" for eps in last.eps), "of"]
-    rows = [
-        [
-            str(entry.layer),
-            *map(str, entry.ranks),
-            str(entry.n_features),
-        ]
-        for entry in last.layers
-    ]
-    print_table(columns, rows, title=f"{run.config.title}: step {last.step} of {run.config.steps}")
-    measure = last.layers[-1].measure
-    figures = [
-        [f"loss ({run.config.loss}, {measure} measure)", number(last.loss)],
-        # NaN where a problem of the user's has no solution to be tested against.
-        *([] if math.isnan(last.test_loss) else [["test loss", number(last.test_loss)]]),
-    ]
-    if last.test_accuracy is not None:
-        figures.append(["test accuracy", f"{last.test_accuracy:.2%}"])
-    if last.reachable is not None:
-        bound = "V(‖β‖)" if last.envelope is not None else "reachable, certified,"
-        figures.append([f"{bound} at ‖β‖ = {last.coefficient_norm:.4g}", number(last.reachable)])
-    if last.envelope is not None:
-        figures += [
-            ["envelope", number(last.envelope)],
-            *(
-                [f"floor at ε = {eps:g}", number(value)]
-                for eps, value in zip(last.eps, last.floors, strict=True)
-            ),
-        ]
-    say()
-    reading = f"reading: {last.reading}: {last.reason}" if last.reading else last.reason
-    print_table(["quantity", "value"], figures, note=f"{reading}\npicture: {picture}")

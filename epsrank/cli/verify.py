@@ -16,8 +16,22 @@ if TYPE_CHECKING:
     from epsrank.proofs.checkers import Effort
 
 
+def _claims_beginning_with(context: click.Context, param: click.Parameter, word: str) -> list[str]:
+    """Return the ids that the shell offers."""
+    from epsrank.proofs.ledger.claims import load_ledger
+
+    return [claim.id for claim in load_ledger() if claim.id.startswith(word)]
+
+
 @click.command(cls=Command, lists={"--claim": lambda word: not word.startswith("-")})
-@click.option("--claim", "claims", multiple=True, metavar="ID …", help="Only these claims.")
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar="ID …",
+    help="Only these claims.  [default: all]",
+    shell_complete=_claims_beginning_with,
+)
 @click.option(
     "--size",
     type=click.Choice(["quick", "standard", "full"]),
@@ -34,7 +48,10 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes, at most one per core."
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes.  [default: one per core, and never more]",
 )
 @click.option(
     "--out", default="report", show_default=True, metavar="DIR", help="Folder of the report."

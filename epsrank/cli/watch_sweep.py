@@ -14,7 +14,7 @@ from epsrank.cli.console import number
 from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from epsrank.numerics.sweeps import Outcome, Sweep, Trial, TrialStore
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 _MOST_ROWS = 40
 # The rate is that of the latest runs: the first ones wait for their workers.
 _RECENT = 30
-_COLUMNS = ("done", "failed", "diverged", "missing", "median loss", "median ε-rank")
+_COUNTS = ("failed", "diverged", "missing")
+_COLUMNS = ("done", *_COUNTS, "median loss", "median ε-rank")
+# Blanks between two columns.
+_GAP = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class SweepView:
         """Return it as lines of plain text."""
         found = [f"{self.title}: {self.state}"]
         table = [(*self.varied, *_COLUMNS), *self.rows] if self.rows else []
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        widths = _widths(table)
         found += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
                   .rstrip() for row in table]  # fmt: skip
         if self.left_out:
@@ -52,25 +55,53 @@ class SweepView:
 
     def render(self) -> RenderableType:
         """Return it as something that rich draws."""
-        from rich.console import Group
+        return _DrawnSweep(self)
+
+    def fitting(self, width: int) -> list[tuple[str, ...]]:
+        """Return headings and rows without columns of zeros, where the table is too wide else."""
+        table = [(*self.varied, *_COLUMNS), *self.rows]
+        if sum(_widths(table)) + _GAP * len(table[0]) <= width:
+            return table
+        told = [
+            at
+            for at, column in enumerate(zip(*table, strict=True))
+            if column[0] not in _COUNTS or set(column[1:]) - {"0", ""}
+        ]
+        short = {"median loss": "loss", "median ε-rank": "ε-rank"}
+        head = tuple(short.get(table[0][at], table[0][at]) for at in told)
+        return [head, *(tuple(row[at] for at in told) for row in self.rows)]
+
+
+class _DrawnSweep:
+    """A sweep that rich draws, at whatever width the terminal has when it is drawn."""
+
+    def __init__(self, view: SweepView) -> None:
+        self._view = view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield title, table and remarks."""
         from rich.table import Table
         from rich.text import Text
 
-        parts: list[RenderableType] = [Text(f"{self.title}: {self.state}", "bold")]
-        if self.rows:
-            table = Table(*self.varied, *_COLUMNS, header_style="bold")
-            for row in self.rows:
+        view = self._view
+        yield Text(f"{view.title}: {view.state}", "bold", overflow="fold")
+        if view.rows:
+            head, *rows = view.fitting(options.max_width)
+            table = Table(box=None, header_style="bold", padding=(0, _GAP, 0, 0), pad_edge=False)
+            for heading in head:
+                table.add_column(heading, overflow="fold")
+            for row in rows:
                 table.add_row(*map(Text, row))
-            parts.append(table)
-        if self.left_out:
-            parts.append(
-                Text(
-                    f"{plural(self.left_out, 'more setting is', 'more settings are')} not shown",
-                    "dim",
-                )
-            )
-        parts += [Text(f"warning: {warning}", "yellow") for warning in self.warnings]
-        return Group(*parts)
+            yield table
+        if view.left_out:
+            words = plural(view.left_out, "more setting is", "more settings are")
+            yield Text(f"{words} not shown", "dim")
+        for warning in view.warnings:
+            yield Text(f"warning: {warning}", "yellow")
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*table, strict=True)]
 
 
 class SweepSource:
@@ -180,14 +211,14 @@ def _view(
     missing = len(found) - len(done)
     counts = f"{len(done) - failed} of {plural(len(found), 'run')} done"
     counts += f", {failed} failed" * bool(failed) + f", {missing} missing" * bool(missing)
-    damaged = len(store.damaged)
+    damaged = plural(len(store.damaged), "damaged file counts", "damaged files count")
     return SweepView(
         str(folder),
         counts + (_pace(folder / "store", missing) if missing else ""),
         varied,
         tuple(rows[:_MOST_ROWS]),
         max(0, len(rows) - _MOST_ROWS),
-        (f"{damaged} damaged files count as absent",) * bool(damaged),
+        (f"{damaged} as absent",) * bool(store.damaged),
     )
 
 

@@ -206,6 +206,12 @@ def select_claims(names: Iterable[str] | None, claims: Iterable[Claim]) -> tuple
         return everything
     wanted = [names] if isinstance(names, str) else list(names)
     known = [claim.id for claim in everything]
+    # As scripts write them: duplicate_neuron.
+    usual = {name.lower().replace("_", "-"): name for name in known}
+    wanted = [
+        name if name in known else usual.get(str(name).lower().replace("_", "-"), name)
+        for name in wanted
+    ]
     # Of our own ledger: a user's has another past.
     ours = set(known) == {claim.id for claim in load_ledger()}
     retired = {item.id: item for item in retired_claims()} if ours else {}

@@ -12,6 +12,13 @@ from epsrank.numerics.monitor.alarms.signatures import Signatures
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRecord
 from epsrank.numerics.monitor.sinks.protocol import WholeRecords
+from epsrank.numerics.monitor.terminal.drawn import (
+    SPARK,
+    DrawnView,
+    highest,
+    loss_line,
+    some_layers,
+)
 from epsrank.numerics.monitor.terminal.view import View, sparkline, view_of_history
 from epsrank.theory.errors import InputError
 from epsrank.theory.words import plural
@@ -21,55 +28,20 @@ if TYPE_CHECKING:
 
 # Rows kept for the series: a sparkline has no more characters.
 _KEPT = 2000
-_SPARK = 24
-# Most layers in the table; a terminal has no more lines.
-_LAYERS = 30
 
 
 def render(view: View, *, ascii_only: bool = False) -> RenderableType:
-    """Return a view as something that rich draws."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    def text(value: str, style: str = "") -> Text:
-        return Text(value, style=style, overflow="fold")
-
-    parts: list[RenderableType] = [text(f"{view.title}: {view.state}", "bold")]
-    if view.loss:
-        parts.append(text(_loss_line(view, ascii_only)))
-    if view.layers:
-        table = Table(header_style="bold")
-        table.add_column("layer", overflow="fold")
-        for heading in (*(f"ε = {eps}" for eps in view.eps), "of", *view.extras):
-            table.add_column(heading, justify="right")
-        table.add_column("ε-rank over time", no_wrap=True)
-        shown, left_out = _some(view)
-        for layer in shown:
-            table.add_row(
-                text(layer.name),
-                *map(text, (*layer.ranks, str(layer.n_features or "–"), *layer.extras)),
-                text(sparkline(layer.series, _SPARK, ascii_only=ascii_only)),
-            )
-        parts.append(table)
-        if left_out:
-            parts.append(
-                text(f"{plural(left_out, 'more layer is', 'more layers are')} not shown", "dim")
-            )
-    if view.reading is not None:
-        parts.append(text(f"reading: {view.reading}"))
-    if view.quantities is not None:
-        parts.append(text(f"quantities: {view.quantities}"))
-    parts += [text(f"warning: {warning}", "yellow") for warning in view.warnings]
-    return Group(*parts)
+    """Return a view as something that rich draws, at the width of its terminal."""
+    return DrawnView(view, ascii_only)
 
 
 def lines(view: View, *, ascii_only: bool = False) -> list[str]:
     """Return a view as lines of plain text."""
     found = [f"{view.title}: {view.state}"]
     if view.loss:
-        found.append(_loss_line(view, ascii_only))
-    shown, left_out = _some(view)
+        found.append(loss_line(view, ascii_only))
+    shown, left_out = some_layers(view)
+    most = highest(view.layers)
     for layer in shown:
         ranks = ", ".join(
             f"{rank} at {eps}" for rank, eps in zip(layer.ranks, view.eps, strict=True)
@@ -77,7 +49,7 @@ def lines(view: View, *, ascii_only: bool = False) -> list[str]:
         line = f"{layer.name}: ε-rank {ranks} of {layer.n_features}"
         if layer.failure is not None:
             line = f"{layer.name}: {layer.failure}"
-        spark = sparkline(layer.series, _SPARK, ascii_only=ascii_only)
+        spark = sparkline(layer.series, SPARK, ascii_only=ascii_only, least=0.0, most=most)
         found.append(f"{line}  {spark}".rstrip())
     if left_out:
         found.append(f"{plural(left_out, 'more layer is', 'more layers are')} not shown")
@@ -86,16 +58,6 @@ def lines(view: View, *, ascii_only: bool = False) -> list[str]:
     if view.quantities is not None:
         found.append(f"quantities: {view.quantities}")
     return found + [f"warning: {warning}" for warning in view.warnings]
-
-
-def _some(view: View) -> tuple[tuple[Any, ...], int]:
-    """Return the layers that fit, the last ones, and the number of those left out."""
-    return view.layers[-_LAYERS:], max(0, len(view.layers) - _LAYERS)
-
-
-def _loss_line(view: View, ascii_only: bool) -> str:
-    spark = sparkline(view.loss, 2 * _SPARK, log=True, ascii_only=ascii_only)
-    return f"loss {view.loss[-1]:.4g}  {spark}".rstrip()
 
 
 def draws(console: Console) -> bool:

@@ -119,9 +119,18 @@ def _layer(
 
 
 def sparkline(
-    series: Sequence[float], width: int, *, log: bool = False, ascii_only: bool = False
+    series: Sequence[float],
+    width: int,
+    *,
+    log: bool = False,
+    ascii_only: bool = False,
+    least: float | None = None,
+    most: float | None = None,
 ) -> str:
-    """Draw a series in one line of characters, its last point at the right end."""
+    """Draw a series in one line of characters, its last point at the right end.
+
+    `least` and `most` are the ends of a scale that several share; those of the series by default.
+    """
     values: list[Any] = list(series)
     if len(values) > width > 0:
         values = [values[(i + 1) * len(values) // width - 1] for i in range(width)]
@@ -131,7 +140,8 @@ def sparkline(
     if log and min(finite) > 0:
         values = [math.log(v) if math.isfinite(v) else v for v in values]
         finite = [math.log(value) for value in finite]
-    low, high = min(finite), max(finite)
+    low = min(finite) if least is None else least
+    high = max(finite) if most is None else most
     bars = _ASCII if ascii_only else _BARS
     span = (high - low) or 1.0
     return "".join(

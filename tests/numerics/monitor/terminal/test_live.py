@@ -16,7 +16,7 @@ from epsrank.numerics.monitor.numbers.quantities import Quantities
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.monitor.records.record import LayerRank, LayerReading, LayerRecord
 from epsrank.numerics.monitor.terminal.live import LiveTerminal, last_layer, lines, render
-from epsrank.numerics.monitor.terminal.view import View, sparkline, view_of_history
+from epsrank.numerics.monitor.terminal.view import LayerView, View, sparkline, view_of_history
 from epsrank.theory.errors import InputError
 
 
@@ -80,6 +80,31 @@ def test_many_layers_do_not_flood_the_screen() -> None:
     assert "20 more layers are not shown" in drawn(view)
     assert "layer 49" in drawn(view)
     assert "layer 3:" not in "\n".join(lines(view))
+
+
+LONG = [f"encoder.layers.{at}.feed_forward.activation" for at in (0, 11)]
+WIDE = View("run", "step 9 of 20", ("1e-06", "0.0001", "0.01"), ("stable rank", "dormant"),
+            tuple(LayerView(name, 768, ("[640, 768]", "97", "9"), tuple(range(60)), ("1.25", "3%"))
+                  for name in LONG), tuple(0.5**at for at in range(60)))  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_table_fits_every_terminal(width: int) -> None:
+    rows = drawn(WIDE, width=width).splitlines()
+    assert max(map(len, rows)) <= width
+    # A layer is one line, whose name says which one it is.
+    for number in ("0.", "11."):
+        (row,) = (row for row in rows if "768]" in row and number in row.split("[")[0])
+        assert row.rstrip()[-1] in "▇█"
+    lost = [text for text in ("0.01", "stable rank", "dormant") if text not in rows[2]]
+    assert not lost or f"too narrow for {', '.join(lost)[:4]}"[:14] in "".join(rows)
+
+
+def test_ranks_of_layers_are_drawn_on_one_scale() -> None:
+    layers = (LayerView("a", 8, ("1",), (1.0, 1.0)), LayerView("b", 8, ("8",), (4.0, 8.0)))
+    first, second = lines(View("", "", ("1e-06",), layers=layers))[1:]
+    assert first.endswith("▂▂")
+    assert second.endswith("▅█")
 
 
 def test_a_line_of_bars() -> None:
@@ -147,7 +172,7 @@ def test_a_stream_of_ascii_gets_ascii_bars() -> None:
         for step in range(1, 9):
             live.write([record(step, "a", step)], {})
     stream.flush()
-    assert b"_.-~" in stream.buffer.getvalue()  # type: ignore[attr-defined]
+    assert b".-~=+" in stream.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_monitor_shows_itself() -> None:
