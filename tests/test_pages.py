@@ -221,6 +221,13 @@ def test_the_map_is_drawn_from_the_imports_of_today():
     assert script["draw"](graph) != drawn
 
 
+def test_the_table_of_the_papers_has_the_verdicts_on_record():
+    script = runpy.run_path(str(ROOT / "docs" / "draw_verdicts.py"))
+    text = script["PAGE"].read_text(encoding="utf-8")
+    assert script["rewritten"](text) == text, "run python docs/draw_verdicts.py"
+    assert script["rewritten"](text.replace("*supported*", "*proved*")) == text
+
+
 def _of_command(text: str) -> dict[str, str]:
     """Return the sections of the page of commands by the command."""
     names = re.findall(r"^## epsrank (\S+)", text, re.MULTILINE)
