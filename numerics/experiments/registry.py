@@ -27,6 +27,7 @@ EXPERIMENTS: dict[str, str] = {
     "B3": "epsrank.numerics.experiments.initial.b03_condensation:EXPERIMENT",
     "B4": "epsrank.numerics.experiments.initial.b04_blow_up:EXPERIMENT",
     "B5": "epsrank.numerics.experiments.initial.b05_low_rank:EXPERIMENT",
+    "B6": "epsrank.numerics.experiments.initial.b06_one_axis:EXPERIMENT",
     "C1": "epsrank.numerics.experiments.diagnostics.c01_regimes:EXPERIMENT",
     "C2": "epsrank.numerics.experiments.diagnostics.c02_stiffness:EXPERIMENT",
     "C3": "epsrank.numerics.experiments.diagnostics.c03_break_even:EXPERIMENT",

@@ -261,20 +261,26 @@ def _mark(axes: Axes, rows: Sequence[tuple[int, EventTimes]]) -> None:
 def _passages(axes: Axes, rows: Sequence[EventTimes], ends: tuple[float, float]) -> None:
     """Draw every passage of every run, one row per event."""
     low, high = ends
+    known: list[tuple[float, float, float]] = []
+    never: list[tuple[float, float]] = []
     for place, row in enumerate(rows):
         spread = np.linspace(-0.25, 0.25, len(row.known)) if len(row.known) > 1 else np.zeros(1)
         for passage, shift in zip(row.known, spread, strict=True):
-            y = place + shift
             if passage.censored:
-                axes.plot([passage.after, high], [y, y], color=FAINT, linewidth=0.8)
-                axes.plot([high], [y], ">", color=FAINT, markersize=3, clip_on=False)
-                continue
-            axes.plot([max(passage.after, low), passage.by], [y, y], color=look(0).colour,
-                      linewidth=0.9, alpha=0.7)  # fmt: skip
-            axes.plot([passage.by], [y], "o", color=look(0).colour, markersize=2.5, clip_on=False)
+                never.append((place + shift, passage.after))
+            else:
+                known.append((place + shift, max(passage.after, low), passage.by))
         median = row.median
         if median is not None and math.isfinite(median.value) and len(row.known) > 1:
             axes.plot([median.value] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=1.4)
+    if known:
+        heights, after, by = zip(*known, strict=True)
+        axes.hlines(heights, after, by, color=look(0).colour, linewidth=0.9, alpha=0.7)
+        axes.plot(by, heights, "o", color=look(0).colour, markersize=2.5, clip_on=False)
+    if never:
+        heights, after = zip(*never, strict=True)
+        axes.hlines(heights, after, high, color=FAINT, linewidth=0.8)
+        axes.plot([high] * len(never), heights, ">", color=FAINT, markersize=3, clip_on=False)
     labels = [f"{row.event.name}  {place + 1}" for place, row in enumerate(rows)]
     axes.set_yticks(range(len(rows)), labels, fontsize=6.5)
     axes.set_ylim(len(rows) - 0.4, -0.6)

@@ -37,6 +37,7 @@ TRIAL_KINDS: dict[str, str] = {
     "factorisation": "epsrank.numerics.experiments.trials.factorisations:factorisation_trial",
     "initial-layers": "epsrank.numerics.experiments.trials.initial_layers:initial_layers_trial",
     "neck": "epsrank.numerics.experiments.trials.neck_ranks:neck_trial",
+    "one-axis": "epsrank.numerics.experiments.trials.one_axis:one_axis_trial",
     "pretraining": "epsrank.numerics.experiments.pretraining.trial:pretraining_trial",
     "large-rate": "epsrank.numerics.experiments.diagnostics.trials.regimes:large_rate_trial",
     "landscape": "epsrank.numerics.experiments.trials.checkpoint_landscapes:landscape_trial",

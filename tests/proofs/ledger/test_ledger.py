@@ -91,6 +91,7 @@ DECIDED = {
         "pretraining-speed",
         "resnet-rank",
         "second-plateau",
+        "stages-and-rank",
         "staircase-steps",
         "subset-conjecture",
         "three-stages",
