@@ -105,17 +105,15 @@ def printed(
     proof only the statement is taken, since nothing can depend on how it goes.
     """
     known = {item.name: item for item in names}
-    proofs = {name for name, item in known.items() if item.kind == "proof"}
     inside = {name: item for name, item in known.items() if item.kind in _PART_OF_A_TYPE}
     first = [*wanted, *(n for n, item in known.items() if item.kind in _WITH_A_BODY)]
-    texts = _texts(compiled, dict.fromkeys(first), set(wanted))
+    proofs = [n for n, item in known.items() if item.kind == "proof" and n not in set(wanted)]
+    texts, sealed = _first_texts(compiled, first, set(wanted), proofs)
     roots = {module.rsplit(".", 1)[-1] for module in compiled.development.modules()}
     found: dict[str, Printed] = {}
     waiting, done = list(wanted), set(wanted)
     while waiting:
-        unknown = [name for name in waiting if name not in texts]
-        sealed = _opaque(compiled, [name for name in unknown if name in proofs])
-        texts |= _texts(compiled, dict.fromkeys(unknown), sealed)
+        texts |= _texts(compiled, [name for name in waiting if name not in texts])
         following: dict[str, None] = {}
         for name in waiting:
             readable, full = texts[name]
@@ -164,29 +162,46 @@ def _mentioned(
             yield f"{prefix}.{short}"  # not in the index: made by a command, such as a scheme
 
 
-def _opaque(compiled: Compiled, names: Sequence[str]) -> set[str]:
-    """Return those names whose proofs are sealed, so that nothing can depend on how they go."""
-    answers = _ask(compiled, {name: f"About {name}." for name in names}) if names else {}
+_Texts = dict[str, tuple[str, str]]
+
+
+def _first_texts(
+    compiled: Compiled, names: Iterable[str], opaque: set[str], proofs: Iterable[str]
+) -> tuple[_Texts, set[str]]:
+    """Return the texts of names and of sealed proofs, and which proofs are sealed.
+
+    Nothing can depend on how a sealed proof goes. Asked about all proofs at once, mentioned or not:
+    Coq takes longer to start than to answer.
+    """
+    asked, perhaps = dict.fromkeys(names), dict.fromkeys(proofs)
+    questions = _questions(asked, opaque) | _questions(perhaps, set(perhaps))
+    answers = _ask(compiled, questions | {f"{name} kind": f"About {name}." for name in perhaps})
     # One that is only hidden from tactics is “basically transparent but considered opaque”.
-    return {name for name, text in answers.items() if re.search(r"^\S+ is opaque$", text, re.M)}
+    sealed = {
+        name for name in perhaps if re.search(r"^\S+ is opaque$", answers[f"{name} kind"], re.M)
+    }
+    return _answered(answers, [*asked, *sealed]), sealed
 
 
-def _texts(
-    compiled: Compiled, names: Iterable[str], opaque: set[str]
-) -> dict[str, tuple[str, str]]:
-    """Return readable and full form of each name; of the opaque ones, their types."""
-    asked = list(names)
-    if not asked:
-        return {}
+def _texts(compiled: Compiled, names: Sequence[str]) -> _Texts:
+    """Return readable and full form of each name that is known by its body."""
+    return _answered(_ask(compiled, _questions(names, set())), names) if names else {}
+
+
+def _questions(names: Iterable[str], opaque: set[str]) -> dict[str, str]:
+    """Ask for the readable and the full form of each name; of the opaque ones, of their types."""
     questions = {}
-    for name in asked:
+    for name in names:
         # How an opaque proof goes matters to nothing, and may be long.
         question = f"Check @{name}." if name in opaque else f"Print {name}."
         questions[f"{name} readable"] = question
         questions[f"{name} full"] = f"Set Printing All.\n{question}\nUnset Printing All."
-    answers = _ask(compiled, questions)
+    return questions
+
+
+def _answered(answers: Mapping[str, str], names: Iterable[str]) -> _Texts:
     return {
-        name: (_body(answers[f"{name} readable"]), _body(answers[f"{name} full"])) for name in asked
+        name: (_body(answers[f"{name} readable"]), _body(answers[f"{name} full"])) for name in names
     }
 
 
