@@ -8,7 +8,7 @@ import socket
 import warnings
 import zipfile
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -47,14 +47,21 @@ class LabelledImages:
     what: str
 
 
-def digits(seed: int) -> LabelledImages:
-    """Return scikit-learn's 1797 images of 8×8 pixels; a fifth, drawn by seed, for tests."""
+@cache
+def _scikit_digits() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return all images and labels; scikit-learn reads them from a text file at every call."""
     with optional_packages():
         from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    order = np.random.default_rng(seed).permutation(len(bunch.target))
-    images, labels = bunch.images[order], bunch.target[order].astype(np.int64)
+    return bunch.images, bunch.target.astype(np.int64)
+
+
+def digits(seed: int) -> LabelledImages:
+    """Return scikit-learn's 1797 images of 8×8 pixels; a fifth, drawn by seed, for tests."""
+    images, labels = _scikit_digits()
+    order = np.random.default_rng(seed).permutation(len(labels))
+    images, labels = images[order], labels[order]
     cut = len(order) - len(order) // 5
     return LabelledImages(
         images[:cut], labels[:cut], images[cut:], labels[cut:], 16.0, "scikit-learn",

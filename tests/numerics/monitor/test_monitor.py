@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import tracemalloc
@@ -20,9 +21,12 @@ from epsrank.numerics.monitor.records.history import History
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_rank
 
+# Read from a text file at every call.
+digits_of_scikit = functools.cache(load_digits)
+
 
 def digits(count=400):
-    x, y = load_digits(return_X_y=True)
+    x, y = digits_of_scikit(return_X_y=True)
     return torch.tensor(x[:count] / 16, dtype=torch.float32), torch.tensor(y[:count])
 
 
