@@ -6,6 +6,8 @@ STAMP  := $(VENV)/.installed
 # With the packages that the integrations and the clusters are about; their tests skip without.
 EVERYTHING := $(VENV)/.installed-everything
 OUT    ?= report
+# Files stay together, so that what a file makes for its tests is made once; who is done takes some.
+SHARE  := --dist worksteal
 
 # Tests start hundreds of processes: without bytecode each would compile 600 files again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -16,10 +18,10 @@ verify: $(STAMP)
 	$(BIN)/epsrank verify --out $(OUT)
 
 test: $(STAMP)
-	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n auto
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n auto $(SHARE)
 
 test-all: $(EVERYTHING)
-	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-thorough} $(BIN)/python -m pytest -n auto tests tests/slow tests/gpu
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-thorough} $(BIN)/python -m pytest -n auto $(SHARE) tests tests/slow tests/gpu
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -127,7 +127,7 @@ def test_comparing_two_runs(tmp_path: Path) -> None:
     done = command("compare", tmp_path / "a", tmp_path / "b")
     assert done.exit_code == 0, done.stderr
     title, heading, loss, *_ = done.stdout.splitlines()
-    assert title.endswith("1 pairs; learning_rate 0.001 → 0.01")
+    assert title.endswith("1 pair; learning_rate 0.001 → 0.01")
     assert heading.split()[:2] == ["figure", "pairs"]
     assert "one pair" in loss
 

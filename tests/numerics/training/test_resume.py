@@ -27,7 +27,6 @@ class Killed(BaseException):
 def _save_at_every_step(monkeypatch):
     monkeypatch.setattr("epsrank.numerics.training.making._SAVE_SECONDS", 0.0)
     monkeypatch.setattr("epsrank.numerics.training.making._SAVE_SHARE", 0.0)
-    monkeypatch.setattr("os.fsync", lambda handle: None)  # nobody cuts the power here
 
 
 def config(**changes):

@@ -20,6 +20,22 @@ from epsrank.theory.sampling.thresholds import Relative
 
 QUICK = Context("quick")
 
+_integrals = {}
+
+
+@pytest.fixture
+def integrals(monkeypatch):
+    """Let FLINT integrate each function once: it takes most of the time, and no fault is in it."""
+    honest = continuous.integral
+
+    def integral(system, *where):
+        key = (repr(system.network.to_json()), *where)
+        if key not in _integrals:
+            _integrals[key] = honest(system, *where)
+        return _integrals[key]
+
+    monkeypatch.setattr(continuous, "integral", integral)
+
 
 @pytest.fixture
 def tight(monkeypatch):
@@ -81,6 +97,7 @@ def test_too_few_samples_for_the_leverage_are_caught(monkeypatch):
     assert faulty.witness["population"].startswith("structured")
 
 
+@pytest.mark.usefixtures("integrals")
 def test_a_forgotten_remainder_is_caught(monkeypatch):
     (honest,) = continuous.check_integrals(QUICK)
     assert honest.state == "passed"
@@ -97,6 +114,7 @@ def test_the_property_of_integrals_sees_a_forgotten_remainder(monkeypatch):
     assert found.counterexample is not None
 
 
+@pytest.mark.usefixtures("integrals")
 def test_ignored_poles_are_caught(monkeypatch):
     def blind(system, left, right, columns):
         found = bounds_on_ellipse(system, left, right, columns)
