@@ -99,6 +99,7 @@ def _gaussian(z: Any) -> Any:
 _gaussian_ball = _bump(_gaussian)
 
 
+#: By name: σ and its derivatives on balls, and whether σ continues analytically.
 BALL_ACTIVATIONS: dict[str, BallActivation] = {
     "tanh": BallActivation(_monotone(lambda z: z.tanh()), _tanh_slope, np.tanh, lambda z: z.tanh()),
     "erf": BallActivation(

@@ -1,0 +1,142 @@
+"""What the site does beyond Sphinx: links out of docs/, formulas as MathML, names in docstrings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+
+import epsrank
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Modules whose names are public, the first that holds a name being its home.
+PUBLIC = ("epsrank", "epsrank.strategies", "epsrank.testing", "epsrank.sinks",
+          "epsrank.callbacks", "epsrank.metrics",
+          "epsrank.losses", "epsrank.plots")  # fmt: skip
+
+_OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([^)\s#]+)(?:#[^)\s]*)?\)")
+#: What has a page here although its text lies outside of docs/.
+_HERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md",
+         "README.md": "index.md"}  # fmt: skip
+_CODE = re.compile(r"(``.+?``)", re.DOTALL)
+
+
+def links_inside(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Turn links that leave docs/ into links to a page here, a copy of the file, or plain text."""
+    if "/" in docname:
+        return
+
+    def other(match: re.Match[str]) -> str:
+        text, path = match[1], match[2]
+        if path in _HERE:
+            return f"[{text}]({_HERE[path]})"
+        return match[0] if (ROOT / path).is_file() else text
+
+    source[0] = _OUTSIDE.sub(other, source[0])
+
+
+def _writes(display: str) -> Callable[[Any, nodes.Node], None]:
+    """Return what writes a formula as MathML, which needs neither a program nor the network."""
+
+    def write(self: Any, node: nodes.Node) -> None:
+        made = convert(node.astext(), display=display)
+        if "\\" in made or "&#x0005C;" in made:
+            raise ValueError(f"latex2mathml does not know all of {node.astext()!r}")
+        self.body.append(f'<div class="formula">{made}</div>' if display == "block" else made)
+        raise nodes.SkipNode
+
+    return write
+
+
+@cache
+def homes() -> dict[str, str]:
+    """Return the public module of each public name."""
+    found: dict[str, str] = {}
+    for module in PUBLIC:
+        for name in import_module(module).__all__:
+            found.setdefault(name, module)
+    return found
+
+
+def a_name(
+    role: str,
+    raw: str,
+    text: str,
+    lineno: int,
+    inliner: Any,
+    options: Any = None,
+    content: Any = (),
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Return single backticks as a link where they name something public, else as code."""
+    name = text.removeprefix("epsrank.")
+    code = nodes.literal(raw, text, classes=["xref", "py"])
+    first = name.partition(".")[0]
+    home = homes().get(first)
+    # Elsewhere `targets` and `coefficients` are arguments, and no strategies.
+    drawn = home == "epsrank.strategies" and "/proofs/" not in (
+        inliner.document.current_source or ""
+    )
+    if home is None or drawn:
+        return [code], []
+    # What a class has is on its page.
+    link = addnodes.pending_xref(
+        raw, code, refdomain="py", reftype="obj", reftarget=f"{home}.{first}", refwarn=True
+    )
+    link.source, link.line = inliner.document.current_source, lineno
+    return [link], []
+
+
+def bars_are_bars(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep |x| and 2**k from being read as markup, outside of code."""
+    if what in {"data", "module"} and (comment := _comment(name)):
+        lines[:] = comment
+    text = "\n".join(lines)
+    parts = _CODE.split(text)
+    parts[::2] = [re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts[::2]]
+    lines[:] = "".join(parts).split("\n")
+
+
+def _comment(name: str) -> list[str]:
+    """Return the ``#:`` comment of a constant at its home: autodoc would describe `dict`."""
+    module, _, short = name.rpartition(".")
+    defined = epsrank._HOMES.get(short, module)
+    package = import_module(defined)
+    for candidate in (defined, *_parts(package)):
+        docs = ModuleAnalyzer.for_module(candidate).find_attr_docs()
+        if ("", short) in docs:
+            return docs["", short]
+    return []
+
+
+def _parts(package: Any) -> list[str]:
+    folder = Path(package.__file__).parent
+    if Path(package.__file__).name != "__init__.py":
+        return []
+    return [f"{package.__name__}.{path.stem}" for path in sorted(folder.glob("[!_]*.py"))]
+
+
+def bars_of_commands(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Keep |Ω| in the help of commands from being read as markup."""
+    lines[:] = [line.replace("|", r"\|") for line in lines]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect all of it."""
+    app.add_role("name", a_name)
+    app.add_html_math_renderer("mathml", (_writes("inline"), None), (_writes("block"), None))
+    app.connect("source-read", links_inside)
+    app.connect("autodoc-process-docstring", bars_are_bars)
+    for part in ("description", "options", "arguments", "usage", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", bars_of_commands)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

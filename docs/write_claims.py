@@ -1,0 +1,171 @@
+"""Write what pages say of verdicts from the ledger: ``python docs/write_claims.py``.
+
+That is the page docs/evidence/claims.md, the paragraph of README.md between its markers, and the
+names of statements and experiments in docs/concepts/symbols.md. A test says when they are due.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from epsrank.proofs.ledger.claims import Claim, in_themes, load_ledger
+from epsrank.proofs.report.words import EXPERIMENTS, STATEMENTS
+
+DOCS = Path(__file__).parent
+CLAIMS = DOCS / "evidence" / "claims.md"
+README = DOCS.parent / "README.md"
+SYMBOLS = DOCS / "concepts" / "symbols.md"
+_WIDTH = 118
+#: In the order of their weight; what the words mean is on the page.
+WORDS = {
+    "proved": "a theorem, which Coq has checked without an axiom",
+    "certified on instances": "decided exactly, or with certified bounds, on the instances tried",
+    "supported": "a search found no counterexample, or every comparison excludes no effect",
+    "supported only in a regime": "true where the statement says, and not everywhere",
+    "refuted": "there is a counterexample, or the reverse is established",
+    "undecided": "tested, and what is on record does not decide it",
+    "open": "nothing here decides it yet",
+}
+_PAPERS = {
+    "[S1]": "[Yang et al.](../concepts/bibliography.md#yang-et-al-2024)",
+    "[S2]": "[Tang et al.](../concepts/bibliography.md#tang-et-al-2025)",
+}
+_NAME = re.compile(r"(?<![\w-])([A-Z]\d+)(?!\w)")
+
+
+def counts(claims: Sequence[Claim]) -> str:
+    """Return how many claims have which verdict, in words."""
+    found = Counter(claim.recorded for claim in claims)
+    parts = [f"{found[word]} {word}" for word in WORDS if found[word]]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def source_of(claim: Claim) -> str:
+    """Return where a claim comes from, identifiers with their names and papers as links."""
+    parts = []
+    for part in claim.source.split("; "):
+        if part.startswith("math.md"):
+            continue
+        part = part.partition("; math.md")[0]
+        names = EXPERIMENTS if part.startswith("experiment") else STATEMENTS
+        part = _NAME.sub(
+            lambda match, names=names: f"{match[1]} ({names[match[1]]})" if match[1] in names
+            else match[1],
+            part,
+        )  # fmt: skip
+        for mark, link in _PAPERS.items():
+            part = part.replace(mark, link)
+        parts.append("this project" if part == "ours" else part)
+    return "; ".join(parts)
+
+
+def page(claims: Sequence[Claim]) -> str:
+    """Return the page of all claims, by theme."""
+    themed = in_themes(claims)
+    themes = list(dict.fromkeys(claim.theme for claim in themed))
+    ordered = sorted(themed, key=lambda claim: themes.index(claim.theme))
+    lines = [
+        "# Claims and verdicts",
+        "",
+        "<!-- Generated: python docs/write_claims.py -->",
+        "",
+        filled(
+            f"{len(claims)} claims: {counts(claims)}. Each verdict is derived from evidence by "
+            "`epsrank verify`; `epsrank verify --claim ID` decides one of them anew."
+        ),
+        "",
+        "| verdict | meaning | claims |",
+        "|---|---|---|",
+    ]
+    for word, meaning in WORDS.items():
+        ids = [claim.id for claim in ordered if claim.recorded == word]
+        named = ", ".join(f"`{name}`" for name in ids) or "none"
+        lines.append(f"| *{word}* | {meaning} | {named} |")
+    theme = ""
+    for claim in ordered:
+        if claim.theme != theme:
+            theme = claim.theme
+            lines += [
+                "",
+                f"## {theme}",
+                "",
+                "| claim | statement | verdict | source |",
+                "|---|---|---|---|",
+            ]
+        statement = _cell(claim.statement)
+        lines.append(
+            f"| **{_cell(claim.title)}** `{claim.id}` | {statement} | *{claim.recorded}* "
+            f"| {_cell(source_of(claim))} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return a text as it may stand in a cell: no column ends, nothing is emphasised."""
+    return re.sub(r"(?<!\\)([|*_])", r"\\\1", text) if "](" not in text else text
+
+
+def paragraph(claims: Sequence[Claim]) -> str:
+    """Return what the README says of the verdicts on record."""
+    trained = [claim for claim in claims if claim.wanted == ("empirical",)]
+    decided = [claim for claim in trained if claim.recorded not in {"undecided", "open"}]
+    said = (
+        f"Of the {len(trained)} claims that only trainings can decide, none has a verdict yet"
+        if not decided
+        else f"Of the {len(trained)} claims that only trainings can decide, {len(decided)} have a "
+        "verdict: " + ", ".join(f"`{claim.id}` ({claim.recorded})" for claim in decided)
+    )
+    return (
+        f"On record are {len(claims)} claims: {counts(claims)} ([all of them]"
+        f"(docs/evidence/claims.md)). {said}: a verdict rests on runs of the standard size with "
+        "seeds that no rule was tried on "
+        "(`epsrank reproduce --size standard`), and what the quick runs showed is in "
+        "[the experiments](docs/experiments.md), as a first look and not as a verdict."
+    )
+
+
+def filled(text: str) -> str:
+    """Return a paragraph with lines of the usual length, none of which ends within code."""
+    whole = re.sub(r"`[^`]*`", lambda match: match[0].replace(" ", "\0"), text)
+    lines = textwrap.fill(whole, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\0", " ")
+
+
+def put(text: str, name: str, made: str) -> str:
+    """Return a text with something made between its markers."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    assert found, f"no markers {begin} … {end}"
+    return f"{before}{begin}\n{made}\n{end}{after}"
+
+
+def names(of: Mapping[str, str], what: str) -> str:
+    """Return a table of short names."""
+    rows = [f"| {short} | {name} |" for short, name in of.items()]
+    return "\n".join([f"| name | {what} |", "|---|---|", *rows])
+
+
+def pages() -> dict[Path, str]:
+    """Return what the files have to hold."""
+    claims = load_ledger()
+    symbols = put(SYMBOLS.read_text("utf-8"), "statements", names(STATEMENTS, "statement"))
+    return {
+        CLAIMS: page(claims),
+        README: put(README.read_text("utf-8"), "verdicts", filled(paragraph(claims))),
+        SYMBOLS: put(symbols, "experiments", names(EXPERIMENTS, "experiment")),
+    }
+
+
+def main() -> None:
+    """Write all of it."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

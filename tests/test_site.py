@@ -1,0 +1,225 @@
+"""The documentation site without building it: no page is lost, no name unknown, no table stale.
+
+`tests/slow/test_site_build.py` builds it and looks at it in a browser.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import epsrank
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = {path.relative_to(DOCS).with_suffix("").as_posix(): path for path in DOCS.rglob("*.md")}
+#: Pages that run when the site is built.
+TUTORIALS = sorted(path for path in PAGES.values() if "```{code-cell}" in path.read_text("utf-8"))
+
+_FENCE = re.compile(r"^(`{3,}|:{3,})\{(\S+?)\}(.*?)^\1$", re.MULTILINE | re.DOTALL)
+#: Lines before the code of a cell, such as its tags.
+_OPTIONS = re.compile(r"^(?::\S+:.*\n)+")
+_CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def named_by(page: str, text: str) -> set[str]:
+    """Return the pages that the toctrees of a page name."""
+    folder = Path(page).parent
+    found = set()
+    for _, directive, body in _FENCE.findall(text):
+        if directive == "toctree":
+            lines = (line.strip() for line in body.splitlines())
+            found |= {line for line in lines if line and not line.startswith(":")}
+    return {_plain(folder / name) for name in found}
+
+
+def _plain(path: Path) -> str:
+    parts: list[str] = []
+    for part in path.as_posix().split("/"):
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def reached(pages: dict[str, str]) -> set[str]:
+    """Return the pages that toctrees lead to from the home page."""
+    seen: set[str] = set()
+    waiting = ["index"]
+    while waiting:
+        page = waiting.pop()
+        if page not in seen:
+            seen.add(page)
+            waiting += named_by(page, pages.get(page, ""))
+    return seen
+
+
+def test_every_page_is_in_a_toctree_and_every_entry_is_a_page():
+    pages = {name: path.read_text("utf-8") for name, path in PAGES.items()}
+    assert reached(pages) == set(pages)
+    named = [name for page, text in pages.items() for name in named_by(page, text)]
+    assert sorted(named) == sorted(set(named)), "a page in two toctrees has two places"
+
+
+def test_a_lost_page_and_a_missing_one_are_caught():
+    pages = {
+        "index": "```{toctree}\n:hidden:\n\nguides/index\n```\n",
+        "guides/index": ":::{toctree}\n\none\n../top\nabsent\n:::\n",
+        "guides/one": "",
+        "top": "",
+        "lost": "",
+    }
+    found = reached(pages)
+    assert found - set(pages) == {"guides/absent"}
+    assert set(pages) - found == {"lost"}
+
+
+def code_of(text: str) -> str:
+    """Return the code of a tutorial as one program."""
+    cells = [_OPTIONS.sub("", cell) for cell in _CELL.findall(text)]
+    # Lines for the notebook alone.
+    return "\n".join(re.sub(r"^[%!].*$", "", cell, flags=re.MULTILINE) for cell in cells)
+
+
+def unknown(code: str) -> Iterator[str]:
+    """Yield imports, attributes of modules and keywords that are not there, and undefined names."""
+    tree = ast.parse(code)
+    known: dict[str, Any] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                module = importlib.import_module(alias.name)
+                known[alias.asname or alias.name.partition(".")[0]] = (
+                    module
+                    if alias.asname
+                    else importlib.import_module(alias.name.partition(".")[0])
+                )
+        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            module = importlib.import_module(node.module or "")
+            for alias in node.names:
+                if hasattr(module, alias.name):
+                    known[alias.asname or alias.name] = getattr(module, alias.name)
+                else:
+                    yield f"{node.module}.{alias.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            owner = known.get(node.value.id)
+            if inspect.ismodule(owner) and not hasattr(owner, node.attr):
+                yield f"{node.value.id}.{node.attr}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield from _unknown_keywords(node, known.get(node.func.id))
+    checked = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821",
+         "--output-format", "concise", "-"],
+        input=code, capture_output=True, text=True,
+    )  # fmt: skip
+    yield from re.findall(r"F821 Undefined name `(\w+)`", checked.stdout)
+
+
+def _unknown_keywords(call: ast.Call, function: Any) -> Iterator[str]:
+    if not getattr(function, "__module__", "").startswith("epsrank"):
+        return
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for keyword in call.keywords:
+        if keyword.arg is not None and keyword.arg not in parameters:
+            yield f"{function.__name__}({keyword.arg}=…)"
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_a_tutorial_names_what_is_there(path):
+    text = path.read_text("utf-8")
+    assert text.startswith("---\nfile_format: mystnb\n"), "only with this head does it run"
+    code = code_of(text)
+    assert code.strip()
+    assert list(unknown(code)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("from epsrank import epsilon_rank\nepsilon_rank([[1.0]], eps=1e-6)", []),
+        ("from epsrank import epsilon_ranke", ["epsrank.epsilon_ranke"]),
+        ("from epsrank import loss_floor\nloss_floor([[1]], [1], ep=1)", ["loss_floor(ep=…)"]),
+        ("import numpy as np\nnp.linspaces(0, 1)", ["np.linspaces"]),
+        ("print(features)", ["features"]),
+    ],
+)  # fmt: skip
+def test_planted_names_in_a_tutorial_are_caught(code, wrong):
+    assert list(unknown(code)) == wrong
+
+
+def test_tables_from_the_ledger_are_of_today():
+    script = runpy.run_path(str(DOCS / "write_claims.py"))
+    for path, text in script["pages"]().items():
+        assert path.read_text("utf-8") == text, "run python docs/write_claims.py"
+
+
+def test_a_changed_verdict_makes_a_table_stale():
+    from dataclasses import replace
+
+    from epsrank.proofs.ledger.claims import load_ledger
+
+    script = runpy.run_path(str(DOCS / "write_claims.py"))
+    claims = list(load_ledger())
+    before = script["page"](claims), script["paragraph"](claims)
+    at = next(k for k, claim in enumerate(claims) if claim.wanted == ("empirical",))
+    claims[at] = replace(claims[at], recorded="supported")
+    after = script["page"](claims), script["paragraph"](claims)
+    assert before[0] != after[0]
+    assert f"1 have a verdict: `{claims[at].id}` (supported)" in after[1]
+
+
+@cache
+def _reference() -> list[str]:
+    pages = [path.read_text("utf-8") for path in sorted((DOCS / "reference").glob("*.md"))]
+    return re.findall(r"^   (\w+)$", "\n".join(pages), re.MULTILINE)
+
+
+def test_the_reference_has_every_public_name():
+    modules = ("testing", "sinks", "callbacks", "metrics", "losses", "plots")
+    public = set(epsrank.__all__) - {"__version__"}
+    for name in modules:
+        public |= set(importlib.import_module(f"epsrank.{name}").__all__)
+    assert set(_reference()) == public
+    assert len(_reference()) == len(set(_reference()))
+
+
+def test_every_paper_that_pages_cite_is_in_the_bibliography():
+    entries = set(
+        re.findall(
+            r"^@\w+\{(\w+),",
+            (DOCS / "concepts" / "references.bib").read_text("utf-8"),
+            re.MULTILINE,
+        )
+    )
+    cited = {
+        key
+        for path in PAGES.values()
+        for keys in re.findall(r"\{cite:\w+\}`([\w,]+)`", path.read_text("utf-8"))
+        for key in keys.split(",")
+    }
+    assert cited == entries
+
+
+def test_the_packages_of_the_site_are_pinned_and_in_no_wheel():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pinned = {line.partition("==")[0].lower().replace("_", "-")
+              for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()}  # fmt: skip
+    wanted = {re.split(r"[>=\[]", r)[0] for r in project["optional-dependencies"]["docs"]}
+    assert wanted - {"epsrank"} <= pinned
+    assert not wanted & {re.split(r"[>=]", r)[0] for r in project["dependencies"]}
