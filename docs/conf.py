@@ -44,9 +44,10 @@ myst_heading_anchors = 3
 # Executed once for each state of the source; `make clean` forgets what was kept.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "build" / "docs-notebooks")
+# They write files.
+nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
-nb_execution_excludepatterns = []
 # Warnings of a library would be text of a tutorial.
 nb_output_stderr = "remove-warn"
 nb_merge_streams = True

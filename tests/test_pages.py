@@ -49,6 +49,7 @@ _OF_A_USER = {
     "my_tasks.py",
     "mynet.py",
     "numerics.py",
+    "our_claims.py",
     "test_mine.py",
 }
 
