@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
 import epsrank
+from epsrank.proofs.report.words import EXPERIMENTS, STATEMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Modules whose names are public, the first that holds a name being its home.
@@ -131,11 +132,45 @@ def bars_of_commands(app: Sphinx, context: Any, lines: list[str]) -> None:
     lines[:] = [line.replace("|", r"\|") for line in lines]
 
 
+#: Short names of statements and experiments; an L1 loss is none.
+_SHORT = re.compile(r"(?<![\w–-])(?<!smooth )([A-Z]\d+)(?![\w″′]| loss)")
+#: Where names stand beside them, or where they name anything.
+_SPELT_OUT = {"concepts/symbols", "evidence/claims", "changelog"}
+
+
+def _meaning(short: str) -> str:
+    """Return what a short name stands for; C1 to C4 stand for two things."""
+    found = [STATEMENTS.get(short, ""), f"experiment: {EXPERIMENTS.get(short, '')}".rstrip(": ")]
+    return "; ".join(part for part in found if part not in {"", "experiment"})
+
+
+def short_names(app: Sphinx, doctree: nodes.document) -> None:
+    """Give F2, A1 and the like their names, which a pointer at them shows."""
+    if app.env.docname in _SPELT_OUT or "generated/" in app.env.docname:
+        return
+    for text in list(doctree.findall(nodes.Text)):
+        parent = text.parent
+        if isinstance(parent, nodes.literal | nodes.literal_block | nodes.title | nodes.raw):
+            continue
+        parts = _SHORT.split(text.astext())
+        if len(parts) == 1:
+            continue
+        made: list[nodes.Node] = []
+        for k, part in enumerate(parts):
+            meaning = _meaning(part) if k % 2 else ""
+            plain = nodes.Text(part)
+            made.append(
+                nodes.abbreviation("", "", plain, explanation=meaning) if meaning else plain
+            )
+        parent.replace(text, made)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all of it."""
     app.add_role("name", a_name)
     app.add_html_math_renderer("mathml", (_writes("inline"), None), (_writes("block"), None))
     app.connect("source-read", links_inside)
+    app.connect("doctree-read", short_names)
     app.connect("autodoc-process-docstring", bars_are_bars)
     for part in ("description", "options", "arguments", "usage", "epilog"):
         app.connect(f"sphinx-click-process-{part}", bars_of_commands)
