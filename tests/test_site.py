@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 import runpy
 import subprocess
@@ -182,6 +183,16 @@ def test_a_changed_verdict_makes_a_table_stale():
     after = script["page"](claims), script["paragraph"](claims)
     assert before[0] != after[0]
     assert f"1 have a verdict: `{claims[at].id}` (supported)" in after[1]
+
+
+def test_the_trials_of_remedies_are_those_of_the_file():
+    script = runpy.run_path(str(DOCS / "try_remedies.py"))
+    text = script["PAGE"].read_text("utf-8")
+    assert script["page"](text) == text, "run python docs/try_remedies.py --tables"
+    rows = json.loads(script["DATA"].read_text("utf-8"))
+    rows[0]["losses"]["L-BFGS"] *= 1e-3
+    case = script["CASES"][0]
+    assert script["table"](case, [r for r in rows if r["case"] == case.name]) not in text
 
 
 @cache
