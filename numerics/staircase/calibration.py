@@ -43,7 +43,7 @@ _LEAST_TAIL = 0.001
 
 
 def simulate(family: str, length: int, count: int, seed: int) -> Matrix:
-    """Draw (E_1, E_2, ρ of no mode, ρ of at most one) for series of a family of nulls."""
+    """Draw (E_1, E_2, ρ beside the one, ρ beside the other) for series of a family of nulls."""
     drawn = []
     for correlation in CORRELATIONS:
         # Seeds by cell, so that the table depends neither on the order nor on the number of jobs.
@@ -54,7 +54,7 @@ def simulate(family: str, length: int, count: int, seed: int) -> Matrix:
             data = as_series(truth.series, None, "linear", truth.direction)
             found = evidence(data.coarse_time, data.coarse, data.resolution)
             if found is not None:
-                drawn.append([*found.statistics, *(noise.correlation for noise in found.noise)])
+                drawn.append([*found.statistics, *found.correlations])
     return np.array(drawn).reshape(-1, 4)
 
 
@@ -102,7 +102,7 @@ def p_value(found: Evidence, count: int, length: int) -> float:
     score = found.statistics[count - 1]
     if score <= NOTHING:
         return 1.0
-    measured = int(np.searchsorted(MEASURED, found.noise[count - 1].correlation))
+    measured = int(np.searchsorted(MEASURED, found.correlations[count - 1]))
     place = float(np.interp(np.log(length), np.log(LENGTHS), np.arange(len(LENGTHS))))
     low = int(place)
     total = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
@@ -25,13 +26,13 @@ _MOST_UP, _MOST_DOWN, _STRETCH = 2.5, 10.0, 7
 # Price of a mode: a constant, as it is searched for, and a share of the length, so that the same
 # curve measured half as often has the same modes; ours.
 _MODE, _MODE_SHARE = 12.0, 0.4
-# Price of a fitted number of plateaus in units of log n: change points are searched; ours.
-_PRICE = 0.8
-# Plateaus are tried where noise is more than this share of the range. With less of it a series has
-# a shape to see, and plateaus that jump are none of it; ours.
-_NOISY = 0.03
+# Price of a fitted number of plateaus in units of log n, as change points are searched, and what ρ
+# adds: noise that wanders has more of them by chance; ours.
+_PRICE, _PRICE_RHO = 0.6, 0.4
 # Curves may jump where one of so few plateaus begins, or jumps alone would speak for plateaus.
 _FEW = 4
+# Descriptions that cost so much more than the null are not read; ours.
+_HOPELESS = 100.0
 # Of a series without such steps. Finite, as JSON has no −∞, and below every statistic.
 NOTHING = -1e6
 
@@ -46,8 +47,19 @@ class Evidence:
     steps: tuple[tuple[Drop, ...], tuple[Drop, ...]]
     #: What the best curve of no mode and of at most one leaves.
     noise: tuple[Noise, Noise]
+    #: ρ beside the description of each maximum (beside the null where there is none). Unlike what
+    #: the null leaves it has no steps in it, which look like noise that wanders.
+    correlations: tuple[float, float]
     #: Median of the local standard deviations that its unit is.
     scale: float
+
+
+class _Best(NamedTuple):
+    """E_k, and the steps and ρ of the description that has it."""
+
+    statistic: float = NOTHING
+    steps: tuple[Drop, ...] = ()
+    correlation: float | None = None
 
 
 @dataclass
@@ -56,6 +68,7 @@ class _Described:
 
     curve: Vector
     cost: float
+    correlation: float
     #: What a step of the null costs more than one of this description.
     dearer: float = 0.0
     steps: tuple[Drop, ...] | None = None
@@ -66,8 +79,8 @@ def evidence(time: Vector, values: Vector, resolution: float = 0.0) -> Evidence 
 
     The null of E_1 are curves whose speed of descent has no mode, that of E_2 those with one mode
     at most. Against them stand curves of more modes, and parallel plateaus between jumps, which
-    say more where there is much noise. All have noise e_i = ρ e_{i−1} + η_i in proportion to a
-    local scale, each with the ρ and variance of its own maximum.
+    say more where falls are short or there is much noise. All have noise e_i = ρ e_{i−1} + η_i in
+    proportion to a local scale, each with the ρ and variance of its own maximum.
 
     `resolution`: Distance of neighbouring values that the series can have; rounding to it is noise.
     """
@@ -75,57 +88,67 @@ def evidence(time: Vector, values: Vector, resolution: float = 0.0) -> Evidence 
     if size == 0:
         return None
     scale = _scale(values, _FLOOR * size, resolution)
-    noisy = float(np.median(scale)) > _NOISY * size
-    plateaus = parallel_plateaus(time, values) if noisy else []
-    few = frozenset(at for p in plateaus if len(p.starts) <= _FEW for at in p.starts[1:])
+    plateaus = parallel_plateaus(time, values, scale, _PRICE)
+    few = frozenset(at for p in plateaus if len(p.ramps) < _FEW for ramp in p.ramps for at in ramp)
     curves = Curves(time, values, scale, few)
     found = fewest_modes(curves)
     rough, least = roughness(values / scale), least_fall(size, resolution)
     noise = {k: _noise(curves.residual(signs), rough) for k, signs in found.items()}
     price = _MODE + _MODE_SHARE * values.size
     described = [
-        _Described(curves.curve(signs), noise[k].deviance + price * k)
+        _Described(curves.curve(signs), noise[k].deviance + price * k, noise[k].correlation)
         for k, signs in found.items()
         if k
     ]
-    each = _PRICE * float(np.log(values.size))
     for pieces in plateaus:
-        deviance = _noise((values - pieces.curve) / scale, rough).deviance
-        cost = deviance + each * pieces.parameters
-        described.append(_Described(pieces.curve, cost, price - 2 * each))
+        left = _noise((values - pieces.curve) / scale, rough)
+        each = (_PRICE + _PRICE_RHO * left.correlation) * float(np.log(values.size))
+        cost = left.deviance + each * pieces.parameters
+        described.append(_Described(pieces.curve, cost, left.correlation, price - 2 * each))
     nulls = (noise[0], noise.get(1, noise[0]))
     best = [
         # The null of two steps has a mode too.
         _best(time, described, nulls[count - 1].deviance + price * (count - 1), count, least)
         for count in (1, 2)
     ]
+    one, two = (
+        b.correlation if b.correlation is not None else null.correlation
+        for b, null in zip(best, nulls, strict=True)
+    )
     return Evidence(
-        (best[0][0], best[1][0]), (best[0][1], best[1][1]), nulls, float(np.median(scale))
+        (best[0].statistic, best[1].statistic),
+        (best[0].steps, best[1].steps),
+        nulls,
+        (one, two),
+        float(np.median(scale)),
     )
 
 
 def _best(
     time: Vector, described: list[_Described], null: float, count: int, least: float
-) -> tuple[float, tuple[Drop, ...]]:
+) -> _Best:
     """Return E_count and its steps: of the cheapest description that has so many.
 
     Against it stands the cheapest one that has fewer: of few modes, or of more that are no steps.
     """
     costs = [d.cost + (count - 1) * d.dearer for d in described]
+    found: _Described | None = None
     best = np.inf
-    steps: tuple[Drop, ...] = ()
     for k in sorted(range(len(costs)), key=costs.__getitem__):
         d = described[k]
-        # What costs more than both that were found changes neither.
-        if costs[k] >= null and best < np.inf:
+        # What costs more than both that were found changes neither, and what costs far more than
+        # the null speaks for nothing.
+        if costs[k] >= null and (best < np.inf or costs[k] > null + _HOPELESS):
             break
         if d.steps is None:
             d.steps = tuple(drops(time, d.curve, least))
         if len(d.steps) < count:
             null = min(null, costs[k])
-        elif best == np.inf:
-            best, steps = costs[k], d.steps
-    return (float(null - best), steps) if best < np.inf else (NOTHING, ())
+        elif found is None:
+            best, found = costs[k], d
+    if found is None or found.steps is None:
+        return _Best()
+    return _Best(float(null - best), found.steps, found.correlation)
 
 
 def _scale(values: Vector, floor: float, resolution: float) -> Vector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -51,11 +52,16 @@ def smooth_decay(name: str, generator: Generator, length: int) -> Vector:
     if name == "jump":
         return np.where(u < generator.uniform(0.25, 0.75), 1.0, 0.0)
     if name == "logistic":
-        # Nine tenths of the fall of a logistic curve take six of its units.
         width, middle = generator.uniform(0.02, 0.3), generator.uniform(0.25, 0.75)
-        return np.asarray(1 / (1 + np.exp(np.clip(6 * (u - middle) / width, -500, 500))))
+        return _sigmoid(middle - u, width)
     rates, weights = 10 ** generator.uniform(-0.5, 2.5, 5), generator.dirichlet(np.ones(5))
     return np.asarray(weights @ np.exp(-rates[:, None] * u))
+
+
+def _sigmoid(u: Vector, width: float) -> Vector:
+    """Return a logistic curve that takes nine tenths of its rise within a width about 0."""
+    # Nine tenths of the rise of a logistic curve take six of its units.
+    return np.asarray(1 / (1 + np.exp(np.clip(-6 * u / width, -500, 500))))
 
 
 DECAYS = (
@@ -78,7 +84,9 @@ TROUBLED = (
     "transient",
     "transient, logistic",
 )
-NULLS = (*DECAYS, *TROUBLED)
+# With a thirtieth of the noise's share or less: a shape that one sees.
+CLEAR = ("clear decay", "clear logistic", "clear jump")
+NULLS = (*DECAYS, *TROUBLED, *CLEAR)
 
 
 def null_series(name: str, generator: Generator, length: int, correlation: float = 0.0) -> Planted:
@@ -86,10 +94,11 @@ def null_series(name: str, generator: Generator, length: int, correlation: float
 
     `name`: one of `NULLS`: a decay (see `smooth_decay`); Student's t₃ for normal innovations; noise
     in proportion to an exponential; a random walk, whatever the correlation; one to three outliers
-    of either sign; bursts upward in 3 % of the entries; a first fall of one or two measurements.
+    of either sign; bursts upward in 3 % of the entries; a first fall of one or two measurements;
+    with "clear" a descent by 30 to 1000 standard deviations.
     """
     # All orders of size equally often.
-    size = 3 * 10 ** generator.uniform(0, 1.5)
+    size = (30 if name in CLEAR else 3) * 10 ** generator.uniform(0, 1.5)
     if name == "random walk":
         return Planted(np.cumsum(generator.standard_normal(length)))
     if name == "heavy tails":
@@ -101,8 +110,11 @@ def null_series(name: str, generator: Generator, length: int, correlation: float
     if name == "shrinking noise":
         decay = np.exp(-3 * np.arange(length) / length)
         return Planted(decay * (size + noise))
-    if name in DECAYS:
-        return Planted(size * smooth_decay(name, generator, length) + noise)
+    if name in (*DECAYS, *CLEAR):
+        shape = name.removeprefix("clear ")
+        if shape == "decay":
+            shape = str(generator.choice(DECAYS[1:6]))
+        return Planted(size * smooth_decay(shape, generator, length) + noise)
     kind = "logistic" if name == "transient, logistic" else str(generator.choice(DECAYS[1:4]))
     series = size * smooth_decay(kind, generator, length) + noise
     if name == "outliers":
@@ -165,6 +177,36 @@ def _places(generator: Generator, length: int, count: int) -> tuple[int, ...]:
     return tuple(round(place) for place in places.tolist())
 
 
+Ends = tuple[float, float]
+
+#: Standard deviation of the noise, as shares of the range, and width of drops, as shares of the
+#: length: the ends between which they are drawn, all orders of size equally often.
+SHAPES: dict[str, tuple[Ends, Ends]] = {
+    "clear jumps": ((0.003, 0.03), (0.0005, 0.003)),
+    "clear sigmoids": ((0.003, 0.03), (0.01, 0.1)),
+    "noisy sigmoids": ((0.03, 0.06), (0.01, 0.1)),
+}
+
+
+def sigmoids(shape: tuple[Ends, Ends], generator: Generator, length: int, count: int) -> Planted:
+    """Draw sigmoidal drops between level plateaus, with noise of variance 1.
+
+    `shape`: one of `SHAPES`. Drops take no more than half of the way to the next one.
+    """
+    noise, width = (math.exp(generator.uniform(*np.log(ends))) for ends in shape)
+    steps = _places(generator, length, count)
+    width = min(width, np.diff([0, *steps, length]).min() / length / 2)
+    # Each more than a tenth of the range, as a drop has to.
+    falls = generator.uniform(0.7, 1.3, count)
+    # The first entry beyond the middle of a drop is its step.
+    index = np.asarray(np.arange(length) + 0.5, np.float64)
+    curve = -sum(
+        fall * _sigmoid(index - step, width * length)
+        for step, fall in zip(steps, falls / (falls.sum() * noise), strict=True)
+    )
+    return Planted(np.asarray(curve + autocorrelated(generator, length, 0.0)), steps)
+
+
 def training_curve(generator: Generator, length: int, count: int) -> Planted:
     """Draw what a loss looks like in log: a first fall, sigmoidal drops, plateaus that slope.
 
@@ -180,7 +222,7 @@ def training_curve(generator: Generator, length: int, count: int) -> Planted:
     for step in steps:
         width = min(generator.uniform(0.02, 0.2), apart / 2)
         fall = size * generator.uniform(0.6, 1.4)
-        curve -= fall / (1 + np.exp(np.clip(6 * (step / length - u) / width, -500, 500)))
+        curve -= fall * _sigmoid(u - step / length, width)
     # Plateaus fall together by a fifth of what a drop does.
     curve -= 0.2 * size * u
     noise = np.exp(-u) * autocorrelated(generator, length, 0.0)

@@ -84,8 +84,7 @@ def _knots(values: Vector, scale: Vector, jumps: frozenset[int]) -> NDArray[np.i
     even = np.round(np.linspace(0, n - 1, evenly + 2)).astype(np.intp)
     bent = np.abs(np.diff(values, 2)) / scale[1:-1]
     sharp = 1 + np.argsort(bent, kind="stable")[::-1][: int(np.clip(n // 8, *_SHARP))]
-    edges = [at + side for at in jumps for side in (-1, 0)]
-    knots = np.unique(np.concatenate([even, _NEAR, sharp, np.array(edges, np.intp)]))
+    knots = np.unique(np.concatenate([even, _NEAR, sharp, np.array(sorted(jumps), np.intp)]))
     return np.asarray(knots[(knots > 0) & (knots < n - 1)], np.intp)
 
 

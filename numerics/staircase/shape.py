@@ -46,7 +46,8 @@ def drops(time: Vector, curve: Vector, least: float) -> list[Drop]:
     The curve is replaced by its running minimum, since what returns from a spike is no step. The
     stretches where it falls at a rate ≥ θ are candidates, for every θ. One is a drop if there are,
     before it and after it, plateaus whose rate is `RATE_RATIO` times smaller, and if it falls far
-    enough. Where one candidate holds two drops the two are taken, and otherwise the narrowest.
+    enough. Where one candidate holds two drops with a plateau between them the two are taken, and
+    otherwise the narrowest.
     """
     lowest = np.minimum.accumulate(curve)
     rates = -np.diff(lowest) / np.diff(time)
@@ -59,7 +60,8 @@ def drops(time: Vector, curve: Vector, least: float) -> list[Drop]:
         levels = np.quantile(levels, np.linspace(0, 1, _RATES))
     fast = np.zeros(rates.size + 2, dtype=bool)
     for threshold in levels:
-        fast[1:-1] = rates >= threshold
+        # What falls evenly does so up to rounding.
+        fast[1:-1] = rates >= threshold * (1 - 1e-6)
         edges = np.flatnonzero(fast[1:] != fast[:-1]).tolist()
         for first, last in zip(edges[::2], edges[1::2], strict=True):
             fall = float(lowest[first] - lowest[last])
@@ -71,17 +73,37 @@ def drops(time: Vector, curve: Vector, least: float) -> list[Drop]:
             if before.size and after.size:
                 start, end = int(before[-1]) + wide, last + int(after[0])
                 found[start, end] = float(lowest[start] - lowest[end])
-    return _disjoint(found, curve.size)
+    return _apart(_disjoint(found), time, lowest, slow)
 
 
-def _disjoint(found: dict[tuple[int, int], float], size: int) -> list[Drop]:
-    """Return drops that do not overlap, the narrowest first, with the plateaus between them."""
+def _disjoint(found: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
+    """Return drops that do not overlap, the narrowest first, in the order of time."""
     chosen: list[tuple[int, int]] = []
     for start, end in sorted(found, key=lambda key: (key[1] - key[0], key)):
         if all(end <= a or b <= start for a, b in chosen):
             chosen.append((start, end))
-    chosen.sort()
-    edges = [0, *(edge for drop in chosen for edge in drop), size - 1]
+    return sorted(chosen)
+
+
+def _apart(chosen: list[tuple[int, int]], time: Vector, lowest: Vector, slow: Vector) -> list[Drop]:
+    """Return drops with the plateaus between them; neighbours without one are one fall."""
+
+    def rate(start: int, end: int) -> float:
+        return float((lowest[start] - lowest[end]) / (time[end] - time[start]))
+
+    wide = lowest.size - slow.size
+    joined: list[tuple[int, int]] = []
+    for start, end in chosen:
+        if joined:
+            left, right = joined[-1]
+            most = min(rate(left, right), rate(start, end)) / RATE_RATIO
+            # What was slow beside one of them may hold a jump that is the other.
+            if not (slow[right : start - wide + 1] <= most).any():
+                joined[-1] = (left, end)
+                continue
+        joined.append((start, end))
+    edges = [0, *(edge for drop in joined for edge in drop), time.size - 1]
     return [
-        Drop(a, b, edges[2 * k], edges[2 * k + 3], found[a, b]) for k, (a, b) in enumerate(chosen)
+        Drop(a, b, edges[2 * k], edges[2 * k + 3], float(lowest[a] - lowest[b]))
+        for k, (a, b) in enumerate(joined)
     ]

@@ -10,8 +10,10 @@ import numpy as np
 from epsrank.numerics.staircase.comparators import pelt, threshold
 from epsrank.numerics.staircase.detect import LEVEL, detect_staircase
 from epsrank.numerics.staircase.families import (
+    CLEAR,
     DECAYS,
     NULLS,
+    SHAPES,
     TRENDS,
     TROUBLED,
     Planted,
@@ -19,6 +21,7 @@ from epsrank.numerics.staircase.families import (
     loss_and_rank,
     null_series,
     planted_steps,
+    sigmoids,
     smooth_decay,
     training_curve,
 )
@@ -50,9 +53,10 @@ def cases() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for correlation in CORRELATIONS:
         # Other troubles come with white noise; a random walk has ρ = 1 whatever the noise.
-        names = NULLS if correlation == 0 else (*DECAYS, *TROUBLED[:2])
+        names = NULLS if correlation == 0 else (*DECAYS, *TROUBLED[:2], *CLEAR)
         found += [{"group": "null", "family": name, "correlation": correlation} for name in names]
-    # Wandering noise of ρ = 0.9 hides steps of 3 standard deviations from anyone.
+    # At ρ = 0.9 even the best test of exactly these steps misses too many, unless it takes jumps of
+    # the noise to be small (tests/numerics/staircase/test_oracle.py).
     for correlation in CORRELATIONS[:2]:
         for family in ("steps", "steps after a transient"):
             found += [
@@ -60,6 +64,11 @@ def cases() -> list[dict[str, Any]]:
                 for count in STEP_COUNTS
             ]
     found.append({"group": "planted", "family": "ramps", "correlation": 0.0, "steps": 2})
+    found += [
+        {"group": "planted", "family": name, "correlation": None, "steps": count}
+        for name in SHAPES
+        for count in STEP_COUNTS[1:]
+    ]
     found += [
         {"group": "planted", "family": "training", "correlation": None, "steps": count}
         for count in (1, 2, 3)
@@ -262,6 +271,8 @@ def _draw(settings: Mapping[str, Any], generator: np.random.Generator, length: i
         return integer_ranks(family, generator, length)
     if family.startswith("noiseless "):
         return Planted(smooth_decay(family.removeprefix("noiseless "), generator, length))
+    if family in SHAPES:
+        return sigmoids(SHAPES[family], generator, length, int(settings["steps"]))
     if family == "training":
         return training_curve(generator, length, int(settings["steps"]))
     if settings["group"] == "planted":

@@ -21,7 +21,7 @@ from epsrank.numerics.staircase.calibration import (
 )
 from epsrank.numerics.staircase.comparators import pelt, threshold
 from epsrank.numerics.staircase.evidence import Evidence
-from epsrank.numerics.staircase.families import NULLS, null_series
+from epsrank.numerics.staircase.families import NULLS, SHAPES, null_series
 from epsrank.numerics.staircase.noise import Noise
 from epsrank.numerics.staircase.validity import (
     cases,
@@ -35,6 +35,7 @@ from epsrank.theory.errors import InputError
 
 NULL = {"group": "null", "family": "noise", "correlation": 0.5, "length": 60, "series": 20}
 STEPS = {"group": "planted", "family": "steps", "correlation": 0.0, "steps": 2, "length": 200}
+SIGMOIDS = {"group": "planted", "family": "clear sigmoids", "correlation": None, "steps": 3}
 TRAINING = {"group": "planted", "family": "training", "correlation": None, "steps": 2}
 
 
@@ -123,6 +124,17 @@ def test_curves_like_training_have_their_steps():
     assert verdict(TRAINING | {"length": 160, "series": 6}, threshold)["extra steps"] > 1
 
 
+@pytest.mark.parametrize("family", SHAPES)
+def test_what_one_sees_is_found_once(family):
+    row = verdict(SIGMOIDS | {"family": family, "length": 126, "series": 4}, detect_staircase)
+    assert row["recall"] >= 10 / 12
+    assert row["extra steps"] <= 0.5
+
+
+def test_change_points_count_sigmoids_several_times():
+    assert verdict(SIGMOIDS | {"length": 126, "series": 4}, pelt)["extra steps"] > 1
+
+
 def test_change_points_take_decay_for_steps_and_find_planted_ones():
     decay = NULL | {"family": "exponential", "correlation": 0.0, "length": 150}
     assert verdict(decay, pelt)["target met"] == "no"
@@ -158,7 +170,8 @@ def test_bad_arguments_are_named():
 
 def of_evidence(score, rho, length, count=2):
     noise = Noise(1.0, rho, 0.0)
-    return p_value(Evidence((score, score), ((), ()), (noise, noise), 1.0), count, length)
+    found = Evidence((score, score), ((), ()), (noise, noise), (rho, rho), 1.0)
+    return p_value(found, count, length)
 
 
 def test_p_values_fall_with_the_evidence():
