@@ -1,8 +1,8 @@
 """Put the tables of experiment E into docs/staircases.md: ``python docs/draw_validity.py``.
 
-The trials are those of ``epsrank reproduce E --size standard --seeds 100 --out DIR``, as far as its
-store has them (``python docs/draw_validity.py DIR/store``), or those on record. Nothing in the
-tables is typed by hand; lengths of which a case has not been run are left out.
+The trials are those of ``epsrank reproduce E --size standard --out DIR``, as far as its store has
+them (``python docs/draw_validity.py DIR/store``), or those on record. Nothing in the tables is
+typed by hand; lengths of which a case has not been run are left out.
 """
 
 from __future__ import annotations
@@ -153,9 +153,9 @@ def page(text: str, outcomes: Sequence[Outcome]) -> str:
 
 
 def stored(folder: Path) -> list[Outcome]:
-    """Return the trials of the plan of 100 series that a store has."""
+    """Return the trials of the standard plan that a store has."""
     store = TrialStore(folder)
-    planned = plan(Request(size="standard", seeds=100))
+    planned = plan(Request(size="standard"))
     return [found for trial in planned if (found := store.get(trial)) is not None]
 
 

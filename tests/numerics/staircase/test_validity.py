@@ -207,7 +207,9 @@ def test_the_table_can_be_made_again(monkeypatch):
 def test_the_experiment_plans_the_same_and_makes_tables():
     found = experiment("E")
     plan = found.plan(Request(seeds=2))
-    assert len(found.plan(Request(size="full"))) == 4 * len(plan)
+    whole = found.plan(Request(size="full"))
+    assert len(whole) == 20 * len(plan)
+    assert sum(trial.settings["series"] for trial in whole) == 400 * len(plan)
     made = {"series": 2, "flagged": 2, "planted": 0, "found": 0, "errors": [], "extra": 0}
     # Shorter series have no target that could be missed.
     plan.sort(key=lambda trial: trial.settings["length"] != 60)
