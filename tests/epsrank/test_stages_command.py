@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from epsrank import training_stages
 from epsrank.cli import main
 from epsrank.numerics.results import import_runs, tables
 from epsrank.numerics.results.foreign import save_import
 from epsrank.numerics.training import RunConfig, train
+from tests.made_up_sweeps import plant
 
 STEPS = np.arange(0, 200, 4)
 
@@ -103,11 +105,15 @@ def test_exports_of_trackers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_run_and_a_sweep(tmp_path: Path) -> None:
     config = {"task": "cosines", "depth": 2, "width": 6, "steps": 40, "eps": (1e-3,),
               "optimizer": "sgd", "n_train": 20, "device": "cpu"}  # fmt: skip
-    for seed in (0, 1):
-        train(RunConfig(**config, seed=seed), out=tmp_path / f"run{seed}")
+    runs = [train(RunConfig(**config, seed=k), out=tmp_path / f"run{k}") for k in (0, 1)]
     found = told(tmp_path / "run0", tmp_path / "run1")
     assert [run["seed"] for run in found["runs"]] == [0, 1]
     assert {"loss", "reachable", "rank:1", "rank:2", "limit"} <= set(found["runs"][0]["quantities"])
+    # The runs themselves say the same.
+    assert training_stages(runs).to_json()["events"] == found["events"]
+    swept = told(plant(tmp_path / "sweep", seeds=3), "--where", "width=4")
+    assert [run["seed"] for run in swept["runs"]] == [0, 1, 2]
+    assert {"loss", "rank"} <= set(swept["runs"][0]["quantities"])
     done = stages(tmp_path / "run0", "--out", tmp_path / "run.png")
     assert done.exit_code == 0
     assert (tmp_path / "run.png").stat().st_size > 10_000

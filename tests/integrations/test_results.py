@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from epsrank import training_stages
 from epsrank.numerics.results import import_runs, load_results
 from epsrank.theory.errors import InputError
 from tests.made_up_sweeps import plant
@@ -27,6 +28,10 @@ def test_event_files_are_runs(tmp_path: Path) -> None:
                     if step % 2 == 0:  # at other steps, as people do
                         writer.add_scalar("val/accuracy", step / 8, step)
                 writer.add_text("note", "no number", 3)
+    # Of one folder they are one run, on one axis.
+    found = training_stages(tmp_path, names="w{width}/seed{seed}", where={"width": 4})
+    assert [run.seed for run in found.runs] == [0, 1]
+    assert {"loss", "accuracy"} == set(found.runs[0].tracks)
     results = import_runs([tmp_path], names="w{width}/seed{seed}", targets=[0.25])
     assert results.varied == ("width",)
     assert [run.seed for run in results.runs] == [0, 1, 0, 1]

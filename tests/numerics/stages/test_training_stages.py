@@ -339,7 +339,7 @@ def test_every_kind_knows_its_own_name():
         assert (found and found.kind) == kind, kind.name
 
 
-def test_a_history_has_all_layers_and_quantities():
+def test_a_history_has_all_layers_and_quantities(tmp_path):
     import torch
 
     model = torch.nn.Sequential(
@@ -359,6 +359,10 @@ def test_a_history_has_all_layers_and_quantities():
     run = found.runs[0]
     assert {"loss", "rank:1", "rank:3", "orientations"} <= set(run.tracks)
     assert by_name(found)["orientations fewest"].passages[0].by == run.tracks["loss"].steps[-1]
+    for name in ("history.csv", "history.json", "history.parquet"):
+        getattr(history, f"to_{name.rpartition('.')[2]}")(tmp_path / name)
+        again = training_stages(tmp_path / name)
+        assert again.to_json()["events"] == found.to_json()["events"], name
 
 
 def test_a_figure_marks_what_happened_and_shades_the_stages():
