@@ -171,7 +171,7 @@ if TYPE_CHECKING:
     from epsrank.theory.sampling import PopulationRank, population_rank
     from epsrank.theory.selection import NeuronSelection, fewest_neurons, select_neurons
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Where the public names are, by module.
 _NAMES_OF = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import epsrank
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import PACKAGES, named, optional_package, optional_packages
 
@@ -334,3 +336,14 @@ def test_the_count_of_modules_can_fail() -> None:
     assert {"numpy", "epsrank.theory.numbers.arrays"} <= loaded(
         "import epsrank.theory.numbers.arrays"
     )
+
+
+def test_the_version_is_one_everywhere() -> None:
+    root = Path(__file__).parents[2]
+    said = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    cited = re.search(r"^version: (\S+)$", (root / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    newest = re.search(r"^## \[(\S+)\]", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert epsrank.__version__ == said["version"] == cited[1] == newest[1]
+    # Each version of Python that is said to be tried is allowed, and the oldest is one of them.
+    tried = [c.rpartition(" ")[2] for c in said["classifiers"] if re.search(r":: 3\.\d+$", c)]
+    assert tried[0] == said["requires-python"].removeprefix(">=")
