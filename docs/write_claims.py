@@ -82,9 +82,8 @@ def page(claims: Sequence[Claim]) -> str:
         "|---|---|---|",
     ]
     for word, meaning in WORDS.items():
-        ids = [claim.id for claim in ordered if claim.recorded == word]
-        named = ", ".join(f"`{name}`" for name in ids) or "none"
-        lines.append(f"| *{word}* | {meaning} | {named} |")
+        titles = [_cell(claim.title) for claim in ordered if claim.recorded == word]
+        lines.append(f"| *{word}* | {meaning} | {len(titles)}: {'; '.join(titles) or 'none'} |")
     theme = ""
     for claim in ordered:
         if claim.theme != theme:
