@@ -96,6 +96,8 @@ def page(claims: Sequence[Claim]) -> str:
                 "|---|---|---|---|",
             ]
         statement = _cell(claim.statement)
+        for mark, link in _PAPERS.items():
+            statement = statement.replace(mark, link)
         lines.append(
             f"| **{_cell(claim.title)}** `{claim.id}` | {statement} | *{claim.recorded}* "
             f"| {_cell(source_of(claim))} |"

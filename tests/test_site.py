@@ -197,6 +197,17 @@ def test_the_trials_of_remedies_are_those_of_the_file():
     assert script["table"](case, [r for r in rows if r["case"] == case.name]) not in text
 
 
+#: Words that only this project understood; references by number that no page resolved.
+_DIALECT = re.compile(r"\btold\b(?! apart)|\bmended\b|\bin vain\b|\bbut for\b|\[S[1-6]\]")
+
+
+def test_pages_speak_plain_english():
+    found = {page: _DIALECT.findall(path.read_text("utf-8")) for page, path in PAGES.items()}
+    assert {page: words for page, words in found.items() if words} == {}
+    assert _DIALECT.findall("It is left out and told [S2].") == ["told", "[S2]"]
+    assert not _DIALECT.search("Signs are told apart.")
+
+
 @cache
 def _reference() -> list[str]:
     pages = [path.read_text("utf-8") for path in sorted((DOCS / "reference").glob("*.md"))]
