@@ -6,10 +6,10 @@ runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 
-from epsrank.benchmarks.result import BenchmarkResult
+from epsrank.benchmarks.result import BenchmarkResult, KeptResult
 from epsrank.benchmarks.settings import BenchmarkSettings
 
 #: Name, and what is measured; each is a file of this package.
@@ -24,9 +24,11 @@ BENCHMARKS = {
 
 
 def run_benchmarks(
-    names: Iterable[str] = (), settings: BenchmarkSettings | None = None
-) -> Iterator[BenchmarkResult]:
-    """Run benchmarks one after another."""
+    names: Iterable[str] = (),
+    settings: BenchmarkSettings | None = None,
+    kept: Mapping[str, KeptResult] | None = None,
+) -> Iterator[BenchmarkResult | KeptResult]:
+    """Run benchmarks one after another, those left out that are `kept` from before."""
     from epsrank.benchmarks.settings import describe_machine, limited_threads
     from epsrank.theory.errors import InputError
 
@@ -36,6 +38,9 @@ def run_benchmarks(
             raise InputError("NAME", f"is {name!r}", f"choose from {', '.join(BENCHMARKS)}")
     settings = settings or BenchmarkSettings()
     for name in chosen:
+        if kept is not None and name in kept:
+            yield kept[name]
+            continue
         with limited_threads(settings.threads):
             measure = import_module(f"{__name__}.{name}").measure
             tables = tuple(measure(settings))

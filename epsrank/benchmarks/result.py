@@ -123,6 +123,54 @@ class BenchmarkResult:
             "tables": [table.to_json() for table in self.tables],
         }
 
+    def kept(self) -> dict[str, Any]:
+        """Return all that is printed and written of it, as plain data."""
+        tables = [
+            {"title": t.title, "headings": t.headings, "cells": t.cells, "notes": t.notes}
+            for t in self.tables
+        ]
+        page = self.markdown()
+        return {"line": str(self), "page": page, "data": self.to_json(), "tables": tables}
+
+
+@dataclass(frozen=True)
+class KeptTable:
+    """A table as it was printed."""
+
+    title: str
+    headings: list[str]
+    cells: list[list[str]]
+    notes: str
+
+
+@dataclass(frozen=True)
+class KeptResult:
+    """A benchmark of a command that was interrupted later: its forms of columns are gone."""
+
+    #: What `BenchmarkResult.kept` gave.
+    parts: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Of the benchmark."""
+        return str(self.parts["data"]["name"])
+
+    @property
+    def tables(self) -> tuple[KeptTable, ...]:
+        """What it found."""
+        return tuple(KeptTable(**table) for table in self.parts["tables"])
+
+    def __str__(self) -> str:
+        return f"{self.parts['line']} (measured before the interruption)"
+
+    def markdown(self) -> str:
+        """Return all tables for a page of text."""
+        return str(self.parts["page"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        return dict(self.parts["data"])
+
 
 def seconds(value: float) -> str:
     """Format a duration."""

@@ -12,7 +12,9 @@ from epsrank.cli.front import Command, Interrupted
 from epsrank.theory.strict_json import document, nulled
 
 if TYPE_CHECKING:
-    from epsrank.benchmarks.result import BenchmarkResult
+    from epsrank.benchmarks.result import BenchmarkResult, KeptResult
+
+    Result = BenchmarkResult | KeptResult
 
 
 @click.command(cls=Command)
@@ -41,10 +43,13 @@ def bench(
     """Run benchmarks by NAME, all of them by default; `epsrank bench list` names them.
 
     Every comparison is made in one run with the alternatives in turn, and ratios are taken between
-    neighbours in time, because machines are shared and noisy.
+    neighbours in time, because machines are shared and noisy. Where it is interrupted, the same
+    command with the same --out goes on with the benchmarks that are left.
     """
     from epsrank.benchmarks import BENCHMARKS, run_benchmarks
+    from epsrank.benchmarks.result import BenchmarkResult, KeptResult
     from epsrank.benchmarks.settings import BenchmarkSettings
+    from epsrank.cli.unfinished import Unfinished
 
     if "list" in names:
         if len(names) > 1:
@@ -64,19 +69,29 @@ def bench(
         say=notice,
     )
     folder = None if out is None else _folder(out)
-    done: list[BenchmarkResult] = []
+    before = None
+    if folder is not None:
+        before = Unfinished(folder / "unfinished.json", settings.to_json() | {"names": [*names]})
+    kept = {} if before is None else {n: KeptResult(part) for n, part in before.parts.items()}
+    done: list[Result] = []
     try:
-        for result in run_benchmarks(names, settings):
+        for result in run_benchmarks(names, settings, kept):
             done.append(result)
             if folder is not None:
                 _write(folder, done)
+            if before is not None and isinstance(result, BenchmarkResult):
+                before.keep(result.name, result.kept())
             if not as_json:
                 _print(result)
     except KeyboardInterrupt:
         if folder is None or not done:
             raise
-        kept = ", ".join(result.name for result in done)
-        raise Interrupted(f"interrupted; {folder} holds {kept}") from None
+        there = ", ".join(result.name for result in done)
+        raise Interrupted(
+            f"interrupted; {folder} holds {there}, and the same command goes on from there"
+        ) from None
+    if before is not None:
+        before.finish()
     if as_json:
         # One document, and so at the end alone.
         print_json(_document(done))
@@ -90,19 +105,19 @@ def _folder(out: str) -> Path:
     return folder
 
 
-def _write(folder: Path, results: list[BenchmarkResult]) -> None:
+def _write(folder: Path, results: list[Result]) -> None:
     """Write what there is so far."""
     (folder / "bench.json").write_text(document(nulled(_document(results))), encoding="utf-8")
     page = "\n".join(result.markdown() for result in results)
     (folder / "bench.md").write_text(page, encoding="utf-8")
 
 
-def _document(results: list[BenchmarkResult]) -> dict[str, object]:
+def _document(results: list[Result]) -> dict[str, object]:
     """Return the JSON document."""
     return {"benchmarks": [result.to_json() for result in results]}
 
 
-def _print(result: BenchmarkResult) -> None:
+def _print(result: Result) -> None:
     """Print the tables for people."""
     say(f"{result}\n")
     for table in result.tables:

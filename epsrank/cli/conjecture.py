@@ -43,11 +43,14 @@ def conjecture(
     """Minimise max_S σ_min(Q_S)·√n over n×p orthonormal matrices: below 1 it refutes N4.
 
     Exit code 1 if a certified counterexample is found. p ≤ n/2 is searched; n − p is the same case.
+    Where it is interrupted, the same command with the same --out goes on with the cases left.
     """
     if (n is None) != (p is None):
         raise click.UsageError("give --n and --p together, or neither")
+    from epsrank.cli.unfinished import Unfinished
     from epsrank.numerics.pruning.subset_search import (
         LARGEST,
+        SubsetSearch,
         all_cases,
         save_extremal,
         search_subsets,
@@ -68,19 +71,30 @@ def conjecture(
         "seed": seed,
         "device": resolve_device(device),
     }
+    options = effort | {"device": str(effort["device"]), "cases": [[*case] for case in cases]}
+    before = None if out is None else Unfinished(Path(out).with_suffix(".unfinished.json"), options)
     found: list[SubsetSearch] = []
     try:
         for size, count in cases:
+            name = f"n{size}_p{count}"
+            if before is not None and name in before.parts:
+                found.append(SubsetSearch.from_kept(before.parts[name]))
+                continue
             found.append(search_subsets(size, count, **effort))
             notice(str(found[-1]))
-            if out is not None:
+            if out is not None and before is not None:
                 # After every case: a long search that is interrupted has lost nothing.
                 save_extremal(found, Path(out))
+                before.keep(name, found[-1].kept())
     except KeyboardInterrupt:
         kept = f", kept in {out}" if out is not None and found else ""
+        again = "; the same command goes on from there" if kept else ""
         raise Interrupted(
-            f"interrupted after {len(found)} of {plural(len(cases), 'case')}{kept}"
+            f"interrupted after {len(found)} of {plural(len(cases), 'case')}{kept}{again}"
         ) from None
+    if out is not None and before is not None:
+        save_extremal(found, Path(out))
+        before.finish()
     if as_json:
         print_json({"cases": [entry.to_json() for entry in found]})
     else:

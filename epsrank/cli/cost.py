@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
+    from epsrank.numerics.sweeps import Trial, TrialStore
     from epsrank.numerics.training import RunConfig
 
 # What takes longer wants a word of consent: it may be meant, or have a zero too many.
@@ -94,6 +98,42 @@ def weigh_training(config: RunConfig, folder: Path | None, *, yes: bool) -> None
     option = f"--{name.replace('_', '-')}"
     cost = vars(training_cost(config))
     weigh(option, getattr(config, name), **cost, yes=yes, folder=folder)
+
+
+def weigh_trials(
+    option: str,
+    value: str,
+    trials: Sequence[Trial],
+    store: TrialStore,
+    *,
+    jobs: int | None,
+    yes: bool,
+) -> None:
+    """Weigh the trainings of a sweep or an experiment before the first of them.
+
+    Whoever has begun has agreed: of trials of which some are in the store, nothing is asked.
+    Trials of other kinds have no estimate.
+    """
+    from epsrank.numerics.processes.cores import workers_for
+    from epsrank.numerics.sweeps.settings import config_of
+    from epsrank.numerics.training.cost import training_cost
+
+    if yes or not trials or any(store.get(trial) is not None for trial in trials):
+        return
+    costs = []
+    for trial in trials:
+        # Settings that are refused are refused when the trial is run.
+        with contextlib.suppress(InputError, TypeError):
+            if trial.kind == "train":
+                costs.append(training_cost(config_of(trial.settings)))
+    workers = workers_for(jobs, len(trials))
+    weigh(
+        option,
+        f"{value} of {plural(len(trials), 'trial')}",
+        seconds=sum(each.seconds for each in costs) / workers,
+        memory=workers * max((each.memory for each in costs), default=0.0),
+        yes=yes,
+    )
 
 
 def _free(folder: Path) -> float | None:

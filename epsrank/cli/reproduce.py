@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     "--out", default="reproduction", show_default=True, metavar="DIR", help="Folder of the reports."
 )
 @click.option("--record", is_flag=True, help="Keep the outcomes as the package's record.")
+@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def reproduce(
     names: tuple[str, ...],
@@ -74,6 +75,7 @@ def reproduce(
     data: str | None,
     out: str,
     record: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Run experiments by id, such as A2; `all` runs every one, `list` shows them with their state.
@@ -94,9 +96,15 @@ def reproduce(
     request = _request(
         cast("Size", one_size(size, quick, full) or "quick"), seeds, seed, device, data
     )
+    from epsrank.cli.cost import weigh_trials
     from epsrank.numerics.manifest import Manifest
+    from epsrank.numerics.sweeps import TrialStore
     from epsrank.proofs.report import open_report
 
+    if backend == "local":
+        trials = [trial for each in chosen for trial in each.plan(request)]
+        words = f"{' '.join(names)} at size {request.size}"
+        weigh_trials("ID", words, trials, TrialStore(Path(out) / "store"), jobs=jobs, yes=yes)
     folder = open_report(out)
     assert folder is not None
     # At once, so that the folder says what it is while it is being filled.

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     help="Columns of the table, among loss, test_loss, "
     "test_accuracy, reachable, rank, reading, stairs, steps_to_T.",
 )
+@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def sweep(
     spec: str,
@@ -56,6 +57,7 @@ def sweep(
     status: bool,
     retry_failed: bool,
     show: tuple[str, ...],
+    yes: bool,
     as_json: bool,
 ) -> int:
     """Train the networks of a grid, with several seeds each, and compare the last losses and ranks.
@@ -66,6 +68,7 @@ def sweep(
     row per run. Exit code 0 also where some runs failed; 1 if all did. With --batched up to 8
     networks of one shape are trained, kept and gone on with together.
     """
+    from epsrank.cli.cost import weigh_trials
     from epsrank.numerics.sweeps import Sweep, TrialStore, run_trials
 
     if batched:  # with PyTorch, which other kinds of trials may do without
@@ -82,6 +85,8 @@ def sweep(
     if status:
         _print_status(folder, stored, store, as_json)
         return 0
+    if backend == "local":
+        weigh_trials("SPEC", spec, trials, store, jobs=jobs, yes=yes)
     # Before the runs, so that a folder that cannot be written costs none.
     _keep_spec(folder, plan)
     run = run_train_trials_batched if batched else run_trials

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,22 @@ class SubsetSearch:
             "seconds": self.seconds,
             "device": self.device,
         }
+
+    def kept(self) -> dict[str, Any]:
+        """Return what the search can be made of again: its bounds follow from the matrix."""
+        return {
+            "matrix": self.found.matrix.tolist(),
+            "restarts": self.restarts,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "device": self.device,
+        }
+
+    @classmethod
+    def from_kept(cls, kept: Mapping[str, Any]) -> SubsetSearch:
+        """Return a search that was kept."""
+        found = subset_value(np.array(kept["matrix"]))
+        return cls(found, kept["restarts"], kept["steps"], kept["seconds"], kept["device"])
 
 
 def search_subsets(

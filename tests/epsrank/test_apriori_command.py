@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from epsrank.cli import main
 from epsrank.numerics.checkpoint.apriori import floor_of_run
+from epsrank.numerics.pruning import subset_search
 from epsrank.numerics.training import RunConfig, load_run, train
 from epsrank.proofs.checkers import apriori
 from epsrank.proofs.checkers.base import Context
@@ -73,6 +74,33 @@ def test_a_floor_that_is_too_high_is_refuted(monkeypatch):
 def test_an_enclosure_that_misses_is_refuted(monkeypatch):
     monkeypatch.setattr(apriori, "least_squares_by_partition", lambda case, p: -1)
     assert apriori.check_partitions(Context("quick", 0))[0].state == "refuted"
+
+
+def test_an_interrupted_search_goes_on_to_the_same_matrices(tmp_path, monkeypatch):
+    effort = ("--largest", "4", "--restarts", "2", "--steps", "5", "--device", "cpu")
+    assert call("conjecture", *effort, "--out", str(tmp_path / "whole.npz")).exit_code == 0
+    honest, tried = subset_search.search_subsets, []
+
+    def stopped(n, p, **effort):
+        tried.append((n, p))
+        if len(tried) == 3:
+            raise KeyboardInterrupt
+        return honest(n, p, **effort)
+
+    monkeypatch.setattr(subset_search, "search_subsets", stopped)
+    words = ("conjecture", *effort, "--out", str(tmp_path / "m.npz"), "--json")
+    done = call(*words)
+    assert done.exit_code == 130
+    assert "after 2 of 4 cases" in done.stderr
+    assert "the same command goes on from there" in done.stderr
+    done = call(*words)
+    assert done.exit_code == 0
+    assert tried == [(2, 1), (3, 1), (4, 1), (4, 1), (4, 2)]
+    assert len(json.loads(done.stdout)["cases"]) == 4
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["m.npz", "whole.npz"]
+    with np.load(tmp_path / "m.npz") as parts, np.load(tmp_path / "whole.npz") as whole:
+        assert parts.files == whole.files
+        assert all((parts[name] == whole[name]).all() for name in whole.files)
 
 
 def test_the_conjecture_is_searched(tmp_path):

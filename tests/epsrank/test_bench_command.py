@@ -397,3 +397,43 @@ def test_interrupted_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.Monk
     kept = json.loads((tmp_path / "bench.json").read_text("utf-8"))
     assert [result["name"] for result in kept["benchmarks"]] == ["rank"]
     assert command("monitor").exit_code == 130
+
+
+def test_an_interrupted_benchmark_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def stopped(settings: BenchmarkSettings) -> list[Table]:
+        raise KeyboardInterrupt
+
+    def measured(settings: BenchmarkSettings) -> list[Table]:
+        calls.append("rank")
+        columns = (Column("a", "A"), Column("b", "B", seconds))
+        return [Table("t", "Title", columns, ({"a": 1, "b": 0.0021},), "Note.")]
+
+    monkeypatch.setattr(rank, "measure", measured)
+    monkeypatch.setattr(monitor, "measure", stopped)
+    words = ("rank", "monitor", "--out", tmp_path)
+    done = command(*words)
+    assert done.exit_code == 130
+    assert "the same command goes on from there" in done.stderr
+    first = json.loads((tmp_path / "bench.json").read_text("utf-8"))["benchmarks"]
+    page = (tmp_path / "bench.md").read_text("utf-8")
+    monkeypatch.setattr(monitor, "measure", lambda settings: [])
+    # With other settings, or after damage, everything is measured again.
+    assert command(*words, "--seed", "1").exit_code == 0
+    assert calls == ["rank", "rank"]
+    monkeypatch.setattr(monitor, "measure", stopped)
+    assert command(*words).exit_code == 130
+    monkeypatch.setattr(monitor, "measure", lambda settings: [])
+    calls.clear()
+    done = command(*words)
+    assert (done.exit_code, calls) == (0, [])
+    assert "2.1 ms" in done.stdout
+    found = json.loads((tmp_path / "bench.json").read_text("utf-8"))["benchmarks"]
+    assert [result["name"] for result in found] == ["rank", "monitor"]
+    assert found[0]["tables"] == first[0]["tables"]
+    assert page.partition("load")[0] in (tmp_path / "bench.md").read_text("utf-8")
+    # All is in the results now: the next call measures anew.
+    assert not (tmp_path / "unfinished.json").exists()
+    assert command(*words).exit_code == 0
+    assert calls == ["rank"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from epsrank.cli import cost, main
 from epsrank.cli.train import _folder
+from epsrank.numerics.training import cost as training
 
 HUGE = 10**20
 EVERY_STEP = ("--measure-every", 1)
@@ -92,3 +94,31 @@ def test_several_trainings_without_a_folder_get_one_each(tmp_path, monkeypatch):
         pass
     assert not unused.exists()
     assert (tmp_path / "runs" / "cosines").is_dir()
+
+
+def test_sweeps_are_asked_about_until_they_have_begun(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"task": "cosines", "width": 3, "depth": 1, "steps": 2, "n_train": 20}
+    text = "".join(f"{name} = {value!r}\n" for name, value in settings.items())
+    Path("SPEC.toml").write_text(f"seeds = 2\n[fixed]\n{text}".replace("'", '"'))
+    honest = training.training_cost
+    # A core that takes an hour and a half for a training.
+    monkeypatch.setattr(
+        training, "training_cost", lambda config: replace(honest(config), seconds=5400.0)
+    )
+    call = ["sweep", "SPEC.toml", "--jobs", "1"]
+    done = CliRunner().invoke(main, call)
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "epsrank: error: SPEC is SPEC.toml of 2 trials, which takes about 3 hours; choose less, "
+        "or pass --yes to go on\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["SPEC.toml"]
+    assert CliRunner().invoke(main, [*call, "--yes"]).exit_code == 0
+    # What has begun was agreed to.
+    assert CliRunner().invoke(main, call).exit_code == 0
+    done = CliRunner().invoke(main, ["reproduce", "A1", "A3", "--jobs", "1", "--out", "r"])
+    assert done.exit_code == 2
+    assert "ID is A1 A3 at size quick of " in done.stderr
+    assert "days; choose less, or pass --yes" in done.stderr
+    assert not Path("r").exists()
