@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -154,13 +155,20 @@ def _read(path: Path) -> dict[str, Any]:
 def load_ledger(path: Path = LEDGER) -> tuple[Claim, ...]:
     """Read all claims of the ledger, in the order of the file."""
     claims = in_themes(claim_of(entry, path) for entry in _read(path).get("claim", []))
-    ids = [claim.id for claim in claims]
-    repeated = sorted({name for name in ids if ids.count(name) > 1})
-    if repeated or not claims:
-        raise InputError("ledger", f"repeats {repeated} or is empty", "give each claim one entry")
-    unknown = sorted({name for claim in claims for name in claim.rests_on} - set(ids))
+    if not claims:
+        raise InputError("ledger", "is empty", "restore proofs/ledger/ledger.toml")
+    return closed(claims)
+
+
+def closed(claims: tuple[Claim, ...], whose: str = "") -> tuple[Claim, ...]:
+    """Refuse claims of one id, and claims that rest on others than these."""
+    times = Counter(claim.id for claim in claims)
+    repeated = sorted(name for name, count in times.items() if count > 1)
+    if repeated:
+        raise InputError("ledger", f"{whose}repeats {repeated}", "give each claim one id")
+    unknown = sorted({name for claim in claims for name in claim.rests_on} - times.keys())
     if unknown:
-        raise InputError("ledger", f"rests claims on {unknown}", "name claims of the ledger")
+        raise InputError("ledger", f"{whose}rests claims on {unknown}", "name ids of its own")
     return claims
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from epsrank.proofs.ledger.claims import Claim, claim_of, in_themes
+from epsrank.proofs.ledger.claims import Claim, claim_of, closed, in_themes
 from epsrank.proofs.ledger.evidence import KINDS
 from epsrank.theory.errors import InputError
 
@@ -38,14 +38,7 @@ def read_ledger(path: Path | str) -> tuple[Claim, ...]:
         problem = f"has {other}" if other else "has no claim"
         raise InputError("ledger", f"{file} {problem}", "write each claim as a [[claim]] table")
     claims = in_themes(_claim(entry, file, place) for place, entry in enumerate(entries, start=1))
-    ids = [claim.id for claim in claims]
-    repeated = sorted({name for name in ids if ids.count(name) > 1})
-    if repeated:
-        raise InputError("ledger", f"{file} repeats {repeated}", "give each claim one id")
-    unknown = sorted({name for claim in claims for name in claim.rests_on} - set(ids))
-    if unknown:
-        raise InputError("ledger", f"{file} rests claims on {unknown}", "name ids of its own")
-    return claims
+    return closed(claims, f"{file} ")
 
 
 def _claim(entry: Any, file: Path, place: int) -> Claim:

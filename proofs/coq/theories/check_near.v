@@ -11,6 +11,8 @@
     - [residual m A P]      A − 2^m P;
     - [check_near a G t eps cert r]   for the symmetric matrix G̃ = G/2^a and every G with
                             |x(G − G̃)xᵀ| ≤ t|x|²: the ε-rank of G is r;
+    - [check_rounded a G eps cert r]  for every symmetric matrix whose entries, rounded to multiples of
+                            2^−a, are those of G̃: they differ by 2^−(a+1) at most;
     - [check_wide d eps cert r]       for the Gram matrix of a measurement d, of which [bits cert] low
                             bits of the features are left out. *)
 
@@ -150,6 +152,14 @@ Definition check_near (a : nat) (G : seq (seq Z)) (t eps : Q) (cert : near_certi
   let K := Z.mul (Z.shiftl (Zpos (Qden eps)) (Z.of_nat a)) (Qnum t) in
   check_brackets (shifted a G eps) K (Qden t) cert r && symmetric_rows G.
 
+(** n 2^−(a+1): what rounding to multiples of 2^−a may change, in the spectral norm. *)
+Definition rounding (a n : nat) : Q :=
+  Qmake (Z.of_nat n) (Z.to_pos (Z.shiftl 1 (Z.of_nat a.+1))).
+
+(** For a Gram matrix that was rounded to multiples of 2^−a. *)
+Definition check_rounded (a : nat) (G : seq (seq Z)) (eps : Q) (cert : near_certificate) (r : nat)
+    : bool := check_near a G (rounding a (size G)) eps cert r.
+
 (** For the Gram matrix of a measurement. *)
 Definition check_wide (d : measurement) (eps : Q) (cert : near_certificate) (r : nat) : bool :=
   let n := width d in
@@ -189,6 +199,29 @@ apply: le_trans (ler_wpmul2r (ltW d_gt0) (near x)) _.
 by rewrite /qr mulrAC divfK ?gt_eqF.
 Qed.
 
+Lemma zr_of_nat m : zr (Z.of_nat m) = m%:R.
+Proof. by elim: m => [//|m IHm]; rewrite Nat2Z.inj_succ -Z.add_1_r zrD IHm -addn1 natrD. Qed.
+
+Lemma qr_rounding a n : qr R (rounding a n) = n%:R * (2%:R ^+ a.+1)^-1.
+Proof.
+have p_gt0 : Z.lt 0 (Z.shiftl 1 (Z.of_nat a.+1)).
+  by rewrite Z.shiftl_1_l; apply: Z.pow_pos_nonneg => //; apply: Nat2Z.is_nonneg.
+rewrite /qr (_ : Qden _ = Z.to_pos (Z.shiftl 1 (Z.of_nat a.+1))) // Z2Pos.id // zr_shiftl.
+by rewrite (_ : Qnum _ = Z.of_nat n) // zr_of_nat (_ : zr 1 = 1) // mul1r.
+Qed.
+
+(** C2, by entries: what the checker accepts is the ε-rank of every symmetric matrix whose entries are
+    within half a unit, 2^−(a+1), of the given multiples of 2^−a: of the exact Gram matrix, where the
+    given one is that matrix rounded. *)
+Theorem check_rounded_sound a G eps cert r : check_rounded a G eps cert r = true ->
+  forall G' : 'M[R]_(size G), symmetric G' ->
+  (forall i j, `|G' i j - given_gram R a G i j| <= (2%:R ^+ a.+1)^-1) ->
+  epsrank G' (qr R eps) = r.
+Proof.
+move=> ok G' symG' near; apply: check_near_sound ok _ symG' _ => x.
+by rewrite qr_rounding; apply: qf_entries => i j; rewrite mxE [(- _ : 'M_ _) i j]mxE.
+Qed.
+
 (** What the checker accepts is the ε-rank of the measurement's Gram matrix. *)
 Theorem check_wide_sound d eps cert r : check_wide d eps cert r = true ->
   epsrank (gram (on_data R d) (@phi R d)) (qr R eps) = r.
@@ -200,8 +233,7 @@ have p_gt0 : 0 < 4%:R ^+ scale d :> R by rewrite exprn_gt0 ?ltr0n.
 apply: (check_brackets_sound (c := e * (D * 4%:R ^+ scale d))) ok; rewrite ?mulr_gt0 ?size_mkseq //.
   exact: gram_sym.
 move=> x; rewrite -qfZ -qfB (_ : zr 1 = 1) // mulr1 zrM.
-have -> : zr (Z.of_nat (width d)) = (width d)%:R.
-  by elim: (width d) => [//|m IHm]; rewrite Nat2Z.inj_succ -Z.add_1_r zrD IHm -addn1 natrD.
+rewrite zr_of_nat.
 apply: qf_entries => i j; have := measured_close R eps (bits cert) 0 j i rowsF.
 rewrite expr0 mulr1 (_ : left_out 0%N = Z0) // Z.add_0_r zrM -/e -/D => /(le_trans _); apply.
 by rewrite !mxE [dot _ (phi R j) _]dotC [j == i]eq_sym.

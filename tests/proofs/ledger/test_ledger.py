@@ -173,6 +173,7 @@ def test_selection_keeps_the_order_of_the_ledger():
         ('verdict = "refuted"', 'verdict = "disproved"', "disproved"),
         ('wanted = ["formal"]', 'wanted = ["hearsay"]', "hearsay"),
         ('id = "rank-trace"', 'id = "tail"', "repeats"),
+        ("[[claim]]", "[[other]]", "is empty"),
         ('source = "M9"\n', "", "lacks"),
         ('source = "M9"\n', 'source = "M9"\nremark = "x"\n', "unknown keys"),
         ("[[claim]]", "[[claim", "cannot be read"),
