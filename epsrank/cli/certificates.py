@@ -40,6 +40,8 @@ class Measurement:
     key: str | None
     #: Name of the measure.
     measure: str
+    #: How the ε-rank is proved, None where its width decides.
+    proof: str | None
 
     def check(self) -> None:
         """Refuse options that do not fit together."""
@@ -47,6 +49,8 @@ class Measurement:
             raise click.UsageError("--export needs --rank FILE or --floor FILE")
         if self.rank is None and self.eps:
             raise click.UsageError("--eps belongs to --rank FILE")
+        if self.rank is None and self.proof is not None:
+            raise click.UsageError("--proof belongs to --rank FILE")
         extras = (self.target, self.norm, self.coefficients)
         if self.floor is None and extras != (None, None, None):
             raise click.UsageError("--target, --norm and --coefficients belong to --floor FILE")
@@ -84,17 +88,27 @@ def export(folder: str, wanted: Measurement, as_json: bool) -> None:
     )
 
 
+#: How an ε-rank can be proved: by a basis, by two factorisations, or of the rounded Gram matrix.
+PROOFS = ("narrow", "wide", "gram")
+
+# Beyond this width two factorisations in few digits cost Coq less than a basis does.
+_WIDEST_BASIS = 50
+
+
 def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
     """Return the certificates of ε-ranks, by name."""
     from epsrank.proofs.formal.rank_certificate import certify_rank
+    from epsrank.proofs.formal.wide_certificate import certify_gram_rank, certify_wide_rank
     from epsrank.theory.data.inputs import as_eps
 
     features = read_features(file, wanted.key)
     weights = read_weights(wanted.weights, features.n_samples)
     thresholds = [as_eps(value, name="--eps") for value in wanted.eps or (DEFAULT_EPS,)]
     several = len(set(thresholds)) > 1
+    proof = wanted.proof or ("wide" if features.n_features > _WIDEST_BASIS else "narrow")
+    certify = {"narrow": certify_rank, "wide": certify_wide_rank, "gram": certify_gram_rank}[proof]
     return {
-        _name(file, "rank", repr(eps) if several else ""): certify_rank(
+        _name(file, "rank", repr(eps) if several else ""): certify(
             features, eps, weights=weights, measure=wanted.measure
         )
         # Equal thresholds would be two theorems of one name.

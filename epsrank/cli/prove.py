@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epsrank.cli.certificates import Measurement, export
+from epsrank.cli.certificates import PROOFS, Measurement, export
 from epsrank.cli.console import live_progress, notice, print_json, print_table, say
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="E …",
     help=f"Thresholds of --rank.  [default: {DEFAULT_EPS:g}]",
+)
+@click.option(
+    "--proof",
+    type=click.Choice(PROOFS),
+    help="How --rank is proved: gram rounds the Gram matrix.  [default: by width]",
 )
 @click.option("--target", metavar="F", help="File with u*, for --floor.")
 @click.option("--norm", type=float, metavar="B", help="Bound on the output layer, for --floor.")
@@ -112,7 +117,7 @@ def _write_pages(pages: str, development: str | None, jobs: int | None, as_json:
         say(f"wrote {plural(len(written), 'file')}: begin with {Path(pages) / 'index.html'}")
 
 
-_NOTHING = Measurement(None, None, (), None, None, None, None, None, "mean")
+_NOTHING = Measurement(None, None, (), None, None, None, None, None, "mean", None)
 
 
 def _compile(

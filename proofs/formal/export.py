@@ -11,10 +11,8 @@ from typing import Any
 from epsrank.numerics.named import file_digest
 from epsrank.proofs.formal.certificate import Certificate
 from epsrank.proofs.formal.coq_text import identifier, question, sentence
-from epsrank.proofs.formal.floor_certificate import FloorCertificate
 from epsrank.proofs.formal.interrogate import CLOSED
-from epsrank.proofs.formal.rank_certificate import RankCertificate
-from epsrank.proofs.formal.records import read_record
+from epsrank.proofs.formal.records import exported_programs, read_record
 from epsrank.proofs.formal.sources import (
     DEVELOPMENT,
     PROJECT,
@@ -27,14 +25,15 @@ from epsrank.theory.errors import InputError
 
 _FOLDER, _PREFIX = "measurements", "EpsRank.Measurements"
 
-# What the statements use, by the kind of certificate.
-_DEFINITIONS = (
-    (None, "form", "`gram`, `comb`, `sqn`, `nrm2`, `data_form`"),
-    (RankCertificate, "spectral", "`eigenvalues`, `epsrank`"),
-    (None, "measurement", "`measurement`, `phi`, `mass`, `on_data`"),
-    (FloorCertificate, "check_floor", "`floor_target`, `target`, `squared_loss`"),
-    (None, "zmatrix", "`zr`, `qr`, `entry`"),
-)
+# What the statements use, by the module that has it.
+_DEFINITIONS = {
+    "form": "`gram`, `comb`, `sqn`, `nrm2`, `data_form`",
+    "spectral": "`eigenvalues`, `epsrank`",
+    "measurement": "`measurement`, `phi`, `mass`, `on_data`",
+    "check_floor": "`floor_target`, `target`, `squared_loss`",
+    "check_rank": "`given_gram`",
+    "zmatrix": "`zr`, `qr`, `entry`",
+}
 
 _README = """\
 # {count}, with proof
@@ -65,23 +64,27 @@ statement".
 features, compares them byte by byte, and prints what each theorem says. It fails on a file that
 does not belong here.
 
-Who does not trust this folder takes `check_data.py` and `record.json` from a release of epsrank
-(`proofs/coq/exported/check_data.py`, `proofs/coq/record.json`) and calls, before `make`,
+Who does not trust this folder takes `check_data.py`, `texts.toml` and `record.json` from a release
+of epsrank (from `proofs/coq/exported` and `proofs/coq`) and calls, before `make`,
 
     python3 check_data.py FEATURES{options} --record record.json --folder THIS_FOLDER
 
-which sees too that the theories, `Makefile` and `check_data.py` are the released ones{known}.
+which sees too that the theories, `Makefile` and these two are the released ones{known}.
 Who does not trust the release either reads the definitions that `audit.v` uses:
 
 {definitions}
 
-How the features came about, training and floating-point arithmetic, is no part of the proof: the
-theorems speak of the numbers that were measured. `{folder}/*.json` hold the certificates for other
-programs, with shape, type, measure and SHA-256 of what they are of. `_CoqProject` is for editors:
-nothing above reads it.
+{rounded}How the features came about, training and floating-point arithmetic, is no part of the
+proof: the theorems speak of the numbers that were measured. `{folder}/*.json` hold the certificates
+for other programs, with shape, type, measure and SHA-256 of what they are of; `reachable` and `gap`
+of a floor are not checked. `_CoqProject` is for editors: nothing above reads it.
 """
 
-_EXPORTED = DEVELOPMENT / "exported"
+_ROUNDED = """\
+A theorem about a rounded Gram matrix holds for every symmetric matrix that rounds to it. That the
+Gram matrix of the features does is arithmetic of integers in `check_data.py`, and not of Coq.
+
+"""
 
 
 def export_project(
@@ -109,8 +112,8 @@ def export_project(
     place, sources = Path(folder), read_development(development)
     texts = {file: _read(sources, file) for file in needed(sources, certificates)}
     theories = list(texts)
-    for file in ("Makefile", "check_data.py"):
-        texts[file] = (_EXPORTED / file).read_text(encoding="utf-8")
+    for program in exported_programs(DEVELOPMENT):
+        texts[program.name] = program.read_text(encoding="utf-8")
     measured = []
     for name, certificate in certificates.items():
         data = f"{_FOLDER}/{name}_data.v"
@@ -209,20 +212,24 @@ def _project(development: Development, files: list[str]) -> str:
 
 def _readme(certificates: Mapping[str, Certificate], released: bool) -> str:
     count = len(certificates)
-    kinds = {type(certificate) for certificate in certificates.values()}
-    modules = [kind.checker for kind in (RankCertificate, FloorCertificate) if kind in kinds]
+    said = " ".join(certificate.stated("data") for certificate in certificates.values())
+    modules = dict.fromkeys(certificate.checker for certificate in certificates.values())
+    # What the command asks for, beside the features.
+    weighted = any(len(set(c.data.weights)) > 1 for c in certificates.values())
+    files = {" --target TARGET": "check_floor" in modules, " --weights WEIGHTS": weighted}
     return _README.format(
         count="A measurement" if count == 1 else f"{count} measurements",
         list="\n".join(f"- `{name}`: {c}." for name, c in certificates.items()),
         packages=" ".join(PACKAGES),
         folder=_FOLDER,
-        options=" --target TARGET" if FloorCertificate in kinds else "",
+        options="".join(option for option, wanted in files.items() if wanted),
         known="" if released else ", which they were not when this folder was written",
         checkers=" and ".join(f"`theories/{module}.v`" for module in modules),
+        rounded=_ROUNDED if "given_gram" in said else "",
         definitions="\n".join(
-            f"   - `theories/{file}.v`: {names}"
-            for kind, file, names in _DEFINITIONS
-            if kind is None or kind in kinds
+            f"   - `theories/{module}.v`: {names}"
+            for module, names in _DEFINITIONS.items()
+            if f"EpsRank.{module}." in said
         ),
     )
 

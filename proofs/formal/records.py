@@ -77,8 +77,13 @@ def write_record(record: Record, folder: Path | str) -> Path:
 
 def exported_digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of the programs that travel with exported certificates."""
-    files = sorted(path for path in (folder / "exported").glob("*") if path.is_file())
+    files = exported_programs(folder)
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def exported_programs(folder: Path) -> list[Path]:
+    """Return the files that travel with exported certificates, the same in every folder."""
+    return sorted(path for path in (folder / "exported").glob("*") if path.is_file())
 
 
 def read_record(folder: Path | str) -> Record | None:

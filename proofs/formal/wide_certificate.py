@@ -33,7 +33,7 @@ class WideRankCertificate(RankCertificate):
     """
 
     checker: ClassVar[str] = "check_near"
-    imports: ClassVar[str] = "form spectral zmatrix measurement check_near"
+    imports: ClassVar[str] = "form spectral zmatrix measurement brackets check_near"
 
     #: The factors, with the rank and the exponent.
     brackets: Brackets = field(repr=False, kw_only=True)
@@ -66,7 +66,7 @@ class WideRankCertificate(RankCertificate):
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole certificate as plain data, integers as hexadecimal strings."""
-        return {**super().to_json(), "basis": [], **_factors(self.brackets)}
+        return {**super().to_json(), "kind": "wide", "basis": [], **_factors(self.brackets)}
 
 
 def _shifted_gram(data: IntegerData, eps: Fraction, cut: int) -> Whole:
@@ -138,12 +138,13 @@ def certify_wide_rank(
 class GramRankCertificate(RankCertificate):
     """r_ε(G) = `rank` for every G near a rounded Gram matrix G̃, the exact one among them (C2).
 
-    G̃_ij is G_ij rounded to a multiple of 2^−a, so that ‖G − G̃‖₂ ≤ n 2^−(a+1). Coq forms no products
-    over samples, and its time does not depend on their number.
+    G̃_ij is G_ij rounded to a multiple of 2^−a, so that |G_ij − G̃_ij| ≤ 2^−(a+1), which Coq takes
+    from here: it forms no products over samples, and its time does not depend on their number.
     """
 
     checker: ClassVar[str] = "check_near"
-    imports: ClassVar[str] = "form spectral zmatrix measurement check_rank check_near"
+    imports: ClassVar[str] = "form spectral zmatrix check_rank brackets check_near"
+    types: ClassVar[str] = "zmatrix"
 
     #: a, and the numerators of G̃.
     digits: int = field(kw_only=True)
@@ -171,15 +172,15 @@ class GramRankCertificate(RankCertificate):
     def about(self) -> str:
         """Say the measurement in one sentence."""
         return (
-            f"{super().about()} So it is for every symmetric matrix within {self.bound} of the "
-            f"Gram matrix, rounded to multiples of 2^-{self.digits}."
+            f"{super().about()} So it is for every symmetric matrix whose entries are within "
+            f"2^-{self.digits + 1} of those of the Gram matrix, rounded to multiples of "
+            f"2^-{self.digits}."
         )
 
     def given(self) -> list[str]:
-        """Return the rounded matrix and the bound, as definitions of Coq."""
+        """Return the rounded matrix, as definitions of Coq."""
         return [
             f"Definition digits : nat := {self.digits}%nat.\n",
-            f"Definition bound : Q := {coq_text.rational(self.bound)}%Q.\n",
             f"Definition entries : seq (seq Z) :=\n  {coq_text.rows(self.entries)}.\n",
         ]
 
@@ -193,14 +194,13 @@ class GramRankCertificate(RankCertificate):
     def statement(self) -> tuple[str, str]:
         """Return the theorem, and the lemma of the development that proves it."""
         words = _NEAR.format(
-            form="", spectral="", check_rank="", zmatrix="", data="", eps="eps", rank=self.rank
+            spectral="", check_rank="", zmatrix="", data="", eps="eps", rank=self.rank
         )
-        return words, "(@check_near_sound R digits entries bound eps certificate)"
+        return words, "(@check_rounded_sound R digits entries eps certificate)"
 
     def stated(self, data: str) -> str:
         """Return the theorem by full names alone, about what was measured in the module `data`."""
         return _NEAR.format(
-            form="EpsRank.form.",
             spectral="EpsRank.spectral.",
             check_rank="EpsRank.check_rank.",
             zmatrix="EpsRank.zmatrix.",
@@ -215,14 +215,11 @@ class GramRankCertificate(RankCertificate):
         return {**super().to_json(), **more, **_factors(self.brackets)}
 
 
-# Functions by name and no notations: nothing needs to be imported to read it.
 _NEAR = """\
-forall G : matrix R (size {data}entries) (size {data}entries),
+forall G : 'M[R]_(size {data}entries),
     {spectral}symmetric G ->
-    (forall x, is_true (Order.le
-      (Num.Def.normr ({form}qf (GRing.add G (GRing.opp
-        ({check_rank}given_gram R {data}digits {data}entries))) x))
-      (GRing.mul ({zmatrix}qr R {data}bound) ({form}sqn x)))) ->
+    (forall i j, `|G i j - {check_rank}given_gram R {data}digits {data}entries i j|
+      <= (2%:R ^+ {data}digits.+1)^-1)%R ->
     {spectral}epsrank G ({zmatrix}qr R {eps}) = {rank}%nat"""
 
 

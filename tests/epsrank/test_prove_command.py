@@ -125,6 +125,28 @@ def test_a_rank_is_exported_without_coq(files: Path, monkeypatch: pytest.MonkeyP
     assert not list((files / "out").rglob("*.vo"))
 
 
+@pytest.mark.parametrize(
+    ("words", "checker"),
+    [
+        (["--proof", "narrow"], "check_rank_sound"),
+        (["--proof", "wide"], "check_wide_sound"),
+        (["--proof", "gram"], "check_rounded_sound"),
+        ([], "check_rank_sound"),
+    ],
+)
+def test_a_rank_is_proved_as_it_is_asked_for(files: Path, words: list[str], checker: str) -> None:
+    done = prove("--export", "out", "--rank", "phi.npy", *words)
+    assert done.exit_code == 0, done.output
+    assert checker in (files / "out" / "measurements" / "phi_rank.v").read_text(encoding="utf-8")
+
+
+def test_a_wide_layer_has_the_proof_of_wide_layers(files: Path) -> None:
+    np.save("phi.npy", np.eye(3, 51))
+    prove("--export", "out", "--rank", "phi.npy", "--eps", "0.1")
+    about = json.loads((files / "out" / "measurements" / "phi_rank.json").read_text())
+    assert (about["kind"], about["rank"]) == ("wide", 3)
+
+
 def test_near_and_opposite_thresholds_are_theorems_of_their_own(files: Path) -> None:
     words = ["--eps", "1e-16", "1e16", "1e-6", "1e6", "1.0000001e-6"]
     done = prove("--export", "out", "--rank", "phi.npy", *words, "--json")
@@ -164,6 +186,9 @@ def test_a_layer_whose_squared_norm_float64_does_not_hold(files: Path) -> None:
         (["--export", "out", "--floor", "phi.npy", "--target", "u.npy"], "--norm B or --coeff"),
         (["--export", "out", "--floor", "phi.npy", "--target", "u.npy", "--norm", "2", "--eps",
           "1"], "--eps belongs to --rank"),
+        (["--export", "out", "--floor", "phi.npy", "--target", "u.npy", "--norm", "2", "--proof",
+          "wide"], "--proof belongs to --rank"),
+        (["--export", "out", "--rank", "phi.npy", "--proof", "long"], "narrow"),
         (["--export", "out", "--rank", "gone.npy"], "gone.npy does not exist"),
         (["--export", "out", "--rank", "phi.npy", "--eps", "0"], "--eps is 0"),
         (["--export", ".", "--rank", "phi.npy"], "is not empty"),

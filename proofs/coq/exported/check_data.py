@@ -6,8 +6,9 @@
 Needs Python and NumPy, nothing of the package that wrote the folder. Every file that Coq reads is
 written anew, the numbers exactly from FEATURES, and must be the same, byte by byte; the claims that
 this proves, once `make` ends well, are printed. With `--record`, the record of a release, theories,
-Makefile and this program must be the released ones. Whoever does not trust the folder takes this
-program and the record from the release, and calls it with `--folder` before `make`. Exit code 0:
+Makefile, this program and texts.toml must be the released ones. Whoever does not trust the folder
+takes this program, texts.toml and the record from the release, and calls it with `--folder` before
+`make`. Exit code 0:
 all the same; 1: not the same; 2: bad use.
 """
 
@@ -20,6 +21,7 @@ import math
 import re
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -28,100 +30,12 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-HEADER = """\
-From Coq Require Import ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
-From EpsRank Require Import {modules}.
-{more}
-Set Implicit Arguments.
-Unset Strict Implicit.
-Local Open Scope Z_scope.
-"""
-DATA = """
-Definition data : measurement := Measurement {scale}%nat {total}%positive
-  {masses}
-  {neurons}.
-"""
-GOAL = "\nDefinition goal : floor_target := FloorTarget {level}%nat\n  {outputs}.\n"
-
-RANK = """
-Definition eps : Q := {eps}%Q.
-
-Definition certificate : rank_certificate := RankCertificate {cut}%nat {drop}%nat
-  {basis}.
-"""
-FLOOR = """
-Definition norm2 : Q := {norm2}%Q.
-
-Definition x : Q := {x}%Q.
-
-Definition certificate : floor_certificate := FloorCertificate {layer_scale}%nat {dual_scale}%nat
-  {layer}.
-"""
-THEOREM = """
-{words}
-Theorem {name} : forall R : rcfType,
-  {statement}.
-Proof. move=> R; apply: (@{sound}); vm_cast_no_check (erefl true). Qed.
-"""
-# Statements with short names for a proof, and with full ones for audit.v, by kind of certificate.
-SHORT = {
-    "rank": "epsrank (gram (on_data R data) (@phi R data)) (qr R eps) = {rank}%nat",
-    "floor": """forall beta : 'rV[R]_(width data), (sqn beta <= qr R norm2)%R ->
-  (qr R x <= nrm2 (on_data R data)
-    (comb (@phi R data) beta - target R data (t := goal) ord0))%R""",
-    "floors": r"""forall W : 'M[R]_(size (outputs goal), width data),
-  (\sum_l sqn (row l W) <= qr R norm2)%R ->
-  (qr R x <= squared_loss (on_data R data) (@phi R data) (target R data (t := goal)) W)%R""",
-}
-FULL = {
-    "rank": """EpsRank.spectral.epsrank
-    (EpsRank.form.gram (EpsRank.measurement.on_data R {data}.data)
-      (@EpsRank.measurement.phi R {data}.data))
-    (EpsRank.zmatrix.qr R {eps}%Q) = {rank}%nat""",
-    "floor": """forall beta : 'rV[R]_(EpsRank.measurement.width {data}.data),
-  (EpsRank.form.sqn beta <= EpsRank.zmatrix.qr R {norm2}%Q)%R ->
-  (EpsRank.zmatrix.qr R {x}%Q
-    <= EpsRank.form.nrm2 (EpsRank.measurement.on_data R {data}.data)
-      (EpsRank.form.comb (@EpsRank.measurement.phi R {data}.data) beta
-        - EpsRank.check_floor.target R {data}.data (t := {data}.goal) ord0))%R""",
-    "floors": r"""forall W : 'M[R]_(size (EpsRank.check_floor.outputs {data}.goal), """
-    r"""EpsRank.measurement.width {data}.data),
-  (\sum_l EpsRank.form.sqn (row l W) <= EpsRank.zmatrix.qr R {norm2}%Q)%R ->
-  (EpsRank.zmatrix.qr R {x}%Q
-    <= EpsRank.check_floor.squared_loss (EpsRank.measurement.on_data R {data}.data)
-      (@EpsRank.measurement.phi R {data}.data)
-      (EpsRank.check_floor.target R {data}.data (t := {data}.goal)) W)%R""",
-}
-SOUND = {
-    "rank": "check_rank_sound R data eps certificate",
-    "floor": "check_floor_one_sound R data (level goal) _ norm2 x certificate",
-    "floors": "check_floor_sound R data goal norm2 x certificate",
-}
-MODULES = {
-    "rank": "form spectral zmatrix measurement check_rank",
-    "floor": "form zmatrix measurement check_floor",
-}
-# No proof is loaded before the last statement has been read.
-AUDIT = """\
-From Coq Require Import QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
-Require {modules}.
-"""
-SAYS = """
-Require {data}.
-
-{words}
-Definition {name}_says : Prop := forall R : rcfType,
-  {statement}.
-"""
-HOLDS = """
-Require EpsRank.Measurements.{name}.
-Definition {name}_holds : {name}_says :=
-  EpsRank.Measurements.{name}.{name}.
-Print Assumptions {name}_holds.
-"""
-CLOSED = "Closed under the global context\n"
+# What Coq reads; it lies beside this program.
+WORDS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+TEXTS: dict[str, str] = WORDS["texts"]
+FORMS: dict[str, dict[str, str]] = WORDS["forms"]
+# More than any float64 has behind its point, even squared.
+MOST_DIGITS = 10000
 
 
 def stop(problem: str) -> NoReturn:
@@ -212,23 +126,47 @@ def root_above(square: Fraction) -> float:
     return root if Fraction(root) ** 2 >= square else math.nextafter(root, math.inf)
 
 
-def definitions(
-    features: NDArray[Any], target: NDArray[Any] | None, weights: NDArray[Any] | None, measure: str
-) -> str:
-    """Return the numbers of a measurement as a file of Coq that has nothing else."""
-    neurons, scale = integers(features.T)
-    masses, level = integers(np.ones(len(features)) if weights is None else weights.ravel())
-    listed = f"[:: {wrapped(map(str, masses))}]%num"
-    if len(set(masses)) == 1:
-        listed = f"(nseq {len(masses)} {masses[0]}%num)"
-    modules = "zmatrix measurement" + ("" if target is None else " check_floor")
-    total = sum(masses) if measure == "mean" else 2**level
-    text = HEADER.format(modules=modules, more="")
-    text += DATA.format(scale=scale, total=total, masses=listed, neurons=rows(neurons))
-    if target is not None:
-        outputs, level = integers(target.reshape(len(target), -1).T)
-        text += GOAL.format(level=level, outputs=rows(outputs))
-    return text
+class Numbers:
+    """A measurement as integers: features are F / 2^scale, weights are W / total."""
+
+    def __init__(self, features: NDArray[Any], weights: NDArray[Any] | None, measure: str) -> None:
+        self.neurons, self.scale = integers(features.T)
+        ones = np.ones(len(features))
+        self.weights, level = integers(ones if weights is None else weights.ravel())
+        self.total = sum(self.weights) if measure == "mean" else 2**level
+
+    def measurement(self) -> str:
+        """Return the definition of the measurement in Coq."""
+        listed = f"[:: {wrapped(map(str, self.weights))}]%num"
+        if len(set(self.weights)) == 1:
+            listed = f"(nseq {len(self.weights)} {self.weights[0]}%num)"
+        return TEXTS["measurement"].format(
+            scale=self.scale, total=self.total, masses=listed, neurons=rows(self.neurons)
+        )
+
+    def rounded(self, digits: int) -> str:
+        """Return the Gram matrix, rounded to the nearest multiples of 2^-digits, in Coq."""
+        whole = np.array(self.neurons, dtype=object)
+        unit = self.total << 2 * self.scale
+        products = ((whole * np.array(self.weights, dtype=object)) @ whole.T).tolist()
+        entries = [[((x << digits + 1) + unit) // (2 * unit) for x in row] for row in products]
+        return TEXTS["rounded"].format(digits=digits, entries=rows(entries))
+
+    def told(self) -> dict[str, Any]:
+        """Return the numbers as a .json has them."""
+        return {
+            "scale": self.scale,
+            "total": hex(self.total),
+            "weights": [hex(w) for w in self.weights],
+            "neurons": [[hex(x) for x in neuron] for neuron in self.neurons],
+        }
+
+
+def goal_of(target: NDArray[Any]) -> tuple[str, dict[str, Any]]:
+    """Return the definition of a target in Coq, and the target as a .json has it."""
+    outputs, level = integers(target.reshape(len(target), -1).T)
+    told = {"level": level, "outputs": [[hex(u) for u in row] for row in outputs]}
+    return TEXTS["goal"].format(level=level, outputs=rows(outputs)), told
 
 
 class Certificate:
@@ -241,25 +179,36 @@ class Certificate:
             raise ValueError("name")
         self.name, self.data = name, f"EpsRank.Measurements.{name}_data"
         self.kind, self.measure = str(about["kind"]), str(about["measure"])
-        if self.kind not in MODULES or self.measure not in ("mean", "raw", "volume"):
+        if self.kind not in KINDS or self.measure not in ("mean", "raw", "volume"):
             raise ValueError("kind")
-        (samples, neurons), dtype = features.shape, features.dtype.name
-        where = f"{dtype}, {self.measure} measure)"
-        if self.kind == "rank":
-            self.form, self.found = "rank", RANK
-            rank, eps = int(about["rank"]), Fraction(about["eps"])
-            self.says = (
-                f"The ε-rank of {neurons} neurons at {samples} samples ({where} "
-                f"at ε = {exact(eps)} is {rank}."
-            )
-        else:
+        (samples, neurons), form = features.shape, self.kind
+        where = f"{features.dtype.name}, {self.measure} measure)"
+        if self.kind == "floor":
             outputs = 1 if target is None else target.reshape(len(target), -1).shape[1]
-            self.form, self.found = "floor" if outputs == 1 else "floors", FLOOR
+            form = "floor" if outputs == 1 else "floors"
             norm, x = root_above(Fraction(about["norm_squared"])), Fraction(about["x"])
             self.says = (
                 f"No output layer of norm at most {norm!r} on these {neurons} neurons has a "
                 f"squared loss below {exact(x)} at the {samples} samples "
                 f"({outputs} outputs, {where}."
+            )
+        else:
+            rank, eps = int(about["rank"]), Fraction(about["eps"])
+            self.says = (
+                f"The ε-rank of {neurons} neurons at {samples} samples ({where} "
+                f"at ε = {exact(eps)} is {rank}."
+            )
+        if self.kind == "gram":
+            self.digits = int(about["digits"])
+            # In this order: a shift by more than memory holds would end the program.
+            if self.digits > MOST_DIGITS or (
+                Fraction(about["bound"]) != Fraction(neurons, 2 << self.digits)
+            ):
+                raise ValueError("digits")
+            self.says += (
+                f" So it is for every symmetric matrix whose entries are within "
+                f"2^-{self.digits + 1} of those of the Gram matrix, rounded to multiples of "
+                f"2^-{self.digits}."
             )
         words = "(** " + "\n    ".join(textwrap.wrap(self.says, 94)) + " *)"
         self.words = {"name": name, "words": words, "data": self.data}
@@ -267,26 +216,43 @@ class Certificate:
         self.words |= {k: rational(about[j]) for k, j in FRACTIONS.items() if j in about}
         for key in {"basis", "layer"} & about.keys():
             self.words[key] = rows([int(entry, 16) for entry in row] for row in about[key])
+        for key in {"below", "above"} & about.keys():
+            signs = wrapped("true" if sign else "false" for sign in about[key]["signs"])
+            listed = rows([int(entry, 16) for entry in row] for row in about[key]["rows"])
+            self.words[key] = f"[:: {signs}]\n  {listed}"
+        self.texts = FORMS[form]
+
+    def definitions(self, numbers: Numbers, target: str) -> str:
+        """Return the numbers that the theorem is about as a file of Coq that has nothing else."""
+        text = TEXTS["header"].format(modules=self.texts["types"], more="")
+        if self.kind == "gram":
+            return text + numbers.rounded(self.digits)
+        return text + numbers.measurement() + target
 
     def proof(self) -> str:
         """Return the file of the theorem."""
-        text = HEADER.format(modules=MODULES[self.kind], more=f"Require Import {self.data}.\n")
-        statement, sound = SHORT[self.form].format(**self.words), SOUND[self.form]
-        text += self.found + THEOREM
-        return text.format(**self.words, statement=statement, sound=sound)
+        more, statement = f"Require Import {self.data}.\n", self.texts["short"].format(**self.words)
+        text = TEXTS["header"].format(modules=self.texts["imports"], more=more)
+        theorem = self.texts["found"] + TEXTS["theorem"]
+        return text + theorem.format(**self.words, statement=statement, sound=self.texts["sound"])
+
+    def statement(self) -> str:
+        """Return the definition of what the theorem says, by full names alone."""
+        statement = self.texts["full"].format(**self.words)
+        return TEXTS["says"].format(**self.words, statement=statement)
 
 
-NUMBERS = ("rank", "cut", "drop", "layer_scale", "dual_scale")
+KINDS = ("rank", "wide", "gram", "floor")
+NUMBERS = ("rank", "cut", "drop", "exponent", "layer_scale", "dual_scale")
 FRACTIONS = {"eps": "eps", "norm2": "norm_squared", "x": "x"}
 
 
 def audit(certificates: list[Certificate]) -> str:
     """Return the file that states each theorem by full names, and asks what its proof assumes."""
-    modules = dict.fromkeys(m for c in certificates for m in MODULES[c.kind].split())
-    text = AUDIT.format(modules=" ".join(f"EpsRank.{module}" for module in modules))
-    for one in certificates:
-        text += SAYS.format(**one.words, statement=FULL[one.form].format(**one.words))
-    return text + "".join(HOLDS.format(**one.words) for one in certificates)
+    modules = dict.fromkeys(m for c in certificates for m in c.texts["imports"].split())
+    text = TEXTS["audit"].format(modules=" ".join(f"EpsRank.{module}" for module in modules))
+    text += "".join(one.statement() for one in certificates)
+    return text + "".join(TEXTS["holds"].format(**one.words) for one in certificates)
 
 
 def digest(file: Path) -> str | None:
@@ -294,16 +260,20 @@ def digest(file: Path) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
+#: What travels with every folder, the same in all of a release.
+PROGRAMS = ("Makefile", "check_data.py", "texts.toml")
+
+
 def released(folder: Path, theories: list[str], record: str) -> bool:
     """Return whether theories, Makefile and this program are those of a record."""
     known = json.loads(Path(record).read_text("utf-8"))
     known = {**known["sources"], **known.get("exported", {})}
-    files = ["Makefile", "check_data.py", *theories]
+    files = [*PROGRAMS, *theories]
     others = [file for file in files if known.get(file) != digest(folder / file)]
     for file in others:
         print(f"{file} is NOT THE ONE of {record}")
     if not others:
-        print(f"the theories are those of {record}, as are Makefile and check_data.py")
+        print(f"the theories are those of {record}, as are {', '.join(PROGRAMS)}")
     return not others
 
 
@@ -320,8 +290,8 @@ def strangers(folder: Path, known: set[str]) -> list[str]:
     return found
 
 
-# What is not written anew: a release has two, no program reads two, and Coq writes two.
-OTHERS = {"Makefile", "check_data.py", "README.md", "_CoqProject", "audit.found", ".lia.cache"}
+# What is not written anew: a release has three, no program reads two, and Coq writes two.
+OTHERS = {*PROGRAMS, "README.md", "_CoqProject", "audit.found", ".lia.cache"}
 
 
 def main() -> int:
@@ -338,31 +308,42 @@ def main() -> int:
     if features.ndim != 2 or not features.size:
         stop(f"{given.features} has the shape {features.shape}, not samples by neurons")
     weights = None if given.weights is None else read(given.weights)
+    if weights is not None and weights.size != len(features):
+        stop(f"{given.weights} has {weights.size} weights for {len(features)} samples")
     goal = None if given.target is None else read(given.target)
     theories = [f"theories/{file.name}" for file in sorted((folder / "theories").glob("*.v"))]
     good = given.record is None or released(folder, theories, given.record)
-    certificates, texts = [], dict[str, str]()
+    certificates, texts, wrong = [], dict[str, str](), []
     jsons = list((folder / "measurements").glob("*.json"))
     for file in sorted(jsons, key=lambda file: file.stem):
+        name = f"measurements/{file.stem}"
         try:
             about = json.loads(file.read_text("utf-8"))
             certificate = Certificate(file.stem, about, features, goal)
+            numbers = Numbers(features, weights, certificate.measure)
+            told = {"data": numbers.told(), "shape": [*features.shape]}
+            target = ""
+            if certificate.kind == "floor":
+                if goal is None:
+                    stop(f"{file.stem} is about a target: name its file with --target")
+                target, of_goal = goal_of(goal)
+                told |= of_goal
+            text = certificate.definitions(numbers, target)
+            texts |= {f"{name}_data.v": text, f"{name}.v": certificate.proof()}
         except (ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError):
-            print(f"measurements/{file.name} is DAMAGED")
+            print(f"{name}.json is DAMAGED")
             return 1
-        floor, name = certificate.kind == "floor", f"measurements/{file.stem}"
-        if floor and goal is None:
-            stop(f"{file.stem} is about a target: name its file with --target")
-        numbers = definitions(features, goal if floor else None, weights, certificate.measure)
-        texts |= {f"{name}_data.v": numbers, f"{name}.v": certificate.proof()}
-        same = is_text(folder / f"{name}_data.v", numbers)
+        told["dtype"] = features.dtype.name
+        if any(about.get(key) != value for key, value in told.items()):
+            wrong.append(f"{name}.json")
+        same = is_text(folder / f"{name}_data.v", text)
         print(f"{file.stem}: {certificate.says}")
         print(f"  its numbers are {'those' if same else 'NOT THOSE'} of {given.features}")
         if about.get("sha256") not in (None, digest(Path(given.features))):
             print("  which is another file than was certified")
         certificates.append(certificate)
-    texts |= {"audit.v": audit(certificates), "audit.expected": CLOSED * len(certificates)}
-    wrong = [name for name, text in texts.items() if not is_text(folder / name, text)]
+    texts |= {"audit.v": audit(certificates), "audit.expected": TEXTS["closed"] * len(certificates)}
+    wrong += [name for name, text in texts.items() if not is_text(folder / name, text)]
     names = {f"measurements/{file.name}" for file in jsons}
     more = strangers(folder, {*OTHERS, *theories, *texts, *names})
     print(*(f"{name} is NOT as it must be\n" for name in wrong), sep="", end="")

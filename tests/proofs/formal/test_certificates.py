@@ -236,15 +236,20 @@ def test_the_numbers_of_a_certificate_are_written_anew_from_the_file(dtype, meas
     goal = targets(outputs=2)
     rank = certify_rank(features, 1e-6, weights=weights, measure=measure)
     floor = certify_floor(features, goal, 0.5, weights=weights, measure=measure)
-    definitions = CHECK_DATA["definitions"]
+
+    def definitions(read, made, goal=None):
+        about = CHECK_DATA["Certificate"]("net", made.to_json(), read, goal)
+        target = "" if goal is None else CHECK_DATA["goal_of"](goal)[0]
+        return about.definitions(CHECK_DATA["Numbers"](read, weights, measure), target)
+
     np.save(tmp_path / "phi.npy", features)
     read = CHECK_DATA["read"](str(tmp_path / "phi.npy"))
-    assert definitions(read, None, weights, measure) == rank.data_file()
-    assert definitions(read, goal, weights, measure) == floor.data_file()
+    assert definitions(read, rank) == rank.data_file()
+    assert definitions(read, floor, goal) == floor.data_file()
     # One bit more anywhere is another text.
     other = read.copy()
     other[2, 1] += 1
-    assert definitions(other, None, weights, measure) != rank.data_file()
+    assert definitions(other, rank) != rank.data_file()
 
 
 def test_tables_are_read_as_the_product_reads_them(tmp_path):

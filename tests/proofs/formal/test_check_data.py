@@ -69,7 +69,7 @@ def test_an_honest_folder_passes_and_its_claims_are_printed(given, check):
     assert "The ε-rank of 4 neurons at 12 samples (float64, raw measure) at ε = 1/3 is" in said
     assert "No output layer of norm at most 0.1 on these 4 neurons" in said
     assert said.count("its numbers are those of") == 2
-    assert "as are Makefile and check_data.py" in said
+    assert "as are Makefile, check_data.py, texts.toml" in said
     assert "were not looked at" in check(given, record=None)[1]
     # What `make` leaves behind belongs here.
     for name in ("theories/form.vo", "measurements/.rank_data.aux", "audit.glob", "audit.found"):
@@ -213,7 +213,7 @@ def test_the_record_knows_the_programs_of_an_export():
     # Written by `epsrank prove --record`, which a change of these programs calls for.
     known = json.loads(RELEASED.read_text("utf-8"))["exported"]
     assert known == exported_digests(DEVELOPMENT)
-    assert set(known) == {"Makefile", "check_data.py"}
+    assert set(known) == {"Makefile", "check_data.py", "texts.toml"}
 
 
 @pytest.mark.parametrize("names", [("a", "a_data"), ("Net", "net"), ("n", "N_DATA")])
