@@ -52,6 +52,7 @@ DECIDED = {
         "rank-subadditive",
         "rank-trace",
         "tail",
+        "float-resolution",
         "lipschitz-floor",
         "loss-floor",
         "reachable-loss",
@@ -65,7 +66,6 @@ DECIDED = {
     },
     "certified on instances": {
         "continuous-rank",
-        "float-resolution",
         "rank-definition",
         "reading",
         "sample-rank",

@@ -57,9 +57,7 @@ def project(made, tmp_path):
 
 
 def _make(folder, target="audit"):
-    return subprocess.run(
-        ["make", target], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(["make", target], cwd=folder, capture_output=True, text=True, check=False)
 
 
 def _check_data(folder, *words):
