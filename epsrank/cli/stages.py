@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from epsrank.cli.console import notice, number, print_json, print_table, say
+from epsrank.cli.console import notice, print_json, print_table, say
 from epsrank.cli.front import Command
 from epsrank.cli.plot_sweep import pairs_of
 from epsrank.theory.words import plural
@@ -133,13 +133,15 @@ def _tell(found: Stages, several: bool, all_pairs: bool) -> None:
     count = len(found.runs)
     say(
         f"{found.source}: {count} run{'s' * (count != 1)}, {len(present(found.runs))} quantities, "
-        f"steps {low:g} to {high:g}"
+        f"steps {_step(low)} to {_step(high)}"
     )
     if several:
         say(", ".join(f"{name} = {value}" for name, value in found.settings.items()))
     _tell_phases(found)
     rows = [row for row in found.events if row.known]
-    if count == 1:
+    if not rows:
+        say("no first passages")
+    elif count == 1:
         lines = [
             [str(place + 1), row.event.name, *_ends(row.known[0])] for place, row in enumerate(rows)
         ]
@@ -168,7 +170,7 @@ def _tell_phases(found: Stages) -> None:
     from epsrank.numerics.plots.training_stages import shaded
 
     shown = [
-        f"{name} {start:g}–{'end' if math.isinf(end) else f'{end:g}'}"
+        f"{name} {_step(start)}–{'end' if math.isinf(end) else _step(end)}"
         for name, start, end in shaded(found)
     ]
     if shown:
@@ -184,8 +186,8 @@ def _tell_phases(found: Stages) -> None:
 
 def _ends(passage: Passage) -> list[str]:
     """Return the ends of one passage as cells."""
-    after = "before the first" if passage.at_start else number(passage.after)
-    return [after, "never" if passage.censored else number(passage.by)]
+    after = "before the first" if passage.at_start else _step(passage.after)
+    return [after, "never" if passage.censored else _step(passage.by)]
 
 
 def _row(row: EventTimes) -> list[str]:
@@ -200,7 +202,9 @@ def _row(row: EventTimes) -> list[str]:
 
 
 def _step(value: float) -> str:
-    return "∞" if math.isinf(value) else number(value)
+    from epsrank.numerics.stages.axis import whole
+
+    return "∞" if math.isinf(value) else whole(value)
 
 
 def _tell_pairs(found: Stages, rows: Sequence[EventTimes], all_pairs: bool) -> None:

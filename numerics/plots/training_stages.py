@@ -41,6 +41,8 @@ _PLATEAU, _DESCENT = "0.94", "0.80"
 _FIRST, _PANEL, _ROW, _AROUND = 1.5, 0.85, 0.16, 0.9
 # Numbers of events nearer than this share of the axis stand one above another.
 _NEAR = 0.045
+# So many of them are legible in a small panel; the rows below name the others as well.
+_MOST_HEIGHTS = 4
 # Parts of one panel that can be told apart.
 _MOST_PARTS = 6
 
@@ -102,7 +104,8 @@ def draw_training_stages(stages: Stages, *, along: Along = "auto") -> Figure:
     for axes in grid:
         _shade(axes, stages, high)
     for axes, own in zip(grid, panels.values(), strict=False):
-        marked = [(k + 1, row) for k, row in enumerate(rows) if row.event.track in own]
+        drawn = {own[place] for place in _some(len(own))}
+        marked = [(k + 1, row) for k, row in enumerate(rows) if row.event.track in drawn]
         _mark(axes, marked)
     _legends(grid[0], stages)
     grid[-1].set_xlabel("training steps")
@@ -151,19 +154,15 @@ def _panel(axes: Axes, stages: Stages, panel: str, names: Sequence[str]) -> None
     """Draw the quantities of one panel, a line per run."""
     tracks = [[run.tracks[name] for run in stages.runs if name in run.tracks] for name in names]
     left_out = max(0, len(tracks) - _MOST_PARTS)
-    if left_out:
-        places = np.linspace(0, len(tracks) - 1, _MOST_PARTS).round().astype(int)
-        tracks = [tracks[place] for place in places]
-    everything = np.concatenate([t.values for own in tracks for t in own])
-    finite = everything[np.isfinite(everything)]
-    logarithmic = tracks[0][0].kind.log and finite.size > 0 and bool((finite > 0).any())
+    tracks = [tracks[place] for place in _some(len(tracks))]
+    shown = positive(np.concatenate([t.values for own in tracks for t in own]))
+    shown = shown[np.isfinite(shown)]
+    logarithmic = tracks[0][0].kind.log and shown.size > 0
     for index, own in enumerate(tracks):
         for place, track in enumerate(own):
             _line(axes, track, index, label=None if place else _label(track, panel),
                   alone=len(own) == 1, logarithmic=logarithmic)  # fmt: skip
     if logarithmic:
-        shown = positive(finite)
-        shown = shown[np.isfinite(shown)]
         axes.set_yscale("log")
         log_ticks(axes, "y", float(shown.min()), float(shown.max()))
     elif tracks[0][0].kind.name in {"rank", "orientations"}:
@@ -175,6 +174,11 @@ def _panel(axes: Axes, stages: Stages, panel: str, names: Sequence[str]) -> None
         title = f"and {left_out} more" if left_out else None
         axes.legend(fontsize=6.5, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.02),
                     handlelength=2.2, borderaxespad=0.2, title=title, title_fontsize=6)  # fmt: skip
+
+
+def _some(count: int) -> list[int]:
+    """Return the places of the quantities of a panel that are drawn: spread, both ends included."""
+    return sorted({round(k * (count - 1) / (_MOST_PARTS - 1)) for k in range(_MOST_PARTS)})
 
 
 def _wrapped(words: str) -> list[str]:
@@ -241,15 +245,18 @@ def _mark(axes: Axes, rows: Sequence[tuple[int, EventTimes]]) -> None:
     """Draw the median of every event of a panel, with the number of its row."""
     low, high = axes.get_xlim()
     to_axes = axes.transScale + axes.transLimits
-    places: list[float] = []
+    # The latest number at each height, rows being in the order of their medians.
+    latest: list[float] = []
     for number, row in rows:
         median = row.median
         if median is None or not (low <= median.value <= high):
             continue
         axes.axvline(median.value, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)))
         at = float(to_axes.transform((median.value, axes.get_ylim()[0]))[0])
-        level = sum(abs(at - other) < _NEAR for other in places)
-        places.append(at)
+        level = next((k for k, last in enumerate(latest) if at - last >= _NEAR), len(latest))
+        if level >= _MOST_HEIGHTS:
+            continue
+        latest[level : level + 1] = [at]
         axes.annotate(
             str(number), (min(max(at, 0.012), 0.988), 1.0), xycoords="axes fraction",
             xytext=(0, -1 - 8 * level), textcoords="offset points", ha="center", va="top",

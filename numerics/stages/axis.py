@@ -14,6 +14,12 @@ from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.words import plural
 
 
+def whole(step: float) -> str:
+    """Return a step for people: all digits of a whole number."""
+    # Beyond 2⁵³ the digits would not be those of the training.
+    return str(int(step)) if abs(step) < 2**53 and step == int(step) else f"{step:.4g}"
+
+
 @dataclass(frozen=True, eq=False)
 class Track:
     """One quantity along the steps at which it is known."""
@@ -103,7 +109,8 @@ def axis_of(
     if "limit" not in tracks and rate is not None and momentum is not None:
         limit = 2 * (1 + momentum) / rate.values
         tracks["limit"] = Track(_kind("limit"), "", rate.steps, limit)
-    return RunAxis(name, seed, dict(settings or {}), tracks, (*notes, *_odd(tracks)), unused)
+    notes += _odd(tracks, last)
+    return RunAxis(name, seed, dict(settings or {}), tracks, tuple(notes), unused)
 
 
 def _kind(name: str) -> Kind:
@@ -194,15 +201,19 @@ def _tracks(
     return tracks, used
 
 
-def _odd(tracks: Mapping[str, Track]) -> list[str]:
-    """Say what is odd about the losses."""
+def _odd(tracks: Mapping[str, Track], last: float) -> list[str]:
+    """Say what is odd about the losses of a training that goes on to its last step."""
     loss = tracks.get("loss")
     if loss is None:
         return []
     notes = []
+    # NaN of a training that diverged, and not a loss that is logged more rarely than others.
+    if last - loss.steps[-1] > 2 * float(np.diff(loss.steps).max(initial=0.0)):
+        known, end = whole(loss.steps[-1]), whole(last)
+        notes.append(f"the loss is no number after step {known} of {end} (diverged?)")
     finite = np.isfinite(loss.values)
     if not finite.all():
-        notes.append(f"the loss is not finite from step {loss.steps[~finite][0]:g}")
+        notes.append(f"the loss is not finite from step {whole(loss.steps[~finite][0])}")
     if finite.any() and loss.values[finite][-1] > loss.values[finite][0]:
         notes.append("the loss ends above its start")
     return notes

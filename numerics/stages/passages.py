@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.numerics.stages.axis import RunAxis, Track
+from epsrank.numerics.stages.axis import RunAxis, Track, whole
 from epsrank.theory.numbers.arrays import Vector
 
 Mask = NDArray[np.bool_]
@@ -42,8 +42,8 @@ class Passage:
 
     def __str__(self) -> str:
         if self.censored:
-            return f"not by {self.after:g}"
-        return f"at or before {self.by:g}" if self.at_start else f"{self.by:g}"
+            return f"not by {whole(self.after)}"
+        return f"at or before {whole(self.by)}" if self.at_start else whole(self.by)
 
     def to_json(self) -> dict[str, Any]:
         """Return both ends, null where there is none, and which it is."""

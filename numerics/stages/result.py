@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from epsrank.numerics.stages.axis import RunAxis
+from epsrank.numerics.stages.axis import RunAxis, whole
 from epsrank.numerics.stages.order import EventTimes, PairOrder
 from epsrank.numerics.stages.phases import Phases
 from epsrank.theory.shown import Shown
@@ -76,7 +76,7 @@ class Stages(Shown):
         head = f"{self.source}: {count} run{'s' * (count != 1)}"
         known = [row for row in self.events if row.reached and row.median is not None]
         order = ", ".join(
-            f"{row.event.name} ({row.median.value:g})"
+            f"{row.event.name} ({whole(row.median.value)})"
             for row in known
             if row.median is not None and math.isfinite(row.median.value)
         )

@@ -205,6 +205,12 @@ def test_gaps_infinities_and_a_rising_loss():
     found = training_stages({"step": STEPS, "loss": loss})
     assert found.runs[0].notes == ("the loss is not finite from step 100",)
     assert by_name(found)[NINE].passages[0].censored
+    loss[STEPS >= 100] = np.nan
+    found = training_stages({"step": STEPS, "loss": loss, "rank": rise(40)})
+    assert found.runs[0].notes == ("the loss is no number after step 96 of 200 (diverged?)",)
+    # What is logged more rarely than others has not diverged.
+    loss = np.where(np.arange(STEPS.size) % 7 == 0, drop(80), np.nan)
+    assert training_stages({"step": STEPS, "loss": loss, "rank": rise(40)}).runs[0].notes == ()
     found = training_stages({"step": STEPS, "loss": 1 + STEPS})
     assert found.runs[0].notes == ("the loss ends above its start",)
     found = training_stages({"step": STEPS, "loss": -1 - STEPS})
@@ -363,6 +369,13 @@ def test_a_history_has_all_layers_and_quantities(tmp_path):
         getattr(history, f"to_{name.rpartition('.')[2]}")(tmp_path / name)
         again = training_stages(tmp_path / name)
         assert again.to_json()["events"] == found.to_json()["events"], name
+
+
+def test_steps_keep_their_digits_and_nothing_is_too_small_to_draw():
+    late = training_stages({"step": 10**9 + STEPS, "loss": drop(80) * 1e-320})
+    assert str(by_name(late)[NINE].passages[0]) == "1000000080"
+    draw_training_stages(late)
+    draw_training_stages(training_stages({"step": STEPS, "loss": np.zeros(STEPS.size)}))
 
 
 def test_a_figure_marks_what_happened_and_shades_the_stages():
