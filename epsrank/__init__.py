@@ -150,6 +150,7 @@ if TYPE_CHECKING:
     from epsrank.theory.floor.result import LossFloor
     from epsrank.theory.floor.tightness.layer import layer_tightness
     from epsrank.theory.floor.tightness.result import LayerTightness
+    from epsrank.theory.flows.alternating import Drop, alternating_flow
     from epsrank.theory.flows.condensation_bound import CondensationBound, condensation_bound
     from epsrank.theory.flows.escape import escape_rate
     from epsrank.theory.flows.leading_order import BlowUp, leading_order_blow_up
@@ -243,6 +244,7 @@ _NAMES_OF = {
     "epsrank.theory.floor.result": "LossFloor",
     "epsrank.theory.floor.tightness.layer": "layer_tightness",
     "epsrank.theory.floor.tightness.result": "LayerTightness",
+    "epsrank.theory.flows.alternating": "Drop alternating_flow",
     "epsrank.theory.flows.condensation_bound": "CondensationBound condensation_bound",
     "epsrank.theory.flows.escape": "escape_rate",
     "epsrank.theory.flows.leading_order": "BlowUp leading_order_blow_up",
@@ -267,8 +269,8 @@ __all__ = [
     "ANALYTIC", "BALL_ACTIVATIONS", "AmplitudeTransport", "AnalyticTarget", "AprioriFloor",
     "BarrierTo", "BlowUp", "BoundaryProblem", "Comparison", "Condensation", "CondensationBound",
     "ContinuousFloor", "ContinuousRank", "ConvexFloor", "CounterfactualFloor", "DefinitionTable",
-    "DenseNetwork", "Estimate", "FeatureMoments", "FrequencyError", "GradientNoise", "History",
-    "InitialDistance", "InitialRank", "InputError", "LayerKernel", "LayerQuantity",
+    "DenseNetwork", "Drop", "Estimate", "FeatureMoments", "FrequencyError", "GradientNoise",
+    "History", "InitialDistance", "InitialRank", "InputError", "LayerKernel", "LayerQuantity",
     "LayerTightness", "LidarSums", "LipschitzFloor", "LossFloor", "NeuronSelection",
     "OperatorSystem", "Orientations", "OverheadBudget", "PathLength", "PlateauBound",
     "PopulationRank", "ProductRank", "Quantity", "QuantityData", "RankBatch", "RankInterval",
@@ -276,9 +278,9 @@ __all__ = [
     "RankWarning", "Reading", "Report", "Run", "RunConfig", "RunRecorder", "SegmentedDistances",
     "SignChanges", "SlopeChoice", "SpectralDensity", "StabilityLimit", "Stages", "Staircase",
     "Stiffness", "SweepResults", "Task", "Tightness", "Trial", "TrialStore", "UpdateCosine",
-    "__version__", "algebraic_rank", "alpha_req", "apriori_floor", "batch_sharpness",
-    "batched_epsilon_rank", "box_measure", "choose_slope", "compare_results", "condensation",
-    "condensation_bound", "continuous_floor", "continuous_rank", "convex_floor",
+    "__version__", "algebraic_rank", "alpha_req", "alternating_flow", "apriori_floor",
+    "batch_sharpness", "batched_epsilon_rank", "box_measure", "choose_slope", "compare_results",
+    "condensation", "condensation_bound", "continuous_floor", "continuous_rank", "convex_floor",
     "counterfactual_floor", "data_measure", "dead_neurons", "dense_network", "detect_staircase",
     "dormant_neurons", "draw_staircase", "draw_training_stages", "effective_rank", "epsilon_rank",
     "epsilon_rank_from_gram", "epsilon_rank_from_spectrum", "epsilon_ranks", "escape_rate",
