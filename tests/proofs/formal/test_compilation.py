@@ -108,6 +108,8 @@ def test_a_damaged_entry_is_not_used(small, coq):
     assert again.folder == first.folder, "the damaged one is replaced"
 
 
+# Of its own: a compilation from scratch of another test is kept as a draft until the process ends.
+@pytest.mark.usefixtures("empty_cache")
 def test_a_failed_compilation_leaves_nothing(small, coq):
     change(small, "theories/top.v", "exact twice0", "exact nothing")
     before = {path for path in cache_folder().glob("*") if path.is_dir()}
@@ -117,6 +119,7 @@ def test_a_failed_compilation_leaves_nothing(small, coq):
     assert not list(cache_folder().glob(".draft-*"))
 
 
+@pytest.mark.usefixtures("empty_cache")
 def test_an_interruption_leaves_nothing(small, coq):
     def stop(done, total, what):
         raise KeyboardInterrupt

@@ -32,7 +32,8 @@ _HANG, _MEMORY = 20, 4 << 30
 _TOGETHER = 25
 
 COMMANDS = ("rank", "floor", "population", "continuous", "apriori", "prune", "predict", "train",
-            "conjecture", "watch", "plot", "sweep", "prove")  # fmt: skip
+            "conjecture", "watch", "plot", "sweep", "prove", "stages", "tightness", "compare",
+            "import")  # fmt: skip
 
 # What keeps a line short that is valid; a drawn option may come after it and win.
 _SHORT = {
