@@ -115,7 +115,7 @@ def plateau_bound(
     activation: str = "tanh",
     share: float = 0.9,
     factor: float = 2.0,
-    most: int = 100_000,
+    most: int = 20_000,
 ) -> PlateauBound:
     r"""Bound from below how long the loss of a network stays above a share of its first value.
 
@@ -145,7 +145,7 @@ def plateau_bound(
     factor : float
         c: 2 for the mean of squares (summed over outputs), 1 for half of it.
     most : int
-        Steps of the recursion, beyond which N is ⌈T/η⌉ if that is more.
+        Steps of the recursion; where T/η is more, N is ⌈T/η⌉, which is nearly as many.
 
     Returns
     -------
@@ -184,10 +184,9 @@ def plateau_bound(
         return PlateauBound(None, time, share, size)
     rate = as_positive(learning_rate, "learning_rate", "pass η > 0")
     limit = as_whole(most, "most")
-    steps = _descent(w, sizes, c * rate * _UP, need, limit)
-    if steps == limit and time > limit * rate:
-        steps = limit if math.isinf(time) else math.ceil(time / rate * (1 - _SLACK))
-    return PlateauBound(steps, time, share, size)
+    if limit * rate < time < math.inf:
+        return PlateauBound(math.ceil(time / rate * (1 - _SLACK)), time, share, size)
+    return PlateauBound(_descent(w, sizes, c * rate * _UP, need, limit), time, share, size)
 
 
 def _descent(w: Vector, sizes: Sizes, rate: float, need: float, most: int) -> int:
@@ -197,7 +196,8 @@ def _descent(w: Vector, sizes: Sizes, rate: float, need: float, most: int) -> in
         _, along, gain = sizes.gains(column)
         if not along[0] < need:
             return step
-        others = [math.prod(np.delete(column[:, 0], place)) for place in range(len(w))]
+        norms = column[:, 0].tolist()
+        others = [math.prod(norms[:k] + norms[k + 1 :]) for k in range(len(norms))]
         column = (column + rate * gain * np.array(others)[:, None]) * _UP
     return most
 
