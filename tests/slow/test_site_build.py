@@ -56,6 +56,16 @@ def test_the_home_has_three_doors_and_no_page_asks_the_network(site):
         assert not loaded, page
 
 
+def test_notebooks_have_their_pictures(site):
+    for page, least in (
+        ("evidence/gallery", 6),
+        ("tutorials/first-rank", 3),
+        ("tutorials/digits", 1),
+    ):
+        text = (site / f"{page}.html").read_text("utf-8")
+        assert text.count("<img") >= least, page
+
+
 def test_formulas_are_mathml(site):
     page = (site / "concepts" / "eps-rank.html").read_text("utf-8")
     assert page.count("<math") > 10
