@@ -80,13 +80,16 @@ def floor_curve(
                 markeredgewidth=1.8,
                 label="its floor at that step",
             )
-        for index, name in ((0, "start"), (-1, "end")):
+        # On either side of the mark, so that a short way has both words apart.
+        up = 7 if loss[0] >= loss[-1] else -7
+        for index, name, beside in ((0, "start", up), (-1, "end", -up)):
             axes.annotate(
                 name,
                 (float(points[index]), float(positive(loss)[index])),
-                xytext=(8, 0),
+                xytext=(8, beside),
                 textcoords="offset points",
                 fontsize=8.5,
+                va="center",
             )
     log_axis(axes, "y", np.concatenate([curve, loss, least]))
     # A floor of 0 has no place on the axis of errors, and its p is one all the same.

@@ -64,12 +64,12 @@ def _staircase(run: Run, eps: float) -> Figure:
     records = run.records
     at = records[0].eps.index(eps)
     bounds = {}
+    # Of a convex loss V is certified where the probe is not too large; it has no envelope.
+    if any(record.reachable is not None for record in records):
+        bounds["V(‖β‖)"] = _column(records, "reachable")
     if has_floor(run):
-        bounds = {
-            "V(‖β‖)": _column(records, "reachable"),
-            "envelope": _column(records, "envelope"),
-            "floor": np.array([record.floors[at] for record in records], dtype=np.float64),
-        }
+        bounds["envelope"] = _column(records, "envelope")
+        bounds["floor"] = np.array([record.floors[at] for record in records], dtype=np.float64)
     return staircase(
         _steps(records),
         _column(records, "loss"),

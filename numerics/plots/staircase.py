@@ -13,7 +13,6 @@ from epsrank.numerics.plots.style import (
     alone,
     dress,
     has_place,
-    integer_axis,
     legend_below,
     legend_on_top,
     log_axis,
@@ -22,6 +21,7 @@ from epsrank.numerics.plots.style import (
     new_figure,
     positive,
     power,
+    rank_axis,
     time_axis,
 )
 
@@ -67,7 +67,7 @@ def staircase(
         x="" if others else "training step",
         y=f"ε-rank at ε = {power(eps)}\n({measure} measure)",
     )
-    integer_axis(below, "y")
+    rank_axis(below, max((float(np.max(upper)) for _, upper in ranks.values()), default=0.0))
     if time_scale == "log":
         below.set_xscale("log")
     else:

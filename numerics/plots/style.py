@@ -180,9 +180,16 @@ def integer_axis(axes: Axes, which: str) -> None:
 
 def time_axis(axes: Axes, steps: NDArray[np.float64]) -> None:
     """Let the axis of training steps, which are whole, begin and end with them."""
-    # One measurement alone still needs an axis of some length.
-    axes.set_xlim(float(steps.min()), max(float(steps.max()), float(steps.min()) + 1.0))
+    # One measurement alone still needs an axis of some length; the last mark is drawn whole.
+    first, last = float(steps.min()), max(float(steps.max()), float(steps.min()) + 1.0)
+    axes.set_xlim(first, last + 0.015 * (last - first))
     integer_axis(axes, "x")
+
+
+def rank_axis(axes: Axes, highest: float) -> None:
+    """Let the axis of ranks begin at 0, as a constant has no other scale, and end above all."""
+    axes.set_ylim(0.0, max(1.08 * highest, highest + 1.0))
+    integer_axis(axes, "y")
 
 
 def power(value: float) -> str:
