@@ -95,10 +95,3 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_texts_of_a_figure_fit(name: str) -> None:
     assert misfits(FIGURES[name]()) == []
-
-
-def test_the_certified_bound_of_a_cross_entropy_is_drawn() -> None:
-    found = run("cross-entropy")
-    above = figure_of_run(found, "staircase").axes[0]
-    drawn = {line.get_label(): line.get_ydata() for line in above.lines}
-    np.testing.assert_array_equal(drawn["V(‖β‖)"], [record.reachable for record in found.records])
