@@ -60,6 +60,8 @@ KINDS = (
         r"delta_k?_?([\d.]+)")),
     Kind("orientations", "orientations", "orientations", parted=True, patterns=(
         "orientations(?:_(.+))?",)),
+    Kind("weight_rank", "effective rank of weights", "weight rank", parted=True, patterns=(
+        "weight_rank(?:_(.+))?",)),
     Kind("transport", "W₁ of amplitudes", "W₁", log=True, patterns=(
         "(?:amplitude_)?transport", "w1", "wasserstein(?:_1)?")),
     Kind("path", "path length", "path length", parted=True, patterns=(

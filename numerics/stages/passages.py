@@ -177,6 +177,7 @@ EVENTS: Mapping[str, Sequence[tuple[str, Finder, str]]] = {
     "coherence": (("≤ half of its start", partial(_falls, 0.5), "level"),),
     "frequency": (("stays below 0.2", partial(_below, 0.2), "level"),),
     "orientations": (("fewest", _least, "least"),),
+    "weight_rank": (("least", _least, "least"),),
     # A W₁ is of the way since the measurement before.
     "transport": (("largest", partial(_peak, True), "peak"),),
     "path": (("at half of its end", partial(_grows, 0.5, _ANY), "growth"),),

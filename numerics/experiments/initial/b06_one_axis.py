@@ -22,6 +22,7 @@ with two-sided sign tests, and nothing is claimed of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,7 @@ from epsrank.numerics.experiments.analysis import (
     Finding,
     Picture,
     Table,
+    effect,
     family_pvalue,
     sign,
 )
@@ -53,6 +55,7 @@ from epsrank.numerics.stages.axis import RunAxis, axis_of
 from epsrank.numerics.stages.order import EventTimes, pairs_of, times_of
 from epsrank.numerics.stages.passages import Passage, passages
 from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.statistics import detectable_share
 
 if TYPE_CHECKING:
@@ -254,6 +257,47 @@ def order_rows(groups: Sequence[Group]) -> Table:
     return Table("order", "In how many seeds one event came before the other", rows)
 
 
+def condensation_rows(groups: Sequence[Group]) -> Table:
+    """Return condensation and low rank of the same weights: what goes with the orientations."""
+    rows: list[dict[str, Any]] = []
+    for group in groups:
+        for layer in range(1, group.settings["hidden"] + 1):
+            own = "orientations" if layer == 1 else f"orientations:{layer}"
+            held = [
+                (run.tracks[own].values, run.tracks[f"weight_rank:{layer}"].values)
+                for run in group.runs
+                if own in run.tracks and f"weight_rank:{layer}" in run.tracks
+            ]
+            if not held:
+                continue
+            fewest = [(counts.min(), ranks[int(np.argmin(counts))]) for counts, ranks in held]
+            # NaN of a run whose number of orientations never changes.
+            found = effect("", [_tau(counts, ranks) for counts, ranks in held])
+            rows.append(
+                {
+                    "setting": group.name,
+                    "layer": layer,
+                    "seeds": len(held),
+                    "fewest orientations": float(np.median([count for count, _ in fewest])),
+                    "effective rank then": float(np.median([rank for _, rank in fewest])),
+                    "at the start": float(np.median([ranks[0] for _, ranks in held])),
+                    "at the end": float(np.median([ranks[-1] for _, ranks in held])),
+                    "Kendall's τ of both": found and found.interval.value,
+                    "τ, low": found and found.interval.low,
+                    "τ, high": found and found.interval.high,
+                }
+            )
+    title = "Orientations and effective rank of the same input weights, medians over seeds"
+    return Table("condensation", title, rows)
+
+
+def _tau(a: Vector, b: Vector) -> float:
+    """Return Kendall's τ along a run, NaN where one never changes."""
+    from scipy.stats import kendalltau
+
+    return math.nan if np.ptp(a) == 0 or np.ptp(b) == 0 else float(kendalltau(a, b).statistic)
+
+
 def judged(outcomes: Sequence[Outcome]) -> Analysis:
     """Judge the claim."""
     rules = experiment_rules("B6", "standard")
@@ -263,7 +307,7 @@ def judged(outcomes: Sequence[Outcome]) -> Analysis:
                 partial(_draw, group))
         for place, group in enumerate(groups, 1)
     )  # fmt: skip
-    tables = (passage_rows(groups), order_rows(groups))
+    tables = (passage_rows(groups), order_rows(groups), condensation_rows(groups))
     return Analysis(findings(groups, rules), tables, pictures, notes)
 
 

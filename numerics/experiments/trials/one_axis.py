@@ -26,6 +26,7 @@ from epsrank.numerics.phenomena.neurons import condensation, neuron_amplitudes, 
 from epsrank.numerics.phenomena.noise import noise_top
 from epsrank.numerics.phenomena.stiffness import stiffness
 from epsrank.numerics.phenomena.weights import InitialDistance, PathLength
+from epsrank.theory.dimension.soft_ranks import effective_rank
 from epsrank.theory.rank.epsilon import epsilon_ranks
 
 POINTS = 64
@@ -127,15 +128,21 @@ def _measured(
         data.inputs, data.targets, features[-1], list(waves), method="least-squares"
     )
     row |= {f"frequency_{k}": float(error) for k, error in zip(waves, errors, strict=True)}
-    first, following = model[0], model[2]
-    assert isinstance(first, nn.Linear)
-    groups = condensation(neuron_weights(first), neuron_amplitudes(first, following), odd=True)
+    for number, place in enumerate(range(0, last + 1, 2), start=1):
+        layer, following = model[place], model[place + 2]
+        weights = neuron_weights(layer)
+        groups = condensation(weights, neuron_amplitudes(layer, following), odd=True)
+        # The first layer's are those that the rule is about.
+        name = "orientations" if number == 1 else f"orientations_layer{number}"
+        row |= {
+            name: float(groups.count),
+            f"weight_rank_layer{number}": effective_rank(weights),
+        }
     # Every sample is a class of its own, so that pairs between classes are all pairs.
     own = QuantityData(data.inputs, torch.arange(POINTS))
     with beside_training(model):
         slope = gradient(model, mse_loss, data)
     return row | {
-        "orientations": float(groups.count),
         "lambda_h": hessian_top(model, mse_loss, data, steps=_PRODUCTS, tolerance=1e-2).value,
         "lambda_k": float(noise_top(model, mse_loss, data, batch_size=_MEASURING).value),
         "stiffness": stiffness(

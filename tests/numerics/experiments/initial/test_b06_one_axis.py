@@ -41,6 +41,7 @@ def planted(rank=500.0, *, early=50.0, late=2000.0, spread=1.0):
             "step": STEPS,
             "loss": loss,
             "orientations": step_at(high[0], 9.0, 1.0),
+            "weight_rank_layer1": step_at(high[0], 1.9, 1.1),
             "transport": 0.01 + np.exp(-(np.log(STEPS / high[0]) ** 2) / 0.05),
             "frequency_1": step_at(high[0], 1.0, 0.1),
             "frequency_4": step_at(high[2], 1.0, 0.1),
@@ -130,6 +131,10 @@ def test_every_run_is_drawn():
         row["event"]: row for row in found.tables[0].rows if "equal, PyTorch" in row["setting"]
     }
     assert table["loss ≤ 0.9 L₀"]["reached"] == 2
+    # Both fall at one step, so that they agree wherever they differ at all.
+    for row in found.tables[2].rows:
+        assert (row["fewest orientations"], row["effective rank then"]) == (1.0, 1.1)
+        assert row["Kendall's τ of both"] == pytest.approx(1.0)
     order = found.tables[1].rows
     assert all(row["before"] + row["after"] == 2 for row in order)
     assert {row["p"] for row in order} == {0.5}
@@ -156,6 +161,12 @@ def test_the_trial_measures_what_a_monitor_would():
     slope = torch.cat([p.grad.reshape(-1) for p in model.parameters()])
     assert series["loss"][0] == pytest.approx(float(loss.detach()), rel=1e-5)
     assert series["gradient_norm"][0] == pytest.approx(float(slope.norm()), rel=1e-5)
+    both = torch.cat([model[0].weight, model[0].bias[:, None]], dim=1).detach()
+    shares = torch.linalg.svdvals(both)
+    shares = shares / shares.sum()
+    assert series["weight_rank_layer1"][0] == pytest.approx(
+        float(torch.exp(-(shares * shares.log()).sum())), rel=1e-5
+    )
     rank = epsilon_rank(model[1](model[0](x)).detach(), EPS[0])
     assert series["rank_lower_layer1_1e-06"][0] == rank.lower
     # Cosines of the gradients of single samples, all pairs of two.
