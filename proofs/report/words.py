@@ -114,7 +114,7 @@ _EXPERIMENT = re.compile(r"\b(A\d{1,2}|B\d|C\d|E)\b")
 _VERDICT_OF_ONE = re.compile(r"^(A\d{1,2}|B\d|C\d|E), (\w+): ")
 # An index of one letter, as in λ_{p+1}, λ_(p+1), d_p, σ_min and (x)_+; names of code have more.
 _INDEX = re.compile(
-    r"(?<![\w])([A-Za-zΑ-Ωα-ω𝓛𝓑]|[)‖])_(?:\{([^{}]+)\}|\(([^()]+)\)|([A-Za-zα-ω0-9′]{1,4}(?![A-Za-zα-ω0-9])|\+))"
+    r"((?<![\w])[A-Za-zΑ-Ωα-ω𝓛𝓑]|[)‖])_(?:\{([^{}]+)\}|\(([^()]+)\)|([A-Za-zα-ω0-9′]{1,4}(?![A-Za-zα-ω0-9])|\+))"
 )
 _SOURCE = re.compile(r"\[(S\d)\]")
 

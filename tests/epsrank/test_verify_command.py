@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from epsrank.cli import main
 from epsrank.proofs.ledger.claims import Claim, load_ledger
+from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.outcome import ClaimResult, Report
 
 
@@ -80,6 +81,19 @@ def test_an_interruption_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None
     assert done.stderr == (
         "epsrank: interrupted; finished 0 of 1 claim, kept in here; run it again for the others\n"
     )
+
+
+def test_a_claim_that_no_check_bears_on_is_none_that_was_finished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def half(claim: Claim) -> Report:
+        left = Evidence(claim.id, "exact", "skipped", "left out", cause="planted")
+        made = Evidence(claim.id, "exact", "passed", "made")
+        kinds = [(), (left,), (left, made)]
+        return Report(tuple(ClaimResult(claim, found) for found in kinds), interrupted=True)
+
+    planted(monkeypatch, half)
+    assert "finished 1 of 3 claims" in verify("--out", "here").stderr
 
 
 @pytest.mark.parametrize(

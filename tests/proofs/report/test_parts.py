@@ -200,6 +200,7 @@ def test_identifiers_appear_with_their_names():
     assert annotated("a < b") == "a &lt; b"
     assert annotated("(d_p − √λ_{p+1})_+") == "(d<sub>p</sub> − √λ<sub>p+1</sub>)<sub>+</sub>"
     assert annotated("r_{ε/σ_min²(T)}") == "r<sub>ε/σ<sub>min</sub>²(T)</sub>"
+    assert annotated("k outputs: ‖W‖_F") == "k outputs: ‖W‖<sub>F</sub>"
     assert annotated("cross_entropy of λ_min") == "cross_entropy of λ<sub>min</sub>"
     assert REGISTERED.keys() <= EXPERIMENTS.keys()
 
