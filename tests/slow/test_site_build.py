@@ -78,7 +78,7 @@ def test_formulas_are_mathml(site):
     "page", ["index", "tutorials/plateau", "evidence/claims", "reference/python"]
 )
 @pytest.mark.parametrize("width", [390, 1280])
-def test_pages_fit_the_window_and_say_nothing_in_the_console(site, tmp_path, page, width):
+def test_pages_fit_the_window_and_say_nothing_in_the_console(site, page, width):
     # The page reports how wide it is in its title, since dump-dom shows no numbers of layout.
     source = site / f"{page}.html"
     asks = (
