@@ -415,7 +415,10 @@ WITHOUT_NUMBERS = {
     "LossFloor NeuronSelection PopulationRank RankInterval Report SegmentedDistances SlopeChoice "
     "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
     "CounterfactualFloor RankUsed RankVerdict LayerTightness Tightness History SweepResults "
-    "Comparison BlowUp Condensation GradientNoise SpectralDensity Stages Stiffness",
+    "Comparison BlowUp Condensation GradientNoise SpectralDensity Stages Stiffness "
+    "CondensationBound PlateauBound",
+    "bounds from all weights of a network, with tests of their own": "condensation_bound "
+    "plateau_bound",
     "quantities of a model, with tests of their own": "AmplitudeTransport BarrierTo FrequencyError "
     "InitialDistance Orientations PathLength ProductRank SignChanges StabilityLimit UpdateCosine "
     "batch_sharpness gradient_noise hessian_density hessian_eigenvalues hessian_top losses_between "

@@ -191,7 +191,7 @@ REFUSED = {
     "targets": (network, {"data": X}, "targets are missing"),
     "sizes": (network, {"data": (X, Y[:5])}, "5, 60"),
     "inputs": (network, {"data": (torch.ones(60, 3), Y)}, "data does not run"),
-    "columns": (lambda: network(2), {}, "columns"),
+    "columns": (lambda: network(2), {}, "1 column, but the head has 2"),
     "loss": (network, {"loss": "hinge"}, "hinge"),
     "bias": (network, {"bias": "none"}, "bias is 'none'"),
     "index": (network, {"index": 2}, "measurement of a run"),
