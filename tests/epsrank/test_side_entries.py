@@ -416,8 +416,8 @@ WITHOUT_NUMBERS = {
     "Staircase Estimate Run RankBatch Reading DefinitionTable FeatureMoments LidarSums "
     "CounterfactualFloor RankUsed RankVerdict LayerTightness Tightness History SweepResults "
     "Comparison BlowUp Condensation GradientNoise SpectralDensity Stages Stiffness "
-    "CondensationBound PlateauBound",
-    "bounds from all weights of a network, with tests of their own": "condensation_bound "
+    "CondensationBound PlateauBound Drop",
+    "bounds and flows of whole networks, with tests of their own": "alternating_flow condensation_bound "
     "plateau_bound",
     "quantities of a model, with tests of their own": "AmplitudeTransport BarrierTo FrequencyError "
     "InitialDistance Orientations PathLength ProductRank SignChanges StabilityLimit UpdateCosine "
