@@ -417,8 +417,8 @@ WITHOUT_NUMBERS = {
     "CounterfactualFloor RankUsed RankVerdict LayerTightness Tightness History SweepResults "
     "Comparison BlowUp Condensation GradientNoise SpectralDensity Stages Stiffness "
     "CondensationBound PlateauBound Drop",
-    "bounds and flows of whole networks, with tests of their own": "alternating_flow condensation_bound "
-    "plateau_bound",
+    "bounds and flows of whole networks, with tests of their own": "alternating_flow "
+    "condensation_bound plateau_bound",
     "quantities of a model, with tests of their own": "AmplitudeTransport BarrierTo FrequencyError "
     "InitialDistance Orientations PathLength ProductRank SignChanges StabilityLimit UpdateCosine "
     "batch_sharpness gradient_noise hessian_density hessian_eigenvalues hessian_top losses_between "
