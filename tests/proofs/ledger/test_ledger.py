@@ -70,20 +70,22 @@ DECIDED = {
         "reading",
         "sample-rank",
     },
-    "supported": {"condensation-bound", "init-rank", "plateau-bound"},
-    # Empirical claims: no record of the standard size is there yet.
-    "undecided": {
+    "supported": {
         "amplitude-transport",
         "blow-up",
+        "condensation-bound",
+        "init-rank",
+        "plateau-bound",
+    },
+    # Mostly claims on training that have no record of the standard size yet.
+    "undecided": {
         "condensation",
-        "condensation-multiplicity",
         "coupling-across",
         "coupling-change",
         "coupling-rank",
         "coupling-together",
         "depth-order-regime",
         "landscape-rank",
-        "low-rank-bias",
         "optimiser-robust",
         "plateau-length",
         "pretraining-accuracy",
@@ -97,7 +99,11 @@ DECIDED = {
         "three-stages",
         "unity-rank",
     },
-    "supported only in a regime": {"pretraining-property"},
+    "supported only in a regime": {
+        "condensation-multiplicity",
+        "low-rank-bias",
+        "pretraining-property",
+    },
     "refuted": {"duplicate-neuron", "draft-slips", "depth-order"},
 }
 
