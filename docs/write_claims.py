@@ -30,9 +30,14 @@ WORDS = {
     "undecided": "tested, and what is on record does not decide it",
     "open": "nothing here decides it yet",
 }
+#: How a source names a paper, and its heading in the bibliography.
 _PAPERS = {
-    "[S1]": "[Yang et al.](../concepts/bibliography.md#yang-et-al-2024)",
-    "[S2]": "[Tang et al.](../concepts/bibliography.md#tang-et-al-2025)",
+    "[S1]": "Yang et al. 2024",
+    "[S2]": "Tang et al. 2025",
+    "[S3]": "Chen et al. 2024",
+    "[S4]": "Zhou et al. 2021",
+    "[S5]": "Chen and Luo 2024",
+    "Goreinov, Tyrtyshnikov & Zamarashkin (1997)": "Goreinov et al. 1997",
 }
 _NAME = re.compile(r"(?<![\w-])([A-Z]\d+)(?!\w)")
 
@@ -48,18 +53,21 @@ def source_of(claim: Claim) -> str:
     """Return where a claim comes from, identifiers with their names and papers as links."""
     parts = []
     for part in claim.source.split("; "):
-        if part.startswith("math.md"):
+        if part.startswith("docs/"):
+            page = part.removeprefix("docs/")
+            parts.append(f"[{Path(page).stem.replace('-', ' ')}](../{page})")
             continue
-        part = part.partition("; math.md")[0]
         names = EXPERIMENTS if part.startswith("experiment") else STATEMENTS
         part = _NAME.sub(
             lambda match, names=names: f"{match[1]} ({names[match[1]]})" if match[1] in names
             else match[1],
             part,
         )  # fmt: skip
-        for mark, link in _PAPERS.items():
-            part = part.replace(mark, link)
-        parts.append("this project" if part == "ours" else part)
+        for mark, heading in _PAPERS.items():
+            anchor = heading.lower().replace(".", "").replace(" ", "-")
+            paper = f"[{heading[:-5]}](../concepts/bibliography.md#{anchor})"
+            part = part.replace(mark, paper)
+        parts.append(re.sub(r"^ours(?=$|, )", "this project", part))
     return "; ".join(parts)
 
 

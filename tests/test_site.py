@@ -247,13 +247,8 @@ def test_the_reference_has_every_public_name():
 
 
 def test_every_paper_that_pages_cite_is_in_the_bibliography():
-    entries = set(
-        re.findall(
-            r"^@\w+\{(\w+),",
-            (DOCS / "concepts" / "references.bib").read_text("utf-8"),
-            re.MULTILINE,
-        )
-    )
+    text = (DOCS / "concepts" / "references.bib").read_text("utf-8")
+    entries = set(re.findall(r"^@\w+\{(\w+),", text, re.MULTILINE))
     cited = {
         key
         for path in PAGES.values()
@@ -261,6 +256,15 @@ def test_every_paper_that_pages_cite_is_in_the_bibliography():
         for key in keys.split(",")
     }
     assert cited == entries
+    page = PAGES["concepts/bibliography"].read_text("utf-8")
+    of_papers = re.findall(r"^  (?:title = \{\{(.+)\}\}|url = \{(.+)\}),$", text, re.MULTILINE)
+    assert [part for pair in of_papers for part in pair if part not in page] == []
+
+
+def test_pages_link_to_the_bibliography_in_place_of_bare_numbers():
+    bare = re.compile(r"arXiv:?\s\d{4}\.\d")
+    assert bare.search("of Chen (arXiv 2410.20119)")
+    assert [name for name, path in PAGES.items() if bare.search(path.read_text("utf-8"))] == []
 
 
 def test_the_packages_of_the_site_are_pinned_and_in_no_wheel():

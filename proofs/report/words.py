@@ -53,6 +53,8 @@ STATEMENTS = {
     "C2": "rounding",
     "C3": "quadrature",
     "C4": "sampling",
+    "P1": "length of a plateau",
+    "P2": "condensation within a plateau",
 }
 
 #: What the experiments are about, by id.
@@ -98,6 +100,21 @@ SOURCES = {
         "Tang, Yang, Zhao, Zhu",
         "2507.11962",
     ),
+    "S3": (
+        "On Multi-Stage Loss Dynamics in Neural Networks: Mechanisms of Plateau and Descent Stages",
+        "Chen, Luo, Wang",
+        "2410.20119",
+    ),
+    "S4": (
+        "Towards Understanding the Condensation of Neural Networks at Initial Training",
+        "Zhou, Zhou, Luo, Zhang, Xu",
+        "2105.11686",
+    ),
+    "S5": (
+        "On the dynamics of three-layer neural networks: initial condensation",
+        "Chen, Luo",
+        "2402.15958",
+    ),
 }
 
 #: Kinds of evidence as people call them: one, several.
@@ -109,7 +126,7 @@ KINDS = {
     "empirical": ("experiment", "experiments"),
 }
 
-_IDENTIFIER = re.compile(r"\b([DMFNLIC]\d)\b(?!-)")
+_IDENTIFIER = re.compile(r"\b([DMFNLICP]\d)\b(?!-)")
 _EXPERIMENT = re.compile(r"\b(A\d{1,2}|B\d|C\d|E)\b")
 _VERDICT_OF_ONE = re.compile(r"^(A\d{1,2}|B\d|C\d|E), (\w+): ")
 # An index of one letter, as in λ_{p+1}, λ_(p+1), d_p, σ_min and (x)_+; names of code have more.
@@ -117,6 +134,7 @@ _INDEX = re.compile(
     r"((?<![\w])[A-Za-zΑ-Ωα-ω𝓛𝓑]|[)‖])_(?:\{([^{}]+)\}|\(([^()]+)\)|([A-Za-zα-ω0-9′]{1,4}(?![A-Za-zα-ω0-9])|\+))"
 )
 _SOURCE = re.compile(r"\[(S\d)\]")
+_OURS = re.compile(r"^ours(?=$|, )")
 
 
 def show(value: Any) -> str:
@@ -212,8 +230,9 @@ def source(text: str) -> Markup:
             line = _EXPERIMENT.sub(_experiment, line)
         else:
             line = _IDENTIFIER.sub(_with_name, line)
+        # So in the ledgers of reports before 2026-11-30.
         line = line.replace("math.md §", "notes of this project, section ")
-        line = "this project" if line == "ours" else line
+        line = _OURS.sub("this project", line)
         parts.append(_SOURCE.sub(_citation, line))
     return Markup("; ".join(parts))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from epsrank.proofs.properties import CLAIMS, PROPERTIES
 from epsrank.proofs.testing.search import registered
 from epsrank.theory.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[3]
 # The rows of the project's table of claims, one id each.
 ROWS = re.findall(
     r"\S+",
@@ -129,6 +131,13 @@ def test_claims_are_complete():
         assert set(claim.wanted) <= set(KINDS)
         assert claim.latex.count("{") == claim.latex.count("}"), claim.id
         assert "''" not in claim.latex
+
+
+def test_what_a_source_names_can_be_looked_up():
+    for claim in load_ledger():
+        assert not re.search(r"math\.md|arXiv \d", claim.source), claim.id
+        for page in re.findall(r"\S+\.md", claim.source):
+            assert (ROOT / page).is_file(), (claim.id, page)
 
 
 def test_files_bear_on_the_claims_that_their_families_say():

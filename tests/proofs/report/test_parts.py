@@ -197,6 +197,9 @@ def test_identifiers_appear_with_their_names():
     assert annotated("A1, supported: x").startswith("Experiment A1 (function fitting) is in favour")
     assert "Yang, Zhao, Zhu" in source("[S1] Def. 2.4; experiments A1, A3")
     assert "A3 <small>activations</small>" in source("[S1] Def. 2.4; experiments A1, A3")
+    bound = source("P1; ours, after [S3]; docs/plateau-bounds.md")
+    assert "P1 <small>length of a plateau</small>; this project, after <a" in bound
+    assert "Chen, Luo, Wang (2410.20119)" in bound
     assert annotated("a < b") == "a &lt; b"
     assert annotated("(d_p − √λ_{p+1})_+") == "(d<sub>p</sub> − √λ<sub>p+1</sub>)<sub>+</sub>"
     assert annotated("r_{ε/σ_min²(T)}") == "r<sub>ε/σ<sub>min</sub>²(T)</sub>"
