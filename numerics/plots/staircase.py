@@ -67,7 +67,9 @@ def staircase(
         x="" if others else "training step",
         y=f"ε-rank at ε = {power(eps)}\n({measure} measure)",
     )
-    rank_axis(below, max((float(np.max(upper)) for _, upper in ranks.values()), default=0.0))
+    # Measurements that failed have no rank.
+    known = [upper[np.isfinite(upper)] for _, upper in ranks.values()]
+    rank_axis(below, max((float(upper.max(initial=0.0)) for upper in known), default=0.0))
     if time_scale == "log":
         below.set_xscale("log")
     else:
