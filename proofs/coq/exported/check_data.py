@@ -181,6 +181,9 @@ class Certificate:
         self.kind, self.measure = str(about["kind"]), str(about["measure"])
         if self.kind not in KINDS or self.measure not in ("mean", "raw", "volume"):
             raise ValueError("kind")
+        # A fraction is n/d: the digits of 1e-9999999999 would be written without end.
+        if any("e" in str(about[key]).lower() for key in {*FRACTIONS.values(), "bound"} & {*about}):
+            raise ValueError("exponent")
         (samples, neurons), form = features.shape, self.kind
         where = f"{features.dtype.name}, {self.measure} measure)"
         if self.kind == "floor":
@@ -330,7 +333,7 @@ def main() -> int:
                 told |= of_goal
             text = certificate.definitions(numbers, target)
             texts |= {f"{name}_data.v": text, f"{name}.v": certificate.proof()}
-        except (ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError):
+        except (ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError, RecursionError):
             print(f"{name}.json is DAMAGED")
             return 1
         told["dtype"] = features.dtype.name

@@ -100,6 +100,7 @@ def _linked(folder):
 
 
 RANK = "measurements/rank"
+BOUNDED = "measurements/bounded"
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,9 @@ RANK = "measurements/rank"
         (_changed(f"{RANK}.json", '"1/3"', '"1/4"'), "audit.v is NOT"),
         (_changed(f"{RANK}.json", '"1/3"', '"1/0"'), "rank.json is DAMAGED"),
         (_changed(f"{RANK}.json", '"raw"', '"r\\naw"'), "rank.json is DAMAGED"),
+        (_changed(f"{BOUNDED}.json", '"x": "', '"x": "1e-9999999999", "y": "'), "is DAMAGED"),
+        (_changed(f"{BOUNDED}.json", '_squared": "', '_squared": "9e9999999999", "y": "'),
+         "bounded.json is DAMAGED"),
         (_changed(f"{RANK}.json", "{", "", ), "rank.json is DAMAGED"),
         # A theorem that nobody compares with the features.
         (lambda folder: (folder / f"{RANK}.json").unlink(), "audit.v is NOT"),

@@ -148,6 +148,8 @@ ATTACKS = [
     (_told(measure="raw "), "net.json is DAMAGED"),
     (_told(eps="1/4"), "audit.v is NOT"),
     (_told(eps="1/0"), "net.json is DAMAGED"),
+    (_told(eps="1e-9999999999"), "net.json is DAMAGED"),
+    (_told(eps="1E+9999999999"), "net.json is DAMAGED"),
     (_told(cut=7), "net.v is NOT"),
     (_told(exponent=7), "net.v is NOT"),
     (_told(below={}), "net.json is DAMAGED"),
@@ -160,6 +162,7 @@ ATTACKS = [
     (_told(kind="rank"), "net.v is NOT"),
     (_told(kind="floor"), "net.json is DAMAGED"),
     (_told(kind="dense"), "net.json is DAMAGED"),
+    (lambda folder: (folder / f"{NET}.json").write_text("[" * 10**5), "net.json is DAMAGED"),
     (lambda folder: (folder / f"{NET}.json").unlink(), "audit.v is NOT"),
 ]  # fmt: skip
 OF_GRAM = [
@@ -167,6 +170,7 @@ OF_GRAM = [
     (_told(digits=7, bound=str(4 / 2**8)), "NOT THOSE"),
     (_told(digits=10**12), "net.json is DAMAGED"),
     (_told(digits=-1), "net.json is DAMAGED"),
+    (_told(bound="1e-9999999999"), "net.json is DAMAGED"),
     # A smaller distance than rounding has, with a proof that is right about it.
     (_told(bound="1/1267650600228229401496703205376"), "net.json is DAMAGED"),
     (_changed(f"{NET}_data.v", "digits : nat := ", "digits : nat := 1"), "NOT THOSE"),
