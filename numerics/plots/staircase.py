@@ -68,7 +68,8 @@ def staircase(
         y=f"ε-rank at ε = {power(eps)}\n({measure} measure)",
     )
     # Measurements that failed have no rank.
-    known = [upper[np.isfinite(upper)] for _, upper in ranks.values()]
+    uppers = (np.asarray(upper, dtype=np.float64) for _, upper in ranks.values())
+    known = [upper[np.isfinite(upper)] for upper in uppers]
     rank_axis(below, max((float(upper.max(initial=0.0)) for upper in known), default=0.0))
     if time_scale == "log":
         below.set_xscale("log")
