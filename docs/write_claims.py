@@ -1,7 +1,8 @@
 """Write what pages say of verdicts from the ledger: ``python docs/write_claims.py``.
 
-That is the page docs/evidence/claims.md, the paragraph of README.md between its markers, and the
-names of statements and experiments in docs/concepts/symbols.md. A test says when they are due.
+That is the page docs/evidence/claims.md, the paragraph of README.md between its markers, the
+verdicts behind ids in docs/reproduce-the-papers.md (`plateau-length`: *undecided*), and the names
+of statements and experiments in docs/concepts/symbols.md. Tests say when they are due.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ DOCS = Path(__file__).parent
 CLAIMS = DOCS / "evidence" / "claims.md"
 README = DOCS.parent / "README.md"
 SYMBOLS = DOCS / "concepts" / "symbols.md"
+PAPERS = DOCS / "reproduce-the-papers.md"
 _WIDTH = 118
 #: In the order of their weight; what the words mean is on the page.
 WORDS = {
@@ -40,6 +42,7 @@ _PAPERS = {
     "Goreinov, Tyrtyshnikov & Zamarashkin (1997)": "Goreinov et al. 1997",
 }
 _NAME = re.compile(r"(?<![\w-])([A-Z]\d+)(?!\w)")
+_VERDICT = re.compile(r"`([a-z0-9-]+)`: \*[^*\n]*\*")
 
 
 def counts(claims: Sequence[Claim]) -> str:
@@ -159,6 +162,12 @@ def names(of: Mapping[str, str], what: str) -> str:
     return "\n".join([f"| name | {what} |", "|---|---|", *rows])
 
 
+def rewritten(text: str, claims: Sequence[Claim]) -> str:
+    """Return a page with the verdicts on record behind the ids of claims."""
+    verdicts = {claim.id: claim.recorded for claim in claims}
+    return _VERDICT.sub(lambda found: f"`{found[1]}`: *{verdicts[found[1]]}*", text)
+
+
 def pages() -> dict[Path, str]:
     """Return what the files have to hold."""
     claims = load_ledger()
@@ -166,6 +175,7 @@ def pages() -> dict[Path, str]:
     return {
         CLAIMS: page(claims),
         README: put(README.read_text("utf-8"), "verdicts", filled(paragraph(claims))),
+        PAPERS: rewritten(PAPERS.read_text("utf-8"), claims),
         SYMBOLS: put(symbols, "experiments", names(EXPERIMENTS, "experiment")),
     }
 

@@ -17,6 +17,7 @@ from epsrank.cli.plot import _KINDS as KINDS
 from epsrank.cli.plot import _OWN as OWN
 from epsrank.cli.plot import _THEORY as THEORY
 from epsrank.cli.plot_sweep import SWEEP_KINDS
+from epsrank.proofs.ledger.claims import load_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -223,10 +224,10 @@ def test_the_map_is_drawn_from_the_imports_of_today():
 
 
 def test_the_table_of_the_papers_has_the_verdicts_on_record():
-    script = runpy.run_path(str(ROOT / "docs" / "draw_verdicts.py"))
-    text = script["PAGE"].read_text(encoding="utf-8")
-    assert script["rewritten"](text) == text, "run python docs/draw_verdicts.py"
-    assert script["rewritten"](text.replace("*supported*", "*proved*")) == text
+    script = runpy.run_path(str(ROOT / "docs" / "write_claims.py"))
+    text, claims = script["PAPERS"].read_text(encoding="utf-8"), load_ledger()
+    assert script["rewritten"](text, claims) == text, "run python docs/write_claims.py"
+    assert script["rewritten"](text.replace("*supported*", "*proved*"), claims) == text
 
 
 def _of_command(text: str) -> dict[str, str]:
