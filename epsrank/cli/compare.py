@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from epsrank.cli.console import notice, number, print_json, print_table, say
-from epsrank.cli.front import Command
+from epsrank.cli.front import Command, is_name, is_pair
 from epsrank.cli.plot_sweep import pairs_of
 from epsrank.theory.words import plural
 
@@ -31,16 +31,12 @@ class Asked:
     as_json: bool
 
 
-def _is_pair(word: str) -> bool:
-    return "=" in word
-
-
 @click.command(
     cls=Command,
     lists={
-        "--figure": lambda word: not Path(word).exists(),
-        "--a": _is_pair,
-        "--b": _is_pair,
+        "--figure": is_name,
+        "--a": is_pair,
+        "--b": is_pair,
     },
     names={"figures": "--figure"},
 )

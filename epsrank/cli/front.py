@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -308,6 +309,16 @@ def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iter
 def is_data_file(word: str) -> bool:
     """Tell whether a word of the command line is a file of arrays, by its suffix."""
     return word.lower().endswith((".npy", ".npz", ".csv", ".parquet"))
+
+
+def is_name(word: str) -> bool:
+    """Tell whether a word goes on with a list of names: it is no path to a run."""
+    return not Path(word).exists()
+
+
+def is_pair(word: str) -> bool:
+    """Tell whether a word of the command line is ``NAME=VALUE``."""
+    return "=" in word
 
 
 def is_number(word: str) -> bool:

@@ -7,19 +7,15 @@ from pathlib import Path
 import click
 
 from epsrank.cli.console import print_json, say
-from epsrank.cli.front import Command
+from epsrank.cli.front import Command, is_name, is_pair
 from epsrank.cli.plot_sweep import pairs_of
 from epsrank.theory.words import plural
-
-
-def _is_name(word: str) -> bool:
-    return not Path(word).exists()
 
 
 @click.command(
     "import",
     cls=Command,
-    lists={"--setting": _is_name, "--column": lambda word: "=" in word, "--target": _is_name},
+    lists={"--setting": is_name, "--column": is_pair, "--target": is_name},
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--out", metavar="DIR", required=True, help="Folder of the import.")

@@ -9,7 +9,7 @@ import click
 
 from epsrank.cli.console import notice, say
 from epsrank.cli.figures import kinds_of, own_theory
-from epsrank.cli.front import Command
+from epsrank.cli.front import Command, is_name, is_pair
 from epsrank.cli.paper import paper_of, paper_options, without_paper
 from epsrank.cli.plot_sweep import draw_sweeps, is_sweep, pairs_of
 
@@ -30,14 +30,9 @@ _OWN = (
 )  # fmt: skip
 
 
-def _is_name(word: str) -> bool:
-    """Tell whether a word goes on with a list of names: no path to a run."""
-    return not Path(word).exists()
-
-
 @click.command(
     cls=Command,
-    lists={"--facet": _is_name, "--y": _is_name, "--where": lambda word: "=" in word},
+    lists={"--facet": is_name, "--y": is_name, "--where": is_pair},
     names={"facets": "--facet"},
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN…")

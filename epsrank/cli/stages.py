@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from epsrank.cli.console import notice, print_json, print_table, say
-from epsrank.cli.front import Command
+from epsrank.cli.front import Command, is_name, is_pair
 from epsrank.cli.plot_sweep import pairs_of
 from epsrank.theory.words import plural
 
@@ -21,18 +20,9 @@ if TYPE_CHECKING:
     from epsrank.numerics.stages.result import Stages
 
 
-def _is_pair(word: str) -> bool:
-    return "=" in word
-
-
-def _is_name(word: str) -> bool:
-    return not Path(word).exists()
-
-
 @click.command(
     cls=Command,
-    lists={"--column": _is_pair, "--where": _is_pair, "--against": _is_name,
-           "--setting": _is_name},
+    lists={"--column": is_pair, "--where": is_pair, "--against": is_name, "--setting": is_name},
     names={"columns": "--column"},
 )  # fmt: skip
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
