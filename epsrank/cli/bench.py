@@ -69,17 +69,16 @@ def bench(
         say=notice,
     )
     folder = None if out is None else _folder(out)
-    before = None
-    if folder is not None:
-        before = Unfinished(folder / "unfinished.json", settings.to_json() | {"names": [*names]})
-    kept = {} if before is None else {n: KeptResult(part) for n, part in before.parts.items()}
+    place = None if folder is None else folder / "unfinished.json"
+    before = Unfinished(place, settings.to_json() | {"names": [*names]})
+    kept = {name: KeptResult(part) for name, part in before.parts.items()}
     done: list[Result] = []
     try:
         for result in run_benchmarks(names, settings, kept):
             done.append(result)
             if folder is not None:
                 _write(folder, done)
-            if before is not None and isinstance(result, BenchmarkResult):
+            if isinstance(result, BenchmarkResult):
                 before.keep(result.name, result.kept())
             if not as_json:
                 _print(result)
@@ -90,8 +89,7 @@ def bench(
         raise Interrupted(
             f"interrupted; {folder} holds {there}, and the same command goes on from there"
         ) from None
-    if before is not None:
-        before.finish()
+    before.finish()
     if as_json:
         # One document, and so at the end alone.
         print_json(_document(done))

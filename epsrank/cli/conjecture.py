@@ -72,29 +72,29 @@ def conjecture(
         "device": resolve_device(device),
     }
     options = effort | {"device": str(effort["device"]), "cases": [[*case] for case in cases]}
-    before = None if out is None else Unfinished(Path(out).with_suffix(".unfinished.json"), options)
+    before = Unfinished(None if out is None else Path(out).with_suffix(".unfinished.json"), options)
     found: list[SubsetSearch] = []
     try:
         for size, count in cases:
             name = f"n{size}_p{count}"
-            if before is not None and name in before.parts:
+            if name in before.parts:
                 found.append(SubsetSearch.from_kept(before.parts[name]))
                 continue
             found.append(search_subsets(size, count, **effort))
             notice(str(found[-1]))
-            if out is not None and before is not None:
-                # After every case: a long search that is interrupted has lost nothing.
+            # After every case: a long search that is interrupted has lost nothing.
+            if out is not None:
                 save_extremal(found, Path(out))
-                before.keep(name, found[-1].kept())
+            before.keep(name, found[-1].kept())
     except KeyboardInterrupt:
         kept = f", kept in {out}" if out is not None and found else ""
         again = "; the same command goes on from there" if kept else ""
         raise Interrupted(
             f"interrupted after {len(found)} of {plural(len(cases), 'case')}{kept}{again}"
         ) from None
-    if out is not None and before is not None:
+    if out is not None:
         save_extremal(found, Path(out))
-        before.finish()
+    before.finish()
     if as_json:
         print_json({"cases": [entry.to_json() for entry in found]})
     else:
