@@ -122,7 +122,7 @@ def _tell(found: Stages, several: bool, all_pairs: bool) -> None:
     low, high = min(a for a, _ in spans), max(b for _, b in spans)
     count = len(found.runs)
     say(
-        f"{found.source}: {count} run{'s' * (count != 1)}, {len(present(found.runs))} quantities, "
+        f"{found.source}: {plural(count, 'run')}, {plural(len(present(found.runs)), 'quantity')}, "
         f"steps {_step(low)} to {_step(high)}"
     )
     if several:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from epsrank.proofs.checkers import all_checkers, families
-from epsrank.proofs.checkers.base import Checker, Context, Effort
+from epsrank.proofs.checkers.base import Checker, Context, Effort, skipped
 from epsrank.proofs.checkers.formal import (
     PROOFS,
     formal_checkers,
@@ -48,11 +48,8 @@ def brief_checkers(claims: Sequence[Claim], effort: Effort) -> tuple[list[Checke
     made = [c for c in all_checkers(effort, others) if c.id != PROOFS] + formal_checkers(unknown)
     running = {checker.id for checker in made}
     left = _left_out(tuple(settled), running_families(claims, settled))
-    left += [
-        Evidence(name, "formal", "skipped", _PROOFS_TITLE, cause=ON_RECORD)
-        for name in recorded
-        if name not in settled
-    ]
+    known = [name for name in recorded if name not in settled]
+    left += skipped(known, "formal", _PROOFS_TITLE, ON_RECORD)
     given = [item for found in recorded.values() for item in found]
     ids = tuple(recorded)
     made += [c for c in property_checkers(tuple(settled), _SHARE) if c.id not in running]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -165,6 +164,6 @@ def _evidence(
 def initial_bound_checkers() -> list[Checker]:
     """Return the checks of this file."""
     return [
-        Checker(check.__name__, (claim,), "property", partial(check))
+        Checker(check.__name__, (claim,), "property", check)
         for claim, check in (("plateau-bound", plateaus), ("condensation-bound", orientations))
     ]
