@@ -21,6 +21,7 @@ from epsrank.proofs.formal.rank_certificate import certify_rank
 from epsrank.proofs.formal.records import RECORD, exported_digests
 from epsrank.theory.errors import InputError
 
+from .forging import attacks, changed
 from .measurements import targets, waves
 
 CHECK_DATA = runpy.run_path(str(DEVELOPMENT / "exported" / "check_data.py"))
@@ -77,28 +78,6 @@ def test_an_honest_folder_passes_and_its_claims_are_printed(given, check):
     assert check(given)[0] == 0
 
 
-def _changed(file, old, new):
-    def plant(folder):
-        text = (folder / file).read_text("utf-8")
-        assert old in text
-        (folder / file).write_text(text.replace(old, new), "utf-8")
-
-    return plant
-
-
-def _added(file, text=""):
-    def plant(folder):
-        (folder / file).parent.mkdir(exist_ok=True)
-        (folder / file).write_text(text)
-
-    return plant
-
-
-def _linked(folder):
-    (folder / "audit.v").rename(folder.parent / "audit.v")
-    (folder / "audit.v").symlink_to(folder.parent / "audit.v")
-
-
 RANK = "measurements/rank"
 BOUNDED = "measurements/bounded"
 
@@ -106,46 +85,23 @@ BOUNDED = "measurements/bounded"
 @pytest.mark.parametrize(
     ("plant", "words"),
     [
-        # make takes this one first.
-        (_added("GNUmakefile", "all:\n\t@echo every theorem holds\n"), "GNUmakefile does NOT"),
-        (_added("CoqMakefile.local"), "CoqMakefile.local does NOT"),
-        (_changed("Makefile", "cmp", "true"), "Makefile is NOT THE ONE"),
-        (_changed("check_data.py", "good and", "True or"), "check_data.py is NOT THE ONE"),
-        (_changed("theories/form.v", "(** * ", "(** *  "), "form.v is NOT THE ONE"),
-        (_added("theories/evil.v"), "evil.v is NOT THE ONE"),
-        (_added("theories/evil.vo"), "evil.vo does NOT"),
-        (_added("theories/sub/form.v"), "sub/form.v does NOT"),
-        (_added("measurements/more.v"), "more.v does NOT"),
-        (_added("plugin.cmxs"), "plugin.cmxs does NOT"),
-        (_linked, "audit.v does NOT"),
-        (lambda folder: (folder / "Makefile").unlink(), "Makefile is NOT THE ONE"),
-        # A proof that needs an axiom, and an audit that expects it.
-        (_changed("audit.expected", "Closed", "Axioms:\noops : False\nClosed"), "expected is NOT"),
-        (_changed("audit.v", "raw measure)", "mean measure)"), "audit.v is NOT"),
-        (_changed("audit.v", "is 2.", "is 3."), "audit.v is NOT"),
-        (_changed("audit.v", "= 2%nat", "= 3%nat"), "audit.v is NOT"),
-        (_changed("audit.v", "Require EpsRank.Measurements.rank.",
-                  'Notation "x = y" := True.\nRequire EpsRank.Measurements.rank.'),
-         "audit.v is NOT"),
-        (_changed("audit.v", "\n", "\r\n"), "audit.v is NOT"),
-        # Anything that runs while a proof is compiled.
-        (_changed(f"{RANK}.v", "Proof.", "Elpi Query lp:{{ true }}.\nProof."), "rank.v is NOT"),
-        (_changed(f"{RANK}.v", "Proof. move=> R", "Proof. Admitted. (*"), "rank.v is NOT"),
-        (_changed(f"{RANK}_data.v", "0x1", "0x2"), "NOT THOSE"),
-        (_changed(f"{RANK}_data.v", "Definition data", "Axiom oops : False.\nDefinition data"),
+        *attacks("rank", "form"),
+        (changed("audit.v", "raw measure)", "mean measure)"), "audit.v is NOT"),
+        (changed("audit.v", "is 2.", "is 3."), "audit.v is NOT"),
+        (changed("audit.v", "= 2%nat", "= 3%nat"), "audit.v is NOT"),
+        (changed(f"{RANK}_data.v", "0x1", "0x2"), "NOT THOSE"),
+        (changed(f"{RANK}_data.v", "Definition data", "Axiom oops : False.\nDefinition data"),
          "NOT THOSE"),
         # The claim is another: the file does not say so.
-        (_changed(f"{RANK}.json", '"rank": 2', '"rank": 3'), "audit.v is NOT"),
-        (_changed(f"{RANK}.json", '"raw"', '"mean"'), "NOT THOSE"),
-        (_changed(f"{RANK}.json", '"1/3"', '"1/4"'), "audit.v is NOT"),
-        (_changed(f"{RANK}.json", '"1/3"', '"1/0"'), "rank.json is DAMAGED"),
-        (_changed(f"{RANK}.json", '"raw"', '"r\\naw"'), "rank.json is DAMAGED"),
-        (_changed(f"{BOUNDED}.json", '"x": "', '"x": "1e-9999999999", "y": "'), "is DAMAGED"),
-        (_changed(f"{BOUNDED}.json", '_squared": "', '_squared": "9e9999999999", "y": "'),
+        (changed(f"{RANK}.json", '"rank": 2', '"rank": 3'), "audit.v is NOT"),
+        (changed(f"{RANK}.json", '"raw"', '"mean"'), "NOT THOSE"),
+        (changed(f"{RANK}.json", '"1/3"', '"1/4"'), "audit.v is NOT"),
+        (changed(f"{RANK}.json", '"1/3"', '"1/0"'), "rank.json is DAMAGED"),
+        (changed(f"{RANK}.json", '"raw"', '"r\\naw"'), "rank.json is DAMAGED"),
+        (changed(f"{BOUNDED}.json", '"x": "', '"x": "1e-9999999999", "y": "'), "is DAMAGED"),
+        (changed(f"{BOUNDED}.json", '_squared": "', '_squared": "9e9999999999", "y": "'),
          "bounded.json is DAMAGED"),
-        (_changed(f"{RANK}.json", "{", "", ), "rank.json is DAMAGED"),
-        # A theorem that nobody compares with the features.
-        (lambda folder: (folder / f"{RANK}.json").unlink(), "audit.v is NOT"),
+        (changed(f"{RANK}.json", "{", "", ), "rank.json is DAMAGED"),
     ],
 )  # fmt: skip
 def test_a_folder_made_to_deceive_is_refused(given, check, plant, words):
