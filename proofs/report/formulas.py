@@ -18,18 +18,23 @@ def formula(latex: str) -> Markup | None:
     """
     if not latex.strip():
         return None
+    # Nothing to make it with, or a formula of a user's own ledger: the converter names no common
+    # class of errors.
     try:
-        from latex2mathml.converter import convert
-    except ImportError:
-        return None
-    # A prime that is raised as an exponent is too small to be seen.
-    latex = latex.replace(r"^{\prime}", "′")
-    # Users write the formulas of their own ledgers; the converter names no common class of errors.
-    try:
-        made = convert(latex, display="block")
+        return Markup(mathml(latex, "block"))
     except Exception:
         return None
+
+
+def mathml(latex: str, display: str) -> str:
+    """Return a formula as MathML; an error for one of which the converter does not know all."""
+    from latex2mathml.converter import convert
+
+    # A prime that is raised as an exponent is too small to be seen.
+    made = convert(latex.replace(r"^{\prime}", "′"), display=display)
     # Two brackets of one size: that with an index would not be stretched with the other.
     made = _STRETCHED.sub('stretchy="false"', made)
     # A command that it does not know stays as it was written, and would be read as a name.
-    return None if "\\" in made or "&#x0005C;" in made else Markup(made)
+    if "\\" in made or "&#x0005C;" in made:
+        raise ValueError(f"latex2mathml does not know all of {latex!r}")
+    return made
