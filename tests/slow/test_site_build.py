@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.slow.browser import BROWSER, in_frame
+
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("sphinx", "furo", "myst_nb", "sphinx_click", "sphinx_copybutton", "sphinx_design",
           "sphinxcontrib.bibtex")  # fmt: skip
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 
 
 def _missing() -> list[str]:
@@ -79,20 +77,8 @@ def test_formulas_are_mathml(site):
 )
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_fit_the_window_and_say_nothing_in_the_console(site, page, width):
-    # The page reports how wide it is in its title, since dump-dom shows no numbers of layout.
-    source = site / f"{page}.html"
-    asks = (
-        "<script>addEventListener('load',()=>{document.title='WIDE '+"
-        "(document.documentElement.scrollWidth-innerWidth)})</script></body>"
-    )
-    probe = source.with_name(f"probe-{source.name}")
-    probe.write_text(source.read_text("utf-8").replace("</body>", asks), "utf-8")
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-         f"--window-size={width},900", "--virtual-time-budget=3000", "--dump-dom", probe.as_uri()],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    found = re.search(r"<title>WIDE (-?\d+)</title>", done.stdout)
-    assert found, "the page did not load"
-    assert int(found[1]) <= 0, f"{found[1]} pixels stick out at a width of {width}"
+    root = "frame.document.documentElement"
+    sizes = f"[frame.innerWidth, {root}.clientWidth, {root}.scrollWidth]"
+    window, room, needed = in_frame(site / f"{page}.html", width, sizes)
+    assert window == width
+    assert needed <= room, f"{needed - room} pixels stick out at a width of {width}"

@@ -5,10 +5,7 @@ A policy in each page lets the browser refuse every request, and say so in its c
 
 from __future__ import annotations
 
-import html
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,24 +16,9 @@ from epsrank.proofs.ledger.evidence import Evidence
 from epsrank.proofs.ledger.outcome import ClaimResult, Report
 from epsrank.proofs.report import write_report
 from epsrank.proofs.report.training import write_training
+from tests.slow.browser import BROWSER, browse, in_frame
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here")
-
-_OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-            "--virtual-time-budget=3000")  # fmt: skip
-
-
-def browse(address: str, *options: str) -> str:
-    """Return the page as it is after its scripts; fail on whatever its console says."""
-    command = [BROWSER, *_OPTIONS, *(options or ("--dump-dom",)), address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    said = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert not said, said
-    assert options or "</html>" in done.stdout
-    return done.stdout
 
 
 def shown(page: str) -> set[str]:
@@ -129,16 +111,7 @@ addEventListener("load", () => {
 def test_labels_of_the_panels_fit_and_do_not_overlap(run, width, tmp_path):
     page = tmp_path / "page.html"
     page.write_text(Path(run.removeprefix("file://")).read_text("utf-8") + _MEASURE, "utf-8")
-    # An iframe, as a browser's window without a head is no narrower than 500 pixels.
-    outer = tmp_path / "outer.html"
-    outer.write_text(
-        f'<!doctype html><html><body><iframe id="f" src="page.html" width="{width}" height="900">'
-        "</iframe><script>addEventListener('load', () => setTimeout(() => {"
-        "document.body.dataset.wrong = document.getElementById('f').contentDocument.body.dataset"
-        ".wrong}, 300))</script></body></html>"
-    )
-    dom = browse(outer.as_uri(), "--allow-file-access-from-files", "--dump-dom")
-    assert html.unescape(re.search(r'data-wrong="([^"]*)"', dom)[1]) == "[]"
+    assert in_frame(page, width, "JSON.parse(frame.document.body.dataset.wrong)") == []
 
 
 def test_no_two_curves_of_a_panel_look_alike(run):
