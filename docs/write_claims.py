@@ -66,12 +66,16 @@ def source_of(claim: Claim) -> str:
             else match[1],
             part,
         )  # fmt: skip
-        for mark, heading in _PAPERS.items():
-            anchor = heading.lower().replace(".", "").replace(" ", "-")
-            paper = f"[{heading[:-5]}](../concepts/bibliography.md#{anchor})"
-            part = part.replace(mark, paper)
-        parts.append(re.sub(r"^ours(?=$|, )", "this project", part))
+        parts.append(re.sub(r"^ours(?=$|, )", "this project", cited(part)))
     return "; ".join(parts)
+
+
+def cited(text: str) -> str:
+    """Return a text with papers as links to the bibliography."""
+    for mark, heading in _PAPERS.items():
+        anchor = heading.lower().replace(".", "").replace(" ", "-")
+        text = text.replace(mark, f"[{heading[:-5]}](../concepts/bibliography.md#{anchor})")
+    return text
 
 
 def page(claims: Sequence[Claim]) -> str:
@@ -106,12 +110,9 @@ def page(claims: Sequence[Claim]) -> str:
                 "| claim | statement | verdict | source |",
                 "|---|---|---|---|",
             ]
-        statement = _cell(claim.statement)
-        for mark, link in _PAPERS.items():
-            statement = statement.replace(mark, link)
         lines.append(
-            f"| **{_cell(claim.title)}** `{claim.id}` | {statement} | *{claim.recorded}* "
-            f"| {_cell(source_of(claim))} |"
+            f"| **{_cell(claim.title)}** `{claim.id}` | {cited(_cell(claim.statement))} "
+            f"| *{claim.recorded}* | {_cell(source_of(claim))} |"
         )
     return "\n".join(lines) + "\n"
 
