@@ -86,14 +86,14 @@ def frequency_errors(
         raise InputError("x", problem, "choose method='principal'")
     transform = {"grid": _grid, "least-squares": _fitted, "principal": _principal}[method]
     goal, own = transform(points, y, gamma), transform(points, t, gamma)
-    apart = np.linalg.norm(own - goal, axis=-1)
+    size = np.linalg.norm(goal, axis=-1)
     # A ratio of what rounding leaves says nothing.
+    of_goal, of_own = _spread(points, (y, t), gamma, method)
     coarse = max(_unit(x), _unit(target))
-    lacking = np.linalg.norm(goal, axis=-1) <= coarse * _spread(points, y, gamma, method)
-    coarse = max(coarse, _unit(outputs))
-    silent = np.linalg.norm(own, axis=-1) <= coarse * _spread(points, t, gamma, method)
+    lacking = size <= coarse * of_goal
+    silent = np.linalg.norm(own, axis=-1) <= max(coarse, _unit(outputs)) * of_own
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Vector = apart / np.linalg.norm(goal, axis=-1)
+        found: Vector = np.linalg.norm(own - goal, axis=-1) / size
     return np.where(lacking, np.where(silent, np.nan, np.inf), found)
 
 
@@ -105,16 +105,15 @@ def _unit(values: Any) -> float:
     return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
 
 
-def _spread(x: Matrix, y: Matrix, gamma: Vector, method: Method) -> Vector:
-    """Return how much of γ one unit of rounding in x and y, and of the transform, may make."""
-    size = float(np.linalg.norm(np.abs(y).sum(axis=0)))
+def _spread(x: Matrix, values: Sequence[Matrix], gamma: Vector, method: Method) -> Matrix:
+    """Return how much of γ a unit of rounding in x, in each y and in the transform may make."""
+    size = np.array([[np.linalg.norm(np.abs(y).sum(axis=0))] for y in values])
     if method == "grid":
-        return np.full(len(gamma), (8 + math.log2(len(y))) * size)
+        return np.repeat((8 + math.log2(len(x))) * size, len(gamma), axis=1)
     if method == "principal":
-        return (16 + 2 * math.pi * abs(gamma)) * size / len(y)
+        return np.asarray((16 + 2 * math.pi * abs(gamma)) * size / len(x))
     rows = np.abs(np.linalg.pinv(_waves(x, gamma))[1:]).max(axis=1).reshape(len(gamma), 2)
-    found: Vector = 16 * (1 + abs(gamma) * np.abs(x).max()) * rows.max(axis=1) * size
-    return found
+    return np.asarray(16 * (1 + abs(gamma) * np.abs(x).max()) * rows.max(axis=1) * size)
 
 
 def _matrix(values: Any, name: str) -> Matrix:
