@@ -71,7 +71,7 @@ class DrawnView:
             )
             cells = (name, *columns.of(layer), spark)
             table.add_row(*map(Text, cells))
-        note = [*columns.left_out, *([_more(left_out)] if left_out else [])]
+        note = [*columns.left_out, *([not_shown(left_out)] if left_out else [])]
         return [table, *(Text(line, style="dim", overflow="fold") for line in note)]
 
 
@@ -151,5 +151,6 @@ def shortened(names: Sequence[str], most: int) -> list[str]:
     return [end if len(end) <= most else f"{end[: most - 1]}…" for end in ends]
 
 
-def _more(count: int) -> str:
+def not_shown(count: int) -> str:
+    """Say how many layers `some_layers` left out."""
     return f"{plural(count, 'more layer is', 'more layers are')} not shown"

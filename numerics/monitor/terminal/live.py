@@ -17,11 +17,11 @@ from epsrank.numerics.monitor.terminal.drawn import (
     DrawnView,
     highest,
     loss_line,
+    not_shown,
     some_layers,
 )
 from epsrank.numerics.monitor.terminal.view import View, sparkline, view_of_history
 from epsrank.theory.errors import InputError
-from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -52,7 +52,7 @@ def lines(view: View, *, ascii_only: bool = False) -> list[str]:
         spark = sparkline(layer.series, SPARK, ascii_only=ascii_only, least=0.0, most=most)
         found.append(f"{line}  {spark}".rstrip())
     if left_out:
-        found.append(f"{plural(left_out, 'more layer is', 'more layers are')} not shown")
+        found.append(not_shown(left_out))
     if view.reading is not None:
         found.append(f"reading: {view.reading}")
     if view.quantities is not None:
