@@ -22,7 +22,7 @@ from epsrank.numerics.plots.style import (
     positive,
 )
 from epsrank.numerics.stages.axis import Track, present
-from epsrank.numerics.stages.kinds import KINDS, Kind
+from epsrank.numerics.stages.kinds import BY_NAME, Kind
 from epsrank.theory.errors import InputError
 from epsrank.theory.words import plural
 
@@ -81,12 +81,11 @@ def draw_training_stages(stages: Stages, *, along: Along = "auto") -> Figure:
     if along not in {"auto", "linear", "log"}:
         raise InputError("along", f"is {along!r}", "choose one of auto, linear, log")
     names = present(stages.runs)
-    kinds = {kind.name: kind for kind in KINDS}
     panels: dict[str, list[str]] = {}
     for name in names:
         # The rate is shown by the limit that follows from it.
         if name != "learning_rate" or "limit" not in names:
-            panels.setdefault(kinds[name.partition(":")[0]].panel, []).append(name)
+            panels.setdefault(BY_NAME[name.partition(":")[0]].panel, []).append(name)
     rows = [row for row in stages.events if row.known]
     heights = [_FIRST if panel == "loss" else _PANEL for panel in panels]
     strip = [_ROW * len(rows) + 0.1] if rows else []

@@ -12,6 +12,7 @@ from epsrank.numerics.stages.order import EventTimes, PairOrder
 from epsrank.numerics.stages.phases import Phases
 from epsrank.theory.shown import Shown
 from epsrank.theory.strict_json import nulled
+from epsrank.theory.words import plural
 
 #: Level at which, after Holm's correction, an order is said to be one.
 LEVEL = 0.05
@@ -72,8 +73,7 @@ class Stages(Shown):
         )
 
     def __str__(self) -> str:
-        count = len(self.runs)
-        head = f"{self.source}: {count} run{'s' * (count != 1)}"
+        head = f"{self.source}: {plural(len(self.runs), 'run')}"
         known = [row for row in self.events if row.reached and row.median is not None]
         order = ", ".join(
             f"{row.event.name} ({whole(row.median.value)})"
