@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +15,7 @@ from epsrank.numerics.named import call_named, find, is_name, takes, user_code
 from epsrank.numerics.networks import FeatureNetwork, activation_function, evaluating
 from epsrank.numerics.tasks import Task
 from epsrank.numerics.training.config import RunConfig
+from epsrank.numerics.training.own_names import OwnNames
 from epsrank.numerics.training.seeds import Stream, stream_seed
 from epsrank.numerics.training.watching import watching
 from epsrank.theory.errors import InputError
@@ -27,7 +27,7 @@ _SIZES = ("width", "depth", "activation")
 _FEW = 3
 
 
-class OwnNetwork(FeatureNetwork):
+class OwnNetwork(OwnNames, FeatureNetwork):
     """u(x) of any module: φ is what enters its output layer, the others are its activations."""
 
     def __init__(
@@ -89,16 +89,6 @@ class OwnNetwork(FeatureNetwork):
         with watching(self._plan, take):
             self(x)
         return [_by_neurons(found[layer.name], layer.axis) for layer in self._layers]
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the state of the user's network, under its own names."""
-        return self.model.state_dict(*args, **kwargs)
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
-        """Load what `state_dict` returned."""
-        return self.model.load_state_dict(state_dict, strict, assign)
 
 
 def _by_neurons(value: Any, axis: int) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from epsrank.numerics.training.own_names import OwnNames
 from epsrank.theory.errors import InputError
 
 
-class Unpacked(nn.Module):
+class Unpacked(OwnNames):
     """A network of several inputs, which are handed to it as columns of one matrix."""
 
     def __init__(self, model: nn.Module, parts: Sequence[Tensor], names: Sequence[str]) -> None:
@@ -34,16 +35,6 @@ class Unpacked(nn.Module):
         if self._names:
             return self.model(**dict(zip(self._names, parts, strict=True)))
         return self.model(*parts)
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the state of the user's network, under its own names."""
-        return self.model.state_dict(*args, **kwargs)
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
-        """Load what `state_dict` returned."""
-        return self.model.load_state_dict(state_dict, strict, assign)
 
 
 def packed(parts: Sequence[Tensor], argument: str) -> Tensor:
