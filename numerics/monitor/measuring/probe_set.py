@@ -113,12 +113,8 @@ def as_probe_set(
         for own_part in [] if part is None else tree_leaves(part):
             if own_part.ndim == 0 or len(own_part) != count:
                 found = 0 if own_part.ndim == 0 else len(own_part)
-                problem = f"have {plural(found, 'row')}, but the probe {count}"
-                if name == "mask":
-                    name, problem = (
-                        _name(mask),
-                        f"has {plural(found, 'row')}, but the probe {count}",
-                    )
+                name, verb = (_name(mask), "has") if name == "mask" else (name, "have")
+                problem = f"{verb} {plural(found, 'row')}, but the probe {count}"
                 raise InputError(name, problem, "pass one entry per sample")
     _refuse_empty(mask, weights, both)
     whole = ProbeSet(probe if both is None else Weighted(probe, both), goal, count, labelled)
