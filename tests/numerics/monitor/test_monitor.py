@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import math
 import tracemalloc
@@ -11,7 +10,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
@@ -20,14 +18,7 @@ from epsrank.numerics.monitor import RankMonitor, RankWarning
 from epsrank.numerics.monitor.records.history import History
 from epsrank.theory.errors import InputError
 from epsrank.theory.rank import epsilon_rank
-
-# Read from a text file at every call.
-digits_of_scikit = functools.cache(load_digits)
-
-
-def digits(count=400):
-    x, y = digits_of_scikit(return_X_y=True)
-    return torch.tensor(x[:count] / 16, dtype=torch.float32), torch.tensor(y[:count])
+from tests.numerics.monitor.digits import digits
 
 
 class TinyTransformer(nn.Module):

@@ -11,7 +11,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
@@ -22,14 +21,7 @@ from epsrank.numerics.monitor.model.put_back import AsItWas
 from epsrank.numerics.monitor.model.state import State
 from epsrank.numerics.monitor.quantity.losses import cross_entropy, squares
 from epsrank.theory.errors import InputError
-
-# Read from a text file at every call.
-digits_of_scikit = functools.cache(load_digits)
-
-
-def digits(count=200):
-    x, y = digits_of_scikit(return_X_y=True)
-    return torch.tensor(x[:count] / 16, dtype=torch.float32), torch.tensor(y[:count])
+from tests.numerics.monitor.digits import digits
 
 
 def mlp():
