@@ -18,6 +18,7 @@ from epsrank.numerics.phenomena.derivatives import beside_training, whole
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array, refuse_non_finite
+from epsrank.theory.numbers.rounding import UNIT_ROUNDOFF, unit_roundoff
 from epsrank.theory.words import plural
 
 Method = Literal["grid", "least-squares", "principal"]
@@ -100,9 +101,7 @@ def frequency_errors(
 def _unit(values: Any) -> float:
     """Return the spacing of numbers near 1 in which values were given; whole ones are exact."""
     dtype = values.dtype if isinstance(values, Tensor) else np.asarray(values).dtype
-    if isinstance(dtype, torch.dtype):
-        return float(torch.finfo(dtype if dtype.is_floating_point else torch.float64).eps)
-    return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+    return 2 * (unit_roundoff(dtype) or UNIT_ROUNDOFF["float64"])
 
 
 def _spread(x: Matrix, values: Sequence[Matrix], gamma: Vector, method: Method) -> Matrix:

@@ -204,3 +204,9 @@ def test_a_frequency_that_the_target_lacks(method, dtype):
             None,
             QuantityData(torch.tensor(x)[:, None], torch.tensor(y)[:, None]),
         )
+
+
+def test_wider_numbers_are_rounded_as_those_that_they_are_worked_with_in():
+    x = np.arange(400) * 2 * np.pi / 400 - np.pi
+    wide = (v.astype(np.longdouble) for v in (x, np.sin(x), np.tanh(x)))
+    assert frequency_errors(*wide, [1, 3]).tolist()[1] == np.inf
