@@ -194,7 +194,7 @@ def _row(row: EventTimes) -> list[str]:
 def _step(value: float) -> str:
     from epsrank.numerics.stages.axis import whole
 
-    return "∞" if math.isinf(value) else whole(value)
+    return ("∞" if value > 0 else "−∞") if math.isinf(value) else whole(value)
 
 
 def _tell_pairs(found: Stages, rows: Sequence[EventTimes], all_pairs: bool) -> None:

@@ -56,7 +56,7 @@ class RunAxis:
     tracks: Mapping[str, Track] = field(repr=False)
     #: What was done to its table, and what is odd about it.
     notes: tuple[str, ...] = ()
-    #: Columns of numbers that are not used.
+    #: Columns that are not used, of numbers and then of text.
     unused: tuple[str, ...] = ()
 
     def of_kind(self, name: str) -> list[Track]:
@@ -74,30 +74,40 @@ def axis_of(
     columns: Mapping[str, Vector],
     *,
     name: str,
+    texts: Mapping[str, tuple[int, str]] | None = None,
     seed: int | str | None = None,
     settings: Mapping[str, Any] | None = None,
     chosen: Mapping[str, str] | None = None,
     eps: float | None = None,
     momentum: float | None = None,
 ) -> RunAxis:
-    """Return the quantities that columns of a history hold, by their names or as `chosen` says."""
-    chosen = dict(chosen or {})
-    missing = [column for column in chosen.values() if column not in columns]
-    has = f"it has {', '.join(list(columns)[:12])}"
-    if missing:
-        raise InputError(name, f"has no column {missing[0]!r}", has)
+    """Return the quantities that columns of a history hold, by their names or as `chosen` says.
+
+    `texts` are columns that hold text, each with the first such row and its words.
+    """
+    chosen, texts = dict(chosen or {}), texts or {}
+    has = f"it has {', '.join([*columns, *texts][:12])}"
+    for column in chosen.values():
+        _refuse_no_numbers(name, column, columns, texts, has)
     step = chosen.get("step") or _step_column(columns)
     if step is None:
+        worded = next((column for column in STEPS if column in texts), None)
+        if worded is not None:
+            _refuse_no_numbers(name, worded, columns, texts, has)
         raise InputError(name, "has no column of steps", f"name it with step=COLUMN; {has}")
-    order, notes = _in_order(name, columns[step])
+    order, notes = _in_order(name, columns, step)
     given = named(chosen)
     known: dict[str, Meaning] = {}
     for column in columns:
-        if column != step and (meaning := given.get(column) or meaning_of(column)) is not None:
+        # A column that is empty must not choose the ε of the ranks.
+        if column == step or np.isnan(columns[column]).all():
+            continue
+        if (meaning := given.get(column) or meaning_of(column)) is not None:
             known[column] = meaning
     steps = columns[step][order]
     tracks, used = _tracks(known, {c: columns[c][order] for c in known}, steps, eps)
     unused = tuple(c for c in columns if c not in {*used, step} and np.isfinite(columns[c]).any())
+    unused += tuple(texts)
     if not tracks:
         raise InputError(
             name, "has no quantity that is known here", f"name them with KIND=COLUMN; {has}"
@@ -109,7 +119,7 @@ def axis_of(
     if "limit" not in tracks and rate is not None and momentum is not None:
         limit = 2 * (1 + momentum) / rate.values
         tracks["limit"] = Track(_kind("limit"), "", rate.steps, limit)
-    notes += _odd(tracks, last)
+    notes += _odd(tracks, np.unique(steps))
     return RunAxis(name, seed, dict(settings or {}), tracks, tuple(notes), unused)
 
 
@@ -126,8 +136,29 @@ def _step_column(columns: Mapping[str, Vector]) -> str | None:
     return next(iter([*full, *there]), None)
 
 
-def _in_order(name: str, steps: Vector) -> tuple[Any, list[str]]:
+def _refuse_no_numbers(
+    name: str,
+    column: str,
+    columns: Mapping[str, Vector],
+    texts: Mapping[str, tuple[int, str]],
+    has: str,
+) -> None:
+    """Refuse a column that is not there, that holds text, or that is empty."""
+    if column in texts:
+        row, words = texts[column]
+        raise InputError(
+            name, f"has text in the column {column!r}, row {row}: {words!r}",
+            "write numbers, and nothing or nan where there is none",
+        )  # fmt: skip
+    if column not in columns:
+        raise InputError(name, f"has no column {column!r}", has)
+    if np.isnan(columns[column]).all():
+        raise InputError(name, f"has no number in the column {column!r}", "name another column")
+
+
+def _in_order(name: str, columns: Mapping[str, Vector], step: str) -> tuple[Any, list[str]]:
     """Return the rows to keep, by step: of a resumed training those that were written last."""
+    steps = columns[step]
     rows = np.flatnonzero(np.isfinite(steps))
     if rows.size == 0:
         raise InputError(name, "has no step that is a number", "name the column of steps")
@@ -137,7 +168,7 @@ def _in_order(name: str, steps: Vector) -> tuple[Any, list[str]]:
         notes.append(f"left out: {plural(lost, 'row that has', 'rows that have')} no step")
     held = steps[rows]
     back = np.flatnonzero(np.diff(held) < 0) + 1
-    if back.size and np.unique(held).size == held.size:
+    if back.size and _is_shuffled(columns, step, rows, back):
         notes.append("rows were not in the order of their steps and were sorted")
     elif back.size:
         # A resumed training goes back a little; a counter that begins anew, or several runs
@@ -150,16 +181,31 @@ def _in_order(name: str, steps: Vector) -> tuple[Any, list[str]]:
                 f"has steps that begin anew at row {row}: {held[anew[0]]:g} after {before:g}",
                 "name the column of seeds, or one of steps that go on",
             )
-        notes.append(
-            f"steps go back at {back.size} place{'s' * (back.size > 1)} (resumed?): of equal "
-            "steps the rows written last count"
-        )
-        # What was written before the training went back, and lies beyond that step, is undone.
+        # What was measured before the training went back, at that step or beyond, is undone,
+        # whether the steps after it fall on the same grid or not.
         keep = np.ones(held.size, dtype=bool)
         for at in back:
             keep[:at] &= held[:at] < held[at]
+        notes.append(
+            f"steps go back at {plural(back.size, 'place')} (resumed?), first to "
+            f"{whole(held[back[0]])}: left out {plural(int((~keep).sum()), 'row')} measured "
+            "before at that step or later ones"
+        )
         rows = rows[keep]
     return rows[np.argsort(steps[rows], kind="stable")], notes
+
+
+def _is_shuffled(columns: Mapping[str, Vector], step: str, rows: Any, back: Any) -> bool:
+    """Tell rows in no order from a training that was resumed: the first have no step twice."""
+    held = columns[step][rows]
+    if np.unique(held).size < held.size:
+        return False
+    # A random order goes back at every second row, and one that is reversed at all.
+    if back.size == held.size - 1 > 1 or (back.size > 2 and 3 * back.size >= held.size):
+        return True
+    # Two programs that write one file below the other, each its own columns, undo nothing.
+    finite = [np.isfinite(column[rows]) for name, column in columns.items() if name != step]
+    return not any(there[:at].any() and there[at:].any() for there in finite for at in back)
 
 
 def _tracks(
@@ -201,19 +247,31 @@ def _tracks(
     return tracks, used
 
 
-def _odd(tracks: Mapping[str, Track], last: float) -> list[str]:
-    """Say what is odd about the losses of a training that goes on to its last step."""
+def _odd(tracks: Mapping[str, Track], steps: Vector) -> list[str]:
+    """Say what is odd about the losses of a training that has rows at some steps, ascending."""
     loss = tracks.get("loss")
     if loss is None:
         return []
     notes = []
-    # NaN of a training that diverged, and not a loss that is logged more rarely than others.
-    if last - loss.steps[-1] > 2 * float(np.diff(loss.steps).max(initial=0.0)):
-        known, end = whole(loss.steps[-1]), whole(last)
-        notes.append(f"the loss is no number after step {known} of {end} (diverged?)")
+    last, own = float(steps[-1]), loss.steps
+    usual = float(np.median(np.diff(own))) if own.size > 1 else 0.0
+    # A loss at most of the steps is missed at once; one that is logged more rarely than others
+    # is not, before it is long overdue.
+    often = 2 * own.size >= int((steps <= own[-1]).sum())
+    due = usual if often else 2 * float(np.diff(own).max(initial=0.0))
+    if last > own[-1] and (last - own[-1] >= due if often else last - own[-1] > due):
+        notes.append(
+            f"the loss is no number after step {whole(own[-1])} of {whole(last)} (diverged?)"
+        )
     finite = np.isfinite(loss.values)
     if not finite.all():
-        notes.append(f"the loss is not finite from step {whole(loss.steps[~finite][0])}")
+        at = int(np.argmax(~finite))
+        start = own[at]
+        # It may be NaN at first, and infinite later.
+        if at and often and own[at] - own[at - 1] > usual:
+            start = steps[steps > own[at - 1]][0]
+        later = finite[at:].any()
+        notes.append(f"the loss is not finite {'at' if later else 'from'} step {whole(start)}")
     if finite.any() and loss.values[finite][-1] > loss.values[finite][0]:
         notes.append("the loss ends above its start")
     return notes

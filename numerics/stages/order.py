@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -40,9 +40,15 @@ class EventTimes:
 
     @property
     def median(self) -> MedianInterval | None:
-        """Median of the first step at which it has happened; ∞ is never."""
-        times = [passage.by for passage in self.known]
-        return median_interval(times) if times else None
+        """Median of the first measured step at which it has happened; ∞ is never.
+
+        The interval is of the median of the times themselves, which lie in (after, by]: of order
+        statistics k and l it goes from the k-th `after` to the l-th `by`.
+        """
+        if not self.known:
+            return None
+        ends = median_interval([passage.by for passage in self.known])
+        return replace(ends, low=median_interval([passage.after for passage in self.known]).low)
 
     def to_json(self) -> dict[str, Any]:
         """Return the event, its passages by run, and the median."""

@@ -26,6 +26,12 @@ from epsrank.theory.words import plural
 # A column of a chart that W&B exports: "name of the run - metric", and its band over groups.
 _CHART = re.compile(r"(.+) - (.+?)(?:__(MIN|MAX))?")
 
+# What programs write where there is no number.
+_MISSING = {"", "n/a", "na", "none", "null", "nan"}
+
+#: Columns that hold text: the first such row, from 1, and its words.
+Texts = dict[str, tuple[int, str]]
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -87,10 +93,11 @@ def _read(source: Any, place: int, how: Asked) -> Iterator[RunAxis]:
     elif isinstance(source, History):
         yield _axis(how, _of_history(source), f"history {place + 1}", seed=place)
     else:
-        yield _axis(how, _given(source, place), f"training {place + 1}", seed=place)
+        columns, texts = _given(source)
+        yield _axis(how, columns, f"training {place + 1}", seed=place, texts=texts)
 
 
-def _given(source: Any, place: int) -> dict[str, Vector]:
+def _given(source: Any) -> tuple[dict[str, Vector], Texts]:
     """Return columns that were handed over: a mapping, an Arrow table, a DataFrame, a Run."""
     from epsrank.numerics.training.run import Run
 
@@ -108,9 +115,11 @@ def _given(source: Any, place: int) -> dict[str, Vector]:
             "pass paths, a History, a Run, SweepResults, or columns by name",
         )  # fmt: skip
     columns: dict[str, Vector] = {}
+    texts: Texts = {}
     for name, values in source.items():
         numbers = _column(values, str(name))
-        if numbers is None:
+        if isinstance(numbers, tuple):
+            texts[str(name)] = numbers
             continue
         if numbers.ndim != 1:
             raise InputError(str(name), f"has shape {numbers.shape}", "pass one number per step")
@@ -125,20 +134,33 @@ def _given(source: Any, place: int) -> dict[str, Vector]:
         )  # fmt: skip
     if not columns:
         raise InputError("source", "has no column of numbers", "pass steps and losses")
-    return columns
+    return columns, texts
 
 
-def _column(values: Any, name: str) -> Array | None:
-    """Return a column of numbers, NaN where there is none; None of words, which are no quantity."""
-    if isinstance(values, (list, tuple)):
-        if any(isinstance(value, str) for value in values):
-            return None
+def _column(values: Any, name: str) -> Array | tuple[int, str]:
+    """Return a column of numbers, NaN where there is none; or the first row of text, and it."""
+    if getattr(getattr(values, "dtype", None), "kind", "") in {"U", "S", "O"}:
+        values = values.tolist()
+    if isinstance(values, (list, tuple, range)):
+        values = list(map(_cell, values))
+        worded = _first_text(values)
+        if worded is not None:
+            return worded
         values = [math.nan if value is None else value for value in values]
-    elif isinstance(values, range):
-        values = list(values)
-    elif getattr(getattr(values, "dtype", None), "kind", "") in {"U", "S"}:
-        return None
     return real_array(values, name)
+
+
+def _cell(value: Any) -> Any:
+    """Return None of a word that says that there is no number."""
+    return None if isinstance(value, str) and value.strip().lower() in _MISSING else value
+
+
+def _first_text(values: Sequence[Any]) -> tuple[int, str] | None:
+    """Return the first row, from 1, that holds text, and its words."""
+    found = (
+        (row, str(value)) for row, value in enumerate(values, 1) if isinstance(value, (str, bytes))
+    )
+    return next(found, None)
 
 
 def _axis(how: Asked, columns: Mapping[str, Vector], name: str, **more: Any) -> RunAxis:
@@ -181,14 +203,16 @@ def _of_run(folder: Path, how: Asked) -> RunAxis:
     if not (folder / HISTORY).is_file():
         raise InputError(str(folder), "has no measurements yet", "train it first")
     table = read_table(folder / HISTORY, folder)
-    columns = _numbers(Table({name: table.column(name).to_pylist() for name in table.column_names}))
+    columns, texts = _numbers(
+        Table({name: table.column(name).to_pylist() for name in table.column_names})
+    )
     if config.optimizer == "sgd" and config.learning_rate is not None:
         # Plain descent is stable up to 2/η.
         columns.setdefault("limit", np.full(table.num_rows, 2 / config.learning_rate))
     settings = config.to_json()
     settings |= settings.pop("own", {})
     seed = settings.pop("seed", 0)
-    return _axis(how, columns, str(folder), seed=seed, settings=settings)
+    return _axis(how, columns, str(folder), seed=seed, settings=settings, texts=texts)
 
 
 def _of_file(file: Path, how: Asked) -> Iterator[RunAxis]:
@@ -213,7 +237,8 @@ def _of_table(file: Path, table: Table, how: Asked) -> Iterator[RunAxis]:
             yield _axis(how, columns, f"{file}: {name}", seed=name)
         return
     for settings, seed, rows in rows_of(file, table, how.names):
-        yield _axis(how, _numbers(rows), str(file), seed=seed, settings=settings)
+        columns, texts = _numbers(rows)
+        yield _axis(how, columns, str(file), seed=seed, settings=settings, texts=texts)
 
 
 def _charts(table: Table) -> dict[str, dict[str, Vector]]:
@@ -246,9 +271,16 @@ def _joined(tables: Sequence[Table]) -> Table:
     return Table(columns)
 
 
-def _numbers(table: Table) -> dict[str, Vector]:
-    """Return the columns of numbers."""
-    return {name: table.numbers(name) for name in table.columns if table.is_numeric(name)}
+def _numbers(table: Table) -> tuple[dict[str, Vector], Texts]:
+    """Return the columns of numbers, and which hold text."""
+    cells = Table({name: [*map(_cell, values)] for name, values in table.columns.items()})
+    found = {name: _first_text(values) for name, values in cells.columns.items()}
+    columns = {
+        name: cells.numbers(name)
+        for name, values in cells.columns.items()
+        if found[name] is None and not any(isinstance(value, bool) for value in values)
+    }
+    return columns, {name: text for name, text in found.items() if text is not None}
 
 
 def _of_history(history: History) -> dict[str, Vector]:

@@ -143,7 +143,7 @@ def test_the_text_tells_stages_passages_and_order(tmp_path: Path) -> None:
     for words in (
         "7 sources: 7 runs, 2 quantities, steps 0 to 196",
         "7 of 7",
-        "[100, 108]",
+        "[96, 108]",
         "1.00 [0.59, 1.00]",
         "0.0156",
         "0 of 4 pairs have an established order (0.05 after Holm)",
@@ -154,6 +154,20 @@ def test_the_text_tells_stages_passages_and_order(tmp_path: Path) -> None:
     one = stages(files[0], "--momentum", "0.9")
     assert "loss ≤ 0.9 L₀" in one.stdout
     assert "after step" in one.stdout
+
+
+def test_cells_of_text(tmp_path: Path) -> None:
+    own = columns()
+    own["epsilon_rank"][3] = "n/a"
+    own["note"] = ["", "fast", *[""] * 48]
+    file = write_csv(tmp_path / "a.csv", own)
+    found = told(file)
+    assert passages(found, "ε-rank at half of its growth") == [60]
+    assert found["runs"][0]["unused"] == ["note"]
+    assert "columns not used: note" in stages(file).stdout
+    done = stages(file, "--column", "barrier=note")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "has text in the column 'note', row 2: 'fast'" in done.stderr
 
 
 @pytest.mark.parametrize(

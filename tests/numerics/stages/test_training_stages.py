@@ -11,8 +11,8 @@ import pytest
 from epsrank import History, InputError, draw_training_stages, training_stages
 from epsrank.numerics.monitor import RankMonitor
 from epsrank.numerics.stages.kinds import KINDS, meaning_of
-from epsrank.numerics.stages.order import compared, sign_test
-from epsrank.numerics.stages.passages import Passage
+from epsrank.numerics.stages.order import EventTimes, compared, sign_test
+from epsrank.numerics.stages.passages import Event, Passage
 
 STEPS = np.arange(0.0, 201.0, 4.0)
 
@@ -155,7 +155,7 @@ def test_every_event_of_a_table_that_has_all():
     assert times["path length at half of its end"] == Passage(96, 100)
     assert times["cosine of updates ≤ 0"] == Passage(136, 140)
     assert times["test accuracy at half of its growth"] == Passage(84, 88)
-    assert found.runs[0].unused == ("mystery",)
+    assert found.runs[0].unused == ("mystery", "note")
     assert "barrier" in found.absent
     assert "loss" not in found.absent
 
@@ -229,6 +229,80 @@ def test_rows_that_are_shuffled_or_written_twice():
     resumed = training_stages({name: np.append(lost[name], again[name]) for name in own})
     assert by_name(resumed)[HALF].passages == (Passage(36, 40),)
     assert "steps go back at 1 place" in resumed.runs[0].notes[0]
+
+
+def test_a_resumed_training_on_another_grid_undoes_what_it_went_back_over():
+    own = {
+        "step": [0, 10, 20, 30, 15, 25, 35, 45],
+        "loss": [1, 1, 0.01, 0.01, 1, 1, 1, 0.01],
+    }
+    found = training_stages(own)
+    assert by_name(found)[NINE].passages == (Passage(35, 45),)
+    assert found.runs[0].notes == (
+        "steps go back at 1 place (resumed?), first to 15: left out 2 rows measured before at "
+        "that step or later ones",
+    )
+    # Rows in reverse were not resumed, nor two programs that each write their own columns.
+    assert by_name(training_stages({"step": [30, 20, 10], "loss": [0.01, 1, 1]}))[NINE].passages
+    two = {"step": [0, 10, 20, 5, 15], "loss": [1, 1, 0.01, None, None],
+           "rank": [None, None, None, 2, 9]}  # fmt: skip
+    assert by_name(training_stages(two))[NINE].passages == (Passage(10, 20),)
+
+
+@pytest.mark.parametrize("word", ["n/a", "NA", "None", "null", "NaN", "", " "])
+def test_words_for_no_number_are_gaps(word):
+    own = training()
+    loss = [word if at == 3 else value for at, value in enumerate(own["loss"])]
+    for given in (loss, np.array(loss, dtype=object)):
+        found = training_stages(own | {"loss": given})
+        assert by_name(found)[NINE].passages == (Passage(76, 80),)
+
+
+def test_a_column_with_text_is_told_and_not_denied():
+    own = training()
+    loss = ["fast" if at == 3 else value for at, value in enumerate(own["loss"])]
+    assert training_stages(own | {"loss": loss}).runs[0].unused == ("loss",)
+    told = "has text in the column 'loss', row 4: 'fast'; write numbers"
+    with pytest.raises(InputError, match=told):
+        training_stages(own | {"loss": loss}, columns={"loss": "loss"})
+    with pytest.raises(InputError, match="has text in the column 'step', row 4: 'fast'"):
+        training_stages(own | {"step": loss})
+    with pytest.raises(InputError, match="has no number in the column 'empty'"):
+        training_stages(own | {"empty": ["n/a"] * STEPS.size}, columns={"loss": "empty"})
+
+
+def test_the_interval_of_the_median_knows_no_more_than_the_measurements():
+    # All fall between 0 and 100: the median is anywhere there, whatever was measured.
+    runs = [{"step": [0, 100, 200], "loss": [1, 0.01, 0.01]} for _ in range(8)]
+    median = by_name(training_stages(runs))[NINE].median
+    assert (median.value, median.low, median.high) == (100, 0, 100)
+    row = EventTimes(Event("", "", ""), tuple(Passage(k, k + 10) for k in range(6)))
+    # Of six the interval is that of all of them.
+    assert (row.median.low, row.median.high) == (0, 15)
+    row = EventTimes(Event("", "", ""), (Passage(-math.inf, 0),) * 6)
+    assert (row.median.low, row.median.high) == (-math.inf, 0)
+
+
+@pytest.mark.parametrize(
+    ("tail", "notes"),
+    [
+        ([math.nan] * 1, ("the loss is no number after step 196 of 200 (diverged?)",)),
+        ([math.nan] * 20, ("the loss is no number after step 120 of 200 (diverged?)",)),
+        ([math.nan] * 5 + [math.inf] * 5, ("the loss is not finite from step 164",)),
+        (
+            [math.inf] * 5 + [math.nan] * 5,
+            (
+                "the loss is no number after step 180 of 200 (diverged?)",
+                "the loss is not finite from step 164",
+            ),
+        ),
+        ([math.inf, 0.02, 0.02], ("the loss is not finite at step 192",)),
+    ],
+)
+def test_a_loss_that_ends_in_no_numbers_says_from_where(tail, notes):
+    loss = drop(80)
+    loss[-len(tail) :] = tail
+    assert training_stages({"step": STEPS, "loss": loss}).runs[0].notes == notes
 
 
 def test_seeds_with_different_grids():
