@@ -189,7 +189,7 @@ def _wrapped(words: str) -> list[str]:
 def _label(track: Track, panel: str) -> str:
     kind: Kind = track.kind
     if kind.words == panel and track.part:
-        return f"layer {track.part}" if track.part.isdecimal() else track.part
+        return track.place
     if kind.name == "frequency":
         return f"k = {track.part}"
     return track.words

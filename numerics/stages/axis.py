@@ -41,8 +41,15 @@ class Track:
 
     @property
     def words(self) -> str:
-        """For people: ``ε-rank 2``."""
-        return f"{self.kind.words} {self.part}".strip()
+        """For people: ``ε-rank of layer 2``, which is no rank of 2; ``error at frequency 3``."""
+        if not self.part or self.kind.name == "frequency":
+            return f"{self.kind.words} {self.part}".strip()
+        return f"{self.kind.words} of {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The part for people: ``layer 2``, or the name of a module."""
+        return f"layer {self.part}" if self.part.isdecimal() else self.part
 
 
 @dataclass(frozen=True, eq=False)

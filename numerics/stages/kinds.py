@@ -148,8 +148,8 @@ def _by_pattern(name: str) -> Meaning | None:
         for place, pattern in enumerate(kind.patterns):
             if found := re.fullmatch(pattern, name):
                 part = (found[1] or "") if found.re.groups else ""
-                # "rank_layer2" is of layer 2, and "frequency_3.0" is at 3.
-                part = re.sub(r"^layer_?|\.0*$", "", part)
+                # "rank_layer2" is of layer 2, "frequency_3.0" is at 3, and "rank_body.0" of body.0.
+                part = re.sub(r"^(\d+)\.0*$", r"\1", re.sub(r"^layer_?", "", part))
                 return Meaning(kind, part, place=place)
     return None
 

@@ -63,6 +63,14 @@ def test_a_planted_order_is_found_and_its_reverse_too(swapped):
     assert (later, earlier) not in found.established
 
 
+def test_a_layer_is_no_rank():
+    own = training() | {"freq_3": drop(20)}
+    own["rank_2"], own["rank_body.0"] = own["rank"], own.pop("rank")
+    names = set(by_name(training_stages(own)))
+    ranks = {f"ε-rank of {place} at half of its growth" for place in ("layer 2", "body.0")}
+    assert {*ranks, "error at frequency 3 stays below 0.2"} <= names
+
+
 def test_levels_of_one_quantity_are_not_compared():
     found = training_stages([training(seed) for seed in range(6)])
     names = {(pair.first, pair.second) for pair in found.pairs}
