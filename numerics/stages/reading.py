@@ -139,8 +139,12 @@ def _given(source: Any) -> tuple[dict[str, Vector], Texts]:
 
 def _column(values: Any, name: str) -> Array | tuple[int, str]:
     """Return a column of numbers, NaN where there is none; or the first row of text, and it."""
-    if getattr(getattr(values, "dtype", None), "kind", "") in {"U", "S", "O"}:
-        values = values.tolist()
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    if kind in {"U", "S", "O"}:
+        cells = values.tolist()
+        # Objects hold words and gaps beside numbers; without them the one gate refuses objects.
+        if kind != "O" or any(cell is None or isinstance(cell, str) for cell in cells):
+            values = cells
     if isinstance(values, (list, tuple, range)):
         values = list(map(_cell, values))
         worded = _first_text(values)
