@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import platform
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+#: Its version is what the code says.
+OWN = "epsrank"
 # Packages that compute: a trial names these, a verification those that prove as well.
-_COMPUTING = ("epsrank", "numpy", "scipy", "torch", "scikit-learn", "python-flint")
+_COMPUTING = (OWN, "numpy", "scipy", "torch", "scikit-learn", "python-flint")
 _PROVING = (
-    "epsrank",
+    OWN,
     "numpy",
     "scipy",
     "sympy",
@@ -25,6 +28,9 @@ _PROVING = (
 
 def package_version(package: str) -> str | None:
     """Version of an installed package, None where it is not installed."""
+    if package == OWN:
+        # Of an editable install the metadata are as old as the install, and the code is not.
+        return str(import_module(OWN).__version__)
     try:
         return version(package)
     except PackageNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,6 +221,7 @@ def train(
         raise click.UsageError("name a TASK, such as cosines or digits, or --data with your files")
     if resume and out is None:
         raise click.UsageError("--resume needs the folder of the run: --out DIR")
+    _refuse_sizes(settings, net)
     config = _config(settings, Path(str(out)) if resume else None)
     weigh_training(config, Path(out or "runs"), yes=yes)
     from epsrank.numerics.training import train as run_training
@@ -269,6 +270,42 @@ def _parse_net(net: str) -> dict[str, Any]:
         )
     parts = {name: value for name, value in found.groupdict().items() if value is not None}
     return {name: int(value) if value.isdigit() else value for name, value in parts.items()}
+
+
+def _refuse_sizes(settings: dict[str, Any], net: str | None) -> None:
+    """Refuse ``mlp:ax50`` and its like: a word of ours before the colon, and no such module."""
+    from epsrank.numerics.networks import ACTIVATIONS
+    from epsrank.numerics.tasks import TASKS
+    from epsrank.numerics.training.config import LEAST_DEPTH
+
+    ours: dict[str, Collection[str]] = {
+        "network": LEAST_DEPTH,
+        "activation": ACTIVATIONS,
+        "task": TASKS,
+    }
+    for name, known in ours.items():
+        word, colon, _ = str(settings.get(name, "")).partition(":")
+        if not colon or normal(word) not in known or _is_module(word):
+            continue
+        option, form = f"--{name}", f"write {normal(word)} alone"
+        if name == "network":
+            option, form = "--net", "write it as mlp:2x50"
+            if net is None:
+                option, form = "--network", f"write {normal(word)} alone, or --net mlp:2x50"
+        option = "TASK" if name == "task" else option
+        raise click.BadParameter(
+            f"{settings[name]!r}; {form}, or module:name", param_hint=f"'{option}'"
+        )
+
+
+def _is_module(name: str) -> bool:
+    """Tell whether the user has a module of this name."""
+    from importlib.util import find_spec
+
+    from epsrank.numerics.named.places import from_here
+
+    with from_here():
+        return find_spec(name) is not None
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from epsrank.numerics.descent import MOMENTUM
 from epsrank.numerics.first_layer.structured import structured_first_layer_
 from epsrank.numerics.first_layer.transnet import transnet_first_layer_
 from epsrank.numerics.networks import (
@@ -171,5 +172,4 @@ def build_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimize
             tolerance_change=0.0,
             line_search_fn="strong_wolfe",
         )
-    momentum = 0.9 if config.optimizer == "momentum" else 0.0
-    return torch.optim.SGD(parameters, lr=config.rate, momentum=momentum)
+    return torch.optim.SGD(parameters, lr=config.rate, momentum=MOMENTUM[config.optimizer])

@@ -190,7 +190,7 @@
     const loss = data.series.loss[now], reach = data.series["V(B)"][now], below = floor()[now], where = stage(data.steps[now]);
     const parts = [`Step ${data.steps[now]}: the loss is ${number(loss)}`];
     if (numeric(reach)) parts.push(`V(B) = ${number(reach)} at norm B = ${number(data.norm[now])}${reach > 0 ? ` (loss/V = ${number(loss / reach)})` : ""}`);
-    if (numeric(below)) parts.push(`the floor is ${number(below)}`);
+    if (numeric(below)) parts.push(`the floor from the ε-rank of the last hidden layer is ${number(below)}`);
     parts.push(`layer ${data.layers[layer.value]} has ε-rank ${rank} of ${data.neurons[layer.value]} at ε = ${threshold(data.eps[eps.value])}`);
     if (where) parts.push(where);
     byId("says").textContent = `${parts.join("; ")}.${data.readings[now] ? ` Reading: ${data.readings[now]}.` : ""}`;

@@ -347,3 +347,13 @@ def test_the_version_is_one_everywhere() -> None:
     # Each version of Python that is said to be tried is allowed, and the oldest is one of them.
     tried = [c.rpartition(" ")[2] for c in said["classifiers"] if re.search(r":: 3\.\d+$", c)]
     assert tried[0] == said["requires-python"].removeprefix(">=")
+
+
+def test_environments_name_the_version_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an editable install the metadata stay what they were when it was made."""
+    from epsrank.numerics import environment
+
+    monkeypatch.setattr(environment, "version", lambda package: "0.0.1")
+    assert environment.package_version("epsrank") == epsrank.__version__
+    assert environment.describe_environment("cpu")["packages"]["epsrank"] == epsrank.__version__
+    assert environment.package_version("numpy") == "0.0.1"

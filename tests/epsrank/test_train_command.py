@@ -151,6 +151,16 @@ def test_bad_use(run: Path, tmp_path: Path) -> None:
     assert "--learning-rate is nan" in refused("train", "cosines", "--learning-rate", "nan")
     assert "--eps is 0" in refused("train", "cosines", "--eps", "0", "--out", free)
     assert "write it as mlp:2x50" in refused("train", "cosines", "--net", "2y50", "--out", free)
+    # A word of ours before the colon is no module of the user's.
+    for words, line in {
+        ("cosines", "--net", "mlp:ax50"): "'--net': 'mlp:ax50'; write it as mlp:2x50, or module:",
+        ("cosines", "--net", "mlp:2"): "'--net': 'mlp:2'; write it as mlp:2x50, or module:",
+        ("cosines", "--network", "resnet:ax50"): "write resnet alone, or --net mlp:2x50",
+        ("cosines", "--network", "mlp:2x50"): "write mlp alone, or --net mlp:2x50",
+        ("cosines", "--activation", "tanh:x"): "'--activation': 'tanh:x'; write tanh alone",
+        ("cosines:x",): "'TASK': 'cosines:x'; write cosines alone, or module:name",
+    }.items():
+        assert line in refused("train", *words, "--out", free)
     assert "needs the folder" in refused("train", "--resume")
     assert "holds no run" in refused("train", "--resume", "--out", free)
     assert "not empty" in refused("train", "cosines", "--out", run)

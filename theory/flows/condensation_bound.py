@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from epsrank.theory.data.inputs import as_positive, as_share, as_whole
 from epsrank.theory.errors import InputError
-from epsrank.theory.flows.plateau_bound import Sizes, checked, spectral
+from epsrank.theory.flows.plateau_bound import RATE, Sizes, checked, spectral
 from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.shown import Shown
 
@@ -63,7 +63,7 @@ class CondensationBound(Shown):
     direction: Vector = field(repr=False)
     #: By neuron.
     cosines: Vector = field(repr=False)
-    #: |a_k|‖w_k‖ in units of e^{2c‖g‖t}: at least, and at most.
+    #: |a_k|‖w_k‖ at least and at most, in units that all share.
     _least: Vector = field(repr=False)
     _most: Vector = field(repr=False)
 
@@ -120,8 +120,9 @@ def condensation_bound(
 
     Parameters
     ----------
-    layers : sequence of array_like
-        W_1 of shape (n, d) or, with biases last, (n, d + 1), and W_2 of shape (1, n), at the start.
+    layers : sequence of array_like, or nn.Sequential
+        W_1 of shape (n, d) or, with biases last, (n, d + 1), and W_2 of shape (1, n), at the start;
+        or ``nn.Sequential(nn.Linear(d, n), nn.Tanh(), nn.Linear(n, 1, bias=False))``.
     inputs : array_like, shape (N,) or (N, d)
         Samples.
     target : array_like, shape (N,) or (N, 1)
@@ -164,6 +165,9 @@ def condensation_bound(
     >>> found.neurons(0.95), round(found.share(0.95), 2)
     (48, 0.84)
     """
+    limit, c = as_share(fall, "fall"), as_positive(factor, "factor", "pass c > 0")
+    eta = None if learning_rate is None else as_positive(learning_rate, *RATE)
+    longest = as_whole(most, "most")
     start, sizes = checked(layers, inputs, target, activation)
     if len(start) != 2 or len(start[1]) != 1:
         shapes = [w.shape for w in start]
@@ -171,13 +175,16 @@ def condensation_bound(
     if not math.isfinite(sizes.cubic):
         problem = f"is {activation!r}, which is not linear to second order at 0"
         raise InputError("activation", problem, "choose one of tanh, sin, linear")
-    limit, c = as_share(fall, "fall"), as_positive(factor, "factor", "pass c > 0")
     g = sizes.x.T @ sizes.y[:, 0] / len(sizes.x)
     size = float(np.linalg.norm(g))
     if not size * _FINEST > sizes.rounding * sizes.product:
         raise InputError("target", "has mean y x = 0 up to rounding", "no orientation grows first")
     first = max(spectral(w) for w in start)
-    need = sizes.needed(1 - limit, first**2)
+    if first == 0:
+        raise InputError(
+            "layers", "are 0, which no step changes", "pass weights that are not all 0"
+        )
+    need = sizes.needed(1 - limit, first * first)
     bend = sizes.inputs**2 + 3 * sizes.cubic * sizes.cubes
     # mean y u is at most m²(‖g‖ + κ mean |y|‖x‖³ m²); of that the loss falls by twice at most.
     reach = _reach(sizes, need)
@@ -186,14 +193,16 @@ def condensation_bound(
         raise InputError("layers", problem, "pass smaller weights, or a larger fall")
     step: int | None = None
     last = reach
-    time = math.log((reach / first) ** 2 * (size + bend * first**2) / (size + bend * reach**2))
+    # Logarithms one by one: the square of the quotient would overflow.
+    time = 2 * (math.log(reach) - math.log(first))
+    time += math.log((size + bend * first**2) / (size + bend * reach**2))
     time /= 2 * c * size
-    if learning_rate is not None:
-        rate = c * as_positive(learning_rate, "learning_rate", "pass η > 0")
+    if eta is not None:
+        rate = c * eta
         if rate * size > 2:
-            raise InputError("learning_rate", f"is {learning_rate:g}", f"pass ≤ {2 / (c * size):g}")
-        step, last = _advanced(first, reach, rate, size, bend, as_whole(most, "most"))
-        time = step * learning_rate
+            raise InputError("learning_rate", f"is {eta:g}", f"pass ≤ {2 / (c * size):g}")
+        step, last = _advanced(first, reach, rate, size, bend, longest)
+        time = step * eta
     cosines, least, greatest = _turned(start[0], start[1][0], g / size, first, last, bend / size)
     return CondensationBound(step, time, limit, g / size, cosines, least, greatest)
 
@@ -223,6 +232,9 @@ def _turned(
     inner: Vector, outer: Vector, direction: Vector, first: float, last: float, bend: float
 ) -> tuple[Vector, Vector, Vector]:
     """Return least cosines, and least and largest amplitudes, by neuron; bend is B/‖g‖."""
+    # In units of the largest, by a power of 2, which rounds nothing: squares do not underflow.
+    exponent = math.frexp(first)[1]
+    inner, outer = np.ldexp(inner, -exponent), np.ldexp(outer, -exponent)
     s = np.sqrt(outer**2 + np.sum(inner**2, axis=1))
     along = np.abs(outer + inner @ direction) / math.sqrt(2)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -18,6 +18,7 @@ what it can be, has reached what that takes.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from numpy.typing import ArrayLike
 
 from epsrank.theory.data.inputs import as_positive, as_share, as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.flows.dense_layers import layer_matrices
 from epsrank.theory.numbers.arrays import Array, Matrix, Vector, real_array, refuse_non_finite
 from epsrank.theory.shown import Shown
 from epsrank.theory.words import plural
@@ -38,7 +40,13 @@ _UP = 1 + 2.0**-46
 _SLACK = 2.0**-40
 # So that products that underflow do not make bounds too small.
 _TINY = 1e-300
+# ∏ w is at least this.
+_LEAST_PRODUCT = 1e-300
+# Of the integral: its right ends lose half of a panel.
 _PANELS = 20_000
+_PANELS_PER_NAT = 200
+#: Name of the rate, and what to do about one that is none.
+RATE = ("learning_rate", "pass η > 0, or leave it out for the gradient flow")
 
 
 @dataclass(frozen=True)
@@ -129,9 +137,10 @@ def plateau_bound(
 
     Parameters
     ----------
-    layers : sequence of array_like
+    layers : sequence of array_like, or nn.Sequential
         W_1, …, W_L at the start, each outputs × inputs; L ≥ 2. W_1 may have one column more than
-        `inputs`, the last, for biases; other biases are not covered.
+        `inputs`, the last, for biases; other biases are not covered. A ``Sequential`` alternates
+        ``Linear`` and the activation, ends in ``Linear``, and has biases in its first layer alone.
     inputs : array_like, shape (N,) or (N, d)
         Samples.
     target : array_like, shape (N,) or (N, k)
@@ -173,20 +182,33 @@ def plateau_bound(
     103
     237
     """
-    start, sizes = checked(layers, inputs, target, activation)
     share = as_share(share, "share")
     c = as_positive(factor, "factor", "pass c > 0: 2 for the mean of squares")
-    w = np.array([spectral(layer) for layer in start])
-    need = sizes.needed(share, math.prod(w.tolist()))
-    time = _flow(w, sizes, c, need)
-    size = float(w.max())
-    if learning_rate is None:
-        return PlateauBound(None, time, share, size)
-    rate = as_positive(learning_rate, "learning_rate", "pass η > 0")
+    rate = None if learning_rate is None else as_positive(learning_rate, *RATE)
     limit = as_whole(most, "most")
-    if limit * rate < time < math.inf:
-        return PlateauBound(math.ceil(time / rate * (1 - _SLACK)), time, share, size)
-    return PlateauBound(_descent(w, sizes, c * rate * _UP, need, limit), time, share, size)
+    start, sizes = checked(layers, inputs, target, activation)
+    w = np.array([spectral(layer) for layer in start])
+    size = float(w.max())
+    # From two layers of 0 no gradient leaves.
+    still = np.count_nonzero(w) < len(w) - 1
+    if not still:
+        # Larger norms only make bounds smaller; products of all, and squares, do not underflow.
+        w = np.maximum(w, _LEAST_PRODUCT ** (1 / len(w)))
+    need = sizes.needed(share, math.prod(w.tolist()))
+    # Norms whose products overflow allow everything at once.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not sizes.gains(w[:, None])[1][0] < need:
+            return PlateauBound(None if rate is None else 0, 0.0, share, size)
+        time = math.inf if still else _flow(w, sizes, c, need)
+        if rate is None:
+            return PlateauBound(None, time, share, size)
+        if still:
+            return PlateauBound(limit, time, share, size)
+        if limit * rate < time:
+            # Python's integers hold what a float64 step count would not.
+            steps = math.ceil(min(time / rate, sys.float_info.max) * (1 - _SLACK))
+            return PlateauBound(steps, time, share, size)
+        return PlateauBound(_descent(w, sizes, c * rate * _UP, need, limit), time, share, size)
 
 
 def _descent(w: Vector, sizes: Sizes, rate: float, need: float, most: int) -> int:
@@ -211,27 +233,33 @@ def _flow(w: Vector, sizes: Sizes, c: float, need: float) -> float:
     def short(rho: float) -> bool:
         return bool(sizes.gains(at(np.array([rho])))[1][0] < need)
 
-    if not short(0.0):
-        return 0.0
-    # From two layers of 0 no gradient leaves.
-    if np.count_nonzero(w) < len(w) - 1:
-        return math.inf
-    low, high = 0.0, max(float(w.max()) ** 2, _TINY)
+    low, high = 0.0, float(w.max()) ** 2
     while short(high):
         low, high = high, 4 * high
     for _ in range(100):
         middle = (low + high) / 2
         low, high = (middle, high) if short(middle) else (low, middle)
-    unit = float((w[w > 0] ** 2).min()) if np.all(w > 0) else 1e-9 * low
-    rho = unit * np.expm1(np.linspace(0, math.log1p(low / unit), _PANELS))
+    # Below the smallest norm nothing grows, nor where one layer alone is smaller: 1/√ρ has no mass.
+    small, second = np.sort(w)[:2].tolist()
+    unit = max(small**2, 1e-12 * second**2)
+    nats = math.log1p(low / unit)
+    rho = unit * np.expm1(np.linspace(0, nats, max(_PANELS, int(_PANELS_PER_NAT * nats))))
     product, _, gain = sizes.gains(at(rho[1:]))
-    # Γ and ∏w grow: at the right ends the integrand is least.
-    return float(np.sum(np.diff(rho) / (2 * c * gain * product))) * (1 - 1e-9)
+    # Γ and ∏w grow: at the right ends the integrand is least. Divided one by one, no denominator
+    # underflows; a time beyond float64 is still finite.
+    time = float(np.sum(np.diff(rho) / (2 * c * gain) / product)) * (1 - 1e-9)
+    return min(time, sys.float_info.max)
 
 
 def spectral(layer: Matrix) -> float:
     """Return ‖W‖₂, rounded up by more than LAPACK's backward error."""
-    return float(np.linalg.norm(layer, 2) * (1 + 1e-13 * max(layer.shape)))
+    # Of a matrix of order 1, so that numbers without all of their digits lose no more.
+    exponent = math.frexp(float(np.abs(layer).max()))[1]
+    norm = float(np.linalg.norm(np.ldexp(layer, -exponent), 2)) * (1 + 1e-13 * max(layer.shape))
+    try:
+        return math.nextafter(math.ldexp(norm, exponent), math.inf) if norm else 0.0
+    except OverflowError:
+        return math.inf
 
 
 def checked(
@@ -243,7 +271,7 @@ def checked(
     x, y = (_rows(values, name) for values, name in ((inputs, "inputs"), (target, "target")))
     if len(x) != len(y):
         raise InputError("target", f"has {plural(len(y), 'row')}, inputs {len(x)}", "pass as many")
-    start = [real_array(w, "layers") for w in layers]
+    start = layer_matrices(layers, activation)
     if len(start) < 2 or any(w.ndim != 2 or not w.size for w in start):
         shapes = [w.shape for w in start]
         raise InputError("layers", f"have shapes {shapes}", "pass two or more matrices")

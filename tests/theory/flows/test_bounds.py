@@ -164,6 +164,27 @@ def test_all_neurons_condense_as_the_scale_goes_to_0():
         assert found.share(cosine) > 0.999
 
 
+def test_any_scale_of_weights():
+    """Squares and products of norms leave float64 before the norms do."""
+    for sigma, widths in [(1e-170, (2, 6, 1)), (1e-100, (2, 3, 3, 3, 1)), (5e-324, (2, 3, 1)),
+                          (1e200, (2, 6, 1))]:  # fmt: skip
+        found = plateau_bound(layers(sigma, widths), X, ODD, learning_rate=0.1, most=10)
+        assert math.isfinite(found.time)
+        # What is certain of larger weights is certain of these.
+        assert found.time >= plateau_bound(layers(max(sigma, 1e-60), widths), X, ODD).time
+        assert (found.steps > 0) == (sigma < 1)
+    times = [plateau_bound(layers(s), X, ODD).time for s in (1e-120, 1e-140)]
+    g = np.linalg.norm([np.mean(X * ODD), np.mean(ODD)])
+    assert (times[1] - times[0]) * 2 * g == pytest.approx(math.log(1e20), rel=0.01)
+    for sigma in (1e-100, 1e-170, 1e-300):
+        found = condensation_bound(layers(sigma), X, ODD, fall=1e-3)
+        assert found.neurons(0.99) == 6
+        assert found.share(0.99) > 0.999
+        # The flow grows by 2‖g‖ in a unit of time.
+        nats = math.log(0.01 / sigma)
+        assert found.time * 2 * g == pytest.approx(nats, rel=0.05)
+
+
 @pytest.mark.parametrize("bound", [plateau_bound, condensation_bound])
 @pytest.mark.parametrize(
     ("weights", "x", "y", "options", "line"),
@@ -175,7 +196,9 @@ def test_all_neurons_condense_as_the_scale_goes_to_0():
         ([np.full((3, 2), np.nan), np.ones((1, 3))], X, ODD, {}, "layer 1 has 6 non-finite"),
         (layers(), X, ODD[:5], {}, "target has 5 rows, inputs 20"),
         (layers(), X, ODD, {"activation": "gelu"}, "activation is 'gelu'"),
-        (layers(), X, ODD, {"learning_rate": 0.0}, "learning_rate"),
+        (layers(), X, ODD, {"learning_rate": 0.0}, "learning_rate is 0; pass η > 0"),
+        (layers(1.0), X, ODD, {"learning_rate": -1.0}, "learning_rate is -1; pass η > 0"),
+        (layers(1e200), X, ODD, {"learning_rate": 0.0}, "learning_rate is 0; pass η > 0"),
         (layers(), X, ODD, {"factor": -1.0}, "factor"),
         (layers(), np.full(20, np.inf), ODD, {}, "inputs has 20 non-finite"),
     ],
@@ -190,6 +213,8 @@ def test_one_line(bound, weights, x, y, options, line):
     [
         (layers(), EVEN, {}, "target has mean y x = 0 up to rounding"),
         (layers(1.0), ODD, {}, "layers have norms up to .* pass smaller weights"),
+        (layers(1e200), ODD, {}, "layers have norms up to .* pass smaller weights"),
+        (layers(0.0), ODD, {}, "layers are 0, which no step changes"),
         (layers(), ODD, {"activation": "relu"}, "not linear to second order"),
         (layers(), ODD, {"learning_rate": 10.0}, "learning_rate is 10; pass ≤"),
         (layers(widths=(2, 3, 3, 1)), ODD, {}, "pass two, with one output"),
