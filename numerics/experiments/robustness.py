@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from epsrank.numerics.experiments.analysis import Analysis, Effect, Finding, Table
@@ -21,7 +22,7 @@ from epsrank.numerics.sweeps.trial import Outcome, Trial
 Analyse = Callable[[Sequence[Outcome]], Analysis]
 Seen = Callable[[Sequence[Outcome]], Iterator[tuple[str, list[Outcome]]]]
 
-#: Columns of a history: one entry per measurement.
+# Columns of a history: one entry per measurement.
 _ROWS = (
     "step",
     "loss",
@@ -35,11 +36,76 @@ _ROWS = (
     "chain",
     "floors",
 )
-#: Tables by ε, of one entry per measurement.
+# Tables by ε, of one entry per measurement.
 _BY_EPS = ("rank_lower", "rank_upper", "box_lower", "box_upper")
 FIRST_ROW = "without the first row"
 SECOND_ROWS = "from every second row"
 FIRST_HALF = "in the first half of the budget"
+_KEPT = {FIRST_ROW: slice(1, None), SECOND_ROWS: slice(None, None, 2)}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What of a result has one entry per measurement: how it is seen with some of them alone."""
+
+    #: Lists of one entry per measurement, and tables of such lists of any depth.
+    keys: tuple[str, ...]
+    #: The table that has the list ``step``; None where this is an entry of the result itself.
+    table: str | None = None
+    #: Whether the budget is all steps that were planned, or those up to the last measurement.
+    planned: bool = False
+    #: Tables of steps at which a level was passed, None for never.
+    passed: tuple[str, ...] = ()
+
+    def steps(self, outcome: Outcome) -> Sequence[float]:
+        """Return the steps of the measurements; a trial that failed has none."""
+        held = outcome.result if self.table is None else outcome.result.get(self.table)
+        found: Sequence[float] = (held or {}).get("step") or ()
+        return found
+
+    def cut(self, outcome: Outcome, keep: slice) -> Outcome:
+        """Return an outcome with some of its measurements."""
+        if not self.steps(outcome):
+            return outcome
+        kept = {
+            name: _listwise(outcome.result[name], lambda values: values[keep])
+            for name in self.keys
+            if name in outcome.result
+        }
+        return replace(outcome, result={**outcome.result, **kept})
+
+    def half(self, outcome: Outcome) -> Outcome:
+        """Return an outcome as it was after half of its budget: what came later never came."""
+        steps = self.steps(outcome)
+        if not steps:
+            return outcome
+        end = (outcome.settings["steps"] if self.planned else steps[-1]) / 2
+        seen = self.cut(outcome, slice(0, sum(step <= end for step in steps)))
+
+        def by_then(values: Sequence[float | None]) -> list[float | None]:
+            return [None if step is None or step > end else step for step in values]
+
+        passed = {name: _listwise(outcome.result[name], by_then) for name in self.passed}
+        return replace(seen, result={**seen.result, **passed})
+
+    def views(
+        self, outcomes: Sequence[Outcome], names: Sequence[str] = (*_KEPT, FIRST_HALF)
+    ) -> Iterator[tuple[str, list[Outcome]]]:
+        """Give outcomes with fewer measurements, in the views that are named."""
+        for name in names:
+            seen = self.half if name == FIRST_HALF else partial(self.cut, keep=_KEPT[name])
+            yield name, [seen(outcome) for outcome in outcomes]
+
+
+def _listwise(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a table whose lists are changed, whatever tables they lie in."""
+    if isinstance(value, Mapping):
+        return {name: _listwise(held, change) for name, held in value.items()}
+    return change(value) if isinstance(value, list | tuple) else value
+
+
+#: Results of trials of kind ``train``.
+HISTORY = Measured((*_ROWS, *_BY_EPS, "feature_ranks"))
 
 
 def with_panel(
@@ -117,19 +183,14 @@ def _stable(was: Effect, now: Effect, margin: float, sides: bool) -> bool:
 
 def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     """Give the views that make sense of outcomes with a history."""
-    eps = next((_thresholds(o) for o in outcomes if o.status == "done" and _has_rows(o)), None)
+    measured = (o for o in outcomes if o.status == "done" and HISTORY.steps(o))
+    eps = next(map(_thresholds, measured), None)
     if eps is None:
         return
-    yield FIRST_ROW, [_rows(o, slice(1, None)) for o in outcomes]
-    yield SECOND_ROWS, [_rows(o, slice(None, None, 2)) for o in outcomes]
-    yield FIRST_HALF, [_half(o) for o in outcomes]
+    yield from HISTORY.views(outcomes)
     for other in eps[1:3]:
         yield f"at ε = {other}", [_swapped(o, eps[0], other) for o in outcomes]
     yield "on a linear scale", [_linear(o) for o in outcomes]
-
-
-def _has_rows(outcome: Outcome) -> bool:
-    return bool(outcome.result.get("step"))
 
 
 def _thresholds(outcome: Outcome) -> list[str]:
@@ -141,33 +202,9 @@ def _thresholds(outcome: Outcome) -> list[str]:
     return order or held
 
 
-def _rows(outcome: Outcome, keep: slice) -> Outcome:
-    """Return an outcome with some of its measurements."""
-    if not _has_rows(outcome):
-        return outcome
-    result = dict(outcome.result)
-    result |= {name: result[name][keep] for name in _ROWS if name in result}
-    for name in _BY_EPS:
-        if name in result:
-            result[name] = {eps: values[keep] for eps, values in result[name].items()}
-    if result.get("feature_ranks"):
-        result["feature_ranks"] = {
-            end: {eps: values[keep] for eps, values in table.items()}
-            for end, table in result["feature_ranks"].items()
-        }
-    return replace(outcome, result=result)
-
-
-def _half(outcome: Outcome) -> Outcome:
-    if not _has_rows(outcome):
-        return outcome
-    steps = outcome.result["step"]
-    return _rows(outcome, slice(0, sum(step <= steps[-1] / 2 for step in steps)))
-
-
 def _swapped(outcome: Outcome, first: str, other: str) -> Outcome:
     """Return an outcome whose ranks at the first ε are those at another one, and back."""
-    if not _has_rows(outcome):
+    if not HISTORY.steps(outcome):
         return outcome
 
     def turned(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def alternating_flow(
     a, w, x, y = _checked(outer, inner, inputs, target)
     p = as_whole(power, "power", least=2)
     c = as_positive(factor, "factor", "pass c > 0: 2 for the mean of squares")
-    phi = activation or (lambda z: z**p, lambda z: p * z ** (p - 1))
+    phi = activation or _monomial(p)
     dormant, weights = list(range(len(a))), np.column_stack([a, w])
     active = np.zeros((0, weights.shape[1]))
     residual, time = y, 0.0
@@ -160,13 +160,11 @@ def _climb(
     if not scale or not strength:
         return None
 
+    phi = _monomial(p)
+
     def rhs(_: float, z: Array) -> Array:
-        q = z.reshape(weights.shape)
-        inner = x @ q[:, 1:].T
-        pull = residual[:, None] / len(x)
-        slope = p * (pull * inner ** (p - 1) * q[:, 0]).T @ x
-        both: Array = c * np.column_stack([(pull * inner**p).sum(axis=0), slope])
-        return both.ravel()
+        # While neurons are dormant, what is left of the target does not change.
+        return c * _velocity(z.reshape(weights.shape), x, phi, lambda _: residual).ravel()
 
     def far(_: float, z: Array) -> float:
         return float(np.abs(z).max() / scale - _FAR)
@@ -186,6 +184,22 @@ def _climb(
     return end + float(own @ own) / ((p - 1) * float(own @ speed)), z, place
 
 
+def _velocity(
+    neurons: Matrix, x: Matrix, phi: Activation, left: Callable[[Vector], Vector]
+) -> Matrix:
+    """Return the gradient of mean r u, u = Σ a_k φ(w_k·x), in all (a_k, w_k); r is left by u."""
+    inner = x @ neurons[:, 1:].T
+    values = phi[0](inner)
+    pull = left(values @ neurons[:, 0])[:, None] / len(x)
+    slope = (pull * phi[1](inner) * neurons[:, 0]).T @ x
+    return np.column_stack([(pull * values).sum(axis=0), slope])
+
+
+def _monomial(p: int) -> Activation:
+    """Return z^p and its derivative."""
+    return lambda z: z**p, lambda z: p * z ** (p - 1)
+
+
 def _seed(neuron: Vector, y: Vector) -> Vector:
     """Return a neuron of its direction, small against what fits the target."""
     size = float(np.sqrt(np.mean(y**2))) ** (1 / 3)
@@ -198,11 +212,7 @@ def _settle(active: Matrix, x: Matrix, y: Vector, phi: Activation) -> Matrix:
     from scipy.integrate import solve_ivp
 
     def descent(_: float, z: Array) -> Array:
-        q = z.reshape(active.shape)
-        inner = x @ q[:, 1:].T
-        pull = (y - phi[0](inner) @ q[:, 0])[:, None] / len(y)
-        slope = (pull * phi[1](inner) * q[:, 0]).T @ x
-        return np.column_stack([(pull * phi[0](inner)).sum(axis=0), slope]).ravel()
+        return _velocity(z.reshape(active.shape), x, phi, lambda u: y - u).ravel()
 
     unit = math.sqrt(float(np.mean(y**2))) or 1.0
 

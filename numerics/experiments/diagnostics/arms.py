@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,15 @@ from epsrank.numerics.experiments.analysis import (
     paired,
     sign,
 )
-from epsrank.numerics.experiments.robustness import (
-    FIRST_HALF,
-    FIRST_ROW,
-    SECOND_ROWS,
-    Analyse,
-    with_panel,
-)
+from epsrank.numerics.experiments.robustness import Analyse, Measured, with_panel
 from epsrank.numerics.plots.over_seeds import Curve
 from epsrank.numerics.sweeps.trial import Outcome
 
 Arms = Mapping[str, Sequence[Outcome]]
 Read = Callable[[Outcome], float]
+
+#: Results with what was measured on the way.
+SERIES = Measured(("series",), table="series")
 
 
 def arms_of(
@@ -148,29 +144,6 @@ def medians(arms: Arms, columns: Mapping[str, Read]) -> list[dict[str, Any]]:
 
 def with_views(analyse: Analyse, outcomes: Sequence[Outcome]) -> Analysis:
     """Analyse outcomes, and again as seen in other ways; hold back what does not stand in all."""
-    return with_panel(analyse, outcomes, _views)
-
-
-def _views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
-    """Give outcomes without the first measurement, with every second one, and the first half."""
-    if not any(outcome.result.get("series") for outcome in outcomes):
-        return
-    yield FIRST_ROW, [_cut(o, slice(1, None)) for o in outcomes]
-    yield SECOND_ROWS, [_cut(o, slice(None, None, 2)) for o in outcomes]
-    yield FIRST_HALF, [_half(o) for o in outcomes]
-
-
-def _cut(outcome: Outcome, keep: slice) -> Outcome:
-    held = outcome.result.get("series")
-    if not held:
-        return outcome
-    kept = {name: values[keep] for name, values in held.items()}
-    return replace(outcome, result={**outcome.result, "series": kept})
-
-
-def _half(outcome: Outcome) -> Outcome:
-    held = outcome.result.get("series")
-    if not held:
-        return outcome
-    last = held["step"][-1]
-    return _cut(outcome, slice(0, sum(step <= last / 2 for step in held["step"])))
+    # Without a series there is nothing that could be seen otherwise.
+    some = any(SERIES.steps(outcome) for outcome in outcomes)
+    return with_panel(analyse, outcomes, SERIES.views) if some else analyse(outcomes)

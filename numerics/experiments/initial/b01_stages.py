@@ -26,11 +26,11 @@ from typing import Any
 from epsrank.numerics.experiments.analysis import Analysis, Picture
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.initial.first_plateau import draw_lengths, length_rows, lengths
-from epsrank.numerics.experiments.initial.judged import cut, other_levels, second_rows
-from epsrank.numerics.experiments.initial.runs import LEVELS, read_runs
+from epsrank.numerics.experiments.initial.judged import other_levels
+from epsrank.numerics.experiments.initial.runs import LEVELS, WATCHED, read_runs
 from epsrank.numerics.experiments.initial.second_plateau import arm_rows, draw_arms, shortened
 from epsrank.numerics.experiments.initial.stage_shapes import draw_stages, stage_rows, stages
-from epsrank.numerics.experiments.robustness import FIRST_ROW, with_panel
+from epsrank.numerics.experiments.robustness import FIRST_ROW, SECOND_ROWS, with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
@@ -118,8 +118,7 @@ def judged(outcomes: Sequence[Outcome]) -> Analysis:
 def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     """Give outcomes at other levels, without the first measurement, and with every second one."""
     yield from other_levels(outcomes, LEVELS)
-    yield FIRST_ROW, [cut(outcome, slice(1, None)) for outcome in outcomes]
-    yield second_rows(outcomes)
+    yield from WATCHED.views(outcomes, (FIRST_ROW, SECOND_ROWS))
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:

@@ -13,7 +13,6 @@ claim: that is positive, and the largest W₁ of the run lies in the descent, pe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +29,15 @@ from epsrank.numerics.experiments.analysis import (
     family_pvalue,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.initial.judged import cut, judge, other_levels, second_rows
-from epsrank.numerics.experiments.initial.runs import LEVELS, SmallRun, by_setting, read_runs
-from epsrank.numerics.experiments.robustness import FIRST_HALF, with_panel
+from epsrank.numerics.experiments.initial.judged import judge, other_levels
+from epsrank.numerics.experiments.initial.runs import (
+    LEVELS,
+    WATCHED,
+    SmallRun,
+    by_setting,
+    read_runs,
+)
+from epsrank.numerics.experiments.robustness import FIRST_HALF, SECOND_ROWS, with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.statistics import proportion
@@ -173,24 +178,7 @@ def judged(outcomes: Sequence[Outcome]) -> Analysis:
 def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     """Give outcomes at other levels, with every second measurement, and in half of the budget."""
     yield from other_levels(outcomes, LEVELS)
-    yield second_rows(outcomes)
-    yield FIRST_HALF, [_half(outcome) for outcome in outcomes]
-
-
-def _half(outcome: Outcome) -> Outcome:
-    """Return an outcome as it was after half of the steps: what came later never came."""
-    if outcome.status != "done":
-        return outcome
-    end = outcome.settings["steps"] / 2
-    result = cut(outcome, slice(0, sum(step <= end for step in outcome.result["step"]))).result
-    passed = {
-        name: {
-            view: [None if step is None or step > end else step for step in steps]
-            for view, steps in result[name].items()
-        }
-        for name in LEVELS
-    }
-    return replace(outcome, result={**result, **passed})
+    yield from WATCHED.views(outcomes, (SECOND_ROWS, FIRST_HALF))
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:

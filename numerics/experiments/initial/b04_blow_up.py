@@ -31,6 +31,7 @@ from epsrank.numerics.experiments.analysis import (
     family_pvalue,
 )
 from epsrank.numerics.experiments.experiment import Experiment, Request
+from epsrank.numerics.experiments.initial.certain import certain_steps
 from epsrank.numerics.experiments.initial.first_plateau import slope_of
 from epsrank.numerics.experiments.initial.judged import SlopesOfOne, judge, other_levels
 from epsrank.numerics.experiments.robustness import with_panel
@@ -168,7 +169,9 @@ def name(arm: Arm) -> str:
 
 
 def rows_of(arms: Mapping[Arm, Sequence[Outcome]]) -> Table:
-    """Return lengths beside t*, and how far directions have turned, medians over seeds."""
+    """Return lengths, what is certain of them, t*, and directions, medians over seeds."""
+    from epsrank.numerics.experiments.trials.deep_small_weights import beginning
+
     rows = []
     for arm, trials in arms.items():
         for outcome in trials:
@@ -184,6 +187,8 @@ def rows_of(arms: Mapping[Arm, Sequence[Outcome]]) -> Table:
                     "seeds": s["count"],
                     "never": s["count"] - len(steps),
                     "steps": float(np.median(steps)) if steps else None,
+                    # P1 covers no bias beyond the first layer.
+                    "certain steps": None if s["bias"] else certain_steps(s, beginning),
                     "t*/η": float(np.median(ends)) / s["learning_rate"] if ends else None,
                     "t* σ^(L−2)": float(np.median(ends)) * power if ends else None,
                     "least |cos| at t*": min(turned, default=None),

@@ -49,7 +49,7 @@ from epsrank.numerics.experiments.initial.judged import (
     log_ratio,
     vote,
 )
-from epsrank.numerics.experiments.robustness import FIRST_HALF, FIRST_ROW, SECOND_ROWS, with_panel
+from epsrank.numerics.experiments.robustness import Measured, with_panel
 from epsrank.numerics.experiments.rules import experiment_rules
 from epsrank.numerics.stages.axis import RunAxis, axis_of
 from epsrank.numerics.stages.order import EventTimes, pairs_of, times_of
@@ -64,6 +64,8 @@ if TYPE_CHECKING:
 CLAIM = "stages-and-rank"
 #: The event that all others are held against, of the last layer.
 ANCHOR = "at half of its growth"
+#: Results of trials of kind ``one-axis``.
+SERIES = Measured(("series",), table="series", planned=True)
 # Thresholds whose ranks the trials keep; the first is the one judged.
 _EPS = ("1e-06", "0.0001", "0.01")
 
@@ -313,28 +315,9 @@ def judged(outcomes: Sequence[Outcome]) -> Analysis:
 
 def views(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
     """Give outcomes with other measurements, in half of the budget, and at other thresholds."""
-    yield FIRST_ROW, [_cut(outcome, slice(1, None)) for outcome in outcomes]
-    yield SECOND_ROWS, [_cut(outcome, slice(None, None, 2)) for outcome in outcomes]
-    yield FIRST_HALF, [_half(outcome) for outcome in outcomes]
+    yield from SERIES.views(outcomes)
     for other in _EPS[1:]:
         yield f"at ε = {other}", [_at(outcome, other) for outcome in outcomes]
-
-
-def _with(outcome: Outcome, series: Mapping[str, Sequence[Any]]) -> Outcome:
-    return replace(outcome, result={**outcome.result, "series": dict(series)})
-
-
-def _cut(outcome: Outcome, keep: slice) -> Outcome:
-    if outcome.status != "done":
-        return outcome
-    return _with(outcome, {n: values[keep] for n, values in outcome.result["series"].items()})
-
-
-def _half(outcome: Outcome) -> Outcome:
-    if outcome.status != "done":
-        return outcome
-    steps = outcome.result["series"].get("step", ())
-    return _cut(outcome, slice(0, sum(step <= outcome.settings["steps"] / 2 for step in steps)))
 
 
 def _at(outcome: Outcome, other: str) -> Outcome:
@@ -344,7 +327,7 @@ def _at(outcome: Outcome, other: str) -> Outcome:
     series = dict(outcome.result["series"])
     for name in [name for name in series if name.endswith(f"_{_EPS[0]}")]:
         series[name] = series[name.removesuffix(_EPS[0]) + other]
-    return _with(outcome, series)
+    return replace(outcome, result={**outcome.result, "series": series})
 
 
 def analyse(outcomes: Sequence[Outcome]) -> Analysis:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsrank.numerics.experiments.analysis import Finding, Table, family_pvalue
+from epsrank.numerics.experiments.initial.certain import certain_steps
 from epsrank.numerics.experiments.initial.judged import SlopesOfOne, judge
 from epsrank.numerics.experiments.initial.runs import SmallRun, by_setting
 
@@ -76,7 +77,9 @@ def _witness(runs: Sequence[SmallRun]) -> dict[str, Any]:
 
 
 def length_rows(runs: Sequence[SmallRun]) -> Table:
-    """Return lengths per setting beside those of the linearised flow, in steps."""
+    """Return lengths per setting beside what is certain and those of the linearised flow."""
+    from epsrank.numerics.experiments.trials.small_weights import beginning
+
     rows = []
     for (target, width, sigma, bias), mine in by_setting(
         runs, "target", "width", "sigma", "output_bias"
@@ -95,6 +98,8 @@ def length_rows(runs: Sequence[SmallRun]) -> Table:
                 "steps, median": float(np.median(known)) if known else None,
                 "steps, least": min(known, default=None),
                 "steps, most": max(known, default=None),
+                # P1 covers no bias of the output.
+                "certain steps": None if bias else certain_steps(mine[0].settings, beginning),
                 "by the linearised flow": float(np.median(predicted)) if predicted else None,
                 "1/(ηc‖g‖)": 1 / (mine[0].pace * mine[0].rate) if predicted else None,
             }

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from epsrank.numerics.experiments.analysis import Effect, Judgement, effect
-from epsrank.numerics.experiments.robustness import SECOND_ROWS
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.statistics import equivalent, median_interval
 
@@ -107,18 +106,3 @@ def _at(outcome: Outcome, names: Sequence[str], view: str) -> Outcome:
     return replace(
         outcome, result={**held, **{n: {**held[n], "usual": held[n][view]} for n in names}}
     )
-
-
-def cut(outcome: Outcome, keep: slice) -> Outcome:
-    """Return an outcome with some of its measurements."""
-    if outcome.status != "done":
-        return outcome
-    held = outcome.result
-    return replace(
-        outcome, result={**held, **{n: held[n][keep] for n in ("step", "loss", "transport")}}
-    )
-
-
-def second_rows(outcomes: Sequence[Outcome]) -> tuple[str, list[Outcome]]:
-    """Return the view from every second measurement."""
-    return SECOND_ROWS, [cut(outcome, slice(None, None, 2)) for outcome in outcomes]

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from epsrank.numerics.experiments.initial.judged import Span
+from epsrank.numerics.experiments.robustness import Measured
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.theory.numbers.arrays import Vector
 
 #: Levels of the loss at which stages end.
 LEVELS = ("escaped", "settled", "left")
+#: Results of trials of kind ``small-weights``.
+WATCHED = Measured(("step", "loss", "transport"), planned=True, passed=LEVELS)
 
 
 @dataclass(frozen=True, eq=False)

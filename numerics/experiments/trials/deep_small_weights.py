@@ -18,6 +18,7 @@ from torch import Tensor
 
 from epsrank.numerics.experiments.trials.many_seeds import rounded
 from epsrank.theory.flows.leading_order import leading_order_blow_up
+from epsrank.theory.numbers.arrays import Matrix
 
 #: Targets of the projections t·x and s·x on two teachers; all have mean y x ≠ 0.
 TARGETS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -104,6 +105,12 @@ def _draw(settings: Mapping[str, Any], seed: int) -> tuple[Tensor, Tensor, list[
     widths = [settings["inputs"], *[settings["width"]] * (settings["layers"] - 1), 1]
     weights = [normal(*shape) for shape in pairwise(widths)]
     return x, y, weights, normal(1, settings["width"])
+
+
+def beginning(settings: Mapping[str, Any], seed: int) -> tuple[list[Matrix], Matrix, Matrix]:
+    """Return the layers at the start, samples and targets, of networks without biases."""
+    x, y, weights, _ = _draw(settings, seed)
+    return [settings["sigma"] * w.T.numpy() for w in weights], x.numpy(), y.numpy()
 
 
 def _alignment(first: Tensor, drive: Tensor) -> Tensor:

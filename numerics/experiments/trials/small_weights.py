@@ -18,7 +18,7 @@ from torch import Tensor
 
 from epsrank.numerics.experiments.trials.many_seeds import rounded
 from epsrank.theory.flows.escape import affine_loss, escape_rate, escape_time, mean_gradient
-from epsrank.theory.numbers.arrays import Vector
+from epsrank.theory.numbers.arrays import Matrix, Vector
 
 #: Targets on [−1, 1]. The first two and the points are those of the probes, the third is ours;
 #: ``even`` is that of A1, without a linearised gradient once an output bias has taken its mean.
@@ -100,6 +100,14 @@ def start(settings: Mapping[str, Any], seeds: range) -> Networks:
         inner[:] = width / 2 * torch.stack([torch.ones_like(centres), -centres])
     bias = torch.zeros(len(seeds), 1, dtype=torch.float64) if settings["output_bias"] else None
     return Networks(inner, outer, bias)
+
+
+def beginning(settings: Mapping[str, Any], seed: int) -> tuple[list[Matrix], Vector, Vector]:
+    """Return both layers at the start, (w, b) and a, samples and targets, without output bias."""
+    networks = start(settings, range(seed, seed + 1))
+    x = np.linspace(-1, 1, POINTS)
+    layers = [networks.inner[0].T.numpy(), networks.outer[0].T.numpy()]
+    return layers, x, TARGETS[settings["target"]](x)
 
 
 class Batches:

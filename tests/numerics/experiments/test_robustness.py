@@ -10,7 +10,7 @@ from epsrank.numerics.experiments.a05_deterministic_layer import EXPERIMENT, pla
 from epsrank.numerics.experiments.analysis import Analysis, Effect, Finding
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.registry import experiment
-from epsrank.numerics.experiments.robustness import _ROWS, views, with_panel
+from epsrank.numerics.experiments.robustness import _ROWS, Measured, views, with_panel
 from epsrank.numerics.sweeps.training import _COLUMNS
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.statistics import median_interval
@@ -115,3 +115,43 @@ def test_experiments_of_training_have_the_panel():
     assert {f.claim: f.judgement for f in found.findings}["pretraining-rank"] == "supported"
     for name in ("A1", "A3", "A4", "A6", "A8", "A9", "A10"):
         assert experiment(name).analyse.func is with_panel
+
+
+#: Where results of each kind keep their measurements: lists, tables of lists, and what was passed.
+KEPT = {
+    "lists": (Measured(("step", "loss")), {}),
+    "a table": (Measured(("series",), table="series"), {}),
+    "planned": (Measured(("series",), table="series", planned=True), {}),
+    "levels": (
+        Measured(("step", "loss"), planned=True, passed=("left",)),
+        {"left": {"usual": [20, None, 51], "late": [50, 90, None]}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_fewer_measurements_are_seen_wherever_they_are_kept(name):
+    measured, more = KEPT[name]
+    rows = {"step": [0, 10, 20, 30, 40], "loss": {"a": {"b": [5, 4, 3, 2, 1]}}}
+    result = {"final": [7], **more} | ({"series": rows} if measured.table else rows)
+    settings = {"seed": 0, "steps": 100}
+    outcome = Outcome(Trial("train", settings), "done", result)
+    failed = Outcome(Trial("train", settings), "failed", cause="no memory")
+    seen = dict(measured.views([outcome, failed]))
+    assert {view: found[1] for view, found in seen.items()} == dict.fromkeys(seen, failed)
+    held = {view: found[0].result for view, found in seen.items()}
+    inner = {view: kept.get("series", kept) for view, kept in held.items()}
+    steps = {view: (kept["step"], kept["loss"]["a"]["b"]) for view, kept in inner.items()}
+    half = 5 if measured.planned else 3
+    assert steps == {
+        "without the first row": ([10, 20, 30, 40], [4, 3, 2, 1]),
+        "from every second row": ([0, 20, 40], [5, 3, 1]),
+        "in the first half of the budget": ([0, 10, 20, 30, 40][:half], [5, 4, 3, 2, 1][:half]),
+    }
+    assert {kept["final"][0] for kept in held.values()} == {7}
+    if more:
+        assert [kept["left"] for kept in held.values()] == [
+            more["left"],
+            more["left"],
+            {"usual": [20, None, None], "late": [50, None, None]},
+        ]

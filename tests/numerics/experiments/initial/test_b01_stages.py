@@ -11,6 +11,7 @@ import torch
 
 from epsrank.numerics.experiments.experiment import Request
 from epsrank.numerics.experiments.initial.b01_stages import EXPERIMENT, analyse, plan
+from epsrank.numerics.experiments.initial.first_plateau import length_rows
 from epsrank.numerics.experiments.initial.runs import read_runs
 from epsrank.numerics.experiments.trials.small_weights import LEVELS, small_weights_trial, start
 from epsrank.numerics.sweeps.trial import Outcome, Trial
@@ -114,6 +115,17 @@ def test_findings_have_p_values_and_pictures_can_be_drawn(tmp_path):
     nothing = analyse(failed)
     assert {f.judgement for f in nothing.findings} == {"undecided"}
     assert "trials failed" in nothing.notes[0]
+
+
+def test_certain_steps_stand_beside_those_measured_and_are_fewer():
+    (trial,) = [t for t in plan(Request(seeds=2)) if t.settings["sigma"] == 1e-3][:1]
+    settings = trial.settings | {"steps": 200, "width": 20}
+    outcome = Outcome(Trial(trial.kind, settings), "done", small_weights_trial(settings))
+    (row,) = length_rows(read_runs([outcome])[0]).rows
+    assert 60 < row["certain steps"] <= row["steps, least"] < 1.3 * row["certain steps"]
+    biased = Outcome(Trial(trial.kind, settings | {"output_bias": True}), "done", outcome.result)
+    (row,) = length_rows(read_runs([biased])[0]).rows
+    assert row["certain steps"] is None
 
 
 SETTINGS = {

@@ -8,13 +8,19 @@ import pytest
 import torch
 
 from epsrank.numerics.experiments.experiment import Request
-from epsrank.numerics.experiments.initial.b04_blow_up import analyse, growth, plan
+from epsrank.numerics.experiments.initial.b04_blow_up import (
+    analyse,
+    by_arm,
+    growth,
+    plan,
+    rows_of,
+)
 from epsrank.numerics.experiments.trials.deep_small_weights import (
     TARGETS,
     _draw,
     deep_small_weights_trial,
 )
-from epsrank.numerics.sweeps.trial import Outcome
+from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 
 def planted(power=1.0, *, factor=1.0):
@@ -108,3 +114,11 @@ def test_the_plateau_is_as_long_as_the_leading_order_less_a_constant(target):
     ends = [r["blow_up"][0] / 0.05 for r in (big, small)]
     assert ends[1] == pytest.approx(2 * ends[0], rel=1e-8)
     assert steps[1] - steps[0] == pytest.approx(ends[1] - ends[0], rel=0.03, abs=1)
+    # What is certain of the smaller scale stands beside it, and is less.
+    outcome = Outcome(Trial("deep-small-weights", settings | {"sigma": 0.02}), "done", small)
+    (row,) = rows_of(by_arm([outcome])).rows
+    assert 0.3 * row["steps"] < row["certain steps"] <= row["steps"]
+    biased = Outcome(
+        Trial("deep-small-weights", settings | {"sigma": 0.02, "bias": True}), "done", small
+    )
+    assert rows_of({(3, True, target): [biased]}).rows[0]["certain steps"] is None
