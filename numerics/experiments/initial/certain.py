@@ -14,8 +14,8 @@ from epsrank.theory.strict_json import canonical
 
 #: From settings and a seed to the layers at the start, samples and targets.
 Start = Callable[[Mapping[str, Any], int], tuple[Sequence[Matrix], Array, Array]]
-# Steps of the recursion. Of a longer plateau the time of the flow is enough: it costs as much as 100
-# of them, and says at most a few per cent less.
+# Steps of the recursion. Of a longer plateau the time of the flow is enough, which costs as much as
+# 100 of them, and says at most a few per cent less.
 _MOST = 300
 
 
