@@ -70,10 +70,10 @@ def stages(
     """Put all that was measured of a training on one axis, and order the moments of change.
 
     SOURCE is a folder of `epsrank train`, `sweep` or `import`, the history of a RankMonitor, or
-    what another program wrote: CSV, parquet, a folder of TensorBoard, a CSV of W&B. Several are
-    runs of one setting. Usual names of columns (`train/loss`, `sharpness`, `grad_norm`, `lr`) are
-    understood. Tells the stages of the loss, when each quantity first passed its level (between
-    two measurements), and over several runs which came before which.
+    what another program wrote: CSV, JSON Lines, parquet, a folder of TensorBoard, a CSV of W&B.
+    Several are runs of one setting. Usual names of columns (`train/loss`, `eval/sharpness`,
+    `grad_norm`, `lr`) are understood. It prints the stages of the loss, when each quantity first
+    passed its level (between two measurements), and over several runs which came before which.
     """
     from epsrank.numerics.stages.entry import stages_by_setting
     from epsrank.numerics.stages.reading import asked, read_axes
@@ -118,8 +118,7 @@ def _tell(found: Stages, several: bool, all_pairs: bool) -> None:
     """Print the stages, the passages and the order of one setting."""
     from epsrank.numerics.stages.axis import present
 
-    spans = [run.span for run in found.runs]
-    low, high = min(a for a, _ in spans), max(b for _, b in spans)
+    low, high = found.span
     count = len(found.runs)
     say(
         f"{found.source}: {plural(count, 'run')}, {plural(len(present(found.runs)), 'quantity')}, "
@@ -138,9 +137,12 @@ def _tell(found: Stages, several: bool, all_pairs: bool) -> None:
         print_table(["", "first passage", "after step", "by step"], lines)
     else:
         lines = [[str(place + 1), *_row(row)] for place, row in enumerate(rows)]
+        notes = ["∞: most runs never got there"] if any(line[3] == "∞" for line in lines) else []
+        if any(row.gap is not None for row in rows):
+            notes.append("or: half of the runs by the first step, half from the second on")
         print_table(
             ["", "first passage", "reached", "median step", "interval of the median"], lines,
-            note="∞: most runs never got there" if any(line[3] == "∞" for line in lines) else "",
+            note="; ".join(notes),
         )  # fmt: skip
         _tell_pairs(found, rows, all_pairs)
     for row in found.events:
@@ -186,7 +188,7 @@ def _row(row: EventTimes) -> list[str]:
     return [
         row.event.name,
         f"{row.reached} of {len(row.known)}",
-        _step(median.value),
+        row.middle,
         f"[{_step(median.low)}, {_step(median.high)}] {100 * median.coverage:.1f} %",
     ]
 
@@ -194,7 +196,7 @@ def _row(row: EventTimes) -> list[str]:
 def _step(value: float) -> str:
     from epsrank.numerics.stages.axis import whole
 
-    return ("∞" if value > 0 else "−∞") if math.isinf(value) else whole(value)
+    return whole(value)
 
 
 def _tell_pairs(found: Stages, rows: Sequence[EventTimes], all_pairs: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -113,6 +113,12 @@ def _draw_others(
     dress(axes, x="training step", y="quantities")
 
 
+def _dots(shown: NDArray[np.float64]) -> dict[str, Any]:
+    """Mark points that a line does not show; without any the legend has no marker either."""
+    places = alone(shown)
+    return {"marker": "o", "markersize": 4, "markevery": places} if places else {}
+
+
 def _draw_losses(
     axes: Axes,
     time: NDArray[np.float64],
@@ -127,10 +133,8 @@ def _draw_losses(
         shown,
         color=_LOSS.colour,
         linewidth=1.6,
-        marker="o",
-        markersize=4,
-        markevery=alone(shown),
         label=label,
+        **_dots(shown),
     )
     drawn = [loss]
     for index, (name, values) in enumerate(bounds.items()):
@@ -146,10 +150,8 @@ def _draw_losses(
             # The solid line is the loss's.
             linestyle=look(index + 1).dashes,
             linewidth=1.3,
-            marker="o",
-            markersize=4,
-            markevery=alone(positive(series)),
             label=name,
+            **_dots(positive(series)),
         )
     log_axis(axes, "y", np.concatenate(drawn))
 

@@ -62,8 +62,8 @@ def draw_training_stages(stages: Stages, *, along: Along = "auto") -> Figure:
     -------
     matplotlib.figure.Figure
         One panel per kind of quantity, a line per run; a vertical line is the median of an event,
-        and its number that of its row below. There dots are runs, bars the interval between two
-        measurements, arrows runs in which it never happened.
+        if it lies among the runs, and its number that of its row below. There dots are runs, bars
+        the interval between two measurements, arrows runs in which it never happened.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def draw_training_stages(stages: Stages, *, along: Along = "auto") -> Figure:
     grid = figure.subplots(
         len(heights) + len(strip), 1, sharex=True, squeeze=False, height_ratios=[*heights, *strip]
     )[:, 0]
-    low, high = _ends(stages)
+    low, high = stages.span
     logarithmic = along == "log" or (along == "auto" and _is_early(stages, rows, high))
     for axes, (panel, own) in zip(grid, panels.items(), strict=False):
         _panel(axes, stages, panel, own)
@@ -109,11 +109,6 @@ def draw_training_stages(stages: Stages, *, along: Along = "auto") -> Figure:
     _legends(grid[0], stages)
     grid[-1].set_xlabel("training steps")
     return figure
-
-
-def _ends(stages: Stages) -> tuple[float, float]:
-    spans = [run.span for run in stages.runs]
-    return min(a for a, _ in spans), max(b for _, b in spans)
 
 
 def _is_early(stages: Stages, rows: Sequence[EventTimes], high: float) -> bool:
@@ -248,7 +243,8 @@ def _mark(axes: Axes, rows: Sequence[tuple[int, EventTimes]]) -> None:
     latest: list[float] = []
     for number, row in rows:
         median = row.median
-        if median is None or not (low <= median.value <= high):
+        # Between two clusters of runs there is no moment to mark.
+        if median is None or row.gap is not None or not (low <= median.value <= high):
             continue
         axes.axvline(median.value, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)))
         at = float(to_axes.transform((median.value, axes.get_ylim()[0]))[0])
@@ -277,7 +273,12 @@ def _passages(axes: Axes, rows: Sequence[EventTimes], ends: tuple[float, float])
             else:
                 known.append((place + shift, max(passage.after, low), passage.by))
         median = row.median
-        if median is not None and math.isfinite(median.value) and len(row.known) > 1:
+        if (
+            median is not None
+            and row.gap is None
+            and math.isfinite(median.value)
+            and len(row.known) > 1
+        ):
             axes.plot([median.value] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=1.4)
     if known:
         heights, after, by = zip(*known, strict=True)

@@ -1,4 +1,4 @@
-"""Histories of other programs: CSV, Parquet and TensorBoard, with seeds by name or by column."""
+"""Histories of other programs: CSV, JSON Lines, Parquet, TensorBoard; seeds by name or column."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def import_runs(
     Parameters
     ----------
     paths : sequence of str or Path
-        CSV and Parquet files with a row per step, event files of TensorBoard, histories of a
-        `RankMonitor`, or folders of these.
+        CSV and Parquet files with a row per step, JSON Lines with an object per step, event files
+        of TensorBoard, histories of a `RankMonitor`, or folders of these.
     names : str, optional
         Pattern of the end of their paths, such as ``"width{width}/seed{seed}.csv"``: what stands in
         braces is the seed or a setting.
@@ -138,9 +138,10 @@ def histories_in(paths: Sequence[Path]) -> Iterator[Path]:
                 raise InputError(str(path), "does not exist", "check the path")
             yield path
             continue
-        for file in sorted(path.rglob("*")):
-            if file.is_file() and (file.suffix.lower() in SUFFIXES[:2] or is_event_file(file)):
-                yield file
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        found = [f for f in files if f.suffix.lower() in SUFFIXES[:2] or is_event_file(f)]
+        # Beside other histories they would be the same once more: trainers write both.
+        yield from found or [file for file in files if file.suffix.lower() == ".jsonl"]
 
 
 def _pattern(names: str | None) -> re.Pattern[str] | None:

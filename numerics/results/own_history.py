@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from epsrank.numerics.results.tables import Table
+
+_LONGEST_LINE = 1 << 24
 
 
 def own_history(path: Path) -> Table | None:
@@ -41,7 +44,7 @@ def is_own_history(path: Path) -> bool:
     """Tell whether a monitor or a sink wrote a file, by its head."""
     suffix = path.suffix.lower()
     if suffix in {".jsonl", ".json"}:
-        return True
+        return not is_json_lines(path)
     if suffix == ".parquet":
         import pyarrow.parquet as pq
 
@@ -53,3 +56,19 @@ def is_own_history(path: Path) -> bool:
         return False
     with path.open("rb") as stream:
         return stream.read(3) == b"# {"
+
+
+def is_json_lines(path: Path) -> bool:
+    """Tell whether a file has an object per line and is no history of ours, by its first line."""
+    with path.open("rb") as stream:
+        # A head of ours is longer than this only with thousands of layers.
+        first = stream.readline(_LONGEST_LINE)
+        alone = not stream.readline(1)
+    try:
+        row = json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    # A .json in one line is a document.
+    return (
+        isinstance(row, dict) and "metadata" not in row and not (alone and path.suffix == ".json")
+    )

@@ -1,10 +1,12 @@
-"""Tables of other programs as columns of plain values: CSV, Parquet, event files."""
+"""Tables of other programs as columns of plain values: CSV, JSON Lines, Parquet, event files."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,9 @@ import numpy as np
 from epsrank.numerics.boundary import parsing, refuse_beyond_memory
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
+
+# A number with a comma in place of the point.
+_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
 
 def vector_of(values: Iterable[float | None]) -> Vector:
@@ -69,8 +74,10 @@ def read_any(path: Path) -> Table:
         return _read_parquet(path)
     if path.suffix.lower() == ".csv":
         return _read_csv(path)
+    if path.suffix.lower() in {".jsonl", ".json"}:
+        return _read_json_lines(path)
     raise InputError(
-        str(path), "is no history that is read here", "pass .csv, .parquet or event files"
+        str(path), "is no history that is read here", "pass .csv, .jsonl, .parquet or event files"
     )
 
 
@@ -92,8 +99,9 @@ def _read_csv(path: Path) -> Table:
     with parsing(str(path), "write a line of names, then one of numbers per step"):
         refuse_beyond_memory(8 * path.stat().st_size, str(path))
         text = path.read_bytes().decode("utf-8-sig")
-        lines = (line for line in io.StringIO(text) if not line.startswith("#"))
-        head, *rows = list(csv.reader(lines)) or [[]]
+        lines = [line for line in io.StringIO(text) if not line.startswith("#")]
+        mark = _separator(lines[0] if lines else "")
+        head, *rows = list(csv.reader(lines, delimiter=mark)) or [[]]
     rows = [row for row in rows if row]
     wrong = next((at for at, row in enumerate(rows, 2) if len(row) != len(head)), None)
     if not head or not rows:
@@ -103,8 +111,59 @@ def _read_csv(path: Path) -> Table:
     names = [name.strip() for name in head]
     if len(set(names)) < len(names):
         raise InputError(str(path), "has two columns of one name", "rename one")
+    if mark == ";":
+        _refuse_decimal_commas(path, rows)
     columns = {name: [value_of(row[at]) for row in rows] for at, name in enumerate(names)}
     return Table(columns)
+
+
+def _separator(head: str) -> str:
+    """Return what stands between names: a comma, where there is one."""
+    return next((mark for mark in (",", ";", "\t") if mark in head), ",")
+
+
+def _refuse_decimal_commas(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Refuse 0,5: whether 1,234 is more than a thousand, nobody says."""
+    found = ((at, cell) for at, row in enumerate(rows, 2) for cell in row if _COMMA.fullmatch(cell))
+    for at, cell in found:
+        raise InputError(
+            str(path), f"has commas in its numbers, the first {cell.strip()} in row {at}",
+            "write them with points",
+        )  # fmt: skip
+
+
+def _read_json_lines(path: Path) -> Table:
+    """Read one object per line; those inside one another become columns ``outer/inner``."""
+    with parsing(str(path), "write one JSON object per line"):
+        refuse_beyond_memory(8 * path.stat().st_size, str(path))
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    rows: list[dict[str, Any]] = []
+    for at, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            rows.append(dict(_flat(row)))
+        elif at < len(lines):  # the last one may still be written
+            raise InputError(
+                str(path), f"has no JSON object in line {at}", "write one object per line"
+            )
+    if not rows:
+        raise InputError(str(path), "has no rows", "write one JSON object per line, with its step")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return Table({name: [row.get(name) for row in rows] for name in names})
+
+
+def _flat(row: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the plain values of an object by their names; lists have no place in a table."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{outer}{name}/")
+        elif not isinstance(value, list):
+            yield f"{outer}{name}", value_of(value) if isinstance(value, str) else value
 
 
 def _read_parquet(path: Path) -> Table:

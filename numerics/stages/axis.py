@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from epsrank.numerics.stages.kinds import STEPS, Kind, Meaning, meaning_of, named
+from epsrank.numerics.stages.kinds import (
+    BY_NAME,
+    KINDS,
+    STEPS,
+    Kind,
+    Meaning,
+    is_step,
+    meaning_of,
+    named,
+)
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.words import plural
 
 
 def whole(step: float) -> str:
-    """Return a step for people: all digits of a whole number."""
+    """Return a step for people: all digits of a whole number; ∞ is never."""
+    if math.isinf(step):
+        return "∞" if step > 0 else "−∞"
     # Beyond 2⁵³ the digits would not be those of the training.
     return str(int(step)) if abs(step) < 2**53 and step == int(step) else f"{step:.4g}"
 
@@ -87,10 +99,12 @@ def axis_of(
     chosen: Mapping[str, str] | None = None,
     eps: float | None = None,
     momentum: float | None = None,
+    limit: float | None = None,
 ) -> RunAxis:
     """Return the quantities that columns of a history hold, by their names or as `chosen` says.
 
-    `texts` are columns that hold text, each with the first such row and its words.
+    `texts` are columns that hold text, each with the first such row and its words; `limit` is what
+    2(1 + μ)/η is by the settings, where no column says it.
     """
     chosen, texts = dict(chosen or {}), texts or {}
     has = f"it has {', '.join([*columns, *texts][:12])}"
@@ -124,21 +138,19 @@ def axis_of(
         raise InputError(name, "has one measurement", "passages need two steps or more")
     rate = tracks.get("learning_rate")
     if "limit" not in tracks and rate is not None and momentum is not None:
-        limit = 2 * (1 + momentum) / rate.values
-        tracks["limit"] = Track(_kind("limit"), "", rate.steps, limit)
+        values = 2 * (1 + momentum) / rate.values
+        tracks["limit"] = Track(BY_NAME["limit"], "", rate.steps, values)
+    elif "limit" not in tracks and limit is not None:
+        every = np.unique(steps)
+        tracks["limit"] = Track(BY_NAME["limit"], "", every, np.full(every.size, limit))
     notes += _odd(tracks, np.unique(steps))
     return RunAxis(name, seed, dict(settings or {}), tracks, tuple(notes), unused)
-
-
-def _kind(name: str) -> Kind:
-    from epsrank.numerics.stages.kinds import BY_NAME
-
-    return BY_NAME[name]
 
 
 def _step_column(columns: Mapping[str, Vector]) -> str | None:
     """Return the column of steps: of several the first that most rows have."""
     there = [column for column in dict.fromkeys(STEPS) if column in columns]
+    there += [column for column in columns if column not in there and is_step(column)]
     full = [column for column in there if np.isfinite(columns[column]).mean() > 0.5]
     return next(iter([*full, *there]), None)
 
@@ -286,8 +298,6 @@ def _odd(tracks: Mapping[str, Track], steps: Vector) -> list[str]:
 
 def present(runs: Sequence[RunAxis]) -> list[str]:
     """Return the names of all tracks of some runs, in the order of the kinds."""
-    from epsrank.numerics.stages.kinds import KINDS
-
     names = dict.fromkeys(name for run in runs for name in run.tracks)
     order = [kind.name for kind in KINDS]
     return sorted(names, key=lambda name: order.index(name.partition(":")[0]))

@@ -46,9 +46,9 @@ def training_stages(
     Parameters
     ----------
     source : path, History, Run, SweepResults, mapping, table, or a sequence of these
-        A run folder, the history of a `RankMonitor`, a sweep or an import, a CSV or Parquet file
-        or TensorBoard folder of another program, a CSV that W&B exports, or columns by name.
-        Several are runs of one setting.
+        A run folder, the history of a `RankMonitor`, a sweep or an import, a CSV, JSON Lines or
+        Parquet file or TensorBoard folder of another program, a CSV that W&B exports, or columns
+        by name. Several are runs of one setting.
     columns : mapping of str to str, optional
         Columns by what they are, such as ``{"loss": "objective", "rank:2": "r2"}``. Usual names
         are understood without.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from epsrank.numerics.results.foreign import ALIASES
@@ -91,7 +91,13 @@ STEPS = ("step", "global_step", "trainer/global_step", "train/global_step", "eps
          "Step", *ALIASES["step"][2:])  # fmt: skip
 
 # What trackers and trainers put before a name.
-_ROOM = re.compile(r"^(?:quantity|train(?:ing|er)?|charts|metrics|stats|optim|perf|monitor)_")
+_ROOM = re.compile(
+    r"\W*(?:quantity|train(?:ing|er)?|charts|metrics|stats|optim|perf|monitor|"
+    r"(?P<unseen>test(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|dev))[\W_]+(?P<name>.+)",
+    re.IGNORECASE,
+)
+# Places that quantities of unseen samples stand behind those of the training.
+_UNSEEN = 100
 # Columns of our own files and sinks.
 _OWN_RANK = re.compile(r"rank_(lower|upper)_layer(\d+)_(.+)")
 _SINK_RANK = re.compile(r"epsrank/(.+)/eps[=_]([\d.e+-]+)/(lower|upper)")
@@ -121,6 +127,27 @@ def plain(column: str) -> str:
 
 def meaning_of(column: str) -> Meaning | None:
     """Return what a column is by its name; None of one that says nothing here."""
+    own = _meaning(column)
+    room = None if own is not None else _ROOM.fullmatch(column)
+    if room is None:
+        return own
+    inner = meaning_of(room["name"])
+    if inner is None or room["unseen"] is None:
+        return inner
+    # What is a loss without the word would be that of the training.
+    if inner.kind.name == "loss":
+        return None
+    return replace(inner, place=inner.place + _UNSEEN)
+
+
+def is_step(column: str) -> bool:
+    """Tell whether a column is one of steps, behind the name of a room: ``train/step``."""
+    room = _ROOM.fullmatch(column)
+    return plain(column) in STEPS if room is None else is_step(room["name"])
+
+
+def _meaning(column: str) -> Meaning | None:
+    """Return what a column is by its whole name."""
     if found := _OWN_RANK.fullmatch(column):
         return Meaning(BY_NAME["rank"], found[2], _end(found[1]), _number(found[3]))
     if found := _SINK_RANK.fullmatch(column):
@@ -139,8 +166,7 @@ def meaning_of(column: str) -> Meaning | None:
         )
     if column in {"rank_lower", "rank_upper"}:
         return Meaning(BY_NAME["rank"], end=_end(column.removeprefix("rank_")))
-    name = plain(column)
-    return _by_pattern(name) or _by_pattern(_ROOM.sub("", name))
+    return _by_pattern(plain(column))
 
 
 def _by_pattern(name: str) -> Meaning | None:

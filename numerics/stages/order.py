@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
+from epsrank.numerics.stages.axis import whole
 from epsrank.numerics.stages.passages import Event, Passage
 from epsrank.theory.statistics import (
     MedianInterval,
@@ -50,6 +51,35 @@ class EventTimes:
         ends = median_interval([passage.by for passage in self.known])
         return replace(ends, low=median_interval([passage.after for passage in self.known]).low)
 
+    @property
+    def gap(self) -> tuple[float, float] | None:
+        """Both middle steps, where half of the runs passed in one cluster and half in another.
+
+        Between these two there is more room than in both together, and no run may have passed
+        halfway: a median there would be a moment of no run.
+        """
+        if not self.known:
+            return None
+        ordered = sorted(passage.by for passage in self.known)
+        low, high = (ordered[k] for k in ((len(ordered) - 1) // 2, len(ordered) // 2))
+        if not low < high:
+            return None
+        if math.isinf(high):
+            return low, high
+        # Of a run that never got there as far as it is known.
+        last = max(p.after if p.censored else p.by for p in self.known)
+        middle = (low + high) / 2
+        between = any(passage.after < middle <= passage.by for passage in self.known)
+        return (low, high) if 2 * (high - low) > last - ordered[0] and not between else None
+
+    @property
+    def middle(self) -> str:
+        """The median for people, or both middle steps where there is nothing between them."""
+        if self.gap is not None:
+            return " or ".join(map(whole, self.gap))
+        median = self.median
+        return "–" if median is None else whole(median.value)
+
     def to_json(self) -> dict[str, Any]:
         """Return the event, its passages by run, and the median."""
         median = self.median
@@ -59,6 +89,7 @@ class EventTimes:
             "runs": len(self.known),
             "reached": self.reached,
             "median": None if median is None else median.to_json(),
+            "gap": self.gap,
             "passages": [None if p is None else p.to_json() for p in self.passages],
             "reasons": list(self.reasons),
         }

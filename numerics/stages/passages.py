@@ -100,6 +100,16 @@ def _falls(share: float, track: Track, run: RunAxis) -> Passage | str:
     return first(track.steps, track.values <= share * start)
 
 
+def _halves(near: float, track: Track, run: RunAxis) -> Passage | str:
+    """Find when values are at most half of the first one, if that is not nearly 0."""
+    start, largest = float(track.values[0]), float(np.abs(track.values).max())
+    if 0 < start < near:
+        return f"starts at {start:.3g}, which is near 0"
+    if 0 < start < _NEARLY_NOTHING * largest:
+        return f"starts at {start:.3g}, which is near 0 beside its largest, {largest:.3g}"
+    return _falls(0.5, track, run)
+
+
 def _grows(share: float, least: float, track: Track, run: RunAxis) -> Passage | str:
     """Find when a share of the whole growth is reached; by both ends of intervals."""
     found = []
@@ -152,6 +162,9 @@ def _peak(of_span: bool, track: Track, run: RunAxis) -> Passage | str:
     return Passage(after, float(steps[at + 1]) if at + 1 < steps.size else math.inf)
 
 
+# Half of a start that later values exceed tenfold is passed by chance, and so is that of a cosine
+# of less than 0.05.
+_NEARLY_NOTHING, _NEARLY_ORTHOGONAL = 0.1, 0.05
 #: Ranks grow by whole directions; other quantities by anything.
 _ONE_DIRECTION, _ANY = 1.0, 1e-12
 
@@ -173,8 +186,8 @@ EVENTS: Mapping[str, Sequence[tuple[str, Finder, str]]] = {
     "batch_sharpness": (("≥ 2/η", partial(_meets, "limit"), "limit"),),
     "lambda_k": (("largest", partial(_peak, False), "peak"),),
     "noise_scale": (("largest", partial(_peak, False), "peak"),),
-    "stiffness": (("≤ half of its start", partial(_falls, 0.5), "level"),),
-    "coherence": (("≤ half of its start", partial(_falls, 0.5), "level"),),
+    "stiffness": (("≤ half of its start", partial(_halves, _NEARLY_ORTHOGONAL), "level"),),
+    "coherence": (("≤ half of its start", partial(_halves, 0.0), "level"),),
     "frequency": (("stays below 0.2", partial(_below, 0.2), "level"),),
     "orientations": (("fewest", _least, "least"),),
     "weight_rank": (("least", _least, "least"),),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from epsrank.numerics.descent import limit_of
 from epsrank.numerics.manifest import folder_kind, of_kind
 from epsrank.numerics.monitor.records.history import History
 from epsrank.numerics.results.collection import RunResult, SweepResults
@@ -94,7 +95,10 @@ def _read(source: Any, place: int, how: Asked) -> Iterator[RunAxis]:
         yield _axis(how, _of_history(source), f"history {place + 1}", seed=place)
     else:
         columns, texts = _given(source)
-        yield _axis(how, columns, f"training {place + 1}", seed=place, texts=texts)
+        limit = limit_of(source.config.to_json()) if hasattr(source, "config") else None
+        yield _axis(
+            how, columns, f"training {place + 1}", seed=place, texts=texts, limit=limit
+        )  # fmt: skip
 
 
 def _given(source: Any) -> tuple[dict[str, Vector], Texts]:
@@ -168,8 +172,10 @@ def _first_text(values: Sequence[Any]) -> tuple[int, str] | None:
 
 
 def _axis(how: Asked, columns: Mapping[str, Vector], name: str, **more: Any) -> RunAxis:
-    more.setdefault("momentum", how.momentum)
-    return axis_of(columns, name=name, chosen=how.columns, eps=how.eps, **more)
+    more.setdefault("limit", limit_of(more.get("settings", {})))
+    return axis_of(
+        columns, name=name, chosen=how.columns, eps=how.eps, momentum=how.momentum, **more
+    )
 
 
 def _of_path(path: Path, how: Asked) -> Iterator[RunAxis]:
@@ -210,9 +216,6 @@ def _of_run(folder: Path, how: Asked) -> RunAxis:
     columns, texts = _numbers(
         Table({name: table.column(name).to_pylist() for name in table.column_names})
     )
-    if config.optimizer == "sgd" and config.learning_rate is not None:
-        # Plain descent is stable up to 2/η.
-        columns.setdefault("limit", np.full(table.num_rows, 2 / config.learning_rate))
     settings = config.to_json()
     settings |= settings.pop("own", {})
     seed = settings.pop("seed", 0)
@@ -314,8 +317,5 @@ def _of_results(results: SweepResults, how: Asked) -> Iterator[RunAxis]:
             results.source, "holds no histories", "name the folder of the sweep, not its table"
         )
     for run in held:
-        series = dict(run.series)
         settings = {name: run.settings[name] for name in run.settings}
-        if settings.get("optimizer") == "sgd" and settings.get("learning_rate") is not None:
-            series["limit"] = np.full(len(series["step"]), 2 / settings["learning_rate"])
-        yield _axis(how, series, run.name, seed=run.seed, settings=settings)
+        yield _axis(how, run.series, run.name, seed=run.seed, settings=settings)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from epsrank.numerics.stages.axis import RunAxis, whole
+from epsrank.numerics.stages.axis import RunAxis
 from epsrank.numerics.stages.order import EventTimes, PairOrder
 from epsrank.numerics.stages.phases import Phases
 from epsrank.theory.shown import Shown
@@ -59,6 +59,12 @@ class Stages(Shown):
     absent: tuple[str, ...] = ()
 
     @property
+    def span(self) -> tuple[float, float]:
+        """First and last step of all runs."""
+        ends = [run.span for run in self.runs]
+        return min(first for first, _ in ends), max(last for _, last in ends)
+
+    @property
     def least_pvalue(self) -> float:
         """The least adjusted p-value that so many runs and pairs can have."""
         return min(1.0, len(self.pairs) * 2.0 ** (1 - len(self.runs)))
@@ -76,7 +82,7 @@ class Stages(Shown):
         head = f"{self.source}: {plural(len(self.runs), 'run')}"
         known = [row for row in self.events if row.reached and row.median is not None]
         order = ", ".join(
-            f"{row.event.name} ({whole(row.median.value)})"
+            f"{row.event.name} ({row.middle})"
             for row in known
             if row.median is not None and math.isfinite(row.median.value)
         )

@@ -80,6 +80,34 @@ def test_csv_parquet_and_imports(tmp_path: Path) -> None:
     assert passages(found, "ε-rank at half of its growth") == [60, 64, 68]
 
 
+def test_json_lines(tmp_path: Path) -> None:
+    own = columns(loss="loss")
+    rows = [dict(zip(own, row, strict=True)) for row in zip(*own.values(), strict=True)]
+    lines = [json.dumps({"global_step": r.pop("global_step"), "train": r}) for r in rows]
+    # A row of the evaluation, without a loss; the last line is still written.
+    text = "\n".join([*lines[:3], '{"global_step": 9, "eval/sharpness": NaN}', "", *lines[3:]])
+    for name in ("log.jsonl", "log.json", "runs/log.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + '\n{"global_st', encoding="utf-8")
+        assert passages(told(tmp_path / name)) == [100]
+    assert passages(told(tmp_path / "runs")) == [100]
+    (tmp_path / "a.jsonl").write_text('{"step": 0}\nfoo\n{"step": 1}\n', encoding="utf-8")
+    done = stages(tmp_path / "a.jsonl")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "has no JSON object in line 2; write one object per line" in done.stderr
+
+
+def test_other_separators(tmp_path: Path) -> None:
+    text = write_csv(tmp_path / "a.csv", columns()).read_text("utf-8")
+    for mark in ";\t":
+        (tmp_path / "b.csv").write_text(text.replace(",", mark), encoding="utf-8")
+        assert passages(told(tmp_path / "b.csv")) == [100]
+    (tmp_path / "b.csv").write_text("step;loss\n0;0,5\n1;0,1\n", encoding="utf-8")
+    done = stages(tmp_path / "b.csv")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "has commas in its numbers, the first 0,5 in row 2; write them with" in done.stderr
+
+
 def test_exports_of_trackers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = told(chart(tmp_path))
     assert passages(found) == [100, 104, 108]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -418,6 +419,95 @@ def test_tables_frames_and_sequences_are_taken():
 def test_names_of_columns(column, name, part):
     found = meaning_of(column)
     assert (found and found.kind.name, found.part if found else "") == (name, part)
+
+
+ROOMS = ("train/", "Train/", "training/", "trainer/", "val/", "val_", "valid/", "validation/",
+         "eval/", "eval_", "test/", "metrics/eval/", "quantity/")  # fmt: skip
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_kind_is_known_in_every_room(room):
+    seen = re.search("train|quantity", room, re.IGNORECASE)
+    for kind in KINDS:
+        column = f"{kind.name}_3" if kind.name == "frequency" else kind.name
+        found = meaning_of(room + column)
+        expected = kind.name if seen or kind.name != "loss" else "test_loss"
+        assert (found and found.kind.name) == expected, room + column
+    found = meaning_of(f"{room}rank_upper_layer2_1e-06")
+    assert (found.kind.name, found.part, found.end, found.eps) == ("rank", "2", "high", 1e-6)
+    own = {f"{room}step": STEPS, "loss": drop(80), "foo": STEPS}
+    assert by_name(training_stages(own))[NINE].passages == (Passage(76, 80),)
+
+
+def test_quantities_of_the_training_go_before_those_of_unseen_samples():
+    own = {"step": STEPS, "eval/sharpness": rise(20), "train/sharpness": rise(60)}
+    run = training_stages(own).runs[0]
+    assert run.tracks["lambda_h"].values.tolist() == rise(60).tolist()
+    assert run.unused == ("eval/sharpness",)
+
+
+def test_the_stability_limit_is_one_and_a_column_wins():
+    from epsrank.numerics.results import RunResult, SweepResults
+
+    def limit(settings, **columns):
+        series = training() | {"sharpness": rise(60, high=30.0)} | columns
+        found = training_stages(SweepResults("one", (RunResult(settings, 0, "done", None, {}, {},
+                                                               series, "mine"),)))  # fmt: skip
+        track = found.runs[0].tracks.get("limit")
+        return None if track is None else track.values.tolist()
+
+    for settings, expected in (
+        ({"optimizer": "sgd"}, 20.0),
+        ({"optimizer": "momentum"}, 38.0),
+        ({"optimizer": "sgd", "momentum": 0.5}, 30.0),
+    ):
+        settings["learning_rate"] = 0.1
+        assert limit(settings) == pytest.approx([expected] * STEPS.size)
+        for own in ("limit", "2/lr", "train/stability_limit"):
+            assert limit(settings, **{own: np.ones(STEPS.size)}) == [1.0] * STEPS.size
+    assert limit({"optimizer": "adam", "learning_rate": 0.1}) is None
+    assert limit({"optimizer": "sgd", "learning_rate": None}) is None
+
+
+def test_half_of_a_start_near_0_is_no_event():
+    for at, told in (
+        (0.03, "starts at 0.03, which is near 0"),
+        (0.08, "starts at 0.08, which is near 0 beside its largest, 1"),
+        (0.3, None),
+    ):
+        values = np.where(STEPS < 4, at, np.where(STEPS < 100, 1.0, 0.1))
+        row = by_name(training_stages({"step": STEPS, "stiffness": values, "loss": drop(80)}))
+        event = row["stiffness ≤ half of its start"]
+        assert event.reasons == ((told,) if told else ())
+        assert (event.passages[0] is None) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("times", "gap", "words"),
+    [
+        ([(0, 4), (0, 8), (90, 100), (96, 104)], (8, 100), "8 or 100"),
+        ([(0, 4), (90, 100)], (4, 100), "4 or 100"),
+        ([(0, 4), (0, 8), (90, 100), (104, math.inf)], (8, 100), "8 or 100"),
+        # A run may have passed halfway, or clusters are as wide as what lies between them.
+        ([(0, 4), (0, 100)], None, "52"),
+        ([(0, 10), (10, 20), (20, 30), (30, 40)], None, "25"),
+        ([(0, 4), (0, 8), (90, 100)], None, "8"),
+        ([(0, 4), (200, math.inf)], (4, math.inf), "4 or ∞"),
+        ([(200, math.inf)], None, "∞"),
+        ([], None, "–"),
+    ],
+)
+def test_a_median_between_two_clusters_is_both_ends(times, gap, words):
+    row = EventTimes(Event("", "", ""), tuple(Passage(*ends) for ends in times))
+    assert (row.gap, row.middle) == (gap, words)
+
+
+def test_a_figure_marks_no_median_between_two_clusters():
+    runs = [training(0, loss_at=at) for at in (40, 44, 160, 164)]
+    figure = draw_training_stages(training_stages(runs))
+    assert [text.get_text() for text in figure.axes[0].texts] == []
+    assert [text.get_text() for text in figure.axes[1].texts] != []
+    assert training_stages(runs).span == (0.0, 200.0)
 
 
 def test_every_kind_knows_its_own_name():
