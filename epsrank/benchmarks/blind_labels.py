@@ -7,11 +7,15 @@
 what is what to a file of its own. A reader looks at the pictures alone and fills in ``steps`` in
 a copy of ``labels.csv``: how many drops lie between two plateaus. `compare` puts the files of one
 reader or two beside each other and beside the detector, which runs only then.
+
+Labels follow their picture: the column ``picture`` names it by its losses, so that labels kept from
+one draw are compared under any other seed, and labels of losses no longer on record are left out.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +34,7 @@ from epsrank.theory.statistics import proportion
 
 # Panels of a page: readable on a screen.
 _COLUMNS, _ROWS = 4, 6
+_DPI = 80
 _INDEX, _TEMPLATE = "index.json", "labels.csv"
 # Runs with fewer measurements are not judged by the detector either.
 _LEAST = 24
@@ -57,7 +62,14 @@ def _plain(name: str, run: History) -> dict[str, Any]:
     }
 
 
-def draw(runs: Sequence[Mapping[str, Any]], out: Path, seed: int) -> list[Path]:
+def picture(run: Mapping[str, Any]) -> str:
+    """Return the name of a picture, the same in every draw, which tells a reader nothing."""
+    return hashlib.sha256(json.dumps(run["loss"]).encode()).hexdigest()[:12]
+
+
+def draw(
+    runs: Sequence[Mapping[str, Any]], out: Path, seed: int, resolution: int = _DPI
+) -> list[Path]:
     """Draw runs in a random order, numbered from 1, and write the index and an empty label file."""
     from matplotlib.figure import Figure
 
@@ -65,7 +77,7 @@ def draw(runs: Sequence[Mapping[str, Any]], out: Path, seed: int) -> list[Path]:
     mixed = [runs[k] for k in order]
     out.mkdir(parents=True, exist_ok=True)
     (out / _INDEX).write_text(json.dumps(mixed), encoding="utf-8")
-    lines = ["number,steps", *(f"{number}," for number in range(1, len(mixed) + 1))]
+    lines = ["number,steps,picture", *(f"{k},,{picture(run)}" for k, run in enumerate(mixed, 1))]
     (out / _TEMPLATE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     pages = []
     for page, first in enumerate(range(0, len(mixed), _COLUMNS * _ROWS), 1):
@@ -83,16 +95,26 @@ def draw(runs: Sequence[Mapping[str, Any]], out: Path, seed: int) -> list[Path]:
             axes.tick_params(labelsize=6, labelbottom=False)
             axes.set_title(str(first + place + 1), fontsize=9)
         pages.append(out / f"page-{page:02d}.png")
-        figure.savefig(pages[-1], dpi=80)
+        figure.savefig(pages[-1], dpi=resolution)
     return pages
 
 
-def read_labels(path: Path, count: int) -> dict[int, int]:
-    """Return the number of steps by panel; panels without one are left out."""
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
+def read_labels(path: Path, count: int, pictures: Sequence[str] = ()) -> dict[int, int]:
+    """Return the number of steps by panel; panels without one are left out.
+
+    Rows that name a picture belong to its panel among `pictures`, the others to their number.
+    """
+    panels = {name: number for number, name in enumerate(pictures, 1)}
+    found = {}
     try:
-        found = {int(row["number"]): int(row["steps"]) for row in rows if row["steps"].strip()}
+        with path.open(newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                if not row["steps"].strip():
+                    continue
+                name = row.get("picture") if pictures else None
+                number = panels.get(name) if name else int(row["number"])
+                if number is not None:
+                    found[number] = int(row["steps"])
     except (KeyError, ValueError, AttributeError) as error:
         raise InputError(
             "labels", f"{path.name} has no whole numbers ({error})", "fill in number,steps"
@@ -156,10 +178,11 @@ def main() -> None:
 @click.argument("experiments", nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--seed", default=0, show_default=True, help="Of the order.")
+@click.option("--dpi", default=_DPI, show_default=True, type=click.IntRange(20), help="Of pages.")
 @click.option("--records", type=click.Path(path_type=Path), default=RECORDED, help="Records.")
-def _draw(experiments: Sequence[str], out: Path, seed: int, records: Path) -> None:
+def _draw(experiments: Sequence[str], out: Path, seed: int, dpi: int, records: Path) -> None:
     """Draw the losses of EXPERIMENTS without their names."""
-    for page in draw(recorded_losses(experiments, records), out, seed):
+    for page in draw(recorded_losses(experiments, records), out, seed, dpi):
         click.echo(page)
     click.echo(f"Label a copy of {out / _TEMPLATE}; {out / _INDEX} says what is what.")
 
@@ -170,7 +193,8 @@ def _draw(experiments: Sequence[str], out: Path, seed: int, records: Path) -> No
 def _compare(folder: Path, labels: Sequence[Path]) -> None:
     """Compare LABELS of one reader or more with each other and with the detector."""
     runs = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-    readers = {path.stem: read_labels(path, len(runs)) for path in labels}
+    pictures = [picture(run) for run in runs]
+    readers = {path.stem: read_labels(path, len(runs), pictures) for path in labels}
     readers["detector"] = detected(runs)
     click.echo(
         "| readers | question | panels | agree | share | at least | κ |\n" + "|---" * 7 + "|"
