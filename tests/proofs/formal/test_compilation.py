@@ -20,7 +20,7 @@ from epsrank.proofs.formal import (
     require_coq,
 )
 from epsrank.proofs.formal.cache import cache_folder, entry
-from epsrank.proofs.formal.toolchain import PACKAGES
+from epsrank.proofs.formal.toolchain import PACKAGES, coq_environment
 from epsrank.theory.errors import InputError
 
 from .conftest import change
@@ -76,6 +76,11 @@ def empty_cache(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("empty_cache")
+def test_the_memory_of_coq_is_set_here_and_not_by_a_user(monkeypatch):
+    monkeypatch.setenv("OCAMLRUNPARAM", "v=0x400")
+    assert coq_environment()["OCAMLRUNPARAM"] == "s=4M,o=400"
+
+
 def test_a_compilation_is_found_again(small, coq):
     seen = []
     first = compile_development(coq, folder=small, progress=lambda *step: seen.append(step))
