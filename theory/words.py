@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 
 def plural(number: float, one: str, several: str | None = None) -> str:
@@ -18,6 +19,12 @@ def plural(number: float, one: str, several: str | None = None) -> str:
 def quoted(text: str) -> str:
     """Return a text in quotation marks; those inside it become single ones."""
     return f"“{text.replace('“', '‘').replace('”', '’')}”"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: ``A1, A3 and A4``."""
+    *most, last = names or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _several(noun: str) -> str:

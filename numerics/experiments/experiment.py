@@ -47,6 +47,20 @@ class Request:
 
 
 @dataclass(frozen=True)
+class MainPicture:
+    """The figure that shows the answer at a glance, as the first screen of the page has it."""
+
+    #: Name of the figure, or how it begins; where there is none of it, the first figure is shown.
+    picture: str = ""
+    #: How to read it, in a sentence or two.
+    seen: str = ""
+    #: Claim whose answer its caption repeats.
+    claim: str | None = None
+    #: Rows of panels that are shown; None for all.
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One entry of the list of experiments."""
 
@@ -66,3 +80,8 @@ class Experiment:
     #: Whether its trainings of one shape are computed together (`epsrank.numerics.ensemble`),
     #: several times faster where measurements are rare.
     batched: bool = False
+    #: What is asked, in one sentence with a question mark; the page begins with it. Those of our
+    #: own experiments stand in questions.toml, where words can change and no record goes stale.
+    question: str = ""
+    #: What its page shows first.
+    main: MainPicture = MainPicture()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from importlib import import_module
+from importlib.resources import files
+from typing import Any
 
-from epsrank.numerics.experiments.experiment import Experiment
+from epsrank.numerics.experiments.experiment import Experiment, MainPicture
 from epsrank.theory.errors import InputError
 
 #: Where each experiment is, as ``module:name``; imported when asked for.
@@ -46,4 +52,18 @@ def experiment(name: str) -> Experiment:
         raise InputError("experiment", f"is {name!r}", f"choose one of {known}")
     module, attribute = place.split(":")
     found: Experiment = getattr(import_module(module), attribute)
-    return found
+    return asked(found)
+
+
+def asked(found: Experiment) -> Experiment:
+    """Return an experiment with its question and main picture, where those stand in the file."""
+    held = dict(_questions().get(found.id, {}))
+    if found.question or not held:
+        return found
+    return replace(found, question=held.pop("question"), main=MainPicture(**held))
+
+
+@cache
+def _questions() -> Mapping[str, Any]:
+    text = files("epsrank.numerics.experiments").joinpath("questions.toml").read_text("utf-8")
+    return tomllib.loads(text)

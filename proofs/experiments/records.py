@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from epsrank.numerics.boundary import reason_of
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import Stamp, shared_rules, stamp
-from epsrank.numerics.files import read_table, write_table
+from epsrank.numerics.files import read_sealed, read_table, write_table
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
 from epsrank.theory.strict_json import canonical
@@ -57,6 +59,11 @@ class Record:
 
     def undecided(self, experiment: Experiment) -> str | None:
         """Say in one line why no verdict may rest on this record; None where one may."""
+        return self.disqualified or self.stale(experiment)
+
+    @property
+    def disqualified(self) -> str | None:
+        """Say so from what was asked and the hashes alone, outcomes and plan unseen."""
         sizes = shared_rules("verdicts")["sizes"]
         again = f"run `epsrank reproduce {self.id} --size {sizes[0]} --record`"
         if self.request.size not in sizes:
@@ -66,15 +73,21 @@ class Record:
             )
         if (why := seeds_undecided(self.request)) is not None:
             return f"the record of {self.day} is of {why}; {again}"
-        return self.stale(experiment)
+        return self._under_others()
+
+    def _under_others(self) -> str | None:
+        """Say under which other rules or instruments it was made."""
+        if (changed := self._changed(stamp(self.id))) is None:
+            return None
+        return (
+            f"the record of {self.day} was made under other {changed}, and decides nothing "
+            f"until it is made again; run {self._command}"
+        )
 
     def stale(self, experiment: Experiment) -> str | None:
         """Say in one line why these outcomes are not those of today; None where they are."""
-        if (changed := self._changed(stamp(self.id))) is not None:
-            return (
-                f"the record of {self.day} was made under other {changed}, and decides nothing "
-                f"until it is made again; run {self._command}"
-            )
+        if (why := self._under_others()) is not None:
+            return why
         planned = [trial.key for trial in experiment.plan(self.request)]
         held = [outcome.trial.key for outcome in self.outcomes]
         if planned == held:
@@ -148,23 +161,44 @@ def write_record(record: Record, folder: Path = RECORDED) -> Path:
 
 def read_record(name: str, folder: Path = RECORDED) -> Record:
     """Read a record."""
+    path = _path(name, folder)
+    table = read_table(path)
+    with _damage_named(name):
+        outcomes = tuple(_outcome(row) for row in table.to_pylist())
+        return replace(_head(name, table.schema.metadata), outcomes=outcomes)
+
+
+def read_head(name: str, folder: Path = RECORDED) -> Record:
+    """Read a record without its outcomes: what was asked, when, and under which rules."""
+    data = read_sealed(_path(name, folder))
+    with _damage_named(name):
+        return _head(name, pq.read_schema(pa.BufferReader(data)).metadata)
+
+
+def _path(name: str, folder: Path) -> Path:
     path = folder / f"{name}.parquet"
     if not path.is_file():
         raise InputError(
             "experiment", f"{name} has no record", f"epsrank reproduce {name} --record"
         )
-    table = read_table(path)
+    return path
+
+
+def _head(name: str, metadata: Mapping[bytes, bytes]) -> Record:
+    about = json.loads(metadata[b"epsrank"])
+    asked = about["request"]
+    request = Request(**asked | {"datasets": tuple(asked["datasets"])})
+    held = about.get("stamp")
+    made_under = None if held is None else Stamp(**held)
+    pvalues = {str(key): list(map(float, p)) for key, p in about.get("pvalues", {}).items()}
+    return Record(name, request, about["day"], about["environment"], (), made_under, pvalues)
+
+
+@contextmanager
+def _damage_named(name: str) -> Iterator[None]:
+    """Turn what a damaged file raises into one line."""
     try:
-        about = json.loads(table.schema.metadata[b"epsrank"])
-        asked = about["request"]
-        request = Request(**asked | {"datasets": tuple(asked["datasets"])})
-        outcomes = tuple(_outcome(row) for row in table.to_pylist())
-        held = about.get("stamp")
-        made_under = None if held is None else Stamp(**held)
-        pvalues = {str(key): list(map(float, p)) for key, p in about.get("pvalues", {}).items()}
-        return Record(
-            name, request, about["day"], about["environment"], outcomes, made_under, pvalues
-        )
+        yield
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             "experiment", f"{name} has a damaged record ({reason_of(error)})", "record it again"

@@ -130,7 +130,9 @@ def __getattr__(name):
 
         from epsrank.numerics.experiments.experiment import Experiment
 
-        return Experiment(name, "Numbers", "none", (), here.plan, here.analyse)
+        return Experiment(
+            name, "Numbers", "none", (), here.plan, here.analyse, question="Do numbers survive?"
+        )
     raise AttributeError(name)
 
 

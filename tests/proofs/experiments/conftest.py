@@ -53,7 +53,9 @@ def _analyse(claim, outcomes):
 def make(name="Z1", shift=1.0, claim="depth-order", fail=False):
     # Partials of functions of this file, which other processes can import.
     plan, analyse = partial(_plan, shift, fail), partial(_analyse, claim)
-    return Experiment(name, "A coin per seed", "ours", (claim,), plan, analyse)
+    return Experiment(
+        name, "A coin per seed", "ours", (claim,), plan, analyse, question="Is the coin fair?"
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,334 @@
+"""One short sentence per finding: its decisive number with the interval, and no list of settings.
+
+Made from what a finding holds. A claim without a form of its own has the first clause of its
+statement, with the medians of its comparisons.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from epsrank.numerics.experiments.analysis import Effect, Finding
+from epsrank.proofs.experiments.statements import SHARE, leading
+from epsrank.proofs.report.words import number, shortened
+from epsrank.theory.words import plural
+
+#: Letters of two lines on a page of 1100 pixels.
+LONGEST = 220
+_LOGARITHMS = frozenset({"log10", "decades"})
+
+
+def sentence(finding: Finding) -> str:
+    """Return the sentence; it says no verdict, which stands before it."""
+    form = _FORMS.get(finding.claim)
+    found = None if form is None else form(finding)
+    words = found or _usual(finding)
+    # Where the panel held a claim back, the sentence names the views: no number shows it.
+    _, _, views = finding.statement.rpartition("; not stable ")
+    if views != finding.statement and len(words) + len(views) < LONGEST - 15:
+        words += f"; not stable {views}"
+    return shortened(words[:1].upper() + words[1:], LONGEST).rstrip(".") + "."
+
+
+def _usual(finding: Finding) -> str:
+    """Return the first clause, with medians."""
+    words = leading(finding.statement)
+    middle = medians(finding.effects)
+    whole = f"{words} ({middle})"
+    # What does not fit is left out whole: half of a bracket says nothing.
+    return whole if middle and len(whole) < LONGEST else words
+
+
+def medians(effects: Sequence[Effect]) -> str:
+    """Say one median with its interval, or from where to where several lie."""
+    kinds = {(effect.unit, effect.null) for effect in effects}
+    # Of different quantities there is no range.
+    if len(kinds) != 1:
+        return ""
+    if len(effects) == 1:
+        return f"median {_with_interval(effects[0])}"
+    ordered = sorted(effects, key=lambda effect: effect.interval.value)
+    ends = [_value(each, each.interval.value) for each in (ordered[0], ordered[-1])]
+    same = ends[0] == ends[1]
+    spread = f"median {ends[0]} in all" if same else f"medians from {ends[0]} to {ends[1]} in"
+    return f"{spread} {plural(len(effects), 'comparison')}; {_none(effects[0])} is no effect"
+
+
+def _none(effect: Effect) -> str:
+    return "×1" if effect.unit in _LOGARITHMS else f"{effect.null:g}"
+
+
+def _value(effect: Effect, value: float) -> str:
+    if effect.unit in _LOGARITHMS:
+        return "×" + ratio(value)
+    words = number(float(f"{value:.3g}")) if math.isfinite(value) else endless(value)
+    # A true minus, as everywhere on the page.
+    words = f"−{words[1:]}" if words.startswith("-") else words
+    return f"{words} {effect.unit}".strip()
+
+
+def ratio(value: float) -> str:
+    """Write 10^value in two digits."""
+    if math.isinf(value):
+        return endless(value) if value > 0 else "0"
+    # Powers of ten beyond what a factor says are left as such.
+    return f"{10**value:.2g}" if abs(value) < 5 else f"1e{value:.0f}"
+
+
+def endless(value: float) -> str:
+    """Write an infinite end."""
+    return "∞" if value > 0 else "−∞"
+
+
+def _with_interval(effect: Effect) -> str:
+    interval = effect.interval
+    low, high = (_value(effect, end) for end in (interval.low, interval.high))
+    return f"{_value(effect, interval.value)} [{low}, {high}]"
+
+
+def _closest(effects: Sequence[Effect]) -> str:
+    """Say the comparison whose median is nearest to no effect, with its interval."""
+    if not effects:
+        return ""
+    return _with_interval(min(effects, key=lambda e: abs(e.interval.value - e.null)))
+
+
+def _percent(text: str) -> str:
+    return f"{100 * float(text):.0f} %"
+
+
+def _share(match: re.Match[str], at: int = 1) -> tuple[str, str]:
+    """Return "5 of 48 runs" and "[3 %, 23 %]"."""
+    count, total, low, high = match.groups()[at - 1 : at + 3]
+    runs = plural(int(total), "run")
+    return f"{count} of {runs}", f"[{_percent(low)}, {_percent(high)}]"
+
+
+_STAIRS = re.compile(SHARE + r" runs are staircases.*?have a step \(([^)]*)\)")
+_STEPS = re.compile(r"(\d+)(?: steps?)? in (\d+)")
+_LARGEST = re.compile(rf"largest drop of a run in {SHARE}")
+_TOGETHER = re.compile(
+    r"In the (\d+) of (\d+) runs .*?p = (\S+) and power ([\d.]+)"
+    r"(?:; the rank is (\S+) of the record ahead \((\S+) to (\S+)\))?"
+)
+
+
+def _stairs(finding: Finding) -> str | None:
+    found = _STAIRS.search(finding.statement)
+    if found is None:
+        return None
+    count, span = _share(found)
+    by_steps = {int(steps): int(runs) for steps, runs in _STEPS.findall(found[5])}
+    rest = [f"{by_steps[k]} have {word}" for k, word in ((1, "a single step"), (0, "none"))
+            if by_steps.get(k)]  # fmt: skip
+    words = f"{count} are staircases of two steps or more {span}"
+    return f"{words}; {' and '.join(rest)}" if rest else words
+
+
+_SLOPES = re.compile(
+    r"within (\S+), in (\d+) of (\d+) settings.*; of (\d+) networks with g = 0 (\d+) "
+)
+
+_GROWTH = {
+    "supported": "Drops of the loss follow growth of the ε-rank",
+    "regime": "In some settings drops of the loss follow growth of the ε-rank, in others not",
+    "refuted": "Drops of the loss do not follow growth of the ε-rank",
+    "undecided": "Whether drops of the loss follow growth of the ε-rank stays open",
+}
+
+
+def _together(finding: Finding) -> str | None:
+    found = _TOGETHER.search(finding.statement)
+    if found is None:
+        return None
+    tested, runs, p, power, *lags = found.groups()
+    over = f"over {tested} of {plural(int(runs), 'run')}"
+    words = f"{_GROWTH[finding.judgement]}: {over} p = {p} at a power of {power}"
+    if lags[0] is None:
+        return words
+    middle, low, high = (f"{100 * float(lag):.2g} %" for lag in lags)
+    return f"{words}; the rank is {middle} of the record ahead [{low}, {high}]"
+
+
+def _largest(words: str) -> Callable[[Finding], str | None]:
+    def form(finding: Finding) -> str | None:
+        found = _LARGEST.search(finding.statement)
+        if found is None:
+            return None
+        count, span = _share(found)
+        return f"At the largest drop of {count} {words} {span}"
+
+    return form
+
+
+def _across(finding: Finding) -> str | None:
+    if finding.pvalue is None:
+        return None
+    words = leading(finding.statement).replace(", beyond a common pace,", "")
+    power = "" if finding.power is None else f", least power {finding.power:.2g}"
+    return f"{words} (beyond the pace of fast runs; p = {finding.pvalue:.2g}{power})"
+
+
+def _gains(of: str, unit: str) -> Callable[[Finding], str | None]:
+    """Return the form of a claim on pre-training, whose effects have a word in their names."""
+
+    def form(finding: Finding) -> str | None:
+        effects = [e for e in finding.effects if of in e.name]
+        if not effects:
+            return None
+        ordered = sorted(effects, key=lambda effect: effect.interval.value)
+        logs = [e for e in ordered if e.unit in _LOGARITHMS] or ordered
+        ends = [_value(e, e.interval.value) for e in (logs[0], logs[-1])]
+        words = leading(finding.statement)
+        if len(effects) == 1:
+            return f"{words}: {unit} {_with_interval(effects[0])}"
+        return f"{words}: {unit} {ends[0]} to {ends[1]} (medians)"
+
+    return form
+
+
+def _stages(finding: Finding) -> str:
+    words = leading(finding.statement).replace(
+        "first and second plateau are each", "each plateau is"
+    )
+    return f"{words} (the closest ratio: {_closest(finding.effects)})"
+
+
+def _length(finding: Finding) -> str | None:
+    found = _SLOPES.search(finding.statement)
+    if found is None:
+        return None
+    where = _of_settings(found[2], found[3])
+    words = f"In {where} it grows with log(1/σ) at the predicted rate, within {found[1]}"
+    middle = sorted(effect.interval.value for effect in finding.effects)
+    if middle:
+        words += f" (medians {middle[0]:.3g} to {middle[-1]:.3g} of it)"
+    if int(found[4]):
+        every = plural(int(found[4]), "network")
+        words += f"; where the gradient vanishes {found[5]} of {every} never left it"
+    return words
+
+
+def _of_settings(holds: str, total: str) -> str:
+    """Return "all 6 settings" or "5 of 6 settings"."""
+    settings = plural(int(total), "setting")
+    return f"all {settings}" if holds == total else f"{holds} of {settings}"
+
+
+def _second(finding: Finding) -> str | None:
+    """Sort the factors by what they do on the targets."""
+    _, _, listed = finding.statement.partition("by target: ")
+    groups: dict[str, list[str]] = {"on every target": [], "on some": [], "on none": []}
+    for item in filter(None, listed.rstrip(".").split("; ")):
+        factor, _, said = item.partition(": ")
+        words = said.split(", ")
+        shorter = words.count("shorter")
+        kind = (
+            "on none" if not shorter else "on some" if shorter < len(words) else "on every target"
+        )
+        span = _finite([e for e in finding.effects if f", {factor}, " in e.name])
+        groups[kind].append(factor + (f" ({span})" if shorter and span else ""))
+    told = "; ".join(f"{kind} by {', '.join(held)}" for kind, held in groups.items() if held)
+    return f"At equal training time it is shortened {told}" if told else None
+
+
+def _finite(effects: Sequence[Effect]) -> str:
+    """Return the medians from the least to the largest, those that are known."""
+    known = sorted(e.interval.value for e in effects if math.isfinite(e.interval.value))
+    if not known:
+        return ""
+    low, high = ratio(known[0]), ratio(known[-1])
+    return f"×{low}" if low == high else f"×{low} to ×{high}"
+
+
+def _transport(finding: Finding) -> str:
+    closest = min(finding.effects, key=lambda e: e.interval.value, default=None)
+    words = leading(finding.statement)
+    if closest is None:
+        return words
+    low, middle, high = (
+        f"{50 + 100 * end:.0f} %"
+        for end in (closest.interval.low, closest.interval.value, closest.interval.high)
+    )
+    return (
+        f"{words} (a moment of the descent has the larger one with probability {middle} "
+        f"[{low}, {high}] or more)"
+    )
+
+
+def _condensation(finding: Finding) -> str | None:
+    found = re.search(r"in (\d+) of (\d+) layers most seeds, established, have one with (.*)$",
+                      finding.statement)  # fmt: skip
+    if found is None:
+        return None
+    layers = plural(int(found[2]), "layer")
+    return f"In {found[1]} of {layers} most seeds have one orientation with {found[3]}"
+
+
+def _multiplicity(finding: Finding) -> str:
+    over = [effect for effect in finding.effects if " over 2p" in effect.name]
+    words = leading(finding.statement).replace(", established,", "")
+    middle = sorted(effect.interval.value for effect in over)
+    if not middle:
+        return words
+    return f"{words}; medians are {middle[0]:.2g} to {middle[-1]:.2g} times 2p"
+
+
+def _blow_up(finding: Finding) -> str | None:
+    found = re.search(r"within (\S+), in (\d+) of (\d+) settings", finding.statement)
+    slopes = sorted(e.interval.value for e in finding.effects if e.name.startswith("slope"))
+    if found is None or not slopes:
+        return None
+    where = _of_settings(found[2], found[3])
+    return (
+        f"With three and more layers the first plateau grows as the blow-up time does, within "
+        f"{found[1]}, in {where} (slopes {slopes[0]:.3g} to {slopes[-1]:.3g}, medians)"
+    )
+
+
+_FORMS: Mapping[str, Callable[[Finding], str | None]] = {
+    "staircase-steps": _stairs,
+    "coupling-together": _together,
+    "coupling-change": _largest("the features are proved to have had to change"),
+    "coupling-rank": _largest(
+        "directions beyond the old ε-rank are necessary and carry half of it"
+    ),
+    "coupling-across": _across,
+    "pretraining-rank": _gains("initial ε-rank", "by"),
+    "pretraining-speed": _gains("steps to an error", "their number is"),
+    "pretraining-accuracy": _gains("", "the error is"),
+    "three-stages": _stages,
+    "plateau-length": _length,
+    "second-plateau": _second,
+    "amplitude-transport": _transport,
+    "condensation": _condensation,
+    "condensation-multiplicity": _multiplicity,
+    "blow-up": _blow_up,
+    "optimiser-robust": lambda finding: _stairs(finding) if finding.part == "staircases" else None,
+}
+
+
+def power_of(finding: Finding, shift: float, seeds: Sequence[int]) -> str:
+    """Say in one line what a claim's test could have found.
+
+    `shift`: In standard deviations, what so many seeds show four times in five.
+    """
+    parts = []
+    if finding.power is not None:
+        parts.append(f"simulated power of the test on these very records {finding.power:.2g}")
+    if seeds:
+        count = plural(seeds[-1], "seed")
+        if seeds[0] != seeds[-1]:
+            count = f"{seeds[0]} to {count}"
+        parts.append(
+            f"{count} per comparison: too few for an interval of 95 %, so that nothing can be "
+            "established"
+            if math.isinf(shift)
+            else f"{count} per comparison: an effect of {shift:.2g} standard deviations is found "
+            "four times in five"
+        )
+    if finding.tried > 1:
+        parts.append(f"{plural(finding.tried, 'comparison')} tried")
+    return "; ".join(parts) or "no test over seeds, so that there is no power to state"

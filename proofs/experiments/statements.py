@@ -1,0 +1,115 @@
+"""Statements of findings for readers: the sentence that leads, and long lists of settings as rows.
+
+Records and findings.json hold a statement whole, with every setting in one line. A page shows its
+first clause, and what it lists as a table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+# A clause that ends before this is no sentence yet: "In 9 of 9 settings: …".
+_SHORTEST = 30
+_OPENING, _CLOSING = "([", ")]"
+_BREAKS = ("; ", ", ", ": ", ". ")
+
+#: How a share is written: 5 of 48 [0.03, 0.23].
+SHARE = r"(\d+) of (\d+) \[([\d.]+), ([\d.]+)\]"
+_SHARE_AT_END = re.compile(rf"^(?P<name>.+) (?P<said>{SHARE})$")
+_IN_BRACKETS = re.compile(r"^(?P<name>.*?\S) \((?P<said>.+)\)(?: runs)?$")
+_ALL = re.compile(r"\b([Ii]n) (\d+) of \2\b(?! [\[(])")
+# A word that stands for "neither shorter nor longer nor the same is established".
+_OPEN = re.compile(r"(?<=[:,] )\?(?=[,;.]|$)")
+_LEADS = re.compile(
+    r"^(?P<lead>(?:it )?(?:holds|fails|is open) in|the reverse holds in|undecided in|"
+    r"equal within the margin in|medians beyond are established for|its peak lies there in|in) "
+)
+
+
+@dataclass
+class Passage:
+    """Words, and the settings that they list."""
+
+    text: str
+    #: Setting, and what is said of it.
+    rows: list[tuple[str, str]] = field(default_factory=list)
+
+
+def leading(statement: str) -> str:
+    """Return the first clause of a statement, without the settings that it goes on to list."""
+    for text, sep in _clauses(statement):
+        if sep in ("; ", ": ", ". ") and len(text) >= _SHORTEST:
+            return plainer(text)
+    return plainer(statement.removesuffix("."))
+
+
+def plainer(text: str) -> str:
+    """Say "in all 6" for "in 6 of 6", where it is more than one."""
+    return _OPEN.sub("not decided", _ALL.sub(_all, text))
+
+
+def _all(match: re.Match[str]) -> str:
+    return match[0] if int(match[2]) < 2 else f"{match[1]} all {match[2]}"
+
+
+def _clauses(statement: str) -> Iterator[tuple[str, str]]:
+    """Yield what lies before each break outside of brackets, with that break."""
+    depth = start = 0
+    for at, letter in enumerate(statement):
+        depth += (letter in _OPENING) - (letter in _CLOSING)
+        if depth == 0 and statement[at : at + 2] in _BREAKS:
+            yield statement[:at], statement[at : at + 2]
+            start = at + 2
+    if start < len(statement):
+        yield statement, ""
+
+
+def _segments(statement: str) -> Iterator[tuple[str, str]]:
+    """Yield what lies between breaks, with the break after it."""
+    start = 0
+    for text, sep in _clauses(statement):
+        yield text[start:], sep
+        start = len(text) + len(sep)
+
+
+def passages(statement: str) -> list[Passage]:
+    """Return a statement as words and tables, in its order; nothing is left out."""
+    found = [Passage("")]
+    for segment, sep in _segments(plainer(statement.strip())):
+        lead = _LEADS.match(segment)
+        rest = segment[lead.end() :] if lead else segment
+        # What ends in a colon begins a list.
+        item = None if sep == ": " else _item(rest.rstrip("."))
+        here = found[-1]
+        if item is None:
+            # Words after a table begin another passage.
+            if here.rows:
+                found.append(here := Passage(""))
+            here.text += segment + sep
+            continue
+        if lead and here.rows:
+            found.append(here := Passage(""))
+        if lead:
+            here.text += lead["lead"] + " "
+        here.rows.append(item)
+    return [_whole(passage) for passage in found if passage.text.strip() or passage.rows]
+
+
+def _item(text: str) -> tuple[str, str] | None:
+    """Return a setting and what is said of it: "name (numbers)", "numbers (name)", "name share"."""
+    found = _SHARE_AT_END.match(text) or _IN_BRACKETS.match(text)
+    if found is None:
+        return None
+    name, said = found["name"], found["said"]
+    return (said, name) if name[:1].isdigit() and " of " in name[:12] else (name, said)
+
+
+def _whole(passage: Passage) -> Passage:
+    """Return a passage; a list of one setting is put back into its words."""
+    if len(passage.rows) == 1:
+        ((name, said),) = passage.rows
+        passage = Passage(f"{passage.text.strip()} {name} ({said})")
+    text = passage.text.strip().rstrip(";,:").strip()
+    return Passage(text[:1].upper() + text[1:], passage.rows)

@@ -1,0 +1,200 @@
+"""The page of an experiment: question, answers, picture, robustness, power, and then the rest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from matplotlib.figure import Figure
+
+from epsrank.numerics.experiments.analysis import Analysis, Effect, Finding, Picture, Table
+from epsrank.numerics.experiments.experiment import MainPicture, Request
+from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
+from epsrank.proofs.experiments.answers import answers, named, panel_of
+from epsrank.proofs.experiments.records import read_head, read_record, recorded_ids
+from epsrank.proofs.experiments.report import main_picture, write_experiment
+from epsrank.proofs.experiments.sentences import LONGEST, medians, sentence
+from epsrank.proofs.experiments.statements import leading, passages
+from epsrank.proofs.ledger.claims import load_ledger
+from epsrank.theory.errors import InputError
+from epsrank.theory.statistics import MedianInterval
+from tests.proofs.experiments.conftest import make
+
+OURS = [name for name in EXPERIMENTS if not name.startswith("Z")]
+SETTINGS = "; ".join(f"setting {k} (12 of 12 [0.74, 1.00]; 2 steps in 12)" for k in range(30))
+STAIRS = Finding(
+    "staircase-steps",
+    "refuted",
+    "5 of 48 [0.03, 0.23] runs are staircases, of two steps or more beyond one smooth drop with "
+    "autocorrelated noise, and 42 of 48 [0.75, 0.95] have a step (0 steps in 6, 1 in 37, 2 in 5); "
+    f"fails in {SETTINGS}",
+    (Effect("number of steps, relu", MedianInterval(1.0, 1.0, 2.0, 0.96, 12)),),
+    30,
+    {"setting": "relu"},
+)
+COUPLED = Finding("coupling-together", "undecided", "no run can be tested: no drop", power=0.31)
+
+
+def drawn() -> Figure:
+    figure = Figure()
+    figure.subplots(2, 1)[0].plot([1, 2])
+    return figure
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> str:
+    """A page with two findings of claims of the ledger, as a reader gets it."""
+    tmp_path = tmp_path_factory.mktemp("page")
+    rows = [
+        {"claim": "staircase-steps", "view": view, "judgement": "refuted",
+         "judgement in this view": now, "effects": 4, "not stable": moved, "which": ""}
+        for view, now, moved in (("first", "refuted", 0), ("second", "refuted", 3),
+                                 ("third", "regime", 1))
+    ]  # fmt: skip
+    analysis = Analysis(
+        (STAIRS, COUPLED),
+        (Table("robustness", "In other views", rows),),
+        (
+            Picture("other", "Beside it", drawn),
+            Picture("staircases", "Decides coupling-rank", drawn),
+        ),
+        ("A note on staircase-steps.",),
+    )  # fmt: skip
+    own = replace(make("Z1"), main=MainPicture("stair", "Every run.", "staircase-steps", rows=1))
+    assert write_experiment(tmp_path, own, Request(), (), analysis) == []
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "other.svg", "staircases.svg", "main.svg", "main-narrow.svg",
+    }  # fmt: skip
+    return (tmp_path / "index.html").read_text("utf-8")
+
+
+def test_the_page_goes_from_the_question_to_the_tables(page):
+    order = ["question", "answers", "main", "robustness", "power", "statements", "comparisons",
+             "figures", "tables", "settings", "witnesses"]  # fmt: skip
+    places = [page.index(f'id="{name}"') for name in order]
+    assert places == sorted(places)
+    # All below the power is folded away, under a heading.
+    folded = re.findall(r'<details class="part" id="(\w+)"><summary><h2>', page)
+    assert folded == order[order.index("statements") :]
+    assert "<details" not in page[: page.index('id="power"')]
+
+
+def test_the_first_screen_says_the_answer_in_a_line(page):
+    first = page[: page.index('id="robustness"')]
+    assert "Is the coin fair?" in first
+    assert "Losses descend in steps: <span" in first
+    assert "✗ refuted" in first
+    said = "5 of 48 runs are staircases of two steps or more [3 %, 23 %]; 37 have a single step"
+    # As the answer, and as the caption of the picture.
+    assert first.count(said) >= 2
+    assert "This experiment alone says refuted. The ledger says " in first
+    assert all(
+        len(text) <= LONGEST + 1 for text in re.findall('<p class="sentence">(.*)</p>', first)
+    )
+    assert "setting 7" not in first
+    assert "<td>setting 7</td><td>12 of 12 [0.74, 1.00]; 2 steps in 12</td>" in page
+
+
+def test_no_name_of_the_ledger_stands_without_its_title(page):
+    bare = re.sub(r"<code>.*?</code>|<style>.*?</style>", "", page, flags=re.DOTALL)
+    assert [claim.id for claim in load_ledger() if "-" in claim.id and claim.id in bare] == []
+    assert "A note on “Losses descend in steps”." in page
+    assert named("B4 (claim blow-up); a blow-up of reading") == (
+        "B4 (claim “Finite-time blow-up of the leading-order dynamics”); a blow-up of reading"
+    )
+
+
+def test_views_and_power(page):
+    for cell in ("● same", "◐ 3 of 4 move", "✗ supported only in a regime"):
+        assert cell in page
+    assert "12 seeds per comparison: an effect of 1.1 standard deviations is found" in page
+    assert "simulated power of the test on these very records 0.31" in page
+    assert panel_of(Analysis((STAIRS,)), answers(Analysis((STAIRS,)), make())) is None
+
+
+def test_an_experiment_without_a_question_has_no_page(toys, tmp_path):
+    toys(Z1=1.0)
+    for question in ("", "Coins are fair."):
+        own = replace(make("Z1"), question=question)
+        with pytest.raises(InputError, match="Z1 asks no question"):
+            write_experiment(tmp_path, own, Request(), (), Analysis(()))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_experiment_asks_one_question_and_has_a_picture(name):
+    own = experiment(name)
+    assert re.fullmatch(r"[A-Z][^?]{30,200}\?", own.question)
+    assert named(own.question) == own.question
+    assert own.main.picture
+    assert own.main.seen.endswith(".")
+    assert own.main.claim in (own.claims or (None,))
+
+
+def test_the_main_picture_is_the_one_named_or_the_first():
+    pictures = [Picture(name, name, drawn) for name in ("layers", "planes-0", "planes-1")]
+    own = replace(make(), main=MainPicture("planes"))
+    assert main_picture(own, pictures) is pictures[1]
+    assert main_picture(make(), pictures) is pictures[0]
+    assert main_picture(make(), []) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "lead", "rows"),
+    [
+        (
+            "In 3 of 3 settings both plateaus are longer, and the detector finds both: in 12 of 12 "
+            "(sines, σ = 0.1), 11 of 12 (waves, σ = 0.1) runs.",
+            "In all 3 settings both plateaus are longer, and the detector finds both",
+            [("sines, σ = 0.1", "12 of 12"), ("waves, σ = 0.1", "11 of 12")],
+        ),
+        (
+            "At 3 of 9 drops more directions are necessary. At the largest drop of a run in 2 of 6 "
+            "[0.04, 0.78]: relu 1 of 3 [0.01, 0.91]; tanh 1 of 3 [0.01, 0.91]",
+            "At 3 of 9 drops more directions are necessary",
+            [("relu", "1 of 3 [0.01, 0.91]"), ("tanh", "1 of 3 [0.01, 0.91]")],
+        ),
+        (
+            "At equal time, against σ = 0.001, by target: rate: same, ?; noise: longer",
+            "At equal time, against σ = 0.001, by target",
+            [],
+        ),
+    ],
+)
+def test_a_statement_is_a_sentence_and_rows(statement, lead, rows):
+    assert leading(statement) == lead
+    found = passages(statement)
+    assert [row for passage in found for row in passage.rows] == rows
+    # No number and no setting is lost.
+    words = " ".join(passage.text + " ".join(sum(passage.rows, ())) for passage in found)
+    assert set(re.findall(r"\d[\d.]*\d", statement)) <= set(re.findall(r"\d[\d.]*\d", words))
+    assert "?" not in words
+
+
+def test_open_ends_and_ratios_are_said_in_words():
+    inf = float("inf")
+    ends = [(-1.0, -1.2, -0.9), (0.5, 0.1, inf)]
+    effects = [Effect("length", MedianInterval(*e, 0.96, 12), unit="decades") for e in ends]
+    assert medians(effects) == "medians from ×0.1 to ×3.2 in 2 comparisons; ×1 is no effect"
+    assert medians(effects[1:]) == "median ×3.2 [×1.3, ×∞]"
+    assert medians([]) == ""
+    held_back = Finding("x", "regime", "It holds in 4 of 4 settings, by much; not stable at ε = 1")
+    assert sentence(held_back) == "It holds in all 4 settings, by much; not stable at ε = 1."
+
+
+def test_the_ledger_says_why_it_differs():
+    own = experiment("A1")
+    found = answers(Analysis((replace(STAIRS, judgement="supported"),)), own)
+    claim = next(claim for claim in load_ledger() if claim.id == "staircase-steps")
+    assert found[0].ledger.startswith(f"The ledger says {claim.recorded}")
+    assert answers(Analysis((replace(STAIRS, claim="mine"),)), own)[0].ledger == (
+        "The ledger has no such claim."
+    )
+
+
+def test_the_head_of_a_record_is_that_of_the_whole():
+    name = min(recorded_ids(), key=lambda name: len(name))
+    whole, head = read_record(name), read_head(name)
+    assert replace(whole, outcomes=()) == head
+    assert (head.disqualified is None) <= (whole.undecided(experiment(name)) is None)
