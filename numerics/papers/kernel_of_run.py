@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsrank.numerics.first_layer.slope import resolve_slope
+from epsrank.numerics.networks.activations import theory_activation
 from epsrank.numerics.plots.kernel_figures import rank_over
 from epsrank.numerics.plots.style import INK, given_axes, legend_below
 from epsrank.numerics.training.build import resolve_device
@@ -75,18 +76,18 @@ def _predicted(run: Run, eps: float) -> list[Any]:
     else:
         rows = points
     inputs = data_measure(rows, weights=probe.weights, measure=task.measure, text=task.name)
-    init, law = config.init, None
+    init, law, sigma = config.init, None, theory_activation(config.activation)
     if init == "structured":
         where: dict[str, Any] = {"domain": task.domain, "data": None}
         if task.domain is None:
             where = {"domain": None, "data": points}
-        place, slope = placement(config.activation, config.width, **where), config.slope
+        place, slope = placement(sigma, config.width, **where), config.slope
         if isinstance(slope, str):
             slope = resolve_slope(
                 slope, config.activation, config.width, eps=config.eps[0], **where
             ).slope
         init, law = "default", place.neurons(inputs, slope)
     return initial_ranks(
-        inputs, config.activation, width=config.width, depth=config.depth, eps=(eps,), init=init,
+        inputs, sigma, width=config.width, depth=config.depth, eps=(eps,), init=init,
         init_scale=config.init_scale if law is None else None, first=law,
     )  # fmt: skip

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 _MOST_WRITTEN = 120
 # A map of which less than this share was run is mostly holes.
 _LEAST_FILLED = 0.5
+# Of the gap between two places, the most that two series are apart.
+_MOST_APART = 0.25
 
 
 def has_figure(results: SweepResults, quantity: str) -> bool:
@@ -136,16 +138,19 @@ def _draw_ends(
     for at, points in enumerate(series.values()):
         points.sort(key=lambda point: point[0])
         # A quarter of a gap to either side is taken, however many there are.
-        apart = gap * min(0.1, 0.5 / len(series))
+        apart = gap * min(_MOST_APART, 0.5 / len(series))
         shift = 0.0 if colours.bar else apart * (at - (len(series) - 1) / 2)
         style = colours.of(points[0][2].settings)
-        x = [p * math.exp(shift) if logarithmic else p + shift for p, _, _ in points]
+        x = [_moved(place, shift, logarithmic) for place, _, _ in points]
+        # Runs half way to the next series: the line of their interval would cover them.
+        aside = gap * _MOST_APART / 2 if colours.bar else apart / 2
         middle = np.array([one.value for _, one, _ in points])
         ends = np.array([[one.low, one.high] for _, one, _ in points])
         for place, (_, one, cell) in zip(x, points, strict=True):
             own = _ends(cell, quantity)
-            panel.axes.plot([place] * len(own), own, ".", color=style.colour, alpha=0.3,
-                            markersize=4, markeredgewidth=0)  # fmt: skip
+            beside = [_moved(place, aside, logarithmic)] * len(own)
+            panel.axes.plot(beside, own, ".", color=style.colour, alpha=0.5, markersize=5,
+                            markeredgewidth=0)  # fmt: skip
             values += [*own, one.value]
         finite = np.isfinite(middle)
         shown_ends = np.clip(ends, -BEYOND, BEYOND)
@@ -159,6 +164,11 @@ def _draw_ends(
             panel.axes.text(place, 0.97, "∞", transform=panel.axes.get_xaxis_transform(),
                             ha="center", va="top", color=style.colour, fontsize=10)  # fmt: skip
     return values
+
+
+def _moved(place: float, by: float, logarithmic: bool) -> float:
+    """Return a place so much further along its axis."""
+    return place * math.exp(by) if logarithmic else place + by
 
 
 def _least_gap(numbers: list[float], logarithmic: bool) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import warnings
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -179,6 +179,22 @@ class _Dask:
         self._client.cancel(handles)
 
 
+@contextmanager
+def _named_token(address: str | None) -> Iterator[None]:
+    """Say what an address without its token wants: Ray takes the token by itself for auto alone."""
+    try:
+        yield
+    except ConnectionError as error:
+        if address in {None, "auto"} or os.environ.get("RAY_AUTH_MODE"):
+            raise
+        raise InputError(
+            "backend",
+            f"'ray' found no cluster at RAY_ADDRESS={address} ({' '.join(str(error).split())})",
+            "set RAY_ADDRESS=auto on a machine of the cluster; elsewhere copy its "
+            "~/.ray/auth_token here and set RAY_AUTH_MODE=token",
+        ) from None
+
+
 class _Ray:
     """Tasks as references of Ray."""
 
@@ -186,7 +202,8 @@ class _Ray:
         self._ray = ray
         if not ray.is_initialized():
             elsewhere = os.environ.get("RAY_ADDRESS")
-            ray.init(**({} if elsewhere else {"num_cpus": jobs, "include_dashboard": False}))
+            with _named_token(elsewhere):
+                ray.init(**({} if elsewhere else {"num_cpus": jobs, "include_dashboard": False}))
             # Whoever had started Ray before keeps it.
             opened.callback(ray.shutdown)
         # Tried once: what kills its process would kill others as well.

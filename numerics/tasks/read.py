@@ -43,7 +43,9 @@ class Samples:
     def checked(self, argument: str, what: str) -> Samples:
         """Return the same, if they are finite and fit each other."""
         x, y = self.x, self.y
-        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
+        if x.ndim and y.ndim and len(x) == len(y) == 0:
+            raise InputError(argument, f"{what} holds no samples", "pass some")
+        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
             problem = f"{what} has x of shape {x.shape} and y of shape {y.shape}"
             raise InputError(argument, problem, "pass one row of each per sample")
         if x.dtype.kind not in "biuf":

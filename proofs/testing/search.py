@@ -315,6 +315,7 @@ def assert_holds(check: Check, *, max_examples: int | None = None, seed: int | N
     Undecided
         If the arithmetic decided no case.
     """
+    __tracebackhide__ = True
     prop = _REGISTERED.of(check)
     if prop is None:
         raise InputError(

@@ -27,6 +27,7 @@ Z = torch.linspace(-3, 3, 13, dtype=torch.float64)
 def mine(tmp_path, monkeypatch):
     (tmp_path / "acts.py").write_text(
         "import torch\n\ndef snake(z):\n    return z + torch.sin(z) ** 2\n\n"
+        "def centred(z):\n    return z - z.mean(dim=0)\n\ndef first(z):\n    return z[:1]\n\n"
         "def total(z):\n    return z.sum()\n\ndef fails(z):\n    raise ValueError('no σ')\n\n"
         "number = 3\n\nclass Wave(torch.nn.Module):\n    def forward(self, z):\n"
         "        return torch.sin(z)\n\nPReLU = torch.nn.PReLU\n"
@@ -70,7 +71,9 @@ def test_a_users_own_are_known_by_module_and_name(mine):
         ([], r"is \[\]"),
         ("acts:none", "acts has no none"),
         ("acts:total", "does not act entrywise"),
-        ("acts:fails", r"ValueError: no σ at acts\.py:10"),
+        ("acts:centred", "does not act entrywise"),
+        ("acts:first", "does not act entrywise"),
+        ("acts:fails", r"ValueError: no σ at acts\.py:16"),
         ("acts:number", "is acts:number, a int"),
         ("acts:PReLU", "has parameters"),
         ("nowhere:f", "nowhere cannot be imported"),
@@ -101,6 +104,6 @@ def test_training_and_prediction_take_the_same_names(mine):
             assert done.exit_code == 0, done.output
     done = CliRunner().invoke(main, ["predict", "--activation", "acts:fails"])
     assert done.exit_code == 2
-    assert "ValueError: no σ at acts.py:10" in done.output
+    assert "ValueError: no σ at acts.py:16" in done.output
     with pytest.raises(InputError, match="'hardtanh', whose second derivative is 0"):
         train(RunConfig(task="poisson-1d", activation="hardtanh", **shared))

@@ -99,6 +99,23 @@ def test_ticks_are_values_that_were_run():
             assert all(float(text) == int(float(text)) for text in labels(axis))
 
 
+def test_runs_lie_beside_the_lines_of_their_intervals():
+    found = draw(grid(width=[4, 8], depth=[1, 2]), ["ends"])
+    (axes,) = found["ends-loss"].axes
+    runs = [line for line in axes.lines if line.get_marker() == "." and len(line.get_xdata()) == 3]
+    assert len(runs) == 4
+    lines = [
+        axes.transData.transform(path.vertices)[0, 0]
+        for many in axes.collections
+        for path in many.get_paths()
+    ]
+    assert len(lines) == 4
+    points = found["ends-loss"].dpi / 72
+    for line in runs:
+        at = axes.transData.transform(line.get_xydata())[:, 0]
+        assert min(abs(at[0] - x) for x in lines) > 2 * points
+
+
 def test_colours_panels_and_quantities_are_chosen():
     results = grid(seeds=2, width=[4, 8], init=["a", "b"], depth=[1, 2, 3])
     layout = layout_of(results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import ModuleType
 
 import pyarrow as pa
 import pytest
@@ -211,3 +212,27 @@ def test_an_engine_that_is_not_installed(kinds, monkeypatch, backend, package):
     monkeypatch.setitem(kinds.sys.modules, package, None)
     with pytest.raises(InputError, match=rf"not installed; run pip install 'epsrank\[{backend}\]'"):
         run_trials([Trial("square", {"x": 1})], None, backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("address", "mode", "said"),
+    [
+        ("10.0.0.1:6379", "", r"no cluster at RAY_ADDRESS=10.0.0.1:6379 .*; .*auth_token"),
+        ("10.0.0.1:6379", "token", r"'ray' failed \(ConnectionError: refused"),
+        ("auto", "", r"'ray' failed \(ConnectionError: refused"),
+    ],
+)
+def test_an_address_of_ray_without_its_token(kinds, monkeypatch, address, mode, said):
+    ray = ModuleType("ray")
+    ray.is_initialized = lambda: False
+
+    def init(**options):
+        raise ConnectionError("refused\nover two lines")
+
+    ray.init = init
+    monkeypatch.setitem(kinds.sys.modules, "ray", ray)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with pytest.raises(InputError, match=said) as caught:
+        run_trials([Trial("square", {"x": 1})], None, backend="ray")
+    assert "\n" not in str(caught.value)

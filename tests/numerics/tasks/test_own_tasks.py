@@ -65,6 +65,8 @@ def labels():
     return np.arange(30.0).reshape(15, 2), np.arange(15) % 3
 def holes():
     return np.array([1.0, np.nan, 2.0]), np.zeros(3)
+def none():
+    return np.zeros((0, 2)), np.zeros(0)
 def uneven():
     return np.zeros((4, 1)), np.zeros(5)
 def three():
@@ -169,6 +171,7 @@ def test_their_samples_are_what_the_user_means():
         ("missing", {}, "has no missing"),
         ("holes", {}, "1 NaN or infinite entries in x, first in row 1"),
         ("uneven", {}, r"x of shape \(4, 1\) and y of shape \(5,\)"),
+        ("none", {}, "own_tasks_of_a_user:none holds no samples"),
         ("three", {}, "gives 3 parts"),
         ("nothing", {}, "is a NoneType"),
         ("Ragged", {}, "10 different shapes"),

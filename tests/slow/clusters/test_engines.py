@@ -35,6 +35,7 @@ width = [3, 5]
 init = ["default", "structured"]
 """
 _SECONDS = 1500.0
+_STARTS_OF_RAY = 3
 
 
 def commands(engine: str) -> list[str]:
@@ -150,6 +151,27 @@ def test_dask_as_the_guide_starts_it(here: Path, tmp_path: Path) -> None:
     assert_equal_results(tmp_path / "out", here)
 
 
+def start_ray(start: str, stop: str, folder: Path) -> None:
+    """Start Ray, again where a busy machine took it more than the 30 s that it gives itself."""
+    for attempt in range(_STARTS_OF_RAY):
+        done = subprocess.run(
+            shlex.split(start), cwd=folder, env=environment(), capture_output=True, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+        if done.returncode == 0:
+            return
+        last = attempt + 1 == _STARTS_OF_RAY
+        assert not last, done.stderr
+        assert "timed out during startup" in done.stderr, done.stderr
+        stop_ray(stop)
+
+
+def stop_ray(stop: str) -> None:
+    subprocess.run(
+        shlex.split(stop), env=environment(), capture_output=True, timeout=300, check=False
+    )
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds workers in /proc")
 def test_ray_as_the_guide_starts_it(here: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="needs epsrank[ray]")
@@ -157,13 +179,8 @@ def test_ray_as_the_guide_starts_it(here: Path, tmp_path: Path) -> None:
     start, sweep, stop = (line.replace("6379", "6488") for line in commands("ray"))
     ray = shutil.which("ray", path=environment()["PATH"])
     assert ray is not None
-    # A short path: sockets have names of a hundred letters at most.
-    started = subprocess.run(
-        shlex.split(start), cwd=tmp_path, env=environment(), capture_output=True, text=True,
-        timeout=300, check=False,
-    )  # fmt: skip
     try:
-        assert started.returncode == 0, started.stderr
+        start_ray(start, stop, tmp_path)
         with shell(sweep, tmp_path, "sweep") as process:
             wait_for(40, tmp_path, process)
             end = time.monotonic() + 60
@@ -172,7 +189,5 @@ def test_ray_as_the_guide_starts_it(here: Path, tmp_path: Path) -> None:
             os.kill(victims[0], signal.SIGKILL)
             assert process.wait(_SECONDS) == 0, (tmp_path / "sweep").read_text()
     finally:
-        subprocess.run(
-            shlex.split(stop), env=environment(), capture_output=True, timeout=300, check=False
-        )
+        stop_ray(stop)
     assert_equal_results(tmp_path / "out", here)

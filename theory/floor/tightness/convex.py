@@ -14,7 +14,7 @@ from epsrank.theory.floor.convex.floor import convex_floor
 from epsrank.theory.floor.convex.lipschitz import RankFloors, mean_slope
 from epsrank.theory.floor.convex.penalised import PenalisedProblem
 from epsrank.theory.floor.plateau import Asked
-from epsrank.theory.floor.tightness.enclosed import Enclosed
+from epsrank.theory.floor.tightness.enclosed import Enclosed, falling
 from epsrank.theory.floor.tightness.head import Head
 from epsrank.theory.floor.tightness.result import AtEps, AtNorm
 from epsrank.theory.rank import epsilon_ranks
@@ -49,7 +49,12 @@ def convex_chain(
         "loss": Enclosed(max(0.0, loss - asked.error), loss, loss + asked.error),
         "reachable": reachable,
         "envelope": None,
-        "by_norm": tuple(AtNorm(at, Enclosed(*curve.bounds(at)), None) for at in norms),
+        "by_norm": tuple(
+            AtNorm(at, reached, None)
+            for at, reached in zip(
+                norms, falling(norms, [Enclosed(*curve.bounds(at)) for at in norms]), strict=True
+            )
+        ),
         "distances": None,
         "features": features.values,
         "coefficients": coefficients,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epsrank.theory.floor.reading import quotient
@@ -34,6 +35,11 @@ class Enclosed:
         middle = nearest((interval.lower + interval.upper) / 2)
         return cls(outward(interval.lower, -1), middle, outward(interval.upper, +1))
 
+    def within(self, lower: float, upper: float) -> Enclosed:
+        """Return x with other bounds beside these, the better ones of both."""
+        low, high = max(self.lower, lower), min(self.upper, upper)
+        return Enclosed(low, min(max(self.value, low), high), high)
+
     @property
     def unknown(self) -> bool:
         """Whether nothing is known of x ≥ 0, as of 0/0 to rounding."""
@@ -56,3 +62,14 @@ class Enclosed:
         if f"{self.lower:.4g}" == f"{self.upper:.4g}":
             return shown
         return f"{shown} in [{self.lower:.4g}, {self.upper:.4g}]"
+
+
+def falling(places: Sequence[float], found: Sequence[Enclosed]) -> list[Enclosed]:
+    """Return values of a falling function, each with what the others say: f(a) ≥ f(b) for a ≤ b."""
+    return [
+        one.within(
+            max(other.lower for far, other in zip(places, found, strict=True) if far >= at),
+            min(other.upper for near, other in zip(places, found, strict=True) if near <= at),
+        )
+        for at, one in zip(places, found, strict=True)
+    ]

@@ -14,7 +14,7 @@ from epsrank.theory.floor.decomposed.curve import SquaresCurve
 from epsrank.theory.floor.decomposed.decomposition import FloorData
 from epsrank.theory.floor.decomposed.spectral import rank_of
 from epsrank.theory.floor.plateau import Asked
-from epsrank.theory.floor.tightness.enclosed import Enclosed
+from epsrank.theory.floor.tightness.enclosed import Enclosed, falling
 from epsrank.theory.floor.tightness.head import Head
 from epsrank.theory.floor.tightness.result import AtEps, AtNorm
 from epsrank.theory.numbers.arrays import Matrix
@@ -37,7 +37,13 @@ def squares_chain(
         "reachable": _reachable(asked.known, norm),
         "envelope": _envelope(data, norm),
         "by_norm": tuple(
-            AtNorm(at, _reachable(asked.known, at), _envelope(data, at)) for at in norms
+            AtNorm(at, reached, bound)
+            for at, reached, bound in zip(
+                norms,
+                falling(norms, [_reachable(asked.known, at) for at in norms]),
+                falling(norms, [_envelope(data, at) for at in norms]),
+                strict=True,
+            )
         ),
         "spectrum": data.spectrum,
         "distances": data.distances,

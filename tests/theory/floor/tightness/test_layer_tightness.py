@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -285,3 +286,20 @@ def test_bad_input_is_one_line(change, message):
     given = {"features": PHI, "target": TARGET[:, 0], "coefficients": HEAD[:, 0]} | change
     with pytest.raises(InputError, match=message):
         layer_tightness(given.pop("features"), given.pop("target"), **given)
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+def test_ends_at_other_norms_are_those_of_a_falling_function(loss):
+    phi = np.logaddexp(0, np.outer(X, np.linspace(0.2, 1.5, 12)) + 0.3)
+    norms = (10.0, 1e3, math.inf, 1.0) if loss == "squared" else (10.0, 100.0, 1.0)
+    found = layer_tightness(
+        phi, np.sin(9 * X), coefficients=np.linspace(-0.1, 0.1, 12), eps=(1e-6,), loss=loss,
+        norms=norms,
+    )  # fmt: skip
+    for less, more in itertools.pairwise(found.by_norm):
+        # V(∞) alone is lost to rounding here, and known by what smaller norms reach.
+        assert more.reachable.upper <= less.reachable.upper
+        assert less.reachable.lower >= more.reachable.lower
+        assert more.reachable.lower <= more.reachable.value <= more.reachable.upper
+        if less.envelope is not None:
+            assert more.envelope.upper <= less.envelope.upper
