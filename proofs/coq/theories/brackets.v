@@ -8,8 +8,7 @@
     - [residual m A P]      A − 2^m P. *)
 
 From Coq Require Import ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp Require Import ring.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp.zify Require Import ssrZ.
 From EpsRank Require Import form spectral zmatrix inertia minors measurement check_rank.
 

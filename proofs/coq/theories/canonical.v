@@ -9,7 +9,7 @@
     - [comb phi (c *m C)]    a combination of the p features φ·C_1, …, φ·C_p;
     - [eigval (gram B phi) p]   λ_{p+1}, the (p+1)-st eigenvalue of the Gram matrix. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral selection projection floor outputs losses change.
 
 Set Implicit Arguments.

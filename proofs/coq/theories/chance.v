@@ -9,7 +9,7 @@
     - [ridge G g]             G + γI, and [leverage G g x] = x (G + γI)⁻¹ xᵀ;
     - [dimension G g]         tr G (G + γI)⁻¹, the effective dimension. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral inertia rank perturbation sampling.
 

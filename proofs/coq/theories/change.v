@@ -7,7 +7,7 @@
     - [outs phi W]          the outputs u_1, …, u_k, u_l = φ·W_l, of a head with rows W_l;
     - [sigma B phi k]       σ_{k+1} = √λ_{k+1}, the singular value of the features. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral rank projection floor mixing.
 
 Set Implicit Arguments.

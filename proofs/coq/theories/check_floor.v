@@ -9,7 +9,7 @@
     - [squared_loss] Σ_l ‖φ·W_l − u*_l‖², W_l the l-th row of W: the weights of output l. *)
 
 From Coq Require Import ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From mathcomp.zify Require Import ssrZ.
 From EpsRank Require Import form zmatrix measurement.

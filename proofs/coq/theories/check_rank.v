@@ -10,7 +10,7 @@
     - [sheared]   the integer matrix M' ≈ 2^(−drop) · Q·D·4^a·(G − εI) for ε = P/Q. *)
 
 From Coq Require Import ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From mathcomp.zify Require Import ssrZ.
 From EpsRank Require Import form spectral zmatrix inertia measurement.

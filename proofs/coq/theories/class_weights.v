@@ -7,7 +7,7 @@
     - [weighted_entropy X t b] s Ln Σ_i E(b_i) − ⟨t, b⟩, which is cross-entropy where s = 1;
     - [masses T]               the row (s_1, …, s_N) for the N rows of T. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral floor selection outputs losses cross_entropy dual.
 

@@ -16,7 +16,7 @@
     - [factor n p]         1 + p (n − p);
     - [loss B phi W ustar] ‖φW − u*‖ for k outputs;  [frob W]  ‖W‖_F. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral minors selection floor outputs losses networks network_outputs.
 

@@ -9,7 +9,7 @@
     - [next_layer sigma W b phi]  the features σ(Wφ + b) of the next layer, on the samples;
     - [relu x]              max(0, x). *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral rank trace mixing rankone.
 

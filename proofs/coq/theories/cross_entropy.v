@@ -10,7 +10,7 @@
     - [cross_entropy X t b]   Ln Σ_i E(b_i) − ⟨t, b⟩, which is −Σ_i t_i Ln(softmax(b)_i);
     - [entropy X p]           −Σ_i p_i Ln(p_i). *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral floor selection outputs losses.
 

@@ -5,7 +5,7 @@
                          eigenfeatures, for one output and for k outputs (projection.v, outputs.v);
     - [t]                the tail √ε ‖β‖ that is subtracted from it, held fixed. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral projection outputs.
 
 Set Implicit Arguments.

@@ -7,8 +7,7 @@
     - [net sigma h beta x]   the network Σ_j β_j φ_j(x) of [networks];
     - [data_loss w x y v]    √Σ_i w_i (v(x_i) − y_i)², the root loss of a function v. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp Require Import ring.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form floor networks.
 
 Set Implicit Arguments.
@@ -39,7 +38,8 @@ have Kn : K != 0 by rewrite gt_eqF.
 exists K => z le_z; have -> : K * s (z / K) - z = K * (s (z / K) - z / K).
   by rewrite mulrBr [K * (z / K)]mulrC divfK.
 rewrite normrM (gtr0_norm K0); apply: le_trans (ler_wpmul2l (ltW K0) (near _)) _.
-have -> : K * (c * (z / K) ^+ 2) = c * z ^+ 2 / K by field.
+have -> : K * (c * (z / K) ^+ 2) = c * z ^+ 2 / K.
+  by rewrite mulrCA [_ ^+ 2]expr2 [K * _]mulrA [K * _]mulrC divfK // [z ^+ 2]expr2 !mulrA.
 rewrite ler_pdivr_mulr // /K mulrDr mulr1 [t * _]mulrC divfK ?gt_eqF //.
 apply: le_trans (_ : c * M ^+ 2 <= _); last by rewrite ler_addl ltW.
 rewrite ler_wpmul2l // -real_normK ?num_real // ler_expn2r ?nnegrE //.

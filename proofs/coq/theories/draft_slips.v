@@ -6,7 +6,7 @@
     - [proj B phi Q p u]           P_p u, the projection onto the first p eigenfeatures;
     - [one_sample], [neurons u]    the data space of one sample, and neurons with values u_j. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral rank trace rankone projection.
 

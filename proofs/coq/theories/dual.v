@@ -9,7 +9,7 @@
     - [Phi^T *m diag_mx w *m G]   Σ_i w_i φ_iᵀ g_i, of size n × k;
     - [dual_value w Phi O v G b]  Σ w_i v_i + Σ w_i ⟨g_i, o_i⟩ − b ‖Σ w_i φ_iᵀ g_i‖_F. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral minors selection floor outputs losses cross_entropy.
 

@@ -10,7 +10,7 @@
     - [envelope B phi Q us b]    the largest of these floors over p = 0, …, n;
     - [rank_budget B phi Q us t] the least p with d_p ≤ t (and n + 1 if there is none). *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral projection.
 
 Set Implicit Arguments.

@@ -13,8 +13,7 @@
     - [qf G x]           the quadratic form x G xᵀ of a row vector;   [sqn x]  |x|² = x xᵀ;
     - [data_form w]      the form Σ_i w_i u_i v_i of a finite data set with weights w ≥ 0. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp Require Import ring.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -98,7 +97,7 @@ Proof. by rewrite /nrm nrm2N. Qed.
 
 Lemma nrm2D u v : nrm2 (u + v) = nrm2 u + nrm2 v + 2%:R * dot B u v.
 Proof.
-by rewrite /nrm2 dotDl !dotDr (dotC B v u); ring.
+by rewrite /nrm2 dotDl !dotDr (dotC B v u) [_ + dot B v v]addrC addrACA -mulr2n mulr_natl.
 Qed.
 
 Lemma nrm2B u v : nrm2 (u - v) = nrm2 u + nrm2 v - 2%:R * dot B u v.
@@ -107,18 +106,16 @@ Proof. by rewrite nrm2D nrm2N dotNr mulrN. Qed.
 (** The Cauchy–Schwarz inequality, squared: ⟨u, v⟩² ≤ ‖u‖² ‖v‖². *)
 Lemma cauchy_schwarz2 u v : dot B u v ^+ 2 <= nrm2 u * nrm2 v.
 Proof.
-have key a : 0 <= nrm2 u + a ^+ 2 * nrm2 v - 2%:R * (a * dot B u v).
-  by have := nrm2_ge0 (u - a *: v); rewrite nrm2B nrm2Z dotZr.
+have key a : 2%:R * (a * dot B u v) <= nrm2 u + a ^+ 2 * nrm2 v.
+  by have := nrm2_ge0 (u - a *: v); rewrite nrm2B nrm2Z dotZr subr_ge0.
 have [v0|v_neq0] := eqVneq (nrm2 v) 0.
   rewrite v0 mulr0; have [->|d_neq0] := eqVneq (dot B u v) 0; first by rewrite expr0n.
-  have := key ((nrm2 u + 1) / dot B u v).
-  rewrite v0 mulr0 addr0 divfK // => h.
-  have : 0 <= - nrm2 u - 2%:R by apply: le_trans h _; rewrite le_eqVlt -subr_eq0; apply/orP; left; apply/eqP; ring.
-  by rewrite -opprD oppr_ge0 leNgt ltr_spaddr ?nrm2_ge0 ?ltr0n.
+  have := key ((nrm2 u + 1) / dot B u v); rewrite v0 mulr0 addr0 divfK // leNgt => /negP[].
+  have u1_gt0 : 0 < nrm2 u + 1 by rewrite ltr_spaddr ?ltr01 ?nrm2_ge0.
+  by rewrite mulr_natl mulr2n ltr_spaddr // ler_addl ler01.
 have v_gt0 : 0 < nrm2 v by rewrite lt_def v_neq0 nrm2_ge0.
-have := key (dot B u v / nrm2 v).
-rewrite (_ : _ - _ = nrm2 u - dot B u v ^+ 2 / nrm2 v); last by field.
-by rewrite subr_ge0 ler_pdivr_mulr.
+have := key (dot B u v / nrm2 v); rewrite [(_ / _) ^+ 2]expr2 -[_ * _ * nrm2 v]mulrA divfK //.
+by rewrite [_ / _ * _]mulrAC -expr2 mulr_natl mulr2n ler_add2r ler_pdivr_mulr.
 Qed.
 
 (** The Cauchy–Schwarz inequality: |⟨u, v⟩| ≤ ‖u‖ ‖v‖. *)

@@ -5,7 +5,7 @@
     - [off T i]      Σ_{j≠i} |T_ij|, the off-diagonal sum of row i;
     - [row1 S i]     Σ_k |S_ik|, the 1-norm of row i. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral.
 

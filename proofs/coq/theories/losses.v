@@ -9,7 +9,7 @@
     - [mdot A C]             ⟨A, C⟩ = Σ_ij A_ij C_ij;  [frob W] is ‖W‖_F;
     - [data_form w_ge0]      the form Σ_i w_i u_i v_i of the samples. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral selection projection floor outputs.
 
 Set Implicit Arguments.

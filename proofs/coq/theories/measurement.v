@@ -12,7 +12,7 @@
     - [gramz d]       the integers D·4^a·G_ij, computed. *)
 
 From Coq Require Import ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From mathcomp.zify Require Import ssrZ.
 From EpsRank Require Import form zmatrix.

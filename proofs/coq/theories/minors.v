@@ -4,7 +4,7 @@
     - [rowsub T A]       A_T, the rows T(0), T(1), … of A, so [\det (rowsub T A)] is a minor;
     - [replace T j i]    the selection T with its j-th row exchanged for row i. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form.
 
 Set Implicit Arguments.

@@ -5,7 +5,7 @@
                         TᵀT: the squares σ_max², σ_min² of the extreme singular values of T;
     - [T \in unitmx]    T is invertible. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral rank.
 
 Set Implicit Arguments.
@@ -164,7 +164,7 @@ Theorem rank_mixing_zero (V : lmodType R) (B : preHilbert V) n (phi : 'I_n -> V)
   T \in unitmx -> epsrank (gram B (mix phi T)) 0 = epsrank (gram B phi) 0.
 Proof.
 move=> unitT; have := rank_mixing_neurons B phi (lexx 0) unitT.
-by rewrite /= !mul0r -eqn_leq => /eqP.
+by rewrite /= !mul0r -eqn_leq => /eqP/esym.
 Qed.
 
 End Mixing.

@@ -10,7 +10,7 @@
                          layers, the last of p neurons;
     - [below_classk … L p ustar e]  e ≤ √Σ_l ‖v_l − u*_l‖² for all v in that class: e ≤ E_p. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral selection floor outputs networks.
 
 Set Implicit Arguments.

@@ -18,7 +18,7 @@
     - [is_distance … L p ustar e]  e = E_p = inf {‖v − u*‖ : v ∈ F_p}, the greatest such number
                          (over an arbitrary R it need not exist, and no theorem needs it). *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral selection floor.
 
 Set Implicit Arguments.

@@ -10,7 +10,7 @@
     ⟨Lφ_i, Lφ_j⟩ + κ ⟨Bdφ_i, Bdφ_j⟩: each theorem below is an instance of the one of the same
     content for features of a pre-Hilbert space. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral projection floor.
 
 Set Implicit Arguments.

@@ -7,8 +7,8 @@
     The eigenvalue comes from the fundamental theorem of algebra: R[i] is algebraically closed
     for a real closed field R. Induction on the size splits off one eigenvector at a time. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp Require Import complex ring.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
+From mathcomp Require Import complex.
 From EpsRank Require Import form.
 
 Set Implicit Arguments.
@@ -39,7 +39,8 @@ Proof.
 move=> symG xG yG xy0; have := sym_dotC x y symG.
 rewrite xG yG mulmxBl mulmxDl -!scalemxAl.
 rewrite mxE [RHS]mxE [X in _ + X]mxE ![(_ *: _ : 'M_1) _ _]mxE (dot_rowC y x).
-rewrite -!/(sqn _) => /eqP; rewrite -subr_eq0 (_ : _ - _ = - (t * (sqn x + sqn y))); last by ring.
+rewrite -!/(sqn _) => /eqP; rewrite -subr_eq0 (_ : _ - _ = - (t * (sqn x + sqn y))); last first.
+  by rewrite opprD addrACA subrr add0r -opprD -mulrDr [sqn y + _]addrC.
 rewrite oppr_eq0 mulf_eq0 paddr_eq0 ?sqn_ge0 // !sqn_eq0.
 by case/orP => [/eqP //|/andP[x0 y0]]; rewrite x0 y0 in xy0.
 Qed.
@@ -118,10 +119,9 @@ have mxB (A B : 'M[R]_1) : (A - B) 0 0 = A 0 0 - B 0 0 by rewrite mxE [in LHS]mx
 have trB : (v - e)^T = v^T - e^T by rewrite linearB.
 have we : (e *m (v - e)^T) 0 0 = (e *m v^T) 0 0 - 1 by rewrite trB mulmxBr mxB e1.
 have ws : sqn (v - e) = 2%:R * (1 - (e *m v^T) 0 0).
-  by rewrite /sqn mulmxBl mxB we trB mulmxBr mxB -/(sqn v) v1 (dot_rowC v e); ring.
+  by rewrite /sqn mulmxBl mxB we trB mulmxBr mxB -/(sqn v) v1 (dot_rowC v e) opprB mulr_natl mulr2n.
 have : sqn (v - e) != 0 by rewrite sqn_eq0.
-rewrite we ws mulf_eq0 negb_or => /andP[_ d0].
-by field; rewrite d0.
+by rewrite we ws => s0; rewrite -[_ - 1]opprB mulrN mulrAC divff.
 Qed.
 
 End Reflections.

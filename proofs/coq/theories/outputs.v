@@ -11,7 +11,7 @@
     - [envelopes B phi Q us b]      the largest of them over p = 0, …, n;
     - [rank_budgets B phi Q us t]   the least p with d_p ≤ t (and n + 1 if there is none). *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral selection projection floor.
 
 Set Implicit Arguments.

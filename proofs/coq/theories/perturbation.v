@@ -4,8 +4,7 @@
     - [`|a|]            the absolute value;
     - [eigval G k]      λ_{k+1}(G), largest first. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp Require Import ring.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral rank trace mixing.
 
 Set Implicit Arguments.
@@ -49,7 +48,7 @@ move=> row_le x; pose s i := \sum_j `|D i j|.
 have half2 : (2%:R : R) != 0 by rewrite pnatr_eq0.
 have young (u v : R) : u * v <= (u ^+ 2 + v ^+ 2) / 2%:R.
   rewrite ler_pdivl_mulr ?ltr0n // -subr_ge0.
-  by rewrite (_ : _ - _ = (u - v) ^+ 2) ?sqr_ge0 //; ring.
+  by rewrite (_ : _ - _ = (u - v) ^+ 2) ?sqr_ge0 // sqrrB mulr_natr [RHS]addrAC.
 have qfE : qf D x = \sum_i \sum_j x 0 i * D i j * x 0 j.
   rewrite /qf mxE exchange_big /=; apply: eq_bigr => j _.
   by rewrite !mxE mulr_suml.

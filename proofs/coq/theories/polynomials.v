@@ -8,9 +8,8 @@
                            dimension, in which every theorem on features holds;
     - [monomials n]        the features 1, x, …, x^(n−1). *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp Require Import polyrcf.
-From mathcomp Require Import ring.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
+From mathcomp Require Import interval polyrcf.
 From EpsRank Require Import form spectral projection floor.
 
 Set Implicit Arguments.

@@ -8,7 +8,7 @@
     - [dist B phi Q p u]   d_p = ‖u − P_p u‖, shown below to be the distance from u to Ψ_p.
     The target u is any vector of the space, not only a network. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral.
 
 Set Implicit Arguments.

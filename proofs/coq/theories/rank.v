@@ -7,7 +7,8 @@
     - [row_mx w w']     the weights w followed by the weights w';
     - [col_mx Phi Psi]  the samples (rows) of Φ followed by those of Ψ. *)
 
-From mathcomp Require Import all_ssreflect all_algebra all_fingroup.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
+From mathcomp Require Import fingroup perm.
 From EpsRank Require Import form spectral.
 
 Set Implicit Arguments.
@@ -175,7 +176,7 @@ Variable R : rcfType.
 Theorem rank_invariance n (Q G : 'M[R]_n) eps :
   symmetric G -> Q *m Q^T = 1%:M -> epsrank (Q *m G *m Q^T) eps = epsrank G eps.
 Proof.
-move=> symG QQt; apply/eqP; rewrite eqn_leq rank_compression //=.
+move=> symG QQt; apply/eqP; rewrite eqn_leq (rank_compression _ symG QQt) /=.
 have QtQ : Q^T *m Q = 1%:M by apply: mulmx1C.
 have -> : epsrank G eps = epsrank (Q^T *m (Q *m G *m Q^T) *m Q^T^T) eps.
   by rewrite trmxK !mulmxA QtQ mul1mx -mulmxA QtQ mulmx1.

@@ -6,7 +6,7 @@
     - [neurons u]       n neurons on it, the j-th with the value u_j;
     - [nat_of_bool b]   1 if b holds, 0 if not. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral rank trace.
 
 Set Implicit Arguments.

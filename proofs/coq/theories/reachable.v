@@ -6,7 +6,7 @@
     - the secular equation Σ_k ⟨u*, ψ_k⟩² / (λ_k + μ)² = b², in the one unknown μ > 0.
     For k outputs the same μ serves all outputs, and ⟨u*, ψ_k⟩² is summed over them. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral selection projection floor outputs.
 

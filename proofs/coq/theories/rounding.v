@@ -10,7 +10,7 @@
                              multiply-add is one where the product is exact;
     - [gamma u d]            (1 + u)^d − 1, for small u about d u. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral inertia minors selection outputs perturbation.
 
@@ -193,7 +193,7 @@ move=> u0 eta0 symG /(gram_rounding u0 eta0) close differ.
 have symH : symmetric (A^T *m A) by rewrite /symmetric trmx_mul trmxK.
 set t := noise_floor _ _ _ _ in close *; have near := eigval_stability symG symH close.
 have [k far|all_far] := pickP (fun k : 'I_n => `|eigval (A^T *m A) k - eps| <= t); first by exists k.
-case: differ; rewrite !epsrankE //; apply: eq_card => k; rewrite !inE.
+case: differ; rewrite (epsrankE _ symG) (epsrankE _ symH); apply: eq_card => k; rewrite !inE.
 have := all_far k; have := near k (ltn_ord k); rewrite distrC.
 move: (eigval G k) (eigval _ k) => g h; rewrite ler_distl => /andP[lo hi] /negbT; rewrite -ltNge.
 have [le_h|lt_h] := leP h eps.

@@ -4,7 +4,7 @@
     relative form, which samples give with some probability, is a hypothesis here.
     - [relative_near g eta G H]   (1 − η)(G + γI) ≼ H + γI ≼ (1 + η)(G + γI), in the Loewner order. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import ring.
 From EpsRank Require Import form spectral rank.
 

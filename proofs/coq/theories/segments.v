@@ -11,8 +11,7 @@
     - [segmented w x y c A C]   Σ_i w_i (A_{c(i)} x_i + C_{c(i)} − y_i)², the squared error of straight
                           pieces with slopes A and offsets C. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
-From mathcomp Require Import ring.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form floor networks depth.
 
 Set Implicit Arguments.
@@ -111,7 +110,7 @@ Lemma relu_break (a b : R) : exists s a1 c1 a2 c2, forall x,
 Proof.
 have [->|a_neq0] := eqVneq a 0.
   by exists 0, 0, (relu b), 0, (relu b) => x; rewrite !mul0r !add0r; case: ifP.
-have root x : a * x + b = a * (x - - b / a) by field.
+have root x : a * x + b = a * (x - - b / a) by rewrite mulrBr [a * (_ / a)]mulrC divfK // opprK.
 have [a_gt0|a_le0] := ltP 0 a.
   exists (- b / a), a, b, 0, 0 => x; rewrite mul0r add0r /relu; case: ifP => [lt_x|/negbT].
     by rewrite max_r // root mulr_ge0 ?ltW // subr_gt0.

@@ -5,7 +5,7 @@
     - [comb (fun i => phi (f i)) c]  Σ_i c_i φ_{f(i)}, a combination of the chosen neurons only;
     - [eigval G p]       λ_{p+1}, since eigenvalues are counted from 0. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral minors.
 
 Set Implicit Arguments.

@@ -11,7 +11,7 @@
     - [(x <= V)%MS]     the row x lies in the subspace spanned by the rows of V;
     - [\rank V]         its dimension;   [row_free V]  the rows of V are independent. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From mathcomp Require Import fingroup perm polyorder polyrcf realalg.
 From EpsRank Require Import form orthogonal.
 

@@ -9,7 +9,7 @@
                              ‖u − u*‖ = α − √ε b.
     Columns of the feature matrix [Phi] are neurons, its rows samples; [col j Phi] is φ_j. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral projection floor.
 
 Set Implicit Arguments.

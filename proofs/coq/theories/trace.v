@@ -4,7 +4,7 @@
     - [\tr G], [\rank G]       the trace and the rank of G;
     - [a%:R]                   the natural number a as an element of R. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum poly matrix mxpoly mxalgebra zmodp.
 From EpsRank Require Import form spectral.
 
 Set Implicit Arguments.

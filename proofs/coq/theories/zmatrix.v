@@ -11,7 +11,7 @@
                     turns into integers; Coq reads many of these faster than numerals of [Z]. *)
 
 From Coq Require Import ZArith QArith.
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum ssrint poly matrix mxpoly mxalgebra zmodp.
 From mathcomp.zify Require Import ssrZ.
 
 Set Implicit Arguments.
