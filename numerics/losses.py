@@ -77,6 +77,9 @@ _KNOWN = (
     "GaussianNLLLoss, their functions, or functools.partial of these"
 )
 
+# What is true of any other loss.
+_NO_FLOOR = "of other losses no floor is known (ranks need none: leave loss= and targets out)"
+
 
 @dataclass(frozen=True, eq=False)
 class HeadLoss:
@@ -205,7 +208,8 @@ class UserLoss:
             raise InputError(
                 "targets",
                 "have no variances, which the Gaussian log-likelihood of a mean head needs",
-                "pass (targets, variances), or functools.partial(F.gaussian_nll_loss, var=…)",
+                "pass functools.partial(F.gaussian_nll_loss, var=…), or nn.MSELoss() where the "
+                "network gives them: then the mean is read",
             )
         goal = _array(targets[0] if pair else targets)
         rows = goal.reshape(-1, k if goal.ndim < 2 else goal.shape[-1])
@@ -302,7 +306,7 @@ def _not_understood(loss: Any, name: str) -> InputError:
     if word in _INSTEAD:
         return InputError(name, f"is {word}, of transformed outputs", f"pass {_INSTEAD[word]}")
     what = f"is {word}" if word else f"is a {type(loss).__name__}"
-    return InputError(name, f"{what}, which is not understood", _KNOWN)
+    return InputError(name, f"{what}, which is not understood", f"{_KNOWN}; {_NO_FLOOR}")
 
 
 def _array(values: Any) -> Any:

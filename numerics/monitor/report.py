@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Different failures that are spoken of; after so many there is nothing new to say.
 _MOST = 100
 
+# Signs and exponents differ as digits do: -58.3, 5.83e-05, nan.
+_NUMBER = re.compile(r"[-+−]?(?:\b(?:nan|inf)\b|\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
+
 
 class Reporter:
     """Passes measurements on; nothing that a sink does reaches the training."""
@@ -133,4 +136,4 @@ def _warn(message: str) -> None:
 
 def _kind(cause: str) -> str:
     """Return a cause without its numbers, which differ from step to step."""
-    return re.sub(r"\d+", "", cause)
+    return _NUMBER.sub("", cause)

@@ -144,8 +144,9 @@ class HeadReader:
         now = _modules(self._wrapper)
         changed = [
             name or "the model"
-            for name in {**self._modules, **now}
-            if (own := self._modules.get(name)) is None or own() is not now.get(name)
+            # What was only taken away shows in the pass, where it matters.
+            for name, module in now.items()
+            if (own := self._modules.get(name)) is None or own() is not module
         ]
         if changed:
             what = ", ".join(map(repr, changed[:3])) + " …" * (len(changed) > 3)
@@ -164,6 +165,8 @@ class HeadReader:
     def _confirm(self, arguments: Arguments) -> None:
         """Refuse a head that was taken from names where a pass shows others."""
         found = heads_in(self._wrapper, arguments, self._head.output)
+        if found.candidates and found.why is not None:
+            raise InputError("head", *found.why)
         if found.candidates:
             several = " and ".join(map(repr, found.candidates))
             remedy = f"say which has the targets: head={found.candidates[0]!r}"

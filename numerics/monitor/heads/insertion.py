@@ -123,7 +123,7 @@ class Insertion:
                 raise InputError("head", f"takes what {reason}", "name an nn.Linear: head='…'")
             features = self._form.entered(features)
             if features.requires_grad and _reached(features, places):
-                remedy = "name a layer whose output does not come back to it"
+                remedy = f"name a layer whose output does not come back to it, or {RANKS}"
                 raise InputError("head", "is given what it gave before", remedy)
             entered.append(features.detach().clone())
 

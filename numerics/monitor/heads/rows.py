@@ -14,6 +14,11 @@ from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Matrix
 from epsrank.theory.words import plural
 
+_OTHER_COLUMNS = (
+    "name the head that they belong to, or let the model return their columns by themselves, and "
+    "name that entry: output=…"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class HeadRows:
@@ -94,7 +99,7 @@ class HeadRows:
         if goal.shape[-1] != k or goal.ndim < 2:
             columns = 1 if goal.ndim < 2 else int(goal.shape[-1])
             problem = f"have {plural(columns, 'column')}, but the head has {plural(k, 'output')}"
-            raise InputError("targets", problem, "name the right head")
+            raise InputError("targets", problem, _OTHER_COLUMNS)
         return goal.reshape(-1, k)
 
     def __len__(self) -> int:

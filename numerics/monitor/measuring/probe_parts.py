@@ -120,7 +120,7 @@ class ProbeParts:
 
     def _sample(self, step: int, part: float) -> Sample:
         """Return the targets of a part, and the quantities of its samples."""
-        inputs, targets = self.probe.inputs, self.probe.targets
+        inputs, targets = self.probe.samples, self.probe.targets
         if part < 1:
             inputs = self.probe.slice(0, self._count(part))
             targets = self.probe.first_targets(self._count(part))

@@ -19,6 +19,7 @@ from epsrank.numerics.monitor.measuring.loaders import (
 )
 from epsrank.numerics.monitor.model.passes import Weighted, take_rows
 from epsrank.numerics.monitor.model.samples import WeightedBatches, combined
+from epsrank.numerics.monitor.model.together import go_together
 from epsrank.theory.errors import InputError
 from epsrank.theory.words import plural
 
@@ -38,6 +39,13 @@ class ProbeSet:
     n_samples: int | None
     #: The first batch, where the model takes the targets of a reading as well.
     labelled: Any = None
+    #: Whether it is a single batch, since its samples depend on each other.
+    together: bool = False
+
+    @property
+    def samples(self) -> Any:
+        """The inputs as they were given, of a single batch without the list around it."""
+        return next(iter(self.inputs)) if self.together else self.inputs
 
     def first(self, count: int) -> Any:
         """Return a small part of the inputs, for a trial."""
@@ -117,7 +125,10 @@ def as_probe_set(
                 problem = f"{verb} {plural(found, 'row')}, but the probe {count}"
                 raise InputError(name, problem, "pass one entry per sample")
     _refuse_empty(mask, weights, both)
-    whole = ProbeSet(probe if both is None else Weighted(probe, both), goal, count, labelled)
+    given = probe if both is None else Weighted(probe, both)
+    if model is not None and go_together(model, probe, count):
+        return ProbeSet([given], goal, None, labelled, together=True)
+    whole = ProbeSet(given, goal, count, labelled)
     if count <= max_samples:
         return whole
     return whole._chosen(_order(count, seed)[:max_samples].sort().values)

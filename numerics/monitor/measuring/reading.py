@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsrank.numerics.monitor.heads.insertion import RANKS
 from epsrank.numerics.monitor.heads.share import Share
 from epsrank.numerics.monitor.records.record import LayerReading
 from epsrank.theory.errors import InputError
@@ -49,7 +50,7 @@ def read_last_layer(share: Share, head: str, *, loss: UserLoss, bias: Bias) -> L
             raise InputError(
                 "head",
                 f"{rows.apart} ({rows.form})",
-                "a floor of that is known for loss='mse' alone",
+                f"a floor of that is known for loss='mse' alone: {RANKS}",
             )
         if n * k > _MOST_WEIGHTS:
             raise InputError(

@@ -83,7 +83,7 @@ def head_readers(plan: LayerPlan, settings: Settings) -> dict[str, HeadReader]:
 
 def refuse_unclear_head(plan: LayerPlan) -> None:
     """Refuse a plan that does not know which layer gives the output."""
-    if plan.candidates:
+    if plan.candidates and plan.no_head is None:
         several = " and ".join(map(repr, plan.candidates))
         remedy = f"say which has the targets: head={plan.candidates[0]!r}, or heads=[…] for several"
         raise InputError("head", f"is not clear: {several} all give outputs", remedy)

@@ -35,8 +35,10 @@ _MOVES = frozenset(
 )
 _PROPERTIES = frozenset(("T", "mT", "H", "mH"))
 _PRODUCTS = frozenset(("matmul", "__matmul__", "__rmatmul__", "mm", "bmm"))
+#: Functions that multiply by weights.
+MULTIPLY = _PRODUCTS | {"linear", "addmm", "einsum"}
 #: Functions that weights go through where somebody multiplies by them.
-PRODUCTS = _PRODUCTS | {"linear", "addmm", "einsum", "t", "transpose", "T", "mT"}
+PRODUCTS = MULTIPLY | {"t", "transpose", "T", "mT"}
 _REDUCTIONS = frozenset(("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "std", "var"))
 _NEW = frozenset(("linear", "bilinear", "embedding"))
 

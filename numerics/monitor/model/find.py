@@ -226,7 +226,8 @@ def heads_in(model: nn.Module, arguments: Arguments, output: str | None) -> Head
     """Return the layers that give the output of a pass."""
     plain = unwrap(model)
     names = {clean_name(name): module for name, module in plain.named_modules()}
-    return find_heads(names, "auto", _traced(plain, model, names, [arguments]), output)
+    trace = _traced(plain, model, names, [arguments])
+    return find_heads(names, "auto", trace, output, reads=True)
 
 
 def _traced(

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from epsrank.numerics.monitor.model.convolutions import is_readable
 from epsrank.numerics.monitor.model.effective import effective_weight
 from epsrank.numerics.monitor.model.kinds import kind_of
 from epsrank.numerics.monitor.model.named import nearest
-from epsrank.numerics.monitor.model.origins import UNKNOWN
+from epsrank.numerics.monitor.model.origins import PRODUCT, UNKNOWN
 from epsrank.numerics.monitor.model.structure import blocks, find_head
 from epsrank.numerics.monitor.model.trace import Call, Trace
 from epsrank.theory.errors import InputError
@@ -26,7 +27,7 @@ class Heads:
     chosen: dict[str, nn.Module] = field(default_factory=dict)
     #: Names of layers that give outputs side by side, where nothing says which is meant.
     candidates: tuple[str, ...] = ()
-    #: Where there is none: why, and what helps.
+    #: Where there is none: why, and what helps; of candidates where these do not say it all.
     why: tuple[str, str] | None = None
 
     @property
@@ -91,11 +92,13 @@ def _executed(
         raise InputError("output", f"is {output!r}", f"the model gives {given}")
     wanted = _wanted(trace, output)
     linear: dict[int, Call] = {}
+    products: set[int] = set()
     for marks in wanted.values():
-        found = _last_weights(trace, marks)
+        found = _last_weights(trace, marks, reads)
         if found is None:
             return _last_called(names, trace)
-        linear |= found
+        linear |= found.weights
+        products |= found.products
     inside = {id(part) for block in blocks(names).values() for part in block.modules()}
     inside |= {
         id(part)
@@ -103,7 +106,11 @@ def _executed(
         if kind_of(module) in ("attention", "recurrent")
         for part in module.modules()
     }
-    modules = {id(call.callee): call.callee for call in linear.values() if call.kind == "weights"}
+    modules = {
+        id(call.callee): call.callee
+        for call in linear.values()
+        if call.kind == "weights" or (reads and call.kind == "other")
+    }
     # What a block gives is no output of its own: hidden states that are handed out as well.
     heads = [
         module
@@ -112,11 +119,13 @@ def _executed(
     ]
     known = [_name(names, module) for module in heads]
     if not any(
-        isinstance(module, nn.Linear) or (reads and is_readable(module)) for module in heads
+        isinstance(module, nn.Linear)
+        or (reads and (is_readable(module) or kind_of(module) == "other"))
+        for module in heads
     ):
         return Heads()
     if len(heads) == 1:
-        return Heads({known[0]: heads[0]})
+        return _alone(known[0], heads[0], trace, products if reads else set())
     around = _around(names, known, trace)
     if around is not None:
         return Heads({around: names[around]})
@@ -150,7 +159,9 @@ def without_linear(names: Mapping[str, nn.Module], trace: Trace, output: str | N
             return Heads(why=_after_activation(names, call))
         module = call.callee
         if isinstance(module, nn.Module) and call.entered is not None and _is_affine(module, call):
-            return Heads({_name(names, module): module})
+            found = _last_weights(trace, frozenset().union(*_wanted(trace, output).values()), False)
+            products = set() if found is None else found.products
+            return _alone(_name(names, module), module, trace, products)
         if call.kind == "weights" and isinstance(module, nn.Module):
             what = f"is a {type(module).__name__} ({_name(names, module)!r})"
             problem = f"{what}, and readings know nn.Linear and convolutions without groups"
@@ -199,29 +210,70 @@ def _is_affine(module: nn.Module, call: Call) -> bool:
     return True
 
 
-def _last_weights(trace: Trace, marks: Iterable[int]) -> dict[int, Call] | None:
-    """Return the calls of weights whose values reach an output with no activation in between.
+@dataclass(frozen=True, eq=False)
+class _Last:
+    """What gives an output, with no activation in between."""
 
-    None where the values cannot be followed.
-    """
+    #: Calls of weights, and of affine modules of the user's, by their numbers.
+    weights: dict[int, Call]
+    #: Numbers of products with parameters.
+    products: set[int]
+
+
+def _last_weights(trace: Trace, marks: Iterable[int], reads: bool) -> _Last | None:
+    """Return what gives an output; None where the values cannot be followed."""
     found: dict[int, Call] = {}
+    products: set[int] = set()
     done: set[int] = set()
     waiting = list(marks)
     while waiting:
         number = waiting.pop()
         if number == UNKNOWN:
             return None
+        if number <= PRODUCT:
+            products.add(PRODUCT - number)
         if number < 0 or number in done:
             continue
         done.add(number)
         call = trace.calls[number]
-        if call.kind in ("weights", "attention", "recurrent", "lookup"):
+        if call.kind in ("weights", "attention", "recurrent", "lookup") or (
+            reads and _is_head(call)
+        ):
             found[number] = call
         elif call.kind == "activation" or (isinstance(call.callee, str) and _acts(call.callee)):
             continue
         else:
             waiting.extend(call.within)
-    return found
+    return _Last(found, products)
+
+
+def _is_head(call: Call) -> bool:
+    """Whether a module of the user's multiplies what enters by weights, as a head does.
+
+    One that scales every entry by itself acts on a head.
+    """
+    module = call.callee
+    if isinstance(module, str) or call.entered is None or min(call.within, default=0) > PRODUCT:
+        return False
+    if call.kind != "other" or not _is_affine(module, call):
+        return False
+    weight, _ = effective_weight(module, int(call.entered[-1]))
+    square = weight.shape[0] == weight.shape[1]
+    return not (square and bool((weight == np.diag(np.diag(weight))).all()))
+
+
+def _alone(name: str, module: nn.Module, trace: Trace, products: set[int]) -> Heads:
+    """Return a head, unless products with weights give a part of the output past it."""
+    for number in sorted(products, reverse=True):
+        weights, behind = trace.weighed[number]
+        if weights.startswith(f"{name}."):
+            continue
+        seen = _last_weights(trace, behind, True)
+        if seen is not None and all(call.callee is not module for call in seen.weights.values()):
+            problem = f"is not clear: {name!r} and a product with {weights!r} both give the output"
+            remedy = f"say head={name!r} to read it alone, with the rest held fixed"
+            return Heads(candidates=(name,), why=(problem, remedy))
+    return Heads({name: module})
 
 
 def _acts(function: str) -> bool:

@@ -15,6 +15,8 @@ from epsrank.numerics.monitor.model.features import tensors
 RAW = -1
 #: Mark of a tensor that no watched function returned.
 UNKNOWN = -2
+#: Marks from here down are of products with parameters, by their numbers: −3, −4, …
+PRODUCT = -3
 
 _NOTHING: frozenset[int] = frozenset()
 _LOST = frozenset([UNKNOWN])

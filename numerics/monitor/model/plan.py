@@ -132,7 +132,9 @@ class LayerPlan:
         lines = [f"{plural(len(self.layers), 'layer')} measured, {len(self.skipped)} skipped"]
         lines += [f"  {layer}{' = φ' * (layer.role == 'last')}" for layer in self.layers]
         lines += [f"  head: {head}" for head in self.heads]
-        if self.candidates:
+        if self.candidates and self.no_head is not None:
+            lines.append(f"  no head: {'; '.join(self.no_head)}")
+        elif self.candidates:
             named = ", ".join(map(repr, self.candidates))
             lines.append(f"  no head: {named} all give outputs; choose with head=")
         lines += [f"  skipped {layer}" for layer in self.skipped]

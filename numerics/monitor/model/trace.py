@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from epsrank.numerics.monitor.model.axes import PRODUCTS, UNFOLLOWED, NeuronNumbers
+from epsrank.numerics.monitor.model.axes import MULTIPLY, PRODUCTS, UNFOLLOWED, NeuronNumbers
 from epsrank.numerics.monitor.model.features import (
     first_tensor,
     named_tensors,
@@ -23,7 +23,7 @@ from epsrank.numerics.monitor.model.features import (
     trouble,
 )
 from epsrank.numerics.monitor.model.kinds import Kind, kind_of, neurons_axis
-from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN, ByTensor, Origins
+from epsrank.numerics.monitor.model.origins import PRODUCT, RAW, UNKNOWN, ByTensor, Origins
 from epsrank.numerics.monitor.model.spots import Running, Spot, used, weights_in
 
 _NAMES = (
@@ -103,8 +103,10 @@ class Frames(TorchFunctionMode):
         neurons: NeuronNumbers | None = None,
         weights: Mapping[int, str] | None = None,
         on_use: Callable[[nn.Module, Any, str], None] | None = None,
+        on_function: Callable[[nn.Module, Any, list[Tensor], Any], None] | None = None,
     ) -> None:
         super().__init__()
+        self._on_function = on_function
         self._weights = weights or {}
         self._on_use = on_use
         self._watched = watched
@@ -136,6 +138,9 @@ class Frames(TorchFunctionMode):
             self._origins.follow(func, args, kwargs, output)
         if self._neurons is not None:
             self._neurons.follow(func, args, kwargs, output)
+        if self._on_function is not None and self.running:
+            taken = list(tensors((args, kwargs or {})))
+            self._on_function(self.running[-1].module, func, taken, output)
         if self.running and func not in ACTIVATION_FUNCTIONS:
             for weights in used(self._weights, args, kwargs):
                 self.running[-1].uses(weights)
@@ -161,12 +166,19 @@ class Trace:
         self.outputs: dict[str, frozenset[int]] = {}
         #: Parameters that the user's modules multiply by, and how many calls came before.
         self.products: list[tuple[int, str]] = []
+        #: Products of data and parameters, whatever these went through before: a parameter, and
+        #: where the data came from. Their marks are in `outputs` and `Call.within`.
+        self.weighed: list[tuple[str, frozenset[int]]] = []
+        self._made_of: ByTensor[str] = ByTensor()
+        for name, module in names.items():
+            for key, own in module.named_parameters(recurse=False):
+                self._made_of.put(own, f"{name}.{key}".lstrip("."))
         self._modules = list(names.values())
         self._origins = Origins(self._modules)
         self._neurons = NeuronNumbers(lambda tensor: not self._origins.of(tensor))
         self._frames = Frames(
             self._function, _WATCHED, self._origins, self._overwritten, self._neurons,
-            weights_in(names), self._used,
+            weights_in(names), self._used, self._weigh,
         )  # fmt: skip
         self._entered: list[Any] = []
         # The calls that returned a tensor, and a number of its own for one that entered a call.
@@ -268,8 +280,22 @@ class Trace:
         name = getattr(func, "__name__", "")
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", "")
-        if name in PRODUCTS and not type(owner).__module__.startswith("torch.nn."):
+        if name in PRODUCTS and not _of_torch(owner):
             self.products.append((len(self.calls), weights))
+
+    def _weigh(self, owner: nn.Module, func: Any, taken: list[Tensor], output: Any) -> None:
+        """Follow what is made of parameters alone, and number products of it with data."""
+        made = [name for own in taken if (name := self._made_of.of(own)) is not None]
+        if not made:
+            return
+        behind = frozenset[int]().union(*(self._origins.of(own) for own in taken))
+        if not behind:
+            for own in tensors(output):
+                self._made_of.put(own, made[0])
+        elif getattr(func, "__name__", "") in MULTIPLY and not _of_torch(owner):
+            mark = PRODUCT - len(self.weighed)
+            self.weighed.append((made[0], behind))
+            self._origins.put(output, behind | {mark})
 
     def _overwritten(self, tensor: Tensor) -> None:
         """Forget which calls returned a tensor, and what it is a view of."""
@@ -295,6 +321,11 @@ class Trace:
             return -1, None
         axis = self._neurons.axis(tensor)
         return (-1, UNFOLLOWED) if axis is None else (axis, None)
+
+
+def _of_torch(module: nn.Module) -> bool:
+    """Whether a module is one of PyTorch's, whose products are its own."""
+    return type(module).__module__.startswith("torch.nn.")
 
 
 def _version(tensor: Tensor) -> int:

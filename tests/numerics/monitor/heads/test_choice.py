@@ -126,6 +126,96 @@ def test_a_layer_with_an_adapter_is_one_head():
     assert [head.name for head in find_layers(model, example=X).heads] == ["2"]
 
 
+class Mixed(nn.Module):
+    """A layer and products with parameters beside it, as in a KAN; or one after the other."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.body, self.base = nn.Sequential(nn.Linear(4, 10), nn.Tanh()), nn.Linear(10, 3)
+        self.c = nn.Parameter(torch.randn(3, 10, 2))
+        self.u, self.v = nn.Parameter(torch.randn(10, 2)), nn.Parameter(torch.randn(2, 3))
+        self.mix, self.call = nn.Parameter(torch.randn(3, 3)), call
+
+    def forward(self, x):
+        return self.call(self, self.body(x))
+
+
+def powers(h):
+    return torch.stack([h**2, h**3], -1)
+
+
+@pytest.mark.parametrize(
+    ("call", "weights"),
+    [
+        (lambda m, h: m.base(h) + torch.einsum("nip,oip->no", powers(h), m.c), "c"),
+        (lambda m, h: m.base(h) + h @ m.u @ m.v, "v"),
+        (lambda m, h: F.linear(h, F.normalize(m.u @ m.v, dim=0).T) + m.base(h), "u"),
+    ],
+)
+def test_a_product_beside_a_layer_gives_the_output_too(call, weights):
+    model = Mixed(call)
+    said = rf"'base' and a product with '{weights}' both give the output; say head='base'"
+    with pytest.raises(InputError, match=said):
+        monitored(model)
+    reading = monitored(model, head="base").latest["body.1"].reading
+    assert reading.form == "u = φW + b + r"
+    assert reading.loss == pytest.approx(F.cross_entropy(model(X), Y).item(), rel=1e-5)
+    # Ranks need no head.
+    assert monitored(model, targets=None, loss=None).latest["body.1"].ranks
+    # Without a probe the first batch shows it.
+    with RankMonitor(model, loss="cross_entropy", every=1, warn=False) as monitor:
+        for _ in range(2):
+            model(X)
+            monitor.step(targets=Y)
+    assert f"product with {weights!r}" in monitor.latest[monitor.plan.last.name].failure
+
+
+def test_a_product_after_a_layer_is_a_part_of_what_is_made_of_it():
+    reading = monitored(Mixed(lambda m, h: m.base(h) @ m.mix), loss="mse",
+                        targets=torch.randn(30, 3)).latest["body.1"].reading  # fmt: skip
+    assert "a matrix D" in reading.form
+
+
+def test_a_head_of_the_users_own_comes_before_the_layer_below_it():
+    class Cosine(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(3, 6))
+
+        def forward(self, h):
+            return F.linear(h, F.normalize(self.weight))
+
+    class Unit(nn.Module):
+        def forward(self, h):
+            return F.normalize(h)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 9), nn.PReLU(), nn.Linear(9, 6), Unit(), Cosine())
+    monitor = monitored(model)
+    reading = monitor.latest[monitor.plan.last.name].reading
+    assert reading.head == "4"
+    assert reading.loss == pytest.approx(F.cross_entropy(model(X), Y).item(), rel=1e-5)
+
+
+def test_modules_that_go_change_nothing_whoever_holds_them():
+    class Aided(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Sequential(nn.Linear(4, 10), nn.Tanh()), nn.Linear(10, 3)
+            self.aid = nn.Linear(10, 3)
+
+        def forward(self, x):
+            return self.head(self.body(x))
+
+    for held in (False, True):
+        model = Aided()
+        monitor = RankMonitor(model, probe=X, targets=Y, loss="cross_entropy", warn=False)
+        kept = model.aid if held else None
+        del model.aid
+        assert monitor.measure()[-1].failure is None, kept
+        monitor.close()
+
+
 @pytest.mark.parametrize("change", ["replaced", "inserted"])
 def test_a_model_that_changes_in_mid_training_is_noticed(change):
     class Growing(nn.Module):

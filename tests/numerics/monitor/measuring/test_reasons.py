@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -253,6 +255,48 @@ def test_a_head_that_is_a_call_is_named_by_its_weight():
     said = r"is a product with 'w'; make it a module, .* with self.head.weight = self.w,"
     with pytest.raises(InputError, match=said):
         RankMonitor(Functional(), probe=torch.ones(4, 2), targets=torch.ones(4, 3), loss="mse")
+
+
+def test_a_reason_whose_numbers_change_is_said_once():
+    """Signs and exponents differ as well: a derivative changes from -58.3 to -5.83e-05."""
+    model = nn.Sequential(network(), Bent())
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        monitor = RankMonitor(model, probe=X, targets=VALUES, loss="mse", head="0.2", every=1)
+        for scale in (1, -1e-6, 3e5):
+            with torch.no_grad():
+                model[0][2].weight.mul_(scale)
+            monitor.step()
+    assert len({record.failure for record in monitor.history if record.failure}) > 1
+    assert ["is not affine" in str(warning.message) for warning in said] == [True]
+
+
+class Bent(nn.Module):
+    def forward(self, x):
+        return x + x**2
+
+
+def test_a_column_of_the_head_is_read_once_the_model_returns_it():
+    """A mean beside a log-variance."""
+    model, y = network(2), VALUES[:, :1]
+    with pytest.raises(InputError, match=r"let the model return .*name that entry: output="):
+        RankMonitor(model, probe=X, targets=y, loss="mse")
+
+    class Split(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = model
+
+        def forward(self, x):
+            u = self.net(x)
+            return {"mean": u[:, :1], "variance": u[:, 1:].exp()}
+
+    both = Split()
+    # Variances of the network's own are no targets.
+    record, _ = measured(both, probe=X, targets=y, loss=nn.GaussianNLLLoss(), output="mean")
+    assert "or nn.MSELoss() where the network gives them" in record.failure
+    record, _ = measured(both, probe=X, targets=y, loss=nn.MSELoss(), output="mean")
+    assert record.reading.loss == pytest.approx(F.mse_loss(model(X)[:, :1], y).item(), rel=1e-5)
 
 
 def test_the_remedies_work():
