@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.heads.share import Gathered, NoReading, Share, chosen_targets
@@ -29,6 +30,7 @@ from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.passes import MOST, Shape, first_batch, pass_size
 from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.model.probing import learned, probe_pass
+from epsrank.numerics.monitor.model.together import go_together
 from epsrank.numerics.monitor.quantity.counted import counted
 from epsrank.numerics.monitor.quantity.evaluate import evaluate
 from epsrank.numerics.monitor.quantity.losses import loss_function
@@ -63,6 +65,8 @@ class Measurer:
         #: What reads the rows of every head; none without a loss.
         self.readers = head_readers(plan, settings)
         self._batch_size = batch_size
+        # Whether samples of a batch depend on each other, once one was given to `batch`.
+        self._together: bool | None = None
         # Samples of the measurement under way.
         self._sent: list[Any] = []
         self._price = ReadingPrice()
@@ -152,7 +156,10 @@ class Measurer:
 
     def batch(self, inputs: Any, targets: Any) -> Sample:
         """Send one batch of the training through the model again."""
-        self.run(inputs)
+        count = next((len(t) for t in tree_leaves(inputs) if isinstance(t, Tensor) and t.ndim), 0)
+        if self._together is None and count > 1:
+            self._together = go_together(self.plan.wrapper, inputs, count)
+        self.run([inputs] if self._together else inputs)
         return Sample(targets)
 
     def run(self, inputs: Any) -> None:

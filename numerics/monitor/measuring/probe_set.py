@@ -127,6 +127,10 @@ def as_probe_set(
     _refuse_empty(mask, weights, both)
     given = probe if both is None else Weighted(probe, both)
     if model is not None and go_together(model, probe, count):
+        if count > max_samples:
+            what = f"has {plural(count, 'sample')} that depend on each other"
+            remedy = f"pass max_samples={count} for one pass over all, or a list of whole batches"
+            raise InputError("probe", f"{what}, so that none can be drawn", remedy)
         return ProbeSet([given], goal, None, labelled, together=True)
     whole = ProbeSet(given, goal, count, labelled)
     if count <= max_samples:

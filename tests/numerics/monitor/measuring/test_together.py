@@ -9,6 +9,7 @@ from torch import nn
 
 from epsrank import RankMonitor
 from epsrank.numerics.monitor.measuring.probe_set import as_probe_set
+from epsrank.theory.errors import InputError
 from tests.numerics.monitor.heads.models import Net
 
 pytestmark = pytest.mark.filterwarnings("ignore::epsrank.RankWarning")
@@ -81,6 +82,17 @@ def test_the_loss_is_that_of_all_samples_together(name, weighed):
         assert quantity.value == pytest.approx(reading.loss, rel=1e-5)
 
 
+def test_inputs_of_a_step_are_one_batch():
+    torch.manual_seed(0)
+    model, x = CASES["statistics of the batch"]()
+    u = model(x)
+    y = u.detach() + torch.randn_like(u)
+    with RankMonitor(model, loss=nn.MSELoss(), every=1, warn=False) as monitor:
+        monitor.step(targets=y, inputs=x)
+    [reading] = [r.reading for r in monitor.latest.values() if r.reading is not None]
+    assert reading.loss == pytest.approx(F.mse_loss(u, y).item(), rel=1e-5)
+
+
 class Noisy(nn.Module):
     def forward(self, x):
         return x + torch.randn_like(x)
@@ -120,6 +132,8 @@ def test_samples_for_themselves_are_still_cut_and_drawn(model):
 
 def test_what_depends_on_each_other_is_not_drawn_from():
     model, probe = CASES["time on the first axis"]()
-    given = as_probe_set(probe, None, 16, 0, model=model)
+    with pytest.raises(InputError, match=r"none can be drawn; pass max_samples=300 for one pass"):
+        as_probe_set(probe, None, 16, 0, model=model)
+    given = as_probe_set(probe, None, N, 0, model=model)
     assert given.together
     assert given.samples is probe
