@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
-from matplotlib.ticker import FixedFormatter, LogFormatter
+from matplotlib.ticker import FixedLocator, LogFormatter
 
 from epsrank.numerics.plots.style import log_ticks
 
@@ -31,6 +32,8 @@ _LOWEST, _LEGEND_ROW = 1.3, 0.24
 _LARGEST = 10.0
 # Inches that lie between neighbouring labels of an axis at the least.
 _BETWEEN = 0.05
+# How much larger a figure becomes whose panels stay, since its letters grow as much.
+_ENLARGED = 1.35
 # Share of a panel's width up to which notes at its right edge reach.
 _INSIDE = 0.975
 
@@ -60,18 +63,30 @@ def legible(figure: Figure, screen: Screen, rows: int | None = None) -> Figure:
     if grid:
         _keep(figure, grid, _rows_of(grid, screen, rows))
         _place(figure, grid, screen)
-    elif figure.get_figwidth() > screen.width:
-        _resize(figure, screen.width, figure.get_figheight())
+    else:
+        _enlarge(figure, screen)
     _letters(figure, screen)
     for axes in figure.axes:
         _few_ticks(axes)
         _notes_inside(axes)
-    _wrap(figure, screen)
+    _wrap(figure, screen, grid)
     _legends(figure, screen)
     figure.draw_without_rendering()
     for axes in figure.axes:
         _thin(axes)
     return figure
+
+
+def movable(figure: Figure) -> bool:
+    """Whether the panels of a figure can stand otherwise than they do."""
+    return bool(_grid(figure))
+
+
+def _enlarge(figure: Figure, screen: Screen) -> None:
+    """Make room for the larger letters of panels that stay where they are."""
+    width, height = figure.get_size_inches()
+    new = min(_ENLARGED * width, screen.width)
+    _resize(figure, new, height * max(1.0, new / width))
 
 
 Grid = dict[tuple[int, int], "Axes"]
@@ -80,6 +95,9 @@ Grid = dict[tuple[int, int], "Axes"]
 def _grid(figure: Figure) -> Grid:
     """Return the panels by row and column; empty where they do not lie in one grid."""
     found: Grid = {}
+    # A bar of colours belongs to panels where they are.
+    if any(hasattr(axes, "_colorbar_info") for axes in figure.axes):
+        return {}
     for axes in list(figure.axes):
         spec = axes.get_subplotspec()
         if spec is None:
@@ -153,8 +171,6 @@ def _place(figure: Figure, grid: Grid, screen: Screen) -> None:
     if not _categories(grid):
         tall = max(min(tall, _LOWEST if tall < 2.6 else 2.0), tall * min(1.0, factor))
     _resize(figure, new_width, tall * height * bands)
-    if bands == 1:
-        return
     new = figure.add_gridspec(height * bands, fits)
     for (row, column), axes in grid.items():
         band, across = divmod(column, fits)
@@ -173,11 +189,10 @@ def _categories(grid: Grid) -> bool:
 
 def _names(axes: Axes) -> list[str]:
     """Return the names at the left axis, where it has some and no numbers."""
-    form = axes.yaxis.get_major_formatter()
-    if not isinstance(form, FixedFormatter):
+    if not isinstance(axes.yaxis.get_major_locator(), FixedLocator):
         return []
     names = [label.get_text() for label in axes.get_yticklabels()]
-    return names if any(len(name) > 4 for name in names) else []
+    return names if any(len(name) > 4 and not name.startswith("$") for name in names) else []
 
 
 def _resize(figure: Figure, width: float, height: float) -> None:
@@ -217,7 +232,7 @@ def _notes_inside(axes: Axes) -> None:
                 )
 
 
-def _wrap(figure: Figure, screen: Screen) -> None:
+def _wrap(figure: Figure, screen: Screen, grid: Grid) -> None:
     """Break titles and labels that are longer than their panel."""
     width, height = figure.get_size_inches()
     if figure.get_suptitle():
@@ -234,12 +249,13 @@ def _wrap(figure: Figure, screen: Screen) -> None:
         room = max(0.36 * width / columns, 1.1) if names else 0.0
         across = 0.86 * (width / columns - room)
         shares = np.asarray(whole.get_height_ratios(), dtype=np.float64)
-        tall = 0.8 * height * float(shares[spec.rowspan.start] / shares.sum())
+        tall = 0.72 * height * float(shares[spec.rowspan.start] / shares.sum())
         for title in (axes.title, axes._left_title):  # type: ignore[attr-defined]
             title.set_text(_lines(title.get_text(), across, float(title.get_fontsize())))
         axes.xaxis.label.set_text(_lines(axes.get_xlabel(), across, screen.least))
         axes.yaxis.label.set_text(_lines(axes.get_ylabel(), tall, screen.least))
-        if names:
+        # Rows of a height of their own have no room for names of two lines.
+        if names and grid:
             axes.set_yticks(axes.get_yticks(), [_lines(name, room, screen.least) for name in names])
 
 
@@ -257,8 +273,9 @@ def _lines(text: str, inches: float, size: float) -> str:
 def _legends(figure: Figure, screen: Screen) -> None:
     """Make the legend of a figure anew in as many columns as fit, below the panels."""
     for legend in list(figure.legends):
-        handles = list(legend.legend_handles)
-        labels = [text.get_text() for text in legend.get_texts()]
+        every = zip(legend.legend_handles, (t.get_text() for t in legend.get_texts()), strict=True)
+        shown = [(handle, label) for handle, label in every if _is_drawn(figure, handle)]
+        handles, labels = [handle for handle, _ in shown], [label for _, label in shown]
         title = legend.get_title().get_text()
         legend.remove()
         _below(figure, screen, handles, labels, title or None)
@@ -277,7 +294,18 @@ def _legends(figure: Figure, screen: Screen) -> None:
         if longest > 0.5 * room:
             handles = list(own.legend_handles)
             own.remove()
+            _resize(figure, figure.get_figwidth(), figure.get_figheight() + _LEGEND_ROW)
             _below(figure, screen, handles, labels, None)
+
+
+def _is_drawn(figure: Figure, handle: Any) -> bool:
+    """Whether a line of this look is in a panel that is left; other handles are taken to be."""
+    if not isinstance(handle, Line2D):
+        return True
+    look = (handle.get_color(), handle.get_marker())
+    return any(
+        (line.get_color(), line.get_marker()) == look for axes in figure.axes for line in axes.lines
+    )
 
 
 def _below(

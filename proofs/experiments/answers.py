@@ -17,8 +17,9 @@ from epsrank.numerics.experiments.analysis import Analysis, Finding
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
 from epsrank.numerics.experiments.rules import shared_rules
+from epsrank.proofs.experiments.effects_in_words import power_of
 from epsrank.proofs.experiments.records import read_head, recorded_ids, seeds_undecided
-from epsrank.proofs.experiments.sentences import power_of, sentence
+from epsrank.proofs.experiments.sentences import sentence
 from epsrank.proofs.ledger.claims import Claim, load_ledger
 from epsrank.proofs.report.cards import MARKS, style_of
 from epsrank.theory.statistics import detectable_shift

@@ -22,7 +22,7 @@ from epsrank.numerics.experiments.analysis import Analysis, Picture, Table
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import all_rules, experiment_rules
 from epsrank.numerics.files import write_text
-from epsrank.numerics.plots.legible import DESK, PHONE, Screen, legible
+from epsrank.numerics.plots.legible import DESK, PHONE, Screen, legible, movable
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.proofs.experiments.answers import Answer, answers, decides_nothing, named, panel_of
@@ -126,7 +126,10 @@ def _figures(
             wide = whole
             if wanted.rows is not None:
                 wide = _uri(picture, folder / "main.svg", DESK, wanted.rows)
-            narrow = _uri(picture, folder / "main-narrow.svg", PHONE, wanted.rows)
+            narrow = ""
+            # What cannot be laid out for a phone is moved to and fro there.
+            if movable(picture.draw()):
+                narrow = _uri(picture, folder / "main-narrow.svg", PHONE, wanted.rows)
         # What was found stands without its picture.
         except (InputError, OSError) as error:
             missing.append(f"no figure {quoted(picture.title)}: {error}")

@@ -11,13 +11,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from epsrank.numerics.experiments.analysis import Effect, Finding
+from epsrank.proofs.experiments.effects_in_words import (
+    LOGARITHMS,
+    closest,
+    medians,
+    ratio,
+    true_minus,
+    value_of,
+    with_interval,
+)
 from epsrank.proofs.experiments.statements import SHARE, leading
-from epsrank.proofs.report.words import number, shortened
+from epsrank.proofs.report.words import shortened
 from epsrank.theory.words import plural
 
 #: Letters of two lines on a page of 1100 pixels.
 LONGEST = 220
-_LOGARITHMS = frozenset({"log10", "decades"})
 
 
 def sentence(finding: Finding) -> str:
@@ -39,60 +47,6 @@ def _usual(finding: Finding) -> str:
     whole = f"{words} ({middle})"
     # What does not fit is left out whole: half of a bracket says nothing.
     return whole if middle and len(whole) < LONGEST else words
-
-
-def medians(effects: Sequence[Effect]) -> str:
-    """Say one median with its interval, or from where to where several lie."""
-    kinds = {(effect.unit, effect.null) for effect in effects}
-    # Of different quantities there is no range.
-    if len(kinds) != 1:
-        return ""
-    if len(effects) == 1:
-        return f"median {_with_interval(effects[0])}"
-    ordered = sorted(effects, key=lambda effect: effect.interval.value)
-    ends = [_value(each, each.interval.value) for each in (ordered[0], ordered[-1])]
-    same = ends[0] == ends[1]
-    spread = f"median {ends[0]} in all" if same else f"medians from {ends[0]} to {ends[1]} in"
-    return f"{spread} {plural(len(effects), 'comparison')}; {_none(effects[0])} is no effect"
-
-
-def _none(effect: Effect) -> str:
-    return "×1" if effect.unit in _LOGARITHMS else f"{effect.null:g}"
-
-
-def _value(effect: Effect, value: float) -> str:
-    if effect.unit in _LOGARITHMS:
-        return "×" + ratio(value)
-    words = number(float(f"{value:.3g}")) if math.isfinite(value) else endless(value)
-    # A true minus, as everywhere on the page.
-    words = f"−{words[1:]}" if words.startswith("-") else words
-    return f"{words} {effect.unit}".strip()
-
-
-def ratio(value: float) -> str:
-    """Write 10^value in two digits."""
-    if math.isinf(value):
-        return endless(value) if value > 0 else "0"
-    # Powers of ten beyond what a factor says are left as such.
-    return f"{10**value:.2g}" if abs(value) < 5 else f"1e{value:.0f}"
-
-
-def endless(value: float) -> str:
-    """Write an infinite end."""
-    return "∞" if value > 0 else "−∞"
-
-
-def _with_interval(effect: Effect) -> str:
-    interval = effect.interval
-    low, high = (_value(effect, end) for end in (interval.low, interval.high))
-    return f"{_value(effect, interval.value)} [{low}, {high}]"
-
-
-def _closest(effects: Sequence[Effect]) -> str:
-    """Say the comparison whose median is nearest to no effect, with its interval."""
-    if not effects:
-        return ""
-    return _with_interval(min(effects, key=lambda e: abs(e.interval.value - e.null)))
 
 
 def _percent(text: str) -> str:
@@ -148,7 +102,7 @@ def _together(finding: Finding) -> str | None:
     words = f"{_GROWTH[finding.judgement]}: {over} p = {p} at a power of {power}"
     if lags[0] is None:
         return words
-    middle, low, high = (f"{100 * float(lag):.2g} %" for lag in lags)
+    middle, low, high = (true_minus(f"{100 * float(lag):.2g} %") for lag in lags)
     return f"{words}; the rank is {middle} of the record ahead [{low}, {high}]"
 
 
@@ -179,12 +133,15 @@ def _gains(of: str, unit: str) -> Callable[[Finding], str | None]:
         if not effects:
             return None
         ordered = sorted(effects, key=lambda effect: effect.interval.value)
-        logs = [e for e in ordered if e.unit in _LOGARITHMS] or ordered
-        ends = [_value(e, e.interval.value) for e in (logs[0], logs[-1])]
+        logs = [e for e in ordered if e.unit in LOGARITHMS] or ordered
+        ends = [value_of(e, e.interval.value) for e in (logs[0], logs[-1])]
         words = leading(finding.statement)
-        if len(effects) == 1:
-            return f"{words}: {unit} {_with_interval(effects[0])}"
-        return f"{words}: {unit} {ends[0]} to {ends[1]} (medians)"
+        # Shares that are wrong have a difference, and errors a ratio.
+        said = unit if logs[0].unit or of else "the share of wrong answers changes by"
+        if len(logs) == 1:
+            return f"{words}: {said} {with_interval(logs[0])}"
+        span = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+        return f"{words}: {said} {span} (medians)"
 
     return form
 
@@ -193,7 +150,7 @@ def _stages(finding: Finding) -> str:
     words = leading(finding.statement).replace(
         "first and second plateau are each", "each plateau is"
     )
-    return f"{words} (the closest ratio: {_closest(finding.effects)})"
+    return f"{words} (the closest ratio: {closest(finding.effects)})"
 
 
 def _length(finding: Finding) -> str | None:
@@ -214,6 +171,8 @@ def _length(finding: Finding) -> str | None:
 def _of_settings(holds: str, total: str) -> str:
     """Return "all 6 settings" or "5 of 6 settings"."""
     settings = plural(int(total), "setting")
+    if holds == total == "2":
+        return "both settings"
     return f"all {settings}" if holds == total else f"{holds} of {settings}"
 
 
@@ -288,6 +247,46 @@ def _blow_up(finding: Finding) -> str | None:
     )
 
 
+def _depths(finding: Finding) -> str | None:
+    """Count where the last layer has the larger rank: before training, and after it."""
+    found = re.findall(r"(\d+) larger and (\d+) smaller of (\d+) at s = ", finding.statement)
+    if not found:
+        return None
+    larger, smaller, every = (sum(int(row[k]) for row in found) for k in range(3))
+    words = (
+        f"Before training the last layer has the larger ε-rank in {larger} of "
+        f"{plural(every, 'setting')} and the smaller one in {smaller}"
+    )
+    after = [e.interval for e in finding.effects if not e.name.startswith("initial")]
+    up, down = sum(i.low > 0 for i in after), sum(i.high < 0 for i in after)
+    return f"{words}; after it in {up} of {len(after)} and in {down}" if after else words
+
+
+def _unity(finding: Finding) -> str | None:
+    found = re.search(r"Of (\d+) settings .* ε-rank in (\d+); its error is smaller in (\d+)",
+                      finding.statement)  # fmt: skip
+    if found is None:
+        return None
+    settings = plural(int(found[1]), "setting")
+    return (
+        f"The partition of unity has the larger ε-rank in {found[2]} of {settings}, and the "
+        f"smaller error in {found[3]}"
+    )
+
+
+def _residual(finding: Finding) -> str | None:
+    """Count the comparisons that decide: those at equal scale, which stand first."""
+    judged = [effect.interval for effect in finding.effects[: finding.tried]]
+    if not judged:
+        return None
+    larger = sum(interval.low > 0 for interval in judged)
+    middle = sorted(interval.value for interval in judged)
+    return (
+        f"At equal scale the residual network has the larger ε-rank in {larger} of "
+        f"{plural(len(judged), 'comparison')} (medians {middle[0]:+.3g} to {middle[-1]:+.3g})"
+    )
+
+
 _FORMS: Mapping[str, Callable[[Finding], str | None]] = {
     "staircase-steps": _stairs,
     "coupling-together": _together,
@@ -306,29 +305,8 @@ _FORMS: Mapping[str, Callable[[Finding], str | None]] = {
     "condensation": _condensation,
     "condensation-multiplicity": _multiplicity,
     "blow-up": _blow_up,
+    "depth-order-regime": _depths,
+    "unity-rank": _unity,
+    "resnet-rank": _residual,
     "optimiser-robust": lambda finding: _stairs(finding) if finding.part == "staircases" else None,
 }
-
-
-def power_of(finding: Finding, shift: float, seeds: Sequence[int]) -> str:
-    """Say in one line what a claim's test could have found.
-
-    `shift`: In standard deviations, what so many seeds show four times in five.
-    """
-    parts = []
-    if finding.power is not None:
-        parts.append(f"simulated power of the test on these very records {finding.power:.2g}")
-    if seeds:
-        count = plural(seeds[-1], "seed")
-        if seeds[0] != seeds[-1]:
-            count = f"{seeds[0]} to {count}"
-        parts.append(
-            f"{count} per comparison: too few for an interval of 95 %, so that nothing can be "
-            "established"
-            if math.isinf(shift)
-            else f"{count} per comparison: an effect of {shift:.2g} standard deviations is found "
-            "four times in five"
-        )
-    if finding.tried > 1:
-        parts.append(f"{plural(finding.tried, 'comparison')} tried")
-    return "; ".join(parts) or "no test over seeds, so that there is no power to state"

@@ -51,7 +51,8 @@ def plainer(text: str) -> str:
 
 
 def _all(match: re.Match[str]) -> str:
-    return match[0] if int(match[2]) < 2 else f"{match[1]} all {match[2]}"
+    every = "both" if match[2] == "2" else f"all {match[2]}"
+    return match[0] if int(match[2]) < 2 else f"{match[1]} {every}"
 
 
 def _clauses(statement: str) -> Iterator[tuple[str, str]]:

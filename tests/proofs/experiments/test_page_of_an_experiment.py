@@ -12,9 +12,10 @@ from epsrank.numerics.experiments.analysis import Analysis, Effect, Finding, Pic
 from epsrank.numerics.experiments.experiment import MainPicture, Request
 from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
 from epsrank.proofs.experiments.answers import answers, named, panel_of
+from epsrank.proofs.experiments.effects_in_words import medians
 from epsrank.proofs.experiments.records import read_head, read_record, recorded_ids
 from epsrank.proofs.experiments.report import main_picture, write_experiment
-from epsrank.proofs.experiments.sentences import LONGEST, medians, sentence
+from epsrank.proofs.experiments.sentences import LONGEST, sentence
 from epsrank.proofs.experiments.statements import leading, passages
 from epsrank.proofs.ledger.claims import load_ledger
 from epsrank.theory.errors import InputError
@@ -181,6 +182,57 @@ def test_open_ends_and_ratios_are_said_in_words():
     assert medians([]) == ""
     held_back = Finding("x", "regime", "It holds in 4 of 4 settings, by much; not stable at ε = 1")
     assert sentence(held_back) == "It holds in all 4 settings, by much; not stable at ε = 1."
+
+
+COMPARED = "{} in 2 of 2 comparisons: digits, mlp (+6); mnist, mlp (+7)"
+
+
+def effects(what, *values, unit=""):
+    return [Effect(what, MedianInterval(v, v - 1, v + 1, 0.96, 12), unit=unit) for v in values]
+
+
+@pytest.mark.parametrize(
+    ("claim", "statement", "given", "said"),
+    [
+        ("coupling-rank", "At 1 of 9 drops. At the largest drop of a run in 2 of 6 [0.04, 0.78]: x",
+         [], "At the largest drop of 2 of 6 runs directions beyond the old ε-rank are necessary and"
+         " carry half of it [4 %, 78 %]."),
+        ("coupling-together", "In the 3 of 4 runs that can be tested 5 drops follow growth of the "
+         "rank with p = 0.5 and power 0.91; the rank is -0.010 of the record ahead (-0.02 to "
+         "+0.03); fails in a (p = 1)", [], "Drops of the loss do not follow growth of the ε-rank: "
+         "over 3 of 4 runs p = 0.5 at a power of 0.91; the rank is −1 % of the record ahead "
+         "[−2 %, 3 %]."),
+        ("pretraining-rank", COMPARED.format("The initial ε-rank is raised"),
+         effects("initial ε-rank, pre-trained − plain", 6.0, 7.0),
+         "The initial ε-rank is raised in both comparisons: by 6 to 7 (medians)."),
+        ("pretraining-speed", COMPARED.format("Fewer steps are needed"),
+         effects("steps to an error τ", -1.0, -2.0, unit="log10"),
+         "Fewer steps are needed in both comparisons: their number is ×0.01 to ×0.1 (medians)."),
+        ("pretraining-accuracy", COMPARED.format("The result is better"),
+         effects("share classified wrongly at the end", 0.5),
+         "The result is better in both comparisons: the share of wrong answers changes by 0.5 "
+         "[−0.5, 1.5]."),
+        ("plateau-length", "The plateau grows by 1/(c‖g‖) per nat of 1/σ, within 10%, in 6 of 6 "
+         "settings with g ≠ 0, where 0 seeds; of 24 networks with g = 0 24 never left theirs.",
+         effects("slope", 1.0, 1.25), "In all 6 settings it grows with log(1/σ) at the predicted "
+         "rate, within 10% (medians 1 to 1.25 of it); where the gradient vanishes 24 of 24 networks"
+         " never left it."),
+        ("second-plateau", "At equal time, against σ = 0.001, by target: rate: same, ?; width: "
+         "shorter, same; noise: shorter, shorter.", effects("log₁₀, noise, sines", -1.0),
+         "At equal training time it is shortened on every target by noise (×0.1); on some by width;"
+         " on none by rate."),
+        ("depth-order-regime", "Last layer against first, before training: 0 larger and 116 smaller"
+         " of 120 at s = 0.5; 18 larger and 47 smaller of 120 at s = 2", effects("trained", 3, -9),
+         "Before training the last layer has the larger ε-rank in 18 of 240 settings and the "
+         "smaller one in 163; after it in 1 of 2 and in 1."),
+        ("unity-rank", "Of 6 settings the partition of unity has the larger ε-rank in 6; its error "
+         "is smaller in 1 (R = 0.5) and larger in 5", [], "The partition of unity has the larger "
+         "ε-rank in 6 of 6 settings, and the smaller error in 1."),
+    ],
+)  # fmt: skip
+def test_a_claim_has_its_own_sentence(claim, statement, given, said):
+    finding = Finding(claim, "refuted", statement, given, max(len(given), 1))
+    assert sentence(finding) == said
 
 
 def test_the_ledger_says_why_it_differs():
