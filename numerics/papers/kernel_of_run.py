@@ -64,9 +64,9 @@ def _predicted(run: Run, eps: float) -> list[Any]:
     """Return the prediction for every hidden layer, or say why there is none."""
     config, task = run.config, run.task
     if config.network != "mlp" or task.operator is not None:
-        what = "of features under an operator" if task.operator is not None else config.network
+        what = "features under an operator" if task.operator is not None else config.network
         raise InputError(
-            "kind", f"is 'kernel', but the run is one {what}", "predictions are of plain mlps"
+            "kind", f"is 'kernel', but the run is one of {what}", "predictions are of plain mlps"
         )
     probe = choose_probe(config, task, resolve_device("cpu"))
     points = probe.x.double().numpy().reshape(len(probe.x), -1)

@@ -144,8 +144,12 @@ def draw_selection(records: Records, *, title: str = "") -> Axes:
         tried, positive(squares), color=INK, marker="D", markersize=4.5, linestyle="none",
         markerfacecolor="white", label="reached by an exchange",
     )  # fmt: skip
-    axes.axhline(last.loss.value, color=FAINT, linestyle=(0, (1, 1)), linewidth=1.2, label="loss")
-    log_from(axes, [largest, summed, squares, np.array([last.loss.value])])
+    drawn = [largest, summed, squares]
+    if last.loss_name == "squared":  # the unit of this axis
+        loss = last.loss.value
+        axes.axhline(loss, color=FAINT, linestyle=(0, (1, 1)), linewidth=1.2, label="loss")
+        drawn.append(np.array([loss]))
+    log_from(axes, drawn)
     integer_axis(axes, "x")
     dress(
         axes,

@@ -64,7 +64,7 @@ def names_of(names: str | None, seed: str | None, settings: Sequence[str]) -> Na
 
 
 def import_runs(
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     names: str | None = None,
     seed: str | None = None,
@@ -78,7 +78,7 @@ def import_runs(
 
     Parameters
     ----------
-    paths : sequence of str or Path
+    paths : str, Path, or sequence of these
         CSV and Parquet files with a row per step, JSON Lines with an object per step, event files
         of TensorBoard, histories of a `RankMonitor`, or folders of these.
     names : str, optional
@@ -115,6 +115,9 @@ def import_runs(
     >>> results.cells[0].settings, [run.seed for run in results.runs]
     ({'width': 8}, [0, 1, 2])
     """
+    paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    # One name alone is one column, and no column per letter.
+    settings = (settings,) if isinstance(settings, str) else tuple(settings)
     files = list(histories_in([Path(path) for path in paths]))
     if not files:
         told = ", ".join(map(str, paths))

@@ -95,7 +95,7 @@ def tightness(
     index : int, optional
         One measurement of the run instead of several.
     moments : int
-        Measurements of a run that are rebuilt, evenly spread.
+        Measurements of a run that are rebuilt, evenly spread, the last one among them.
     max_samples : int
         More samples than that are drawn from, by `seed`.
     certified : bool

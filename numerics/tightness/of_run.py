@@ -24,7 +24,8 @@ def tightness_of_run(run: Run, asked: Asked, *, moments: int, index: int | None)
         if not chosen:
             raise InputError("index", f"is {index}", f"the run has {plural(count, 'measurement')}")
     else:
-        chosen = spaced(count, moments)
+        # Of one it is the end: what is shown first is the last of all.
+        chosen = spaced(count, moments) if moments > 1 else [count - 1]
     records: list[LayerTightness] = []
     left_out: list[str] = []
     # From the end: the last one that can be read is the one with all details.

@@ -84,6 +84,8 @@ def test_the_curves_over_norm_and_rank_are_the_theory():
     assert norms[at] == pytest.approx(record.norm)
     assert lines["V(B)"].get_ydata()[at] == pytest.approx(record.reachable.value)
     assert lines["envelope"].get_ydata()[at] == pytest.approx(record.envelope.value)
+    assert "loss" in drawn(one().plot("selection"))
+    assert "loss" not in drawn(classes().plot("selection"))  # of another unit than the axis
     axes = one().plot("selection")
     values = drawn(axes)
     n, p = 12, np.arange(12)

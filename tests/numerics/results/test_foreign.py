@@ -49,6 +49,9 @@ def test_several_runs_in_one_file(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns), tmp_path / "all.parquet")
     options = {"seed": "run", "settings": ["lr"], "columns": {"step": "it", "loss": "nll"}}
     results = import_runs([tmp_path / "all.parquet"], **options)
+    # One path, and one column, are what they say without a list around them.
+    alone = import_runs(str(tmp_path / "all.parquet"), **options | {"settings": "lr"})
+    assert [run.figures for run in alone.runs] == [run.figures for run in results.runs]
     assert [(run.settings["lr"], run.seed) for run in results.runs] == [
         (0.1, 0), (0.1, 1), (0.2, 0), (0.2, 1)
     ]  # fmt: skip

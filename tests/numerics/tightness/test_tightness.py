@@ -236,6 +236,8 @@ def test_a_run_is_rebuilt_at_its_measurements(run):
     assert not found.records[0].by_norm
     assert len(found.table()) == len(found.records) * 3
     assert tightness(run, moments=2, eps=(1e-6,)).records[0].step == run.records[0].step
+    # Of one moment it is the last, not the first.
+    assert tightness(run, moments=1, eps=(1e-6,)).last.step == run.records[-1].step
     one = tightness(run, index=0, eps=(1e-6,))
     assert [record.step for record in one.records] == [0]
     assert one.last.verdict.name == run.reading(0).name
