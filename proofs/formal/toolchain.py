@@ -26,7 +26,8 @@ PACKAGES = (
 _PARTS = ("ssreflect", "algebra", "real_closed", "algebra_tactics", "zify")
 
 # Coq's programs are written in OCaml. By itself coqc clears a young heap of 256 MB page by page and
-# walks its old heap, all of MathComp, time and again: a fifth of its time, and half of its memory.
+# walks its old heap, all of MathComp, time and again. This saves two fifths of the memory and some
+# 5 % of the processor time, which is less than the noise of a busy machine.
 _MEMORY = "s=4M,o=400"
 
 # A file of the development takes seconds; a proof search that does not end is stopped.
