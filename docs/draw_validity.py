@@ -19,9 +19,9 @@ from epsrank.numerics.staircase.validity import LEAST_NULL, LEAST_PLANTED, valid
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome
 from epsrank.proofs.experiments.records import read_record
+from epsrank.theory.words import between_markers
 
 PAGE = Path(__file__).with_name("staircases.md")
-BEGIN, END = "<!-- tables of experiment E: begin -->", "<!-- tables of experiment E: end -->"
 # The length at which the detectors of others stand beside ours.
 _COMPARED = 126
 _OTHERS = ("PELT", "threshold")
@@ -148,8 +148,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def page(text: str, outcomes: Sequence[Outcome]) -> str:
     """Return the page with the tables."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{tables(outcomes)}\n\n{END}{rest.split(END)[1]}"
+    return between_markers(text, "tables of experiment E", f"\n{tables(outcomes)}\n")
 
 
 def stored(folder: Path) -> list[Outcome]:

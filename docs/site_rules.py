@@ -114,7 +114,7 @@ def _comment(name: str) -> list[str]:
     for candidate in (defined, *_parts(package)):
         docs = ModuleAnalyzer.for_module(candidate).find_attr_docs()
         if ("", short) in docs:
-            return docs["", short]
+            return list(docs["", short])
     return []
 
 

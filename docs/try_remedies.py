@@ -24,11 +24,11 @@ import torch
 from torch import nn
 
 from epsrank import read_plateau, structured_first_layer_
+from epsrank.theory.words import between_markers
 
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "remedies.json"
 PAGE = HERE / "how-to" / "what-now.md"
-BEGIN, END = "<!-- remedies: begin -->", "<!-- remedies: end -->"
 SEEDS = tuple(range(5))
 STUCK, FURTHER = 1500, 1500
 #: A remedy helps where it halves the loss of the control, and harms where it doubles it.
@@ -134,18 +134,18 @@ class Networks:
             def again() -> torch.Tensor:
                 solver.zero_grad()
                 loss = self.losses(target).sum()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 return loss
 
             solver.step(again)
         else:
             head = [self.weights[-1]]
             rest = [p for p in parameters if p is not head[0]]
-            groups = [{"params": rest, "weight_decay": 0.0}, {"params": head}]
+            groups: list[dict[str, Any]] = [{"params": rest, "weight_decay": 0.0}, {"params": head}]
             solver = torch.optim.AdamW(groups, plan.rate, weight_decay=plan.decay)
             for _ in range(steps):
                 solver.zero_grad()
-                self.losses(target).sum().backward()
+                self.losses(target).sum().backward()  # type: ignore[no-untyped-call]
                 solver.step()
         with torch.no_grad():
             return self.losses(target).tolist()
@@ -238,7 +238,7 @@ def try_case(case: Case, seeds: Sequence[int] = SEEDS) -> list[dict[str, Any]]:
     stuck = Networks(plan, seeds)
     losses = stuck.train(plan, STUCK)
     stuck = stuck.copy()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for k, seed in enumerate(seeds):
         found = read_plateau(
             stuck.features()[k], target, coefficients=stuck.weights[-1][k],
@@ -302,12 +302,7 @@ def page(text: str) -> str:
     """Return the page with the tables of the file between its markers."""
     rows = json.loads(DATA.read_text("utf-8"))
     tables = [table(case, [row for row in rows if row["case"] == case.name]) for case in CASES]
-    before, _, rest = text.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"{PAGE.name} has no markers {BEGIN} … {END}")
-    joined = "\n\n".join(tables)
-    return f"{before}{BEGIN}\n{joined}\n{END}{after}"
+    return between_markers(text, "remedies", "\n\n".join(tables))
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from epsrank.proofs.ledger.claims import Claim, in_themes, load_ledger
 from epsrank.proofs.report.words import EXPERIMENTS, STATEMENTS
+from epsrank.theory.words import between_markers
 
 DOCS = Path(__file__).parent
 CLAIMS = DOCS / "evidence" / "claims.md"
@@ -60,14 +61,16 @@ def source_of(claim: Claim) -> str:
             page = part.removeprefix("docs/")
             parts.append(f"[{Path(page).stem.replace('-', ' ')}](../{page})")
             continue
-        names = EXPERIMENTS if part.startswith("experiment") else STATEMENTS
-        part = _NAME.sub(
-            lambda match, names=names: f"{match[1]} ({names[match[1]]})" if match[1] in names
-            else match[1],
-            part,
-        )  # fmt: skip
+        part = _spelt_out(part, EXPERIMENTS if part.startswith("experiment") else STATEMENTS)
         parts.append(re.sub(r"^ours(?=$|, )", "this project", cited(part)))
     return "; ".join(parts)
+
+
+def _spelt_out(text: str, of: Mapping[str, str]) -> str:
+    """Return a text with short names followed by what they stand for."""
+    return _NAME.sub(
+        lambda match: f"{match[1]} ({of[match[1]]})" if match[1] in of else match[1], text
+    )
 
 
 def cited(text: str) -> str:
@@ -124,12 +127,14 @@ def _cell(text: str) -> str:
 
 def paragraph(claims: Sequence[Claim]) -> str:
     """Return what the README says of the verdicts on record."""
-    trained = [claim for claim in claims if claim.wanted == ("empirical",)]
+    trained = [c for c in claims if c.wanted == ("empirical",) or "training" in c.parts]
     decided = [claim for claim in trained if claim.recorded not in {"undecided", "open"}]
     said = (
-        f"Of the {len(trained)} claims that only trainings can decide, none has a verdict yet"
+        f"Of the {len(trained)} claims that only trainings can decide, wholly or in part, none "
+        "has a verdict yet"
         if not decided
-        else f"Of the {len(trained)} claims that only trainings can decide, {len(decided)} have a "
+        else f"Of the {len(trained)} claims that only trainings can decide, wholly or in part, "
+        f"{len(decided)} have a "
         "verdict: " + ", ".join(f"`{claim.id}` ({claim.recorded})" for claim in decided)
     )
     return (
@@ -148,15 +153,6 @@ def filled(text: str) -> str:
     return lines.replace("\0", " ")
 
 
-def put(text: str, name: str, made: str) -> str:
-    """Return a text with something made between its markers."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, _, rest = text.partition(begin)
-    _, found, after = rest.partition(end)
-    assert found, f"no markers {begin} … {end}"
-    return f"{before}{begin}\n{made}\n{end}{after}"
-
-
 def names(of: Mapping[str, str], what: str) -> str:
     """Return a table of short names."""
     rows = [f"| {short} | {name} |" for short, name in of.items()]
@@ -172,12 +168,14 @@ def rewritten(text: str, claims: Sequence[Claim]) -> str:
 def pages() -> dict[Path, str]:
     """Return what the files have to hold."""
     claims = load_ledger()
-    symbols = put(SYMBOLS.read_text("utf-8"), "statements", names(STATEMENTS, "statement"))
+    symbols = between_markers(
+        SYMBOLS.read_text("utf-8"), "statements", names(STATEMENTS, "statement")
+    )
     return {
         CLAIMS: page(claims),
-        README: put(README.read_text("utf-8"), "verdicts", filled(paragraph(claims))),
+        README: between_markers(README.read_text("utf-8"), "verdicts", filled(paragraph(claims))),
         PAPERS: rewritten(PAPERS.read_text("utf-8"), claims),
-        SYMBOLS: put(symbols, "experiments", names(EXPERIMENTS, "experiment")),
+        SYMBOLS: between_markers(symbols, "experiments", names(EXPERIMENTS, "experiment")),
     }
 
 

@@ -1,4 +1,4 @@
-"""Words of messages and pages: a number with its noun."""
+"""Words of messages and pages: a number with its noun, and what stands between two markers."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def joined(names: Sequence[str]) -> str:
     """Return names as a sentence lists them: ``A1, A3 and A4``."""
     *most, last = names or [""]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def between_markers(text: str, name: str, made: str) -> str:
+    """Return a page with something made between ``<!-- name: begin -->`` and its end."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"no markers {begin} … {end}")
+    return f"{before}{begin}\n{made}\n{end}{after}"
 
 
 def _several(noun: str) -> str:

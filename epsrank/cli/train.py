@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from epsrank.cli.console import live_progress, notice
 from epsrank.cli.cost import weigh_training
@@ -24,6 +25,26 @@ if TYPE_CHECKING:
 def is_column(word: str) -> bool:
     """Tell whether a word of the command line may be one more name of a column: always."""
     return True
+
+
+def _words_for(name: str) -> dict[str, str]:
+    """Return what an argument or option may be, with what each word means where that is known."""
+    from epsrank.numerics.networks import ACTIVATIONS, INITIALISATIONS
+    from epsrank.numerics.tasks import TASKS
+    from epsrank.numerics.training.config import CHOICES
+
+    known: dict[str, Iterable[str]] = {
+        **CHOICES, "task": TASKS, "activation": ACTIVATIONS, "init": INITIALISATIONS
+    }  # fmt: skip
+    return TASKS if name == "task" else dict.fromkeys(known[name], "")
+
+
+def _offered(
+    context: click.Context, param: click.Parameter, word: str
+) -> list[CompletionItem]:  # fmt: skip
+    """Return the words that the shell offers."""
+    found = _words_for(str(param.name)).items()
+    return [CompletionItem(name, help=told) for name, told in found if name.startswith(word)]
 
 
 # Options whose value is one of a few words.
@@ -58,7 +79,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
         "Machine and folder": ["dtype", "device", "threads", "out", "resume", "yes", "help"],
     },
 )
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=_offered)
 @click.option(
     "--net",
     metavar="KIND:DxW",
@@ -67,6 +88,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--network",
     metavar="KIND",
+    shell_complete=_offered,
     help="mlp, resnet, modified, adaptive, cnn, transformer, bottleneck, or module:factory."
     "  [default: mlp]",
 )
@@ -75,12 +97,14 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--activation",
     metavar="NAME",
+    shell_complete=_offered,
     help="tanh, relu, elu, cosine, sine, sigmoid, gelu, gaussian, erf, any function of torch "
     "(softplus), or module:name.  [default: tanh]",
 )
 @click.option(
     "--init",
     metavar="NAME",
+    shell_complete=_offered,
     help="default, structured or transnet (first layer), xavier, he, orthogonal, uniform, normal."
     "  [default: default]",
 )
@@ -94,7 +118,10 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
     "  [default: by rule]",
 )
 @click.option(
-    "--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw or lbfgs.  [default: adam]"
+    "--optimizer",
+    metavar="NAME",
+    shell_complete=_offered,
+    help="sgd, momentum, adam, adamw or lbfgs.  [default: adam]",
 )
 @click.option(
     "--learning-rate",
@@ -103,7 +130,9 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
     help="Step size.  [default: 0.001; sgd, momentum 0.01; lbfgs 1]",
 )
 @click.option("--batch-size", type=int, metavar="N", help="Samples per step.  [default: all]")
-@click.option("--loss", metavar="NAME", help="mse or cross-entropy.  [default: mse]")
+@click.option(
+    "--loss", metavar="NAME", shell_complete=_offered, help="mse or cross-entropy.  [default: mse]"
+)
 @click.option("--steps", type=int, metavar="N", help="Updates.  [default: 15000]")
 @click.option(
     "--eps",
@@ -132,7 +161,10 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
     help="Keep last layers in DIR/features, one per band of the loss, bands shrinking by C < 1.",
 )
 @click.option(
-    "--bias", metavar="NAME", help="Output bias in the floor: feature or fixed.  [default: feature]"
+    "--bias",
+    metavar="NAME",
+    shell_complete=_offered,
+    help="Output bias in the floor: feature or fixed.  [default: feature]",
 )
 @click.option(
     "--boundary-weight",
@@ -162,8 +194,15 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
     help="Box of a function of yours, two numbers for each input.",
 )
 @click.option("--seed", type=int, metavar="N", help="Seed of every random choice.  [default: 0]")
-@click.option("--dtype", metavar="NAME", help="float64 or float32.  [default: float64]")
-@click.option("--device", metavar="NAME", help="auto, cpu or cuda.  [default: auto]")
+@click.option(
+    "--dtype",
+    metavar="NAME",
+    shell_complete=_offered,
+    help="float64 or float32.  [default: float64]",
+)
+@click.option(
+    "--device", metavar="NAME", shell_complete=_offered, help="auto, cpu or cuda.  [default: auto]"
+)
 @click.option("--threads", type=int, metavar="N", help="Threads to compute with.  [default: 1]")
 @click.option("--out", metavar="DIR", help="Folder of the run.  [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
@@ -274,18 +313,9 @@ def _parse_net(net: str) -> dict[str, Any]:
 
 def _refuse_sizes(settings: dict[str, Any], net: str | None) -> None:
     """Refuse ``mlp:ax50`` and its like: a word of ours before the colon, and no such module."""
-    from epsrank.numerics.networks import ACTIVATIONS
-    from epsrank.numerics.tasks import TASKS
-    from epsrank.numerics.training.config import LEAST_DEPTH
-
-    ours: dict[str, Collection[str]] = {
-        "network": LEAST_DEPTH,
-        "activation": ACTIVATIONS,
-        "task": TASKS,
-    }
-    for name, known in ours.items():
+    for name in ("network", "activation", "task"):
         word, colon, _ = str(settings.get(name, "")).partition(":")
-        if not colon or normal(word) not in known or _is_module(word):
+        if not colon or normal(word) not in _words_for(name) or _is_module(word):
             continue
         option, form = f"--{name}", f"write {normal(word)} alone"
         if name == "network":

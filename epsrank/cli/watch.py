@@ -39,7 +39,8 @@ def watch(run: str, once: bool, interval: float) -> None:
     RUN is a folder of `epsrank train`, or a history file of a monitor (.csv, .jsonl, .json or
     .parquet), running or finished; it need not exist yet. Of a folder of `epsrank sweep` it shows
     how many runs are done, failed and missing, and a table of the settings. The view ends with the
-    run, and with Ctrl-C. In a pipe it is plain text, one block per change.
+    run, and with Ctrl-C. In a pipe it is plain text, one block per change, with lines of COLUMNS
+    characters where that is set.
     """
     source = open_source(run)
     try:

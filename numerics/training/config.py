@@ -36,7 +36,8 @@ LEAST_DEPTH = {
     "bottleneck": 3,  # the neck between two layers
 }
 
-_CHOICES = {
+#: Settings that are one of a few words.
+CHOICES = {
     "network": tuple(LEAST_DEPTH),
     "optimizer": tuple(DEFAULT_RATES),
     "dtype": ("float64", "float32"),
@@ -167,7 +168,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         self._name_objects()
-        self._check_choices(_CHOICES)
+        self._check_choices(CHOICES)
         # What a name means is looked up where it is needed: settings are read elsewhere, too.
         if not (self.task in TASKS or self.task == DATA or is_name(self.task)):
             known = ", ".join((*TASKS, DATA))
@@ -188,7 +189,7 @@ class RunConfig:
     def _check_choices(self, names: Iterable[str]) -> None:
         """Check settings that are one of a few words."""
         for name in names:
-            value, choices = getattr(self, name), _CHOICES[name]
+            value, choices = getattr(self, name), CHOICES[name]
             if value not in choices and not (name == "network" and is_name(value)):
                 more = ", or module:name" if name == "network" else ""
                 known = ", ".join(choices) + more

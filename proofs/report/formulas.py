@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 _STRETCHED = re.compile(r'stretchy="true" fence="true" minsize="1.2em" maxsize="1.2em"')
 
+_WIDE_SPACE = re.compile(r"(\\q?quad(?![a-z]))")
+
 
 @cache
 def formula(latex: str) -> Markup | None:
@@ -21,9 +23,20 @@ def formula(latex: str) -> Markup | None:
     # Nothing to make it with, or a formula of a user's own ledger: the converter names no common
     # class of errors.
     try:
-        return Markup(mathml(latex, "block"))
+        return Markup("".join(mathml(part, "block") for part in _parts(latex)))
     except Exception:
         return None
+
+
+def _parts(latex: str) -> list[str]:
+    """Split at wide spaces outside of braces: browsers break no formula, but a row of several."""
+    parts = [""]
+    for piece in _WIDE_SPACE.split(latex):
+        if _WIDE_SPACE.fullmatch(piece) and parts[-1].count("{") == parts[-1].count("}"):
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return [part.strip() for part in parts if part.strip()]
 
 
 def mathml(latex: str, display: str) -> str:

@@ -36,6 +36,15 @@
     byId("none").hidden = count > 0;
   }
 
+  // Letters of a formula that is wider than its card get smaller; what is wider still can be scrolled.
+  function fit() {
+    for (const box of document.querySelectorAll(".formula")) {
+      box.style.fontSize = "";
+      const share = box.clientWidth / box.scrollWidth;
+      if (share < 1) box.style.fontSize = `${Math.max(0.525, 0.98 * share).toFixed(3)}rem`;
+    }
+  }
+
   function write() {
     const wish = Object.entries(chosen()).filter(([, value]) => value);
     const said = wish.length ? `#?${new URLSearchParams(wish)}` : "#claims";
@@ -88,4 +97,8 @@
   // On a phone the contents are long: they open when asked for.
   if (matchMedia("(max-width: 56rem)").matches) document.querySelector(".contents").open = false;
   read();
+  fit();
+  addEventListener("resize", fit);
+  // What was folded away had no width.
+  document.addEventListener("toggle", fit, true);
 })();

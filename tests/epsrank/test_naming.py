@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from epsrank.cli import main
@@ -149,3 +150,21 @@ def test_defaults_on_the_page_of_train_are_those_of_the_settings() -> None:
     told = {p.name for p in main.commands["train"].params if isinstance(p, click.Option)}
     assert told - said.keys() == {"net", "keep_features", "data", "target_columns", "domain",
                                   "resume", "yes"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "offered"),
+    [
+        (["train"], "allen", "allen-cahn"),
+        (["train", "--steps", "3"], "cos", "cosines"),
+        (["train", "--optimizer"], "ad", "adamw"),
+        (["train", "--activation"], "ta", "tanh"),
+        (["train", "--network"], "res", "resnet"),
+        (["train", "--init"], "struct", "structured"),
+        (["train", "--loss"], "cross", "cross-entropy"),
+        (["verify", "--claim"], "duplicate", "duplicate-neuron"),
+    ],
+)
+def test_the_shell_offers_names(words: list[str], begun: str, offered: str) -> None:
+    found = ShellComplete(main, {}, "epsrank", "_EPSRANK_COMPLETE").get_completions(words, begun)
+    assert offered in [item.value for item in found]

@@ -64,6 +64,16 @@ def test_a_finished_run_is_shown_and_the_command_ends(run: Path) -> None:
         assert "reading: " in done.stdout
 
 
+def test_lines_in_a_pipe_are_as_long_as_columns_says(run: Path, monkeypatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    whole = watch(str(run), "--once").stdout
+    assert max(map(len, whole.splitlines())) > 60
+    monkeypatch.setenv("COLUMNS", "60")
+    fitted = watch(str(run), "--once").stdout
+    assert max(map(len, fitted.splitlines())) <= 60
+    assert fitted.split() == whole.split()
+
+
 @pytest.mark.parametrize(
     ("name", "sink"),
     [("h.csv", CsvSink), ("h.jsonl", JsonLinesSink), ("h.parquet", ParquetSink)],

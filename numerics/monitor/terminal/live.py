@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -26,6 +28,8 @@ from epsrank.theory.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+# Fewer are no terminal's.
+_LEAST_COLUMNS = 20
 # Rows kept for the series: a sparkline has no more characters.
 _KEPT = 2000
 
@@ -57,7 +61,19 @@ def lines(view: View, *, ascii_only: bool = False) -> list[str]:
         found.append(f"reading: {view.reading}")
     if view.quantities is not None:
         found.append(f"quantities: {view.quantities}")
-    return found + [f"warning: {warning}" for warning in view.warnings]
+    found += [f"warning: {warning}" for warning in view.warnings]
+    return [part for line in found for part in wrapped(line)]
+
+
+def wrapped(line: str) -> list[str]:
+    """Return a line in parts that fit into COLUMNS, where the environment says how many."""
+    columns = os.environ.get("COLUMNS", "")
+    if not columns.isdecimal() or len(line) <= int(columns):
+        return [line]
+    return textwrap.wrap(
+        line, max(int(columns), _LEAST_COLUMNS), subsequent_indent="  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def draws(console: Console) -> bool:

@@ -53,6 +53,11 @@ def test_every_formula_of_the_ledger_is_mathml(claim):
     assert not re.search(rf"<m[io]>(?!{known})[a-z]{{3,}}</m", made)
 
 
+def test_statements_beside_each_other_may_stand_below_each_other():
+    assert formula(r"a_{1\quad 2} \le b;\quad c,\qquad d").count("<math") == 3
+    assert formula(r"a \le b").count("<math") == 1
+
+
 def test_a_formula_that_is_not_understood_is_left_out():
     assert formula("") is None
     assert formula(r"\nosuchcommand{x}") is None

@@ -73,6 +73,20 @@ def test_a_link_unfolds_what_it_names(report):
     assert not re.search(r'<details id="untested"[^>]*open', browse(report))
 
 
+def test_no_formula_is_cut_on_a_phone(report):
+    page = Path(report.removeprefix("file://"))
+    asked = (
+        "[...frame.document.querySelectorAll('.formula')].map((box) => [box.clientWidth,"
+        " box.scrollWidth, parseFloat(frame.getComputedStyle(box.firstElementChild).fontSize)])"
+    )
+    found = in_frame(page, 390, asked)
+    assert len(found) > 40
+    assert [box for box in found if box[1] > box[0]] == []
+    # Some had to be smaller, and none is too small to read.
+    sizes = [size for width, _, size in found if width]
+    assert 9 <= min(sizes) < max(sizes)
+
+
 def test_the_print_is_short(report, tmp_path):
     browse(report, f"--print-to-pdf={tmp_path / 'page.pdf'}")
     pages = re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes())
