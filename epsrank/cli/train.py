@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from epsrank.cli.console import live_progress, notice
 from epsrank.cli.cost import weigh_training
 from epsrank.cli.front import Command, Interrupted, is_data_file, is_number
 from epsrank.cli.naming import normal
 from epsrank.cli.train_result import print_run
+from epsrank.cli.train_words import offered, parse_net, refuse_sizes
 
 if TYPE_CHECKING:
     from epsrank.numerics.training import RunConfig, StepRecord
@@ -27,30 +27,8 @@ def is_column(word: str) -> bool:
     return True
 
 
-def _words_for(name: str) -> dict[str, str]:
-    """Return what an argument or option may be, with what each word means where that is known."""
-    from epsrank.numerics.networks import ACTIVATIONS, INITIALISATIONS
-    from epsrank.numerics.tasks import TASKS
-    from epsrank.numerics.training.config import CHOICES
-
-    known: dict[str, Iterable[str]] = {
-        **CHOICES, "task": TASKS, "activation": ACTIVATIONS, "init": INITIALISATIONS
-    }  # fmt: skip
-    return TASKS if name == "task" else dict.fromkeys(known[name], "")
-
-
-def _offered(
-    context: click.Context, param: click.Parameter, word: str
-) -> list[CompletionItem]:  # fmt: skip
-    """Return the words that the shell offers."""
-    found = _words_for(str(param.name)).items()
-    return [CompletionItem(name, help=told) for name, told in found if name.startswith(word)]
-
-
 # Options whose value is one of a few words.
 _WORDS = frozenset({"network", "init", "optimizer", "loss", "bias", "dtype", "device"})
-
-_NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?")
 
 
 @click.command(
@@ -79,7 +57,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
         "Machine and folder": ["dtype", "device", "threads", "out", "resume", "yes", "help"],
     },
 )
-@click.argument("task", required=False, shell_complete=_offered)
+@click.argument("task", required=False, shell_complete=offered)
 @click.option(
     "--net",
     metavar="KIND:DxW",
@@ -88,7 +66,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--network",
     metavar="KIND",
-    shell_complete=_offered,
+    shell_complete=offered,
     help="mlp, resnet, modified, adaptive, cnn, transformer, bottleneck, or module:factory."
     "  [default: mlp]",
 )
@@ -97,14 +75,14 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--activation",
     metavar="NAME",
-    shell_complete=_offered,
+    shell_complete=offered,
     help="tanh, relu, elu, cosine, sine, sigmoid, gelu, gaussian, erf, any function of torch "
     "(softplus), or module:name.  [default: tanh]",
 )
 @click.option(
     "--init",
     metavar="NAME",
-    shell_complete=_offered,
+    shell_complete=offered,
     help="default, structured or transnet (first layer), xavier, he, orthogonal, uniform, normal."
     "  [default: default]",
 )
@@ -120,7 +98,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--optimizer",
     metavar="NAME",
-    shell_complete=_offered,
+    shell_complete=offered,
     help="sgd, momentum, adam, adamw or lbfgs.  [default: adam]",
 )
 @click.option(
@@ -131,7 +109,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 )
 @click.option("--batch-size", type=int, metavar="N", help="Samples per step.  [default: all]")
 @click.option(
-    "--loss", metavar="NAME", shell_complete=_offered, help="mse or cross-entropy.  [default: mse]"
+    "--loss", metavar="NAME", shell_complete=offered, help="mse or cross-entropy.  [default: mse]"
 )
 @click.option("--steps", type=int, metavar="N", help="Updates.  [default: 15000]")
 @click.option(
@@ -163,7 +141,7 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--bias",
     metavar="NAME",
-    shell_complete=_offered,
+    shell_complete=offered,
     help="Output bias in the floor: feature or fixed.  [default: feature]",
 )
 @click.option(
@@ -197,11 +175,11 @@ _NET = re.compile(r"(?:(?P<network>[a-z]+):?)?(?:(?P<depth>\d+)x(?P<width>\d+))?
 @click.option(
     "--dtype",
     metavar="NAME",
-    shell_complete=_offered,
+    shell_complete=offered,
     help="float64 or float32.  [default: float64]",
 )
 @click.option(
-    "--device", metavar="NAME", shell_complete=_offered, help="auto, cpu or cuda.  [default: auto]"
+    "--device", metavar="NAME", shell_complete=offered, help="auto, cpu or cuda.  [default: auto]"
 )
 @click.option("--threads", type=int, metavar="N", help="Threads to compute with.  [default: 1]")
 @click.option("--out", metavar="DIR", help="Folder of the run.  [default: a new one in runs/]")
@@ -249,7 +227,7 @@ def train(
     }
     if net is not None:
         # What an option says by itself goes before the one word.
-        settings = _parse_net(net) | settings
+        settings = parse_net(net) | settings
     if "domain" in settings:
         settings["domain"] = _pairs(settings["domain"])
     if task is None and "data" in settings and not resume:
@@ -260,7 +238,7 @@ def train(
         raise click.UsageError("name a TASK, such as cosines or digits, or --data with your files")
     if resume and out is None:
         raise click.UsageError("--resume needs the folder of the run: --out DIR")
-    _refuse_sizes(settings, net)
+    refuse_sizes(settings, net)
     config = _config(settings, Path(str(out)) if resume else None)
     weigh_training(config, Path(out or "runs"), yes=yes)
     from epsrank.numerics.training import train as run_training
@@ -294,48 +272,6 @@ class _Reporter:
         if record is not None:
             self._text = f"loss {record.loss:.3g}  ε-rank {record.rank()}"
         self._bar(step, total, self._text)
-
-
-def _parse_net(net: str) -> dict[str, Any]:
-    """Read ``mlp:2x50``, ``resnet`` or ``4x25``, or the name of a user's factory."""
-    from epsrank.numerics.named import is_name
-
-    found = _NET.fullmatch(net.lower().replace("×", "x"))
-    if found is None and is_name(net):
-        return {"network": net}
-    if not net or found is None:
-        raise click.BadParameter(
-            f"{net!r}; write it as mlp:2x50, or module:factory", param_hint="'--net'"
-        )
-    parts = {name: value for name, value in found.groupdict().items() if value is not None}
-    return {name: int(value) if value.isdigit() else value for name, value in parts.items()}
-
-
-def _refuse_sizes(settings: dict[str, Any], net: str | None) -> None:
-    """Refuse ``mlp:ax50`` and its like: a word of ours before the colon, and no such module."""
-    for name in ("network", "activation", "task"):
-        word, colon, _ = str(settings.get(name, "")).partition(":")
-        if not colon or normal(word) not in _words_for(name) or _is_module(word):
-            continue
-        option, form = f"--{name}", f"write {normal(word)} alone"
-        if name == "network":
-            option, form = "--net", "write it as mlp:2x50"
-            if net is None:
-                option, form = "--network", f"write {normal(word)} alone, or --net mlp:2x50"
-        option = "TASK" if name == "task" else option
-        raise click.BadParameter(
-            f"{settings[name]!r}; {form}, or module:name", param_hint=f"'{option}'"
-        )
-
-
-def _is_module(name: str) -> bool:
-    """Tell whether the user has a module of this name."""
-    from importlib.util import find_spec
-
-    from epsrank.numerics.named.places import from_here
-
-    with from_here():
-        return find_spec(name) is not None
 
 
 @contextmanager
