@@ -206,6 +206,8 @@ def save_plot(axes: Any, path: str | Path, *, dpi: int = DOTS_PER_INCH) -> Path:
     """
     first = axes[0] if isinstance(axes, (list, tuple)) else axes
     figure = first.get_figure(root=True) if hasattr(first, "get_figure") else first
+    if not hasattr(figure, "savefig"):  # Matplotlib is loaded when something is drawn
+        raise InputError("axes", f"are a {type(first).__name__}", "pass axes, or their figure")
     return save_figure(figure, path, dpi=dpi)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from epsrank.numerics.results.collection import RunResult, SweepResults, frozen
 from epsrank.numerics.results.pairing import Pairing, pair
 from epsrank.numerics.sweeps.figures import FALLING
+from epsrank.theory.data.inputs import several
 from epsrank.theory.errors import InputError
 from epsrank.theory.shown import Shown
 from epsrank.theory.statistics import MedianInterval, Proportion, median_interval, proportion
@@ -134,6 +135,11 @@ def compare_results(
 
     Source: H. A. David, H. N. Nagaraja, Order Statistics, 3rd ed., 2003, section 7.1.
     """
+    for name, one in (("a", a), ("b", b)):
+        if not isinstance(one, SweepResults):
+            problem = f"is a {type(one).__name__}"
+            raise InputError(name, problem, "pass what load_results or import_runs returns")
+    figures = several(figures)
     paired = pair(a, b)
     if not paired.count:
         reasons = "; ".join(paired.unpaired) or "one of them is empty"

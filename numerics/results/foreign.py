@@ -21,6 +21,7 @@ from epsrank.numerics.results.tables import (
     vector_of,
 )
 from epsrank.numerics.sweeps.figures import stairs, steps_to
+from epsrank.theory.data.inputs import several
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.words import plural
@@ -117,7 +118,7 @@ def import_runs(
     """
     paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
     # One name alone is one column, and no column per letter.
-    settings = (settings,) if isinstance(settings, str) else tuple(settings)
+    settings, targets = several(settings), several(targets)
     files = list(histories_in([Path(path) for path in paths]))
     if not files:
         told = ", ".join(map(str, paths))

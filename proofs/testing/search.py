@@ -319,7 +319,9 @@ def assert_holds(check: Check, *, max_examples: int | None = None, seed: int | N
     prop = _REGISTERED.of(check)
     if prop is None:
         raise InputError(
-            "check", f"is {check.__qualname__}, which states nothing", "decorate it with states(…)"
+            "check",
+            f"is {getattr(check, '__qualname__', repr(check))}, which states nothing",
+            "decorate it with states(…)",
         )
     found = search(prop, max_examples=max_examples, seed=seed)
     counts = (

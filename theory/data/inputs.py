@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -195,6 +196,12 @@ def as_share(value: Any, name: str) -> float:
     if not 0 < share < 1:
         raise InputError(name, f"is {share:g}", "pass a number between 0 and 1")
     return share
+
+
+def several(values: Any) -> tuple[Any, ...]:
+    """Return the values of a sequence; a number or a text alone is a sequence of one."""
+    alone = isinstance(values, str) or not isinstance(values, Iterable)
+    return (values,) if alone else tuple(values)
 
 
 def as_eps(eps: Any, *, name: str = "eps") -> float:

@@ -234,6 +234,7 @@ def test_what_is_zero_is_said_and_nothing_is_drawn_empty():
         (lambda: plot_own_theory(one(), "nothing"), "kind is 'nothing'"),
         (lambda: plot_own_theory(one(), "kernel"), "needs a run"),
         (lambda: one().plot("nothing"), "kind is 'nothing'"),
+        (lambda: save_plot(3, "a.png"), "axes are a int"),
     ],
 )
 def test_bad_use_is_one_line(call, message):

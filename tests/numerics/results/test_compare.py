@@ -66,6 +66,8 @@ def test_what_cannot_be_paired_is_said():
     more = results([{"width": 4, "depth": depth} for depth in (1, 2)])
     with pytest.raises(InputError, match=r"has no run that pairs .*depth varies in B, and A does"):
         compare_results(results(widths(4)), more)
+    with pytest.raises(InputError, match=r"^a is a str; pass what load_results"):
+        compare_results("folder", "folder")
     with pytest.raises(
         InputError, match=r"^figures has 'rank', which not both have; choose some of loss"
     ):

@@ -256,4 +256,6 @@ def test_a_return_before_any_assertion_is_no_pass():
 def test_failures_do_not_show_our_frames():
     shown = [getattr(testing, name) for name in testing.__all__ if name.startswith("assert_")]
     assert assert_rank in shown
+    with pytest.raises(InputError, match=r"check is 'words', which states nothing"):
+        testing.assert_holds("words")
     assert all("__tracebackhide__" in one.__code__.co_varnames for one in shown)

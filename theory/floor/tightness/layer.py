@@ -16,6 +16,7 @@ from epsrank.theory.data.inputs import (
     as_features,
     as_norm,
     as_target,
+    several,
 )
 from epsrank.theory.data.measure import as_measure
 from epsrank.theory.errors import InputError
@@ -122,7 +123,7 @@ def layer_tightness(
     >>> found.tight(1.001), found.state != "violated"
     (True, True)
     """
-    thresholds = tuple(as_eps(value) for value in eps)
+    thresholds = tuple(as_eps(value) for value in several(eps))
     if not thresholds:
         raise InputError("eps", "are none", "pass at least one threshold ε > 0")
     if coefficients is None:
@@ -197,7 +198,7 @@ def _norms(norms: Sequence[float] | None, own: float, squares: bool) -> tuple[fl
     if norms is None:
         # A head of norm 0 on features that are 0: any scale will do.
         return tuple((own or 1.0) * times for times in MULTIPLES) + (math.inf,) * squares
-    checked = [as_norm(value, name="norms") for value in norms]
+    checked = [as_norm(value, name="norms") for value in several(norms)]
     if not squares and any(map(math.isinf, checked)):
         raise InputError("norms", "hold ∞", "pass finite norms: other losses have no V(∞)")
     return tuple(sorted(checked))

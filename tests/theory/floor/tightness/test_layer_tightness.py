@@ -288,6 +288,15 @@ def test_bad_input_is_one_line(change, message):
         layer_tightness(given.pop("features"), given.pop("target"), **given)
 
 
+def test_one_threshold_and_one_norm_need_no_list():
+    given = {"coefficients": HEAD}
+    alone = layer_tightness(PHI, TARGET, eps=1e-3, norms=2.0, **given)
+    listed = layer_tightness(PHI, TARGET, eps=(1e-3,), norms=(2.0,), **given)
+    assert alone.to_json() == listed.to_json()
+    with pytest.raises(InputError, match="eps is '1e-3'"):
+        layer_tightness(PHI, TARGET, eps="1e-3", **given)
+
+
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_ends_at_other_norms_are_those_of_a_falling_function(loss):
     phi = np.logaddexp(0, np.outer(X, np.linspace(0.2, 1.5, 12)) + 0.3)
