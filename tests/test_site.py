@@ -264,6 +264,25 @@ def test_every_paper_that_pages_cite_is_in_the_bibliography():
     assert [part for pair in of_papers for part in pair if part not in page] == []
 
 
+def test_every_image_is_drawn_by_a_command_that_a_page_names():
+    kept = PAGES["architecture"].read_text("utf-8").partition("## What is kept")[2]
+    commands = {
+        image: command
+        for images, command in re.findall(r"^\| (.*?) \|.*\| `([^`]+)` \|$", kept, re.MULTILINE)
+        for image in re.findall(r"docs/images/([\w.]+)", images)
+    }
+    assert set(commands) == {path.name for path in (DOCS / "images").iterdir()}
+    drawn = (DOCS / "draw_images.py").read_text("utf-8")
+    known = set(re.findall(r'^    "([\w.]+)": \w+,$', drawn, re.MULTILINE))
+    for image, command in commands.items():
+        if command.startswith("python "):
+            script = command.split()[1]
+            assert (ROOT / script).is_file(), command
+            assert not script.endswith("draw_images.py") or image in known & {*command.split()}
+    pages = "".join(path.read_text("utf-8") for path in [*PAGES.values(), ROOT / "README.md"])
+    assert [image for image in commands if f"images/{image})" not in pages] == []
+
+
 def _numbers_of_papers(text):
     """Numbers of arXiv: four digits of year and month, a point, five more."""
     return set(re.findall(r"(?<![\d.])\d{2}(?:0[1-9]|1[0-2])\.\d{5}(?!\d)", text))
