@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 # A clause that ends before this is no sentence yet: "In 9 of 9 settings: …".
 _SHORTEST = 30
+# And what is longer than this is no name of a setting.
+_LONGEST_NAME = 60
 _OPENING, _CLOSING = "([", ")]"
 _BREAKS = ("; ", ", ", ": ", ". ")
 
@@ -19,6 +21,7 @@ _BREAKS = ("; ", ", ", ": ", ". ")
 SHARE = r"(\d+) of (\d+) \[([\d.]+), ([\d.]+)\]"
 _SHARE_AT_END = re.compile(rf"^(?P<name>.+) (?P<said>{SHARE})$")
 _IN_BRACKETS = re.compile(r"^(?P<name>.*?\S) \((?P<said>.+)\)(?: runs)?$")
+_NUMBER = re.compile(r"^[-−+×]?[\d.]+(?: of \d+)?$")
 _ALL = re.compile(r"\b([Ii]n) (\d+) of \2\b(?! [\[(])")
 # A word that stands for "neither shorter nor longer nor the same is established".
 _OPEN = re.compile(r"(?<=[:,] )\?(?=[,;.]|$)")
@@ -77,8 +80,11 @@ def _segments(statement: str) -> Iterator[tuple[str, str]]:
 
 def passages(statement: str) -> list[Passage]:
     """Return a statement as words and tables, in its order; nothing is left out."""
+    text, rows = _named_list(plainer(statement.strip()))
+    if rows:
+        return [*(passages(text) if text else []), Passage("", rows)]
     found = [Passage("")]
-    for segment, sep in _segments(plainer(statement.strip())):
+    for segment, sep in _parts(text):
         lead = _LEADS.match(segment)
         rest = segment[lead.end() :] if lead else segment
         # What ends in a colon begins a list.
@@ -92,10 +98,38 @@ def passages(statement: str) -> list[Passage]:
             continue
         if lead and here.rows:
             found.append(here := Passage(""))
-        if lead:
+        if lead and lead["lead"] != "in":
             here.text += lead["lead"] + " "
         here.rows.append(item)
     return [_whole(passage) for passage in found if passage.text.strip() or passage.rows]
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield clauses, and one that lists several settings setting by setting.
+
+    A name may have a comma of its own: "(2, 30), structured (+24)" is one setting.
+    """
+    whole = ""
+    held: list[tuple[str, str]] = []
+    for segment, sep in _segments(text):
+        held.append((segment, sep))
+        whole += segment + sep
+        if sep == ", ":
+            continue
+        items = sum(_item(_LEADS.sub("", part.rstrip("."))) is not None for part, _ in held)
+        yield from held if items > 1 else [(whole.removesuffix(sep), sep)]
+        whole, held = "", []
+
+
+def _named_list(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Part a text from the list "name: words; name: words" with which it ends, if it does."""
+    for begin in re.finditer(r"(?<=: )|(?<=\. )", text):
+        pairs = [entry.partition(": ") for entry in text[begin.start() :].rstrip(".").split("; ")]
+        if len(pairs) > 1 and all(
+            said and len(name) <= _LONGEST_NAME and ": " not in said for name, _, said in pairs
+        ):
+            return text[: begin.start()].rstrip(": "), [(name, said) for name, _, said in pairs]
+    return text, []
 
 
 def _item(text: str) -> tuple[str, str] | None:
@@ -104,7 +138,7 @@ def _item(text: str) -> tuple[str, str] | None:
     if found is None:
         return None
     name, said = found["name"], found["said"]
-    return (said, name) if name[:1].isdigit() and " of " in name[:12] else (name, said)
+    return (said, name) if _NUMBER.match(name) else (name, said)
 
 
 def _whole(passage: Passage) -> Passage:
@@ -112,5 +146,5 @@ def _whole(passage: Passage) -> Passage:
     if len(passage.rows) == 1:
         ((name, said),) = passage.rows
         passage = Passage(f"{passage.text.strip()} {name} ({said})")
-    text = passage.text.strip().rstrip(";,:").strip()
+    text = passage.text.strip().rstrip(";,:.").strip()
     return Passage(text[:1].upper() + text[1:], passage.rows)
