@@ -107,14 +107,17 @@ def passages(statement: str) -> list[Passage]:
 def _parts(text: str) -> Iterator[tuple[str, str]]:
     """Yield clauses, and one that lists several settings setting by setting.
 
-    A name may have a comma of its own: "(2, 30), structured (+24)" is one setting.
+    A name may have a comma or a colon of its own: "(2, 30), tanh: structured (+24)" is one setting.
     """
     whole = ""
     held: list[tuple[str, str]] = []
-    for segment, sep in _segments(text):
+    every = list(_segments(text))
+    for at, (segment, sep) in enumerate(every):
         held.append((segment, sep))
         whole += segment + sep
-        if sep == ", ":
+        next_one, after = every[at + 1] if at + 1 < len(every) else ("", "")
+        of_a_name = len(whole) <= _LONGEST_NAME and after in ("; ", "") and _item(next_one)
+        if sep == ", " or (sep == ": " and at > 0 and of_a_name):
             continue
         items = sum(_item(_LEADS.sub("", part.rstrip("."))) is not None for part, _ in held)
         yield from held if items > 1 else [(whole.removesuffix(sep), sep)]

@@ -152,11 +152,11 @@ def test_the_main_picture_is_the_one_named_or_the_first():
         ),
         (
             "Fewer steps are needed in 2 of 3 comparisons: (2, 30), structured against default "
-            "(×0.46, 0.37 to 0.54); (4, 50), structured (×0.079, 0.068 to 0.088); and more",
+            "(×0.46, 0.37 to 0.54); cosines, mlp: structured (×0.079, 0.068 to 0.088); and more",
             "Fewer steps are needed in 2 of 3 comparisons",
             [
                 ("(2, 30), structured against default", "×0.46, 0.37 to 0.54"),
-                ("(4, 50), structured", "×0.079, 0.068 to 0.088"),
+                ("cosines, mlp: structured", "×0.079, 0.068 to 0.088"),
             ],
         ),
         (
