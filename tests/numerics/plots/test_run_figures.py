@@ -33,6 +33,16 @@ def test_every_kind_is_drawn(kind: str, run: Run) -> None:
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     # Below it stands what a reading says.
     assert title.splitlines()[0] == "cosines, tanh mlp 2×6, default init, seed 0"
+    # A legend shows the marker of a line even where none of its points has one.
+    marked = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "o"]
+    assert [line.get_label() for line in marked if line.get_markevery() == []] == []
+
+
+def test_a_point_between_gaps_is_marked() -> None:
+    from epsrank.numerics.plots.staircase import _dots
+
+    assert _dots(np.array([1.0, np.nan, 2.0, np.nan, 3.0, 4.0]))["markevery"] == [0, 2]
+    assert _dots(np.array([1.0, 2.0, np.nan, 3.0, 4.0])) == {}
 
 
 def test_the_staircase_is_the_history(run: Run) -> None:
