@@ -42,13 +42,15 @@ _PHRASES = re.compile(
 )
 # Libraries that the audit knows; Elpi and Ltac2, which lie beside them, can do more than prove.
 _LIBRARIES = ("Coq", "mathcomp")
+# Options of Coq, wherever they are set: `Export Set`, and in a proof. No sort has a word after it.
+_OPTION = re.compile(r"(?<![\w'.])(?:Uns|S)et(?=\s+[A-Z])")
 _GUARDS = r"(Guard|Positivity|Universe)\s+Checking"
 
 _IDENTIFIER = re.compile(r"[^\W\d][\w']*")
 # Pieces between which a comment or a string can begin or end.
 _CODE, _QUOTED = re.compile(r'[^"(*]+|\(\*|\*\)|.'), re.compile(r'[^"]+|""|"')
 _PREFIX = re.compile(
-    r"^(\s|[-+*{}]|(\d+|\[[\w']+\])\s*:|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time"
+    r"^(\s|[-+*{}]|(\d+|!|all|par|\[\s*[\w']+\s*\])\s*:|#\[[^\]]*\]|(Local|Global|Polymorphic|Monomorphic|Program|Time"
     r"|Timeout\s+\d+)\b)*"
 )
 
@@ -124,6 +126,9 @@ def scan(text: str, prefix: str = "EpsRank") -> list[Finding]:
         foreign = [phrase for phrase in _FOREIGN if _has(phrase, whole)]
         if command[:1].isupper() and command not in _COMMANDS and not _PHRASES.match(sentence):
             foreign += [] if foreign or line in reached else [command]
+        # Not of a command that was just found, or may stand here.
+        begin = _match_length(whole)
+        foreign += [at[0] for at in _OPTION.finditer(whole) if at.start() != begin]
         found += [Finding(line, f"“{phrase}” is not allowed here") for phrase in foreign]
         found += [Finding(line, problem) for problem in _libraries(whole, prefix)]
         # No module has an end: there are none.

@@ -104,6 +104,13 @@ def read_development(folder: Path | str = DEVELOPMENT) -> Development:
     ]
     if outside or not files:
         raise InputError("development", f"lists {outside or 'no files'}", f"list files in {root}/")
+    # Coq prints a name by its file alone: of two files, what one hides could pass for the other's.
+    names_of_files = [Path(file).stem for file in files]
+    twins = [file for file in files if names_of_files.count(Path(file).stem) > 1]
+    if twins:
+        raise InputError(
+            "development", f"lists {' and '.join(twins)}", "give every file a name of its own"
+        )
     return Development(place, root, prefix, tuple(files), (kind, root, prefix, *arguments))
 
 

@@ -22,6 +22,7 @@ import re
 import sys
 import textwrap
 import tomllib
+import zipfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -48,13 +49,22 @@ def read(file: str, key: str | None = None) -> NDArray[Any]:
     """Read .npy, an array of an .npz, or a .csv, with or without names of columns."""
     found: Any
     if file.endswith((".npy", ".npz")):
-        found = np.load(file, allow_pickle=False)
+        try:
+            found = np.load(file, allow_pickle=False)
+            if not isinstance(found, np.ndarray):
+                if key is None and len(found.files) != 1:
+                    stop(f"{file} holds {', '.join(found.files)}: choose one with --key")
+                found = found[found.files[0] if key is None else key]
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            stop(f"{file} cannot be read: {error}")
         if not isinstance(found, np.ndarray):
-            if key is None and len(found.files) != 1:
-                stop(f"{file} holds {', '.join(found.files)}: choose one with --key")
-            found = found[key or found.files[0]]
+            stop(f"{file} holds something other than numbers")
     elif file.endswith(".csv"):
-        found = table(Path(file).read_text("utf-8-sig").splitlines(), file)
+        try:
+            # Not splitlines, for which a line also ends where no other program sees an end.
+            found = table(Path(file).read_text("utf-8-sig").split("\n"), file)
+        except (OSError, UnicodeDecodeError) as error:
+            stop(f"{file} cannot be read: {error}")
     else:
         stop(f"{file} is no .npy, .npz or .csv: write its numbers as one of these")
     # A long double has no certificate that says all of it, and NaN none at all.
@@ -184,6 +194,9 @@ class Certificate:
         # A fraction is n/d: the digits of 1e-9999999999 would be written without end.
         if any("e" in str(about[key]).lower() for key in {*FRACTIONS.values(), "bound"} & {*about}):
             raise ValueError("exponent")
+        # Other programs would read 2.9 where the claim has 2.
+        if any(type(about[key]) is not int for key in {*NUMBERS, "digits"} & {*about}):
+            raise ValueError("integer")
         (samples, neurons), form = features.shape, self.kind
         where = f"{features.dtype.name}, {self.measure} measure)"
         if self.kind == "floor":
@@ -286,9 +299,9 @@ def strangers(folder: Path, known: set[str]) -> list[str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         source = re.sub(r"(^|/)\.?([^./]+)\.(vo|vos|vok|glob|aux)$", r"\1\2.v", name)
-        good = name in ("theories", "measurements") if path.is_dir() else source in known
-        # A link can lead to one text now and to another later.
-        if path.is_symlink() or not good:
+        folders = name in ("theories", "measurements") and path.is_dir()
+        # A link, or a pipe, can lead to one text now and to another later.
+        if path.is_symlink() or not (folders or (path.is_file() and source in known)):
             found.append(name)
     return found
 
@@ -332,7 +345,11 @@ def main() -> int:
                 target, of_goal = goal_of(goal)
                 told |= of_goal
             text = certificate.definitions(numbers, target)
-            texts |= {f"{name}_data.v": text, f"{name}.v": certificate.proof()}
+            made = {f"{name}_data.v": text, f"{name}.v": certificate.proof()}
+            # One file for two: only the second text would be compared with it.
+            if made.keys() & texts.keys():
+                raise ValueError("name")
+            texts |= made
         except (ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError, RecursionError):
             print(f"{name}.json is DAMAGED")
             return 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 def changed(file, old, new):
     """Plant another text, where the old one stands first."""
@@ -46,6 +48,9 @@ def attacks(name, theory):
         (added(f"theories/sub/{theory}.v"), f"sub/{theory}.v does NOT"),
         (added("measurements/more.v"), "more.v does NOT"),
         (added("plugin.cmxs"), "plugin.cmxs does NOT"),
+        # Coq reads it in place of a .vo that is older.
+        (added(f"theories/{theory}.vio"), f"{theory}.vio does NOT"),
+        (lambda folder: os.mkfifo(folder / "theories/pipe.v"), "pipe.v does NOT"),
         (_linked, "audit.v does NOT"),
         # A proof that needs an axiom, and an audit that expects it.
         (changed("audit.expected", "Closed", "Axioms:\noops : False\nClosed"), "expected is NOT"),

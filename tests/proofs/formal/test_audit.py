@@ -136,6 +136,18 @@ def test_names_of_files_are_names_and_nothing_else(small, file):
         audit_sources(small)
 
 
+def test_two_files_of_one_name_are_refused(small):
+    # Coq prints base.none for both, and the index does not know what a tactic defines: a theorem
+    # about the second one's unit was closed as a reviewed one about the first one's empty type.
+    (small / "theories" / "x").mkdir()
+    (small / "theories" / "x" / "base.v").write_text(
+        "Definition d : Set := ltac:(transparent_abstract (exact unit) using none).\n"
+    )
+    change(small, "_CoqProject", "theories/top.v", "theories/x/base.v\ntheories/top.v")
+    with pytest.raises(InputError, match=r"theories/base\.v and theories/x/base\.v"):
+        audit_sources(small)
+
+
 def test_nothing_of_the_user_reaches_coq(small, coq, tmp_path, monkeypatch):
     # A library that a user has: its notations and tactics could say anything.
     evil = tmp_path / "evil" / "coq" / "Evil"

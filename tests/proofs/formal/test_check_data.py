@@ -82,6 +82,22 @@ RANK = "measurements/rank"
 BOUNDED = "measurements/bounded"
 
 
+def _second_rank(folder):
+    """Plant a certificate whose proof has the name of the first one's numbers, all written well."""
+    features, place = waves(12, 4), folder / "measurements"
+    shutil.copyfile(place / "rank.json", place / "rank_data.json")
+    made = []
+    for name in ("bounded", "rank", "rank_data"):
+        about = json.loads((place / f"{name}.json").read_text("utf-8"))
+        made.append(CHECK_DATA["Certificate"](name, about, features, targets(12, 2)))
+        (place / f"{name}.v").write_text(made[-1].proof())
+    (place / "rank_data_data.v").write_text(
+        made[-1].definitions(CHECK_DATA["Numbers"](features, None, "raw"), "")
+    )
+    (folder / "audit.v").write_text(CHECK_DATA["audit"](made))
+    (folder / "audit.expected").write_text(CHECK_DATA["TEXTS"]["closed"] * 3)
+
+
 @pytest.mark.parametrize(
     ("plant", "words"),
     [
@@ -95,6 +111,11 @@ BOUNDED = "measurements/bounded"
         # The claim is another: the file does not say so.
         (changed(f"{RANK}.json", '"rank": 2', '"rank": 3'), "audit.v is NOT"),
         (changed(f"{RANK}.json", '"raw"', '"mean"'), "NOT THOSE"),
+        # The claim would have 2, and who reads the file something else.
+        (changed(f"{RANK}.json", '"rank": 2', '"rank": 2.9'), "rank.json is DAMAGED"),
+        (changed(f"{RANK}.json", '"rank": 2', '"rank": "2"'), "rank.json is DAMAGED"),
+        # rank_data.v cannot be the numbers of one and the proof of another.
+        (_second_rank, "rank_data.json is DAMAGED"),
         (changed(f"{RANK}.json", '"1/3"', '"1/4"'), "audit.v is NOT"),
         (changed(f"{RANK}.json", '"1/3"', '"1/0"'), "rank.json is DAMAGED"),
         (changed(f"{RANK}.json", '"raw"', '"r\\naw"'), "rank.json is DAMAGED"),
@@ -122,7 +143,13 @@ def test_features_of_every_kind_are_read_exactly_or_refused(given, check):
         "flat": phi.ravel(),
         "deep": phi[:, :, None],
         "none": phi[:0],
+        "object": phi.astype(object),
+        "struct": np.zeros(3, dtype=[("a", "f8")]),
     }
+    (given / "gone.npy").symlink_to("nowhere")
+    (given / "text.npz").write_text("no archive")
+    for file in ("gone.npy", "text.npz", "folder"):
+        assert check(given, features=file)[0] == 2, file
     for name, array in kinds.items():
         np.save(given / f"{name}.npy", array)
         assert check(given, features=f"{name}.npy")[0] == 2, name
@@ -130,6 +157,7 @@ def test_features_of_every_kind_are_read_exactly_or_refused(given, check):
     assert check(given, features="two.npz")[0] == 2
     assert check(given, "--key", "decoy", features="two.npz")[0] == 0
     assert check(given, "--key", "features", features="two.npz")[0] == 1
+    assert check(given, "--key", "", features="two.npz")[0] == 2
     # The same numbers in another order of bytes or of memory.
     for same in (phi.astype(">f8"), np.asfortranarray(phi)):
         np.save(given / "same.npy", same)
@@ -142,7 +170,7 @@ def test_features_of_every_kind_are_read_exactly_or_refused(given, check):
 
 
 @pytest.mark.parametrize(
-    "text", ["1,2\n3\n", "", "a,b\n", "1,nan\n", "1;2\n", "1,1_0\n", "1,1e400\n"]
+    "text", ["1,2\n3\n", "", "a,b\n", "1,nan\n", "1;2\n", "1,1_0\n", "1,1e400\n", "1,2\f3,4\n"]
 )
 def test_tables_that_could_be_read_in_two_ways_are_refused(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)

@@ -26,6 +26,7 @@ from epsrank.proofs.formal.scan import scan, sentences, strip_comments
         "From Coq Require Import ZArith. From mathcomp.zify Require Import ssrZ.",
         "Require Import Coq.Logic.Classical_Prop. From EpsRank Require form.",
         "Lemma l : x.+1 = y.1. Proof. case: x => [|n]. - { by []. } - exact: Loader.load. Qed.",
+        "Record r : Set := Make { f : Set -> Type }. Definition s (A : Set) (B : Set) := A.",
         "Set Implicit Arguments. Unset Strict Implicit. Declare Scope hexadecimal.",
     ],
 )
@@ -79,6 +80,11 @@ def test_clean_sources_pass(text):
         ("Lemma l : True. Proof. { exact I.}Module M.", 1, "Module"),
         ("Lemma l : True.\nProof. 1: { Set Printing All. exact I. } Qed.", 2, "Set"),
         ("Lemma l : True.\nProof. [a']:{Opaque f. exact I. } Qed.", 2, "Opaque"),
+        ("Lemma l : True.\nProof. [ a ] : { Set Printing All. exact I. } Qed.", 2, "Set"),
+        ("Lemma l : True.\nProof. all: {Opaque f. exact I. } Qed.", 2, "Opaque"),
+        # Export is a command that is allowed, of modules.
+        ("Export Set Definitional UIP.", 1, "Set"),
+        ("Definition a := 0. Export\n Unset  Primitive Projections.", 1, "Unset"),
         # Nobody has thought of these.
         ("Derive f SuchThat (f = 0) As h.", 1, "Derive"),
         ("#[global] Opaque f.", 1, "Opaque"),
