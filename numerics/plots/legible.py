@@ -32,6 +32,8 @@ _LOWEST, _LEGEND_ROW = 1.3, 0.24
 _LARGEST = 10.0
 # Inches that lie between neighbouring labels of an axis at the least.
 _BETWEEN = 0.05
+# Share of a panel's height that is drawn in, and inches of a line of names, per point.
+_DRAWN, _NAME_LINE = 0.72, 1.3 / 72
 # How much larger a figure becomes whose panels stay, since its letters grow as much.
 _ENLARGED = 1.35
 # Share of a panel's width up to which notes at its right edge reach.
@@ -235,6 +237,7 @@ def _notes_inside(axes: Axes) -> None:
 def _wrap(figure: Figure, screen: Screen, grid: Grid) -> None:
     """Break titles and labels that are longer than their panel."""
     width, height = figure.get_size_inches()
+    taller = 1.0
     if figure.get_suptitle():
         figure.suptitle(_lines(figure.get_suptitle(), width, screen.least + 1.5),
                         fontsize=screen.least + 1)  # fmt: skip
@@ -246,17 +249,23 @@ def _wrap(figure: Figure, screen: Screen, grid: Grid) -> None:
         _, columns = whole.get_geometry()
         names = _names(axes)
         # A third of the panel for names, and the rest for what is drawn.
-        room = max(0.36 * width / columns, 1.1) if names else 0.0
+        room = max(0.36 * width / columns, 0.2 * width, 1.1) if names else 0.0
         across = 0.86 * (width / columns - room)
         shares = np.asarray(whole.get_height_ratios(), dtype=np.float64)
-        tall = 0.72 * height * float(shares[spec.rowspan.start] / shares.sum())
+        tall = _DRAWN * height * float(shares[spec.rowspan.start] / shares.sum())
         for title in (axes.title, axes._left_title):  # type: ignore[attr-defined]
             title.set_text(_lines(title.get_text(), across, float(title.get_fontsize())))
         axes.xaxis.label.set_text(_lines(axes.get_xlabel(), across, screen.least))
         axes.yaxis.label.set_text(_lines(axes.get_ylabel(), tall, screen.least))
         # Rows of a height of their own have no room for names of two lines.
         if names and grid:
-            axes.set_yticks(axes.get_yticks(), [_lines(name, room, screen.least) for name in names])
+            broken = [_lines(name, room, screen.least) for name in names]
+            axes.set_yticks(axes.get_yticks(), broken)
+            # Each name needs as many lines as it has.
+            lines = max(name.count("\n") + 1 for name in broken)
+            needed = len(broken) * lines * _NAME_LINE * screen.least
+            taller = max(taller, needed / tall)
+    _resize(figure, width, height * taller)
 
 
 def _lines(text: str, inches: float, size: float) -> str:
