@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,14 @@ from epsrank.theory.extras import optional_packages
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+
+def user_cache() -> Path:
+    """Return the folder for what can be made again, whether or not it exists."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
+    return home / "epsrank"
 
 
 def write_atomically(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import number, print_json, print_table
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command
 from epsrank.cli.options import DEFAULT_EPS, read_array, read_weights
 from epsrank.theory.words import plural
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from epsrank.theory.numbers.arrays import Array
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, names={"n": "--width", "count": "--neurons"})
 @click.argument("target")
 @click.option("--neurons", type=int, default=32, show_default=True, help="Largest p.")
 @click.option("--width", type=int, metavar="N", help="Neurons n of the network.  [default: 2·P]")
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--measure", type=click.Choice(["mean", "raw", "volume"]), default="mean", show_default=True
 )
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def apriori(
     target: str,
@@ -52,6 +54,7 @@ def apriori(
     radius: float,
     weights: str | None,
     measure: str,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Say what no network can reach, from the target and the ε-rank alone.
@@ -65,7 +68,7 @@ def apriori(
     elif Path(target).is_dir():
         _run(target, as_json)
     else:
-        found = _distances(target, target_values, n_train, neurons, weights, measure)
+        found = _distances(target, target_values, n_train, neurons, weights, measure, yes)
         n = max(1, 2 * neurons) if width is None else width
         _curve(target, found, n, eps, norm, stability, as_json)
 
@@ -81,8 +84,10 @@ def _sobolev(
     as_json: bool,
 ) -> None:
     """Print widths and floors of a Sobolev ball."""
+    from epsrank.cli.estimates import weigh_widths
     from epsrank.theory.apriori import sobolev_widths, width_floor
 
+    weigh_widths(neurons)
     widths = sobolev_widths(smoothness, neurons, dimension=dimension, period=period, radius=radius)
     floors = width_floor(widths, eps=eps, norm=norm)
     if as_json:
@@ -104,14 +109,17 @@ def _distances(
     neurons: int,
     weights: str | None,
     measure: str,
+    yes: bool,
 ) -> SegmentedDistances:
     """Return bounds of E_p for a named target or for points in a file."""
+    from epsrank.cli.estimates import weigh_segments
     from epsrank.theory.apriori import relu_distances
 
     if values is not None:
         points = read_array(target, "TARGET")
         goal = read_array(values, "--target-values")
         law = read_weights(weights, len(points))
+        weigh_segments(len(points), neurons, named=False, yes=yes)
         return relu_distances(points, goal, neurons, weights=law, measure=measure)
     from epsrank.numerics.tasks import TASKS, load_task
     from epsrank.theory.errors import InputError
@@ -123,6 +131,8 @@ def _distances(
         )
     if weights is not None:
         raise click.UsageError("--weights belongs to a file of points")
+    # Before the points are made, too.
+    weigh_segments(n_train or 0, neurons, named=True, yes=yes)
     task = load_task(target, n_train=n_train)
     if task.n_inputs != 1:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from epsrank.cli.console import notice, print_json, print_table, say
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, Interrupted
 from epsrank.theory.strict_json import document, nulled
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     "--threads", type=click.IntRange(1, 1024), metavar="T", help="Threads of BLAS, PyTorch."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 @click.option("--out", metavar="DIR", help="Also write DIR/bench.json and DIR/bench.md.")
 def bench(
@@ -37,6 +39,7 @@ def bench(
     full: bool,
     threads: int | None,
     seed: int,
+    yes: bool,
     as_json: bool,
     out: str | None,
 ) -> None:
@@ -49,6 +52,7 @@ def bench(
     from epsrank.benchmarks import BENCHMARKS, run_benchmarks
     from epsrank.benchmarks.result import BenchmarkResult, KeptResult
     from epsrank.benchmarks.settings import BenchmarkSettings
+    from epsrank.cli.estimates import weigh_benchmarks
     from epsrank.cli.unfinished import Unfinished
 
     if "list" in names:
@@ -68,6 +72,9 @@ def bench(
         seed=seed,
         say=notice,
     )
+    # Of names that are none the benchmarks say so.
+    asked = [name for name in names or BENCHMARKS if name in BENCHMARKS]
+    weigh_benchmarks(asked, rounds, settings.effort, yes=yes)
     folder = None if out is None else _folder(out)
     place = None if folder is None else folder / "unfinished.json"
     before = Unfinished(place, settings.to_json() | {"names": [*names]})

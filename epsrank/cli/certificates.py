@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from epsrank.cli.console import print_json, print_table
+from epsrank.cli.estimates import shape_of, weigh_certificate
 from epsrank.cli.options import (
     DEFAULT_EPS,
     read_coefficients,
@@ -42,6 +43,8 @@ class Measurement:
     measure: str
     #: How the ε-rank is proved, None where its width decides.
     proof: str | None
+    #: Whether to begin what takes hours.
+    yes: bool = False
 
     def check(self) -> None:
         """Refuse options that do not fit together."""
@@ -105,6 +108,8 @@ def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
     weights = read_weights(wanted.weights, features.n_samples)
     thresholds = [as_eps(value, name="--eps") for value in wanted.eps or (DEFAULT_EPS,)]
     several = len(set(thresholds)) > 1
+    times = len(set(thresholds))
+    weigh_certificate("--rank", shape_of(features), times=times, yes=wanted.yes)
     proof = wanted.proof or ("wide" if features.n_features > _WIDEST_BASIS else "narrow")
     certify = {"narrow": certify_rank, "wide": certify_wide_rank, "gram": certify_gram_rank}[proof]
     return {
@@ -121,6 +126,7 @@ def _floor(file: str, wanted: Measurement) -> dict[str, Any]:
     from epsrank.proofs.formal.floor_certificate import certify_floor
 
     features = read_features(file, wanted.key)
+    weigh_certificate("--floor", shape_of(features), times=1, yes=wanted.yes)
     assert wanted.target is not None  # `check` has seen to it
     certificate = certify_floor(
         features,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import notice, print_json, print_table
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, Interrupted
 from epsrank.theory.words import plural
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--out", metavar="FILE", help="An .npz file for the extremal matrices.")
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def conjecture(
     largest: int | None,
@@ -38,6 +40,7 @@ def conjecture(
     device: str,
     seed: int,
     out: str | None,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Minimise max_S σ_min(Q_S)·√n over n×p orthonormal matrices: below 1 it refutes N4.
@@ -47,6 +50,7 @@ def conjecture(
     """
     if (n is None) != (p is None):
         raise click.UsageError("give --n and --p together, or neither")
+    from epsrank.cli.estimates import weigh_subsets
     from epsrank.cli.unfinished import Unfinished
     from epsrank.numerics.pruning.subset_search import (
         LARGEST,
@@ -71,6 +75,7 @@ def conjecture(
         "seed": seed,
         "device": resolve_device(device),
     }
+    weigh_subsets(cases, effort["restarts"], effort["steps"], yes=yes)
     options = effort | {"device": str(effort["device"]), "cases": [[*case] for case in cases]}
     before = Unfinished(None if out is None else Path(out).with_suffix(".unfinished.json"), options)
     found: list[SubsetSearch] = []

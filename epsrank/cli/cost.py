@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from epsrank.theory.errors import InputError
 from epsrank.theory.words import plural
@@ -23,6 +25,14 @@ _BYTES = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 #: The option that an agreement is given with.
 YES = "--yes"
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def consent_option(command: F) -> F:
+    """Add ``--yes``."""
+    return click.option(YES, is_flag=True, help="Begin also what takes hours.")(command)
 
 
 def lasting(seconds: float) -> str:
@@ -108,11 +118,13 @@ def weigh_trials(
     *,
     jobs: int | None,
     yes: bool,
+    elsewhere: bool = False,
 ) -> None:
     """Weigh the trainings of a sweep or an experiment before the first of them.
 
     Whoever has begun has agreed: of trials of which some are in the store, nothing is asked.
-    Trials of other kinds have no estimate.
+    Trials of other kinds have no estimate. Of a cluster (`elsewhere`) neither memory nor number of
+    cores is known here: the time is that of one core, or of as many as `jobs` says.
     """
     from epsrank.numerics.processes.cores import workers_for
     from epsrank.numerics.sweeps.settings import config_of
@@ -126,12 +138,14 @@ def weigh_trials(
         with contextlib.suppress(InputError, TypeError):
             if trial.kind == "train":
                 costs.append(training_cost(config_of(trial.settings)))
-    workers = workers_for(jobs, len(trials))
+    workers = min(jobs or 1, len(trials)) if elsewhere else workers_for(jobs, len(trials))
+    held = workers * max((each.memory for each in costs), default=0.0)
+    cores = f" on {plural(workers, 'core')} of the cluster" if elsewhere else ""
     weigh(
         option,
-        f"{value} of {plural(len(trials), 'trial')}",
+        f"{value} of {plural(len(trials), 'trial')}{cores}",
         seconds=sum(each.seconds for each in costs) / workers,
-        memory=workers * max((each.memory for each in costs), default=0.0),
+        memory=0.0 if elsewhere else held,
         yes=yes,
     )
 

@@ -8,6 +8,7 @@ import click
 
 from epsrank.cli.console import number, print_json, print_table, say
 from epsrank.cli.convex import LIPSCHITZ, convex_command, loss_of
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import (
     DEFAULT_EPS,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from epsrank.theory.floor.result import LossFloor
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, names={"features": "features of FILE"})
 @click.argument("file", required=False)
 @click.option("--target", metavar="F", help="File with u* at the samples, N or N×k; a run has one.")
 @click.option(
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--bias-value", metavar="V", help="The bias: a number, or a file with k numbers.")
 @click.option("--exact", is_flag=True, help="Decide the ε-rank by exact integer arithmetic.")
 @checkpoint_options
+@consent_option
 @measure_options
 def floor(
     file: str | None,
@@ -64,6 +66,7 @@ def floor(
     measure: str,
     key: str | None,
     as_json: bool,
+    yes: bool,
     **checkpoint: str | None,
 ) -> None:
     """Bound the loss of every output layer on the features in FILE.
@@ -79,6 +82,7 @@ def floor(
     With another --loss, such as bce or huber, the floor is that of the mean of this loss; the
     target of cross_entropy holds labels 0 … k − 1, or a distribution per sample.
     """
+    from epsrank.cli.estimates import shape_of, weigh_features
     from epsrank.theory.data.inputs import as_eps, as_features, as_norm
     from epsrank.theory.errors import InputError
     from epsrank.theory.floor.loss_floor import loss_floor
@@ -99,6 +103,7 @@ def floor(
         what = "--exact counts" if exact else f"{source.label} holds"
         raise InputError("--loss", f"is {kind}, but {what} squares", "take --loss mse")
     features = as_features(source.features, name=source.label)
+    weigh_features("FILE", shape_of(features), decompositions=4, exact=exact, yes=yes)
     if target is None and source.target is None:
         raise click.UsageError("name the target: --target F")
     own_bias = (bias, _bias_value(bias_value))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import number, print_json, print_table
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_features
 from epsrank.theory.words import plural
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from epsrank.theory.sampling import PopulationRank
 
 
-@click.command(cls=Command, lists={"--eps": is_number})
+@click.command(cls=Command, lists={"--eps": is_number}, names={"features": "features of FILE"})
 @click.argument("file", required=False)
 @click.option(
     "--eps",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     help="Seed of draws and bootstrap.",
 )
 @click.option("--key", metavar="NAME", help="Array of a .npz, .safetensors or .parquet FILE.")
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def population(
     file: str | None,
@@ -70,6 +72,7 @@ def population(
     resamples: int,
     seed: int,
     key: str | None,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Bound the ε-rank of the population that the rows of FILE were drawn from.
@@ -90,6 +93,9 @@ def population(
     thresholds = [as_eps(value, name="--eps") for value in eps or (DEFAULT_EPS,)]
     known, box = (None, None) if network is None else read_network(network, domain)
     features = read_features(file, key) if file else _drawn(known, box, draw, seed)
+    from epsrank.cli.estimates import shape_of, weigh_resamples
+
+    weigh_resamples(resamples, shape_of(features), len(thresholds), yes=yes)
     ranks = [
         population_rank(
             features,

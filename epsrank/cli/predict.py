@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import notice, print_json, print_table
-from epsrank.cli.cost import weigh
+from epsrank.cli.cost import consent_option, weigh
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_array
 from epsrank.theory.words import plural
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 @click.option("--draws", type=int, default=20, show_default=True, help="Networks of the estimate.")
 @click.option("--measure-seeds", type=int, metavar="K", help="Measure K networks beside it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N")
-@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def predict(
     activation: str,
@@ -108,9 +108,12 @@ def _weigh(widths: tuple[int, ...], given: dict[str, Any], seeds: int | None, ye
     """Refuse what would never end: every draw of a layer is a decomposition of N×n numbers."""
     width, depth = max(1, *widths), max(1, given["depth"])
     points, networks = given["points"] or 200, max(1, given["draws"]) + max(0, seeds or 0)
+    inputs = max(1, given["inputs"])
     layer = points * width * (2 * width + 10 * min(points, width))
     seconds = depth * (networks * layer + 50 * points**2) / _FLOPS
     memory = 8.0 * (points * points + width * (points + (width if depth > 1 else 1)))
+    # The sides of the box, as a list, and the points in it.
+    memory += inputs * (100.0 + 8.0 * points)
     # What is furthest beyond the usual is at fault; a width counts twice, as it does in the cost.
     shares = {
         "--width": (width / 50) ** 2,
@@ -118,6 +121,7 @@ def _weigh(widths: tuple[int, ...], given: dict[str, Any], seeds: int | None, ye
         "--points": (points / 200) ** 2,
         "--draws": given["draws"] / 20,
         "--measure-seeds": (seeds or 0) / 20,
+        "--inputs": inputs / 50,
     }
     values = {
         "--width": width,
@@ -125,6 +129,7 @@ def _weigh(widths: tuple[int, ...], given: dict[str, Any], seeds: int | None, ye
         "--points": points,
         "--draws": given["draws"],
         "--measure-seeds": seeds,
+        "--inputs": inputs,
     }
     option = max(shares, key=lambda each: shares[each])
     weigh(option, values[option], seconds=seconds, memory=memory, yes=yes)

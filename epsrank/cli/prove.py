@@ -8,6 +8,7 @@ import click
 
 from epsrank.cli.certificates import PROOFS, Measurement, export
 from epsrank.cli.console import live_progress, notice, print_json, print_table, say
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.theory.words import plural
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @click.option("--target", metavar="F", help="File with u*, for --floor.")
 @click.option("--norm", type=float, metavar="B", help="Bound on the output layer, for --floor.")
 @click.option("--coefficients", metavar="F", help="File with the output layer, for --floor.")
+@consent_option
 @measure_options
 def prove(
     auditing: bool,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from epsrank.cli.console import notice, number, print_json, print_table, say
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command
 from epsrank.cli.options import measure_options, read_coefficients, read_features, read_weights
 from epsrank.theory.words import plural
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 MethodName = Literal["auto", "minors", "exchange", "closest"]
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, names={"features": "features of SOURCE"})
 @click.argument("source")
 @click.option("--neurons", type=int, metavar="P", help="Neurons to keep.")
 @click.option(
@@ -40,6 +41,7 @@ MethodName = Literal["auto", "minors", "exchange", "closest"]
 @click.option("--step", type=int, metavar="N", help="Checkpoint of a run.  [default: the last]")
 @click.option("--exact", is_flag=True, help="For a file: compute the error in integers.")
 @click.option("--out", metavar="DIR", help="Folder of the result.  [default: RUN/pruned-P]")
+@consent_option
 @measure_options
 def prune(
     source: str,
@@ -51,6 +53,7 @@ def prune(
     step: int | None,
     exact: bool,
     out: str | None,
+    yes: bool,
     weights: str | None,
     measure: str,
     key: str | None,
@@ -90,6 +93,8 @@ def prune(
         Array of the file.
     as_json : bool
         Print JSON.
+    yes : bool
+        Begin also what takes hours.
 
     Raises
     ------
@@ -111,7 +116,7 @@ def prune(
     if step is not None:
         raise click.UsageError("--step belongs to a run folder")
     chosen = _select(
-        source, neurons, tolerance, coefficients, method, f, exact, weights, measure, key
+        source, neurons, tolerance, coefficients, method, f, exact, weights, measure, key, yes
     )
     if out is not None:
         _write(chosen, source, Path(out))
@@ -175,11 +180,14 @@ def _select(
     weights: str | None,
     measure: str,
     key: str | None,
+    yes: bool,
 ) -> NeuronSelection:
     """Choose neurons of a features file."""
+    from epsrank.cli.estimates import shape_of, weigh_features
     from epsrank.theory.selection import fewest_neurons, select_neurons
 
     features = read_features(source, key)
+    weigh_features("SOURCE", shape_of(features), decompositions=4, exact=exact, yes=yes)
     head = read_coefficients(coefficients, features.n_features)
     law = read_weights(weights, features.n_samples)
     if neurons is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import print_json, print_table, say
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, measure_options
 from epsrank.cli.sources import checkpoint_options, read_source
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from epsrank.theory.rank.interval import RankInterval
 
 
-@click.command(cls=Command, lists={"--eps": is_number})
+@click.command(cls=Command, lists={"--eps": is_number}, names={"features": "features of FILE"})
 @click.argument("file", required=False)
 @click.option(
     "--eps",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     "less, and with 3 if that stays open.",
 )
 @checkpoint_options
+@consent_option
 @measure_options
 def rank(
     file: str | None,
@@ -47,6 +49,7 @@ def rank(
     measure: str,
     key: str | None,
     as_json: bool,
+    yes: bool,
     **checkpoint: str | None,
 ) -> None:
     """Count the eigenvalues of the Gram matrix of FILE above ε.
@@ -58,6 +61,7 @@ def rank(
     is an interval: its ends agree where the arithmetic resolves ε, and where they do not the
     reason is said.
     """
+    from epsrank.cli.estimates import shape_of, weigh_features
     from epsrank.theory.data.inputs import as_eps, as_whole
     from epsrank.theory.rank import epsilon_ranks
 
@@ -65,6 +69,9 @@ def rank(
     if at_least is not None:
         as_whole(at_least, "--at-least")
     source = read_source(file, key=key, weights=weights, measure=measure, **checkpoint)
+    weigh_features(
+        "FILE", shape_of(source.features), counts=len(set(thresholds)), exact=exact, yes=yes
+    )
     ranks = epsilon_ranks(
         source.features,
         thresholds,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from epsrank.cli.console import live_progress, notice, print_json, print_table, say
+from epsrank.cli.console import Progress, live_progress, notice, print_json, print_table, say
+from epsrank.cli.cost import consent_option, weigh_trials
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.options import one_size
 from epsrank.theory.words import plural
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     "--out", default="reproduction", show_default=True, metavar="DIR", help="Folder of the reports."
 )
 @click.option("--record", is_flag=True, help="Keep the outcomes as the package's record.")
-@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def reproduce(
     names: tuple[str, ...],
@@ -96,15 +97,14 @@ def reproduce(
     request = _request(
         cast("Size", one_size(size, quick, full) or "quick"), seeds, seed, device, data
     )
-    from epsrank.cli.cost import weigh_trials
     from epsrank.numerics.manifest import Manifest
     from epsrank.numerics.sweeps import TrialStore
     from epsrank.proofs.report import open_report
 
-    if backend == "local":
-        trials = [trial for each in chosen for trial in each.plan(request)]
-        words = f"{' '.join(names)} at size {request.size}"
-        weigh_trials("ID", words, trials, TrialStore(Path(out) / "store"), jobs=jobs, yes=yes)
+    trials = [trial for each in chosen for trial in each.plan(request)]
+    words = f"{' '.join(names)} at size {request.size}"
+    store = TrialStore(Path(out) / "store")
+    weigh_trials("ID", words, trials, store, jobs=jobs, yes=yes, elsewhere=backend != "local")
     folder = open_report(out)
     assert folder is not None
     # At once, so that the folder says what it is while it is being filled.
@@ -220,15 +220,18 @@ def _as_json(result: Reproduction) -> Mapping[str, Any]:
     }
 
 
-def _show_list(as_json: bool) -> None:
-    """Print every experiment with what is on record of it."""
+def _listed(move: Progress) -> list[dict[str, Any]]:
+    """Return every experiment with what is on record of it."""
     from epsrank.numerics.experiments.registry import EXPERIMENTS, experiment
     from epsrank.proofs.experiments import read_record, recorded_ids
+    from epsrank.proofs.experiments.judged import judged
 
     rows: list[dict[str, Any]] = []
     held = recorded_ids()
     for name in EXPERIMENTS:
         entry = experiment(name)
+        # The first call analyses large records anew: half a minute each.
+        move(len(rows), len(EXPERIMENTS), name)
         row: dict[str, Any] = {
             "id": name,
             "title": entry.title,
@@ -244,9 +247,15 @@ def _show_list(as_json: bool) -> None:
             row["state"] = f"{state} ({record.day}, {record.request.size})"
             # What a record may not decide is not judged either.
             if why is None:
-                findings = entry.analyse(record.outcomes).findings
-                row["findings"] = [f"{item.claim}: {item.judgement}" for item in findings]
+                row["findings"] = judged(record, entry)
         rows.append(row)
+    return rows
+
+
+def _show_list(as_json: bool) -> None:
+    """Print every experiment with what is on record of it."""
+    with live_progress("records") as move:
+        rows = _listed(move)
     if as_json:
         print_json(rows)
         return

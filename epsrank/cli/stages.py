@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from epsrank.cli.console import notice, print_json, print_table, say
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, is_name, is_pair
 from epsrank.cli.plot_sweep import pairs_of
 from epsrank.theory.words import plural
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     "--along", type=click.Choice(["auto", "linear", "log"]), default="auto", show_default=True,
     help="Axis of steps of the figure.",
 )  # fmt: skip
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def stages(
     sources: tuple[str, ...],
@@ -65,6 +67,7 @@ def stages(
     where: tuple[str, ...],
     out: str | None,
     along: str,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Put all that was measured of a training on one axis, and order the moments of change.
@@ -75,6 +78,7 @@ def stages(
     `grad_norm`, `lr`) are understood. It prints the stages of the loss, when each quantity first
     passed its level (between two measurements), and over several runs which came before which.
     """
+    from epsrank.cli.estimates import weigh_stages
     from epsrank.numerics.stages.entry import stages_by_setting
     from epsrank.numerics.stages.reading import asked, read_axes
 
@@ -88,6 +92,7 @@ def stages(
         settings,
     )  # fmt: skip
     runs = read_axes(list(sources), how)
+    weigh_stages(runs, yes=yes)
     source = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
     found = stages_by_setting(source, runs, level=level, against=against)
     if out is not None and len(found) > 1:

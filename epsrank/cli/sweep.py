@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from epsrank.cli.console import Progress, live_progress, notice, print_json, print_table, say
+from epsrank.cli.cost import consent_option, weigh_trials
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.sweep_results import check_shown, failures_of, print_results
 from epsrank.theory.words import plural
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     help="Columns of the table, among loss, test_loss, "
     "test_accuracy, reachable, rank, reading, stairs, steps_to_T.",
 )
-@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def sweep(
     spec: str,
@@ -68,7 +69,6 @@ def sweep(
     row per run. Exit code 0 also where some runs failed; 1 if all did. With --batched up to 8
     networks of one shape are trained, kept and gone on with together.
     """
-    from epsrank.cli.cost import weigh_trials
     from epsrank.numerics.sweeps import Sweep, TrialStore, run_trials
 
     if batched:  # with PyTorch, which other kinds of trials may do without
@@ -85,8 +85,7 @@ def sweep(
     if status:
         _print_status(folder, stored, store, as_json)
         return 0
-    if backend == "local":
-        weigh_trials("SPEC", spec, trials, store, jobs=jobs, yes=yes)
+    weigh_trials("SPEC", spec, trials, store, jobs=jobs, yes=yes, elsewhere=backend != "local")
     # Before the runs, so that a folder that cannot be written costs none.
     _keep_spec(folder, plan)
     run = run_train_trials_batched if batched else run_trials

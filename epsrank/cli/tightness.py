@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import notice, number, print_json, print_table, say
+from epsrank.cli.cost import consent_option
 from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import read_array, read_target
@@ -83,6 +84,7 @@ _VIOLATED = 1
     show_default=True,
 )  # fmt: skip
 @paper_options
+@consent_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 def tightness(run: str | None, out: str | None, as_json: bool, **given: Any) -> None:
     """Show how tight  loss ≥ V(B) ≥ envelope ≥ floor  is on a run, or on a network of yours.
@@ -143,6 +145,7 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
         folder, record = place
         if Path(run) != folder:
             settings["index"] = record
+        _weigh(folder, given)
         return compute(folder, **settings)
     if run is not None:
         raise click.UsageError("give either RUN or --model; data of the network are --data")
@@ -158,6 +161,19 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
         measure=given["measure"], loss=given["loss"] or "mse", head=given["head"] or "auto",
         output=given["output"], checkpoints=_checkpoints(given["checkpoints"]), **data, **settings,
     )  # fmt: skip
+
+
+def _weigh(folder: Path, given: dict[str, Any]) -> None:
+    """Weigh the chains of a run: its layers are decomposed, and the last one perhaps in balls."""
+    from epsrank.cli.estimates import weigh_balls, weigh_features
+    from epsrank.numerics.training import load_run
+
+    run = load_run(folder)
+    shape = (len(run.task.x), run.config.width)
+    moments = min(max(1, given["moments"]), max(1, len(run.records)))
+    weigh_features("--moments", shape, decompositions=4 * moments, yes=given["yes"])
+    if given["certified"]:
+        weigh_balls("--certified", shape, yes=given["yes"])
 
 
 def _network(given: dict[str, Any], data: dict[str, Any]) -> Any:

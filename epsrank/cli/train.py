@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import live_progress, notice
-from epsrank.cli.cost import weigh_training
+from epsrank.cli.cost import consent_option, weigh_training
 from epsrank.cli.front import Command, Interrupted, is_data_file, is_number
 from epsrank.cli.naming import normal
 from epsrank.cli.train_result import print_run
@@ -184,7 +184,7 @@ _WORDS = frozenset({"network", "init", "optimizer", "loss", "bias", "dtype", "de
 @click.option("--threads", type=int, metavar="N", help="Threads to compute with.  [default: 1]")
 @click.option("--out", metavar="DIR", help="Folder of the run.  [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
-@click.option("--yes", is_flag=True, help="Begin also what takes hours.")
+@consent_option
 def train(
     task: str | None, net: str | None, out: str | None, resume: bool, yes: bool, **given: Any
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from epsrank.cli.console import live_progress, notice, say
+from epsrank.cli.cost import consent_option
 from epsrank.cli.front import Command, Interrupted
 from epsrank.cli.options import one_size
 from epsrank.theory.words import plural
@@ -61,6 +62,7 @@ def _claims_beginning_with(context: click.Context, param: click.Parameter, word:
 @click.option(
     "--checkers", metavar="MODULE", help="Your module or package that checks --ledger's claims."
 )
+@consent_option
 @click.option("--fresh", is_flag=True, help="Make all checks anew, also those that DIR has.")
 def verify(
     claims: tuple[str, ...],
@@ -75,6 +77,7 @@ def verify(
     ledger: str | None,
     checkers: str | None,
     fresh: bool,
+    yes: bool,
 ) -> None:
     """Decide every claim of the ledger, by proof, exact arithmetic, search and experiment.
 
@@ -113,6 +116,8 @@ def verify(
         Module that checks them.
     fresh : bool
         Make all checks anew.
+    yes : bool
+        Begin also what takes hours.
 
     Raises
     ------
@@ -124,7 +129,11 @@ def verify(
     # Whoever names a claim wants its answer, and not that of a night; a user's own have no record.
     brief = bool(claims) and ledger is None
     chosen = one_size(size, quick, full) or ("quick" if brief else "standard")
+    from epsrank.cli.estimates import weigh_verification
     from epsrank.proofs.runner import verify as decide
+
+    if ledger is None:  # of checks of others nothing is known
+        weigh_verification(chosen, claims, jobs, out, yes=yes)
 
     with live_progress("checks") as progress:
         report = decide(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from epsrank.numerics.files import user_cache
 from epsrank.numerics.processes.scratch import new_scratch
 
 try:
@@ -39,10 +40,7 @@ class Found:
 
 def cache_folder() -> Path:
     """Return the folder of compiled developments, whether or not it exists."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
-    return home / "epsrank" / "coq"
+    return user_cache() / "coq"
 
 
 class Entry:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -32,11 +34,22 @@ EVERY_STEP = ("--measure-every", 1)
         (["predict", "--width", HUGE], "--width is 1e+20", "of memory or more"),
         (["predict", "--draws", 10**12], "--draws is 1e+12", "years; choose less, or pass --yes"),
         (["predict", "--points", 10**7], "--points is 10000000", "of memory or more"),
+        (["predict", "--inputs", 2**31], "--inputs is 2.15e+09", "of memory or more"),
         (["predict", "--measure-seeds", 10**9], "--measure-seeds is 1e+09", "--yes to go on"),
         (["population", "--draw", 9, "--network", "x", "--seed", -1], "--seed", "-1 is not in"),
         (["conjecture", "--seed", -1], "--seed", "-1 is not in"),
         (["reproduce", "A1", "--seeds", HUGE], "--seeds", "is not in the range"),
         (["bench", "--threads", HUGE], "--threads", "is not in the range"),
+        (["bench", "--full"], "NAME is rank, shapes", "takes about 4 hours"),
+        (["bench", "rank", "--rounds", 10**6], "--rounds is 1000000", "--yes to go on"),
+        (["verify", "--full", "--jobs", 1, "--out", "v"], "--size is full", "takes about 4 hours"),
+        (["conjecture", "--restarts", 10**6, "--full"], "--restarts is", "of memory or more"),
+        (["conjecture", "--steps", 10**9], "--steps is 1e+09", "--yes to go on"),
+        (["conjecture", "--n", 40, "--p", 20], "--p is 20 for n = 40", "choose 1"),
+        (["apriori", "cosines", "--n-train", 10**7], "--n-train is 10000000", "--yes to go on"),
+        (["apriori", "cosines", "--neurons", 10**10], "--neurons is 1e+10", "of memory or more"),
+        (["apriori", "sobolev", "--neurons", 10**12], "--neurons is 1e+12", "of memory or more"),
+        (["apriori", "cosines", "--width", HUGE], "--width is 1000000", "pass a whole number"),
     ],
 )  # fmt: skip
 def test_absurd_requests_are_one_line(words, option, problem, tmp_path, monkeypatch):
@@ -48,6 +61,63 @@ def test_absurd_requests_are_one_line(words, option, problem, tmp_path, monkeypa
     assert problem in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_large_files_are_weighed_by_their_sizes(tmp_path, monkeypatch):
+    """Headers of files that hold nothing: no array is made."""
+    from epsrank.theory.data.inputs import Features
+
+    class Shape:
+        def __init__(self, *shape):
+            self.shape, self.dtype = shape, np.dtype(float)
+
+    def read(path, key):
+        return Features(Shape(*map(int, Path(path).stem.split("x"))), "float64")
+
+    for module in ("sources", "population", "prune", "certificates"):
+        # The package has the commands under these names.
+        monkeypatch.setattr(sys.modules[f"epsrank.cli.{module}"], "read_features", read)
+    monkeypatch.setattr(cost, "machine_memory", lambda: 1e13)
+    for words, said in (
+        (
+            "rank 100000x20000.npy",
+            "FILE is 100000 × 20000 numbers, which takes about 6.7 hours, 38.4 GB",
+        ),
+        ("rank 200000x3000.npy --exact", "numbers in exact arithmetic, which takes about 7"),
+        ("floor 100000x9000.npy --target y --norm 1", "FILE is 100000 × 9000 numbers, which takes"),
+        ("prune 200000x3000.npy --coefficients c --neurons 2 --exact", "SOURCE is 200000 × 3000"),
+        ("population 1000x100.npy --resamples 9000000", "--resamples is 9000000, which takes"),
+        ("prove --export new --rank 1200x1000.npy", "read by Coq, which takes about 6.3 hours"),
+        ("prove --export new --floor 900x1000.npy --target y --norm 1", "--floor is 900 × 1000"),
+        ("rank 9000000x900000.npy", "143 TB of memory or more, and there are 10 TB"),
+    ):
+        done = CliRunner().invoke(main, words.split())
+        assert done.exit_code == 2, (words, done.exception)
+        assert said in done.stderr, done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_many_runs_are_weighed_before_their_stages():
+    from epsrank.cli.estimates import weigh_stages
+    from epsrank.numerics.stages.axis import axis_of
+
+    run = axis_of({"step": np.arange(200.0), "loss": np.ones(200)}, name="run")
+    weigh_stages([run] * 1000, yes=False)
+    with pytest.raises(
+        ValueError, match="SOURCE is 100000 runs of up to 200 rows, which takes about"
+    ):
+        weigh_stages([run] * 100_000, yes=False)
+    weigh_stages([run] * 100_000, yes=True)
+
+
+def test_a_verification_that_has_begun_is_not_asked_about(tmp_path):
+    from epsrank.cli.estimates import weigh_verification
+
+    for claims in ((), ("tail",)):
+        weigh_verification("standard", claims, 1, str(tmp_path / "new"), yes=False)
+    weigh_verification("full", ("tail",), 1, str(tmp_path / "new"), yes=False)
+    (tmp_path / "kept").mkdir()
+    weigh_verification("full", (), 1, str(tmp_path), yes=False)
 
 
 def test_whoever_says_yes_may_wait_but_not_overfill(monkeypatch):
@@ -117,6 +187,9 @@ def test_sweeps_are_asked_about_until_they_have_begun(tmp_path, monkeypatch):
     assert CliRunner().invoke(main, [*call, "--yes"]).exit_code == 0
     # What has begun was agreed to.
     assert CliRunner().invoke(main, call).exit_code == 0
+    # Of a cluster neither memory nor cores are known here.
+    done = CliRunner().invoke(main, [*call, "--backend", "dask", "--out", "elsewhere"])
+    assert "SPEC.toml of 2 trials on 1 core of the cluster, which takes about 3 h" in done.stderr
     done = CliRunner().invoke(main, ["reproduce", "A1", "A3", "--jobs", "1", "--out", "r"])
     assert done.exit_code == 2
     assert "ID is A1 A3 at size quick of " in done.stderr

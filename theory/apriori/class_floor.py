@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.theory.data.inputs import as_eps, as_norm, as_positive
+from epsrank.theory.data.inputs import as_eps, as_norm, as_positive, as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Array, Vector, real_array
+
+# Squares of it, times as many again, are far from overflow.
+_MOST_NEURONS = 10**18
 
 
 def class_floor(
@@ -25,8 +28,8 @@ def class_floor(
     is 1.
     """
     found = _distances(distances, n)
-    p = np.arange(len(found))
-    return _floor(found, np.asarray(1.0 + p * (n - p)), eps, norm, stability)
+    p, rest = _split(len(found), n)
+    return _floor(found, 1.0 + p * rest, eps, norm, stability)
 
 
 def draft_class_floor(
@@ -34,8 +37,8 @@ def draft_class_floor(
 ) -> Vector:
     """Return C_S⁻¹ (E_p − √((p+1)(n−p)² ε) B)_+: the floor of [S1] (draft), weaker than N2."""
     found = _distances(distances, n)
-    p = np.arange(len(found))
-    return _floor(found, np.asarray((p + 1.0) * (n - p) ** 2), eps, norm, stability)
+    p, rest = _split(len(found), n)
+    return _floor(found, (p + 1.0) * rest**2, eps, norm, stability)
 
 
 def width_floor(widths: Any, *, eps: float, norm: float) -> Vector:
@@ -63,6 +66,12 @@ def width_floor(widths: Any, *, eps: float, norm: float) -> Vector:
     return _floor(found, np.ones(len(found)), eps, norm, 1.0)
 
 
+def _split(count: int, n: int) -> tuple[Vector, Vector]:
+    """Return p = 0 … count − 1 and n − p, as floats: products of whole ones go around at 2⁶³."""
+    p = np.arange(count, dtype=np.float64)
+    return p, float(n) - p
+
+
 def _distances(distances: Any, n: int | None) -> Array:
     """Check distances: numbers ≥ 0 that do not grow, no more than n + 1 of them."""
     found = real_array(distances, "distances")
@@ -70,6 +79,8 @@ def _distances(distances: Any, n: int | None) -> Array:
         raise InputError("distances", f"have shape {found.shape}", "pass E_0, E_1, … ≥ 0")
     if bool((found[1:] > found[:-1]).any()):
         raise InputError("distances", "grow", "order them by the number of neurons")
+    if n is not None:
+        as_whole(n, "n", most=_MOST_NEURONS)
     if n is not None and len(found) > n + 1:
         raise InputError(
             "distances", f"are {len(found)} for n = {n}", f"pass at most {n + 1} (p ≤ n)"

@@ -205,3 +205,35 @@ def test_list_shows_every_experiment():
     # Of a record that may decide nothing no findings are shown, but why.
     assert all((entry["undecided"] is None) or not entry["findings"] for entry in entries)
     assert all(place.count(":") == 1 for place in TRIAL_KINDS.values())
+
+
+def test_large_records_are_analysed_once(toys, tmp_path, monkeypatch):
+    """A record of half a minute is judged from the user's folder, until anything changes."""
+    from epsrank.proofs.experiments import judged as module
+    from epsrank.proofs.experiments import read_record
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "RECORDED", tmp_path)
+    monkeypatch.setattr(module, "sources", lambda: state["sources"])
+    state, calls = {"sources": "1"}, []
+    record = replace(read_record("E"), id="Z1")
+    (tmp_path / "Z1.parquet").write_bytes(b"one")
+    toys(Z1=1.0)
+    entry = experiment("Z1")
+    counted = replace(
+        entry,
+        analyse=lambda outcomes: calls.append(1) or Analysis((Finding("c", "supported", "x"),), ()),
+    )
+    kept = tmp_path / "cache" / "epsrank" / "findings" / "Z1.json"
+    for change, count in (
+        (lambda: None, 1),
+        (lambda: None, 1),
+        (lambda: state.update(sources="2"), 2),
+        (lambda: (tmp_path / "Z1.parquet").write_bytes(b"two"), 3),
+        (lambda: kept.write_text(kept.read_text().replace("supported", "refuted")), 4),
+        (lambda: kept.write_text("[]"), 5),
+        (lambda: monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none"), 6),
+    ):
+        change()
+        assert module.judged(record, counted) == ["c: supported"]
+        assert len(calls) == count
