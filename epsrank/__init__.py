@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         hessian_eigenvalues,
         hessian_top,
         negative_curvature,
+        top_space_share,
     )
     from epsrank.numerics.phenomena.frequency import (
         FrequencyError,
@@ -191,7 +192,7 @@ _NAMES_OF = {
     "epsrank.numerics.phenomena.amplitudes": "AmplitudeTransport",
     "epsrank.numerics.phenomena.curvature": (
         "batch_sharpness hessian_density hessian_eigenvalues hessian_top negative_curvature "
-        "SpectralDensity StabilityLimit"
+        "SpectralDensity StabilityLimit top_space_share"
     ),
     "epsrank.numerics.phenomena.neurons": "Condensation condensation Orientations",
     "epsrank.numerics.phenomena.noise": (
@@ -294,8 +295,9 @@ __all__ = [
     "poisson_stability", "population_rank", "principal_coordinates", "prune", "rank_distance",
     "rank_forced", "rank_used", "rankme", "ranks_by_definition", "read_plateau", "relu_distances",
     "run_trials", "select_neurons", "sobolev_widths", "srank", "stable_rank", "stiffness",
-    "stiffness_matrix", "structured_first_layer_", "tightness", "train", "train_in_groups",
-    "train_many", "training_stages", "validate_detector", "verify", "weight_norms", "width_floor",
+    "stiffness_matrix", "structured_first_layer_", "tightness", "top_space_share", "train",
+    "train_in_groups", "train_many", "training_stages", "validate_detector", "verify",
+    "weight_norms", "width_floor",
 ]  # fmt: skip
 
 

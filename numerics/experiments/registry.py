@@ -40,6 +40,7 @@ EXPERIMENTS: dict[str, str] = {
     "C4": "epsrank.numerics.experiments.diagnostics.c04_frequency:EXPERIMENT",
     "C5": "epsrank.numerics.experiments.diagnostics.c05_critical_period:EXPERIMENT",
     "C6": "epsrank.numerics.experiments.diagnostics.c06_rewinding:EXPERIMENT",
+    "C7": "epsrank.numerics.experiments.diagnostics.c07_figures:EXPERIMENT",
     "E": "epsrank.numerics.experiments.staircase_validity:EXPERIMENT",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,12 +27,20 @@ class Ritz:
     residuals: Vector
     #: Squared first entries of the eigenvectors of T: the weights of Gauss quadrature.
     weights: Vector
+    #: The unit vectors y as rows, where they were asked for; else those of T, as columns.
+    vectors: Tensor
 
 
 def lanczos(
-    product: Product, start: Tensor, *, steps: int, wanted: int = 0, tolerance: float = 0.0
+    product: Product,
+    start: Tensor,
+    *,
+    steps: int,
+    wanted: int = 0,
+    tolerance: float = 0.0,
+    vectors: bool = False,
 ) -> Ritz:
-    """Return Ritz values after k ≤ steps products.
+    """Return Ritz values after k ≤ steps products, and their vectors where they are asked for.
 
     Stops where the largest `wanted` have residuals below tolerance·max |θ|. The space restarts
     from a fresh direction where it is exhausted, so that multiple eigenvalues are found one by one.
@@ -60,7 +68,7 @@ def lanczos(
             found = _ritz(diagonal, beside)
             sharp = found.residuals[-wanted:] <= tolerance * abs(found.values).max(initial=0.0)
             if sharp.all():
-                return found
+                return _with_vectors(found, basis) if vectors else found
         if not exhausted:
             v = w / beta
             continue
@@ -70,7 +78,13 @@ def lanczos(
         fresh = torch.randn(size, generator=draw, dtype=torch.float64).to(start.device)
         v = _orthogonal(fresh / torch.linalg.vector_norm(fresh), basis)
         v = v / torch.linalg.vector_norm(v)
-    return _ritz(diagonal, beside)
+    found = _ritz(diagonal, beside)
+    return _with_vectors(found, rows[: len(diagonal)]) if vectors else found
+
+
+def _with_vectors(found: Ritz, basis: Tensor) -> Ritz:
+    """Return Ritz values with vectors of H for those of T."""
+    return replace(found, vectors=found.vectors.T.to(basis) @ basis)
 
 
 def _orthogonal(w: Tensor, basis: Tensor) -> Tensor:
@@ -86,4 +100,4 @@ def _ritz(diagonal: list[float], beside: list[float]) -> Ritz:
     t += torch.diag(off, 1) + torch.diag(off, -1)
     values, vectors = torch.linalg.eigh(t)
     residuals = abs(beside[-1] * vectors[-1])
-    return Ritz(values.numpy(), residuals.numpy(), vectors[0].square().numpy())
+    return Ritz(values.numpy(), residuals.numpy(), vectors[0].square().numpy(), vectors)

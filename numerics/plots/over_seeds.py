@@ -74,11 +74,16 @@ class Panel:
 
 
 def time_panels(
-    columns: Sequence[Sequence[Panel]], *, title: str = "", time_scale: str = "linear"
+    columns: Sequence[Sequence[Panel]],
+    *,
+    title: str = "",
+    time_scale: str = "linear",
+    time: str = "training step",
 ) -> Figure:
     """Draw panels over training time: in a column above each other on one time axis.
 
     `columns`: Panels by column, each column from top to bottom; panels in a row share their axis.
+    `time`: what the time axis counts.
     """
     height, width = max(map(len, columns)), len(columns)
     figure = new_figure(2.2 + 3.5 * width, 1.3 + 2.3 * height)
@@ -97,7 +102,9 @@ def time_panels(
         # All panels of a row have one axis, so its labels have to suit the values of all.
         values = [c.values.ravel() for down, _, other, *_ in placed if down == row
                   for c in other.curves]  # fmt: skip
-        _finish(axes, panel, np.concatenate([np.zeros(1), *values]), below=below, left=left)
+        _finish(
+            axes, panel, np.concatenate([np.zeros(1), *values]), x=time if below else "", left=left
+        )
         _time(axes, panel, time_scale)
     for across, column in enumerate(columns):
         for down in range(len(column), height):
@@ -144,13 +151,11 @@ def _draw(axes: Axes, curve: Curve, panel: Panel, index: int) -> None:
     )
 
 
-def _finish(
-    axes: Axes, panel: Panel, values: NDArray[np.float64], *, below: bool, left: bool
-) -> None:
+def _finish(axes: Axes, panel: Panel, values: NDArray[np.float64], *, x: str, left: bool) -> None:
     """Label the axes of a panel, given what is drawn in its row."""
     dress(
         axes,
-        x="training step" if below else "",
+        x=x,
         y=panel.label if left else "",
         panel=panel.title,
     )

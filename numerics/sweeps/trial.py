@@ -34,6 +34,7 @@ TRIAL_KINDS: dict[str, str] = {
     "deep-small-weights": (
         "epsrank.numerics.experiments.trials.deep_small_weights:deep_small_weights_trial"
     ),
+    "early-path": "epsrank.numerics.experiments.diagnostics.trials.early_path:early_path_trial",
     "factorisation": "epsrank.numerics.experiments.trials.factorisations:factorisation_trial",
     "initial-layers": "epsrank.numerics.experiments.trials.initial_layers:initial_layers_trial",
     "neck": "epsrank.numerics.experiments.trials.neck_ranks:neck_trial",
@@ -43,6 +44,7 @@ TRIAL_KINDS: dict[str, str] = {
     "landscape": "epsrank.numerics.experiments.trials.checkpoint_landscapes:landscape_trial",
     "random-features": "epsrank.numerics.experiments.trials.random_features:fit_trial",
     "small-weights": "epsrank.numerics.experiments.trials.small_weights:small_weights_trial",
+    "rate-grid": "epsrank.numerics.experiments.diagnostics.trials.early_path:rate_grid_trial",
     "staircase-validity": "epsrank.numerics.staircase.validity:validity_trial",
     "rewinding": "epsrank.numerics.experiments.diagnostics.trials.rewinding:rewinding_trial",
     "step-regimes": "epsrank.numerics.experiments.diagnostics.trials.regimes:step_regimes_trial",

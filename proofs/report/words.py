@@ -84,6 +84,7 @@ EXPERIMENTS = {
     "C4": "frequency principle",
     "C5": "critical periods",
     "C6": "rewinding",
+    "C7": "further figures of the survey",
     "E": "validity of the detector",
 }
 

@@ -423,7 +423,7 @@ WITHOUT_NUMBERS = {
     "InitialDistance Orientations PathLength ProductRank SignChanges StabilityLimit UpdateCosine "
     "batch_sharpness gradient_noise hessian_density hessian_eigenvalues hessian_top losses_between "
     "m_coherence negative_curvature noise_directions noise_scale noise_top stiffness "
-    "stiffness_matrix",
+    "stiffness_matrix top_space_share",
     "functions, tables and protocols": "ANALYTIC BALL_ACTIVATIONS AnalyticTarget LayerKernel "
     "layer_kernel laplacian partial linear_operator Quantity LayerQuantity QuantityData "
     "BoundaryProblem OperatorSystem",

@@ -284,8 +284,9 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     pictures = tuple(
         Picture(
             f"runs-{loss}",
-            f"C3, {loss}: λ_H¹ with 2/η (dashed), λ_K¹ and the loss of every run. Decides "
-            f"{', '.join(EXPERIMENT.claims)}",
+            f"C3, {loss}: λ_H¹ with 2/η (dashed), λ_K¹ and the loss of every run, the first one "
+            "strong: by the conjectures larger rates and smaller batches peak lower, and full "
+            f"batches settle on the dashed line. Decides {', '.join(EXPERIMENT.claims)}",
             partial(draw_runs, arms, loss),
         )
         for loss in _LOSSES

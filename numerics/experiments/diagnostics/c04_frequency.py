@@ -58,6 +58,7 @@ _PRINCIPLE, _BIAS = "f-principle", "spectral-bias"
 _WAVES = (1, 3, 5)
 _ORDERS = {"largest last": (1.0, 2.0, 3.0), "largest first": (3.0, 2.0, 1.0), "equal": (1.0,) * 3}
 _BOX, _WIDE = math.pi, 5.0
+_PLACES = ("lowest frequency", *(f"{place}. frequency" for place in range(2, 10)))
 
 
 def plan(request: Request) -> list[Trial]:
@@ -206,7 +207,7 @@ def draw_runs(arms: Arms) -> Figure:
     bound = float(all_rules()["C4"]["fitted"])
     columns = [
         [
-            Panel("Δ", [curve(f"frequency {i + 1}", runs, error)
+            Panel("Δ", [curve(_PLACES[i], runs, error)
                         for i, error in enumerate(names_of(runs[0]))],
                   "log", name, guide=bound, each=True),
             Panel("loss", [curve("loss", runs, "loss")], "log", each=True),
@@ -228,8 +229,9 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     pictures = tuple(
         Picture(
             f"runs-{place + 1}",
-            f"C4: Δ of each frequency, from the lowest on, and the loss of every run: "
-            f"{', '.join(some)}. Decides f-principle and spectral-bias",
+            f"C4: relative error Δ of each frequency, and the loss of every run, the first one "
+            f"strong: by the principle curves cross the bound (dashed) in the order of their "
+            f"frequencies. {', '.join(some)}. Decides f-principle and spectral-bias",
             partial(draw_runs, {name: arms[name] for name in some}),
         )
         for place, some in enumerate((list(arms)[:half], list(arms)[half:]))

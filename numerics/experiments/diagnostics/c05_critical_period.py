@@ -219,7 +219,7 @@ def _rows(arms: dict[str, list[Outcome]]) -> list[dict[str, Any]]:
 
 
 def draw_runs(arms: dict[str, list[Outcome]]) -> Figure:
-    """Draw the error of every run over the end of its deficit."""
+    """Draw the error of every run over the end of its deficit, kinds beside each other."""
     shown = {name: runs for name, runs in arms.items() if name != "deep linear"}
     figure = new_figure(4.2 * len(shown), 3.6)
     for axes, (name, runs) in zip(side_by_side(figure, len(shown)), shown.items(), strict=True):
@@ -227,11 +227,15 @@ def draw_runs(arms: dict[str, list[Outcome]]) -> Figure:
         kinds = [(k, a) for k in ("blur", "flip") for a in (_FIXED, _EQUAL)]
         for index, (kind, arm) in enumerate(kinds):
             style, every = look(index), []
-            for stop in stops:
+            # Runs of the four kinds would cover each other.
+            aside = (index - (len(kinds) - 1) / 2) * 0.012 * max(stops)
+            places = [stop + aside for stop in stops]
+            for stop, place in zip(stops, places, strict=True):
                 total = stop + clean if arm == _FIXED else longest
                 every.append(list(_of(runs, "constant", kind, stop, total).values()))
-                axes.scatter([stop] * len(every[-1]), every[-1], s=6, color=style.colour, alpha=0.5)
-            axes.plot(stops, [float(np.median(v)) if v else np.nan for v in every],
+                axes.scatter([place] * len(every[-1]), every[-1], s=6, color=style.colour,
+                             alpha=0.5)  # fmt: skip
+            axes.plot(places, [float(np.median(v)) if v else np.nan for v in every],
                       color=style.colour, linestyle=style.dashes, marker=style.marker,
                       markersize=4, label=f"{kind}, {arm}")  # fmt: skip
         dress(axes, x="step at which the deficit ends", y="error on clean samples", title=name)
@@ -247,7 +251,8 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
         return Analysis((finding,), notes=failures(outcomes))
     picture = Picture(
         "runs",
-        "C5: error of every run over the end of the deficit, with medians. Decides critical-period",
+        "C5: error of every run over the end of the deficit, with medians: a critical period is "
+        "blur that ends above where it began, and above the flip. Decides critical-period",
         partial(draw_runs, arms),
     )
     table = Table("errors", "Errors over seeds", _rows(arms))

@@ -50,7 +50,7 @@ from epsrank.numerics.experiments.diagnostics.arms import (
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import all_rules, experiment_rules
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
-from epsrank.numerics.plots.style import dress, look, new_figure, side_by_side
+from epsrank.numerics.plots.style import FAINT, INK, dress, log_axis, look, new_figure
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
@@ -153,26 +153,38 @@ def _columns(runs: Sequence[Outcome]) -> dict[str, Callable[[Outcome], float]]:
 
 
 def draw_pruning(arms: dict[str, list[Outcome]]) -> Figure:
-    """Draw accuracy over the share of weights that are kept, every run."""
-    figure = new_figure(4.4 * len(arms), 3.8)
-    for axes, (name, runs) in zip(side_by_side(figure, len(arms)), arms.items(), strict=True):
+    """Draw accuracy over the share of weights that are kept, and below it the controls."""
+    figure = new_figure(4.4 * len(arms) + 0.8, 6.4)
+    grid = figure.subplots(2, len(arms), squeeze=False, height_ratios=(3, 2))
+    for (above, below), (name, runs) in zip(grid.T, arms.items(), strict=True):
+        whole = float(np.median([full(o) for o in runs]))
         for index, k in enumerate(runs[0].settings["rewind"]):
             style = look(index)
             rows = [o.result["accuracy"][str(k)] for o in runs]
-            kept = runs[0].result["kept"]
+            kept = 100 * np.array(runs[0].result["kept"])
             for row, own in zip(rows, runs, strict=True):
-                axes.plot(own.result["kept"], row, color=style.colour, linewidth=0.6, alpha=0.4)
-            axes.plot(kept, np.median(rows, axis=0), color=style.colour, linestyle=style.dashes,
-                      marker=style.marker, markersize=4, label=f"rewound to {k}")  # fmt: skip
-        for index, other in enumerate(runs[0].result["controls"]):
-            style = look(index + 2)
+                above.plot(100 * np.array(own.result["kept"]), row, color=style.colour,
+                           linewidth=0.6, alpha=0.4)  # fmt: skip
+            above.plot(kept, np.median(rows, axis=0), color=style.colour, linestyle=style.dashes,
+                       marker=style.marker, markersize=4, label=f"rewound to {k}")  # fmt: skip
+        for axes, level in ((above, "axhline"), (below, "axvline")):
+            for edge in (whole - float(all_rules()["C6"]["margin"]), whole):
+                getattr(axes, level)(edge, color=FAINT, linewidth=0.8, linestyle=(0, (6, 2)))
+        log_axis(above, "x", kept)
+        above.invert_xaxis()
+        dress(above, x="% of the weights kept", y="accuracy on samples never seen", panel=name)
+        above.legend(fontsize=7, framealpha=0.85, edgecolor="none", loc="lower left")
+        held = list(runs[0].result["controls"])
+        for place, other in enumerate(held):
             values = [control(o, other) for o in runs]
-            axes.scatter([runs[0].result["kept"][-1]] * len(values), values, s=14,
-                         color=style.colour, marker=style.marker, label=other)  # fmt: skip
-        axes.set_xscale("log")
-        axes.invert_xaxis()
-        dress(axes, x="share of weights kept", y="accuracy on samples never seen", title=name)
-        axes.legend(fontsize=6, frameon=False)
+            below.plot(values, [place] * len(values), "o", color=look(0).colour, alpha=0.4,
+                       markersize=4)  # fmt: skip
+            below.plot(np.median(values), place, "|", color=INK, markersize=12)
+        below.set_yticks(range(len(held)), held, fontsize=7)
+        below.invert_yaxis()
+        dress(below, x="accuracy at the last mask; bar: median", y="")
+    for axes in grid[1, 1:]:
+        axes.set_yticklabels([])
     return figure
 
 
@@ -208,10 +220,13 @@ def analyse(outcomes: Sequence[Outcome]) -> Analysis:
     for name, runs in arms.items():
         rows += medians({name: runs}, _columns(runs))
     pictures = (
-        Picture("pruning", "C6: accuracy over the weights kept, every run, and the controls at the "
-                "last mask. Decides rewinding and early-sign-magnitude",
+        Picture("pruning", "C6: accuracy over the weights kept, every run, with that of the full "
+                "network and the margin below it (dashed): rewinding to 0 fails where its curve "
+                "ends below the margin. Below, the controls at the last mask. Decides rewinding "
+                "and early-sign-magnitude",
                 partial(draw_pruning, arms)),
-        Picture("timeline", "C6: the early phase by iteration, every run",
+        Picture("timeline", "C6: the early phase by iteration, every run, the first one strong; "
+                "rank of the features before the last layer. Decides nothing",
                 partial(draw_timeline, arms)),
     )  # fmt: skip
     table = Table("ends", "Accuracies and barriers, medians over seeds", rows)

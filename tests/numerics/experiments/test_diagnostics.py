@@ -15,6 +15,7 @@ from epsrank.numerics.experiments.diagnostics import (
     c04_frequency,
     c05_critical_period,
     c06_rewinding,
+    c07_figures,
 )
 from epsrank.numerics.experiments.diagnostics.arms import with_views
 from epsrank.numerics.experiments.experiment import Request
@@ -354,3 +355,42 @@ def test_what_holds_only_in_one_view_is_held_back():
             outcome.result["series"]["within"][0] = 0.9  # the rise hangs on the first row
     found = with_views(c02_stiffness.analyse, outcomes).findings[0]
     assert found.judgement == "regime"  # cosine does not rise, the others do
+
+
+def figures(settings, random):
+    """Momentum helps at small rates and harms at large ones; noise peaks where a step fails."""
+    if "rates" not in settings:
+        errors = {f"error_{k}": [1.0, 0.1 if k < 1 else 1.0, 0.1] for k in range(settings["peaks"])}
+        return {"frequencies": [1.0], "series": {"step": [0, 5, 9], "loss": [3, 2, 1], **errors}}
+    if "momenta" in settings:
+        rows = [[0.2 + 0.5 * m, 0.5, 0.9, 0.6, None if m else 0.7] for m in settings["momenta"]]
+        return {"accuracy": rows, "loss": rows}
+    series = {
+        "step": [0, 1, 2, 3], "loss": [2.0, 1.0, 0.5, 0.4], "accuracy": [0.1, 0.3, 0.7, 0.9],
+        "noise": [0.1, 0.2, 0.8, 0.3], "fall": [0.1, 0.1, -0.2, 0.1], "hessian": [1, 2, 8, 4],
+        "share": [0.3, 0.1, 0.8, 0.9], "share_low": [0.3, 0.1, 0.8, 0.9],
+    }  # fmt: skip
+    run = {"series": series, "x": [0.0, 1.0, 2.0], "y": [0.0, 0.5, -1.0]}
+    return {"runs": [{"rate": r, **run} for r in settings["rates"]], "plane": [0.7, 0.2]}
+
+
+def test_figures_of_the_survey_say_what_they_show():
+    outcomes = planted(c07_figures, figures, seeds=2)
+    found = c07_figures.analyse(outcomes)
+    assert found.findings == ()
+    rows = {table.name: table.rows for table in found.tables}
+    assert {row["η = 1"] for row in rows["grid"] if row["momentum"]} == {0.1}  # diverged: a guess
+    assert {row["step at 65%"] for row in rows["paths"]} == {2.0}
+    assert {row["least λ_K of a step that raises the loss"] for row in rows["paths"]} == {0.8}
+    assert [row["median step"] for row in rows["waves"]] == [5, 9, 9, 9, 9]
+    assert "momentum 0.95 changes it by +0.475, at the largest by -0.600" in found.notes[0]
+    assert "33% of the steps raise the loss, none below λ_K = 0.8" in found.notes[-1]
+    assert "0.30 of the gradient at the start, 0.10 at least and 0.90 at the end" in found.notes[-1]
+    assert [picture.name for picture in found.pictures] == [
+        "grid", "steps", "paths", "space", "waves",
+    ]  # fmt: skip
+    for picture in found.pictures:
+        assert picture.draw() is not None
+    nothing = c07_figures.analyse([Outcome(o.trial, "failed", cause="planted") for o in outcomes])
+    assert not nothing.pictures
+    assert "trials failed" in nothing.notes[0]

@@ -37,6 +37,7 @@ from epsrank import (
     noise_top,
     stiffness,
     stiffness_matrix,
+    top_space_share,
 )
 from tests.numerics.phenomena.cases import mlp, samples
 
@@ -56,6 +57,7 @@ OF_LOSS = {
     "hessian_eigenvalues": partial(hessian_eigenvalues, steps=2),
     "hessian_top": partial(hessian_top, steps=2),
     "hessian_density": partial(hessian_density, steps=2, probes=1),
+    "top_space_share": partial(top_space_share, steps=2, count=1),
     "negative_curvature": partial(negative_curvature, steps=2, probes=1),
     "batch_sharpness": partial(batch_sharpness, **FEW),
     "gradient_noise": partial(gradient_noise, **FEW),

@@ -25,6 +25,7 @@ from epsrank import (
     noise_scale,
     noise_top,
     stiffness,
+    top_space_share,
 )
 from epsrank.sinks import JsonLinesSink
 from tests.numerics.phenomena.cases import NETWORKS, samples
@@ -33,6 +34,7 @@ QUANTITIES = {
     "hessian_top": partial(hessian_top, steps=6),
     "negative_curvature": partial(negative_curvature, steps=4, probes=2),
     "limit": StabilityLimit(0.1),
+    "top_space_share": partial(top_space_share, steps=6, count=2),
     "batch_sharpness": partial(batch_sharpness, batch_size=5, batches=2),
     "noise_top": partial(noise_top, batch_size=5, batches=4),
     "noise_directions": partial(noise_directions, batch_size=5, batches=4),

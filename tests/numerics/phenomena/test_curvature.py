@@ -24,6 +24,7 @@ from epsrank import (
     noise_directions,
     noise_scale,
     noise_top,
+    top_space_share,
 )
 from epsrank.numerics.phenomena.derivatives import drawn_batches
 from epsrank.numerics.phenomena.lanczos import lanczos
@@ -63,6 +64,41 @@ def test_eigenvalues_are_those_of_the_dense_hessian(name):
     found, residuals = hessian_eigenvalues(model, cross_entropy, data, count=4, tolerance=1e-8)
     assert found == pytest.approx(expected[:4], rel=1e-7)
     assert (residuals <= 1e-7 * expected[0]).all()
+
+
+@pytest.mark.parametrize("name", ["mlp", "attentive"])
+def test_the_share_in_the_top_space_is_that_of_a_dense_eigenbasis(name):
+    model = NETWORKS[name](1).double().eval()
+    data = samples()
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        torch.backends.mha.set_fastpath_enabled(False)
+        _, vectors = np.linalg.eigh(dense(model, data).detach().numpy())
+        loss = cross_entropy(model(data.inputs), data.targets)
+        slopes = torch.autograd.grad(loss, list(model.parameters()))
+        torch.backends.mha.set_fastpath_enabled(True)
+    g = torch.cat([slope.reshape(-1) for slope in slopes]).numpy()
+    for count in (1, 3):
+        expected = float(np.sum((vectors[:, -count:].T @ g) ** 2) / np.sum(g**2))
+        found = top_space_share(model, cross_entropy, data, count=count, tolerance=1e-8)
+        assert found.value == pytest.approx(expected, rel=1e-5)
+        assert 0 < found.high - found.low < 1e-3
+        # Few products: the interval is wide, and still holds the share.
+        rough = top_space_share(model, cross_entropy, data, count=count, steps=count + 3)
+        assert rough.low <= expected <= rough.high
+
+
+def test_shares_of_a_quadratic():
+    model, data = quadratic([7.0, 3.0, 1.0, 0.0])
+    nn.init.constant_(model.weight, 1.0)
+    squares = np.array([49.0, 9.0, 1.0, 0.0])
+    for count in (1, 2, 3, 4):
+        found = top_space_share(model, F.mse_loss, data, count=count)
+        assert found.value == pytest.approx(squares[:count].sum() / 59)
+    # Two equal eigenvalues have no first eigenvector of their own.
+    twice, data = quadratic([5.0, 5.0, 1.0])
+    nn.init.constant_(twice.weight, 1.0)
+    found = top_space_share(twice, F.mse_loss, data, count=1)
+    assert (found.low, found.high) == (0, 1)
 
 
 def test_quadratics_with_known_hessian():
@@ -244,6 +280,14 @@ def test_steps_on_a_quadratic_diverge_beyond_the_limit_and_converge_below_it(opt
         (lambda: hessian_top(mlp().requires_grad_(False), cross_entropy, samples()), "no param"),
         (lambda: hessian_eigenvalues(mlp(), cross_entropy, samples(), count=0), "count is 0"),
         (lambda: gradient_noise(mlp(), cross_entropy, samples(), batches=1), "batches is 1"),
+        (
+            lambda: top_space_share(nn.Linear(2, 1), F.mse_loss, QuantityData(
+                torch.ones(3, 2), torch.ones(3, 1)), count=9), "count is 9, and the model has 3 p",
+        ),
+        (
+            lambda: top_space_share(nn.Linear(2, 1, bias=False), F.mse_loss, QuantityData(
+                torch.zeros(3, 2), torch.ones(3, 1)), count=1), "model has no gradient",
+        ),
         (
             lambda: noise_top(mlp(), cross_entropy, QuantityData(
                 samples().inputs, samples().targets, torch.ones(30))), "have weights",

@@ -313,3 +313,15 @@ def test_it_is_a_public_name_that_costs_nothing_until_used():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert printed.stdout.strip() == "False"
+
+
+def test_long_cycles_of_the_rate_are_read_as_steps_and_their_ends_are_not():
+    """What docs/staircases.md warns of: shelf and drop of every cycle are the schedule's."""
+    noise = 0.03 * np.random.default_rng(0).standard_normal(240)
+    u = np.arange(240) / 240
+
+    def loss(cycles):
+        return np.exp(-3 * u + 0.3 * (1 + np.cos(np.pi * ((u * cycles) % 1))) / 2 + noise)
+
+    assert detect_staircase(loss(4)[::4]).is_staircase
+    assert not detect_staircase(loss(60)[3::4]).is_staircase

@@ -15,6 +15,7 @@ from epsrank.numerics.experiments.diagnostics.trials.small import (
     batches,
     images,
     network,
+    shape_of,
 )
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 
@@ -23,15 +24,14 @@ _BATCH, _MOMENTUM = 64, 0.9
 
 def blurred(x: Tensor) -> Tensor:
     """Return flat images whose side is divided by four by averages, and multiplied again."""
-    side = math.isqrt(x.shape[1])
-    small = F.avg_pool2d(x.reshape(-1, 1, side, side), 4)
-    return F.interpolate(small, size=(side, side), mode="nearest").reshape(len(x), -1)
+    colours, *sides = shape_of(x.shape[1])
+    small = F.avg_pool2d(x.reshape(-1, colours, *sides), 4)
+    return F.interpolate(small, size=sides, mode="nearest").reshape(len(x), -1)
 
 
 def flipped(x: Tensor) -> Tensor:
     """Return flat images upside down."""
-    side = math.isqrt(x.shape[1])
-    return x.reshape(-1, side, side).flip(1).reshape(len(x), -1)
+    return x.reshape(-1, *shape_of(x.shape[1])).flip(2).reshape(len(x), -1)
 
 
 def deficit_trial(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from epsrank.numerics.experiments.diagnostics.trials.small import (
     dense,
     images,
     measured_at,
+    network,
     numbers,
 )
 from epsrank.numerics.experiments.diagnostics.trials.stiff import log_spaced
@@ -98,14 +99,19 @@ def frequency_images_trial(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     The frequencies are peaks of |F[y](γ)| among γ = 0, 1/2, 1, …, as the source marks them, and
     found from the samples before training. `settings`: ``task``, ``samples``, ``peaks``, ``steps``,
-    ``batch``, ``rate``, ``width``, ``measurements``, ``seed``.
+    ``batch``, ``rate``, ``width``, ``measurements``, ``seed``; ``network`` where it is not the MLP.
     """
     seed = settings["seed"]
     data = images(settings["task"], seed, settings["samples"], 10)
     x, labels = data.train.inputs, data.train.targets
     y = F.one_hot(labels, 10).double().numpy()
     peaks = spectral_peaks(x.double().numpy(), y, settings["peaks"])
-    model = dense([x.shape[1], settings["width"], settings["width"], 10], "tanh", seed)
+    if settings.get("network", "mlp") == "mlp":
+        model: nn.Module = dense(
+            [x.shape[1], settings["width"], settings["width"], 10], "tanh", seed
+        )
+    else:
+        model = network(settings["network"], x.shape[1], settings["width"], seed)
     optimizer = torch.optim.Adam(model.parameters(), settings["rate"])
     at = set(log_spaced(settings["steps"], settings["measurements"]))
     rows: list[dict[str, float]] = []

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from epsrank.numerics.monitor.quantity.contract import QuantityData
+from epsrank.numerics.tasks.cifar import cifar10
 from epsrank.numerics.tasks.images import LabelledImages, digits, mnist
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
@@ -46,13 +47,24 @@ def stream(seed: int, purpose: str, index: int = 0) -> torch.Generator:
 def images(
     task: str, seed: int, train: int, test: int, dtype: torch.dtype = torch.float32
 ) -> Images:
-    """Return flat images from 0 to 1 with their labels, drawn by the seed."""
-    found = digits(seed) if task == "digits" else mnist(None)
+    """Return flat images from 0 to 1 with their labels, drawn by the seed; colours one by one."""
+    found = digits(seed) if task == "digits" else _FROM_FILES[task](None)
     draw = stream(seed, "samples")
     return Images(
         _drawn(found, found.x_train, found.y_train, train, draw, dtype),
         _drawn(found, found.x_test, found.y_test, test, draw, dtype),
     )
+
+
+#: Where they lie is said by the environment, and never by a trial.
+_FROM_FILES: dict[str, Callable[[None], LabelledImages]] = {"mnist": mnist, "cifar10": cifar10}
+
+
+def shape_of(inputs: int) -> tuple[int, int, int]:
+    """Return the colours, height and width of a flat square image, which is grey or has three."""
+    colours = 1 if math.isqrt(inputs) ** 2 == inputs else 3
+    side = math.isqrt(inputs // colours)
+    return colours, side, side
 
 
 def _drawn(
@@ -92,15 +104,31 @@ class _Block(nn.Module):
 
 
 def network(name: str, inputs: int, width: int, seed: int, index: int = 0) -> nn.Module:
-    """Return an MLP of two hidden layers, or a residual network of two blocks, on flat images."""
+    """Return a network on flat images: `mlp` of two hidden layers, `cnn` of two, or `resnet`.
+
+    The last one has two residual blocks.
+    """
     if name == "mlp":
         return dense([inputs, width, width, 10], "relu", seed, index)
-    side = math.isqrt(inputs)
+    colours, side, _ = shape = shape_of(inputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "weights", index))
+        first = nn.Unflatten(1, shape)
+        if name == "cnn":
+            return nn.Sequential(
+                first,
+                nn.Conv2d(colours, width, 3, padding=1),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.ReLU(),
+                nn.AdaptiveAvgPool2d(2),
+                nn.Flatten(),
+                nn.Linear(4 * width, 10),
+            )
         return nn.Sequential(
-            nn.Unflatten(1, (1, side, side)),
-            nn.Conv2d(1, width, 3, padding=1, stride=1 if side < 16 else 2, bias=False),
+            first,
+            nn.Conv2d(colours, width, 3, padding=1, stride=1 if side < 16 else 2, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             _Block(width),
