@@ -55,7 +55,7 @@ _AXES: ContextVar[Axes | None] = ContextVar("axes", default=None)
 # Marks our own figures, whose legends lie below them.
 _OWN = "epsrank"
 # Below this width, in inches, panels stand one above another.
-_NARROW = 5.0
+NARROW = 5.0
 # Points of what tells panels apart.
 _SIZE_OF_PANELS = 9.0
 # Over fewer decades than this, powers of ten alone may be one label or none.
@@ -124,7 +124,7 @@ def panel(width: float = 7.0, height: float = 4.4) -> tuple[Figure, Axes]:
 
 def side_by_side(figure: Figure, count: int, *, sharey: bool = False) -> NDArray[Any]:
     """Return panels beside each other, or where a column is narrow one above another."""
-    if _PAPER.get() is None or figure.get_figwidth() >= _NARROW or count == 1:
+    if _PAPER.get() is None or figure.get_figwidth() >= NARROW or count == 1:
         return np.atleast_1d(figure.subplots(1, count, sharey=sharey))
     figure.set_figheight(figure.get_figheight() * count)
     return np.atleast_1d(figure.subplots(count, 1, sharey=sharey))

@@ -50,10 +50,20 @@ from epsrank.numerics.experiments.diagnostics.arms import (
 from epsrank.numerics.experiments.experiment import Experiment, Request
 from epsrank.numerics.experiments.rules import all_rules, experiment_rules
 from epsrank.numerics.plots.over_seeds import Panel, time_panels
-from epsrank.numerics.plots.style import FAINT, INK, dress, log_axis, look, new_figure
+from epsrank.numerics.plots.style import (
+    FAINT,
+    INK,
+    NARROW,
+    dress,
+    log_axis,
+    look,
+    new_figure,
+    paper_width,
+)
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _REWINDING, _SIGNS = "rewinding", "early-sign-magnitude"
@@ -155,8 +165,8 @@ def _columns(runs: Sequence[Outcome]) -> dict[str, Callable[[Outcome], float]]:
 def draw_pruning(arms: dict[str, list[Outcome]]) -> Figure:
     """Draw accuracy over the share of weights that are kept, and below it the controls."""
     figure = new_figure(4.4 * len(arms) + 0.8, 6.4)
-    grid = figure.subplots(2, len(arms), squeeze=False, height_ratios=(3, 2))
-    for (above, below), (name, runs) in zip(grid.T, arms.items(), strict=True):
+    pairs = _pairs(figure, len(arms))
+    for (above, below), (name, runs) in zip(pairs, arms.items(), strict=True):
         whole = float(np.median([full(o) for o in runs]))
         for index, k in enumerate(runs[0].settings["rewind"]):
             style = look(index)
@@ -183,9 +193,18 @@ def draw_pruning(arms: dict[str, list[Outcome]]) -> Figure:
         below.set_yticks(range(len(held)), held, fontsize=7)
         below.invert_yaxis()
         dress(below, x="accuracy at the last mask; bar: median", y="")
-    for axes in grid[1, 1:]:
-        axes.set_yticklabels([])
     return figure
+
+
+def _pairs(figure: Figure, count: int) -> list[tuple[Axes, Axes]]:
+    """Return two panels per arm, beside the other arms', or where it is narrow all in a column."""
+    width = paper_width()
+    if width is None or width >= NARROW:
+        grid = figure.subplots(2, count, squeeze=False, height_ratios=(3, 2))
+        return list(zip(grid[0], grid[1], strict=True))
+    figure.set_figheight(figure.get_figheight() * count)
+    column = figure.subplots(2 * count, 1, height_ratios=(3, 2) * count)
+    return list(zip(column[::2], column[1::2], strict=True))
 
 
 def draw_timeline(arms: dict[str, list[Outcome]]) -> Figure:
