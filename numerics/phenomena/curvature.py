@@ -24,6 +24,7 @@ from epsrank.theory.data.inputs import as_positive, as_whole
 from epsrank.theory.errors import InputError
 from epsrank.theory.estimate import Estimate
 from epsrank.theory.numbers.arrays import Array, Vector
+from epsrank.theory.words import plural
 
 _STEPS = 60
 
@@ -311,7 +312,8 @@ def top_space_share(
     Estimate
         The share for the Ritz vectors, and that ± ‖HQ − QΘ‖/(θ_k − θ_{k+1}) within 0 and 1, by
         which the space of eigenvectors may differ (Davis and Kahan), θ_{k+1} with its residual. As
-        the next eigenvalue is one of Lanczos, that is not certified; without a gap it is 0 to 1.
+        the next eigenvalue is one of Lanczos, that is not certified: of an eigenvalue that is there
+        twice one vector is seen, which the start chooses. Without a gap it is 0 to 1.
 
     Raises
     ------
@@ -339,7 +341,7 @@ def top_space_share(
     with beside_training(model):
         products = HessianProducts(model, loss, data)
         if wanted > products.size:
-            problem = f"is {wanted}, and the model has {products.size} parameters"
+            problem = f"is {wanted}, and the model has {plural(products.size, 'parameter')}"
             raise InputError("count", problem, f"pass at most {products.size}")
         g = products.gradient.double()
         square = float(g @ g)

@@ -63,7 +63,7 @@ def test_every_purpose_has_its_own_stream():
 
 
 def test_no_order_of_a_rewinding_belongs_to_another_seed_and_a_wild_barrier_is_null(monkeypatch):
-    (trial,) = experiment("C6").plan(Request(seeds=1))
+    trial = experiment("C6").plan(Request(seeds=1))[0]
     small = {**trial.settings, **SMALL["C6"]}
     held = []
 
