@@ -98,14 +98,26 @@ DECIDED = {
         "unity-rank",
     },
     "supported only in a regime": {
+        "break-even-1",
+        "break-even-2",
         "condensation-multiplicity",
         "coupling-together",
+        "edge-of-stability",
+        "initial-large-rate",
         "low-rank-bias",
         "plateau-length",
         "pretraining-property",
         "second-plateau",
+        "stiffness-overfit",
+        "two-regimes",
     },
-    "refuted": {"coupling-rank", "duplicate-neuron", "draft-slips", "depth-order"},
+    "refuted": {
+        "coupling-rank",
+        "duplicate-neuron",
+        "draft-slips",
+        "depth-order",
+        "stiffness-growth",
+    },
 }
 
 
