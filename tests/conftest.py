@@ -27,6 +27,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What a terminal would say: readline sets it in one process, and pytest's workers inherit it.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 # Before NumPy is imported: one thread each, so that parallel test processes do not fight for cores.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")

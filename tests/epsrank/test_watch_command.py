@@ -165,9 +165,13 @@ def test_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        assert "nothing there yet" in process.stdout.readline()
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        try:
+            assert "nothing there yet" in process.stdout.readline()
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+        except BaseException:
+            process.kill()  # which leaving `with` would wait for
+            raise
     assert process.returncode == 0
     assert errors == ""

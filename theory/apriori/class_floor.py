@@ -80,7 +80,7 @@ def _distances(distances: Any, n: int | None) -> Array:
     if bool((found[1:] > found[:-1]).any()):
         raise InputError("distances", "grow", "order them by the number of neurons")
     if n is not None:
-        as_whole(n, "n", most=_MOST_NEURONS)
+        as_whole(n, "n", least=0, most=_MOST_NEURONS)
     if n is not None and len(found) > n + 1:
         raise InputError(
             "distances", f"are {len(found)} for n = {n}", f"pass at most {n + 1} (p ≤ n)"

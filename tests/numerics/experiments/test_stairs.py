@@ -47,7 +47,8 @@ def test_plans_have_their_seeds_and_the_steps_of_the_source(module, count):
         assert set(seeds) == set(range(first, first + count))
         # Shorter runs end before their stairs do.
         assert {trial.settings["steps"] for trial in trials} == {15_000}
-    assert experiment(module.EXPERIMENT.id) is module.EXPERIMENT
+    listed = experiment(module.EXPERIMENT.id)
+    assert (listed.plan, listed.analyse) == (module.EXPERIMENT.plan, module.EXPERIMENT.analyse)
 
 
 def test_networks_and_activations_are_those_of_the_source():
