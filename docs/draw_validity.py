@@ -1,8 +1,8 @@
 """Put the tables of experiment E into docs/staircases.md: ``python docs/draw_validity.py``.
 
 The trials are those of ``epsrank reproduce E --size standard --out DIR``, as far as its store has
-them (``python docs/draw_validity.py DIR/store``), or those on record. Nothing in the tables is
-typed by hand; lengths of which a case has not been run are left out.
+them (``python docs/draw_validity.py DIR/store``), or those on record if that is of standard size.
+Nothing in the tables is typed by hand; lengths of which a case has not been run are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from epsrank.numerics.experiments.staircase_validity import plan
 from epsrank.numerics.staircase.validity import LEAST_NULL, LEAST_PLANTED, validity_rows
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome
-from epsrank.proofs.experiments.records import read_record
+from epsrank.proofs.experiments.records import Record, read_record
 from epsrank.theory.words import between_markers
 
 PAGE = Path(__file__).with_name("staircases.md")
@@ -158,6 +158,16 @@ def stored(folder: Path) -> list[Outcome]:
     return [found for trial in planned if (found := store.get(trial)) is not None]
 
 
+def recorded(record: Record) -> Sequence[Outcome]:
+    """Return the trials on record, unless they would take the place of more and larger ones."""
+    if record.request.size != "standard":
+        sys.exit(
+            f"the record of E is of {record.request.size} size, and the tables of standard size: "
+            "name a store, as in python docs/draw_validity.py DIR/store"
+        )
+    return record.outcomes
+
+
 if __name__ == "__main__":
-    known = stored(Path(sys.argv[1])) if sys.argv[1:] else read_record("E").outcomes
+    known = stored(Path(sys.argv[1])) if sys.argv[1:] else recorded(read_record("E"))
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), known), encoding="utf-8")

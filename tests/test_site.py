@@ -189,6 +189,20 @@ def test_tables_from_the_ledger_are_of_today():
         assert path.read_text("utf-8") == text, "run python docs/write_claims.py"
 
 
+def test_tables_of_standard_size_are_not_overwritten_by_a_smaller_record():
+    from dataclasses import replace
+
+    from epsrank.proofs.experiments.records import read_record
+
+    recorded = runpy.run_path(str(DOCS / "draw_validity.py"))["recorded"]
+    record = read_record("E")
+    sizes = "quick", "standard"
+    small, usual = (replace(record, request=replace(record.request, size=at)) for at in sizes)
+    with pytest.raises(SystemExit, match=r"^the record of E is of quick size, .* name a store"):
+        recorded(small)
+    assert recorded(usual) is record.outcomes
+
+
 def test_a_changed_verdict_makes_a_table_stale():
     from dataclasses import replace
 
