@@ -75,12 +75,12 @@ def empty_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-@pytest.mark.usefixtures("empty_cache")
 def test_the_memory_of_coq_is_set_here_and_not_by_a_user(monkeypatch):
     monkeypatch.setenv("OCAMLRUNPARAM", "v=0x400")
     assert coq_environment()["OCAMLRUNPARAM"] == "s=4M,o=400"
 
 
+@pytest.mark.usefixtures("empty_cache")
 def test_a_compilation_is_found_again(small, coq):
     # Of its own: other tests compile the same sources, into the same cache.
     base = small / "theories" / "base.v"
