@@ -200,7 +200,9 @@ def as_share(value: Any, name: str) -> float:
 
 def several(values: Any) -> tuple[Any, ...]:
     """Return the values of a sequence; a number or a text alone is a sequence of one."""
-    alone = isinstance(values, str) or not isinstance(values, Iterable)
+    # Arrays and tensors of one number have an iterator, which refuses.
+    scalar = isinstance(values, str) or getattr(values, "ndim", None) == 0
+    alone = scalar or not isinstance(values, Iterable)
     return (values,) if alone else tuple(values)
 
 

@@ -290,9 +290,10 @@ def test_bad_input_is_one_line(change, message):
 
 def test_one_threshold_and_one_norm_need_no_list():
     given = {"coefficients": HEAD}
-    alone = layer_tightness(PHI, TARGET, eps=1e-3, norms=2.0, **given)
     listed = layer_tightness(PHI, TARGET, eps=(1e-3,), norms=(2.0,), **given)
-    assert alone.to_json() == listed.to_json()
+    for kind in (float, np.float64, np.array):
+        alone = layer_tightness(PHI, TARGET, eps=kind(1e-3), norms=kind(2.0), **given)
+        assert alone.to_json() == listed.to_json()
     with pytest.raises(InputError, match="eps is '1e-3'"):
         layer_tightness(PHI, TARGET, eps="1e-3", **given)
 
