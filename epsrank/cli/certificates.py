@@ -107,13 +107,12 @@ def _ranks(file: str, wanted: Measurement) -> dict[str, Any]:
     features = read_features(file, wanted.key)
     weights = read_weights(wanted.weights, features.n_samples)
     thresholds = [as_eps(value, name="--eps") for value in wanted.eps or (DEFAULT_EPS,)]
-    several = len(set(thresholds)) > 1
     times = len(set(thresholds))
     weigh_certificate("--rank", shape_of(features), times=times, yes=wanted.yes)
     proof = wanted.proof or ("wide" if features.n_features > _WIDEST_BASIS else "narrow")
     certify = {"narrow": certify_rank, "wide": certify_wide_rank, "gram": certify_gram_rank}[proof]
     return {
-        _name(file, "rank", repr(eps) if several else ""): certify(
+        _name(file, "rank", repr(eps) if times > 1 else ""): certify(
             features, eps, weights=weights, measure=wanted.measure
         )
         # Equal thresholds would be two theorems of one name.

@@ -19,6 +19,7 @@ from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.tightness import Tightness
+    from epsrank.numerics.training import Run
     from epsrank.theory.floor.tightness.enclosed import Enclosed
     from epsrank.theory.floor.tightness.result import LayerTightness
 
@@ -142,11 +143,14 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
         place = split_record(run)
         if place is None:
             raise InputError("run", f"is {run}, which is no folder", "pass the folder of a run")
+        from epsrank.numerics.training import load_run
+
         folder, record = place
         if Path(run) != folder:
             settings["index"] = record
-        _weigh(folder, given)
-        return compute(folder, **settings)
+        kept = load_run(folder)
+        _weigh(kept, given)
+        return compute(kept, **settings)
     if run is not None:
         raise click.UsageError("give either RUN or --model; data of the network are --data")
     if "data" not in of_model:
@@ -163,12 +167,10 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
     )  # fmt: skip
 
 
-def _weigh(folder: Path, given: dict[str, Any]) -> None:
+def _weigh(run: Run, given: dict[str, Any]) -> None:
     """Weigh the chains of a run: its layers are decomposed, and the last one perhaps in balls."""
     from epsrank.cli.estimates import weigh_balls, weigh_features
-    from epsrank.numerics.training import load_run
 
-    run = load_run(folder)
     shape = (len(run.task.x), run.config.width)
     moments = min(max(1, given["moments"]), max(1, len(run.records)))
     weigh_features("--moments", shape, decompositions=4 * moments, yes=given["yes"])
