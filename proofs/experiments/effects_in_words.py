@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from epsrank.numerics.experiments.analysis import Effect, Finding
+from epsrank.numerics.experiments.analysis import Effect, Finding, sign
 from epsrank.proofs.report.words import number
-from epsrank.theory.words import plural
+from epsrank.theory.words import plural, quoted
 
 #: Units of effects that are powers of ten of a ratio.
 LOGARITHMS = frozenset({"log10", "decades"})
+# What a comparison does to a claim, by the sign that it establishes.
+_SIDES = ((1, "favour"), (-1, "oppose"))
 
 
 def medians(effects: Sequence[Effect]) -> str:
     """Say one median with its interval, or from where to where several lie."""
-    kinds = {(effect.unit, effect.null) for effect in effects}
     # Of different quantities there is no range.
-    if len(kinds) != 1:
+    if not _of_one_kind(effects):
         return ""
     if len(effects) == 1:
         return f"median {with_interval(effects[0])}"
@@ -26,6 +27,38 @@ def medians(effects: Sequence[Effect]) -> str:
     same = ends[0] == ends[1]
     spread = f"median {ends[0]} in all" if same else f"medians from {ends[0]} to {ends[1]} in"
     return f"{spread} {plural(len(effects), 'comparison')}; {_no_effect(effects[0])} is no effect"
+
+
+def _of_one_kind(effects: Sequence[Effect]) -> bool:
+    return len({(effect.unit, effect.null) for effect in effects}) == 1
+
+
+def for_and_against(effects: Sequence[Effect], against_first: bool = False) -> list[str]:
+    """Say how many of several comparisons favour a claim, then how many oppose it.
+
+    The claim is that all are larger than no effect. Of each side the strongest is named, and where
+    all lie on one side the weakest. Sides without a comparison are left out.
+    """
+    found: list[str] = []
+    for side, verb in reversed(_SIDES) if against_first else _SIDES:
+        held = sorted((e for e in effects if sign(e) == side), key=_size)
+        if not held:
+            continue
+        every = len(held) == len(effects)
+        total = plural(len(effects), "comparison")
+        of_all = f"all {total}" if every else f"{len(held)} of {total}"
+        count = len(held) if found else of_all
+        words = f"{count} {verb if len(held) > 1 else f'{verb}s'} it"
+        # Sizes of different quantities cannot be compared.
+        if _of_one_kind(effects):
+            which, one = ("least", held[0]) if every else ("most", held[-1])
+            words += f", {which} {quoted(one.name)} ({with_interval(one)})"
+        found.append(words)
+    return found
+
+
+def _size(effect: Effect) -> float:
+    return abs(effect.interval.value - effect.null)
 
 
 def _no_effect(effect: Effect) -> str:
@@ -49,8 +82,8 @@ def ratio(value: float) -> str:
     """Write 10^value in two digits."""
     if math.isinf(value):
         return endless(value) if value > 0 else "0"
-    # Powers of ten beyond what a factor says are left as such.
-    return f"{10**value:.2g}" if abs(value) < 5 else f"1e{value:.0f}"
+    # Powers of ten beyond what a factor says are left as such; ×270 is no ×2.7e+02.
+    return f"{float(f'{10**value:.2g}'):g}" if abs(value) < 5 else f"1e{value:.0f}"
 
 
 def endless(value: float) -> str:
@@ -69,7 +102,7 @@ def closest(effects: Sequence[Effect]) -> str:
     """Say the comparison whose median is nearest to no effect, with its interval."""
     if not effects:
         return ""
-    return with_interval(min(effects, key=lambda e: abs(e.interval.value - e.null)))
+    return with_interval(min(effects, key=_size))
 
 
 def power_of(finding: Finding, shift: float, seeds: Sequence[int]) -> str:

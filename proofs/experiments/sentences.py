@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from epsrank.numerics.experiments.analysis import Effect, Finding
 from epsrank.proofs.experiments.effects_in_words import (
     LOGARITHMS,
     closest,
+    for_and_against,
     medians,
     ratio,
     true_minus,
@@ -41,12 +43,53 @@ def sentence(finding: Finding) -> str:
 
 
 def _usual(finding: Finding) -> str:
+    """Return what a list of comparisons says together; of other statements the first clause."""
+    return _listed(finding) or _first_clause(finding)
+
+
+def _first_clause(finding: Finding) -> str:
     """Return the first clause, with medians."""
     words = leading(finding.statement)
     middle = medians(finding.effects)
     whole = f"{words} ({middle})"
     # What does not fit is left out whole: half of a bracket says nothing.
     return whole if middle and len(whole) < LONGEST else words
+
+
+def _listed(finding: Finding) -> str | None:
+    """Return how many of the comparisons that a statement lists by name are on which side.
+
+    In such a list each is positive in favour of the claim. What stands before it is said as far as
+    there is room, and what all names share is said once.
+    """
+    # Those beside the decisive ones stand last.
+    effects = finding.effects[: finding.tried]
+    if len(effects) < 2 or any(f"{each.name}: " not in finding.statement for each in effects):
+        return None
+    lead = finding.statement.partition(f"{effects[0].name}: ")[0].strip(":. ")
+    shared, names = _shared([effect.name for effect in effects])
+    sides = for_and_against(
+        [replace(effect, name=name) for effect, name in zip(effects, names, strict=True)],
+        against_first=finding.judgement == "refuted",
+    )
+    if not sides:
+        middle = medians(effects)
+        sides = ["no comparison is decided" + (f" ({middle})" if middle else "")]
+    both = "; ".join(sides)
+    tries = (([lead, shared], both), ([shared], both), ([shared], sides[0]))
+    whole = (": ".join(filter(None, [", ".join(filter(None, head)), said])) for head, said in tries)
+    return next((words for words in whole if len(words) < LONGEST), None)
+
+
+def _shared(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Part names from what all have before their first comma, or else after their last colon."""
+    for pairs in (
+        [name.partition(", ")[::2] for name in names],
+        [name.rpartition(": ")[::-2] for name in names],
+    ):
+        if len({shared for shared, _ in pairs}) == 1 and all(own for _, own in pairs):
+            return pairs[0][0], [own for _, own in pairs]
+    return "", list(names)
 
 
 def _percent(text: str) -> str:

@@ -251,6 +251,35 @@ def test_a_claim_has_its_own_sentence(claim, statement, given, said):
     assert sentence(finding) == said
 
 
+LISTED = [("noise: end", 0.5), ("few: end", 2.0), ("none: end", -3.0)]
+
+
+@pytest.mark.parametrize(
+    ("judgement", "given", "tried", "unit", "said"),
+    [
+        ("regime", LISTED, 3, "", "Clean labels, end: 1 of 3 comparisons favours it, most “few” (2 "
+         "[1, 3]); 1 opposes it, most “none” (−3 [−4, −2])."),
+        ("refuted", LISTED, 3, "", "Clean labels, end: 1 of 3 comparisons opposes it, most “none” "
+         "(−3 [−4, −2]); 1 favours it, most “few” (2 [1, 3])."),
+        ("supported", [("mse, a", 2.0), ("mse, b", 3.0)], 2, "decades", "Clean labels, mse: all 2 "
+         "comparisons favour it, least “a” (×100 [×10, ×1000])."),
+        ("undecided", LISTED, 1, "", "Clean labels. noise: end: +0.5 (medians from −3 to 2 in 3 "
+         "comparisons; 0 is no effect)."),
+        ("undecided", LISTED[:1] * 2, 2, "", "Clean labels, end: no comparison is decided (median "
+         "0.5 in all 2 comparisons; 0 is no effect)."),
+        ("regime", [("a" * 90, 2.0), ("b" * 90, -2.0)], 2, "", "1 of 2 comparisons favours it, most"
+         f" “{'a' * 90}” (2 [1, 3])."),
+    ],
+)  # fmt: skip
+def test_listed_comparisons_are_counted_by_side_and_the_decisive_one_is_named(
+    judgement, given, tried, unit, said
+):
+    held = [each for name, value in given for each in effects(name, value, unit=unit)]
+    listed = "; ".join(f"{name}: {value:+.3g}" for name, value in given)
+    finding = Finding("x", judgement, f"Clean labels. {listed}", held, tried)
+    assert sentence(finding) == said
+
+
 def test_the_ledger_says_why_it_differs():
     own = experiment("A1")
     found = answers(Analysis((replace(STAIRS, judgement="supported"),)), own)
