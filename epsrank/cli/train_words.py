@@ -20,10 +20,12 @@ def _words_for(name: str) -> dict[str, str]:
     from epsrank.numerics.tasks import TASKS
     from epsrank.numerics.training.config import CHOICES
 
+    if name == "task":
+        return TASKS
     known: dict[str, Iterable[str]] = {
-        **CHOICES, "task": TASKS, "activation": ACTIVATIONS, "init": INITIALISATIONS
+        **CHOICES, "activation": ACTIVATIONS, "init": INITIALISATIONS
     }  # fmt: skip
-    return TASKS if name == "task" else dict.fromkeys(known[name], "")
+    return dict.fromkeys(known[name], "")
 
 
 def offered(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -12,7 +12,7 @@ from epsrank.numerics.monitor.model.plan import LayerPlan
 from epsrank.numerics.monitor.model.samples import Weigh, of_batch
 from epsrank.numerics.monitor.numbers.quantities import WIDE
 from epsrank.numerics.monitor.quantity.contract import Quantity, as_quantities
-from epsrank.theory.data.inputs import as_eps, as_whole
+from epsrank.theory.data.inputs import as_eps, as_whole, several
 from epsrank.theory.errors import InputError
 from epsrank.theory.floor.reading import ReadingBias as Bias
 
@@ -71,8 +71,7 @@ def as_settings(
     weights: Any = None,
 ) -> Settings:
     """Check the arguments."""
-    scalar = isinstance(eps, str) or getattr(eps, "ndim", None) == 0
-    given = list(eps) if isinstance(eps, Iterable) and not scalar else [eps]
+    given = several(eps)
     if not given:
         raise InputError("eps", "is empty", "pass at least one threshold, such as (1e-6,)")
     thresholds = tuple(dict.fromkeys(as_eps(value) for value in given))

@@ -82,9 +82,6 @@ def test_the_memory_of_coq_is_set_here_and_not_by_a_user(monkeypatch):
 
 @pytest.mark.usefixtures("empty_cache")
 def test_a_compilation_is_found_again(small, coq):
-    # Of its own: other tests compile the same sources, into the same cache.
-    base = small / "theories" / "base.v"
-    base.write_text(base.read_text() + "(* found again *)\n")
     seen = []
     first = compile_development(coq, folder=small, progress=lambda *step: seen.append(step))
     assert first.fresh
