@@ -26,13 +26,31 @@ class SpectrumEnclosure:
         """max_k |values_k − λ_k|, as certified."""
         return float(np.max(np.maximum(self.upper - self.values, self.values - self.lower)))
 
+    @property
+    def largest(self) -> tuple[Fraction, Fraction]:
+        """Ends of λ_1."""
+        return Fraction(float(self.lower[0])), Fraction(float(self.upper[0]))
+
     def threshold(self, eps: float, scale: Fraction, relative: bool) -> tuple[Fraction, Fraction]:
         """Return ends of θ in the units of H = G/scale: ε/scale, or ε·λ_1 as enclosed here."""
         if relative:
-            share = Fraction(eps)
-            return share * Fraction(float(self.lower[0])), share * Fraction(float(self.upper[0]))
+            below, above = self.largest
+            return Fraction(eps) * below, Fraction(eps) * above
         theta = Fraction(eps) / scale
         return theta, theta
+
+    def count_above(self, eps: float, scale: Fraction, relative: bool) -> tuple[int, int]:
+        """Return bounds of #{k : λ_k(G) > ε}, or of #{k : λ_k > ε·λ_1} where relative.
+
+        λ_1 against a multiple of itself is no matter of its digits: it is above ε·λ_1 if it is
+        positive and ε < 1, and nothing is where ε ≥ 1.
+        """
+        least, most = self.count(*self.threshold(eps, scale, relative))
+        if relative and eps >= 1:
+            return 0, 0
+        if relative and self.lower[0] > 0:
+            return max(least, 1), max(most, 1)
+        return least, most
 
     def count(self, threshold_below: Fraction, threshold_above: Fraction) -> tuple[int, int]:
         """Return a lower and an upper bound of #{k : λ_k > θ} for an enclosed threshold θ."""

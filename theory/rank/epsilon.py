@@ -45,7 +45,7 @@ def epsilon_rank(
     exact : bool
         Decide in integer arithmetic whatever the margin.
     relative : bool
-        Threshold ε·λ_1 in place of ε.
+        Threshold ε·λ_1 in place of ε: nothing is above it where ε ≥ 1.
     counts_only : bool
         Nothing else is wanted of the spectrum, so that some of the samples or float32 products may
         do where they provably suffice; `spectrum` and `storage` are then not to be had.

@@ -18,8 +18,8 @@ from epsrank.theory.numbers.dyadic import float_above, float_below
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, intersect
 from epsrank.theory.rank.interval import SpectrumSource, scaled_float
-from epsrank.theory.rank.problem import Thresholds, gap_reason
-from epsrank.theory.rank.routes.exact import AUTO_BUDGET, integer_count
+from epsrank.theory.rank.problem import Thresholds, beyond_largest, gap_reason
+from epsrank.theory.rank.routes.exact import AUTO_BUDGET, integer_count, whole_largest
 from epsrank.theory.rank.routes.factorised import factorised_count, foresee_gram
 from epsrank.theory.rank.routes.foresight import Foresight
 from epsrank.theory.rank.routes.gram import form_gram, gram_enclosure, in_range
@@ -100,13 +100,24 @@ class RankProblem:
     def decide(self, thresholds: Thresholds) -> list[Decision]:
         """Decide several thresholds, trying the routes in order of cost until both ends agree."""
         counting = _Counting(self, thresholds)
-        return [counting.decide(eps) for eps in thresholds.eps]
+        return [
+            beyond_largest(eps, thresholds.relative) or counting.decide(eps)
+            for eps in thresholds.eps
+        ]
 
     def by_integers(self, eps: float, relative: bool, lower: int, upper: int) -> Decision:
         """Count in integer or ball arithmetic what floating point leaves open."""
         below, above = self.threshold(eps, relative)
         gram = self.integers
         unit = self.weighted.scale / gram.scale
+        if relative:
+            best = self.accurate
+            least, most = best.count_above(eps, self.weighted.scale, relative)
+            lower, upper = max(lower, least), min(upper, most)
+            low, high = (end * unit for end in best.largest)
+            largest = whole_largest(gram, low, high, lambda: self._vectors)
+            if largest is not None:
+                below = above = Fraction(eps) * largest / unit
         # Beyond the upper end of θ the count bounds r from below, beyond the lower one from above.
         counts = [
             integer_count(gram, theta * unit, lambda: self._vectors, exact=self.exact)
@@ -186,11 +197,11 @@ class _Counting:
             if spared is not None:
                 return spared
             for route, enclosure in self._enclosures():
-                below, above = problem.threshold(eps, self.relative, enclosure)
-                least, most = enclosure.count(below, above)
+                least, most = enclosure.count_above(eps, problem.weighted.scale, self.relative)
                 # Every enclosure holds, so what is known from the ones before is kept.
                 lower, upper = max(lower, least), min(upper, most)
                 if lower == upper:
+                    below, _ = problem.threshold(eps, self.relative, enclosure)
                     reason = gap_reason(enclosure, lower, below, self.relative)
                     return Decision(lower, upper, route, reason)
         if problem.integers_affordable:

@@ -37,8 +37,8 @@ from epsrank.theory.numbers.rounding import (
 from epsrank.theory.rank.bounds import Decision
 from epsrank.theory.rank.enclosure import SpectrumEnclosure, from_error
 from epsrank.theory.rank.interval import RankInterval, SpectrumSource, scaled, scaled_float
-from epsrank.theory.rank.problem import Thresholds, gap_reason
-from epsrank.theory.rank.routes.exact import IntegerCount, integer_count
+from epsrank.theory.rank.problem import Thresholds, beyond_largest, gap_reason
+from epsrank.theory.rank.routes.exact import IntegerCount, integer_count, whole_largest
 from epsrank.theory.rank.routes.factorised import factorised_count
 from epsrank.theory.rank.routes.gram import eigenpairs, gram_enclosure, symmetric_spectrum
 from epsrank.theory.words import plural
@@ -100,7 +100,8 @@ class GramProblem:
             and "enclosure" not in self.__dict__
         )
         return [
-            (self._without_eigenvalues(eps) if spare else None)
+            beyond_largest(eps, thresholds.relative)
+            or (self._without_eigenvalues(eps) if spare else None)
             or self._by_eigenvalues(eps, thresholds.relative)
             for eps in map(as_eps, thresholds.eps)
         ]
@@ -117,9 +118,9 @@ class GramProblem:
         if not np.isfinite(self.error):
             return Decision(0, self.n_features, "gram", "the matrix has no finite error bound")
         best = self.enclosure
-        below, above = best.threshold(eps, self.scale, relative)
-        lower, upper = best.count(below, above)
+        lower, upper = best.count_above(eps, self.scale, relative)
         if lower == upper:
+            below, _ = best.threshold(eps, self.scale, relative)
             return Decision(lower, upper, "gram", gap_reason(best, lower, below, relative))
         reason = (
             f"eigenvalues {lower + 1} to {upper} lie within the error bound {best.error:.1e} of "
@@ -212,6 +213,8 @@ def _count_rational(
     entries: list[Fraction], error: Fraction, eps: Fraction, relative: bool
 ) -> tuple[int, int]:
     """Count λ_k > ε, or λ_k > ελ_1, for eigenvalues known to an error, without any rounding."""
+    if beyond_largest(float(eps), relative) is not None:
+        return 0, 0
     below = above = eps
     if relative:
         largest = max(entries)
@@ -219,7 +222,9 @@ def _count_rational(
     # No eigenvalue of a Gram matrix is negative, so that a negative end says as much as 0.
     lower = sum(entry - error > above for entry in entries)
     upper = sum(entry + error > below for entry in entries)
-    return lower, upper
+    # λ_1 itself is above a part of it unless it is 0.
+    certain = int(relative and largest > error)
+    return max(lower, certain), max(upper, certain)
 
 
 def _check_measure(measure: Any) -> None:
@@ -318,7 +323,9 @@ def epsilon_rank_from_gram(
             "error bound (γ_N ≥ 1): form the Gram "
             "matrix in float64"
         )
-        decision = Decision(0, problem.n_features, "gram", reason)
+        decision = beyond_largest(threshold, relative) or Decision(
+            0, problem.n_features, "gram", reason
+        )
         source = SpectrumSource(problem.scale, gram=problem.matrix, formed=error)
         noise_floor = math.inf
     return RankInterval.of(
@@ -348,17 +355,18 @@ def _decided(
             "pass a Gram matrix (positive semidefinite), or its gram_error",
         )
     enclosure = from_error(values, total)
-    below, above = enclosure.threshold(eps, problem.scale, relative)
-    lower, upper = enclosure.count(below, above)
+    lower, upper = enclosure.count_above(eps, problem.scale, relative)
     reason = "no eigenvalue lies within the error bound of the threshold"
-    decision = Decision(lower, upper, "gram", reason)
+    decision = beyond_largest(eps, relative) or Decision(lower, upper, "gram", reason)
     if not decision.resolved:
-        decision = _sharpened(problem, below, above, decision)
+        decision = _sharpened(problem, eps, enclosure if relative else None, decision)
     return decision, enclosure, total
 
 
-def _sharpened(problem: GramProblem, below: Fraction, above: Fraction, found: Decision) -> Decision:
-    """Count at θ ± t in integer or ball arithmetic, for a matrix taken as exact."""
+def _sharpened(
+    problem: GramProblem, eps: float, multiples: SpectrumEnclosure | None, found: Decision
+) -> Decision:
+    """Count at θ ± t in integer or ball arithmetic; θ is a multiple of λ_1 where that is given."""
     gram = exact_gram_of_matrix(problem.matrix)
 
     @cache
@@ -367,6 +375,14 @@ def _sharpened(problem: GramProblem, below: Fraction, above: Fraction, found: De
         return None if pairs is None else pairs[1][:, ::-1]
 
     shift = Fraction(problem.error)
+    if multiples is None:
+        below = above = Fraction(eps) / problem.scale
+    else:
+        below, above = multiples.threshold(eps, problem.scale, relative=True)
+        low, high = (end / gram.scale for end in multiples.largest)
+        largest = None if problem.error else whole_largest(gram, low, high, vectors)
+        if largest is not None:
+            below = above = Fraction(eps) * largest * gram.scale
 
     @cache  # both ends agree where the matrix is exact and the threshold is one number
     def count(theta: Fraction) -> IntegerCount | None:
@@ -374,10 +390,10 @@ def _sharpened(problem: GramProblem, below: Fraction, above: Fraction, found: De
 
     counts = [count(above + shift), count(below - shift)]
     routes = sorted({known.route for known in counts if known is not None})
-    low = None if counts[0] is None else counts[0].lower
-    high = None if counts[1] is None else counts[1].upper
-    lower = found.lower if low is None else max(low, found.lower)
-    upper = found.upper if high is None else min(high, found.upper)
+    least = None if counts[0] is None else counts[0].lower
+    most = None if counts[1] is None else counts[1].upper
+    lower = found.lower if least is None else max(least, found.lower)
+    upper = found.upper if most is None else min(most, found.upper)
     reason = (
         "counted in integer or ball arithmetic"
         if lower == upper

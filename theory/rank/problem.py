@@ -31,6 +31,13 @@ class Thresholds:
         return replace(self, eps=tuple(e for e, c in zip(self.eps, chosen, strict=True) if c))
 
 
+def beyond_largest(eps: float, relative: bool) -> Decision | None:
+    """Return the count #{k : λ_k > ε·λ_1} = 0 for ε ≥ 1, which no digit of a matrix can change."""
+    if not relative or eps < 1:
+        return None
+    return Decision(0, 0, "exact", "no eigenvalue is above the largest, and ε ≥ 1")
+
+
 class Problem(Protocol):
     """Certified counts #{k : λ_k(G) > ε} of one G: of features, of a Gram matrix, of a sketch."""
 

@@ -76,12 +76,14 @@ class Line:
 
     @property
     def files(self) -> list[int]:
-        """Places of the words that name something in the folder."""
-        return [
-            place
-            for place, word in enumerate(self.words)
-            if place and word and os.path.exists(self.folder / word.partition("@")[0])
-        ]
+        """Places of the words that name something within the folder: nothing else is changed."""
+        own = self.folder.resolve()
+        found = []
+        for place, word in enumerate(self.words):
+            path = self.folder / word.partition("@")[0]
+            if place and word and os.path.exists(path) and own in path.resolve().parents:
+                found.append(place)
+        return found
 
 
 def _place(line: Line, rng: random.Random) -> int:
@@ -237,7 +239,7 @@ def _blocked(line: Line, rng: random.Random) -> None:
         line.locked = True
         for folder in (line.folder, *(path for path in line.folder.rglob("*") if path.is_dir())):
             folder.chmod(0o555)
-    elif kind == "file" and not target.exists():
+    elif kind == "file" and not target.exists() and line.folder == target.parent:
         target.write_text("mine")
     else:
         line.words[place] = "x.npy/new" if kind == "below a file" else "/proc/new"

@@ -105,7 +105,7 @@ def test_relative_thresholds() -> None:
     for scale in (1e-100, 1e100):
         assert int(epsilon_rank(features * scale, 1e-5, relative=True)) == int(relative)
     tie = epsilon_rank(np.diag([1.0, 0.5]), 0.25, relative=True)
-    assert (tie.lower, tie.upper) == (1, 2)  # λ_2 = ελ_1: no enclosure of λ_1 can tell
+    assert (tie.lower, tie.upper) == (1, 1)  # λ_2 = ελ_1, and λ_1 is a whole number of units
 
 
 def test_all_zero_features_have_rank_zero() -> None:

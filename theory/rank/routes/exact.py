@@ -126,6 +126,26 @@ def integer_count(
     return IntegerCount(above, below, "ball", open_to_exact=not exact)
 
 
+def whole_largest(
+    gram: ExactGram, low: Fraction, high: Fraction, vectors: Callable[[], Array | None]
+) -> int | None:
+    """Return λ_1(M), enclosed by two ends, where it is the one multiple of g between them.
+
+    Rational eigenvalues of an integer matrix are whole, so those of M are multiples of the greatest
+    divisor g of its entries. Then ε·λ_1 is one number, and what equals it can be told from it.
+    """
+    unit = math.gcd(*map(int, gram.matrix.entries()))
+    if not unit:
+        return None
+    whole: int = unit * math.floor(high / unit)
+    if whole < 1 or whole < low or whole - unit >= low:
+        return None
+    # It is an eigenvalue, and none is above it.
+    if shifted(gram.matrix, whole, 1).rank() == gram.n_features:
+        return None
+    return whole if integer_count(gram, Fraction(whole), vectors).upper == 0 else None
+
+
 def _without_ties(
     gram: ExactGram, theta: Fraction, vectors: Callable[[], Array | None], most: int
 ) -> int | None:
