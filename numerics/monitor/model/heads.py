@@ -11,7 +11,7 @@ from torch import nn
 
 from epsrank.numerics.monitor.model.convolutions import is_readable
 from epsrank.numerics.monitor.model.effective import effective_weight
-from epsrank.numerics.monitor.model.kinds import kind_of
+from epsrank.numerics.monitor.model.kinds import CLOSED, WEIGHTED, kind_of
 from epsrank.numerics.monitor.model.named import nearest
 from epsrank.numerics.monitor.model.origins import PRODUCT, UNKNOWN
 from epsrank.numerics.monitor.model.structure import blocks, find_head
@@ -103,7 +103,7 @@ def _executed(
     inside |= {
         id(part)
         for module in names.values()
-        if kind_of(module) in ("attention", "recurrent")
+        if kind_of(module) in CLOSED
         for part in module.modules()
     }
     modules = {
@@ -236,9 +236,7 @@ def _last_weights(trace: Trace, marks: Iterable[int], reads: bool) -> _Last | No
             continue
         done.add(number)
         call = trace.calls[number]
-        if call.kind in ("weights", "attention", "recurrent", "lookup") or (
-            reads and _is_head(call)
-        ):
+        if call.kind in WEIGHTED or (reads and _is_head(call)):
             found[number] = call
         elif call.kind == "activation" or (isinstance(call.callee, str) and _acts(call.callee)):
             continue
@@ -308,7 +306,7 @@ def _last_called(names: Mapping[str, nn.Module], trace: Trace) -> Heads:
         module = call.callee
         if isinstance(module, str):
             continue
-        if id(module) in inside or kind_of(module) in ("attention", "recurrent"):
+        if id(module) in inside or kind_of(module) in CLOSED:
             return Heads()
         if kind_of(module) == "weights":
             if isinstance(module, nn.Linear) and _gives_the_output(trace, module):

@@ -41,6 +41,16 @@ _ACTIVATION_NAME = re.compile(
     re.IGNORECASE,
 )
 
+#: Kinds whose output is features.
+MEASURED: tuple[Kind, ...] = ("activation", "recurrent")
+
+#: Kinds that have weights, so that what they give is no function of the layer before alone.
+WEIGHTED: tuple[Kind, ...] = ("weights", "attention", "recurrent", "lookup")
+
+#: Kinds with modules and functions inside that are no layers and no heads of the model's.
+CLOSED: tuple[Kind, ...] = ("attention", "recurrent")
+
+# Every kind that is not measured has its reason.
 _WHY_NOT: dict[Kind, str] = {
     "weights": "before the activation",
     "normalisation": "normalisation, before or between activations",

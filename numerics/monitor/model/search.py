@@ -9,7 +9,7 @@ from dataclasses import replace
 from torch import nn
 
 from epsrank.numerics.monitor.model.axes import UNFOLLOWED, from_the_end
-from epsrank.numerics.monitor.model.kinds import kind_of, why_not
+from epsrank.numerics.monitor.model.kinds import CLOSED, MEASURED, WEIGHTED, kind_of, why_not
 from epsrank.numerics.monitor.model.origins import RAW, UNKNOWN
 from epsrank.numerics.monitor.model.structure import Found, blocks
 from epsrank.numerics.monitor.model.trace import Call, Trace
@@ -69,7 +69,7 @@ class CallSearch:
         self.hidden = {
             id(part)
             for module in names.values()
-            if kind_of(module) in ("activation", "attention", "recurrent")
+            if kind_of(module) in (*MEASURED, *CLOSED)
             for part in module.modules()
         }
 
@@ -121,7 +121,8 @@ class CallSearch:
             spots = () if every else (call.spot,)
             return Found(name, call.owner, "call", call.axis, callee=module, spots=spots)
         name = self.name[id(module)]
-        if id(module) in self.block or kind_of(module) == "recurrent":
+        # With weights of its own it is one layer, wherever it is called.
+        if id(module) in self.block or (call.kind in MEASURED and call.kind in WEIGHTED):
             return Found(name, module, "output", call.axis)
         if not (kind_of(module) == "activation" or self._acts(call)):
             return None

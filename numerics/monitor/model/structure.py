@@ -11,7 +11,14 @@ from typing import Literal
 
 from torch import nn
 
-from epsrank.numerics.monitor.model.kinds import is_block, kind_of, neurons_axis, why_not
+from epsrank.numerics.monitor.model.kinds import (
+    CLOSED,
+    MEASURED,
+    is_block,
+    kind_of,
+    neurons_axis,
+    why_not,
+)
 from epsrank.numerics.monitor.model.spots import Spot
 from epsrank.numerics.monitor.model.wrappers import clean_name
 
@@ -59,7 +66,7 @@ def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
     inside |= {
         id(part)
         for module in names.values()
-        if kind_of(module) in ("attention", "recurrent")
+        if kind_of(module) in CLOSED
         for part in module.modules()
     }
     linear = {
@@ -128,7 +135,7 @@ def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dic
         elif around is not None:
             if next(module.children(), None) is None:
                 skipped[name] = f"inside the block {around!r}, whose output is measured"
-        elif kind_of(module) in ("activation", "recurrent"):
+        elif kind_of(module) in MEASURED:
             found.append(Found(name, module, "output", axis, last=module is before))
             unseen = ""
         elif kind_of(module) == "weights" and module is not head:

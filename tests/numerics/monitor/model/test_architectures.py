@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 import warnings
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from epsrank.numerics.gram.layer import LayerAccumulator
+from epsrank.numerics.monitor.model import kinds
 from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.features import first_tensor
 from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
@@ -125,3 +127,10 @@ def test_every_module_is_measured_or_skipped_with_a_reason(case):
         for name, module in model.named_modules():
             if next(module.children(), None) is None and name:
                 assert name in reasons or id(module) in measured, name
+
+
+def test_every_kind_is_measured_or_has_its_reason():
+    known = set(typing.get_args(kinds.Kind))
+    assert set(kinds.MEASURED) | set(kinds._WHY_NOT) == known
+    assert not set(kinds.MEASURED) & set(kinds._WHY_NOT)
+    assert set(kinds.WEIGHTED) | set(kinds.CLOSED) <= known
