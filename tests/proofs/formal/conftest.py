@@ -64,15 +64,8 @@ def _session_cache(tmp_path_factory) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _cache(request, monkeypatch, _session_cache):
-    # The development itself takes a minute to compile: that one stays in the cache of the user.
-    if "users_cache" not in request.fixturenames:
-        monkeypatch.setenv("XDG_CACHE_HOME", _session_cache)
-
-
-@pytest.fixture
-def users_cache() -> None:
-    """Asked for by a test that compiles the development itself."""
+def _cache(monkeypatch, _session_cache):
+    monkeypatch.setenv("XDG_CACHE_HOME", _session_cache)
 
 
 @pytest.fixture

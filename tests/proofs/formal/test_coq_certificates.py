@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -17,15 +18,19 @@ from epsrank.proofs.checkers.formal_certificates import (
     check_measurements,
 )
 from epsrank.proofs.formal import (
+    DEVELOPMENT,
     check_text,
     compile_development,
     explain_missing,
     find_coq,
+    read_development,
 )
 from epsrank.proofs.formal.coq_text import HEADER
+from epsrank.proofs.formal.export import needed
 from epsrank.proofs.formal.floor_certificate import certify_floor
 from epsrank.proofs.formal.interrogate import CLOSED
 from epsrank.proofs.formal.rank_certificate import certify_rank
+from epsrank.proofs.formal.sources import PROJECT
 from epsrank.proofs.instances import networks
 
 from .measurements import changed, floor_term, rank_term, targets, waves
@@ -34,12 +39,19 @@ MODULES = "form zmatrix measurement spectral check_rank check_floor"
 
 
 @pytest.fixture(scope="module")
-def checkers():
-    """The development as its audit compiles it, in the cache of the user."""
+def checkers(tmp_path_factory):
+    """The theories that certificates rest on, compiled in the cache of the user: nine of 41."""
     coq = find_coq()
     if coq is None:
         pytest.skip(explain_missing())
-    return compile_development(coq)
+    shipped, folder = read_development(DEVELOPMENT), tmp_path_factory.mktemp("checkers")
+    files = needed(shipped, MODULES.split())
+    head = (DEVELOPMENT / PROJECT).read_text("utf-8").split("\n\n", 1)[0]
+    (folder / PROJECT).write_text("\n".join([head, "", *files, ""]), encoding="utf-8")
+    for file in files:
+        (folder / file).parent.mkdir(exist_ok=True)
+        shutil.copyfile(DEVELOPMENT / file, folder / file)
+    return compile_development(coq, folder=folder)
 
 
 def together(texts, more=""):
