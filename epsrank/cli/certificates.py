@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,8 @@ class Measurement:
     measure: str
     #: How the ε-rank is proved, None where its width decides.
     proof: str | None
-    #: Whether to begin what takes hours.
-    yes: bool = False
+    #: Whether to begin what takes hours; asks for nothing by itself.
+    yes: bool = field(default=False, compare=False)
 
     def check(self) -> None:
         """Refuse options that do not fit together."""

@@ -69,6 +69,5 @@ def is_json_lines(path: Path) -> bool:
     except (ValueError, RecursionError):
         return False
     # A .json in one line is a document.
-    return (
-        isinstance(row, dict) and "metadata" not in row and not (alone and path.suffix == ".json")
-    )
+    document = alone and path.suffix.lower() == ".json"
+    return isinstance(row, dict) and "metadata" not in row and not document

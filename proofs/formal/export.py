@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +110,7 @@ def export_project(
     # In the order in which check_data.py, who sees a folder, finds them.
     certificates = dict(sorted(certificates.items()))
     place, sources = Path(folder), read_development(development)
-    texts = {
-        file: _read(sources, file)
-        for file in needed(sources, {c.checker for c in certificates.values()})
-    }
+    texts = {file: _read(sources, file) for file in needed(sources, certificates)}
     theories = list(texts)
     for program in exported_programs(DEVELOPMENT):
         texts[program.name] = program.read_text(encoding="utf-8")
@@ -184,10 +181,10 @@ def _released(development: Development, theories: list[str]) -> bool:
     )
 
 
-def needed(development: Development, checkers: Iterable[str]) -> list[str]:
-    """Return the sources that these modules rest on, in the order of dependency."""
+def needed(development: Development, certificates: Mapping[str, Certificate]) -> list[str]:
+    """Return the sources that the certificates rest on, in the order of dependency."""
     modules = {Path(file).stem: file for file in development.files}
-    waiting = set(checkers)
+    waiting = {certificate.checker for certificate in certificates.values()}
     found: set[str] = set()
     while waiting:
         module = waiting.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 
 from epsrank.proofs.formal.sources import PROJECT, read_development
@@ -65,6 +66,8 @@ class Finding:
     problem: str
 
 
+# A file is asked about one thing after the other.
+@lru_cache(maxsize=8)
 def strip_comments(text: str) -> str:
     """Replace comments, nested ones too, and the insides of strings by blanks.
 
@@ -123,7 +126,7 @@ def scan(text: str, prefix: str = "EpsRank") -> list[Finding]:
         command = (_IDENTIFIER.match(sentence) or [""])[0]
         if command in _LOCAL and not sections:
             found.append(Finding(line, f"“{command}” outside a section is an axiom"))
-        foreign = [phrase for phrase in _FOREIGN if _has(phrase, whole)]
+        foreign = _among(_FOREIGN, whole)
         if command[:1].isupper() and command not in _COMMANDS and not _PHRASES.match(sentence):
             foreign += [] if foreign or line in reached else [command]
         # Not of a command that was just found, or may stand here.
@@ -144,13 +147,20 @@ def reaching(text: str) -> list[Finding]:
     return [*_unlike_coq(text)] + [
         Finding(line, f"“{phrase}” is not allowed here, as it reaches beyond the sources")
         for line, sentence in sentences(strip_comments(text))
-        for phrase in _REACHING
-        if _has(phrase, sentence)
+        for phrase in _among(_REACHING, sentence)
     ]
 
 
-def _has(phrase: str, sentence: str) -> bool:
-    return re.search(rf"(?<![\w'.])(?:{phrase})\b(?!')".replace(" ", r"\s+"), sentence) is not None
+def _among(phrases: tuple[str, ...], sentence: str) -> list[str]:
+    # Nearly every sentence has none: one search for all says so.
+    if not _any_of(phrases).search(sentence):
+        return []
+    return [phrase for phrase in phrases if _any_of((phrase,)).search(sentence)]
+
+
+@cache
+def _any_of(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w'.])(?:{'|'.join(phrases)})\b(?!')".replace(" ", r"\s+"))
 
 
 def _unlike_coq(text: str) -> Iterator[Finding]:

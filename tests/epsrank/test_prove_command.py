@@ -73,8 +73,8 @@ def test_the_audit_decides_the_exit_code(tiny: Path) -> None:
     done = prove("--development", tiny, "--audit")
     assert done.exit_code == 1
     assert "theories/one.v, line 1: “Axiom” assumes a statement" in done.stdout
-    done = prove("--development", tiny, "--audit", "--json")
-    assert done.exit_code == 1
+    done = prove("--development", tiny, "--audit", "--json", "--yes")
+    assert done.exit_code == 1, done.stderr
     assert not json.loads(done.stdout)["audit"]["passed"]
 
 

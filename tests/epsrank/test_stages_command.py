@@ -15,6 +15,7 @@ from epsrank import training_stages
 from epsrank.cli import main
 from epsrank.numerics.results import import_runs, tables
 from epsrank.numerics.results.foreign import save_import
+from epsrank.numerics.results.own_history import is_json_lines
 from epsrank.numerics.training import RunConfig, train
 from tests.made_up_sweeps import plant
 
@@ -91,6 +92,10 @@ def test_json_lines(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text + '\n{"global_st', encoding="utf-8")
         assert passages(told(tmp_path / name)) == [100]
     assert passages(told(tmp_path / "runs")) == [100]
+    # One line alone is a document by its ending, in whatever case that is written.
+    for name, expected in [("one.JSON", False), ("one.json", False), ("one.JSONL", True)]:
+        (tmp_path / name).write_text('{"step": 0}', encoding="utf-8")
+        assert is_json_lines(tmp_path / name) is expected
     (tmp_path / "a.jsonl").write_text('{"step": 0}\nfoo\n{"step": 1}\n', encoding="utf-8")
     done = stages(tmp_path / "a.jsonl")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,44 +13,31 @@ from epsrank.proofs.checkers import formal_certificates
 from epsrank.proofs.checkers.base import Context
 from epsrank.proofs.checkers.formal_certificates import (
     CLAIMS,
-    certificate_checkers,
     check_measurements,
 )
 from epsrank.proofs.formal import (
-    DEVELOPMENT,
     check_text,
     compile_development,
     explain_missing,
     find_coq,
-    read_development,
 )
 from epsrank.proofs.formal.coq_text import HEADER
-from epsrank.proofs.formal.export import needed
 from epsrank.proofs.formal.floor_certificate import certify_floor
 from epsrank.proofs.formal.interrogate import CLOSED
 from epsrank.proofs.formal.rank_certificate import certify_rank
-from epsrank.proofs.formal.sources import PROJECT
 from epsrank.proofs.instances import networks
-
-from .measurements import changed, floor_term, rank_term, targets, waves
+from tests.proofs.formal.measurements import changed, floor_term, rank_term, targets, waves
 
 MODULES = "form zmatrix measurement spectral check_rank check_floor"
 
 
 @pytest.fixture(scope="module")
-def checkers(tmp_path_factory):
-    """The theories that certificates rest on, compiled in the cache of the user: nine of 41."""
+def checkers():
+    """The development as its audit compiles it, in the cache of the user."""
     coq = find_coq()
     if coq is None:
         pytest.skip(explain_missing())
-    shipped, folder = read_development(DEVELOPMENT), tmp_path_factory.mktemp("checkers")
-    files = needed(shipped, MODULES.split())
-    head = (DEVELOPMENT / PROJECT).read_text("utf-8").split("\n\n", 1)[0]
-    (folder / PROJECT).write_text("\n".join([head, "", *files, ""]), encoding="utf-8")
-    for file in files:
-        (folder / file).parent.mkdir(exist_ok=True)
-        shutil.copyfile(DEVELOPMENT / file, folder / file)
-    return compile_development(coq, folder=folder)
+    return compile_development(coq)
 
 
 def together(texts, more=""):
@@ -234,16 +220,3 @@ def test_a_refusal_of_the_kernel_is_no_evidence(checkers, tiny, monkeypatch, tmp
     assert first.state == "error"
     assert not (tmp_path / "certificates/digits_tiny/measurements/rank_0.v").exists()
     assert "measurement_holds" in first.cause
-
-
-def test_without_coq_measurements_are_skipped_with_the_cause(tiny, monkeypatch):
-    monkeypatch.setattr(formal_certificates, "find_coq", lambda: None)
-    found = check_measurements("digits tiny", tiny)
-    assert {item.state for item in found} == {"skipped"}
-    assert all(item.cause for item in found)
-
-
-def test_every_narrow_network_is_certified_at_default_effort():
-    names = {name for checker in certificate_checkers("default") for name in checker.networks}
-    assert names == {n for n, width in networks.planned("default").items() if width <= 50}
-    assert len(certificate_checkers("quick")) == 1
