@@ -24,7 +24,7 @@ from epsrank.proofs.experiments.effects_in_words import (
 )
 from epsrank.proofs.experiments.statements import SHARE, leading
 from epsrank.proofs.report.words import shortened
-from epsrank.theory.words import plural
+from epsrank.theory.words import joined, plural
 
 #: Letters of two lines on a page of 1100 pixels.
 LONGEST = 220
@@ -330,6 +330,18 @@ def _residual(finding: Finding) -> str | None:
     )
 
 
+def _landscape(finding: Finding) -> str | None:
+    """Say what differs at one loss: within a run losses differ too, and may be the reason."""
+    found = re.search(r"at one loss, ε-rank \+?(\S+): ([^;]*)", finding.statement)
+    if found is None:
+        return None
+    shapes = [words.strip(" .").partition(" (not ") for words in found[2].split(", ")]
+    differ = [words for words, unsure, _ in shapes if not unsure]
+    alike = [words.rpartition(" ")[0] for words, unsure, _ in shapes if unsure]
+    said = [*differ, *([f"no difference established in {joined(alike)}"] if alike else [])]
+    return f"At one loss and {found[1]} directions more: {'; '.join(said)} (medians)"
+
+
 _FORMS: Mapping[str, Callable[[Finding], str | None]] = {
     "staircase-steps": _stairs,
     "coupling-together": _together,
@@ -351,5 +363,6 @@ _FORMS: Mapping[str, Callable[[Finding], str | None]] = {
     "depth-order-regime": _depths,
     "unity-rank": _unity,
     "resnet-rank": _residual,
+    "landscape-rank": _landscape,
     "optimiser-robust": lambda finding: _stairs(finding) if finding.part == "staircases" else None,
 }

@@ -73,6 +73,7 @@ DECIDED = {
         "sample-rank",
     },
     "supported": {
+        "landscape-rank",
         "amplitude-transport",
         "blow-up",
         "condensation-bound",
@@ -86,7 +87,6 @@ DECIDED = {
         "condensation",
         "coupling-across",
         "depth-order-regime",
-        "landscape-rank",
         "optimiser-robust",
         "pretraining-accuracy",
         "pretraining-rank",
