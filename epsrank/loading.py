@@ -29,7 +29,7 @@ def load_array(
     there are several.
     """
     file = Path(path)
-    label = f"{name} {file}".strip()
+    label = f"{name} {file}" if name else str(file)
     _refuse_unreadable(file, label)
     suffix = file.suffix.lower()
     if key is not None and suffix in {".npy", ".csv"}:

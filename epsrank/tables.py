@@ -18,6 +18,7 @@ from epsrank.numerics.parquet import read_columns
 from epsrank.numerics.seal import check_file
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
+from epsrank.theory.numbers.written import refuse_beyond_in
 from epsrank.theory.words import plural
 
 Notice = Callable[[str], None]
@@ -64,6 +65,7 @@ def load_csv(file: Path, label: str, notice: Notice | None = None) -> NDArray[An
                 "has one name fewer than columns (its first one holds row names, as R writes them)",
                 "write it with row.names = FALSE, or take the first column out",
             )
+        refuse_beyond_in(lines, lambda line: _cells(line, delimiter), label)
         values = np.loadtxt(
             lines, delimiter=delimiter, dtype=np.float64, ndmin=2, quotechar='"', comments=None
         )

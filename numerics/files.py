@@ -63,7 +63,8 @@ def write_text(path: Path, text: str, *, manifest: Manifest | None = None) -> No
 
 
 def _write_text(part: Path, text: str) -> None:
-    part.write_text(text, encoding="utf-8")
+    # Names of files may be bytes that are no UTF-8, in Python half a pair; JSON reads the escape.
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, values: dict[str, Any], *, manifest: Manifest | None = None) -> None:

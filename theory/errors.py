@@ -22,7 +22,8 @@ class InputError(ValueError):
     """
 
     def __init__(self, argument: str, problem: str, remedy: str) -> None:
-        self.argument = argument
+        # A name of blanks, as a file may have.
+        self.argument = argument if argument.strip() else repr(argument)
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"{argument} {problem}; {remedy}")

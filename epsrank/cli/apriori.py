@@ -159,7 +159,7 @@ def _curve(
     """Print E_p and the floor against the ε-rank."""
     from epsrank.theory.apriori import class_floor, draft_class_floor
 
-    count = min(len(found.lower), n + 1)
+    count = max(1, min(len(found.lower), n + 1))
     lower = found.lower[:count]
     settings: dict[str, Any] = {"n": n, "eps": eps, "norm": norm, "stability": stability}
     ours, draft = class_floor(lower, **settings), draft_class_floor(lower, **settings)

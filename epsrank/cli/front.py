@@ -234,6 +234,9 @@ class Command(click.Command):
         page = inspect.cleandoc(settings.get("help") or "")
         settings["help"] = page.split("\nParameters\n---")[0].rstrip()
         super().__init__(**settings)
+        for param in self.params:
+            if param.type is click.FLOAT:
+                param.type = _Number()
 
     def invoke(self, ctx: click.Context) -> Any:
         """Carry out the command; stdout is its own, and errors are in its words."""
@@ -277,6 +280,21 @@ class Command(click.Command):
             if isinstance(param, click.Option) and (row := param.get_help_record(ctx)) is not None
         ]
         write_sections(formatter, sections(self.groups, rows))
+
+
+class _Number(click.types.FloatParamType):
+    """A number of the command line that float64 holds: 1e-400 would be taken for 0."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read one word."""
+        from epsrank.theory.numbers.written import beyond_float64
+
+        becomes = beyond_float64(value) if isinstance(value, str) else None
+        if becomes is not None:
+            self.fail(f"{value} is beyond float64, which takes it for {becomes}", param, ctx)
+        return float(super().convert(value, param, ctx))
 
 
 def _spread(args: list[str], lists: Mapping[str, Callable[[str], bool]]) -> Iterable[str]:

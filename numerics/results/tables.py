@@ -17,6 +17,7 @@ import numpy as np
 from epsrank.numerics.boundary import parsing, refuse_beyond_memory
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.arrays import Vector
+from epsrank.theory.numbers.written import may_be_beyond, reader, refuse_beyond
 
 # A number with a comma in place of the point.
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
@@ -113,8 +114,13 @@ def _read_csv(path: Path) -> Table:
         raise InputError(str(path), "has two columns of one name", "rename one")
     if mark == ";":
         _refuse_decimal_commas(path, rows)
-    columns = {name: [value_of(row[at]) for row in rows] for at, name in enumerate(names)}
-    return Table(columns)
+    table = Table({name: [value_of(row[at]) for row in rows] for at, name in enumerate(names)})
+    if may_be_beyond(text):
+        # Of numbers alone: 7e4567 may be the name of a commit.
+        for at in (at for at, name in enumerate(names) if table.is_numeric(name)):
+            for number, row in enumerate(rows, 2):
+                refuse_beyond(row[at], str(path), number)
+    return table
 
 
 def _separator(head: str) -> str:
@@ -142,7 +148,10 @@ def _read_json_lines(path: Path) -> Table:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            where = f"{path}, line {at},"
+            row = json.loads(line, parse_float=reader(float, where), parse_int=reader(int, where))
+        except InputError:
+            raise
         except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict):

@@ -15,6 +15,7 @@ from epsrank.numerics.sweeps.distributions import Distribution
 from epsrank.numerics.sweeps.toml_lines import line_of
 from epsrank.numerics.sweeps.trial import TRIAL_KINDS
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.written import reader
 from epsrank.theory.words import plural
 
 _ENTRIES = ("kind", "seeds", "targets", "fixed", "grid", "random", "exclude")
@@ -34,7 +35,9 @@ class SpecReader:
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source = text, source
         try:
-            self.entries = tomllib.loads(text)
+            self.entries = tomllib.loads(text, parse_float=reader(float, source))
+        except InputError:
+            raise
         except tomllib.TOMLDecodeError as error:
             # tomllib has the line in its message alone.
             found = re.search(r"\s*\(at line (\d+), column \d+\)", str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from epsrank.numerics.npy import read_npy, read_npz
 from epsrank.numerics.parquet import read_columns
 from epsrank.theory.errors import InputError
 from epsrank.theory.extras import optional_packages
+from epsrank.theory.numbers.written import refuse_beyond_in
 
 #: One path, several, or ``module:name``.
 DataFiles = str | Path | Sequence[str] | None
@@ -125,6 +127,7 @@ def _read_table(file: Path, asked: Columns) -> Samples:
             refuse_beyond_memory(4 * file.stat().st_size, label)
             # In this thread: a pool still starting up aborts a process that ends after Ctrl-C.
             table = pa.csv.read_csv(file, read_options=pa.csv.ReadOptions(use_threads=False))
+            _refuse_beyond_float64(file, table.schema, label)
     names = table.column_names
     repeated = {name for name in names if names.count(name) > 1}
     columns = asked.targets
@@ -150,6 +153,18 @@ def _read_table(file: Path, asked: Columns) -> Samples:
     if len(columns) == 1:
         return Samples(x, _column(table, columns[0], label))
     return Samples(x, np.stack([_numbers(table, name, label) for name in columns], axis=1))
+
+
+def _refuse_beyond_float64(file: Path, schema: Any, label: str) -> None:
+    """Refuse numbers that Arrow took for inf or 0; 7e4567 among words is a word."""
+    numbers = [at for at, field in enumerate(schema) if str(field.type) == "double"]
+
+    def cells(line: str) -> list[str]:
+        row = next(csv.reader([line]), [])
+        return [row[at] for at in numbers if at < len(row)]
+
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        refuse_beyond_in(lines, cells, label, first=0)  # the line of names is none
 
 
 def _column(table: Any, name: str, label: str) -> NDArray[Any]:

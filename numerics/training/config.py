@@ -21,6 +21,7 @@ from epsrank.numerics.tasks.load import DATA, TASKS
 from epsrank.numerics.tasks.posed import as_domain
 from epsrank.theory.data.inputs import as_eps, as_share, as_whole
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.written import reader
 
 # Rates where none is given; ours.
 DEFAULT_RATES = {"sgd": 1e-2, "momentum": 1e-2, "adam": 1e-3, "adamw": 1e-3, "lbfgs": 1.0}
@@ -344,7 +345,9 @@ class RunConfig:
         """
         try:
             text = source.read_text("utf-8") if isinstance(source, Path) else source
-            values = tomllib.loads(text)
+            values = tomllib.loads(text, parse_float=reader(float, "config"))
+        except InputError:
+            raise
         except OSError as error:
             raise InputError(
                 "config", f"{source} cannot be read ({error.strerror})", "check the path"

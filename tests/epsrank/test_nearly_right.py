@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 
+import numpy as np
 import pytest
 
 from tests.slow.fuzz.props import QUICK, make_arrays
@@ -54,3 +55,25 @@ def test_a_fault_is_seen(place, monkeypatch, raised, said):
     line = Line(["rank", "x.npy"], place / "true")
     found, _ = attempt(line, place / type(raised).__name__)
     assert found.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("apriori cosines --n-train 40 --neurons 4 --width -1", "refused"),
+        ("apriori sobolev --neurons 4 --smoothness 2147483648", "done"),
+        ("predict --data far.npy --width 4 --weight-variance 1e308 --draws 2 --depth 1", "refused"),
+        ("prune @ --coefficients c.npy --neurons 2", "refused"),
+    ],
+)
+def test_lines_that_were_found(place, words, said):
+    """An empty array named in place of an option, NumPy's overflows, a file called " "."""
+    np.save(place / "true" / "far.npy", np.full((9, 2), 3.0))
+    line = Line([" " if word == "@" else word for word in words.split()], place / "true")
+    assert attempt(line, place / f"found {words[:20]}")[0] == said
+
+
+def test_a_command_line_changes_files_of_its_folder_alone(place):
+    """Neither of "/" nor of "..": what is damaged lies within."""
+    line = Line(["rank", "/", "..", ".", "x.npy", "../true/y.npy", "~"], place / "true")
+    assert [line.words[at] for at in line.files] == ["x.npy", "../true/y.npy"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 import warnings
@@ -193,3 +194,10 @@ def test_a_command_says_in_one_line_that_the_last_checkpoint_is_damaged(finished
     asked = CliRunner().invoke(main, ["rank", f"{folder}@4"])
     assert asked.exit_code == 2
     assert "take index -2, the last whole one before it" in asked.stderr
+
+
+def test_texts_may_name_files_that_are_no_text(tmp_path):
+    """Bytes of a name that are no UTF-8 are half a pair in Python; JSON has an escape for them."""
+    name = os.fsdecode(b"\xff.toml")
+    write_text(tmp_path / "ledger.json", json.dumps({"file": name}, ensure_ascii=False))
+    assert json.loads((tmp_path / "ledger.json").read_text("utf-8")) == {"file": name}

@@ -80,7 +80,8 @@ def sobolev_widths(
         raise InputError("ball", f"is {ball!r}", "choose 'norm' or 'seminorm'")
     squares = _lattice_squares(dimension, count + 1)
     frequencies = np.sqrt(squares) * (2 * math.pi / period)
-    powers = frequencies**smoothness
+    with np.errstate(over="ignore"):  # of a width that is 0 to float64
+        powers = frequencies**smoothness
     if ball == "norm":
         return np.asarray(radius / np.hypot(1.0, powers))
     with np.errstate(divide="ignore"):

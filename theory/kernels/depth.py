@@ -99,8 +99,16 @@ def input_covariance(points: Matrix, init: LayerInit) -> Square:
     """Covariance of the first pre-activations: S(x, y) = σ_b² + σ_w² x·y/d."""
     # The diagonal and the rest must come from the same sums: κ compares them.
     scaled = points * math.sqrt(init.weight_variance / points.shape[1])
-    covariance = scaled @ scaled.T
-    return np.asarray((covariance + covariance.T) / 2 + init.bias_variance)
+    with np.errstate(over="ignore"):
+        covariance = scaled @ scaled.T
+        covariance = (covariance + covariance.T) / 2 + init.bias_variance
+    if not np.isfinite(covariance).all():
+        raise InputError(
+            "weight_variance",
+            f"is {init.weight_variance:g}, for which covariances at these inputs overflow",
+            "choose less",
+        )
+    return np.asarray(covariance)
 
 
 def hidden_neurons(

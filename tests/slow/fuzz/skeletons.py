@@ -431,7 +431,7 @@ def _names(line: Line, refusal: str) -> bool:
     names |= {path.name for path in line.folder.rglob("*")}
     names |= {" ".join(word.split()) for word in line.words[1:]}
     said = " ".join(refusal.split()).removeprefix("epsrank: error: ").lower()
-    if {name.lower() for name in names} & {*said.split()}:
+    if {name.lower() for name in names} & {word.strip("'.,;") for word in said.split()}:
         return True
     # A letter is in every line, and in brackets it is a word that was given.
     if "unexpected extra argument" in refusal:  # and which they are
@@ -442,6 +442,7 @@ def _names(line: Line, refusal: str) -> bool:
 @contextlib.contextmanager
 def prepared() -> Iterator[Path]:
     """Give a folder whose folder `true` has all props, with everything imported that lines use."""
+    "".encode("ascii")  # whose module one who may not write may not read
     for module in pkgutil.walk_packages(epsrank.__path__, "epsrank."):
         if not module.name.endswith(("__main__", "callbacks")):
             with contextlib.suppress(ImportError):
