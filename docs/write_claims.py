@@ -129,20 +129,20 @@ def paragraph(claims: Sequence[Claim]) -> str:
     """Return what the README says of the verdicts on record."""
     trained = [c for c in claims if c.wanted == ("empirical",) or "training" in c.parts]
     decided = [claim for claim in trained if claim.recorded not in {"undecided", "open"}]
-    said = (
-        f"Of the {len(trained)} claims that only trainings can decide, wholly or in part, none "
-        "has a verdict yet"
-        if not decided
-        else f"Of the {len(trained)} claims that only trainings can decide, wholly or in part, "
-        f"{len(decided)} have a "
-        "verdict: " + ", ".join(f"`{claim.id}` ({claim.recorded})" for claim in decided)
-    )
-    return (
-        f"On record are {len(claims)} claims: {counts(claims)} ([all of them]"
-        f"(docs/evidence/claims.md)). {said}: a verdict rests on runs of the standard size with "
-        "seeds that no rule was tried on "
-        "(`epsrank reproduce --size standard`), and what the quick runs showed is in "
-        "[the experiments](docs/experiments.md), as a first look and not as a verdict."
+    of_all = f"Of the {len(trained)} claims that only trainings can decide, wholly or in part,"
+    by_verdict = {
+        word: [claim.title for claim in decided if claim.recorded == word] for word in WORDS
+    }
+    listed = [f"*{word}*: {'; '.join(held)}." for word, held in by_verdict.items() if held]
+    return " ".join(
+        [
+            f"On record are {len(claims)} claims: {counts(claims)} ([all of them]"
+            f"(docs/evidence/claims.md)). {of_all} {len(decided) or 'none'} have a verdict, from "
+            "runs of the standard size with seeds that no rule was tried on (`epsrank reproduce "
+            "--size standard`). What the quick runs showed is in [the experiments]"
+            "(docs/experiments.md), as a first look and not as a verdict.",
+            *listed,
+        ]
     )
 
 

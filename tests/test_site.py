@@ -223,8 +223,9 @@ def test_a_changed_verdict_makes_a_table_stale():
     said = [" ".join(text.split()) for text in (before[1], after[1])]
     assert f"{len(known)} have a verdict" in said[0]
     assert f"{len(known) + 1} have a" in said[1]
-    assert f"`{claims[at].id}` (supported)" in said[1].replace(said[0], "")
-    assert f"`{claims[at].id}` (" not in said[0]
+    supported = re.compile(rf"\*supported\*: [^.]*{re.escape(claims[at].title)}")
+    assert supported.search(said[1])
+    assert not supported.search(said[0])
 
 
 def test_the_trials_of_remedies_are_those_of_the_file():
