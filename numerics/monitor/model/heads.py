@@ -14,7 +14,7 @@ from epsrank.numerics.monitor.model.effective import effective_weight
 from epsrank.numerics.monitor.model.kinds import CLOSED, WEIGHTED, kind_of
 from epsrank.numerics.monitor.model.named import nearest
 from epsrank.numerics.monitor.model.origins import PRODUCT, UNKNOWN
-from epsrank.numerics.monitor.model.structure import blocks, find_head
+from epsrank.numerics.monitor.model.structure import blocks, find_head, hidden_parts
 from epsrank.numerics.monitor.model.trace import Call, Trace
 from epsrank.theory.errors import InputError
 
@@ -99,13 +99,7 @@ def _executed(
             return _last_called(names, trace)
         linear |= found.weights
         products |= found.products
-    inside = {id(part) for block in blocks(names).values() for part in block.modules()}
-    inside |= {
-        id(part)
-        for module in names.values()
-        if kind_of(module) in CLOSED
-        for part in module.modules()
-    }
+    inside = hidden_parts(names)
     modules = {
         id(call.callee): call.callee
         for call in linear.values()

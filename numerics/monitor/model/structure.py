@@ -62,13 +62,7 @@ class Found:
 
 def find_head(names: Mapping[str, nn.Module]) -> nn.Module | None:
     """Return the output layer: the last ``Linear`` outside the blocks, or one that is named so."""
-    inside = {id(part) for block in blocks(names).values() for part in block.modules()}
-    inside |= {
-        id(part)
-        for module in names.values()
-        if kind_of(module) in CLOSED
-        for part in module.modules()
-    }
+    inside = hidden_parts(names)
     linear = {
         name: module
         for name, module in names.items()
@@ -113,6 +107,12 @@ def blocks(names: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
         if known or repeated or named:
             found[name] = module
     return found
+
+
+def hidden_parts(names: Mapping[str, nn.Module]) -> set[int]:
+    """Return the ids of what lies in a block, in attention or in a recurrence: none is a head."""
+    closed = [module for module in names.values() if kind_of(module) in CLOSED]
+    return {id(part) for whole in (*blocks(names).values(), *closed) for part in whole.modules()}
 
 
 def discover(model: nn.Module, head: nn.Module | None) -> tuple[list[Found], dict[str, str]]:
