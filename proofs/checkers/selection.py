@@ -16,7 +16,6 @@ from epsrank.proofs.checkers.base import Checker, Context, Score, skipped
 from epsrank.proofs.exact import oracle
 from epsrank.proofs.instances.networks import CERTIFIED_WIDTH, planned
 from epsrank.proofs.ledger.evidence import Evidence, State
-from epsrank.proofs.properties.neuron_selection import squared_distance
 from epsrank.theory.data.inputs import as_features
 from epsrank.theory.floor.certified.ball_spectrum import ball_spectrum
 from epsrank.theory.floor.certified.exact_data import exact_data, norm_squared
@@ -64,7 +63,7 @@ def worst_share(features: Matrix, head: Matrix) -> tuple[float, dict[str, Any] |
     share = 0.0
     for p in range(n):
         best = min(
-            squared_distance([columns[j] for j in chosen], outputs)
+            oracle.squared_distance([columns[j] for j in chosen], outputs)
             for chosen in combinations(range(n), p)
         )
         factor = 1 + p * (n - p)

@@ -121,3 +121,20 @@ def is_positive_definite(matrix: Matrix) -> bool:
 def is_positive_semidefinite(matrix: Matrix) -> bool:
     """Decide exactly whether a symmetric rational matrix is positive semidefinite."""
     return inertia(matrix)[1] == 0
+
+
+def squared_distance(columns: Matrix, goals: Matrix) -> Fraction:
+    """Return Σ_l dist²(goal_l, span of the columns) by rational Gram–Schmidt."""
+    basis: Matrix = []
+    total = Fraction(0)
+    for position, vector in enumerate([*columns, *goals]):
+        rest = vector
+        for direction in basis:
+            length = sum((x * x for x in direction), Fraction(0))
+            share = sum((a * b for a, b in zip(direction, rest, strict=True)), Fraction(0))
+            rest = [a - share / length * b for a, b in zip(rest, direction, strict=True)]
+        if position >= len(columns):
+            total += sum((x * x for x in rest), Fraction(0))
+        elif any(rest):
+            basis.append(rest)
+    return total

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from epsrank.proofs.exact import oracle
-from epsrank.proofs.properties.neuron_selection import squared_distance
+from epsrank.proofs.exact.oracle import squared_distance
 from epsrank.proofs.strategies import sample_weights
 from epsrank.proofs.testing.search import Tally, refute, states
 from epsrank.theory.apriori import network_floor, segments

@@ -36,23 +36,6 @@ _PINNED = (
 )
 
 
-def squared_distance(columns: oracle.Matrix, goals: oracle.Matrix) -> Fraction:
-    """Return Σ_l dist²(goal_l, span of the columns) by rational Gram–Schmidt."""
-    basis: oracle.Matrix = []
-    total = Fraction(0)
-    for position, vector in enumerate([*columns, *goals]):
-        rest = vector
-        for direction in basis:
-            length = sum((x * x for x in direction), Fraction(0))
-            share = sum((a * b for a, b in zip(direction, rest, strict=True)), Fraction(0))
-            rest = [a - share / length * b for a, b in zip(rest, direction, strict=True)]
-        if position >= len(columns):
-            total += sum((x * x for x in rest), Fraction(0))
-        elif any(rest):
-            basis.append(rest)
-    return total
-
-
 def _selection_factor(n: int, p: int) -> int:
     return 1 + p * (n - p)
 
@@ -70,7 +53,7 @@ def some_neurons_carry_the_network(tally: Tally, features: Array, data: st.DataO
     gram = oracle.exact_gram(features)
     for p in range(n):
         best = min(
-            squared_distance([columns[j] for j in chosen], outputs)
+            oracle.squared_distance([columns[j] for j in chosen], outputs)
             for chosen in combinations(range(n), p)
         )
         # λ_{p+1} ≥ θ exactly if at least p + 1 eigenvalues of G − θI are not negative.

@@ -12,6 +12,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from epsrank.proofs.exact import oracle
+from epsrank.proofs.exact.oracle import squared_distance
 from epsrank.proofs.exact.rational_floor import RationalProblem, rational_problem, root_at_most_sum
 from epsrank.proofs.strategies import (
     KnownSpectrum,
@@ -139,22 +140,6 @@ def floor_is_attained_exactly(
     tally.count(True)
 
 
-def _squared_distance(columns: oracle.Matrix, goal: list[Fraction]) -> Fraction:
-    """Return dist²(goal, span of the columns) by rational Gram–Schmidt."""
-    basis: list[list[Fraction]] = []
-    rest = goal
-    for vector in [*columns, goal]:
-        rest = vector
-        for direction in basis:
-            length = sum((x * x for x in direction), Fraction(0))
-            share = sum((a * b for a, b in zip(direction, rest, strict=True)), Fraction(0))
-            rest = [a - share / length * b for a, b in zip(rest, direction, strict=True)]
-        if any(rest):
-            basis.append(rest)
-    # The goal came last: what is left of it is orthogonal to every column.
-    return sum((x * x for x in rest), Fraction(0))
-
-
 @states("floor-decreases", features=integer_features(5, 5, bound=5), data=st.data(), share=0.5)
 def best_fit_by_fewer_neurons_is_no_better(
     tally: Tally, features: Array, data: st.DataObject
@@ -164,7 +149,7 @@ def best_fit_by_fewer_neurons_is_no_better(
     goal = [row[0] for row in oracle.rational(goal_array)]
     columns = oracle.transpose(oracle.rational(features))
     best = [
-        min(_squared_distance([columns[k] for k in chosen], goal) for chosen in subsets)
+        min(squared_distance([columns[k] for k in chosen], [goal]) for chosen in subsets)
         for subsets in (list(combinations(range(len(columns)), p)) for p in range(len(columns) + 1))
     ]
     for p, (fewer, more) in enumerate(pairwise(best)):

@@ -241,8 +241,8 @@ _OTHER_FAULTS = {
     ),
     "best-fit-by-fewer-neurons-is-no-better": (
         rational_chain,
-        "_squared_distance",
-        lambda honest: lambda columns, goal: honest(columns, goal) + len(columns),
+        "squared_distance",
+        lambda honest: lambda columns, goals: honest(columns, goals) + len(columns),
     ),
     "reachable-loss-falls-with-the-norm": (
         floor_chain,
