@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
 from epsrank.benchmarks.result import Column, Table, ratio, seconds
-from epsrank.benchmarks.settings import BenchmarkSettings
+from epsrank.benchmarks.settings import BenchmarkSettings, torch_threads
 from epsrank.benchmarks.timing import Action, interleaved
 from epsrank.numerics.ensemble.ensemble import Ensemble
 from epsrank.numerics.ensemble.loop import load_tasks, train_many
@@ -83,17 +82,6 @@ class Stepper:
             for _ in range(self._steps):
                 self._update(self.done)
                 self.done += 1
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Compute with so many threads of PyTorch inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def updates(settings: BenchmarkSettings) -> Table:

@@ -93,16 +93,22 @@ def describe_machine() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Compute with so many threads of PyTorch inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
 def limited_threads(threads: int | None) -> Iterator[None]:
     """Limit BLAS and PyTorch to some threads for a while."""
     if threads is None:
         yield
         return
-    before = torch.get_num_threads()
     # PyTorch has threads of its own beside those of BLAS.
-    with threadpoolctl.threadpool_limits(threads):
-        torch.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    with threadpoolctl.threadpool_limits(threads), torch_threads(threads):
+        yield
