@@ -109,9 +109,7 @@ def structured_first_layer_(
     """
     activation_function(activation)
     linear = as_layer(layer)
-    if (domain is None) == (data is None):
-        given = "both are given" if domain is not None else "neither is given"
-        raise InputError("domain and data", f"exclude each other, {given}", "pass exactly one")
+    refuse_unless_one(domain, data)
     setting = as_slope(gamma)
     n, d = linear.weight.shape[0], math.prod(linear.weight.shape[1:])
     rows = None if data is None else as_data(data, linear)
@@ -147,6 +145,13 @@ def as_layer(layer: nn.Module) -> Layer:
     if layer.bias is None:
         raise InputError("layer", "has no bias, which holds the offsets", "build it with bias=True")
     return layer
+
+
+def refuse_unless_one(domain: Any, data: Any) -> None:
+    """Refuse a box together with data, and neither of them."""
+    if (domain is None) == (data is None):
+        given = "both are given" if domain is not None else "neither is given"
+        raise InputError("domain and data", f"exclude each other, {given}", "pass exactly one")
 
 
 def as_layer_box(domain: Any, d: int) -> Tensor:

@@ -15,9 +15,14 @@ from torch import Tensor, nn
 
 from epsrank.numerics.first_layer.placement import StructuredFirstLayer
 from epsrank.numerics.first_layer.slope import as_slope, resolve_slope
-from epsrank.numerics.first_layer.structured import as_data, as_layer, as_layer_box, write_layer
+from epsrank.numerics.first_layer.structured import (
+    as_data,
+    as_layer,
+    as_layer_box,
+    refuse_unless_one,
+    write_layer,
+)
 from epsrank.numerics.networks.activations import Activation, activation_function
-from epsrank.theory.errors import InputError
 
 # Slopes tried in the coordinates of the unit ball, fields fitted, their correlation length (in
 # radii), plane waves of a field, and points fitted at. Ours: the source tunes by hand.
@@ -49,9 +54,7 @@ def transnet_first_layer_(
     """
     sigma = activation_function(activation)
     linear = as_layer(layer)
-    if (domain is None) == (data is None):
-        given = "both are given" if domain is not None else "neither is given"
-        raise InputError("domain and data", f"exclude each other, {given}", "pass exactly one")
+    refuse_unless_one(domain, data)
     setting = as_slope(gamma)
     n, d = linear.weight.shape[0], math.prod(linear.weight.shape[1:])
     box = None if data is not None else as_layer_box(domain, d)
