@@ -94,3 +94,10 @@ def diagnosis(batch: Tensor, weight: Tensor | None, goal: Tensor | None) -> tupl
     if weight is not None and bool((weight < 0).any()):
         return ("weights", "have a negative entry", "pass w ≥ 0")
     return ("features", "have squares beyond the range of float64", "rescale them")
+
+
+def no_sums(device: object, error: Exception) -> InputError:
+    """Return what to say of a device on which no sum in float64 can be made."""
+    line = str(error).splitlines()[0]
+    problem = f"{str(device)!r} holds no float64 sums ({line})"
+    return InputError("device", problem, "use device='cpu'")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from epsrank.numerics.gram.accumulated import AccumulatedGram
-from epsrank.numerics.gram.batch import as_batch, diagnosis
+from epsrank.numerics.gram.batch import as_batch, diagnosis, no_sums
 from epsrank.numerics.gram.products import BLOCK, Precision, partial_sums
 from epsrank.theory.data.inputs import as_eps, as_whole
 from epsrank.theory.errors import InputError
@@ -59,10 +59,7 @@ class LayerAccumulator:
             self._sizes = torch.zeros(n_features, dtype=torch.float64, device=self.device)
             float(self._sizes[0])  # the meta device holds shapes only
         except (RuntimeError, AssertionError, TypeError) as error:
-            line = str(error).splitlines()[0]
-            raise InputError(
-                "device", f"{str(device)!r} holds no float64 sums ({line})", "use device='cpu'"
-            ) from None
+            raise no_sums(device, error) from None
         self._sums: Tensor | None = None  # 0 until there is something to sum
         self.n_samples = 0
         self._mass = 0.0

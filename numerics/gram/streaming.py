@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from epsrank.numerics.gram.accumulated import AccumulatedGram
-from epsrank.numerics.gram.batch import as_batch, diagnosis
+from epsrank.numerics.gram.batch import as_batch, diagnosis, no_sums
 from epsrank.theory.data.inputs import as_whole
 from epsrank.theory.data.measure import MeasureName
 from epsrank.theory.errors import InputError
@@ -66,10 +66,7 @@ class StreamingGram:
             self._mass = torch.zeros((), dtype=dtype, device=self.device)
             float(self._mass)  # the meta device holds shapes only
         except (RuntimeError, AssertionError, TypeError) as error:
-            line = str(error).splitlines()[0]
-            raise InputError(
-                "device", f"{str(device)!r} holds no float64 sums ({line})", "use device='cpu'"
-            ) from None
+            raise no_sums(device, error) from None
         self.n_samples = 0
         self._depth = 0
         self._weighted = False

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epsrank.numerics.tasks.images import LabelledImages, read_archive
+from epsrank.numerics.tasks.images import LabelledImages, problem_of_labels, read_archive
 from epsrank.theory.errors import InputError
 from epsrank.theory.words import plural
 
@@ -84,10 +84,7 @@ def _from_npz(path: Path, name: str) -> LabelledImages:
             problem = f"x_{part} has shape {images.shape} and dtype {images.dtype}"
         else:
             labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-            if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
-                problem = f"y_{part} has shape {labels.shape} and dtype {labels.dtype}"
-            elif int(labels.max()) > 9 or int(labels.min()) < 0:
-                problem = f"y_{part} has labels beyond 0…9"
+            problem = problem_of_labels(labels, len(images), part)
         if problem is not None:
             raise InputError(name, f"names {path}, whose {problem}", _REMEDY)
         parts += [images, labels.astype(np.int64)]

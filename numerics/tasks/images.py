@@ -120,15 +120,21 @@ def _from_npz(path: Path, name: str) -> LabelledImages:
     )
 
 
+def problem_of_labels(labels: NDArray[Any], n_images: int, part: str) -> str | None:
+    """Say what is wrong with the labels of some images."""
+    if labels.dtype.kind not in "iu" or labels.shape != (n_images,):
+        return f"y_{part} has shape {labels.shape} and dtype {labels.dtype}"
+    beyond = int(labels.max()) > 9 or int(labels.min()) < 0
+    return f"y_{part} has labels beyond 0…9" if beyond else None
+
+
 def _check(images: NDArray[Any], labels: NDArray[Any], part: str, path: Path, name: str) -> None:
     """Check one pair of images and labels."""
     problem = None
     if images.dtype != np.uint8 or images.ndim != 3 or images.size == 0:
         problem = f"x_{part} has shape {images.shape} and dtype {images.dtype}"
-    elif labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
-        problem = f"y_{part} has shape {labels.shape} and dtype {labels.dtype}"
-    elif int(labels.max()) > 9 or int(labels.min()) < 0:
-        problem = f"y_{part} has labels beyond 0…9"
+    else:
+        problem = problem_of_labels(labels, len(images), part)
     if problem is not None:
         raise InputError(name, f"names {path}, whose {problem}", _REMEDY + " (N×H×W and N)")
 
