@@ -14,6 +14,16 @@ class Shown:
         return f"<span>{html.escape(str(self))}</span>"
 
 
+class Explained:
+    """Shown in notebooks as the text that ``print`` gives, with its reason under the pointer."""
+
+    #: One sentence: why it is what it is.
+    reason: str
+
+    def _repr_html_(self) -> str:
+        return f"<span title='{html.escape(self.reason)}'>{html.escape(str(self))}</span>"
+
+
 def ordered(chain: Iterable[tuple[str, float]]) -> str:
     """Write numbers that fall, such as "loss 2 ≥ V(B) 1"; ≈ where rounding has them the other way.
 

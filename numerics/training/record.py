@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from epsrank.numerics.training.config import RunConfig
 from epsrank.theory.numbers.arrays import Array, Vector
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.rank.interval import RankInterval
+from epsrank.theory.shown import Explained
 from epsrank.theory.strict_json import nulled
 
 
@@ -94,7 +94,7 @@ class LayerRanks:
 
 
 @dataclass(frozen=True, eq=False)
-class StepRecord:
+class StepRecord(Explained):
     """Loss, its floors and every layer's ε-ranks after `step` updates, on the probe samples.
 
     All losses are of the run's kind in the task's measure, restricted to the probe; for ``mse``
@@ -155,11 +155,6 @@ class StepRecord:
         return (
             f"step {self.step}: loss {self.loss:.4g}{floor}, last-layer ε-rank {rank} of "
             f"{self.layers[-1].n_features} at ε = {rank.eps:g}"
-        )
-
-    def _repr_html_(self) -> str:
-        return (
-            f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
         )
 
     def to_json(self) -> dict[str, Any]:

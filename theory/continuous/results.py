@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from epsrank.theory.floor.certified.chain import Verdict
 from epsrank.theory.numbers.interval import Interval, json_float, nearest
 from epsrank.theory.rank.bounds import CertifiedRank
-from epsrank.theory.shown import Shown
+from epsrank.theory.shown import Explained, Shown
 from epsrank.theory.words import plural
 
 
@@ -32,7 +31,7 @@ class Quadrature:
 
 
 @dataclass(frozen=True, eq=False)
-class ContinuousRank(CertifiedRank):
+class ContinuousRank(Explained, CertifiedRank):
     """lower ≤ r_ε(G) ≤ upper for G = ∫_Ω φφᵀ dμ: a theorem about the network, with no grid in it.
 
     Attributes
@@ -79,11 +78,6 @@ class ContinuousRank(CertifiedRank):
             f"{plural(self.quadrature.nodes, 'node')} on "
             f"{plural(self.quadrature.pieces, 'piece')}, "
             f"remainder ≤ {self.quadrature.remainder:.1e})"
-        )
-
-    def _repr_html_(self) -> str:
-        return (
-            f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
         )
 
     def to_json(self) -> dict[str, Any]:

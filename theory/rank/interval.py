@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -17,6 +16,7 @@ from epsrank.theory.numbers.scaled import times_power_of_two
 from epsrank.theory.rank.bounds import DecidedRank
 from epsrank.theory.rank.enclosure import SpectrumEnclosure
 from epsrank.theory.rank.routes.gram import gram_enclosure
+from epsrank.theory.shown import Explained
 
 _LARGEST = float(np.finfo(np.float64).max)
 
@@ -95,7 +95,7 @@ def _apart(scale: Fraction) -> tuple[float, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class RankInterval(DecidedRank):
+class RankInterval(Explained, DecidedRank):
     """Certified enclosure  lower ≤ r_ε(G) ≤ upper  of r_ε(G) = #{k : λ_k(G) > ε}  (D1).
 
     Attributes
@@ -169,11 +169,6 @@ class RankInterval(DecidedRank):
         return (
             f"ε-rank {self.ends} of {self.n_features} at ε = {eps} ({self.measure} measure, "
             f"{self.dtype}, route {self.route}, float64 Gram noise floor {self.noise_floor:.1e})"
-        )
-
-    def _repr_html_(self) -> str:
-        return (
-            f"<span title='{html.escape(self.reason, quote=True)}'>{html.escape(str(self))}</span>"
         )
 
     def to_json(self) -> dict[str, Any]:
