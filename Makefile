@@ -38,9 +38,10 @@ docs: $(SITE)
 	$(BIN)/python -m sphinx -b html -n -W --keep-going -j auto docs build/docs
 	@echo "the site: build/docs/index.html"
 
-# The only target that asks the network: are the addresses that pages link to still there?
+# The only target that asks the network: are the addresses that pages link to still there? Pages that
+# `make docs` has read are not read again; links within the site are checked by its tests.
 links: $(SITE)
-	$(BIN)/python -m sphinx -b linkcheck -n docs build/links
+	$(BIN)/python -m sphinx -b linkcheck -n -j auto -d build/docs/.doctrees docs build/links
 
 clean:
 	rm -rf $(VENV) build dist docs/reference/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,13 +2,15 @@
 
 `IMAGES` has them by name; each is that of the code or the command on its page. The sweep takes
 some minutes, and the stages are those of a report of B6 (``epsrank reproduce B6 --out DIR``),
-whose trials are on record; the others take seconds.
+whose trials are on record; the others take seconds. Beside NAME.svg there is NAME-narrow.svg,
+one column of a paper wide, which the site shows on a phone.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +19,8 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from epsrank import (
+    SweepResults,
+    Tightness,
     draw_training_stages,
     load_results,
     plateau_curve,
@@ -28,7 +32,9 @@ from epsrank.numerics.plots.plateau import draw_plateau
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.plots.sweep_figures import Wishes, sweep_figures
 from epsrank.numerics.stages.entry import stages_by_setting
+from epsrank.plots import paper_style
 from epsrank.proofs.experiments.records import read_record
+from epsrank.theory.floor.plateau import PlateauCurve
 
 FOLDER = Path(__file__).parent / "images"
 
@@ -49,7 +55,8 @@ init = ["default", "structured"]
 """
 
 
-def reading() -> Figure:
+@cache
+def _read() -> PlateauCurve:
     """Return V(B) of the network of README.md after 300 steps."""
     torch.manual_seed(0)
     x = torch.linspace(-1, 1, 500).reshape(-1, 1)
@@ -65,11 +72,16 @@ def reading() -> Figure:
     assert isinstance(head, nn.Linear)
     features = model[:2](x).detach()
     bias = float(head.bias[0].detach())
-    curve = plateau_curve(features, y[:, 0], coefficients=head.weight[0].detach(), bias_value=bias)
-    return draw_plateau(curve, title="1-50-1 tanh, cos 6x, after 300 steps of Adam")
+    return plateau_curve(features, y[:, 0], coefficients=head.weight[0].detach(), bias_value=bias)
 
 
-def chain() -> Figure:
+def reading() -> Figure:
+    """Return the picture of docs/readings.md."""
+    return draw_plateau(_read(), title="1-50-1 tanh, cos 6x, after 300 steps of Adam")
+
+
+@cache
+def _held() -> Tightness:
     """Return the chain of the network of docs/tightness.md over its training."""
     torch.manual_seed(0)
     x = torch.linspace(-1, 1, 200, dtype=torch.float64).reshape(-1, 1)
@@ -84,17 +96,22 @@ def chain() -> Figure:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    found = tightness(
+    return tightness(
         model, (x, y), loss=nn.MSELoss(), checkpoints=kept, eps=(1e-2, 1e-4, 1e-6),
         label="sin 3x + ½ cos 11x, 30 tanh neurons",
     )  # fmt: skip
-    figure = found.plot("chain").figure
+
+
+def chain() -> Figure:
+    """Return the picture of docs/tightness.md."""
+    figure = _held().plot("chain").figure
     assert isinstance(figure, Figure)
     return figure
 
 
-def sweep() -> Figure:
-    """Return the curves of a sweep: ``epsrank plot SWEEP --kind curves --y loss``."""
+@cache
+def _swept() -> SweepResults:
+    """Return the results of the sweep."""
     with TemporaryDirectory() as folder:
         spec = Path(folder, "SPEC.toml")
         spec.write_text(SPEC, "utf-8")
@@ -102,8 +119,12 @@ def sweep() -> Figure:
             ["sweep", str(spec), "--out", str(Path(folder, "out")), "--jobs", "2"],
             standalone_mode=False,
         )
-        results = load_results(Path(folder, "out"))
-    made = dict(sweep_figures(results, ["curves"], Wishes(y=("loss",)), strict=True))
+        return load_results(Path(folder, "out"))
+
+
+def sweep() -> Figure:
+    """Return the curves of a sweep: ``epsrank plot SWEEP --kind curves --y loss``."""
+    made = dict(sweep_figures(_swept(), ["curves"], Wishes(y=("loss",)), strict=True))
     figure = next(iter(made.values()))
     assert isinstance(figure, Figure)
     return figure
@@ -133,6 +154,8 @@ def main() -> None:
             figure.savefig(FOLDER / name, dpi=100)
         else:
             save_figure(figure, FOLDER / name)
+            with paper_style(columns=1):
+                save_figure(IMAGES[name](), FOLDER / name.replace(".svg", "-narrow.svg"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the site does beyond Sphinx: links out of docs/, formulas as MathML, names in docstrings."""
+"""What the site does beyond Sphinx: links out of docs/, formulas, names in docstrings, pictures."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 import epsrank
 from epsrank.proofs.report.formulas import mathml
+from epsrank.proofs.report.scripts import scripts
 from epsrank.proofs.report.words import EXPERIMENTS, STATEMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,12 +164,59 @@ def short_names(app: Sphinx, doctree: nodes.document) -> None:
         parent.replace(text, made)
 
 
+def indices_and_powers(app: Sphinx, doctree: nodes.document) -> None:
+    """Set λ_{p+1} and σ^{L−2} below and above the line, outside of code and formulas."""
+    code = (nodes.literal, nodes.FixedTextElement, nodes.math, nodes.title, nodes.raw)
+    for text in list(doctree.findall(nodes.Text)):
+        if "_" not in text and "^" not in text:
+            continue
+        above: nodes.Node | None = text.parent
+        while above is not None and not isinstance(above, (*code, addnodes.desc_signature)):
+            above = above.parent
+        if above is None:
+            text.parent.replace(text, _set(text.astext()))
+
+
+def _set(text: str) -> list[nodes.Node]:
+    kinds = {"sub": nodes.subscript, "sup": nodes.superscript}
+    return [
+        kinds[kind]("", "", *_set(piece)) if kind else nodes.Text(piece)
+        for kind, piece in scripts(text)
+    ]
+
+
+def for_phones(app: Sphinx, doctree: nodes.document) -> None:
+    """Put NAME-narrow.svg beside NAME.svg where there is one: each screen shows one of the two."""
+    for image in list(doctree.findall(nodes.image)):
+        narrow = image["uri"].replace(".svg", "-narrow.svg")
+        if (
+            narrow != image["uri"]
+            and (Path(app.env.doc2path(app.env.docname)).parent / narrow).is_file()
+        ):
+            twin = image.deepcopy()
+            twin["uri"] = narrow
+            image["classes"].append("wide")
+            twin["classes"].append("phone")
+            image.parent.insert(image.parent.index(image) + 1, twin)
+
+
+def sentences(app: Sphinx, doctree: nodes.document) -> None:
+    """Let printed lines that are no table be broken, so that none is cut off at the edge."""
+    for block in doctree.findall(nodes.literal_block):
+        if block.get("language") == "text" and not re.search(r"\S  +\S", block.astext()):
+            block["classes"].append("sentences")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all of it."""
     app.add_role("name", a_name)
     app.add_html_math_renderer("mathml", (_writes("inline"), None), (_writes("block"), None))
     app.connect("source-read", links_inside)
+    # Before Sphinx collects the images of a page.
+    app.connect("doctree-read", for_phones, priority=100)
     app.connect("doctree-read", short_names)
+    app.connect("doctree-read", indices_and_powers)
+    app.connect("doctree-read", sentences)
     app.connect("autodoc-process-docstring", bars_are_bars)
     for part in ("description", "options", "arguments", "usage", "epilog"):
         app.connect(f"sphinx-click-process-{part}", bars_of_commands)

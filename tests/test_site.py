@@ -286,7 +286,11 @@ def test_every_image_is_drawn_by_a_command_that_a_page_names():
         for images, command in re.findall(r"^\| (.*?) \|.*\| `([^`]+)` \|$", kept, re.MULTILINE)
         for image in re.findall(r"docs/images/([\w.]+)", images)
     }
-    assert set(commands) == {path.name for path in (DOCS / "images").iterdir()}
+    # One column wide, for phones: the same command draws them, or `epsrank plot --columns 1`.
+    there = {path.name for path in (DOCS / "images").iterdir()}
+    narrow = {image for image in there if image.endswith("-narrow.svg")}
+    assert {image.replace("-narrow", "") for image in narrow} <= set(commands)
+    assert set(commands) == there - narrow
     drawn = (DOCS / "draw_images.py").read_text("utf-8")
     known = set(re.findall(r'^    "([\w.]+)": \w+,$', drawn, re.MULTILINE))
     for image, command in commands.items():
@@ -296,6 +300,33 @@ def test_every_image_is_drawn_by_a_command_that_a_page_names():
             assert not script.endswith("draw_images.py") or image in known & {*command.split()}
     pages = "".join(path.read_text("utf-8") for path in [*PAGES.values(), ROOT / "README.md"])
     assert [image for image in commands if f"images/{image})" not in pages] == []
+
+
+def pictures(text: str) -> Iterator[tuple[str, set[str], set[str], set[str]]]:
+    """Yield the sections of the gallery: kinds of the command, shown wide, shown narrow, faults."""
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        title = section.partition("\n")[0]
+        commands = re.findall(r"^epsrank plot theory --kind (.+)$", section, re.MULTILINE)
+        faults = (
+            set()
+            if re.search(r"^\*\*How to read (?:it|them)\.\*\*", section, re.MULTILINE)
+            else {title}
+        )
+        cells = [re.findall(rf':tags: \[remove-input, {tag}\]\n\n{call}\("([\w-]+)"\)', section)
+                 for tag, call in (("wide", "show"), ("phone", "narrow"))]  # fmt: skip
+        yield title, set(" ".join(commands).split()), *map(set, cells), faults
+
+
+def test_pictures_of_the_gallery_have_command_phone_and_reading():
+    text = PAGES["evidence/gallery"].read_text("utf-8")
+    found = list(pictures(text))
+    for title, of_command, wide, phone, faults in found:
+        assert of_command == wide == phone != set(), title
+        assert not faults, title
+    assert sum(len(each[2]) for each in found) == text.count("\nshow(") >= 6
+    planted = text.replace('narrow("noise")', "").replace("**How to read them.**", "")
+    wrong = [each[0] for each in pictures(planted) if each[4] or each[2] != each[3]]
+    assert wrong == ["The rank that width, depth and slope give", "What a float type can resolve"]
 
 
 def _numbers_of_papers(text):

@@ -11,6 +11,25 @@ _STRETCHED = re.compile(r'stretchy="true" fence="true" minsize="1.2em" maxsize="
 
 _WIDE_SPACE = re.compile(r"(\\q?quad(?![a-z]))")
 
+# What a formula may be broken before, where nothing is open: relations first, then sums.
+_RELATIONS = {
+    r"\ge",
+    r"\le",
+    r"\ne",
+    r"\preceq",
+    r"\approx",
+    r"\Rightarrow",
+    r"\iff",
+    "=",
+    "<",
+    ">",
+}
+_SUMS = {"+", "-"}
+_TOKEN = re.compile(r"\\(?:left|right)\s*(?:\\[A-Za-z]+|\\.|.)|\\[A-Za-z]+|\\.|.", re.DOTALL)
+_OPEN, _CLOSED = ("{", "(", "[", r"\{", r"\left"), ("}", ")", "]", r"\}", r"\right")
+# Tokens, about as many as letters, that fit on a line of a phone.
+_FITS = 26
+
 
 @cache
 def formula(latex: str) -> Markup | None:
@@ -23,9 +42,14 @@ def formula(latex: str) -> Markup | None:
     # Nothing to make it with, or a formula of a user's own ledger: the converter names no common
     # class of errors.
     try:
-        return Markup("".join(mathml(part, "block") for part in _parts(latex)))
+        return Markup("".join(map(_row, _parts(latex))))
     except Exception:
         return None
+
+
+def _row(latex: str) -> str:
+    made = [mathml(piece, "block") for piece in pieces(latex)]
+    return made[0] if len(made) == 1 else f'<span class="row">{"".join(made)}</span>'
 
 
 def _parts(latex: str) -> list[str]:
@@ -37,6 +61,33 @@ def _parts(latex: str) -> list[str]:
         else:
             parts[-1] += piece
     return [part.strip() for part in parts if part.strip()]
+
+
+def pieces(latex: str) -> list[str]:
+    """Split a long formula before its relations, and what is still long before + and −."""
+    found = [latex]
+    for signs in (_RELATIONS, _SUMS):
+        found = [
+            piece for each in found
+            for piece in (_split(each, signs) if len(_TOKEN.findall(each)) > _FITS else [each])
+        ]  # fmt: skip
+    return found
+
+
+def _split(latex: str, signs: set[str]) -> list[str]:
+    """Split before signs that stand in no bracket, no index and no pair of bars."""
+    found, depth, bars, before = [""], 0, 0, ""
+    for token in _TOKEN.findall(latex):
+        first = not found[-1].strip() or before in {"_", "^"}
+        if token in signs and not first and not depth and not bars % 2:
+            found.append("")
+            # A sign that begins a formula stands close to what follows, as in −1.
+            token += r"\;" if token in _SUMS else ""
+        depth += token.startswith(_OPEN) - token.startswith(_CLOSED)
+        bars += token in {"|", r"\|"}
+        found[-1] += token
+        before = token.strip() or before
+    return [piece.strip() for piece in found]
 
 
 def mathml(latex: str, display: str) -> str:

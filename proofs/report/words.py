@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from epsrank.proofs.report.scripts import scripts
 from epsrank.theory.strict_json import worded
 from epsrank.theory.words import plural
 
@@ -130,10 +131,6 @@ KINDS = {
 _IDENTIFIER = re.compile(r"\b([DMFNLICP]\d)\b(?!-)")
 _EXPERIMENT = re.compile(r"\b(A\d{1,2}|B\d|C\d|E)\b")
 _VERDICT_OF_ONE = re.compile(r"^(A\d{1,2}|B\d|C\d|E), (\w+): ")
-# An index of one letter, as in λ_{p+1}, λ_(p+1), d_p, σ_min and (x)_+; names of code have more.
-_INDEX = re.compile(
-    r"((?<![\w])[A-Za-zΑ-Ωα-ω𝓛𝓑]|[)‖])_(?:\{([^{}]+)\}|\(([^()]+)\)|([A-Za-zα-ω0-9′]{1,4}(?![A-Za-zα-ω0-9])|\+))"
-)
 _SOURCE = re.compile(r"\[(S\d)\]")
 _OURS = re.compile(r"^ours(?=$|, )")
 
@@ -202,13 +199,12 @@ def annotated(text: str) -> Markup:
 
 
 def indexed(text: str) -> Markup:
-    """Return a text whose indices stand below the line, as in print."""
-    return Markup(_INDEX.sub(_below, str(escape(text))))
-
-
-def _below(match: re.Match[str]) -> str:
-    inside = _INDEX.sub(_below, match[2] or match[3] or match[4])
-    return f"{match[1]}<sub>{inside}</sub>"
+    """Return a text whose indices and powers stand below and above the line, as in print."""
+    made = (
+        Markup("<{0}>{1}</{0}>").format(kind, indexed(piece)) if kind else escape(piece)
+        for kind, piece in scripts(text)
+    )
+    return Markup("").join(made)
 
 
 def _said_of_one(word: str) -> str:

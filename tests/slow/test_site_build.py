@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import posixpath
 import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -54,9 +56,74 @@ def test_the_home_has_three_doors_and_no_page_asks_the_network(site):
         assert not loaded, page
 
 
+def broken_links(site: Path) -> list[tuple[str, str]]:
+    """Return the links within a site whose file or anchor is not there, each with its page."""
+    files = {path.relative_to(site).as_posix(): path for path in site.rglob("*") if path.is_file()}
+    texts = {
+        name: path.read_text("utf-8") for name, path in files.items() if name.endswith(".html")
+    }
+    anchors = {
+        name: set(re.findall(r'\b(?:id|name)="([^"]+)"', text)) for name, text in texts.items()
+    }
+    found = []
+    for page, text in texts.items():
+        for link in set(re.findall(r'\b(?:href|src)="([^"]+)"', text)):
+            if re.match(r"[a-z]+:|//", link):
+                continue
+            path, _, anchor = link.partition("#")
+            path = unquote(path.partition("?")[0])
+            target = (
+                posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
+            )
+            there = target in files
+            if there and anchor and target in anchors:
+                there = unquote(anchor) in anchors[target]
+            if not there:
+                found.append((page, link))
+    return sorted(found)
+
+
+def test_links_within_the_site_lead_somewhere(site):
+    assert broken_links(site) == []
+
+
+def test_a_broken_link_is_caught(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.html").write_text(
+        '<h1 id="here"></h1><a href="../a.html">a</a>', "utf-8"
+    )
+    (tmp_path / "a.html").write_text(
+        '<a href="sub/b.html#here">1</a><a href="sub/b.html#gone">2</a><img src="lost.svg?v=1">'
+        '<a href="https://example.org">3</a><a href="#top">4</a>', "utf-8",
+    )  # fmt: skip
+    wrong = [link for _, link in broken_links(tmp_path)]
+    assert wrong == ["#top", "lost.svg?v=1", "sub/b.html#gone"]
+
+
+def test_no_index_is_left_as_markup(site):
+    """Sentences have λ with its index below the line; code keeps what was typed."""
+    code = re.compile(r"<(code|pre|script|style|title|h\d|math)\b.*?</\1>", re.DOTALL)
+    for page in ("findings", "plateau-bounds", "certified-ranks", "phenomena"):
+        text = re.sub(r"<[^>]*>", "", code.sub("", (site / f"{page}.html").read_text("utf-8")))
+        assert not re.findall(r"\w_\{|\w\^\{", text), page
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium here")
+@pytest.mark.parametrize(("width", "kind"), [(390, "phone"), (1280, "wide")])
+def test_each_screen_shows_one_of_two_pictures(site, width, kind):
+    asks = ("[...frame.document.querySelectorAll('.cell_output img')].filter("
+            "i => i.getClientRects().length).map(i => i.closest('.cell').className)")  # fmt: skip
+    shown = in_frame(site / "evidence" / "gallery.html", width, asks)
+    assert len(shown) >= 6
+    assert all(f"tag_{kind}" in each for each in shown)
+    asks = ("[...frame.document.querySelectorAll('article img')].filter("
+            "i => i.getClientRects().length).map(i => i.className)")  # fmt: skip
+    assert in_frame(site / "index.html", width, asks) == [kind]
+
+
 def test_notebooks_have_their_pictures(site):
     for page, least in (
-        ("evidence/gallery", 6),
+        ("evidence/gallery", 12),
         ("tutorials/first-rank", 3),
         ("tutorials/digits", 1),
     ):

@@ -19,7 +19,8 @@ from epsrank.proofs.report import rebuild_report, write_report
 from epsrank.proofs.report.cards import MARKS, MEANING
 from epsrank.proofs.report.changes import compare_verifications
 from epsrank.proofs.report.claim_map import DOWN, HEIGHT, WIDTH, lines_of, places, reduced
-from epsrank.proofs.report.formulas import formula
+from epsrank.proofs.report.formulas import formula, pieces
+from epsrank.proofs.report.scripts import scripts
 from epsrank.proofs.report.words import EXPERIMENTS, annotated, show, source
 from epsrank.theory.errors import InputError
 
@@ -46,7 +47,7 @@ def test_every_formula_of_the_ledger_is_mathml(claim):
     pytest.importorskip("latex2mathml")
     made = formula(claim.latex)
     assert made is not None
-    assert made.startswith("<math")
+    assert re.match(r'(<span class="row">)?<math', made)
     assert "\\" not in made
     # A command that was not understood would be left as a name.
     known = "max|min|dim|mean|dist|span|tr|sign|log|det|cos|exp|sup|inf|lim"
@@ -251,3 +252,37 @@ def test_the_commands_of_a_report(tmp_path):
     for words in (["report", str(tmp_path)], ["compare", a, str(tmp_path)]):
         with pytest.raises(InputError, match="is no"):
             CliRunner().invoke(main, words, standalone_mode=False, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "set_"),
+    [
+        ("λ_{p+1} ≥ λ_n, ℓ(φQ_pC)", "λ<p+1> ≥ λ<n>, ℓ(φQ<p>C)"),
+        ("r_ε = #{k : λ_k(G) > ε}", "r<ε> = #{k : λ<k>(G) > ε}"),
+        ("‖A‖_F² − σ_w² κ, A_cA_cᵀ", "‖A‖<F>² − σ<w>² κ, A<c>A<c>ᵀ"),
+        ("λ_D^{−1/2}, σ^{−(L−2)}, k^(−α), 10^1.8", "λ<D>{−1/2}, σ{−(L−2)}, k{−α}, 10{1.8}"),
+        ("max_S σ_min(Q_S), (m_*/m_0)², )_+", "max<S> σ<min>(Q<S>), (m<*>/m<0>)², )<+>"),
+        ("my_task, zero_grad, x_train, structured_first_layer_, 1e-6", None),
+    ],
+)  # fmt: skip
+def test_indices_and_powers_are_set_and_names_are_left(text, set_):
+    marks = {"": "{}", "sub": "<{}>", "sup": "{{{}}}"}
+    made = "".join(marks[kind].format(piece) for kind, piece in scripts(text))
+    assert made == (text if set_ is None else set_)
+
+
+def test_a_long_formula_may_be_broken_before_relations_and_sums():
+    whole = (
+        r"\min_{\|C\| \le 1} \ell(\phi Q_p C, y) \ge V(\|\beta\|)"
+        r" - L\sqrt{\lambda_{p+1} + \eta}\,\|W\|_F"
+    )
+    found = pieces(whole)
+    assert found == [
+        r"\min_{\|C\| \le 1} \ell(\phi Q_p C, y)",
+        r"\ge V(\|\beta\|)",
+        r"-\; L\sqrt{\lambda_{p+1} + \eta}\,\|W\|_F",
+    ]
+    assert pieces(r"a \le b") == [r"a \le b"]
+    made = str(formula(whole))
+    assert made.count("<math") == 3
+    assert made.count('class="row"') == 1
