@@ -54,7 +54,7 @@ def run_on_cluster(
     suspects: list[Task] = []
     with ExitStack() as opened:
         try:
-            engine = (_Dask if backend == "dask" else _Ray)(package, jobs, opened)
+            engine: Engine = (_Dask if backend == "dask" else _Ray)(package, jobs, opened)
             try:
                 # Without a number of jobs all are handed over: the cluster knows its size.
                 for task in itertools.islice(waiting, jobs):

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from epsrank.proofs import properties
 from epsrank.proofs.checkers.base import Checker, Context
 from epsrank.proofs.ledger.evidence import Evidence, State
 from epsrank.proofs.properties import Property, properties_of, search
@@ -32,11 +31,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "conjecture_data"):  # st.data(): its draws are in the report of the search
         return "drawn inside the test"
     return value
-
-
-def check_property(name: str, context: Context) -> list[Evidence]:
-    """Search for a counterexample to one of this project's properties."""
-    return evidence_of(properties.PROPERTIES[name], context)
 
 
 def check_stated(module: str, name: str, share: float, context: Context) -> list[Evidence]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
 
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import Vector
 from epsrank.theory.printers import to_latex, to_mathml
 from epsrank.theory.symbolic.notation import MEANINGS
 
@@ -80,9 +77,3 @@ class Statement:
             "numeric": self.numeric,
             "source": self.source,
         }
-
-
-def from_one(values: ArrayLike | Sequence[float], *, trailing_zero: bool = False) -> Vector:
-    """Return an array whose entry k is the k-th value, counted from 1 as formulas do."""
-    tail = [0.0] if trailing_zero else []
-    return np.concatenate([[np.nan], np.asarray(values, dtype=np.float64), tail])

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 #: How the cause of a reading begins that was not made because the budget does not allow it yet.
 PUT_OFF = "no reading yet"
-
-#: Says whether a price is allowed.
-Allows = Callable[[float], bool]
 
 # An iterative reading: evaluations of loss and gradient, and what one takes. Measured on one core
 # at shapes from 100 × 8 × 3 to 2048 × 256 × 100; a guess that serves until the first is made.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,6 @@ from epsrank.numerics.monitor.model.structure import Found, discover
 from epsrank.numerics.monitor.model.trace import ACTIVATION_FUNCTIONS, Call, Trace
 from epsrank.numerics.monitor.model.ways import discover_executed
 from epsrank.numerics.monitor.model.wrappers import (
-    before_call,
     clean_name,
     is_compiled,
     unwrap,
@@ -202,24 +201,6 @@ def find_layers(
     if not isinstance(model, nn.Module):
         raise InputError("model", f"is {type(model).__name__}", "pass a torch.nn.Module")
     return _Planner(model, layers, head, output, given_axes(axes), reads).first(example)
-
-
-def plan_at_first_call(
-    model: nn.Module,
-    ready: Callable[[LayerPlan], None],
-    layers: Any = "auto",
-    *,
-    head: Any = "auto",
-) -> Callable[[], None]:
-    """Find the layers when the model is called next, with what it is called on as the example."""
-
-    def look(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # First of all, since the example pass calls the model again.
-        cancel()
-        ready(find_layers(model, layers, head=head, example=[Arguments(args, kwargs)]))
-
-    cancel = before_call(model, look)
-    return cancel
 
 
 def heads_in(model: nn.Module, arguments: Arguments, output: str | None) -> Heads:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
 
-from epsrank.numerics.monitor.model.calls import has_compiled_call, watch_calls
+from epsrank.numerics.monitor.model.calls import has_compiled_call
 
 # Class name of a wrapper, and the attribute that holds what it wraps. By name, so that none of
 # torch.distributed needs to be imported (or to exist) for a look at a model.
@@ -90,15 +89,3 @@ def eagerly(model: nn.Module) -> Iterator[None]:
         return
     with torch.compiler.set_stance("force_eager"):
         yield
-
-
-def before_call(
-    model: nn.Module, action: Callable[[tuple[Any, ...], dict[str, Any]], None]
-) -> Callable[[], None]:
-    """Run ``action(args, kwargs)`` before every call of a model, outside of compiled code."""
-
-    def look(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if module is model:
-            action(args, kwargs)
-
-    return watch_calls(look)

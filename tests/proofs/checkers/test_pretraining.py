@@ -6,9 +6,10 @@ import pytest
 
 from epsrank.proofs.checkers import pretraining
 from epsrank.proofs.checkers.base import EXAMPLES, Context
-from epsrank.proofs.checkers.searches import check_property
+from epsrank.proofs.checkers.searches import evidence_of
 from epsrank.proofs.ledger.claims import load_ledger
 from epsrank.proofs.ledger.verdict import derive_verdict
+from epsrank.proofs.properties import PROPERTIES
 from epsrank.proofs.strategies import Domain, InitialNetwork
 
 INTERVAL = Domain(box=((-1.0, 1.0),))
@@ -71,7 +72,9 @@ def test_a_network_that_is_no_counterexample_is_an_error(monkeypatch):
 
 
 def test_the_search_outside_finds_and_shrinks_a_counterexample():
-    (found,) = check_property("structured-layers-keep-every-initial-rank", Context("quick", 0))
+    (found,) = evidence_of(
+        PROPERTIES["structured-layers-keep-every-initial-rank"], Context("quick", 0)
+    )
     assert (found.state, found.kind) == ("regime", "property")
     assert "outside of the regime" in found.title
     assert found.witness["case"]["network"]["width"] <= 4
@@ -81,7 +84,9 @@ def test_the_search_outside_finds_and_shrinks_a_counterexample():
 def test_nothing_found_outside_leaves_the_edge_open(monkeypatch):
     monkeypatch.setattr(InitialNetwork, "with_init", lambda self, name: self)
     monkeypatch.setitem(EXAMPLES, "quick", 10)
-    (found,) = check_property("structured-layers-keep-every-initial-rank", Context("quick", 0))
+    (found,) = evidence_of(
+        PROPERTIES["structured-layers-keep-every-initial-rank"], Context("quick", 0)
+    )
     assert found.state == "undecided"
     assert "expected outside" in found.cause
 
@@ -94,6 +99,8 @@ def test_a_counterexample_inside_refutes(monkeypatch):
         "with_init",
         lambda self, name: honest(InitialNetwork(self.domain, 2, self.depth), "default"),
     )
-    (found,) = check_property("structured-layers-keep-the-initial-rank", Context("quick", 0))
+    (found,) = evidence_of(
+        PROPERTIES["structured-layers-keep-the-initial-rank"], Context("quick", 0)
+    )
     assert found.state == "refuted"
     assert found.witness["case"]["network"]["width"] == 16

@@ -12,7 +12,7 @@ from hypothesis import Phase
 
 from epsrank.numerics.operators import OperatorSystem
 from epsrank.proofs.checkers.base import Context
-from epsrank.proofs.checkers.searches import check_property
+from epsrank.proofs.checkers.searches import evidence_of
 from epsrank.proofs.properties import (
     PROPERTIES,
     apriori,
@@ -79,7 +79,7 @@ _RANK_FAULTS = {
 @pytest.mark.parametrize("name", _RANK_FAULTS)
 def test_a_wrong_rank_breaks_the_property(name, monkeypatch):
     monkeypatch.setattr(comparisons, "epsilon_rank", _wrong_rank(_RANK_FAULTS[name]))
-    found = check_property(name, Context("quick", 0))
+    found = evidence_of(PROPERTIES[name], Context("quick", 0))
     assert {item.state for item in found} == {"refuted"}
     assert found[0].witness["case"]
 
@@ -108,7 +108,7 @@ _FLOOR_FAULTS = {
 @pytest.mark.parametrize("name", _FLOOR_FAULTS)
 def test_a_wrong_floor_breaks_the_property(name, monkeypatch):
     monkeypatch.setattr(rational_chain, "rational_problem", _problem_with(**_FLOOR_FAULTS[name]))
-    found = check_property(name, Context("quick", 0))
+    found = evidence_of(PROPERTIES[name], Context("quick", 0))
     assert {item.state for item in found} == {"refuted"}
 
 
@@ -325,7 +325,7 @@ _OTHER_FAULTS = {
 def test_a_fault_elsewhere_breaks_the_property(name, monkeypatch):
     module, attribute, fault = _OTHER_FAULTS[name]
     monkeypatch.setattr(module, attribute, fault(getattr(module, attribute)))
-    found = check_property(name, Context("quick", 0))
+    found = evidence_of(PROPERTIES[name], Context("quick", 0))
     assert {item.state for item in found} == {"refuted"}
 
 
@@ -341,7 +341,7 @@ def test_no_property_goes_without_a_fault():
 def test_an_inflated_envelope_breaks_the_float_chain(monkeypatch):
     honest = loss_floor.envelope
     monkeypatch.setattr(loss_floor, "envelope", lambda data, norm: 1.01 * honest(data, norm))
-    found = check_property("chain-holds-in-float64", Context("quick", 0))
+    found = evidence_of(PROPERTIES["chain-holds-in-float64"], Context("quick", 0))
     assert {item.state for item in found} == {"refuted"}
 
 
@@ -352,7 +352,7 @@ def test_an_inflated_floor_breaks_the_ball_chain(monkeypatch):
         "floor_squared",
         lambda d, t, b, p: honest(d, Interval(t.lower / 4, t.upper / 4), b, p),
     )
-    found = check_property("chain-holds-in-balls", Context("quick", 0))
+    found = evidence_of(PROPERTIES["chain-holds-in-balls"], Context("quick", 0))
     assert {item.state for item in found} == {"refuted"}
 
 
@@ -365,5 +365,5 @@ def test_a_budget_that_asks_too_much_is_caught(monkeypatch):
         return replace(found, rank_budget=budget)
 
     monkeypatch.setattr(floor_chain, "loss_floor", greedy)
-    found = check_property("budget-of-the-loss-reached", Context("quick", 0))
+    found = evidence_of(PROPERTIES["budget-of-the-loss-reached"], Context("quick", 0))
     assert {item.state for item in found} == {"refuted"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from epsrank import testing
 from epsrank.proofs.checkers.base import Context
-from epsrank.proofs.checkers.searches import check_property, describe_case
+from epsrank.proofs.checkers.searches import describe_case, evidence_of
 from epsrank.proofs.properties import PROPERTIES, Property, search
 from epsrank.proofs.strategies import Domain, RankCase, rank_cases
 from epsrank.proofs.testing.outcomes import Counterexample, Undecided
@@ -222,7 +222,7 @@ def test_every_property_states_something():
 
 
 def test_the_duplicated_neuron_is_found_by_search():
-    (found,) = check_property("duplicating-does-not-raise-the-rank", Context("quick", 0))
+    (found,) = evidence_of(PROPERTIES["duplicating-does-not-raise-the-rank"], Context("quick", 0))
     assert found.state == "refuted"
     case = found.witness["case"]
     column = np.array(case["features"]["values"])[

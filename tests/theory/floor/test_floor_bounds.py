@@ -94,8 +94,8 @@ def test_distances_floors_and_tail_are_the_literal_ones(measure, kind, outputs):
             rest = network
         assert found.squares[p] == pytest.approx(np.sum(scale * rest**2), rel=1e-9, abs=1e-25)
         bound = np.append(values, 0)[p] * np.sum(coefficients**2)
-        assert found.square_bounds[p] == pytest.approx(bound, rel=1e-9)
-        assert found.squares[p] <= found.square_bounds[p] * (1 + 1e-12)
+        assert found.bounds[p] ** 2 == pytest.approx(bound, rel=1e-9)
+        assert found.squares[p] <= found.bounds[p] ** 2 * (1 + 1e-12)
 
 
 cases = st.tuples(

@@ -30,9 +30,14 @@ from epsrank.theory.symbolic.identities import PARTS, identities_of
 from epsrank.theory.symbolic.identity import Identity
 from epsrank.theory.symbolic.notation import EpsilonRank, Extremum, G, epsilon, p
 from epsrank.theory.symbolic.registry import statement, statements
-from epsrank.theory.symbolic.statement import Statement, from_one
+from epsrank.theory.symbolic.statement import Statement
 
 EPS = 1e-3
+
+
+def from_one(values, *, trailing_zero=False):
+    """Return an array whose entry k is the k-th value, counted from 1 as formulas do."""
+    return np.concatenate([[np.nan], values, [0.0] if trailing_zero else []])
 
 
 def instance(outputs=1, seed=0):

@@ -149,12 +149,6 @@ class Tail:
         with np.errstate(over="ignore", under="ignore"):
             return np.square(self.norms)
 
-    @property
-    def square_bounds(self) -> Array:
-        """λ_{p+1} ‖W‖_F², shape (n + 1,)."""
-        with np.errstate(over="ignore", under="ignore"):
-            return np.square(self.bounds)
-
 
 def tail(data: FloorData, coefficients: Vector) -> Tail:
     """Return the tail of u = φ·W beyond every p, exactly and bounded (F1)."""

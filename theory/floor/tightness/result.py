@@ -20,9 +20,6 @@ from epsrank.theory.rank.bounds import rank_text
 from epsrank.theory.shown import Shown
 from epsrank.theory.strict_json import nulled
 
-#: Why losses other than the squared error have no envelope.
-NO_ENVELOPE = "at p = n the floor of L2 is V(B) itself, so a maximum over p says nothing new"
-
 
 @dataclass(frozen=True)
 class AtEps:

@@ -14,9 +14,10 @@ from epsrank.numerics.gram.layer import LayerAccumulator
 from epsrank.numerics.monitor.model import kinds
 from epsrank.numerics.monitor.model.capture import Capture
 from epsrank.numerics.monitor.model.features import first_tensor
-from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.probing import probe_pass
 from tests.numerics.monitor.model.architectures import CASES, Taped
+from tests.numerics.monitor.model.first_call import plan_at_first_call
 
 
 class Sums(dict):

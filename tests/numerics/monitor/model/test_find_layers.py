@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.probing import probe_pass
 from epsrank.numerics.networks import MLP, ResNet, SmallCNN
 from epsrank.theory.errors import InputError
+from tests.numerics.monitor.model.first_call import plan_at_first_call
 
 
 def sequential():

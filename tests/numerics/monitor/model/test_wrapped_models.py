@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from epsrank.numerics.monitor.model.capture import Capture
-from epsrank.numerics.monitor.model.find import find_layers, plan_at_first_call
+from epsrank.numerics.monitor.model.find import find_layers
 from epsrank.numerics.monitor.model.probing import probe_pass
 from epsrank.numerics.monitor.model.wrappers import clean_name, is_compiled, runnable, unwrap
 from epsrank.theory.errors import InputError
+from tests.numerics.monitor.model.first_call import plan_at_first_call
 
 
 class Net(nn.Module):
