@@ -339,7 +339,7 @@ def _landscape(finding: Finding) -> str | None:
     differ = [words for words, unsure, _ in shapes if not unsure]
     alike = [words.rpartition(" ")[0] for words, unsure, _ in shapes if unsure]
     said = [*differ, *([f"no difference established in {joined(alike)}"] if alike else [])]
-    return f"At one loss and {found[1]} directions more: {'; '.join(said)} (medians)"
+    return f"At one loss and an ε-rank higher by {found[1]}: {'; '.join(said)} (medians)"
 
 
 _FORMS: Mapping[str, Callable[[Finding], str | None]] = {
