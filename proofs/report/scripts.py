@@ -20,7 +20,7 @@ _INDEX = (
     rf"_(?:{_BRACED}|\([^()]+\)|\*|[+−-](?!\w)|[a-z](?=[A-Z](?:_|(?!\w)))"
     rf"|{_LETTER}{{1,4}}(?![A-Za-z0-9_]))"
 )
-_POWER = rf"\^(?:{_BRACED}|\([^()\s]+\)|[−-]?[\d.]*\d|[A-Za-z\u0370-\u03ff](?!\w))"
+_POWER = rf"\^(?:{_BRACED}|\([^()\s]+\)|[−-]?[\d.]*\d|[A-Za-z\u0370-\u03ff½](?!\w))"
 # An index may have a power, or a power an index: λ_D^{−1/2}.
 _SCRIPTS = re.compile(
     rf"({_BASE})((?:{_INDEX})(?:{_POWER})?)|([\w)\]‖}}])((?:{_POWER})(?:{_INDEX})?)"
