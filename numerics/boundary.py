@@ -109,5 +109,18 @@ def refuse_beyond_memory(size: int, label: str) -> None:
         )
 
 
+def refuse_working_set(argument: str, count: int, what: str, each: int) -> None:
+    """Refuse to keep so many things of a size at once, before the first of them is made."""
+    size = count * each
+    free = None if size < _NEVER_TOO_MUCH else available_memory()
+    if free is not None and size > free:
+        raise InputError(
+            argument,
+            f"is {count}, which keeps as many {what} ({_readable(size)}, and {_readable(free)} of "
+            "memory are free)",
+            "pass less",
+        )
+
+
 def _readable(size: int) -> str:
     return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"

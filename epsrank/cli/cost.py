@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -96,18 +96,38 @@ def weigh(
         )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The value of an option that a cost grows with, and what is usual there."""
+
+    option: str
+    value: int
+    usual: float
+    #: The cost grows with this power of it.
+    power: float = 1.0
+
+
+def furthest(*options: Asked) -> Asked:
+    """Return the option that is furthest beyond the usual: it is the one that is at fault."""
+    return max(options, key=lambda each: (max(each.value, 0) / each.usual) ** each.power)
+
+
 def weigh_training(config: RunConfig, folder: Path | None, *, yes: bool) -> None:
     """Weigh a training, and name the option that is furthest beyond what is usual."""
     from epsrank.numerics.training.cost import training_cost
 
     usual = {"steps": 15_000, "width": 50, "depth": 2, "n_train": 1000, "batch_size": 1000}
-    beyond = {name: (getattr(config, name) or 0) / least for name, least in usual.items()}
-    # By area: a network twice as wide has four times as many weights.
-    beyond["width"] **= 2
-    name = max(beyond, key=lambda each: beyond[each])
-    option = f"--{name.replace('_', '-')}"
+    # A network twice as wide has four times as many weights.
+    powers = {"width": 2.0}
+    asked = furthest(
+        *(
+            Asked(f"--{name.replace('_', '-')}", getattr(config, name) or 0, least,
+                  powers.get(name, 1.0))
+            for name, least in usual.items()
+        )
+    )  # fmt: skip
     cost = vars(training_cost(config))
-    weigh(option, getattr(config, name), **cost, yes=yes, folder=folder)
+    weigh(asked.option, asked.value, **cost, yes=yes, folder=folder)
 
 
 def weigh_trials(
@@ -123,21 +143,16 @@ def weigh_trials(
     """Weigh the trainings of a sweep or an experiment before the first of them.
 
     Whoever has begun has agreed: of trials of which some are in the store, nothing is asked.
-    Trials of other kinds have no estimate. Of a cluster (`elsewhere`) neither memory nor number of
-    cores is known here: the time is that of one core, or of as many as `jobs` says.
+    Of kinds whose sizes are those of an experiment there is no estimate. Of a cluster (`elsewhere`)
+    neither memory nor number of cores is known here: the time is that of one core, or of as many as
+    `jobs` says.
     """
     from epsrank.numerics.processes.cores import workers_for
-    from epsrank.numerics.sweeps.settings import config_of
-    from epsrank.numerics.training.cost import training_cost
+    from epsrank.numerics.sweeps.cost import trial_cost
 
     if yes or not trials or any(store.get(trial) is not None for trial in trials):
         return
-    costs = []
-    for trial in trials:
-        # Settings that are refused are refused when the trial is run.
-        with contextlib.suppress(InputError, TypeError):
-            if trial.kind == "train":
-                costs.append(training_cost(config_of(trial.settings)))
+    costs = [trial_cost(trial) for trial in trials]
     workers = min(jobs or 1, len(trials)) if elsewhere else workers_for(jobs, len(trials))
     held = workers * max((each.memory for each in costs), default=0.0)
     cores = f" on {plural(workers, 'core')} of the cluster" if elsewhere else ""

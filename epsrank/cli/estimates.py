@@ -11,7 +11,7 @@ from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epsrank.cli.cost import weigh
+from epsrank.cli.cost import Asked, furthest, weigh
 from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
@@ -61,6 +61,30 @@ def weigh_balls(option: str, shape: tuple[int, int], *, yes: bool) -> None:
     weigh(option, f"{samples} × {width} numbers in balls", seconds=seconds, yes=yes)
 
 
+def weigh_chains(
+    asked: Asked, shape: tuple[int, int], *, moments: int, weights: int = 0, yes: bool
+) -> None:
+    """Weigh how tight bounds are at some moments: passes of the network, and decompositions."""
+    samples, width = shape
+    less = min(samples, width)
+    # Loss, V, spectrum and distances, at each moment.
+    decomposed = 4 * (2.0 * samples * width * less + 5.0 * less**3)
+    seconds = max(1, moments) * (2.0 * samples * weights + decomposed) / _FLOAT
+    memory = _COPIES * _FLOAT_BYTES * (1.0 * samples * width + less * less)
+    value = f"{asked.value} with {samples} × {width} numbers each"
+    weigh(asked.option, value, seconds=seconds, memory=memory, yes=yes)
+
+
+# A figure, and a point in it, read and drawn: 300 000 rows of a history took 16 s.
+_FIGURE_SECONDS, _POINT_SECONDS = 1.0, 5e-5
+
+
+def weigh_figures(what: str, *, figures: int, points: int, yes: bool) -> None:
+    """Weigh drawing."""
+    seconds = _FIGURE_SECONDS * figures + _POINT_SECONDS * points
+    weigh("RUN", f"{what}, {plural(figures, 'figure')} of {points} rows", seconds=seconds, yes=yes)
+
+
 def weigh_certificate(option: str, shape: tuple[int, int], *, times: int, yes: bool) -> None:
     """Weigh a certificate for Coq: numbers get longer with the width, and Coq reads them all."""
     samples, width = shape
@@ -86,11 +110,11 @@ def weigh_segments(points: int, neurons: int, *, named: bool, yes: bool) -> None
     seconds = 1e-7 * points**2 * (1 + 0.1 * pieces)
     # A sum and the place of a cut.
     memory = (_FLOAT_BYTES + 4.0) * points * (pieces + 1) + _LISTED * max(0, neurons)
-    # The option that is furthest beyond the usual; of points in a file there is none.
-    if named and points / 1000 > neurons / 32:
-        weigh("--n-train", points, seconds=seconds, memory=memory, yes=yes)
-    else:
-        weigh("--neurons", neurons, seconds=seconds, memory=memory, yes=yes)
+    # Of points in a file there is no option.
+    asked = furthest(
+        Asked("--neurons", neurons, 32), *([Asked("--n-train", points, 1000)] if named else [])
+    )
+    weigh(asked.option, asked.value, seconds=seconds, memory=memory, yes=yes)
 
 
 def weigh_widths(count: int) -> None:
@@ -107,8 +131,8 @@ def weigh_subsets(
     seconds = 1.5e-5 * restarts * steps * sum(count for count, _ in counts)
     # Blocks, their Gram matrices, eigenvectors and images.
     memory = max((6.0 * _FLOAT_BYTES * restarts * count * p * p for count, p in counts), default=0)
-    option, value = ("--restarts", restarts) if restarts / 16 > steps / 150 else ("--steps", steps)
-    weigh(option, value, seconds=seconds, memory=memory, yes=yes)
+    asked = furthest(Asked("--steps", steps, 150), Asked("--restarts", restarts, 16))
+    weigh(asked.option, asked.value, seconds=seconds, memory=memory, yes=yes)
 
 
 def weigh_stages(runs: Sequence[RunAxis], *, yes: bool) -> None:

@@ -34,7 +34,7 @@ def without_paper(given: dict[str, Any]) -> dict[str, Any]:
 
 def paper_of(given: dict[str, Any]) -> AbstractContextManager[None]:
     """Return the style that options ask for; none of them, and figures are for the screen."""
-    if not any(given[name] for name in _NAMES):
+    if all(given[name] is None or given[name] is False for name in _NAMES):
         return nullcontext()
     from epsrank.numerics.plots.paper import as_paper
     from epsrank.numerics.plots.style import for_paper

@@ -8,10 +8,14 @@ from typing import Any
 import click
 
 from epsrank.cli.console import notice, say
+from epsrank.cli.cost import consent_option
+from epsrank.cli.estimates import weigh_figures
 from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command, is_name, is_pair
 from epsrank.cli.paper import paper_of, paper_options, without_paper
 from epsrank.cli.plot_sweep import draw_sweeps, is_sweep, pairs_of
+from epsrank.cli.tightness import weigh_run
+from epsrank.theory.words import plural
 
 _KINDS = ("staircase", "spectra", "floor", "layers", "tightness", "reading")
 _THEORY = (
@@ -57,6 +61,7 @@ _OWN = (
 @click.option("--where", multiple=True, metavar="NAME=VALUE…", help="Draw these runs only.")
 @click.option("--for", "own", metavar="RUN", help="After `theory`: its curves for this run.")
 @paper_options
+@consent_option
 def plot(
     runs: tuple[str, ...],
     out: str | None,
@@ -64,6 +69,7 @@ def plot(
     kind: str,
     eps: float | None,
     own: str | None,
+    yes: bool,
     **wishes: Any,
 ) -> None:
     """Draw the figures of each RUN, a folder of `epsrank train`, of each SWEEP, or of the theory.
@@ -93,11 +99,11 @@ def plot(
         raise click.UsageError("--eps belongs to runs: figures of the theory show several ε")
     with paper_of(wishes):
         if own is not None:
-            _draw_own(own, Path(out or own), file_format, kinds_of(kind, _OWN))
+            _draw_own(own, Path(out or own), file_format, kinds_of(kind, _OWN), yes)
         elif theory:
             _draw_theory(runs[1:], Path(out or "theory"), file_format, kinds_of(kind, _THEORY))
         else:
-            _draw_given(runs, out, file_format, kind, eps, without_paper(wishes))
+            _draw_given(runs, out, file_format, kind, eps, without_paper(wishes), yes)
 
 
 def _draw_given(
@@ -107,6 +113,7 @@ def _draw_given(
     kind: str,
     eps: float | None,
     wishes: dict[str, Any],
+    yes: bool,
 ) -> None:
     """Draw runs, or sweeps, and print their files."""
     many = [is_sweep(run) for run in runs]
@@ -116,7 +123,7 @@ def _draw_given(
             raise click.UsageError("draw runs and sweeps in two commands; --eps belongs to runs")
         wishes["facets"] = wishes.pop("facet")
         wishes["where"] = pairs_of(wishes["where"], "--where")
-        draw_sweeps(runs, _places(runs, out), file_format, kind, wishes)
+        draw_sweeps(runs, _places(runs, out), file_format, kind, wishes, yes=yes)
         return
     if asked:
         raise click.UsageError(f"{asked[0]} belongs to sweeps")
@@ -127,6 +134,9 @@ def _draw_given(
 
     # All of them first, so that a wrong name draws nothing.
     loaded = [load_run(folder) for folder in runs]
+    figures = len(names) * len(loaded)
+    points = sum(len(names) * len(run.records) for run in loaded)
+    weigh_figures(plural(len(loaded), "run"), figures=figures, points=points, yes=yes)
     for run, place in zip(loaded, _places(runs, out), strict=True):
         for name in names:
             if kind == "all" and name in NEED_FLOOR and not has_floor(run):
@@ -141,13 +151,15 @@ def _draw_given(
             say(str(save_plot(axes, file)))
 
 
-def _draw_own(own: str, folder: Path, file_format: str, names: tuple[str, ...]) -> None:
+def _draw_own(own: str, folder: Path, file_format: str, names: tuple[str, ...], yes: bool) -> None:
     """Draw curves of the theory for a run and print their files."""
     from epsrank.numerics.papers.axes import save_plot
     from epsrank.numerics.tightness import tightness
     from epsrank.numerics.training import load_run
 
     run = load_run(own)
+    if names != ("kernel",):
+        weigh_run(run, 12, yes=yes)  # as many moments as `tightness` takes by default
     found = None if names == ("kernel",) else tightness(run)
     for name, axes in own_theory(
         names, lambda name: run if name == "kernel" else found, prefix=f"{own}: "

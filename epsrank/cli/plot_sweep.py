@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from epsrank.cli.console import notice, say
+from epsrank.cli.estimates import weigh_figures
 from epsrank.cli.figures import kinds_of
+from epsrank.theory.words import plural
 
 SWEEP_KINDS = ("curves", "ends", "map", "scatter")
 
@@ -37,6 +39,8 @@ def draw_sweeps(
     file_format: str,
     kind: str,
     options: dict[str, Any],
+    *,
+    yes: bool,
 ) -> None:
     """Draw the figures of sweeps, and print their files."""
     from epsrank.numerics.plots.save import save_figure
@@ -46,6 +50,10 @@ def draw_sweeps(
     kinds = kinds_of(kind, SWEEP_KINDS)
     wishes = Wishes(**options)
     loaded = [load_results(path) for path in paths]  # all first: a wrong name draws nothing
+    runs = [run for results in loaded for run in results.runs]
+    points = sum(len(values) for run in runs for values in run.series.values())
+    figures = len(kinds) * len(loaded)
+    weigh_figures(plural(len(runs), "run"), figures=figures, points=points, yes=yes)
     for results, (folder, prefix) in zip(loaded, places, strict=True):
         for name, figure in sweep_figures(results, kinds, wishes, strict=kind != "all"):
             if isinstance(figure, str):

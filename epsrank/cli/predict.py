@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import notice, print_json, print_table
-from epsrank.cli.cost import consent_option, weigh
+from epsrank.cli.cost import Asked, consent_option, furthest, weigh
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import DEFAULT_EPS, read_array
 from epsrank.theory.words import plural
@@ -114,25 +114,15 @@ def _weigh(widths: tuple[int, ...], given: dict[str, Any], seeds: int | None, ye
     memory = 8.0 * (points * points + width * (points + (width if depth > 1 else 1)))
     # The sides of the box, as a list, and the points in it.
     memory += inputs * (100.0 + 8.0 * points)
-    # What is furthest beyond the usual is at fault; a width counts twice, as it does in the cost.
-    shares = {
-        "--width": (width / 50) ** 2,
-        "--depth": depth / 2,
-        "--points": (points / 200) ** 2,
-        "--draws": given["draws"] / 20,
-        "--measure-seeds": (seeds or 0) / 20,
-        "--inputs": inputs / 50,
-    }
-    values = {
-        "--width": width,
-        "--depth": depth,
-        "--points": points,
-        "--draws": given["draws"],
-        "--measure-seeds": seeds,
-        "--inputs": inputs,
-    }
-    option = max(shares, key=lambda each: shares[each])
-    weigh(option, values[option], seconds=seconds, memory=memory, yes=yes)
+    asked = furthest(
+        Asked("--width", width, 50, power=2.0),
+        Asked("--depth", depth, 2),
+        Asked("--points", points, 200, power=2.0),
+        Asked("--draws", given["draws"], 20),
+        Asked("--measure-seeds", seeds or 0, 20),
+        Asked("--inputs", inputs, 50),
+    )
+    weigh(asked.option, asked.value, seconds=seconds, memory=memory, yes=yes)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from epsrank.numerics.boundary import refuse_working_set
 from epsrank.numerics.monitor.quantity.contract import QuantityData
 from epsrank.numerics.phenomena.derivatives import (
     HessianProducts,
@@ -166,6 +167,7 @@ class SpectralDensity:
     def density(self, grid: Vector, width: float) -> Vector:
         """Return the density on a grid, each node a Gaussian of this standard deviation."""
         width = as_positive(width, "width")
+        refuse_working_set("grid", np.size(grid), "numbers for each node", 16 * self.nodes.size)
         z = (np.asarray(grid, float)[:, None] - self.nodes.ravel()) / width
         bells = np.exp(-0.5 * z**2) / (width * math.sqrt(2 * math.pi))
         found: Vector = bells @ self.weights.ravel() / len(self.nodes)

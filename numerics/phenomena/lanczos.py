@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from epsrank.numerics.boundary import refuse_working_set
 from epsrank.theory.numbers.arrays import Vector
+from epsrank.theory.words import plural
 
 Product = Callable[[Tensor], Tensor]
 
@@ -47,6 +49,9 @@ def lanczos(
     The vectors are kept and take part twice in every reorthogonalisation: k·n float64 numbers.
     """
     size = len(start)
+    refuse_working_set(
+        "steps", min(steps, size), f"vectors of {plural(size, 'parameter')}", 8 * size
+    )
     draw = torch.Generator().manual_seed(size)
     rows = torch.empty(min(steps, size), size, dtype=torch.float64, device=start.device)
     diagonal: list[float] = []

@@ -34,12 +34,10 @@ class Cost:
 def training_cost(config: RunConfig) -> Cost:
     """Estimate a training: time of its steps, weights and activations, and checkpoints on disk."""
     size = 8 if config.dtype == "float64" else 4
-    # Input and output have at least one neuron each; bottlenecks, blocks and heads are left out.
-    weights = config.width * (2 + (config.depth - 1) * config.width)
+    weights = weights_of(config)
     samples = config.n_train or _USUAL_SAMPLES
     batch = min(config.batch_size or samples, samples)
-    flops = _GPU_FLOPS if config.device == "cuda" else _CORE_FLOPS * config.threads
-    step = _OPERATIONS_PER_WEIGHT * weights * batch / flops + _LAYER_SECONDS * (config.depth + 1)
+    step = _pass_seconds(config, batch)
     # "auto" makes a hundred or so, whatever the number of steps.
     every = config.measure_every
     measurements = config.steps / every if isinstance(every, int) else min(config.steps, 100)
@@ -49,3 +47,21 @@ def training_cost(config: RunConfig) -> Cost:
         memory=size * (weights * _COPIES[config.optimizer] + activations + samples),
         disk=size * weights * (measurements + 2),
     )
+
+
+def weights_of(config: RunConfig) -> float:
+    """Return the number of weights at least."""
+    # Input and output have at least one neuron each; bottlenecks, blocks and heads are left out.
+    return float(config.width * (2 + (config.depth - 1) * config.width))
+
+
+def loss_seconds(config: RunConfig) -> float:
+    """Estimate one loss of all samples."""
+    return _pass_seconds(config, config.n_train or _USUAL_SAMPLES) / 3
+
+
+def _pass_seconds(config: RunConfig, samples: int) -> float:
+    """Estimate a pass forward and backward."""
+    flops = _GPU_FLOPS if config.device == "cuda" else _CORE_FLOPS * config.threads
+    products = _OPERATIONS_PER_WEIGHT * weights_of(config) * samples / flops
+    return products + _LAYER_SECONDS * (config.depth + 1)

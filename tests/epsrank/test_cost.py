@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from epsrank.cli import cost, main
 from epsrank.cli.train import _folder
-from epsrank.numerics.training import cost as training
+from epsrank.numerics.sweeps import cost as trials
 
 HUGE = 10**20
 EVERY_STEP = ("--measure-every", 1)
@@ -97,6 +97,86 @@ def test_large_files_are_weighed_by_their_sizes(tmp_path, monkeypatch):
         assert done.stderr.count("\n") == 1
 
 
+def test_the_option_furthest_beyond_the_usual_is_named():
+    asked = [cost.Asked("--steps", 300, 100), cost.Asked("--width", 100, 50, power=2.0)]
+    assert cost.furthest(*asked).option == "--width"
+    assert cost.furthest(*asked, cost.Asked("--depth", 10, 2)).option == "--depth"
+    assert cost.furthest(cost.Asked("--draws", -5, 1), cost.Asked("--points", 1, 200)).value == 1
+
+
+def test_landscapes_are_weighed_by_lines_and_planes():
+    from epsrank.numerics.sweeps import Trial
+    from epsrank.numerics.sweeps.cost import trial_cost
+
+    train = {"task": "cosines", "width": 50, "depth": 2, "steps": 100}
+    settings = {"train": train, "arms": ["default", "structured"], "lines": 10, "grid": 21}
+    usual = trial_cost(Trial("landscape", settings))
+    assert 0 < usual.seconds < 60
+    assert trial_cost(Trial("landscape", settings | {"grid": 10**5})).seconds > 7200
+    assert trial_cost(Trial("landscape", settings | {"grid": 10**5})).memory >= 1e12
+    assert trial_cost(Trial("landscape", settings | {"lines": 10**9})).memory > 1e12
+    assert trial_cost(Trial("small-weights", {"width": 9})).seconds == 0
+    assert trial_cost(Trial("landscape", {"lines": 1})).seconds == 0  # refused when it is run
+
+
+def test_the_chains_of_a_network_of_yours_are_weighed(monkeypatch):
+    from torch import nn
+
+    from epsrank.cli.tightness import _weigh_model
+
+    monkeypatch.setattr(cost, "machine_memory", lambda: 1e13)
+    given = {"max_samples": 2000, "checkpoints": (), "yes": False}
+    data = (np.empty((3 * 10**6, 1)), None)
+    _weigh_model(nn.Linear(1000, 1), data, given)
+    for changed, model, said in (
+        (
+            {"max_samples": 10**7},
+            nn.Linear(3000, 1),
+            "--max-samples is 3000000 with 3000000 × 3000",
+        ),
+        (
+            {"checkpoints": range(10**6)},
+            nn.Linear(500, 1),
+            "--checkpoints is 1000000 with 2000 × 5",
+        ),
+        ({}, nn.Linear(200_000, 1, device="meta"), "--model is 200000 with 2000 × 200000 numbers"),
+    ):
+        if said.startswith("--model"):
+            monkeypatch.setattr(cost, "machine_memory", lambda: 1e9)
+        with pytest.raises(ValueError, match=said):
+            _weigh_model(model, data, given | changed)
+
+
+def test_figures_of_many_rows_are_weighed():
+    from epsrank.cli.estimates import weigh_figures
+
+    weigh_figures("100 runs", figures=600, points=10**6, yes=False)
+    weigh_figures("1 run", figures=6, points=10**9, yes=True)
+    for figures, points in ((6, 10**9), (10**5, 10)):
+        with pytest.raises(ValueError, match=f"RUN is 1 run, {figures} figures of {points} rows"):
+            weigh_figures("1 run", figures=figures, points=points, yes=False)
+
+
+def test_krylov_spaces_beyond_memory_are_refused(monkeypatch):
+    """Of 8·steps·n bytes; nothing is made before."""
+    import torch
+
+    from epsrank.numerics import boundary
+    from epsrank.numerics.phenomena.curvature import SpectralDensity
+    from epsrank.numerics.phenomena.lanczos import lanczos
+
+    monkeypatch.setattr(boundary, "available_memory", lambda: 10**9)
+    start = torch.ones(10**6)
+    with pytest.raises(
+        ValueError, match=r"steps is 1000, which keeps as many vectors of 1000000 p"
+    ):
+        lanczos(lambda v: 1 / 0, start, steps=1000)
+    lanczos(lambda v: 2 * v, start[:10], steps=10**12)
+    density = SpectralDensity(np.zeros((4, 40)), np.ones((4, 40)), 9)
+    with pytest.raises(ValueError, match="grid is 1000000, which keeps"):
+        density.density(np.zeros(10**6), 0.1)
+
+
 def test_many_runs_are_weighed_before_their_stages():
     from epsrank.cli.estimates import weigh_stages
     from epsrank.numerics.stages.axis import axis_of
@@ -171,10 +251,10 @@ def test_sweeps_are_asked_about_until_they_have_begun(tmp_path, monkeypatch):
     settings = {"task": "cosines", "width": 3, "depth": 1, "steps": 2, "n_train": 20}
     text = "".join(f"{name} = {value!r}\n" for name, value in settings.items())
     Path("SPEC.toml").write_text(f"seeds = 2\n[fixed]\n{text}".replace("'", '"'))
-    honest = training.training_cost
+    honest = trials.training_cost
     # A core that takes an hour and a half for a training.
     monkeypatch.setattr(
-        training, "training_cost", lambda config: replace(honest(config), seconds=5400.0)
+        trials, "training_cost", lambda config: replace(honest(config), seconds=5400.0)
     )
     call = ["sweep", "SPEC.toml", "--jobs", "1"]
     done = CliRunner().invoke(main, call)
@@ -195,3 +275,14 @@ def test_sweeps_are_asked_about_until_they_have_begun(tmp_path, monkeypatch):
     assert "ID is A1 A3 at size quick of " in done.stderr
     assert "days; choose less, or pass --yes" in done.stderr
     assert not Path("r").exists()
+
+
+def test_no_wish_for_paper_is_passed_over():
+    from epsrank.cli.paper import paper_of
+
+    nothing = {"columns": None, "font": None, "size": None, "greyscale": False}
+    with paper_of(nothing):
+        pass
+    for wish in ({"size": 0.0}, {"columns": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wish))} is 0"):
+            paper_of(nothing | wish)
