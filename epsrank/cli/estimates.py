@@ -6,6 +6,7 @@ absurd requests are not.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from math import comb
 from pathlib import Path
@@ -15,7 +16,10 @@ from epsrank.cli.cost import Asked, furthest, weigh
 from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from epsrank.numerics.stages.axis import RunAxis
+    from epsrank.numerics.training import Run
 
 # Operations per second: of products and eigenvalues in float64, of sums in whole numbers, of
 # factorisations in balls or rounded numbers, of resampled Gram matrices.
@@ -75,6 +79,30 @@ def weigh_chains(
     weigh(asked.option, value, seconds=seconds, memory=memory, yes=yes)
 
 
+def weigh_run(run: Run, moments: int, *, yes: bool) -> None:
+    """Weigh the chains of a run: its layers are decomposed at some moments."""
+    count = min(max(1, moments), max(1, len(run.records)))
+    shape = (len(run.task.x), run.config.width)
+    weigh_chains(Asked("--moments", count, 12), shape, moments=count, yes=yes)
+
+
+def weigh_model(model: nn.Module, data: Any, *, samples: int, moments: int, yes: bool) -> None:
+    """Weigh the chains of a network of the user's, by its widest layer."""
+    pair = isinstance(data, (tuple, list)) and len(data) == 2
+    inputs = data[0] if pair else getattr(data, "x", data)
+    samples, moments = max(1, samples), max(1, moments)
+    with contextlib.suppress(TypeError):  # a problem, or data without a length
+        samples = min(samples, len(inputs))
+    width = max((int(getattr(part, "in_features", 0)) for part in model.modules()), default=0)
+    asked = furthest(
+        Asked("--max-samples", samples, 2000),
+        Asked("--checkpoints", moments, 12),
+        Asked("--model", width, 1000, power=2.0),
+    )
+    weights = sum(part.numel() for part in model.parameters())
+    weigh_chains(asked, (samples, width), moments=moments, weights=weights, yes=yes)
+
+
 # A figure, and a point in it, read and drawn: 300 000 rows of a history took 16 s.
 _FIGURE_SECONDS, _POINT_SECONDS = 1.0, 5e-5
 
@@ -82,7 +110,8 @@ _FIGURE_SECONDS, _POINT_SECONDS = 1.0, 5e-5
 def weigh_figures(what: str, *, figures: int, points: int, yes: bool) -> None:
     """Weigh drawing."""
     seconds = _FIGURE_SECONDS * figures + _POINT_SECONDS * points
-    weigh("RUN", f"{what}, {plural(figures, 'figure')} of {points} rows", seconds=seconds, yes=yes)
+    value = f"{what}, {plural(figures, 'figure')} of {plural(points, 'row')}"
+    weigh("RUN", value, seconds=seconds, yes=yes)
 
 
 def weigh_certificate(option: str, shape: tuple[int, int], *, times: int, yes: bool) -> None:

@@ -9,12 +9,11 @@ import click
 
 from epsrank.cli.console import notice, say
 from epsrank.cli.cost import consent_option
-from epsrank.cli.estimates import weigh_figures
+from epsrank.cli.estimates import weigh_figures, weigh_run
 from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command, is_name, is_pair
 from epsrank.cli.paper import paper_of, paper_options, without_paper
 from epsrank.cli.plot_sweep import draw_sweeps, is_sweep, pairs_of
-from epsrank.cli.tightness import weigh_run
 from epsrank.theory.words import plural
 
 _KINDS = ("staircase", "spectra", "floor", "layers", "tightness", "reading")

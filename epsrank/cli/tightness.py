@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from epsrank.cli.console import notice, number, print_json, print_table, say
-from epsrank.cli.cost import Asked, consent_option, furthest
+from epsrank.cli.cost import consent_option
 from epsrank.cli.figures import kinds_of, own_theory
 from epsrank.cli.front import Command, is_number
 from epsrank.cli.options import read_array, read_target
@@ -20,7 +19,6 @@ from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
     from epsrank.numerics.tightness import Tightness
-    from epsrank.numerics.training import Run
     from epsrank.theory.floor.tightness.enclosed import Enclosed
     from epsrank.theory.floor.tightness.result import LayerTightness
 
@@ -118,6 +116,7 @@ def tightness(run: str | None, out: str | None, as_json: bool, **given: Any) -> 
 
 def _found(run: str | None, given: dict[str, Any]) -> Tightness:
     """Return the numbers."""
+    from epsrank.cli.estimates import weigh_balls, weigh_model, weigh_run
     from epsrank.numerics.tightness import tightness as compute
     from epsrank.theory.errors import InputError
 
@@ -152,8 +151,6 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
         kept = load_run(folder)
         weigh_run(kept, given["moments"], yes=given["yes"])
         if given["certified"]:
-            from epsrank.cli.estimates import weigh_balls
-
             shape = (len(kept.task.x), kept.config.width)
             weigh_balls("--certified", shape, yes=given["yes"])
         return compute(kept, **settings)
@@ -166,42 +163,15 @@ def _found(run: str | None, given: dict[str, Any]) -> Tightness:
     find_model(given["model"])  # a wrong name first: data may take long to read
     data = _data(given)
     model = _network(given, data)
-    _weigh_model(model, data["data"], given)
+    weigh_model(
+        model, data["data"], samples=given["max_samples"], moments=len(given["checkpoints"]),
+        yes=given["yes"],
+    )  # fmt: skip
     return compute(
         model, label=given["model"], max_samples=given["max_samples"], seed=given["seed"],
         measure=given["measure"], loss=given["loss"] or "mse", head=given["head"] or "auto",
         output=given["output"], checkpoints=_checkpoints(given["checkpoints"]), **data, **settings,
     )  # fmt: skip
-
-
-def weigh_run(run: Run, moments: int, *, yes: bool) -> None:
-    """Weigh the chains of a run: its layers are decomposed at some moments."""
-    from epsrank.cli.estimates import weigh_chains
-
-    count = min(max(1, moments), max(1, len(run.records)))
-    shape = (len(run.task.x), run.config.width)
-    weigh_chains(Asked("--moments", count, 12), shape, moments=count, yes=yes)
-
-
-def _weigh_model(model: Any, data: Any, given: dict[str, Any]) -> None:
-    """Weigh the chains of a network of the user's, by its widest layer."""
-    from epsrank.cli.estimates import weigh_chains
-
-    pair = isinstance(data, (tuple, list)) and len(data) == 2
-    inputs = data[0] if pair else getattr(data, "x", data)
-    samples = max(1, given["max_samples"])
-    with contextlib.suppress(TypeError):  # a problem, or data without a length
-        samples = min(samples, len(inputs))
-    moments = max(1, len(given["checkpoints"]))
-    width = max((int(getattr(part, "in_features", 0)) for part in model.modules()), default=0)
-    asked = furthest(
-        Asked("--max-samples", samples, 2000),
-        Asked("--checkpoints", moments, 12),
-        Asked("--model", width, 1000, power=2.0),
-    )
-    weights = sum(part.numel() for part in model.parameters())
-    shape = (samples, width)
-    weigh_chains(asked, shape, moments=moments, weights=weights, yes=given["yes"])
 
 
 def _network(given: dict[str, Any], data: dict[str, Any]) -> Any:

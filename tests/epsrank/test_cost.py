@@ -122,29 +122,19 @@ def test_landscapes_are_weighed_by_lines_and_planes():
 def test_the_chains_of_a_network_of_yours_are_weighed(monkeypatch):
     from torch import nn
 
-    from epsrank.cli.tightness import _weigh_model
+    from epsrank.cli.estimates import weigh_model
 
-    monkeypatch.setattr(cost, "machine_memory", lambda: 1e13)
-    given = {"max_samples": 2000, "checkpoints": (), "yes": False}
     data = (np.empty((3 * 10**6, 1)), None)
-    _weigh_model(nn.Linear(1000, 1), data, given)
-    for changed, model, said in (
-        (
-            {"max_samples": 10**7},
-            nn.Linear(3000, 1),
-            "--max-samples is 3000000 with 3000000 × 3000",
-        ),
-        (
-            {"checkpoints": range(10**6)},
-            nn.Linear(500, 1),
-            "--checkpoints is 1000000 with 2000 × 5",
-        ),
-        ({}, nn.Linear(200_000, 1, device="meta"), "--model is 200000 with 2000 × 200000 numbers"),
+    weigh_model(nn.Linear(1000, 1), data, samples=2000, moments=0, yes=False)
+    for samples, moments, width, memory, said in (
+        (10**7, 0, 3000, 1e13, "--max-samples is 3000000 with 3000000 × 3000"),
+        (2000, 10**6, 500, 1e13, "--checkpoints is 1000000 with 2000 × 5"),
+        (2000, 0, 200_000, 1e9, "--model is 200000 with 2000 × 200000 numbers"),
     ):
-        if said.startswith("--model"):
-            monkeypatch.setattr(cost, "machine_memory", lambda: 1e9)
+        monkeypatch.setattr(cost, "machine_memory", lambda memory=memory: memory)
+        model = nn.Linear(width, 1, device="meta")
         with pytest.raises(ValueError, match=said):
-            _weigh_model(model, data, given | changed)
+            weigh_model(model, data, samples=samples, moments=moments, yes=False)
 
 
 def test_figures_of_many_rows_are_weighed():
