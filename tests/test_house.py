@@ -36,11 +36,7 @@ def imported(source: str, package: str) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*parts, *([base] if base else [])])
-            names.add(base)
+            names.add(absolute(node, package))
         elif (
             isinstance(node, ast.Call)
             and node.args
@@ -50,6 +46,15 @@ def imported(source: str, package: str) -> set[str]:
         ):
             names.add(node.args[0].value)
     return names
+
+
+def absolute(node: ast.ImportFrom, package: str) -> str:
+    """Return the dotted name that names are imported from, made absolute where it is relative."""
+    base = node.module or ""
+    if not node.level:
+        return base
+    parts = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return ".".join([*parts, *([base] if base else [])])
 
 
 def _called(function: ast.expr) -> str:
@@ -107,15 +112,39 @@ def test_rooms_import_downwards_only(room):
     assert not faults
 
 
-def lines_of_code(source: str) -> int:
-    """Count the lines of a file without those of its docstrings."""
+def lines_of_docstrings(source: str) -> int:
+    """Count the lines of a file that its docstrings take."""
     documented = 0
     for node in parsed(source)[1]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if ast.get_docstring(node, clean=False) is not None and first is not None:
                 documented += (first.end_lineno or first.lineno) - first.lineno + 1
-    return len(source.splitlines()) - documented
+    return documented
+
+
+def lines_of_code(source: str) -> int:
+    """Count the lines of a file without those of its docstrings."""
+    return len(source.splitlines()) - lines_of_docstrings(source)
+
+
+def share_of_docstrings(sources: Collection[str]) -> float:
+    """Return the share of the lines of some files that docstrings take."""
+    lines = sum(len(source.splitlines()) for source in sources)
+    return sum(map(lines_of_docstrings, sources)) / lines
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_docstrings_are_at_most_a_quarter_of_the_lines(room):
+    files = [path for path in _files() if path.relative_to(ROOT).parts[0] == room]
+    assert share_of_docstrings([path.read_text(encoding="utf-8") for path in files]) <= 1 / 4
+
+
+def test_a_planted_essay_is_caught():
+    code = "def f():\n    return 1\n"
+    essay = 'def g():\n    """Say\n\n    much.\n    """\n    return 1\n'
+    assert share_of_docstrings([code, code]) == 0
+    assert share_of_docstrings([code, essay]) == 4 / 8
 
 
 def test_no_file_is_longer_than_a_screenful_or_seven():
@@ -137,14 +166,16 @@ def import_graph(sources: Mapping[str, str], packages: Collection[str]) -> dict[
     """Return which modules each module names in its imports, those for type checkers too."""
     graph: dict[str, set[str]] = {name: set() for name in sources}
     for module, source in sources.items():
+        package = module if module in packages else module.rpartition(".")[0]
         for node in parsed(source)[1]:
             if isinstance(node, ast.Import):
                 graph[module] |= {alias.name for alias in node.names} & set(sources)
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif isinstance(node, ast.ImportFrom):
+                base = absolute(node, package)
                 for alias in node.names:
-                    inner = f"{node.module}.{alias.name}"
+                    inner = f"{base}.{alias.name}"
                     # A submodule, or a name that the module itself gives.
-                    graph[module] |= {inner if inner in sources else node.module} & set(sources)
+                    graph[module] |= {inner if inner in sources else base} & set(sources)
         if module in packages:  # a package's face imports what lies behind it
             graph[module] = {name for name in graph[module] if not name.startswith(f"{module}.")}
     return graph
@@ -194,7 +225,9 @@ def test_planted_circles_are_caught():
     assert not circle(folder_graph(import_graph(sources, packages), packages))
     files = {**sources, "epsrank.b.three": "def f():\n    import epsrank.b.two"}
     assert set(circle(import_graph(files, packages))) == {"epsrank.b.two", "epsrank.b.three"}
-    folders = {**sources, "epsrank.b.three": "from epsrank.a.four import g"}
+    files = {**sources, "epsrank.b.three": "from . import two"}
+    assert set(circle(import_graph(files, packages))) == {"epsrank.b.two", "epsrank.b.three"}
+    folders = {**sources, "epsrank.b.three": "from ..a.four import g"}
     assert not circle(import_graph(folders, packages))
     assert set(circle(folder_graph(import_graph(folders, packages), packages))) == packages
 
