@@ -83,8 +83,6 @@ html_favicon = "static/icon.svg"
 html_math_renderer = "mathml"
 html_show_copyright = False
 html_copy_source = False
-# Quotes and dots alone: two hyphens are an option of a command.
-smartquotes_action = "qe"
 html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#0b5394",

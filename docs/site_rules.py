@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
 import epsrank
-from epsrank.proofs.report.formulas import mathml
+from epsrank.proofs.report.formulas import broken, inline
 from epsrank.proofs.report.scripts import scripts
 from epsrank.proofs.report.words import EXPERIMENTS, STATEMENTS
 
@@ -30,6 +30,7 @@ _OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([^)\s#]+)(?:#[^)\s]*)?\)")
 _HERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md",
          "README.md": "index.md"}  # fmt: skip
 _CODE = re.compile(r"(``.+?``)", re.DOTALL)
+_OPTION = re.compile(r"(?<![\w`-])(--[a-z][\w-]*)")
 
 
 def links_inside(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -50,7 +51,7 @@ def _writes(display: str) -> Callable[[Any, nodes.Node], None]:
     """Return what writes a formula as MathML, which needs neither a program nor the network."""
 
     def write(self: Any, node: nodes.Node) -> None:
-        made = mathml(node.astext(), display)
+        made = (broken if display == "block" else inline)(node.astext())
         self.body.append(f'<div class="formula">{made}</div>' if display == "block" else made)
         raise nodes.SkipNode
 
@@ -127,8 +128,11 @@ def _parts(package: Any) -> list[str]:
 
 
 def bars_of_commands(app: Sphinx, context: Any, lines: list[str]) -> None:
-    """Keep |Ω| in the help of commands from being read as markup."""
-    lines[:] = [line.replace("|", r"\|") for line in lines]
+    """Keep |Ω| in the help of commands from being read as markup, and --eps from being a dash."""
+    for k, line in enumerate(lines):
+        if not line.lstrip().startswith("..") and "``--" not in line:
+            line = _OPTION.sub(r"``\1``", line)
+        lines[k] = line.replace("|", r"\|")
 
 
 #: Short names of statements and experiments; an L1 loss is none.

@@ -9,6 +9,9 @@ from markupsafe import Markup
 
 _STRETCHED = re.compile(r'stretchy="true" fence="true" minsize="1.2em" maxsize="1.2em"')
 
+# sin x, and not sinx.
+_FUNCTION = re.compile(r"(<mi>(?:sin|cos|tanh|log|exp)</mi>)(?=<m(?:i|n|sup|sub)>)")
+
 _WIDE_SPACE = re.compile(r"(\\q?quad(?![a-z]))")
 
 # What a formula may be broken before, where nothing is open: relations first, then sums.
@@ -42,9 +45,20 @@ def formula(latex: str) -> Markup | None:
     # Nothing to make it with, or a formula of a user's own ledger: the converter names no common
     # class of errors.
     try:
-        return Markup("".join(map(_row, _parts(latex))))
+        return Markup(broken(latex))
     except Exception:
         return None
+
+
+def broken(latex: str) -> str:
+    """Return a formula as rows of MathML that a narrow screen puts one below the other."""
+    # What stands in an environment belongs together.
+    return mathml(latex, "block") if r"\begin" in latex else "".join(map(_row, _parts(latex)))
+
+
+def inline(latex: str) -> str:
+    """Return a formula as MathML that stands in a line of text."""
+    return mathml(latex, "inline")
 
 
 def _row(latex: str) -> str:
@@ -95,9 +109,12 @@ def mathml(latex: str, display: str) -> str:
     from latex2mathml.converter import convert
 
     # A prime that is raised as an exponent is too small to be seen.
-    made = convert(latex.replace(r"^{\prime}", "′"), display=display)
+    for typed, prime in ((r"^{\prime}", "′"), ("''", "″"), ("'", "′")):
+        latex = latex.replace(typed, prime)
+    made = convert(latex, display=display)
     # Two brackets of one size: that with an index would not be stretched with the other.
     made = _STRETCHED.sub('stretchy="false"', made)
+    made = _FUNCTION.sub(r'\1<mspace width="0.17em"/>', made)
     # A command that it does not know stays as it was written, and would be read as a name.
     if "\\" in made or "&#x0005C;" in made:
         raise ValueError(f"latex2mathml does not know all of {latex!r}")

@@ -19,7 +19,7 @@ from epsrank.proofs.report import rebuild_report, write_report
 from epsrank.proofs.report.cards import MARKS, MEANING
 from epsrank.proofs.report.changes import compare_verifications
 from epsrank.proofs.report.claim_map import DOWN, HEIGHT, WIDTH, lines_of, places, reduced
-from epsrank.proofs.report.formulas import formula, pieces
+from epsrank.proofs.report.formulas import broken, formula, inline, pieces
 from epsrank.proofs.report.scripts import scripts
 from epsrank.proofs.report.words import EXPERIMENTS, annotated, show, source
 from epsrank.theory.errors import InputError
@@ -287,3 +287,11 @@ def test_a_long_formula_may_be_broken_before_relations_and_sums():
     made = str(formula(whole))
     assert made.count("<math") == 3
     assert made.count('class="row"') == 1
+
+
+def test_primes_are_marks_and_functions_stand_apart():
+    made = inline(r"-u'' = \sin \pi x")
+    assert "<mi>″</mi>" in made
+    assert '<mi>sin</mi><mspace width="0.17em"/>' in made
+    assert broken(r"a \quad b").count("<math") == 2
+    assert broken(r"\begin{aligned} a \quad b \end{aligned}").count("<math") == 1
