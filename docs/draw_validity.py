@@ -155,7 +155,10 @@ def stored(folder: Path) -> list[Outcome]:
     """Return the trials of the standard plan that a store has."""
     store = TrialStore(folder)
     planned = plan(Request(size="standard"))
-    return [found for trial in planned if (found := store.get(trial)) is not None]
+    found = [held for trial in planned if (held := store.get(trial)) is not None]
+    if not any(outcome.status == "done" for outcome in found):
+        sys.exit(f"{folder} has no finished trial of experiment E at standard size: run it first")
+    return found
 
 
 def recorded(record: Record) -> Sequence[Outcome]:

@@ -203,6 +203,12 @@ def test_tables_of_standard_size_are_not_overwritten_by_a_smaller_record():
     assert recorded(usual) is record.outcomes
 
 
+def test_an_empty_store_has_no_tables(tmp_path):
+    stored = runpy.run_path(str(DOCS / "draw_validity.py"))["stored"]
+    with pytest.raises(SystemExit, match=r"has no finished trial of experiment E at standard size"):
+        stored(tmp_path / "store")
+
+
 def test_a_changed_verdict_makes_a_table_stale():
     from dataclasses import replace
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
 
 class InputError(ValueError):
     """An argument that cannot be used, described in one line.
@@ -37,3 +45,25 @@ def described(error: BaseException) -> str:
     """Return an exception as one line, with its type where that says more than the line."""
     line = (str(error).splitlines() or [""])[0]
     return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}"
+
+
+def named_entries(what: str) -> Callable[[type[T]], type[T]]:
+    """Return a decorator of data classes that refuses entries by the name of what there is not."""
+
+    def checked(cls: type[T]) -> type[T]:
+        make = cls.__init__
+        known = [entry.name for entry in fields(cls)]  # type: ignore[arg-type]
+
+        @functools.wraps(make)
+        def init(self: Any, *values: Any, **given: Any) -> None:
+            for name, value in given.items():
+                if name not in known:
+                    near = difflib.get_close_matches(name, known, 1)
+                    remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(known)}"
+                    raise InputError(name, f"is {value!r}, and is no {what}", remedy)
+            make(self, *values, **given)
+
+        cls.__init__ = init  # type: ignore[method-assign]
+        return cls
+
+    return checked

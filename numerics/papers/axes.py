@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,10 +103,12 @@ def plot_theory(kind: str, *, runs: Sequence[Run] = (), ax: Axes | None = None) 
     >>> axes.get_yscale()
     'log'
     """
-    if kind not in THEORY_FIGURES:
+    if kind not in tuple(THEORY_FIGURES):  # of a list there is no hash
         raise InputError("kind", f"is {kind!r}", f"choose one of {', '.join(THEORY_FIGURES)}")
+    if not isinstance(runs, (list, tuple)):
+        raise InputError("runs", f"are {runs!r}", "pass a list of runs")
     with drawing_into(ax):
-        return _axes(theory_figure(kind, runs), ax)
+        return _axes(theory_figure(kind, [_run(run) for run in runs]), ax)
 
 
 def plot_run(
@@ -176,7 +179,7 @@ def plot_own_theory(
         with drawing_into(ax):
             axes = draw_kernel(run, title=run.config.title)
     else:
-        found = own if isinstance(own, Tightness) else tightness(own)
+        found = own if isinstance(own, Tightness) else tightness(_run(own))
         axes = TIGHTNESS_FIGURES[kind](found.records, ax=ax, title=found.label)
     adapt(axes.figure, ax)  # type: ignore[arg-type]
     return axes
@@ -204,7 +207,7 @@ def save_plot(axes: Any, path: str | Path, *, dpi: int = DOTS_PER_INCH) -> Path:
     InputError
         If the ending is another one, or the file cannot be written.
     """
-    first = axes[0] if isinstance(axes, (list, tuple)) else axes
+    first = axes[0] if isinstance(axes, (list, tuple)) and axes else axes
     figure = first.get_figure(root=True) if hasattr(first, "get_figure") else first
     if not hasattr(figure, "savefig"):  # Matplotlib is loaded when something is drawn
         raise InputError("axes", f"are a {type(first).__name__}", "pass axes, or their figure")
@@ -220,4 +223,8 @@ def _axes(figure: Figure, ax: Axes | None) -> Any:
 
 
 def _run(run: Run | str | Path) -> Run:
-    return run if isinstance(run, Run) else load_run(run)
+    if isinstance(run, (str, Path)):
+        return load_run(run)
+    if not isinstance(run, Run):
+        raise InputError("run", f"is {reprlib.repr(run)}", "pass a run, or its folder")
+    return run

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import real_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,13 +89,15 @@ def as_paper(
     height: float | None = None,
 ) -> Paper:
     """Check what a figure is to be drawn for."""
-    if columns not in WIDTHS:
+    if columns not in tuple(WIDTHS):
         raise InputError("columns", f"is {columns!r}", "choose 1 or 2")
-    if not 4 <= size <= 24:
-        raise InputError("size", f"is {size!r}", "pass points, from 4 to 24")
-    if height is not None and not 1 <= height <= 20:
-        raise InputError("height", f"is {height!r}", "pass inches, from 1 to 20")
+    size = _within(size, "size", "points", 4, 24)
+    height = None if height is None else _within(height, "height", "inches", 1, 20)
+    if not isinstance(greyscale, bool):
+        raise InputError("greyscale", f"is {greyscale!r}", "pass True or False")
     if font is not None:
+        if not isinstance(font, str):
+            raise InputError("font", f"is {font!r}", "pass a name, such as 'serif'")
         try:
             font_manager.findfont(font, fallback_to_default=False)
         except ValueError:
@@ -102,7 +105,16 @@ def as_paper(
                 "font", f"is {font!r}, which Matplotlib does not find",
                 "install it, or choose 'serif', 'sans-serif' or 'monospace'",
             ) from None  # fmt: skip
-    return Paper(WIDTHS[columns], height, float(size), font, greyscale)
+    return Paper(WIDTHS[columns], height, size, font, greyscale)
+
+
+def _within(value: Any, name: str, unit: str, least: float, most: float) -> float:
+    """Check a length."""
+    remedy = f"pass {unit}, from {least} to {most}"
+    number = real_number(value, name, remedy)
+    if not least <= number <= most:
+        raise InputError(name, f"is {value!r}", remedy)
+    return number
 
 
 def wrapped(axes: Axes, paper: Paper, *, x: str, y: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from epsrank.numerics.plots.floor_curve import floor_curve, rank_ratios
 from epsrank.numerics.plots.layers import layer_ranks, spectra
 from epsrank.numerics.plots.plateau import draw_plateau
 from epsrank.numerics.plots.staircase import staircase
+from epsrank.theory.data.inputs import as_eps
 from epsrank.theory.errors import InputError
 from epsrank.theory.numbers.spaced import spaced
 
@@ -27,12 +28,12 @@ _MOST_POINTS = 60
 
 def figure_of_run(run: Run, kind: str, *, eps: float | None = None) -> Figure:
     """Draw one figure of a run."""
-    if kind not in KINDS:
+    if kind not in tuple(KINDS):  # of a list there is no hash
         raise InputError("kind", f"is {kind!r}", f"choose one of {', '.join(KINDS)}")
     if not run.records:
         raise InputError("run", "has no measurements yet", "train it first")
     known = run.records[0].eps
-    threshold = known[0] if eps is None else eps
+    threshold = known[0] if eps is None else as_eps(eps)
     if threshold not in known:
         choices = ", ".join(f"{value:g}" for value in known)
         raise InputError("eps", f"is {threshold:g}", f"the run has measured {choices}")

@@ -12,6 +12,7 @@ import matplotlib as mpl
 
 from epsrank.numerics.plots.style import adapt
 from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import real_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,8 +41,14 @@ def figure_format(path: str | Path, name: str) -> str:
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = DOTS_PER_INCH) -> Path:
     """Write a figure as .svg, .png or .pdf, atomically and reproducibly."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError("path", f"is {path!r}", "name a file that ends in .svg, .png or .pdf")
     file = Path(path)
     kind = figure_format(file, "path")
+    # Above, a page of 7 inches has 10⁸ dots and more.
+    remedy = "pass dots per inch, from 10 to 2400"
+    if not 10 <= real_number(dpi, "dpi", remedy) <= 2400:
+        raise InputError("dpi", f"is {dpi!r}", remedy)
     adapt(figure)
     # A fresh name beside the target: a reader never sees half a figure, nor do two writers meet.
     draft = file.with_name(f".{file.stem}-{secrets.token_hex(4)}.{kind}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epsrank.numerics.plots.style import FAINT, INK, dress, integer_axis, log_axis, look, new_figure
+from epsrank.theory.errors import InputError
+from epsrank.theory.numbers.arrays import real_array
 from epsrank.theory.words import plural
 
 if TYPE_CHECKING:
@@ -108,8 +110,24 @@ def draw_staircase(
     -------
     Figure
         Of Matplotlib (``pip install 'epsrank[plots]'``), not shown and not saved.
+
+    Raises
+    ------
+    InputError
+        If `found` is no staircase, or the series have other lengths.
     """
-    time, values = np.asarray(times, np.float64), np.asarray(loss, np.float64)
+    if not hasattr(found, "plateaus"):
+        raise InputError("found", f"is {found!r}", "pass what detect_staircase found")
+    time, values = real_array(times, "times"), real_array(loss, "loss")
+    ends = []
+    if rank is not None:
+        if not isinstance(rank, (tuple, list)) or len(rank) != 2:
+            raise InputError("rank", f"is {rank!r}", "pass its lower and its upper ends")
+        ends = [real_array(end, "rank") for end in rank]
+    for name, series in (("loss", values), *(("rank", end) for end in ends)):
+        if time.ndim != 1 or series.shape != time.shape:
+            problem = f"has shape {series.shape}, and times {time.shape}"
+            raise InputError(name, problem, "pass one number per measurement")
     figure = new_figure(7.2, 5.2 if rank is not None else 3.4)
     panels = figure.subplots(1 if rank is None else 2, 1, sharex=True, squeeze=False)[:, 0]
     above = panels[0]
@@ -129,7 +147,6 @@ def draw_staircase(
     if found.scale == "log":
         log_axis(above, "y", values)
     if rank is not None:
-        ends = [np.asarray(end, np.float64) for end in rank]
         for end in ends:
             panels[1].plot(time, end, color=look(1).colour, drawstyle="steps-post", linewidth=1.3)
         panels[1].fill_between(

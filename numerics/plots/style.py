@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
@@ -17,7 +19,6 @@ from epsrank.theory.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
 INK = "#222222"
@@ -77,6 +78,9 @@ def for_paper(paper: Paper | None) -> Iterator[None]:
 @contextmanager
 def drawing_into(axes: Axes | None) -> Iterator[None]:
     """Let the next figure of one panel be drawn into these axes."""
+    if axes is not None and not isinstance(axes, Axes):
+        remedy = "pass the Axes of one panel, or leave ax= out"
+        raise InputError("ax", f"is {reprlib.repr(axes)}", remedy)
     token = _AXES.set(axes)
     try:
         yield

@@ -80,6 +80,8 @@ def draw_training_stages(stages: Stages, *, along: Along = "auto") -> Figure:
     """
     if along not in {"auto", "linear", "log"}:
         raise InputError("along", f"is {along!r}", "choose one of auto, linear, log")
+    if not hasattr(stages, "runs"):
+        raise InputError("stages", f"are {stages!r}", "pass what training_stages found")
     names = present(stages.runs)
     panels: dict[str, list[str]] = {}
     for name in names:

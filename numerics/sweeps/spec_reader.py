@@ -54,6 +54,12 @@ class SpecReader:
 
     def read(self) -> dict[str, Any]:
         """Return the entries of a `Sweep`."""
+        if not self.entries:
+            raise InputError(
+                self.source,
+                "is empty, and would train by the defaults",
+                "write [fixed], [grid] or seeds, such as seeds = 5",
+            )
         self._known("", self.entries, _ENTRIES, "an entry of a sweep")
         kind = self.entries.get("kind", "train")
         if not isinstance(kind, str) or kind not in TRIAL_KINDS:

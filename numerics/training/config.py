@@ -20,7 +20,7 @@ from epsrank.numerics.operators.stacked import as_kappa
 from epsrank.numerics.tasks.load import DATA, TASKS
 from epsrank.numerics.tasks.posed import as_domain
 from epsrank.theory.data.inputs import as_eps, as_share, as_whole
-from epsrank.theory.errors import InputError
+from epsrank.theory.errors import InputError, named_entries
 from epsrank.theory.numbers.written import reader
 
 # Rates where none is given; ours.
@@ -51,6 +51,7 @@ CHOICES = {
 _MOST_THREADS = 1024
 
 
+@named_entries("setting of a run")
 @dataclass(frozen=True)
 class RunConfig:
     """Settings of a run: same settings, same machine, same numbers, bit for bit.
@@ -355,6 +356,8 @@ class RunConfig:
         # Not TOML, not UTF-8, or nested too deeply.
         except (ValueError, RecursionError) as error:
             raise InputError("config", f"is not TOML ({error})", "fix the file") from None
+        if not values:  # a file that lost its content would be a training by the defaults
+            raise InputError("config", "is empty", "write settings, such as task = 'cosines'")
         known = [field.name for field in fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:

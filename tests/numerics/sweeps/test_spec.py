@@ -168,6 +168,8 @@ def test_an_error_names_the_line(right, wrong, line, told):
         ("[grid]\nwidth = [5]\n[[exclude]]\nwidth = [5, 6]", "leaves no trial; exclude less"),
         ("[random]\nsamples = 1000000\nwidth = { integers = [1, 9] }", "makes 5000000 trials"),
         ("seeds = 1000000", "makes 100001 trials"),
+        ("", "SPEC.toml is empty, and would train by the defaults; write [fixed], [grid] or seeds"),
+        ("# soon\n", "SPEC.toml is empty"),
         ("grid = 3", "line 1: grid is 3; write a table, [grid]"),
         ("exclude = 3", "line 1: exclude is 3; write tables, [[exclude]]"),
         ("grid.widht = [1]", "line 1: widht is not a setting"),

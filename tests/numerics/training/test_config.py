@@ -1,5 +1,6 @@
 """Settings: checked as a whole, and the same after a trip through TOML."""
 
+import inspect
 import math
 
 import numpy as np
@@ -88,7 +89,23 @@ def test_bad_settings_name_the_argument(given, argument):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["width = ", "width = 5\nwidht = 6", "eps = 'small'"])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"taks": "digits"}, "taks is 'digits', and is no setting of a run; did you mean task?"),
+        ({"width": 3, "zzz": 4}, "zzz is 4, and is no setting of a run; use task, network, "),
+    ],
+)
+def test_unknown_settings_are_named(given, told):
+    with pytest.raises(InputError) as refused:
+        RunConfig(**given)
+    assert str(refused.value).startswith(told)
+    assert list(inspect.signature(RunConfig).parameters)[:2] == ["task", "network"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing", "width = ", "width = 5\nwidht = 6", "eps = 'small'"]
+)
 def test_bad_toml(text):
     with pytest.raises(InputError):
         RunConfig.from_toml(text)

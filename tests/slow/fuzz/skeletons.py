@@ -203,8 +203,7 @@ def _path(line: Line, rng: random.Random) -> None:
 
 
 def _empty(line: Line, rng: random.Random) -> None:
-    """Empty a file; of a specification that is five trainings by the defaults, in minutes."""
-    if (file := _some_file(line, rng)) is not None and file.name != "SPEC.toml":
+    if (file := _some_file(line, rng)) is not None:
         file.write_bytes(b"")
 
 
