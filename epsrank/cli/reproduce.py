@@ -259,7 +259,16 @@ def _show_list(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    from epsrank.proofs.ledger.claims import load_ledger
+
+    known = {claim.id: claim.named for claim in load_ledger()}
     print_table(
         ["id", "experiment", "state", "on record"],
-        [[r["id"], r["title"], r["state"], "; ".join(r["findings"])] for r in rows],
+        [[r["id"], r["title"], r["state"], _with_titles(r["findings"], known)] for r in rows],
     )
+
+
+def _with_titles(findings: list[str], known: Mapping[str, str]) -> str:
+    """Write ``id: verdict`` of some claims with their titles."""
+    pairs = [found.partition(": ") for found in findings]
+    return "; ".join(f"{known.get(claim, claim)}: {verdict}" for claim, _, verdict in pairs)

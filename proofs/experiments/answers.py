@@ -84,6 +84,13 @@ def title_of(name: str, part: str | None, claim: Claim | None) -> str:
     return title if part is None else f"{title}: {part}"
 
 
+def listed(finding: Finding) -> str:
+    """Name the claim of a finding as a list does: its title, and the id in brackets."""
+    ledger = {claim.id: claim for claim in load_ledger()}
+    title = title_of(finding.claim, finding.part, ledger.get(finding.claim))
+    return f"{title} [{finding.claim}]"
+
+
 def named(text: str) -> str:
     """Return a text in which claims have their titles, and not the names that code has for them."""
     return _pattern().sub(lambda match: quoted(_titles()[match[0]]), text)

@@ -15,6 +15,7 @@ from epsrank.numerics.processes import pool
 from epsrank.numerics.sweeps.execute import run_trials
 from epsrank.numerics.sweeps.store import TrialStore
 from epsrank.numerics.sweeps.trial import Outcome, Trial
+from epsrank.proofs.experiments.answers import listed
 from epsrank.proofs.experiments.report import write_experiment
 from epsrank.theory.errors import InputError
 from epsrank.theory.words import plural
@@ -51,7 +52,7 @@ class Reproduction:
     def __str__(self) -> str:
         lines = [f"{self.experiment.id}: {self.experiment.title}"]
         lines += [
-            f"  {finding.claim}: {finding.judgement}. {finding.statement}"
+            f"  {listed(finding)}: {finding.judgement}. {finding.statement}"
             for finding in self.analysis.findings
         ]
         lines += [f"  note: {note}" for note in self.analysis.notes]

@@ -36,6 +36,13 @@ class Linked:
     statement: str
     #: Full names.
     theorems: Sequence[str]
+    #: A few words.
+    title: str = ""
+
+    @property
+    def named(self) -> str:
+        """Its title, with the id in brackets."""
+        return f"{self.title} [{self.id}]" if self.title else self.id
 
 
 def dependency_graph(
@@ -72,12 +79,12 @@ def dependency_graph(
     for number, (claim, place) in enumerate(zip(claims, places, strict=True)):
         colour = _COLOURS[number % len(_COLOURS)]
         curves += [
-            _link(place, rows[name], colour, f"{claim.id}: {_short(name)}")
+            _link(place, rows[name], colour, f"{claim.named}: {_short(name)}")
             for name in claim.theorems
             if name in rows
         ]
         label = f'<g style="--c:{colour}">{_text(_CLAIM_X, place, claim.id, "claim")}</g>'
-        parts.append(_anchor(f"#{claim.id}", label, claim.statement))
+        parts.append(_anchor(f"#{claim.id}", label, f"{claim.named}: {claim.statement}"))
     heads = [
         _text(_CLAIM_X, 20, "claims", "head claim"),
         _text(_NAME_X, 20, "theorems, by file", "head"),

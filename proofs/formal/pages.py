@@ -101,7 +101,8 @@ def _index(
             for name in claim.theorems
         )
         parts.append(
-            f'<h3 id="{claim.id}">{claim.id}</h3><p>{escape(claim.statement)}</p><ul>{items}</ul>'
+            f'<h3 id="{claim.id}">{escape(claim.named)}</h3>'
+            f"<p>{escape(claim.statement)}</p><ul>{items}</ul>"
         )
     files = ", ".join(
         f'<a href="{_page_of(file)}">{Path(file).name}</a>' for file in compiled.development.files

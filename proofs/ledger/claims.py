@@ -56,6 +56,11 @@ class Claim:
     #: Ids of claims that it rests on, beside those whose theorems its proofs use.
     rests_on: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> str:
+        """Its title, with the id that commands take in brackets."""
+        return self.id if self.title == self.id else f"{self.title.rstrip('.')} [{self.id}]"
+
 
 @dataclass(frozen=True)
 class Retired:

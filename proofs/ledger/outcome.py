@@ -143,15 +143,15 @@ class Report:
             for verdict, number in self.counts().items()
         )
         lines = [f"{plural(len(self.results), 'claim')}: {counts}"]
-        lines += [f"regression in {r.claim.id}: {r.regression}" for r in self.regressions]
-        if untested := [r.claim.id for r in self.results if r.finished and not r.evidence]:
+        lines += [f"regression in {r.claim.named}: {r.regression}" for r in self.regressions]
+        if untested := [r.claim.named for r in self.results if r.finished and not r.evidence]:
             more = f" and {len(untested) - 6} more" if len(untested) > 6 else ""
-            lines.append(f"no check bears on {', '.join(untested[:6])}{more}")
+            lines.append(f"no check bears on {'; '.join(untested[:6])}{more}")
         if self.left_out:
             lines.append(f"not run, as proofs on record decide: {', '.join(self.left_out)}")
         if self.interrupted:
-            left = [r.claim.id for r in self.results if not r.finished]
-            lines.append(f"interrupted, unfinished: {', '.join(left) or 'none'}")
+            left = [r.claim.named for r in self.results if not r.finished]
+            lines.append(f"interrupted, unfinished: {'; '.join(left) or 'none'}")
         elif not self.regressions:
             lines.append("every verdict is as recorded")
         return "\n".join(lines)

@@ -61,7 +61,7 @@ def test_another_verdict_is_a_regression(recorded, state):
     report = _run([_claim(recorded=recorded)], [_checker(state)])
     assert report.exit_code == 1
     assert "on record" in report.results[0].regression
-    assert "regression in c" in report.summary()
+    assert "regression in A title [c]: " in report.summary()
 
 
 def test_an_erring_checker_is_recorded_and_the_rest_goes_on():

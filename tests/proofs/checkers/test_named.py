@@ -93,7 +93,7 @@ def test_a_false_claim_is_refuted_and_shrunk_and_a_true_one_supported(mine, tmp_
     done = command("--checkers", "my_package", "--out", "report")
     assert (done.exit_code, done.stdout.splitlines()) == (0, [
         "3 claims: 1 refuted, 1 supported, 1 open",
-        "no check bears on nobody-looks",
+        "no check bears on Nothing [nobody-looks]",
         "every verdict is as recorded",
         "report: report/index.html",
     ])  # fmt: skip

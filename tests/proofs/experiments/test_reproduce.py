@@ -33,7 +33,7 @@ def test_report_files(toys, tmp_path):
     assert "supported" in page
     assert "data:image/svg+xml;base64," in page
     assert result.analysis.findings[0].judgement == "supported"
-    assert "depth-order: supported" in str(result)
+    assert " [depth-order]: supported. " in str(result)
 
 
 def test_again_computes_nothing_and_writes_the_same(toys, tmp_path, monkeypatch):
