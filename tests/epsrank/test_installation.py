@@ -341,9 +341,13 @@ def test_the_count_of_modules_can_fail() -> None:
 def test_the_version_is_one_everywhere() -> None:
     root = Path(__file__).parents[2]
     said = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    cited = re.search(r"^version: (\S+)$", (root / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
-    newest = re.search(r"^## \[(\S+)\]", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    citation = (root / "CITATION.cff").read_text("utf-8")
+    cited = re.search(r"^version: (\S+)$", citation, re.MULTILINE)
+    day = re.search(r"^date-released: (\d{4}-\d\d-\d\d)$", citation, re.MULTILINE)
+    log = (root / "CHANGELOG.md").read_text("utf-8")
+    newest = re.search(r"^## \[(\S+)\] - (\S+)$", log, re.MULTILINE)
     assert epsrank.__version__ == said["version"] == cited[1] == newest[1]
+    assert day[1] == newest[2]
     # Each version of Python that is said to be tried is allowed, and the oldest is one of them.
     tried = [c.rpartition(" ")[2] for c in said["classifiers"] if re.search(r":: 3\.\d+$", c)]
     assert tried[0] == said["requires-python"].removeprefix(">=")
