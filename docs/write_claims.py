@@ -93,7 +93,7 @@ def page(claims: Sequence[Claim]) -> str:
         "",
         filled(
             f"{len(claims)} claims: {counts(claims)}. Each verdict is derived from evidence by "
-            "`epsrank verify`; `epsrank verify --claim ID` decides one of them anew."
+            "`epsrank verify`; `epsrank verify --claim ID` decides one of them again."
         ),
         "",
         "| verdict | meaning | claims |",
@@ -129,16 +129,16 @@ def paragraph(claims: Sequence[Claim]) -> str:
     """Return what the README says of the verdicts on record."""
     trained = [c for c in claims if c.wanted == ("empirical",) or "training" in c.parts]
     decided = [claim for claim in trained if claim.recorded not in {"undecided", "open"}]
-    of_all = f"Of the {len(trained)} claims that only trainings can decide, wholly or in part,"
+    of_all = f"Of the {len(trained)} claims that only training runs can decide, wholly or in part,"
     by_verdict = {
         word: [claim.title for claim in decided if claim.recorded == word] for word in WORDS
     }
     listed = [f"*{word}*: {'; '.join(held)}." for word, held in by_verdict.items() if held]
     return " ".join(
         [
-            f"On record are {len(claims)} claims: {counts(claims)} ([all of them]"
+            f"There are {len(claims)} claims on record: {counts(claims)} ([all of them]"
             f"(docs/evidence/claims.md)). {of_all} {len(decided) or 'none'} have a verdict, from "
-            "runs of the standard size with seeds that no rule was tried on (`epsrank reproduce "
+            "runs of the standard size on seeds that no rule had been tried on (`epsrank reproduce "
             "--size standard`). What the quick runs showed is in [the experiments]"
             "(docs/experiments.md), as a first look and not as a verdict.",
             *listed,
