@@ -48,6 +48,9 @@ _OPTION = re.compile(r"(?<![\w'.])(?:Uns|S)et(?=\s+[A-Z])")
 _GUARDS = r"(Guard|Positivity|Universe)\s+Checking"
 
 _IDENTIFIER = re.compile(r"[^\W\d][\w']*")
+# A number that goes on as a word.
+_GLUED = re.compile(r"(?<![\w'])\d+(?!\d)[\w']+")
+
 # Pieces between which a comment or a string can begin or end.
 _CODE, _QUOTED = re.compile(r'[^"(*]+|\(\*|\*\)|.'), re.compile(r'[^"]+|""|"')
 _PREFIX = re.compile(
@@ -167,7 +170,8 @@ def _unlike_coq(text: str) -> Iterator[Finding]:
     """Yield where Coq might see a comment, a string or a word where this file sees none.
 
     A notation can make a token of ``#(``, after which ``*`` begins no comment; after white space a
-    token is new. A letter of another alphabet can look like one of ours.
+    token is new. A letter of another alphabet can look like one of ours. A number ends where a
+    letter follows, so that ``Timeout 2Load`` is three words.
     """
     for place, piece, _, opens in _pieces(text):
         if opens and place and not text[place - 1].isspace():
@@ -177,6 +181,9 @@ def _unlike_coq(text: str) -> Iterator[Finding]:
     for other in re.finditer(r"[^ -~\n\t]", bare):
         problem = f"{other[0]!r} outside comments and strings is not in ASCII"
         yield Finding(bare.count("\n", 0, other.start()) + 1, problem)
+    for glued in _GLUED.finditer(bare):
+        problem = f"{glued[0]!r} is a number with a word after it without a blank"
+        yield Finding(bare.count("\n", 0, glued.start()) + 1, problem)
 
 
 def _libraries(sentence: str, prefix: str) -> Iterator[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from epsrank.proofs.formal import CoqError, compile_development
 from epsrank.proofs.formal.audit import accept_statements, audit
+from epsrank.proofs.formal.compilation import check_text
+from epsrank.proofs.formal.declared import declared
 from epsrank.proofs.formal.interrogate import read_answers, read_assumptions
 from epsrank.proofs.formal.scan import audit_sources
 from epsrank.proofs.formal.statements import parse_statements, read_statements
@@ -189,6 +193,53 @@ def test_answers_that_are_not_one_each_are_not_trusted(answer):
         read_answers(answer.format(*marks), "mark_ab", 2)
 
 
+# One of each command that declares, with what Coq's index makes of it.
+KINDS = """
+Definition a_def := 0. Example an_example := 1. Fixpoint a_fix (n : nat) : nat := n.
+Lemma a_lemma : True. Proof. exact I. Qed.
+Definition a_sealed : nat. Proof. exact 0. Qed.
+Inductive an_ind : Set := i_one | i_two : nat -> an_ind with another := i_three.
+Variant a_variant := v_one.
+CoInductive a_stream := s_cons : nat -> a_stream -> a_stream.
+CoFixpoint a_cofix : a_stream := s_cons 0 a_cofix.
+Record a_record := r_make { r_field : nat; r_coercion :> nat }.
+Structure a_structure := st_make { st_field : nat }.
+Inductive an_inductive_record := { ir_field : nat }.
+CoInductive a_coinductive_record := { cr_field : nat }.
+Class a_class := { c_method : nat }. Class a_single := c_single : nat.
+Instance an_instance : a_class := {| c_method := 0 |}.
+Instance a_proved : a_single. Proof. exact 0. Defined.
+Canonical Structure a_canonical := st_make 1.
+Coercion a_coercion (b : a_variant) : nat := 0.
+Local Definition a_local := 2.
+#[local] Definition an_attribute := 3.
+Let a_let := 4.
+Section Inside. Variable v : nat. Definition in_section := v. End Inside.
+Goal True. Proof. exact I. Qed.
+"""
+
+
+def test_every_command_that_declares_is_in_coqs_index(small, coq):
+    (small / "theories/base.v").write_text(KINDS)
+    (small / "theories/top.v").write_text("")
+    compiled = compile_development(coq, folder=small)
+    kinds = {item.name.removeprefix("Small.base."): item.kind for item in declared(compiled)}
+    # Coq's own list; induction principles and constructors of records come with their types.
+    said = check_text(
+        compiled, "Require Small.base.\nSearch _ inside Small.base.", compiled.folder, "all"
+    )
+    there = set(re.findall(r"^base\.(\w+):", said, re.M))
+    made = re.compile(r"\w+_(s?ind|rect?)(?<!an_ind)|Build_\w+|\w+_make")
+    assert {name for name in there if not made.fullmatch(name)} == set(kinds)
+    assert {kinds[name] for name in ("a_record", "a_structure", "a_class")} == {"record"}
+    assert kinds["an_inductive_record"] == kinds["a_coinductive_record"] == "record"
+    assert {kinds["an_ind"], kinds["a_variant"], kinds["a_stream"]} == {"inductive"}
+    assert {kinds["r_coercion"], kinds["c_method"], kinds["cr_field"]} == {"projection"}
+    assert {kinds["a_lemma"], kinds["i_two"]} == {"proof", "constructor"}
+    others = ("a_sealed", "a_cofix", "a_proved", "a_canonical", "a_coercion", "a_let", "in_section")
+    assert {kinds[name] for name in others} == {"definition"}
+
+
 def test_a_file_that_is_not_listed_is_caught(accepted, examine):
     (accepted / "theories" / "stray.v").write_text("Definition x := 0.\n")
     assert "theories/stray.v: is not in _CoqProject" in _faults(examine(accepted))
@@ -241,18 +292,20 @@ def test_a_definition_that_is_only_hidden_from_tactics_is_under_review(accepted,
     assert (reviewed.kind, reviewed.text.split()[:3]) == ("Definition", ["base.value", "=", "0"])
 
 
-@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("hidden", [False, True, "by a number"])
 def test_a_source_that_runs_programs_is_not_compiled(small, coq, tmp_path, hidden):
     # The library lies beside MathComp; its programs have the shell.
     query = f'Elpi Query lp:{{{{ system "touch {tmp_path}/ran" R }}}}.'
-    if hidden:
+    if hidden == "by a number":
+        query = f'Timeout 2Redirect "{tmp_path}/ran" Print nat.'
+    elif hidden:
         # In a comment, to who does not know that the notation makes a token of “#(”.
         query = f'Notation "x #( * y" := (x + y). Definition a := 1 #(* 2.\n{query} (* *)'
     change(small, "theories/base.v", "(** * Numbers",
            f"From elpi Require Import elpi.\n{query}\n(** * Numbers")  # fmt: skip
-    with pytest.raises(CoqError, match=r"line 2: (“Elpi” is not|.* begins a comment)"):
+    with pytest.raises(CoqError, match=r"line 2: (“Elpi” is not|.* begins a comment|'2Red)"):
         compile_development(coq, folder=small)
-    assert not (tmp_path / "ran").exists()
+    assert not list(tmp_path.glob("ran*"))
 
 
 def test_what_was_compiled_is_what_is_read(accepted, coq):

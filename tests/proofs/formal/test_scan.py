@@ -97,6 +97,11 @@ def test_clean_sources_pass(text):
             "blank",
         ),
         ('Notation "x #"" y" := (x + y).\nDefinition a := 1 #" 2. Axiom x : False. "', 2, "blank"),
+        # A number ends where a letter begins.
+        ('Timeout 2Load "other".', 1, "2Load"),
+        ('Definition a := 0.\nTimeout 0x1_Redirect "a" Print a.', 2, "0x1_Redirect"),
+        ("Timeout 1_Axiom x : False.", 1, "1_Axiom"),
+        ('Timeout 2.5Load "other".', 1, "5Load"),
         # Letters and blanks that look like others.
         ("\ufeffDefinition a := 0.", 1, "ASCII"),
         ("Definition e := 0.\nDefinition \u0435 := 1.", 2, "ASCII"),
