@@ -77,7 +77,7 @@ def test_no_formula_is_cut_on_a_phone(report):
     page = Path(report.removeprefix("file://"))
     asked = (
         "[...frame.document.querySelectorAll('.formula')].map((box) => [box.clientWidth,"
-        " box.scrollWidth, Math.min(...[...box.querySelectorAll('mi, mn, mo')].map("
+        " box.scrollWidth, Math.min(...[...box.querySelectorAll('mi, mn, mo, mtext')].map("
         "(letter) => parseFloat(frame.getComputedStyle(letter).fontSize)))])"
     )
     found = in_frame(page, 390, asked)
