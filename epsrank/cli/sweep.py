@@ -113,8 +113,13 @@ def _keep_spec(folder: Path, plan: Sweep) -> None:
     from epsrank.theory.errors import InputError
 
     try:
-        write_text(folder / "spec.toml", plan.text)
-        Manifest(folder, "sweep").write()
+        folder.mkdir(parents=True, exist_ok=True)
+        manifest = Manifest(folder, "sweep")
+        write_text(folder / "spec.toml", plan.text, manifest=manifest)
+        manifest.write()
+    except OSError as error:
+        problem = f"cannot be written ({folder}: {error.strerror or error})"
+        raise InputError("--out", problem, "choose another folder") from None
     except InputError as error:
         raise InputError("--out", error.problem, error.remedy) from None
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from epsrank.numerics.files import read_bytes
+from epsrank.numerics.manifest import Manifest
 from epsrank.numerics.named import SOURCES
 from epsrank.numerics.results.collection import RunResult, SweepResults
 from epsrank.numerics.results.tables import vector_of
@@ -84,7 +86,11 @@ def read_sweep(folder: Path) -> SweepResults:
     from epsrank.numerics.sweeps.spec import Sweep
     from epsrank.numerics.sweeps.store import TrialStore
 
-    plan = Sweep.from_toml(folder / "spec.toml")
+    spec = folder / "spec.toml"
+    # A digit that changed would leave out runs without a word; older folders have no checksum.
+    if spec.name in Manifest(folder, "sweep").files:
+        read_bytes(spec, folder)
+    plan = Sweep.from_toml(spec)
     found = stored_outcomes(plan.trials(), TrialStore(folder / "store"))
     outcomes = [outcome for outcome in found if outcome is not None]
     missing = len(found) - len(outcomes)

@@ -29,6 +29,12 @@ Reader = Callable[[str], LayerReading | None]
 #: How the failure of a record begins that has ranks and no reading.
 NO_READING = "no reading:"
 
+#: Of a layer that no sample went through.
+NOT_REACHED = (
+    "the forward pass did not reach this layer; if it was replaced or removed, make a new "
+    "RankMonitor for the new model"
+)
+
 
 def measured(
     plan: LayerPlan, settings: Settings, moment: Moment, seen: Seen, reader: Reader
@@ -47,7 +53,7 @@ def measured(
         own: Quantities | None = None
         reading: LayerReading | None = None
         if failure is None and (accumulator is None or accumulator.n_samples == 0):
-            failure = "the forward pass did not reach this layer"
+            failure = NOT_REACHED
         if failure is None and accumulator is not None:
             try:
                 with blas_for(accumulator.order):

@@ -357,6 +357,7 @@ def test_layers_that_are_not_reached_say_so():
             records = m.step()
     assert records[0].failure is None
     assert "did not reach" in records[1].failure
+    assert "if it was replaced or removed, make a new RankMonitor" in records[1].failure
 
 
 def test_exceptions_in_the_loop_remove_the_hooks_and_close_the_sinks():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from epsrank.cli.sweep import _keep_spec
 from epsrank.numerics.ensemble.trials import plan_batches
 from epsrank.numerics.files import write_table
 from epsrank.numerics.results import RunResult, SweepResults, load_results
@@ -53,6 +54,20 @@ def test_runs_that_were_computed_together_are_found(tmp_path: Path) -> None:
     results = load_results(folder)
     assert (len(results.runs), results.missing) == (6, 0)
     assert results.runs[5].figures["loss"] == pytest.approx(0.5 / 16 * 1.2)
+
+
+def test_a_specification_that_changed_leaves_out_no_run(tmp_path: Path) -> None:
+    """Of a folder with its checksum; one that is older has none, and is read."""
+    folder = plant(tmp_path / "out", seeds=3)
+    spec = folder / "spec.toml"
+    before, text = len(load_results(folder).runs), spec.read_text("utf-8")
+    _keep_spec(folder, Sweep.parse(text, "spec.toml"))
+    assert len(load_results(folder).runs) == before
+    spec.write_text(text.replace("3", "2"), "utf-8")
+    with pytest.raises(InputError, match=r"spec\.toml is not what was written"):
+        load_results(folder)
+    (folder / "epsrank.json").unlink()
+    assert len(load_results(folder).runs) < before
 
 
 def test_tables(swept: Path) -> None:
