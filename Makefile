@@ -35,12 +35,13 @@ bench: $(STAMP)
 
 # Warnings are errors, -n asks for every reference; notebooks run again where their source changed.
 docs: $(SITE)
-	$(BIN)/python -m sphinx -b html -n -W --keep-going -j auto docs build/docs
+	@# Pages that were read are not read again, so what was kept of a failed build would hide its warnings.
+	$(BIN)/python -m sphinx -b html -n -W --keep-going -j auto docs build/docs || { rm -rf build/docs/.doctrees; exit 1; }
 	@echo "the site: build/docs/index.html"
 
-# The only target that asks the network: are the addresses that pages link to still there? Pages that
-# `make docs` has read are not read again; links within the site are checked by its tests.
-links: $(SITE)
+# The only target that asks the network: are the addresses that pages link to still there? Links
+# within the site are checked by its tests.
+links: docs
 	$(BIN)/python -m sphinx -b linkcheck -n -j auto -d build/docs/.doctrees docs build/links
 
 clean:

@@ -12,6 +12,7 @@ import inspect
 import json
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -306,6 +307,21 @@ def test_every_image_is_drawn_by_a_command_that_a_page_names():
             assert not script.endswith("draw_images.py") or image in known & {*command.split()}
     pages = "".join(path.read_text("utf-8") for path in [*PAGES.values(), ROOT / "README.md"])
     assert [image for image in commands if f"images/{image})" not in pages] == []
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_failed_build_of_the_site_leaves_nothing_that_hides_its_warnings(tmp_path, code):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "bin").mkdir()
+    sphinx = tmp_path / "bin" / "python"
+    sphinx.write_text(f"#!/bin/sh\nmkdir -p build/docs/.doctrees\nexit {code}\n", "utf-8")
+    sphinx.chmod(0o755)
+    made = subprocess.run(
+        ["make", "docs", "SITE=", "BIN=bin"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (made.returncode != 0) == bool(code), made.stderr
+    assert (tmp_path / "build" / "docs" / ".doctrees").exists() == (not code)
 
 
 def pictures(text: str) -> Iterator[tuple[str, set[str], set[str], set[str]]]:
