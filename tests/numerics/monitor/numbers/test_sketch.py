@@ -247,3 +247,11 @@ def test_few_rows_of_a_wide_layer_have_their_whole_spectrum(monkeypatch):
     assert own.sketched is None
     assert own.rankme is not None
     assert (ranks[0].lower, ranks[0].upper) == (20, 20)
+
+
+@pytest.mark.parametrize(("eps", "right"), [(1 - 2**-53, 1), (1.0, 0), (1e300, 0)])
+def test_nothing_is_above_the_largest_eigenvalue(eps, right):
+    gram = np.diag(np.geomspace(3.0, 1e-9, 40))
+    problem = SketchedProblem(GramProblem(gram, 1e-12), sketch_spectrum(gram, 1e-12))
+    [found] = problem.decide(Thresholds((eps,), relative=True))
+    assert (found.lower, found.upper) == (right, right)
