@@ -32,18 +32,23 @@ class Request:
     @property
     def first(self) -> int:
         """The first seed."""
+        return self.first_of(None)
+
+    def first_of(self, block: int | None) -> int:
+        """Return the first seed for an experiment whose rules name a block of its own."""
         if self.first_seed is not None:
             return self.first_seed
         rules = shared_rules("seeds")
         if self.size == "quick":
             return int(rules["exploratory_from"])
         # Block b begins b − 1 lengths further on: no seed of an earlier block comes again.
-        return int(rules["confirmatory_from"] + rules["block_length"] * (rules["block"] - 1))
+        past = (block or rules["block"]) - 1
+        return int(rules["confirmatory_from"] + rules["block_length"] * past)
 
-    def seed_range(self, usual: int) -> range:
-        """Return the seeds."""
-        count = usual if self.seeds is None else self.seeds
-        return range(self.first, self.first + count)
+    def seed_range(self, usual: int, block: int | None = None) -> range:
+        """Return the seeds, of a block of the experiment's own where it has one."""
+        count, first = usual if self.seeds is None else self.seeds, self.first_of(block)
+        return range(first, first + count)
 
 
 @dataclass(frozen=True)

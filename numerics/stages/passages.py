@@ -55,6 +55,9 @@ class Passage:
         }
 
 
+# Of fewer measurements one is no exception.
+_FEW = 5
+
 #: What asks a quantity for a passage: a text says why there is no such event.
 Finder = Callable[[Track, RunAxis], "Passage | str"]
 
@@ -85,11 +88,22 @@ def first(steps: Vector, holds: Mask) -> Passage:
 
 
 def lasting(steps: Vector, holds: Mask) -> Passage:
-    """Return the first step from which on something holds until the end."""
-    if not holds[-1]:
-        return Passage(float(steps[-1]), math.inf)
-    broken = np.flatnonzero(~holds)
-    return first(steps, np.arange(steps.size) > (broken[-1] if broken.size else -1))
+    """Return the first step at which something holds and from which on it holds, but for spikes.
+
+    From every later step s on it holds at most measurements of [s, 2s], or of a twentieth of the
+    record. Late in a training Adam makes spikes of an error that has long been small; these end
+    nothing.
+    """
+    count = np.concatenate([[0], np.cumsum(holds)])
+    begin = np.arange(steps.size)
+    least = min(max(_FEW, steps.size // 20), steps.size)
+    end = np.maximum(np.searchsorted(steps, 2 * steps, side="right"), begin + least)
+    end = np.minimum(end, steps.size)
+    mostly = 2 * (count[end] - count[begin]) > end - begin
+    # Where a spike may be all that is left, what came just before it counts as well.
+    mostly |= (begin > steps.size - least) & (2 * int(holds[-least:].sum()) > least)
+    broken = np.flatnonzero(~mostly)
+    return first(steps, holds & (begin > (broken[-1] if broken.size else -1)))
 
 
 def _falls(share: float, track: Track, run: RunAxis) -> Passage | str:

@@ -149,12 +149,12 @@ def experiments_on(claim: str) -> tuple[list[str], list[str]]:
     return deciding, waiting
 
 
-def decides_nothing(request: Request) -> str | None:
+def decides_nothing(name: str, request: Request) -> str | None:
     """Say why no verdict may rest on a run that was asked for so; None where one may."""
     reasons = []
     if request.size not in shared_rules("verdicts")["sizes"]:
         reasons.append(f"it is of the size {request.size}, which shows that all runs")
-    elif (seeds := seeds_undecided(request)) is not None:
+    elif (seeds := seeds_undecided(name, request)) is not None:
         reasons.append(f"it has {seeds}")
     return joined(reasons) or None
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from epsrank.numerics.boundary import reason_of
 from epsrank.numerics.experiments.experiment import Experiment, Request
-from epsrank.numerics.experiments.rules import Stamp, shared_rules, stamp
+from epsrank.numerics.experiments.rules import Stamp, all_rules, shared_rules, stamp
 from epsrank.numerics.files import read_sealed, read_table, write_table
 from epsrank.numerics.sweeps.trial import Outcome, Trial
 from epsrank.theory.errors import InputError
@@ -71,7 +71,7 @@ class Record:
                 f"the record of {self.day} is of the size {self.request.size}, which shows that "
                 f"all runs and decides nothing; {again}"
             )
-        if (why := seeds_undecided(self.request)) is not None:
+        if (why := seeds_undecided(self.id, self.request)) is not None:
             return f"the record of {self.day} is of {why}; {again}"
         return self._under_others()
 
@@ -110,16 +110,17 @@ class Record:
         return None if self.stamp.instrument == today.instrument else "instruments"
 
 
-def seeds_undecided(request: Request) -> str | None:
+def seeds_undecided(name: str, request: Request) -> str | None:
     """Say which seeds a request has where they may decide nothing; None for today's block."""
     rules = shared_rules("seeds")
-    start = Request(size="standard").first
+    block = all_rules().get(name, {}).get("block")
+    start, first = Request(size="standard").first_of(block), request.first_of(block)
     # Rules were tried on the exploratory seeds, and those of earlier blocks have been seen.
-    if start <= request.first <= start + rules["block_length"] - (request.seeds or 1):
+    if start <= first <= start + rules["block_length"] - (request.seeds or 1):
         return None
-    if request.first < rules["confirmatory_from"]:
+    if first < rules["confirmatory_from"]:
         return "exploratory seeds, on which rules are tried"
-    return f"seeds from {request.first}, and today's block begins at {start}"
+    return f"seeds from {first}, and today's block begins at {start}"
 
 
 def recorded_ids(folder: Path = RECORDED) -> list[str]:

@@ -95,7 +95,7 @@ def write_experiment(
         analysis=replace(analysis, notes=(*analysis.notes, *missing)),
         document=document,
         answers=found,
-        nothing=decides_nothing(request),
+        nothing=decides_nothing(experiment.id, request),
         panel=panel_of(analysis, found),
         main=main,
         figures=others,

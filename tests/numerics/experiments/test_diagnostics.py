@@ -178,9 +178,11 @@ def test_a_frequency_that_is_never_fitted_is_later_than_all_and_two_have_no_orde
     assert c04_frequency.later(outcome, "error_3", "error_5") == -np.inf
     series["error_5"] = series["error_3"]
     assert np.isnan(c04_frequency.later(outcome, "error_3", "error_5"))
-    # Below for good: a return above the bound counts.
-    series["error_1"] = [0.1] * 5 + [0.3] + [0.1] * (len(series["step"]) - 6)
-    assert c04_frequency.fitted_at(outcome, "error_1") == 60
+    # Below for good: a return above the bound counts, and a spike does not.
+    for above, step in ((1, 1), (20, 250)):
+        rest = [0.1] * (len(series["step"]) - above - 5)
+        series["error_1"] = [*[0.1] * 5, *[0.3] * above, *rest]
+        assert c04_frequency.fitted_at(outcome, "error_1") == step
 
 
 def regimes(settings, random, *, small=0.5, large=0.5, rate=0.1):

@@ -170,10 +170,11 @@ def test_every_event_of_a_table_that_has_all():
 
 
 def test_an_error_that_comes_back_is_not_below():
-    errors = drop(40)
-    errors[20] = 0.5
-    row = training_stages({"step": STEPS, "loss": drop(20), "freq_2": errors}).events[-1]
-    assert row.passages == (Passage(80, 84),)
+    for above, passage in ((10, Passage(116, 120)), (1, Passage(36, 40))):
+        errors = drop(40)
+        errors[20 : 20 + above] = 0.5
+        row = training_stages({"step": STEPS, "loss": drop(20), "freq_2": errors}).events[-1]
+        assert row.passages == (passage,)
 
 
 def test_a_rank_that_is_an_interval_widens_the_passage():
