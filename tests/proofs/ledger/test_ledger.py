@@ -94,9 +94,9 @@ DECIDED = {
         "stages-and-rank",
         "staircase-steps",
         "subset-conjecture",
-        "unity-rank",
     },
     "supported only in a regime": {
+        "unity-rank",
         "break-even-1",
         "break-even-2",
         "condensation-multiplicity",
