@@ -9,8 +9,10 @@ from markupsafe import Markup
 
 _STRETCHED = re.compile(r'stretchy="true" fence="true" minsize="1.2em" maxsize="1.2em"')
 
-# sin x, and not sinx.
-_FUNCTION = re.compile(r"(<mi>(?:sin|cos|tanh|log|exp)</mi>)(?=<m(?:i|n|sup|sub)>)")
+# 2 sin x, and not 2sinx: a thin space after a function, and before it behind a factor.
+_NAME, _SPACE = "<mi>(?:sin|cos|tanh|log|exp)</mi>", '<mspace width="0.17em"/>'
+_FUNCTION = re.compile(rf"({_NAME})(?=<m(?:i|n|sup|sub)>)")
+_MULTIPLIED = re.compile(rf"(</m(?:i|n|sup|sub)>)(?={_NAME})")
 
 _WIDE_SPACE = re.compile(r"(\\q?quad(?![a-z]))")
 
@@ -114,7 +116,7 @@ def mathml(latex: str, display: str) -> str:
     made = convert(latex, display=display)
     # Two brackets of one size: that with an index would not be stretched with the other.
     made = _STRETCHED.sub('stretchy="false"', made)
-    made = _FUNCTION.sub(r'\1<mspace width="0.17em"/>', made)
+    made = _FUNCTION.sub(rf"\1{_SPACE}", _MULTIPLIED.sub(rf"\1{_SPACE}", made))
     # A command that it does not know stays as it was written, and would be read as a name.
     if "\\" in made or "&#x0005C;" in made:
         raise ValueError(f"latex2mathml does not know all of {latex!r}")

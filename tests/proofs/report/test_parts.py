@@ -290,8 +290,9 @@ def test_a_long_formula_may_be_broken_before_relations_and_sums():
 
 
 def test_primes_are_marks_and_functions_stand_apart():
-    made = inline(r"-u'' = \sin \pi x")
+    made = inline(r"-u'' = 2 \sin \pi x")
     assert "<mi>″</mi>" in made
-    assert '<mi>sin</mi><mspace width="0.17em"/>' in made
+    space = '<mspace width="0.17em"/>'
+    assert f"<mn>2</mn>{space}<mi>sin</mi>{space}" in made
     assert broken(r"a \quad b").count("<math") == 2
     assert broken(r"\begin{aligned} a \quad b \end{aligned}").count("<math") == 1
