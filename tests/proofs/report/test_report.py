@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from epsrank.numerics.files import write_text
+from epsrank.numerics.files import write_atomically, write_text
 from epsrank.proofs.checkers import Checker
 from epsrank.proofs.ledger.claims import Claim, load_ledger, select_claims
 from epsrank.proofs.ledger.evidence import Evidence
@@ -183,8 +183,13 @@ def test_long_witnesses_are_cut_on_the_page_only():
 def test_writing_is_atomic(tmp_path):
     path = tmp_path / "page.html"
     write_text(path, "first")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "second \ud800")
+
+    def half(part):
+        part.write_text("sec", "utf-8")
+        raise ValueError("stopped")
+
+    with pytest.raises(ValueError, match="stopped"):
+        write_atomically(path, half)
     assert path.read_text() == "first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
     with pytest.raises(InputError, match="cannot be written"):
