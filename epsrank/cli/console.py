@@ -49,8 +49,8 @@ def print_json(value: Any) -> None:
 
 
 def notice(text: str) -> None:
-    """Print a remark to stderr, where it does not disturb a pipe."""
-    say(f"epsrank: {text}", err=True)
+    """Print a remark to stderr, where it does not disturb a pipe: one line, whatever it names."""
+    say(f"epsrank: {' '.join(text.splitlines())}", err=True)
 
 
 def print_table(

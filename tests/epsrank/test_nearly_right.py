@@ -64,12 +64,15 @@ def test_a_fault_is_seen(place, monkeypatch, raised, said):
         ("apriori sobolev --neurons 4 --smoothness 2147483648", "done"),
         ("predict --data far.npy --width 4 --weight-variance 1e308 --draws 2 --depth 1", "refused"),
         ("prune @ --coefficients c.npy --neurons 2", "refused"),
+        ("rank named&.csv", "done"),
     ],
 )
 def test_lines_that_were_found(place, words, said):
-    """An empty array named in place of an option, NumPy's overflows, a file called " "."""
+    """An array named in place of an option, overflows, files called " " or with a line's end."""
     np.save(place / "true" / "far.npy", np.full((9, 2), 3.0))
-    line = Line([" " if word == "@" else word for word in words.split()], place / "true")
+    (place / "true" / "named\n.csv").write_text("a,b\n1,2\n3,4\n")
+    given = [" " if word == "@" else word.replace("&", "\n") for word in words.split()]
+    line = Line(given, place / "true")
     assert attempt(line, place / f"found {words[:20]}")[0] == said
 
 
