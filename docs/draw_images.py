@@ -28,12 +28,14 @@ from epsrank import (
 )
 from epsrank.cli import main as epsrank
 from epsrank.numerics.experiments.initial import b06_one_axis as b6
+from epsrank.numerics.experiments.registry import experiment
+from epsrank.numerics.plots.drop_proofs import draw_drop_proofs
 from epsrank.numerics.plots.plateau import draw_plateau
 from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.plots.sweep_figures import Wishes, sweep_figures
 from epsrank.numerics.stages.entry import stages_by_setting
 from epsrank.plots import paper_style
-from epsrank.proofs.experiments.records import read_record
+from epsrank.proofs.experiments.records import read_head, read_record, recorded_ids
 from epsrank.theory.floor.plateau import PlateauCurve
 
 FOLDER = Path(__file__).parent / "images"
@@ -138,11 +140,29 @@ def stages() -> Figure:
     return draw_training_stages(found, along="log")
 
 
+def drops() -> Figure:
+    """Return every drop of the loss in the runs on record that may decide what drops prove."""
+    rows: dict[tuple[object, ...], dict[str, object]] = {}
+    for name in recorded_ids():
+        own = experiment(name)
+        if "coupling-change" not in own.claims or read_head(name).disqualified is not None:
+            continue
+        tables = {
+            table.name: table.rows for table in own.analyse(read_record(name).outcomes).tables
+        }
+        for row in tables.get("drops", ()):
+            # A run that stands in two experiments counts once.
+            key = tuple(row[part] for part in ("seed", "from step", "to step", "loss before"))
+            rows.setdefault(key, {**row, "arm": f"{name}, {row['arm']}"})
+    return draw_drop_proofs(list(rows.values()), f"What {len(rows)} drops of the loss prove")
+
+
 IMAGES: dict[str, Callable[[], Figure]] = {
     "reading.svg": reading,
     "tightness.svg": chain,
     "sweep.svg": sweep,
     "stages.png": stages,
+    "drops.svg": drops,
 }
 
 

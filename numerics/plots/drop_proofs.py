@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from epsrank.numerics.plots.style import COLOURS, dress, new_figure
+from epsrank.numerics.plots.style import COLOURS, dress, legend_below, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,21 +42,14 @@ def draw_drop_proofs(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     axes.set_yscale("log")
     for line in (axes.axvline, axes.axhline):
         line(1, color="#222222", linewidth=0.9)
-    for place, text in (
-        ((0.985, 0.975), "more directions were necessary"),
-        ((0.985, 0.03), "the features turned: their number sufficed"),
-        ((0.015, 0.03), "nothing is proved"),
+    # Where they meet hardly a point, also on a figure a column wide.
+    for x, y, text, sides in (
+        (0.985, 0.8, "more directions\nwere necessary", {"ha": "right", "va": "top"}),
+        (0.985, 0.03, "their number sufficed", {"ha": "right", "va": "bottom"}),
+        (0.015, 0.975, "nothing is proved", {"ha": "left", "va": "top", "rotation": 90}),
     ):
-        axes.text(
-            *place,
-            text,
-            transform=axes.transAxes,
-            ha="right" if place[0] > 0.5 else "left",
-            va="top" if place[1] > 0.5 else "bottom",
-            fontsize=8,
-            color="#555555",
-        )
-    axes.legend(fontsize=7, frameon=False, loc="upper left")
+        axes.text(x, y, text, transform=axes.transAxes, fontsize=8, color="#555555", **sides)
+    legend_below(figure, axes)
     dress(
         axes,
         x="V of the features before at the norm after / loss after",

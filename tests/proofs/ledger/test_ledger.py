@@ -91,11 +91,11 @@ DECIDED = {
         "pretraining-accuracy",
         "pretraining-rank",
         "pretraining-speed",
-        "stages-and-rank",
         "staircase-steps",
         "subset-conjecture",
     },
     "supported only in a regime": {
+        "stages-and-rank",
         "unity-rank",
         "break-even-1",
         "break-even-2",
