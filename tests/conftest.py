@@ -6,7 +6,6 @@ change) or ``thorough`` (long). The profile also sets how many cases each proper
 
 from __future__ import annotations
 
-import gc
 import os
 import runpy
 import signal
@@ -56,12 +55,6 @@ settings.register_profile(
     suppress_health_check=_SLOW,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
-
-
-def pytest_collection_finish() -> None:
-    """Modules and tests stay to the end: every collection of garbage would walk through them."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -29,7 +29,7 @@ def naive_lasting(steps, holds):
     return np.inf
 
 
-@pytest.mark.parametrize("size", [2, 4, 5, 7, 30, 130])
+@pytest.mark.parametrize("size", [2, 4, 5, 7, 30])
 def test_a_passage_for_good_is_that_of_the_definition(size):
     draw = np.random.default_rng(size)
     for _ in range(40):

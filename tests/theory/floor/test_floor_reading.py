@@ -142,8 +142,9 @@ def test_a_factor_on_a_classifier_leaves_its_lower_bound(factor: str) -> None:
     }[factor]
     # The slopes of the cross-entropy sum to 0 over the classes, which left no dual point.
     found = read_plateau(phi * factors, labels, loss="cross_entropy", constant=factors, **head)
-    # Where signs mix, the mixture that balances the bias is looser: 1 of 40 draws stays open, this.
-    assert found.name == ("undetermined" if factor == "signs" else "feature-limited")
+    # Where signs mix, the mixture that balances the bias is looser. 1 of 40 draws stayed open, this
+    # one, with SciPy up to 1.17; with 1.18 it is decided.
+    assert found.name in {"feature-limited", *(["undetermined"] if factor == "signs" else [])}
     assert found.attained is not None
     assert found.reachable is not None
     assert 0.9 < found.reachable <= found.attained <= 1.1 * found.reachable
