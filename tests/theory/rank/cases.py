@@ -39,6 +39,13 @@ KINDS: dict[str, Maker] = {
 THRESHOLDS = (1e-6, 1e-8, 1e-20, 0.25, 1.0, 2.0**-24, 1e-300, 1e-2)
 
 
+def with_spectrum(spectrum: Any, seed: int = 0) -> Any:
+    """Return a symmetric matrix that has these eigenvalues, up to the rounding of its entries."""
+    basis = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(spectrum),) * 2))[0]
+    matrix = (basis * np.asarray(spectrum)) @ basis.T
+    return (matrix + matrix.T) / 2
+
+
 def true_rank(features: Any, eps: float, weights: Any = None, measure: str = "mean") -> int:
     """Count in integers: the reference of every other route."""
     checked = as_features(features)

@@ -15,12 +15,7 @@ from epsrank.theory.rank.routes.ball import ball_count
 from epsrank.theory.rank.routes.block_ldl import block_inertia
 from epsrank.theory.rank.routes.inertia import inertia_bounds
 
-
-def with_spectrum(spectrum: Any, seed: int = 0) -> Any:
-    basis = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(spectrum),) * 2))[0]
-    matrix = (basis * np.asarray(spectrum)) @ basis.T
-    return (matrix + matrix.T) / 2
-
+from .cases import with_spectrum
 
 SPECTRA = {
     "decades": lambda n: np.geomspace(1, 1e-12, n),

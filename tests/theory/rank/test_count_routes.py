@@ -19,6 +19,8 @@ from epsrank.theory.rank.routes.factorised import factorised_count
 from epsrank.theory.rank.routes.gram import gram_enclosure
 from epsrank.theory.rank.routes.inertia import inertia_bounds
 
+from .cases import with_spectrum
+
 Bounds = tuple[int, int] | None
 Counter = Callable[[Any, float, float, float], Bounds]
 
@@ -64,18 +66,11 @@ def test_every_function_that_counts_is_in_the_table() -> None:
     assert counters_in("def sturm(matrix, error, below, above): ...") == ["sturm"]
 
 
-def rotated(spectrum: Any, seed: int) -> Any:
-    generator = np.random.default_rng(seed)
-    rotation = np.linalg.qr(generator.standard_normal((len(spectrum), len(spectrum))))[0]
-    matrix = rotation * spectrum @ rotation.T
-    return (matrix + matrix.T) / 2
-
-
 MATRICES = {
-    "spread": rotated(np.linspace(1.0, 2.0, 9), 0),
-    "decades": rotated(np.geomspace(1.0, 1e-9, 9), 1),
-    "a cluster": rotated(np.r_[1.0, 1.0 + 1e-15 * np.arange(6), 0.25, 1e-3], 2),
-    "low rank": rotated(np.r_[3.0, 2.0, np.full(7, 1e-14)], 3),
+    "spread": with_spectrum(np.linspace(1.0, 2.0, 9), 0),
+    "decades": with_spectrum(np.geomspace(1.0, 1e-9, 9), 1),
+    "a cluster": with_spectrum(np.r_[1.0, 1.0 + 1e-15 * np.arange(6), 0.25, 1e-3], 2),
+    "low rank": with_spectrum(np.r_[3.0, 2.0, np.full(7, 1e-14)], 3),
 }
 
 
@@ -101,7 +96,7 @@ def test_no_count_is_wrong_at_an_eigenvalue(name: str, kind: str) -> None:
 @pytest.mark.parametrize("error", [1e-3, 0.11, 0.4])
 def test_no_count_is_wrong_where_the_matrix_is_poorly_known(name: str, error: float) -> None:
     spectrum = np.linspace(0.1, 2.0, 20)
-    matrix = rotated(spectrum, 4)
+    matrix = with_spectrum(spectrum, 4)
     for below, above in ((1.02, 1.02), (1.0999, 1.1001), (0.7, 1.3), (0.05, 0.05)):
         found = COUNTERS[name](matrix, error, below, above)
         # H may be H̃ ± tI, to the rounding of H̃ itself.

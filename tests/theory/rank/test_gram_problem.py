@@ -10,11 +10,7 @@ from epsrank.theory.rank import epsilon_ranks
 from epsrank.theory.rank.of_gram import GramProblem
 from epsrank.theory.rank.problem import Thresholds
 
-
-def matrix_with(spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
-    basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(len(spectrum),) * 2))[0]
-    gram = (basis * spectrum) @ basis.T
-    return (gram + gram.T) / 2
+from .cases import with_spectrum
 
 
 @pytest.mark.parametrize("n", [1, 7, 60, 300])
@@ -22,7 +18,7 @@ def matrix_with(spectrum: np.ndarray, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("decades", [0.5, 6, 14])
 def test_counts_are_those_of_the_spectrum(n, counts_only, decades):
     spectrum = np.geomspace(3.0, 3.0 * 10**-decades, n)
-    problem = GramProblem(matrix_with(spectrum), 1e-13, counts_only=counts_only)
+    problem = GramProblem(with_spectrum(spectrum), 1e-13, counts_only=counts_only)
     for eps in (1e-9, 1e-4, 0.7, 5.0):
         [decision] = problem.decide(Thresholds((eps,)))
         truth = int(np.count_nonzero(spectrum > eps))
@@ -33,7 +29,7 @@ def test_counts_are_those_of_the_spectrum(n, counts_only, decades):
 def test_wide_counts_take_every_fast_route():
     routes = set()
     for spectrum in (np.full(300, 1.0), np.geomspace(1, 1e-120, 300), np.geomspace(1, 1e-3, 300)):
-        problem = GramProblem(matrix_with(spectrum), 1e-14, counts_only=True)
+        problem = GramProblem(with_spectrum(spectrum), 1e-14, counts_only=True)
         [decision] = problem.decide(Thresholds((0.5e-1 if spectrum[-1] == 1e-3 else 1e-6,)))
         routes.add(decision.route)
         assert "enclosure" not in problem.__dict__
@@ -45,7 +41,7 @@ def with_dead_neurons(spectrum: np.ndarray, dead: int) -> np.ndarray:
     n = len(spectrum) + dead
     alive = np.sort(np.random.default_rng(1).choice(n, len(spectrum), replace=False))
     gram = np.zeros((n, n))
-    gram[np.ix_(alive, alive)] = matrix_with(spectrum)
+    gram[np.ix_(alive, alive)] = with_spectrum(spectrum)
     return gram
 
 

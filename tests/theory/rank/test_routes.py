@@ -24,7 +24,7 @@ from epsrank.theory.rank.routes.exact import exact_count, sign_changes
 from epsrank.theory.rank.routes.inertia import certified_inertia, inertia_bounds
 from epsrank.theory.rank.routes.shortcuts import all_above, low_rank_enclosure
 
-from .cases import KINDS, true_rank
+from .cases import KINDS, true_rank, with_spectrum
 from .test_against_exact import assert_encloses
 
 
@@ -195,10 +195,7 @@ def test_the_low_rank_shortcut_counts_its_remainder() -> None:
 
 
 def symmetric(n: int, seed: int, decades: float = 8.0) -> np.ndarray[Any, Any]:
-    generator = np.random.default_rng(seed)
-    rotation = np.linalg.qr(generator.standard_normal((n, n)))[0]
-    matrix = rotation * 10.0 ** -np.linspace(0, decades, n) @ rotation.T
-    return (matrix + matrix.T) / 2
+    return with_spectrum(10.0 ** -np.linspace(0, decades, n), seed)
 
 
 def assert_inertia_agrees_with_balls(n: int, theta: float) -> None:
