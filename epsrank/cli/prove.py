@@ -106,7 +106,7 @@ def _write_pages(pages: str, development: str | None, jobs: int | None, as_json:
         with live_progress("files") as progress:
             compiled = compile_development(coq, jobs=jobs, progress=progress, folder=folder)
         claims = [
-            Linked(claim.id, claim.statement, names, claim.title)
+            Linked(claim.id, claim.named, claim.statement, names)
             for claim, names in proved_claims(load_ledger())
         ]
         written = write_pages(compiled, claims, Path(pages))

@@ -70,7 +70,7 @@ def _answer(finding: Finding, claim: Claim | None, own: Experiment) -> Answer:
     shift = detectable_shift(seeds[0]) if seeds else 0.0
     return Answer(
         finding,
-        title_of(finding.claim, finding.part, claim),
+        title_of(finding),
         verdict,
         sentence(finding),
         _beside(verdict, claim, own),
@@ -78,17 +78,15 @@ def _answer(finding: Finding, claim: Claim | None, own: Experiment) -> Answer:
     )
 
 
-def title_of(name: str, part: str | None, claim: Claim | None) -> str:
-    """Return a claim in words, with the part that is meant."""
-    title = name.replace("-", " ") if claim is None else claim.title
-    return title if part is None else f"{title}: {part}"
+def title_of(finding: Finding) -> str:
+    """Return the claim of a finding in words, with the part that is meant."""
+    title = _titles().get(finding.claim, finding.claim.replace("-", " "))
+    return title if finding.part is None else f"{title}: {finding.part}"
 
 
 def listed(finding: Finding) -> str:
     """Name the claim of a finding as a list does: its title, and the id in brackets."""
-    ledger = {claim.id: claim for claim in load_ledger()}
-    title = title_of(finding.claim, finding.part, ledger.get(finding.claim))
-    return f"{title} [{finding.claim}]"
+    return f"{title_of(finding)} [{finding.claim}]"
 
 
 def named(text: str) -> str:

@@ -32,17 +32,12 @@ class Linked:
     """A claim with its theorems."""
 
     id: str
+    #: Its title, with the id in brackets.
+    named: str
     #: Its sentence.
     statement: str
     #: Full names.
     theorems: Sequence[str]
-    #: A few words.
-    title: str = ""
-
-    @property
-    def named(self) -> str:
-        """Its title, with the id in brackets."""
-        return f"{self.title} [{self.id}]" if self.title else self.id
 
 
 def dependency_graph(

@@ -43,7 +43,9 @@ def _compiled(folder: Path) -> SimpleNamespace:
     return SimpleNamespace(folder=folder, development=development)
 
 
-CLAIMS = [Linked("one-claim", "One & all.", ["P.first.bigger", "P.first.big"])]
+CLAIMS = [
+    Linked("one-claim", "One & all [one-claim]", "One & all.", ["P.first.bigger", "P.first.big"])
+]
 
 
 def test_uses_are_followed_through_lemmas(tmp_path):
@@ -87,7 +89,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_many_claims_keep_apart(tmp_path):
     compiled = _compiled(tmp_path)
     names = declared(compiled)
-    many = [Linked(f"claim-{i}", "", ["P.first.big"]) for i in range(3)]
+    many = [Linked(f"claim-{i}", f"claim-{i}", "", ["P.first.big"]) for i in range(3)]
     drawing = Xml.fromstring(dependency_graph(many, names, {}, address))
     texts = drawing.iter("{http://www.w3.org/2000/svg}text")
     heights = [int(item.get("y")) for item in texts if item.get("class") == "claim"]
