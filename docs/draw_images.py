@@ -35,7 +35,8 @@ from epsrank.numerics.plots.save import save_figure
 from epsrank.numerics.plots.sweep_figures import Wishes, sweep_figures
 from epsrank.numerics.stages.entry import stages_by_setting
 from epsrank.plots import paper_style
-from epsrank.proofs.experiments.records import read_head, read_record, recorded_ids
+from epsrank.proofs.experiments.answers import experiments_on
+from epsrank.proofs.experiments.records import read_record
 from epsrank.theory.floor.plateau import PlateauCurve
 
 FOLDER = Path(__file__).parent / "images"
@@ -140,21 +141,25 @@ def stages() -> Figure:
     return draw_training_stages(found, along="log")
 
 
-def drops() -> Figure:
+@cache
+def _dropped() -> list[dict[str, object]]:
     """Return every drop of the loss in the runs on record that may decide what drops prove."""
     rows: dict[tuple[object, ...], dict[str, object]] = {}
-    for name in recorded_ids():
-        own = experiment(name)
-        if "coupling-change" not in own.claims or read_head(name).disqualified is not None:
-            continue
-        tables = {
-            table.name: table.rows for table in own.analyse(read_record(name).outcomes).tables
-        }
+    deciding, _ = experiments_on("coupling-change")
+    for name in deciding:
+        analysis = experiment(name).analyse(read_record(name).outcomes)
+        tables = {table.name: table.rows for table in analysis.tables}
         for row in tables.get("drops", ()):
             # A run that stands in two experiments counts once.
             key = tuple(row[part] for part in ("seed", "from step", "to step", "loss before"))
             rows.setdefault(key, {**row, "arm": f"{name}, {row['arm']}"})
-    return draw_drop_proofs(list(rows.values()), f"What {len(rows)} drops of the loss prove")
+    return list(rows.values())
+
+
+def drops() -> Figure:
+    """Return the picture of docs/findings.md."""
+    rows = _dropped()
+    return draw_drop_proofs(rows, f"What {len(rows)} drops of the loss prove")
 
 
 IMAGES: dict[str, Callable[[], Figure]] = {
