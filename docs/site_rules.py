@@ -47,15 +47,18 @@ def links_inside(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = _OUTSIDE.sub(other, source[0])
 
 
-def _writes(display: str) -> Callable[[Any, nodes.Node], None]:
+def _writes(made: Callable[[str], str]) -> Callable[[Any, nodes.Node], None]:
     """Return what writes a formula as MathML, which needs neither a program nor the network."""
 
     def write(self: Any, node: nodes.Node) -> None:
-        made = (broken if display == "block" else inline)(node.astext())
-        self.body.append(f'<div class="formula">{made}</div>' if display == "block" else made)
+        self.body.append(made(node.astext()))
         raise nodes.SkipNode
 
     return write
+
+
+def _block(latex: str) -> str:
+    return f'<div class="formula">{broken(latex)}</div>'
 
 
 @cache
@@ -214,7 +217,7 @@ def sentences(app: Sphinx, doctree: nodes.document) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all of it."""
     app.add_role("name", a_name)
-    app.add_html_math_renderer("mathml", (_writes("inline"), None), (_writes("block"), None))
+    app.add_html_math_renderer("mathml", (_writes(inline), None), (_writes(_block), None))
     app.connect("source-read", links_inside)
     # Before Sphinx collects the images of a page.
     app.connect("doctree-read", for_phones, priority=100)
