@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -139,11 +139,13 @@ def weigh_trials(
     jobs: int | None,
     yes: bool,
     elsewhere: bool = False,
+    on_record: Mapping[str, float] | None = None,
 ) -> None:
-    """Weigh the trainings of a sweep or an experiment before the first of them.
+    """Weigh the trials of a sweep or an experiment before the first of them.
 
     Whoever has begun has agreed: of trials of which some are in the store, nothing is asked.
-    Of kinds whose sizes are those of an experiment there is no estimate. Of a cluster (`elsewhere`)
+    Of kinds whose sizes are those of an experiment there is no estimate, but what a trial took that
+    is on record (`on_record`, seconds by kind). Of a cluster (`elsewhere`)
     neither memory nor number of cores is known here: the time is that of one core, or of as many as
     `jobs` says.
     """
@@ -159,7 +161,11 @@ def weigh_trials(
     weigh(
         option,
         f"{value} of {plural(len(trials), 'trial')}{cores}",
-        seconds=sum(each.seconds for each in costs) / workers,
+        seconds=sum(
+            cost.seconds or (on_record or {}).get(trial.kind, 0.0)
+            for trial, cost in zip(trials, costs, strict=True)
+        )
+        / workers,
         memory=0.0 if elsewhere else held,
         yes=yes,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -104,7 +104,10 @@ def reproduce(
     trials = [trial for each in chosen for trial in each.plan(request)]
     words = f"{' '.join(names)} at size {request.size}"
     store = TrialStore(Path(out) / "store")
-    weigh_trials("ID", words, trials, store, jobs=jobs, yes=yes, elsewhere=backend != "local")
+    weigh_trials(
+        "ID", words, trials, store, jobs=jobs, yes=yes, elsewhere=backend != "local",
+        on_record={} if yes else _seconds_on_record(chosen, request.size),
+    )  # fmt: skip
     folder = open_report(out)
     assert folder is not None
     # At once, so that the folder says what it is while it is being filled.
@@ -149,6 +152,21 @@ def _request(
         device=resolve_device(device).type,
         datasets=tuple(datasets),
     )
+
+
+def _seconds_on_record(chosen: Sequence[Experiment], size: Size) -> dict[str, float]:
+    """Return what a trial of each kind took, a median, in records of the size that is asked for."""
+    from statistics import median
+
+    from epsrank.proofs.experiments.records import read_head, read_record, recorded_ids
+
+    seconds: dict[str, list[float]] = {}
+    for name in {each.id for each in chosen} & set(recorded_ids()):
+        # Quick sizes are never long enough to ask.
+        if size != "quick" and read_head(name).request.size == size:
+            for outcome in read_record(name).outcomes:
+                seconds.setdefault(outcome.trial.kind, []).append(outcome.seconds)
+    return {kind: median(each) for kind, each in seconds.items()}
 
 
 def _run(

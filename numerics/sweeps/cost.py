@@ -17,7 +17,7 @@ def trial_cost(trial: Trial) -> Cost:
     """Estimate a training, or landscapes around trainings; of other kinds nothing is known."""
     # Settings that are refused are refused when the trial is run.
     with contextlib.suppress(InputError, TypeError, KeyError):
-        if trial.kind == "train":
+        if trial.kind in ("train", "pretraining"):
             return training_cost(config_of(trial.settings))
         if trial.kind == "landscape":
             return _landscape_cost(trial.settings)

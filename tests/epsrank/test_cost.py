@@ -119,6 +119,38 @@ def test_landscapes_are_weighed_by_lines_and_planes():
     assert trial_cost(Trial("landscape", {"lines": 1})).seconds == 0  # refused when it is run
 
 
+def test_trials_without_an_estimate_take_what_is_on_record(tmp_path):
+    from epsrank.cli.reproduce import _seconds_on_record
+    from epsrank.numerics.experiments.registry import experiment
+    from epsrank.numerics.sweeps import Trial, TrialStore
+    from epsrank.theory.errors import InputError
+
+    held = _seconds_on_record([experiment("B3")], "standard")
+    assert set(held) == {"condensing"}
+    assert held["condensing"] > 0
+    assert _seconds_on_record([experiment("B3")], "quick") == {}
+    store = TrialStore(tmp_path / "store")
+    many = [Trial("condensing", {"seed": seed}) for seed in range(10)]
+    asked = {"jobs": 1, "yes": False}
+    cost.weigh_trials("ID", "B3", many, store, **asked, on_record={"condensing": 60.0})
+    with pytest.raises(InputError, match=r"B3 of 10 trials.* about 3 hours"):
+        cost.weigh_trials("ID", "B3", many, store, **asked, on_record={"condensing": 1080.0})
+
+
+def test_a_boundary_value_problem_takes_longer_than_a_function():
+    from epsrank.numerics.sweeps import Trial
+    from epsrank.numerics.sweeps.cost import trial_cost
+
+    usual = {"width": 50, "depth": 2, "n_train": 900, "steps": 7500}
+    fitted, posed = (
+        trial_cost(Trial("pretraining", {"task": task, **usual})).seconds
+        for task in ("cosines", "poisson")
+    )
+    # 17 ms a step were measured.
+    assert 60 < posed < 300
+    assert posed > 5 * fitted
+
+
 def test_the_chains_of_a_network_of_yours_are_weighed(monkeypatch):
     from torch import nn
 
