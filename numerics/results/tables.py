@@ -148,8 +148,7 @@ def _read_json_lines(path: Path) -> Table:
         if not line.strip():
             continue
         try:
-            where = f"{path}, line {at},"
-            row = json.loads(line, parse_float=reader(float, where), parse_int=reader(int, where))
+            row = _read_json(line, f"{path}, line {at},")
         except InputError:
             raise
         except (ValueError, RecursionError):
@@ -164,6 +163,13 @@ def _read_json_lines(path: Path) -> Table:
         raise InputError(str(path), "has no rows", "write one JSON object per line, with its step")
     names = dict.fromkeys(name for row in rows for name in row)
     return Table({name: [row.get(name) for row in rows] for name in names})
+
+
+def _read_json(line: str, label: str) -> Any:
+    """Read one JSON value; number by number, which takes long, only where some may be lost."""
+    if not may_be_beyond(line):
+        return json.loads(line)
+    return json.loads(line, parse_float=reader(float, label), parse_int=reader(int, label))
 
 
 def _flat(row: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:

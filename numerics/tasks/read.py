@@ -127,7 +127,7 @@ def _read_table(file: Path, asked: Columns) -> Samples:
             refuse_beyond_memory(4 * file.stat().st_size, label)
             # In this thread: a pool still starting up aborts a process that ends after Ctrl-C.
             table = pa.csv.read_csv(file, read_options=pa.csv.ReadOptions(use_threads=False))
-            _refuse_beyond_float64(file, table.schema, label)
+            _refuse_beyond_float64(file, table, label)
     names = table.column_names
     repeated = {name for name in names if names.count(name) > 1}
     columns = asked.targets
@@ -155,9 +155,15 @@ def _read_table(file: Path, asked: Columns) -> Samples:
     return Samples(x, np.stack([_numbers(table, name, label) for name in columns], axis=1))
 
 
-def _refuse_beyond_float64(file: Path, schema: Any, label: str) -> None:
+def _refuse_beyond_float64(file: Path, table: Any, label: str) -> None:
     """Refuse numbers that Arrow took for inf or 0; 7e4567 among words is a word."""
-    numbers = [at for at, field in enumerate(schema) if str(field.type) == "double"]
+    numbers = [
+        at
+        for at, column in enumerate(table.columns)
+        if str(column.type) == "double" and _has_inf_or_zero(column.to_numpy())
+    ]
+    if not numbers:  # most tables need not be read twice
+        return
 
     def cells(line: str) -> list[str]:
         row = next(csv.reader([line]), [])
@@ -165,6 +171,10 @@ def _refuse_beyond_float64(file: Path, schema: Any, label: str) -> None:
 
     with file.open(encoding="utf-8", errors="replace") as lines:
         refuse_beyond_in(lines, cells, label, first=0)  # the line of names is none
+
+
+def _has_inf_or_zero(values: NDArray[Any]) -> bool:
+    return bool(((values == 0) | np.isinf(values)).any())
 
 
 def _column(table: Any, name: str, label: str) -> NDArray[Any]:

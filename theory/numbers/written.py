@@ -11,9 +11,12 @@ from epsrank.theory.errors import InputError
 
 T = TypeVar("T")
 
-# Below 10¹⁹⁹·10⁹⁹, and above its inverse, float64 has a number for all digits: no other word is
-# worth a second look.
-_FAR = re.compile(r"[eE][+-]?0*[1-9]\d\d|\d{200}")
+# Below 10¹⁹⁹·10⁹⁹, and above its inverse, float64 has a number for all digits: no word without
+# an exponent of three digits, and without 200 digits in a row, is worth a second look.
+_EXPONENT = re.compile(r"[eE][+-]?\d{3}")
+# Digits in a row are looked for in blocks, as whole files are looked through: 199 in a row fill one
+# of these, wherever they begin.
+_BLOCK = 100
 
 
 def beyond_float64(word: str) -> str | None:
@@ -21,7 +24,7 @@ def beyond_float64(word: str) -> str | None:
 
     All other decimals are read as the nearest float64, as everywhere; “inf” is no digits.
     """
-    if not _FAR.search(word):
+    if not may_be_beyond(word):
         return None
     try:
         value = float(word)
@@ -35,7 +38,10 @@ def beyond_float64(word: str) -> str | None:
 
 def may_be_beyond(text: str) -> bool:
     """Tell whether some number of a text may be beyond float64; cheaply, and mostly not."""
-    return _FAR.search(text) is not None
+    blocks = range(0, len(text) - _BLOCK + 1, _BLOCK)
+    return _EXPONENT.search(text) is not None or any(
+        text[at : at + _BLOCK].isdecimal() for at in blocks
+    )
 
 
 def refuse_beyond(word: str, label: str, row: int | None = None) -> None:
@@ -58,7 +64,7 @@ def refuse_beyond_in(
 ) -> None:
     """Look through the lines of a table, the first of which is row `first`."""
     for row, line in enumerate(lines, first):
-        if _FAR.search(line):
+        if may_be_beyond(line):
             for cell in cells(line):
                 refuse_beyond(cell, label, row)
 
