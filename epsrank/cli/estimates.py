@@ -49,13 +49,20 @@ def weigh_features(
 ) -> None:
     """Weigh spectra of N×n features, or exact counts of them."""
     samples, width = shape
-    less = min(samples, width)
-    seconds = decompositions * (2.0 * samples * width * less + 5.0 * less**3) / _FLOAT
+    operations, memory = _decomposition(shape)
+    seconds = decompositions * operations / _FLOAT
     if exact:
-        seconds += counts * samples * width * less / _EXACT
+        seconds += counts * samples * width * min(samples, width) / _EXACT
     size = f"{samples} × {width} numbers" + (" in exact arithmetic" if exact else "")
-    memory = _COPIES * _FLOAT_BYTES * (samples * width + less * less)
     weigh(option, size, seconds=seconds, memory=memory, yes=yes)
+
+
+def _decomposition(shape: tuple[int, int]) -> tuple[float, float]:
+    """Return the operations of a spectrum of N×n features, and the bytes held."""
+    samples, width = shape
+    less = min(samples, width)
+    operations = 2.0 * samples * width * less + 5.0 * less**3
+    return operations, _COPIES * _FLOAT_BYTES * (1.0 * samples * width + less * less)
 
 
 def weigh_balls(option: str, shape: tuple[int, int], *, yes: bool) -> None:
@@ -70,11 +77,9 @@ def weigh_chains(
 ) -> None:
     """Weigh how tight bounds are at some moments: passes of the network, and decompositions."""
     samples, width = shape
-    less = min(samples, width)
+    operations, memory = _decomposition(shape)
     # Loss, V, spectrum and distances, at each moment.
-    decomposed = 4 * (2.0 * samples * width * less + 5.0 * less**3)
-    seconds = max(1, moments) * (2.0 * samples * weights + decomposed) / _FLOAT
-    memory = _COPIES * _FLOAT_BYTES * (1.0 * samples * width + less * less)
+    seconds = max(1, moments) * (2.0 * samples * weights + 4 * operations) / _FLOAT
     value = f"{asked.value} with {samples} × {width} numbers each"
     weigh(asked.option, value, seconds=seconds, memory=memory, yes=yes)
 

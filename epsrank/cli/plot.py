@@ -157,9 +157,10 @@ def _draw_own(own: str, folder: Path, file_format: str, names: tuple[str, ...], 
     from epsrank.numerics.training import load_run
 
     run = load_run(own)
+    found = None
     if names != ("kernel",):
         weigh_run(run, 12, yes=yes)  # as many moments as `tightness` takes by default
-    found = None if names == ("kernel",) else tightness(run)
+        found = tightness(run)
     for name, axes in own_theory(
         names, lambda name: run if name == "kernel" else found, prefix=f"{own}: "
     ):

@@ -91,8 +91,8 @@ def as_paper(
     """Check what a figure is to be drawn for."""
     if columns not in tuple(WIDTHS):
         raise InputError("columns", f"is {columns!r}", "choose 1 or 2")
-    size = _within(size, "size", "points", 4, 24)
-    height = None if height is None else _within(height, "height", "inches", 1, 20)
+    size = within(size, "size", "points", 4, 24)
+    height = None if height is None else within(height, "height", "inches", 1, 20)
     if not isinstance(greyscale, bool):
         raise InputError("greyscale", f"is {greyscale!r}", "pass True or False")
     if font is not None:
@@ -108,8 +108,8 @@ def as_paper(
     return Paper(WIDTHS[columns], height, size, font, greyscale)
 
 
-def _within(value: Any, name: str, unit: str, least: float, most: float) -> float:
-    """Check a length."""
+def within(value: Any, name: str, unit: str, least: float, most: float) -> float:
+    """Check a number of some unit."""
     remedy = f"pass {unit}, from {least} to {most}"
     number = real_number(value, name, remedy)
     if not least <= number <= most:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import matplotlib as mpl
 
+from epsrank.numerics.plots.paper import within
 from epsrank.numerics.plots.style import adapt
 from epsrank.theory.errors import InputError
-from epsrank.theory.numbers.arrays import real_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,9 +46,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = DOTS_PER_INCH) -
     file = Path(path)
     kind = figure_format(file, "path")
     # Above, a page of 7 inches has 10⁸ dots and more.
-    remedy = "pass dots per inch, from 10 to 2400"
-    if not 10 <= real_number(dpi, "dpi", remedy) <= 2400:
-        raise InputError("dpi", f"is {dpi!r}", remedy)
+    within(dpi, "dpi", "dots per inch", 10, 2400)
     adapt(figure)
     # A fresh name beside the target: a reader never sees half a figure, nor do two writers meet.
     draft = file.with_name(f".{file.stem}-{secrets.token_hex(4)}.{kind}")
