@@ -39,15 +39,17 @@ class SpectrumEnclosure:
         theta = Fraction(eps) / scale
         return theta, theta
 
-    def count_above(self, eps: float, scale: Fraction, relative: bool) -> tuple[int, int]:
-        """Return bounds of #{k : λ_k(G) > ε}, or of #{k : λ_k > ε·λ_1} where relative.
+    def count_above(
+        self, eps: float, ends: tuple[Fraction, Fraction], relative: bool
+    ) -> tuple[int, int]:
+        """Return bounds of #{k : λ_k > θ} for the threshold between two ends; relative, θ = ε·λ_1.
 
         λ_1 against a multiple of itself is no matter of its digits: it is above ε·λ_1 if it is
         positive and ε < 1, and nothing is where ε ≥ 1.
         """
-        least, most = self.count(*self.threshold(eps, scale, relative))
         if relative and eps >= 1:
             return 0, 0
+        least, most = self.count(*ends)
         if relative and self.lower[0] > 0:
             return max(least, 1), max(most, 1)
         return least, most

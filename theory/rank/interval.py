@@ -67,7 +67,7 @@ class SpectrumSource:
         lower = np.maximum(np.sqrt(best.lower) * (1 - 1e-15) - self.move, 0.0) ** 2 * (1 - 1e-15)
         upper = (np.sqrt(best.upper) * (1 + 1e-15) + self.move) ** 2 * (1 + 1e-15)
         moved = SpectrumEnclosure(best.values, lower, upper)
-        least, most = moved.count_above(eps, self.scale, relative)
+        least, most = moved.count_above(eps, moved.threshold(eps, self.scale, relative), relative)
         # The matrix given is one of them.
         return min(least, found[0]), max(most, found[1])
 

@@ -112,7 +112,7 @@ class RankProblem:
         unit = self.weighted.scale / gram.scale
         if relative:
             best = self.accurate
-            least, most = best.count_above(eps, self.weighted.scale, relative)
+            least, most = best.count_above(eps, (below, above), relative)
             lower, upper = max(lower, least), min(upper, most)
             low, high = (end * unit for end in best.largest)
             largest = whole_largest(gram, low, high, lambda: self._vectors)
@@ -197,12 +197,12 @@ class _Counting:
             if spared is not None:
                 return spared
             for route, enclosure in self._enclosures():
-                least, most = enclosure.count_above(eps, problem.weighted.scale, self.relative)
+                ends = problem.threshold(eps, self.relative, enclosure)
+                least, most = enclosure.count_above(eps, ends, self.relative)
                 # Every enclosure holds, so what is known from the ones before is kept.
                 lower, upper = max(lower, least), min(upper, most)
                 if lower == upper:
-                    below, _ = problem.threshold(eps, self.relative, enclosure)
-                    reason = gap_reason(enclosure, lower, below, self.relative)
+                    reason = gap_reason(enclosure, lower, ends[0], self.relative)
                     return Decision(lower, upper, route, reason)
         if problem.integers_affordable:
             return problem.by_integers(eps, self.relative, lower, upper)

@@ -118,10 +118,10 @@ class GramProblem:
         if not np.isfinite(self.error):
             return Decision(0, self.n_features, "gram", "the matrix has no finite error bound")
         best = self.enclosure
-        lower, upper = best.count_above(eps, self.scale, relative)
+        ends = best.threshold(eps, self.scale, relative)
+        lower, upper = best.count_above(eps, ends, relative)
         if lower == upper:
-            below, _ = best.threshold(eps, self.scale, relative)
-            return Decision(lower, upper, "gram", gap_reason(best, lower, below, relative))
+            return Decision(lower, upper, "gram", gap_reason(best, lower, ends[0], relative))
         reason = (
             f"eigenvalues {lower + 1} to {upper} lie within the error bound {best.error:.1e} of "
             "the threshold"
@@ -355,18 +355,23 @@ def _decided(
             "pass a Gram matrix (positive semidefinite), or its gram_error",
         )
     enclosure = from_error(values, total)
-    lower, upper = enclosure.count_above(eps, problem.scale, relative)
+    ends = enclosure.threshold(eps, problem.scale, relative)
+    lower, upper = enclosure.count_above(eps, ends, relative)
     reason = "no eigenvalue lies within the error bound of the threshold"
     decision = beyond_largest(eps, relative) or Decision(lower, upper, "gram", reason)
     if not decision.resolved:
-        decision = _sharpened(problem, eps, enclosure if relative else None, decision)
+        decision = _sharpened(problem, eps, relative, enclosure, decision)
     return decision, enclosure, total
 
 
 def _sharpened(
-    problem: GramProblem, eps: float, multiples: SpectrumEnclosure | None, found: Decision
+    problem: GramProblem,
+    eps: float,
+    relative: bool,
+    enclosure: SpectrumEnclosure,
+    found: Decision,
 ) -> Decision:
-    """Count at θ ± t in integer or ball arithmetic; θ is a multiple of λ_1 where that is given."""
+    """Count at θ ± t in integer or ball arithmetic, for a matrix taken as exact."""
     gram = exact_gram_of_matrix(problem.matrix)
 
     @cache
@@ -375,12 +380,10 @@ def _sharpened(
         return None if pairs is None else pairs[1][:, ::-1]
 
     shift = Fraction(problem.error)
-    if multiples is None:
-        below = above = Fraction(eps) / problem.scale
-    else:
-        below, above = multiples.threshold(eps, problem.scale, relative=True)
-        low, high = (end / gram.scale for end in multiples.largest)
-        largest = None if problem.error else whole_largest(gram, low, high, vectors)
+    below, above = enclosure.threshold(eps, problem.scale, relative)
+    if relative and not problem.error:
+        low, high = (end / gram.scale for end in enclosure.largest)
+        largest = whole_largest(gram, low, high, vectors)
         if largest is not None:
             below = above = Fraction(eps) * largest * gram.scale
 

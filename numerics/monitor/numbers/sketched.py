@@ -176,7 +176,7 @@ class SketchedProblem:
         """Decide one threshold."""
         problem, best, ritz = self.problem, self.sketch.enclosure, self.sketch.ritz
         below, above = best.threshold(eps, problem.scale, relative)
-        lower, upper = best.count_above(eps, problem.scale, relative)
+        lower, upper = best.count_above(eps, (below, above), relative)
         if lower == upper:
             reason = (
                 f"sketch of {plural(ritz, 'eigenvalue')}: "
