@@ -139,7 +139,7 @@ def weigh_trials(
     jobs: int | None,
     yes: bool,
     elsewhere: bool = False,
-    on_record: Mapping[str, float] | None = None,
+    on_record: Callable[[], Mapping[str, float]] = dict,
 ) -> None:
     """Weigh the trials of a sweep or an experiment before the first of them.
 
@@ -154,7 +154,7 @@ def weigh_trials(
 
     if yes or not trials or any(store.get(trial) is not None for trial in trials):
         return
-    costs = [trial_cost(trial) for trial in trials]
+    costs, known = [trial_cost(trial) for trial in trials], on_record()
     workers = min(jobs or 1, len(trials)) if elsewhere else workers_for(jobs, len(trials))
     held = workers * max((each.memory for each in costs), default=0.0)
     cores = f" on {plural(workers, 'core')} of the cluster" if elsewhere else ""
@@ -162,7 +162,7 @@ def weigh_trials(
         option,
         f"{value} of {plural(len(trials), 'trial')}{cores}",
         seconds=sum(
-            cost.seconds or (on_record or {}).get(trial.kind, 0.0)
+            cost.seconds or known.get(trial.kind, 0.0)
             for trial, cost in zip(trials, costs, strict=True)
         )
         / workers,

@@ -6,6 +6,7 @@ import datetime
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -106,7 +107,7 @@ def reproduce(
     store = TrialStore(Path(out) / "store")
     weigh_trials(
         "ID", words, trials, store, jobs=jobs, yes=yes, elsewhere=backend != "local",
-        on_record={} if yes else _seconds_on_record(chosen, request.size),
+        on_record=partial(_seconds_on_record, chosen, request.size),
     )  # fmt: skip
     folder = open_report(out)
     assert folder is not None

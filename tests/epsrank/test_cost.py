@@ -132,9 +132,11 @@ def test_trials_without_an_estimate_take_what_is_on_record(tmp_path):
     store = TrialStore(tmp_path / "store")
     many = [Trial("condensing", {"seed": seed}) for seed in range(10)]
     asked = {"jobs": 1, "yes": False}
-    cost.weigh_trials("ID", "B3", many, store, **asked, on_record={"condensing": 60.0})
+    cost.weigh_trials("ID", "B3", many, store, **asked, on_record=lambda: {"condensing": 60.0})
     with pytest.raises(InputError, match=r"B3 of 10 trials.* about 3 hours"):
-        cost.weigh_trials("ID", "B3", many, store, **asked, on_record={"condensing": 1080.0})
+        cost.weigh_trials(
+            "ID", "B3", many, store, **asked, on_record=lambda: {"condensing": 1080.0}
+        )
 
 
 def test_a_boundary_value_problem_takes_longer_than_a_function():
