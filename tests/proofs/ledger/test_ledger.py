@@ -73,6 +73,7 @@ DECIDED = {
         "sample-rank",
     },
     "supported": {
+        "spectral-bias",
         "landscape-rank",
         "amplitude-transport",
         "blow-up",
@@ -95,6 +96,7 @@ DECIDED = {
         "subset-conjecture",
     },
     "supported only in a regime": {
+        "f-principle",
         "stages-and-rank",
         "unity-rank",
         "break-even-1",
