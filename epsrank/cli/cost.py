@@ -145,7 +145,7 @@ def weigh_trials(
 
     Whoever has begun has agreed: of trials of which some are in the store, nothing is asked.
     Of kinds whose sizes are those of an experiment there is no estimate, but what a trial took that
-    is on record (`on_record`, seconds by kind). Of a cluster (`elsewhere`)
+    is on record (`on_record`, seconds by kind; read where it is needed). Of a cluster (`elsewhere`)
     neither memory nor number of cores is known here: the time is that of one core, or of as many as
     `jobs` says.
     """
@@ -154,7 +154,8 @@ def weigh_trials(
 
     if yes or not trials or any(store.get(trial) is not None for trial in trials):
         return
-    costs, known = [trial_cost(trial) for trial in trials], on_record()
+    costs = [trial_cost(trial) for trial in trials]
+    known = {} if all(cost.seconds for cost in costs) else on_record()
     workers = min(jobs or 1, len(trials)) if elsewhere else workers_for(jobs, len(trials))
     held = workers * max((each.memory for each in costs), default=0.0)
     cores = f" on {plural(workers, 'core')} of the cluster" if elsewhere else ""
